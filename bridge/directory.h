@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * directory.db: one handle. Opening, transactions, and what belongs to no single table. The
+ * statements are in directory_user.h, directory_group.h and directory_conv.h. It has no backend
+ * table: the plugin reads this file through SQLite itself, so SQLite is its interface.
+ *
+ * One writer handle (the engine), any number of reader handles, one a thread. Return values:
+ * IM_OK, IM_E_NONE (no such row), IM_E_EXISTS, IM_E_IO (logged by the caller), IM_E_NOMEM.
+ */
+#ifndef IM_BRIDGE_DIRECTORY_H
+#define IM_BRIDGE_DIRECTORY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "../common/buf.h"
+#include "../common/err.h"
+#include "../common/str.h"
+
+struct directory;
+
+/* Opens {folder}/directory.db for writing, creates and migrates it. */
+int directory_open(const char *folder, struct directory **out, struct im_buf *why) IM_MUST_CHECK;
+/* A reader's handle on the same file. */
+int directory_open_reader(
+	const char *folder, struct directory **out, struct im_buf *why) IM_MUST_CHECK;
+void directory_close(struct directory **d);
+
+/* Writer: a transaction. After a failed commit everything since begin is gone. */
+int directory_begin(struct directory *d) IM_MUST_CHECK;
+int directory_commit(struct directory *d) IM_MUST_CHECK;
+void directory_rollback(struct directory *d);
+/* Reader: one consistent view for the calls in between. */
+int directory_view_begin(struct directory *d) IM_MUST_CHECK;
+void directory_view_end(struct directory *d);
+
+/* Numbers kept in table meta: "applied_gid", "link_epoch", "link_recno". 0 if never set. */
+int directory_meta_get(struct directory *d, const char *key, uint64_t *out) IM_MUST_CHECK;
+int directory_meta_set(struct directory *d, const char *key, uint64_t value) IM_MUST_CHECK;
+
+/* A consistent copy to {folder}/directory.db, while running; call until *done_out. */
+int directory_backup_step(
+	struct directory *d, const char *folder, bool *done_out, struct im_buf *why) IM_MUST_CHECK;
+/* The SQLite message of the last failure, for the log. */
+const char *directory_errmsg(const struct directory *d);
+
+#endif

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Users, devices, blocks and presence marks in directory.db. Strings in results are valid until
+ * the next call on the same handle, unless a callback is named. */
+#ifndef IM_BRIDGE_DIRECTORY_USER_H
+#define IM_BRIDGE_DIRECTORY_USER_H
+
+#include "directory.h"
+
+enum directory_role { DIRECTORY_USER = 0, DIRECTORY_ADMIN = 1 };
+
+struct directory_user {
+	uint64_t id;
+	struct im_str uid;
+	int role;
+	struct im_str password; /* PHC; n == 0: no password login */
+	bool disabled, deleted;
+	int64_t created_ms;
+	struct im_str nick, avatar, ext; /* ext: JSON text or empty */
+	int direct_policy;               /* 0 server's default, 1 anyone, 2 contacts */
+	bool read_receipts;
+	bool online;
+	int64_t seen_ms;
+};
+
+int directory_user_get(struct directory *d, struct im_str uid,
+	struct directory_user *out) IM_MUST_CHECK; /* not deleted ones */
+int directory_user_by_id(struct directory *d, uint64_t id,
+	struct directory_user *out) IM_MUST_CHECK; /* deleted ones too */
+/* IM_E_EXISTS if there is one. password empty: none. */
+int directory_user_create(struct directory *d, struct im_str uid, int role, struct im_str password,
+	int64_t now_ms, uint64_t *id_out) IM_MUST_CHECK;
+int directory_user_set_password(struct directory *d, uint64_t id, struct im_str phc) IM_MUST_CHECK;
+int directory_user_set_disabled(struct directory *d, uint64_t id, bool disabled) IM_MUST_CHECK;
+int directory_user_set_role(struct directory *d, uint64_t id, int role) IM_MUST_CHECK;
+/* nick/avatar/ext with p == NULL stay as they are; direct_policy or read_receipts < 0 too. */
+int directory_user_set_profile(struct directory *d, uint64_t id, struct im_str nick,
+	struct im_str avatar, struct im_str ext, int direct_policy,
+	int read_receipts) IM_MUST_CHECK;
+/* Marks deleted and removes devices, blocks, contacts, memberships, conv_user, events. */
+int directory_user_delete(struct directory *d, uint64_t id) IM_MUST_CHECK;
+int directory_user_set_online(
+	struct directory *d, uint64_t id, bool online, int64_t now_ms) IM_MUST_CHECK;
+
+typedef int (*directory_user_fn)(void *arg, const struct directory_user *u);
+/* Users with uid > after, by uid, at most limit. */
+int directory_user_list(struct directory *d, struct im_str after, uint32_t limit,
+	directory_user_fn fn, void *arg) IM_MUST_CHECK;
+/* Users whose presence mark is online, id > after_id, at most limit. */
+int directory_user_list_online(struct directory *d, uint64_t after_id, uint32_t limit,
+	directory_user_fn fn, void *arg) IM_MUST_CHECK;
+
+struct directory_device {
+	struct im_str device;
+	uint64_t user;
+	int64_t created_ms, seen_ms;
+	uint64_t cursor;
+};
+int directory_device_get(
+	struct directory *d, struct im_str device, struct directory_device *out) IM_MUST_CHECK;
+/* Binds a client id to a user unless it is bound; IM_E_EXISTS if it belongs to another. Keeps at
+ * most `max` devices a user by unbinding those unseen longest. A new device's cursor is `cursor`.
+ */
+int directory_device_bind(struct directory *d, struct im_str device, uint64_t user, int64_t now_ms,
+	uint64_t cursor, uint32_t max) IM_MUST_CHECK;
+int directory_device_seen(struct directory *d, struct im_str device, int64_t now_ms) IM_MUST_CHECK;
+/* Monotone: never moves back. */
+int directory_device_set_cursor(
+	struct directory *d, struct im_str device, uint64_t cursor) IM_MUST_CHECK;
+int directory_device_remove(struct directory *d, struct im_str device) IM_MUST_CHECK;
+typedef int (*directory_device_fn)(void *arg, const struct directory_device *dev);
+int directory_device_list(
+	struct directory *d, uint64_t user, directory_device_fn fn, void *arg) IM_MUST_CHECK;
+
+/* Blocks: idempotent. */
+int directory_block_add(
+	struct directory *d, uint64_t owner, uint64_t peer, int64_t now_ms) IM_MUST_CHECK;
+int directory_block_remove(struct directory *d, uint64_t owner, uint64_t peer) IM_MUST_CHECK;
+int directory_block_has(
+	struct directory *d, uint64_t owner, uint64_t peer, bool *out) IM_MUST_CHECK;
+/* Blocked users of `owner` with uid > after, by uid. */
+int directory_block_list(struct directory *d, uint64_t owner, struct im_str after, uint32_t limit,
+	directory_user_fn fn, void *arg) IM_MUST_CHECK;
+uint64_t directory_user_count(struct directory *d);
+
+#endif

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The log: the seam behind which messages are stored. A backend is one file with one
+ * `struct store_backend`; tests/store holds every backend to the same suite. One writer (the
+ * engine); readers are separate handles, one a thread, that see committed data only.
+ *
+ * Return values: IM_OK, IM_E_NONE (no such row), IM_E_CONFLICT (another writer took that place:
+ * stop), IM_E_IO (nothing was written; try the batch again), IM_E_NOMEM.
+ */
+#ifndef IM_BRIDGE_STORE_H
+#define IM_BRIDGE_STORE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "../common/buf.h"
+#include "../common/envelope.h"
+#include "../common/err.h"
+#include "../common/ids.h"
+#include "../common/str.h"
+
+struct store_msg {
+	uint64_t gid; /* log position */
+	uint64_t conv;
+	uint64_t seq;
+	uint64_t sender; /* user id in the directory */
+	int64_t ts_ms;
+	enum im_enc enc;
+	struct im_str type; /* n == 0: default of enc */
+	struct im_str id;   /* n == 0: none */
+	struct im_str meta; /* n == 0: none */
+	struct im_str body;
+	bool recalled; /* the body is gone */
+};
+
+struct store_conv {
+	uint64_t id;
+	enum im_conv_kind kind;
+	uint64_t a, b; /* direct: user ids, a <= b; group: a = group id, b = 0 */
+};
+
+struct store_head {
+	uint64_t seq; /* 0: empty */
+	uint64_t gid;
+};
+
+/* What of the link is committed: the record of one batch. */
+struct store_mark {
+	uint64_t epoch;
+	uint64_t recno;               /* through this record */
+	uint64_t gid_first, gid_last; /* its messages; gid_last < gid_first: none */
+};
+
+/* Called for each row; strings are valid during the call. Non-zero stops the walk, which then
+ * returns that value. */
+typedef int (*store_msg_fn)(void *arg, const struct store_msg *m);
+typedef int (*store_conv_fn)(void *arg, const struct store_conv *c);
+typedef int (*store_mark_fn)(void *arg, const struct store_mark *m);
+
+struct store;
+struct store_reader;
+
+struct store_backend {
+	const char *name;
+	/* `where`: a folder (sqlite) or ignored (memory). why: a sentence on failure. */
+	int (*open)(const char *where, struct store **out, struct im_buf *why);
+	void (*close)(struct store *s);
+
+	/* -- the writer; between begin and commit/rollback unless said otherwise -- */
+	int (*begin)(struct store *s);
+	/* Finds or creates (the new id counts from this transaction on). Works outside a
+	 * transaction too when `create` is false; then IM_E_NONE if there is none. */
+	int (*conv)(struct store *s, enum im_conv_kind kind, uint64_t a, uint64_t b, bool create,
+		uint64_t *id_out);
+	/* The newest message of a conversation, uncommitted appends included; seq 0 if none. */
+	int (*head)(struct store *s, uint64_t conv, struct store_head *out);
+	/* m->gid and m->seq are proposed by the caller; IM_E_CONFLICT if either is taken. */
+	int (*append)(struct store *s, const struct store_msg *m);
+	/* Replaces body, meta, and type of a stored message (recall: body.n == 0 and recalled). */
+	int (*amend)(struct store *s, const struct store_msg *m);
+	/* Makes the transaction durable (fsync) together with the mark (NULL: leave the marks).
+	 * Only IM_OK means stored. On any failure everything since begin is gone, conversations
+	 * too. */
+	int (*commit)(struct store *s, const struct store_mark *mark);
+	void (*rollback)(struct store *s);
+	/* Outside a transaction: the log's newest position, 0 if empty. */
+	int (*log_head)(struct store *s, uint64_t *gid_out);
+	/* Outside: the marks that are kept (the newest STORE_MARKS of the newest epoch), oldest
+	 * first. */
+	int (*marks)(struct store *s, store_mark_fn fn, void *arg);
+	/* Outside: deletes up to `limit` messages older than before_ms in one conversation (0: in
+	 * every one not in `except`, sorted), never a conversation's newest. *deleted_out tells how
+	 * many. */
+	int (*prune)(struct store *s, uint64_t conv, const uint64_t *except, size_t n_except,
+		int64_t before_ms, uint32_t limit, uint32_t *deleted_out);
+	/* Outside: a consistent copy into folder `where` while running; steps until *done_out. */
+	int (*backup_step)(struct store *s, const char *where, bool *done_out, struct im_buf *why);
+
+	/* -- readers -- */
+	int (*reader_open)(struct store *s, struct store_reader **out);
+	void (*reader_close)(struct store_reader *r);
+	/* One consistent view for the calls in between; readers outside a view see the newest. */
+	int (*view_begin)(struct store_reader *r);
+	void (*view_end)(struct store_reader *r);
+	int (*find_conv)(struct store_reader *r, enum im_conv_kind kind, uint64_t a, uint64_t b,
+		uint64_t *id_out);
+	int (*get_conv)(struct store_reader *r, uint64_t id, struct store_conv *out);
+	/* The direct conversations of a user, in no order. */
+	int (*user_convs)(struct store_reader *r, uint64_t user, store_conv_fn fn, void *arg);
+	int (*read_head)(struct store_reader *r, uint64_t conv, struct store_head *out);
+	/* Messages with lo <= seq <= hi, ascending or descending. */
+	int (*read_conv)(struct store_reader *r, uint64_t conv, uint64_t lo, uint64_t hi,
+		bool descending, store_msg_fn fn, void *arg);
+	/* Messages with lo <= gid <= hi, ascending or descending, of every conversation. */
+	int (*read_log)(struct store_reader *r, uint64_t lo, uint64_t hi, bool descending,
+		store_msg_fn fn, void *arg);
+	/* The seq of the sender's newest message in a conversation, 0 if none within the last
+	 * `look_back` messages. */
+	int (*last_own_seq)(struct store_reader *r, uint64_t conv, uint64_t sender,
+		uint32_t look_back, uint64_t *seq_out);
+};
+
+#define STORE_MARKS 64
+
+extern const struct store_backend store_sqlite;
+extern const struct store_backend store_memory;
+
+#endif

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A growable byte buffer whose failure is sticky: write on, look at `failed` once at the end.
+ * Used for every frame, topic, and JSON text that is built. Not a container for anything else.
+ */
+#ifndef IM_COMMON_BUF_H
+#define IM_COMMON_BUF_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "str.h"
+
+struct im_buf {
+	char *p;     /* may be NULL while n == 0 */
+	size_t n;    /* bytes written */
+	size_t cap;  /* bytes allocated */
+	size_t max;  /* never grows beyond this; 0: no bound */
+	bool failed; /* out of memory or over max: content is not to be used */
+};
+
+/* Starts empty without allocating. `max` 0: no bound. */
+void im_buf_init(struct im_buf *b, size_t max);
+/* Empties and clears the failure, keeps the memory. */
+void im_buf_reset(struct im_buf *b);
+/* Gives the memory back; the buffer is as after im_buf_init. */
+void im_buf_free(struct im_buf *b);
+
+/* Reserves n bytes at the end and returns them (uninitialised, counted as written), or NULL. */
+char *im_buf_add(struct im_buf *b, size_t n);
+void im_buf_put(struct im_buf *b, const void *p, size_t n);
+void im_buf_str(struct im_buf *b, struct im_str s);
+void im_buf_z(struct im_buf *b, const char *z);
+void im_buf_c(struct im_buf *b, char c);
+void im_buf_u64(struct im_buf *b, uint64_t v);                 /* decimal text */
+void im_buf_i64(struct im_buf *b, int64_t v);                  /* decimal text */
+void im_buf_base64(struct im_buf *b, const void *p, size_t n); /* RFC 4648, padded */
+void im_buf_printf(struct im_buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* Little-endian binary. */
+void im_buf_le8(struct im_buf *b, uint8_t v);
+void im_buf_le16(struct im_buf *b, uint16_t v);
+void im_buf_le32(struct im_buf *b, uint32_t v);
+void im_buf_le64(struct im_buf *b, uint64_t v);
+/* Overwrites four bytes written earlier at `at` (a count or length known only at the end). */
+void im_buf_set_le32(struct im_buf *b, size_t at, uint32_t v);
+
+/* The content; valid until the next write. Empty when failed. */
+static inline struct im_str im_buf_view(const struct im_buf *b)
+{
+	return b->failed ? (struct im_str){NULL, 0} : (struct im_str){b->p, b->n};
+}
+
+#endif

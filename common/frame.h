@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The binary frames between plugin and bridge: little-endian, length-prefixed, versioned. This is
+ * the only codec; encoder and bounds-checked decoder stand together so that they cannot disagree.
+ * Decoders allocate nothing and borrow from the frame.
+ *
+ * A frame: u8 'I', u8 'M', u8 version, u8 kind, then what the kind says.
+ *   UP_BATCH     u64 epoch, u64 first recno, u32 count, count x up record
+ *   UP_SESSIONS  u8 flags (1 first part, 2 last part), u32 count, count x up record (type OPEN/SUB)
+ *   UP_CREDIT    u32 number of down frames done
+ *   UP_STATS     JSON text of the plugin's counters
+ *   DOWN         records until the end of the frame
+ * A record: u32 length of what follows, then its fields.
+ */
+#ifndef IM_COMMON_FRAME_H
+#define IM_COMMON_FRAME_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "buf.h"
+#include "err.h"
+#include "str.h"
+
+#define IM_FRAME_VERSION 1
+
+enum im_frame_kind {
+	IM_FRAME_UP_BATCH = 1,
+	IM_FRAME_UP_SESSIONS = 2,
+	IM_FRAME_UP_CREDIT = 3,
+	IM_FRAME_UP_STATS = 4,
+	IM_FRAME_DOWN = 16,
+};
+
+/* ---- up ---- */
+
+enum im_up_type {
+	IM_UP_MSG_USER = 1,  /* target = uid */
+	IM_UP_MSG_GROUP = 2, /* target = gid */
+	IM_UP_SIGNAL_USER = 3,
+	IM_UP_SIGNAL_GROUP = 4,
+	IM_UP_RPC = 5,     /* target = method or empty; reply_topic, corr */
+	IM_UP_OPEN = 6,    /* user connected with device; flags IM_UPF_* */
+	IM_UP_SUB = 7,     /* the device subscribed to its inbox's events */
+	IM_UP_CLOSE = 8,   /* the device's connection ended; target = decimal reason */
+	IM_UP_CONTROL = 9, /* an admin's $CONTROL/im/v1 publish; device = where to answer */
+};
+
+#define IM_UPF_DURABLE 0x01    /* survives a broker crash: replayed from the spool file */
+#define IM_UPF_V5 0x02         /* the client speaks MQTT 5 */
+#define IM_UPF_NEW_DEVICE 0x04 /* OPEN: bind this client id to the user */
+#define IM_UPF_NEW_USER 0x08   /* OPEN: create the user (JWT auto-create) */
+#define IM_UPF_WILL 0x10       /* MSG: sent by the broker as the client's will */
+
+/* One layout for all types; a field that a type does not use is empty. */
+struct im_up_rec {
+	uint8_t type;
+	uint8_t flags;
+	int64_t ts_ms; /* when the plugin accepted it */
+	struct im_str user;
+	struct im_str device;
+	struct im_str target;
+	struct im_str id;          /* MQTT 5 user property `id`, n == 0: none */
+	struct im_str reply_topic; /* RPC: MQTT 5 response topic */
+	struct im_str corr;        /* RPC: MQTT 5 correlation data */
+	struct im_str payload;
+};
+
+/* Size of a record as im_up_rec_put writes it, length prefix included. */
+size_t im_up_rec_size(const struct im_up_rec *r);
+/* Writes at `dst` (im_up_rec_size bytes): the plugin writes straight into the spool. */
+void im_up_rec_write(char *dst, const struct im_up_rec *r);
+/* Reads one record from the front of *in and advances it. IM_E_FORMAT: malformed. */
+int im_up_rec_read(struct im_str *in, struct im_up_rec *out) IM_MUST_CHECK;
+
+struct im_up_batch {
+	uint64_t epoch;
+	uint64_t first; /* recno of the first record */
+	uint32_t count;
+};
+/* Starts a batch frame; the records follow as bytes. */
+void im_frame_batch_begin(struct im_buf *b, const struct im_up_batch *h);
+void im_frame_sessions_begin(struct im_buf *b, bool first, bool last, uint32_t count);
+void im_frame_credit(struct im_buf *b, uint32_t frames);
+void im_frame_stats(struct im_buf *b, struct im_str json);
+
+/* Any up frame: the header fields of its kind, and the records (or JSON) as `rest`. */
+struct im_up_frame {
+	enum im_frame_kind kind;
+	struct im_up_batch batch; /* BATCH; count also for SESSIONS */
+	bool first, last;         /* SESSIONS */
+	uint32_t credit;          /* CREDIT */
+	struct im_str rest;
+};
+int im_up_frame_read(struct im_str frame, struct im_up_frame *out) IM_MUST_CHECK;
+
+/* ---- down ---- */
+
+enum im_down_type {
+	IM_DOWN_HELLO = 1,       /* epoch = the bridge's instance; asks for SESSIONS and a replay */
+	IM_DOWN_COMMITTED = 2,   /* epoch, recno: everything through recno is committed */
+	IM_DOWN_MESSAGE = 3,     /* a stored message: conv, head, tail, recipients */
+	IM_DOWN_INBOX = 4,       /* payload to {p}/inbox/{uid}/{topic} of each recipient */
+	IM_DOWN_TOPIC = 5,       /* payload to {p}/{topic}; QoS and retain by flags */
+	IM_DOWN_REPLY = 6,       /* RPC reply to `topic` (absolute) with corr */
+	IM_DOWN_CONTROL = 7,     /* payload to $CONTROL/im/v1/response of client `device` only */
+	IM_DOWN_KICK_USER = 8,   /* user */
+	IM_DOWN_KICK_DEVICE = 9, /* user and device */
+	IM_DOWN_FORGET_USER = 10,   /* drop what is cached of `user` */
+	IM_DOWN_FORGET_GROUP = 11,  /* drop the group `topic` and all its members */
+	IM_DOWN_FORGET_MEMBER = 12, /* drop the membership of `user` in the group `topic` */
+	IM_DOWN_CREDIT = 13,        /* return an UP_CREDIT when this frame has been carried out */
+	IM_DOWN_STATS = 14,         /* return UP_STATS */
+};
+
+#define IM_DOWNF_QOS1 0x01
+#define IM_DOWNF_RETAIN 0x02
+
+struct im_down_rec {
+	uint8_t type;
+	uint8_t flags;
+	uint64_t epoch; /* HELLO, COMMITTED */
+	uint64_t recno; /* COMMITTED: through; MESSAGE: seq, for the MQTT 5 properties */
+	struct im_str user;
+	struct im_str device;
+	struct im_str topic; /* suffix or topic, see the types; MESSAGE: the common conv ("g/team"),
+				or empty when each recipient brings its own */
+	struct im_str corr;  /* REPLY: correlation data; MESSAGE: the message's type */
+	struct im_str id;    /* MESSAGE: the sender's message id */
+	struct im_str payload;         /* MESSAGE: the shared tail; else the whole payload */
+	uint32_t recipients;           /* MESSAGE, INBOX: how many follow */
+	struct im_str recipient_bytes; /* decoding: read with im_recipient_read */
+};
+/* MESSAGE: user = from, device = the sending device (n == 0 when unknown). */
+
+struct im_recipient {
+	struct im_str uid;
+	struct im_str conv; /* n == 0: the record's common conv */
+};
+
+void im_frame_down_begin(struct im_buf *b);
+/* Appends a record; its recipients, if any, follow in an array. */
+void im_down_rec_put(
+	struct im_buf *b, const struct im_down_rec *r, const struct im_recipient *to, uint32_t n);
+/* Checks header and returns the records' bytes. */
+int im_down_frame_read(struct im_str frame, struct im_str *records_out) IM_MUST_CHECK;
+int im_down_rec_read(struct im_str *in, struct im_down_rec *out) IM_MUST_CHECK;
+/* Advances through recipient_bytes; IM_E_FORMAT cannot happen after im_down_rec_read accepted it.
+ */
+int im_recipient_read(struct im_str *in, struct im_recipient *out) IM_MUST_CHECK;
+
+#endif

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What may be a user id, device id, group id, message id or conversation name. */
+#ifndef IM_COMMON_IDS_H
+#define IM_COMMON_IDS_H
+
+#include <stdbool.h>
+
+#include "str.h"
+
+bool im_uid_valid(struct im_str s);    /* [A-Za-z0-9_.@-]{1,64} */
+bool im_gid_valid(struct im_str s);    /* the same alphabet */
+bool im_device_valid(struct im_str s); /* [A-Za-z0-9_.:@-]{1,64} */
+bool im_msgid_valid(struct im_str s);  /* 1-64 bytes of UTF-8 without control characters */
+bool im_type_valid(struct im_str s);   /* [a-z0-9_.-]{1,32}, not "system" (the server's own) */
+
+enum im_conv_kind { IM_CONV_USER = 0, IM_CONV_GROUP = 1 };
+
+/* "u/{uid}" or "g/{gid}". False if it is neither; peer_out borrows from s. */
+bool im_conv_parse(struct im_str s, enum im_conv_kind *kind_out, struct im_str *peer_out);
+
+#endif

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Every bound of the system in one place, with its reason. What happens at a bound is said by the
+ * module that enforces it.
+ */
+#ifndef IM_COMMON_LIMITS_H
+#define IM_COMMON_LIMITS_H
+
+/* Names. 64 bytes hold every e-mail-like id and keep an inbox topic below 256 bytes. */
+#define IM_UID_MAX 64
+#define IM_DEVICE_MAX 64
+#define IM_GID_MAX 64
+#define IM_MSGID_MAX 64
+#define IM_TYPE_MAX 32   /* a message's type name */
+#define IM_METHOD_MAX 32 /* an RPC method's name */
+#define IM_PREFIX_MAX 32 /* the configurable first topic level(s) */
+#define IM_CONV_MAX (2 + IM_UID_MAX)
+#define IM_TOPIC_MAX 1024 /* longest topic or filter looked at; a longer one is denied */
+
+/* Payloads. 64 KiB is the default of `max_payload`; the hard bound keeps a frame below the
+ * 2,000,000 bytes that Mosquitto 2.1 accepts in one packet by default, base64 included. */
+#define IM_PAYLOAD_DEFAULT (64 * 1024)
+#define IM_PAYLOAD_HARD_MAX (1024 * 1024)
+#define IM_CORRELATION_MAX 256   /* MQTT 5 correlation data that is carried back */
+#define IM_REPLY_MAX (63 * 1024) /* an RPC reply; longer answers are paged */
+#define IM_JSON_DEPTH_MAX 64     /* nesting; deeper text is not taken as JSON */
+#define IM_MENTIONS_MAX 100      /* uids in `mentions` */
+
+/* The link. */
+#define IM_BATCH_BYTES_MAX (256 * 1024) /* records of one up batch, unless a single one is larger \
+					 */
+#define IM_BATCH_RECORDS_MAX 4096
+#define IM_DOWN_BYTES_SOFT (60 * 1024)   /* a down frame is closed at this size */
+#define IM_FRAME_BYTES_MAX (1900 * 1024) /* never above the broker's packet limit */
+#define IM_RECIPIENTS_PER_RECORD 256     /* one fan-out chunk: about a millisecond of the broker */
+
+/* The spool. */
+#define IM_SPOOL_BYTES_DEFAULT (64u * 1024 * 1024)
+#define IM_SPOOL_BYTES_MIN (1u * 1024 * 1024)
+#define IM_SPOOL_BYTES_MAX (1u << 30)
+
+/* Pages. A reply must fit IM_REPLY_MAX; these bound the rows looked at. */
+#define IM_PAGE_DEFAULT 50
+#define IM_PAGE_MAX 500
+
+/* Groups. */
+#define IM_GROUP_MEMBERS_MAX 100000
+#define IM_INVITE_MAX 1000 /* uids in one group.create or group.invite */
+
+#endif

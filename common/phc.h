@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Password hashes as PHC strings ($argon2id$v=19$m=...,t=...,p=...$salt$hash), by libargon2.
+ * Randomness is a parameter: the caller brings the salt.
+ */
+#ifndef IM_COMMON_PHC_H
+#define IM_COMMON_PHC_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "err.h"
+#include "str.h"
+
+#define IM_PHC_SALT 16
+#define IM_PHC_MAX 160
+/* RFC 9106 and OWASP's smallest set for Argon2id; about 15 ms of one core. */
+#define IM_PHC_MEMORY_KIB 19456
+#define IM_PHC_PASSES 2
+/* What a stored string may ask for at most: bounds what verifying can cost the broker. */
+#define IM_PHC_MEMORY_KIB_MAX (256 * 1024)
+#define IM_PHC_PASSES_MAX 16
+#define IM_PASSWORD_MAX 1024
+
+int im_phc_hash(struct im_str password, const uint8_t salt[IM_PHC_SALT], uint32_t memory_kib,
+	uint32_t passes, char out[IM_PHC_MAX]) IM_MUST_CHECK;
+/* IM_OK: matches; IM_E_NONE: does not; IM_E_FORMAT: not a PHC string that we take. */
+int im_phc_verify(struct im_str phc, struct im_str password) IM_MUST_CHECK;
+
+#endif

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A borrowed piece of text or bytes: pointer and length, no NUL promised. Valid as long as the
+ * memory it points into; whoever keeps it longer copies it.
+ */
+#ifndef IM_COMMON_STR_H
+#define IM_COMMON_STR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <string.h>
+
+struct im_str {
+	const char *p;
+	size_t n;
+};
+
+/* For string literals only. */
+#define IM_STR(lit) ((struct im_str){(lit), sizeof(lit) - 1})
+
+static inline struct im_str im_str(const char *z)
+{
+	return (struct im_str){z, z ? strlen(z) : 0};
+}
+
+static inline bool im_str_eq(struct im_str a, struct im_str b)
+{
+	return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
+}
+
+static inline bool im_str_eqz(struct im_str a, const char *z)
+{
+	return im_str_eq(a, im_str(z));
+}
+
+#endif

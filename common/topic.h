@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The topic table: the only place that knows how a topic looks. Parses what clients publish and
+ * subscribe to, and builds what the server publishes. Knows nothing of rights.
+ */
+#ifndef IM_COMMON_TOPIC_H
+#define IM_COMMON_TOPIC_H
+
+#include <stdbool.h>
+
+#include "buf.h"
+#include "str.h"
+
+/* Topics between plugin and bridge. `$` keeps them out of every wildcard subscription. */
+#define IM_TOPIC_UP "$im/up"
+#define IM_TOPIC_DOWN "$im/down"
+/* Where a captured publish is sent: five bytes, no longer than the shortest send topic. */
+#define IM_TOPIC_SINK "$im/0"
+#define IM_TOPIC_CONTROL "$CONTROL/im/v1"
+#define IM_TOPIC_CONTROL_RESPONSE "$CONTROL/im/v1/response"
+
+enum im_topic_kind {
+	IM_TOPIC_OTHER = 0,    /* not ours: ordinary MQTT traffic */
+	IM_TOPIC_BAD,          /* under the prefix, but not in the table, or an id is malformed */
+	IM_TOPIC_SEND_USER,    /* {p}/u/{uid}          id = uid */
+	IM_TOPIC_SEND_GROUP,   /* {p}/g/{gid}          id = gid */
+	IM_TOPIC_SIGNAL_USER,  /* {p}/s/u/{uid}        id = uid */
+	IM_TOPIC_SIGNAL_GROUP, /* {p}/s/g/{gid}        id = gid */
+	IM_TOPIC_RPC,          /* {p}/rpc[/{method}]   id = method, empty without */
+	IM_TOPIC_INBOX,        /* {p}/inbox/{uid}/...  id = uid, rest = what follows */
+	IM_TOPIC_ROOM,         /* {p}/room/{gid}       id = gid */
+	IM_TOPIC_PRESENCE,     /* {p}/presence/{uid}   id = uid */
+	IM_TOPIC_CTRL,         /* $CONTROL/im/v1 */
+	IM_TOPIC_CTRL_RESPONSE,
+	IM_TOPIC_LINK, /* $im/... */
+};
+
+struct im_topic {
+	enum im_topic_kind kind;
+	struct im_str id;   /* borrowed */
+	struct im_str rest; /* borrowed; INBOX only */
+};
+
+/* `prefix` without slashes at its ends ("im"). A topic without wildcards. Never fails: what is not
+ * in the table is OTHER or BAD. */
+void im_topic_parse(struct im_str prefix, struct im_str topic, struct im_topic *out);
+
+struct im_filter {
+	struct im_topic
+		topic; /* kind INBOX/ROOM/PRESENCE/CTRL_RESPONSE/LINK/OTHER/BAD; for a filter whose
+			  wildcards stand where an id would (im/+/bob, im/inbox/+/u): BAD */
+	bool shared;   /* $share/{group}/... */
+	struct im_str filter; /* the filter itself, without $share/{group}/ */
+	bool reaches_im;      /* could match a topic under the prefix (e.g. "#", "+/x") */
+	bool events;          /* INBOX: covers {p}/inbox/{id}/event */
+};
+
+/* A subscription's filter, wildcards and `$share` included. */
+void im_filter_parse(struct im_str prefix, struct im_str filter, struct im_filter *out);
+
+/* True if every topic that `filter` matches is matched by `allowed` too (both MQTT filters or
+ * topics). */
+bool im_filter_within(struct im_str filter, struct im_str allowed);
+
+/* Builders append to b. */
+void im_topic_inbox(
+	struct im_buf *b, struct im_str prefix, struct im_str uid, struct im_str suffix);
+void im_topic_room(struct im_buf *b, struct im_str prefix, struct im_str gid);
+void im_topic_presence(struct im_buf *b, struct im_str prefix, struct im_str uid);
+
+#endif

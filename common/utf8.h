@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* UTF-8 validation (RFC 3629: no surrogates, no overlong forms, at most U+10FFFF). */
+#ifndef IM_COMMON_UTF8_H
+#define IM_COMMON_UTF8_H
+
+#include <stdbool.h>
+
+#include "str.h"
+
+/* True if s is well-formed UTF-8. NUL bytes count as well-formed. */
+bool im_utf8_valid(struct im_str s);
+
+#endif

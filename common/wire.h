@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The JSON that clients receive: delivered messages, acks, refusals, events. Building only,
+ * appended to a buffer; the golden vectors under schema/wire hold it to the letter.
+ */
+#ifndef IM_COMMON_WIRE_H
+#define IM_COMMON_WIRE_H
+
+#include <stdint.h>
+
+#include "buf.h"
+#include "envelope.h"
+#include "str.h"
+
+/* A stored message as everybody sees it, but for the name of the conversation. */
+struct im_wire_msg {
+	uint64_t seq;
+	uint64_t cursor; /* log position; shown as an opaque string */
+	struct im_str from;
+	int64_t ts_ms;
+	struct im_str id;   /* n == 0: none */
+	struct im_str type; /* n == 0: default of enc */
+	enum im_enc enc;
+	struct im_str meta; /* ready members without leading comma; n == 0: none */
+	struct im_str body;
+};
+
+/* The tail that all recipients share: `,"seq":42,"from":"alice","ts":...,"id":...,"type":...,
+ * "enc":"base64"?,<meta>,"cursor":"...","body":...}`. The whole payload is `{"conv":"<conv>"` +
+ * tail. */
+void im_wire_tail(struct im_buf *b, const struct im_wire_msg *m);
+/* The whole object, for history and sync. */
+void im_wire_message(struct im_buf *b, struct im_str conv, const struct im_wire_msg *m);
+
+/* One element of an ack array (without brackets or commas). */
+void im_wire_ack(
+	struct im_buf *b, struct im_str id, struct im_str conv, uint64_t seq, int64_t ts_ms);
+/* One refusal: `{"id":"c-17"|null,"conv":...,"error":{"code":...,"message":"<text>: <why>"}}`. */
+void im_wire_refusal(
+	struct im_buf *b, struct im_str id, struct im_str conv, int code, struct im_str why);
+/* `{"code":...,"message":"<text>: <why>"}`; just the text when why is empty. */
+void im_wire_error(struct im_buf *b, int code, struct im_str why);
+
+/* Cursor text of a log position (decimal digits today; opaque to clients), and back.
+ * im_cursor_parse returns IM_E_INVALID_PARAMS for anything that is no cursor; "" and "0" are 0. */
+void im_cursor_put(struct im_buf *b, uint64_t pos);
+int im_cursor_parse(struct im_str s, uint64_t *pos_out) IM_MUST_CHECK;
+
+#endif
