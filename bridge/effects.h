@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What a transaction will make visible once it is committed: down records, kept by delivery tier
+ * and dropped whole on rollback. Handlers add; only the engine, after COMMIT, sends. This is what
+ * makes "store first, then deliver" a property of the structure and not of each handler's care.
+ */
+#ifndef IM_BRIDGE_EFFECTS_H
+#define IM_BRIDGE_EFFECTS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "../common/buf.h"
+#include "../common/frame.h"
+#include "../common/str.h"
+
+/* Delivery order when the link is busy; order within one conversation never changes. CONTROL goes
+ * first of all: invalidations, kicks, replies, acks and commit-returns. */
+enum effects_tier {
+	EFFECTS_CONTROL,
+	EFFECTS_DIRECT,
+	EFFECTS_SMALL,  /* groups up to 100 members */
+	EFFECTS_MEDIUM, /* up to 1000 */
+	EFFECTS_LARGE,
+	EFFECTS_ROOM,
+	EFFECTS_TIERS
+};
+
+struct effects;
+
+struct effects *effects_new(void);
+void effects_free(struct effects **fx);
+/* Drops everything (rollback, or after the engine has taken it). */
+void effects_reset(struct effects *fx);
+/* True once memory ran out: the transaction must be rolled back. */
+bool effects_failed(const struct effects *fx);
+/* The encoded down records of a tier, in order. */
+struct im_str effects_view(const struct effects *fx, enum effects_tier tier);
+
+/* Any record. */
+void effects_put(struct effects *fx, enum effects_tier tier, const struct im_down_rec *r,
+	const struct im_recipient *to, uint32_t n);
+/* Payload to {p}/inbox/{uid}/{suffix} at QoS 1. */
+void effects_inbox(
+	struct effects *fx, struct im_str uid, struct im_str suffix, struct im_str payload);
+/* The answer to a request: to reply_topic with corr, or, when reply_topic is empty, to the device's
+ * own {p}/inbox/{uid}/rpc/{device}. */
+void effects_reply(struct effects *fx, struct im_str uid, struct im_str device,
+	struct im_str reply_topic, struct im_str corr, struct im_str payload);
+/* What the plugin has cached of these is no longer true. */
+void effects_forget_user(struct effects *fx, struct im_str uid);
+void effects_forget_group(struct effects *fx, struct im_str gid);
+void effects_forget_member(struct effects *fx, struct im_str gid, struct im_str uid);
+/* Disconnects a user's clients, or one device (device.n != 0). */
+void effects_kick(struct effects *fx, struct im_str uid, struct im_str device);
+
+#endif

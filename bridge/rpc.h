@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The RPC methods: one table (name, kind, parameters, handler). Reading methods run on reader
+ * threads with their own handles; writing ones inside the engine's transaction, in the order in
+ * which they came. Parameters are checked against the table before a handler is called.
+ */
+#ifndef IM_BRIDGE_RPC_H
+#define IM_BRIDGE_RPC_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "../common/buf.h"
+#include "../common/str.h"
+#include "directory.h"
+#include "names.h"
+#include "store.h"
+#include "writer.h"
+
+enum rpc_kind {
+	RPC_READ,      /* reader thread; writes nothing */
+	RPC_DIRECTORY, /* writes directory.db only: run again when a replayed batch's directory part
+			  was lost */
+	RPC_LOG,       /* appends to the log (and the directory follows): never run again */
+};
+
+/* Server settings that handlers need; filled from the configuration. */
+struct rpc_settings {
+	uint32_t group_members_max;
+	uint32_t groups_per_user_max;
+	int64_t recall_window_s;
+	uint32_t password_memory_kib, password_passes;
+	size_t reply_max;
+};
+
+struct rpc_call {
+	/* the caller, from the broker's authenticated identity */
+	struct im_str uid, device;
+	uint64_t user;
+	bool admin;
+	int64_t now_ms;
+	const struct rpc_settings *set;
+	json_t *params; /* an object; checked against the method's table */
+	/* RPC_READ */
+	const struct store_backend *backend;
+	struct store_reader *log;
+	struct directory *dir; /* reader's handle, or the writer's in the other kinds */
+	struct names *names;   /* user id -> uid, of this thread */
+	/* RPC_DIRECTORY, RPC_LOG */
+	struct writer *w;
+	/* the answer: the text of the `result` value; or an error code returned and `why` filled */
+	struct im_buf *result;
+	struct im_buf *why;
+};
+
+struct rpc_param {
+	const char *name;
+	enum {
+		RPC_STRING,
+		RPC_INTEGER,
+		RPC_BOOLEAN,
+		RPC_STRINGS,
+		RPC_INTEGERS,
+		RPC_OBJECT,
+		RPC_ANY
+	} type;
+	bool required;
+	int64_t min, max; /* INTEGER: value; STRING: bytes; STRINGS/INTEGERS: elements */
+};
+
+struct rpc_method {
+	const char *name;
+	enum rpc_kind kind;
+	const struct rpc_param *params; /* ends with name == NULL */
+	/* IM_OK with result filled, a wire code with why filled, or IM_E_IO/IM_E_NOMEM (a writing
+	 * method: the whole batch is rolled back and tried again). */
+	int (*call)(struct rpc_call *c);
+};
+
+/* The method of this name, or NULL. */
+const struct rpc_method *rpc_find(struct im_str name);
+
+/* A request as it came: either target = method and payload = params, or target empty and payload =
+ * a JSON-RPC 2.0 request object. */
+struct rpc_request {
+	const struct rpc_method *method; /* NULL after an error */
+	json_t *params;                  /* owned; NULL after an error */
+	struct im_buf id;                /* the request's id as JSON text: "null" when none */
+	int code;                        /* IM_OK or the error to answer */
+	struct im_buf why;
+};
+/* Never fails: what is wrong is in code and why. Free with rpc_request_clear. */
+void rpc_request_parse(struct im_str target, struct im_str payload, struct rpc_request *out);
+void rpc_request_clear(struct rpc_request *r);
+/* The reply object, bounded by IM_REPLY_MAX: {"jsonrpc":"2.0","id":..,"result":..} or error. */
+void rpc_reply_build(struct im_buf *out, struct im_str id_json, int code, struct im_str why,
+	struct im_str result);
+
+#endif

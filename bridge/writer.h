@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The open transaction of one batch, over both databases: the only way by which anything is
+ * written while the bridge runs. The engine begins and commits it; intake and the writing RPC
+ * handlers work through it. Owns the next log position, the heads of conversations and the
+ * deliveries that follow from appended messages.
+ *
+ * Commit order: messages.db first (messages, marks), then directory.db. A crash in between is
+ * healed at start: system messages of the log after directory.db's "applied_gid" are applied to
+ * the directory again (see writer_project).
+ */
+#ifndef IM_BRIDGE_WRITER_H
+#define IM_BRIDGE_WRITER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "../common/envelope.h"
+#include "directory.h"
+#include "directory_group.h"
+#include "directory_user.h"
+#include "effects.h"
+#include "store.h"
+
+struct writer;
+
+/* What handlers may use directly. */
+struct directory *writer_directory(struct writer *w); /* begins its transaction on first use */
+struct effects *writer_effects(struct writer *w);
+int64_t writer_now_ms(const struct writer *w); /* time of the record being handled */
+/* Conversation id, created when needed. */
+int writer_conv(struct writer *w, enum im_conv_kind kind, uint64_t a, uint64_t b, bool create,
+	uint64_t *conv_out) IM_MUST_CHECK;
+int writer_head(struct writer *w, uint64_t conv, struct store_head *out) IM_MUST_CHECK;
+
+/* A message to append. conv is given by its parts so that its fan-out is known. */
+struct writer_msg {
+	enum im_conv_kind kind;
+	uint64_t a, b; /* direct: sender and peer in any order; group: group id, 0 */
+	uint64_t sender;
+	struct im_str from;   /* sender's uid */
+	struct im_str device; /* the sending device, n == 0: none */
+	struct im_str peer;   /* direct: the peer's uid; group: the gid */
+	int64_t ts_ms;
+	enum im_enc enc;
+	struct im_str id, type, meta, body;
+};
+/* Gives it the next seq, appends it, and plans its delivery: direct: peer and sender; group: the
+ * members at this point of the transaction; room: its topic. */
+int writer_append(struct writer *w, const struct writer_msg *m, uint64_t *seq_out,
+	uint64_t *gid_out) IM_MUST_CHECK;
+/* Appends a `system` message with this JSON object as body to a group's conversation. The JSON is
+ * also what writer_project applies after a crash, so it must say all of the change:
+ *   {"action":"create","gid":..,"group":<row
+ * id>,"kind":..,"name":..,...,"members":[{"uid","user","role"}]}
+ *   {"action":"join"|"invite"|"leave"|"kick"|"role"|...,"by":uid,"members":[{"uid":..,"user":<id>,"role":n}]}
+ *   {"action":"update",...changed fields}, {"action":"dismiss"}
+ * `actor` is the user who did it. */
+int writer_system(struct writer *w, const struct directory_group *g, uint64_t actor,
+	struct im_str actor_uid, struct im_str json, uint64_t *seq_out) IM_MUST_CHECK;
+/* Stores an event on the user's timeline (key: a newer one replaces it; n == 0: not stored, live
+ * only) and delivers it to {p}/inbox/{uid}/event after commit. The stored and the live JSON get
+ * their `cursor` from here: json is an object text without it. */
+int writer_event(struct writer *w, uint64_t user, struct im_str uid, struct im_str key,
+	struct im_str json) IM_MUST_CHECK;
+/* Membership of a group changed inside this transaction: later appends fan out to the new list. */
+void writer_members_changed(struct writer *w, uint64_t group);
+
+#endif
