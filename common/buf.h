@@ -27,12 +27,47 @@ void im_buf_reset(struct im_buf *b);
 /* Gives the memory back; the buffer is as after im_buf_init. */
 void im_buf_free(struct im_buf *b);
 
+/* Makes room for n more bytes: writes of up to n bytes in all then move nothing. False: failed. */
+bool im_buf_reserve(struct im_buf *b, size_t n);
+
 /* Reserves n bytes at the end and returns them (uninitialised, counted as written), or NULL. */
-char *im_buf_add(struct im_buf *b, size_t n);
-void im_buf_put(struct im_buf *b, const void *p, size_t n);
-void im_buf_str(struct im_buf *b, struct im_str s);
-void im_buf_z(struct im_buf *b, const char *z);
-void im_buf_c(struct im_buf *b, char c);
+static inline char *im_buf_add(struct im_buf *b, size_t n)
+{
+	char *at;
+
+	if ((b->failed || b->cap - b->n < n || !b->p) && !im_buf_reserve(b, n))
+		return NULL;
+	at = b->p + b->n;
+	b->n += n;
+	return at;
+}
+
+static inline void im_buf_put(struct im_buf *b, const void *p, size_t n)
+{
+	char *at = n ? im_buf_add(b, n) : NULL;
+
+	if (at)
+		memcpy(at, p, n);
+}
+
+static inline void im_buf_str(struct im_buf *b, struct im_str s)
+{
+	im_buf_put(b, s.p, s.n);
+}
+
+static inline void im_buf_z(struct im_buf *b, const char *z)
+{
+	im_buf_put(b, z, strlen(z));
+}
+
+static inline void im_buf_c(struct im_buf *b, char c)
+{
+	char *at = im_buf_add(b, 1);
+
+	if (at)
+		*at = c;
+}
+
 void im_buf_u64(struct im_buf *b, uint64_t v);                 /* decimal text */
 void im_buf_i64(struct im_buf *b, int64_t v);                  /* decimal text */
 void im_buf_base64(struct im_buf *b, const void *p, size_t n); /* RFC 4648, padded */

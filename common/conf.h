@@ -45,12 +45,19 @@ struct im_conf_table {
 	size_t n;
 };
 
+/* Which keys were given already; zeroed by the caller before the first im_conf_set. */
+#define IM_CONF_KEYS_MAX 256
+struct im_conf_seen {
+	uint64_t bits[IM_CONF_KEYS_MAX / 64];
+};
+
 /* Fills *conf (zeroed by the caller) with the defaults. */
 int im_conf_defaults(const struct im_conf_table *t, void *conf) IM_MUST_CHECK;
-/* Sets one pair. On failure returns IM_E_FORMAT and writes a sentence to why: unknown key (with the
- * nearest known one), bad value (with what would be right), a key given twice. */
-int im_conf_set(const struct im_conf_table *t, void *conf, struct im_str key, struct im_str value,
-	struct im_buf *why) IM_MUST_CHECK;
+/* Sets one pair. On failure returns IM_E_FORMAT (or IM_E_NOMEM) and appends a sentence to why:
+ * unknown key (with the nearest known one), bad value (with what would be right), a key given
+ * twice (seen remembers; NULL: a key may be given again and the last one holds). */
+int im_conf_set(const struct im_conf_table *t, void *conf, struct im_conf_seen *seen,
+	struct im_str key, struct im_str value, struct im_buf *why) IM_MUST_CHECK;
 /* Reads a whole text. `name` is the file's name; why gets "name:line: sentence". Missing required
  * keys are reported too. */
 int im_conf_read(const struct im_conf_table *t, void *conf, struct im_str text, const char *name,

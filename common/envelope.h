@@ -36,12 +36,12 @@ struct im_envelope {
 };
 
 /*
- * Decodes a payload. `scratch` is reset first and holds what had to be decoded. On failure returns
- * IM_E_INVALID_PARAMS (or IM_E_NOMEM) and *why_out points to a static sentence that says what was
- * wrong and what would be right; out->id is set even then if one could be read.
+ * Decodes a payload. `scratch` is reset first and holds what had to be decoded (at most
+ * 2 * payload.n + 64 bytes). On failure returns IM_E_INVALID_PARAMS (or IM_E_NOMEM) and appends to
+ * why what was wrong and what would be right; out->id is set even then if one could be read.
  */
 int im_envelope_parse(struct im_str payload, struct im_buf *scratch, struct im_envelope *out,
-	const char **why_out) IM_MUST_CHECK;
+	struct im_buf *why) IM_MUST_CHECK;
 
 /* Finds the id alone, for a refusal; n == 0 if there is none. Decoded into scratch (reset first).
  */

@@ -9,5 +9,7 @@
 
 /* True if s is well-formed UTF-8. NUL bytes count as well-formed. */
 bool im_utf8_valid(struct im_str s);
+/* Length (2-4) of the well-formed sequence of several bytes at p, 0 if there is none before end. */
+size_t im_utf8_seq(const char *p, const char *end);
 
 #endif

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The alphabets of names. Called at every edge where a name comes in; knows no topics. */
+#include "ids.h"
+
+#include <stdint.h>
+
+#include "limits.h"
+#include "utf8.h"
+
+enum { ID = 1, DEVICE = 2, TYPE = 4 };
+
+#define ALL (ID | DEVICE | TYPE)
+#define NAME (ID | DEVICE)
+/* clang-format off */
+static const uint8_t class_of[256] = {
+	['-'] = ALL, ['.'] = ALL, ['_'] = ALL, ['@'] = NAME, [':'] = DEVICE,
+	['0'] = ALL, ['1'] = ALL, ['2'] = ALL, ['3'] = ALL, ['4'] = ALL,
+	['5'] = ALL, ['6'] = ALL, ['7'] = ALL, ['8'] = ALL, ['9'] = ALL,
+	['A'] = NAME, ['B'] = NAME, ['C'] = NAME, ['D'] = NAME, ['E'] = NAME, ['F'] = NAME,
+	['G'] = NAME, ['H'] = NAME, ['I'] = NAME, ['J'] = NAME, ['K'] = NAME, ['L'] = NAME,
+	['M'] = NAME, ['N'] = NAME, ['O'] = NAME, ['P'] = NAME, ['Q'] = NAME, ['R'] = NAME,
+	['S'] = NAME, ['T'] = NAME, ['U'] = NAME, ['V'] = NAME, ['W'] = NAME, ['X'] = NAME,
+	['Y'] = NAME, ['Z'] = NAME,
+	['a'] = ALL, ['b'] = ALL, ['c'] = ALL, ['d'] = ALL, ['e'] = ALL, ['f'] = ALL,
+	['g'] = ALL, ['h'] = ALL, ['i'] = ALL, ['j'] = ALL, ['k'] = ALL, ['l'] = ALL,
+	['m'] = ALL, ['n'] = ALL, ['o'] = ALL, ['p'] = ALL, ['q'] = ALL, ['r'] = ALL,
+	['s'] = ALL, ['t'] = ALL, ['u'] = ALL, ['v'] = ALL, ['w'] = ALL, ['x'] = ALL,
+	['y'] = ALL, ['z'] = ALL,
+};
+/* clang-format on */
+
+static bool all_of(struct im_str s, uint8_t class, size_t max)
+{
+	size_t i;
+
+	if (s.n < 1 || s.n > max)
+		return false;
+	for (i = 0; i < s.n; i++) {
+		if (!(class_of[(unsigned char)s.p[i]] & class))
+			return false;
+	}
+	return true;
+}
+
+bool im_uid_valid(struct im_str s)
+{
+	return all_of(s, ID, IM_UID_MAX);
+}
+
+bool im_gid_valid(struct im_str s)
+{
+	return all_of(s, ID, IM_GID_MAX);
+}
+
+bool im_device_valid(struct im_str s)
+{
+	return all_of(s, DEVICE, IM_DEVICE_MAX);
+}
+
+bool im_msgid_valid(struct im_str s)
+{
+	size_t i;
+
+	if (s.n < 1 || s.n > IM_MSGID_MAX)
+		return false;
+	for (i = 0; i < s.n; i++) {
+		unsigned char c = (unsigned char)s.p[i];
+
+		/* C2 80 ... C2 9F are the control characters U+0080 ... U+009F. */
+		if (c < 0x20 || c == 0x7F)
+			return false;
+		if (c == 0xC2 && i + 1 < s.n && (unsigned char)s.p[i + 1] < 0xA0)
+			return false;
+	}
+	return im_utf8_valid(s);
+}
+
+bool im_type_valid(struct im_str s)
+{
+	return all_of(s, TYPE, IM_TYPE_MAX) && !im_str_eq(s, IM_STR("system"));
+}
+
+bool im_conv_parse(struct im_str s, enum im_conv_kind *kind_out, struct im_str *peer_out)
+{
+	struct im_str peer;
+
+	if (s.n < 3 || s.p[1] != '/' || (s.p[0] != 'u' && s.p[0] != 'g'))
+		return false;
+	peer = (struct im_str){s.p + 2, s.n - 2};
+	if (s.p[0] == 'u' ? !im_uid_valid(peer) : !im_gid_valid(peer))
+		return false;
+	*kind_out = s.p[0] == 'u' ? IM_CONV_USER : IM_CONV_GROUP;
+	*peer_out = peer;
+	return true;
+}
