@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Follows the log. What a recall or an edit did to an older message is seen from that operation's
+ * own message in the log: the older one is then read again and indexed as it is now.
+ */
+#include "search_index.h"
+
+#include <pthread.h>
+#include <sqlite3.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "../common/jsonscan.h"
+#include "search.h"
+
+/* A pass is one transaction: large enough to be cheap, small enough to stop within a moment. */
+#define PASS_MESSAGES 2000
+/* How far the index may lie behind on an idle node. */
+#define IDLE_MS 200
+#define BACKOFF_MS 5000
+/* Text of one message that is indexed; the rest of a longer one is not found. */
+#define TEXT_MAX (64 * 1024)
+
+struct search_index {
+	const struct store_backend *backend;
+	struct store_reader *reader;
+	sqlite3 *db;
+	sqlite3_stmt *insert, *remove, *mark;
+	struct im_buf text, tag;
+	_Atomic uint64_t gid, failures;
+	pthread_t thread;
+	pthread_mutex_t lock;
+	pthread_cond_t wake;
+	bool threaded, stopping;
+	/* the pass in hand */
+	uint32_t done, limit;
+	uint64_t pass_gid;
+};
+
+/* Appends every string value within a JSON text, each on a line of its own. */
+static void json_strings(const struct im_json *v, struct im_buf *out)
+{
+	struct im_json_iter it;
+	struct im_json member;
+	if (v->type == IM_JSON_STRING) {
+		size_t before = out->n;
+		if (im_json_text(v, out) != IM_OK && !out->failed)
+			out->n = before;
+		im_buf_c(out, '\n');
+	} else if (v->type == IM_JSON_ARRAY || v->type == IM_JSON_OBJECT) {
+		im_json_iter(v, &it);
+		while (im_json_next(&it, NULL, &member))
+			json_strings(&member, out);
+	}
+}
+
+static int write_row(struct search_index *x, const struct store_msg *m)
+{
+	struct im_json json;
+	im_buf_reset(&x->text);
+	im_buf_reset(&x->tag);
+	if (m->recalled || m->enc == IM_ENC_BYTES || im_str_eqz(m->type, "system"))
+		return IM_OK;
+	if (m->enc == IM_ENC_TEXT)
+		im_buf_str(&x->text, m->body);
+	else if (im_json_parse(m->body, &json) == IM_OK)
+		json_strings(&json, &x->text);
+	if (x->text.n == 0 && !x->text.failed)
+		return IM_OK;
+	struct im_str type = m->type.n ? m->type : im_type_default(m->enc);
+	im_buf_printf(&x->tag, "c%llu s%llu t%.*s", (unsigned long long)m->conv,
+		(unsigned long long)m->sender, (int)type.n, type.p);
+	if (x->text.failed || x->tag.failed)
+		return IM_E_NOMEM;
+	size_t n = x->text.n < TEXT_MAX ? x->text.n : TEXT_MAX;
+	sqlite3_bind_int64(x->insert, 1, (sqlite3_int64)m->gid);
+	sqlite3_bind_text(x->insert, 2, x->text.p, (int)n, SQLITE_STATIC);
+	sqlite3_bind_text(x->insert, 3, x->tag.p, (int)x->tag.n, SQLITE_STATIC);
+	int rc = sqlite3_step(x->insert);
+	sqlite3_reset(x->insert);
+	return rc == SQLITE_DONE ? IM_OK : IM_E_IO;
+}
+
+static int write_again(void *arg, const struct store_msg *m)
+{
+	struct search_index *x = arg;
+	sqlite3_bind_int64(x->remove, 1, (sqlite3_int64)m->gid);
+	int rc = sqlite3_step(x->remove);
+	sqlite3_reset(x->remove);
+	return rc == SQLITE_DONE ? write_row(x, m) : IM_E_IO;
+}
+
+/* The seq that an operation (`{"seq":41,...}`) is about, 0 if none. */
+static uint64_t target_seq(struct im_str body)
+{
+	struct im_json json, value;
+	struct im_json_iter it;
+	struct im_str key;
+	int64_t seq;
+	if (im_json_parse(body, &json) != IM_OK || json.type != IM_JSON_OBJECT)
+		return 0;
+	im_json_iter(&json, &it);
+	while (im_json_next(&it, &key, &value))
+		if (im_str_eqz(key, "seq") && im_json_int(&value, &seq) == IM_OK && seq > 0)
+			return (uint64_t)seq;
+	return 0;
+}
+
+static bool is_operation(struct im_str type)
+{
+	return im_str_eqz(type, "recall") || im_str_eqz(type, "edit") || im_str_eqz(type, "react");
+}
+
+static int take(void *arg, const struct store_msg *m)
+{
+	struct search_index *x = arg;
+	int code;
+	if (x->done == x->limit)
+		return IM_E_FULL;
+	if (is_operation(m->type)) {
+		uint64_t seq = target_seq(m->body);
+		code = seq ? x->backend->read_conv(
+				     x->reader, m->conv, seq, seq, false, write_again, x)
+			   : IM_OK;
+	} else {
+		code = write_row(x, m);
+	}
+	if (code)
+		return code;
+	x->pass_gid = m->gid;
+	x->done++;
+	return IM_OK;
+}
+
+static int set_mark(struct search_index *x)
+{
+	sqlite3_bind_int64(x->mark, 1, (sqlite3_int64)x->pass_gid);
+	int rc = sqlite3_step(x->mark);
+	sqlite3_reset(x->mark);
+	return rc == SQLITE_DONE ? IM_OK : IM_E_IO;
+}
+
+int search_index_pass(struct search_index *x, uint32_t limit, uint32_t *n_out)
+{
+	uint64_t from = atomic_load(&x->gid);
+	x->done = 0;
+	x->limit = limit;
+	x->pass_gid = from;
+	*n_out = 0;
+	if (sqlite3_exec(x->db, "BEGIN IMMEDIATE", NULL, NULL, NULL) != SQLITE_OK)
+		return IM_E_IO;
+	int code = x->backend->read_log(x->reader, from + 1, INT64_MAX, false, take, x);
+	if (code == IM_E_FULL)
+		code = IM_OK;
+	if (code == IM_OK && x->done)
+		code = set_mark(x);
+	if (code == IM_OK && sqlite3_exec(x->db, "COMMIT", NULL, NULL, NULL) != SQLITE_OK)
+		code = IM_E_IO;
+	if (code) {
+		sqlite3_exec(x->db, "ROLLBACK", NULL, NULL, NULL);
+		return code;
+	}
+	atomic_store(&x->gid, x->pass_gid);
+	*n_out = x->done;
+	return IM_OK;
+}
+
+static int prepare(struct search_index *x, struct im_buf *why)
+{
+	sqlite3_stmt *st = NULL;
+	const char *insert = "INSERT INTO fts(rowid, body, tag) VALUES (?1, ?2, ?3)";
+	const char *remove = "DELETE FROM fts WHERE rowid = ?1";
+	const char *mark = "INSERT INTO meta VALUES ('indexed_gid', ?1)"
+			   " ON CONFLICT(key) DO UPDATE SET value = excluded.value";
+	const char *read = "SELECT value FROM meta WHERE key = 'indexed_gid'";
+	if (sqlite3_prepare_v2(x->db, insert, -1, &x->insert, NULL) != SQLITE_OK ||
+		sqlite3_prepare_v2(x->db, remove, -1, &x->remove, NULL) != SQLITE_OK ||
+		sqlite3_prepare_v2(x->db, mark, -1, &x->mark, NULL) != SQLITE_OK ||
+		sqlite3_prepare_v2(x->db, read, -1, &st, NULL) != SQLITE_OK) {
+		im_buf_printf(why, "search.db: %s", sqlite3_errmsg(x->db));
+		return IM_E_IO;
+	}
+	if (sqlite3_step(st) == SQLITE_ROW)
+		atomic_store(&x->gid, (uint64_t)sqlite3_column_int64(st, 0));
+	sqlite3_finalize(st);
+	return IM_OK;
+}
+
+int search_index_open(const char *folder, const struct store_backend *backend,
+	struct store_reader *reader, struct search_index **out, struct im_buf *why)
+{
+	struct search_index *x = calloc(1, sizeof(*x));
+	if (!x)
+		return IM_E_NOMEM;
+	x->backend = backend;
+	im_buf_init(&x->text, 0);
+	im_buf_init(&x->tag, 0);
+	pthread_mutex_init(&x->lock, NULL);
+	pthread_cond_init(&x->wake, NULL);
+	int code = search_db_open(folder, true, &x->db, why);
+	if (code == IM_OK)
+		code = prepare(x, why);
+	if (code) {
+		search_index_stop(&x);
+		return code;
+	}
+	x->reader = reader;
+	*out = x;
+	return IM_OK;
+}
+
+static bool wait_ms(struct search_index *x, long ms)
+{
+	struct timespec until;
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += ms / 1000;
+	until.tv_nsec += (ms % 1000) * 1000000;
+	if (until.tv_nsec >= 1000000000) {
+		until.tv_sec++;
+		until.tv_nsec -= 1000000000;
+	}
+	pthread_mutex_lock(&x->lock);
+	if (!x->stopping && ms)
+		pthread_cond_timedwait(&x->wake, &x->lock, &until);
+	bool go_on = !x->stopping;
+	pthread_mutex_unlock(&x->lock);
+	return go_on;
+}
+
+static void *follow(void *arg)
+{
+	struct search_index *x = arg;
+	long wait = 0;
+	while (wait_ms(x, wait)) {
+		uint32_t n;
+		if (search_index_pass(x, PASS_MESSAGES, &n) != IM_OK) {
+			atomic_fetch_add(&x->failures, 1);
+			wait = BACKOFF_MS;
+		} else {
+			wait = n == PASS_MESSAGES ? 0 : IDLE_MS;
+		}
+	}
+	return NULL;
+}
+
+int search_index_start(const char *folder, const struct store_backend *backend,
+	struct store_reader *reader, struct search_index **out, struct im_buf *why)
+{
+	int code = search_index_open(folder, backend, reader, out, why);
+	if (code)
+		return code;
+	(*out)->threaded = true;
+	if (pthread_create(&(*out)->thread, NULL, follow, *out) != 0) {
+		(*out)->threaded = false;
+		(*out)->reader = NULL; /* stays the caller's */
+		search_index_stop(out);
+		im_buf_z(why, "cannot start the search indexer's thread");
+		return IM_E_NOMEM;
+	}
+	return IM_OK;
+}
+
+void search_index_stop(struct search_index **px)
+{
+	struct search_index *x = *px;
+	if (!x)
+		return;
+	if (x->threaded) {
+		pthread_mutex_lock(&x->lock);
+		x->stopping = true;
+		pthread_cond_signal(&x->wake);
+		pthread_mutex_unlock(&x->lock);
+		pthread_join(x->thread, NULL);
+	}
+	sqlite3_finalize(x->insert);
+	sqlite3_finalize(x->remove);
+	sqlite3_finalize(x->mark);
+	sqlite3_close(x->db);
+	if (x->reader)
+		x->backend->reader_close(x->reader);
+	im_buf_free(&x->text);
+	im_buf_free(&x->tag);
+	pthread_mutex_destroy(&x->lock);
+	pthread_cond_destroy(&x->wake);
+	free(x);
+	*px = NULL;
+}
+
+uint64_t search_index_gid(const struct search_index *x)
+{
+	return atomic_load(&x->gid);
+}
+
+uint64_t search_index_failures(const struct search_index *x)
+{
+	return atomic_load(&x->failures);
+}

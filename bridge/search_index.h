@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The indexer: a thread that follows the log by position and keeps search.db up to it, off the
+ * commit path. Started and stopped by main; everything it needs it owns.
+ */
+#ifndef IM_BRIDGE_SEARCH_INDEX_H
+#define IM_BRIDGE_SEARCH_INDEX_H
+
+#include <stdint.h>
+
+#include "../common/buf.h"
+#include "../common/err.h"
+#include "store.h"
+
+struct search_index;
+
+/* Starts the thread. Takes ownership of `reader` on success. */
+int search_index_start(const char *folder, const struct store_backend *backend,
+	struct store_reader *reader, struct search_index **out, struct im_buf *why) IM_MUST_CHECK;
+/* Finishes the transaction in hand and joins the thread. */
+void search_index_stop(struct search_index **x);
+/* The last log position that can be found; any thread. */
+uint64_t search_index_gid(const struct search_index *x);
+/* Failed passes so far; any thread. The thread tries again with back-off. */
+uint64_t search_index_failures(const struct search_index *x);
+
+/* One pass without the thread, for tests: indexes up to `limit` messages, *n_out of them done. */
+int search_index_pass(struct search_index *x, uint32_t limit, uint32_t *n_out) IM_MUST_CHECK;
+int search_index_open(const char *folder, const struct store_backend *backend,
+	struct store_reader *reader, struct search_index **out, struct im_buf *why) IM_MUST_CHECK;
+
+#endif
