@@ -14,6 +14,7 @@
 #include "../common/buf.h"
 #include "../common/str.h"
 #include "directory.h"
+#include "hash_budget.h"
 #include "names.h"
 #include "store.h"
 #include "writer.h"
@@ -25,16 +26,19 @@ enum rpc_kind {
 	RPC_LOG,       /* appends to the log (and the directory follows): never run again */
 };
 
+struct rpc_method;
+
 /* Server settings that handlers need; filled from the configuration. */
 struct rpc_settings {
 	uint32_t group_members_max;
 	uint32_t groups_per_user_max;
 	int64_t recall_window_s;
 	uint32_t password_memory_kib, password_passes;
-	size_t reply_max;
+	size_t reply_max; /* soft bound of a page: one item is given even if it is larger alone */
 };
 
 struct rpc_call {
+	const struct rpc_method *method;
 	/* the caller, from the broker's authenticated identity */
 	struct im_str uid, device;
 	uint64_t user;
@@ -42,13 +46,17 @@ struct rpc_call {
 	int64_t now_ms;
 	const struct rpc_settings *set;
 	json_t *params; /* an object; checked against the method's table */
-	/* RPC_READ */
+	/* The newest log position committed in both databases, read before the call began. What a
+	 * reader finds beyond it may be there by half, so nothing beyond it enters a cursor. */
+	uint64_t position;
+	/* RPC_READ; a handler opens and closes the views it needs itself, the log's first */
 	const struct store_backend *backend;
 	struct store_reader *log;
 	struct directory *dir; /* reader's handle, or the writer's in the other kinds */
-	struct names *names;   /* user id -> uid, of this thread */
+	struct names *names;   /* user id -> uid, of this thread; RPC_READ only */
 	/* RPC_DIRECTORY, RPC_LOG */
 	struct writer *w;
+	struct hash_budget *budget; /* bounds what password hashing may cost; NULL: no bound */
 	/* the answer: the text of the `result` value; or an error code returned and `why` filled */
 	struct im_buf *result;
 	struct im_buf *why;
@@ -93,7 +101,8 @@ struct rpc_request {
 /* Never fails: what is wrong is in code and why. Free with rpc_request_clear. */
 void rpc_request_parse(struct im_str target, struct im_str payload, struct rpc_request *out);
 void rpc_request_clear(struct rpc_request *r);
-/* The reply object, bounded by IM_REPLY_MAX: {"jsonrpc":"2.0","id":..,"result":..} or error. */
+/* The reply object: {"jsonrpc":"2.0","id":..,"result":..} or "error":{"code","message"}. Handlers keep
+ * their pages below reply_max; a result that could not travel in one frame becomes an error here. */
 void rpc_reply_build(struct im_buf *out, struct im_str id_json, int code, struct im_str why,
 	struct im_str result);
 
