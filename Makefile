@@ -1,13 +1,25 @@
 # mosquitto-im: `make run` and `make check` need nothing but a Debian 12 machine with git and make.
-# One non-recursive Makefile; sources are found by folder, so a new file needs no line here.
+# One non-recursive Makefile; sources are found by folder, so a new file needs no line here. What a
+# test suite needs beside this stands in its own folder, tests/*/*.mk.
+#
+#   make            build/mosquitto_im.so, build/im-bridge, build/imctl
+#   make run        builds, sets up ./run on first use, starts broker and bridge (PORT, WS_PORT,
+#                   BIND, STATE, DEMO_PASSWORD, MOSQUITTO)
+#   make check      all tests; ends with `N passed, N failed`. SUITES="unit e2e" for some of them
+#   make check-asan the same with the address and undefined-behaviour sanitizers
+#   make install    DESTDIR, prefix;  make uninstall;  make format, format-check, deps, clean
 
 BUILD ?= build
 CC ?= gcc
 PYTHON ?= /usr/bin/python3
 prefix ?= /usr/local
+bindir ?= $(prefix)/bin
+sbindir ?= $(prefix)/sbin
 libdir ?= $(prefix)/lib/mosquitto-im
 sysconfdir ?= /etc/mosquitto-im
 mandir ?= $(prefix)/share/man
+unitdir ?= $(prefix)/lib/systemd/system
+tmpfilesdir ?= $(prefix)/lib/tmpfiles.d
 DESTDIR ?=
 VERSION := 0.1.0
 
@@ -38,7 +50,7 @@ IMCTL_LIBS := -lmosquitto -lsqlite3 -ljansson -ljwt -largon2 -lcrypto
 
 all: $(BUILD)/mosquitto_im.so $(BUILD)/im-bridge $(BUILD)/imctl
 
-$(BUILD)/obj/%.o: %.c
+$(BUILD)/obj/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS_ALL) -c -o $@ $<
 
@@ -62,10 +74,80 @@ $(BUILD)/im-bridge: $(BRIDGE_OBJ) $(COMMON_OBJ) $(SCHEMA_OBJ)
 $(BUILD)/imctl: $(IMCTL_OBJ) $(COMMON_OBJ) $(SCHEMA_OBJ)
 	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(IMCTL_LIBS)
 
+# ---- make run and make check: the packages come first, then a parallel build of this Makefile ----
+
+JOBS = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc))
+
+deps:
+	@sh config/deps.sh
+
+PORT ?= 1883
+WS_PORT ?=
+BIND ?= 127.0.0.1
+STATE ?= ./run
+MOSQUITTO ?=
+run:
+	@sh config/deps.sh run
+	@$(MAKE) --no-print-directory $(JOBS) all
+	@exec $(PYTHON) config/run.py --build '$(BUILD)' --state '$(STATE)' --port '$(PORT)' \
+		--ws-port '$(WS_PORT)' --bind '$(BIND)' --mosquitto '$(MOSQUITTO)'
+# The password does not go on a command line, which every user of the machine can read.
+run: export DEMO_PASSWORD := $(DEMO_PASSWORD)
+
+# Each suite is a target check-SUITE in tests/SUITE/*.mk that leaves JUnit files in
+# $(RESULTS)/SUITE; cmocka programs are run by tests/run_cmocka.py $(RESULTS)/SUITE PROGRAM...
+SUITES ?= house unit store flow corpus e2e
+RESULTS = $(BUILD)/results
+check: deps
+	@$(MAKE) --no-print-directory $(JOBS) all
+	+@MAKE='$(MAKE)' $(PYTHON) tests/run_all.py $(RESULTS) $(SUITES)
+
+# The broker itself is not instrumented, so the sanitizers' libraries are loaded before it; the e2e
+# tests take them from IM_BROKER_PRELOAD.
+SANITIZERS := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+check-asan:
+	@IM_BROKER_PRELOAD="$$($(CC) -print-file-name=libasan.so) $$($(CC) -print-file-name=libubsan.so)" \
+		$(MAKE) --no-print-directory check BUILD=$(BUILD)-asan OPT='-O1 -g' SAN='$(SANITIZERS)'
+
+# ---- install ----
+
+# The samples and the unit name the default folders; an installation has its own.
+paths := -e 's|/usr/local/lib/mosquitto-im|$(libdir)|g' -e 's|/usr/local/sbin|$(sbindir)|g' \
+	-e 's|/etc/mosquitto-im|$(sysconfdir)|g'
+installed = $(sbindir)/im-bridge $(bindir)/imctl $(libdir)/mosquitto_im.so \
+	$(sysconfdir)/mosquitto.conf.sample $(sysconfdir)/im-bridge.conf.sample \
+	$(unitdir)/im-bridge.service $(tmpfilesdir)/mosquitto-im.conf \
+	$(mandir)/man1/imctl.1 $(mandir)/man8/im-bridge.8
+
+install: all
+	install -d $(addprefix $(DESTDIR),$(sort $(patsubst %/,%,$(dir $(installed)))))
+	install -m 755 $(BUILD)/im-bridge $(DESTDIR)$(sbindir)/im-bridge
+	install -m 755 $(BUILD)/imctl $(DESTDIR)$(bindir)/imctl
+	install -m 755 $(BUILD)/mosquitto_im.so $(DESTDIR)$(libdir)/mosquitto_im.so
+	sed $(paths) config/mosquitto.conf > $(DESTDIR)$(sysconfdir)/mosquitto.conf.sample
+	sed $(paths) config/im-bridge.conf > $(DESTDIR)$(sysconfdir)/im-bridge.conf.sample
+	sed $(paths) config/im-bridge.service > $(DESTDIR)$(unitdir)/im-bridge.service
+	install -m 644 config/tmpfiles.conf $(DESTDIR)$(tmpfilesdir)/mosquitto-im.conf
+	install -m 644 docs/imctl.1 $(DESTDIR)$(mandir)/man1/imctl.1
+	install -m 644 docs/im-bridge.8 $(DESTDIR)$(mandir)/man8/im-bridge.8
+
+# Leaves what the administrator wrote in $(sysconfdir), and all data.
+uninstall:
+	rm -f $(addprefix $(DESTDIR),$(installed))
+	-rmdir $(DESTDIR)$(libdir) $(DESTDIR)$(sysconfdir) 2>/dev/null
+
+# ---- house ----
+
+FORMATTED = $(shell find common schema plugin bridge clients tests -name '*.[ch]')
+format:
+	clang-format -i $(FORMATTED)
+format-check:
+	clang-format --dry-run -Werror $(FORMATTED)
+
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all clean
+.PHONY: all clean deps run check check-asan install uninstall format format-check
 .DELETE_ON_ERROR:
 
 -include $(wildcard tests/*.mk tests/*/*.mk)

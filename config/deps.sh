@@ -1,0 +1,83 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-3-Clause
+# deps.sh [run|check]: installs the Debian packages that are missing to build and run mosquitto-im
+# (run), or to test it as well (check, the default). Does nothing, and needs neither root nor the
+# network, when all of them are there.
+set -eu
+
+packages="gcc libc6-dev make python3 mosquitto mosquitto-clients mosquitto-dev libmosquitto-dev
+	libjansson-dev libsqlite3-dev libssl-dev uthash-dev libjwt-dev libargon2-dev
+	libsystemd-dev"
+case ${1:-check} in
+run) ;;
+check)
+	packages="$packages clang-format libcmocka-dev mandoc openssl python3-cryptography
+		python3-jsonschema python3-jwt python3-paho-mqtt python3-pytest
+		python3-pytest-xdist sqlite3"
+	;;
+*)
+	echo "usage: deps.sh [run|check]" >&2
+	exit 2
+	;;
+esac
+
+if ! command -v dpkg-query >/dev/null; then
+	echo "deps.sh: not a Debian system; install what corresponds to:" $packages >&2
+	exit 0
+fi
+
+installed=$(dpkg-query -W -f '${db:Status-Abbrev} ${Package}\n' $packages 2>/dev/null |
+	sed -n 's/^ii *//p') || true
+missing=
+for package in $packages; do
+	printf '%s\n' "$installed" | grep -qx "$package" || missing="$missing $package"
+done
+[ -n "$missing" ] || exit 0
+
+echo "deps.sh: installing$missing"
+as_root=
+if [ "$(id -u)" -ne 0 ]; then
+	if ! command -v sudo >/dev/null; then
+		echo "deps.sh: needs root: apt-get install$missing" >&2
+		exit 1
+	fi
+	as_root=sudo
+fi
+
+# The mosquitto package starts a broker on port 1883 as soon as it is installed. The one that
+# belongs to mosquitto-im is started by `make run` or by the administrator, so that one stays off:
+# for the moment of the installation by a policy (unless the machine has one already), and after it
+# by disabling the unit. A broker that was there before is not touched.
+policy=/usr/sbin/policy-rc.d
+made_policy=
+clean_up() {
+	[ -z "$made_policy" ] || $as_root rm -f "$policy"
+}
+trap clean_up EXIT
+trap 'exit 1' HUP INT TERM
+fresh_broker=
+case " $missing " in
+*" mosquitto "*)
+	fresh_broker=1
+	if [ ! -e "$policy" ]; then
+		made_policy=1
+		printf '#!/bin/sh\nexit 101\n' | $as_root sh -c "cat >$policy && chmod 755 $policy"
+	fi
+	;;
+esac
+
+install() {
+	$as_root env DEBIAN_FRONTEND=noninteractive \
+		apt-get install -y -q --no-install-recommends $missing
+}
+# A fresh machine has no package lists yet, and an old one may have outdated ones.
+install || {
+	$as_root apt-get update -q
+	install
+}
+
+if [ -n "$fresh_broker" ] && [ -d /run/systemd/system ]; then
+	$as_root systemctl disable --now mosquitto.service || true
+	echo "deps.sh: Debian's own mosquitto service is left stopped and disabled;" \
+		"'systemctl enable --now mosquitto' would start it"
+fi
