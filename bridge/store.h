@@ -76,6 +76,9 @@ struct store_backend {
 	int (*head)(struct store *s, uint64_t conv, struct store_head *out);
 	/* m->gid and m->seq are proposed by the caller; IM_E_CONFLICT if either is taken. */
 	int (*append)(struct store *s, const struct store_msg *m);
+	/* The message as the open transaction sees it (what it appended and amended included). The
+	 * callback must not call the store. IM_E_NONE: no such message. */
+	int (*get)(struct store *s, uint64_t conv, uint64_t seq, store_msg_fn fn, void *arg);
 	/* Replaces body, meta, and type of a stored message (recall: body.n == 0 and recalled). */
 	int (*amend)(struct store *s, const struct store_msg *m);
 	/* Makes the transaction durable (fsync) together with the mark (NULL: leave the marks).
