@@ -66,7 +66,8 @@ struct im_up_rec {
 	struct im_str payload;
 };
 
-/* Size of a record as im_up_rec_put writes it, length prefix included. */
+/* Size of a record as im_up_rec_write writes it, length prefix included. A field other than payload
+ * that is longer than 65535 bytes is cut there: callers bound them far below. */
 size_t im_up_rec_size(const struct im_up_rec *r);
 /* Writes at `dst` (im_up_rec_size bytes): the plugin writes straight into the spool. */
 void im_up_rec_write(char *dst, const struct im_up_rec *r);
@@ -139,7 +140,8 @@ struct im_recipient {
 };
 
 void im_frame_down_begin(struct im_buf *b);
-/* Appends a record; its recipients, if any, follow in an array. */
+/* Appends a record; its recipients, if any, follow in an array (r->recipients is not looked at). A
+ * uid or conv over 255 bytes or another field over 65535 fails the buffer. */
 void im_down_rec_put(
 	struct im_buf *b, const struct im_down_rec *r, const struct im_recipient *to, uint32_t n);
 /* Checks header and returns the records' bytes. */

@@ -27,9 +27,8 @@
 #define IM_MENTIONS_MAX 100      /* uids in `mentions` */
 
 /* The link. */
-#define IM_BATCH_BYTES_MAX                                                     \
-	(256 * 1024) /* records of one up batch, unless a single one is larger \
-		      */
+/* Records of one up batch, unless a single one is larger. */
+#define IM_BATCH_BYTES_MAX (256 * 1024)
 #define IM_BATCH_RECORDS_MAX 4096
 #define IM_DOWN_BYTES_SOFT (60 * 1024)   /* a down frame is closed at this size */
 #define IM_FRAME_BYTES_MAX (1900 * 1024) /* never above the broker's packet limit */

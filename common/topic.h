@@ -55,6 +55,9 @@ struct im_filter {
 	bool events;          /* INBOX: covers {p}/inbox/{id}/event */
 };
 
+/* Well-formed MQTT filter: wildcards alone in their level, '#' last, at most IM_TOPIC_MAX bytes. */
+bool im_filter_valid(struct im_str filter);
+
 /* A subscription's filter, wildcards and `$share` included. */
 void im_filter_parse(struct im_str prefix, struct im_str filter, struct im_filter *out);
 
