@@ -37,6 +37,14 @@ bool effects_failed(const struct effects *fx);
 /* The encoded down records of a tier, in order. */
 struct im_str effects_view(const struct effects *fx, enum effects_tier tier);
 
+/* Bytes of all tiers together: the engine ends a transaction early when fan-out grows large. */
+size_t effects_bytes(const struct effects *fx);
+
+/* Called at once when something is forgotten, so that the bridge's own caches follow inside the
+ * transaction. uid.n == 0: the whole group; gid.n == 0: the user. */
+typedef void (*effects_forget_fn)(void *arg, struct im_str uid, struct im_str gid);
+void effects_on_forget(struct effects *fx, effects_forget_fn fn, void *arg);
+
 /* Any record. */
 void effects_put(struct effects *fx, enum effects_tier tier, const struct im_down_rec *r,
 	const struct im_recipient *to, uint32_t n);
