@@ -10,7 +10,9 @@
 #   make install    DESTDIR, prefix;  make uninstall;  make format, format-check, deps, clean
 
 BUILD ?= build
-CC ?= gcc
+ifeq ($(origin CC),default)
+CC := gcc
+endif
 PYTHON ?= /usr/bin/python3
 prefix ?= /usr/local
 bindir ?= $(prefix)/bin
@@ -45,7 +47,7 @@ BRIDGE_OBJ := $(call obj,$(BRIDGE_SRC))
 IMCTL_OBJ := $(call obj,$(IMCTL_SRC))
 
 PLUGIN_LIBS := -lsqlite3 -ljwt -largon2 -lcrypto -ldl
-BRIDGE_LIBS := -lmosquitto -lsqlite3 -ljansson -largon2 -lcrypto -lsystemd -lpthread
+BRIDGE_LIBS := -lmosquitto -lhs -lsqlite3 -ljansson -largon2 -lcrypto -lsystemd -lpthread
 IMCTL_LIBS := -lmosquitto -lsqlite3 -ljansson -ljwt -largon2 -lcrypto
 
 all: $(BUILD)/mosquitto_im.so $(BUILD)/im-bridge $(BUILD)/imctl

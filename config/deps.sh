@@ -7,7 +7,7 @@ set -eu
 
 packages="gcc libc6-dev make python3 mosquitto mosquitto-clients mosquitto-dev libmosquitto-dev
 	libjansson-dev libsqlite3-dev libssl-dev uthash-dev libjwt-dev libargon2-dev
-	libsystemd-dev"
+	libsystemd-dev libhyperscan-dev"
 case ${1:-check} in
 run) ;;
 check)
