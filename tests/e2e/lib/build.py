@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What is under test: the build's outputs and the broker, as named by the environment."""
+import functools
+import os
+import pathlib
+import subprocess
+
+ROOT = pathlib.Path(__file__).resolve().parents[3]
+BUILD = pathlib.Path(os.environ.get("BUILD", "build"))
+if not BUILD.is_absolute():
+    BUILD = ROOT / BUILD
+PLUGIN = BUILD / "mosquitto_im.so"
+BRIDGE = BUILD / "im-bridge"
+IMCTL = BUILD / "imctl"
+MOSQUITTO = os.environ.get("MOSQUITTO") or "/usr/sbin/mosquitto"
+
+
+def broker_env():
+    """A stock broker can load a plugin built with sanitizers if their libraries come first."""
+    preload = os.environ.get("IM_BROKER_PRELOAD")
+    if not preload:
+        return {}
+    # The broker itself leaks at exit; leaks in the plugin's code are the unit tests' business.
+    return {"LD_PRELOAD": preload, "ASAN_OPTIONS": "detect_leaks=0",
+            "UBSAN_OPTIONS": "print_stacktrace=1"}
+
+
+@functools.lru_cache(maxsize=None)
+def broker_version():
+    """(2, 0, 11)"""
+    out = subprocess.run([MOSQUITTO, "-h"], capture_output=True, text=True).stdout
+    return tuple(int(n) for n in out.split()[2].split("."))

@@ -1,0 +1,194 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""One node: a broker with the plugin and a bridge, in a folder of their own, on ports of their own.
+
+A node is made with a pool of users, so that tests that share one need not get in each other's way:
+`node.user()` hands out a name that nobody has used.
+"""
+import itertools
+import os
+import pathlib
+import shutil
+import socket
+import sqlite3
+import tempfile
+
+from . import build, directory, ports, tls
+from .client import Client
+from .proc import Process, wait_until
+
+PASSWORD = "pw"
+ADMIN = "admin"
+POOL = 400
+
+
+class Node:
+    """options: plugin_opt_* without the prefix (a list gives several lines); bridge: keys of
+    im-bridge.conf; conf: further lines of mosquitto.conf."""
+
+    def __init__(self, *, options=None, bridge=None, conf=(), users=POOL, tls_listener=False,
+                 ws_listener=False, max_queued=10000):
+        # A short path: a Unix socket's may have 108 bytes.
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="im-e2e-"))
+        self.data = self.folder / "data"
+        self.data.mkdir()
+        self.options, self.bridge_options = dict(options or {}), dict(bridge or {})
+        self.conf, self.max_queued = list(conf), max_queued
+        self.port = ports.take()
+        self.tls_port = ports.take() if tls_listener else None
+        self.ws_port = ports.take() if ws_listener else None
+        if tls_listener:
+            self.cert, self.key = tls.make(self.folder)
+        self.clients = []
+        self._serial = itertools.count(1)
+        self._pool = [f"user{n:03d}" for n in range(users)]
+        directory.create(self.data / "directory.db")
+        directory.add_users(self.data / "directory.db",
+                            [(ADMIN, PASSWORD, True)] + [(u, PASSWORD, False) for u in self._pool])
+        self.link = self.folder / "link.sock"
+        self.broker = Process("broker", [build.MOSQUITTO, "-c", self.folder / "mosquitto.conf"],
+                              self.folder / "broker.log", env=build.broker_env())
+        self.bridge = Process("bridge", [build.BRIDGE, "-c", self.folder / "im-bridge.conf"],
+                              self.folder / "bridge.log")
+
+    # -- configuration --
+
+    def write_broker_conf(self):
+        lines = ["user root"] if os.geteuid() == 0 else []
+        lines += [
+            "per_listener_settings false", "allow_anonymous false", "log_dest stderr",
+            "log_type all", "persistence true", f"persistence_location {self.folder}/",
+            "allow_duplicate_messages true", "set_tcp_nodelay true",
+            f"max_queued_messages {self.max_queued}", "max_packet_size 2000000",
+            f"listener 0 {self.link}",
+            f"listener {self.port} 127.0.0.1",
+        ]
+        if self.tls_port:
+            lines += [f"listener {self.tls_port} 127.0.0.1", f"certfile {self.cert}",
+                      f"keyfile {self.key}"]
+        if self.ws_port:
+            lines += [f"listener {self.ws_port} 127.0.0.1", "protocol websockets"]
+        lines += self.conf
+        lines.append(f"plugin {build.PLUGIN}")
+        options = {"directory": self.data / "directory.db", "spool": self.folder / "spool",
+                   "bridge_listener": self.link, **self.options}
+        for name, value in options.items():
+            for one in value if isinstance(value, list) else [value]:
+                if one is not None:
+                    lines.append(f"plugin_opt_{name} {one}")
+        (self.folder / "mosquitto.conf").write_text("\n".join(map(str, lines)) + "\n",
+                                                    encoding="utf-8")
+
+    def write_bridge_conf(self):
+        options = {"broker": self.link, "data": self.data, **self.bridge_options}
+        (self.folder / "im-bridge.conf").write_text(
+            "".join(f"{k} {v}\n" for k, v in options.items() if v is not None), encoding="utf-8")
+
+    # -- processes --
+
+    def start(self):
+        self.write_broker_conf()
+        self.write_bridge_conf()
+        self.start_broker()
+        self.start_bridge()
+        return self
+
+    def start_broker(self):
+        self.broker.start()
+        for port in filter(None, (self.port, self.tls_port, self.ws_port)):
+            self.broker.wait_for(lambda p=port: listening(p), f"listener on {port}")
+
+    def start_bridge(self):
+        """Until a request has been answered, which is when a message can be sent."""
+        self.bridge.start()
+        with self.client(ADMIN, device="probe") as probe:
+            probe.inbox()
+            probe.rpc("user.get", uid=ADMIN)
+
+    def kill_broker(self):
+        self.broker.kill()
+
+    def kill_bridge(self):
+        self.bridge.kill()
+
+    def stop(self):
+        for client in self.clients:
+            client.close()
+        for process in (self.bridge, self.broker):
+            if process.running:
+                process.stop()
+
+    def close(self):
+        """Stops everything, then fails if something was wrong with a process."""
+        try:
+            self.stop()
+            self.bridge.check()
+            self.broker.check()
+        finally:
+            for process in (self.bridge, self.broker):
+                if process.running:
+                    process.kill()
+            for port in filter(None, (self.port, self.tls_port, self.ws_port)):
+                ports.give_back(port)
+            if not os.environ.get("E2E_KEEP"):
+                shutil.rmtree(self.folder, ignore_errors=True)
+
+    def __enter__(self):
+        return self.start()
+
+    def __exit__(self, *_):
+        self.close()
+
+    # -- users and clients --
+
+    def user(self):
+        return self._pool.pop(0)
+
+    def users(self, n):
+        return [self.user() for _ in range(n)]
+
+    def new_name(self, stem="n"):
+        """A name for a group or message that nobody else uses."""
+        return f"{stem}{next(self._serial)}"
+
+    def client(self, user, device=None, password=PASSWORD, transport="tcp", **kw):
+        """Not yet connected."""
+        port = {"tcp": self.port, "tls": self.tls_port, "ws": self.ws_port}[transport]
+        if transport == "tls":
+            kw.setdefault("tls_ca", str(self.cert))
+        client = Client(port, user, device, password, transport=transport, **kw)
+        self.clients.append(client)
+        return client
+
+    def connect(self, user, device=None, inbox=True, **kw):
+        """Connected, and subscribed to the own inbox."""
+        client = self.client(user, device, **kw).connect()
+        return client.inbox() if inbox else client
+
+    def group(self, owner, members=(), gid=None, **params):
+        """Creates a group by RPC; `owner` is a connected client with its inbox."""
+        gid = gid or self.new_name("g")
+        owner.rpc("group.create", gid=gid, members=list(members), **params)
+        return gid
+
+    def sql(self, database, query, *args):
+        """Reads a database of the running node."""
+        db = sqlite3.connect(f"file:{self.data}/{database}.db?mode=ro", uri=True)
+        try:
+            return db.execute(query, args).fetchall()
+        finally:
+            db.close()
+
+    def logs(self, lines=120):
+        return [(p.name, "\n".join(p.text().splitlines()[-lines:]))
+                for p in (self.broker, self.bridge)]
+
+
+def listening(port):
+    with socket.socket() as s:
+        return s.connect_ex(("127.0.0.1", port)) == 0
+
+
+def until(predicate, what="condition", timeout=30):
+    got = wait_until(predicate, timeout)
+    assert got, f"no {what} in {timeout} s"
+    return got
