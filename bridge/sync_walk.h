@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Walks what is newer than a position in all of a caller's conversations, oldest first. What it
+ * costs follows what is new: the heads are compared, in a conversation with news the first new
+ * message is found by steps that double back from the head, and the conversations are merged by log
+ * position. When the log has grown by less than the caller has conversations, the log's tail is read
+ * instead.
+ */
+#ifndef IM_BRIDGE_SYNC_WALK_H
+#define IM_BRIDGE_SYNC_WALK_H
+
+#include <stdint.h>
+
+#include "conv_set.h"
+#include "rpc.h"
+#include "store.h"
+
+/* Non-zero stops the walk, which then returns that value. */
+typedef int (*sync_walk_fn)(void *arg, const struct conv_item *item, const struct store_msg *m);
+
+/* Messages with cursor < gid <= through that the caller may see. Inside open views. */
+int sync_walk(struct rpc_call *c, struct conv_set *set, uint64_t cursor, uint64_t through,
+	sync_walk_fn fn, void *arg) IM_MUST_CHECK;
+
+#endif

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Owns the rules of visibility. Called by every handler that shows messages; must not know how they
+ * are stored or sent. */
+#include "view.h"
+
+#include <string.h>
+
+#include "../common/err.h"
+#include "../common/jsonscan.h"
+#include "../common/wire.h"
+
+static uint64_t max_u64(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+
+uint64_t view_floor(bool history_all, uint64_t joined_seq, uint64_t cleared_to)
+{
+	return history_all ? cleared_to : max_u64(joined_seq, cleared_to);
+}
+
+uint64_t view_unread(uint64_t head, uint64_t read_seq, uint64_t joined_seq, uint64_t cleared_to,
+	uint64_t own_seq)
+{
+	uint64_t from = max_u64(max_u64(read_seq, joined_seq), max_u64(cleared_to, own_seq));
+
+	return head > from ? head - from : 0;
+}
+
+struct im_str view_meta(struct im_str meta, const char *key)
+{
+	struct im_str none = {NULL, 0}, name, found = none;
+	struct im_buf text;
+	struct im_json object, value;
+	struct im_json_iter it;
+
+	if (meta.n == 0)
+		return none;
+	/* meta is stored as bare members; as an object the scanner can walk it. */
+	im_buf_init(&text, 0);
+	im_buf_c(&text, '{');
+	im_buf_str(&text, meta);
+	im_buf_c(&text, '}');
+	if (!text.failed && im_json_parse(im_buf_view(&text), &object) == IM_OK &&
+		object.type == IM_JSON_OBJECT) {
+		im_json_iter(&object, &it);
+		while (found.p == NULL && im_json_next(&it, &name, &value))
+			if (im_str_eqz(name, key))
+				found = (struct im_str){
+					meta.p + (value.raw.p - text.p - 1), value.raw.n};
+	}
+	im_buf_free(&text);
+	return found;
+}
+
+bool view_expired(const struct store_msg *m, int64_t now_ms)
+{
+	struct im_str raw;
+	struct im_json v;
+	int64_t ttl_s;
+
+	/* Most messages have no meta at all, and few of the others have a ttl. */
+	if (m->meta.n == 0 || memmem(m->meta.p, m->meta.n, "\"ttl\"", 5) == NULL)
+		return false;
+	raw = view_meta(m->meta, "ttl");
+	if (raw.n == 0 || im_json_parse(raw, &v) != IM_OK || im_json_int(&v, &ttl_s) != IM_OK)
+		return false;
+	return ttl_s > 0 && (now_ms - m->ts_ms) / 1000 >= ttl_s;
+}
+
+int view_message(struct im_buf *b, struct names *names, struct im_str conv,
+	const struct store_msg *m, int64_t now_ms)
+{
+	struct im_wire_msg w = {.seq = m->seq,
+		.cursor = m->gid,
+		.ts_ms = m->ts_ms,
+		.id = m->id,
+		.type = m->type,
+		.enc = m->enc,
+		.meta = m->meta,
+		.body = m->body};
+	bool expired = !m->recalled && view_expired(m, now_ms);
+	int rc = names_user(names, m->sender, &w.from);
+
+	if (rc == IM_E_NONE)
+		w.from = (struct im_str){NULL, 0};
+	else if (rc != IM_OK)
+		return rc;
+	if (m->recalled || expired) {
+		w.type = m->recalled ? IM_STR(VIEW_RECALLED) : IM_STR(VIEW_EXPIRED);
+		w.enc = IM_ENC_JSON;
+		w.body = IM_STR("null");
+		if (expired)
+			w.meta = (struct im_str){NULL, 0};
+	}
+	im_wire_message(b, conv, &w);
+	return b->failed ? IM_E_NOMEM : IM_OK;
+}

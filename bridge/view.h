@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What a user sees of a conversation: where it begins, how much of it is unread, and how a stored
+ * message looks now. Pure but for the name of a sender.
+ */
+#ifndef IM_BRIDGE_VIEW_H
+#define IM_BRIDGE_VIEW_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "../common/buf.h"
+#include "../common/str.h"
+#include "names.h"
+#include "store.h"
+
+/* Types that replace a message's own when its body is gone; the seq stays, so that nobody takes
+ * the place for a hole. */
+#define VIEW_RECALLED "recalled"
+#define VIEW_EXPIRED "expired"
+
+/* Messages with seq <= this are not shown. history_all: the group shows what was before the member
+ * came. */
+uint64_t view_floor(bool history_all, uint64_t joined_seq, uint64_t cleared_to);
+
+/* head - max(read, joined, cleared, own), never below 0. joined_seq: the head when the user came;
+ * own_seq: the last message that the user sent. */
+uint64_t view_unread(uint64_t head, uint64_t read_seq, uint64_t joined_seq, uint64_t cleared_to,
+	uint64_t own_seq);
+
+/* True if the message said how long it lives and that time has passed. */
+bool view_expired(const struct store_msg *m, int64_t now_ms);
+
+/* Appends the message as history and sync show it. */
+int view_message(struct im_buf *b, struct names *names, struct im_str conv,
+	const struct store_msg *m, int64_t now_ms) IM_MUST_CHECK;
+
+/* The value of a member of a message's meta (raw JSON text), n == 0 if there is none. */
+struct im_str view_meta(struct im_str meta, const char *key);
+
+#endif
