@@ -16,6 +16,7 @@
 #include "directory.h"
 #include "hash_budget.h"
 #include "names.h"
+#include "search.h"
 #include "store.h"
 #include "writer.h"
 
@@ -54,6 +55,7 @@ struct rpc_call {
 	struct store_reader *log;
 	struct directory *dir; /* reader's handle, or the writer's in the other kinds */
 	struct names *names;   /* user id -> uid, of this thread; RPC_READ only */
+	struct search *search; /* RPC_READ only; NULL: no index */
 	/* RPC_DIRECTORY, RPC_LOG */
 	struct writer *w;
 	struct hash_budget *budget; /* bounds what password hashing may cost; NULL: no bound */

@@ -193,10 +193,13 @@ static int build_match(struct im_buf *b, const struct search_query *query, const
 		*why_out = "params.q names no word; give at least one letter, digit or character";
 		return IM_E_INVALID_PARAMS;
 	}
-	im_buf_z(b, " AND tag : (");
-	for (size_t i = 0; i < query->n_convs; i++)
-		im_buf_printf(b, "%sc%llu", i ? " OR " : "", (unsigned long long)query->convs[i]);
-	im_buf_c(b, ')');
+	if (query->n_convs <= SEARCH_CONVS_MAX) {
+		im_buf_z(b, " AND tag : (");
+		for (size_t i = 0; i < query->n_convs; i++)
+			im_buf_printf(
+				b, "%sc%llu", i ? " OR " : "", (unsigned long long)query->convs[i]);
+		im_buf_c(b, ')');
+	}
 	if (query->sender)
 		im_buf_printf(b, " AND tag : s%llu", (unsigned long long)query->sender);
 	if (query->type.n) {

@@ -23,6 +23,7 @@ struct search;
 #define SEARCH_MARK_END "\x03"
 #define SEARCH_QUERY_MAX 256 /* bytes of a query; each term costs a walk through its list */
 #define SEARCH_TERMS_MAX 16
+#define SEARCH_CONVS_MAX 500 /* beyond, a look at each hit is cheaper than so many lists */
 
 /* Opens {folder}/search.db with the tokenizer registered; creates it when `writable`. A file that
  * is damaged or of another version is removed when `writable`: all of it can be built again. */
@@ -34,7 +35,8 @@ void search_close(struct search **s);
 
 struct search_query {
 	struct im_str q;       /* words (all must occur), "phrases in quotes", prefix* */
-	const uint64_t *convs; /* only these conversations */
+	const uint64_t *convs; /* only these conversations; more than SEARCH_CONVS_MAX: any, and the
+				  caller drops the hits of others */
 	size_t n_convs;
 	uint64_t sender;     /* 0: anybody's */
 	struct im_str type;  /* n == 0: any */
