@@ -37,7 +37,7 @@ struct im_envelope {
 
 /*
  * Decodes a payload. `scratch` is reset first and holds what had to be decoded (at most
- * 2 * payload.n + 64 bytes). On failure returns IM_E_INVALID_PARAMS (or IM_E_NOMEM) and appends to
+ * payload.n + 64 bytes). On failure returns IM_E_INVALID_PARAMS (or IM_E_NOMEM) and appends to
  * why what was wrong and what would be right; out->id is set even then if one could be read.
  */
 int im_envelope_parse(struct im_str payload, struct im_buf *scratch, struct im_envelope *out,

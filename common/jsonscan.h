@@ -32,16 +32,26 @@ struct im_json {
 /* 0 if the whole of s is one JSON value, else IM_E_FORMAT. */
 int im_json_parse(struct im_str s, struct im_json *out) IM_MUST_CHECK;
 
-/* Walks an object or array that im_json_parse has accepted. */
+/*
+ * Walks an object or array. One that im_json_parse has accepted is walked to its end. Text that was
+ * not parsed may be walked too (fill in type and raw): every value is checked before it is handed
+ * out, and im_json_done says after the last one whether the whole was valid.
+ */
 struct im_json_iter {
 	const char *p, *end;
+	bool object;
+	bool comma; /* one was read: another member must follow */
+	bool done;
 };
 void im_json_iter(const struct im_json *container, struct im_json_iter *it);
 /* Next member/element; false at the end. key_out is the raw text between the quotes (escapes not
- * decoded) and may be NULL for arrays. */
+ * decoded) and may be NULL. */
 bool im_json_next(struct im_json_iter *it, struct im_str *key_out, struct im_json *value_out);
+/* After im_json_next has said false: the container was closed and only white space follows. */
+bool im_json_done(const struct im_json_iter *it);
 
-/* Decodes a JSON string value into b (appended). IM_E_FORMAT if v is no string or holds \u0000. */
+/* Decodes a JSON string value into b (appended). IM_E_FORMAT, with b as it was, if v is no string
+ * or holds what UTF-8 text cannot: \u0000 or half a surrogate pair. IM_E_NOMEM if b failed. */
 int im_json_text(const struct im_json *v, struct im_buf *b) IM_MUST_CHECK;
 /* An integer within int64; IM_E_FORMAT otherwise (fractions and exponents included). */
 int im_json_int(const struct im_json *v, int64_t *out) IM_MUST_CHECK;

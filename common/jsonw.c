@@ -54,11 +54,10 @@ static void put_escape(struct im_buf *b, unsigned char c)
 	at[5] = hex[c & 15];
 }
 
-void im_jsonw_str(struct im_buf *b, struct im_str s)
+void im_jsonw_part(struct im_buf *b, struct im_str s)
 {
 	size_t i = 0, run;
 
-	im_buf_c(b, '"');
 	while (i < s.n) {
 		run = plain_run(s.p + i, s.n - i);
 		im_buf_put(b, s.p + i, run);
@@ -66,6 +65,12 @@ void im_jsonw_str(struct im_buf *b, struct im_str s)
 		if (i < s.n)
 			put_escape(b, (unsigned char)s.p[i++]);
 	}
+}
+
+void im_jsonw_str(struct im_buf *b, struct im_str s)
+{
+	im_buf_c(b, '"');
+	im_jsonw_part(b, s);
 	im_buf_c(b, '"');
 }
 

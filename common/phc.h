@@ -21,11 +21,15 @@
 /* What a stored string may ask for at most: bounds what verifying can cost the broker. */
 #define IM_PHC_MEMORY_KIB_MAX (256 * 1024)
 #define IM_PHC_PASSES_MAX 16
+#define IM_PHC_LANES_MAX 4 /* each starts a thread */
 #define IM_PASSWORD_MAX 1024
 
+/* Writes the string with its NUL. IM_E_FORMAT: a parameter is out of its bounds (memory_kib at
+ * least 8, passes at least 1, the password at most IM_PASSWORD_MAX bytes); IM_E_NOMEM. */
 int im_phc_hash(struct im_str password, const uint8_t salt[IM_PHC_SALT], uint32_t memory_kib,
 	uint32_t passes, char out[IM_PHC_MAX]) IM_MUST_CHECK;
-/* IM_OK: matches; IM_E_NONE: does not; IM_E_FORMAT: not a PHC string that we take. */
+/* IM_OK: matches; IM_E_NONE: does not; IM_E_FORMAT: not a PHC string that we take;
+ * IM_E_NOMEM: cannot say. */
 int im_phc_verify(struct im_str phc, struct im_str password) IM_MUST_CHECK;
 
 #endif

@@ -1,0 +1,409 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Decodes what a client sends. The bridge calls it once a message, so an object is walked once: its
+ * members are checked and picked out in the same pass, and nothing is copied that has no escapes.
+ */
+#include "envelope.h"
+
+#include "ids.h"
+#include "jsonscan.h"
+#include "limits.h"
+#include "utf8.h"
+
+#define TTL_MAX_S 31536000 /* a year */
+
+enum member { ID, TYPE, BODY, REPLY_TO, MENTIONS, TTL, EXT, ENC, MEMBERS };
+
+static const struct im_str names[MEMBERS] = {
+	[ID] = {"id", 2},
+	[TYPE] = {"type", 4},
+	[BODY] = {"body", 4},
+	[REPLY_TO] = {"reply_to", 8},
+	[MENTIONS] = {"mentions", 8},
+	[TTL] = {"ttl", 3},
+	[EXT] = {"ext", 3},
+	[ENC] = {"enc", 3},
+};
+
+struct members {
+	struct im_json v[MEMBERS];
+	bool has[MEMBERS];
+	struct im_str unknown; /* the first member that has no place here, as written */
+	bool has_unknown;
+	enum member twice; /* MEMBERS: none */
+};
+
+/* A name written with escapes ("\u0069d") is the same name. */
+static enum member member_of(struct im_str key)
+{
+	char room[64];
+	struct im_buf plain = {.p = room, .cap = sizeof(room), .max = sizeof(room)};
+	struct im_json quoted = {IM_JSON_STRING, {key.p - 1, key.n + 2}};
+	enum member m;
+
+	if (key.n > sizeof(room))
+		return MEMBERS;
+	if (memchr(key.p, '\\', key.n)) {
+		if (im_json_text(&quoted, &plain))
+			return MEMBERS;
+		key = im_buf_view(&plain);
+	}
+	for (m = 0; m < MEMBERS; m++) {
+		if (im_str_eq(key, names[m]))
+			return m;
+	}
+	return MEMBERS;
+}
+
+/* Sorts an object's members. False if the payload is no JSON object. */
+static bool read_members(struct im_str payload, struct members *m)
+{
+	struct im_json object = {IM_JSON_OBJECT, payload};
+	struct im_json_iter it;
+	struct im_json value;
+	struct im_str key;
+
+	memset(m->has, 0, sizeof(m->has));
+	m->has_unknown = false;
+	m->twice = MEMBERS;
+	im_json_iter(&object, &it);
+	while (im_json_next(&it, &key, &value)) {
+		enum member which = member_of(key);
+
+		if (which == MEMBERS) {
+			if (!m->has_unknown)
+				m->unknown = key;
+			m->has_unknown = true;
+		} else if (m->has[which]) {
+			m->twice = which;
+		} else {
+			m->has[which] = true;
+			m->v[which] = value;
+		}
+	}
+	return im_json_done(&it);
+}
+
+/* The decoded string: borrowed from the payload if it has no escapes. */
+static int text_of(const struct im_json *v, struct im_buf *scratch, struct im_str *out)
+{
+	size_t start = scratch->n;
+	int rc;
+
+	if (v->type != IM_JSON_STRING)
+		return IM_E_FORMAT;
+	*out = (struct im_str){v->raw.p + 1, v->raw.n - 2};
+	if (!memchr(out->p, '\\', out->n))
+		return IM_OK;
+	rc = im_json_text(v, scratch);
+	if (rc)
+		return rc;
+	*out = (struct im_str){scratch->p + start, scratch->n - start};
+	return IM_OK;
+}
+
+static int refuse(struct im_buf *why, const char *sentence)
+{
+	im_buf_z(why, sentence);
+	return IM_E_INVALID_PARAMS;
+}
+
+static int refuse_unknown(struct im_buf *why, struct im_str name)
+{
+	size_t n = name.n < 40 ? name.n : 40;
+
+	while (n < name.n && n > 0 && ((unsigned char)name.p[n] & 0xC0) == 0x80)
+		n--;
+	im_buf_z(why, "unknown member \"");
+	im_buf_put(why, name.p, n);
+	im_buf_z(why, n < name.n ? "...\"" : "\"");
+	return refuse(why,
+		"; an envelope has id, type, body, reply_to, mentions, ttl, ext and enc, "
+		"and your own members go into ext");
+}
+
+static int refuse_twice(struct im_buf *why, enum member m)
+{
+	im_buf_z(why, "member \"");
+	im_buf_str(why, names[m]);
+	return refuse(why, "\" is given twice; give it once");
+}
+
+static int read_id(const struct members *m, struct im_buf *scratch, struct im_str *out)
+{
+	struct im_str id = {NULL, 0};
+	int rc;
+
+	if (!m->has[ID])
+		return IM_OK;
+	rc = text_of(&m->v[ID], scratch, &id);
+	if (rc == IM_OK && !im_msgid_valid(id))
+		rc = IM_E_FORMAT;
+	if (rc == IM_OK)
+		*out = id;
+	return rc;
+}
+
+static int read_type(const struct members *m, struct im_buf *scratch, struct im_envelope *out)
+{
+	struct im_str type;
+	int rc;
+
+	if (!m->has[TYPE])
+		return IM_OK;
+	rc = text_of(&m->v[TYPE], scratch, &type);
+	if (rc == IM_OK && !im_type_valid(type))
+		rc = IM_E_FORMAT;
+	if (rc == IM_OK)
+		out->type = type;
+	return rc;
+}
+
+static int read_range(const struct im_json *v, int64_t min, int64_t max, int64_t *out)
+{
+	int64_t n;
+
+	if (im_json_int(v, &n) || n < min || n > max)
+		return IM_E_FORMAT;
+	*out = n;
+	return IM_OK;
+}
+
+static int read_mentions(const struct members *m, struct im_buf *scratch, struct im_envelope *out)
+{
+	struct im_json_iter it;
+	struct im_json v;
+	size_t start = scratch->n;
+	int count = 0;
+
+	if (m->v[MENTIONS].type != IM_JSON_ARRAY)
+		return IM_E_FORMAT;
+	im_json_iter(&m->v[MENTIONS], &it);
+	while (im_json_next(&it, NULL, &v)) {
+		struct im_str uid;
+		int rc = ++count > IM_MENTIONS_MAX ? IM_E_FORMAT : text_of(&v, scratch, &uid);
+
+		if (rc)
+			return rc;
+		if (!im_uid_valid(uid))
+			return IM_E_FORMAT;
+		if (im_str_eq(uid, IM_STR("all")))
+			out->mentions_all = true;
+		scratch->n = start;
+	}
+	out->mentions = m->v[MENTIONS].raw;
+	return IM_OK;
+}
+
+static int sextet(char c)
+{
+	if (c >= 'A' && c <= 'Z')
+		return c - 'A';
+	if (c >= 'a' && c <= 'z')
+		return c - 'a' + 26;
+	if (c >= '0' && c <= '9')
+		return c - '0' + 52;
+	return c == '+' ? 62 : c == '/' ? 63 : -1;
+}
+
+/* RFC 4648 with padding and nothing else; spare bits must be zero, so that each value has one
+ * text. Decodes into scratch. */
+static int decode_base64(struct im_str in, struct im_buf *scratch, struct im_str *out)
+{
+	size_t start = scratch->n;
+	size_t padding = 0;
+	size_t i, k;
+	char *at;
+
+	*out = (struct im_str){NULL, 0};
+	if (in.n == 0)
+		return IM_OK;
+	if (in.n % 4)
+		return IM_E_FORMAT;
+	padding = in.p[in.n - 1] != '=' ? 0 : in.p[in.n - 2] != '=' ? 1 : 2;
+	at = im_buf_add(scratch, in.n / 4 * 3);
+	if (!at)
+		return IM_E_NOMEM;
+	for (i = 0; i < in.n; i += 4) {
+		size_t digits = i + 4 == in.n ? 4 - padding : 4;
+		uint32_t v = 0;
+
+		for (k = 0; k < 4; k++) {
+			int s = k < digits ? sextet(in.p[i + k]) : 0;
+
+			if (s < 0)
+				return IM_E_FORMAT;
+			v = v << 6 | (uint32_t)s;
+		}
+		if ((digits == 3 && v & 0xFF) || (digits == 2 && v & 0xFFFF))
+			return IM_E_FORMAT;
+		*at++ = (char)(v >> 16);
+		*at++ = (char)(v >> 8);
+		*at++ = (char)v;
+	}
+	scratch->n -= padding;
+	*out = (struct im_str){scratch->p + start, scratch->n - start};
+	return IM_OK;
+}
+
+static int read_body(const struct members *m, struct im_buf *scratch, struct im_envelope *out)
+{
+	const struct im_json *body = &m->v[BODY];
+	struct im_str text;
+	int rc;
+
+	out->enc = IM_ENC_JSON;
+	out->body = body->raw;
+	if (m->has[ENC]) {
+		rc = text_of(&m->v[ENC], scratch, &text);
+		if (rc == IM_OK && !im_str_eq(text, IM_STR("base64")))
+			rc = IM_E_FORMAT;
+		if (rc == IM_OK)
+			rc = text_of(body, scratch, &text);
+		out->enc = IM_ENC_BYTES;
+		return rc ? rc : decode_base64(text, scratch, &out->body);
+	}
+	if (body->type != IM_JSON_STRING)
+		return IM_OK;
+	rc = text_of(body, scratch, &text);
+	/* A string that no UTF-8 text can hold stays the JSON that it is. */
+	if (rc == IM_E_FORMAT)
+		return IM_OK;
+	out->enc = IM_ENC_TEXT;
+	out->body = text;
+	return rc;
+}
+
+/* Lines up what is kept beside the body; the values as they were written. */
+static int build_meta(const struct members *m, struct im_buf *scratch, struct im_str *out)
+{
+	static const enum member kept[] = {REPLY_TO, MENTIONS, TTL, EXT};
+	size_t start = scratch->n;
+	size_t i;
+
+	for (i = 0; i < sizeof(kept) / sizeof(kept[0]); i++) {
+		if (!m->has[kept[i]])
+			continue;
+		if (scratch->n > start)
+			im_buf_c(scratch, ',');
+		im_buf_c(scratch, '"');
+		im_buf_str(scratch, names[kept[i]]);
+		im_buf_put(scratch, "\":", 2);
+		im_buf_str(scratch, m->v[kept[i]].raw);
+	}
+	if (scratch->failed)
+		return IM_E_NOMEM;
+	if (scratch->n > start)
+		*out = (struct im_str){scratch->p + start, scratch->n - start};
+	return IM_OK;
+}
+
+/* What is wrong with the members that have a value of their own kind, or NULL. */
+static int read_values(const struct members *m, struct im_buf *scratch, struct im_envelope *out,
+	const char **wrong_out)
+{
+	int rc = read_type(m, scratch, out);
+
+	*wrong_out = "type must be a string of 1 to 32 of a-z 0-9 . _ - and not \"system\"";
+	if (rc)
+		return rc;
+	*wrong_out = "reply_to must be the seq of a message, an integer from 1";
+	if (m->has[REPLY_TO] && read_range(&m->v[REPLY_TO], 1, INT64_MAX, &out->reply_to))
+		return IM_E_FORMAT;
+	*wrong_out = "ttl must be an integer from 1 to 31536000, in seconds";
+	if (m->has[TTL] && read_range(&m->v[TTL], 1, TTL_MAX_S, &out->ttl_s))
+		return IM_E_FORMAT;
+	*wrong_out = "ext must be an object";
+	if (m->has[EXT] && m->v[EXT].type != IM_JSON_OBJECT)
+		return IM_E_FORMAT;
+	*wrong_out = "mentions must be an array of at most 100 user ids or \"all\"";
+	rc = m->has[MENTIONS] ? read_mentions(m, scratch, out) : IM_OK;
+	if (rc)
+		return rc;
+	*wrong_out = "enc must be \"base64\", and body then a string of padded base64";
+	return read_body(m, scratch, out);
+}
+
+static int read_envelope(const struct members *m, struct im_buf *scratch, struct im_envelope *out,
+	struct im_buf *why)
+{
+	const char *wrong = "id must be a string of 1 to 64 bytes without control characters";
+	int rc = read_id(m, scratch, &out->id);
+
+	if (rc == IM_E_NOMEM)
+		return rc;
+	if (m->has_unknown)
+		return refuse_unknown(why, m->unknown);
+	if (m->twice != MEMBERS)
+		return refuse_twice(why, m->twice);
+	if (rc == IM_OK)
+		rc = read_values(m, scratch, out, &wrong);
+	if (rc == IM_OK)
+		rc = build_meta(m, scratch, &out->meta);
+	return rc == IM_E_FORMAT ? refuse(why, wrong) : rc;
+}
+
+/* A payload that is no envelope is the body itself. */
+static void read_plain(struct im_str payload, struct im_envelope *out)
+{
+	struct im_json v;
+
+	out->body = payload;
+	if (im_json_parse(payload, &v) == IM_OK) {
+		out->enc = IM_ENC_JSON;
+		out->body = v.raw;
+	} else if (im_utf8_valid(payload) && !(payload.n && memchr(payload.p, '\0', payload.n))) {
+		out->enc = IM_ENC_TEXT;
+	} else {
+		out->enc = IM_ENC_BYTES;
+	}
+}
+
+/* Leading white space only; the walk takes what follows an object. */
+static struct im_str trim(struct im_str s)
+{
+	while (s.n && memchr(" \t\r\n", s.p[0], 4))
+		s = (struct im_str){s.p + 1, s.n - 1};
+	return s;
+}
+
+int im_envelope_parse(
+	struct im_str payload, struct im_buf *scratch, struct im_envelope *out, struct im_buf *why)
+{
+	struct members m;
+
+	im_buf_reset(scratch);
+	*out = (struct im_envelope){0};
+	if (!read_members(trim(payload), &m) || !m.has[BODY]) {
+		read_plain(payload, out);
+		return IM_OK;
+	}
+	/* Nothing that is decoded is longer than its source: no later write moves an earlier one.
+	 */
+	if (!im_buf_reserve(scratch, payload.n + 64))
+		return IM_E_NOMEM;
+	return read_envelope(&m, scratch, out, why);
+}
+
+struct im_str im_envelope_id(struct im_str payload, struct im_buf *scratch)
+{
+	struct im_str id = {NULL, 0};
+	struct members m;
+
+	im_buf_reset(scratch);
+	if (read_members(trim(payload), &m) && m.has[BODY] && read_id(&m, scratch, &id) == IM_OK)
+		return id;
+	return (struct im_str){NULL, 0};
+}
+
+struct im_str im_type_default(enum im_enc enc)
+{
+	switch (enc) {
+	case IM_ENC_TEXT:
+		return IM_STR("text");
+	case IM_ENC_JSON:
+		return IM_STR("json");
+	default:
+		return IM_STR("binary");
+	}
+}

@@ -1,0 +1,406 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The JSON reader. One loop checks a value of any depth without recursion: which brackets are open
+ * is a bit a level. Called for every payload, so strings are scanned eight bytes at a time.
+ */
+#include "jsonscan.h"
+
+#include "limits.h"
+#include "utf8.h"
+
+#define ONES 0x0101010101010101u
+#define HIGH 0x8080808080808080u
+
+_Static_assert(IM_JSON_DEPTH_MAX <= 64, "the open brackets are the bits of a uint64_t");
+
+static const char *skip_space(const char *p, const char *end)
+{
+	while (p < end && (*p == ' ' || *p == '\n' || *p == '\t' || *p == '\r'))
+		p++;
+	return p;
+}
+
+static inline uint64_t zero_bytes(uint64_t v)
+{
+	return (v - ONES) & ~v & HIGH;
+}
+
+/* Skips bytes that stand for themselves in a string and need no look: printable ASCII. */
+static inline const char *skip_plain(const char *p, const char *end)
+{
+	uint64_t v;
+
+	while (end - p >= 8) {
+		memcpy(&v, p, 8);
+		if ((v | (v - ONES * 0x20) | zero_bytes(v ^ ONES * '"') |
+			    zero_bytes(v ^ ONES * '\\')) &
+			HIGH)
+			break;
+		p += 8;
+	}
+	while (p < end && (unsigned char)*p >= 0x20 && (unsigned char)*p < 0x80 && *p != '"' &&
+		*p != '\\')
+		p++;
+	return p;
+}
+
+/* Value of a hexadecimal digit, or -1. */
+static int hex(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	if (c >= 'A' && c <= 'F')
+		return c - 'A' + 10;
+	return -1;
+}
+
+/* p is behind a backslash. Returns what follows the escape, or NULL. */
+static const char *scan_escape(const char *p, const char *end)
+{
+	int i;
+
+	if (p == end)
+		return NULL;
+	if (*p != 'u')
+		return *p && strchr("\"\\/bfnrt", *p) ? p + 1 : NULL;
+	if (end - p < 5)
+		return NULL;
+	for (i = 1; i <= 4; i++) {
+		if (hex(p[i]) < 0)
+			return NULL;
+	}
+	return p + 5;
+}
+
+/* p is at the opening quote. All scan functions return what follows, or NULL if it is not valid. */
+static const char *scan_string(const char *p, const char *end)
+{
+	size_t n;
+
+	p++;
+	for (;;) {
+		p = skip_plain(p, end);
+		if (p == end)
+			return NULL;
+		if (*p == '"')
+			return p + 1;
+		if (*p == '\\') {
+			p = scan_escape(p + 1, end);
+			if (!p)
+				return NULL;
+			continue;
+		}
+		n = im_utf8_seq(p, end);
+		if (!n)
+			return NULL;
+		p += n;
+	}
+}
+
+static const char *scan_digits(const char *p, const char *end)
+{
+	const char *start = p;
+
+	while (p < end && *p >= '0' && *p <= '9')
+		p++;
+	return p > start ? p : NULL;
+}
+
+static const char *scan_number(const char *p, const char *end)
+{
+	if (*p == '-')
+		p++;
+	if (p < end && *p == '0')
+		p++;
+	else
+		p = scan_digits(p, end);
+	if (p && p < end && *p == '.')
+		p = scan_digits(p + 1, end);
+	if (p && p < end && (*p == 'e' || *p == 'E')) {
+		p++;
+		if (p < end && (*p == '+' || *p == '-'))
+			p++;
+		p = scan_digits(p, end);
+	}
+	return p;
+}
+
+static const char *scan_word(const char *p, const char *end, struct im_str word)
+{
+	if ((size_t)(end - p) < word.n || memcmp(p, word.p, word.n) != 0)
+		return NULL;
+	return p + word.n;
+}
+
+/* Anything but an object or array; p < end. */
+static const char *scan_scalar(const char *p, const char *end)
+{
+	switch (*p) {
+	case '"':
+		return scan_string(p, end);
+	case 't':
+		return scan_word(p, end, IM_STR("true"));
+	case 'f':
+		return scan_word(p, end, IM_STR("false"));
+	case 'n':
+		return scan_word(p, end, IM_STR("null"));
+	default:
+		return scan_number(p, end);
+	}
+}
+
+/* A member's name and colon, up to its value. */
+static const char *scan_key(const char *p, const char *end, struct im_str *key_out)
+{
+	const char *start = p;
+
+	if (p == end || *p != '"')
+		return NULL;
+	p = scan_string(p, end);
+	if (!p)
+		return NULL;
+	*key_out = (struct im_str){start + 1, (size_t)(p - start) - 2};
+	p = skip_space(p, end);
+	if (p == end || *p != ':')
+		return NULL;
+	return skip_space(p + 1, end);
+}
+
+/* Any value, nested at most depth_max deep. */
+static const char *scan_value(const char *p, const char *end, int depth_max)
+{
+	uint64_t object = 0; /* lowest bit: the innermost open bracket is a brace */
+	struct im_str key;
+	int depth = 0;
+
+	for (;;) {
+		bool opened = p < end && (*p == '{' || *p == '[');
+
+		if (p == end)
+			return NULL;
+		if (opened) {
+			if (depth++ == depth_max)
+				return NULL;
+			object = object << 1 | (*p == '{');
+			p = skip_space(p + 1, end);
+		} else {
+			p = scan_scalar(p, end);
+		}
+		/* Behind a value: close what ends here. Behind a bracket: it may be empty. */
+		while (p && depth) {
+			p = skip_space(p, end);
+			if (p == end)
+				return NULL;
+			if (*p != (object & 1 ? '}' : ']'))
+				break;
+			p++;
+			depth--;
+			object >>= 1;
+			opened = false;
+		}
+		if (!p || !depth)
+			return p;
+		if (!opened) {
+			if (*p != ',')
+				return NULL;
+			p = skip_space(p + 1, end);
+		}
+		if (object & 1) {
+			p = scan_key(p, end, &key);
+			if (!p)
+				return NULL;
+		}
+	}
+}
+
+static enum im_json_type type_of(char c)
+{
+	switch (c) {
+	case '{':
+		return IM_JSON_OBJECT;
+	case '[':
+		return IM_JSON_ARRAY;
+	case '"':
+		return IM_JSON_STRING;
+	case 't':
+	case 'f':
+		return IM_JSON_BOOL;
+	case 'n':
+		return IM_JSON_NULL;
+	default:
+		return IM_JSON_NUMBER;
+	}
+}
+
+int im_json_parse(struct im_str s, struct im_json *out)
+{
+	const char *end, *start, *after;
+
+	if (s.n == 0)
+		return IM_E_FORMAT;
+	end = s.p + s.n;
+	start = skip_space(s.p, end);
+	after = scan_value(start, end, IM_JSON_DEPTH_MAX);
+	if (!after || skip_space(after, end) != end)
+		return IM_E_FORMAT;
+	*out = (struct im_json){type_of(*start), {start, (size_t)(after - start)}};
+	return IM_OK;
+}
+
+void im_json_iter(const struct im_json *container, struct im_json_iter *it)
+{
+	struct im_str raw = container->raw;
+
+	*it = (struct im_json_iter){.object = container->type == IM_JSON_OBJECT};
+	if ((container->type != IM_JSON_OBJECT && container->type != IM_JSON_ARRAY) || raw.n == 0 ||
+		raw.p[0] != (it->object ? '{' : '['))
+		return;
+	it->end = raw.p + raw.n;
+	it->p = skip_space(raw.p + 1, it->end);
+}
+
+/* Ends the walk; `after` is what follows the closing bracket, NULL if there was none. */
+static bool end_walk(struct im_json_iter *it, const char *after)
+{
+	it->done = after && skip_space(after, it->end) == it->end;
+	it->p = NULL;
+	return false;
+}
+
+bool im_json_next(struct im_json_iter *it, struct im_str *key_out, struct im_json *value_out)
+{
+	const char *p = it->p;
+	const char *value, *after;
+	struct im_str key;
+
+	if (!p)
+		return false;
+	if (p < it->end && *p == (it->object ? '}' : ']') && !it->comma)
+		return end_walk(it, p + 1);
+	if (it->object) {
+		p = scan_key(p, it->end, &key);
+		if (!p)
+			return end_walk(it, NULL);
+		if (key_out)
+			*key_out = key;
+	}
+	value = p;
+	after = scan_value(p, it->end, IM_JSON_DEPTH_MAX - 1);
+	if (!after)
+		return end_walk(it, NULL);
+	p = skip_space(after, it->end);
+	if (p == it->end || (*p != ',' && *p != (it->object ? '}' : ']')))
+		return end_walk(it, NULL);
+	it->comma = *p == ',';
+	it->p = it->comma ? skip_space(p + 1, it->end) : p;
+	*value_out = (struct im_json){type_of(*value), {value, (size_t)(after - value)}};
+	return true;
+}
+
+bool im_json_done(const struct im_json_iter *it)
+{
+	return it->done;
+}
+
+static uint32_t hex4(const char *p)
+{
+	return (uint32_t)(hex(p[0]) << 12 | hex(p[1]) << 8 | hex(p[2]) << 4 | hex(p[3]));
+}
+
+static void put_utf8(struct im_buf *b, uint32_t c)
+{
+	char out[4];
+	size_t n = 0;
+
+	if (c < 0x80) {
+		out[n++] = (char)c;
+	} else if (c < 0x800) {
+		out[n++] = (char)(0xC0 | c >> 6);
+		out[n++] = (char)(0x80 | (c & 0x3F));
+	} else if (c < 0x10000) {
+		out[n++] = (char)(0xE0 | c >> 12);
+		out[n++] = (char)(0x80 | (c >> 6 & 0x3F));
+		out[n++] = (char)(0x80 | (c & 0x3F));
+	} else {
+		out[n++] = (char)(0xF0 | c >> 18);
+		out[n++] = (char)(0x80 | (c >> 12 & 0x3F));
+		out[n++] = (char)(0x80 | (c >> 6 & 0x3F));
+		out[n++] = (char)(0x80 | (c & 0x3F));
+	}
+	im_buf_put(b, out, n);
+}
+
+/* p is behind the backslash of a valid escape. Returns what follows, NULL if it is no character. */
+static const char *decode_escape(const char *p, const char *end, struct im_buf *b)
+{
+	static const char from[] = "\"\\/bfnrt";
+	static const char to[] = "\"\\/\b\f\n\r\t";
+	uint32_t c, low;
+
+	if (*p != 'u') {
+		im_buf_c(b, to[strchr(from, *p) - from]);
+		return p + 1;
+	}
+	c = hex4(p + 1);
+	p += 5;
+	if (c >= 0xD800 && c <= 0xDBFF && end - p >= 6 && p[0] == '\\' && p[1] == 'u') {
+		low = hex4(p + 2);
+		if (low < 0xDC00 || low > 0xDFFF)
+			return NULL;
+		c = 0x10000 + ((c - 0xD800) << 10) + (low - 0xDC00);
+		p += 6;
+	}
+	if (c == 0 || (c >= 0xD800 && c <= 0xDFFF))
+		return NULL;
+	put_utf8(b, c);
+	return p;
+}
+
+int im_json_text(const struct im_json *v, struct im_buf *b)
+{
+	size_t before = b->n;
+	const char *p, *end, *stop;
+
+	if (v->type != IM_JSON_STRING || v->raw.n < 2)
+		return IM_E_FORMAT;
+	p = v->raw.p + 1;
+	end = v->raw.p + v->raw.n - 1;
+	while (p < end) {
+		stop = memchr(p, '\\', (size_t)(end - p));
+		if (!stop)
+			stop = end;
+		im_buf_put(b, p, (size_t)(stop - p));
+		if (stop == end)
+			break;
+		p = decode_escape(stop + 1, end, b);
+		if (!p) {
+			b->n = before;
+			return IM_E_FORMAT;
+		}
+	}
+	return b->failed ? IM_E_NOMEM : IM_OK;
+}
+
+int im_json_int(const struct im_json *v, int64_t *out)
+{
+	const char *p = v->raw.p;
+	const char *end = p + v->raw.n;
+	bool negative;
+	int64_t n = 0;
+
+	if (v->type != IM_JSON_NUMBER || v->raw.n == 0)
+		return IM_E_FORMAT;
+	negative = *p == '-';
+	/* Downwards: the most negative number has no positive counterpart. */
+	for (p += negative; p < end; p++) {
+		if (*p < '0' || *p > '9' || __builtin_mul_overflow(n, 10, &n) ||
+			__builtin_sub_overflow(n, *p - '0', &n))
+			return IM_E_FORMAT;
+	}
+	if (!negative && __builtin_sub_overflow(0, n, &n))
+		return IM_E_FORMAT;
+	*out = n;
+	return IM_OK;
+}

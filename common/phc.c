@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Password hashes. A stored string says itself what verifying it costs, so it is read here first
+ * and refused when it asks for too much; libargon2 does the rest, the constant-time compare
+ * included.
+ */
+#include "phc.h"
+
+#include <argon2.h>
+
+#define HASH_BYTES 32
+/* libargon2 starts a thread a lane; the broker is one thread and wants none. */
+#define LANES 1
+
+static bool cost_valid(uint32_t memory_kib, uint32_t passes, uint32_t lanes)
+{
+	return lanes >= 1 && lanes <= IM_PHC_LANES_MAX && passes >= 1 &&
+	       passes <= IM_PHC_PASSES_MAX && memory_kib >= 8 * lanes &&
+	       memory_kib <= IM_PHC_MEMORY_KIB_MAX;
+}
+
+int im_phc_hash(struct im_str password, const uint8_t salt[IM_PHC_SALT], uint32_t memory_kib,
+	uint32_t passes, char out[IM_PHC_MAX])
+{
+	int rc;
+
+	if (password.n > IM_PASSWORD_MAX || !cost_valid(memory_kib, passes, LANES))
+		return IM_E_FORMAT;
+	rc = argon2id_hash_encoded(passes, memory_kib, LANES, password.p, password.n, salt,
+		IM_PHC_SALT, HASH_BYTES, out, IM_PHC_MAX);
+	return rc == ARGON2_OK ? IM_OK : IM_E_NOMEM;
+}
+
+/* Takes a fixed text off the front. */
+static bool take_text(struct im_str *s, struct im_str text)
+{
+	if (s->n < text.n || memcmp(s->p, text.p, text.n) != 0)
+		return false;
+	*s = (struct im_str){s->p + text.n, s->n - text.n};
+	return true;
+}
+
+/* Takes a decimal number without leading zeros that fits uint32_t. */
+static bool take_number(struct im_str *s, uint32_t *out)
+{
+	uint64_t v = 0;
+	size_t i;
+
+	for (i = 0; i < s->n && i < 10 && s->p[i] >= '0' && s->p[i] <= '9'; i++)
+		v = v * 10 + (uint64_t)(s->p[i] - '0');
+	if (i == 0 || v > UINT32_MAX || (s->p[0] == '0' && i > 1))
+		return false;
+	*s = (struct im_str){s->p + i, s->n - i};
+	*out = (uint32_t)v;
+	return true;
+}
+
+/* Takes unpadded base64 up to a '$' or the end, min to max characters. */
+static bool take_base64(struct im_str *s, size_t min, size_t max)
+{
+	size_t i;
+
+	for (i = 0; i < s->n && s->p[i] != '$'; i++) {
+		char c = s->p[i];
+
+		if (!(c >= 'A' && c <= 'Z') && !(c >= 'a' && c <= 'z') && !(c >= '0' && c <= '9') &&
+			c != '+' && c != '/')
+			return false;
+	}
+	if (i < min || i > max)
+		return false;
+	*s = (struct im_str){s->p + i, s->n - i};
+	return true;
+}
+
+static bool phc_valid(struct im_str s)
+{
+	uint32_t memory_kib, passes, lanes;
+
+	/* 11 and 22 characters of base64 are 8 and 16 bytes, RFC 9106's least salt and a sane tag.
+	 */
+	return take_text(&s, IM_STR("$argon2id$v=19$m=")) && take_number(&s, &memory_kib) &&
+	       take_text(&s, IM_STR(",t=")) && take_number(&s, &passes) &&
+	       take_text(&s, IM_STR(",p=")) && take_number(&s, &lanes) &&
+	       cost_valid(memory_kib, passes, lanes) && take_text(&s, IM_STR("$")) &&
+	       take_base64(&s, 11, 86) && take_text(&s, IM_STR("$")) && take_base64(&s, 22, 86) &&
+	       s.n == 0;
+}
+
+int im_phc_verify(struct im_str phc, struct im_str password)
+{
+	char encoded[IM_PHC_MAX];
+
+	if (phc.n >= sizeof(encoded) || !phc_valid(phc))
+		return IM_E_FORMAT;
+	if (password.n > IM_PASSWORD_MAX)
+		return IM_E_NONE;
+	memcpy(encoded, phc.p, phc.n);
+	encoded[phc.n] = '\0';
+	switch (argon2id_verify(encoded, password.p, password.n)) {
+	case ARGON2_OK:
+		return IM_OK;
+	case ARGON2_VERIFY_MISMATCH:
+		return IM_E_NONE;
+	case ARGON2_MEMORY_ALLOCATION_ERROR:
+	case ARGON2_THREAD_FAIL:
+		return IM_E_NOMEM;
+	default:
+		return IM_E_FORMAT;
+	}
+}

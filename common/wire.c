@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The JSON that clients receive. The bridge builds each stored message's tail once, whatever the
+ * number of recipients; the plugin and the RPC handlers put it behind the conversation's name.
+ */
+#include "wire.h"
+
+#include "err.h"
+#include "jsonw.h"
+
+/* Seven members' names, four numbers and the punctuation fit here; the strings come on top. */
+#define TAIL_FIXED 160
+
+static void put_body(struct im_buf *b, const struct im_wire_msg *m)
+{
+	switch (m->enc) {
+	case IM_ENC_TEXT:
+		im_jsonw_str(b, m->body);
+		return;
+	case IM_ENC_JSON:
+		/* Never leave a member without a value, whatever was stored. */
+		im_buf_str(b, m->body.n ? m->body : IM_STR("null"));
+		return;
+	default:
+		im_buf_c(b, '"');
+		im_buf_base64(b, m->body.p, m->body.n);
+		im_buf_c(b, '"');
+		return;
+	}
+}
+
+void im_wire_tail(struct im_buf *b, const struct im_wire_msg *m)
+{
+	/* One allocation for the usual message; one that escapes or encodes much grows again. */
+	if (!im_buf_reserve(
+		    b, TAIL_FIXED + m->from.n + m->id.n + m->type.n + m->meta.n + m->body.n))
+		return;
+	im_buf_str(b, IM_STR(",\"seq\":"));
+	im_buf_u64(b, m->seq);
+	im_buf_str(b, IM_STR(",\"from\":"));
+	im_jsonw_str(b, m->from);
+	im_buf_str(b, IM_STR(",\"ts\":"));
+	im_buf_i64(b, m->ts_ms);
+	if (m->id.n) {
+		im_buf_str(b, IM_STR(",\"id\":"));
+		im_jsonw_str(b, m->id);
+	}
+	im_buf_str(b, IM_STR(",\"type\":"));
+	im_jsonw_str(b, m->type.n ? m->type : im_type_default(m->enc));
+	if (m->enc == IM_ENC_BYTES)
+		im_buf_str(b, IM_STR(",\"enc\":\"base64\""));
+	if (m->meta.n) {
+		im_buf_c(b, ',');
+		im_buf_str(b, m->meta);
+	}
+	im_buf_str(b, IM_STR(",\"cursor\":\""));
+	im_cursor_put(b, m->cursor);
+	im_buf_str(b, IM_STR("\",\"body\":"));
+	put_body(b, m);
+	im_buf_c(b, '}');
+}
+
+void im_wire_message(struct im_buf *b, struct im_str conv, const struct im_wire_msg *m)
+{
+	im_buf_str(b, IM_STR("{\"conv\":"));
+	im_jsonw_str(b, conv);
+	im_wire_tail(b, m);
+}
+
+static void put_str_or_null(struct im_buf *b, struct im_str s)
+{
+	if (s.n)
+		im_jsonw_str(b, s);
+	else
+		im_buf_str(b, IM_STR("null"));
+}
+
+static void put_id_conv(struct im_buf *b, struct im_str id, struct im_str conv)
+{
+	im_buf_str(b, IM_STR("{\"id\":"));
+	put_str_or_null(b, id);
+	im_buf_str(b, IM_STR(",\"conv\":"));
+	put_str_or_null(b, conv);
+}
+
+void im_wire_ack(
+	struct im_buf *b, struct im_str id, struct im_str conv, uint64_t seq, int64_t ts_ms)
+{
+	put_id_conv(b, id, conv);
+	im_buf_str(b, IM_STR(",\"seq\":"));
+	im_buf_u64(b, seq);
+	im_buf_str(b, IM_STR(",\"ts\":"));
+	im_buf_i64(b, ts_ms);
+	im_buf_c(b, '}');
+}
+
+void im_wire_refusal(
+	struct im_buf *b, struct im_str id, struct im_str conv, int code, struct im_str why)
+{
+	put_id_conv(b, id, conv);
+	im_buf_str(b, IM_STR(",\"error\":"));
+	im_wire_error(b, code, why);
+	im_buf_c(b, '}');
+}
+
+void im_wire_error(struct im_buf *b, int code, struct im_str why)
+{
+	im_buf_str(b, IM_STR("{\"code\":"));
+	im_buf_i64(b, code);
+	im_buf_str(b, IM_STR(",\"message\":\""));
+	im_buf_z(b, im_err_text(code));
+	if (why.n) {
+		im_buf_put(b, ": ", 2);
+		im_jsonw_part(b, why);
+	}
+	im_buf_put(b, "\"}", 2);
+}
+
+void im_cursor_put(struct im_buf *b, uint64_t pos)
+{
+	im_buf_u64(b, pos);
+}
+
+int im_cursor_parse(struct im_str s, uint64_t *pos_out)
+{
+	uint64_t pos = 0;
+	size_t i;
+
+	/* 19 digits hold every log position (63 bits); leading zeros would give one two names. */
+	if (s.n > 19 || (s.n > 1 && s.p[0] == '0'))
+		return IM_E_INVALID_PARAMS;
+	for (i = 0; i < s.n; i++) {
+		if (s.p[i] < '0' || s.p[i] > '9')
+			return IM_E_INVALID_PARAMS;
+		pos = pos * 10 + (uint64_t)(s.p[i] - '0');
+	}
+	if (pos > INT64_MAX)
+		return IM_E_INVALID_PARAMS;
+	*pos_out = pos;
+	return IM_OK;
+}
