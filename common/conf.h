@@ -51,7 +51,8 @@ struct im_conf_seen {
 	uint64_t bits[IM_CONF_KEYS_MAX / 64];
 };
 
-/* Fills *conf (zeroed by the caller) with the defaults. */
+/* Fills *conf (zeroed by the caller) with the defaults. A list's default is replaced, not added to,
+ * by the first one that is given. */
 int im_conf_defaults(const struct im_conf_table *t, void *conf) IM_MUST_CHECK;
 /* Sets one pair. On failure returns IM_E_FORMAT (or IM_E_NOMEM) and appends a sentence to why:
  * unknown key (with the nearest known one), bad value (with what would be right), a key given
@@ -67,7 +68,7 @@ int im_conf_check(
 	const struct im_conf_table *t, const void *conf, struct im_buf *why) IM_MUST_CHECK;
 /* A sample: every key with its help, type, range and default, commented out. */
 void im_conf_sample(const struct im_conf_table *t, const char *key_prefix, struct im_buf *out);
-/* Frees strings and lists and zeroes the struct. */
+/* Frees strings and lists and zeroes every member that the table knows. */
 void im_conf_free(const struct im_conf_table *t, void *conf);
 
 #endif
