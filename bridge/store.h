@@ -52,7 +52,7 @@ struct store_mark {
 };
 
 /* Called for each row; strings are valid during the call. Non-zero stops the walk, which then
- * returns that value. */
+ * returns that value. It may call the same handle, but not begin the same kind of walk again. */
 typedef int (*store_msg_fn)(void *arg, const struct store_msg *m);
 typedef int (*store_conv_fn)(void *arg, const struct store_conv *c);
 typedef int (*store_mark_fn)(void *arg, const struct store_mark *m);
@@ -65,6 +65,8 @@ struct store_backend {
 	/* `where`: a folder (sqlite) or ignored (memory). why: a sentence on failure. */
 	int (*open)(const char *where, struct store **out, struct im_buf *why);
 	void (*close)(struct store *s);
+	/* What the last failure was, for the log; valid until the next call. */
+	const char *(*errmsg)(const struct store *s);
 
 	/* -- the writer; between begin and commit/rollback unless said otherwise -- */
 	int (*begin)(struct store *s);
@@ -74,12 +76,15 @@ struct store_backend {
 		uint64_t *id_out);
 	/* The newest message of a conversation, uncommitted appends included; seq 0 if none. */
 	int (*head)(struct store *s, uint64_t conv, struct store_head *out);
-	/* m->gid and m->seq are proposed by the caller; IM_E_CONFLICT if either is taken. */
+	/* m->gid and m->seq are proposed by the caller; IM_E_CONFLICT unless gid is above the log's
+	 * newest and seq is the head's plus one. After any failure but IM_E_NONE the transaction
+	 * can only be rolled back: commit refuses it. */
 	int (*append)(struct store *s, const struct store_msg *m);
 	/* The message as the open transaction sees it (what it appended and amended included). The
 	 * callback must not call the store. IM_E_NONE: no such message. */
 	int (*get)(struct store *s, uint64_t conv, uint64_t seq, store_msg_fn fn, void *arg);
-	/* Replaces body, meta, and type of a stored message (recall: body.n == 0 and recalled). */
+	/* Replaces body, enc, meta and type of the stored message m->gid (recall: body.n == 0 and
+	 * recalled). IM_E_NONE: no such message. */
 	int (*amend)(struct store *s, const struct store_msg *m);
 	/* Makes the transaction durable (fsync) together with the mark (NULL: leave the marks).
 	 * Only IM_OK means stored. On any failure everything since begin is gone, conversations
@@ -88,20 +93,23 @@ struct store_backend {
 	void (*rollback)(struct store *s);
 	/* Outside a transaction: the log's newest position, 0 if empty. */
 	int (*log_head)(struct store *s, uint64_t *gid_out);
-	/* Outside: the marks that are kept (the newest STORE_MARKS of the newest epoch), oldest
-	 * first. */
+	/* Outside: the marks that are kept (the newest STORE_MARKS of the epoch committed last;
+	 * epochs are told apart, not ordered), oldest first. */
 	int (*marks)(struct store *s, store_mark_fn fn, void *arg);
 	/* Outside: deletes up to `limit` messages older than before_ms in one conversation (0: in
-	 * every one not in `except`, sorted), never a conversation's newest. *deleted_out tells how
-	 * many. */
+	 * every one not in `except`, sorted ascending), never a conversation's newest. *deleted_out
+	 * tells how many. A call looks at a bounded number of rows and the next one over every
+	 * conversation goes on behind them: 0 deleted means enough for now, not nothing left. */
 	int (*prune)(struct store *s, uint64_t conv, const uint64_t *except, size_t n_except,
 		int64_t before_ms, uint32_t limit, uint32_t *deleted_out);
-	/* Outside: a consistent copy into folder `where` while running; steps until *done_out. */
+	/* Outside: a consistent copy into folder `where` while running; steps until *done_out, with
+	 * transactions in between as they come. IM_E_NONE: the backend has nothing to copy. */
 	int (*backup_step)(struct store *s, const char *where, bool *done_out, struct im_buf *why);
 
 	/* -- readers -- */
 	int (*reader_open)(struct store *s, struct store_reader **out);
 	void (*reader_close)(struct store_reader *r);
+	const char *(*reader_errmsg)(const struct store_reader *r);
 	/* One consistent view for the calls in between; readers outside a view see the newest. */
 	int (*view_begin)(struct store_reader *r);
 	void (*view_end)(struct store_reader *r);

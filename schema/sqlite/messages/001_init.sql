@@ -1,11 +1,6 @@
 -- SPDX-License-Identifier: BSD-3-Clause
 -- messages.db: the log. One row and one index entry a message, whatever the group's size.
 
-CREATE TABLE meta (
-	key   TEXT PRIMARY KEY,		-- link_epoch, link_recno
-	value INTEGER NOT NULL
-) WITHOUT ROWID;
-
 -- kind 0: direct, a < b are user ids (a = b: notes to oneself). kind 1: a is the group id, b is 0.
 CREATE TABLE conv (
 	id   INTEGER PRIMARY KEY,
@@ -14,7 +9,8 @@ CREATE TABLE conv (
 	b    INTEGER NOT NULL,
 	UNIQUE (kind, a, b)
 );
-CREATE INDEX conv_b ON conv(b) WHERE kind = 0;
+-- With UNIQUE above: a user's direct conversations without a look at the table.
+CREATE INDEX conv_b ON conv(b, a) WHERE kind = 0;
 
 CREATE TABLE message (
 	gid       INTEGER PRIMARY KEY,	-- log position: what a cursor encodes; only grows, may skip
@@ -36,7 +32,8 @@ CREATE TABLE conv_log (
 	PRIMARY KEY (conv, seq)
 ) WITHOUT ROWID;
 
--- The last batches of the link: what to deliver and ack again when the plugin replays them.
+-- The last batches of the link, of one epoch: what is committed, and what to deliver and ack again
+-- when the plugin replays them.
 CREATE TABLE batch (
 	epoch     INTEGER NOT NULL,
 	recno     INTEGER NOT NULL,	-- committed through this record

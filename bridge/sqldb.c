@@ -1,0 +1,358 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * One SQLite connection with its statements. Used by directory*.c and store_sqlite*.c; the backup
+ * is in sqldb_backup.c.
+ */
+#include "sqldb.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../schema/migrate.h"
+#include "sqldb_backup.h"
+
+/* How long another process (imctl on a stopped node, a backup tool) may hold the write lock. */
+#define BUSY_TIMEOUT_MS 5000
+
+static int code_of(int sqlite_code)
+{
+	switch (sqlite_code) {
+	case SQLITE_CONSTRAINT_UNIQUE:
+	case SQLITE_CONSTRAINT_PRIMARYKEY:
+	case SQLITE_CONSTRAINT_ROWID:
+		return IM_E_EXISTS;
+	case SQLITE_CONSTRAINT_FOREIGNKEY:
+		return IM_E_NONE;
+	default:
+		break;
+	}
+	switch (sqlite_code & 0xff) {
+	case SQLITE_NOMEM:
+		return IM_E_NOMEM;
+	case SQLITE_NOTADB:
+	case SQLITE_CORRUPT:
+		return IM_E_FORMAT;
+	default:
+		return IM_E_IO;
+	}
+}
+
+/* Takes the message now: the next call on the connection would replace it. */
+static int note(struct sqldb *q)
+{
+	int extended = sqlite3_extended_errcode(q->db);
+	int code = code_of(extended);
+	snprintf(q->err, sizeof(q->err), "%s (sqlite %d, errno %d)", sqlite3_errmsg(q->db),
+		extended, sqlite3_system_errno(q->db));
+	return code;
+}
+
+int sqldb_fail(struct sqldb *q, int code, const char *what)
+{
+	snprintf(q->err, sizeof(q->err), "%s", what);
+	return code;
+}
+
+static void explain_open(
+	int code, const char *path, enum sqldb_mode mode, const char *reason, struct im_buf *why)
+{
+	if (code == IM_E_FORMAT)
+		im_buf_printf(why,
+			"%s is damaged or is not a database (%s); restore it from a backup, or "
+			"move it away to start empty",
+			path, reason);
+	else if (mode == SQLDB_READER)
+		im_buf_printf(why, "%s cannot be read: %s; the bridge creates it when it starts",
+			path, reason);
+	else
+		im_buf_printf(why,
+			"%s cannot be opened for writing: %s; the folder must exist and it and "
+			"the files in it must be writable by this user, with space left on the "
+			"disk",
+			path, reason);
+}
+
+static int configure(struct sqldb *q, enum sqldb_mode mode)
+{
+	static const char *const writer[] = {
+		/* The answer of journal_mode is looked at below. */
+		"PRAGMA synchronous=FULL",
+		"PRAGMA foreign_keys=ON",
+		"PRAGMA temp_store=MEMORY",
+	};
+	static const char *const reader[] = {"PRAGMA query_only=ON", "PRAGMA temp_store=MEMORY"};
+	const char *const *list = mode == SQLDB_WRITER ? writer : reader;
+	size_t n = mode == SQLDB_WRITER ? sizeof(writer) / sizeof(writer[0])
+					: sizeof(reader) / sizeof(reader[0]);
+	sqlite3_extended_result_codes(q->db, 1);
+	sqlite3_busy_timeout(q->db, BUSY_TIMEOUT_MS);
+	for (size_t i = 0; i < n; i++)
+		if (sqlite3_exec(q->db, list[i], NULL, NULL, NULL) != SQLITE_OK)
+			return note(q);
+	return IM_OK;
+}
+
+/* WAL is a property of the file; a file that cannot take it is not one we can promise for. */
+static int use_wal(struct sqldb *q)
+{
+	sqlite3_stmt *st = NULL;
+	int ret = IM_OK;
+	if (sqlite3_prepare_v2(q->db, "PRAGMA journal_mode=WAL", -1, &st, NULL) != SQLITE_OK ||
+		sqlite3_step(st) != SQLITE_ROW)
+		ret = note(q);
+	else if (strcmp((const char *)sqlite3_column_text(st, 0), "wal") != 0)
+		ret = sqldb_fail(q, IM_E_IO, "the file system has no room for a write-ahead log");
+	sqlite3_finalize(st);
+	return ret;
+}
+
+int sqldb_open(struct sqldb *q, const char *folder, const char *name, enum sqldb_mode mode,
+	const char *const *sql, int n_sql, struct im_buf *why)
+{
+	char path[4096];
+	int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
+	int ret = IM_OK;
+	bool explained = false;
+	*q = (struct sqldb){.sql = sql, .n_stmt = n_sql};
+	if ((size_t)snprintf(path, sizeof(path), "%s/%s.db", folder, name) >= sizeof(path)) {
+		im_buf_printf(why, "the path of %s.db is too long", name);
+		return IM_E_IO;
+	}
+	q->stmt = calloc((size_t)n_sql, sizeof(sqlite3_stmt *));
+	if (!q->stmt)
+		return IM_E_NOMEM;
+	flags |= mode == SQLDB_WRITER ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE
+				      : SQLITE_OPEN_READONLY;
+	if (sqlite3_open_v2(path, &q->db, flags, NULL) != SQLITE_OK)
+		ret = q->db ? note(q) : IM_E_NOMEM;
+	if (ret == IM_OK && mode == SQLDB_WRITER)
+		ret = use_wal(q);
+	if (ret == IM_OK)
+		ret = configure(q, mode);
+	if (ret == IM_OK) {
+		ret = mode == SQLDB_WRITER ? schema_migrate(q->db, name, why)
+					   : schema_check(q->db, name, why);
+		explained = ret != IM_OK;
+	}
+	if (ret != IM_OK && !explained)
+		explain_open(ret, path, mode, q->err, why);
+	if (ret != IM_OK)
+		sqldb_close(q);
+	return ret;
+}
+
+void sqldb_close(struct sqldb *q)
+{
+	sqldb_backup_abandon(&q->backup);
+	for (int i = 0; q->stmt && i < q->n_stmt; i++)
+		sqlite3_finalize(q->stmt[i]);
+	for (int i = 0; i < SQLDB_COMMANDS; i++)
+		sqlite3_finalize(q->command[i]);
+	free(q->stmt);
+	q->stmt = NULL;
+	memset(q->command, 0, sizeof(q->command));
+	sqlite3_close(q->db);
+	q->db = NULL;
+}
+
+sqlite3_stmt *sqldb_get(struct sqldb *q, int which)
+{
+	sqlite3_stmt *st = q->stmt[which];
+	if (q->in_tx && q->failed)
+		return NULL; /* err still tells the first reason */
+	if (!st) {
+		if (sqlite3_prepare_v3(q->db, q->sql[which], -1, SQLITE_PREPARE_PERSISTENT, &st,
+			    NULL) != SQLITE_OK) {
+			note(q);
+			q->failed = true;
+			return NULL;
+		}
+		q->stmt[which] = st;
+	} else if (sqlite3_stmt_busy(st)) {
+		sqldb_fail(q, IM_E_IO, "a walk began inside a walk over the same rows");
+		return NULL;
+	}
+	return st;
+}
+
+int sqldb_step(struct sqldb *q, sqlite3_stmt *st)
+{
+	int rc, ret;
+	if (!st)
+		return IM_E_IO;
+	rc = sqlite3_step(st);
+	if (rc == SQLITE_ROW)
+		return SQLDB_ROW;
+	if (rc == SQLITE_DONE) {
+		sqlite3_reset(st);
+		return IM_OK;
+	}
+	ret = note(q);
+	sqlite3_reset(st);
+	if (ret != IM_E_EXISTS && ret != IM_E_NONE)
+		q->failed = true;
+	return ret == IM_E_FORMAT ? IM_E_IO : ret;
+}
+
+int sqldb_run(struct sqldb *q, sqlite3_stmt *st)
+{
+	int ret = sqldb_step(q, st);
+	if (ret != SQLDB_ROW)
+		return ret;
+	sqlite3_reset(st);
+	return IM_OK;
+}
+
+int sqldb_number(struct sqldb *q, sqlite3_stmt *st, int64_t *out)
+{
+	int ret = sqldb_step(q, st);
+	if (ret != SQLDB_ROW)
+		return ret == IM_OK ? IM_E_NONE : ret;
+	*out = sqlite3_column_int64(st, 0);
+	sqlite3_reset(st);
+	return IM_OK;
+}
+
+void sqldb_done(sqlite3_stmt *st)
+{
+	sqlite3_reset(st);
+}
+
+int64_t sqldb_changes(const struct sqldb *q)
+{
+	return sqlite3_changes64(q->db);
+}
+
+static int command(struct sqldb *q, enum sqldb_command which)
+{
+	static const char *const sql[SQLDB_COMMANDS] = {
+		[SQLDB_BEGIN] = "BEGIN IMMEDIATE",
+		[SQLDB_COMMIT] = "COMMIT",
+		[SQLDB_ROLLBACK] = "ROLLBACK",
+		[SQLDB_VIEW] = "BEGIN",
+		[SQLDB_TOUCH] = "SELECT 1 FROM sqlite_schema LIMIT 1",
+	};
+	sqlite3_stmt **st = &q->command[which];
+	int rc;
+	if (!*st && sqlite3_prepare_v3(q->db, sql[which], -1, SQLITE_PREPARE_PERSISTENT, st,
+			    NULL) != SQLITE_OK)
+		return note(q);
+	rc = sqlite3_step(*st);
+	if (rc != SQLITE_DONE && rc != SQLITE_ROW) {
+		int ret = note(q);
+		sqlite3_reset(*st);
+		return ret == IM_E_NOMEM ? ret : IM_E_IO;
+	}
+	sqlite3_reset(*st);
+	return IM_OK;
+}
+
+/* SQLite rolls back by itself after some errors, and a failing ROLLBACK leaves nothing to do. The
+ * reason that led here stays in err. */
+static void roll_back(struct sqldb *q)
+{
+	char err[SQLDB_ERR_MAX];
+	memcpy(err, q->err, sizeof(err));
+	if (command(q, SQLDB_ROLLBACK) != IM_OK)
+		sqlite3_exec(q->db, "ROLLBACK", NULL, NULL, NULL);
+	memcpy(q->err, err, sizeof(err));
+}
+
+int sqldb_begin(struct sqldb *q)
+{
+	int ret;
+	if (q->in_tx)
+		return sqldb_fail(q, IM_E_IO, "a transaction is open already");
+	q->failed = false;
+	ret = command(q, SQLDB_BEGIN);
+	q->in_tx = ret == IM_OK;
+	return ret;
+}
+
+int sqldb_commit(struct sqldb *q)
+{
+	int ret = IM_OK;
+	if (!q->in_tx)
+		return sqldb_fail(q, IM_E_IO, "no transaction is open");
+	if (q->failed || sqlite3_get_autocommit(q->db))
+		ret = IM_E_IO;
+	else if (command(q, SQLDB_COMMIT) != IM_OK)
+		ret = IM_E_IO;
+	if (ret != IM_OK)
+		sqldb_rollback(q);
+	q->in_tx = false;
+	return ret;
+}
+
+void sqldb_rollback(struct sqldb *q)
+{
+	if (q->in_tx && !sqlite3_get_autocommit(q->db))
+		roll_back(q);
+	q->in_tx = false;
+	q->failed = false;
+}
+
+int sqldb_view_begin(struct sqldb *q)
+{
+	int ret = command(q, SQLDB_VIEW);
+	/* The view begins with the first read. */
+	if (ret == IM_OK)
+		ret = command(q, SQLDB_TOUCH);
+	if (ret != IM_OK)
+		sqldb_view_end(q);
+	return ret;
+}
+
+void sqldb_view_end(struct sqldb *q)
+{
+	if (!sqlite3_get_autocommit(q->db))
+		roll_back(q);
+	q->failed = false;
+}
+
+void sqldb_bind_int(sqlite3_stmt *st, int at, int64_t v)
+{
+	if (st)
+		sqlite3_bind_int64(st, at, v);
+}
+
+void sqldb_bind_id(sqlite3_stmt *st, int at, uint64_t v)
+{
+	if (st)
+		sqlite3_bind_int64(st, at, (int64_t)v);
+}
+
+void sqldb_bind_text(sqlite3_stmt *st, int at, struct im_str s)
+{
+	/* A null pointer would bind NULL. */
+	if (st)
+		sqlite3_bind_text(st, at, s.n ? s.p : "", (int)s.n, SQLITE_STATIC);
+}
+
+void sqldb_bind_text_or_null(sqlite3_stmt *st, int at, struct im_str s)
+{
+	if (st && s.n)
+		sqlite3_bind_text(st, at, s.p, (int)s.n, SQLITE_STATIC);
+	else if (st)
+		sqlite3_bind_null(st, at);
+}
+
+void sqldb_bind_blob(sqlite3_stmt *st, int at, struct im_str s)
+{
+	if (st)
+		sqlite3_bind_blob(st, at, s.n ? s.p : "", (int)s.n, SQLITE_STATIC);
+}
+
+struct im_str sqldb_str(sqlite3_stmt *st, int column)
+{
+	const char *p = sqlite3_column_blob(st, column);
+	return (struct im_str){p, (size_t)sqlite3_column_bytes(st, column)};
+}
+
+uint64_t sqldb_id(sqlite3_stmt *st, int column)
+{
+	return (uint64_t)sqlite3_column_int64(st, column);
+}

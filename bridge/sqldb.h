@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * One SQLite connection with its statements, each prepared once, when it is first used. Shared by
+ * directory.db and messages.db; knows nothing of what their tables mean. The statements' text is in
+ * schema/sqlite/{database}.def.
+ *
+ * A connection belongs to one thread at a time. The first failure inside a transaction spoils it:
+ * SQLite may have rolled back by itself, so everything up to the rollback is refused.
+ */
+#ifndef IM_BRIDGE_SQLDB_H
+#define IM_BRIDGE_SQLDB_H
+
+#include <sqlite3.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "../common/buf.h"
+#include "../common/err.h"
+#include "../common/str.h"
+
+#define SQLDB_ROW 1 /* what sqldb_step returns beside IM_OK (no more rows) and errors */
+#define SQLDB_ERR_MAX 256
+
+enum sqldb_command {
+	SQLDB_BEGIN,
+	SQLDB_COMMIT,
+	SQLDB_ROLLBACK,
+	SQLDB_VIEW,
+	SQLDB_TOUCH,
+	SQLDB_COMMANDS
+};
+
+struct sqldb {
+	sqlite3 *db;
+	const char *const *sql; /* the table of statements */
+	sqlite3_stmt **stmt;    /* as many, prepared or NULL */
+	int n_stmt;
+	sqlite3_stmt *command[SQLDB_COMMANDS];
+	bool in_tx, failed;
+	struct sqldb_backup *backup;
+	char err[SQLDB_ERR_MAX]; /* what the last failure was */
+};
+
+enum sqldb_mode { SQLDB_WRITER, SQLDB_READER };
+
+/* Opens {folder}/{name}.db. A writer creates and migrates it (WAL, synchronous=FULL); a reader
+ * needs it at the program's version. `why` gets a sentence that says what is wrong and what to do:
+ * IM_E_FORMAT damaged, no database, or of another version; IM_E_IO; IM_E_NOMEM. */
+int sqldb_open(struct sqldb *q, const char *folder, const char *name, enum sqldb_mode mode,
+	const char *const *sql, int n_sql, struct im_buf *why) IM_MUST_CHECK;
+void sqldb_close(struct sqldb *q);
+
+/* A statement, ready to be bound, or NULL (the reason is in err): also when a walk over the same
+ * statement is still on. Whoever gets it resets it: sqldb_run does, sqldb_step does after the last
+ * row and on errors, sqldb_done in between. */
+sqlite3_stmt *sqldb_get(struct sqldb *q, int which);
+/* SQLDB_ROW, IM_OK, IM_E_EXISTS (unique), IM_E_NONE (foreign key), IM_E_IO, IM_E_NOMEM. */
+int sqldb_step(struct sqldb *q, sqlite3_stmt *st) IM_MUST_CHECK;
+/* For statements without rows. The same codes but SQLDB_ROW; IM_E_IO for a NULL statement. */
+int sqldb_run(struct sqldb *q, sqlite3_stmt *st) IM_MUST_CHECK;
+/* For statements that give one number: its first column, IM_E_NONE without a row. */
+int sqldb_number(struct sqldb *q, sqlite3_stmt *st, int64_t *out) IM_MUST_CHECK;
+void sqldb_done(sqlite3_stmt *st);
+/* Rows that the last statement changed. */
+int64_t sqldb_changes(const struct sqldb *q);
+
+int sqldb_begin(struct sqldb *q) IM_MUST_CHECK;  /* for writing, at once */
+int sqldb_commit(struct sqldb *q) IM_MUST_CHECK; /* on failure: rolled back */
+void sqldb_rollback(struct sqldb *q);
+/* Reader: one view until the end, beginning now. */
+int sqldb_view_begin(struct sqldb *q) IM_MUST_CHECK;
+void sqldb_view_end(struct sqldb *q);
+
+/* Copies the next pages into {folder}/{name}.db, outside a transaction. The copy gets its name
+ * when it is complete and synced. */
+int sqldb_backup_step(struct sqldb *q, const char *folder, const char *name, bool *done_out,
+	struct im_buf *why) IM_MUST_CHECK;
+
+/* Binding and reading; a text or blob is borrowed by the statement until it is reset. */
+void sqldb_bind_int(sqlite3_stmt *st, int at, int64_t v);
+void sqldb_bind_id(sqlite3_stmt *st, int at, uint64_t v);
+void sqldb_bind_text(sqlite3_stmt *st, int at, struct im_str s);
+void sqldb_bind_text_or_null(sqlite3_stmt *st, int at, struct im_str s); /* NULL when n == 0 */
+void sqldb_bind_blob(sqlite3_stmt *st, int at, struct im_str s);
+struct im_str sqldb_str(sqlite3_stmt *st, int column);
+uint64_t sqldb_id(sqlite3_stmt *st, int column);
+
+/* Notes a failure in err for a caller that found it by itself; returns code. */
+int sqldb_fail(struct sqldb *q, int code, const char *what);
+
+#endif

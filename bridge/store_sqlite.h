@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What the files of the SQLite backend share. Everybody else uses store.h. */
+#ifndef IM_BRIDGE_STORE_SQLITE_H
+#define IM_BRIDGE_STORE_SQLITE_H
+
+#include "idcache.h"
+#include "sqldb.h"
+#include "store.h"
+#include "walkeeper.h"
+
+enum store_sqlite_statement {
+#define X(name, sql) STORE_##name,
+#include "../schema/sqlite/messages.def"
+#undef X
+	STORE_STATEMENTS
+};
+extern const char *const store_sqlite_statements[STORE_STATEMENTS];
+
+struct store_touched {
+	struct idcache *cache;
+	uint64_t key[2];
+};
+
+struct store {
+	struct sqldb q;
+	char *folder;
+	struct walkeeper *keeper;
+	struct idcache heads; /* (conv, 0) -> seq, gid */
+	struct idcache convs; /* (a, b | kind << 63) -> id, 0 */
+	/* What this transaction put into the caches; beyond the bound a rollback empties them. */
+	struct store_touched *touched;
+	uint32_t n_touched;
+	uint64_t log_head, log_head_before; /* newest gid: now, and when the transaction began */
+	uint64_t mark_epoch;                /* the only epoch in the marks, if known */
+	bool mark_epoch_known;
+	uint64_t prune_after; /* where the walk over the whole log goes on */
+};
+
+struct store_reader {
+	struct sqldb q;
+};
+
+/* store_sqlite.c */
+int store_sqlite_find_conv(
+	struct sqldb *q, enum im_conv_kind kind, uint64_t a, uint64_t b, uint64_t *id_out);
+int store_sqlite_find_head(struct sqldb *q, uint64_t conv, struct store_head *out);
+int store_sqlite_head(struct store *s, uint64_t conv, struct store_head *out);
+
+/* store_sqlite_prune.c */
+int store_sqlite_prune(struct store *s, uint64_t conv, const uint64_t *except, size_t n_except,
+	int64_t before_ms, uint32_t limit, uint32_t *deleted_out);
+
+/* store_sqlite_read.c */
+int store_sqlite_walk_conv(struct sqldb *q, uint64_t conv, uint64_t lo, uint64_t hi,
+	bool descending, store_msg_fn fn, void *arg);
+int store_sqlite_reader_open(struct store *s, struct store_reader **out);
+void store_sqlite_reader_close(struct store_reader *r);
+int store_sqlite_view_begin(struct store_reader *r);
+void store_sqlite_view_end(struct store_reader *r);
+int store_sqlite_reader_conv(
+	struct store_reader *r, enum im_conv_kind kind, uint64_t a, uint64_t b, uint64_t *id_out);
+int store_sqlite_get_conv(struct store_reader *r, uint64_t id, struct store_conv *out);
+int store_sqlite_user_convs(struct store_reader *r, uint64_t user, store_conv_fn fn, void *arg);
+int store_sqlite_read_head(struct store_reader *r, uint64_t conv, struct store_head *out);
+int store_sqlite_read_conv(struct store_reader *r, uint64_t conv, uint64_t lo, uint64_t hi,
+	bool descending, store_msg_fn fn, void *arg);
+int store_sqlite_read_log(struct store_reader *r, uint64_t lo, uint64_t hi, bool descending,
+	store_msg_fn fn, void *arg);
+int store_sqlite_last_own_seq(struct store_reader *r, uint64_t conv, uint64_t sender,
+	uint32_t look_back, uint64_t *seq_out);
+const char *store_sqlite_reader_errmsg(const struct store_reader *r);
+
+#endif

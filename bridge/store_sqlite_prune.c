@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Retention in the SQLite backend: one small transaction a call, between the engine's own. What is
+ * to go is read first and deleted then, so that no statement changes the rows that it walks over.
+ */
+#include "store_sqlite.h"
+
+#include <stdlib.h>
+
+/* Rows looked at in one call, for each that may be deleted: a call stays short even where much is
+ * to be kept (excepted conversations, newest messages). */
+#define LOOK_FACTOR 8
+/* So many newer messages in a row end the walk over the log: a clock that was ahead for a moment
+ * does not hide older messages behind it. */
+#define NEWER_MAX 1000
+#define LIMIT_MAX 10000
+
+struct victim {
+	uint64_t gid, conv, seq;
+};
+
+static int compare_ids(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a;
+	uint64_t y = *(const uint64_t *)b;
+	return x < y ? -1 : x > y;
+}
+
+/* Of one conversation: the oldest ones, up to the first that is to be kept. */
+static int find_in_conv(struct store *s, uint64_t conv, int64_t before_ms, uint32_t limit,
+	struct victim *v, uint32_t *n_out)
+{
+	struct store_head head;
+	sqlite3_stmt *st;
+	int ret = store_sqlite_head(s, conv, &head);
+	if (ret != IM_OK)
+		return ret;
+	st = sqldb_get(&s->q, STORE_PRUNE_CONV);
+	sqldb_bind_id(st, 1, conv);
+	sqldb_bind_int(st, 2, limit);
+	while ((ret = sqldb_step(&s->q, st)) == SQLDB_ROW) {
+		struct victim x = {sqldb_id(st, 0), sqldb_id(st, 1), sqldb_id(st, 2)};
+		if (sqlite3_column_int64(st, 3) >= before_ms || x.seq >= head.seq) {
+			sqldb_done(st);
+			return IM_OK;
+		}
+		v[(*n_out)++] = x;
+	}
+	return ret;
+}
+
+/* Of the whole log, from where the last call ended. */
+static int find_in_log(struct store *s, const uint64_t *except, size_t n_except, int64_t before_ms,
+	uint32_t limit, struct victim *v, uint32_t *n_out)
+{
+	uint32_t looked = 0, look_max = limit * LOOK_FACTOR;
+	uint32_t newer = 0;
+	sqlite3_stmt *st = sqldb_get(&s->q, STORE_PRUNE_LOG);
+	int ret;
+	sqldb_bind_id(st, 1, s->prune_after);
+	sqldb_bind_int(st, 2, look_max);
+	while ((ret = sqldb_step(&s->q, st)) == SQLDB_ROW) {
+		struct victim x = {sqldb_id(st, 0), sqldb_id(st, 1), sqldb_id(st, 2)};
+		struct store_head head;
+		looked++;
+		s->prune_after = x.gid;
+		if (sqlite3_column_int64(st, 3) >= before_ms) {
+			if (++newer < NEWER_MAX)
+				continue;
+			s->prune_after = 0;
+			break;
+		}
+		newer = 0;
+		if (n_except && bsearch(&x.conv, except, n_except, sizeof(*except), compare_ids))
+			continue;
+		ret = store_sqlite_head(s, x.conv, &head);
+		if (ret != IM_OK)
+			break;
+		if (x.seq >= head.seq)
+			continue;
+		v[(*n_out)++] = x;
+		if (*n_out == limit)
+			break;
+	}
+	if (ret == IM_OK && looked < look_max)
+		s->prune_after = 0; /* the log's end: begin again next time */
+	if (ret == SQLDB_ROW)
+		ret = IM_OK;
+	if (st)
+		sqldb_done(st);
+	return ret;
+}
+
+static int delete_one(struct store *s, const struct victim *v)
+{
+	sqlite3_stmt *st = sqldb_get(&s->q, STORE_PRUNE_INDEX);
+	int ret;
+	sqldb_bind_id(st, 1, v->conv);
+	sqldb_bind_id(st, 2, v->seq);
+	ret = sqldb_run(&s->q, st);
+	if (ret != IM_OK)
+		return ret;
+	st = sqldb_get(&s->q, STORE_PRUNE_MESSAGE);
+	sqldb_bind_id(st, 1, v->gid);
+	return sqldb_run(&s->q, st);
+}
+
+int store_sqlite_prune(struct store *s, uint64_t conv, const uint64_t *except, size_t n_except,
+	int64_t before_ms, uint32_t limit, uint32_t *deleted_out)
+{
+	struct victim *v;
+	uint32_t n = 0;
+	int ret;
+	*deleted_out = 0;
+	if (limit == 0)
+		return IM_OK;
+	if (limit > LIMIT_MAX)
+		limit = LIMIT_MAX;
+	v = malloc(limit * sizeof(*v));
+	if (!v)
+		return IM_E_NOMEM;
+	ret = conv ? find_in_conv(s, conv, before_ms, limit, v, &n)
+		   : find_in_log(s, except, n_except, before_ms, limit, v, &n);
+	if (ret == IM_OK && n > 0) {
+		ret = sqldb_begin(&s->q);
+		for (uint32_t i = 0; i < n && ret == IM_OK; i++)
+			ret = delete_one(s, &v[i]);
+		if (ret == IM_OK)
+			ret = sqldb_commit(&s->q);
+		else
+			sqldb_rollback(&s->q);
+		if (ret == IM_OK)
+			walkeeper_committed(s->keeper);
+	}
+	if (ret == IM_OK)
+		*deleted_out = n;
+	free(v);
+	return ret;
+}

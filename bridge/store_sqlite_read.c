@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The readers of the SQLite backend: each has a read-only connection of its own. */
+#include "store_sqlite.h"
+
+#include <stdlib.h>
+
+int store_sqlite_reader_open(struct store *s, struct store_reader **out)
+{
+	struct im_buf why;
+	struct store_reader *r = calloc(1, sizeof(*r));
+	int ret;
+	if (!r)
+		return IM_E_NOMEM;
+	im_buf_init(&why, 0);
+	ret = sqldb_open(&r->q, s->folder, "messages", SQLDB_READER, store_sqlite_statements,
+		STORE_STATEMENTS, &why);
+	im_buf_free(&why);
+	if (ret != IM_OK)
+		free(r);
+	else
+		*out = r;
+	return ret;
+}
+
+void store_sqlite_reader_close(struct store_reader *r)
+{
+	if (!r)
+		return;
+	sqldb_close(&r->q);
+	free(r);
+}
+
+int store_sqlite_view_begin(struct store_reader *r)
+{
+	return sqldb_view_begin(&r->q);
+}
+
+void store_sqlite_view_end(struct store_reader *r)
+{
+	sqldb_view_end(&r->q);
+}
+
+const char *store_sqlite_reader_errmsg(const struct store_reader *r)
+{
+	return r->q.err;
+}
+
+int store_sqlite_reader_conv(
+	struct store_reader *r, enum im_conv_kind kind, uint64_t a, uint64_t b, uint64_t *id_out)
+{
+	return store_sqlite_find_conv(&r->q, kind, a, b, id_out);
+}
+
+static struct store_conv conv_of_row(sqlite3_stmt *st)
+{
+	return (struct store_conv){
+		.id = sqldb_id(st, 0),
+		.kind = (enum im_conv_kind)sqlite3_column_int(st, 1),
+		.a = sqldb_id(st, 2),
+		.b = sqldb_id(st, 3),
+	};
+}
+
+int store_sqlite_get_conv(struct store_reader *r, uint64_t id, struct store_conv *out)
+{
+	sqlite3_stmt *st = sqldb_get(&r->q, STORE_CONV_GET);
+	int ret;
+	sqldb_bind_id(st, 1, id);
+	ret = sqldb_step(&r->q, st);
+	if (ret != SQLDB_ROW)
+		return ret == IM_OK ? IM_E_NONE : ret;
+	*out = conv_of_row(st);
+	sqldb_done(st);
+	return IM_OK;
+}
+
+int store_sqlite_user_convs(struct store_reader *r, uint64_t user, store_conv_fn fn, void *arg)
+{
+	sqlite3_stmt *st = sqldb_get(&r->q, STORE_CONV_OF_USER);
+	int ret;
+	sqldb_bind_id(st, 1, user);
+	while ((ret = sqldb_step(&r->q, st)) == SQLDB_ROW) {
+		struct store_conv c = conv_of_row(st);
+		ret = fn(arg, &c);
+		if (ret != 0) {
+			sqldb_done(st);
+			return ret;
+		}
+	}
+	return ret;
+}
+
+int store_sqlite_read_head(struct store_reader *r, uint64_t conv, struct store_head *out)
+{
+	return store_sqlite_find_head(&r->q, conv, out);
+}
+
+static struct store_msg msg_of_row(sqlite3_stmt *st)
+{
+	return (struct store_msg){
+		.gid = sqldb_id(st, 0),
+		.conv = sqldb_id(st, 1),
+		.seq = sqldb_id(st, 2),
+		.sender = sqldb_id(st, 3),
+		.ts_ms = sqlite3_column_int64(st, 4),
+		.enc = (enum im_enc)sqlite3_column_int(st, 5),
+		.type = sqldb_str(st, 6),
+		.id = sqldb_str(st, 7),
+		.meta = sqldb_str(st, 8),
+		.recalled = sqlite3_column_type(st, 9) == SQLITE_NULL,
+		.body = sqldb_str(st, 9),
+	};
+}
+
+static int walk(struct sqldb *q, sqlite3_stmt *st, store_msg_fn fn, void *arg)
+{
+	int ret;
+	while ((ret = sqldb_step(q, st)) == SQLDB_ROW) {
+		struct store_msg m = msg_of_row(st);
+		ret = fn(arg, &m);
+		if (ret != 0) {
+			sqldb_done(st);
+			return ret;
+		}
+	}
+	return ret;
+}
+
+/* SQLite's integers end at 2^63 - 1; a caller's "to the end" may be more. */
+static uint64_t clamp(uint64_t v)
+{
+	return v > INT64_MAX ? INT64_MAX : v;
+}
+
+int store_sqlite_walk_conv(struct sqldb *q, uint64_t conv, uint64_t lo, uint64_t hi,
+	bool descending, store_msg_fn fn, void *arg)
+{
+	sqlite3_stmt *st = sqldb_get(q, descending ? STORE_READ_CONV_DOWN : STORE_READ_CONV_UP);
+	sqldb_bind_id(st, 1, conv);
+	sqldb_bind_id(st, 2, clamp(lo));
+	sqldb_bind_id(st, 3, clamp(hi));
+	return walk(q, st, fn, arg);
+}
+
+int store_sqlite_read_conv(struct store_reader *r, uint64_t conv, uint64_t lo, uint64_t hi,
+	bool descending, store_msg_fn fn, void *arg)
+{
+	return store_sqlite_walk_conv(&r->q, conv, lo, hi, descending, fn, arg);
+}
+
+int store_sqlite_read_log(struct store_reader *r, uint64_t lo, uint64_t hi, bool descending,
+	store_msg_fn fn, void *arg)
+{
+	sqlite3_stmt *st = sqldb_get(&r->q, descending ? STORE_READ_LOG_DOWN : STORE_READ_LOG_UP);
+	sqldb_bind_id(st, 1, clamp(lo));
+	sqldb_bind_id(st, 2, clamp(hi));
+	return walk(&r->q, st, fn, arg);
+}
+
+int store_sqlite_last_own_seq(struct store_reader *r, uint64_t conv, uint64_t sender,
+	uint32_t look_back, uint64_t *seq_out)
+{
+	sqlite3_stmt *st = sqldb_get(&r->q, STORE_LAST_OWN);
+	int ret;
+	*seq_out = 0;
+	sqldb_bind_id(st, 1, conv);
+	sqldb_bind_int(st, 2, look_back);
+	while ((ret = sqldb_step(&r->q, st)) == SQLDB_ROW) {
+		if (sqldb_id(st, 1) != sender)
+			continue;
+		*seq_out = sqldb_id(st, 0);
+		sqldb_done(st);
+		return IM_OK;
+	}
+	return ret;
+}

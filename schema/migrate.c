@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Applies the embedded migrations. Called when a database is opened, by the bridge and by imctl.
+ * Knows nothing of what the tables mean.
+ */
+#include "migrate.h"
+
+#include <string.h>
+
+int schema_version(const char *database)
+{
+	int newest = 0;
+	for (const struct schema_migration *m = schema_migrations; m->database; m++)
+		if (strcmp(m->database, database) == 0 && m->version > newest)
+			newest = m->version;
+	return newest;
+}
+
+static int failed(sqlite3 *db, const char *database, const char *doing, struct im_buf *why)
+{
+	int code = sqlite3_errcode(db);
+	im_buf_printf(why, "%s.db: %s failed: %s", database, doing, sqlite3_errmsg(db));
+	return code == SQLITE_NOMEM ? IM_E_NOMEM : IM_E_IO;
+}
+
+static int read_version(sqlite3 *db, const char *database, int *out, struct im_buf *why)
+{
+	sqlite3_stmt *st = NULL;
+	int ret = IM_OK;
+	if (sqlite3_prepare_v2(db, "PRAGMA user_version", -1, &st, NULL) != SQLITE_OK ||
+		sqlite3_step(st) != SQLITE_ROW)
+		ret = failed(db, database, "reading its version", why);
+	else
+		*out = sqlite3_column_int(st, 0);
+	sqlite3_finalize(st);
+	return ret;
+}
+
+static int newer(const char *database, int found, int known, struct im_buf *why)
+{
+	im_buf_printf(why,
+		"%s.db has schema version %d, this program knows up to version %d; install the "
+		"newer program again or restore a backup made before the upgrade",
+		database, found, known);
+	return IM_E_FORMAT;
+}
+
+static int apply(sqlite3 *db, const struct schema_migration *m, struct im_buf *why)
+{
+	char number[64];
+	int found = 0;
+	int ret;
+	if (sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL) != SQLITE_OK)
+		return failed(db, m->database, "beginning a migration", why);
+	/* Read again under the write lock: another process may have been faster. */
+	ret = read_version(db, m->database, &found, why);
+	if (ret != IM_OK || found >= m->version)
+		goto out;
+	sqlite3_snprintf(sizeof(number), number, "PRAGMA user_version = %d", m->version);
+	if (sqlite3_exec(db, m->sql, NULL, NULL, NULL) != SQLITE_OK ||
+		sqlite3_exec(db, number, NULL, NULL, NULL) != SQLITE_OK ||
+		sqlite3_exec(db, "COMMIT", NULL, NULL, NULL) != SQLITE_OK)
+		ret = failed(db, m->database, "a migration", why);
+out:
+	if (!sqlite3_get_autocommit(db))
+		sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
+	return ret;
+}
+
+int schema_migrate(sqlite3 *db, const char *database, struct im_buf *why)
+{
+	int known = schema_version(database);
+	int found = 0;
+	int ret = read_version(db, database, &found, why);
+	if (ret != IM_OK)
+		return ret;
+	if (found > known)
+		return newer(database, found, known, why);
+	for (const struct schema_migration *m = schema_migrations; m->database; m++) {
+		if (strcmp(m->database, database) != 0 || m->version <= found)
+			continue;
+		ret = apply(db, m, why);
+		if (ret != IM_OK)
+			return ret;
+	}
+	return IM_OK;
+}
+
+int schema_check(sqlite3 *db, const char *database, struct im_buf *why)
+{
+	int known = schema_version(database);
+	int found = 0;
+	int ret = read_version(db, database, &found, why);
+	if (ret != IM_OK)
+		return ret;
+	if (found > known)
+		return newer(database, found, known, why);
+	if (found < known) {
+		im_buf_printf(why,
+			"%s.db has schema version %d, this program needs version %d; start "
+			"im-bridge "
+			"(or run imctl) of the same version once, it brings the database up to "
+			"date",
+			database, found, known);
+		return IM_E_FORMAT;
+	}
+	return IM_OK;
+}
