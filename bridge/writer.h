@@ -7,7 +7,7 @@
  *
  * Commit order: messages.db first (messages, marks), then directory.db. A crash in between is
  * healed at start: system messages of the log after directory.db's "applied_gid" are applied to
- * the directory again (see writer_project).
+ * the directory again (project.h).
  */
 #ifndef IM_BRIDGE_WRITER_H
 #define IM_BRIDGE_WRITER_H
@@ -16,11 +16,15 @@
 #include <stdint.h>
 
 #include "../common/envelope.h"
+#include "../common/siphash.h"
 #include "directory.h"
+#include "directory_conv.h"
 #include "directory_group.h"
 #include "directory_user.h"
 #include "effects.h"
 #include "store.h"
+
+struct downq;
 
 struct writer;
 
@@ -33,7 +37,8 @@ int writer_conv(struct writer *w, enum im_conv_kind kind, uint64_t a, uint64_t b
 	uint64_t *conv_out) IM_MUST_CHECK;
 int writer_head(struct writer *w, uint64_t conv, struct store_head *out) IM_MUST_CHECK;
 
-/* A message to append. conv is given by its parts so that its fan-out is known. */
+/* A message to append. conv is given by its parts so that its fan-out is known. No string may be
+ * one that the writer's directory handle returned: appending asks the directory for the members. */
 struct writer_msg {
 	enum im_conv_kind kind;
 	uint64_t a, b; /* direct: sender and peer in any order; group: group id, 0 */
@@ -50,25 +55,63 @@ struct writer_msg {
 int writer_append(struct writer *w, const struct writer_msg *m, uint64_t *seq_out,
 	uint64_t *gid_out) IM_MUST_CHECK;
 /* A message as this transaction sees it; for recall, edit and reaction. IM_E_NONE: none. */
-int writer_message(struct writer *w, uint64_t conv, uint64_t seq, store_msg_fn fn,
-	void *arg) IM_MUST_CHECK;
+int writer_message(
+	struct writer *w, uint64_t conv, uint64_t seq, store_msg_fn fn, void *arg) IM_MUST_CHECK;
 /* Replaces type, meta, body (and enc) of a stored message; conv, seq and gid say which. */
 int writer_amend(struct writer *w, const struct store_msg *m) IM_MUST_CHECK;
 /* Appends a `system` message with this JSON object as body to a group's conversation. The JSON is
- * also what writer_project applies after a crash, so it must say all of the change:
- *   {"action":"create","gid":..,"group":<row
- * id>,"kind":..,"name":..,...,"members":[{"uid","user","role"}]}
- *   {"action":"join"|"invite"|"leave"|"kick"|"role"|...,"by":uid,"members":[{"uid":..,"user":<id>,"role":n}]}
- *   {"action":"update",...changed fields}, {"action":"dismiss"}
- * `actor` is the user who did it. */
+ * also what is applied after a crash (project.h), so it must say all of the change: group_change.h.
+ * `actor` is the user who did it. The strings may come from the directory handle. */
 int writer_system(struct writer *w, const struct directory_group *g, uint64_t actor,
 	struct im_str actor_uid, struct im_str json, uint64_t *seq_out) IM_MUST_CHECK;
 /* Stores an event on the user's timeline (key: a newer one replaces it; n == 0: not stored, live
- * only) and delivers it to {p}/inbox/{uid}/event after commit. The stored and the live JSON get
- * their `cursor` from here: json is an object text without it. */
+ * only, without a cursor) and delivers it to {p}/inbox/{uid}/event after commit. What is stored
+ * gets its `cursor` from here: json is an object text without it. */
 int writer_event(struct writer *w, uint64_t user, struct im_str uid, struct im_str key,
 	struct im_str json) IM_MUST_CHECK;
 /* Membership of a group changed inside this transaction: later appends fan out to the new list. */
 void writer_members_changed(struct writer *w, uint64_t group);
+
+/* ---- for the engine ---- */
+
+struct writer_parts {
+	const struct store_backend *backend;
+	struct store *store;
+	struct directory *dir;
+	struct effects *fx;
+	struct downq *downq;  /* asked for a group's tier */
+	struct im_sipkey key; /* random */
+};
+
+enum writer_outcome {
+	WRITER_DONE,
+	WRITER_NOTHING, /* nothing was written; the same records may be tried again */
+	WRITER_HALF,    /* the log was written, the directory was not: project, then replay */
+	WRITER_FATAL,   /* somebody else writes to the log: stop */
+};
+
+/* Reads the log's position. */
+int writer_new(const struct writer_parts *p, struct writer **out) IM_MUST_CHECK;
+/* Rolls back what is open. */
+void writer_free(struct writer **w);
+/* The time of the record that is handled next. */
+void writer_set_now(struct writer *w, int64_t now_ms);
+/* A write has failed since the last commit or rollback: nothing of it may be sent. */
+bool writer_failed(const struct writer *w);
+/* Makes everything since the last commit durable: the log if it was written to (and then the mark
+ * through this record), the directory if it was. *mark_out: what was marked; epoch 0 if nothing
+ * was. On anything but WRITER_DONE everything that could be rolled back was, the effects too. */
+enum writer_outcome writer_commit(struct writer *w, uint64_t epoch, uint64_t recno,
+	struct store_mark *mark_out) IM_MUST_CHECK;
+void writer_rollback(struct writer *w);
+/* Plans the delivery of a stored message once more, for a replay. */
+int writer_redeliver(
+	struct writer *w, const struct writer_msg *m, uint64_t seq, uint64_t gid) IM_MUST_CHECK;
+/* The newest position that is committed in both databases. */
+uint64_t writer_position(const struct writer *w);
+/* The records through which directory.db has followed; a later one's part is not in it. */
+void writer_directory_mark(const struct writer *w, uint64_t *epoch_out, uint64_t *recno_out);
+/* After project_run: the directory has followed the log. */
+void writer_healed(struct writer *w);
 
 #endif

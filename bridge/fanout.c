@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Owns the scratch buffers of one delivery. Called by the writer, and by intake for signals. Knows
+ * nothing of how records reach the link. */
+#include "fanout.h"
+
+#include <stdlib.h>
+
+#include "../common/limits.h"
+#include "../common/wire.h"
+#include "downq.h"
+
+#define SMALL_MAX 100
+#define MEDIUM_MAX 1000
+
+struct fanout {
+	struct effects *fx;
+	struct downq *q;
+	struct members *members;
+	struct im_buf tail;
+	struct im_buf text; /* names of conversations, or a room's whole payload */
+	struct im_recipient to[IM_RECIPIENTS_PER_RECORD];
+};
+
+struct fanout *fanout_new(struct effects *fx, struct downq *q, struct members *m)
+{
+	struct fanout *f = calloc(1, sizeof(*f));
+
+	if (!f)
+		return NULL;
+	f->fx = fx;
+	f->q = q;
+	f->members = m;
+	im_buf_init(&f->tail, 0);
+	im_buf_init(&f->text, 0);
+	return f;
+}
+
+void fanout_free(struct fanout **f)
+{
+	if (!*f)
+		return;
+	im_buf_free(&(*f)->tail);
+	im_buf_free(&(*f)->text);
+	free(*f);
+	*f = NULL;
+}
+
+enum effects_tier fanout_tier(int kind, size_t members)
+{
+	if (kind == DIRECTORY_ROOM)
+		return EFFECTS_ROOM;
+	if (members <= SMALL_MAX)
+		return EFFECTS_SMALL;
+	return members <= MEDIUM_MAX ? EFFECTS_MEDIUM : EFFECTS_LARGE;
+}
+
+static void direct(struct fanout *f, const struct writer_msg *m, struct im_down_rec *r)
+{
+	struct im_recipient to[2];
+	size_t cut;
+
+	im_buf_reset(&f->text);
+	im_buf_z(&f->text, "u/");
+	im_buf_str(&f->text, m->from);
+	cut = f->text.n;
+	im_buf_z(&f->text, "u/");
+	im_buf_str(&f->text, m->peer);
+	if (f->text.failed)
+		return;
+	to[0] = (struct im_recipient){m->peer, {f->text.p, cut}};
+	to[1] = (struct im_recipient){m->from, {f->text.p + cut, f->text.n - cut}};
+	effects_put(f->fx, EFFECTS_DIRECT, r, to, m->a == m->b ? 1 : 2);
+}
+
+void fanout_record(struct fanout *f, const struct members_group *g, const struct im_down_rec *r)
+{
+	enum effects_tier tier = downq_tier(f->q, g->id, fanout_tier(g->kind, g->n));
+	uint32_t n = 0;
+
+	if (!g->uids) {
+		effects_put(f->fx, tier, r, NULL, 0);
+	} else {
+		for (size_t i = 0; i < g->n; i++) {
+			f->to[n++] = (struct im_recipient){.uid = g->uids[i]};
+			if (n == IM_RECIPIENTS_PER_RECORD || i + 1 == g->n) {
+				effects_put(f->fx, tier, r, f->to, n);
+				n = 0;
+			}
+		}
+	}
+	downq_pin(f->q, g->id, tier, effects_view(f->fx, tier).n);
+}
+
+/* A room's message is one publish of the whole payload, which the broker fans out. */
+static void room(struct fanout *f, const struct members_group *g, const struct writer_msg *m)
+{
+	struct im_down_rec r = {.type = IM_DOWN_TOPIC, .flags = IM_DOWNF_QOS1};
+	size_t cut;
+
+	im_buf_reset(&f->text);
+	im_buf_z(&f->text, "room/");
+	im_buf_str(&f->text, m->peer);
+	cut = f->text.n;
+	im_buf_z(&f->text, "{\"conv\":\"g/");
+	im_buf_str(&f->text, m->peer);
+	im_buf_c(&f->text, '"');
+	im_buf_str(&f->text, im_buf_view(&f->tail));
+	if (f->text.failed)
+		return;
+	r.topic = (struct im_str){f->text.p, cut};
+	r.payload = (struct im_str){f->text.p + cut, f->text.n - cut};
+	fanout_record(f, g, &r);
+}
+
+static int group(struct fanout *f, const struct writer_msg *m, struct im_down_rec *r)
+{
+	const struct members_group *g;
+	int rc = members_get(f->members, m->a, &g);
+
+	if (rc == IM_E_NONE)
+		return IM_OK;
+	if (rc)
+		return rc;
+	if (g->kind == DIRECTORY_ROOM) {
+		room(f, g, m);
+		return IM_OK;
+	}
+	im_buf_reset(&f->text);
+	im_buf_z(&f->text, "g/");
+	im_buf_str(&f->text, m->peer);
+	r->topic = im_buf_view(&f->text);
+	fanout_record(f, g, r);
+	return IM_OK;
+}
+
+int fanout_message(struct fanout *f, const struct writer_msg *m, uint64_t seq, uint64_t gid)
+{
+	struct im_wire_msg wire = {
+		.seq = seq,
+		.cursor = gid,
+		.from = m->from,
+		.ts_ms = m->ts_ms,
+		.id = m->id,
+		.type = m->type,
+		.enc = m->enc,
+		.meta = m->meta,
+		.body = m->body,
+	};
+	struct im_down_rec r = {
+		.type = IM_DOWN_MESSAGE,
+		.flags = IM_DOWNF_QOS1,
+		.recno = seq,
+		.user = m->from,
+		.device = m->device,
+		.corr = m->type.n ? m->type : im_type_default(m->enc),
+		.id = m->id,
+	};
+	int rc = IM_OK;
+
+	im_buf_reset(&f->tail);
+	im_wire_tail(&f->tail, &wire);
+	r.payload = im_buf_view(&f->tail);
+	if (m->kind == IM_CONV_USER)
+		direct(f, m, &r);
+	else
+		rc = group(f, m, &r);
+	return f->tail.failed || f->text.failed ? IM_E_NOMEM : rc;
+}
