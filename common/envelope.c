@@ -343,39 +343,47 @@ static int read_envelope(const struct members *m, struct im_buf *scratch, struct
 	return rc == IM_E_FORMAT ? refuse(why, wrong) : rc;
 }
 
-/* A payload that is no envelope is the body itself. */
-static void read_plain(struct im_str payload, struct im_envelope *out)
+static bool is_space(char c)
 {
-	struct im_json v;
-
-	out->body = payload;
-	if (im_json_parse(payload, &v) == IM_OK) {
-		out->enc = IM_ENC_JSON;
-		out->body = v.raw;
-	} else if (im_utf8_valid(payload) && !(payload.n && memchr(payload.p, '\0', payload.n))) {
-		out->enc = IM_ENC_TEXT;
-	} else {
-		out->enc = IM_ENC_BYTES;
-	}
+	return c == ' ' || c == '\t' || c == '\n' || c == '\r';
 }
 
-/* Leading white space only; the walk takes what follows an object. */
 static struct im_str trim(struct im_str s)
 {
-	while (s.n && memchr(" \t\r\n", s.p[0], 4))
+	while (s.n && is_space(s.p[0]))
 		s = (struct im_str){s.p + 1, s.n - 1};
+	while (s.n && is_space(s.p[s.n - 1]))
+		s.n--;
 	return s;
+}
+
+/* A payload that is no JSON is the body itself. Text with a NUL byte is rather something binary,
+ * and many a client's strings would end there. */
+static void read_plain(struct im_str payload, struct im_envelope *out)
+{
+	bool nul = payload.n && memchr(payload.p, '\0', payload.n);
+
+	out->body = payload;
+	out->enc = !nul && im_utf8_valid(payload) ? IM_ENC_TEXT : IM_ENC_BYTES;
 }
 
 int im_envelope_parse(
 	struct im_str payload, struct im_buf *scratch, struct im_envelope *out, struct im_buf *why)
 {
+	struct im_str s = trim(payload);
+	bool object = s.n && s.p[0] == '{';
 	struct members m;
+	struct im_json v;
 
 	im_buf_reset(scratch);
 	*out = (struct im_envelope){0};
-	if (!read_members(trim(payload), &m) || !m.has[BODY]) {
+	if (object ? !read_members(s, &m) : im_json_parse(s, &v)) {
 		read_plain(payload, out);
+		return IM_OK;
+	}
+	if (!object || !m.has[BODY]) {
+		out->enc = IM_ENC_JSON;
+		out->body = s;
 		return IM_OK;
 	}
 	/* Nothing that is decoded is longer than its source: no later write moves an earlier one.
