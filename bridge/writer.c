@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Owns the transaction: which of the two databases has begun, the next log position, the cached
- * heads. Called by the engine (begin to end) and by intake and RPC handlers (in between). Must not
- * know frames or the link.
+ * Owns the transaction: which of the two databases has begun, the next log position. Called by the
+ * engine (begin to end) and by intake and RPC handlers (in between). Must not know frames or the
+ * link.
  */
 #include "writer.h"
 
 #include <stdlib.h>
 
 #include "../common/limits.h"
-#include "assoc.h"
 #include "downq.h"
 #include "fanout.h"
 #include "members.h"
@@ -18,7 +17,6 @@ struct writer {
 	struct writer_parts p;
 	struct members *members;
 	struct fanout *fanout;
-	struct assoc *convs;
 	struct im_buf event; /* scratch of writer_event */
 	int64_t now_ms;
 	uint64_t next_gid;
@@ -27,13 +25,6 @@ struct writer {
 	uint64_t dir_epoch, dir_recno;
 	bool log_begun, log_dirty, dir_begun;
 	bool failed, fatal;
-};
-
-/* A conversation by its parts, with its newest message as the open transaction sees it. */
-struct conv_entry {
-	uint64_t kind, a, b;
-	uint64_t id;
-	struct store_head head;
 };
 
 static int read_position(struct writer *w)
@@ -63,10 +54,9 @@ int writer_new(const struct writer_parts *p, struct writer **out)
 	w->p = *p;
 	im_buf_init(&w->event, 0);
 	w->members = members_new(p->dir, IM_CACHED_MEMBERS);
-	w->convs = assoc_new(IM_CACHED_CONVS, sizeof(struct conv_entry));
 	if (w->members)
 		w->fanout = fanout_new(p->fx, p->downq, w->members);
-	if (w->fanout && w->convs)
+	if (w->fanout)
 		rc = read_position(w);
 	if (rc)
 		writer_free(&w);
@@ -81,7 +71,6 @@ void writer_free(struct writer **w)
 	writer_rollback(*w);
 	fanout_free(&(*w)->fanout);
 	members_free(&(*w)->members);
-	assoc_free(&(*w)->convs);
 	im_buf_free(&(*w)->event);
 	free(*w);
 	*w = NULL;
@@ -152,45 +141,21 @@ void writer_directory_mark(const struct writer *w, uint64_t *epoch_out, uint64_t
 	*recno_out = w->dir_recno;
 }
 
-static int conv_entry(struct writer *w, enum im_conv_kind kind, uint64_t a, uint64_t b, bool create,
-	struct conv_entry **out)
-{
-	bool swap = kind == IM_CONV_USER && a > b;
-	uint64_t parts[3] = {kind, swap ? b : a, swap ? a : b};
-	uint64_t hash = im_siphash(&w->p.key, parts, sizeof(parts));
-	struct conv_entry *e = assoc_get(w->convs, hash);
-	struct store_head head;
-	uint64_t id;
-	int rc;
-
-	*out = e;
-	if (e && e->kind == parts[0] && e->a == parts[1] && e->b == parts[2])
-		return IM_OK;
-	rc = log_begin(w);
-	if (!rc)
-		rc = w->p.backend->conv(w->p.store, kind, parts[1], parts[2], false, &id);
-	if (rc == IM_E_NONE && create) {
-		w->log_dirty = true;
-		rc = w->p.backend->conv(w->p.store, kind, parts[1], parts[2], true, &id);
-	}
-	if (!rc)
-		rc = w->p.backend->head(w->p.store, id, &head);
-	if (rc)
-		return note(w, rc);
-	*out = e = assoc_put(w->convs, hash);
-	*e = (struct conv_entry){parts[0], parts[1], parts[2], id, head};
-	return IM_OK;
-}
-
 int writer_conv(struct writer *w, enum im_conv_kind kind, uint64_t a, uint64_t b, bool create,
 	uint64_t *conv_out)
 {
-	struct conv_entry *e;
-	int rc = conv_entry(w, kind, a, b, create, &e);
+	const struct store_backend *be = w->p.backend;
+	uint64_t lo = kind == IM_CONV_USER && a > b ? b : a;
+	uint64_t hi = kind == IM_CONV_USER && a > b ? a : b;
+	int rc = log_begin(w);
 
 	if (!rc)
-		*conv_out = e->id;
-	return rc;
+		rc = be->conv(w->p.store, kind, lo, hi, false, conv_out);
+	if (rc == IM_E_NONE && create) {
+		w->log_dirty = true;
+		rc = be->conv(w->p.store, kind, lo, hi, true, conv_out);
+	}
+	return note(w, rc);
 }
 
 int writer_head(struct writer *w, uint64_t conv, struct store_head *out)
@@ -203,7 +168,7 @@ int writer_head(struct writer *w, uint64_t conv, struct store_head *out)
 int writer_append(
 	struct writer *w, const struct writer_msg *m, uint64_t *seq_out, uint64_t *gid_out)
 {
-	struct conv_entry *e;
+	struct store_head head;
 	struct store_msg row = {
 		.gid = w->next_gid,
 		.sender = m->sender,
@@ -214,19 +179,17 @@ int writer_append(
 		.meta = m->meta,
 		.body = m->body,
 	};
-	int rc = log_begin(w);
+	int rc = writer_conv(w, m->kind, m->a, m->b, true, &row.conv);
 
 	if (!rc)
-		rc = conv_entry(w, m->kind, m->a, m->b, true, &e);
+		rc = writer_head(w, row.conv, &head);
 	if (rc)
 		return rc;
-	row.conv = e->id;
-	row.seq = e->head.seq + 1;
+	row.seq = head.seq + 1;
 	w->log_dirty = true;
 	rc = note(w, w->p.backend->append(w->p.store, &row));
 	if (rc)
 		return rc;
-	e->head = (struct store_head){row.seq, row.gid};
 	w->next_gid++;
 	*seq_out = row.seq;
 	*gid_out = row.gid;
@@ -321,7 +284,6 @@ void writer_members_changed(struct writer *w, uint64_t group)
 /* What the caches took from the open transaction is not true any more. */
 static void forget_all(struct writer *w)
 {
-	assoc_clear(w->convs);
 	members_clear(w->members);
 	effects_reset(w->p.fx);
 }

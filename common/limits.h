@@ -48,7 +48,6 @@
 #define IM_INVITE_MAX 1000 /* uids in one group.create or group.invite */
 
 /* The bridge's caches: what is read again from a database when it is not there. */
-#define IM_CACHED_CONVS (128 * 1024)  /* heads of conversations, 48 bytes each */
 #define IM_CACHED_USERS (64 * 1024)   /* who may send, about 100 bytes each */
 #define IM_CACHED_RIGHTS (128 * 1024) /* blocks and memberships, 48 bytes each */
 /* Members of all cached groups together: six groups of the largest size, or 60,000 of ten. About
