@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The commands on groups and on the node itself: rows only, the server does the work. */
+#include "cmd_node.h"
+
+#define END                                             \
+	{                                               \
+		NULL, NULL, ARG_TEXT, false, NULL, NULL \
+	}
+#define GID_ARG                                                \
+	{                                                      \
+		"GID", "gid", ARG_GID, true, NULL, "the group" \
+	}
+
+/* A backup of a large log takes its time. */
+#define BACKUP_TIMEOUT_S 60
+
+static const struct arg no_args[] = {END};
+static const struct arg gid_args[] = {GID_ARG, END};
+static const struct arg create_args[] = {
+	GID_ARG,
+	{"--owner", "owner", ARG_UID, true, NULL, "the user it belongs to"},
+	{"--members", "members", ARG_UIDS, false, NULL, "its first members, separated by commas"},
+	{"--name", "name", ARG_TEXT, false, NULL, "its name"},
+	{"--kind", "kind", ARG_CHOICE, false, "group|room",
+		"group, or room for a live audience of any size (group)"},
+	{"--join", "join", ARG_CHOICE, false, "open|approval|invite", "who may join (invite)"},
+	{"--history", "history", ARG_CHOICE, false, "join|all",
+		"what a member can read: from its joining on, or all (all)"},
+	{"--member-limit", "member_limit", ARG_INTEGER, false, NULL, "most members"},
+	END,
+};
+static const struct arg list_args[] = {
+	{"--after", "after", ARG_GID, false, NULL, "start behind this group"},
+	{"--limit", "limit", ARG_INTEGER, false, NULL, "at most so many (all)"},
+	END,
+};
+static const struct arg add_args[] = {
+	GID_ARG,
+	{"UID", "members", ARG_UIDS, true, NULL, "the users"},
+	END,
+};
+static const struct arg role_args[] = {
+	GID_ARG,
+	{"UID", "username", ARG_UID, true, NULL, "the member"},
+	{"ROLE", "role", ARG_CHOICE, true, "member|admin|owner", "member, admin, or owner"},
+	END,
+};
+static const struct arg kick_args[] = {
+	{"UID", "username", ARG_UID, true, NULL, "the user"},
+	{"DEVICE", "device", ARG_DEVICE, false, NULL, "only this device (all of them)"},
+	END,
+};
+static const struct arg message_args[] = {
+	{"CONV", "conv", ARG_CONV, true, NULL, "u/UID or g/GID"},
+	{"TEXT", "body", ARG_TEXT, true, NULL, "the message"},
+	END,
+};
+static const struct arg backup_args[] = {
+	{"DIR", "dir", ARG_PATH, true, NULL,
+		"a folder on the bridge's machine that its user can write to"},
+	END,
+};
+
+const struct command cmd_node[] = {
+	{.name = "group create",
+		.help = "creates a group or room",
+		.args = create_args,
+		.request = "createGroup"},
+	{.name = "group dismiss",
+		.help = "ends a group: nobody is a member any longer",
+		.args = gid_args,
+		.request = "dismissGroup"},
+	{.name = "group list",
+		.help = "lists the groups by group id",
+		.args = list_args,
+		.request = "listGroups",
+		.rows = "groups",
+		.columns = "gid kind name members created_ms"},
+	{.name = "group show",
+		.help = "shows a group with its members",
+		.args = gid_args,
+		.request = "getGroup"},
+	{.name = "group add",
+		.help = "makes users members of a group",
+		.args = add_args,
+		.request = "addGroupMember"},
+	{.name = "group remove",
+		.help = "takes members out of a group",
+		.args = add_args,
+		.request = "removeGroupMember"},
+	{.name = "group role",
+		.help = "sets what a member of a group may do",
+		.args = role_args,
+		.request = "setGroupRole"},
+	{.name = "kick",
+		.help = "disconnects a user's devices, or one of them",
+		.args = kick_args,
+		.request = "kickUser"},
+	{.name = "message",
+		.help = "sends a system message to a user or a group",
+		.args = message_args,
+		.request = "sendSystemMessage"},
+	{.name = "stats",
+		.help = "shows the counters of plugin and bridge",
+		.args = no_args,
+		.request = "getStats"},
+	{.name = "backup",
+		.help = "copies the databases to a folder while the node runs",
+		.args = backup_args,
+		.request = "backup",
+		.timeout_s = BACKUP_TIMEOUT_S},
+	{.name = NULL},
+};

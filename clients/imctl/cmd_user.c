@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The commands on users and tokens: their rows, and what they do without a server. */
+#include "cmd_user.h"
+
+#include <errno.h>
+#include <string.h>
+#include <time.h>
+
+#include "../../common/limits.h"
+#include "file.h"
+#include "import.h"
+#include "offline.h"
+#include "options.h"
+#include "password.h"
+#include "token.h"
+
+#define TOKEN_TTL_S (30 * 86400)
+#define SECRET_MIN 32 /* RFC 7518: as long as the hash */
+#define SECRET_MAX 4096
+
+static const char *text_of(const struct command_call *c, const char *member)
+{
+	return json_string_value(json_object_get(c->params, member));
+}
+
+static int role_of(const struct command_call *c)
+{
+	const char *role = text_of(c, "role");
+
+	return role && strcmp(role, "admin") == 0;
+}
+
+static int create(struct command_call *c)
+{
+	return offline_user_create(c->offline, text_of(c, "username"), role_of(c),
+		text_of(c, "password"), text_of(c, "nick"), c->why);
+}
+
+static int set_password(struct command_call *c)
+{
+	return offline_user_set_password(
+		c->offline, text_of(c, "username"), text_of(c, "password"), c->why);
+}
+
+static int disable(struct command_call *c)
+{
+	return offline_user_set_disabled(c->offline, text_of(c, "username"), true, c->why);
+}
+
+static int enable(struct command_call *c)
+{
+	return offline_user_set_disabled(c->offline, text_of(c, "username"), false, c->why);
+}
+
+static int set_role(struct command_call *c)
+{
+	return offline_user_set_role(c->offline, text_of(c, "username"), role_of(c), c->why);
+}
+
+static int list(struct command_call *c)
+{
+	const char *after = text_of(c, "after");
+	json_t *rows = json_array();
+
+	c->result = json_pack("{s:o}", "users", rows);
+	return offline_user_list(c->offline, after ? after : "",
+		json_integer_value(json_object_get(c->params, "limit")), rows, c->why);
+}
+
+static int show(struct command_call *c)
+{
+	return offline_user_get(c->offline, text_of(c, "username"), &c->result, c->why);
+}
+
+static int import(struct command_call *c)
+{
+	struct import_counts counts;
+	int rc = import_users(c->offline, c->input, &counts, c->why);
+
+	if (rc == IMCTL_OK)
+		c->result = json_pack("{s:I, s:I}", "created", (json_int_t)counts.created,
+			"existing", (json_int_t)counts.existing);
+	return rc;
+}
+
+static int token(struct command_call *c)
+{
+	const char *path = text_of(c, ".secret_file");
+	json_t *ttl = json_object_get(c->params, ".ttl");
+	struct im_buf secret, out;
+	int rc = IMCTL_USAGE;
+
+	im_buf_init(&secret, SECRET_MAX + 1);
+	im_buf_init(&out, 0);
+	if (!path)
+		path = c->opt->jwt_secret_file;
+	if (!path) {
+		im_buf_z(c->why,
+			"no secret to sign with: give --secret-file, or jwt_secret_file in "
+			"imctl's configuration");
+		goto out;
+	}
+	int error = file_read_line(path, &secret);
+	if (error) {
+		im_buf_printf(c->why, "secret file %s: %s", path, strerror(error));
+		goto out;
+	}
+	if (secret.n < SECRET_MIN) {
+		im_buf_printf(
+			c->why, "secret file %s: a secret has at least %d bytes", path, SECRET_MIN);
+		goto out;
+	}
+	if (token_make(text_of(c, ".username"), (int64_t)time(NULL),
+		    ttl ? json_integer_value(ttl) : TOKEN_TTL_S, im_buf_view(&secret),
+		    &out) != IM_OK) {
+		im_buf_z(c->why, "cannot make the token: out of memory");
+		rc = IMCTL_REFUSED;
+		goto out;
+	}
+	c->result = json_pack("{s:s%}", "token", out.p, out.n);
+	rc = IMCTL_OK;
+out:
+	if (secret.p)
+		explicit_bzero(secret.p, secret.cap);
+	im_buf_free(&secret);
+	im_buf_free(&out);
+	return rc;
+}
+
+#define UID_ARG                                                    \
+	{                                                          \
+		"UID", "username", ARG_UID, true, NULL, "the user" \
+	}
+#define END                                             \
+	{                                               \
+		NULL, NULL, ARG_TEXT, false, NULL, NULL \
+	}
+
+static const struct arg create_args[] = {
+	UID_ARG,
+	{"--role", "role", ARG_CHOICE, false, "user|admin", "what the user may do (user)"},
+	{"--admin", ".admin", ARG_FLAG, false, NULL, "the same as --role admin"},
+	{"--nick", "nick", ARG_TEXT, false, NULL, "the name that others see"},
+	PASSWORD_ARGS,
+	END,
+};
+static const struct arg password_args[] = {UID_ARG, PASSWORD_ARGS, END};
+static const struct arg uid_args[] = {UID_ARG, END};
+static const struct arg role_args[] = {
+	UID_ARG,
+	{"ROLE", "role", ARG_CHOICE, true, "user|admin", "user or admin"},
+	END,
+};
+static const struct arg list_args[] = {
+	{"--after", "after", ARG_UID, false, NULL, "start behind this user id"},
+	{"--limit", "limit", ARG_INTEGER, false, NULL, "at most so many (all)"},
+	END,
+};
+static const struct arg import_args[] = {
+	{"FILE", ".input", ARG_TEXT, true, NULL,
+		"a line each: uid, or uid,password; - for standard input"},
+	END,
+};
+static const struct arg token_args[] = {
+	{"UID", ".username", ARG_UID, true, NULL, "the user that it is for"},
+	{"--ttl", ".ttl", ARG_SECONDS, false, NULL,
+		"how long it is good, such as 90s, 15m, 12h (30d)"},
+	{"--secret-file", ".secret_file", ARG_TEXT, false, NULL,
+		"file with the broker's HS256 secret (jwt_secret_file of the configuration)"},
+	END,
+};
+
+#define USER_COLUMNS "username role disabled created_ms nick"
+
+const struct command cmd_user[] = {
+	{.name = "user create",
+		.help = "creates a user",
+		.args = create_args,
+		.request = "createUser",
+		.offline = create,
+		.password = true},
+	{.name = "user delete",
+		.help = "deletes a user for good and disconnects it; its messages stay",
+		.args = uid_args,
+		.request = "deleteUser"},
+	{.name = "user disable",
+		.help = "refuses a user's logins and disconnects it",
+		.args = uid_args,
+		.request = "disableUser",
+		.offline = disable},
+	{.name = "user enable",
+		.help = "ends a user's being disabled",
+		.args = uid_args,
+		.request = "enableUser",
+		.offline = enable},
+	{.name = "user password",
+		.help = "sets a user's password",
+		.args = password_args,
+		.request = "setUserPassword",
+		.offline = set_password,
+		.password = true},
+	{.name = "user role",
+		.help = "makes a user an administrator, or one no longer",
+		.args = role_args,
+		.request = "setUserRole",
+		.offline = set_role},
+	{.name = "user list",
+		.help = "lists the users by user id",
+		.args = list_args,
+		.request = "listUsers",
+		.offline = list,
+		.rows = "users",
+		.columns = USER_COLUMNS},
+	{.name = "user show",
+		.help = "shows a user with its devices and groups",
+		.args = uid_args,
+		.request = "getUser",
+		.offline = show},
+	{.name = "user import",
+		.help = "creates many users at once, with --offline only; existing ones stay as "
+			"they "
+			"are",
+		.args = import_args,
+		.offline = import},
+	{.name = "token",
+		.help = "makes a token that a user can log in with in place of a password",
+		.args = token_args,
+		.local = token,
+		.text = "token"},
+	{.name = NULL},
+};

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The subcommand table: what a command is called, which arguments it takes, which member of the
+ * request each becomes, and how its answer looks on a terminal. A command is one row; most need no
+ * code of their own. The rows are in cmd_*.c.
+ */
+#ifndef IM_IMCTL_COMMAND_H
+#define IM_IMCTL_COMMAND_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "../../common/buf.h"
+
+struct offline;
+struct options;
+
+enum arg_type {
+	ARG_UID,
+	ARG_UIDS, /* a list: comma-separated, or, positional and last, all that is left */
+	ARG_GID,
+	ARG_DEVICE,
+	ARG_CONV, /* u/UID or g/GID */
+	ARG_TEXT,
+	ARG_PATH, /* made absolute: another process resolves it */
+	ARG_INTEGER,
+	ARG_SECONDS, /* 90, 90s, 15m, 12h, 30d */
+	ARG_FLAG,    /* takes no value; becomes true */
+	ARG_CHOICE,
+};
+
+struct arg {
+	const char *name;   /* an option with its dashes, or a positional's name in capitals */
+	const char *member; /* of the request; one that starts with '.' stays in imctl */
+	enum arg_type type;
+	bool required;       /* of positionals, required ones come first */
+	const char *choices; /* ARG_CHOICE: "user|admin" */
+	const char *help;
+};
+
+/* What a command gets that runs here and not on the server. */
+struct command_call {
+	const struct options *opt;
+	struct offline *offline; /* NULL when the command needs no database */
+	FILE *input;             /* the file named by the member `.input`, if there is one */
+	json_t *params;
+	json_t *result;     /* set by the command; owned by the caller */
+	struct im_buf *why; /* on failure: a sentence */
+};
+
+struct command {
+	const char *name;       /* "user create" */
+	const char *help;       /* one sentence */
+	const struct arg *args; /* ends with name == NULL */
+	const char *request;    /* the server's command; NULL: it never goes there */
+	/* Without a server, returning an exit code: `offline` on the open database, `local` without
+	 * one. NULL: cannot. */
+	int (*offline)(struct command_call *c);
+	int (*local)(struct command_call *c);
+	bool password; /* the request carries a password hash: asked for unless an option brings it
+			*/
+	/* The answer on a terminal: a table of the array in member `rows` with these columns (names
+	 * separated by blanks); the member `text` alone; or the whole object. */
+	const char *rows, *columns, *text;
+	unsigned timeout_s; /* longest wait for the answer; 0: the general one */
+};
+
+/* The command that argv starts with and how many words its name took. NULL: none, and why says
+ * what is near. */
+const struct command *command_find(int argc, char *const *argv, int *words_out, struct im_buf *why);
+/* All commands, a line each, and the general options. */
+void command_help(FILE *out);
+/* One command in full. */
+void command_help_one(const struct command *c, FILE *out);
+
+#endif

@@ -1,0 +1,325 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The user table of directory.db, written while no bridge runs. Called by cmd_user.c and import.c.
+ * Knows the schema of schema/sqlite/directory and the lock file that the bridge holds.
+ */
+#include "offline.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "../../schema/migrate.h"
+
+struct offline {
+	sqlite3 *db;
+	int lock_fd;
+	sqlite3_stmt *insert; /* of an import */
+	int64_t now_ms;
+};
+
+static int fail(struct offline *o, const char *what, struct im_buf *why)
+{
+	im_buf_printf(why, "%s: %s", what, sqlite3_errmsg(o->db));
+	return IMCTL_REFUSED;
+}
+
+/* As root: become the folder's owner, for good. */
+static int become_owner(const char *folder, struct im_buf *why)
+{
+	struct stat st;
+
+	if (stat(folder, &st) < 0 || !S_ISDIR(st.st_mode)) {
+		im_buf_printf(why, "data folder %s: %s", folder,
+			errno ? strerror(errno) : "not a folder");
+		return IMCTL_REFUSED;
+	}
+	if (geteuid() != 0 || st.st_uid == 0)
+		return IMCTL_OK;
+	if (setgroups(0, NULL) == 0 && setgid(st.st_gid) == 0 && setuid(st.st_uid) == 0)
+		return IMCTL_OK;
+	im_buf_printf(why, "cannot become the owner of %s: %s", folder, strerror(errno));
+	return IMCTL_REFUSED;
+}
+
+static int take_lock(struct offline *o, const char *folder, struct im_buf *why)
+{
+	struct im_buf path;
+	int rc = IMCTL_OK;
+
+	im_buf_init(&path, 0);
+	im_buf_printf(&path, "%s/bridge.lock", folder);
+	im_buf_c(&path, '\0');
+	if (!path.failed)
+		o->lock_fd = open(path.p, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (o->lock_fd < 0) {
+		im_buf_printf(why, "cannot open %s/bridge.lock: %s", folder, strerror(errno));
+		rc = IMCTL_REFUSED;
+	} else if (flock(o->lock_fd, LOCK_EX | LOCK_NB) < 0) {
+		im_buf_printf(
+			why, "a bridge is running on %s: use imctl without --offline", folder);
+		rc = IMCTL_REFUSED;
+	}
+	im_buf_free(&path);
+	return rc;
+}
+
+static int open_database(struct offline *o, const char *folder, struct im_buf *why)
+{
+	struct im_buf path;
+	int rc = IMCTL_OK;
+
+	im_buf_init(&path, 0);
+	im_buf_printf(&path, "%s/directory.db", folder);
+	im_buf_c(&path, '\0');
+	if (path.failed ||
+		sqlite3_open_v2(path.p, &o->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL)) {
+		im_buf_printf(
+			why, "cannot open %s/directory.db: %s", folder, sqlite3_errmsg(o->db));
+		rc = IMCTL_REFUSED;
+		goto out;
+	}
+	/* The broker's plugin may be reading meanwhile; it never writes. */
+	sqlite3_busy_timeout(o->db, 5000);
+	if (sqlite3_exec(o->db,
+		    "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON",
+		    NULL, NULL, NULL))
+		rc = fail(o, "cannot open directory.db", why);
+	else if (schema_migrate(o->db, "directory", why) != IM_OK)
+		rc = IMCTL_REFUSED;
+out:
+	im_buf_free(&path);
+	return rc;
+}
+
+int offline_open(const char *folder, struct offline **out, struct im_buf *why)
+{
+	struct timespec now;
+	struct offline *o = calloc(1, sizeof(*o));
+
+	*out = NULL;
+	if (!o) {
+		im_buf_z(why, "out of memory");
+		return IMCTL_REFUSED;
+	}
+	o->lock_fd = -1;
+	clock_gettime(CLOCK_REALTIME, &now);
+	o->now_ms = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+	umask(077);
+	int rc = become_owner(folder, why);
+	if (rc == IMCTL_OK)
+		rc = take_lock(o, folder, why);
+	if (rc == IMCTL_OK)
+		rc = open_database(o, folder, why);
+	if (rc == IMCTL_OK)
+		*out = o;
+	else
+		offline_close(&o);
+	return rc;
+}
+
+void offline_close(struct offline **o)
+{
+	if (!*o)
+		return;
+	sqlite3_finalize((*o)->insert);
+	sqlite3_close((*o)->db);
+	if ((*o)->lock_fd >= 0)
+		close((*o)->lock_fd);
+	free(*o);
+	*o = NULL;
+}
+
+static int exists(const char *uid, struct im_buf *why)
+{
+	im_buf_printf(why, "user %s exists already", uid);
+	return IMCTL_REFUSED;
+}
+
+static int unknown(const char *uid, struct im_buf *why)
+{
+	im_buf_printf(why, "unknown user %s", uid);
+	return IMCTL_REFUSED;
+}
+
+static int bind_phc(sqlite3_stmt *s, int at, const char *phc)
+{
+	return phc ? sqlite3_bind_text(s, at, phc, -1, SQLITE_STATIC) : sqlite3_bind_null(s, at);
+}
+
+int offline_user_create(struct offline *o, const char *uid, int role, const char *phc,
+	const char *nick, struct im_buf *why)
+{
+	sqlite3_stmt *s = NULL;
+	int rc = IMCTL_OK;
+
+	if (sqlite3_prepare_v2(o->db,
+		    "INSERT INTO user(uid, role, password, created_ms, nick)"
+		    " VALUES(?1, ?2, ?3, ?4, ?5)",
+		    -1, &s, NULL)) {
+		rc = fail(o, "cannot create the user", why);
+		goto out;
+	}
+	sqlite3_bind_text(s, 1, uid, -1, SQLITE_STATIC);
+	sqlite3_bind_int(s, 2, role);
+	bind_phc(s, 3, phc);
+	sqlite3_bind_int64(s, 4, o->now_ms);
+	sqlite3_bind_text(s, 5, nick ? nick : "", -1, SQLITE_STATIC);
+	int step = sqlite3_step(s);
+	if (step == SQLITE_CONSTRAINT)
+		rc = exists(uid, why);
+	else if (step != SQLITE_DONE)
+		rc = fail(o, "cannot create the user", why);
+out:
+	sqlite3_finalize(s);
+	return rc;
+}
+
+/* UPDATE ... ?1 = uid, ?2 = the value, already bound. */
+static int update_user(struct offline *o, sqlite3_stmt *s, const char *uid, struct im_buf *why)
+{
+	int rc = IMCTL_OK;
+
+	sqlite3_bind_text(s, 1, uid, -1, SQLITE_STATIC);
+	if (sqlite3_step(s) != SQLITE_DONE)
+		rc = fail(o, "cannot change the user", why);
+	else if (sqlite3_changes(o->db) == 0)
+		rc = unknown(uid, why);
+	sqlite3_finalize(s);
+	return rc;
+}
+
+static int update_number(
+	struct offline *o, const char *sql, const char *uid, int value, struct im_buf *why)
+{
+	sqlite3_stmt *s = NULL;
+
+	if (sqlite3_prepare_v2(o->db, sql, -1, &s, NULL))
+		return fail(o, "cannot change the user", why);
+	sqlite3_bind_int(s, 2, value);
+	return update_user(o, s, uid, why);
+}
+
+int offline_user_set_password(
+	struct offline *o, const char *uid, const char *phc, struct im_buf *why)
+{
+	sqlite3_stmt *s = NULL;
+
+	if (sqlite3_prepare_v2(o->db,
+		    "UPDATE user SET password = ?2 WHERE uid = ?1 AND deleted = 0", -1, &s, NULL))
+		return fail(o, "cannot change the user", why);
+	bind_phc(s, 2, phc);
+	return update_user(o, s, uid, why);
+}
+
+int offline_user_set_disabled(struct offline *o, const char *uid, bool disabled, struct im_buf *why)
+{
+	return update_number(o, "UPDATE user SET disabled = ?2 WHERE uid = ?1 AND deleted = 0", uid,
+		disabled, why);
+}
+
+int offline_user_set_role(struct offline *o, const char *uid, int role, struct im_buf *why)
+{
+	return update_number(
+		o, "UPDATE user SET role = ?2 WHERE uid = ?1 AND deleted = 0", uid, role, why);
+}
+
+static json_t *row_object(sqlite3_stmt *s)
+{
+	return json_pack("{s:s, s:s, s:b, s:b, s:I, s:s}", "username",
+		(const char *)sqlite3_column_text(s, 0), "role",
+		sqlite3_column_int(s, 1) == 1 ? "admin" : "user", "disabled",
+		sqlite3_column_int(s, 2), "password", sqlite3_column_int(s, 3), "created_ms",
+		(json_int_t)sqlite3_column_int64(s, 4), "nick",
+		(const char *)sqlite3_column_text(s, 5));
+}
+
+#define USER_COLUMNS "SELECT uid, role, disabled, password IS NOT NULL, created_ms, nick FROM user "
+
+int offline_user_list(
+	struct offline *o, const char *after, int64_t limit, json_t *rows, struct im_buf *why)
+{
+	sqlite3_stmt *s = NULL;
+	int step = SQLITE_DONE, rc = IMCTL_OK;
+
+	if (sqlite3_prepare_v2(o->db,
+		    USER_COLUMNS "WHERE deleted = 0 AND uid > ?1 ORDER BY uid LIMIT ?2", -1, &s,
+		    NULL)) {
+		rc = fail(o, "cannot list the users", why);
+		goto out;
+	}
+	sqlite3_bind_text(s, 1, after, -1, SQLITE_STATIC);
+	sqlite3_bind_int64(s, 2, limit > 0 ? limit : -1);
+	while ((step = sqlite3_step(s)) == SQLITE_ROW)
+		if (json_array_append_new(rows, row_object(s)) < 0)
+			break;
+	if (step != SQLITE_DONE)
+		rc = fail(o, "cannot list the users", why);
+out:
+	sqlite3_finalize(s);
+	return rc;
+}
+
+int offline_user_get(struct offline *o, const char *uid, json_t **out, struct im_buf *why)
+{
+	sqlite3_stmt *s = NULL;
+	int rc = IMCTL_OK;
+
+	*out = NULL;
+	if (sqlite3_prepare_v2(
+		    o->db, USER_COLUMNS "WHERE deleted = 0 AND uid = ?1", -1, &s, NULL)) {
+		rc = fail(o, "cannot read the user", why);
+		goto out;
+	}
+	sqlite3_bind_text(s, 1, uid, -1, SQLITE_STATIC);
+	int step = sqlite3_step(s);
+	if (step == SQLITE_ROW)
+		*out = row_object(s);
+	else
+		rc = step == SQLITE_DONE ? unknown(uid, why) : fail(o, "cannot read the user", why);
+out:
+	sqlite3_finalize(s);
+	return rc;
+}
+
+int offline_import_begin(struct offline *o, struct im_buf *why)
+{
+	if (sqlite3_exec(o->db, "BEGIN IMMEDIATE", NULL, NULL, NULL) ||
+		sqlite3_prepare_v2(o->db,
+			"INSERT INTO user(uid, password, created_ms) VALUES(?1, ?2, ?3)"
+			" ON CONFLICT DO NOTHING",
+			-1, &o->insert, NULL))
+		return fail(o, "cannot import", why);
+	return IMCTL_OK;
+}
+
+int offline_import_add(struct offline *o, struct im_str uid, struct im_str phc, bool *created_out,
+	struct im_buf *why)
+{
+	sqlite3_reset(o->insert);
+	sqlite3_bind_text(o->insert, 1, uid.p, (int)uid.n, SQLITE_STATIC);
+	if (phc.n)
+		sqlite3_bind_text(o->insert, 2, phc.p, (int)phc.n, SQLITE_STATIC);
+	else
+		sqlite3_bind_null(o->insert, 2);
+	sqlite3_bind_int64(o->insert, 3, o->now_ms);
+	if (sqlite3_step(o->insert) != SQLITE_DONE)
+		return fail(o, "cannot import", why);
+	*created_out = sqlite3_changes(o->db) > 0;
+	return IMCTL_OK;
+}
+
+int offline_import_end(struct offline *o, bool commit, struct im_buf *why)
+{
+	sqlite3_finalize(o->insert);
+	o->insert = NULL;
+	if (sqlite3_exec(o->db, commit ? "COMMIT" : "ROLLBACK", NULL, NULL, NULL))
+		return fail(o, "cannot import", why);
+	return IMCTL_OK;
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * directory.db without a node: for the first administrator, for many users at once, and to get back
+ * in when the administrator's password is lost. Only what no conversation's log depends on is
+ * changed here: users and their passwords, never groups.
+ */
+#ifndef IM_IMCTL_OFFLINE_H
+#define IM_IMCTL_OFFLINE_H
+
+#include <jansson.h>
+#include <sqlite3.h>
+#include <stdint.h>
+
+#include "../../common/buf.h"
+#include "../../common/str.h"
+#include "exit.h"
+
+struct offline;
+
+/* Opens {folder}/directory.db, created and migrated when needed, and holds {folder}/bridge.lock, so
+ * that no bridge starts meanwhile; refused while one runs. As root it becomes the folder's owner
+ * first: broker and bridge, which run as that user, must be able to open what is made here. */
+int offline_open(const char *folder, struct offline **out, struct im_buf *why);
+void offline_close(struct offline **o);
+
+/* Exit codes; why: a sentence. phc NULL: no password; nick NULL: none. role: 0 user, 1 admin. */
+int offline_user_create(struct offline *o, const char *uid, int role, const char *phc,
+	const char *nick, struct im_buf *why);
+int offline_user_set_password(
+	struct offline *o, const char *uid, const char *phc, struct im_buf *why);
+int offline_user_set_disabled(
+	struct offline *o, const char *uid, bool disabled, struct im_buf *why);
+int offline_user_set_role(struct offline *o, const char *uid, int role, struct im_buf *why);
+/* Appends to the array one object a user, with uid > after, at most limit (0: all). */
+int offline_user_list(
+	struct offline *o, const char *after, int64_t limit, json_t *rows, struct im_buf *why);
+int offline_user_get(struct offline *o, const char *uid, json_t **out, struct im_buf *why);
+
+/* Many users in one transaction: begin, any number of adds, end. An existing user is left as it is
+ * and *created_out is false. With commit false, end undoes all. */
+int offline_import_begin(struct offline *o, struct im_buf *why);
+int offline_import_add(struct offline *o, struct im_str uid, struct im_str phc, bool *created_out,
+	struct im_buf *why);
+int offline_import_end(struct offline *o, bool commit, struct im_buf *why);
+
+#endif

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Reads passwords and hashes new ones. Called by main.c before a command runs, and by the import.
+ * Every copy made here is wiped.
+ */
+#include "password.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "../../common/limits.h"
+#include "../../common/phc.h"
+#include "file.h"
+
+static void wipe(struct im_buf *b)
+{
+	if (b->p)
+		explicit_bzero(b->p, b->cap);
+	im_buf_free(b);
+}
+
+static int too_long(struct im_buf *why)
+{
+	im_buf_printf(why, "a password has at most %d bytes", IM_PASSWORD_MAX);
+	return IMCTL_USAGE;
+}
+
+static int from_file(const char *path, struct im_buf *out, struct im_buf *why)
+{
+	int error = file_read_line(path, out);
+
+	if (error == 0 && out->n > 0)
+		return IMCTL_OK;
+	im_buf_printf(why, "password file %s: %s", path, error ? strerror(error) : "it is empty");
+	return IMCTL_USAGE;
+}
+
+/* Reads a line from the terminal without showing it. False when there is no terminal. */
+static bool ask(const char *prompt, struct im_buf *out)
+{
+	struct termios old, quiet;
+	char c;
+	int fd = open("/dev/tty", O_RDWR | O_CLOEXEC);
+
+	if (fd < 0)
+		return false;
+	if (tcgetattr(fd, &old) < 0) {
+		close(fd);
+		return false;
+	}
+	quiet = old;
+	quiet.c_lflag &= ~(tcflag_t)ECHO;
+	tcsetattr(fd, TCSAFLUSH, &quiet);
+	dprintf(fd, "%s: ", prompt);
+	while (read(fd, &c, 1) == 1 && c != '\n')
+		im_buf_c(out, c);
+	im_buf_c(out, '\0');
+	if (!out->failed)
+		out->n--;
+	tcsetattr(fd, TCSAFLUSH, &old);
+	dprintf(fd, "\n");
+	close(fd);
+	return true;
+}
+
+int password_login(const struct options *opt, struct im_buf *out, struct im_buf *why)
+{
+	char prompt[128];
+
+	if (opt->password_file)
+		return from_file(opt->password_file, out, why);
+	snprintf(prompt, sizeof(prompt), "Password for %s", opt->user);
+	(void)ask(prompt, out);
+	return out->failed ? too_long(why) : IMCTL_OK;
+}
+
+int password_hash(struct im_str password, char *out, struct im_buf *why)
+{
+	uint8_t salt[IM_PHC_SALT];
+
+	if (getrandom(salt, sizeof(salt), 0) != (ssize_t)sizeof(salt)) {
+		im_buf_z(why, "no random numbers");
+		return IMCTL_REFUSED;
+	}
+	if (im_phc_hash(password, salt, IM_PHC_MEMORY_KIB, IM_PHC_PASSES, out) != IM_OK) {
+		im_buf_z(why, "cannot hash the password: out of memory");
+		return IMCTL_REFUSED;
+	}
+	return IMCTL_OK;
+}
+
+static int ask_twice(struct im_buf *out, struct im_buf *why)
+{
+	struct im_buf again;
+	int rc = IMCTL_OK;
+
+	im_buf_init(&again, IM_PASSWORD_MAX + 1);
+	if (!ask("New password", out) || !ask("Again", &again)) {
+		im_buf_z(why, "no terminal to ask for the password: give --password-file");
+		rc = IMCTL_USAGE;
+	} else if (out->failed || again.failed) {
+		rc = too_long(why);
+	} else if (out->n == 0) {
+		im_buf_z(why, "a password cannot be empty; --no-password means none");
+		rc = IMCTL_USAGE;
+	} else if (!im_str_eq(im_buf_view(out), im_buf_view(&again))) {
+		im_buf_z(why, "the two are not the same");
+		rc = IMCTL_USAGE;
+	}
+	wipe(&again);
+	return rc;
+}
+
+static int obtain(const char *path, const char *given, struct im_buf *out, struct im_buf *why)
+{
+	if (path)
+		return from_file(path, out, why);
+	if (!given)
+		return ask_twice(out, why);
+	fputs("imctl: warning: everybody on this machine can see a password on the command line; "
+	      "--password-file is safer\n",
+		stderr);
+	im_buf_z(out, given);
+	if (!given[0]) {
+		im_buf_z(why, "a password cannot be empty; --no-password means none");
+		return IMCTL_USAGE;
+	}
+	return out->failed ? too_long(why) : IMCTL_OK;
+}
+
+int password_new(json_t *params, struct im_buf *why)
+{
+	const char *path = json_string_value(json_object_get(params, ".password_file"));
+	const char *given = json_string_value(json_object_get(params, ".password"));
+	bool none = json_object_get(params, ".no_password");
+	char hash[IM_PHC_MAX];
+	struct im_buf plain;
+	int rc;
+
+	if (!!path + !!given + none > 1) {
+		im_buf_z(why, "only one of --password-file, --password, --no-password");
+		return IMCTL_USAGE;
+	}
+	im_buf_init(&plain, IM_PASSWORD_MAX + 1);
+	if (none) {
+		rc = IMCTL_OK;
+		json_object_set_new(params, "password", json_null());
+	} else {
+		rc = obtain(path, given, &plain, why);
+		if (rc == IMCTL_OK && plain.n > IM_PASSWORD_MAX)
+			rc = too_long(why);
+		if (rc == IMCTL_OK)
+			rc = password_hash(im_buf_view(&plain), hash, why);
+		if (rc == IMCTL_OK)
+			json_object_set_new(params, "password", json_string(hash));
+	}
+	wipe(&plain);
+	json_object_del(params, ".password_file");
+	json_object_del(params, ".password");
+	json_object_del(params, ".no_password");
+	return rc;
+}
