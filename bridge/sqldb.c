@@ -325,6 +325,12 @@ void sqldb_bind_id(sqlite3_stmt *st, int at, uint64_t v)
 		sqlite3_bind_int64(st, at, (int64_t)v);
 }
 
+void sqldb_bind_null(sqlite3_stmt *st, int at)
+{
+	if (st)
+		sqlite3_bind_null(st, at);
+}
+
 void sqldb_bind_text(sqlite3_stmt *st, int at, struct im_str s)
 {
 	/* A null pointer would bind NULL. */
@@ -336,8 +342,8 @@ void sqldb_bind_text_or_null(sqlite3_stmt *st, int at, struct im_str s)
 {
 	if (st && s.n)
 		sqlite3_bind_text(st, at, s.p, (int)s.n, SQLITE_STATIC);
-	else if (st)
-		sqlite3_bind_null(st, at);
+	else
+		sqldb_bind_null(st, at);
 }
 
 void sqldb_bind_blob(sqlite3_stmt *st, int at, struct im_str s)

@@ -76,9 +76,11 @@ void sqldb_view_end(struct sqldb *q);
 int sqldb_backup_step(struct sqldb *q, const char *folder, const char *name, bool *done_out,
 	struct im_buf *why) IM_MUST_CHECK;
 
-/* Binding and reading; a text or blob is borrowed by the statement until it is reset. */
+/* Binding and reading. Binding to a NULL statement does nothing: the step after it fails. A text or
+ * blob is borrowed by the statement until it is reset. */
 void sqldb_bind_int(sqlite3_stmt *st, int at, int64_t v);
 void sqldb_bind_id(sqlite3_stmt *st, int at, uint64_t v);
+void sqldb_bind_null(sqlite3_stmt *st, int at);
 void sqldb_bind_text(sqlite3_stmt *st, int at, struct im_str s);
 void sqldb_bind_text_or_null(sqlite3_stmt *st, int at, struct im_str s); /* NULL when n == 0 */
 void sqldb_bind_blob(sqlite3_stmt *st, int at, struct im_str s);

@@ -249,7 +249,7 @@ static int insert(struct store *s, const struct store_msg *m)
 	sqldb_bind_text_or_null(st, 8, m->id);
 	sqldb_bind_text_or_null(st, 9, m->meta);
 	if (m->recalled)
-		sqldb_bind_text_or_null(st, 10, (struct im_str){NULL, 0});
+		sqldb_bind_null(st, 10);
 	else
 		sqldb_bind_blob(st, 10, m->body);
 	ret = sqldb_run(&s->q, st);
@@ -315,7 +315,7 @@ static int store_amend(struct store *s, const struct store_msg *m)
 	sqldb_bind_text_or_null(st, 3, m->type);
 	sqldb_bind_text_or_null(st, 4, m->meta);
 	if (m->recalled)
-		sqldb_bind_text_or_null(st, 5, (struct im_str){NULL, 0});
+		sqldb_bind_null(st, 5);
 	else
 		sqldb_bind_blob(st, 5, m->body);
 	ret = sqldb_run(&s->q, st);

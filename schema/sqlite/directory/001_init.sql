@@ -4,7 +4,7 @@
 -- Integer ids are never used twice, so nothing of a deleted user passes to a later one of the name.
 
 CREATE TABLE meta (
-	key   TEXT PRIMARY KEY,		-- applied_gid, link_epoch, link_recno
+	key   TEXT PRIMARY KEY,		-- applied_gid, link_epoch, link_recno, event_gid
 	value INTEGER NOT NULL
 ) WITHOUT ROWID;
 
@@ -48,6 +48,7 @@ CREATE TABLE contact (
 	PRIMARY KEY (owner, peer)
 ) WITHOUT ROWID;
 CREATE INDEX contact_version ON contact(owner, version);
+CREATE INDEX contact_peer ON contact(peer);
 
 CREATE TABLE block (
 	owner      INTEGER NOT NULL REFERENCES user(id),
@@ -55,6 +56,7 @@ CREATE TABLE block (
 	created_ms INTEGER NOT NULL,
 	PRIMARY KEY (owner, peer)
 ) WITHOUT ROWID;
+CREATE INDEX block_peer ON block(peer);
 
 CREATE TABLE grp (
 	id             INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -75,20 +77,30 @@ CREATE TABLE grp (
 );
 CREATE UNIQUE INDEX grp_gid ON grp(gid) WHERE dismissed = 0;
 
+-- Kept in the order in which pages of members are shown; user.uid never changes.
 CREATE TABLE member (
 	grp            INTEGER NOT NULL REFERENCES grp(id),
+	uid            TEXT NOT NULL,
 	user           INTEGER NOT NULL REFERENCES user(id),
 	role           INTEGER NOT NULL DEFAULT 0,	-- 0 member, 1 admin, 2 owner
 	joined_seq     INTEGER NOT NULL,		-- the group's head when the member came
 	joined_ms      INTEGER NOT NULL,
 	muted_until_ms INTEGER NOT NULL DEFAULT 0,
-	PRIMARY KEY (grp, user)
+	PRIMARY KEY (grp, uid)
 ) WITHOUT ROWID;
-CREATE INDEX member_user ON member(user, grp);
+CREATE UNIQUE INDEX member_user ON member(user, grp);
 CREATE TRIGGER member_in AFTER INSERT ON member
 BEGIN UPDATE grp SET members = members + 1 WHERE id = NEW.grp; END;
 CREATE TRIGGER member_out AFTER DELETE ON member
 BEGIN UPDATE grp SET members = members - 1 WHERE id = OLD.grp; END;
+
+-- Who may not come back by joining; an invitation by an admin lifts it.
+CREATE TABLE ban (
+	grp      INTEGER NOT NULL REFERENCES grp(id),
+	user     INTEGER NOT NULL REFERENCES user(id),
+	since_ms INTEGER NOT NULL,
+	PRIMARY KEY (grp, user)
+) WITHOUT ROWID;
 
 -- What one user keeps about one conversation (conv: the id in messages.db).
 CREATE TABLE conv_user (

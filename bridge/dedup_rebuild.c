@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Fills the window of client message ids from the log; see dedup_rebuild.h. */
+#include "dedup_rebuild.h"
+
+/* So many messages in a row from before the window end the walk: a clock that was behind for a
+ * moment does not cut the window short. */
+#define OLDER_MAX 1000
+#define STOP 1
+
+struct walk {
+	struct dedup *d;
+	int64_t oldest_ms;
+	uint32_t older, rows_left;
+};
+
+static int take(void *arg, const struct store_msg *m)
+{
+	struct walk *w = arg;
+	struct dedup_value v = {.seq = m->seq, .gid = m->gid, .ts_ms = m->ts_ms};
+	if (w->rows_left-- == 0)
+		return STOP;
+	if (m->ts_ms < w->oldest_ms)
+		return ++w->older == OLDER_MAX ? STOP : 0;
+	w->older = 0;
+	if (m->id.n == 0)
+		return 0;
+	v.body_hash = m->recalled ? DEDUP_BODY_ANY : dedup_body_hash(w->d, m->enc, m->body);
+	return dedup_put_older(w->d, m->sender, m->conv, m->id, &v) ? 0 : STOP;
+}
+
+int dedup_rebuild(struct dedup *d, uint32_t max_rows, const struct store_backend *backend,
+	struct store_reader *r, int64_t now_ms)
+{
+	struct walk w = {.d = d, .oldest_ms = now_ms - dedup_window_ms(d), .rows_left = max_rows};
+	int ret;
+	if (max_rows == 0)
+		w.rows_left = 2 * dedup_capacity(d);
+	ret = backend->read_log(r, 1, UINT64_MAX, true, take, &w);
+	return ret == STOP ? IM_OK : ret;
+}

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Devices in directory.db: which user an MQTT client id belongs to. Declared in directory_user.h.
+ */
+#include "directory_sql.h"
+#include "directory_user.h"
+
+static struct directory_device device_of_row(sqlite3_stmt *st)
+{
+	return (struct directory_device){
+		.device = sqldb_str(st, 0),
+		.user = sqldb_id(st, 1),
+		.created_ms = sqlite3_column_int64(st, 2),
+		.seen_ms = sqlite3_column_int64(st, 3),
+		.cursor = sqldb_id(st, 4),
+	};
+}
+
+int directory_device_get(struct directory *d, struct im_str device, struct directory_device *out)
+{
+	sqlite3_stmt *st = sqldb_get(&d->q, DIR_DEVICE_GET);
+	int ret;
+	sqldb_bind_text(st, 1, device);
+	ret = sqldb_step(&d->q, st);
+	if (ret != SQLDB_ROW)
+		return ret == IM_OK ? IM_E_NONE : ret;
+	ret = directory_keep_begin(d, st);
+	if (ret == IM_OK) {
+		*out = device_of_row(st);
+		out->device = directory_keep(d, st, 0);
+	}
+	sqldb_done(st);
+	return ret;
+}
+
+/* Leaves `max` devices with the new one among them. */
+static int evict(struct directory *d, struct im_str device, uint64_t user, uint32_t max)
+{
+	sqlite3_stmt *st = sqldb_get(&d->q, DIR_DEVICE_EVICT);
+	sqldb_bind_id(st, 1, user);
+	sqldb_bind_text(st, 2, device);
+	sqldb_bind_int(st, 3, max > 0 ? (int64_t)max - 1 : 0);
+	return sqldb_run(&d->q, st);
+}
+
+int directory_device_bind(struct directory *d, struct im_str device, uint64_t user, int64_t now_ms,
+	uint64_t cursor, uint32_t max)
+{
+	struct directory_device found;
+	sqlite3_stmt *st;
+	int ret = directory_device_get(d, device, &found);
+	if (ret == IM_OK)
+		return found.user == user ? IM_OK : IM_E_EXISTS;
+	if (ret != IM_E_NONE)
+		return ret;
+	st = sqldb_get(&d->q, DIR_DEVICE_ADD);
+	sqldb_bind_text(st, 1, device);
+	sqldb_bind_id(st, 2, user);
+	sqldb_bind_int(st, 3, now_ms);
+	sqldb_bind_id(st, 4, cursor);
+	ret = sqldb_run(&d->q, st);
+	return ret == IM_OK ? evict(d, device, user, max) : ret;
+}
+
+int directory_device_seen(struct directory *d, struct im_str device, int64_t now_ms)
+{
+	sqlite3_stmt *st = sqldb_get(&d->q, DIR_DEVICE_SEEN);
+	sqldb_bind_text(st, 1, device);
+	sqldb_bind_int(st, 2, now_ms);
+	return directory_change(d, st);
+}
+
+int directory_device_set_cursor(struct directory *d, struct im_str device, uint64_t cursor)
+{
+	sqlite3_stmt *st = sqldb_get(&d->q, DIR_DEVICE_CURSOR);
+	sqldb_bind_text(st, 1, device);
+	sqldb_bind_id(st, 2, cursor);
+	return directory_change(d, st);
+}
+
+int directory_device_remove(struct directory *d, struct im_str device)
+{
+	sqlite3_stmt *st = sqldb_get(&d->q, DIR_DEVICE_REMOVE);
+	sqldb_bind_text(st, 1, device);
+	return directory_change(d, st);
+}
+
+int directory_device_list(struct directory *d, uint64_t user, directory_device_fn fn, void *arg)
+{
+	sqlite3_stmt *st = sqldb_get(&d->q, DIR_DEVICE_LIST);
+	int ret;
+	sqldb_bind_id(st, 1, user);
+	while ((ret = sqldb_step(&d->q, st)) == SQLDB_ROW) {
+		struct directory_device dev = device_of_row(st);
+		ret = fn(arg, &dev);
+		if (ret != 0) {
+			sqldb_done(st);
+			return ret;
+		}
+	}
+	return ret;
+}
