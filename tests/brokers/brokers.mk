@@ -5,12 +5,11 @@ BROKER_SUITES ?= trixie forky
 BROKERS ?= $(BUILD)/brokers
 
 check-brokers: deps
-	@$(MAKE) --no-print-directory $(JOBS) all
 	@for suite in $(BROKER_SUITES); do \
 		broker=$$(sh tests/brokers/fetch.sh $$suite '$(abspath $(BROKERS))') || exit 1; \
 		echo "==== $$($$broker -h | head -n 1)"; \
-		MAKE='$(MAKE)' MOSQUITTO=$$broker $(PYTHON) tests/run_all.py \
-			$(RESULTS)/$$suite e2e || exit 1; \
+		$(MAKE) --no-print-directory check SUITES=e2e MOSQUITTO="$$broker" \
+			RESULTS='$(RESULTS)'/$$suite || exit 1; \
 	done
 
 .PHONY: check-brokers
