@@ -103,8 +103,9 @@ struct rpc_request {
 /* Never fails: what is wrong is in code and why. Free with rpc_request_clear. */
 void rpc_request_parse(struct im_str target, struct im_str payload, struct rpc_request *out);
 void rpc_request_clear(struct rpc_request *r);
-/* The reply object: {"jsonrpc":"2.0","id":..,"result":..} or "error":{"code","message"}. Handlers keep
- * their pages below reply_max; a result that could not travel in one frame becomes an error here. */
+/* The reply object: {"jsonrpc":"2.0","id":..,"result":..} or "error":{"code","message"}. Handlers
+ * keep their pages below reply_max; a result that could not travel in one frame becomes an error
+ * here. */
 void rpc_reply_build(struct im_buf *out, struct im_str id_json, int code, struct im_str why,
 	struct im_str result);
 

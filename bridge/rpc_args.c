@@ -89,7 +89,7 @@ int rpc_user(struct rpc_call *c, struct im_str uid, struct directory_user *out)
 	if (!im_uid_valid(uid))
 		return rpc_fail(c, IM_E_INVALID_PARAMS,
 			"\"%.*s\" is no user id; give 1 to 64 of A-Z a-z 0-9 _ . @ -",
-			(int)(uid.n > 80 ? 80 : uid.n), uid.p ? uid.p : "");
+			RPC_S(rpc_clip(uid, 80)));
 	rc = directory_user_get(c->dir, uid, out);
 	if (rc == IM_E_NONE)
 		return rpc_fail(c, IM_E_UNKNOWN_USER, "there is no user \"%.*s\"", RPC_S(uid));

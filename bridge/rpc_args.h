@@ -42,6 +42,16 @@ void rpc_views_end(struct rpc_call *c);
 /* `{"changed":true}` */
 int rpc_changed(struct rpc_call *c, bool changed) IM_MUST_CHECK;
 
+/* At most `max` bytes of s for a sentence, never cut inside a character. */
+static inline struct im_str rpc_clip(struct im_str s, size_t max)
+{
+	if (s.n <= max)
+		return s;
+	while (max > 0 && ((unsigned char)s.p[max] & 0xC0) == 0x80)
+		max--;
+	return (struct im_str){s.p, max};
+}
+
 /* "%.*s" of an im_str */
 #define RPC_S(s) (int)(s).n, (s).p ? (s).p : ""
 

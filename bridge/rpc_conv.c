@@ -10,6 +10,7 @@
 #include "conv_ref.h"
 #include "conv_set.h"
 #include "rpc_args.h"
+#include "rpc_page.h"
 #include "view.h"
 
 /* How far back a user's own last message is looked for when unread is computed; an older one no
@@ -73,8 +74,7 @@ static int put_item(struct rpc_call *c, struct conv_item *item, struct im_buf *b
 		(unsigned long long)mine.cleared_to);
 	if (mine.draft.n > 0)
 		im_jsonw_member_str(b, "draft", mine.draft);
-	unread = view_unread(
-		item->head.seq, mine.read_seq, item->joined_seq, mine.cleared_to, 0);
+	unread = view_unread(item->head.seq, mine.read_seq, item->joined_seq, mine.cleared_to, 0);
 	if (unread > 0)
 		rc = c->backend->last_own_seq(c->log, item->conv, c->user,
 			unread < OWN_LOOK_BACK ? (uint32_t)unread : OWN_LOOK_BACK, &own);
@@ -84,43 +84,30 @@ static int put_item(struct rpc_call *c, struct conv_item *item, struct im_buf *b
 		unread = item->head.seq - own;
 	im_jsonw_member_int(b, "unread", (int64_t)unread);
 	if (item->head.seq > item->floor)
-		rc = c->backend->read_conv(c->log, item->conv, item->head.seq, item->head.seq,
-			false, on_last, &last);
+		rc = c->backend->read_conv(
+			c->log, item->conv, item->head.seq, item->head.seq, false, on_last, &last);
 	im_buf_c(b, '}');
 	return rc != IM_OK ? rc : b->failed ? IM_E_NOMEM : IM_OK;
 }
 
 static int put_page(struct rpc_call *c, struct conv_set *set)
 {
-	uint32_t count = 0, limit = rpc_limit(c);
-	size_t max_bytes = rpc_page_bytes(c);
-	uint64_t next = 0;
-	bool more = false;
-	struct im_buf one;
+	struct rpc_page page;
+	struct im_buf key;
 	int rc = IM_OK;
 
-	im_buf_init(&one, 0);
-	im_buf_z(c->result, "{\"conversations\":[");
+	im_buf_init(&key, 0);
+	rpc_page_begin(&page, c->result, "conversations", rpc_limit(c), rpc_page_bytes(c));
 	for (size_t i = 0; rc == IM_OK && i < set->n; i++) {
-		im_buf_reset(&one);
-		rc = put_item(c, &set->v[i], &one);
-		if (rc != IM_OK || one.n == 0)
+		rc = put_item(c, &set->v[i], &page.one);
+		if (rc != IM_OK || page.one.n == 0)
 			continue;
-		more = count == limit || (count > 0 && c->result->n + one.n > max_bytes);
-		if (more)
-			break;
-		if (count++ > 0)
-			im_buf_c(c->result, ',');
-		im_buf_str(c->result, im_buf_view(&one));
-		next = set->v[i].head.gid;
+		im_buf_reset(&key);
+		im_cursor_put(&key, set->v[i].head.gid);
+		rc = rpc_page_add(&page, im_buf_view(&key));
 	}
-	im_buf_free(&one);
-	im_buf_z(c->result, more ? "],\"more\":true,\"next\":\"" : "],\"more\":false}");
-	if (more) {
-		im_cursor_put(c->result, next);
-		im_buf_z(c->result, "\"}");
-	}
-	return rc != IM_OK ? rc : c->result->failed ? IM_E_NOMEM : IM_OK;
+	im_buf_free(&key);
+	return rpc_page_end(&page, rc);
 }
 
 static int list_in_view(struct rpc_call *c, uint64_t before)
@@ -204,8 +191,7 @@ static int read_some(struct history *h, uint64_t lo, uint64_t hi, bool descendin
 	h->full = false;
 	if (lo > hi || h->ref->conv == 0)
 		return IM_OK;
-	rc = h->c->backend->read_conv(
-		h->c->log, h->ref->conv, lo, hi, descending, on_history, h);
+	rc = h->c->backend->read_conv(h->c->log, h->ref->conv, lo, hi, descending, on_history, h);
 	return rc == 1 ? IM_OK : rc;
 }
 

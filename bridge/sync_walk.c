@@ -148,8 +148,8 @@ static int on_run(void *arg, const struct store_msg *m)
 	return r->fn(r->arg, r->item, m);
 }
 
-static int merge(struct rpc_call *c, struct heap *heap, uint64_t through, sync_walk_fn fn,
-	void *arg)
+static int merge(
+	struct rpc_call *c, struct heap *heap, uint64_t through, sync_walk_fn fn, void *arg)
 {
 	int rc;
 

@@ -3,8 +3,8 @@
  * Walks what is newer than a position in all of a caller's conversations, oldest first. What it
  * costs follows what is new: the heads are compared, in a conversation with news the first new
  * message is found by steps that double back from the head, and the conversations are merged by log
- * position. When the log has grown by less than the caller has conversations, the log's tail is read
- * instead.
+ * position. When the log has grown by less than the caller has conversations, the log's tail is
+ * read instead.
  */
 #ifndef IM_BRIDGE_SYNC_WALK_H
 #define IM_BRIDGE_SYNC_WALK_H

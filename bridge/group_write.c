@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Owns the order in which a group's change becomes true, seen and enforced. Called by RPC handlers
+ * and admin commands. */
+#include "group_write.h"
+
+#include <stdlib.h>
+
+#include "../common/jsonw.h"
+#include "directory_group.h"
+#include "group_change.h"
+
+static int next_seq(struct group_write *g, uint64_t *seq_out)
+{
+	struct store_head head = {0, 0};
+	uint64_t conv;
+	int rc;
+
+	*seq_out = 1;
+	if (g->group == 0)
+		return IM_OK;
+	rc = writer_conv(g->w, IM_CONV_GROUP, g->group, 0, false, &conv);
+	if (rc == IM_OK)
+		rc = writer_head(g->w, conv, &head);
+	*seq_out = head.seq + 1;
+	return rc == IM_E_NONE ? IM_OK : rc;
+}
+
+static int append(struct group_write *g, struct im_str json, uint64_t *seq_out)
+{
+	struct directory_group row = {.id = g->group, .gid = g->gid};
+
+	return writer_system(g->w, &row, g->actor, g->actor_uid, json, seq_out);
+}
+
+int group_write_change(struct group_write *g, struct im_str json, uint64_t *seq_out)
+{
+	int rc = next_seq(g, seq_out);
+
+	if (rc == IM_OK)
+		rc = group_apply(
+			writer_directory(g->w), &g->group, *seq_out, writer_now_ms(g->w), json);
+	if (rc != IM_OK)
+		return rc == IM_E_FORMAT ? IM_E_INTERNAL : rc;
+	writer_members_changed(g->w, g->group);
+	return append(g, json, seq_out);
+}
+
+int group_write_tell(struct group_write *g, const struct group_person *who, const char *action)
+{
+	struct im_buf key, json;
+	int rc;
+
+	im_buf_init(&key, 0);
+	im_buf_init(&json, 0);
+	im_buf_z(&key, "group:g/");
+	im_buf_str(&key, g->gid);
+	im_buf_z(&json, "{\"event\":\"group\",\"conv\":\"g/");
+	im_buf_str(&json, g->gid);
+	im_buf_printf(&json, "\",\"action\":\"%s\"", action);
+	im_jsonw_member_str(&json, "by", g->actor_uid);
+	im_buf_c(&json, '}');
+	rc = key.failed || json.failed ? IM_E_NOMEM
+				       : writer_event(g->w, who->user, im_str(who->uid),
+						 im_buf_view(&key), im_buf_view(&json));
+	im_buf_free(&key);
+	im_buf_free(&json);
+	return rc;
+}
+
+struct people {
+	struct group_person *v;
+	size_t n, cap;
+};
+
+static int on_member(void *arg, const struct directory_member *m)
+{
+	struct people *p = arg;
+	struct group_person *v;
+	size_t cap;
+
+	if (p->n == p->cap) {
+		cap = p->cap ? 2 * p->cap : 64;
+		v = realloc(p->v, cap * sizeof(*v));
+		if (v == NULL)
+			return IM_E_NOMEM;
+		p->v = v;
+		p->cap = cap;
+	}
+	if (m->uid.n > IM_UID_MAX)
+		return IM_E_INTERNAL;
+	v = &p->v[p->n++];
+	v->user = m->user;
+	v->role = m->role;
+	memcpy(v->uid, m->uid.p, m->uid.n);
+	v->uid[m->uid.n] = '\0';
+	return IM_OK;
+}
+
+static int tell_all(struct group_write *g, const char *action)
+{
+	struct directory *d = writer_directory(g->w);
+	struct people p = {NULL, 0, 0};
+	struct directory_group row;
+	int rc = directory_group_by_id(d, g->group, &row);
+
+	if (rc != IM_OK || row.kind == DIRECTORY_ROOM)
+		return rc;
+	rc = directory_member_list(d, g->group, IM_STR(""), 0, on_member, &p);
+	for (size_t i = 0; rc == IM_OK && i < p.n; i++)
+		rc = group_write_tell(g, &p.v[i], action);
+	free(p.v);
+	return rc;
+}
+
+int group_write_dismiss(struct group_write *g, uint64_t *seq_out)
+{
+	struct im_buf json;
+	int rc;
+
+	im_buf_init(&json, 0);
+	group_change_begin(&json, "dismiss", g->actor_uid);
+	im_buf_c(&json, '}');
+	rc = json.failed ? IM_E_NOMEM : append(g, im_buf_view(&json), seq_out);
+	if (rc == IM_OK)
+		rc = tell_all(g, "dismiss");
+	if (rc == IM_OK)
+		rc = group_apply(writer_directory(g->w), &g->group, *seq_out, writer_now_ms(g->w),
+			im_buf_view(&json));
+	im_buf_free(&json);
+	if (rc != IM_OK)
+		return rc;
+	writer_members_changed(g->w, g->group);
+	effects_forget_group(writer_effects(g->w), g->gid);
+	return IM_OK;
+}
+
+int group_write_people(struct group_write *g, const char *action, struct im_str more, bool roles,
+	const struct group_person *who, size_t n, uint64_t *seq_out)
+{
+	struct im_buf json;
+	int rc;
+
+	im_buf_init(&json, 0);
+	group_change_begin(&json, action, g->actor_uid);
+	im_buf_str(&json, more);
+	group_change_members_begin(&json);
+	for (size_t i = 0; i < n; i++)
+		group_change_member(
+			&json, im_str(who[i].uid), who[i].user, roles ? who[i].role : -1);
+	group_change_members_end(&json);
+	im_buf_c(&json, '}');
+	rc = json.failed ? IM_E_NOMEM : group_write_change(g, im_buf_view(&json), seq_out);
+	im_buf_free(&json);
+	for (size_t i = 0; rc == IM_OK && i < n; i++)
+		effects_forget_member(writer_effects(g->w), g->gid, im_str(who[i].uid));
+	return rc;
+}

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* A new password's hash with a fresh salt from the kernel, for whoever sets one. */
+#ifndef IM_BRIDGE_PASSWORD_H
+#define IM_BRIDGE_PASSWORD_H
+
+#include "../common/err.h"
+#include "../common/phc.h"
+#include "../common/str.h"
+#include "rpc.h"
+
+/* Costs what the settings ask for (about 15 ms). IM_E_IO: no randomness; IM_E_NOMEM. */
+int password_hash(const struct rpc_settings *set, struct im_str password,
+	char phc_out[IM_PHC_MAX]) IM_MUST_CHECK;
+
+#endif
