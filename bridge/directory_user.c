@@ -223,6 +223,18 @@ int directory_block_has(struct directory *d, uint64_t owner, uint64_t peer, bool
 	return ret == IM_E_NONE ? IM_OK : ret;
 }
 
+int directory_contact_has(struct directory *d, uint64_t owner, uint64_t peer, bool *out)
+{
+	sqlite3_stmt *st = sqldb_get(&d->q, DIR_CONTACT_HAS);
+	int64_t one;
+	int ret;
+	sqldb_bind_id(st, 1, owner);
+	sqldb_bind_id(st, 2, peer);
+	ret = sqldb_number(&d->q, st, &one);
+	*out = ret == IM_OK;
+	return ret == IM_E_NONE ? IM_OK : ret;
+}
+
 int directory_block_list(struct directory *d, uint64_t owner, struct im_str after, uint32_t limit,
 	directory_user_fn fn, void *arg)
 {

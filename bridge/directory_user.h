@@ -80,6 +80,9 @@ int directory_block_has(
 /* Blocked users of `owner` with uid > after, by uid. */
 int directory_block_list(struct directory *d, uint64_t owner, struct im_str after, uint32_t limit,
 	directory_user_fn fn, void *arg) IM_MUST_CHECK;
+/* True if `peer` is in the owner's contact list. */
+int directory_contact_has(
+	struct directory *d, uint64_t owner, uint64_t peer, bool *out) IM_MUST_CHECK;
 uint64_t directory_user_count(struct directory *d);
 
 #endif

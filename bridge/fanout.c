@@ -72,22 +72,33 @@ static void direct(struct fanout *f, const struct writer_msg *m, struct im_down_
 	effects_put(f->fx, EFFECTS_DIRECT, r, to, m->a == m->b ? 1 : 2);
 }
 
-void fanout_record(struct fanout *f, const struct members_group *g, const struct im_down_rec *r)
+static void chunks(struct fanout *f, enum effects_tier tier, const struct members_group *g,
+	const struct im_down_rec *r, struct im_str skip)
 {
-	enum effects_tier tier = downq_tier(f->q, g->id, fanout_tier(g->kind, g->n));
 	uint32_t n = 0;
 
-	if (!g->uids) {
-		effects_put(f->fx, tier, r, NULL, 0);
-	} else {
-		for (size_t i = 0; i < g->n; i++) {
-			f->to[n++] = (struct im_recipient){.uid = g->uids[i]};
-			if (n == IM_RECIPIENTS_PER_RECORD || i + 1 == g->n) {
-				effects_put(f->fx, tier, r, f->to, n);
-				n = 0;
-			}
+	for (size_t i = 0; i < g->n; i++) {
+		if (skip.n && im_str_eq(g->uids[i], skip))
+			continue;
+		f->to[n++] = (struct im_recipient){.uid = g->uids[i]};
+		if (n == IM_RECIPIENTS_PER_RECORD) {
+			effects_put(f->fx, tier, r, f->to, n);
+			n = 0;
 		}
 	}
+	if (n)
+		effects_put(f->fx, tier, r, f->to, n);
+}
+
+void fanout_record(struct fanout *f, const struct members_group *g, const struct im_down_rec *r,
+	struct im_str skip)
+{
+	enum effects_tier tier = downq_tier(f->q, g->id, fanout_tier(g->kind, g->n));
+
+	if (g->uids)
+		chunks(f, tier, g, r, skip);
+	else
+		effects_put(f->fx, tier, r, NULL, 0);
 	downq_pin(f->q, g->id, tier, effects_view(f->fx, tier).n);
 }
 
@@ -109,7 +120,7 @@ static void room(struct fanout *f, const struct members_group *g, const struct w
 		return;
 	r.topic = (struct im_str){f->text.p, cut};
 	r.payload = (struct im_str){f->text.p + cut, f->text.n - cut};
-	fanout_record(f, g, &r);
+	fanout_record(f, g, &r, (struct im_str){0});
 }
 
 static int group(struct fanout *f, const struct writer_msg *m, struct im_down_rec *r)
@@ -129,7 +140,7 @@ static int group(struct fanout *f, const struct writer_msg *m, struct im_down_re
 	im_buf_z(&f->text, "g/");
 	im_buf_str(&f->text, m->peer);
 	r->topic = im_buf_view(&f->text);
-	fanout_record(f, g, r);
+	fanout_record(f, g, r, (struct im_str){0});
 	return IM_OK;
 }
 

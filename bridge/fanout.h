@@ -24,7 +24,8 @@ int fanout_message(
 	struct fanout *f, const struct writer_msg *m, uint64_t seq, uint64_t gid) IM_MUST_CHECK;
 /* The tier of a group of this kind and size. */
 enum effects_tier fanout_tier(int kind, size_t members);
-/* Plans one record of any kind for everybody in a list, in chunks. `r` brings no recipients. */
-void fanout_record(struct fanout *f, const struct members_group *g, const struct im_down_rec *r);
+/* Plans one record of any kind for everybody in a list but `skip`, in chunks. */
+void fanout_record(struct fanout *f, const struct members_group *g, const struct im_down_rec *r,
+	struct im_str skip);
 
 #endif

@@ -276,6 +276,20 @@ int writer_event(
 	return note(w, directory_event_put(writer_directory(w), &e));
 }
 
+int writer_fanout(struct writer *w, uint64_t group, const struct im_down_rec *r, struct im_str skip,
+	size_t max)
+{
+	const struct members_group *g;
+	int rc = members_get(w->members, group, &g);
+
+	if (rc)
+		return note(w, rc);
+	if (!g->uids || g->n > max)
+		return IM_E_FULL;
+	fanout_record(w->fanout, g, r, skip);
+	return IM_OK;
+}
+
 void writer_members_changed(struct writer *w, uint64_t group)
 {
 	members_forget(w->members, group);

@@ -69,6 +69,10 @@ int writer_system(struct writer *w, const struct directory_group *g, uint64_t ac
  * gets its `cursor` from here: json is an object text without it. */
 int writer_event(struct writer *w, uint64_t user, struct im_str uid, struct im_str key,
 	struct im_str json) IM_MUST_CHECK;
+/* Plans one live record for every member of a group but `skip`. IM_E_FULL: the group has more than
+ * `max` members, or is a room. */
+int writer_fanout(struct writer *w, uint64_t group, const struct im_down_rec *r, struct im_str skip,
+	size_t max) IM_MUST_CHECK;
 /* Membership of a group changed inside this transaction: later appends fan out to the new list. */
 void writer_members_changed(struct writer *w, uint64_t group);
 

@@ -49,9 +49,33 @@
 
 /* The bridge's caches: what is read again from a database when it is not there. */
 #define IM_CACHED_USERS (64 * 1024)   /* who may send, about 100 bytes each */
+#define IM_CACHED_GROUPS (16 * 1024)  /* groups that are written to, likewise */
 #define IM_CACHED_RIGHTS (128 * 1024) /* blocks and memberships, 48 bytes each */
+#define IM_CACHED_PACED (16 * 1024)   /* last messages in groups in slow mode, 24 bytes each */
 /* Members of all cached groups together: six groups of the largest size, or 60,000 of ten. About
  * 20 MB with short names. */
 #define IM_CACHED_MEMBERS 600000
+
+/* The plugin. Cache entries take about 200 bytes each; a full set stays below 250 MB. */
+#define IM_WINDOW_MAX 16      /* batches under way; more only delays the first commit */
+#define IM_CACHE_USERS 200000 /* senders and recipients seen lately */
+#define IM_CACHE_ABSENT 20000 /* names that do not exist: a flood of them stays small */
+#define IM_CACHE_GROUPS 50000
+#define IM_CACHE_MEMBERS 500000
+#define IM_CACHE_RELATIONS 500000      /* (recipient, sender) pairs: blocks and contacts */
+#define IM_PENDING_USERS 10000         /* users by token that the bridge has not written yet */
+#define IM_PENDING_DEVICES 100000      /* client ids bound and not written yet */
+#define IM_OFFLINE_SESSIONS 100000     /* sessions remembered after their connection ended */
+#define IM_PENDING_WILLS (1024 * 1024) /* bytes of wills at the end of the broker */
+#define IM_REFUSALS_PER_SECOND 200     /* for each user; what is refused beyond is only counted */
+
+/* What lives for a moment. */
+#define IM_SIGNAL_MEMBERS_MAX 1000   /* a signal to a group fans out member by member */
+#define IM_SIGNAL_AGE_MS (60 * 1000) /* a signal found in the spool after this is noise */
+/* Devices connected at one time, as far as presence knows them; the broker's own limit is lower. */
+#define IM_PRESENCE_DEVICES_MAX 2000000
+/* A transaction that has planned so many bytes of deliveries is committed before the batch's end: a
+ * batch to groups of 10,000 would otherwise be held in memory as a whole. */
+#define IM_EFFECTS_BYTES_MAX (8 * 1024 * 1024)
 
 #endif

@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Owns the table of connected users and the list of those whose change is still to be told. */
+#include "presence.h"
+
+#include <stdlib.h>
+#include <uthash.h>
+#include <utlist.h>
+
+#include "../common/jsonw.h"
+#include "../common/limits.h"
+
+/* Devices listed in one presence payload: all that a person has, and no flood by one account. */
+#define LISTED_MAX 32
+
+struct device {
+	char name[IM_DEVICE_MAX];
+	size_t n;
+	bool stale; /* not seen yet in the snapshot that is coming in */
+	struct device *next;
+};
+
+struct user {
+	char uid[IM_UID_MAX];
+	size_t n;
+	struct device *devices;
+	int64_t ts_ms;            /* of the last change */
+	bool marked;              /* the directory says online */
+	bool listed;              /* in the list of changes */
+	bool told;                /* told, not settled yet */
+	struct user *prev, *next; /* list of changes */
+	UT_hash_handle hh;
+};
+
+struct presence {
+	struct user *by_uid;
+	struct user *changes;
+	size_t devices, devices_max;
+	struct im_buf json;
+};
+
+struct presence *presence_new(size_t devices_max)
+{
+	struct presence *p = calloc(1, sizeof(*p));
+
+	if (!p)
+		return NULL;
+	p->devices_max = devices_max;
+	im_buf_init(&p->json, 0);
+	return p;
+}
+
+static void user_drop(struct presence *p, struct user *u)
+{
+	struct device *d, *tmp;
+
+	LL_FOREACH_SAFE(u->devices, d, tmp)
+	{
+		free(d);
+		p->devices--;
+	}
+	if (u->listed)
+		DL_DELETE(p->changes, u);
+	HASH_DEL(p->by_uid, u);
+	free(u);
+}
+
+void presence_free(struct presence **p)
+{
+	struct user *u, *tmp;
+
+	if (!*p)
+		return;
+	HASH_ITER (hh, (*p)->by_uid, u, tmp)
+		user_drop(*p, u);
+	im_buf_free(&(*p)->json);
+	free(*p);
+	*p = NULL;
+}
+
+static struct user *user_find(const struct presence *p, struct im_str uid)
+{
+	struct user *u;
+
+	HASH_FIND(hh, p->by_uid, uid.p, uid.n, u);
+	return u;
+}
+
+static struct user *user_get(struct presence *p, struct im_str uid)
+{
+	struct user *u = user_find(p, uid);
+
+	if (u || uid.n > IM_UID_MAX)
+		return u;
+	u = calloc(1, sizeof(*u));
+	if (!u)
+		return NULL;
+	memcpy(u->uid, uid.p, uid.n);
+	u->n = uid.n;
+	HASH_ADD_KEYPTR(hh, p->by_uid, u->uid, u->n, u);
+	return u;
+}
+
+static void touch(struct presence *p, struct user *u, int64_t now_ms)
+{
+	u->ts_ms = now_ms;
+	u->told = false;
+	if (!u->listed) {
+		u->listed = true;
+		DL_APPEND(p->changes, u);
+	}
+}
+
+static struct device *device_find(const struct user *u, struct im_str device)
+{
+	struct device *d;
+
+	LL_FOREACH(u->devices, d)
+	{
+		if (im_str_eq((struct im_str){d->name, d->n}, device))
+			return d;
+	}
+	return NULL;
+}
+
+int presence_open(struct presence *p, struct im_str uid, struct im_str device, int64_t now_ms)
+{
+	struct user *u = user_get(p, uid);
+	struct device *d;
+
+	if (!u)
+		return IM_E_NOMEM;
+	d = device_find(u, device);
+	if (d) {
+		d->stale = false;
+		return IM_OK;
+	}
+	d = p->devices < p->devices_max && device.n <= IM_DEVICE_MAX ? calloc(1, sizeof(*d)) : NULL;
+	if (!d) {
+		if (!u->devices && !u->listed)
+			user_drop(p, u);
+		return IM_E_FULL;
+	}
+	memcpy(d->name, device.p, device.n);
+	d->n = device.n;
+	LL_APPEND(u->devices, d);
+	p->devices++;
+	touch(p, u, now_ms);
+	return IM_OK;
+}
+
+static void device_drop(struct presence *p, struct user *u, struct device *d, int64_t now_ms)
+{
+	LL_DELETE(u->devices, d);
+	free(d);
+	p->devices--;
+	touch(p, u, now_ms);
+}
+
+void presence_close(struct presence *p, struct im_str uid, struct im_str device, int64_t now_ms)
+{
+	struct user *u = user_find(p, uid);
+	struct device *d = u ? device_find(u, device) : NULL;
+
+	if (d)
+		device_drop(p, u, d, now_ms);
+}
+
+void presence_snapshot_begin(struct presence *p)
+{
+	struct user *u, *tmp;
+	struct device *d;
+
+	HASH_ITER (hh, p->by_uid, u, tmp) {
+		LL_FOREACH(u->devices, d)
+		d->stale = true;
+	}
+}
+
+void presence_snapshot_end(struct presence *p, int64_t now_ms)
+{
+	struct user *u, *utmp;
+	struct device *d, *dtmp;
+
+	HASH_ITER (hh, p->by_uid, u, utmp) {
+		LL_FOREACH_SAFE(u->devices, d, dtmp)
+		{
+			if (d->stale)
+				device_drop(p, u, d, now_ms);
+		}
+	}
+}
+
+int presence_marked(struct presence *p, struct im_str uid, int64_t now_ms)
+{
+	struct user *u = user_get(p, uid);
+
+	if (!u)
+		return IM_E_NOMEM;
+	u->marked = true;
+	if (!u->devices)
+		touch(p, u, now_ms);
+	return IM_OK;
+}
+
+void presence_touch_all(struct presence *p, int64_t now_ms)
+{
+	struct user *u, *tmp;
+
+	HASH_ITER (hh, p->by_uid, u, tmp)
+		touch(p, u, now_ms);
+}
+
+bool presence_online(const struct presence *p, struct im_str uid)
+{
+	const struct user *u = user_find(p, uid);
+
+	return u && u->devices;
+}
+
+size_t presence_users(const struct presence *p)
+{
+	return HASH_COUNT(p->by_uid);
+}
+
+size_t presence_devices(const struct presence *p)
+{
+	return p->devices;
+}
+
+bool presence_changed(const struct presence *p)
+{
+	return p->changes != NULL;
+}
+
+static struct im_str describe(struct presence *p, const struct user *u)
+{
+	struct im_buf *b = &p->json;
+	const struct device *d;
+	int listed = 0;
+
+	im_buf_reset(b);
+	im_buf_z(b, "{\"uid\":");
+	im_jsonw_str(b, (struct im_str){u->uid, u->n});
+	im_jsonw_member_str(b, "state", im_str(u->devices ? "online" : "offline"));
+	im_jsonw_member_int(b, "ts", u->ts_ms);
+	im_buf_z(b, ",\"devices\":[");
+	for (d = u->devices; d && listed < LISTED_MAX; d = d->next, listed++) {
+		im_buf_z(b, listed ? ",{\"device\":" : "{\"device\":");
+		im_jsonw_str(b, (struct im_str){d->name, d->n});
+		im_buf_z(b, ",\"state\":\"online\"}");
+	}
+	im_buf_z(b, "]}");
+	return im_buf_view(b);
+}
+
+int presence_tell(struct presence *p, uint32_t limit, presence_fn fn, void *arg)
+{
+	struct user *u;
+	int rc;
+
+	DL_FOREACH (p->changes, u) {
+		struct presence_change c = {
+			.uid = {u->uid, u->n},
+			.online = u->devices != NULL,
+			.mark = u->marked != (u->devices != NULL),
+			.ts_ms = u->ts_ms,
+		};
+
+		if (!limit--)
+			break;
+		c.json = describe(p, u);
+		rc = p->json.failed ? IM_E_NOMEM : fn(arg, &c);
+		if (rc)
+			return rc;
+		u->told = true;
+	}
+	return IM_OK;
+}
+
+void presence_settle(struct presence *p, bool committed)
+{
+	struct user *u, *tmp;
+
+	/* What was told stands at the front. */
+	DL_FOREACH_SAFE (p->changes, u, tmp) {
+		if (!u->told)
+			break;
+		u->told = false;
+		if (!committed)
+			continue;
+		u->marked = u->devices != NULL;
+		u->listed = false;
+		DL_DELETE(p->changes, u);
+		if (!u->devices)
+			user_drop(p, u);
+	}
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Who is connected with which devices. Fed by the plugin's session records and by its snapshots;
+ * tells what has changed when asked, and forgets a change only when it is known to be committed.
+ * No I/O: writing the marks and publishing is the engine's.
+ */
+#ifndef IM_BRIDGE_PRESENCE_H
+#define IM_BRIDGE_PRESENCE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "../common/buf.h"
+#include "../common/err.h"
+#include "../common/str.h"
+
+struct presence;
+
+/* devices_max: of all users together. */
+struct presence *presence_new(size_t devices_max);
+void presence_free(struct presence **p);
+
+/* A device connected. IM_E_FULL: too many are; IM_E_NOMEM. Connecting twice is once. */
+int presence_open(
+	struct presence *p, struct im_str uid, struct im_str device, int64_t now_ms) IM_MUST_CHECK;
+void presence_close(struct presence *p, struct im_str uid, struct im_str device, int64_t now_ms);
+/* A snapshot: what is not opened between begin and end is not connected. */
+void presence_snapshot_begin(struct presence *p);
+void presence_snapshot_end(struct presence *p, int64_t now_ms);
+/* The directory's mark says that this user is online: true or not, it is to be looked at. */
+int presence_marked(struct presence *p, struct im_str uid, int64_t now_ms) IM_MUST_CHECK;
+/* Every connected user counts as changed (the bridge has just started). */
+void presence_touch_all(struct presence *p, int64_t now_ms);
+
+bool presence_online(const struct presence *p, struct im_str uid);
+size_t presence_users(const struct presence *p);
+size_t presence_devices(const struct presence *p);
+/* There is something to tell. */
+bool presence_changed(const struct presence *p);
+
+struct presence_change {
+	struct im_str uid;
+	bool online;
+	bool mark; /* the directory's mark differs */
+	int64_t ts_ms;
+	struct im_str json; /* {"uid":..,"state":..,"ts":..,"devices":[{"device":..,"state":..}]} */
+};
+typedef int (*presence_fn)(void *arg, const struct presence_change *c);
+/* Tells up to `limit` changes that were not told yet. Non-zero from fn stops and is returned. */
+int presence_tell(struct presence *p, uint32_t limit, presence_fn fn, void *arg) IM_MUST_CHECK;
+/* What was told is committed, or has to be told again. */
+void presence_settle(struct presence *p, bool committed);
+
+#endif
