@@ -1,7 +1,7 @@
 # Unit tests: each tests/unit/test_*.c becomes $(BUILD)/unit/test_*, a cmocka program. `make
 # check-unit` runs them all. What one of them needs beside common/ it says here, by its name:
 #   test_x_OBJ (objects), test_x_LIBS, test_x_CFLAGS, test_x_LDFLAGS
-# test_plugin_* and test_bridge_* get the objects and libraries of their side without being asked.
+# test_plugin_*, test_bridge_* and test_imctl_* get the objects and libraries of their side without being asked.
 
 UNIT_SRC := $(wildcard tests/unit/test_*.c)
 UNIT := $(UNIT_SRC:tests/unit/%.c=%)
@@ -10,11 +10,14 @@ UNIT_BIN := $(UNIT:%=$(BUILD)/unit/%)
 # Everything but the entry points, which bring their own main() or broker callbacks.
 PLUGIN_TEST_OBJ := $(filter-out $(call obj,plugin/plugin.c),$(PLUGIN_OBJ)) $(SCHEMA_OBJ)
 BRIDGE_TEST_OBJ := $(filter-out $(call obj,bridge/main.c),$(BRIDGE_OBJ)) $(SCHEMA_OBJ)
+IMCTL_TEST_OBJ := $(filter-out $(call obj,clients/imctl/main.c),$(IMCTL_OBJ)) $(SCHEMA_OBJ)
 
 unit_obj = $(COMMON_OBJ) $(if $(filter test_plugin_%,$(1)),$(PLUGIN_TEST_OBJ)) \
-	$(if $(filter test_bridge_%,$(1)),$(BRIDGE_TEST_OBJ)) $($(1)_OBJ)
+	$(if $(filter test_bridge_%,$(1)),$(BRIDGE_TEST_OBJ)) \
+	$(if $(filter test_imctl_%,$(1)),$(IMCTL_TEST_OBJ)) $($(1)_OBJ)
 unit_libs = $(if $(filter test_plugin_%,$(1)),$(PLUGIN_LIBS)) \
-	$(if $(filter test_bridge_%,$(1)),$(BRIDGE_LIBS)) $($(1)_LIBS) -largon2 -lcmocka
+	$(if $(filter test_bridge_%,$(1)),$(BRIDGE_LIBS)) \
+	$(if $(filter test_imctl_%,$(1)),$(IMCTL_LIBS)) $($(1)_LIBS) -largon2 -lcmocka
 
 test_common_vectors_LIBS := -ljansson
 test_common_nomem_LDFLAGS := -Wl,--wrap=malloc,--wrap=realloc,--wrap=calloc

@@ -1,0 +1,318 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""`make run`: a node for trying out and for development, in the foreground.
+
+Sets up a folder on first use (databases, configuration, an administrator, demo users and a group),
+then starts broker and bridge, starts either again when it dies, and stops both at Ctrl-C or
+SIGTERM. An installation uses systemd instead, see docs/OPERATIONS.md.
+"""
+
+import argparse
+import fcntl
+import hashlib
+import os
+import pathlib
+import pwd
+import secrets
+import shlex
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+
+import supervisor
+
+USERS = ("alice", "bob", "carol")
+GROUP = "team"
+READY_DEADLINE_S = 60
+UNIX_PATH_MAX = 107
+
+MOSQUITTO_CONF = """\
+# Written by `make run` at every start; changes are lost. Lines of your own go into files named
+# *.conf in {state}/mosquitto.d. What each line is for: config/mosquitto.conf.
+user {user}
+per_listener_settings false
+allow_anonymous false
+persistence true
+persistence_location {state}/broker/
+set_tcp_nodelay true
+allow_duplicate_messages true
+max_inflight_messages 1000
+max_queued_messages 5000
+max_packet_size 2000000
+connection_messages false
+log_dest stderr
+log_type error
+log_type warning
+log_type notice
+log_timestamp_format %Y-%m-%dT%H:%M:%S
+listener 0 {link}
+listener {port} {bind}
+{ws}
+plugin {plugin}
+plugin_opt_data_dir {state}/data
+plugin_opt_link_listener {link}
+plugin_opt_jwt_secret_file {state}/jwt.secret
+include_dir {state}/mosquitto.d
+"""
+
+BRIDGE_CONF = """\
+# Written by `make run` at every start; changes are lost. What there is: config/im-bridge.conf.
+data_dir {state}/data
+broker {link}
+"""
+
+READY = """
+Write, receive, read back (each line in a terminal of its own):
+  mosquitto_sub -p {port} -u bob -P {pw} -i bob-phone -q 1 -t 'im/inbox/bob/#' -v
+  mosquitto_pub -p {port} -u alice -P {pw} -i alice-phone -q 1 -t im/u/bob -m 'hello'
+  mosquitto_pub -p {port} -u alice -P {pw} -i alice-phone -q 1 -t im/g/team \
+-m '{{"id":"c-1","body":"hi all"}}'
+  mosquitto_rr -p {port} -u bob -P {pw} -i bob-cli -V 5 -t im/rpc/conv.history \
+-e im/inbox/bob/rpc/bob-cli -m '{{"conv":"u/alice","limit":10}}'
+  mosquitto_rr -p {port} -u bob -P {pw} -i bob-cli -V 5 -t im/rpc/sync \
+-e im/inbox/bob/rpc/bob-cli -m '{{}}'
+Administer:
+  {imctl} --port {port} --password-file {password_file} user list
+"""
+
+
+class Problem(Exception):
+    """Something that the person at the terminal can put right; the text says how."""
+
+
+def say(text):
+    try:
+        print(f"mosquitto-im {text}", flush=True)
+    except BrokenPipeError:
+        pass  # nobody reads any more; the node runs on
+
+
+def parse_arguments():
+    p = argparse.ArgumentParser(description=__doc__)
+    p.add_argument("--build", default="build", help="folder of the built programs")
+    p.add_argument("--state", default="./run", help="folder of the node's data")
+    p.add_argument("--port", default="1883", help="MQTT")
+    p.add_argument("--ws-port", default="", help="MQTT over WebSocket; none if empty")
+    p.add_argument("--bind", default="127.0.0.1", help="address of both")
+    p.add_argument("--mosquitto", default="", help="the broker's binary")
+    return p.parse_args()
+
+
+def port_number(text, name):
+    if not text.isdigit() or not 0 < int(text) < 65536:
+        raise Problem(f"{name}={text} is not a port: give a number from 1 to 65535")
+    return int(text)
+
+
+def find_broker(named):
+    path = shutil.which(named or "mosquitto",
+                        path=f"{os.environ.get('PATH', '')}:/usr/local/sbin:/usr/sbin")
+    if not path:
+        raise Problem(f"no broker: {named or 'mosquitto'} is not a program; "
+                      "install mosquitto or set MOSQUITTO")
+    return path
+
+
+def check_port(bind, port, name):
+    """So that a taken port is said in one line, before anything is started."""
+    family = socket.AF_INET6 if ":" in bind else socket.AF_INET
+    with socket.socket(family) as s:
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            s.bind((bind, port))
+        except OSError as error:
+            raise Problem(f"cannot listen on {bind} port {port}: {error.strerror}. Is another "
+                          f"broker running there? Another port: make run {name}=...") from None
+
+
+def private_folder(path):
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return path
+
+
+def write_private(path, text):
+    """Whole or not at all, and only for us to read."""
+    temporary = path.with_name(path.name + ".new")
+    temporary.unlink(missing_ok=True)
+    with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w",
+              encoding="utf-8") as f:
+        f.write(text)
+        f.flush()
+        os.fsync(f.fileno())
+    temporary.replace(path)
+
+
+def link_path(state):
+    """The Unix socket between broker and bridge: in the state folder when its path is short enough
+    for one, else in a folder of our own where programs keep their sockets."""
+    path = state / "link.sock"
+    if len(os.fsencode(path)) <= UNIX_PATH_MAX:
+        return path
+    base = pathlib.Path(os.environ.get("XDG_RUNTIME_DIR") or "/tmp")
+    name = hashlib.sha256(os.fsencode(state)).hexdigest()[:16]
+    folder = base / f"mosquitto-im-{os.geteuid()}-{name}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    found = folder.lstat()
+    if found.st_uid != os.geteuid() or found.st_mode & 0o77 or folder.is_symlink():
+        raise Problem(f"{folder} belongs to somebody else: choose a STATE with a shorter path")
+    path = folder / "link.sock"
+    if len(os.fsencode(path)) > UNIX_PATH_MAX:
+        raise Problem(f"the path of STATE is too long for a Unix socket ({UNIX_PATH_MAX} bytes), "
+                      f"and so is {base}: choose a shorter one")
+    say(f"link: {path}, since the path of STATE is too long for a socket")
+    return path
+
+
+class Node:
+    """The state folder and what belongs into it."""
+
+    def __init__(self, arguments):
+        self.port = port_number(arguments.port, "PORT")
+        self.ws_port = port_number(arguments.ws_port, "WS_PORT") if arguments.ws_port else None
+        self.bind = arguments.bind
+        build = pathlib.Path(arguments.build).resolve()
+        self.plugin, self.bridge, self.imctl = (
+            build / name for name in ("mosquitto_im.so", "im-bridge", "imctl"))
+        self.broker = find_broker(arguments.mosquitto)
+        self.state = pathlib.Path(arguments.state).resolve()
+        self.data = self.state / "data"
+        self.password_file = self.state / "password"
+        self.secret_file = self.state / "jwt.secret"
+        self.demo_done = self.state / "demo.done"
+
+    def lock(self):
+        """One `make run` a folder. The lock is held as long as this process lives."""
+        for folder in (self.state, self.data, self.state / "broker", self.state / "mosquitto.d"):
+            private_folder(folder)
+        self.lock_file = open(self.state / "run.lock", "w", encoding="ascii")
+        try:
+            fcntl.flock(self.lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Problem(f"{self.state} is in use by another `make run`; a second node needs "
+                          "another STATE and PORT") from None
+        check_port(self.bind, self.port, "PORT")
+        if self.ws_port:
+            check_port(self.bind, self.ws_port, "WS_PORT")
+
+    def offline(self, *words, password=None, check=True):
+        """imctl on the databases, while nothing runs. Passwords go by standard input."""
+        argv = [self.imctl, "--offline", self.data, "--json", *words]
+        if password is not None:
+            argv += ["--password-file", "-"]
+        done = subprocess.run(argv, input=password or "", text=True, stdout=subprocess.PIPE)
+        if check and done.returncode != 0:
+            raise Problem(f"imctl {' '.join(words)}: {done.stdout.strip()}")
+        return done.returncode == 0
+
+    def set_up(self):
+        """First use creates; a later one changes the passwords when they were given anew."""
+        stored = self.password_file.read_text("utf-8").strip() if self.password_file.exists() else ""
+        self.password = os.environ.get("DEMO_PASSWORD") or stored or secrets.token_urlsafe(9)
+        if "\n" in self.password:
+            raise Problem("DEMO_PASSWORD has more than one line")
+        if not self.secret_file.exists():
+            write_private(self.secret_file, secrets.token_hex(32) + "\n")
+        if not self.demo_done.exists():
+            for uid in ("admin", *USERS):
+                role = "admin" if uid == "admin" else "user"
+                if not self.offline("user", "show", uid, check=False):
+                    self.offline("user", "create", uid, "--role", role, password=self.password)
+        if stored and stored != self.password:
+            for uid in ("admin", *USERS):
+                if self.offline("user", "show", uid, check=False):
+                    self.offline("user", "password", uid, password=self.password)
+            say("the demo users' and the administrator's password is the new one")
+        if stored != self.password:
+            write_private(self.password_file, self.password + "\n")
+
+    def configure(self):
+        ws = f"listener {self.ws_port} {self.bind}\nprotocol websockets" if self.ws_port else ""
+        values = dict(
+            user=pwd.getpwuid(os.geteuid()).pw_name, state=self.state, link=link_path(self.state),
+            port=self.port, bind=self.bind, ws=ws, plugin=self.plugin)
+        write_private(self.state / "mosquitto.conf", MOSQUITTO_CONF.format(**values))
+        write_private(self.state / "im-bridge.conf", BRIDGE_CONF.format(**values))
+
+    def start(self, sup):
+        sup.start("mosquitto", [self.broker, "-c", self.state / "mosquitto.conf"])
+        sup.start("im-bridge", [self.bridge, "-c", self.state / "im-bridge.conf"])
+
+    def online(self, sup, *words):
+        """imctl on the running node, by a token: the administrator's password is the user's own
+        affair after the first start."""
+        token = subprocess.run(
+            [self.imctl, "token", "admin", "--ttl", "5m", "--secret-file", self.secret_file],
+            stdout=subprocess.PIPE, check=True).stdout
+        read, write = os.pipe()
+        with open(write, "wb") as f:
+            f.write(token)  # far below a pipe's capacity
+        host = "127.0.0.1" if self.bind == "0.0.0.0" else "::1" if self.bind == "::" else self.bind
+        try:
+            code = sup.run(
+                [self.imctl, "--host", host, "--port", str(self.port), "--password-file", "-",
+                 "--wait-s", str(READY_DEADLINE_S), "--timeout-s", str(READY_DEADLINE_S), *words],
+                stdin=read, stdout=subprocess.DEVNULL)
+        finally:
+            os.close(read)
+        if code != 0:
+            raise Problem(f"imctl {' '.join(words)} failed with status {code}")
+
+    def wait_ready(self, sup):
+        """The answer has gone through plugin, spool, bridge and back: a message would too."""
+        self.online(sup, "stats")
+        if not self.demo_done.exists():
+            self.online(sup, "group", "create", GROUP, "--owner", USERS[0], "--members",
+                        ",".join(USERS))
+            write_private(self.demo_done, "")
+
+    def announce(self):
+        host = f"[{self.bind}]" if ":" in self.bind else self.bind
+        say(f"ready on mqtt://{host}:{self.port}")
+        if self.ws_port:
+            say(f"ready on ws://{host}:{self.ws_port}/mqtt")
+        print(READY.format(port=self.port, pw=shlex.quote(self.password), imctl=self.imctl,
+                           password_file=shlex.quote(str(self.password_file))), flush=True)
+
+
+def serve(node):
+    sup = supervisor.Supervisor(say)
+    clean = True
+    try:
+        node.start(sup)
+        node.wait_ready(sup)
+        sup.ready = True
+        node.announce()
+        sup.watch()
+    except supervisor.Stop:
+        say("stopping")
+    except supervisor.Died as error:
+        raise Problem(str(error)) from None
+    finally:
+        clean = sup.stop()
+    if clean:
+        say("stopped")
+    return 0 if clean else 1
+
+
+def main():
+    os.umask(0o077)
+    if "MAKELEVEL" in os.environ:
+        # make passes signals on, unless it is killed itself.
+        supervisor.die_with_parent(signal.SIGTERM)
+    try:
+        node = Node(parse_arguments())
+        node.lock()
+        node.set_up()
+        node.configure()
+        sys.exit(serve(node))
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except (Problem, OSError) as error:
+        print(f"mosquitto-im: {error}", file=sys.stderr)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,384 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What imctl does by itself: its options, tokens, what it prints, imports, and the database. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <fcntl.h>
+#include <jwt.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "../../clients/imctl/device.h"
+#include "../../clients/imctl/import.h"
+#include "../../clients/imctl/offline.h"
+#include "../../clients/imctl/options.h"
+#include "../../clients/imctl/print.h"
+#include "../../clients/imctl/token.h"
+#include "../../common/phc.h"
+
+struct world {
+	char folder[64];
+	struct im_buf why;
+	struct offline *o;
+};
+
+static int set_up(void **state)
+{
+	struct world *w = calloc(1, sizeof(*w));
+
+	strcpy(w->folder, "/tmp/im-imctl-XXXXXX");
+	assert_non_null(mkdtemp(w->folder));
+	im_buf_init(&w->why, 0);
+	*state = w;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	static const char *const names[] = {"directory.db", "directory.db-wal", "directory.db-shm",
+		"bridge.lock", "imctl.conf", "list"};
+	struct world *w = *state;
+	char path[128];
+
+	offline_close(&w->o);
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		snprintf(path, sizeof(path), "%s/%s", w->folder, names[i]);
+		unlink(path);
+	}
+	assert_int_equal(rmdir(w->folder), 0);
+	im_buf_free(&w->why);
+	free(w);
+	return 0;
+}
+
+static const char *why_text(struct world *w)
+{
+	im_buf_c(&w->why, '\0');
+	return w->why.p;
+}
+
+static void write_file(struct world *w, const char *name, const char *text, char path[128])
+{
+	snprintf(path, 128, "%s/%s", w->folder, name);
+	FILE *f = fopen(path, "w");
+	assert_non_null(f);
+	assert_true(fputs(text, f) >= 0);
+	assert_int_equal(fclose(f), 0);
+}
+
+/* ---- options ---- */
+
+static void the_command_line_wins_over_the_file(void **state)
+{
+	struct world *w = *state;
+	struct options o;
+	char path[128];
+	int first;
+	bool help;
+
+	write_file(w, "imctl.conf", "host example.org\nport 8883\njwt_secret_file /s\n", path);
+	char *argv[] = {"imctl", "--port=99", "--config", path, "--json", "user", "list", NULL};
+	assert_int_equal(options_read(7, argv, &o, &first, &help, &w->why), IM_OK);
+	assert_string_equal(o.host, "example.org");
+	assert_int_equal(o.port, 99);
+	assert_string_equal(o.jwt_secret_file, "/s");
+	assert_string_equal(o.user, "admin");
+	assert_true(o.json);
+	assert_false(help);
+	assert_int_equal(first, 5);
+	options_free(&o);
+}
+
+static void the_file_is_found_where_xdg_says(void **state)
+{
+	struct world *w = *state;
+	struct options o;
+	char path[128];
+	char *argv[] = {"imctl", "stats", NULL};
+	int first;
+	bool help;
+
+	write_file(w, "imctl.conf", "user root\n", path);
+	setenv("XDG_CONFIG_HOME", w->folder, 1);
+	assert_int_equal(options_read(2, argv, &o, &first, &help, &w->why), IM_OK);
+	assert_string_equal(o.user, "root");
+	options_free(&o);
+	unlink(path);
+	assert_int_equal(options_read(2, argv, &o, &first, &help, &w->why), IM_OK);
+	assert_string_equal(o.user, "admin");
+	options_free(&o);
+	unsetenv("XDG_CONFIG_HOME");
+}
+
+static void expect_options_refused(struct world *w, char *word, char *value, const char *part)
+{
+	struct options o;
+	char *argv[] = {"imctl", word, value, NULL};
+	int first;
+	bool help;
+
+	im_buf_reset(&w->why);
+	assert_int_not_equal(options_read(value ? 3 : 2, argv, &o, &first, &help, &w->why), IM_OK);
+	if (!strstr(why_text(w), part))
+		fail_msg("%s: got \"%s\", expected %s", word, why_text(w), part);
+	options_free(&o);
+}
+
+static void wrong_options_are_refused(void **state)
+{
+	struct world *w = *state;
+	char path[128];
+
+	setenv("XDG_CONFIG_HOME", w->folder, 1);
+	expect_options_refused(w, "--prot", "1", "--prot");
+	expect_options_refused(w, "--port", NULL, "--port needs a value");
+	expect_options_refused(w, "--port", "0", "port");
+	expect_options_refused(w, "--port=70000", "stats", "port");
+	expect_options_refused(w, "--config", "/nonexistent/x", "/nonexistent/x");
+	write_file(w, "imctl.conf", "\nprot 1\n", path);
+	expect_options_refused(w, "--config", path, "imctl.conf:2");
+	unsetenv("XDG_CONFIG_HOME");
+}
+
+/* ---- tokens, devices ---- */
+
+static void a_token_says_who_and_until_when(void **state)
+{
+	static const char secret[] = "0123456789abcdef0123456789abcdef";
+	struct im_buf out;
+	jwt_t *jwt = NULL;
+
+	(void)state;
+	im_buf_init(&out, 0);
+	assert_int_equal(token_make("alice", 4102444800, 60, im_str(secret), &out), IM_OK);
+	im_buf_c(&out, '\0');
+	assert_int_equal(jwt_decode(&jwt, out.p, (const unsigned char *)secret, 32), 0);
+	assert_int_equal(jwt_get_alg(jwt), JWT_ALG_HS256);
+	assert_string_equal(jwt_get_grant(jwt, "sub"), "alice");
+	assert_int_equal(jwt_get_grant_int(jwt, "iat"), 4102444800);
+	assert_int_equal(jwt_get_grant_int(jwt, "exp"), 4102444860);
+	jwt_free(jwt);
+	im_buf_free(&out);
+}
+
+static void devices_are_used_again_but_never_shared(void **state)
+{
+	struct device a, b, c;
+
+	(void)state;
+	device_take("somebody", &a);
+	device_take("somebody", &b);
+	assert_string_not_equal(a.id, b.id);
+	char first[sizeof(a.id)];
+	strcpy(first, a.id);
+	device_release(&a);
+	device_take("somebody", &c);
+	assert_string_equal(c.id, first);
+	device_release(&b);
+	device_release(&c);
+}
+
+/* ---- printing ---- */
+
+static char *print(const char *json, const char *columns)
+{
+	char *text = NULL;
+	size_t n;
+	FILE *out = open_memstream(&text, &n);
+	json_t *v = json_loads(json, 0, NULL);
+
+	assert_non_null(v);
+	if (columns)
+		print_table(out, v, columns);
+	else
+		print_object(out, v);
+	fclose(out);
+	json_decref(v);
+	return text;
+}
+
+static void tables_have_straight_columns(void **state)
+{
+	(void)state;
+	char *text = print("[{\"a\":\"x\",\"b\":true,\"c_ms\":0},"
+			   "{\"a\":\"l\\u00e4nger\",\"b\":false,\"c_ms\":1000}]",
+		"a b c_ms");
+	assert_string_equal(text, "a       b    c_ms\n"
+				  "x       yes  -\n"
+				  "l\xc3\xa4nger  no   1970-01-01T00:00:01Z\n");
+	free(text);
+}
+
+static void what_users_chose_cannot_drive_the_terminal(void **state)
+{
+	(void)state;
+	char *text = print("{\"nick\":\"a\\u001b[2Jb\\u009bc\\nd\",\"list\":[\"\\u001b\"]}", NULL);
+	assert_null(strchr(text, '\x1b'));
+	assert_null(strstr(text, "\xc2\x9b"));
+	assert_non_null(strstr(text, "nick: a?[2Jb?c?d\n"));
+	free(text);
+}
+
+/* ---- the database ---- */
+
+static void open_offline(struct world *w)
+{
+	if (offline_open(w->folder, &w->o, &w->why) != IMCTL_OK)
+		fail_msg("%s", why_text(w));
+}
+
+static void users_are_kept(void **state)
+{
+	struct world *w = *state;
+	json_t *u = NULL, *rows = json_array();
+
+	open_offline(w);
+	assert_int_equal(offline_user_create(w->o, "ann", 1, NULL, "Ann", &w->why), IMCTL_OK);
+	assert_int_equal(offline_user_create(w->o, "bea", 0, "$x", NULL, &w->why), IMCTL_OK);
+	assert_int_equal(offline_user_create(w->o, "ann", 0, NULL, NULL, &w->why), IMCTL_REFUSED);
+	assert_non_null(strstr(why_text(w), "ann exists"));
+	assert_int_equal(offline_user_set_disabled(w->o, "bea", true, &w->why), IMCTL_OK);
+	assert_int_equal(offline_user_set_role(w->o, "bea", 1, &w->why), IMCTL_OK);
+	assert_int_equal(offline_user_set_password(w->o, "cora", NULL, &w->why), IMCTL_REFUSED);
+	offline_close(&w->o);
+
+	open_offline(w);
+	assert_int_equal(offline_user_get(w->o, "ann", &u, &w->why), IMCTL_OK);
+	assert_string_equal(json_string_value(json_object_get(u, "role")), "admin");
+	assert_string_equal(json_string_value(json_object_get(u, "nick")), "Ann");
+	assert_true(json_is_false(json_object_get(u, "password")));
+	json_decref(u);
+	assert_int_equal(offline_user_get(w->o, "bea", &u, &w->why), IMCTL_OK);
+	assert_true(json_is_true(json_object_get(u, "disabled")));
+	assert_true(json_is_true(json_object_get(u, "password")));
+	json_decref(u);
+	assert_int_equal(offline_user_list(w->o, "ann", 0, rows, &w->why), IMCTL_OK);
+	assert_int_equal(json_array_size(rows), 1);
+	json_decref(rows);
+}
+
+static void a_running_bridge_is_left_alone(void **state)
+{
+	struct world *w = *state;
+	char path[128];
+
+	snprintf(path, sizeof(path), "%s/bridge.lock", w->folder);
+	int fd = open(path, O_RDWR | O_CREAT, 0600);
+	assert_int_equal(flock(fd, LOCK_EX), 0);
+	assert_int_equal(offline_open(w->folder, &w->o, &w->why), IMCTL_REFUSED);
+	assert_non_null(strstr(why_text(w), "bridge is running"));
+	close(fd);
+	open_offline(w);
+}
+
+static void a_missing_folder_is_named(void **state)
+{
+	struct world *w = *state;
+
+	assert_int_equal(offline_open("/nonexistent/im", &w->o, &w->why), IMCTL_REFUSED);
+	assert_non_null(strstr(why_text(w), "/nonexistent/im"));
+	assert_non_null(strstr(why_text(w), "No such file"));
+}
+
+/* ---- import ---- */
+
+static void import_text(struct world *w, const char *text, int expected, struct import_counts *n)
+{
+	char path[128];
+
+	write_file(w, "list", text, path);
+	FILE *f = fopen(path, "r");
+	assert_non_null(f);
+	im_buf_reset(&w->why);
+	assert_int_equal(import_users(w->o, f, n, &w->why), expected);
+	fclose(f);
+}
+
+static void imports_create_what_is_missing(void **state)
+{
+	struct world *w = *state;
+	struct import_counts n;
+	json_t *rows = json_array();
+
+	open_offline(w);
+	import_text(w,
+		"# users\nu1\nu2,secret\r\n\nu3,$argon2id$v=19$m=8,t=1,p=1$c2FsdHNhbHQ$aGFzaA\n",
+		IMCTL_OK, &n);
+	assert_int_equal(n.created, 3);
+	import_text(w, "u3,x\nu4,a,b", IMCTL_OK, &n);
+	assert_int_equal(n.created, 1);
+	assert_int_equal(n.existing, 1);
+	assert_int_equal(offline_user_list(w->o, "", 0, rows, &w->why), IMCTL_OK);
+	assert_int_equal(json_array_size(rows), 4);
+	json_decref(rows);
+}
+
+static void imported_passwords_are_hashed(void **state)
+{
+	struct world *w = *state;
+	struct import_counts n;
+	sqlite3 *db = NULL;
+	sqlite3_stmt *s = NULL;
+	char path[128];
+
+	open_offline(w);
+	import_text(w, "u1,a,b\n", IMCTL_OK, &n);
+	offline_close(&w->o);
+	snprintf(path, sizeof(path), "%s/directory.db", w->folder);
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_prepare_v2(db, "SELECT password FROM user", -1, &s, NULL), 0);
+	assert_int_equal(sqlite3_step(s), SQLITE_ROW);
+	const char *phc = (const char *)sqlite3_column_text(s, 0);
+	assert_int_equal(im_phc_verify(im_str(phc), IM_STR("a,b")), IM_OK);
+	assert_int_equal(im_phc_verify(im_str(phc), IM_STR("a")), IM_E_NONE);
+	sqlite3_finalize(s);
+	sqlite3_close(db);
+}
+
+static void a_wrong_line_undoes_the_import(void **state)
+{
+	struct world *w = *state;
+	struct import_counts n;
+	json_t *rows = json_array();
+
+	open_offline(w);
+	import_text(w, "u1\nu/2\nu3\n", IMCTL_USAGE, &n);
+	assert_non_null(strstr(why_text(w), "line 2"));
+	assert_non_null(strstr(why_text(w), "u/2"));
+	import_text(w, "u1,\n", IMCTL_USAGE, &n);
+	assert_non_null(strstr(why_text(w), "line 1"));
+	assert_int_equal(offline_user_list(w->o, "", 0, rows, &w->why), IMCTL_OK);
+	assert_int_equal(json_array_size(rows), 0);
+	json_decref(rows);
+	/* The database is usable after it. */
+	import_text(w, "u1\n", IMCTL_OK, &n);
+	assert_int_equal(n.created, 1);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(the_command_line_wins_over_the_file),
+		TEST(the_file_is_found_where_xdg_says),
+		TEST(wrong_options_are_refused),
+		TEST(a_token_says_who_and_until_when),
+		TEST(devices_are_used_again_but_never_shared),
+		TEST(tables_have_straight_columns),
+		TEST(what_users_chose_cannot_drive_the_terminal),
+		TEST(users_are_kept),
+		TEST(a_running_bridge_is_left_alone),
+		TEST(a_missing_folder_is_named),
+		TEST(imports_create_what_is_missing),
+		TEST(imported_passwords_are_hashed),
+		TEST(a_wrong_line_undoes_the_import),
+	};
+
+	return cmocka_run_group_tests_name("imctl_local", tests, NULL, NULL);
+}
