@@ -279,9 +279,12 @@ bool im_filter_within(struct im_str filter, struct im_str allowed)
 
 	if (filter.n == 0 || allowed.n == 0)
 		return false;
-	/* Every topic has a first level, so "#" is "+/#": the same set, easier to compare. */
+	/* '#' matches its parent level too, but no topic is empty: these are the same sets, and
+	 * then one level says less than '#'. */
 	if (is(filter, '#'))
 		f = levels_of(IM_STR("+/#"));
+	else if (im_str_eq(filter, IM_STR("/#")))
+		f = levels_of(IM_STR("/+/#"));
 	while (a.more) {
 		struct im_str want = next_level(&a);
 		struct im_str have;

@@ -338,11 +338,11 @@ static void rpc_parameters_are_filled_in(void **state)
 {
 	(void)state;
 	char buf[24];
-	assert_int_equal(rpc_fill(buf, sizeof(buf), "{\"conv\":\"u/u%d\"}", 17), 0);
-	assert_string_equal(buf, "{\"conv\":\"u/u17\"}");
-	assert_int_equal(rpc_fill(buf, 10, "{\"conv\":\"u/u%d\"}", 17), -1);
-	assert_int_equal(rpc_fill(buf, 4, "%d", 1234), -1);
-	assert_int_equal(rpc_fill(buf, 5, "%d", 1234), 0);
+	assert_int_equal(rpc_fill(buf, sizeof(buf), "{\"conv\":\"u/%u\"}", "bob"), 0);
+	assert_string_equal(buf, "{\"conv\":\"u/bob\"}");
+	assert_int_equal(rpc_fill(buf, 10, "{\"conv\":\"u/%u\"}", "bob"), -1);
+	assert_int_equal(rpc_fill(buf, 4, "%u", "anna"), -1);
+	assert_int_equal(rpc_fill(buf, 5, "%u", "anna"), 0);
 }
 
 int main(void)

@@ -1,7 +1,8 @@
 # Unit tests: each tests/unit/test_*.c becomes $(BUILD)/unit/test_*, a cmocka program. `make
 # check-unit` runs them all. What one of them needs beside common/ it says here, by its name:
 #   test_x_OBJ (objects), test_x_LIBS, test_x_CFLAGS, test_x_LDFLAGS
-# test_plugin_*, test_bridge_* and test_imctl_* get the objects and libraries of their side without being asked.
+# test_plugin_*, test_bridge_* and test_imctl_* get the objects and libraries of their side without
+# being asked.
 
 UNIT_SRC := $(wildcard tests/unit/test_*.c)
 UNIT := $(UNIT_SRC:tests/unit/%.c=%)
