@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * How the bridge is doing: counters that the engine's thread keeps, their JSON form for
+ * administrators, and the notes to systemd (nothing happens when it is not there).
+ */
+#ifndef IM_BRIDGE_HEALTH_H
+#define IM_BRIDGE_HEALTH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "../common/buf.h"
+
+/* Since start. */
+#define HEALTH_COUNTERS(X)    \
+	X(frames_up)          \
+	X(frames_down)        \
+	X(bytes_up)           \
+	X(bytes_down)         \
+	X(records)            \
+	X(records_replayed)   \
+	X(records_malformed)  \
+	X(messages_stored)    \
+	X(messages_duplicate) \
+	X(messages_refused)   \
+	X(signals)            \
+	X(signals_stale)      \
+	X(requests)           \
+	X(requests_busy)      \
+	X(commits)            \
+	X(commits_failed)     \
+	X(commit_us)          \
+	X(deliveries_dropped) \
+	X(hellos)             \
+	X(links)              \
+	X(pruned)
+
+struct health {
+#define X(name) uint64_t name;
+	HEALTH_COUNTERS(X)
+#undef X
+};
+
+/* What is true now. */
+struct health_gauges {
+	bool linked, stalled;
+	uint64_t epoch, recno; /* committed through */
+	uint64_t position;     /* the log's */
+	uint64_t search_lag;   /* log positions that cannot be found yet */
+	uint64_t queued_bytes, frames_outstanding;
+	uint64_t reads_queued;
+	uint64_t users_online, devices_online;
+	uint64_t dedup_entries;
+	uint64_t users;
+	int64_t uptime_ms;
+};
+
+/* Appends `{"counter":1,...,"gauge":2,...}`. */
+void health_json(const struct health *h, const struct health_gauges *g, struct im_buf *out);
+
+/* systemd: the link is up and the first snapshot is in. */
+void health_ready(void);
+void health_status(const char *text);
+void health_stopping(void);
+/* How often health_alive is to be called, 0: no watchdog. */
+int64_t health_watchdog_ms(void);
+void health_alive(void);
+
+#endif
