@@ -63,6 +63,9 @@ typedef int (*directory_member_fn)(void *arg, const struct directory_member *m);
 /* Members with uid > after, by uid, at most limit (0: all), m->uid filled. */
 int directory_member_list(struct directory *d, uint64_t group, struct im_str after, uint32_t limit,
 	directory_member_fn fn, void *arg) IM_MUST_CHECK;
+/* The owner and the admins, in no order; m->uid filled. */
+int directory_member_admins(
+	struct directory *d, uint64_t group, directory_member_fn fn, void *arg) IM_MUST_CHECK;
 /* Every group that a user belongs to. */
 int directory_user_groups(
 	struct directory *d, uint64_t user, directory_member_fn fn, void *arg) IM_MUST_CHECK;

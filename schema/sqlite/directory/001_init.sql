@@ -89,6 +89,7 @@ CREATE TABLE member (
 	PRIMARY KEY (grp, uid)
 ) WITHOUT ROWID;
 CREATE UNIQUE INDEX member_user ON member(user, grp);
+CREATE INDEX member_admins ON member(grp) WHERE role > 0;
 CREATE TRIGGER member_in AFTER INSERT ON member
 BEGIN UPDATE grp SET members = members + 1 WHERE id = NEW.grp; END;
 CREATE TRIGGER member_out AFTER DELETE ON member

@@ -1,0 +1,541 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Owns the coming and going of members: rights first, then one change for all who are concerned. A
+ * repeat finds everything as it was asked for and changes nothing.
+ */
+#include "rpc_member.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../common/jsonw.h"
+#include "../common/limits.h"
+#include "directory_ban.h"
+#include "directory_group.h"
+#include "directory_user.h"
+#include "group_change.h"
+#include "group_ref.h"
+#include "group_write.h"
+#include "rpc_args.h"
+#include "rpc_page.h"
+
+#define NOTE_MAX 256
+#define MUTE_MAX_S (100LL * 366 * 86400)
+#define SAME_END_MS 5000
+
+static struct group_person myself(const struct rpc_call *c, int role)
+{
+	struct group_person me = {.user = c->user, .role = role};
+	size_t n = c->uid.n < IM_UID_MAX ? c->uid.n : IM_UID_MAX;
+
+	memcpy(me.uid, c->uid.p, n);
+	return me;
+}
+
+/* Leaves only those whose membership is `member`. */
+static int keep_members(
+	struct rpc_call *c, uint64_t group, struct group_people *people, bool member)
+{
+	struct directory_member m;
+	size_t kept = 0;
+	int rc;
+
+	for (size_t i = 0; i < people->n; i++) {
+		rc = directory_member_get(c->dir, group, people->v[i].user, &m);
+		if (rc != IM_OK && rc != IM_E_NONE)
+			return rc;
+		if ((rc == IM_OK) != member)
+			continue;
+		people->v[kept] = people->v[i];
+		people->v[kept++].role = rc == IM_OK ? m.role : DIRECTORY_MEMBER;
+	}
+	people->n = kept;
+	return IM_OK;
+}
+
+static int check_limit(struct rpc_call *c, const struct group_ref *ref, size_t more)
+{
+	if (ref->row.members + more <= ref->row.member_limit)
+		return IM_OK;
+	return rpc_fail(c, IM_E_LIMIT_REACHED, "the group has %u members of at most %u",
+		ref->row.members, ref->row.member_limit);
+}
+
+/* -- group.invite -- */
+
+static int check_bans(
+	struct rpc_call *c, const struct group_ref *ref, const struct group_people *people)
+{
+	bool banned;
+	int rc = IM_OK;
+
+	if (ref->me.role >= DIRECTORY_GROUP_ADMIN)
+		return IM_OK;
+	for (size_t i = 0; rc == IM_OK && i < people->n; i++) {
+		rc = directory_ban_has(c->dir, ref->row.id, people->v[i].user, &banned);
+		if (rc == IM_OK && banned)
+			return rpc_fail(c, IM_E_NOT_ALLOWED,
+				"\"%s\" is banned from the group; ask an admin to invite this user",
+				people->v[i].uid);
+	}
+	return rc;
+}
+
+static int invite_people(struct rpc_call *c, struct group_ref *ref, struct group_people *people)
+{
+	uint64_t seq;
+	int rc = keep_members(c, ref->row.id, people, false);
+
+	if (rc == IM_OK && people->n == 0)
+		return rpc_changed(c, false);
+	if (rc == IM_OK)
+		rc = check_limit(c, ref, people->n);
+	if (rc == IM_OK)
+		rc = check_bans(c, ref, people);
+	if (rc == IM_OK)
+		rc = group_people_may_come(c, people);
+	if (rc == IM_OK)
+		rc = group_write_people(
+			&ref->write, "invite", IM_STR(""), true, people->v, people->n, &seq);
+	for (size_t i = 0; rc == IM_OK && i < people->n; i++)
+		rc = group_write_tell(&ref->write, &people->v[i], "invite");
+	return rc == IM_OK ? rpc_changed(c, true) : rc;
+}
+
+static int invite_call(struct rpc_call *c)
+{
+	struct group_ref ref;
+	struct group_people people;
+	int rc = group_ref_get(c, DIRECTORY_MEMBER, &ref);
+
+	if (rc != IM_OK)
+		return rc;
+	if (ref.row.join_policy != DIRECTORY_JOIN_OPEN && ref.me.role < DIRECTORY_GROUP_ADMIN)
+		return rpc_fail(c, IM_E_NOT_ALLOWED,
+			"only the owner and admins invite into this group; ask one of them");
+	rc = group_people_get(c, "members", &people);
+	if (rc == IM_OK)
+		rc = invite_people(c, &ref, &people);
+	group_people_clear(&people);
+	return rc;
+}
+
+/* -- group.join -- */
+
+struct asking {
+	struct group_write *write;
+	struct im_str json, key;
+	struct group_person admins[32]; /* enough to be heard; a group seldom has more */
+	size_t n;
+};
+
+static int on_admin(void *arg, const struct directory_member *m)
+{
+	struct asking *a = arg;
+	struct group_person *who = &a->admins[a->n];
+
+	if (a->n == sizeof(a->admins) / sizeof(a->admins[0]) || m->uid.n > IM_UID_MAX)
+		return IM_OK;
+	who->user = m->user;
+	memcpy(who->uid, m->uid.p, m->uid.n);
+	who->uid[m->uid.n] = '\0';
+	a->n++;
+	return IM_OK;
+}
+
+/* Asks those who can invite; they answer with group.invite, or not at all. */
+static int ask_admins(struct rpc_call *c, struct group_ref *ref)
+{
+	struct asking a = {.write = &ref->write};
+	struct im_buf key, json;
+	int rc = directory_member_admins(c->dir, ref->row.id, on_admin, &a);
+
+	im_buf_init(&key, 0);
+	im_buf_init(&json, 0);
+	im_buf_printf(&key, "request:g/%.*s:%.*s", RPC_S(ref->row.gid), RPC_S(c->uid));
+	im_buf_printf(&json, "{\"event\":\"group\",\"conv\":\"g/%.*s\",\"action\":\"request\"",
+		RPC_S(ref->row.gid));
+	im_jsonw_member_str(&json, "by", c->uid);
+	if (rpc_has(c, "note"))
+		im_jsonw_member_str(&json, "note", rpc_str(c, "note"));
+	im_buf_c(&json, '}');
+	if (key.failed || json.failed)
+		rc = IM_E_NOMEM;
+	for (size_t i = 0; rc == IM_OK && i < a.n; i++)
+		rc = writer_event(c->w, a.admins[i].user, im_str(a.admins[i].uid),
+			im_buf_view(&key), im_buf_view(&json));
+	im_buf_free(&key);
+	im_buf_free(&json);
+	if (rc == IM_OK)
+		im_buf_z(c->result, "{\"changed\":false,\"pending\":true}");
+	return rc;
+}
+
+static int join_group(struct rpc_call *c, struct group_ref *ref)
+{
+	struct group_person me = myself(c, DIRECTORY_MEMBER);
+	uint64_t seq;
+	bool banned;
+	int rc = directory_ban_has(c->dir, ref->row.id, c->user, &banned);
+
+	if (rc == IM_OK && banned)
+		return rpc_fail(c, IM_E_NOT_ALLOWED,
+			"you are banned from this group; ask an admin to invite you");
+	if (rc == IM_OK)
+		rc = check_limit(c, ref, 1);
+	if (rc == IM_OK)
+		rc = group_self_may_come(c);
+	if (rc == IM_OK && ref->row.join_policy == DIRECTORY_JOIN_APPROVAL)
+		return ask_admins(c, ref);
+	if (rc == IM_OK)
+		rc = group_write_people(&ref->write, "join", IM_STR(""), true, &me, 1, &seq);
+	if (rc != IM_OK)
+		return rc;
+	im_buf_printf(c->result, "{\"changed\":true,\"seq\":%" PRIu64 "}", seq);
+	return IM_OK;
+}
+
+static int join_call(struct rpc_call *c)
+{
+	struct group_ref ref;
+	int rc = group_ref_get(c, GROUP_REF_ANYBODY, &ref);
+
+	if (rc != IM_OK)
+		return rc;
+	if (ref.member)
+		return rpc_changed(c, false);
+	if (ref.row.join_policy == DIRECTORY_JOIN_INVITE)
+		return rpc_fail(c, IM_E_NOT_ALLOWED,
+			"this group is joined by invitation; ask an admin for one");
+	return join_group(c, &ref);
+}
+
+/* -- group.leave, group.kick -- */
+
+static int leave_call(struct rpc_call *c)
+{
+	struct group_ref ref;
+	struct group_person me = myself(c, DIRECTORY_MEMBER);
+	uint64_t seq;
+	int rc = group_ref_get(c, GROUP_REF_ANYBODY, &ref);
+
+	if (rc != IM_OK)
+		return rc;
+	if (!ref.member)
+		return rpc_changed(c, false);
+	if (ref.me.role == DIRECTORY_OWNER && ref.row.members > 1)
+		return rpc_fail(c, IM_E_NOT_ALLOWED,
+			"you own this group; group.transfer it first, or group.dismiss it");
+	if (ref.me.role == DIRECTORY_OWNER) {
+		rc = group_write_dismiss(&ref.write, &seq);
+		return rc == IM_OK ? rpc_changed(c, true) : rc;
+	}
+	rc = group_write_people(&ref.write, "leave", IM_STR(""), false, &me, 1, &seq);
+	if (rc == IM_OK)
+		rc = group_write_tell(&ref.write, &me, "leave");
+	return rc == IM_OK ? rpc_changed(c, true) : rc;
+}
+
+/* Who is to go: members, and with a ban those too who are none and not banned yet. */
+static int keep_kicked(
+	struct rpc_call *c, const struct group_ref *ref, bool ban, struct group_people *people)
+{
+	struct directory_member m;
+	bool banned;
+	size_t kept = 0;
+	int rc;
+
+	for (size_t i = 0; i < people->n; i++) {
+		struct group_person *who = &people->v[i];
+
+		rc = directory_member_get(c->dir, ref->row.id, who->user, &m);
+		if (rc == IM_OK && m.role >= ref->me.role)
+			return rpc_fail(c, IM_E_NOT_ALLOWED,
+				"\"%s\" is the group's %s, as high as you; the owner can remove "
+				"admins",
+				who->uid, group_role_name(m.role));
+		who->role = rc == IM_OK ? m.role : -1;
+		if (rc == IM_E_NONE && ban) {
+			rc = directory_ban_has(c->dir, ref->row.id, who->user, &banned);
+			if (rc == IM_OK && banned)
+				continue;
+		}
+		if (rc == IM_E_NONE)
+			continue;
+		if (rc != IM_OK)
+			return rc;
+		people->v[kept++] = *who;
+	}
+	people->n = kept;
+	return IM_OK;
+}
+
+static int kick_people(struct rpc_call *c, struct group_ref *ref, struct group_people *people)
+{
+	bool ban = rpc_bool(c, "ban", false);
+	uint64_t seq;
+	int rc = keep_kicked(c, ref, ban, people);
+
+	if (rc == IM_OK && people->n == 0)
+		return rpc_changed(c, false);
+	if (rc == IM_OK)
+		rc = group_write_people(&ref->write, "kick",
+			ban ? IM_STR(",\"ban\":true") : IM_STR(""), false, people->v, people->n,
+			&seq);
+	for (size_t i = 0; rc == IM_OK && i < people->n; i++)
+		if (people->v[i].role >= 0)
+			rc = group_write_tell(&ref->write, &people->v[i], "kick");
+	return rc == IM_OK ? rpc_changed(c, true) : rc;
+}
+
+static int kick_call(struct rpc_call *c)
+{
+	struct group_ref ref;
+	struct group_people people;
+	int rc = group_ref_get(c, DIRECTORY_GROUP_ADMIN, &ref);
+
+	if (rc != IM_OK)
+		return rc;
+	for (size_t i = 0; i < rpc_list_size(c, "members"); i++)
+		if (im_str_eq(rpc_list_str(c, "members", i), c->uid))
+			return rpc_fail(c, IM_E_INVALID_PARAMS,
+				"params.members names yourself; use group.leave");
+	rc = group_people_get(c, "members", &people);
+	if (rc == IM_OK)
+		rc = kick_people(c, &ref, &people);
+	group_people_clear(&people);
+	return rc;
+}
+
+/* -- group.role, group.transfer, group.mute -- */
+
+/* The member that params.uid names. */
+static int one_member(struct rpc_call *c, const struct group_ref *ref, struct group_person *who,
+	struct directory_member *m)
+{
+	struct im_str uid = rpc_str(c, "uid");
+	int rc = rpc_user_id(c, uid, &who->user);
+
+	if (rc != IM_OK)
+		return rc;
+	rc = directory_member_get(c->dir, ref->row.id, who->user, m);
+	if (rc == IM_E_NONE)
+		return rpc_fail(
+			c, IM_E_NOT_MEMBER, "\"%.*s\" does not belong to the group", RPC_S(uid));
+	if (rc != IM_OK)
+		return rc;
+	memcpy(who->uid, uid.p, uid.n);
+	who->uid[uid.n] = '\0';
+	who->role = m->role;
+	m->uid = IM_STR("");
+	return IM_OK;
+}
+
+static int role_call(struct rpc_call *c)
+{
+	struct group_ref ref;
+	struct group_person who;
+	struct directory_member m;
+	int role = group_role_parse(rpc_str(c, "role"));
+	uint64_t seq;
+	int rc = group_ref_get(c, DIRECTORY_OWNER, &ref);
+
+	if (rc == IM_OK && role != DIRECTORY_MEMBER && role != DIRECTORY_GROUP_ADMIN)
+		return rpc_fail(c, IM_E_INVALID_PARAMS,
+			"params.role is \"%.*s\"; give \"admin\" or \"member\" (for a new owner: "
+			"group.transfer)",
+			RPC_S(rpc_str(c, "role")));
+	if (rc == IM_OK)
+		rc = one_member(c, &ref, &who, &m);
+	if (rc == IM_OK && who.user == c->user)
+		return rpc_fail(c, IM_E_NOT_ALLOWED,
+			"you are the owner; hand the group over with group.transfer");
+	if (rc != IM_OK || m.role == role)
+		return rc == IM_OK ? rpc_changed(c, false) : rc;
+	who.role = role;
+	rc = group_write_people(&ref.write, "role", IM_STR(""), true, &who, 1, &seq);
+	return rc == IM_OK ? rpc_changed(c, true) : rc;
+}
+
+static int transfer_call(struct rpc_call *c)
+{
+	struct group_ref ref;
+	struct group_person two[2];
+	struct directory_member m;
+	uint64_t seq;
+	int rc = group_ref_get(c, DIRECTORY_MEMBER, &ref);
+
+	if (rc == IM_OK)
+		rc = one_member(c, &ref, &two[0], &m);
+	/* A repeat: the caller is not the owner any more, the one who is named is. */
+	if (rc == IM_OK && m.role == DIRECTORY_OWNER)
+		return rpc_changed(c, false);
+	if (rc == IM_OK)
+		rc = group_ref_get(c, DIRECTORY_OWNER, &ref);
+	if (rc != IM_OK)
+		return rc;
+	two[0].role = DIRECTORY_OWNER;
+	two[1] = myself(c, DIRECTORY_GROUP_ADMIN);
+	rc = group_write_people(&ref.write, "transfer", IM_STR(""), true, two, 2, &seq);
+	return rc == IM_OK ? rpc_changed(c, true) : rc;
+}
+
+static int64_t muted_until(const struct rpc_call *c)
+{
+	int64_t seconds = rpc_int(c, "seconds", -1);
+
+	if (seconds == 0)
+		return 0;
+	return seconds < 0 ? GROUP_MUTED_FOREVER : c->now_ms + seconds * 1000;
+}
+
+/* A repeat of the request comes a moment later and means the same end. */
+static bool same_end(int64_t a, int64_t b)
+{
+	return a == b || (a > 0 && b > 0 && llabs(a - b) < SAME_END_MS);
+}
+
+static int mute_all(struct rpc_call *c, struct group_ref *ref, int64_t until)
+{
+	struct im_buf json;
+	uint64_t seq;
+	int rc;
+
+	if (same_end(ref->row.muted_until_ms, until))
+		return rpc_changed(c, false);
+	im_buf_init(&json, 0);
+	group_change_begin(&json, "mute", c->uid);
+	im_jsonw_member_int(&json, "until", until);
+	im_buf_c(&json, '}');
+	rc = json.failed ? IM_E_NOMEM : group_write_change(&ref->write, im_buf_view(&json), &seq);
+	im_buf_free(&json);
+	if (rc != IM_OK)
+		return rc;
+	effects_forget_group(writer_effects(c->w), ref->row.gid);
+	return rpc_changed(c, true);
+}
+
+static int mute_call(struct rpc_call *c)
+{
+	struct group_ref ref;
+	struct group_person who;
+	struct directory_member m;
+	char until_text[40];
+	int64_t until = muted_until(c);
+	uint64_t seq;
+	int rc = group_ref_get(c, DIRECTORY_GROUP_ADMIN, &ref);
+
+	if (rc != IM_OK)
+		return rc;
+	if (!rpc_has(c, "uid"))
+		return mute_all(c, &ref, until);
+	rc = one_member(c, &ref, &who, &m);
+	if (rc == IM_OK && m.role >= ref.me.role)
+		return rpc_fail(c, IM_E_NOT_ALLOWED, "\"%s\" is the group's %s, as high as you",
+			who.uid, group_role_name(m.role));
+	if (rc != IM_OK || same_end(m.muted_until_ms, until))
+		return rc == IM_OK ? rpc_changed(c, false) : rc;
+	snprintf(until_text, sizeof(until_text), ",\"until\":%" PRId64, until);
+	rc = group_write_people(&ref.write, "mute", im_str(until_text), false, &who, 1, &seq);
+	return rc == IM_OK ? rpc_changed(c, true) : rc;
+}
+
+/* -- group.members -- */
+
+struct listing {
+	struct rpc_page page;
+	struct rpc_call *c;
+};
+
+static int on_member(void *arg, const struct directory_member *m)
+{
+	struct listing *l = arg;
+	struct im_buf *b = &l->page.one;
+	struct directory_user u;
+	int rc = directory_user_by_id(l->c->dir, m->user, &u);
+
+	if (rc != IM_OK)
+		return rc == IM_E_NONE ? IM_OK : rc;
+	im_buf_z(b, "{\"uid\":");
+	im_jsonw_str(b, m->uid);
+	im_jsonw_member_str(b, "nick", u.nick);
+	im_jsonw_member_str(b, "role", im_str(group_role_name(m->role)));
+	im_jsonw_member_int(b, "joined", m->joined_ms);
+	if (m->muted_until_ms > l->c->now_ms)
+		im_jsonw_member_int(b, "muted_until", m->muted_until_ms);
+	im_buf_c(b, '}');
+	return rpc_page_add(&l->page, m->uid);
+}
+
+static int members_call(struct rpc_call *c)
+{
+	struct listing l = {.c = c};
+	struct group_ref ref;
+	int rc = group_ref_get(c, DIRECTORY_MEMBER, &ref);
+
+	if (rc != IM_OK)
+		return rc;
+	rpc_page_begin(&l.page, c->result, "members", rpc_limit(c), rpc_page_bytes(c));
+	return rpc_page_end(&l.page, directory_member_list(c->dir, ref.row.id, rpc_str(c, "next"),
+					     l.page.limit + 1, on_member, &l));
+}
+
+#define GID                                            \
+	{                                              \
+		"gid", RPC_STRING, true, 1, IM_GID_MAX \
+	}
+
+static const struct rpc_param invite_params[] = {
+	GID,
+	{"members", RPC_STRINGS, true, 1, IM_INVITE_MAX},
+	{0},
+};
+static const struct rpc_param kick_params[] = {
+	GID,
+	{"members", RPC_STRINGS, true, 1, IM_INVITE_MAX},
+	{"ban", RPC_BOOLEAN, false, 0, 0},
+	{0},
+};
+static const struct rpc_param join_params[] = {
+	GID,
+	{"note", RPC_STRING, false, 0, NOTE_MAX},
+	{0},
+};
+static const struct rpc_param gid_params[] = {GID, {0}};
+static const struct rpc_param members_params[] = {
+	GID,
+	{"limit", RPC_INTEGER, false, 1, IM_PAGE_MAX},
+	{"next", RPC_STRING, false, 1, IM_UID_MAX},
+	{0},
+};
+static const struct rpc_param role_params[] = {
+	GID,
+	{"uid", RPC_STRING, true, 1, IM_UID_MAX},
+	{"role", RPC_STRING, true, 1, 16},
+	{0},
+};
+static const struct rpc_param transfer_params[] = {
+	GID,
+	{"uid", RPC_STRING, true, 1, IM_UID_MAX},
+	{0},
+};
+static const struct rpc_param mute_params[] = {
+	GID,
+	{"uid", RPC_STRING, false, 1, IM_UID_MAX},
+	{"seconds", RPC_INTEGER, false, 0, MUTE_MAX_S},
+	{0},
+};
+
+const struct rpc_method rpc_member_methods[] = {
+	{"group.invite", RPC_LOG, invite_params, invite_call},
+	{"group.join", RPC_LOG, join_params, join_call},
+	{"group.leave", RPC_LOG, gid_params, leave_call},
+	{"group.kick", RPC_LOG, kick_params, kick_call},
+	{"group.members", RPC_READ, members_params, members_call},
+	{"group.role", RPC_LOG, role_params, role_call},
+	{"group.transfer", RPC_LOG, transfer_params, transfer_call},
+	{"group.mute", RPC_LOG, mute_params, mute_call},
+	{0},
+};

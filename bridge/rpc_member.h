@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* `group.invite`, `join`, `leave`, `kick`, `members`, `role`, `mute`, `transfer`: who belongs to a
+ * group and what each may do. */
+#ifndef IM_BRIDGE_RPC_MEMBER_H
+#define IM_BRIDGE_RPC_MEMBER_H
+
+#include "rpc.h"
+
+extern const struct rpc_method rpc_member_methods[]; /* ends with name == NULL */
+
+#endif
