@@ -35,7 +35,8 @@ static const char HELP[] =
 	"  --sync                 hold: each client catches up by rpc before it counts as in\n"
 	"  --limit N              messages a page of sync\n"
 	"  --cursor C             rpc --method sync: where every request starts\n"
-	"  --method M --params JSON --choices N   rpc: %d in params is drawn from 0 .. N-1\n"
+	"  --method M --params JSON --first N --choices N   rpc: %u in params is one of these "
+	"users\n"
 	"  --repeat N --expect N  rpc: requests a client, messages an answer must hold\n";
 
 enum {
@@ -58,6 +59,7 @@ enum {
 	OPT_CURSOR,
 	OPT_LIMIT,
 	OPT_PARAMS,
+	OPT_FIRST,
 	OPT_CHOICES,
 	OPT_REPEAT,
 	OPT_EXPECT,
@@ -84,6 +86,7 @@ static const struct option LONG[] = {
 	{"cursor", required_argument, NULL, OPT_CURSOR},
 	{"limit", required_argument, NULL, OPT_LIMIT},
 	{"params", required_argument, NULL, OPT_PARAMS},
+	{"first", required_argument, NULL, OPT_FIRST},
 	{"choices", required_argument, NULL, OPT_CHOICES},
 	{"repeat", required_argument, NULL, OPT_REPEAT},
 	{"expect", required_argument, NULL, OPT_EXPECT},
@@ -169,6 +172,9 @@ static int take_number(struct options *opt, int key, const char *value)
 		break;
 	case OPT_LIMIT:
 		opt->limit = (uint32_t)n;
+		break;
+	case OPT_FIRST:
+		opt->first = (uint32_t)n;
 		break;
 	case OPT_CHOICES:
 		opt->choices = (uint32_t)n;

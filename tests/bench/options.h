@@ -33,7 +33,8 @@ struct options {
 	const char *method;
 	const char *cursor; /* sync from here */
 	uint32_t limit;     /* messages a page of sync, 0: the server's default */
-	const char *params; /* a JSON object; %d stands for a number from 0 to choices - 1 */
+	const char *params; /* a JSON object; %u stands for one of choices users */
+	uint32_t first;     /* number of the first of these users */
 	uint32_t choices;
 	uint32_t repeat;
 	uint64_t expect; /* messages an answer (all its pages) must hold */

@@ -71,12 +71,12 @@ long rpc_messages(struct slice list, struct rpc_check *check, const char **why_o
 	return step == 0 ? count : -1;
 }
 
-int rpc_fill(char *buf, size_t cap, const char *template, uint32_t number)
+int rpc_fill(char *buf, size_t cap, const char *template, const char *name)
 {
 	size_t n = 0;
 	while (*template && n < cap) {
-		if (template[0] == '%' && template[1] == 'd') {
-			n += (size_t)snprintf(buf + n, cap - n, "%u", number);
+		if (template[0] == '%' && template[1] == 'u') {
+			n += (size_t)snprintf(buf + n, cap - n, "%s", name);
 			template += 2;
 		} else {
 			buf[n++] = *template ++;

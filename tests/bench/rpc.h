@@ -35,7 +35,7 @@ int rpc_member(struct slice object, const char *name, struct slice *value_out);
  * repeat. check may be NULL: count only. The number, or -1 with a text in why_out. */
 long rpc_messages(struct slice list, struct rpc_check *check, const char **why_out);
 
-/* Writes template with each %d replaced by number; text with a terminator. 0, or -1: no room. */
-int rpc_fill(char *buf, size_t cap, const char *template, uint32_t number);
+/* Writes template with each %u replaced by the name; text with a terminator. 0, or -1: no room. */
+int rpc_fill(char *buf, size_t cap, const char *template, const char *name);
 
 #endif

@@ -45,15 +45,15 @@ static void call_next(struct state *st, struct caller *caller, uint64_t now_ns)
 {
 	char params[1024];
 	const struct options *opt = st->opt;
-	uint32_t choice = 0;
+	char name[USER_NAME_SIZE];
 	if (strcmp(opt->method, "sync") == 0) {
 		snprintf(caller->cursor, sizeof(caller->cursor), "%s", opt->cursor);
 		caller_sync(caller, now_ns);
 		return;
 	}
 	st->random = st->random * 6364136223846793005u + 1442695040888963407u;
-	choice = (uint32_t)((st->random >> 33) % opt->choices);
-	if (rpc_fill(params, sizeof(params), opt->params, choice)) {
+	user_name(name, opt->first + (uint32_t)((st->random >> 33) % opt->choices));
+	if (rpc_fill(params, sizeof(params), opt->params, name)) {
 		verdict_fail(&st->verdict, "--params too long");
 		st->idle++;
 		return;

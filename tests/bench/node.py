@@ -1,0 +1,382 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What is measured: plain Mosquitto, and mosquitto-im, with the same broker settings.
+
+A node keeps its folder when it is stopped, so that it can be started again on the same data. The
+users of a node are u0000000, u0000001 ... as imbench names them.
+"""
+import base64
+import ctypes
+import hashlib
+import hmac
+import json
+import os
+import pathlib
+import random
+import resource
+import shutil
+import signal
+import socket
+import sqlite3
+import subprocess
+import time
+
+START_S = 60
+STOP_S = 60
+# 10,000 clients and their broker.
+FILES = 65536
+
+
+def user_name(number):
+    return f"u{number:07d}"
+
+
+def group_name(number):
+    return f"g{number:05d}"
+
+
+def free_port():
+    """Below the ephemeral ports, so that no client's own port gets in the way of a restart."""
+    while True:
+        port = random.randint(20000, 29999)
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                continue
+
+
+def _child_setup():
+    """Enough files, and an end when the runner ends, however it does."""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (FILES, FILES))
+    except (ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+
+
+class Process:
+    """Started with its output in a file, stopped by its pid."""
+
+    def __init__(self, name, argv, log):
+        self.name, self.argv, self.log = name, [str(a) for a in argv], pathlib.Path(log)
+        self.popen = None
+
+    def start(self):
+        with open(self.log, "ab") as out:
+            self.popen = subprocess.Popen(self.argv, stdin=subprocess.DEVNULL, stdout=out,
+                                          stderr=subprocess.STDOUT, preexec_fn=_child_setup)
+
+    @property
+    def running(self):
+        return self.popen is not None and self.popen.poll() is None
+
+    def require(self):
+        if not self.running:
+            tail = self.log.read_text(errors="replace")[-3000:]
+            raise RuntimeError(f"{self.name} ended with {self.popen.returncode}:\n{tail}")
+
+    def stop(self):
+        if not self.running:
+            return
+        self.popen.terminate()
+        try:
+            self.popen.wait(STOP_S)
+        except subprocess.TimeoutExpired:
+            self.popen.kill()
+            self.popen.wait()
+            raise RuntimeError(f"{self.name} did not stop in {STOP_S} s") from None
+
+    def kill(self):
+        if self.running:
+            self.popen.kill()
+            self.popen.wait()
+
+    def memory_kb(self):
+        """(resident, peak)"""
+        self.require()
+        fields = {}
+        status = pathlib.Path(f"/proc/{self.popen.pid}/status").read_text(encoding="ascii")
+        for line in status.splitlines():
+            key, _, value = line.partition(":")
+            fields[key] = value.split()
+        return int(fields["VmRSS"][0]), int(fields["VmHWM"][0])
+
+
+class _Node:
+    """What both kinds share: folder, port, broker."""
+
+    side = ""
+
+    def __init__(self, folder, broker):
+        self.folder = pathlib.Path(folder)
+        self.folder.mkdir(parents=True)
+        self.port = free_port()
+        self.passwords = None
+        self.broker = Process("broker", [broker, "-c", self.folder / "mosquitto.conf"],
+                              self.folder / "broker.log")
+
+    def broker_conf(self):
+        """The settings that are the same on both sides. Queues are large enough that the broker
+        never drops: it would, silently, and the run would fail its verification."""
+        lines = ["user root"] if os.geteuid() == 0 else []
+        return lines + [
+            "per_listener_settings false",
+            "log_dest stderr", "log_type error", "log_type warning",
+            "persistence false",
+            "set_tcp_nodelay true",
+            "max_inflight_messages 0",
+            "max_queued_messages 100000",
+            "allow_duplicate_messages true",
+            f"listener {self.port} 127.0.0.1",
+        ]
+
+    def write_conf(self, name, lines):
+        (self.folder / name).write_text("\n".join(map(str, lines)) + "\n", encoding="utf-8")
+
+    def wait_listening(self):
+        end = time.monotonic() + START_S
+        while time.monotonic() < end:
+            self.broker.require()
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", self.port)) == 0:
+                    return
+            time.sleep(0.005)
+        raise RuntimeError(f"the broker does not listen after {START_S} s")
+
+    def processes(self):
+        return [self.broker]
+
+    def pids(self):
+        return [(p.name, p.popen.pid) for p in self.processes()]
+
+    def restart_broker(self):
+        """Stops and starts the broker. Returns when the new one was started (monotonic ns)."""
+        self.broker.stop()
+        begin = time.monotonic_ns()
+        self.broker.start()
+        return begin
+
+    def stop(self):
+        for process in reversed(self.processes()):
+            process.stop()
+
+    def kill(self):
+        for process in self.processes():
+            process.kill()
+
+    def remove(self):
+        self.kill()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+class PlainNode(_Node):
+    """Mosquitto as it comes. users: with a password file for so many; 0: anonymous."""
+
+    side = "plain"
+
+    def __init__(self, folder, broker, users=0):
+        super().__init__(folder, broker)
+        lines = self.broker_conf()
+        if users:
+            self._make_passwords(users)
+            lines += ["allow_anonymous false", f"password_file {self.folder / 'users'}"]
+        else:
+            lines += ["allow_anonymous true"]
+        self.write_conf("mosquitto.conf", lines)
+
+    def _make_passwords(self, users):
+        words = [hashlib.sha256(f"pw{n}".encode()).hexdigest()[:16] for n in range(users)]
+        self.passwords = self.folder / "passwords"
+        self.passwords.write_text("".join(w + "\n" for w in words), encoding="ascii")
+        hashed = self.folder / "users"
+        hashed.write_text("".join(f"{user_name(n)}:{w}\n" for n, w in enumerate(words)),
+                          encoding="ascii")
+        hashed.chmod(0o600)
+        subprocess.run(["mosquitto_passwd", "-U", str(hashed)], check=True, capture_output=True)
+
+    def start(self):
+        self.broker.start()
+        self.wait_listening()
+
+
+def _b64(data):
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def make_token(secret, uid, ttl_s=7 * 86400):
+    now = int(time.time())
+    parts = [{"alg": "HS256", "typ": "JWT"}, {"sub": uid, "iat": now, "exp": now + ttl_s}]
+    text = ".".join(_b64(json.dumps(p, separators=(",", ":")).encode()) for p in parts)
+    return text + "." + _b64(hmac.new(secret, text.encode(), hashlib.sha256).digest())
+
+
+def argon2id(password, memory_kib=19456, passes=2, salt=b"mosquitto-im-bch"):
+    """A PHC string with the parameters that the product itself uses for new passwords."""
+    lib = ctypes.CDLL("libargon2.so.1")
+    out = ctypes.create_string_buffer(256)
+    secret = password.encode()
+    rc = lib.argon2id_hash_encoded(passes, memory_kib, 1, secret, len(secret), salt, len(salt), 32,
+                                   out, len(out))
+    if rc:
+        raise RuntimeError(f"argon2id: {rc}")
+    return out.value.decode()
+
+
+class ImNode(_Node):
+    """mosquitto-im: a broker with the plugin, and the bridge.
+
+    users: how many there are; logins: how many of them will connect (tokens are made for these);
+    groups: [(number, kind, first user, members)] with kind "group" or "room"; login: "jwt", or
+    "password" (one password for all, hashed as the product hashes).
+    """
+
+    side = "im"
+    PASSWORD = "correct-horse"
+
+    def __init__(self, folder, broker, build, schema, users, logins=None, groups=(), login="jwt"):
+        super().__init__(folder, broker)
+        self.build, self.schema = pathlib.Path(build), pathlib.Path(schema)
+        self.data = self.folder / "data"
+        self.data.mkdir()
+        self.users = users
+        self.login = login
+        self.link = self.folder / "link"
+        self.secret = self.folder / "secret"
+        self.bridge = Process("bridge", [self.build / "im-bridge", "-c",
+                                         self.folder / "im-bridge.conf"],
+                              self.folder / "bridge.log")
+        self._make_logins(min(users, logins or users))
+        for name in ("directory", "messages"):
+            self._create(name)
+        self._fill_directory(groups)
+        self._write_confs()
+
+    @staticmethod
+    def available(build):
+        """Has mosquitto-im been built there?"""
+        return all((pathlib.Path(build) / name).exists()
+                   for name in ("mosquitto_im.so", "im-bridge"))
+
+    # -- data --
+
+    def _make_logins(self, logins):
+        secret = os.urandom(24).hex().encode()
+        self.secret.write_bytes(secret + b"\n")
+        self.secret.chmod(0o600)
+        self.passwords = self.folder / "passwords"
+        with open(self.passwords, "w", encoding="ascii") as out:
+            for n in range(logins):
+                word = make_token(secret, user_name(n)) if self.login == "jwt" else self.PASSWORD
+                out.write(word + "\n")
+
+    def database(self, name):
+        return self.data / f"{name}.db"
+
+    def _create(self, name):
+        """An empty database from the numbered migrations, as the bridge would create it."""
+        files = sorted((self.schema / "sqlite" / name).glob("*.sql"))
+        db = sqlite3.connect(self.database(name))
+        db.execute("PRAGMA journal_mode = WAL")
+        for path in files:
+            db.executescript(path.read_text(encoding="utf-8"))
+        db.execute(f"PRAGMA user_version = {int(files[-1].name.split('_')[0])}")
+        db.commit()
+        db.close()
+
+    def _fill_directory(self, groups):
+        """User n gets id n + 1."""
+        now = int(time.time() * 1000)
+        phc = argon2id(self.PASSWORD) if self.login == "password" else None
+        db = sqlite3.connect(self.database("directory"))
+        db.executemany("INSERT INTO user(id, uid, password, created_ms) VALUES(?,?,?,?)",
+                       ((n + 1, user_name(n), phc, now) for n in range(self.users)))
+        for number, kind, first, members in groups:
+            cursor = db.execute(
+                "INSERT INTO grp(gid, kind, name, member_limit, created_ms) VALUES(?,?,?,?,?)",
+                (group_name(number), 1 if kind == "room" else 0, group_name(number), 20000, now))
+            db.executemany(
+                "INSERT INTO member(grp, user, role, joined_seq, joined_ms) VALUES(?,?,?,0,?)",
+                ((cursor.lastrowid, first + n + 1, 2 if n == 0 else 0, now)
+                 for n in range(members)))
+        db.commit()
+        db.close()
+
+    def fill_log(self, messages, each=100, body=b"x" * 64):
+        """Stores direct messages of the past, `each` to a conversation, interleaved. User 0 is one
+        side of the first thousand conversations (with users 1001 .. 2000); the others are between
+        users from 3000 on."""
+        convs = max(1, messages // each)
+        own = min(convs, 1000)
+        sides = [(1, 1002 + c) for c in range(own)]
+        sides += [(3001 + 2 * c, 3002 + 2 * c) for c in range(convs - own)]
+        now = int(time.time() * 1000) - 86400000
+        db = sqlite3.connect(self.database("messages"))
+        db.execute("PRAGMA synchronous = OFF")
+        db.executemany("INSERT INTO conv(id, kind, a, b) VALUES(?,0,?,?)",
+                       ((c + 1, a, b) for c, (a, b) in enumerate(sides)))
+
+        def rows():
+            for gid in range(1, messages + 1):
+                conv = (gid - 1) % convs
+                seq = (gid - 1) // convs + 1
+                yield gid, conv + 1, seq, sides[conv][seq & 1], now + gid // 1000, body.decode()
+
+        db.executemany("INSERT INTO message(gid, conv, seq, sender, ts, enc, body) "
+                       "VALUES(?,?,?,?,?,0,?)", rows())
+        db.executemany("INSERT INTO conv_log(conv, seq, gid) VALUES(?,?,?)",
+                       ((c + 1, s + 1, s * convs + c + 1) for c in range(convs)
+                        for s in range((messages - c + convs - 1) // convs)))
+        db.commit()
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        db.close()
+        db = sqlite3.connect(self.database("directory"))
+        db.execute("INSERT OR REPLACE INTO meta(key, value) VALUES('applied_gid', ?)", (messages,))
+        db.commit()
+        db.close()
+
+    def bytes_stored(self):
+        return sum(self.database("messages").with_name(f"messages.db{tail}").stat().st_size
+                   for tail in ("", "-wal")
+                   if self.database("messages").with_name(f"messages.db{tail}").exists())
+
+    def forget_cache(self):
+        """Drops the databases from the page cache; the node must be stopped."""
+        os.sync()
+        for path in self.data.iterdir():
+            fd = os.open(path, os.O_RDONLY)
+            try:
+                os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
+            finally:
+                os.close(fd)
+
+    # -- processes --
+
+    def _write_confs(self):
+        self.write_conf("mosquitto.conf", self.broker_conf() + [
+            "allow_anonymous false",
+            f"listener 0 {self.link}",
+            f"plugin {self.build.resolve() / 'mosquitto_im.so'}",
+            f"plugin_opt_data_dir {self.data}",
+            f"plugin_opt_link_listener {self.link}",
+            "plugin_opt_rate_messages 0",
+            "plugin_opt_rate_bytes 0",
+            f"plugin_opt_jwt_secret_file {self.secret}",
+        ])
+        self.write_conf("im-bridge.conf", [
+            f"data_dir {self.data}",
+            f"link {self.link}",
+        ])
+
+    def processes(self):
+        return [self.broker, self.bridge]
+
+    def start(self):
+        """Returns seconds until the broker listens; ready() tells when a request is answered."""
+        begin = time.monotonic()
+        self.broker.start()
+        self.wait_listening()
+        self.bridge.start()
+        return time.monotonic() - begin

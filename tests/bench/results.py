@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What was measured: cases with metrics, their medians and ratios, as a table and as JSON."""
+import statistics
+
+
+class Metric:
+    """pick(result) gives the number; aim: the ratio im/plain to reach, or None."""
+
+    def __init__(self, label, unit, pick, aim=None, higher_is_better=True):
+        self.label, self.unit, self.pick, self.aim = label, unit, pick, aim
+        self.higher_is_better = higher_is_better
+
+
+def flow_rate(name="delivered_per_s", flow=0):
+    return lambda r: r["flows"][flow][name]
+
+
+def flow_us(hist, point, flow=0):
+    """None if that side has no such figure: plain Mosquitto sends no acks."""
+    return lambda r: r["flows"][flow][hist].get(point)
+
+
+def cpu(process):
+    return lambda r: r.get("processes", {}).get(process, {}).get("cpu")
+
+
+class Case:
+    """One load, measured on each of its variants several times."""
+
+    def __init__(self, scenario, name, metrics):
+        self.scenario, self.name, self.metrics = scenario, name, metrics
+        self.runs = {}
+        self.failures = []
+        self.notes = []  # what is said beside the figures
+
+    def add(self, variant, result):
+        self.runs.setdefault(variant, []).append(result)
+
+    def values(self, metric, variant):
+        picked = [metric.pick(r) for r in self.runs.get(variant, [])]
+        return [v for v in picked if v is not None]
+
+    def median(self, metric, variant):
+        values = self.values(metric, variant)
+        return statistics.median(values) if values else None
+
+    def ratio(self, metric, base="plain"):
+        ours, theirs = self.median(metric, "im"), self.median(metric, base)
+        return ours / theirs if ours is not None and theirs else None
+
+    def as_json(self):
+        metrics = []
+        for m in self.metrics:
+            entry = {"label": m.label, "unit": m.unit, "aim": m.aim, "ratio": self.ratio(m),
+                     "higher_is_better": m.higher_is_better, "variants": {}}
+            for variant in self.runs:
+                entry["variants"][variant] = {"median": self.median(m, variant),
+                                              "runs": self.values(m, variant)}
+            metrics.append(entry)
+        return {"scenario": self.scenario, "name": self.name, "metrics": metrics,
+                "failures": self.failures, "notes": self.notes,
+                "runs": self.runs}
+
+
+def number(value):
+    if value is None:
+        return "-"
+    if abs(value) >= 1000:
+        return f"{value:,.0f}"
+    return f"{value:.3g}" if abs(value) < 10 else f"{value:.1f}"
+
+
+def _shares(case, variant):
+    """The medians of everybody's CPU: whoever is at 1.0 is what limits."""
+    parts = []
+    for name in ("broker", "bridge", "generator"):
+        value = case.median(Metric("", "", cpu(name)), variant)
+        if value is not None:
+            parts.append(f"{name} {value:.2f}")
+    other = case.median(Metric("", "", lambda r: r.get("other_cpu")), variant)
+    steal = case.median(Metric("", "", lambda r: r.get("steal_cpu")), variant)
+    if other is not None:
+        noise = other + (steal or 0)
+        parts.append(f"others {noise:.2f}" + (" (disturbed)" if noise > 0.1 else ""))
+    return "  ".join(parts)
+
+
+def table(case):
+    """The case as lines of text."""
+    variants = list(case.runs)
+    lines = [f"{case.scenario}  {case.name}"]
+    for failure in case.failures:
+        lines.append(f"     FAILED {failure}")
+    for m in case.metrics:
+        cells = [f"{v} {number(case.median(m, v))}" for v in variants]
+        ratio = case.ratio(m)
+        if ratio is not None:
+            aim = f" (aim {m.aim:g})" if m.aim is not None else ""
+            cells.append(f"ratio {ratio:.2f}{aim}")
+        lines.append(f"     {m.label + ', ' + m.unit:30} " + "   ".join(cells))
+    lines += [f"     {note}" for note in case.notes]
+    for variant in variants:
+        shares = _shares(case, variant)
+        if shares:
+            lines.append(f"       CPU {variant}: {shares}")
+    return "\n".join(lines)

@@ -1,0 +1,356 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The nine scenarios. Each takes the context and returns its cases.
+
+The variants of a case are "plain" (Mosquitto, a sender's window moved by PUBACKs), "plain e2e"
+(the same, the window moved by the receivers) and "im" (the window moved by the acks that follow
+the fsync). They are measured in turns, so that a change of the machine's mood hits all alike.
+"""
+import time
+
+import machine
+from load import Failed
+from results import Case, Metric, flow_rate, flow_us, cpu
+
+PLAIN, PLAIN_E2E, IM = "plain", "plain e2e", "im"
+
+# Between two turns of the generator's loop where only throughput counts; with thousands of
+# messages under way it adds nothing that could be seen, and saves the broker wake-ups.
+PAUSE_US = 200
+
+
+def us(hist, point, flow=0):
+    return flow_us(hist, point, flow)
+
+
+def ms_metrics(flow=0, prefix=""):
+    def ms(hist, point):
+        pick = flow_us(hist, point, flow)
+        return lambda r: None if pick(r) is None else pick(r) / 1000
+    return [
+        Metric(f"{prefix}delivery p50", "ms", ms("delivery_us", "p50"), higher_is_better=False),
+        Metric(f"{prefix}delivery p99", "ms", ms("delivery_us", "p99"), higher_is_better=False),
+        Metric(f"{prefix}PUBACK p50", "ms", ms("puback_us", "p50"), higher_is_better=False),
+        Metric(f"{prefix}ack p50", "ms", ms("ack_us", "p50"), higher_is_better=False),
+        Metric(f"{prefix}ack p99", "ms", ms("ack_us", "p99"), higher_is_better=False),
+    ]
+
+
+class Context:
+    """What the scenarios share: the generator, nodes, how long and how often."""
+
+    def __init__(self, bench, make_plain, make_im, quick, quiet_s):
+        self.bench, self.make_plain, self.make_im, self.quick = bench, make_plain, make_im, quick
+        self.quiet_s = quiet_s
+        self.duration_s = 3.0 if quick else 10.0
+        self.repeats = 2 if quick else 5
+        self._crowd = None
+
+    @property
+    def has_im(self):
+        return self.make_im is not None
+
+    def crowd(self):
+        """The mosquitto-im node of most scenarios: 12,000 users and the groups they need."""
+        if self._crowd is None:
+            groups = [(0, "group", 0, 500), (1, "room", 0, 5000), (2, "group", 0, 10000)]
+            groups += [(100 + n, "group", 0, members) for n, members in enumerate(GROUP_SIZES)]
+            self._crowd = self.make_im(users=12000, groups=groups)
+        return self._crowd
+
+    def start(self, node):
+        node.start()
+        if node.side == "im":
+            self.ready(node)
+
+    def ready(self, node):
+        """Until a request is answered. The plugin keeps it until the bridge is there."""
+        self.bench.rpc(node, "user.get", params='{"uid":"u0000000"}', timeout_s=60)
+
+
+def compare(ctx, case, variants, warmup_s=1.0, duration_s=None, pause_us=0, repeats=None):
+    """variants: [(name, node, flows)]. Every run gets freshly started processes."""
+    for repeat in range(repeats or ctx.repeats):
+        for name, node, flows in variants if repeat % 2 == 0 else variants[::-1]:
+            machine.wait_quiet(ctx.quiet_s)
+            try:
+                ctx.start(node)
+                case.add(name, ctx.bench.flow(node, flows, warmup_s, duration_s or ctx.duration_s,
+                                              pause_us))
+            except Failed as e:
+                case.failures.append(f"{name}: {e}")
+            finally:
+                node.stop()
+    return case
+
+
+def _sides(ctx, flows, plain=None, e2e=True):
+    """The usual variants of one load; flows(window_by) gives its flows."""
+    plain = plain or ctx.make_plain()
+    variants = [(PLAIN, plain, flows("puback"))]
+    if e2e:
+        variants.append((PLAIN_E2E, plain, flows("delivery")))
+    if ctx.has_im:
+        variants.append((IM, ctx.crowd(), flows("ack")))
+    return variants
+
+
+def pair(**more):
+    return {"name": "direct", "kind": "pair", "payload": 128, **more}
+
+
+def one_to_one(ctx):
+    cases = []
+    plain = ctx.make_plain()
+    for window in (100, 10):
+        case = Case(1, f"one-to-one, 100 pairs, 128 bytes, window {window}", [
+            Metric("delivered", "messages/s", flow_rate(), aim=0.9),
+            Metric("delivery p99", "us", us("delivery_us", "p99"), higher_is_better=False)])
+        cases.append(compare(ctx, case, _sides(
+            ctx, lambda by, w=window: [pair(senders=100, window=w, window_by=by)], plain),
+            pause_us=PAUSE_US))
+    return cases
+
+
+def lone_message(ctx):
+    case = Case(2, "a lone message on an idle node", ms_metrics())
+    variants = _sides(ctx, lambda by: [pair(senders=1, window=20, window_by=by, rate=50)],
+                      e2e=False)
+    compare(ctx, case, variants, duration_s=5 if ctx.quick else 30)
+    p50, p99 = machine.fsync_us(variants[-1][1].folder)
+    case.notes.append(f"one fsync here: p50 {p50 / 1000:.3f} ms, p99 {p99 / 1000:.3f} ms")
+    return [case]
+
+
+def steady(ctx):
+    case = Case(3, "1,000 messages/s over 1,000 pairs", ms_metrics() + [
+        Metric("broker", "cores", cpu("broker"), higher_is_better=False),
+        Metric("bridge", "cores", cpu("bridge"), higher_is_better=False)])
+    variants = _sides(ctx, lambda by: [pair(senders=1000, window=20, window_by=by, rate=1000)],
+                      e2e=False)
+    return [compare(ctx, case, variants)]
+
+
+def fan_out(ctx):
+    plain = ctx.make_plain()
+    cases = []
+    for kind, number, members, window, aim in (("group", 0, 500, 10, 0.9),
+                                               ("room", 1, 5000, 2, 1.0)):
+        case = Case(4, f"a {kind} of {members:,} online", [
+            Metric("delivered", "deliveries/s", flow_rate(), aim=aim),
+            Metric("written", "messages/s", flow_rate("pubacked_per_s"))])
+
+        def flows(by, kind=kind, number=number, members=members, window=window):
+            return [{"name": kind, "kind": kind, "payload": 128, "senders": 1, "window": window,
+                     "window_by": by, "receivers": members, "group": number}]
+        cases.append(compare(ctx, case, _sides(ctx, flows, plain), pause_us=PAUSE_US))
+    return cases
+
+
+def fairness(ctx):
+    """Direct messages at a modest rate, without and with a large group beside them."""
+    plain = ctx.make_plain()
+    direct = pair(senders=50, window=50, rate=500, base=10000)
+    group = {"name": "group", "kind": "group", "payload": 128, "senders": 1, "window": 20,
+             "receivers": 2000, "group": 2, "rate": 10}
+    metrics = ms_metrics()[:2] + [Metric("direct", "messages/s", flow_rate())]
+    alone = Case(5, "direct messages alone, 500/s", metrics)
+    beside = Case(5, "direct messages beside a 10,000-member group (2,000 online), 10/s",
+                  metrics + [Metric("group", "deliveries/s", flow_rate(flow=1))])
+    compare(ctx, alone, _sides(ctx, lambda by: [{**direct, "window_by": by}], plain, e2e=False))
+    compare(ctx, beside, _sides(ctx, lambda by: [{**direct, "window_by": by},
+                                                 {**group, "window_by": by}], plain, e2e=False))
+    p99 = metrics[1]
+    for name in beside.runs:
+        if alone.median(p99, name) and beside.median(p99, name):
+            times = beside.median(p99, name) / alone.median(p99, name)
+            beside.notes.append(f"{name}: p99 is {times:.1f} times that of alone (aim: below 2)")
+    return [alone, beside]
+
+
+def _stored_node(ctx, stored):
+    node = ctx.make_im(users=5000, logins=2001)
+    node.fill_log(stored)
+    return node
+
+
+def _start_timed(ctx, node, cold):
+    if cold:
+        node.forget_cache()
+    begin = time.monotonic()
+    ctx.start(node)
+    return time.monotonic() - begin
+
+
+def _measure_stored(ctx, stored):
+    """One store of so many messages: start-up, sync, history, size."""
+    def rpc_ms(name, key, point=None):
+        def pick(r):
+            value = r[name][key] if point is None else r[name][key][point]
+            return value / 1000
+        return pick
+    metrics = [
+        Metric("start-up, cold", "s", lambda r: r["start_cold_s"]),
+        Metric("start-up, warm", "s", lambda r: r["start_warm_s"]),
+        Metric("sync of 1,000, cold", "ms", rpc_ms("sync_cold", "first_us")),
+        Metric("sync of 1,000, warm p50", "ms", rpc_ms("sync_warm", "latency_us", "p50")),
+        Metric("history of 50, cold", "ms", rpc_ms("history_cold", "first_us")),
+        Metric("history of 50, warm p50", "ms", rpc_ms("history_warm", "latency_us", "p50")),
+        Metric("history of 50, warm p99", "ms", rpc_ms("history_warm", "latency_us", "p99")),
+        Metric("stored", "bytes a message", lambda r: r["bytes_a_message"])]
+    case = Case(6, f"reading, {stored:,} messages stored", metrics)
+    node = _stored_node(ctx, stored)
+    size = node.bytes_stored() / stored
+    history = {"params": '{"conv":"u/%u","limit":50}', "first": 1001,
+               "choices": min(1000, max(1, stored // 100)), "expect": 50}
+    try:
+        ctx.start(node)
+        cursor = ctx.bench.rpc(node, "sync")["cursor"]
+        ctx.bench.flow(node, [{"name": "missed", "kind": "fanin", "senders": 50, "receivers": 0,
+                               "window": 20, "window_by": "ack", "count": 20, "payload": 128}],
+                       warmup_s=0, duration_s=30)
+        node.stop()
+        sync = {"cursor": cursor, "expect": 1000}
+        for _ in range(ctx.repeats):
+            run = {"bytes_a_message": size}
+            run["start_cold_s"] = _start_timed(ctx, node, cold=True)
+            run["sync_cold"] = ctx.bench.rpc(node, "sync", **sync)
+            node.stop()
+            _start_timed(ctx, node, cold=True)
+            run["history_cold"] = ctx.bench.rpc(node, "conv.history", **history)
+            node.stop()
+            run["start_warm_s"] = _start_timed(ctx, node, cold=False)
+            run["sync_warm"] = ctx.bench.rpc(node, "sync", repeat=50, **sync)
+            run["history_warm"] = ctx.bench.rpc(node, "conv.history", repeat=1000, **history)
+            node.stop()
+            case.add(IM, run)
+    except Failed as e:
+        case.failures.append(str(e))
+    finally:
+        node.remove()
+    return case
+
+
+def reading(ctx):
+    if not ctx.has_im:
+        return []
+    return [_measure_stored(ctx, n) for n in ((100000,) if ctx.quick else (1000000, 10000000))]
+
+
+def million_users(ctx):
+    users = 100000 if ctx.quick else 1000000
+    case = Case(7, f"{users:,} users, random pairs", [
+        Metric("sent", "messages/s", flow_rate("pubacked_per_s")),
+        Metric("acked", "messages/s", flow_rate("acked_per_s"))])
+    flow = {"name": "random", "kind": "random", "payload": 128, "senders": 100, "window": 100,
+            "receivers": 100, "population": users, "online": 10}
+    variants = [(PLAIN, ctx.make_plain(), [{**flow, "window_by": "puback"}])]
+    node = None
+    if ctx.has_im:
+        node = ctx.make_im(users=users, logins=1000)
+        variants.append((IM, node, [{**flow, "window_by": "ack"}]))
+    compare(ctx, case, variants, pause_us=PAUSE_US)
+    if node:
+        node.remove()
+    return [case]
+
+
+def _hold_once(ctx, node, clients):
+    """Connects them all, looks at the memory, restarts the broker, waits until all are back."""
+    result = {}
+    try:
+        ctx.start(node)
+        before = {p.name: p.memory_kb()[0] for p in node.processes()}
+        begin = time.monotonic_ns()
+        with ctx.bench.hold(node, clients, sync=node.side == "im") as hold:
+            connected = hold.event("connected")
+            result["connect_s"] = (connected["last_in_ns"] - begin) / 1e9
+            result["kb_each"] = {p.name: (p.memory_kb()[0] - before[p.name]) / clients
+                                 for p in node.processes()}
+            hold.tell("storm")
+            begin = node.restart_broker()
+            back = hold.event("back")
+            result["storm_s"] = (back["last_in_ns"] - begin) / 1e9
+            result["each_us"] = back["each_us"]
+            hold.finish()
+    finally:
+        node.stop()
+    return result
+
+
+def idle_and_storm(ctx):
+    clients = 2000 if ctx.quick else 10000
+    metrics = [
+        Metric("broker's memory", "KiB/connection", lambda r: r["kb_each"]["broker"]),
+        Metric("bridge's memory", "KiB/connection", lambda r: r["kb_each"].get("bridge")),
+        Metric("first connect", "s until all are in", lambda r: r["connect_s"]),
+        Metric("storm after a restart", "s until all are in", lambda r: r["storm_s"])]
+    cases = []
+    for login, label in (("password", "passwords"), ("jwt", "plain: passwords, im: JWT")):
+        case = Case(8, f"{clients:,} idle connections, {label}", metrics)
+        nodes = [(PLAIN, ctx.make_plain(users=clients))]
+        if ctx.has_im:
+            nodes.append((IM, ctx.make_im(users=clients, login=login)))
+        elif login == "jwt":
+            break
+        for _ in range(2 if ctx.quick else 3):
+            for name, node in nodes:
+                machine.wait_quiet(ctx.quiet_s)
+                try:
+                    case.add(name, _hold_once(ctx, node, clients))
+                except Failed as e:
+                    case.failures.append(f"{name}: {e}")
+        for _, node in nodes:
+            node.remove()
+        cases.append(case)
+    return cases
+
+
+PAIRS = (1, 10, 50, 100, 200, 500, 1000)
+GROUP_SIZES = (10, 50, 100, 200, 500, 1000, 2000, 5000)
+STORED = (10000, 100000, 1000000)
+
+
+def growth(ctx):
+    """Scenarios 1, 4 and 6 over a range of sizes; what the plots show."""
+    cases = []
+    plain = ctx.make_plain()
+    repeats = 1 if ctx.quick else 3
+    for pairs in PAIRS[1::2] if ctx.quick else PAIRS:
+        case = Case(9, f"one-to-one, {pairs} pairs, window 10",
+                    [Metric("delivered", "messages/s", flow_rate())])
+        case.x = ("pairs", pairs)
+        cases.append(compare(ctx, case, _sides(
+            ctx, lambda by, n=pairs: [pair(senders=n, window=10, window_by=by)], plain, e2e=False),
+            pause_us=PAUSE_US, repeats=repeats))
+    for index, members in enumerate(GROUP_SIZES):
+        if ctx.quick and index % 2 == 0:
+            continue
+        case = Case(9, f"a group of {members:,} online",
+                    [Metric("delivered", "deliveries/s", flow_rate())])
+        case.x = ("members", members)
+
+        def flows(by, members=members, group=100 + index):
+            return [{"name": "group", "kind": "group", "payload": 128, "senders": 1,
+                     "window": max(2, 5000 // members), "window_by": by, "receivers": members,
+                     "group": group}]
+        cases.append(compare(ctx, case, _sides(ctx, flows, plain, e2e=False), pause_us=PAUSE_US,
+                             repeats=repeats))
+    if ctx.has_im:
+        for stored in STORED[:2] if ctx.quick else STORED:
+            case = _measure_stored(ctx, stored)
+            case.scenario, case.x = 9, ("stored", stored)
+            cases.append(case)
+    return cases
+
+
+ALL = {
+    1: one_to_one,
+    2: lone_message,
+    3: steady,
+    4: fan_out,
+    5: fairness,
+    6: reading,
+    7: million_users,
+    8: idle_and_storm,
+    9: growth,
+}
