@@ -35,6 +35,7 @@ enum im_frame_kind {
 /* ---- up ---- */
 
 enum im_up_type {
+	IM_UP_NONE = 0, /* nothing: keeps the place of a record that a broker restart made void */
 	IM_UP_MSG_USER = 1,  /* target = uid */
 	IM_UP_MSG_GROUP = 2, /* target = gid */
 	IM_UP_SIGNAL_USER = 3,
