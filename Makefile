@@ -126,9 +126,9 @@ install: all
 	install -m 755 $(BUILD)/im-bridge $(DESTDIR)$(sbindir)/im-bridge
 	install -m 755 $(BUILD)/imctl $(DESTDIR)$(bindir)/imctl
 	install -m 755 $(BUILD)/mosquitto_im.so $(DESTDIR)$(libdir)/mosquitto_im.so
-	sed $(paths) config/mosquitto.conf > $(DESTDIR)$(sysconfdir)/mosquitto.conf.sample
-	sed $(paths) config/im-bridge.conf > $(DESTDIR)$(sysconfdir)/im-bridge.conf.sample
-	sed $(paths) config/im-bridge.service > $(DESTDIR)$(unitdir)/im-bridge.service
+	sed $(paths) config/mosquitto.conf | install -m 644 /dev/stdin $(DESTDIR)$(sysconfdir)/mosquitto.conf.sample
+	sed $(paths) config/im-bridge.conf | install -m 644 /dev/stdin $(DESTDIR)$(sysconfdir)/im-bridge.conf.sample
+	sed $(paths) config/im-bridge.service | install -m 644 /dev/stdin $(DESTDIR)$(unitdir)/im-bridge.service
 	install -m 644 config/tmpfiles.conf $(DESTDIR)$(tmpfilesdir)/mosquitto-im.conf
 	install -m 644 docs/imctl.1 $(DESTDIR)$(mandir)/man1/imctl.1
 	install -m 644 docs/im-bridge.8 $(DESTDIR)$(mandir)/man8/im-bridge.8

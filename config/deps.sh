@@ -66,14 +66,14 @@ case " $missing " in
 	;;
 esac
 
-install() {
+apt_install() {
 	$as_root env DEBIAN_FRONTEND=noninteractive \
 		apt-get install -y -q --no-install-recommends $missing
 }
 # A fresh machine has no package lists yet, and an old one may have outdated ones.
-install || {
+apt_install || {
 	$as_root apt-get update -q
-	install
+	apt_install
 }
 
 if [ -n "$fresh_broker" ] && [ -d /run/systemd/system ]; then

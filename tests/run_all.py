@@ -23,14 +23,16 @@ def main():
     if len(sys.argv) < 3:
         sys.exit(__doc__)
     results = pathlib.Path(sys.argv[1])
-    make = os.environ.get("MAKE", "make")
+    make = [os.environ.get("MAKE", "make"), "--no-print-directory"]
+    if "-j" not in os.environ.get("MAKEFLAGS", ""):
+        make.append(f"-j{os.cpu_count()}")  # for what a suite builds
     total = junit.Counts()
     for suite in sys.argv[2:]:
         print(f"== {suite}", flush=True)
         folder = results / suite
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-        code = subprocess.run([make, "--no-print-directory", f"check-{suite}"]).returncode
+        code = subprocess.run([*make, f"check-{suite}"], close_fds=False).returncode
         counts = junit.read_folder(folder)
         why = None
         if code != 0 and counts.failed == 0:

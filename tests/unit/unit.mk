@@ -21,6 +21,7 @@ unit_libs = $(if $(filter test_plugin_%,$(1)),$(PLUGIN_LIBS)) \
 	$(if $(filter test_imctl_%,$(1)),$(IMCTL_LIBS)) $($(1)_LIBS) -largon2 -lcmocka
 
 test_common_vectors_LIBS := -ljansson
+test_common_json_LIBS := -ljansson
 test_common_nomem_LDFLAGS := -Wl,--wrap=malloc,--wrap=realloc,--wrap=calloc
 
 # $(1): a test's name.

@@ -1,0 +1,18 @@
+# Checks of the tree itself: samples against option tables, includes, exports, man pages, layout.
+# `make check-config` runs only those of the configuration.
+
+HOUSE_ENV = BUILD='$(abspath $(BUILD))' CC='$(CC)' CPPFLAGS='$(CPPFLAGS)' MOSQUITTO='$(MOSQUITTO)'
+HOUSE_PYTEST = $(HOUSE_ENV) $(PYTHON) -m pytest -q -p no:cacheprovider -n $(E2E_JOBS)
+
+$(BUILD)/print_plugin_options: $(BUILD)/obj/tests/house/print_plugin_options.o \
+		$(BUILD)/obj/plugin/options.o $(COMMON_OBJ)
+	$(CC) $(LDFLAGS_ALL) -o $@ $^ -largon2
+
+check-house: all $(BUILD)/print_plugin_options
+	@mkdir -p $(RESULTS)/house
+	@$(HOUSE_PYTEST) --junit-xml='$(abspath $(RESULTS))/house/house.xml' tests/house
+
+check-config: all $(BUILD)/print_plugin_options
+	@$(HOUSE_PYTEST) tests/house/test_samples.py
+
+.PHONY: check-house check-config
