@@ -73,4 +73,12 @@ static inline struct im_str prng_bytes(struct prng *r, char *room, size_t n)
 	return (struct im_str){room, n};
 }
 
+/* A field of a record: often empty, often full. */
+static inline struct im_str prng_field(struct prng *r, char *room, size_t max)
+{
+	size_t n = prng_below(r, 3) ? prng_below(r, (uint32_t)max + 1) : prng_below(r, 2) * max;
+
+	return prng_bytes(r, room, n);
+}
+
 #endif
