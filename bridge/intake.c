@@ -120,11 +120,12 @@ static int decode(struct intake *in, struct send *s)
 	im_buf_reset(&in->why);
 	rc = im_envelope_parse(s->rec->payload, &in->scratch, &s->env, &in->why);
 	s->why = im_buf_view(&in->why);
-	s->id = s->env.id.n ? s->env.id : s->rec->id;
+	s->id = s->env.id;
+	if (!s->id.n && im_msgid_valid(s->rec->id))
+		s->id = s->rec->id;
 	if (rc)
 		return rc;
 	if (s->rec->id.n && !im_msgid_valid(s->rec->id)) {
-		s->id = s->env.id;
 		s->why = IM_STR("the user property id is no id: give 1 to 64 bytes without control "
 				"characters");
 		return IM_E_INVALID_PARAMS;

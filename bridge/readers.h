@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Reading off the commit path: a few threads, each with its own handles, that answer RPC_READ
+ * requests and find out for a new subscription whether its device is behind. The engine holds jobs
+ * back until their batch is committed, so that a request sees what its sender wrote before it.
+ *
+ * The queue is bounded: a request that finds it full is answered `busy`, a device is told that it
+ * is behind, which is always safe.
+ */
+#ifndef IM_BRIDGE_READERS_H
+#define IM_BRIDGE_READERS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "../common/buf.h"
+#include "../common/err.h"
+#include "../common/limits.h"
+#include "log.h"
+#include "rpc.h"
+#include "store.h"
+
+enum readers_kind { READERS_REQUEST, READERS_HELLO };
+
+/* Made by the engine, filled by a thread, freed by the engine. */
+struct readers_job {
+	enum readers_kind kind;
+	uint64_t user;
+	bool admin;
+	char uid[IM_UID_MAX], device[IM_DEVICE_MAX];
+	size_t uid_n, device_n;
+	int64_t now_ms;
+	uint64_t position;         /* committed in both databases when the job was released */
+	struct rpc_request req;    /* REQUEST */
+	struct im_buf topic, corr; /* REQUEST: where the answer goes */
+	struct rpc_settings set;
+	struct im_buf reply; /* REQUEST: the reply object; HELLO: the event */
+	bool failed;         /* out of memory: there is no reply */
+	struct readers_job *next;
+};
+
+struct readers_job *readers_job_new(
+	enum readers_kind kind, struct im_str uid, struct im_str device);
+void readers_job_free(struct readers_job *job);
+
+struct readers;
+
+struct readers_parts {
+	const struct store_backend *backend;
+	struct store *store;
+	const char *folder; /* of directory.db and search.db */
+	bool search;
+	struct log *log;
+	unsigned threads; /* 0: jobs run inside readers_release (tests) */
+	uint32_t queue_max;
+};
+
+int readers_open(
+	const struct readers_parts *p, struct readers **out, struct im_buf *why) IM_MUST_CHECK;
+/* Finishes the jobs in hand, drops the others. */
+void readers_close(struct readers **r);
+/* Readable when jobs are done. */
+int readers_fd(const struct readers *r);
+
+/* Takes the job and keeps it until the transaction ends. */
+void readers_hold(struct readers *r, struct readers_job *job);
+/* The transaction is committed: the held jobs run, seeing everything through `position`. */
+void readers_release(struct readers *r, uint64_t position);
+/* It is not: they are dropped, and come again with their records. */
+void readers_discard(struct readers *r);
+/* The next finished job, or NULL. */
+struct readers_job *readers_take(struct readers *r);
+/* Waiting and running ones. */
+uint32_t readers_queued(struct readers *r);
+
+#endif

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Requests: RPC and administration. Reading methods become jobs for the readers, writing ones run
+ * inside the engine's transaction, in the order in which they came.
+ */
+#ifndef IM_BRIDGE_REQUESTS_H
+#define IM_BRIDGE_REQUESTS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "../common/err.h"
+#include "../common/frame.h"
+#include "admin.h"
+#include "effects.h"
+#include "hash_budget.h"
+#include "health.h"
+#include "log.h"
+#include "readers.h"
+#include "rights.h"
+#include "writer.h"
+
+struct requests;
+
+/* Borrowed. */
+struct requests_parts {
+	const struct store_backend *backend;
+	struct rights *rights;
+	struct writer *writer;
+	struct effects *fx;
+	struct readers *readers;
+	struct health *health;
+	struct log *log;
+	struct admin_hooks hooks;
+};
+
+struct requests *requests_new(const struct requests_parts *p);
+void requests_free(struct requests **q);
+void requests_set(struct requests *q, const struct rpc_settings *set);
+
+/* How a record of a replayed part of the spool is to be taken. */
+enum requests_pass {
+	REQUESTS_NEW,
+	REQUESTS_REPLAY,           /* committed before in both databases: only reading ones run */
+	REQUESTS_REPLAY_DIRECTORY, /* the directory's part was lost */
+};
+
+/* Record type RPC. IM_E_IO, IM_E_NOMEM: roll back. */
+int requests_rpc(struct requests *q, const struct im_up_rec *rec, enum requests_pass pass,
+	int64_t now_ms) IM_MUST_CHECK;
+/* Record type CONTROL; never run again. */
+int requests_control(struct requests *q, const struct im_up_rec *rec, int64_t now_ms) IM_MUST_CHECK;
+
+#endif

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Connections: client ids are bound to their users, users of a token are created, presence is kept
+ * and published, and a device that subscribes to its inbox is told where the log is.
+ */
+#ifndef IM_BRIDGE_SESSIONS_H
+#define IM_BRIDGE_SESSIONS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "../common/err.h"
+#include "../common/frame.h"
+#include "effects.h"
+#include "health.h"
+#include "log.h"
+#include "presence.h"
+#include "readers.h"
+#include "rights.h"
+#include "writer.h"
+
+struct sessions;
+
+/* Borrowed. */
+struct sessions_parts {
+	struct rights *rights;
+	struct writer *writer;
+	struct directory *dir;
+	struct effects *fx;
+	struct readers *readers;
+	struct health *health;
+	struct log *log;
+};
+
+struct sessions *sessions_new(const struct sessions_parts *p);
+void sessions_free(struct sessions **s);
+/* presence: keep marks and publish; max_devices: bound to one user. */
+void sessions_set(struct sessions *s, bool presence, uint32_t max_devices);
+
+/* Record types OPEN, SUB, CLOSE, inside the transaction. replayed: the record was handled before,
+ * but its part of the directory may be lost. IM_E_IO, IM_E_NOMEM: roll back. */
+int sessions_record(struct sessions *s, const struct im_up_rec *rec, bool replayed) IM_MUST_CHECK;
+/* A part of a snapshot; `records` are the frame's. After the last part *complete_out is set. In the
+ * first snapshot of the process every subscribed device gets a hello, because deliveries that the
+ * last process still had queued are gone. */
+int sessions_snapshot(struct sessions *s, const struct im_up_frame *f, int64_t now_ms,
+	bool *complete_out) IM_MUST_CHECK;
+/* Plans what presence has to tell, a bounded part of it; sessions_settle says what became of it. */
+int sessions_tell(struct sessions *s) IM_MUST_CHECK;
+void sessions_settle(struct sessions *s, bool committed);
+/* There is more to tell. */
+bool sessions_pending(const struct sessions *s);
+const struct presence *sessions_presence(const struct sessions *s);
+
+#endif
