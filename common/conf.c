@@ -408,9 +408,11 @@ void im_conf_sample(const struct im_conf_table *t, const char *key_prefix, struc
 
 		if (i)
 			im_buf_c(out, '\n');
-		put_comment(out, k->help ? k->help : "");
+		if (k->help)
+			put_comment(out, k->help);
 		put_kind(out, k);
-		im_buf_printf(out, "#%s%s %s\n", key_prefix, k->name, k->def ? k->def : "");
+		im_buf_printf(out, "#%s%s%s%s\n", key_prefix, k->name, k->def ? " " : "",
+			k->def ? k->def : "");
 	}
 }
 
