@@ -17,9 +17,6 @@ def running(**kw):
     try:
         node.start()
         yield node
-    except BaseException:
-        node.failed = True
-        raise
     finally:
         _live.remove(node)
         node.close()

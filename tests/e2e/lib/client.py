@@ -95,8 +95,9 @@ class Client:
 
     def __init__(self, port, user=None, device=None, password=None, *, v5=False, clean=True,
                  transport="tcp", tls_ca=None, will=None, session_expiry=None, keepalive=60,
-                 receive_maximum=None, auto_topic_alias=None):
+                 receive_maximum=None, prefix="im"):
         self.user, self.v5, self.port, self.clean = user, v5, port, clean
+        self.prefix = prefix
         self.device = device if device is not None else f"{user}-d{next(self._serial)}"
         self.keepalive = keepalive
         self.messages = []
@@ -261,7 +262,7 @@ class Client:
 
     def inbox(self, tail="#"):
         """Subscribes to the own inbox."""
-        code = self.subscribe(f"im/inbox/{self.user}/{tail}")
+        code = self.subscribe(self.base + tail)
         assert code < 0x80, f"inbox of {self.user} refused with {code:#x}"
         return self
 
@@ -286,7 +287,7 @@ class Client:
 
     @property
     def base(self):
-        return f"im/inbox/{self.user}/"
+        return f"{self.prefix}/inbox/{self.user}/"
 
     def on(self, tail):
         """Messages got on one topic of the own inbox, or under it when it ends with '/'."""
@@ -339,7 +340,7 @@ class Client:
         request = {"jsonrpc": "2.0", "id": number, "method": method}
         if params is not None:
             request["params"] = params
-        code = self.publish("im/rpc", request)
+        code = self.publish(f"{self.prefix}/rpc", request)
         assert code == 0, f"PUBACK {code:#x} for {method}"
         return self.wait_for(
             lambda: next((m.json for m in self.on(f"rpc/{self.device}")
@@ -351,6 +352,30 @@ class Client:
             raise RpcError(reply["error"])
         return reply["result"]
 
+    # Groups: the only place of the suite that knows these parameters' names.
+
+    def invite(self, gid, *uids):
+        return self.rpc("group.invite", gid=gid, members=list(uids))
+
+    def kick(self, gid, *uids):
+        return self.rpc("group.kick", gid=gid, members=list(uids))
+
+    def join(self, gid):
+        return self.rpc("group.join", gid=gid)
+
+    def leave(self, gid):
+        return self.rpc("group.leave", gid=gid)
+
+    def members(self, gid):
+        """{uid: role}"""
+        out, more = {}, {}
+        while True:
+            page = self.rpc("group.members", gid=gid, **more)
+            out.update((m["uid"], m["role"]) for m in page["members"])
+            if not page["more"]:
+                return out
+            more = {"next": page["next"]}
+
     def history(self, conv):
         """The whole conversation, oldest first, paged."""
         out, after = [], 0
@@ -361,11 +386,11 @@ class Client:
                 return out
             after = page["messages"][-1]["seq"]
 
-    def sync_all(self, cursor=None):
+    def sync_all(self, cursor="", limit=50):
         """(messages, events, last cursor) of repeated sync calls from a cursor on."""
         messages, events = [], []
         while True:
-            page = self.rpc("sync", **({"cursor": cursor} if cursor else {}))
+            page = self.rpc("sync", cursor=cursor, limit=limit)
             messages += page["messages"]
             events += page["events"]
             cursor = page["cursor"]

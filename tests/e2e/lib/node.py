@@ -13,6 +13,7 @@ import sqlite3
 import tempfile
 
 from . import build, directory, ports, tls
+from .admin import Admin
 from .client import Client
 from .proc import Process, wait_until
 
@@ -33,6 +34,7 @@ class Node:
         self.data.mkdir()
         self.options, self.bridge_options = dict(options or {}), dict(bridge or {})
         self.conf, self.max_queued = list(conf), max_queued
+        self.prefix = self.options.get("topic_prefix", "im")
         self.port = ports.take()
         self.tls_port = ports.take() if tls_listener else None
         self.ws_port = ports.take() if ws_listener else None
@@ -69,8 +71,7 @@ class Node:
             lines += [f"listener {self.ws_port} 127.0.0.1", "protocol websockets"]
         lines += self.conf
         lines.append(f"plugin {build.PLUGIN}")
-        options = {"directory": self.data / "directory.db", "spool": self.folder / "spool",
-                   "bridge_listener": self.link, **self.options}
+        options = {"data_dir": self.data, "link_listener": self.link, **self.options}
         for name, value in options.items():
             for one in value if isinstance(value, list) else [value]:
                 if one is not None:
@@ -79,7 +80,7 @@ class Node:
                                                     encoding="utf-8")
 
     def write_bridge_conf(self):
-        options = {"broker": self.link, "data": self.data, **self.bridge_options}
+        options = {"data_dir": self.data, "broker": self.link, **self.bridge_options}
         (self.folder / "im-bridge.conf").write_text(
             "".join(f"{k} {v}\n" for k, v in options.items() if v is not None), encoding="utf-8")
 
@@ -155,7 +156,8 @@ class Node:
         port = {"tcp": self.port, "tls": self.tls_port, "ws": self.ws_port}[transport]
         if transport == "tls":
             kw.setdefault("tls_ca", str(self.cert))
-        client = Client(port, user, device, password, transport=transport, **kw)
+        client = Client(port, user, device, password, transport=transport, prefix=self.prefix,
+                        **kw)
         self.clients.append(client)
         return client
 
@@ -163,6 +165,12 @@ class Node:
         """Connected, and subscribed to the own inbox."""
         client = self.client(user, device, **kw).connect()
         return client.inbox() if inbox else client
+
+    def admin(self):
+        """A connected administrator."""
+        client = Admin(self.port, ADMIN, self.new_name("admin-"), PASSWORD)
+        self.clients.append(client)
+        return client.connect()
 
     def group(self, owner, members=(), gid=None, **params):
         """Creates a group by RPC; `owner` is a connected client with its inbox."""

@@ -1,0 +1,330 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Administration over $CONTROL/im/v1 and by imctl."""
+import json
+import sqlite3
+import subprocess
+
+import pytest
+
+from lib import build, tokens
+from lib.admin import Refusal
+from lib.client import Refused
+from lib.tools import Imctl
+
+
+# -- the topic --
+
+def test_a_response_goes_to_the_asking_administrator_alone(node):
+    one, two = node.admin(), node.admin()
+    one.command("listUsers", limit=1)
+    two.command("listUsers", limit=1)
+    assert len(one.responses()) == len(two.responses()) == 1
+
+
+def test_several_commands_are_answered_together_and_independently(node):
+    admin = node.admin()
+    name = node.new_name("multi")
+    got = admin.send_commands({"commands": [
+        {"command": "createUser", "username": name, "correlationData": "a"},
+        {"command": "noSuchCommand", "correlationData": "b"},
+        {"command": "getUser", "username": "nobody-there", "correlationData": "c"},
+        {"command": "getUser", "username": name, "correlationData": "d"},
+    ]})["responses"]
+    assert [r["correlationData"] for r in got] == ["a", "b", "c", "d"]
+    assert [("error" in r) for r in got] == [False, True, True, False]
+    assert got[3]["data"]["username"] == name
+
+
+@pytest.mark.parametrize("payload", [
+    b"", b"{", b"[]", b"5", b"\xff", b'{"commands":5}', b'{"commands":[5]}', b"{}",
+    b'{"commands":[{}]}', b'{"commands":[{"command":5}]}',
+    b'{"commands":[{"command":"createUser"}]}',
+    b'{"commands":[{"command":"createUser","username":5}]}',
+    b'{"commands":[{"command":"listUsers","limit":"x"}]}',
+    b'{"commands":' + b"[" * 10000 + b"]" * 10000 + b"}",
+], ids=lambda p: repr(p)[:40])
+def test_malformed_commands_are_answered_and_hurt_nobody(node, payload):
+    admin = node.admin()
+    answer = admin.send_commands(payload)
+    assert all("error" in r for r in answer["responses"]) or "error" in answer
+    assert admin.command("listUsers", limit=1)["users"]
+
+
+def test_a_hundred_commands_at_once(node):
+    admin = node.admin()
+    got = admin.send_commands({"commands": [
+        {"command": "getUser", "username": "admin", "correlationData": str(n)}
+        for n in range(100)]})["responses"]
+    assert [r["correlationData"] for r in got] == [str(n) for n in range(100)]
+
+
+def test_a_role_counts_at_once(node):
+    admin, user = node.admin(), node.user()
+    c = node.connect(user, v5=True)
+    assert c.subscribe("$CONTROL/im/v1/response") == 0x87
+    admin.command("setUserRole", username=user, role="admin")
+    assert c.subscribe("$CONTROL/im/v1/response") < 0x80
+    assert c.publish("$CONTROL/im/v1", {"commands": [{"command": "listUsers"}]}) == 0
+    admin.command("setUserRole", username=user, role="user")
+    assert c.publish("$CONTROL/im/v1", {"commands": [{"command": "listUsers"}]}) == 0x87
+
+
+def test_a_kick_disconnects_one_device_or_all(node):
+    admin, user = node.admin(), node.user()
+    one, two = node.connect(user), node.connect(user)
+    admin.command("kickUser", username=user, device=one.device)
+    one.wait_disconnected()
+    two.rpc("user.get")
+    admin.command("kickUser", username=user)
+    two.wait_disconnected()
+    assert node.client(user).connect().connected
+
+
+def test_groups_are_administered(node):
+    admin = node.admin()
+    owner, member = node.users(2)
+    o, m = node.connect(owner), node.connect(member)
+    gid = node.new_name("adm")
+    admin.command("createGroup", gid=gid, owner=owner, members=[owner])
+    o.send(f"im/g/{gid}", {"id": "1", "body": "x"})
+    admin.command("addGroupMember", gid=gid, members=[member])
+    m.send(f"im/g/{gid}", {"id": "1", "body": "y"})
+    admin.command("setGroupRole", gid=gid, username=member, role="admin")
+    assert o.members(gid) == {owner: "owner", member: "admin"}
+    admin.command("removeGroupMember", gid=gid, members=[member])
+    m.publish(f"im/g/{gid}", {"id": "2", "body": "z"})
+    assert m.wait_ack_of("2")["error"]["code"] == -32003
+    assert gid in [g["gid"] for g in admin.command("listGroups")["groups"]]
+    admin.command("dismissGroup", gid=gid)
+    with pytest.raises(Refusal):
+        admin.command("getGroup", gid=gid)
+
+
+def test_a_system_message_reaches_its_conversation(node):
+    admin = node.admin()
+    owner, member = node.users(2)
+    o, m = node.connect(owner), node.connect(member)
+    gid = node.group(o, [member])
+    admin.command("sendSystemMessage", conv=f"g/{gid}", body="maintenance at ten")
+    for c in (o, m):
+        got = c.wait_for(lambda c=c: [x for x in c.got(f"g/{gid}")
+                                      if "maintenance" in json.dumps(x["body"])])[0]
+        assert got["type"] == "system"
+
+
+def test_stats_count_what_happens(node):
+    admin = node.admin()
+    alice, bob = node.users(2)
+    a = node.connect(alice)
+
+    def numbers(value, path=""):
+        if isinstance(value, dict):
+            for k, v in value.items():
+                yield from numbers(v, f"{path}.{k}")
+        elif isinstance(value, (int, float)) and not isinstance(value, bool):
+            yield path, value
+    before = dict(numbers(admin.command("getStats")))
+    for n in range(10):
+        a.send(f"im/u/{bob}", {"id": f"s{n}", "body": n})
+    after = dict(numbers(admin.command("getStats")))
+    assert [k for k in after if after[k] - before.get(k, 0) >= 10]
+    assert any("bridge" in k for k in after) and any("plugin" in k for k in after)
+
+
+# -- imctl --
+
+@pytest.fixture
+def imctl(node):
+    return Imctl.of(node)
+
+
+def test_imctl_creates_and_shows_users(node, imctl):
+    name = node.new_name("ctl")
+    imctl.ok("user", "create", name, "--password", "secret word", "--nick", "Ctl")
+    assert node.client(name, password="secret word").connect().connected
+    shown = imctl.json("user", "show", name)
+    assert shown["username"] == name and shown["role"] == "user" and shown["nick"] == "Ctl"
+    assert name in [u["username"] for u in imctl.json("user", "list")["users"]]
+    assert name in imctl.ok("user", "list")
+    imctl.ok("user", "password", name, "--password", "another")
+    assert node.client(name, password="another").connect().connected
+    imctl.ok("user", "disable", name)
+    with pytest.raises(Refused):
+        node.client(name, password="another").connect()
+    imctl.ok("user", "enable", name)
+    imctl.ok("user", "role", name, "admin")
+    assert imctl.json("user", "show", name)["role"] == "admin"
+    imctl.ok("user", "delete", name)
+    assert imctl.run("user", "show", name).returncode == 1
+
+
+def test_imctl_administers_groups(node, imctl):
+    owner, member = node.users(2)
+    gid = node.new_name("ctlg")
+    imctl.ok("group", "create", gid, "--owner", owner, "--name", "A name")
+    imctl.ok("group", "add", gid, member)
+    imctl.ok("group", "role", gid, member, "admin")
+    shown = imctl.json("group", "show", gid)
+    assert shown["gid"] == gid and shown["name"] == "A name"
+    assert {(m["uid"], m["role"]) for m in shown["members"]} == {(owner, "owner"),
+                                                                  (member, "admin")}
+    imctl.ok("group", "remove", gid, member)
+    imctl.ok("message", f"g/{gid}", "hello from the operator")
+    assert gid in imctl.ok("group", "list")
+    imctl.ok("group", "dismiss", gid)
+    assert imctl.run("group", "show", gid).returncode == 1
+
+
+def test_imctl_kicks(node, imctl):
+    c = node.connect(node.user())
+    imctl.ok("kick", c.user)
+    c.wait_disconnected()
+
+
+def test_imctl_stats_are_json_for_scripts(imctl):
+    assert imctl.json("stats") and imctl.ok("stats")
+
+
+def test_a_backup_of_a_running_node_is_whole(node, imctl):
+    alice, bob = node.users(2)
+    a = node.connect(alice)
+    for n in range(200):
+        a.post(f"im/u/{bob}", {"id": f"b{n}", "body": n})
+    a.wait_for(lambda: len(a.acks()) == 200)
+    folder = node.folder / node.new_name("backup")
+    folder.mkdir()
+    imctl.ok("backup", folder)
+    for name, table in (("directory", "user"), ("messages", "message")):
+        db = sqlite3.connect(folder / f"{name}.db")
+        assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        assert db.execute(f"SELECT count(*) FROM {table}").fetchone()[0] >= 200
+        db.close()
+
+
+@pytest.mark.parametrize("args", [
+    [], ["no-such"], ["user"], ["user", "no-such"], ["user", "create"], ["user", "create", "a/b"],
+    ["user", "create", "a", "b", "c"], ["user", "list", "--limit", "x"], ["user", "show"],
+    ["--port", "x", "user", "list"], ["--no-such-option", "user", "list"],
+    ["user", "create", "x", "--no-such-option"], ["group", "role", "g", "u", "emperor"],
+    ["kick", "x" * 65], ["message", "x/y", "text"],
+], ids=" ".join)
+def test_wrong_usage_exits_with_2_and_one_helpful_line(imctl, args):
+    done = imctl.run(*args)
+    assert done.returncode == 2 and done.stdout == ""
+    assert done.stderr.strip() and len(done.stderr.splitlines()) <= 3
+
+
+def test_a_refusal_exits_with_1(node, imctl):
+    for args in (["user", "show", "nobody-there"], ["user", "create", node.user(), "--password",
+                                                    "x"], ["group", "show", "no-group"]):
+        done = imctl.run(*args)
+        assert done.returncode == 1 and done.stderr.strip(), args
+        assert "error" in json.loads(Imctl(imctl.folder, *imctl.general, "--json")
+                                     .run(*args).stdout)
+
+
+def test_a_wrong_password_or_a_plain_user_exits_with_1(node):
+    assert Imctl.of(node, password="wrong").run("user", "list").returncode == 1
+    assert Imctl.of(node, user=node.user()).run("user", "list").returncode == 1
+
+
+def test_no_broker_exits_with_3(node, free_port, tmp_path):
+    (tmp_path / "pw").write_text("pw\n", encoding="utf-8")
+    c = Imctl(tmp_path, "--host", "127.0.0.1", "--port", free_port(), "--password-file",
+              tmp_path / "pw")
+    done = c.run("user", "list")
+    assert done.returncode == 3 and done.stderr.strip()
+
+
+def test_no_bridge_exits_with_3(own_node):
+    node = own_node(users=2)
+    node.kill_bridge()
+    c = Imctl.of(node)
+    done = Imctl(c.folder, *c.general, "--timeout-s", "1").run("user", "list")
+    assert done.returncode == 3 and "bridge" in done.stderr
+    node.start_bridge()
+
+
+def test_help_tells_all_commands(imctl):
+    text = imctl.ok("help")
+    for word in ("user create", "user import", "group create", "kick", "message", "stats",
+                 "backup", "token"):
+        assert word in text
+    assert "--nick" in imctl.ok("help", "user", "create")
+
+
+def test_passwords_are_not_taken_from_where_others_can_read_them(node, imctl):
+    """By file or standard input; `--password` is there for tests and says so."""
+    name = node.new_name("pwf")
+    (node.folder / "newpw").write_text("from a file\n", encoding="utf-8")
+    imctl.ok("user", "create", name, "--password-file", node.folder / "newpw")
+    assert node.client(name, password="from a file").connect().connected
+    imctl.ok("user", "password", name, "--password-file", "-", stdin="from a pipe\n")
+    assert node.client(name, password="from a pipe").connect().connected
+
+
+def test_a_token_made_by_imctl_logs_in(own_node, tmp_path):
+    secret = tmp_path / "secret"
+    secret.write_bytes(b"0123456789abcdef0123456789abcdef\n")
+    node = own_node(users=3, options={"jwt_secret_file": secret})
+    user = node.user()
+    out = Imctl(tmp_path).ok("token", user, "--ttl", "90s", "--secret-file", secret).strip()
+    assert node.client(user, password=out).connect().connected
+    with pytest.raises(Refused):
+        node.client(node.user(), password=out).connect()
+    claims = json.loads(__import__("base64").urlsafe_b64decode(out.split(".")[1] + "=="))
+    assert claims["sub"] == user and claims["exp"] - claims["iat"] == 90
+    assert tokens.token(secret.read_bytes().strip(), "HS256", claims,
+                        json.loads(__import__("base64").urlsafe_b64decode(
+                            out.split(".")[0] + "=="))).count(".") == 2
+
+
+# -- offline --
+
+def test_a_first_administrator_is_made_offline(tmp_path):
+    from lib.node import Node
+    node = Node(users=0)
+    try:
+        for file in node.data.iterdir():
+            file.unlink()
+        off = Imctl(tmp_path, "--offline", node.data)
+        off.ok("user", "create", "admin", "--role", "admin", "--password-file", "-", stdin="pw\n")
+        off.ok("user", "create", "zoe", "--password-file", "-", stdin="zoe's\n")
+        node.start()
+        assert node.client("zoe", password="zoe's").connect().connected
+        assert node.admin().command("getUser", username="admin")["role"] == "admin"
+    finally:
+        node.close()
+
+
+def test_many_users_are_imported_offline(tmp_path):
+    from lib.node import Node
+    node = Node(users=1)
+    try:
+        lines = "# comment\n\n" + "".join(f"imp{n},same password\n" for n in range(500))
+        (tmp_path / "list").write_text(lines + "jwt-only\nuser000,ignored\n", encoding="utf-8")
+        off = Imctl(tmp_path, "--offline", node.data)
+        assert off.json("user", "import", tmp_path / "list") == {"created": 501, "existing": 1}
+        bad = tmp_path / "bad"
+        bad.write_text("fine,pw\na/b,pw\n", encoding="utf-8")
+        done = off.run("user", "import", bad)
+        assert done.returncode != 0 and "2" in done.stderr
+        assert "fine" not in off.ok("user", "list")
+        node.start()
+        assert node.client("imp499", password="same password").connect().connected
+        assert node.client("user000").connect().connected
+    finally:
+        node.close()
+
+
+def test_offline_work_beside_a_running_bridge_is_refused(node, tmp_path):
+    done = Imctl(tmp_path, "--offline", node.data).run("user", "create", "sneaky", "--password",
+                                                       "x")
+    assert done.returncode == 1 and done.stderr.strip()
+    assert node.sql("directory", "SELECT 1 FROM user WHERE uid = 'sneaky'") == []
+
+
+def test_the_man_page_is_well_formed():
+    done = subprocess.run(["mandoc", "-T", "lint", "-W", "warning", "docs/imctl.1"],
+                          cwd=build.ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout

@@ -1,0 +1,208 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""kill -9 in the middle of traffic: nothing acked or PUBACKed is lost, nothing is there twice."""
+import collections
+import subprocess
+import threading
+
+import pytest
+
+from lib.tools import _auth
+
+N = 1500
+
+
+class Feed(threading.Thread):
+    """mosquitto_pub -l -q 1 with a line a message, until all are in or the connection is lost."""
+
+    def __init__(self, node, user, topic, first, last):
+        super().__init__(daemon=True)
+        self.argv = ["mosquitto_pub", *_auth(node, user, f"{user}-feed{first}"), "-q", "1", "-l",
+                     "-t", topic]
+        self.lines = "".join(f"line-{n}\n" for n in range(first, last))
+
+    def run(self):
+        self.done = subprocess.run(self.argv, input=self.lines, text=True, capture_output=True,
+                                   timeout=60)
+
+
+def bodies(client, conv):
+    messages = client.history(conv)
+    assert [m["seq"] for m in messages] == list(range(1, len(messages) + 1))
+    return [m["body"] for m in messages]
+
+
+def test_mosquitto_pub_loses_nothing_when_the_bridge_is_killed(own_node):
+    """The client never notices: everything it sent is there exactly once."""
+    node = own_node(options={"rate_messages": 0})
+    alice, bob = node.users(2)
+    b = node.connect(bob)
+    feed = Feed(node, alice, f"im/u/{bob}", 0, N)
+    feed.start()
+    for part in (1, 2, 3):
+        b.wait_for(lambda p=part: len(b.on(f"u/{alice}")) > p * N // 8 or not feed.is_alive())
+        node.kill_bridge()
+        node.start_bridge()
+    feed.join()
+    assert feed.done.returncode == 0, feed.done.stderr
+    b.wait_for(lambda: len({m["seq"] for m in b.got(f"u/{alice}")}) == N)
+    assert bodies(b, f"u/{alice}") == [f"line-{n}" for n in range(N)]
+
+
+@pytest.mark.parametrize("victims", ["broker", "bridge", "both"])
+def test_what_was_accepted_or_acked_survives(own_node, victims):
+    """Three publishers: with ids and acks, with PUBACK only, and with QoS 2. All resend what was
+    not accepted; ids make that harmless."""
+    node = own_node(options={"rate_messages": 0})
+    alice, bob, carol, dan = node.users(4)
+    senders = {alice: 1, carol: 1, dan: 2}
+    clients = {u: node.connect(u, v5=u == carol) for u in senders}
+    accepted, sent = collections.defaultdict(set), collections.Counter()
+
+    def burst(user):
+        c = clients[user]
+        mids = {}
+        for _ in range(60):
+            n = sent[user]
+            sent[user] += 1
+            payload = {"id": f"i{n}", "body": n} if user == alice else f"n-{n}"
+            try:
+                mids[c.post(f"im/u/{bob}", payload, qos=senders[user])] = n
+            except ValueError:
+                break
+        return mids
+
+    for number in range(4):
+        pending = {u: burst(u) for u in senders}
+        clients[alice].wait_for(lambda: len(clients[alice]._acks) > 0 or True)
+        if victims in ("bridge", "both"):
+            node.kill_bridge()
+        if victims in ("broker", "both"):
+            node.kill_broker()
+            for c in clients.values():
+                c.wait_disconnected()
+        else:
+            for u, c in clients.items():
+                c.wait_for(lambda u=u, c=c: set(pending[u]) <= set(c._acks))
+        for u, c in clients.items():
+            accepted[u] |= {n for mid, n in pending[u].items() if mid in c._acks}
+            c._acks.clear()
+        if victims in ("broker", "both"):
+            node.start_broker()
+        if victims in ("bridge", "both"):
+            node.start_bridge()
+        else:
+            node.bridge.wait_for(lambda: node.bridge.running, "bridge")
+        if victims in ("broker", "both"):
+            # Fresh clients: the dead connection's packet ids are nobody's.
+            clients = {u: node.connect(u, v5=u == carol) for u in senders}
+
+    reader = node.connect(bob)
+    acked = {a["id"]: a["seq"] for c in node.clients if c.user == alice for a in c.acks()}
+    fence = node.connect(alice)
+    fence.send(f"im/u/{bob}", {"id": "fence", "body": -1})
+    log = {u: reader.history(f"u/{u}") for u in senders}
+    for user, messages in log.items():
+        assert [m["seq"] for m in messages] == list(range(1, len(messages) + 1))
+    by_id = collections.Counter(m["id"] for m in log[alice])
+    assert set(by_id.values()) == {1}
+    for ident, seq in acked.items():
+        assert log[alice][seq - 1]["id"] == ident
+    assert {f"i{n}" for n in accepted[alice]} <= set(by_id)
+    for user in (carol, dan):
+        stored = {m["body"] for m in log[user]}
+        assert {f"n-{n}" for n in accepted[user]} <= stored
+        assert stored <= {f"n-{n}" for n in range(sent[user])}
+    assert sum(map(len, accepted.values())) > 0
+
+
+def test_everything_sent_while_the_bridge_is_away_arrives_when_it_is_back(own_node):
+    node = own_node()
+    alice, bob = node.users(2)
+    a, b = node.connect(alice), node.connect(bob)
+    gid = node.group(a, [bob])
+    node.kill_bridge()
+    for n in range(100):
+        assert a.publish(f"im/u/{bob}" if n % 2 else f"im/g/{gid}", {"id": f"w{n}", "body": n}) == 0
+    assert a.acks() == []
+    node.start_bridge()
+    a.wait_for(lambda: len(a.acks()) == 100)
+    b.wait_for(lambda: len(b.got()) >= 101)
+    assert [m["body"] for m in b.got(f"u/{alice}")] == list(range(1, 100, 2))
+    assert [m["body"] for m in b.got(f"g/{gid}") if m["type"] == "text" or m["type"] == "json"] \
+        == list(range(0, 100, 2))
+
+
+def test_a_request_made_while_the_bridge_is_away_is_answered_later(own_node):
+    node = own_node()
+    c = node.connect(node.user())
+    node.kill_bridge()
+    c.publish("im/rpc/user.get", "{}", qos=1)
+    node.start_bridge()
+    assert c.wait_for(lambda: c.on(f"rpc/{c.device}"))[0].json["result"]["uid"] == c.user
+
+
+def test_a_member_removed_before_a_crash_stays_removed(own_node):
+    node = own_node()
+    owner, out, stays = node.users(3)
+    o, r, s = node.connect(owner), node.connect(out), node.connect(stays)
+    gid = node.group(o, [out, stays])
+    o.kick(gid, out)
+    node.kill_bridge()
+    node.start_bridge()
+    o.send(f"im/g/{gid}", {"id": "1", "body": "after"})
+    s.wait_body(f"g/{gid}", "after")
+    o.send(f"im/u/{out}", {"id": "2", "body": "fence"})
+    r.wait_body(f"u/{owner}", "fence")
+    assert "after" not in r.bodies(f"g/{gid}")
+    assert out not in o.members(gid)
+
+
+def test_a_clean_stop_and_start_loses_nothing(own_node):
+    node = own_node()
+    alice, bob = node.users(2)
+    a = node.connect(alice, clean=False)
+    for n in range(200):
+        a.post(f"im/u/{bob}", {"id": f"s{n}", "body": n})
+    assert node.bridge.stop() == 0
+    a.wait_for(lambda: len(a._acks) >= 200)
+    assert node.broker.stop() == 0
+    node.start_broker()
+    node.start_bridge()
+    b = node.connect(bob)
+    b.publish("im/rpc/user.get", "{}")
+    b.wait_for(lambda: b.on(f"rpc/{b.device}"))
+    assert [m["body"] for m in b.history(f"u/{alice}")] == list(range(200))
+
+
+def test_the_bridge_reconnects_by_itself_when_the_broker_comes_back(own_node):
+    node = own_node()
+    alice, bob = node.users(2)
+    pid = node.bridge.pid
+    for _ in range(3):
+        node.kill_broker()
+        node.start_broker()
+        a = node.connect(alice)
+        a.send(f"im/u/{bob}", {"id": node.new_name(), "body": "again"})
+    assert node.bridge.pid == pid and node.bridge.running
+
+
+def test_the_bridge_waits_for_a_broker_that_is_not_there_yet(own_node):
+    node = own_node()
+    node.stop()
+    node.bridge.start()
+    node.start_broker()
+    c = node.connect(node.user())
+    assert c.rpc("user.get")
+
+
+def test_users_cannot_connect_to_a_broker_without_directory(own_node):
+    """The broker refuses to start rather than let nobody or everybody in."""
+    node = own_node()
+    node.stop()
+    (node.data / "directory.db").rename(node.folder / "hidden.db")
+    node.broker.start()
+    assert node.broker.wait_exit(expected=range(1, 256)) != 0
+    assert "directory.db" in node.broker.text(True)
+    (node.folder / "hidden.db").rename(node.data / "directory.db")
+    node.start_broker()
+    node.start_bridge()

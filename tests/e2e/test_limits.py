@@ -1,0 +1,220 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Bounds, and what is said at them: rates, the spool, ids, packets."""
+import json
+
+import pytest
+
+from lib import mqttwire as w
+from lib.node import PASSWORD
+from lib.raw import Closed, Raw
+
+V = pytest.mark.parametrize("v5", [False, True], ids=["v311", "v5"])
+
+
+# -- rates --
+
+@V
+def test_a_flood_is_refused_and_others_are_not_held_up(own_node, v5):
+    node = own_node(options={"rate_messages": 20})
+    alice, bob, carol = node.users(3)
+    a, b, c = node.connect(alice, v5=v5), node.connect(bob), node.connect(carol)
+    for n in range(400):
+        a.post(f"im/u/{bob}", {"id": f"f{n}", "body": n})
+    for n in range(5):
+        c.send(f"im/u/{bob}", {"id": f"c{n}", "body": n})
+    a.wait_for(lambda: len(a.acks()) >= 400)
+    refused = [x for x in a.acks() if "error" in x]
+    assert refused and {x["error"]["code"] for x in refused} == {-32008}
+    stored = [x for x in a.acks() if "seq" in x]
+    assert 80 <= len(stored) < 400  # four seconds' worth as a burst
+    assert a.connected
+    assert len(b.history(f"u/{alice}")) == len(stored)
+
+
+@V
+def test_bytes_are_limited_too(own_node, v5):
+    node = own_node(options={"rate_bytes": "16k"})
+    alice, bob = node.users(2)
+    a = node.connect(alice, v5=v5)
+    for n in range(10):
+        a.post(f"im/u/{bob}", {"id": f"b{n}", "body": "x" * 20000})
+    a.wait_for(lambda: len(a.acks()) >= 10)
+    assert {x["error"]["code"] for x in a.acks() if "error" in x} == {-32008}
+    assert any("seq" in x for x in a.acks())
+
+
+def test_who_was_limited_may_send_again_later(own_node):
+    node = own_node(options={"rate_messages": 5})
+    alice, bob = node.users(2)
+    a = node.connect(alice)
+    for n in range(40):
+        a.post(f"im/u/{bob}", {"id": f"x{n}", "body": n})
+    a.wait_for(lambda: len(a.acks()) >= 40)
+    last = next(x["id"] for x in a.acks() if "error" in x)
+
+    def stored():
+        a.publish(f"im/u/{bob}", {"id": last, "body": int(last[1:])})
+        a.wait_for(lambda: a.acks()[-1]["id"] == last)
+        return "seq" in a.acks()[-1]
+    from lib.node import until
+    until(stored, "permission to send again")
+
+
+@V
+def test_a_limited_user_without_id_is_told_with_null(own_node, v5):
+    node = own_node(options={"rate_messages": 2})
+    alice, bob = node.users(2)
+    a = node.connect(alice, v5=v5)
+    for n in range(30):
+        a.post(f"im/u/{bob}", f"plain {n}")
+    error = a.wait_for(lambda: [x for x in a.acks() if "error" in x])[0]
+    assert error["id"] is None and error["error"]["code"] == -32008
+
+
+# -- the spool --
+
+SMALL = {"spool_size": "1M", "rate_messages": 0, "rate_bytes": 0}
+BODY = "x" * 20000
+
+
+def fill(client, topic, qos=1):
+    """Publishes until one is refused; returns how many were accepted before."""
+    n = 0
+    while client.publish(topic, json.dumps({"id": f"n{n}", "body": BODY}), qos=qos) < 0x80:
+        n += 1
+        assert n < 200, "the spool has no bound"
+    return n
+
+
+@pytest.mark.parametrize("qos", [1, 2])
+def test_a_full_spool_is_an_error_in_mqtt5_and_nothing_accepted_is_lost(own_node, qos):
+    node = own_node(options=SMALL)
+    alice, bob = node.users(2)
+    a = node.connect(alice, v5=True)
+    node.kill_bridge()
+    accepted = fill(a, f"im/u/{bob}", qos)
+    assert accepted > 20
+    code = a.publish(f"im/u/{bob}", json.dumps({"id": "again", "body": BODY}), qos=qos)
+    assert code in (0x80, 0x83, 0x87, 0x97) and a.connected
+    node.start_bridge()
+    a.wait_for(lambda: len({x["id"] for x in a.acks() if "seq" in x}) == accepted)
+    assert [m["id"] for m in a.history(f"u/{bob}")] == [f"n{i}" for i in range(accepted)]
+    a.send(f"im/u/{bob}", {"id": "after", "body": "room again"})
+
+
+@pytest.mark.parametrize("qos", [1, 2])
+def test_a_full_spool_disconnects_mqtt_311_without_an_ack_and_the_resend_succeeds(own_node, qos):
+    node = own_node(options=SMALL)
+    alice, bob = node.users(2)
+    node.kill_bridge()
+    kind = w.PUBACK if qos == 1 else w.PUBREC
+    accepted, r = 0, Raw(node.port)
+    assert r.connect(f"{alice}-raw", alice, PASSWORD, clean=False)["code"] == 0
+    while True:
+        payload = json.dumps({"id": f"n{accepted}", "body": BODY})
+        mid = r.publish(f"im/u/{bob}", payload, qos=qos)
+        try:
+            r.puback(mid, kind)
+        except Closed:
+            break
+        if qos == 2:
+            r.send(w.ack(w.PUBREL, mid))
+        accepted += 1
+        assert accepted < 200
+    assert accepted > 20
+    # Nothing came for the refused one, not even before the connection was closed.
+    acked = {w.decode_ack(b, w.V311)[0] for k, _, b in r.seen if k == kind}
+    assert mid not in acked
+    r.close()
+    node.start_bridge()
+    with Raw(node.port) as again:
+        assert again.connect(f"{alice}-raw", alice, PASSWORD, clean=False)["code"] == 0
+        again.subscribe(f"im/inbox/{alice}/ack")
+        again.send(w.publish(f"im/u/{bob}", payload, qos=qos, mid=mid, dup=True))
+        again.puback(mid, kind)
+        again.message(lambda m: f'"n{accepted}"'.encode() in m["payload"])
+    a = node.connect(alice)
+    assert [m["id"] for m in a.history(f"u/{bob}")] == [f"n{i}" for i in range(accepted + 1)]
+
+
+def test_qos_0_at_a_full_spool_is_dropped_and_keeps_the_connection(own_node):
+    node = own_node(options=SMALL)
+    alice, bob = node.users(2)
+    five, three = node.connect(alice, v5=True), node.connect(alice)
+    node.kill_bridge()
+    accepted = fill(five, f"im/u/{bob}")
+    for c in (three, five):
+        for _ in range(5):
+            c.publish(f"im/u/{bob}", BODY, qos=0)
+    node.start_bridge()
+    assert three.connected or three.connect().inbox()
+    assert len(three.history(f"u/{bob}")) in range(accepted, accepted + 11)
+
+
+def test_other_traffic_goes_on_while_the_bridge_is_away(own_node):
+    node = own_node(options={**SMALL, "allow_topic": "public/#"})
+    alice, bob = node.users(2)
+    a, b = node.connect(alice, v5=True), node.connect(bob)
+    node.kill_bridge()
+    fill(a, f"im/u/{bob}")
+    b.subscribe("public/#")
+    assert a.publish("public/x", "y") == 0
+    b.wait_for(lambda: any(m.topic == "public/x" for m in b.messages))
+    # Logins known to the broker work, too.
+    assert node.client(alice, device=a.device, v5=True).connect().connected
+    node.start_bridge()
+
+
+# -- packets and names --
+
+@pytest.mark.parametrize("limit, size, fits", [
+    ("1k", 1024, True), ("1k", 1025, False), ("1M", 1024 * 1024, True),
+])
+def test_the_payload_limit_is_configurable(own_node, limit, size, fits):
+    node = own_node(options={"max_payload": limit, "rate_bytes": 0})
+    alice, bob = node.users(2)
+    a, b = node.connect(alice, v5=True), node.connect(bob)
+    code = a.publish(f"im/u/{bob}", b"\xff" * size)
+    assert (code == 0) == fits
+    if fits:
+        m = b.wait_message(f"u/{alice}")
+        assert len(m["body"]) == (size + 2) // 3 * 4
+        assert b.history(f"u/{alice}")[0] == m
+        assert b.sync_all()[0] == [m]
+
+
+def test_a_request_above_the_limit_is_refused(node):
+    c = node.connect(node.user(), v5=True)
+    assert c.publish("im/rpc/user.update", {"nick": "x" * 70000}) >= 0x80
+    assert c.rpc("user.get")
+
+
+@pytest.mark.parametrize("n, fits", [(64, True), (65, False)])
+def test_names_have_64_bytes(node, n, fits):
+    from lib.admin import Refusal
+    admin, owner = node.admin(), node.connect(node.user())
+    uid = "u" * (n - 2) + node.new_name("")[-2:].rjust(2, "x")
+    if fits:
+        admin.create_user(uid)
+        c = node.connect(uid, device="d" * 62 + node.new_name("")[-2:].rjust(2, "y"))
+        owner.send(f"im/u/{uid}", {"id": "i" * 64, "body": "long names"})
+        assert c.wait_message(f"u/{owner.user}")["id"] == "i" * 64
+        node.group(owner, [uid], gid="g" * 62 + node.new_name("")[-2:].rjust(2, "z"))
+    else:
+        with pytest.raises(Refusal):
+            admin.create_user(uid)
+        assert owner.publish(f"im/u/{uid}", "x") == 0
+        assert owner.wait_for(lambda: owner.acks())[0]["error"]["code"] in (-32001, -32602)
+
+
+def test_a_topic_of_60_kib_is_denied(node):
+    c = node.connect(node.user(), v5=True)
+    for topic in ("im/u/" + "x" * 60000, "im/" + "a/" * 100, "im/inbox/" + "x" * 60000 + "/#"):
+        try:
+            if not topic.endswith("#"):
+                assert c.publish(topic, "x") >= 0x80
+            assert c.subscribe(topic) >= 0x80
+        except AssertionError:
+            assert not c.connected  # the broker's own limit on levels closes the connection
+            c.connect().inbox()
+    assert c.rpc("user.get")

@@ -1,0 +1,182 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""`make run`, and the lines that it prints to copy."""
+import json
+import os
+import signal
+import socket
+import subprocess
+
+import pytest
+
+from lib import build, tools
+from lib.proc import Process, wait_until
+
+
+class Run:
+    """A running `make run`; its log is what a person would see."""
+
+    def __init__(self, folder, port, **variables):
+        self.folder, self.port, self.state = folder, port, folder / "run-try"
+        self.variables = {"DEMO_PASSWORD": "pw", "PORT": str(port), "STATE": str(self.state),
+                          "BUILD": str(build.BUILD), **variables}
+        if os.environ.get("MOSQUITTO"):
+            self.variables["MOSQUITTO"] = os.environ["MOSQUITTO"]
+        env = {k: None for k in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL")}
+        clean = [arg for k in env for arg in ("-u", k)]
+        self.process = Process("make run", ["env", *clean, "make", "-C", build.ROOT, "run",
+                                            *(f"{k}={v}" for k, v in self.variables.items()
+                                              if v is not None)], folder / "run.log")
+
+    def start(self):
+        self.process.start()
+        self.process.wait_text(f"mosquitto-im ready on mqtt://127.0.0.1:{self.port}", 120)
+        return self
+
+    def stop(self, number=signal.SIGTERM):
+        """As Ctrl-C or a service manager would: to make itself."""
+        self.process.expected = {0, 2, 130, -number}
+        if self.process.running:
+            self.process.send_signal(number)
+        self.process.popen.wait(60)
+
+    def child(self, name):
+        """The pid of the broker or bridge of this run, found by its configuration."""
+        out = subprocess.run(["pgrep", "-f", f"{self.state}/{name}[.]conf"], capture_output=True,
+                             text=True).stdout.split()
+        return int(out[0]) if out else None
+
+
+@pytest.fixture
+def make_run(tmp_path, free_port):
+    runs = []
+
+    def start(**variables):
+        if not runs or "STATE" in variables:
+            runs.append(Run(tmp_path, free_port(), **variables))
+        return runs[-1].start()
+    yield start
+    for run in runs:
+        try:
+            run.stop()
+        finally:
+            if run.process.running:
+                run.process.kill()
+        assert wait_until(lambda r=run: r.child("mosquitto") is None
+                          and r.child("im-bridge") is None), "left behind"
+
+
+def test_the_lines_of_the_readme_work(make_run):
+    run = make_run()
+    with tools.Sub.on(run, "bob", "bob-phone", "im/inbox/bob/#") as bob:
+        bob.wait('"event":"hello"')
+        assert tools.pub(run, "alice", "alice-phone", "im/u/bob", "-m", "hello").returncode == 0
+        line = bob.wait("im/inbox/bob/u/alice ")
+        m = json.loads(line.split(" ", 1)[1])
+        assert m["body"] == "hello" and m["from"] == "alice" and m["seq"] == 1
+        assert tools.pub(run, "alice", "alice-phone", "im/g/team", "-m",
+                         '{"id":"c-1","body":"hi all"}').returncode == 0
+        m = json.loads(bob.wait('"hi all"').split(" ", 1)[1])
+        assert m["conv"] == "g/team" and m["id"] == "c-1"
+    got = tools.rr(run, "bob", "bob-cli", "im/rpc/conv.history", "im/inbox/bob/rpc/bob-cli",
+                   '{"conv":"u/alice","limit":10}')
+    assert [x["body"] for x in got["result"]["messages"]] == ["hello"]
+    got = tools.rr(run, "bob", "bob-cli", "im/rpc/sync", "im/inbox/bob/rpc/bob-cli", "{}")
+    assert {"hello", "hi all"} <= {x["body"] for x in got["result"]["messages"]
+                                   if isinstance(x["body"], str)}
+
+
+def test_the_printed_lines_are_those_that_work(make_run):
+    run = make_run()
+    text = run.process.text()
+    for command in ("mosquitto_sub", "mosquitto_pub", "mosquitto_rr"):
+        assert command in text and f"-p {run.port}" in text
+
+
+def test_killing_either_process_loses_nothing_and_it_is_started_again(make_run):
+    run = make_run()
+    lines = [f"line {n}" for n in range(3000)]
+    with tools.Sub.on(run, "bob", "bob-phone", "im/inbox/bob/u/alice") as bob:
+        feed = subprocess.Popen(["mosquitto_pub", "-p", str(run.port), "-u", "alice", "-P", "pw",
+                                 "-i", "alice-phone", "-q", "1", "-t", "im/u/bob", "-l"],
+                                stdin=subprocess.PIPE)
+        feed.stdin.write("\n".join(lines[:1500]).encode() + b"\n")
+        feed.stdin.flush()
+        bob.wait('"line 300"')
+        victim = run.child("im-bridge")
+        os.kill(victim, signal.SIGKILL)
+        run.process.wait_text("im-bridge died")
+        feed.stdin.write("\n".join(lines[1500:]).encode() + b"\n")
+        feed.stdin.close()
+        assert feed.wait(60) == 0
+    old = run.child("mosquitto")
+    os.kill(old, signal.SIGKILL)
+    run.process.wait_text("mosquitto died")
+    wait_until(lambda: run.child("mosquitto") not in (None, old)
+               and socket.socket().connect_ex(("127.0.0.1", run.port)) == 0)
+    after, bodies = 0, []
+    while True:
+        page = tools.rr(run, "bob", "bob-cli", "im/rpc/conv.history", "im/inbox/bob/rpc/bob-cli",
+                        json.dumps({"conv": "u/alice", "after": after, "limit": 500}))["result"]
+        bodies += [m["body"] for m in page["messages"]]
+        after = page["messages"][-1]["seq"]
+        if not page["more"]:
+            break
+    assert bodies == lines
+
+
+def test_run_again_it_continues_with_the_same_state(make_run):
+    run = make_run()
+    assert tools.pub(run, "alice", "alice-phone", "im/u/bob", "-m", "first").returncode == 0
+    run.stop()
+    run.start()
+    assert tools.pub(run, "alice", "alice-phone", "im/u/bob", "-m", "second").returncode == 0
+    got = tools.rr(run, "bob", "bob-cli", "im/rpc/conv.history", "im/inbox/bob/rpc/bob-cli",
+                   '{"conv":"u/alice"}')["result"]["messages"]
+    assert sorted(m["body"] for m in got) == ["first", "second"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_stops_both_cleanly(make_run, number):
+    run = make_run()
+    pids = run.child("mosquitto"), run.child("im-bridge")
+    assert all(pids)
+    if number == signal.SIGINT:  # a terminal signals the whole foreground group
+        run.process.expected = {0, 2, 130, -number}
+        os.killpg(run.process.pid, number)
+        run.process.popen.wait(60)
+    else:
+        run.stop(number)
+    for pid in pids:
+        assert wait_until(lambda p=pid: not os.path.exists(f"/proc/{p}"))
+    assert "stopped" in run.process.text() or number == signal.SIGINT
+
+
+def test_a_password_is_generated_and_printed_when_none_is_given(make_run):
+    run = make_run(DEMO_PASSWORD=None)
+    line = next(x for x in run.process.text().splitlines() if "mosquitto_sub" in x)
+    password = line.split("-P ")[1].split()[0]
+    assert len(password) >= 8
+    done = subprocess.run(["mosquitto_pub", "-p", str(run.port), "-u", "alice", "-P", password,
+                           "-i", "alice-phone", "-q", "1", "-t", "im/u/bob", "-m", "x"])
+    assert done.returncode == 0
+    assert tools.pub(run, "alice", "alice-phone", "im/u/bob", "-m", "x").returncode != 0
+
+
+def test_a_websocket_listener_is_made_on_demand(make_run, free_port):
+    from lib.client import Client
+    port = free_port()
+    run = make_run(WS_PORT=str(port))
+    with Client(port, "alice", "alice-web", "pw", transport="ws") as c:
+        c.inbox()
+        assert c.rpc("user.get")["uid"] == "alice"
+    assert run.process.running
+
+
+def test_a_taken_port_is_said_in_one_line(tmp_path, free_port):
+    run = Run(tmp_path, free_port())
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", run.port))
+        s.listen()
+        run.process.start()
+        assert run.process.wait_exit(expected=range(1, 256), timeout=60) != 0
+    assert str(run.port) in run.process.text() and "PORT" in run.process.text()

@@ -1,0 +1,228 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""Kills broker and bridge at random under mixed load, then checks promises 1 to 5 over everything
+that was sent.
+
+    torture.py [--minutes N] [--seed S] [--kills-per-minute K] [--rate R]
+
+A run is made of rounds of about two minutes on one node that lives through all of them. In a round
+eight users with two devices each, in two processes, send and pull while SIGKILL falls; then the
+killing stops, everything open is resolved, all is read back and judged (checker.py). Exit code 0:
+no violation. BUILD and MOSQUITTO name what is tested, as in the end-to-end tests.
+"""
+import argparse
+import json
+import multiprocessing
+import pathlib
+import random
+import sys
+import threading
+import time
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), str(HERE.parent / "e2e")]
+
+import checker  # noqa: E402
+from device import Device  # noqa: E402
+from lib.node import PASSWORD, Node  # noqa: E402
+
+USERS = 8
+ROUND_S = 120
+SETTLE_S = 120
+WORKERS = 2
+# What a login costs and how fast one may send are not what is tested here.
+OPTIONS = {"rate_messages": 0, "rate_bytes": 0}
+
+
+class Phase:
+    """What the devices of all processes have in common."""
+
+    def __init__(self, devices):
+        self.stop = multiprocessing.Event()
+        self.deadline = multiprocessing.Value("d", 0.0)
+        self.barrier = multiprocessing.Barrier(devices)
+
+    def load(self):
+        return not self.stop.is_set()
+
+    def end_load(self):
+        self.deadline.value = time.monotonic() + SETTLE_S
+        self.stop.set()
+
+    def settling(self):
+        return time.monotonic() < self.deadline.value
+
+    def meet(self):
+        self.barrier.wait(SETTLE_S + 60)
+
+    @staticmethod
+    def pause():
+        """Before the next try to connect to a broker that is being started."""
+        time.sleep(0.02)
+
+
+def plans(port, users, groups, rate, rng):
+    """Who does what in one round. groups: (all, half, churn)."""
+    everybody, half, churn = groups
+    out = []
+    member, leaver = users[-2], users[-1]
+    for n, user in enumerate(users):
+        directs = [(f"im/u/{peer}", "d/" + "/".join(sorted((user, peer))), False)
+                   for peer in users if peer != user]
+        targets = directs + [(f"im/g/{everybody}", f"g/{everybody}", False)] * 4
+        convs = [conv for _, conv, _ in directs] + [f"g/{everybody}"]
+        if n < USERS // 2:
+            targets += [(f"im/g/{half}", f"g/{half}", False)] * 2
+            convs.append(f"g/{half}")
+        if n < 2 or user in (member, leaver):
+            # Who may be refused needs an id, or it could not tell a refusal from a loss.
+            targets += [(f"im/g/{churn}", f"g/{churn}", user in (member, leaver))] * 2
+        if n < 2:
+            convs.append(f"g/{churn}")
+        for d in range(2):
+            out.append({
+                "port": port, "user": user, "device": f"{user}-{d}", "password": PASSWORD,
+                "v5": rng.random() < 0.5, "clean": rng.random() < 0.5, "rate": rate,
+                "seed": rng.random(), "targets": targets, "convs": convs, "reader": d == 0,
+                "churn": (churn, member, leaver) if n == 0 and d == 0 else None,
+            })
+    return out
+
+
+def work(my_plans, phase, out):
+    """One process: a thread a device."""
+    devices = [Device(plan, phase) for plan in my_plans]
+    threads = [threading.Thread(target=device.run) for device in devices]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    with open(out, "w", encoding="utf-8") as f:
+        for device in devices:
+            for event in device.events:
+                f.write(json.dumps(event) + "\n")
+            f.write(json.dumps({"k": "device", "device": device.name,
+                                "connections": device.connections}) + "\n")
+
+
+class Killer:
+    """SIGKILL at random moments, also while a process is still starting."""
+
+    def __init__(self, node, rng, per_minute):
+        self.node, self.rng, self.mean_s = node, rng, 60 / per_minute
+        self.broker = self.bridge = 0
+
+    def kill_and_restart(self):
+        dice = self.rng.random()
+        if dice < 0.55:
+            self.bridge += 1
+            self.node.bridge.kill()
+        if dice >= 0.45:
+            self.broker += 1
+            self.node.broker.kill()
+        for process in (self.node.broker, self.node.bridge):
+            if not process.running:
+                process.start()
+
+    def run(self, seconds):
+        end = time.monotonic() + seconds
+        while True:
+            wait = self.rng.expovariate(1) * self.mean_s
+            if time.monotonic() + wait > end:
+                time.sleep(max(0.0, end - time.monotonic()))
+                return
+            time.sleep(wait)
+            self.kill_and_restart()
+
+
+def one_round(node, rng, seconds, per_minute, rate):
+    """Returns (events, kills of the broker, kills of the bridge)."""
+    users = node.users(USERS)
+    groups = [node.new_name("t") for _ in range(3)]
+    owner = node.connect(users[0], device=f"{users[0]}-maker")
+    owner.rpc("group.create", gid=groups[0], members=users[1:])
+    owner.rpc("group.create", gid=groups[1], members=users[1:USERS // 2])
+    owner.rpc("group.create", gid=groups[2], members=[users[1], users[-2], users[-1]])
+    owner.close()
+    all_plans = plans(node.port, users, groups, rate, rng)
+    phase = Phase(len(all_plans))
+    outs = [node.folder / f"events-{n}.jsonl" for n in range(WORKERS)]
+    workers = [multiprocessing.Process(target=work, args=(all_plans[n::WORKERS], phase, outs[n]))
+               for n in range(WORKERS)]
+    for worker in workers:
+        worker.start()
+    killer = Killer(node, rng, per_minute)
+    killer.run(seconds)
+    phase.end_load()
+    for worker in workers:
+        worker.join(2 * SETTLE_S + 120)
+        if worker.is_alive():
+            worker.kill()
+            raise AssertionError("a worker of the torture run did not end")
+        assert worker.exitcode == 0, f"a worker ended with {worker.exitcode}"
+    events = []
+    for out in outs:
+        with open(out, encoding="utf-8") as f:
+            events += map(json.loads, f)
+        out.unlink()
+    return events, killer.broker, killer.bridge
+
+
+def judge(events):
+    """The violations as text; what did not resolve, or did not happen, is one as well."""
+    found = list(map(str, checker.check(events)))
+    found += [f"never resolved on {e['device']}: {e['pending']} {e['flight']}"
+              for e in events if e["k"] == "stuck"]
+    counts = checker.summary(events)
+    for kind in ("send", "accepted", "ack", "recv", "page", "final", "log"):
+        if not counts.get(kind):
+            found.append(f"nothing of kind {kind} was recorded: the run showed nothing")
+    return found, counts
+
+
+def run(minutes, seed, per_minute, rate, say=print):
+    """Returns the list of violations."""
+    rng = random.Random(seed)
+    found, kills = [], [0, 0]
+    node = Node(options=OPTIONS)
+    try:
+        node.start()
+        left = minutes * 60
+        number = 0
+        while left > 0 and not found:
+            number += 1
+            seconds = min(left, ROUND_S)
+            left -= seconds
+            events, broker, bridge = one_round(node, rng, seconds, per_minute, rate)
+            kills[0] += broker
+            kills[1] += bridge
+            found, counts = judge(events)
+            say(f"round {number}: {broker} kills of the broker, {bridge} of the bridge; "
+                + ", ".join(f"{k} {v}" for k, v in sorted(counts.items())))
+        say(f"seed {seed}: {kills[0]} kills of the broker, {kills[1]} of the bridge, "
+            f"{len(found)} violations")
+        for text in found[:50]:
+            say("  " + text)
+        if found:
+            for name, text in node.logs(60):
+                say(f"--- end of the {name}'s log\n{text}")
+    finally:
+        node.close()
+    return found
+
+
+def main():
+    p = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    p.add_argument("--minutes", type=float, default=5)
+    p.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1 << 32))
+    p.add_argument("--kills-per-minute", type=float, default=30)
+    p.add_argument("--rate", type=float, default=6, help="actions a second of each device")
+    a = p.parse_args()
+    print(f"torture: {a.minutes} minutes, seed {a.seed}", flush=True)
+    found = run(a.minutes, a.seed, a.kills_per_minute, a.rate,
+                lambda text: print(text, flush=True))
+    sys.exit(1 if found else 0)
+
+
+if __name__ == "__main__":
+    main()
