@@ -11,9 +11,9 @@ packages="gcc libc6-dev make python3 mosquitto mosquitto-clients mosquitto-dev l
 case ${1:-check} in
 run) ;;
 check)
-	packages="$packages clang-format debootstrap libcmocka-dev mandoc openssl python3-cryptography
-		python3-jsonschema python3-jwt python3-paho-mqtt python3-pytest
-		python3-pytest-xdist sqlite3"
+	packages="$packages clang-format debootstrap git libcmocka-dev mandoc openssl
+		python3-cryptography python3-jsonschema python3-jwt python3-paho-mqtt
+		python3-pytest python3-pytest-xdist sqlite3 systemd"
 	;;
 *)
 	echo "usage: deps.sh [run|check]" >&2
@@ -71,6 +71,10 @@ apt_install() {
 		apt-get install -y -q --no-install-recommends $missing
 }
 # A fresh machine has no package lists yet, and an old one may have outdated ones.
+case $(apt-cache policy mosquitto 2>/dev/null) in
+*Candidate:*) ;;
+*) $as_root apt-get update -q ;;
+esac
 apt_install || {
 	$as_root apt-get update -q
 	apt_install

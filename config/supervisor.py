@@ -146,7 +146,8 @@ class Supervisor:
                 self.say(f"{child.name} is still running: killing it")
                 child.popen.kill()
                 child.popen.wait()
-            if child.popen is not None and child.popen.returncode != 0:
+            # One that was still starting had no handler yet.
+            if child.popen is not None and child.popen.returncode not in (0, -signal.SIGTERM):
                 self.say(f"{child.name}: {describe_exit(child.popen.returncode)}")
                 clean = False
         return clean
