@@ -51,8 +51,7 @@ static int start(struct store *s)
 	if (sqlite3_exec(s->q.db, "PRAGMA cache_size=-" CACHE_KIB, NULL, NULL, NULL) != SQLITE_OK)
 		return sqldb_fail(&s->q, IM_E_IO, sqlite3_errmsg(s->q.db));
 	snprintf(path, sizeof(path), "%s/messages.db", s->folder);
-	ret = walkeeper_start(
-		s->q.db, path, WALKEEPER_SOFT_PAGES, WALKEEPER_HARD_PAGES, &s->keeper);
+	ret = walkeeper_start(s->q.db, path, WALKEEPER_DEFAULTS, &s->keeper);
 	if (ret == IM_E_IO)
 		sqldb_fail(&s->q, ret, "the thread for checkpoints could not be started");
 	return ret;

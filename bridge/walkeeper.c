@@ -1,23 +1,37 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Checkpoints beside the writer; see walkeeper.h. A failing checkpoint loses nothing: the pages
- * stay in the log and the next one tries again, so there is nobody to tell.
+ * stay in the log and the next one tries again. A commit that cannot write to the log says so
+ * itself.
  */
 #include "walkeeper.h"
 
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* Filled with zeros: the default of bounds.full and some, so that ordinary traffic stays inside. */
+#define FILL_BYTES (20 * 1024 * 1024)
+/* A long log is worked on in steps of this part of it: pages written often are moved once. */
+#define STEP_PART 4
+/* What the writer itself moves is at most this part. */
+#define FINISH_PART 8
 
 struct walkeeper {
 	pthread_t thread;
-	pthread_mutex_t lock; /* asked, stop */
+	pthread_mutex_t lock; /* asked, stop, moved */
 	pthread_cond_t wake;
 	bool asked, stop;
+	int moved;            /* pages of the present log that are in the database */
 	pthread_mutex_t work; /* held while a checkpoint runs */
 	sqlite3 *own, *writer;
-	int soft, hard;
-	int pages; /* in the log after the writer's last commit; the writer's alone */
+	struct walkeeper_bounds bounds;
+	/* The writer's alone: pages in the log after its last commit, and when it last finished. */
+	int pages, finished;
 };
 
 static int on_commit(void *arg, sqlite3 *db, const char *name, int pages)
@@ -25,8 +39,26 @@ static int on_commit(void *arg, sqlite3 *db, const char *name, int pages)
 	struct walkeeper *k = arg;
 	(void)db;
 	(void)name;
+	if (pages < k->pages) {
+		k->finished = 0;
+		pthread_mutex_lock(&k->lock);
+		k->moved = 0; /* the log has started over */
+		pthread_mutex_unlock(&k->lock);
+	}
 	k->pages = pages;
 	return SQLITE_OK;
+}
+
+/* With `work` held. */
+static void checkpoint(struct walkeeper *k, sqlite3 *db)
+{
+	int moved = -1;
+	sqlite3_wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, &moved);
+	if (moved < 0)
+		return;
+	pthread_mutex_lock(&k->lock);
+	k->moved = moved;
+	pthread_mutex_unlock(&k->lock);
 }
 
 static void *run(void *arg)
@@ -41,7 +73,7 @@ static void *run(void *arg)
 		k->asked = false;
 		pthread_mutex_unlock(&k->lock);
 		pthread_mutex_lock(&k->work);
-		sqlite3_wal_checkpoint_v2(k->own, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+		checkpoint(k, k->own);
 		pthread_mutex_unlock(&k->work);
 		pthread_mutex_lock(&k->lock);
 	}
@@ -49,15 +81,35 @@ static void *run(void *arg)
 	return NULL;
 }
 
+/* What is behind the log's last frame is never read as one, so zeros there change nothing. When the
+ * disk has no room for them, it will say so to the first commit. */
+static void fill(const char *path)
+{
+	static const char zeros[64 * 1024];
+	char wal[4096];
+	struct stat st;
+	int fd;
+	if ((size_t)snprintf(wal, sizeof(wal), "%s-wal", path) >= sizeof(wal))
+		return;
+	fd = open(wal, O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return;
+	if (fstat(fd, &st) == 0)
+		for (off_t at = st.st_size; at < FILL_BYTES; at += (off_t)sizeof(zeros))
+			if (pwrite(fd, zeros, sizeof(zeros), at) < 0)
+				break;
+	fdatasync(fd);
+	close(fd);
+}
+
 int walkeeper_start(
-	sqlite3 *writer, const char *path, int soft_pages, int hard_pages, struct walkeeper **out)
+	sqlite3 *writer, const char *path, struct walkeeper_bounds bounds, struct walkeeper **out)
 {
 	struct walkeeper *k = calloc(1, sizeof(*k));
 	if (!k)
 		return IM_E_NOMEM;
 	k->writer = writer;
-	k->soft = soft_pages;
-	k->hard = hard_pages;
+	k->bounds = bounds;
 	pthread_mutex_init(&k->lock, NULL);
 	pthread_mutex_init(&k->work, NULL);
 	pthread_cond_init(&k->wake, NULL);
@@ -72,6 +124,7 @@ int walkeeper_start(
 		free(k);
 		return IM_E_IO;
 	}
+	fill(path);
 	sqlite3_wal_hook(writer, on_commit, k); /* also ends SQLite's own checkpoints */
 	*out = k;
 	return IM_OK;
@@ -96,16 +149,36 @@ void walkeeper_stop(struct walkeeper **kp)
 	*kp = NULL;
 }
 
+/* While a reader keeps the log from starting over, finishing again at once would be in vain. */
+static void finish(struct walkeeper *k)
+{
+	if (k->pages < k->bounds.hard) {
+		if (pthread_mutex_trylock(&k->work) != 0)
+			return; /* the thread is at it: a later commit finds less left */
+	} else {
+		pthread_mutex_lock(&k->work);
+	}
+	k->finished = k->pages;
+	checkpoint(k, k->writer);
+	pthread_mutex_unlock(&k->work);
+}
+
 void walkeeper_committed(struct walkeeper *k)
 {
-	if (k->pages >= k->hard) {
-		pthread_mutex_lock(&k->work);
-		sqlite3_wal_checkpoint_v2(k->writer, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
-		pthread_mutex_unlock(&k->work);
-	} else if (k->pages >= k->soft) {
-		pthread_mutex_lock(&k->lock);
+	const struct walkeeper_bounds *b = &k->bounds;
+	int step = k->pages / STEP_PART;
+	int left;
+	if (k->pages < b->soft)
+		return;
+	pthread_mutex_lock(&k->lock);
+	left = k->pages - k->moved;
+	if (left >= (step > b->soft ? step : b->soft)) {
 		k->asked = true;
 		pthread_cond_signal(&k->wake);
-		pthread_mutex_unlock(&k->lock);
 	}
+	pthread_mutex_unlock(&k->lock);
+	if (k->pages < b->full || k->pages < k->finished + b->soft)
+		return;
+	if (left <= k->pages / FINISH_PART || k->pages >= b->hard)
+		finish(k);
 }
