@@ -59,7 +59,8 @@ static bool named_before(const struct group_people *p, uint64_t user)
 	return false;
 }
 
-int group_people_get(struct rpc_call *c, const char *param, struct group_people *out)
+int group_people_get(
+	struct rpc_call *c, const char *param, uint64_t except, struct group_people *out)
 {
 	size_t n = rpc_list_size(c, param);
 
@@ -74,13 +75,32 @@ int group_people_get(struct rpc_call *c, const char *param, struct group_people 
 
 		if (rc != IM_OK)
 			return rc;
-		if (who->user == c->user || named_before(out, who->user))
+		if (who->user == except || named_before(out, who->user))
 			continue;
 		memcpy(who->uid, uid.p, uid.n);
 		who->uid[uid.n] = '\0';
 		who->role = DIRECTORY_MEMBER;
 		out->n++;
 	}
+	return IM_OK;
+}
+
+int group_people_keep(struct rpc_call *c, uint64_t group, bool member, struct group_people *p)
+{
+	struct directory_member m;
+	size_t kept = 0;
+	int rc;
+
+	for (size_t i = 0; i < p->n; i++) {
+		rc = directory_member_get(c->dir, group, p->v[i].user, &m);
+		if (rc != IM_OK && rc != IM_E_NONE)
+			return rc;
+		if ((rc == IM_OK) != member)
+			continue;
+		p->v[kept] = p->v[i];
+		p->v[kept++].role = rc == IM_OK ? m.role : DIRECTORY_MEMBER;
+	}
+	p->n = kept;
 	return IM_OK;
 }
 

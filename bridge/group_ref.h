@@ -29,9 +29,13 @@ struct group_people {
 	struct group_person *v;
 	size_t n;
 };
-/* Resolves a list of user ids, each once, the caller left out; role DIRECTORY_MEMBER. Wire codes:
- * INVALID_PARAMS, UNKNOWN_USER. Free with group_people_clear, also after a failure. */
-int group_people_get(struct rpc_call *c, const char *param, struct group_people *out) IM_MUST_CHECK;
+/* Resolves a list of user ids, each once, one user (0: nobody) left out; role DIRECTORY_MEMBER.
+ * Wire codes: INVALID_PARAMS, UNKNOWN_USER. Free with group_people_clear, also after a failure. */
+int group_people_get(struct rpc_call *c, const char *param, uint64_t except,
+	struct group_people *out) IM_MUST_CHECK;
+/* Leaves only those who are (or are not) members of the group; members get their role. */
+int group_people_keep(
+	struct rpc_call *c, uint64_t group, bool member, struct group_people *p) IM_MUST_CHECK;
 void group_people_clear(struct group_people *p);
 /* Refuses people who have blocked the caller or belong to too many groups already. */
 int group_people_may_come(struct rpc_call *c, const struct group_people *p) IM_MUST_CHECK;

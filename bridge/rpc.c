@@ -14,6 +14,7 @@
 #include "../common/wire.h"
 #include "rpc_args.h"
 #include "rpc_block.h"
+#include "rpc_check.h"
 #include "rpc_conv.h"
 #include "rpc_group.h"
 #include "rpc_mark.h"
@@ -51,177 +52,6 @@ const struct rpc_method *rpc_find(struct im_str name)
 	return NULL;
 }
 
-/* -- checking parameters -- */
-
-static const char *type_name(const json_t *v)
-{
-	switch (json_typeof(v)) {
-	case JSON_OBJECT:
-		return "an object";
-	case JSON_ARRAY:
-		return "an array";
-	case JSON_STRING:
-		return "a string";
-	case JSON_INTEGER:
-		return "an integer";
-	case JSON_REAL:
-		return "a fraction";
-	case JSON_NULL:
-		return "null";
-	default:
-		return "a boolean";
-	}
-}
-
-static void say_range(struct im_buf *why, const struct rpc_param *p, const char *of)
-{
-	if (p->max == INT64_MAX)
-		im_buf_printf(why, "%s from %" PRId64 " on", of, p->min);
-	else
-		im_buf_printf(why, "%s %" PRId64 "..%" PRId64, of, p->min, p->max);
-}
-
-static void say_wanted(struct im_buf *why, const struct rpc_param *p)
-{
-	switch (p->type) {
-	case RPC_STRING:
-		im_buf_z(why, "a string of ");
-		say_range(why, p, "bytes");
-		break;
-	case RPC_INTEGER:
-		say_range(why, p, "an integer");
-		break;
-	case RPC_BOOLEAN:
-		im_buf_z(why, "true or false");
-		break;
-	case RPC_STRINGS:
-		im_buf_z(why, "an array of strings, ");
-		say_range(why, p, "elements");
-		break;
-	case RPC_INTEGERS:
-		im_buf_z(why, "an array of integers, ");
-		say_range(why, p, "elements");
-		break;
-	case RPC_OBJECT:
-		im_buf_z(why, "an object");
-		break;
-	case RPC_ANY:
-		im_buf_z(why, "any value");
-		break;
-	}
-}
-
-static bool elements_are(const json_t *v, bool strings)
-{
-	size_t i;
-	json_t *e;
-
-	json_array_foreach(
-		v, i, e) if (strings ? !json_is_string(e) : !json_is_integer(e)) return false;
-	return true;
-}
-
-static bool type_fits(const struct rpc_param *p, const json_t *v)
-{
-	switch (p->type) {
-	case RPC_STRING:
-		return json_is_string(v);
-	case RPC_INTEGER:
-		return json_is_integer(v);
-	case RPC_BOOLEAN:
-		return json_is_boolean(v);
-	case RPC_STRINGS:
-		return json_is_array(v) && elements_are(v, true);
-	case RPC_INTEGERS:
-		return json_is_array(v) && elements_are(v, false);
-	case RPC_OBJECT:
-		return json_is_object(v);
-	default:
-		return true;
-	}
-}
-
-/* What is measured against min and max. */
-static int64_t size_of(const struct rpc_param *p, const json_t *v)
-{
-	switch (p->type) {
-	case RPC_STRING:
-		return (int64_t)json_string_length(v);
-	case RPC_INTEGER:
-		return (int64_t)json_integer_value(v);
-	case RPC_STRINGS:
-	case RPC_INTEGERS:
-		return (int64_t)json_array_size(v);
-	default:
-		return p->min;
-	}
-}
-
-static int check_value(const struct rpc_param *p, const json_t *v, struct im_buf *why)
-{
-	int64_t size;
-
-	if (!type_fits(p, v)) {
-		im_buf_printf(why, "params.%s is %s%s; give ", p->name, type_name(v),
-			json_is_array(v) ? " with other elements" : "");
-		say_wanted(why, p);
-		return IM_E_INVALID_PARAMS;
-	}
-	size = size_of(p, v);
-	if (size >= p->min && size <= p->max)
-		return IM_OK;
-	im_buf_printf(why,
-		p->type == RPC_INTEGER  ? "params.%s is %" PRId64 "; give "
-		: p->type == RPC_STRING ? "params.%s has %" PRId64 " bytes; give "
-					: "params.%s has %" PRId64 " elements; give ",
-		p->name, size);
-	say_wanted(why, p);
-	return IM_E_INVALID_PARAMS;
-}
-
-static const struct rpc_param *param_find(const struct rpc_method *m, const char *name)
-{
-	for (const struct rpc_param *p = m->params; p->name != NULL; p++)
-		if (strcmp(p->name, name) == 0)
-			return p;
-	return NULL;
-}
-
-static int refuse_unknown(const struct rpc_method *m, const char *name, struct im_buf *why)
-{
-	im_buf_printf(why, "params.%.*s is unknown; %s takes ", RPC_S(rpc_clip(im_str(name), 64)),
-		m->name);
-	for (const struct rpc_param *p = m->params; p->name != NULL; p++)
-		im_buf_printf(why, "%s%s", p == m->params ? "" : ", ", p->name);
-	if (m->params->name == NULL)
-		im_buf_z(why, "none");
-	return IM_E_INVALID_PARAMS;
-}
-
-static int check_params(const struct rpc_method *m, json_t *params, struct im_buf *why)
-{
-	const char *name;
-	json_t *v;
-	int rc;
-
-	json_object_foreach(params, name, v)
-	{
-		const struct rpc_param *p = param_find(m, name);
-
-		rc = p ? check_value(p, v, why) : refuse_unknown(m, name, why);
-		if (rc != IM_OK)
-			return rc;
-	}
-	for (const struct rpc_param *p = m->params; p->name != NULL; p++) {
-		if (!p->required || json_object_get(params, p->name) != NULL)
-			continue;
-		im_buf_printf(why, "params.%s is missing; give ", p->name);
-		say_wanted(why, p);
-		return IM_E_INVALID_PARAMS;
-	}
-	return IM_OK;
-}
-
 /* -- requests -- */
 
 static int fail(struct rpc_request *r, int code, const char *why)
@@ -248,7 +78,7 @@ static int take_params(struct rpc_request *r, struct im_str text)
 
 	r->params = json_loadb(text.p, text.n, JSON_REJECT_DUPLICATES, &err);
 	if (r->params != NULL)
-		return check_params(r->method, r->params, &r->why);
+		return rpc_check(r->method, r->params, "params.", &r->why);
 	/* err.text quotes the input, which may be cut inside a character. */
 	switch (json_error_code(&err)) {
 	case json_error_duplicate_key:

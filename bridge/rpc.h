@@ -28,12 +28,14 @@ enum rpc_kind {
 };
 
 struct rpc_method;
+struct admin_hooks;
 
 /* Server settings that handlers need; filled from the configuration. */
 struct rpc_settings {
 	uint32_t group_members_max;
 	uint32_t groups_per_user_max;
 	int64_t recall_window_s;
+	int presence_policy; /* who sees whose presence: 0 everyone, 1 contacts, 2 oneself */
 	uint32_t password_memory_kib, password_passes;
 	size_t reply_max; /* soft bound of a page: one item is given even if it is larger alone */
 };
@@ -59,6 +61,8 @@ struct rpc_call {
 	/* RPC_DIRECTORY, RPC_LOG */
 	struct writer *w;
 	struct hash_budget *budget; /* bounds what password hashing may cost; NULL: no bound */
+	/* admin commands, which are methods of the same form */
+	const struct admin_hooks *hooks;
 	/* the answer: the text of the `result` value; or an error code returned and `why` filled */
 	struct im_buf *result;
 	struct im_buf *why;

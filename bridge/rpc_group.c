@@ -221,7 +221,7 @@ static int create_call(struct rpc_call *c)
 	}
 	if (rc != IM_OK)
 		return rc;
-	rc = group_people_get(c, "members", &people);
+	rc = group_people_get(c, "members", c->user, &people);
 	if (rc == IM_OK)
 		rc = create_or_meet(c, gid, &w, &people);
 	group_people_clear(&people);

@@ -34,27 +34,6 @@ static struct group_person myself(const struct rpc_call *c, int role)
 	return me;
 }
 
-/* Leaves only those whose membership is `member`. */
-static int keep_members(
-	struct rpc_call *c, uint64_t group, struct group_people *people, bool member)
-{
-	struct directory_member m;
-	size_t kept = 0;
-	int rc;
-
-	for (size_t i = 0; i < people->n; i++) {
-		rc = directory_member_get(c->dir, group, people->v[i].user, &m);
-		if (rc != IM_OK && rc != IM_E_NONE)
-			return rc;
-		if ((rc == IM_OK) != member)
-			continue;
-		people->v[kept] = people->v[i];
-		people->v[kept++].role = rc == IM_OK ? m.role : DIRECTORY_MEMBER;
-	}
-	people->n = kept;
-	return IM_OK;
-}
-
 static int check_limit(struct rpc_call *c, const struct group_ref *ref, size_t more)
 {
 	if (ref->row.members + more <= ref->row.member_limit)
@@ -86,7 +65,7 @@ static int check_bans(
 static int invite_people(struct rpc_call *c, struct group_ref *ref, struct group_people *people)
 {
 	uint64_t seq;
-	int rc = keep_members(c, ref->row.id, people, false);
+	int rc = group_people_keep(c, ref->row.id, false, people);
 
 	if (rc == IM_OK && people->n == 0)
 		return rpc_changed(c, false);
@@ -115,7 +94,7 @@ static int invite_call(struct rpc_call *c)
 	if (ref.row.join_policy != DIRECTORY_JOIN_OPEN && ref.me.role < DIRECTORY_GROUP_ADMIN)
 		return rpc_fail(c, IM_E_NOT_ALLOWED,
 			"only the owner and admins invite into this group; ask one of them");
-	rc = group_people_get(c, "members", &people);
+	rc = group_people_get(c, "members", c->user, &people);
 	if (rc == IM_OK)
 		rc = invite_people(c, &ref, &people);
 	group_people_clear(&people);
@@ -302,7 +281,7 @@ static int kick_call(struct rpc_call *c)
 		if (im_str_eq(rpc_list_str(c, "members", i), c->uid))
 			return rpc_fail(c, IM_E_INVALID_PARAMS,
 				"params.members names yourself; use group.leave");
-	rc = group_people_get(c, "members", &people);
+	rc = group_people_get(c, "members", c->user, &people);
 	if (rc == IM_OK)
 		rc = kick_people(c, &ref, &people);
 	group_people_clear(&people);

@@ -14,7 +14,7 @@ void rpc_page_begin(
 	p->out = out;
 	p->limit = limit;
 	p->max_bytes = max_bytes;
-	im_buf_printf(out, "{\"%s\":[", list);
+	im_buf_printf(out, "%c\"%s\":[", out->n == 0 ? '{' : ',', list);
 }
 
 int rpc_page_add(struct rpc_page *p, struct im_str key)

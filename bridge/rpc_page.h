@@ -24,7 +24,8 @@ struct rpc_page {
 	char next[IM_CONV_MAX + 1]; /* key of the last element that was taken */
 };
 
-/* Writes `{"<list>":[`. Whoever feeds the page asks for limit + 1 rows. */
+/* Writes `{"<list>":[`, or `,"<list>":[` behind members that stand in `out` already. Whoever feeds
+ * the page asks for limit + 1 rows. */
 void rpc_page_begin(
 	struct rpc_page *p, struct im_buf *out, const char *list, uint32_t limit, size_t max_bytes);
 /* Takes `one`, whose key (at most IM_CONV_MAX bytes) continues the list. RPC_PAGE_STOP: the page is

@@ -7,10 +7,26 @@
 #include "directory_user.h"
 #include "rpc_args.h"
 
+/* Who may not see a user sees it offline; who has blocked the caller is not to be seen either. */
+static int may_see(struct rpc_call *c, uint64_t user, bool *out)
+{
+	bool blocked = false;
+	int rc;
+
+	*out = user == c->user;
+	if (*out || c->set->presence_policy == 2)
+		return IM_OK;
+	rc = directory_block_has(c->dir, user, c->user, &blocked);
+	*out = !blocked;
+	if (rc == IM_OK && !blocked && c->set->presence_policy == 1)
+		rc = directory_contact_has(c->dir, user, c->user, out);
+	return rc;
+}
+
 static int put_user(struct rpc_call *c, struct im_str uid)
 {
 	struct directory_user u;
-	bool blocked, online;
+	bool visible, online;
 	int64_t seen_ms;
 	int rc = rpc_user(c, uid, &u);
 
@@ -18,15 +34,14 @@ static int put_user(struct rpc_call *c, struct im_str uid)
 		return rc;
 	online = u.online;
 	seen_ms = u.seen_ms;
-	/* Who has blocked the caller is offline to the caller. */
-	rc = directory_block_has(c->dir, u.id, c->user, &blocked);
+	rc = may_see(c, u.id, &visible);
 	if (rc != IM_OK)
 		return rc;
 	im_buf_z(c->result, "{\"uid\":");
 	im_jsonw_str(c->result, uid);
 	im_jsonw_member_str(
-		c->result, "state", online && !blocked ? IM_STR("online") : IM_STR("offline"));
-	if (seen_ms > 0 && !blocked)
+		c->result, "state", online && visible ? IM_STR("online") : IM_STR("offline"));
+	if (seen_ms > 0 && visible)
 		im_jsonw_member_int(c->result, "seen", seen_ms);
 	im_buf_c(c->result, '}');
 	return IM_OK;

@@ -73,13 +73,13 @@ static bool take_base64(struct im_str *s, size_t min, size_t max)
 	return true;
 }
 
-static bool phc_valid(struct im_str s)
+bool im_phc_valid(struct im_str s)
 {
 	uint32_t memory_kib, passes, lanes;
 
 	/* 11 and 22 characters of base64 are 8 and 16 bytes, RFC 9106's least salt and a sane tag.
 	 */
-	return take_text(&s, IM_STR("$argon2id$v=19$m=")) && take_number(&s, &memory_kib) &&
+	return s.n < IM_PHC_MAX && take_text(&s, IM_STR("$argon2id$v=19$m=")) && take_number(&s, &memory_kib) &&
 	       take_text(&s, IM_STR(",t=")) && take_number(&s, &passes) &&
 	       take_text(&s, IM_STR(",p=")) && take_number(&s, &lanes) &&
 	       cost_valid(memory_kib, passes, lanes) && take_text(&s, IM_STR("$")) &&
@@ -91,7 +91,7 @@ int im_phc_verify(struct im_str phc, struct im_str password)
 {
 	char encoded[IM_PHC_MAX];
 
-	if (phc.n >= sizeof(encoded) || !phc_valid(phc))
+	if (!im_phc_valid(phc))
 		return IM_E_FORMAT;
 	if (password.n > IM_PASSWORD_MAX)
 		return IM_E_NONE;

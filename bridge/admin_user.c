@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Owns the making, changing and ending of accounts by administrators. Runs on the engine's thread;
+ * hashing a password there is accepted, because administrators are few (and imctl sends hashes). */
+#include "admin_user.h"
+
+#include "../common/ids.h"
+#include "../common/jsonw.h"
+#include "../common/limits.h"
+#include "../common/phc.h"
+#include "admin_group.h"
+#include "directory_group.h"
+#include "directory_user.h"
+#include "group_change.h"
+#include "password.h"
+#include "rpc_args.h"
+#include "rpc_page.h"
+
+#define NICK_MAX 128
+#define LIST_MAX 10000
+#define LIST_BYTES_MAX (1024 * 1024)
+
+static int named_user(struct rpc_call *c, struct directory_user *out)
+{
+	return rpc_user(c, rpc_str(c, "username"), out);
+}
+
+/* An administrator who locks itself out may have locked out everybody. */
+static int not_myself(struct rpc_call *c, const struct directory_user *u)
+{
+	if (u->id != c->user)
+		return IM_OK;
+	return rpc_fail(c, IM_E_NOT_ALLOWED,
+		"you cannot do this to your own account; use another administrator's");
+}
+
+/* The PHC string to store: what was given if it is one, else the hash of it. */
+static int take_password(struct rpc_call *c, char phc_out[IM_PHC_MAX])
+{
+	struct im_str password = rpc_str(c, "password");
+
+	phc_out[0] = '\0';
+	if (password.p == NULL)
+		return IM_OK;
+	if (!im_phc_valid(password))
+		return password_hash(c->set, password, phc_out);
+	memcpy(phc_out, password.p, password.n);
+	phc_out[password.n] = '\0';
+	return IM_OK;
+}
+
+static int take_role(struct rpc_call *c, int *out)
+{
+	struct im_str role = rpc_str(c, "role");
+
+	*out = im_str_eqz(role, "admin") ? DIRECTORY_ADMIN : DIRECTORY_USER;
+	if (role.p != NULL && *out == DIRECTORY_USER && !im_str_eqz(role, "user"))
+		return rpc_fail(c, IM_E_INVALID_PARAMS,
+			"role is \"%.*s\"; give \"user\" or \"admin\"", RPC_S(role));
+	return IM_OK;
+}
+
+static int create_user(struct rpc_call *c)
+{
+	const struct im_str keep = {NULL, 0};
+	struct im_str uid = rpc_str(c, "username");
+	struct directory_user there;
+	char phc[IM_PHC_MAX];
+	uint64_t id;
+	int role, rc = take_role(c, &role);
+
+	if (rc == IM_OK && !im_uid_valid(uid))
+		rc = rpc_fail(c, IM_E_INVALID_PARAMS,
+			"username is no user id; give 1 to 64 of A-Z a-z 0-9 _ . @ -");
+	if (rc != IM_OK)
+		return rc;
+	rc = directory_user_get(c->dir, uid, &there);
+	if (rc == IM_OK)
+		return rpc_fail(c, IM_E_CONFLICT, "there is a user \"%.*s\" already", RPC_S(uid));
+	if (rc == IM_E_NONE)
+		rc = take_password(c, phc);
+	if (rc == IM_OK)
+		rc = directory_user_create(c->dir, uid, role, im_str(phc), c->now_ms, &id);
+	if (rc == IM_OK && rpc_has(c, "nick"))
+		rc = directory_user_set_profile(c->dir, id, rpc_str(c, "nick"), keep, keep, -1, -1);
+	effects_forget_user(writer_effects(c->w), uid);
+	return rc;
+}
+
+static int delete_user(struct rpc_call *c)
+{
+	struct im_str uid = rpc_str(c, "username");
+	struct directory_user u;
+	int rc = named_user(c, &u);
+
+	if (rc == IM_OK)
+		rc = not_myself(c, &u);
+	if (rc == IM_OK)
+		rc = admin_group_remove_user(c, u.id, uid);
+	if (rc == IM_OK)
+		rc = directory_user_delete(c->dir, u.id);
+	if (rc != IM_OK)
+		return rc;
+	effects_forget_user(writer_effects(c->w), uid);
+	effects_kick(writer_effects(c->w), uid, IM_STR(""));
+	return IM_OK;
+}
+
+static int set_disabled(struct rpc_call *c, bool disabled)
+{
+	struct im_str uid = rpc_str(c, "username");
+	struct directory_user u;
+	int rc = named_user(c, &u);
+
+	if (rc == IM_OK)
+		rc = not_myself(c, &u);
+	if (rc == IM_OK)
+		rc = directory_user_set_disabled(c->dir, u.id, disabled);
+	if (rc != IM_OK)
+		return rc;
+	effects_forget_user(writer_effects(c->w), uid);
+	if (disabled)
+		effects_kick(writer_effects(c->w), uid, IM_STR(""));
+	return IM_OK;
+}
+
+static int disable_user(struct rpc_call *c)
+{
+	return set_disabled(c, true);
+}
+
+static int enable_user(struct rpc_call *c)
+{
+	return set_disabled(c, false);
+}
+
+static int set_password(struct rpc_call *c)
+{
+	struct directory_user u;
+	char phc[IM_PHC_MAX];
+	int rc = named_user(c, &u);
+
+	if (rc == IM_OK)
+		rc = take_password(c, phc);
+	if (rc == IM_OK)
+		rc = directory_user_set_password(c->dir, u.id, im_str(phc));
+	effects_forget_user(writer_effects(c->w), rpc_str(c, "username"));
+	return rc;
+}
+
+static int set_role(struct rpc_call *c)
+{
+	struct directory_user u;
+	int role, rc = take_role(c, &role);
+
+	if (rc == IM_OK)
+		rc = named_user(c, &u);
+	if (rc == IM_OK)
+		rc = not_myself(c, &u);
+	if (rc == IM_OK)
+		rc = directory_user_set_role(c->dir, u.id, role);
+	effects_forget_user(writer_effects(c->w), rpc_str(c, "username"));
+	return rc;
+}
+
+static void put_user(struct im_buf *b, const struct directory_user *u)
+{
+	im_buf_z(b, "{\"username\":");
+	im_jsonw_str(b, u->uid);
+	im_jsonw_member_str(
+		b, "role", u->role == DIRECTORY_ADMIN ? IM_STR("admin") : IM_STR("user"));
+	im_buf_printf(b, ",\"disabled\":%s,\"password\":%s", u->disabled ? "true" : "false",
+		u->password.n ? "true" : "false");
+	im_jsonw_member_int(b, "created_ms", u->created_ms);
+	im_jsonw_member_str(b, "nick", u->nick);
+}
+
+static int on_user(void *arg, const struct directory_user *u)
+{
+	struct rpc_page *p = arg;
+
+	put_user(&p->one, u);
+	im_buf_c(&p->one, '}');
+	return rpc_page_add(p, u->uid);
+}
+
+static int list_users(struct rpc_call *c)
+{
+	struct rpc_page page;
+
+	rpc_page_begin(
+		&page, c->result, "users", (uint32_t)rpc_int(c, "limit", LIST_MAX), LIST_BYTES_MAX);
+	return rpc_page_end(&page,
+		directory_user_list(c->dir, rpc_str(c, "after"), page.limit + 1, on_user, &page));
+}
+
+static int on_device(void *arg, const struct directory_device *dev)
+{
+	struct im_buf *b = arg;
+
+	if (b->n > 0 && b->p[b->n - 1] == '}')
+		im_buf_c(b, ',');
+	im_buf_z(b, "{\"device\":");
+	im_jsonw_str(b, dev->device);
+	im_jsonw_member_int(b, "created_ms", dev->created_ms);
+	im_jsonw_member_int(b, "seen_ms", dev->seen_ms);
+	im_buf_c(b, '}');
+	return IM_OK;
+}
+
+struct groups {
+	struct rpc_call *c;
+	bool any;
+};
+
+static int on_group(void *arg, const struct directory_member *m)
+{
+	struct groups *l = arg;
+	struct im_buf *b = l->c->result;
+	struct directory_group g;
+	int rc = directory_group_by_id(l->c->dir, m->group, &g);
+
+	if (rc != IM_OK)
+		return rc == IM_E_NONE ? IM_OK : rc;
+	if (l->any)
+		im_buf_c(b, ',');
+	l->any = true;
+	im_buf_z(b, "{\"gid\":");
+	im_jsonw_str(b, g.gid);
+	im_jsonw_member_str(b, "role", im_str(group_role_name(m->role)));
+	im_buf_c(b, '}');
+	return IM_OK;
+}
+
+static int get_user(struct rpc_call *c)
+{
+	struct groups groups = {.c = c};
+	struct directory_user u;
+	int rc = named_user(c, &u);
+
+	if (rc != IM_OK)
+		return rc;
+	put_user(c->result, &u);
+	im_buf_printf(c->result, ",\"online\":%s", u.online ? "true" : "false");
+	im_jsonw_member_int(c->result, "seen_ms", u.seen_ms);
+	im_buf_z(c->result, ",\"devices\":[");
+	rc = directory_device_list(c->dir, u.id, on_device, c->result);
+	im_buf_z(c->result, "],\"groups\":[");
+	if (rc == IM_OK)
+		rc = directory_user_groups(c->dir, u.id, on_group, &groups);
+	im_buf_z(c->result, "]}");
+	return rc;
+}
+
+#define USERNAME                                            \
+	{                                                   \
+		"username", RPC_STRING, true, 1, IM_UID_MAX \
+	}
+
+static const struct rpc_param create_params[] = {
+	USERNAME,
+	{"password", RPC_STRING, false, 1, IM_PASSWORD_MAX},
+	{"role", RPC_STRING, false, 1, 16},
+	{"nick", RPC_STRING, false, 0, NICK_MAX},
+	{0},
+};
+static const struct rpc_param user_params[] = {USERNAME, {0}};
+static const struct rpc_param password_params[] = {
+	USERNAME,
+	{"password", RPC_STRING, true, 1, IM_PASSWORD_MAX},
+	{0},
+};
+static const struct rpc_param role_params[] = {
+	USERNAME,
+	{"role", RPC_STRING, true, 1, 16},
+	{0},
+};
+static const struct rpc_param list_params[] = {
+	{"after", RPC_STRING, false, 0, IM_UID_MAX},
+	{"limit", RPC_INTEGER, false, 1, LIST_MAX},
+	{0},
+};
+
+const struct rpc_method admin_user_commands[] = {
+	{"createUser", RPC_LOG, create_params, create_user},
+	{"deleteUser", RPC_LOG, user_params, delete_user},
+	{"disableUser", RPC_LOG, user_params, disable_user},
+	{"enableUser", RPC_LOG, user_params, enable_user},
+	{"setUserPassword", RPC_LOG, password_params, set_password},
+	{"setUserRole", RPC_LOG, role_params, set_role},
+	{"listUsers", RPC_LOG, list_params, list_users},
+	{"getUser", RPC_LOG, user_params, get_user},
+	{0},
+};
