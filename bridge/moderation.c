@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Applies the word list to bodies. Owns the list in force and the text of the last masked body. */
+#include "moderation.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "../common/jsonscan.h"
+
+/* A list of WORDLIST_MAX entries fits. */
+#define FILE_MAX (16u * 1024 * 1024)
+
+static int read_file(const char *path, struct im_buf *out, struct im_buf *why)
+{
+	FILE *f = fopen(path, "re");
+	size_t n = 1;
+	int code = IM_E_IO;
+
+	if (!f) {
+		im_buf_printf(why, "cannot read the word list %s: %s", path, strerror(errno));
+		return IM_E_IO;
+	}
+	while (n > 0 && !out->failed) {
+		char chunk[8192];
+		n = fread(chunk, 1, sizeof(chunk), f);
+		im_buf_put(out, chunk, n);
+	}
+	if (ferror(f))
+		im_buf_printf(why, "cannot read the word list %s: %s", path, strerror(errno));
+	else if (out->failed)
+		im_buf_printf(why, "the word list %s is larger than 16 MiB; shorten it", path);
+	else
+		code = IM_OK;
+	fclose(f);
+	return code;
+}
+
+int moderation_load(
+	struct moderation *m, const char *path, enum moderation_action action, struct im_buf *why)
+{
+	struct wordlist *words = NULL;
+	struct im_buf text;
+	int code = IM_OK;
+
+	im_buf_init(&text, FILE_MAX);
+	if (path && *path) {
+		code = read_file(path, &text, why);
+		if (code == IM_OK)
+			code = wordlist_compile(im_buf_view(&text), path, &words, why);
+	}
+	im_buf_free(&text);
+	if (code)
+		return code;
+	wordlist_free(&m->words);
+	m->words = words;
+	m->action = action;
+	return IM_OK;
+}
+
+void moderation_clear(struct moderation *m)
+{
+	wordlist_free(&m->words);
+	im_buf_free(&m->text);
+}
+
+/* True if a string anywhere within the value, member names included, holds a listed word. */
+static bool json_match(struct moderation *m, const struct im_json *v)
+{
+	struct im_json_iter it;
+	struct im_json member;
+	struct im_str key;
+
+	if (v->type == IM_JSON_STRING) {
+		im_buf_reset(&m->text);
+		if (im_json_text(v, &m->text) != IM_OK)
+			return wordlist_match(m->words, v->raw);
+		return wordlist_match(m->words, im_buf_view(&m->text));
+	}
+	if (v->type != IM_JSON_ARRAY && v->type != IM_JSON_OBJECT)
+		return false;
+	im_json_iter(v, &it);
+	while (im_json_next(&it, &key, &member)) {
+		if (v->type == IM_JSON_OBJECT && wordlist_match(m->words, key))
+			return true;
+		if (json_match(m, &member))
+			return true;
+	}
+	return false;
+}
+
+int moderation_check(struct moderation *m, enum im_enc enc, struct im_str *body)
+{
+	struct im_json json;
+
+	if (!m->words || enc == IM_ENC_BYTES)
+		return IM_OK;
+	if (enc == IM_ENC_JSON)
+		return im_json_parse(*body, &json) == IM_OK && json_match(m, &json)
+			       ? IM_E_NOT_ALLOWED
+			       : IM_OK;
+	if (!wordlist_match(m->words, *body))
+		return IM_OK;
+	if (m->action == MODERATION_REJECT)
+		return IM_E_NOT_ALLOWED;
+	im_buf_reset(&m->text);
+	wordlist_mask(m->words, *body, &m->text);
+	if (m->text.failed)
+		return IM_E_NOMEM;
+	*body = im_buf_view(&m->text);
+	return IM_OK;
+}

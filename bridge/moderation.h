@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What a message's body may hold: applies the operator's word list to it, by rejecting or masking.
+ * Called by intake and by msg.edit, on the engine's thread. Must not know who writes or where.
+ */
+#ifndef IM_BRIDGE_MODERATION_H
+#define IM_BRIDGE_MODERATION_H
+
+#include "../common/buf.h"
+#include "../common/envelope.h"
+#include "../common/err.h"
+#include "../common/str.h"
+#include "wordlist.h"
+
+enum moderation_action { MODERATION_REJECT = 0, MODERATION_MASK = 1 };
+
+struct moderation {
+	struct wordlist *words; /* NULL: everything passes */
+	enum moderation_action action;
+	struct im_buf text; /* scratch; holds a masked body */
+};
+
+/* Reads and compiles a list from a file. On failure `why` says what is wrong, and an old list, if
+ * any, stays in force. path NULL or empty: no list. */
+int moderation_load(struct moderation *m, const char *path, enum moderation_action action,
+	struct im_buf *why) IM_MUST_CHECK;
+void moderation_clear(struct moderation *m);
+
+/* IM_OK: the body passes, or *body was replaced by a masked one (valid until the next call).
+ * IM_E_NOT_ALLOWED: it holds a listed word. Within JSON, text is looked at with its escapes
+ * decoded, and a hit is rejected even where text would be masked: masking could break what the JSON
+ * means. Bytes pass. */
+int moderation_check(struct moderation *m, enum im_enc enc, struct im_str *body) IM_MUST_CHECK;
+
+#endif

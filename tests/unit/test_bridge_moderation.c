@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Moderation: what passes, what is masked, what is rejected, and a list that cannot be read. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "../../bridge/moderation.h"
+
+static void load(struct moderation *m, const char *words, enum moderation_action action)
+{
+	char path[] = "/tmp/im-words-XXXXXX";
+	struct im_buf why;
+	int fd = mkstemp(path);
+
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, words, strlen(words)), (ssize_t)strlen(words));
+	close(fd);
+	im_buf_init(&why, 0);
+	assert_int_equal(moderation_load(m, path, action, &why), IM_OK);
+	im_buf_free(&why);
+	unlink(path);
+}
+
+static int check(struct moderation *m, enum im_enc enc, const char *body)
+{
+	struct im_str s = im_str(body);
+
+	return moderation_check(m, enc, &s);
+}
+
+static void without_a_list_everything_passes(void **state)
+{
+	struct moderation m = {0};
+	struct im_buf why;
+
+	(void)state;
+	im_buf_init(&why, 0);
+	assert_int_equal(moderation_load(&m, NULL, MODERATION_REJECT, &why), IM_OK);
+	assert_int_equal(check(&m, IM_ENC_TEXT, "damn"), IM_OK);
+	im_buf_free(&why);
+	moderation_clear(&m);
+}
+
+static void a_listed_word_is_rejected(void **state)
+{
+	struct moderation m = {0};
+
+	(void)state;
+	load(&m, "damn\n", MODERATION_REJECT);
+	assert_int_equal(check(&m, IM_ENC_TEXT, "oh DAMN"), IM_E_NOT_ALLOWED);
+	assert_int_equal(check(&m, IM_ENC_TEXT, "oh dear"), IM_OK);
+	assert_int_equal(check(&m, IM_ENC_BYTES, "damn\xff"), IM_OK);
+	moderation_clear(&m);
+}
+
+static void a_listed_word_is_masked(void **state)
+{
+	struct moderation m = {0};
+	struct im_str body = IM_STR("oh damn it");
+
+	(void)state;
+	load(&m, "damn\n", MODERATION_MASK);
+	assert_int_equal(moderation_check(&m, IM_ENC_TEXT, &body), IM_OK);
+	assert_true(im_str_eqz(body, "oh **** it"));
+	moderation_clear(&m);
+}
+
+static void json_cannot_hide_a_word_behind_escapes(void **state)
+{
+	struct moderation m = {0};
+
+	(void)state;
+	load(&m, "damn\n", MODERATION_MASK);
+	assert_int_equal(
+		check(&m, IM_ENC_JSON, "{\"a\":[1,{\"b\":\"oh d\\u0061mn\"}]}"), IM_E_NOT_ALLOWED);
+	assert_int_equal(check(&m, IM_ENC_JSON, "{\"damn\":1}"), IM_E_NOT_ALLOWED);
+	assert_int_equal(check(&m, IM_ENC_JSON, "{\"a\":\"fine\"}"), IM_OK);
+	moderation_clear(&m);
+}
+
+static void a_list_that_cannot_be_read_leaves_the_old_one(void **state)
+{
+	struct moderation m = {0};
+	struct im_buf why;
+
+	(void)state;
+	load(&m, "damn\n", MODERATION_REJECT);
+	im_buf_init(&why, 0);
+	assert_int_equal(
+		moderation_load(&m, "/nonexistent/words", MODERATION_REJECT, &why), IM_E_IO);
+	im_buf_c(&why, '\0');
+	assert_non_null(strstr(why.p, "cannot read the word list /nonexistent/words"));
+	assert_int_equal(check(&m, IM_ENC_TEXT, "damn"), IM_E_NOT_ALLOWED);
+	im_buf_free(&why);
+	moderation_clear(&m);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(without_a_list_everything_passes),
+		cmocka_unit_test(a_listed_word_is_rejected),
+		cmocka_unit_test(a_listed_word_is_masked),
+		cmocka_unit_test(json_cannot_hide_a_word_behind_escapes),
+		cmocka_unit_test(a_list_that_cannot_be_read_leaves_the_old_one),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
