@@ -1,0 +1,373 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * ACL_CHECK. Called by hooks.c. A publish is decided here and captured at MESSAGE, which follows at
+ * once; a will is captured here, because no MESSAGE comes for it. Delivery (READ) is decided from
+ * the username alone: the client may be a struct that the broker has made up for the question.
+ */
+#include "acl.h"
+
+#include "../common/ids.h"
+#include "../common/limits.h"
+#include "admit.h"
+#include "capture.h"
+#include "policy.h"
+#include "refusal.h"
+
+#define BURST_US INT64_C(4000000) /* what four seconds bring, in one go */
+
+void acl_database_failed(struct plugin *p)
+{
+	if (log_gate(&p->gates.database, clock_mono_us(&p->clock) / 1000, "directory errors"))
+		log_line(LOG_LEVEL_ERR, "directory unreadable: %s; what needs it is refused",
+			directory_error(p->dir));
+}
+
+/* The code for what the directory answered: there is none, or it cannot be read. */
+static int absent(struct plugin *p, int ret)
+{
+	if (ret == IM_E_NONE)
+		return IM_OK;
+	acl_database_failed(p);
+	im_buf_z(&p->why, "the directory cannot be read now; send it again in a moment");
+	return IM_E_BUSY;
+}
+
+int acl_check_size(struct plugin *p, size_t n)
+{
+	if (n <= (size_t)p->opt.max_payload)
+		return IM_OK;
+	im_buf_printf(&p->why, "the payload has %zu bytes, at most %lld are taken", n,
+		(long long)p->opt.max_payload);
+	return IM_E_TOO_LARGE;
+}
+
+int acl_check_rate(struct plugin *p, struct session_user *u, int64_t now_us, size_t n)
+{
+	if (ratelimit_take(&u->messages, now_us, p->opt.rate_messages, BURST_US, 1) &&
+		ratelimit_take(&u->bytes, now_us, p->opt.rate_bytes, BURST_US, (int64_t)n))
+		return IM_OK;
+	p->stats.rate_limited++;
+	im_buf_printf(&p->why,
+		"at most %lld messages and %lld bytes a second for each user; slow down and send "
+		"it again",
+		(long long)p->opt.rate_messages, (long long)p->opt.rate_bytes);
+	return IM_E_RATE_LIMITED;
+}
+
+bool acl_is_admin(struct plugin *p, struct im_str uid)
+{
+	struct directory_user u;
+	int ret = directory_user(p->dir, uid, &u);
+
+	if (ret == IM_E_IO)
+		acl_database_failed(p);
+	return ret == IM_OK && u.admin && !u.disabled;
+}
+
+/* ---- writing ---- */
+
+/* One publish being decided. */
+struct write {
+	struct plugin *p;
+	struct session *e;
+	struct im_topic t;
+	struct directory_user from;
+	int64_t now_ms, now_us;
+	size_t n;
+};
+
+static int check_direct(struct write *w)
+{
+	struct policy_direct f = {.server_rule = w->p->opt.direct_policy};
+	struct directory_user to;
+	struct directory_relation rel = {0};
+	int ret, code = IM_OK;
+
+	f.self = im_str_eq(w->t.id, session_uid(w->e));
+	if (!f.self) {
+		ret = directory_user(w->p->dir, w->t.id, &to);
+		if (ret)
+			code = absent(w->p, ret);
+		else
+			ret = directory_relation(w->p->dir, &to, &w->from, &rel);
+		if (!code && ret == IM_E_IO)
+			code = absent(w->p, ret);
+		f.exists = ret == IM_OK;
+		f.recipient_rule = f.exists ? to.direct_policy : 0;
+	}
+	f.blocked = rel.blocked;
+	f.contact = rel.contact;
+	return code ? code : policy_direct(&f, &w->p->why);
+}
+
+static int check_group(struct write *w)
+{
+	struct policy_group f = {.now_ms = w->now_ms};
+	struct directory_group g;
+	struct directory_member m;
+	int ret, code = IM_OK;
+
+	ret = directory_group(w->p->dir, w->t.id, &g);
+	if (ret) {
+		code = absent(w->p, ret);
+	} else {
+		f.exists = true;
+		f.group_muted_until_ms = g.muted_until_ms;
+		ret = directory_member(w->p->dir, &g, session_uid(w->e), &w->from, &m);
+		if (ret) {
+			code = absent(w->p, ret);
+		} else {
+			f.member = true;
+			f.role = m.role;
+			f.member_muted_until_ms = m.muted_until_ms;
+		}
+	}
+	return code ? code : policy_group(&f, &w->p->why);
+}
+
+static int check_sender(struct write *w)
+{
+	int ret = directory_user(w->p->dir, session_uid(w->e), &w->from);
+	int code = ret ? absent(w->p, ret) : IM_OK;
+
+	if (code || (!ret && !w->from.disabled))
+		return code;
+	im_buf_z(&w->p->why, "your user is disabled or does not exist any more");
+	return IM_E_NOT_ALLOWED;
+}
+
+/* Decides; IM_OK or the code of the refusal, with p->why filled. */
+static int check_write(struct write *w)
+{
+	struct plugin *p = w->p;
+	int code = IM_OK;
+
+	switch (w->t.kind) {
+	case IM_TOPIC_SEND_USER:
+	case IM_TOPIC_SEND_GROUP:
+	case IM_TOPIC_SIGNAL_USER:
+	case IM_TOPIC_SIGNAL_GROUP:
+		code = acl_check_size(p, w->n);
+		if (!code)
+			code = acl_check_rate(p, w->e->user, w->now_us, w->n);
+		if (!code)
+			code = check_sender(w);
+		if (code)
+			return code;
+		return w->t.kind == IM_TOPIC_SEND_USER || w->t.kind == IM_TOPIC_SIGNAL_USER
+			       ? check_direct(w)
+			       : check_group(w);
+	case IM_TOPIC_RPC:
+		/* What is wrong with a request is said by its reply; see capture.c. */
+		return check_sender(w);
+	case IM_TOPIC_CTRL:
+		return acl_is_admin(p, session_uid(w->e))
+			       ? IM_OK
+			       : policy_no_topic(w->t.kind, p->prefix, &p->why);
+	default:
+		return policy_no_topic(w->t.kind, p->prefix, &p->why);
+	}
+}
+
+static int deny(struct plugin *p)
+{
+	p->stats.refused++;
+	return MOSQ_ERR_ACL_DENIED;
+}
+
+static void refuse(struct write *w, const struct mosquitto_evt_acl_check *ed, int code)
+{
+	struct plugin *p = w->p;
+	struct im_str payload = {ed->payload, ed->payloadlen};
+
+	if (w->t.kind == IM_TOPIC_RPC)
+		refusal_rpc(p, w->e,
+			&(struct refusal_rpc){.method = w->t.id,
+				.payload = payload,
+				.code = code,
+				.why = im_buf_view(&p->why)});
+	else if (w->t.kind != IM_TOPIC_LINK)
+		refusal_send(p, w->e->user,
+			&(struct refusal){.topic = &w->t,
+				.payload = payload,
+				.code = code,
+				.why = im_buf_view(&p->why)});
+}
+
+static bool is_send(enum im_topic_kind kind)
+{
+	return kind >= IM_TOPIC_SEND_USER && kind <= IM_TOPIC_SIGNAL_GROUP;
+}
+
+/* A will is captured now and then denied: the broker's own copy would reach nobody, but be retained
+ * where nobody can delete it. */
+static int write_will(struct write *w, const struct mosquitto_evt_acl_check *ed)
+{
+	w->e->will_done = true;
+	if (is_send(w->t.kind) && check_write(w) == IM_OK)
+		capture_will(w->p, w->e, &w->t, (struct im_str){ed->payload, ed->payloadlen});
+	return MOSQ_ERR_ACL_DENIED;
+}
+
+static int write_session(struct write *w, const struct mosquitto_evt_acl_check *ed)
+{
+	struct plugin *p = w->p;
+	int code;
+
+	w->now_ms = clock_wall_ms(&p->clock);
+	w->now_us = clock_mono_us(&p->clock);
+	w->n = ed->payloadlen;
+	im_buf_reset(&p->why);
+	if (sessions_is_will(p->sessions, w->e))
+		return write_will(w, ed);
+	/* Announced before anything that it sends; without room for that there is none here. */
+	capture_open(p, w->e);
+	code = check_write(w);
+	if (code) {
+		refuse(w, ed, code);
+		return deny(p);
+	}
+	if (is_send(w->t.kind))
+		capture_note(
+			p, w->e, &w->t, (struct im_str){ed->payload, ed->payloadlen}, w->now_ms);
+	p->grant = (struct grant){ed->client, w->t, ed->topic, w->e, w->now_ms, w->now_us};
+	return MOSQ_ERR_SUCCESS;
+}
+
+/* Ordinary MQTT traffic, its wills, and the broker's question whether the author of a retained
+ * message may still write there. */
+static int write_other(struct plugin *p, const struct mosquitto_evt_acl_check *ed)
+{
+	struct im_str uid = im_str(mosquitto_client_username(ed->client));
+
+	if (!im_uid_valid(uid) || !policy_allowed(&p->opt.allow_topic, uid, im_str(ed->topic)))
+		return deny(p);
+	p->grant = (struct grant){.client = ed->client, .text = ed->topic};
+	return MOSQ_ERR_SUCCESS;
+}
+
+int acl_write(struct plugin *p, const struct mosquitto_evt_acl_check *ed)
+{
+	struct write w = {.p = p};
+	struct session *e;
+
+	p->grant = (struct grant){0};
+	im_topic_parse(p->prefix, im_str(ed->topic), &w.t);
+	if (admit_is_bridge(p, ed->client)) {
+		if (strcmp(ed->topic, IM_TOPIC_DOWN) != 0)
+			return deny(p);
+		p->grant = (struct grant){.client = ed->client, .topic = w.t, .text = ed->topic};
+		return MOSQ_ERR_SUCCESS;
+	}
+	/* The will of a session that has ended is looked for first: its client is not alive. */
+	e = sessions_find(p->sessions, ed->client);
+	w.e = e && sessions_is_will(p->sessions, e) ? e : NULL;
+	if (w.t.kind == IM_TOPIC_OTHER) {
+		if (w.e)
+			w.e->will_done = true;
+		return write_other(p, ed);
+	}
+	if (!w.e)
+		w.e = admit_session(p, ed->client);
+	return w.e ? write_session(&w, ed) : deny(p);
+}
+
+/* ---- reading ---- */
+
+static bool may_see(struct plugin *p, struct im_str viewer, struct im_str uid)
+{
+	struct policy_presence f = {.rule = p->opt.presence_policy};
+	struct directory_user u, v;
+	struct directory_relation rel;
+
+	f.self = im_str_eq(viewer, uid);
+	if (f.self)
+		return true;
+	if (directory_user(p->dir, viewer, &v) || v.disabled || directory_user(p->dir, uid, &u) ||
+		directory_relation(p->dir, &u, &v, &rel))
+		return false;
+	f.admin = v.admin;
+	f.blocked = rel.blocked;
+	f.contact = rel.contact;
+	return policy_presence(&f);
+}
+
+static bool in_room(struct plugin *p, struct im_str uid, struct im_str gid)
+{
+	struct directory_user u;
+	struct directory_group g;
+	struct directory_member m;
+
+	return directory_user(p->dir, uid, &u) == IM_OK && !u.disabled &&
+	       directory_group(p->dir, gid, &g) == IM_OK &&
+	       directory_member(p->dir, &g, uid, &u, &m) == IM_OK;
+}
+
+/* Reading and subscribing follow the same table. */
+static bool may_read(
+	struct plugin *p, struct im_str uid, const struct im_topic *t, struct im_str filter)
+{
+	switch (t->kind) {
+	case IM_TOPIC_INBOX:
+		return im_str_eq(t->id, uid);
+	case IM_TOPIC_ROOM:
+		return in_room(p, uid, t->id);
+	case IM_TOPIC_PRESENCE:
+		return may_see(p, uid, t->id);
+	case IM_TOPIC_CTRL_RESPONSE:
+		return acl_is_admin(p, uid);
+	case IM_TOPIC_OTHER:
+		return policy_allowed(&p->opt.allow_topic, uid, filter);
+	default:
+		return false;
+	}
+}
+
+int acl_read(struct plugin *p, const struct mosquitto_evt_acl_check *ed)
+{
+	struct im_str uid = im_str(mosquitto_client_username(ed->client));
+	struct im_str topic = im_str(ed->topic);
+	struct im_topic t;
+
+	if (uid.n == 0)
+		return MOSQ_ERR_ACL_DENIED;
+	im_topic_parse(p->prefix, topic, &t);
+	if (t.kind == IM_TOPIC_LINK)
+		return strcmp(ed->topic, IM_TOPIC_UP) == 0 && admit_is_bridge(p, ed->client)
+			       ? MOSQ_ERR_SUCCESS
+			       : MOSQ_ERR_ACL_DENIED;
+	return may_read(p, uid, &t, topic) ? MOSQ_ERR_SUCCESS : MOSQ_ERR_ACL_DENIED;
+}
+
+static int deny_subscribe(struct plugin *p)
+{
+	p->stats.subscribes_denied++;
+	return MOSQ_ERR_ACL_DENIED;
+}
+
+int acl_subscribe(struct plugin *p, const struct mosquitto_evt_acl_check *ed)
+{
+	struct im_filter f;
+	struct session *e;
+	struct directory_user u;
+
+	if (admit_is_bridge(p, ed->client))
+		return strcmp(ed->topic, IM_TOPIC_UP) == 0 || strcmp(ed->topic, IM_TOPIC_SINK) == 0
+			       ? MOSQ_ERR_SUCCESS
+			       : deny_subscribe(p);
+	e = admit_session(p, ed->client);
+	if (!e || directory_user(p->dir, session_uid(e), &u) || u.disabled)
+		return deny_subscribe(p);
+	capture_open(p, e);
+	im_filter_parse(p->prefix, im_str(ed->topic), &f);
+	if (f.shared && f.filter.n && f.filter.p[0] == '$')
+		return deny_subscribe(p);
+	if (!may_read(p, session_uid(e), &f.topic, f.filter))
+		return deny_subscribe(p);
+	/* Every subscription asks for a hello, so it counts like a message; a client that does
+	 * nothing but subscribe gets no more of them. */
+	im_buf_reset(&p->why);
+	if (f.events && acl_check_rate(p, e->user, clock_mono_us(&p->clock), 0) == IM_OK)
+		capture_sub(p, e);
+	return MOSQ_ERR_SUCCESS;
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* ACL_CHECK: gathers the facts about a client and a topic and lets policy.c decide. Answers with
+ * MOSQ_ERR_SUCCESS or MOSQ_ERR_ACL_DENIED, never with anything else. */
+#ifndef IM_PLUGIN_ACL_H
+#define IM_PLUGIN_ACL_H
+
+#include "plugin.h"
+
+int acl_write(struct plugin *p, const struct mosquitto_evt_acl_check *ed) IM_MUST_CHECK;
+int acl_read(struct plugin *p, const struct mosquitto_evt_acl_check *ed) IM_MUST_CHECK;
+int acl_subscribe(struct plugin *p, const struct mosquitto_evt_acl_check *ed) IM_MUST_CHECK;
+
+/* IM_OK or the code to refuse with; `p->why` then says what would be right. */
+int acl_check_size(struct plugin *p, size_t n) IM_MUST_CHECK;
+int acl_check_rate(
+	struct plugin *p, struct session_user *u, int64_t now_us, size_t n) IM_MUST_CHECK;
+/* True if the user exists, is not disabled, and is an admin. */
+bool acl_is_admin(struct plugin *p, struct im_str uid);
+/* Logs, seldom, that the database cannot be read. */
+void acl_database_failed(struct plugin *p);
+
+#endif

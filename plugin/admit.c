@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Admission. Called by hooks.c for BASIC_AUTH and, for clients with a TLS identity, by whatever
+ * event shows them first. Passwords and tokens are auth.c's; rights are policy.c's.
+ */
+#include "admit.h"
+
+#include "../common/ids.h"
+#include "../common/limits.h"
+
+#define AUTO_PREFIX "auto-"
+#define UUID_LENGTH 36
+
+static struct im_str client_device(const struct mosquitto *client)
+{
+	return im_str(mosquitto_client_id(client));
+}
+
+/* Names that are none would let a client write what it likes into the log. */
+static struct im_str printable(struct im_str s, bool valid)
+{
+	return valid ? s : s.n ? IM_STR("(malformed)") : IM_STR("(none)");
+}
+
+static void log_refusal(
+	struct plugin *p, const struct mosquitto *client, struct im_str uid, const char *why)
+{
+	struct im_str device = client_device(client);
+	const char *address = mosquitto_client_address(client);
+
+	p->stats.logins_refused++;
+	if (!log_gate(&p->gates.login, clock_mono_us(&p->clock) / 1000, "logins refused"))
+		return;
+	uid = printable(uid, im_uid_valid(uid));
+	device = printable(device, im_device_valid(device));
+	log_line(LOG_LEVEL_NOTICE, "login refused user=%.*s client=%.*s address=%s: %s",
+		LOG_STR(uid), LOG_STR(device), address ? address : "(none)", why);
+}
+
+/* ---- the bridge ---- */
+
+static bool on_link_listener(const struct plugin *p, const struct mosquitto *client)
+{
+	const char *address = mosquitto_client_address(client);
+
+	return address && strcmp(address, p->opt.link_listener) == 0;
+}
+
+bool admit_is_bridge(const struct plugin *p, const struct mosquitto *client)
+{
+	const char *name = mosquitto_client_username(client);
+
+	return name && strcmp(name, p->opt.link_username) == 0 && on_link_listener(p, client);
+}
+
+static int login_bridge(struct plugin *p, const struct mosquitto *client, struct im_str uid)
+{
+	const char *why = NULL;
+
+	if (!im_str_eqz(uid, p->opt.link_username))
+		why = "the link listener is for the bridge alone; use another listener";
+	else if (!on_link_listener(p, client))
+		why = "the bridge's username is for the bridge alone (link_username)";
+	else if (p->bridge && p->bridge != client)
+		why = "a bridge is connected already; run one bridge for each broker";
+	if (why) {
+		log_refusal(p, client, uid, why);
+		return MOSQ_ERR_AUTH;
+	}
+	if (!p->bridge)
+		log_line(LOG_LEVEL_INFO, "link connected");
+	p->bridge = client;
+	return MOSQ_ERR_SUCCESS;
+}
+
+/* ---- client ids ---- */
+
+/* An id that the broker has just made up for a client without one: it never comes back, so it is
+ * not bound to anybody. */
+static bool made_up(const struct mosquitto *client, struct im_str device)
+{
+	size_t i, n = sizeof(AUTO_PREFIX) - 1;
+
+	if (device.n != n + UUID_LENGTH || memcmp(device.p, AUTO_PREFIX, n) != 0 ||
+		!mosquitto_client_clean_session(client))
+		return false;
+	for (i = n; i < device.n; i++) {
+		char c = device.p[i];
+
+		if (!(c >= '0' && c <= '9') && !(c >= 'A' && c <= 'F') && !(c >= 'a' && c <= 'f') &&
+			c != '-')
+			return false;
+	}
+	return true;
+}
+
+/* Finds the owner of a client id. IM_E_NONE: nobody. */
+static int find_owner(struct plugin *p, struct im_str device, struct im_buf *owner)
+{
+	struct im_str pending = bindings_owner(p->bindings, device);
+	const struct session *e = sessions_device(p->sessions, device);
+	int ret;
+
+	im_buf_reset(owner);
+	if (pending.n) {
+		im_buf_str(owner, pending);
+		return IM_OK;
+	}
+	ret = directory_device(p->dir, device, owner);
+	if (ret != IM_E_NONE || !e)
+		return ret;
+	/* Bound and unbound again, or made up: whoever has the session has the id. */
+	im_buf_str(owner, session_uid(e));
+	return IM_OK;
+}
+
+/* NULL and *bind_out, or why the user may not come with this client id. */
+static const char *check_device(
+	struct plugin *p, const struct mosquitto *client, struct im_str uid, bool *bind_out)
+{
+	struct im_str device = client_device(client);
+	int ret;
+
+	*bind_out = false;
+	if (!im_device_valid(device))
+		return "client id is not 1 to 64 of the characters A-Z a-z 0-9 _ . : @ -";
+	ret = find_owner(p, device, &p->text);
+	if (ret == IM_OK && !im_str_eq(im_buf_view(&p->text), uid))
+		return "client id belongs to another user; choose another one";
+	if (ret != IM_OK && ret != IM_E_NONE)
+		return "directory.db cannot be read";
+	*bind_out = ret == IM_E_NONE && !made_up(client, device);
+	return NULL;
+}
+
+/* ---- sessions ---- */
+
+static void watch_expiry(struct plugin *p, int64_t expires_s)
+{
+	if (expires_s && (!p->next_expiry_s || expires_s < p->next_expiry_s))
+		p->next_expiry_s = expires_s;
+}
+
+/* Makes the session, with what the bridge has to be told about it. */
+static struct session *make_session(struct plugin *p, const struct mosquitto *client,
+	struct im_str uid, const struct auth_verdict *v, bool bind, const char **why_out)
+{
+	bool v5 = mosquitto_client_protocol_version(client) == 5;
+	struct im_str device = client_device(client);
+	struct session *e;
+
+	*why_out = "the bridge is away and too many new users or devices wait for it";
+	if (v->create && directory_user_pending(p->dir, uid))
+		return NULL;
+	if (bind && bindings_add(p->bindings, device, uid))
+		return NULL;
+	e = sessions_add(p->sessions, client,
+		&(struct session_facts){
+			.uid = uid,
+			.device = device,
+			.v5 = v5,
+			/* MQTT 5 says at DISCONNECT at the latest whether a session stays. */
+			.ephemeral = !v5 && mosquitto_client_clean_session(client),
+			.new_device = bind,
+			.new_user = v->create,
+			.now_ms = clock_wall_ms(&p->clock),
+			.expires_s = v->expires_s,
+			.credential = v->credential,
+		});
+	if (!e) {
+		*why_out = "out of memory";
+		return NULL;
+	}
+	watch_expiry(p, v->expires_s);
+	return e;
+}
+
+static int login_user(struct plugin *p, const struct mosquitto_evt_basic_auth *ed)
+{
+	struct im_str uid = im_str(ed->username);
+	struct auth_verdict v;
+	const char *why = NULL;
+	bool bind;
+
+	if (!im_uid_valid(uid)) {
+		why = uid.n ? "username is not 1 to 64 of the characters A-Z a-z 0-9 _ . @ -"
+			    : "no username";
+	} else {
+		auth_check(p->auth, uid, im_str(ed->password), &v);
+		why = v.accepted ? check_device(p, ed->client, uid, &bind) : v.why;
+	}
+	if (!why && make_session(p, ed->client, uid, &v, bind, &why)) {
+		p->stats.logins++;
+		return MOSQ_ERR_SUCCESS;
+	}
+	log_refusal(p, ed->client, uid, why);
+	return MOSQ_ERR_AUTH;
+}
+
+/*
+ * After a reload the broker asks again about every session that it has, connected or not. Denying
+ * one that is offline makes 2.0 free it twice, and would mean nothing: it proves itself when it
+ * comes back. No session begins here.
+ */
+static int login_again(struct plugin *p, const struct mosquitto_evt_basic_auth *ed)
+{
+	struct session *e = sessions_find(p->sessions, ed->client);
+	struct auth_verdict v;
+
+	if (p->bridge == ed->client || !e || e->state == SESSION_OFFLINE)
+		return MOSQ_ERR_SUCCESS;
+	if (auth_still_valid(p->auth, session_uid(e), e->credential, e->expires_s))
+		return MOSQ_ERR_SUCCESS;
+	auth_check(p->auth, session_uid(e), im_str(ed->password), &v);
+	if (!v.accepted) {
+		log_refusal(p, ed->client, session_uid(e), v.why);
+		return MOSQ_ERR_AUTH;
+	}
+	e->credential = v.credential;
+	e->expires_s = v.expires_s;
+	watch_expiry(p, v.expires_s);
+	return MOSQ_ERR_SUCCESS;
+}
+
+/* Between RELOAD and TICK nobody connects, but for the WebSocket clients of 2.0. */
+static bool asked_again(const struct plugin *p, const struct mosquitto *client)
+{
+	const struct session *e = sessions_find(p->sessions, client);
+
+	return p->newer || (e && e->state != SESSION_OFFLINE) ||
+	       mosquitto_client_protocol(client) != mp_websockets;
+}
+
+/* TICK comes with every turn of the broker's loop, ten times a second at least. In 2.0.11 to 2.0.14
+ * it never comes with per_listener_settings, and then other listeners bypass the plugin. */
+static bool loop_is_seen(struct plugin *p, const struct mosquitto_evt_basic_auth *ed)
+{
+	int64_t now_us;
+
+	if (p->ticked)
+		return true;
+	now_us = clock_mono_us(&p->clock);
+	if (!p->first_event_us)
+		p->first_event_us = now_us;
+	if (now_us - p->first_event_us < 5000000)
+		return true;
+	log_refusal(p, ed->client, im_str(ed->username),
+		"the broker gives the plugin no TICK: remove per_listener_settings true");
+	return false;
+}
+
+int admit_login(struct plugin *p, const struct mosquitto_evt_basic_auth *ed)
+{
+	struct im_str uid = im_str(ed->username);
+
+	if (p->reloading && asked_again(p, ed->client))
+		return login_again(p, ed);
+	if (!loop_is_seen(p, ed))
+		return MOSQ_ERR_AUTH;
+	if (im_str_eqz(uid, p->opt.link_username) || on_link_listener(p, ed->client))
+		return login_bridge(p, ed->client, uid);
+	return login_user(p, ed);
+}
+
+/* ---- clients that were never asked for a password ---- */
+
+static struct session *admit_identity(struct plugin *p, const struct mosquitto *client)
+{
+	struct im_str uid = im_str(mosquitto_client_username(client));
+	const struct auth_verdict v = {.accepted = true};
+	struct directory_user u;
+	struct session *e = NULL;
+	const char *why = NULL;
+	bool bind;
+	int ret;
+
+	if (!im_uid_valid(uid) || im_str_eqz(uid, p->opt.link_username)) {
+		why = "TLS identity is no username";
+	} else {
+		ret = directory_user(p->dir, uid, &u);
+		if (ret)
+			why = ret == IM_E_NONE ? "unknown user" : "directory.db cannot be read";
+		else if (u.disabled)
+			why = "user is disabled";
+		else
+			why = check_device(p, client, uid, &bind);
+	}
+	if (!why)
+		e = make_session(p, client, uid, &v, bind, &why);
+	if (!e)
+		log_refusal(p, client, uid, why);
+	return e;
+}
+
+struct session *admit_session(struct plugin *p, const struct mosquitto *client)
+{
+	struct session *e = sessions_find(p->sessions, client);
+	const char *name = mosquitto_client_username(client);
+
+	if (!name || !mosquitto_client_address(client) || on_link_listener(p, client))
+		return NULL;
+	if (e && e->state != SESSION_OFFLINE && im_str_eqz(session_uid(e), name))
+		return e;
+	return admit_identity(p, client);
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Who comes in: usernames, client ids and whom they belong to, the bridge itself. Turns a broker's
+ * client into a session.
+ */
+#ifndef IM_PLUGIN_ADMIT_H
+#define IM_PLUGIN_ADMIT_H
+
+#include "plugin.h"
+
+/* BASIC_AUTH: MOSQ_ERR_SUCCESS or MOSQ_ERR_AUTH. */
+int admit_login(struct plugin *p, const struct mosquitto_evt_basic_auth *ed) IM_MUST_CHECK;
+
+/* True for the bridge: its username on its own listener, decided without any table. */
+bool admit_is_bridge(const struct plugin *p, const struct mosquitto *client);
+
+/* The session of a client that has just shown that it is alive. A client that was authenticated by
+ * its TLS identity has had no BASIC_AUTH; it is admitted here, or asked to leave. NULL: it has no
+ * business here. */
+struct session *admit_session(struct plugin *p, const struct mosquitto *client);
+
+#endif

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Client ids that have just been bound to a user and that the bridge has not written to the
+ * directory yet. An entry goes when the record that announced it is committed. Pure.
+ */
+#ifndef IM_PLUGIN_BINDINGS_H
+#define IM_PLUGIN_BINDINGS_H
+
+#include <stdint.h>
+
+#include "../common/err.h"
+#include "../common/siphash.h"
+#include "../common/str.h"
+
+struct bindings;
+
+struct bindings *bindings_new(const struct im_sipkey *key, uint32_t max);
+void bindings_free(struct bindings **b);
+/* n == 0: not in here. Valid until the next change. */
+struct im_str bindings_owner(const struct bindings *b, struct im_str device);
+/* IM_E_FULL: too many wait for the bridge. Both at most IM_DEVICE_MAX bytes. */
+int bindings_add(struct bindings *b, struct im_str device, struct im_str uid) IM_MUST_CHECK;
+/* The announcement has this record number; numbers grow. */
+void bindings_announced(struct bindings *b, struct im_str device, uint64_t recno);
+/* The bridge has stored everything through recno. */
+void bindings_committed(struct bindings *b, uint64_t recno);
+/* The connection ended before it was announced. */
+void bindings_drop(struct bindings *b, struct im_str device);
+
+#endif

@@ -1,0 +1,390 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * From events to spool records. Called by hooks.c and acl.c after everything has been decided.
+ * Knows nothing of rights.
+ */
+#include "capture.h"
+
+#include <stdio.h>
+
+#include "../common/frame.h"
+#include "../common/limits.h"
+#include "acl.h"
+#include "publish.h"
+#include "refusal.h"
+
+/* One part of a snapshot; below the bound of a batch. */
+#define SNAPSHOT_PART (200 * 1024)
+
+/* ---- publishes ---- */
+
+static uint8_t message_type(enum im_topic_kind kind)
+{
+	switch (kind) {
+	case IM_TOPIC_SEND_USER:
+		return IM_UP_MSG_USER;
+	case IM_TOPIC_SEND_GROUP:
+		return IM_UP_MSG_GROUP;
+	case IM_TOPIC_SIGNAL_USER:
+		return IM_UP_SIGNAL_USER;
+	case IM_TOPIC_SIGNAL_GROUP:
+		return IM_UP_SIGNAL_GROUP;
+	default:
+		return IM_UP_RPC;
+	}
+}
+
+static struct im_up_rec record(
+	const struct session *e, const struct im_topic *t, struct im_str payload, int64_t now_ms)
+{
+	uint8_t type = message_type(t->kind);
+	bool durable = type == IM_UP_MSG_USER || type == IM_UP_MSG_GROUP;
+
+	return (struct im_up_rec){
+		.type = type,
+		.flags = (uint8_t)((durable ? IM_UPF_DURABLE : 0) | (e->v5 ? IM_UPF_V5 : 0)),
+		.ts_ms = now_ms,
+		.user = session_uid(e),
+		.device = session_device(e),
+		.target = t->id,
+		.payload = payload,
+	};
+}
+
+void capture_sink(struct mosquitto_evt_message *ed)
+{
+	/* In place: who owns a replaced topic differs between versions. Every topic of ours is at
+	 * least as long. */
+	if (strlen(ed->topic) >= sizeof(IM_TOPIC_SINK) - 1)
+		memcpy(ed->topic, IM_TOPIC_SINK, sizeof(IM_TOPIC_SINK));
+	ed->retain = false;
+}
+
+/* There is no room for a send. PUBACK must not lie: MQTT 5 can say no; an MQTT 3.1.1 client with
+ * QoS 1 or 2 loses its connection instead of getting the PUBACK, so that it keeps the message and
+ * sends it again. */
+static int no_room(
+	struct plugin *p, const struct grant *g, struct mosquitto_evt_message *ed, struct im_str id)
+{
+	struct session *e = g->session;
+
+	p->stats.busy++;
+	if (log_gate(&p->gates.full, g->now_ms, "spool full"))
+		log_line(LOG_LEVEL_WARN, "spool full bytes=%llu client=%s: publishes are refused",
+			(unsigned long long)ring_used(&p->spool.ring), e->device);
+	if (ed->qos > 0 && !e->v5) {
+		p->stats.closed++;
+		return MOSQ_ERR_CONN_LOST;
+	}
+	if (ed->qos == 0)
+		p->stats.qos0_dropped++;
+	refusal_send(p, e->user,
+		&(struct refusal){&g->topic, id, {ed->payload, ed->payloadlen}, IM_E_BUSY,
+			IM_STR("the server cannot take messages now; send it again in a moment")});
+	return e->v5 && p->newer ? COMPAT_ERR_QUOTA_EXCEEDED : MOSQ_ERR_ACL_DENIED;
+}
+
+static int capture_send(struct plugin *p, const struct grant *g, struct mosquitto_evt_message *ed)
+{
+	struct session *e = g->session;
+	struct im_up_rec r =
+		record(e, &g->topic, (struct im_str){ed->payload, ed->payloadlen}, g->now_ms);
+	struct props_send props = {0};
+	bool message = r.flags & IM_UPF_DURABLE;
+	int rc = MOSQ_ERR_SUCCESS;
+
+	if (e->v5 && ed->properties) {
+		props_send_read(&p->props, ed->properties, &props);
+		r.id = im_str(props.id);
+	}
+	if (capture_open(p, e) || spool_put(&p->spool, &r, NULL)) {
+		rc = no_room(p, g, ed, r.id);
+	} else {
+		if (message)
+			p->stats.messages++;
+		else
+			p->stats.signals++;
+		capture_sink(ed);
+		uplink_pump(&p->uplink, g->now_us);
+	}
+	props_send_clear(&p->props, &props);
+	return rc;
+}
+
+/* ---- requests ---- */
+
+static bool own_inbox(const struct plugin *p, const struct session *e, struct im_str topic)
+{
+	struct im_topic t;
+
+	im_topic_parse(p->prefix, topic, &t);
+	return t.kind == IM_TOPIC_INBOX && im_str_eq(t.id, session_uid(e)) && t.rest.n &&
+	       !memchr(t.rest.p, '+', t.rest.n) && !memchr(t.rest.p, '#', t.rest.n);
+}
+
+/* What is wrong with a request, or IM_OK. */
+static int check_request(struct plugin *p, const struct grant *g, struct im_up_rec *r)
+{
+	int code = acl_check_size(p, r->payload.n);
+
+	if (!code)
+		code = acl_check_rate(p, g->session->user, g->now_us, r->payload.n);
+	if (!code && r->reply_topic.n && !own_inbox(p, g->session, r->reply_topic)) {
+		r->reply_topic.n = 0;
+		im_buf_z(&p->why, "the response topic must lie under your own inbox");
+		code = IM_E_INVALID_PARAMS;
+	}
+	if (!code && r->corr.n > IM_CORRELATION_MAX) {
+		im_buf_printf(&p->why, "correlation data has %zu bytes, at most %d are taken",
+			r->corr.n, IM_CORRELATION_MAX);
+		r->corr.n = 0;
+		code = IM_E_INVALID_PARAMS;
+	}
+	return code;
+}
+
+/* A request always gets its PUBACK; what is wrong with it is said by the reply. */
+static void capture_request(
+	struct plugin *p, const struct grant *g, struct mosquitto_evt_message *ed)
+{
+	struct session *e = g->session;
+	struct im_up_rec r =
+		record(e, &g->topic, (struct im_str){ed->payload, ed->payloadlen}, g->now_ms);
+	struct props_send props = {0};
+	int code;
+
+	if (e->v5 && ed->properties) {
+		props_send_read(&p->props, ed->properties, &props);
+		r.reply_topic = im_str(props.reply_to);
+		r.corr = (struct im_str){props.corr, props.corr_n};
+	}
+	im_buf_reset(&p->why);
+	code = check_request(p, g, &r);
+	if (!code && (capture_open(p, e) || spool_put(&p->spool, &r, NULL))) {
+		im_buf_z(&p->why, "the server cannot take requests now; ask again in a moment");
+		p->stats.busy++;
+		code = IM_E_BUSY;
+	}
+	if (code) {
+		refusal_rpc(p, e,
+			&(struct refusal_rpc){r.target, r.payload, r.reply_topic, r.corr, code,
+				im_buf_view(&p->why)});
+	} else {
+		p->stats.requests++;
+		uplink_pump(&p->uplink, g->now_us);
+	}
+	capture_sink(ed);
+	props_send_clear(&p->props, &props);
+}
+
+int capture_publish(struct plugin *p, const struct grant *g, struct mosquitto_evt_message *ed)
+{
+	if (g->topic.kind != IM_TOPIC_RPC)
+		return capture_send(p, g, ed);
+	capture_request(p, g, ed);
+	return MOSQ_ERR_SUCCESS;
+}
+
+/* ---- wills ---- */
+
+void capture_will(
+	struct plugin *p, const struct session *e, const struct im_topic *t, struct im_str payload)
+{
+	struct im_up_rec r = record(e, t, payload, clock_wall_ms(&p->clock));
+
+	r.flags |= IM_UPF_WILL;
+	if (spool_put(&p->spool, &r, NULL)) {
+		p->stats.wills_lost++;
+		return;
+	}
+	p->stats.wills++;
+	uplink_pump(&p->uplink, clock_mono_us(&p->clock));
+}
+
+void capture_note(struct plugin *p, const struct session *e, const struct im_topic *t,
+	struct im_str payload, int64_t now_ms)
+{
+	struct im_up_rec r = record(e, t, payload, now_ms);
+	size_t n = im_up_rec_size(&r);
+	char *at;
+
+	p->wills_last = p->wills.n;
+	r.flags |= IM_UPF_WILL;
+	if (p->wills.n + n > IM_PENDING_WILLS)
+		return;
+	at = im_buf_add(&p->wills, n);
+	if (at)
+		im_up_rec_write(at, &r);
+}
+
+void capture_unnote(struct plugin *p)
+{
+	p->wills.n = p->wills_last;
+}
+
+void capture_forget_notes(struct plugin *p)
+{
+	if (p->wills.n || p->wills.failed)
+		im_buf_reset(&p->wills);
+	p->wills_last = 0;
+}
+
+void capture_notes(struct plugin *p)
+{
+	struct im_str in = im_buf_view(&p->wills);
+	struct im_up_rec r;
+
+	while (in.n && im_up_rec_read(&in, &r) == IM_OK) {
+		if (spool_put(&p->spool, &r, NULL))
+			p->stats.wills_lost++;
+		else
+			p->stats.wills++;
+	}
+	capture_forget_notes(p);
+}
+
+/* ---- sessions ---- */
+
+static struct im_up_rec session_record(const struct session *e, uint8_t type, int64_t now_ms)
+{
+	return (struct im_up_rec){
+		.type = type,
+		.flags = e->v5 ? IM_UPF_V5 : 0,
+		.ts_ms = now_ms,
+		.user = session_uid(e),
+		.device = session_device(e),
+	};
+}
+
+int capture_open(struct plugin *p, struct session *e)
+{
+	struct im_up_rec r;
+	uint64_t recno;
+
+	if (e->state != SESSION_NEW)
+		return IM_OK;
+	r = session_record(e, IM_UP_OPEN, e->opened_ms);
+	if (e->new_device)
+		r.flags |= IM_UPF_NEW_DEVICE | IM_UPF_DURABLE;
+	if (e->new_user)
+		r.flags |= IM_UPF_NEW_USER | IM_UPF_DURABLE;
+	if (spool_put(&p->spool, &r, &recno)) {
+		if (r.flags & IM_UPF_DURABLE)
+			return IM_E_FULL;
+		p->resync = true;
+	} else if (e->new_device) {
+		bindings_announced(p->bindings, r.device, recno);
+	}
+	sessions_opened(p->sessions, e);
+	p->stats.opened++;
+	uplink_pump(&p->uplink, clock_mono_us(&p->clock));
+	return IM_OK;
+}
+
+void capture_sub(struct plugin *p, struct session *e)
+{
+	struct im_up_rec r = session_record(e, IM_UP_SUB, clock_wall_ms(&p->clock));
+
+	e->events = true;
+	if (spool_put(&p->spool, &r, NULL))
+		p->resync = true;
+	else
+		uplink_pump(&p->uplink, clock_mono_us(&p->clock));
+}
+
+void capture_close(struct plugin *p, const struct session *e, int reason)
+{
+	struct im_up_rec r = session_record(e, IM_UP_CLOSE, clock_wall_ms(&p->clock));
+	char number[16];
+
+	snprintf(number, sizeof(number), "%d", reason);
+	r.target = im_str(number);
+	p->stats.closed_sessions++;
+	if (spool_put(&p->spool, &r, NULL))
+		p->resync = true;
+	else
+		uplink_pump(&p->uplink, clock_mono_us(&p->clock));
+}
+
+void capture_control(struct plugin *p, const struct session *e, struct im_str payload)
+{
+	struct im_up_rec r = session_record(e, IM_UP_CONTROL, clock_wall_ms(&p->clock));
+	const struct publish to = {.client = e->device, .topic = IM_TOPIC_CONTROL_RESPONSE};
+
+	r.payload = payload;
+	if (payload.n <= IM_PAYLOAD_HARD_MAX && spool_put(&p->spool, &r, NULL) == IM_OK) {
+		p->stats.controls++;
+		uplink_pump(&p->uplink, clock_mono_us(&p->clock));
+		return;
+	}
+	p->stats.busy++;
+	if (publish_copy(&to, IM_STR("{\"responses\":[{\"error\":\"busy: the server cannot take "
+				     "commands now; try again in a moment\"}]}")))
+		p->stats.publish_failed++;
+}
+
+/* ---- snapshot ---- */
+
+struct snapshot {
+	struct plugin *p;
+	struct im_buf records, frame;
+	uint32_t count;
+	bool first;
+	int64_t now_ms;
+	int failed;
+};
+
+static void snapshot_part(struct snapshot *s, bool last)
+{
+	im_buf_reset(&s->frame);
+	im_frame_sessions_begin(&s->frame, s->first, last, s->count);
+	im_buf_str(&s->frame, im_buf_view(&s->records));
+	if (s->frame.failed || s->records.failed)
+		s->failed = IM_E_NOMEM;
+	else if (!s->failed)
+		s->failed = uplink_send(&s->p->uplink, im_buf_view(&s->frame));
+	s->first = false;
+	s->count = 0;
+	im_buf_reset(&s->records);
+}
+
+static void snapshot_put(struct snapshot *s, const struct im_up_rec *r)
+{
+	char *at = im_buf_add(&s->records, im_up_rec_size(r));
+
+	if (at)
+		im_up_rec_write(at, r);
+	s->count++;
+}
+
+static void snapshot_session(void *arg, struct session *e)
+{
+	struct snapshot *s = arg;
+	struct im_up_rec r;
+
+	if (e->state != SESSION_OPEN)
+		return;
+	if (s->records.n > SNAPSHOT_PART)
+		snapshot_part(s, false);
+	r = session_record(e, IM_UP_OPEN, e->opened_ms);
+	snapshot_put(s, &r);
+	if (!e->events)
+		return;
+	r = session_record(e, IM_UP_SUB, s->now_ms);
+	snapshot_put(s, &r);
+}
+
+void capture_snapshot(struct plugin *p)
+{
+	struct snapshot s = {.p = p, .first = true, .now_ms = clock_wall_ms(&p->clock)};
+
+	im_buf_init(&s.records, 0);
+	im_buf_init(&s.frame, 0);
+	sessions_each(p->sessions, snapshot_session, &s);
+	snapshot_part(&s, true);
+	/* Half a snapshot is worse than an old one; the bridge drops what has no last part. */
+	p->resync = s.failed != IM_OK;
+	p->stats.resyncs++;
+	im_buf_free(&s.records);
+	im_buf_free(&s.frame);
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The broker's plugin interface, and what differs between 2.0 and 2.1. One binary built against the
+ * 2.0.11 headers runs in all of them: the event structs have the same layout, and what is newer is
+ * known by its number here and asked for at run time.
+ */
+#ifndef IM_PLUGIN_COMPAT_H
+#define IM_PLUGIN_COMPAT_H
+
+#include <stdint.h>
+
+#if defined(__has_include) && __has_include(<mosquitto/broker.h>)
+#include <mosquitto/broker.h>
+#include <mosquitto/broker_plugin.h>
+#else
+#include <mosquitto_broker.h>
+
+#include <mosquitto.h>
+#include <mosquitto_plugin.h>
+#include <mqtt_protocol.h>
+#endif
+
+/* Events that only 2.1 knows; registering them in 2.0 returns MOSQ_ERR_NOT_SUPPORTED. */
+#define COMPAT_EVT_CONNECT 11
+#define COMPAT_EVT_CLIENT_OFFLINE 28
+
+/* 2.1 answers an MQTT 5 publish with 0x97 for this; 2.0 closes the connection. */
+#define COMPAT_ERR_QUOTA_EXCEEDED (-6)
+
+#endif

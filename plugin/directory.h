@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What the plugin knows of users, groups, members, blocks, contacts and devices: directory.db, read
+ * only, behind bounded caches. Answers stay true because the bridge says what to forget; absence is
+ * remembered too. An answer costs a hash look-up, or a bounded local SQLite read.
+ *
+ * Users that a token has just created are known here before the bridge has written them.
+ * Results: IM_OK, IM_E_NONE (there is none), IM_E_IO (database; nothing is remembered), IM_E_NOMEM.
+ */
+#ifndef IM_PLUGIN_DIRECTORY_H
+#define IM_PLUGIN_DIRECTORY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "../common/buf.h"
+#include "../common/err.h"
+#include "../common/siphash.h"
+#include "../common/str.h"
+
+struct directory;
+
+struct directory_user {
+	int64_t id;    /* row id; 0 while the bridge has not written it */
+	uint64_t life; /* differs after every change that was announced */
+	bool admin, disabled;
+	bool has_password;
+	int direct_policy;   /* 0 server's default, 1 anyone, 2 contacts */
+	uint64_t credential; /* keyed hash of the stored password: differs when it changes */
+};
+
+struct directory_group {
+	int64_t id;
+	uint64_t life;
+	bool room;
+	int64_t muted_until_ms;
+};
+
+struct directory_member {
+	int role; /* 0 member, 1 admin, 2 owner */
+	int64_t muted_until_ms;
+};
+
+/* How `owner` stands to `peer`. */
+struct directory_relation {
+	bool blocked; /* owner has blocked peer */
+	bool contact; /* both have agreed */
+};
+
+/* Opens {data_dir}/directory.db and checks its schema. */
+int directory_open(const char *data_dir, const struct im_sipkey *key, struct directory **out,
+	struct im_buf *why) IM_MUST_CHECK;
+void directory_close(struct directory **d);
+
+int directory_user(
+	struct directory *d, struct im_str uid, struct directory_user *out) IM_MUST_CHECK;
+/* Appends the stored password (PHC); straight from the database. IM_E_NONE: no password login. */
+int directory_password(struct directory *d, struct im_str uid, struct im_buf *phc) IM_MUST_CHECK;
+int directory_group(
+	struct directory *d, struct im_str gid, struct directory_group *out) IM_MUST_CHECK;
+int directory_member(struct directory *d, const struct directory_group *g, struct im_str uid,
+	const struct directory_user *u, struct directory_member *out) IM_MUST_CHECK;
+/* Never IM_E_NONE: no relation is all false. */
+int directory_relation(struct directory *d, const struct directory_user *owner,
+	const struct directory_user *peer, struct directory_relation *out) IM_MUST_CHECK;
+/* IM_OK: the client id belongs to owner_out (appended); IM_E_NONE: to nobody. */
+int directory_device(
+	struct directory *d, struct im_str device, struct im_buf *owner_out) IM_MUST_CHECK;
+
+/* From now on the user exists, until directory_forget_user finds it in the database. IM_E_FULL: too
+ * many wait for the bridge. */
+int directory_user_pending(struct directory *d, struct im_str uid) IM_MUST_CHECK;
+
+void directory_forget_user(struct directory *d, struct im_str uid);
+void directory_forget_group(struct directory *d, struct im_str gid);
+void directory_forget_member(struct directory *d, struct im_str gid, struct im_str uid);
+/* Everything but pending users; opens the file again if another one has taken its place. */
+void directory_forget_all(struct directory *d);
+/* True if somebody has written since the last call; for when no bridge is there to say so. */
+bool directory_changed(struct directory *d);
+/* Text of the last database error, and how often there was one. */
+const char *directory_error(const struct directory *d);
+uint64_t directory_errors(const struct directory *d);
+uint64_t directory_reads(const struct directory *d);
+
+#endif

@@ -1,0 +1,350 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Carries out the bridge's frames: commit-returns, deliveries, replies, invalidations. Called by
+ * hooks.c for what the bridge publishes. Decides nothing: the bridge has.
+ */
+#include "downlink.h"
+
+#include <stdio.h>
+
+#include "../common/frame.h"
+#include "../common/ids.h"
+#include "../common/limits.h"
+#include "capture.h"
+#include "publish.h"
+#include "refusal.h"
+
+#define CONV_START "{\"conv\":\""
+
+static bool plain_topic(struct im_str s)
+{
+	return s.n > 0 && s.n <= IM_TOPIC_MAX && !memchr(s.p, '+', s.n) && !memchr(s.p, '#', s.n) &&
+	       !memchr(s.p, '\0', s.n);
+}
+
+static void count_publish(struct plugin *p, int ret, uint64_t *counter)
+{
+	if (ret)
+		p->stats.publish_failed++;
+	else
+		++*counter;
+}
+
+/* {prefix}/inbox/{uid}/{suffix}, NUL-terminated in p->topic. */
+static const char *inbox_topic(struct plugin *p, struct im_str uid, struct im_str suffix)
+{
+	im_buf_reset(&p->topic);
+	im_topic_inbox(&p->topic, p->prefix, uid, suffix);
+	im_buf_c(&p->topic, '\0');
+	return p->topic.failed ? NULL : p->topic.p;
+}
+
+/* ---- deliveries ---- */
+
+static void deliver(struct plugin *p, const struct im_down_rec *r, const struct im_recipient *to)
+{
+	struct im_str conv = to->conv.n ? to->conv : r->topic;
+	const struct session_user *u = sessions_user(p->sessions, to->uid);
+	struct publish pub = {.qos = 1};
+	size_t n = sizeof(CONV_START) - 1 + conv.n + 1 + r->payload.n;
+	char *payload, *at;
+
+	/* A sender with one device learns the seq from the ack. */
+	if (u && r->id.n && r->device.n && im_str_eq(to->uid, r->user) &&
+		sessions_alone(p->sessions, to->uid, r->device)) {
+		p->stats.self_copies++;
+		return;
+	}
+	pub.topic = inbox_topic(p, to->uid, conv);
+	payload = pub.topic ? publish_alloc(n) : NULL;
+	if (payload) {
+		at = mempcpy(payload, CONV_START, sizeof(CONV_START) - 1);
+		at = mempcpy(at, conv.p, conv.n);
+		*at++ = '"';
+		memcpy(at, r->payload.p, r->payload.n);
+		if (u && u->v5)
+			pub.props = props_message(conv, r->recno, r->user, r->id);
+	}
+	count_publish(p, publish_take(&pub, payload, n), &p->stats.delivered);
+}
+
+static int down_message(struct plugin *p, const struct im_down_rec *r)
+{
+	struct im_str in = r->recipient_bytes;
+	struct im_recipient to;
+	enum im_conv_kind kind;
+	struct im_str peer;
+	uint32_t i;
+
+	for (i = 0; i < r->recipients; i++) {
+		if (im_recipient_read(&in, &to) || !im_uid_valid(to.uid) ||
+			!im_conv_parse(to.conv.n ? to.conv : r->topic, &kind, &peer))
+			return IM_E_FORMAT;
+		deliver(p, r, &to);
+	}
+	return r->payload.n ? IM_OK : IM_E_FORMAT;
+}
+
+static int down_inbox(struct plugin *p, const struct im_down_rec *r)
+{
+	struct publish pub = {.qos = r->flags & IM_DOWNF_QOS1 ? 1 : 0};
+	struct im_str in = r->recipient_bytes;
+	struct im_recipient to;
+	uint32_t i;
+
+	if (!plain_topic(r->topic))
+		return IM_E_FORMAT;
+	for (i = 0; i < r->recipients; i++) {
+		if (im_recipient_read(&in, &to) || !im_uid_valid(to.uid))
+			return IM_E_FORMAT;
+		pub.topic = inbox_topic(p, to.uid, r->topic);
+		if (pub.topic)
+			count_publish(p, publish_copy(&pub, r->payload), &p->stats.delivered);
+	}
+	return IM_OK;
+}
+
+static int down_topic(struct plugin *p, const struct im_down_rec *r)
+{
+	struct publish pub = {
+		.qos = r->flags & IM_DOWNF_QOS1 ? 1 : 0,
+		.retain = r->flags & IM_DOWNF_RETAIN,
+	};
+
+	if (!plain_topic(r->topic))
+		return IM_E_FORMAT;
+	im_buf_reset(&p->topic);
+	im_buf_str(&p->topic, p->prefix);
+	im_buf_c(&p->topic, '/');
+	im_buf_str(&p->topic, r->topic);
+	im_buf_c(&p->topic, '\0');
+	if (p->topic.failed)
+		return IM_OK;
+	pub.topic = p->topic.p;
+	count_publish(p, publish_copy(&pub, r->payload), &p->stats.delivered);
+	return IM_OK;
+}
+
+static int down_reply(struct plugin *p, const struct im_down_rec *r)
+{
+	const struct session *e = sessions_device(p->sessions, r->device);
+	struct publish pub = {.qos = 1};
+	struct im_topic t;
+
+	if (r->topic.n) {
+		im_topic_parse(p->prefix, r->topic, &t);
+		if (t.kind != IM_TOPIC_INBOX || !plain_topic(r->topic))
+			return IM_E_FORMAT;
+		im_buf_reset(&p->topic);
+		im_buf_str(&p->topic, r->topic);
+		im_buf_c(&p->topic, '\0');
+		pub.topic = p->topic.failed ? NULL : p->topic.p;
+	} else {
+		if (!im_uid_valid(r->user) || !im_device_valid(r->device))
+			return IM_E_FORMAT;
+		pub.topic = refusal_default_reply(p, r->user, r->device);
+	}
+	if (!pub.topic)
+		return IM_OK;
+	if (r->corr.n || (e && e->v5))
+		pub.props = props_reply(r->corr);
+	count_publish(p, publish_copy(&pub, r->payload), &p->stats.replies);
+	return IM_OK;
+}
+
+static int down_control(struct plugin *p, const struct im_down_rec *r)
+{
+	const struct session *e = sessions_device(p->sessions, r->device);
+	struct publish pub = {.topic = IM_TOPIC_CONTROL_RESPONSE, .qos = 1};
+
+	/* To a client that is not there the broker would keep it for ever. */
+	if (!e || e->state == SESSION_OFFLINE)
+		return IM_OK;
+	pub.client = e->device;
+	count_publish(p, publish_copy(&pub, r->payload), &p->stats.replies);
+	return IM_OK;
+}
+
+/* ---- rights ---- */
+
+static int down_kick(struct plugin *p, const struct im_down_rec *r)
+{
+	bool taken;
+
+	if (r->type == IM_DOWN_KICK_USER) {
+		/* Not the bridge itself, whatever its user is called. */
+		taken = im_str_eqz(r->user, p->opt.link_username) || kicks_user(&p->kicks, r->user);
+	} else {
+		const struct session *e = sessions_device(p->sessions, r->device);
+
+		taken = !e || !im_str_eq(session_uid(e), r->user) ||
+			kicks_device(&p->kicks, r->device);
+	}
+	if (!taken)
+		log_line(LOG_LEVEL_WARN, "kick dropped: too many wait");
+	return IM_OK;
+}
+
+static int forget_user(struct plugin *p, const struct im_down_rec *r)
+{
+	const struct session_user *su = sessions_user(p->sessions, r->user);
+	struct directory_user u;
+	int ret;
+
+	directory_forget_user(p->dir, r->user);
+	if (!su || !su->list || im_str_eqz(r->user, p->opt.link_username))
+		return IM_OK;
+	ret = directory_user(p->dir, r->user, &u);
+	if (ret == IM_E_NONE || (ret == IM_OK && u.disabled))
+		(void)kicks_user(&p->kicks, r->user);
+	return IM_OK;
+}
+
+/* ---- the link itself ---- */
+
+static int down_hello(struct plugin *p)
+{
+	int64_t now_us = clock_mono_us(&p->clock);
+
+	log_line(LOG_LEVEL_NOTICE, "link up spool_bytes=%llu",
+		(unsigned long long)ring_used(&p->spool.ring));
+	/* While the bridge was away nobody said what to forget. */
+	directory_forget_all(p->dir);
+	uplink_hello(&p->uplink, now_us);
+	capture_snapshot(p);
+	return IM_OK;
+}
+
+static int down_committed(struct plugin *p, const struct im_down_rec *r)
+{
+	if (uplink_committed(&p->uplink, r->epoch, r->recno, clock_mono_us(&p->clock))) {
+		/* What an earlier spool had sent; this one holds nothing of it. */
+		if (log_gate(&p->gates.link, clock_mono_us(&p->clock) / 1000, "other epochs"))
+			log_line(LOG_LEVEL_INFO, "commit of another spool ignored");
+		return IM_OK;
+	}
+	bindings_committed(p->bindings, r->recno);
+	return IM_OK;
+}
+
+static int down_stats(struct plugin *p)
+{
+	const struct auth_stats *a = auth_stats(p->auth);
+	const struct ring *r = &p->spool.ring;
+	const struct stats_gauges g = {
+		.sessions_online = sessions_online(p->sessions),
+		.sessions_offline = sessions_offline(p->sessions),
+		.spool_bytes = ring_used(r),
+		.spool_size = r->size,
+		.spool_first = r->tail_recno,
+		.spool_next = r->head_recno,
+		.batches_out = p->uplink.n_out,
+		.batches = p->uplink.stats.batches,
+		.batch_records = p->uplink.stats.records,
+		.batch_bytes = p->uplink.stats.bytes,
+		.batches_again = p->uplink.stats.again,
+		.directory_reads = directory_reads(p->dir),
+		.directory_errors = directory_errors(p->dir),
+		.passwords_hashed = a->hashed,
+		.logins_cached = a->cached,
+		.tokens_checked = a->tokens,
+		.logins_throttled = a->throttled,
+	};
+	struct im_buf frame;
+
+	stats_json(&p->stats, &g, &p->text);
+	im_buf_init(&frame, 0);
+	im_frame_stats(&frame, im_buf_view(&p->text));
+	if (frame.failed || uplink_send(&p->uplink, im_buf_view(&frame)))
+		p->stats.publish_failed++;
+	im_buf_free(&frame);
+	return IM_OK;
+}
+
+static void return_credit(struct plugin *p)
+{
+	struct im_buf frame;
+
+	if (!p->credit)
+		return;
+	im_buf_init(&frame, 0);
+	im_frame_credit(&frame, p->credit);
+	if (!frame.failed && uplink_send(&p->uplink, im_buf_view(&frame)) == IM_OK)
+		p->credit = 0;
+	im_buf_free(&frame);
+}
+
+/* ---- frames ---- */
+
+static int carry_out(struct plugin *p, const struct im_down_rec *r)
+{
+	switch ((enum im_down_type)r->type) {
+	case IM_DOWN_HELLO:
+		return down_hello(p);
+	case IM_DOWN_COMMITTED:
+		return down_committed(p, r);
+	case IM_DOWN_MESSAGE:
+		return down_message(p, r);
+	case IM_DOWN_INBOX:
+		return down_inbox(p, r);
+	case IM_DOWN_TOPIC:
+		return down_topic(p, r);
+	case IM_DOWN_REPLY:
+		return down_reply(p, r);
+	case IM_DOWN_CONTROL:
+		return down_control(p, r);
+	case IM_DOWN_KICK_USER:
+	case IM_DOWN_KICK_DEVICE:
+		return down_kick(p, r);
+	case IM_DOWN_FORGET_USER:
+		return forget_user(p, r);
+	case IM_DOWN_FORGET_GROUP:
+		directory_forget_group(p->dir, r->topic);
+		return IM_OK;
+	case IM_DOWN_FORGET_MEMBER:
+		directory_forget_member(p->dir, r->topic, r->user);
+		return IM_OK;
+	case IM_DOWN_CREDIT:
+		p->credit++;
+		return IM_OK;
+	case IM_DOWN_STATS:
+		return down_stats(p);
+	}
+	return IM_E_FORMAT;
+}
+
+void downlink_frame(struct plugin *p, struct im_str frame)
+{
+	struct im_str records;
+	struct im_down_rec r;
+	int ret = im_down_frame_read(frame, &records);
+
+	p->stats.down_frames++;
+	while (!ret && records.n) {
+		ret = im_down_rec_read(&records, &r);
+		if (!ret)
+			ret = carry_out(p, &r);
+	}
+	if (ret) {
+		p->stats.down_malformed++;
+		if (log_gate(&p->gates.frame, clock_mono_us(&p->clock) / 1000, "bad frames"))
+			log_line(LOG_LEVEL_ERR,
+				"down frame malformed bytes=%zu at=%zu: the rest of it is dropped; "
+				"do bridge and plugin have the same version?",
+				frame.n, frame.n - records.n);
+	}
+	/* After the whole frame: a HELLO may be followed by how far the bridge is. */
+	uplink_pump(&p->uplink, clock_mono_us(&p->clock));
+	return_credit(p);
+	if (p->resync && p->uplink.up && spool_has_room(&p->spool))
+		capture_snapshot(p);
+}
+
+void downlink_lost(struct plugin *p)
+{
+	if (p->uplink.up)
+		log_line(LOG_LEVEL_WARN, "link lost: messages wait in the spool");
+	p->bridge = NULL;
+	p->credit = 0;
+	uplink_lost(&p->uplink);
+}

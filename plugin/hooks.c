@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What the broker calls. Each hook turns an event into calls of the parts that know what to do; no
+ * policy here. Hooks return SUCCESS or a refusal, and nothing else: whatever else they return, the
+ * broker takes for a broken connection or, at RELOAD, for its own end.
+ */
+#include "hooks.h"
+
+#include "acl.h"
+#include "admit.h"
+#include "capture.h"
+#include "downlink.h"
+
+#define SECOND_US INT64_C(1000000)
+
+static int on_basic_auth(int event, void *event_data, void *userdata)
+{
+	(void)event;
+	return admit_login(userdata, event_data);
+}
+
+static int on_acl_check(int event, void *event_data, void *userdata)
+{
+	const struct mosquitto_evt_acl_check *ed = event_data;
+
+	(void)event;
+	switch (ed->access) {
+	case MOSQ_ACL_WRITE:
+		return acl_write(userdata, ed);
+	case MOSQ_ACL_READ:
+		return acl_read(userdata, ed);
+	case MOSQ_ACL_SUBSCRIBE:
+		return acl_subscribe(userdata, ed);
+	case MOSQ_ACL_UNSUBSCRIBE:
+		/* Denied, an MQTT 3.1.1 client would be told that it worked. */
+		return MOSQ_ERR_SUCCESS;
+	default:
+		return MOSQ_ERR_ACL_DENIED;
+	}
+}
+
+/* A publish that no ACL_CHECK has allowed comes from a connection that the broker itself has opened
+ * to another one (a `connection` section). It has no user, so IM topics are closed to it. */
+static int ungranted(struct plugin *p, const struct mosquitto_evt_message *ed)
+{
+	struct im_topic t;
+
+	im_topic_parse(p->prefix, im_str(ed->topic), &t);
+	if (t.kind == IM_TOPIC_OTHER)
+		return MOSQ_ERR_SUCCESS;
+	if (log_gate(&p->gates.bypass, clock_mono_us(&p->clock) / 1000, "bypassing publishes"))
+		log_line(LOG_LEVEL_WARN,
+			"publish refused client=%s: it came without a permission check; do not "
+			"bridge IM topics between brokers",
+			mosquitto_client_id(ed->client));
+	return MOSQ_ERR_ACL_DENIED;
+}
+
+static int on_message(int event, void *event_data, void *userdata)
+{
+	struct mosquitto_evt_message *ed = event_data;
+	struct plugin *p = userdata;
+	const struct grant g = p->grant;
+
+	(void)event;
+	p->grant = (struct grant){0};
+	if (g.client != ed->client || g.text != ed->topic)
+		return ungranted(p, ed);
+	if (g.topic.kind == IM_TOPIC_OTHER)
+		return MOSQ_ERR_SUCCESS;
+	if (g.session) {
+		capture_unnote(p);
+		return capture_publish(p, &g, ed);
+	}
+	downlink_frame(p, (struct im_str){ed->payload, ed->payloadlen});
+	ed->retain = false;
+	return MOSQ_ERR_SUCCESS;
+}
+
+static int on_control(int event, void *event_data, void *userdata)
+{
+	const struct mosquitto_evt_control *ed = event_data;
+	struct plugin *p = userdata;
+	const struct session *e = sessions_find(p->sessions, ed->client);
+
+	(void)event;
+	p->grant = (struct grant){0};
+	if (e && e->state == SESSION_OPEN && acl_is_admin(p, session_uid(e)))
+		capture_control(p, e, (struct im_str){ed->payload, ed->payloadlen});
+	return MOSQ_ERR_SUCCESS;
+}
+
+static int on_gone(struct plugin *p, const struct mosquitto *client, int reason)
+{
+	const struct session *e;
+
+	if (client == p->bridge) {
+		downlink_lost(p);
+		return MOSQ_ERR_SUCCESS;
+	}
+	e = sessions_find(p->sessions, client);
+	if (e && e->state == SESSION_NEW && e->new_device)
+		bindings_drop(p->bindings, session_device(e));
+	e = sessions_ended(p->sessions, client, clock_mono_us(&p->clock));
+	if (e)
+		capture_close(p, e, reason);
+	return MOSQ_ERR_SUCCESS;
+}
+
+/* DISCONNECT; and CLIENT_OFFLINE, which takes its place in 2.1 for sessions that persist. */
+static int on_disconnect(int event, void *event_data, void *userdata)
+{
+	const struct mosquitto_evt_disconnect *ed = event_data;
+
+	(void)event;
+	return on_gone(userdata, ed->client, ed->reason);
+}
+
+/* 2.1: the connection stands. */
+static int on_connect(int event, void *event_data, void *userdata)
+{
+	/* Laid out as every event that names a client and nothing else. */
+	const struct mosquitto_evt_disconnect *ed = event_data;
+	struct plugin *p = userdata;
+	struct session *e;
+
+	(void)event;
+	if (ed->client == p->bridge)
+		return MOSQ_ERR_SUCCESS;
+	e = admit_session(p, ed->client);
+	if (e)
+		capture_open(p, e);
+	return MOSQ_ERR_SUCCESS;
+}
+
+static int on_reload(int event, void *event_data, void *userdata)
+{
+	struct plugin *p = userdata;
+	struct im_buf why;
+
+	(void)event;
+	(void)event_data;
+	/* Only where a TICK will end it. */
+	p->reloading = p->ticked;
+	im_buf_init(&why, 0);
+	if (auth_reload(p->auth, &why))
+		log_line(LOG_LEVEL_ERR, "token key kept: %.*s", (int)why.n, why.n ? why.p : "");
+	im_buf_free(&why);
+	return MOSQ_ERR_SUCCESS;
+}
+
+/* ---- TICK ---- */
+
+static void announce(struct plugin *p)
+{
+	struct session *e;
+
+	/* Each one leaves the queue; without room the others wait too. */
+	while ((e = sessions_first_new(p->sessions))) {
+		if (capture_open(p, e))
+			return;
+	}
+}
+
+struct expiry {
+	struct plugin *p;
+	int64_t now_s;
+	int64_t next_s;
+};
+
+static void expire(void *arg, struct session *e)
+{
+	struct expiry *x = arg;
+
+	if (!e->expires_s || e->state == SESSION_OFFLINE || e->kicked)
+		return;
+	if (e->expires_s <= x->now_s) {
+		e->kicked = kicks_device(&x->p->kicks, session_device(e));
+		if (e->kicked)
+			return;
+	}
+	if (!x->next_s || e->expires_s < x->next_s)
+		x->next_s = e->expires_s;
+}
+
+static void expire_tokens(struct plugin *p)
+{
+	struct expiry x = {p, clock_wall_ms(&p->clock) / 1000, 0};
+
+	if (!p->next_expiry_s || p->next_expiry_s > x.now_s)
+		return;
+	sessions_each(p->sessions, expire, &x);
+	p->next_expiry_s = x.next_s;
+}
+
+/* Without a bridge nobody says what to forget, but imctl may write. */
+static void watch_directory(struct plugin *p, int64_t now_us)
+{
+	if (p->uplink.up || now_us - p->checked_us < SECOND_US)
+		return;
+	p->checked_us = now_us;
+	if (directory_changed(p->dir))
+		directory_forget_all(p->dir);
+}
+
+static int on_tick(int event, void *event_data, void *userdata)
+{
+	struct plugin *p = userdata;
+	int64_t now_us = clock_mono_us(&p->clock);
+
+	(void)event;
+	(void)event_data;
+	p->ticked = true;
+	p->reloading = false;
+	p->grant = (struct grant){0};
+	capture_forget_notes(p);
+	sessions_turn(p->sessions, now_us);
+	announce(p);
+	expire_tokens(p);
+	p->stats.kicked += kicks_run(&p->kicks, p->sessions);
+	watch_directory(p, now_us);
+	uplink_tick(&p->uplink, now_us);
+	if (p->resync && p->uplink.up && spool_has_room(&p->spool))
+		capture_snapshot(p);
+	return MOSQ_ERR_SUCCESS;
+}
+
+/* ---- the table ---- */
+
+struct hook {
+	int event;
+	MOSQ_FUNC_generic_callback fn;
+	const char *topic; /* CONTROL */
+	bool newer;        /* 2.1 alone knows it */
+};
+
+static const struct hook hooks[] = {
+	{MOSQ_EVT_BASIC_AUTH, on_basic_auth, NULL, false},
+	{MOSQ_EVT_ACL_CHECK, on_acl_check, NULL, false},
+	{MOSQ_EVT_MESSAGE, on_message, NULL, false},
+	{MOSQ_EVT_CONTROL, on_control, IM_TOPIC_CONTROL, false},
+	{MOSQ_EVT_DISCONNECT, on_disconnect, NULL, false},
+	{MOSQ_EVT_RELOAD, on_reload, NULL, false},
+	{MOSQ_EVT_TICK, on_tick, NULL, false},
+	{COMPAT_EVT_CONNECT, on_connect, NULL, true},
+	{COMPAT_EVT_CLIENT_OFFLINE, on_disconnect, NULL, true},
+};
+
+#define HOOKS (sizeof(hooks) / sizeof(hooks[0]))
+
+int hooks_register(struct plugin *p, struct im_buf *why)
+{
+	size_t i;
+
+	p->newer = true;
+	for (i = 0; i < HOOKS; i++) {
+		const struct hook *h = &hooks[i];
+		int rc = mosquitto_callback_register(p->id, h->event, h->fn, h->topic, p);
+
+		if (rc == MOSQ_ERR_SUCCESS)
+			continue;
+		if (h->newer && rc == MOSQ_ERR_NOT_SUPPORTED) {
+			p->newer = false;
+			continue;
+		}
+		im_buf_printf(why,
+			"the broker refuses event %d (code %d): is the plugin loaded twice?",
+			h->event, rc);
+		hooks_unregister(p);
+		return IM_E_FORMAT;
+	}
+	return IM_OK;
+}
+
+void hooks_unregister(struct plugin *p)
+{
+	size_t i;
+
+	for (i = 0; i < HOOKS; i++)
+		(void)mosquitto_callback_unregister(
+			p->id, hooks[i].event, hooks[i].fn, hooks[i].topic);
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Formats a line and hands it to the broker. Used by every file that decides something. */
+#include "log.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "compat.h"
+
+static const int broker_level[] = {
+	[LOG_LEVEL_DEBUG] = MOSQ_LOG_DEBUG,
+	[LOG_LEVEL_INFO] = MOSQ_LOG_INFO,
+	[LOG_LEVEL_NOTICE] = MOSQ_LOG_NOTICE,
+	[LOG_LEVEL_WARN] = MOSQ_LOG_WARNING,
+	[LOG_LEVEL_ERR] = MOSQ_LOG_ERR,
+};
+
+void log_line(enum log_level level, const char *fmt, ...)
+{
+	char text[1024];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	mosquitto_log_printf(broker_level[level], "im: %s", text);
+}
+
+bool log_gate(struct log_gate *g, int64_t mono_ms, const char *what)
+{
+	if (g->lines == 0 || mono_ms - g->since_ms >= LOG_GATE_MS) {
+		if (g->held)
+			log_line(LOG_LEVEL_WARN, "%s: %u more in the last %d s", what, g->held,
+				LOG_GATE_MS / 1000);
+		*g = (struct log_gate){.since_ms = mono_ms};
+	}
+	if (g->lines >= LOG_GATE_LINES) {
+		g->held++;
+		return false;
+	}
+	g->lines++;
+	return true;
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The plugin's log lines, through the broker's log. Short verb plus key=value; never message
+ * bodies, passwords or tokens. What a client can provoke at will goes through a log_gate.
+ */
+#ifndef IM_PLUGIN_LOG_H
+#define IM_PLUGIN_LOG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "../common/str.h"
+
+enum log_level { LOG_LEVEL_DEBUG, LOG_LEVEL_INFO, LOG_LEVEL_NOTICE, LOG_LEVEL_WARN, LOG_LEVEL_ERR };
+
+void log_line(enum log_level level, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* For %.*s: length and pointer of an im_str. */
+#define LOG_STR(s) (int)(s).n, (s).n ? (s).p : ""
+
+/* Lets LOG_GATE_LINES lines through every LOG_GATE_MS and counts the others. */
+#define LOG_GATE_LINES 10
+#define LOG_GATE_MS 10000
+struct log_gate {
+	int64_t since_ms;
+	uint32_t lines;
+	uint32_t held;
+};
+/* True if the line may be written. When a new period begins after lines were held back, one line
+ * says how many of `what`. */
+bool log_gate(struct log_gate *g, int64_t mono_ms, const char *what);
+
+#endif

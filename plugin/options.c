@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The plugin's option table and the checks that no single key can make. Read once, at start. */
+#include "options.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "../common/limits.h"
+#include "../common/topic.h"
+
+#define KEY(n, t) .name = #n, .type = t, .offset = offsetof(struct options, n)
+
+static const struct im_conf_key keys[] = {
+	{KEY(data_dir, IM_CONF_STRING), .required = true,
+		.help = "Folder of directory.db, the same as data_dir in im-bridge.conf."},
+	{KEY(spool_file, IM_CONF_STRING),
+		.help = "File that holds what is accepted and not yet stored. Default: spool in "
+			"data_dir. Put it on a local disk."},
+	{KEY(spool_size, IM_CONF_INT), .def = "64M", .min = IM_SPOOL_BYTES_MIN,
+		.max = IM_SPOOL_BYTES_MAX,
+		.help = "Bytes of the spool; what arrives while the bridge is away must fit. Taken "
+			"at a start with an empty spool."},
+	{KEY(window, IM_CONF_INT), .def = "2", .min = 1, .max = IM_WINDOW_MAX,
+		.help = "Batches on their way to the bridge at one time."},
+	{KEY(link_listener, IM_CONF_STRING), .required = true,
+		.help = "Path of the Unix socket by which the bridge connects, exactly as in the "
+			"line `listener 0 PATH`."},
+	{KEY(link_username, IM_CONF_STRING), .def = "im-bridge",
+		.help = "Username of the bridge. Nobody else can have it."},
+	{KEY(topic_prefix, IM_CONF_STRING), .def = "im",
+		.help = "First topic level (or levels) of everything that belongs to IM."},
+	{KEY(max_payload, IM_CONF_INT), .def = "64k", .min = 1, .max = IM_PAYLOAD_HARD_MAX,
+		.help = "Longest payload of a message, signal or request, in bytes."},
+	{KEY(rate_messages, IM_CONF_INT), .def = "500", .min = 0, .max = 1000000,
+		.help = "Publishes a second for each user; four times as many in a burst. 0: no "
+			"limit."},
+	{KEY(rate_bytes, IM_CONF_INT), .def = "4M", .min = 0, .max = INT64_C(1) << 40,
+		.help = "Payload bytes a second for each user; four times as many in a burst. 0: "
+			"no "
+			"limit."},
+	{KEY(allow_topic, IM_CONF_LIST),
+		.help = "Filter for ordinary MQTT traffic beside IM, open to every user for "
+			"publishing and subscribing; %u stands for the username. May be given "
+			"several times."},
+	{KEY(presence_policy, IM_CONF_CHOICE), .def = "everyone",
+		.choices = "everyone|contacts|self", .help = "Who may see a user's presence."},
+	{KEY(direct_policy, IM_CONF_CHOICE), .def = "anyone", .choices = "anyone|contacts",
+		.help = "Who may write to a user who has not chosen otherwise."},
+	{KEY(jwt_secret_file, IM_CONF_STRING),
+		.help = "File with the HS256 secret, at least 32 bytes; a newline at its end does "
+			"not count."},
+	{KEY(jwt_key_file, IM_CONF_STRING),
+		.help = "File with the public key in PEM form, for RS256 and ES256."},
+	{KEY(jwt_algorithm, IM_CONF_CHOICE), .def = "HS256", .choices = "HS256|RS256|ES256",
+		.help = "The one algorithm that tokens may be signed with."},
+	{KEY(jwt_auto_create, IM_CONF_BOOL), .def = "false",
+		.help = "Create a user at the first connection with a valid token."},
+	{KEY(jwt_issuer, IM_CONF_STRING), .help = "If set, the token's iss must be equal."},
+	{KEY(jwt_audience, IM_CONF_STRING),
+		.help = "If set, the token's aud must be or contain it."},
+	{KEY(auth_cache, IM_CONF_INT), .def = "100000", .min = 0, .max = 10000000,
+		.help = "Verified logins that are remembered, so that reconnecting does not hash "
+			"the password again. About 150 bytes each."},
+	{KEY(auth_cache_ttl, IM_CONF_INT), .def = "86400", .min = 1, .max = 31536000,
+		.help = "Seconds for which a verified login that is not used is remembered."},
+};
+
+const struct im_conf_table options_table = {keys, sizeof(keys) / sizeof(keys[0])};
+
+static int check_prefix(const char *prefix, struct im_buf *why)
+{
+	struct im_str s = im_str(prefix);
+	struct im_topic t;
+	struct im_buf b;
+	int ret = IM_OK;
+
+	im_buf_init(&b, 0);
+	im_buf_str(&b, s);
+	im_buf_str(&b, IM_STR("/u/a"));
+	im_topic_parse(s, im_buf_view(&b), &t);
+	if (s.n == 0 || s.n > IM_PREFIX_MAX || s.p[0] == '/' || s.p[s.n - 1] == '/' ||
+		s.p[0] == '$' || strpbrk(prefix, "+#") || strstr(prefix, "//") ||
+		t.kind != IM_TOPIC_SEND_USER) {
+		im_buf_printf(why,
+			"topic_prefix \"%s\" is no topic: give up to %d bytes without +, # or a "
+			"leading $, and no / at the ends",
+			prefix, IM_PREFIX_MAX);
+		ret = IM_E_FORMAT;
+	}
+	im_buf_free(&b);
+	return ret;
+}
+
+static int check_jwt(const struct options *o, struct im_buf *why)
+{
+	bool hmac = o->jwt_algorithm == JWT_HS256;
+
+	if (o->jwt_secret_file && o->jwt_key_file) {
+		im_buf_z(why, "jwt_secret_file and jwt_key_file are both set: keep the one that "
+			      "jwt_algorithm needs");
+		return IM_E_FORMAT;
+	}
+	if (hmac ? o->jwt_key_file != NULL : o->jwt_secret_file != NULL) {
+		im_buf_z(why, "jwt_algorithm does not go with the key: HS256 needs "
+			      "jwt_secret_file, RS256 and ES256 need jwt_key_file");
+		return IM_E_FORMAT;
+	}
+	if ((o->jwt_auto_create || o->jwt_issuer || o->jwt_audience || !hmac) && !options_jwt(o)) {
+		im_buf_z(why, "jwt_ options are set without a key: set jwt_secret_file (HS256) or "
+			      "jwt_key_file (RS256, ES256)");
+		return IM_E_FORMAT;
+	}
+	return IM_OK;
+}
+
+static int check_allow_topic(const struct options *o, struct im_buf *why)
+{
+	size_t i;
+
+	for (i = 0; i < o->allow_topic.n; i++) {
+		const char *f = o->allow_topic.v[i];
+
+		if (im_filter_valid(im_str(f)) && strncmp(f, "$share/", 7) != 0)
+			continue;
+		im_buf_printf(why, "allow_topic \"%s\" is no topic filter", f);
+		return IM_E_FORMAT;
+	}
+	return IM_OK;
+}
+
+static int complete(struct options *o, struct im_buf *why)
+{
+	struct im_buf b;
+
+	if (o->spool_file)
+		return IM_OK;
+	im_buf_init(&b, 0);
+	im_buf_printf(&b, "%s/spool", o->data_dir);
+	im_buf_c(&b, '\0');
+	if (b.failed) {
+		im_buf_free(&b);
+		im_buf_z(why, "out of memory");
+		return IM_E_NOMEM;
+	}
+	o->spool_file = b.p;
+	return IM_OK;
+}
+
+static int check(struct options *o, struct im_buf *why)
+{
+	int ret = im_conf_check(&options_table, o, why);
+
+	if (!ret && !*o->link_username) {
+		im_buf_z(why, "link_username is empty: name the bridge's user");
+		ret = IM_E_FORMAT;
+	}
+	if (!ret)
+		ret = check_prefix(o->topic_prefix, why);
+	if (!ret)
+		ret = check_jwt(o, why);
+	if (!ret)
+		ret = check_allow_topic(o, why);
+	return ret ? ret : complete(o, why);
+}
+
+int options_read(struct options *o, const struct options_pair *pairs, size_t n, struct im_buf *why)
+{
+	struct im_conf_seen seen = {0};
+	size_t i;
+	int ret;
+
+	*o = (struct options){0};
+	ret = im_conf_defaults(&options_table, o);
+	if (ret)
+		im_buf_z(why, "out of memory");
+	for (i = 0; !ret && i < n; i++)
+		ret = im_conf_set(&options_table, o, &seen, im_str(pairs[i].key),
+			im_str(pairs[i].value ? pairs[i].value : ""), why);
+	if (!ret)
+		ret = check(o, why);
+	if (ret)
+		options_clear(o);
+	return ret;
+}
+
+void options_clear(struct options *o)
+{
+	im_conf_free(&options_table, o);
+}
+
+bool options_jwt(const struct options *o)
+{
+	return o->jwt_secret_file || o->jwt_key_file;
+}

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The three functions that the broker looks up, and nothing else: makes the plugin's state from the
+ * options, or says why not, so that the broker refuses to start.
+ */
+#include "plugin.h"
+
+#include <stdlib.h>
+#include <sys/random.h>
+
+#include "../common/limits.h"
+#include "brokerconf.h"
+#include "capture.h"
+#include "hooks.h"
+
+#define EXPORTED __attribute__((visibility("default")))
+#define OPTIONS_MAX 1024 /* allow_topic may be given often */
+
+EXPORTED int mosquitto_plugin_version(int supported_version_count, const int *supported_versions);
+EXPORTED int mosquitto_plugin_init(mosquitto_plugin_id_t *identifier, void **userdata,
+	struct mosquitto_opt *options, int option_count);
+EXPORTED int mosquitto_plugin_cleanup(
+	void *userdata, struct mosquitto_opt *options, int option_count);
+
+int mosquitto_plugin_version(int supported_version_count, const int *supported_versions)
+{
+	int i;
+
+	for (i = 0; i < supported_version_count; i++) {
+		if (supported_versions[i] == MOSQ_PLUGIN_VERSION)
+			return MOSQ_PLUGIN_VERSION;
+	}
+	return -1;
+}
+
+static int read_options(
+	struct plugin *p, const struct mosquitto_opt *options, int n, struct im_buf *why)
+{
+	struct options_pair pairs[OPTIONS_MAX];
+	int i;
+
+	if (n > OPTIONS_MAX) {
+		im_buf_printf(why, "more than %d options", OPTIONS_MAX);
+		return IM_E_FORMAT;
+	}
+	for (i = 0; i < n; i++)
+		pairs[i] = (struct options_pair){options[i].key, options[i].value};
+	return options_read(&p->opt, pairs, (size_t)n, why);
+}
+
+/* What the spool holds of users and client ids that the bridge has not written yet. */
+static int recover_announcements(struct plugin *p)
+{
+	struct ring_cursor c = ring_begin(&p->spool.ring);
+	struct ring_record rec;
+	struct im_up_rec r;
+
+	while (ring_next(&p->spool.ring, &c, &rec)) {
+		struct im_str in = rec.bytes;
+
+		if (im_up_rec_read(&in, &r) || r.type != IM_UP_OPEN)
+			continue;
+		if (r.flags & IM_UPF_NEW_USER &&
+			directory_user_pending(p->dir, r.user) == IM_E_NOMEM)
+			return IM_E_NOMEM;
+		if (r.flags & IM_UPF_NEW_DEVICE) {
+			if (bindings_add(p->bindings, r.device, r.user) == IM_E_NOMEM)
+				return IM_E_NOMEM;
+			bindings_announced(p->bindings, r.device, rec.recno);
+		}
+	}
+	return IM_OK;
+}
+
+static int make_parts(struct plugin *p, struct im_buf *why)
+{
+	int ret = IM_OK;
+
+	if (getrandom(&p->key, sizeof(p->key), 0) != sizeof(p->key))
+		ret = IM_E_IO;
+	if (!ret)
+		ret = props_open(&p->props, why);
+	if (!ret)
+		ret = directory_open(p->opt.data_dir, &p->key, &p->dir, why);
+	if (!ret)
+		ret = auth_new(&p->opt, p->dir, &p->clock, &p->auth, why);
+	if (!ret) {
+		p->sessions = sessions_new(&p->key, IM_OFFLINE_SESSIONS);
+		p->bindings = bindings_new(&p->key, IM_PENDING_DEVICES);
+		if (!p->sessions || !p->bindings)
+			ret = IM_E_NOMEM;
+	}
+	if (!ret)
+		ret = spool_open(&p->spool, p->opt.spool_file, (uint64_t)p->opt.spool_size, why);
+	if (!ret) {
+		uplink_init(&p->uplink, &p->spool, (unsigned)p->opt.window);
+		ret = recover_announcements(p);
+	}
+	return ret;
+}
+
+static void plugin_free(struct plugin *p)
+{
+	kicks_clear(&p->kicks);
+	uplink_clear(&p->uplink);
+	spool_close(&p->spool);
+	sessions_free(&p->sessions);
+	bindings_free(&p->bindings);
+	auth_free(&p->auth);
+	directory_close(&p->dir);
+	props_close(&p->props);
+	options_clear(&p->opt);
+	im_buf_free(&p->wills);
+	im_buf_free(&p->why);
+	im_buf_free(&p->text);
+	im_buf_free(&p->topic);
+	free(p);
+}
+
+int mosquitto_plugin_init(mosquitto_plugin_id_t *identifier, void **userdata,
+	struct mosquitto_opt *options, int option_count)
+{
+	struct plugin *p = calloc(1, sizeof(*p));
+	struct im_buf why;
+	int ret;
+
+	im_buf_init(&why, 0);
+	if (!p)
+		return MOSQ_ERR_NOMEM;
+	p->id = identifier;
+	p->clock = clock_system();
+	p->spool.fd = -1;
+	ret = read_options(p, options, option_count, &why);
+	p->prefix = im_str(p->opt.topic_prefix);
+	if (!ret && brokerconf_running_per_listener()) {
+		im_buf_z(&why, "per_listener_settings is true: a plugin then serves one listener "
+			       "and the others bypass it; remove that line");
+		ret = IM_E_FORMAT;
+	}
+	if (!ret)
+		ret = make_parts(p, &why);
+	if (!ret)
+		ret = hooks_register(p, &why);
+	if (!ret) {
+		log_line(LOG_LEVEL_NOTICE, "plugin ready version=%s prefix=%s spool=%s", IM_VERSION,
+			p->opt.topic_prefix, p->opt.spool_file);
+		*userdata = p;
+	} else {
+		log_line(LOG_LEVEL_ERR, "plugin not loaded: %.*s",
+			why.n ? (int)why.n : (int)sizeof("out of memory") - 1,
+			why.n ? why.p : "out of memory");
+		plugin_free(p);
+	}
+	im_buf_free(&why);
+	return ret ? MOSQ_ERR_INVAL : MOSQ_ERR_SUCCESS;
+}
+
+int mosquitto_plugin_cleanup(void *userdata, struct mosquitto_opt *options, int option_count)
+{
+	struct plugin *p = userdata;
+
+	(void)options;
+	(void)option_count;
+	if (!p)
+		return MOSQ_ERR_SUCCESS;
+	/* The broker has sent its clients' wills and says no more. */
+	capture_notes(p);
+	hooks_unregister(p);
+	plugin_free(p);
+	return MOSQ_ERR_SUCCESS;
+}

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The plugin's state: one struct, made by mosquitto_plugin_init and handed to every hook. The parts
+ * are defined by their own headers; only hooks.c, acl.c, admit.c, capture.c and downlink.c see it
+ * whole.
+ */
+#ifndef IM_PLUGIN_PLUGIN_H
+#define IM_PLUGIN_PLUGIN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "../common/buf.h"
+#include "../common/siphash.h"
+#include "../common/str.h"
+#include "../common/topic.h"
+#include "auth.h"
+#include "bindings.h"
+#include "clock.h"
+#include "compat.h"
+#include "directory.h"
+#include "kicks.h"
+#include "log.h"
+#include "options.h"
+#include "props.h"
+#include "ratelimit.h"
+#include "sessions.h"
+#include "spool.h"
+#include "stats.h"
+#include "uplink.h"
+
+/* What ACL_CHECK has allowed and MESSAGE, which follows at once, carries out. */
+struct grant {
+	const void *client; /* NULL: nothing is allowed */
+	struct im_topic topic;
+	const char *text; /* the topic, as the broker holds it: tells one publish from another */
+	struct session *session; /* NULL: the bridge */
+	int64_t now_ms, now_us;
+};
+
+struct gates {
+	struct log_gate login, admit, bypass, full, database, link, frame;
+};
+
+struct plugin {
+	mosquitto_plugin_id_t *id;
+	struct options opt;
+	struct im_str prefix;
+	struct clock clock;
+	struct im_sipkey key;
+	bool newer; /* Mosquitto 2.1 or later */
+	struct props props;
+	struct spool spool;
+	struct uplink uplink;
+	struct directory *dir;
+	struct auth *auth;
+	struct sessions *sessions;
+	struct bindings *bindings;
+	struct kicks kicks;
+	struct stats stats;
+	struct gates gates;
+	struct grant grant;
+	const void *bridge; /* the bridge's connection */
+	bool reloading;     /* between RELOAD and the next TICK */
+	bool resync;        /* the bridge missed session events */
+	bool ticked;        /* TICK works: it does not with per_listener_settings in old brokers */
+	int64_t first_event_us;
+	int64_t checked_us;    /* when directory_changed was asked last */
+	uint64_t seen_errors;  /* of the directory, already logged */
+	uint32_t credit;       /* down frames done and not yet reported */
+	int64_t next_expiry_s; /* no token of a session ends before; 0: none has an end */
+	struct im_buf wills;   /* see capture.h */
+	size_t wills_last;     /* where the newest one begins */
+	struct im_buf why, text, topic;
+};
+
+#endif

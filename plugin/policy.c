@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The rules of who may write to whom and see what. Called by acl.c, which gathers the facts. */
+#include "policy.h"
+
+#include <inttypes.h>
+
+#include "../common/limits.h"
+
+static int refuse(struct im_buf *why, int code, const char *text)
+{
+	im_buf_z(why, text);
+	return code;
+}
+
+int policy_direct(const struct policy_direct *f, struct im_buf *why)
+{
+	bool contacts =
+		f->recipient_rule ? f->recipient_rule == 2 : f->server_rule == DIRECT_CONTACTS;
+
+	if (f->self)
+		return IM_OK;
+	if (!f->exists)
+		return refuse(why, IM_E_UNKNOWN_USER, "there is no user of this name; check it");
+	if (f->blocked)
+		return refuse(why, IM_E_BLOCKED, "the recipient takes no messages from you");
+	if (contacts && !f->contact)
+		return refuse(why, IM_E_CONTACTS_ONLY,
+			"the recipient takes messages from contacts alone; send a contact.request "
+			"and wait until it is accepted");
+	return IM_OK;
+}
+
+static int muted(struct im_buf *why, const char *who, int64_t until_ms)
+{
+	im_buf_printf(why, "%s until %" PRId64 " (milliseconds since 1970)", who, until_ms);
+	return IM_E_MUTED;
+}
+
+int policy_group(const struct policy_group *f, struct im_buf *why)
+{
+	if (!f->exists)
+		return refuse(why, IM_E_UNKNOWN_GROUP, "there is no group of this name; check it");
+	if (!f->member)
+		return refuse(why, IM_E_NOT_MEMBER,
+			"members alone write to a group; call group.join or ask to be invited");
+	if (f->member_muted_until_ms > f->now_ms)
+		return muted(why, "you may not write", f->member_muted_until_ms);
+	if (f->role == 0 && f->group_muted_until_ms > f->now_ms)
+		return muted(why, "owner and admins alone may write", f->group_muted_until_ms);
+	return IM_OK;
+}
+
+int policy_no_topic(enum im_topic_kind kind, struct im_str prefix, struct im_buf *why)
+{
+	int n = (int)prefix.n;
+	const char *p = prefix.p;
+
+	if (kind == IM_TOPIC_CTRL)
+		return refuse(why, IM_E_NOT_ALLOWED, "control commands are for admins");
+	im_buf_printf(why,
+		"nothing can be published here; messages go to %.*s/u/{user} or %.*s/g/{group}, "
+		"signals to %.*s/s/u/{user} or %.*s/s/g/{group}, requests to %.*s/rpc/{method}",
+		n, p, n, p, n, p, n, p, n, p);
+	return IM_E_NOT_ALLOWED;
+}
+
+bool policy_presence(const struct policy_presence *f)
+{
+	if (f->self || f->admin)
+		return true;
+	if (f->blocked || f->rule == PRESENCE_SELF)
+		return false;
+	return f->rule == PRESENCE_EVERYONE || f->contact;
+}
+
+/* Writes the filter with the username in place of %u; false if it gets too long. */
+static bool expand(const char *filter, struct im_str uid, char *out, size_t max, size_t *n_out)
+{
+	size_t n = 0;
+
+	while (*filter) {
+		if (filter[0] == '%' && filter[1] == 'u') {
+			if (uid.n > max - n)
+				return false;
+			memcpy(out + n, uid.p, uid.n);
+			n += uid.n;
+			filter += 2;
+			continue;
+		}
+		if (n == max)
+			return false;
+		out[n++] = *filter++;
+	}
+	*n_out = n;
+	return true;
+}
+
+bool policy_allowed(const struct im_conf_list *allow, struct im_str uid, struct im_str filter)
+{
+	char text[IM_TOPIC_MAX];
+	size_t i, n;
+
+	for (i = 0; i < allow->n; i++) {
+		if (expand(allow->v[i], uid, text, sizeof(text), &n) &&
+			im_filter_within(filter, (struct im_str){text, n}))
+			return true;
+	}
+	return false;
+}

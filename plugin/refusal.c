@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Builds and publishes refusals. Called by acl.c and capture.c, which have decided. Never part of
+ * the way of an accepted message.
+ */
+#include "refusal.h"
+
+#include "../common/envelope.h"
+#include "../common/ids.h"
+#include "../common/jsonscan.h"
+#include "../common/limits.h"
+#include "../common/utf8.h"
+#include "../common/wire.h"
+#include "publish.h"
+
+#define BURST_US INT64_C(5000000)
+
+/* True if the user may be told about one more refusal. */
+static bool may_tell(struct plugin *p, struct session_user *u)
+{
+	if (ratelimit_take(
+		    &u->refusals, clock_mono_us(&p->clock), IM_REFUSALS_PER_SECOND, BURST_US, 1))
+		return true;
+	p->stats.refusals_kept++;
+	return false;
+}
+
+static const char *inbox(struct plugin *p, struct im_str uid, struct im_str suffix)
+{
+	im_buf_reset(&p->topic);
+	im_topic_inbox(&p->topic, p->prefix, uid, suffix);
+	im_buf_c(&p->topic, '\0');
+	return p->topic.failed ? NULL : p->topic.p;
+}
+
+static void tell(struct plugin *p, const char *topic, mosquitto_property *props)
+{
+	const struct publish to = {.topic = topic, .qos = 1, .props = props};
+
+	if (!topic || p->text.failed) {
+		mosquitto_property_free_all(&props);
+		return;
+	}
+	if (publish_copy(&to, im_buf_view(&p->text)))
+		p->stats.publish_failed++;
+}
+
+static void conv_of(const struct im_topic *t, char out[IM_CONV_MAX], struct im_str *conv)
+{
+	bool user = t->kind == IM_TOPIC_SEND_USER || t->kind == IM_TOPIC_SIGNAL_USER;
+	bool group = t->kind == IM_TOPIC_SEND_GROUP || t->kind == IM_TOPIC_SIGNAL_GROUP;
+
+	*conv = (struct im_str){NULL, 0};
+	if ((!user && !group) || t->id.n > IM_CONV_MAX - 2)
+		return;
+	out[0] = user ? 'u' : 'g';
+	out[1] = '/';
+	memcpy(out + 2, t->id.p, t->id.n);
+	*conv = (struct im_str){out, t->id.n + 2};
+}
+
+void refusal_send(struct plugin *p, struct session_user *u, const struct refusal *r)
+{
+	struct im_str uid = {u->uid, u->uid_n};
+	struct im_str id = r->id;
+	struct im_str conv;
+	char conv_text[IM_CONV_MAX];
+	struct im_buf scratch;
+
+	if (!may_tell(p, u))
+		return;
+	im_buf_init(&scratch, 0);
+	if (!id.n && r->payload.n <= IM_PAYLOAD_HARD_MAX)
+		id = im_envelope_id(r->payload, &scratch);
+	/* An id that is none cannot be named. */
+	if (!im_msgid_valid(id))
+		id.n = 0;
+	conv_of(r->topic, conv_text, &conv);
+	im_buf_reset(&p->text);
+	im_buf_c(&p->text, '[');
+	im_wire_refusal(&p->text, id, conv, r->code, r->why);
+	im_buf_c(&p->text, ']');
+	im_buf_free(&scratch);
+	tell(p, inbox(p, uid, IM_STR("ack")), NULL);
+}
+
+/* The `id` of a JSON-RPC request object, as it stands; null when there is none. */
+static struct im_str request_id(const struct refusal_rpc *r)
+{
+	struct im_str key, found = IM_STR("null");
+	struct im_json v, m;
+	struct im_json_iter it;
+
+	if (r->method.n || r->payload.n > IM_PAYLOAD_DEFAULT || im_json_parse(r->payload, &v) ||
+		v.type != IM_JSON_OBJECT)
+		return found;
+	im_json_iter(&v, &it);
+	while (im_json_next(&it, &key, &m)) {
+		if (im_str_eqz(key, "id") && m.raw.n <= IM_CORRELATION_MAX &&
+			(m.type == IM_JSON_STRING || m.type == IM_JSON_NUMBER))
+			found = m.raw;
+	}
+	return found;
+}
+
+const char *refusal_default_reply(struct plugin *p, struct im_str uid, struct im_str device)
+{
+	im_buf_reset(&p->topic);
+	im_topic_inbox(&p->topic, p->prefix, uid, IM_STR("rpc"));
+	im_buf_c(&p->topic, '/');
+	im_buf_str(&p->topic, device);
+	im_buf_c(&p->topic, '\0');
+	return p->topic.failed ? NULL : p->topic.p;
+}
+
+void refusal_rpc(struct plugin *p, const struct session *e, const struct refusal_rpc *r)
+{
+	const char *topic;
+
+	if (!may_tell(p, e->user))
+		return;
+	im_buf_reset(&p->text);
+	im_buf_z(&p->text, "{\"jsonrpc\":\"2.0\",\"id\":");
+	im_buf_str(&p->text, request_id(r));
+	im_buf_z(&p->text, ",\"error\":");
+	im_wire_error(&p->text, r->code, r->why);
+	im_buf_c(&p->text, '}');
+	if (r->reply_to.n) {
+		im_buf_reset(&p->topic);
+		im_buf_str(&p->topic, r->reply_to);
+		im_buf_c(&p->topic, '\0');
+		topic = p->topic.failed ? NULL : p->topic.p;
+	} else {
+		topic = refusal_default_reply(p, session_uid(e), session_device(e));
+	}
+	tell(p, topic, e->v5 ? props_reply(r->corr) : NULL);
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Telling a user why something was refused: on the inbox's ack topic for sends, as a JSON-RPC error
+ * for requests. Bounded for each user; what is beyond is only counted. */
+#ifndef IM_PLUGIN_REFUSAL_H
+#define IM_PLUGIN_REFUSAL_H
+
+#include <stdint.h>
+
+#include "../common/str.h"
+#include "plugin.h"
+
+/* A send. `id`: n == 0: taken from the payload, if there is one. conv of `topic`. */
+struct refusal {
+	const struct im_topic *topic;
+	struct im_str id;
+	struct im_str payload;
+	int code;
+	struct im_str why;
+};
+void refusal_send(struct plugin *p, struct session_user *u, const struct refusal *r);
+
+/* A request: to reply_to with corr, or, when it is empty, to the device's default reply topic. */
+struct refusal_rpc {
+	struct im_str method, payload;
+	struct im_str reply_to, corr;
+	int code;
+	struct im_str why;
+};
+void refusal_rpc(struct plugin *p, const struct session *e, const struct refusal_rpc *r);
+
+/* {prefix}/inbox/{uid}/rpc/{device}, NUL-terminated; NULL: out of memory. Valid until the plugin's
+ * topic buffer is used again. */
+const char *refusal_default_reply(struct plugin *p, struct im_str uid, struct im_str device);
+
+#endif

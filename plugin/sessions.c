@@ -1,0 +1,392 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The set of sessions and their users. Told of events by hooks.c and admit.c; asked by acl.c,
+ * capture.c and the downlink. Never calls the broker.
+ */
+#include "sessions.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* uthash would end the process when memory runs out. */
+#define HASH_NONFATAL_OOM 1
+#define uthash_nonfatal_oom(elt) ((elt)->refused = true)
+#include <uthash.h>
+#include <utlist.h>
+
+/* A user without sessions is kept this long, so that reconnecting does not fill its buckets. */
+#define IDLE_US INT64_C(10000000)
+
+struct node {
+	struct session e;
+	UT_hash_handle hh;     /* by client */
+	UT_hash_handle hh_dev; /* by device; the newest one alone */
+	bool indexed;
+	bool refused;
+};
+
+struct user_node {
+	struct session_user u;
+	UT_hash_handle hh;
+	bool refused;
+};
+
+struct sessions {
+	struct node *by_client;
+	struct node *by_device;
+	struct user_node *users;
+	struct session_user *idle;
+	struct session *fresh;   /* NEW */
+	struct session *offline; /* OFFLINE and maybe persistent, the oldest first */
+	struct session *gone;    /* to be forgotten at the next turn */
+	struct im_sipkey key;
+	uint64_t turn;
+	uint32_t max_offline, n_offline, n_online;
+};
+
+struct sessions *sessions_new(const struct im_sipkey *key, uint32_t max_offline)
+{
+	struct sessions *s = calloc(1, sizeof(*s));
+
+	if (!s)
+		return NULL;
+	s->key = *key;
+	s->turn = 1;
+	s->max_offline = max_offline;
+	return s;
+}
+
+void sessions_free(struct sessions **s)
+{
+	struct node *n, *tmp;
+	struct user_node *u, *utmp;
+
+	if (!*s)
+		return;
+	HASH_CLEAR(hh_dev, (*s)->by_device);
+	HASH_ITER (hh, (*s)->by_client, n, tmp) {
+		HASH_DEL((*s)->by_client, n);
+		free(n);
+	}
+	HASH_ITER (hh, (*s)->users, u, utmp) {
+		HASH_DEL((*s)->users, u);
+		free(u);
+	}
+	free(*s);
+	*s = NULL;
+}
+
+static unsigned hash(const struct sessions *s, struct im_str k)
+{
+	return (unsigned)im_siphash(&s->key, k.p, k.n);
+}
+
+/* Pointers are chosen by malloc; mixing them is enough. */
+static unsigned hash_client(const void *client)
+{
+	uint64_t v = (uint64_t)(uintptr_t)client >> 4;
+
+	v *= UINT64_C(0x9e3779b97f4a7c15);
+	return (unsigned)(v >> 32);
+}
+
+/* ---- queues ---- */
+
+static void unqueue(struct session *e)
+{
+	if (!e->queue)
+		return;
+	DL_DELETE(*e->queue, e);
+	e->queue = NULL;
+}
+
+static void enqueue(struct session **queue, struct session *e)
+{
+	unqueue(e);
+	DL_APPEND(*queue, e);
+	e->queue = queue;
+}
+
+/* ---- users ---- */
+
+struct session_user *sessions_user(const struct sessions *s, struct im_str uid)
+{
+	struct user_node *u;
+
+	HASH_FIND_BYHASHVALUE(hh, s->users, uid.p, uid.n, hash(s, uid), u);
+	return u ? &u->u : NULL;
+}
+
+static struct session_user *user_get(struct sessions *s, struct im_str uid)
+{
+	struct session_user *have = sessions_user(s, uid);
+	struct user_node *u;
+
+	if (have || uid.n > IM_UID_MAX)
+		return have;
+	u = calloc(1, sizeof(*u));
+	if (!u)
+		return NULL;
+	memcpy(u->u.uid, uid.p, uid.n);
+	u->u.uid_n = (uint8_t)uid.n;
+	HASH_ADD_KEYPTR_BYHASHVALUE(hh, s->users, u->u.uid, uid.n, hash(s, uid), u);
+	if (u->refused) {
+		free(u);
+		return NULL;
+	}
+	DL_APPEND(s->idle, &u->u);
+	return &u->u;
+}
+
+static void user_link(struct sessions *s, struct session_user *u, struct session *e)
+{
+	if (!u->list)
+		DL_DELETE(s->idle, u);
+	DL_APPEND2(u->list, e, user_prev, user_next);
+	e->user = u;
+	if (e->v5)
+		u->v5 = true;
+}
+
+static void user_unlink(struct sessions *s, struct session *e, int64_t now_us)
+{
+	struct session_user *u = e->user;
+
+	DL_DELETE2(u->list, e, user_prev, user_next);
+	if (u->list)
+		return;
+	u->idle_since_us = now_us;
+	DL_APPEND(s->idle, u);
+}
+
+static void users_reap(struct sessions *s, int64_t now_us)
+{
+	while (s->idle && now_us - s->idle->idle_since_us > IDLE_US) {
+		struct user_node *u = (struct user_node *)s->idle;
+
+		DL_DELETE(s->idle, &u->u);
+		HASH_DEL(s->users, u);
+		free(u);
+	}
+}
+
+/* ---- the device index ---- */
+
+static void unindex(struct sessions *s, struct node *n)
+{
+	if (!n->indexed)
+		return;
+	HASH_DELETE(hh_dev, s->by_device, n);
+	n->indexed = false;
+}
+
+static void set_index(struct sessions *s, struct node *n)
+{
+	struct im_str d = session_device(&n->e);
+	struct node *have;
+	unsigned hashv = hash(s, d);
+
+	HASH_FIND_BYHASHVALUE(hh_dev, s->by_device, d.p, d.n, hashv, have);
+	if (have)
+		unindex(s, have);
+	HASH_ADD_KEYPTR_BYHASHVALUE(hh_dev, s->by_device, n->e.device, d.n, hashv, n);
+	/* Without memory for it, the device is not found by its name; nothing else depends on it.
+	 */
+	n->indexed = !n->refused;
+	n->refused = false;
+}
+
+struct session *sessions_device(const struct sessions *s, struct im_str device)
+{
+	struct node *n;
+
+	HASH_FIND_BYHASHVALUE(hh_dev, s->by_device, device.p, device.n, hash(s, device), n);
+	return n ? &n->e : NULL;
+}
+
+/* ---- sessions ---- */
+
+struct session *sessions_find(const struct sessions *s, const void *client)
+{
+	struct node *n;
+
+	HASH_FIND_BYHASHVALUE(hh, s->by_client, &client, sizeof(client), hash_client(client), n);
+	return n ? &n->e : NULL;
+}
+
+static void count(struct sessions *s, const struct session *e, int by)
+{
+	if (e->state == SESSION_OFFLINE)
+		s->n_offline += (uint32_t)by;
+	else
+		s->n_online += (uint32_t)by;
+}
+
+void sessions_drop(struct sessions *s, struct session *e, int64_t now_us)
+{
+	struct node *n = (struct node *)e;
+	struct session *other;
+	bool indexed = n->indexed;
+
+	count(s, e, -1);
+	unqueue(e);
+	unindex(s, n);
+	user_unlink(s, e, now_us);
+	if (indexed) {
+		DL_FOREACH2(e->user->list, other, user_next)
+		{
+			if (im_str_eq(session_device(other), session_device(e))) {
+				set_index(s, (struct node *)other);
+				break;
+			}
+		}
+	}
+	HASH_DEL(s->by_client, n);
+	free(n);
+}
+
+/* Another connection has the client id now: what this one still says is its will. */
+static void take_over(struct sessions *s, struct session *e)
+{
+	e->taken_turn = s->turn;
+	if (e->state == SESSION_OFFLINE)
+		enqueue(&s->gone, e);
+}
+
+struct session *sessions_add(struct sessions *s, const void *client, const struct session_facts *f)
+{
+	struct session *old = sessions_find(s, client);
+	struct session_user *u;
+	struct node *n;
+
+	if (old)
+		sessions_drop(s, old, 0);
+	if (f->device.n > IM_DEVICE_MAX)
+		return NULL;
+	u = user_get(s, f->uid);
+	n = u ? calloc(1, sizeof(*n)) : NULL;
+	if (!n)
+		return NULL;
+	n->e = (struct session){
+		.client = client,
+		.device_n = (uint8_t)f->device.n,
+		.state = SESSION_NEW,
+		.v5 = f->v5,
+		.ephemeral = f->ephemeral,
+		.new_device = f->new_device,
+		.new_user = f->new_user,
+		.opened_ms = f->now_ms,
+		.expires_s = f->expires_s,
+		.credential = f->credential,
+	};
+	memcpy(n->e.device, f->device.p, f->device.n);
+	HASH_ADD_KEYPTR_BYHASHVALUE(
+		hh, s->by_client, &n->e.client, sizeof(client), hash_client(client), n);
+	if (n->refused) {
+		free(n);
+		return NULL;
+	}
+	old = sessions_device(s, f->device);
+	if (old)
+		take_over(s, old);
+	user_link(s, u, &n->e);
+	set_index(s, n);
+	enqueue(&s->fresh, &n->e);
+	count(s, &n->e, 1);
+	return &n->e;
+}
+
+void sessions_opened(struct sessions *s, struct session *e)
+{
+	(void)s;
+	if (e->state != SESSION_NEW)
+		return;
+	unqueue(e);
+	e->state = SESSION_OPEN;
+}
+
+static void go_offline(struct sessions *s, struct session *e, int64_t now_us)
+{
+	count(s, e, -1);
+	e->state = SESSION_OFFLINE;
+	e->events = false;
+	count(s, e, 1);
+	if (e->ephemeral || e->taken_turn == s->turn)
+		enqueue(&s->gone, e);
+	else
+		enqueue(&s->offline, e);
+	if (s->n_offline > s->max_offline && s->offline && s->offline != e)
+		sessions_drop(s, s->offline, now_us);
+}
+
+struct session *sessions_ended(struct sessions *s, const void *client, int64_t now_us)
+{
+	struct session *e = sessions_find(s, client);
+	bool announced;
+
+	if (!e)
+		return NULL;
+	if (e->state == SESSION_OFFLINE) {
+		/* A persistent session whose client has come back with another connection. */
+		sessions_drop(s, e, now_us);
+		return NULL;
+	}
+	announced = e->state == SESSION_OPEN;
+	go_offline(s, e, now_us);
+	return announced ? e : NULL;
+}
+
+bool sessions_is_will(const struct sessions *s, const struct session *e)
+{
+	return e->state == SESSION_OFFLINE ? !e->will_done : e->taken_turn == s->turn;
+}
+
+bool sessions_alone(const struct sessions *s, struct im_str uid, struct im_str device)
+{
+	const struct session_user *u = sessions_user(s, uid);
+	const struct session *e;
+	bool any = false;
+
+	if (!u)
+		return false;
+	DL_FOREACH2(u->list, e, user_next)
+	{
+		if (e->state == SESSION_OFFLINE && e->ephemeral)
+			continue;
+		if (!im_str_eq(session_device(e), device))
+			return false;
+		any = true;
+	}
+	return any;
+}
+
+void sessions_turn(struct sessions *s, int64_t now_us)
+{
+	s->turn++;
+	while (s->gone)
+		sessions_drop(s, s->gone, now_us);
+	users_reap(s, now_us);
+}
+
+struct session *sessions_first_new(const struct sessions *s)
+{
+	return s->fresh;
+}
+
+void sessions_each(struct sessions *s, sessions_fn fn, void *arg)
+{
+	struct node *n, *tmp;
+
+	HASH_ITER (hh, s->by_client, n, tmp)
+		fn(arg, &n->e);
+}
+
+uint32_t sessions_online(const struct sessions *s)
+{
+	return s->n_online;
+}
+
+uint32_t sessions_offline(const struct sessions *s)
+{
+	return s->n_offline;
+}

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Who is connected, as a set of the broker's client pointers. Pure: told what happens, asked what
+ * is. The broker's events are not what they seem, hence the states:
+ *
+ *   SESSION_NEW      accepted, not yet seen alive; the connection may still fail
+ *   SESSION_OPEN     announced to the bridge
+ *   SESSION_OFFLINE  the connection ended; the will may still come, at once or after its delay, and
+ *                    a persistent session may live on
+ *
+ * A pointer is used again by the broker as soon as it is free. Events with unknown pointers are
+ * ignored: a failed login ends with a DISCONNECT that carries the victim's name.
+ */
+#ifndef IM_PLUGIN_SESSIONS_H
+#define IM_PLUGIN_SESSIONS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "../common/limits.h"
+#include "../common/siphash.h"
+#include "../common/str.h"
+#include "ratelimit.h"
+
+struct sessions;
+
+enum session_state { SESSION_NEW, SESSION_OPEN, SESSION_OFFLINE };
+
+/* A user with at least one known session, or one who had until a moment ago. */
+struct session_user {
+	char uid[IM_UID_MAX + 1];
+	uint8_t uid_n;
+	bool v5; /* has, or had, a session with MQTT 5 */
+	struct ratelimit messages, bytes, refusals;
+	struct session *list;             /* linked by user_next */
+	struct session_user *prev, *next; /* while there is no session */
+	int64_t idle_since_us;
+};
+
+struct session {
+	const void *client;
+	struct session_user *user;
+	char device[IM_DEVICE_MAX + 1];
+	uint8_t device_n;
+	enum session_state state;
+	bool v5;
+	bool ephemeral; /* nothing of it stays at the broker when the connection ends */
+	bool will_done; /* offline, and its will has been seen */
+	bool events;    /* subscribed to its inbox's events */
+	bool new_device, new_user;
+	bool kicked;         /* asked to leave; not again */
+	uint64_t taken_turn; /* when another connection was accepted with this client id */
+	int64_t opened_ms;
+	int64_t expires_s; /* 0: never */
+	uint64_t credential;
+	struct session *user_prev, *user_next;
+	struct session **queue; /* the one it waits in, or NULL */
+	struct session *prev, *next;
+};
+
+struct session_facts {
+	struct im_str uid, device;
+	bool v5, ephemeral, new_device, new_user;
+	int64_t now_ms;
+	int64_t expires_s;
+	uint64_t credential;
+};
+
+/* At most max_offline sessions are remembered after their end. NULL: out of memory. */
+struct sessions *sessions_new(const struct im_sipkey *key, uint32_t max_offline);
+void sessions_free(struct sessions **s);
+
+/* A connection was accepted. What the table knew of this pointer is void; an older connection with
+ * the client id is marked as taken over. NULL: out of memory. */
+struct session *sessions_add(struct sessions *s, const void *client, const struct session_facts *f);
+struct session *sessions_find(const struct sessions *s, const void *client);
+/* The newest session with this client id, or NULL. */
+struct session *sessions_device(const struct sessions *s, struct im_str device);
+struct session_user *sessions_user(const struct sessions *s, struct im_str uid);
+/* The bridge has been told. */
+void sessions_opened(struct sessions *s, struct session *e);
+/* The connection ended (DISCONNECT or CLIENT_OFFLINE). Returns the session if it was announced, so
+ * that its end is too; NULL if there is nothing to say. The result lives until the next call. */
+struct session *sessions_ended(struct sessions *s, const void *client, int64_t now_us);
+/* Forgets a session at once. */
+void sessions_drop(struct sessions *s, struct session *e, int64_t now_us);
+/* True if a publish that the broker asks about with this session is its will. */
+bool sessions_is_will(const struct sessions *s, const struct session *e);
+/* True if `device` is the only session known of its user. */
+bool sessions_alone(const struct sessions *s, struct im_str uid, struct im_str device);
+/* Once a turn of the broker's loop: what was only true within it ends. */
+void sessions_turn(struct sessions *s, int64_t now_us);
+
+/* The session that waits longest for being announced, or NULL. */
+struct session *sessions_first_new(const struct sessions *s);
+typedef void (*sessions_fn)(void *arg, struct session *e);
+/* Every session; fn must not add or drop any. */
+void sessions_each(struct sessions *s, sessions_fn fn, void *arg);
+uint32_t sessions_online(const struct sessions *s); /* NEW and OPEN */
+uint32_t sessions_offline(const struct sessions *s);
+
+static inline struct im_str session_uid(const struct session *e)
+{
+	return (struct im_str){e->user->uid, e->user->uid_n};
+}
+
+static inline struct im_str session_device(const struct session *e)
+{
+	return (struct im_str){e->device, e->device_n};
+}
+
+#endif

@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Sends the spool's records to the bridge. Pumped by capture.c after each record and by the
+ * downlink after each commit-return. Knows nothing of what the records say.
+ */
+#include "uplink.h"
+
+#include "../common/topic.h"
+#include "log.h"
+#include "publish.h"
+
+/* A batch or its return can only get lost when a queue in between overflows. The bridge ignores
+ * what it has stored already, so asking again does no harm; but a bridge that is merely slow must
+ * not be buried, hence the doubling. */
+#define PATIENCE_US INT64_C(10000000)
+#define PATIENCE_MAX_US INT64_C(320000000)
+
+/* A place in the sequence for a record that is void, so that the numbers stay consecutive. */
+static const struct im_up_rec nothing = {.type = IM_UP_NONE};
+
+void uplink_init(struct uplink *u, struct spool *spool, unsigned window)
+{
+	*u = (struct uplink){
+		.spool = spool,
+		.window = window > IM_WINDOW_MAX ? IM_WINDOW_MAX : window,
+		.patience_us = PATIENCE_US,
+	};
+	im_buf_init(&u->head, 0);
+}
+
+void uplink_clear(struct uplink *u)
+{
+	im_buf_free(&u->head);
+}
+
+static void rewind_all(struct uplink *u, int64_t now_us)
+{
+	u->next = ring_begin(&u->spool->ring);
+	u->n_out = 0;
+	u->moved_us = now_us;
+}
+
+void uplink_hello(struct uplink *u, int64_t now_us)
+{
+	u->up = true;
+	u->patience_us = PATIENCE_US;
+	rewind_all(u, now_us);
+}
+
+void uplink_lost(struct uplink *u)
+{
+	u->up = false;
+	u->n_out = 0;
+}
+
+struct batch {
+	struct ring_cursor end;
+	uint64_t first;
+	uint32_t count;
+	size_t bytes;
+};
+
+static size_t sent_size(const struct uplink *u, const struct ring_record *rec)
+{
+	return spool_is_void(u->spool, rec) ? im_up_rec_size(&nothing) : rec->bytes.n;
+}
+
+/* What the next batch holds: records with consecutive numbers, up to the bounds. */
+static struct batch measure(const struct uplink *u)
+{
+	const struct ring *r = &u->spool->ring;
+	struct batch b = {.end = u->next};
+	struct ring_cursor c = u->next;
+	struct ring_record rec;
+
+	while (b.count < IM_BATCH_RECORDS_MAX && ring_next(r, &c, &rec)) {
+		size_t n = sent_size(u, &rec);
+
+		if (b.count == 0)
+			b.first = rec.recno;
+		else if (rec.recno != b.first + b.count || b.bytes + n > IM_BATCH_BYTES_MAX)
+			break;
+		b.count++;
+		b.bytes += n;
+		b.end = c;
+	}
+	return b;
+}
+
+static void copy(const struct uplink *u, const struct batch *b, char *to)
+{
+	struct ring_cursor c = u->next;
+	struct ring_record rec;
+	uint32_t i;
+
+	for (i = 0; i < b->count && ring_next(&u->spool->ring, &c, &rec); i++) {
+		size_t n = sent_size(u, &rec);
+
+		if (spool_is_void(u->spool, &rec))
+			im_up_rec_write(to, &nothing);
+		else
+			memcpy(to, rec.bytes.p, n);
+		to += n;
+	}
+}
+
+static int send_batch(struct uplink *u, const struct batch *b)
+{
+	const struct publish to = {.topic = IM_TOPIC_UP};
+	const struct im_up_batch h = {u->spool->ring.epoch, b->first, b->count};
+	char *payload;
+
+	im_buf_reset(&u->head);
+	im_frame_batch_begin(&u->head, &h);
+	payload = u->head.failed ? NULL : publish_alloc(u->head.n + b->bytes);
+	if (payload) {
+		memcpy(payload, u->head.p, u->head.n);
+		copy(u, b, payload + u->head.n);
+	}
+	return publish_take(&to, payload, u->head.n + b->bytes);
+}
+
+void uplink_pump(struct uplink *u, int64_t now_us)
+{
+	while (u->up && u->n_out < u->window && u->next.pos < u->spool->ring.head) {
+		struct batch b = measure(u);
+
+		/* Without memory nothing is lost: the watchdog tries again. */
+		if (b.count == 0 || send_batch(u, &b))
+			return;
+		u->out[u->n_out++] = (struct uplink_batch){b.first + b.count - 1, b.end};
+		u->next = b.end;
+		u->moved_us = now_us;
+		u->stats.batches++;
+		u->stats.records += b.count;
+		u->stats.bytes += b.bytes;
+	}
+}
+
+int uplink_committed(struct uplink *u, uint64_t epoch, uint64_t recno, int64_t now_us)
+{
+	struct ring *r = &u->spool->ring;
+	struct uplink_batch done = {0};
+	unsigned n = 0;
+
+	if (epoch != r->epoch)
+		return IM_E_FORMAT;
+	if (recno >= r->head_recno) {
+		log_line(LOG_LEVEL_ERR,
+			"spool is older than the database recno=%llu committed=%llu: was a copy "
+			"restored? what it held may have been stored before",
+			(unsigned long long)r->head_recno, (unsigned long long)recno);
+		ring_skip(r, recno);
+	}
+	while (n < u->n_out && u->out[n].last <= recno)
+		done = u->out[n++];
+	if (n && done.last == recno)
+		ring_free_to(r, done.end, recno);
+	else
+		ring_free_through(r, recno);
+	u->n_out -= n;
+	memmove(u->out, u->out + n, u->n_out * sizeof(u->out[0]));
+	if (u->next.pos < r->tail)
+		u->next = ring_begin(r);
+	u->moved_us = now_us;
+	u->patience_us = PATIENCE_US;
+	return IM_OK;
+}
+
+void uplink_tick(struct uplink *u, int64_t now_us)
+{
+	if (u->up && u->n_out && now_us - u->moved_us > u->patience_us) {
+		log_line(LOG_LEVEL_WARN, "link stalled batches=%u seconds=%lld: sending them again",
+			u->n_out, (long long)(u->patience_us / 1000000));
+		u->stats.again++;
+		if (u->patience_us < PATIENCE_MAX_US)
+			u->patience_us *= 2;
+		rewind_all(u, now_us);
+	}
+	uplink_pump(u, now_us);
+}
+
+int uplink_send(struct uplink *u, struct im_str frame)
+{
+	const struct publish to = {.topic = IM_TOPIC_UP};
+
+	return u->up ? publish_copy(&to, frame) : IM_E_NONE;
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The way up: from the spool to the bridge in batches. Group commit, clocked by the bridge: while
+ * fewer than `window` batches are under way, everything new leaves at once; otherwise it waits for
+ * the next commit-return and leaves with it. A record leaves the spool only when it is committed.
+ */
+#ifndef IM_PLUGIN_UPLINK_H
+#define IM_PLUGIN_UPLINK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "../common/buf.h"
+#include "../common/err.h"
+#include "../common/limits.h"
+#include "../common/str.h"
+#include "spool.h"
+
+struct uplink_batch {
+	uint64_t last;          /* its last record's number */
+	struct ring_cursor end; /* the place behind it */
+};
+
+struct uplink_stats {
+	uint64_t batches, records, bytes, again;
+};
+
+struct uplink {
+	struct spool *spool;
+	unsigned window;
+	bool up;
+	struct ring_cursor next; /* what has not been sent yet */
+	struct uplink_batch out[IM_WINDOW_MAX];
+	unsigned n_out;
+	int64_t moved_us; /* when something was sent or committed last */
+	int64_t patience_us;
+	struct im_buf head;
+	struct uplink_stats stats;
+};
+
+void uplink_init(struct uplink *u, struct spool *spool, unsigned window);
+void uplink_clear(struct uplink *u);
+/* The bridge is there and subscribed: everything uncommitted is sent (again), from the oldest. */
+void uplink_hello(struct uplink *u, int64_t now_us);
+void uplink_lost(struct uplink *u);
+/* Sends what may be sent. */
+void uplink_pump(struct uplink *u, int64_t now_us);
+/* The bridge has stored everything through recno. IM_E_FORMAT: of another epoch; ignored. */
+int uplink_committed(
+	struct uplink *u, uint64_t epoch, uint64_t recno, int64_t now_us) IM_MUST_CHECK;
+/* Watchdog: sends again what has been unanswered for too long. */
+void uplink_tick(struct uplink *u, int64_t now_us);
+/* Any other frame. Dropped with IM_E_NONE while the bridge is away. */
+int uplink_send(struct uplink *u, struct im_str frame) IM_MUST_CHECK;
+
+#endif
