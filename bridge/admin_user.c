@@ -33,13 +33,13 @@ static int not_myself(struct rpc_call *c, const struct directory_user *u)
 		"you cannot do this to your own account; use another administrator's");
 }
 
-/* The PHC string to store: what was given if it is one, else the hash of it. */
+/* The PHC string to store: what was given if it is one, else the hash of it; empty for none. */
 static int take_password(struct rpc_call *c, char phc_out[IM_PHC_MAX])
 {
 	struct im_str password = rpc_str(c, "password");
 
 	phc_out[0] = '\0';
-	if (password.p == NULL)
+	if (password.n == 0)
 		return IM_OK;
 	if (!im_phc_valid(password))
 		return password_hash(c->set, password, phc_out);
@@ -258,7 +258,7 @@ static int get_user(struct rpc_call *c)
 
 static const struct rpc_param create_params[] = {
 	USERNAME,
-	{"password", RPC_STRING, false, 1, IM_PASSWORD_MAX},
+	{"password", RPC_STRING, false, 0, IM_PASSWORD_MAX},
 	{"role", RPC_STRING, false, 1, 16},
 	{"nick", RPC_STRING, false, 0, NICK_MAX},
 	{0},
@@ -266,7 +266,7 @@ static const struct rpc_param create_params[] = {
 static const struct rpc_param user_params[] = {USERNAME, {0}};
 static const struct rpc_param password_params[] = {
 	USERNAME,
-	{"password", RPC_STRING, true, 1, IM_PASSWORD_MAX},
+	{"password", RPC_STRING, true, 0, IM_PASSWORD_MAX},
 	{0},
 };
 static const struct rpc_param role_params[] = {

@@ -60,9 +60,11 @@ struct command {
 	int (*local)(struct command_call *c);
 	bool password; /* the request carries a password hash: asked for unless an option brings it
 			*/
-	/* The answer on a terminal: a table of the array in member `rows` with these columns (names
-	 * separated by blanks); the member `text` alone; or the whole object. */
-	const char *rows, *columns, *text;
+	/* The answer's array that comes in pages. NULL: none. */
+	const char *rows;
+	/* On a terminal: those rows alone as a table with these columns (names separated by
+	 * blanks), the member `text` alone, or the whole object. */
+	const char *columns, *text;
 	unsigned timeout_s; /* longest wait for the answer; 0: the general one */
 };
 

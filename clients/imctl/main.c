@@ -32,8 +32,8 @@ static void drop_local(json_t *params)
 	}
 }
 
-/* All pages of a list as one answer: the server ends a page early when it would grow too long, and
- * then tells `next`. */
+/* All pages of an answer with rows as one: the server ends a page early when it would grow too
+ * long, and then tells `next`. What stands beside the rows is the first page's. */
 static int call_paged(struct control *con, const struct command *c, json_t *params, json_t **out,
 	struct im_buf *why)
 {
@@ -45,21 +45,23 @@ static int call_paged(struct control *con, const struct command *c, json_t *para
 	do {
 		json_int_t n = !all && left < PAGE_ROWS ? left : PAGE_ROWS;
 		json_object_set_new(params, "limit", json_integer(n));
+		json_decref(page);
 		rc = control_call(con, c->request, params, c->timeout_s, &page, why);
 		if (rc != IMCTL_OK)
 			break;
 		json_t *got = json_object_get(page, c->rows);
-		json_t *next = json_object_get(page, "next");
 		left -= (json_int_t)json_array_size(got);
 		json_array_extend(rows, got);
-		if (next)
-			json_object_set(params, "after", next);
-		bool more = next && (all || left > 0);
-		json_decref(page);
-		if (!more)
-			break;
-	} while (true);
-	*out = rc == IMCTL_OK ? json_pack("{s:O}", c->rows, rows) : NULL;
+		json_object_set(params, "after", json_object_get(page, "next"));
+		if (!*out)
+			*out = json_incref(page);
+	} while (json_object_get(page, "next") && (all || left > 0));
+	json_decref(page);
+	if (rc == IMCTL_OK) {
+		json_object_del(*out, "more");
+		json_object_del(*out, "next");
+		json_object_set(*out, c->rows, rows);
+	}
 	json_decref(rows);
 	return rc;
 }
@@ -146,7 +148,7 @@ static void show(const struct options *opt, const struct command *c, const json_
 	if (opt->json) {
 		json_dumpf(result, stdout, JSON_COMPACT);
 		fputc('\n', stdout);
-	} else if (c->rows) {
+	} else if (c->columns) {
 		print_table(stdout, json_object_get(result, c->rows), c->columns);
 	} else if (c->text) {
 		print_text(stdout, json_object_get(result, c->text));

@@ -150,7 +150,8 @@ static int unknown(const char *uid, struct im_buf *why)
 
 static int bind_phc(sqlite3_stmt *s, int at, const char *phc)
 {
-	return phc ? sqlite3_bind_text(s, at, phc, -1, SQLITE_STATIC) : sqlite3_bind_null(s, at);
+	return phc && *phc ? sqlite3_bind_text(s, at, phc, -1, SQLITE_STATIC)
+			   : sqlite3_bind_null(s, at);
 }
 
 int offline_user_create(struct offline *o, const char *uid, int role, const char *phc,

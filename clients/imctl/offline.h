@@ -23,7 +23,7 @@ struct offline;
 int offline_open(const char *folder, struct offline **out, struct im_buf *why);
 void offline_close(struct offline **o);
 
-/* Exit codes; why: a sentence. phc NULL: no password; nick NULL: none. role: 0 user, 1 admin. */
+/* Exit codes; why: a sentence. phc empty: no password; nick NULL: none. role: 0 user, 1 admin. */
 int offline_user_create(struct offline *o, const char *uid, int role, const char *phc,
 	const char *nick, struct im_buf *why);
 int offline_user_set_password(

@@ -148,7 +148,7 @@ int password_new(json_t *params, struct im_buf *why)
 	im_buf_init(&plain, IM_PASSWORD_MAX + 1);
 	if (none) {
 		rc = IMCTL_OK;
-		json_object_set_new(params, "password", json_null());
+		json_object_set_new(params, "password", json_string(""));
 	} else {
 		rc = obtain(path, given, &plain, why);
 		if (rc == IMCTL_OK && plain.n > IM_PASSWORD_MAX)

@@ -24,7 +24,7 @@
  * terminal. With neither, *out stays empty: the broker decides. Ends with a NUL not counted. */
 int password_login(const struct options *opt, struct im_buf *out, struct im_buf *why);
 /* Takes the password options out of params and puts `password` in: the new password's hash as a
- * PHC string, null for none. Asked for, twice, when no option says. The password itself goes
+ * PHC string, empty for none. Asked for, twice, when no option says. The password itself goes
  * nowhere: neither over the link nor into the server's files. */
 int password_new(json_t *params, struct im_buf *why);
 /* The hash of one password with a fresh salt. */

@@ -79,7 +79,7 @@ static size_t width_of(struct im_str s)
 }
 
 struct column {
-	char name[32];
+	char name[32]; /* a longer one is cut and finds nothing */
 	size_t width;
 };
 
@@ -153,6 +153,22 @@ void print_table(FILE *out, const json_t *rows, const char *columns)
 	print_rows(out, rows, c, n);
 }
 
+/* A table with the members of the first row. */
+static void print_like_first(FILE *out, const json_t *rows)
+{
+	struct im_buf columns;
+	const char *name;
+	json_t *v;
+
+	im_buf_init(&columns, 0);
+	json_object_foreach(json_array_get(rows, 0), name, v)
+		im_buf_printf(&columns, "%s%s", columns.n ? " " : "", name);
+	im_buf_c(&columns, '\0');
+	if (!columns.failed)
+		print_table(out, rows, columns.p);
+	im_buf_free(&columns);
+}
+
 static void print_indented(FILE *out, const json_t *object, int indent)
 {
 	struct im_buf b;
@@ -168,6 +184,11 @@ static void print_indented(FILE *out, const json_t *object, int indent)
 		if (json_is_object(v) && json_object_size(v) > 0) {
 			fputc('\n', out);
 			print_indented(out, v, indent + INDENT);
+			continue;
+		}
+		if (json_is_object(json_array_get(v, 0))) {
+			fputc('\n', out);
+			print_like_first(out, v);
 			continue;
 		}
 		im_buf_reset(&b);

@@ -15,4 +15,11 @@ check-house: all $(BUILD)/print_plugin_options
 check-config: all $(BUILD)/print_plugin_options
 	@$(HOUSE_PYTEST) tests/house/test_samples.py
 
-.PHONY: check-house check-config
+# config/im-bridge.conf is the bridge's table as text, with an introduction and what must be set.
+sample: $(BUILD)/im-bridge
+	@{ sed '/^$$/q' config/im-bridge.conf; $(BUILD)/im-bridge --print-config | \
+		sed -e 's|^#data_dir.*|data_dir /var/lib/mosquitto-im|' -e 's|^#broker |broker |'; } \
+		> $(BUILD)/im-bridge.conf
+	@mv $(BUILD)/im-bridge.conf config/im-bridge.conf
+
+.PHONY: check-house check-config sample

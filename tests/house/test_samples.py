@@ -56,6 +56,14 @@ def test_what_is_commented_out_is_the_default(side):
     assert wrong == {}
 
 
+def test_the_bridges_sample_is_its_table_as_text():
+    sample = (ROOT / "config" / "im-bridge.conf").read_text("utf-8").split("\n\n", 1)[1]
+    table = output(BUILD / "im-bridge", "--print-config")
+    comment = re.compile("^#(?=[a-z])|^data_dir.*", re.M)
+    assert comment.sub("", sample) == re.sub("^data_dir.*", "", comment.sub("", table), flags=re.M), \
+        "run: make sample"
+
+
 def test_every_option_is_explained(side):
     """A comment stands above each, or above the group of lines that it belongs to."""
     _, sample = side
