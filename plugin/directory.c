@@ -29,7 +29,8 @@ static const char *const sql[STATEMENTS] = {
 		    " WHERE uid = ?1 AND deleted = 0",
 	[ST_PASSWORD] = "SELECT password FROM user WHERE uid = ?1 AND deleted = 0",
 	[ST_GROUP] = "SELECT id, kind, muted_until_ms FROM grp WHERE gid = ?1 AND dismissed = 0",
-	[ST_MEMBER] = "SELECT role, muted_until_ms FROM member WHERE grp = ?1 AND user = ?2",
+	[ST_MEMBER] = "SELECT role, muted_until_ms FROM member"
+		      " WHERE grp = ?1 AND uid = ?2 AND user = ?3",
 	[ST_RELATION] =
 		"SELECT EXISTS(SELECT 1 FROM block WHERE owner = ?1 AND peer = ?2),"
 		" EXISTS(SELECT 1 FROM contact WHERE owner = ?1 AND peer = ?2 AND state = 3)",
@@ -318,7 +319,8 @@ int directory_member(struct directory *d, const struct directory_group *g, struc
 	}
 	st = statement(d, ST_MEMBER);
 	sqlite3_bind_int64(st, 1, g->id);
-	sqlite3_bind_int64(st, 2, u->id);
+	bind_str(st, 2, uid);
+	sqlite3_bind_int64(st, 3, u->id);
 	ret = step(d, st);
 	if (ret == IM_E_IO)
 		return ret;
