@@ -130,6 +130,7 @@ class _Node:
             "max_inflight_messages 0",
             "max_queued_messages 100000",
             "allow_duplicate_messages true",
+            "max_packet_size 2000000",
             f"listener {self.port} 127.0.0.1",
         ]
 
@@ -367,7 +368,7 @@ class ImNode(_Node):
         ])
         self.write_conf("im-bridge.conf", [
             f"data_dir {self.data}",
-            f"link {self.link}",
+            f"broker {self.link}",
         ])
 
     def processes(self):

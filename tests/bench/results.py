@@ -20,6 +20,22 @@ def flow_us(hist, point, flow=0):
     return lambda r: r["flows"][flow][hist].get(point)
 
 
+# Cores that neither the measured processes nor the generator used while a run was measured. A
+# little is the kernel's own work for them (writing back what was synced).
+DISTURBED_CORES = 0.15
+
+
+def others(result):
+    """Cores used by others, and taken by the host of a virtual machine; None if not known."""
+    if "other_cpu" not in result:
+        return None
+    return result["other_cpu"] + result["steal_cpu"]
+
+
+def disturbed(result):
+    return (others(result) or 0) > DISTURBED_CORES
+
+
 def cpu(process):
     return lambda r: r.get("processes", {}).get(process, {}).get("cpu")
 
@@ -36,8 +52,13 @@ class Case:
     def add(self, variant, result):
         self.runs.setdefault(variant, []).append(result)
 
+    def undisturbed(self, variant):
+        return [r for r in self.runs.get(variant, []) if not disturbed(r)]
+
     def values(self, metric, variant):
-        picked = [metric.pick(r) for r in self.runs.get(variant, [])]
+        """Of the undisturbed runs, if there are any; of all, which the table says, if not."""
+        runs = self.undisturbed(variant) or self.runs.get(variant, [])
+        picked = [metric.pick(r) for r in runs]
         return [v for v in picked if v is not None]
 
     def median(self, metric, variant):
@@ -77,11 +98,11 @@ def _shares(case, variant):
         value = case.median(Metric("", "", cpu(name)), variant)
         if value is not None:
             parts.append(f"{name} {value:.2f}")
-    other = case.median(Metric("", "", lambda r: r.get("other_cpu")), variant)
-    steal = case.median(Metric("", "", lambda r: r.get("steal_cpu")), variant)
-    if other is not None:
-        noise = other + (steal or 0)
-        parts.append(f"others {noise:.2f}" + (" (disturbed)" if noise > 0.1 else ""))
+    noise = case.median(Metric("", "", others), variant)
+    if noise is not None:
+        runs, quiet = len(case.runs[variant]), len(case.undisturbed(variant))
+        parts.append(f"others {noise:.2f}  runs {quiet or runs}"
+                     + ("" if quiet else ", all disturbed"))
     return "  ".join(parts)
 
 
