@@ -235,8 +235,10 @@ static int walk(const struct list *l, bool by_gid, uint64_t lo, uint64_t hi, boo
 
 static int memory_begin(struct store *s)
 {
-	if (s->in_tx)
-		return fail(s, IM_E_IO, "a transaction is open already");
+	if (s->in_tx) {
+		s->err = "a transaction is open already";
+		return IM_E_IO;
+	}
 	s->in_tx = true;
 	s->failed = false;
 	s->amended.n = 0;

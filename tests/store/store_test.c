@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What the programs of the store suite share; see store_test.h. */
+#include "store_test.h"
+
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+char *test_folder_new(void)
+{
+	const char *base = getenv("TMPDIR");
+	char *folder = NULL;
+	assert_true(asprintf(&folder, "%s/store-XXXXXX", base && *base ? base : "/tmp") > 0);
+	assert_non_null(mkdtemp(folder));
+	return folder;
+}
+
+void test_folder_remove(char *folder)
+{
+	DIR *d = opendir(folder);
+	struct dirent *e;
+	while (d && (e = readdir(d)) != NULL) {
+		const char *path = test_path(folder, e->d_name);
+		if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
+			continue;
+		if (e->d_type == DT_DIR)
+			test_folder_remove(strdup(path));
+		else
+			unlink(path);
+	}
+	if (d)
+		closedir(d);
+	rmdir(folder);
+	free(folder);
+}
+
+const char *test_path(const char *folder, const char *name)
+{
+	static char path[4096];
+	assert_true((size_t)snprintf(path, sizeof(path), "%s/%s", folder, name) < sizeof(path));
+	return path;
+}
+
+long test_file_size(const char *path)
+{
+	struct stat st;
+	return stat(path, &st) == 0 ? (long)st.st_size : -1;
+}
+
+struct store *test_store_open(const struct store_backend *be, const char *folder)
+{
+	struct store *s = NULL;
+	struct im_buf why;
+	int ret;
+	im_buf_init(&why, 0);
+	ret = be->open(folder, &s, &why);
+	if (ret != IM_OK)
+		fail_msg("open: %d %.*s", ret, (int)why.n, why.p);
+	im_buf_free(&why);
+	return s;
+}
+
+struct store_reader *test_reader_open(const struct store_backend *be, struct store *s)
+{
+	struct store_reader *r = NULL;
+	assert_ok(be->reader_open(s, &r));
+	return r;
+}
+
+uint64_t test_conv(const struct store_backend *be, struct store *s, uint64_t a, uint64_t b)
+{
+	uint64_t id = 0;
+	assert_ok(be->conv(s, IM_CONV_USER, a, b, true, &id));
+	assert_true(id > 0);
+	return id;
+}
+
+int test_append(const struct store_backend *be, struct store *s, uint64_t conv, uint64_t sender,
+	uint64_t gid)
+{
+	struct store_head head;
+	char body[32], id[32];
+	struct store_msg m;
+	int ret = be->head(s, conv, &head);
+	if (ret != IM_OK)
+		return ret;
+	snprintf(body, sizeof(body), "body-%llu", (unsigned long long)gid);
+	snprintf(id, sizeof(id), "id-%llu", (unsigned long long)gid);
+	m = (struct store_msg){.gid = gid,
+		.conv = conv,
+		.seq = head.seq + 1,
+		.sender = sender,
+		.ts_ms = (int64_t)gid,
+		.enc = IM_ENC_TEXT,
+		.id = im_str(id),
+		.body = im_str(body)};
+	return be->append(s, &m);
+}
+
+void test_fill(
+	const struct store_backend *be, struct store *s, uint64_t conv, uint64_t gid, uint32_t n)
+{
+	assert_ok(be->begin(s));
+	for (uint32_t i = 0; i < n; i++)
+		assert_ok(test_append(be, s, conv, 1, gid + i));
+	assert_ok(be->commit(s, NULL));
+}
+
+int test_see(void *arg, const struct store_msg *m)
+{
+	struct test_seen *seen = arg;
+	assert_true(seen->n < 256);
+	seen->gid[seen->n] = m->gid;
+	seen->seq[seen->n] = m->seq;
+	seen->conv[seen->n] = m->conv;
+	seen->n++;
+	snprintf(seen->last, sizeof(seen->last),
+		"gid=%llu conv=%llu seq=%llu sender=%llu ts=%lld enc=%d type=%.*s id=%.*s "
+		"meta=%.*s body=%.*s%s",
+		(unsigned long long)m->gid, (unsigned long long)m->conv, (unsigned long long)m->seq,
+		(unsigned long long)m->sender, (long long)m->ts_ms, (int)m->enc, (int)m->type.n,
+		m->type.n ? m->type.p : "", (int)m->id.n, m->id.n ? m->id.p : "", (int)m->meta.n,
+		m->meta.n ? m->meta.p : "", (int)m->body.n, m->body.n ? m->body.p : "",
+		m->recalled ? " recalled" : "");
+	return seen->stop_after && seen->n == seen->stop_after ? 77 : 0;
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What the programs of the store suite share: cmocka, a folder of their own, messages by number. */
+#ifndef IM_TESTS_STORE_TEST_H
+#define IM_TESTS_STORE_TEST_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "../../bridge/store.h"
+
+#define assert_ok(call) assert_int_equal((call), IM_OK)
+
+/* A new folder under TMPDIR or /tmp; removed with all in it. To be freed by the second. */
+char *test_folder_new(void);
+void test_folder_remove(char *folder);
+/* {folder}/{name} in static memory. */
+const char *test_path(const char *folder, const char *name);
+long test_file_size(const char *path);
+
+/* Opens, or fails the test with the sentence. */
+struct store *test_store_open(const struct store_backend *be, const char *folder);
+struct store_reader *test_reader_open(const struct store_backend *be, struct store *s);
+/* The conversation of two users, created if needed. In a transaction. */
+uint64_t test_conv(const struct store_backend *be, struct store *s, uint64_t a, uint64_t b);
+/* Appends a message at the head: body "body-{gid}", sender `sender`, time = gid. In a transaction.
+ * Returns what the backend returned. */
+int test_append(const struct store_backend *be, struct store *s, uint64_t conv, uint64_t sender,
+	uint64_t gid);
+/* One transaction: n messages from gid on, one conversation. */
+void test_fill(
+	const struct store_backend *be, struct store *s, uint64_t conv, uint64_t gid, uint32_t n);
+
+/* What a walk saw, newest call only: gids, and all of each message as text. */
+struct test_seen {
+	uint32_t n, stop_after; /* 0: do not stop */
+	uint64_t gid[256], seq[256], conv[256];
+	char last[512]; /* the last message in words */
+};
+int test_see(void *arg, const struct store_msg *m);
+
+#endif
