@@ -4,7 +4,7 @@ import contextlib
 
 import pytest
 
-from lib import ports
+from lib import ports, wire
 from lib.node import Node
 
 _live = []  # nodes whose logs are shown when a test fails
@@ -41,9 +41,11 @@ def clients_closed(request):
     """Ends a test's clients on a shared node, so that the next test starts quiet."""
     yield
     for node in _live:
-        for client in node.clients:
+        clients, node.clients = node.clients, []
+        for client in clients:
             client.close()
-        node.clients.clear()
+        for client in clients:
+            wire.check(client.messages, node.prefix)
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import socket
 import sqlite3
 import tempfile
 
-from . import build, directory, ports, tls
+from . import build, directory, ports, tls, wire
 from .admin import Admin
 from .client import Client
 from .proc import Process, wait_until
@@ -27,7 +27,7 @@ class Node:
     im-bridge.conf; conf: further lines of mosquitto.conf."""
 
     def __init__(self, *, options=None, bridge=None, conf=(), users=POOL, tls_listener=False,
-                 ws_listener=False, max_queued=10000):
+                 ws_listener=False, max_queued=5000):
         # A short path: a Unix socket's may have 108 bytes.
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="im-e2e-"))
         self.data = self.folder / "data"
@@ -60,7 +60,8 @@ class Node:
             "per_listener_settings false", "allow_anonymous false", "log_dest stderr",
             "log_type all", "persistence true", f"persistence_location {self.folder}/",
             "allow_duplicate_messages true", "set_tcp_nodelay true",
-            f"max_queued_messages {self.max_queued}", "max_packet_size 2000000",
+            f"max_queued_messages {self.max_queued}", "max_inflight_messages 1000",
+            "max_packet_size 2000000",
             f"listener 0 {self.link}",
             f"listener {self.port} 127.0.0.1",
         ]
@@ -124,6 +125,8 @@ class Node:
             self.stop()
             self.bridge.check()
             self.broker.check()
+            for client in self.clients:
+                wire.check(client.messages, self.prefix)
         finally:
             for process in (self.bridge, self.broker):
                 if process.running:

@@ -4,6 +4,9 @@ import ctypes
 import functools
 
 _lib = ctypes.CDLL("libargon2.so.1")
+_lib.argon2id_hash_encoded.argtypes = [
+    ctypes.c_uint32, ctypes.c_uint32, ctypes.c_uint32, ctypes.c_char_p, ctypes.c_size_t,
+    ctypes.c_char_p, ctypes.c_size_t, ctypes.c_size_t, ctypes.c_char_p, ctypes.c_size_t]
 
 
 @functools.lru_cache(maxsize=None)
