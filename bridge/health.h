@@ -29,7 +29,6 @@
 	X(requests_busy)      \
 	X(commits)            \
 	X(commits_failed)     \
-	X(commit_us)          \
 	X(deliveries_dropped) \
 	X(hellos)             \
 	X(links)              \

@@ -198,6 +198,8 @@ int requests_control(struct requests *q, const struct im_up_rec *rec, int64_t no
 	r.payload = im_buf_view(&q->reply);
 	if (q->reply.failed)
 		return IM_E_NOMEM;
+	if (q->p.hold && q->p.hold(q->p.hooks.arg, rec->user, rec->device, r.payload))
+		return IM_OK;
 	effects_put(q->p.fx, EFFECTS_CONTROL, &r, NULL, 0);
 	return IM_OK;
 }

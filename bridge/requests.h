@@ -32,6 +32,9 @@ struct requests_parts {
 	struct health *health;
 	struct log *log;
 	struct admin_hooks hooks;
+	/* Asked with each response; true: it is kept until what the command began is done. May be
+	 * NULL; arg is hooks.arg. */
+	bool (*hold)(void *arg, struct im_str uid, struct im_str device, struct im_str response);
 };
 
 struct requests *requests_new(const struct requests_parts *p);

@@ -13,6 +13,10 @@
 #include "fanout.h"
 #include "members.h"
 
+/* The directory notes the log's position at least after so many messages, so that a start does not
+ * look through a long log for changes that were applied long ago. */
+#define FOLLOW_MAX 100000
+
 struct writer {
 	struct writer_parts p;
 	struct members *members;
@@ -23,23 +27,24 @@ struct writer {
 	uint64_t first_gid; /* next_gid when the transaction began */
 	uint64_t position;
 	uint64_t dir_epoch, dir_recno;
+	uint64_t applied_gid; /* as directory.db has it */
 	bool log_begun, log_dirty, dir_begun;
 	bool failed, fatal;
 };
 
 static int read_position(struct writer *w)
 {
-	uint64_t log, event, applied;
+	uint64_t log, event;
 
 	if (w->p.backend->log_head(w->p.store, &log) || directory_event_head(w->p.dir, &event) ||
-		directory_meta_get(w->p.dir, "applied_gid", &applied) ||
+		directory_meta_get(w->p.dir, "applied_gid", &w->applied_gid) ||
 		directory_meta_get(w->p.dir, "link_epoch", &w->dir_epoch) ||
 		directory_meta_get(w->p.dir, "link_recno", &w->dir_recno))
 		return IM_E_IO;
 	/* Events that were deleted with their user may have had the newest position. */
 	w->position = log > event ? log : event;
-	if (applied > w->position)
-		w->position = applied;
+	if (w->applied_gid > w->position)
+		w->position = w->applied_gid;
 	w->next_gid = w->first_gid = w->position + 1;
 	return IM_OK;
 }
@@ -133,6 +138,11 @@ bool writer_failed(const struct writer *w)
 uint64_t writer_position(const struct writer *w)
 {
 	return w->position;
+}
+
+uint64_t writer_first(const struct writer *w)
+{
+	return w->first_gid;
 }
 
 void writer_directory_mark(const struct writer *w, uint64_t *epoch_out, uint64_t *recno_out)
@@ -347,6 +357,8 @@ static int commit_directory(struct writer *w, uint64_t epoch, uint64_t recno)
 	else
 		directory_rollback(w->p.dir);
 	w->dir_begun = false;
+	if (!rc)
+		w->applied_gid = w->next_gid - 1;
 	if (!rc && epoch) {
 		w->dir_epoch = epoch;
 		w->dir_recno = recno;
@@ -362,6 +374,8 @@ enum writer_outcome writer_commit(
 	bool fatal;
 
 	*mark_out = (struct store_mark){0};
+	if (log && w->next_gid - w->applied_gid > FOLLOW_MAX)
+		(void)writer_directory(w);
 	if (writer_failed(w) || commit_log(w, epoch ? &mark : NULL)) {
 		fatal = w->fatal;
 		writer_rollback(w);
@@ -383,6 +397,6 @@ enum writer_outcome writer_commit(
 
 void writer_healed(struct writer *w)
 {
-	w->position = w->next_gid - 1;
+	w->position = w->applied_gid = w->next_gid - 1;
 	forget_all(w);
 }

@@ -113,6 +113,8 @@ int writer_redeliver(
 	struct writer *w, const struct writer_msg *m, uint64_t seq, uint64_t gid) IM_MUST_CHECK;
 /* The newest position that is committed in both databases. */
 uint64_t writer_position(const struct writer *w);
+/* The first position of the open transaction: after a rollback, nothing has it or a later one. */
+uint64_t writer_first(const struct writer *w);
 /* The records through which directory.db has followed; a later one's part is not in it. */
 void writer_directory_mark(const struct writer *w, uint64_t *epoch_out, uint64_t *recno_out);
 /* After project_run: the directory has followed the log. */

@@ -1,0 +1,447 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Owns the two states of engine.h: waiting for the plugin's answer, and stalled after a failed
+ * commit. Called by the service (or a test) for each frame and for time. What happens to a batch's
+ * records is batch.c's.
+ */
+#include "engine.h"
+
+#include <stdlib.h>
+
+#include "../common/limits.h"
+#include "assembly.h"
+#include "project.h"
+
+#define RETRY_FIRST_MS 100
+#define RETRY_MAX_MS 5000
+#define HELLO_AGAIN_MS 5000
+#define STATS_EVERY_MS 5000
+#define PLUGIN_STATS_MAX 65536
+
+struct engine {
+	struct engine_parts p;
+	struct assembly a;
+	struct im_buf plugin_stats;
+
+	bool linked, ready, draining, fatal;
+	/* HELLO was said; until the answer a batch that leaves a gap is dropped, the first one
+	 * after the answer says where the spool begins. */
+	bool waiting, answered, asked_again;
+	bool seen_batch; /* of the current epoch, in this process */
+	int64_t hello_at_ms, stats_at_ms;
+
+	bool stalled, half;
+	struct im_buf held; /* the batch that is tried again; n == 0: none */
+	bool dropped;       /* something came meanwhile, to be asked for again */
+	int64_t retry_at_ms, retry_ms;
+};
+
+/* The directory follows the log before anything else looks at it. */
+static int project(struct engine *e)
+{
+	struct project_report done;
+	struct store_reader *log;
+	int rc = e->p.backend->reader_open(e->p.store, &log);
+
+	if (rc)
+		return rc;
+	rc = project_run(e->p.backend, log, e->p.dir, &done);
+	e->p.backend->reader_close(log);
+	if (done.refused)
+		log_line(e->p.log, LOG_LEVEL_WARNING, "projection_refused", "changes=%llu",
+			(unsigned long long)done.refused);
+	if (!rc && done.applied)
+		log_line(e->p.log, LOG_LEVEL_INFO, "projected", "changes=%llu through=%llu",
+			(unsigned long long)done.applied, (unsigned long long)done.through);
+	return rc;
+}
+
+int engine_new(const struct engine_parts *p, const struct engine_settings *set,
+	const struct engine_now *now, struct engine **out, struct im_buf *why)
+{
+	struct engine *e = calloc(1, sizeof(*e));
+	int rc = IM_E_NOMEM;
+
+	*out = NULL;
+	if (!e)
+		return rc;
+	e->p = *p;
+	im_buf_init(&e->held, 0);
+	im_buf_init(&e->plugin_stats, PLUGIN_STATS_MAX);
+	rc = project(e);
+	if (rc)
+		im_buf_printf(why, "the directory could not be brought up to the log: %s",
+			directory_errmsg(p->dir));
+	if (!rc) {
+		rc = assembly_open(&e->a, p, now->wall_ms);
+		if (rc)
+			im_buf_z(why,
+				rc == IM_E_NOMEM ? "out of memory" : "the log could not be read");
+	}
+	if (rc) {
+		engine_free(&e);
+		return rc;
+	}
+	engine_set(e, set);
+	*out = e;
+	return IM_OK;
+}
+
+void engine_free(struct engine **out)
+{
+	struct engine *e = *out;
+
+	if (!e)
+		return;
+	assembly_close(&e->a);
+	im_buf_free(&e->held);
+	im_buf_free(&e->plugin_stats);
+	free(e);
+	*out = NULL;
+}
+
+void engine_set(struct engine *e, const struct engine_settings *set)
+{
+	rights_set_contacts_only(e->a.rights, set->contacts_only);
+	sessions_set(e->a.sessions, set->presence, set->max_devices);
+	requests_set(e->a.requests, &set->rpc);
+	downq_set_max(e->a.downq, set->backlog_bytes);
+}
+
+/* -- the link's state -- */
+
+static void hello(struct engine *e, const struct engine_now *now)
+{
+	struct im_down_rec r = {.type = IM_DOWN_HELLO, .epoch = e->p.instance};
+
+	if (!e->linked)
+		return;
+	e->waiting = true;
+	e->answered = false;
+	e->hello_at_ms = now->mono_ms;
+	outbox_one(e->a.outbox, &r);
+}
+
+void engine_linked(struct engine *e, const struct engine_now *now)
+{
+	e->linked = true;
+	e->ready = e->asked_again = false;
+	e->a.health.links++;
+	downq_lost(e->a.downq);
+	hello(e, now);
+	outbox_pump(e->a.outbox);
+}
+
+void engine_unlinked(struct engine *e)
+{
+	e->linked = e->ready = e->waiting = e->answered = false;
+}
+
+/* -- failure and recovery -- */
+
+static void stall(struct engine *e, enum writer_outcome outcome, const struct engine_now *now)
+{
+	if (outcome == WRITER_FATAL) {
+		e->fatal = true;
+		log_line(e->p.log, LOG_LEVEL_ERROR, "log_conflict",
+			"what=\"another process writes to messages.db; stop it and start again\"");
+		return;
+	}
+	e->half |= outcome == WRITER_HALF;
+	if (!e->stalled) {
+		e->retry_ms = RETRY_FIRST_MS;
+		log_line(e->p.log, LOG_LEVEL_ERROR, "commit_failed",
+			"what=%s why=\"%s\" will=\"try again until it works\"",
+			e->half ? "directory" : "log", directory_errmsg(e->p.dir));
+	} else if (e->retry_ms < RETRY_MAX_MS) {
+		e->retry_ms = e->retry_ms * 2 < RETRY_MAX_MS ? e->retry_ms * 2 : RETRY_MAX_MS;
+	}
+	e->stalled = true;
+	e->retry_at_ms = now->mono_ms + e->retry_ms;
+}
+
+static void recovered(struct engine *e, const struct engine_now *now)
+{
+	if (!e->stalled)
+		return;
+	e->stalled = false;
+	im_buf_reset(&e->held);
+	log_line(e->p.log, LOG_LEVEL_INFO, "commit_works", "recno=%llu",
+		(unsigned long long)replay_recno(e->a.replay));
+	if (e->dropped)
+		hello(e, now);
+	e->dropped = false;
+}
+
+static void take_batch(struct engine *e, struct im_str frame, const struct im_up_frame *f,
+	const struct engine_now *now)
+{
+	enum writer_outcome outcome = batch_process(e->a.batch, f, now->wall_ms);
+
+	if (outcome == WRITER_DONE) {
+		recovered(e, now);
+		return;
+	}
+	if (!e->held.n) {
+		im_buf_str(&e->held, frame);
+		if (e->held.failed) {
+			im_buf_reset(&e->held);
+			e->dropped = true;
+		}
+	}
+	stall(e, outcome, now);
+}
+
+static void retry(struct engine *e, const struct engine_now *now)
+{
+	struct im_up_frame f;
+
+	if (e->half && project(e)) {
+		stall(e, WRITER_HALF, now);
+		return;
+	}
+	if (e->half)
+		writer_healed(e->a.writer);
+	e->half = false;
+	if (!e->held.n || im_up_frame_read(im_buf_view(&e->held), &f))
+		recovered(e, now);
+	else
+		take_batch(e, im_buf_view(&e->held), &f, now);
+}
+
+/* -- frames -- */
+
+/* True if the batch may be processed: it follows what is committed, or says where the spool
+ * begins. */
+static bool in_order(struct engine *e, const struct im_up_batch *h, const struct engine_now *now)
+{
+	const struct store_mark none = {0};
+	uint64_t next = replay_recno(e->a.replay) + 1;
+	bool same = h->epoch == replay_epoch(e->a.replay);
+
+	if (same && h->first <= next)
+		return true;
+	if (!e->answered) {
+		if (!e->waiting)
+			hello(e, now);
+		return false;
+	}
+	if (same && e->seen_batch)
+		log_line(e->p.log, LOG_LEVEL_ERROR, "records_lost",
+			"expected=%llu first=%llu what=\"the spool has lost records\"",
+			(unsigned long long)next, (unsigned long long)h->first);
+	else if (!same)
+		log_line(e->p.log, LOG_LEVEL_INFO, "new_spool", "epoch=%llu first=%llu",
+			(unsigned long long)h->epoch, (unsigned long long)h->first);
+	replay_advance(e->a.replay, h->epoch, h->first - 1, &none);
+	return true;
+}
+
+static void up_batch(struct engine *e, struct im_str frame, const struct im_up_frame *f,
+	const struct engine_now *now)
+{
+	if (!f->batch.count || !f->batch.epoch || !f->batch.first)
+		return;
+	if (e->stalled || e->draining) {
+		e->dropped = true;
+		return;
+	}
+	if (!in_order(e, &f->batch, now))
+		return;
+	e->answered = false;
+	e->seen_batch = true;
+	take_batch(e, frame, f, now);
+}
+
+static void up_sessions(struct engine *e, const struct im_up_frame *f, const struct engine_now *now)
+{
+	enum writer_outcome outcome;
+	bool complete;
+	int rc;
+
+	if (e->stalled || e->draining) {
+		e->dropped = true;
+		return;
+	}
+	if (f->first && e->waiting) {
+		e->waiting = false;
+		e->answered = true;
+	}
+	writer_set_now(e->a.writer, now->wall_ms);
+	rc = sessions_snapshot(e->a.sessions, f, now->wall_ms, &complete);
+	if (rc == IM_E_FORMAT)
+		log_line(e->p.log, LOG_LEVEL_ERROR, "frame_malformed", "kind=sessions");
+	if (rc && rc != IM_E_FORMAT)
+		e->dropped = true;
+	outcome = batch_finish(e->a.batch, 0, 0);
+	if (outcome != WRITER_DONE || (rc && rc != IM_E_FORMAT)) {
+		e->dropped = true;
+		stall(e, outcome == WRITER_DONE ? WRITER_NOTHING : outcome, now);
+		return;
+	}
+	if (!complete)
+		return;
+	if (!e->ready)
+		log_line(e->p.log, LOG_LEVEL_INFO, "ready", "users=%zu devices=%zu recno=%llu",
+			presence_users(sessions_presence(e->a.sessions)),
+			presence_devices(sessions_presence(e->a.sessions)),
+			(unsigned long long)replay_recno(e->a.replay));
+	e->ready = true;
+}
+
+void engine_up(struct engine *e, struct im_str frame, const struct engine_now *now)
+{
+	struct im_up_frame f;
+
+	e->a.health.frames_up++;
+	e->a.health.bytes_up += frame.n;
+	if (e->fatal)
+		return;
+	if (im_up_frame_read(frame, &f)) {
+		log_line(e->p.log, LOG_LEVEL_ERROR, "frame_malformed",
+			"bytes=%zu what=\"plugin and bridge of different versions?\"", frame.n);
+		return;
+	}
+	switch (f.kind) {
+	case IM_FRAME_UP_BATCH:
+		up_batch(e, frame, &f, now);
+		break;
+	case IM_FRAME_UP_SESSIONS:
+		up_sessions(e, &f, now);
+		break;
+	case IM_FRAME_UP_CREDIT:
+		downq_return(e->a.downq, f.credit);
+		outbox_pump(e->a.outbox);
+		break;
+	default:
+		im_buf_reset(&e->plugin_stats);
+		im_buf_str(&e->plugin_stats, f.rest);
+		break;
+	}
+}
+
+void engine_reads(struct engine *e)
+{
+	struct readers_job *job;
+
+	while ((job = readers_take(e->p.readers))) {
+		struct im_str uid = {job->uid, job->uid_n};
+		struct im_str device = {job->device, job->device_n};
+
+		if (job->failed)
+			log_line(e->p.log, LOG_LEVEL_ERROR, "out_of_memory", "what=reply");
+		else if (job->kind == READERS_HELLO)
+			effects_inbox(e->a.fx, uid, IM_STR("event"), im_buf_view(&job->reply));
+		else
+			effects_reply(e->a.fx, uid, device, im_buf_view(&job->topic),
+				im_buf_view(&job->corr), im_buf_view(&job->reply));
+		readers_job_free(job);
+	}
+	if (effects_failed(e->a.fx))
+		effects_reset(e->a.fx);
+	else if (effects_bytes(e->a.fx))
+		outbox_take(e->a.outbox, e->a.fx, 0, 0);
+}
+
+void engine_respond(
+	struct engine *e, struct im_str uid, struct im_str device, struct im_str response)
+{
+	struct im_down_rec r = {
+		.type = IM_DOWN_CONTROL, .user = uid, .device = device, .payload = response};
+
+	outbox_one(e->a.outbox, &r);
+}
+
+/* -- time -- */
+
+static void ask_stats(struct engine *e, const struct engine_now *now)
+{
+	struct im_down_rec r = {.type = IM_DOWN_STATS};
+
+	e->stats_at_ms = now->mono_ms;
+	outbox_one(e->a.outbox, &r);
+}
+
+int64_t engine_tick(struct engine *e, const struct engine_now *now)
+{
+	enum writer_outcome outcome;
+
+	if (e->stalled && now->mono_ms >= e->retry_at_ms)
+		retry(e, now);
+	if (e->stalled)
+		return e->retry_at_ms - now->mono_ms;
+	if (e->waiting && now->mono_ms - e->hello_at_ms >= HELLO_AGAIN_MS) {
+		if (!e->asked_again)
+			log_line(e->p.log, LOG_LEVEL_WARNING, "hello_unanswered",
+				"what=\"is the plugin loaded, with this link_username?\"");
+		e->asked_again = true;
+		hello(e, now);
+	}
+	if (e->ready && now->mono_ms - e->stats_at_ms >= STATS_EVERY_MS)
+		ask_stats(e, now);
+	if (!sessions_pending(e->a.sessions) || e->draining)
+		return 1000;
+	writer_set_now(e->a.writer, now->wall_ms);
+	outcome = batch_finish(e->a.batch, 0, 0);
+	if (outcome != WRITER_DONE)
+		stall(e, outcome, now);
+	return 0;
+}
+
+void engine_drain(struct engine *e)
+{
+	e->draining = true;
+}
+
+bool engine_idle(const struct engine *e)
+{
+	return downq_bytes(e->a.downq) == 0 && downq_outstanding(e->a.downq) == 0 &&
+	       readers_queued(e->p.readers) == 0;
+}
+
+/* -- what it tells -- */
+
+bool engine_fatal(const struct engine *e)
+{
+	return e->fatal;
+}
+
+bool engine_ready(const struct engine *e)
+{
+	return e->ready;
+}
+
+bool engine_stalled(const struct engine *e)
+{
+	return e->stalled;
+}
+
+struct health *engine_health(struct engine *e)
+{
+	return &e->a.health;
+}
+
+void engine_gauges(const struct engine *e, struct health_gauges *out)
+{
+	const struct presence *p = sessions_presence(e->a.sessions);
+
+	*out = (struct health_gauges){
+		.linked = e->ready,
+		.stalled = e->stalled,
+		.epoch = replay_epoch(e->a.replay),
+		.recno = replay_recno(e->a.replay),
+		.position = writer_position(e->a.writer),
+		.queued_bytes = downq_bytes(e->a.downq),
+		.frames_outstanding = downq_outstanding(e->a.downq),
+		.reads_queued = readers_queued(e->p.readers),
+		.users_online = presence_users(p),
+		.devices_online = presence_devices(p),
+		.dedup_entries = dedup_count(e->a.dedup),
+		.users = directory_user_count(e->p.dir),
+	};
+}
+
+struct im_str engine_plugin_stats(const struct engine *e)
+{
+	return im_buf_view(&e->plugin_stats);
+}

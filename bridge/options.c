@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Owns the table of im-bridge.conf. Pure: main reads the file. config/im-bridge.conf is this
+ * table's sample, and a test holds the two together. */
+#include "options.h"
+
+#include <string.h>
+
+#include "../common/limits.h"
+#include "../common/phc.h"
+
+#define KEY(n, t) .name = #n, .type = t, .offset = offsetof(struct options, n)
+
+static const struct im_conf_key keys[] = {
+	{KEY(data_dir, IM_CONF_STRING), .required = true,
+		.help = "Folder of the databases, the same as plugin_opt_data_dir in "
+			"mosquitto.conf. On a local disk: fsync decides how fast messages are "
+			"acknowledged."},
+	{KEY(broker, IM_CONF_STRING), .def = "/run/mosquitto/im.sock",
+		.help = "The broker's Unix socket: the path in its line `listener 0 PATH`, which "
+			"is "
+			"plugin_opt_link_listener too."},
+	{KEY(link_username, IM_CONF_STRING), .def = "im-bridge",
+		.help = "Username on that socket, the same as plugin_opt_link_username."},
+	{KEY(log_level, IM_CONF_CHOICE), .def = "info", .choices = "error|warning|info|debug",
+		.reloadable = true, .help = "The least important lines to log."},
+	{KEY(log_dest, IM_CONF_CHOICE), .def = "auto", .choices = "auto|stderr|journal",
+		.help = "How lines are written to standard error: plain, or with the priorities "
+			"that "
+			"systemd's journal takes. auto looks where standard error goes."},
+	{KEY(presence, IM_CONF_BOOL), .def = "true", .reloadable = true,
+		.help = "Publish who is online, retained, on {prefix}/presence/{user}, and keep "
+			"when "
+			"a user was seen last."},
+	{KEY(direct_policy, IM_CONF_CHOICE), .def = "anyone", .choices = "anyone|contacts",
+		.reloadable = true,
+		.help = "Who may write to a user who has not chosen otherwise, the same as "
+			"plugin_opt_direct_policy."},
+	{KEY(max_devices, IM_CONF_INT), .def = "100", .min = 1, .max = 10000, .reloadable = true,
+		.help = "Devices remembered for each user; beyond, the one unseen longest is "
+			"forgotten."},
+	{KEY(group_members_max, IM_CONF_INT), .def = "10000", .min = 2, .max = IM_GROUP_MEMBERS_MAX,
+		.reloadable = true, .help = "Members of one group or room."},
+	{KEY(groups_per_user_max, IM_CONF_INT), .def = "1000", .min = 1, .max = 100000,
+		.reloadable = true, .help = "Groups that one user may belong to."},
+	{KEY(recall_window, IM_CONF_INT), .def = "120", .min = 0, .max = 31536000,
+		.reloadable = true,
+		.help = "Seconds within which a sender may recall or edit a message. A group's "
+			"admins may recall at any time."},
+	{KEY(password_memory, IM_CONF_INT), .def = "19456", .min = 8192,
+		.max = IM_PHC_MEMORY_KIB_MAX, .reloadable = true,
+		.help = "Argon2id's memory for new passwords, in KiB. More costs an attacker more, "
+			"and the broker at each first login."},
+	{KEY(password_passes, IM_CONF_INT), .def = "2", .min = 1, .max = IM_PHC_PASSES_MAX,
+		.reloadable = true, .help = "Argon2id's passes for new passwords."},
+	{KEY(retention_days, IM_CONF_INT), .def = "0", .min = 0, .max = 36500, .reloadable = true,
+		.help = "Days after which messages are deleted; 0: never. A group may have its "
+			"own. "
+			"The newest message of a conversation stays."},
+	{KEY(dedup_entries, IM_CONF_INT), .def = "1000000", .min = 1000, .max = 100000000,
+		.help = "Message ids that are remembered, so that a message sent again is stored "
+			"once. 56 MB for a million."},
+	{KEY(dedup_hours, IM_CONF_INT), .def = "24", .min = 1, .max = 8760,
+		.help = "Hours for which they are remembered."},
+	{KEY(search, IM_CONF_BOOL), .def = "true",
+		.help = "Keep an index for the search method. Without it, search finds nothing and "
+			"search.db may be deleted."},
+	{KEY(reader_threads, IM_CONF_INT), .def = "2", .min = 1, .max = 64,
+		.help = "Threads that answer reading requests (history, sync, lists, search)."},
+	{KEY(reader_queue, IM_CONF_INT), .def = "4096", .min = 1, .max = 1000000,
+		.help = "Requests that may wait for a thread; beyond, the answer is `busy`."},
+	{KEY(backlog_bytes, IM_CONF_INT), .def = "64M", .min = 1024 * 1024,
+		.max = INT64_C(16) * 1024 * 1024 * 1024, .reloadable = true,
+		.help = "Bytes of group deliveries that may wait for the broker. Beyond, the "
+			"oldest "
+			"of the largest groups are left out, and devices pull them."},
+};
+
+const struct im_conf_table options_table = {keys, sizeof(keys) / sizeof(keys[0])};
+
+static int check(const struct options *o, const char *name, struct im_buf *why)
+{
+	if (!*o->data_dir || !*o->broker || !*o->link_username) {
+		im_buf_printf(why, "%s: %s is empty", name,
+			!*o->data_dir ? "data_dir"
+			: !*o->broker ? "broker"
+				      : "link_username");
+		return IM_E_FORMAT;
+	}
+	return IM_OK;
+}
+
+int options_parse(struct options *o, struct im_str text, const char *name, struct im_buf *why)
+{
+	int rc;
+
+	*o = (struct options){0};
+	rc = im_conf_defaults(&options_table, o);
+	if (rc)
+		im_buf_z(why, "out of memory");
+	else
+		rc = im_conf_read(&options_table, o, text, name, why);
+	if (!rc)
+		rc = check(o, name, why);
+	if (rc)
+		options_clear(o);
+	return rc;
+}
+
+void options_clear(struct options *o)
+{
+	im_conf_free(&options_table, o);
+}
+
+static bool same(const struct im_conf_key *k, const struct options *a, const struct options *b)
+{
+	const char *x = (const char *)a + k->offset, *y = (const char *)b + k->offset;
+
+	switch (k->type) {
+	case IM_CONF_STRING:
+		return strcmp(*(char *const *)x, *(char *const *)y) == 0;
+	case IM_CONF_INT:
+		return *(const int64_t *)x == *(const int64_t *)y;
+	case IM_CONF_BOOL:
+		return *(const bool *)x == *(const bool *)y;
+	default:
+		return *(const int *)x == *(const int *)y;
+	}
+}
+
+static void copy(const struct im_conf_key *k, struct options *to, const struct options *from)
+{
+	size_t n = k->type == IM_CONF_INT    ? sizeof(int64_t)
+		   : k->type == IM_CONF_BOOL ? sizeof(bool)
+					     : sizeof(int);
+
+	memcpy((char *)to + k->offset, (const char *)from + k->offset, n);
+}
+
+void options_reload(struct options *o, const struct options *fresh, struct im_buf *fixed)
+{
+	for (size_t i = 0; i < options_table.n; i++) {
+		const struct im_conf_key *k = &keys[i];
+
+		if (same(k, o, fresh))
+			continue;
+		/* Strings are none of the reloadable ones: others hold pointers to them. */
+		if (k->reloadable && k->type != IM_CONF_STRING)
+			copy(k, o, fresh);
+		else
+			im_buf_printf(fixed, "%s%s", fixed->n ? " " : "", k->name);
+	}
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* im-bridge.conf: one table and the struct it fills. Read at start and at SIGHUP. */
+#ifndef IM_BRIDGE_OPTIONS_H
+#define IM_BRIDGE_OPTIONS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "../common/buf.h"
+#include "../common/conf.h"
+#include "../common/err.h"
+#include "../common/str.h"
+
+enum options_direct_policy { OPTIONS_DIRECT_ANYONE, OPTIONS_DIRECT_CONTACTS };
+
+struct options {
+	char *data_dir;
+	char *broker;
+	char *link_username;
+	int log_level; /* enum log_level */
+	int log_dest;  /* enum log_dest */
+	bool presence;
+	int direct_policy;
+	int64_t max_devices;
+	int64_t group_members_max;
+	int64_t groups_per_user_max;
+	int64_t recall_window;
+	int64_t password_memory;
+	int64_t password_passes;
+	int64_t retention_days;
+	int64_t dedup_entries;
+	int64_t dedup_hours;
+	bool search;
+	int64_t reader_threads;
+	int64_t reader_queue;
+	int64_t backlog_bytes;
+};
+
+extern const struct im_conf_table options_table;
+
+/* Parses a whole configuration; `name` is the file's, for the sentence in why ("name:line: ...").
+ * *o is filled only on IM_OK; free it with options_clear. */
+int options_parse(
+	struct options *o, struct im_str text, const char *name, struct im_buf *why) IM_MUST_CHECK;
+void options_clear(struct options *o);
+/* Takes what may change while running from `fresh` into *o. `fixed` gets the names of other keys
+ * that differ, separated by blanks: they take effect at the next start. */
+void options_reload(struct options *o, const struct options *fresh, struct im_buf *fixed);
+
+#endif

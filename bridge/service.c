@@ -1,0 +1,476 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Owns the process: configuration, lock, the wiring of link, engine and databases, signals, and the
+ * one poll loop. Decides nothing about messages.
+ */
+#include "service.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/random.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "backup.h"
+#include "engine.h"
+#include "health.h"
+#include "link.h"
+#include "log.h"
+#include "options.h"
+#include "readers.h"
+#include "retention.h"
+#include "search_index.h"
+#include "store.h"
+
+/* For what is committed to be delivered after SIGTERM. */
+#define DRAIN_MS 5000
+#define CONF_BYTES_MAX (1024 * 1024)
+
+struct bridge {
+	const char *conf_path;
+	struct options opt;
+	struct log *log;
+	int lock_fd, signal_fd;
+	const struct store_backend *backend;
+	struct store *store;
+	struct directory *dir;
+	struct readers *readers;
+	struct search_index *index;
+	struct engine *engine;
+	struct link *link;
+	struct backup *backup;
+	struct retention *retention;
+	int64_t started_ms, stop_at_ms, alive_at_ms;
+	bool stopping, ready_said;
+};
+
+static struct engine_now now(void)
+{
+	struct timespec wall, mono;
+
+	clock_gettime(CLOCK_REALTIME, &wall);
+	clock_gettime(CLOCK_MONOTONIC, &mono);
+	return (struct engine_now){(int64_t)wall.tv_sec * 1000 + wall.tv_nsec / 1000000,
+		(int64_t)mono.tv_sec * 1000 + mono.tv_nsec / 1000000};
+}
+
+/* -- configuration -- */
+
+static int read_file(const char *path, struct im_buf *out, struct im_buf *why)
+{
+	FILE *f = fopen(path, "re");
+	char block[4096];
+	size_t n;
+
+	if (!f) {
+		im_buf_printf(
+			why, "%s: %s; give the configuration with -c FILE", path, strerror(errno));
+		return IM_E_IO;
+	}
+	while ((n = fread(block, 1, sizeof(block), f)) > 0 && !out->failed)
+		im_buf_put(out, block, n);
+	n = (size_t)ferror(f);
+	fclose(f);
+	if (n || out->failed) {
+		im_buf_printf(why, "%s: could not be read as a configuration", path);
+		return IM_E_IO;
+	}
+	return IM_OK;
+}
+
+static int read_options(const char *path, struct options *out, struct im_buf *why)
+{
+	struct im_buf text;
+	int rc;
+
+	im_buf_init(&text, CONF_BYTES_MAX);
+	rc = read_file(path, &text, why);
+	if (!rc)
+		rc = options_parse(out, im_buf_view(&text), path, why);
+	im_buf_free(&text);
+	return rc;
+}
+
+static struct engine_settings settings(const struct options *o)
+{
+	return (struct engine_settings){
+		.rpc = {.group_members_max = (uint32_t)o->group_members_max,
+			.groups_per_user_max = (uint32_t)o->groups_per_user_max,
+			.recall_window_s = o->recall_window,
+			.password_memory_kib = (uint32_t)o->password_memory,
+			.password_passes = (uint32_t)o->password_passes,
+			.reply_max = IM_REPLY_MAX},
+		.presence = o->presence,
+		.contacts_only = o->direct_policy == OPTIONS_DIRECT_CONTACTS,
+		.max_devices = (uint32_t)o->max_devices,
+		.backlog_bytes = (size_t)o->backlog_bytes,
+	};
+}
+
+static void reload(struct bridge *b)
+{
+	struct options fresh;
+	struct engine_settings set;
+	struct im_buf text;
+
+	im_buf_init(&text, 0);
+	if (read_options(b->conf_path, &fresh, &text)) {
+		log_line(b->log, LOG_LEVEL_ERROR, "reload_refused",
+			"why=\"%.*s\" what=\"the old configuration stays\"",
+			LOG_S(im_buf_view(&text)));
+		im_buf_free(&text);
+		return;
+	}
+	options_reload(&b->opt, &fresh, &text);
+	options_clear(&fresh);
+	set = settings(&b->opt);
+	engine_set(b->engine, &set);
+	retention_set(b->retention, b->opt.retention_days);
+	log_set_level(b->log, (enum log_level)b->opt.log_level);
+	log_line(b->log, LOG_LEVEL_INFO, "reloaded", "file=%s", b->conf_path);
+	if (text.n)
+		log_line(b->log, LOG_LEVEL_WARNING, "reload_incomplete",
+			"keys=\"%.*s\" what=\"these take effect at the next start\"",
+			LOG_S(im_buf_view(&text)));
+	im_buf_free(&text);
+}
+
+/* -- what the parts call -- */
+
+static void on_send(void *arg, struct im_str frame)
+{
+	struct bridge *b = arg;
+
+	if (b->link)
+		link_send(b->link, frame);
+}
+
+static void on_up(void *arg, struct im_str frame)
+{
+	struct bridge *b = arg;
+	struct engine_now t = now();
+
+	engine_up(b->engine, frame, &t);
+}
+
+static void on_ready(void *arg)
+{
+	struct bridge *b = arg;
+	struct engine_now t = now();
+
+	engine_linked(b->engine, &t);
+}
+
+static void on_lost(void *arg)
+{
+	struct bridge *b = arg;
+
+	engine_unlinked(b->engine);
+}
+
+static int on_stats(void *arg, struct im_buf *out)
+{
+	struct bridge *b = arg;
+	struct health_gauges g;
+	struct im_str plugin = engine_plugin_stats(b->engine);
+
+	engine_gauges(b->engine, &g);
+	g.uptime_ms = now().mono_ms - b->started_ms;
+	if (b->index && g.position > search_index_gid(b->index))
+		g.search_lag = g.position - search_index_gid(b->index);
+	im_buf_z(out, "{\"bridge\":");
+	health_json(engine_health(b->engine), &g, out);
+	im_buf_z(out, ",\"plugin\":");
+	im_buf_str(out, plugin.n ? plugin : IM_STR("null"));
+	im_buf_printf(out, ",\"backup\":%s}", backup_running(b->backup) ? "true" : "false");
+	return out->failed ? IM_E_NOMEM : IM_OK;
+}
+
+static int on_backup(void *arg, struct im_str folder, struct im_buf *why)
+{
+	struct bridge *b = arg;
+
+	return backup_start(b->backup, folder, why);
+}
+
+static bool on_hold(void *arg, struct im_str uid, struct im_str device, struct im_str response)
+{
+	struct bridge *b = arg;
+
+	return backup_hold(b->backup, uid, device, response);
+}
+
+static void on_backup_done(
+	void *arg, struct im_str uid, struct im_str device, struct im_str response)
+{
+	struct bridge *b = arg;
+
+	engine_respond(b->engine, uid, device, response);
+}
+
+/* -- start -- */
+
+static int take_lock(struct bridge *b, struct im_buf *why)
+{
+	char path[4096];
+
+	if (snprintf(path, sizeof(path), "%s/bridge.lock", b->opt.data_dir) >= (int)sizeof(path)) {
+		im_buf_z(why, "data_dir is too long");
+		return IM_E_FORMAT;
+	}
+	b->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
+	if (b->lock_fd < 0) {
+		im_buf_printf(why, "%s: %s; does data_dir exist, and may this user write there?",
+			path, strerror(errno));
+		return IM_E_IO;
+	}
+	if (flock(b->lock_fd, LOCK_EX | LOCK_NB)) {
+		im_buf_printf(why, "another im-bridge runs on %s; stop it first", b->opt.data_dir);
+		return IM_E_IO;
+	}
+	return IM_OK;
+}
+
+static int open_databases(struct bridge *b, struct im_buf *why)
+{
+	struct store_reader *reader;
+	struct readers_parts p = {
+		.folder = b->opt.data_dir,
+		.search = b->opt.search,
+		.log = b->log,
+		.threads = (unsigned)b->opt.reader_threads,
+		.queue_max = (uint32_t)b->opt.reader_queue,
+	};
+	int rc;
+
+	b->backend = p.backend = &store_sqlite;
+	rc = directory_open(b->opt.data_dir, &b->dir, why);
+	if (!rc)
+		rc = b->backend->open(b->opt.data_dir, &b->store, why);
+	if (!rc && b->opt.search) {
+		rc = b->backend->reader_open(b->store, &reader);
+		if (rc)
+			im_buf_z(why, "the log could not be opened for reading");
+		else
+			rc = search_index_start(
+				b->opt.data_dir, b->backend, reader, &b->index, why);
+	}
+	p.store = b->store;
+	return rc ? rc : readers_open(&p, &b->readers, why);
+}
+
+static int build(struct bridge *b, struct im_buf *why)
+{
+	struct engine_parts ep = {.backend = b->backend,
+		.store = b->store,
+		.dir = b->dir,
+		.readers = b->readers,
+		.log = b->log,
+		.send = on_send,
+		.send_arg = b,
+		.hooks = {b, on_stats, on_backup},
+		.hold = on_hold,
+		.dedup_entries = (uint32_t)b->opt.dedup_entries,
+		.dedup_window_ms = b->opt.dedup_hours * 3600 * 1000};
+	struct backup_parts bp = {b->backend, b->store, b->dir, b->opt.data_dir, b->log};
+	struct link_parts lp = {
+		b->opt.broker, b->opt.link_username, b->log, b, on_up, on_ready, on_lost};
+	struct engine_settings set = settings(&b->opt);
+	struct engine_now t = now();
+	struct retention_parts rp;
+	int rc;
+
+	if (getrandom(&ep.key, sizeof(ep.key), 0) != sizeof(ep.key) ||
+		getrandom(&ep.instance, sizeof(ep.instance), 0) != sizeof(ep.instance)) {
+		im_buf_z(why, "the kernel gives no random bytes");
+		return IM_E_IO;
+	}
+	rc = engine_new(&ep, &set, &t, &b->engine, why);
+	if (rc)
+		return rc;
+	rp = (struct retention_parts){
+		b->backend, b->store, b->dir, engine_health(b->engine), b->log};
+	b->backup = backup_new(&bp);
+	b->retention = retention_new(&rp);
+	if (!b->backup || !b->retention || link_new(&lp, &b->link)) {
+		im_buf_z(why, "out of memory");
+		return IM_E_NOMEM;
+	}
+	retention_set(b->retention, b->opt.retention_days);
+	b->started_ms = t.mono_ms;
+	return IM_OK;
+}
+
+/* -- the loop -- */
+
+static void take_signals(struct bridge *b)
+{
+	struct signalfd_siginfo s;
+
+	while (read(b->signal_fd, &s, sizeof(s)) == sizeof(s)) {
+		if (s.ssi_signo == SIGHUP) {
+			reload(b);
+			continue;
+		}
+		if (b->stopping)
+			b->stop_at_ms = 0;
+		else
+			b->stop_at_ms = now().mono_ms + DRAIN_MS;
+		b->stopping = true;
+		health_stopping();
+		engine_drain(b->engine);
+		log_line(b->log, LOG_LEVEL_INFO, "stopping", "signal=%u", s.ssi_signo);
+	}
+}
+
+static void tell_health(struct bridge *b, int64_t mono_ms)
+{
+	int64_t every = health_watchdog_ms();
+
+	if (every && mono_ms >= b->alive_at_ms) {
+		health_alive();
+		b->alive_at_ms = mono_ms + every;
+	}
+	if (engine_ready(b->engine) && !b->ready_said) {
+		b->ready_said = true;
+		health_ready();
+	}
+}
+
+static int64_t min64(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* Everything that is due by time; returns how long to wait at most. */
+static int64_t work(struct bridge *b)
+{
+	struct engine_now t = now();
+	int64_t wait = engine_tick(b->engine, &t);
+
+	if (!engine_stalled(b->engine)) {
+		if (backup_running(b->backup)) {
+			backup_step(b->backup, on_backup_done, b);
+			wait = 0;
+		}
+		wait = min64(wait, retention_step(b->retention, t.wall_ms, t.mono_ms));
+	}
+	tell_health(b, t.mono_ms);
+	if (health_watchdog_ms())
+		wait = min64(wait, b->alive_at_ms - t.mono_ms);
+	wait = min64(wait, link_timeout_ms(b->link, t.mono_ms));
+	return wait < 0 ? 0 : wait;
+}
+
+static bool finished(struct bridge *b)
+{
+	if (engine_fatal(b->engine))
+		return true;
+	return b->stopping &&
+	       (engine_idle(b->engine) || now().mono_ms >= b->stop_at_ms || link_fd(b->link) < 0);
+}
+
+static void run(struct bridge *b)
+{
+	struct pollfd p[3] = {{.fd = b->signal_fd, .events = POLLIN},
+		{.fd = readers_fd(b->readers), .events = POLLIN}};
+	int64_t wait = 0;
+
+	while (!finished(b)) {
+		p[2].fd = link_fd(b->link);
+		p[2].events = link_events(b->link);
+		if (poll(p, 3, (int)wait) < 0)
+			p[0].revents = p[1].revents = p[2].revents = 0;
+		if (p[0].revents)
+			take_signals(b);
+		if (p[1].revents)
+			engine_reads(b->engine);
+		link_step(b->link, p[2].fd >= 0 ? p[2].revents : 0, now().mono_ms);
+		wait = work(b);
+	}
+	engine_reads(b->engine);
+	link_step(b->link, 0, now().mono_ms);
+}
+
+static void close_all(struct bridge *b)
+{
+	link_free(&b->link);
+	retention_free(&b->retention);
+	backup_free(&b->backup);
+	readers_close(&b->readers);
+	search_index_stop(&b->index);
+	engine_free(&b->engine);
+	if (b->store)
+		b->backend->close(b->store);
+	if (b->dir)
+		directory_close(&b->dir);
+	if (b->lock_fd >= 0)
+		close(b->lock_fd);
+	if (b->signal_fd >= 0)
+		close(b->signal_fd);
+	options_clear(&b->opt);
+	log_free(&b->log);
+}
+
+static int start(struct bridge *b, struct im_buf *why)
+{
+	sigset_t set;
+	int rc = read_options(b->conf_path, &b->opt, why);
+
+	if (rc)
+		return rc;
+	b->log = log_new(
+		STDERR_FILENO, (enum log_level)b->opt.log_level, (enum log_dest)b->opt.log_dest);
+	/* Before the first thread, so that all of them leave the signals to the loop. */
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
+	signal(SIGPIPE, SIG_IGN);
+	b->signal_fd = sigprocmask(SIG_BLOCK, &set, NULL)
+			       ? -1
+			       : signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+	if (!b->log || b->signal_fd < 0) {
+		im_buf_z(why, "no memory or no file descriptor left");
+		return IM_E_NOMEM;
+	}
+	rc = take_lock(b, why);
+	if (!rc)
+		rc = open_databases(b, why);
+	return rc ? rc : build(b, why);
+}
+
+int service_run(const char *conf_path)
+{
+	struct bridge b = {.conf_path = conf_path, .lock_fd = -1, .signal_fd = -1};
+	struct im_buf why;
+	int status = EXIT_SUCCESS;
+
+	im_buf_init(&why, 0);
+	if (start(&b, &why)) {
+		if (b.log)
+			log_line(b.log, LOG_LEVEL_ERROR, "start_refused", "why=\"%.*s\"",
+				LOG_S(im_buf_view(&why)));
+		else
+			fprintf(stderr, "im-bridge: %.*s\n", LOG_S(im_buf_view(&why)));
+		status = EXIT_FAILURE;
+	} else {
+		log_line(b.log, LOG_LEVEL_INFO, "started", "version=%s data_dir=%s", IM_VERSION,
+			b.opt.data_dir);
+		run(&b);
+		if (engine_fatal(b.engine))
+			status = EXIT_FAILURE;
+		log_line(b.log, LOG_LEVEL_INFO, "stopped", "status=%d", status);
+	}
+	im_buf_free(&why);
+	close_all(&b);
+	return status;
+}
