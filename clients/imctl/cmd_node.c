@@ -11,8 +11,8 @@
 		"GID", "gid", ARG_GID, true, NULL, "the group" \
 	}
 
-/* A backup of a large log takes its time. */
-#define BACKUP_TIMEOUT_S 60
+/* The answer comes when all is copied. */
+#define BACKUP_TIMEOUT_S 3600
 
 static const struct arg no_args[] = {END};
 static const struct arg gid_args[] = {GID_ARG, END};
