@@ -220,19 +220,21 @@ static void put_history(const struct history *h, uint32_t up, bool more)
 
 static int read_around(struct history *h, uint64_t floor, uint64_t head, uint64_t around)
 {
+	uint64_t last_older = around - 1 < head ? around - 1 : head;
+	uint64_t older = last_older > floor ? last_older - floor : 0;
 	uint32_t limit = h->limit, up;
 	bool more;
 	int rc;
 
 	/* From there on first, so that what was asked for is on the page however large it is. */
-	h->limit = limit - limit / 2;
+	h->limit = limit - (older < limit / 2 ? (uint32_t)older : limit / 2);
 	rc = read_some(h, around > floor ? around : floor + 1, head, false);
 	if (rc != IM_OK)
 		return rc;
 	up = h->count;
 	more = h->full;
 	h->limit = limit;
-	rc = read_some(h, floor + 1, around - 1 < head ? around - 1 : head, true);
+	rc = read_some(h, floor + 1, last_older, true);
 	if (rc == IM_OK)
 		put_history(h, up, more || h->full);
 	return rc;

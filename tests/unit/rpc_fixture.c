@@ -321,8 +321,7 @@ uint64_t rpc_send_full(struct rpc_fixture *f, const char *from, const char *conv
 
 uint64_t rpc_send(struct rpc_fixture *f, const char *from, const char *conv, const char *text)
 {
-	return rpc_send_full(
-		f, from, conv, IM_STR(""), IM_STR(""), IM_ENC_TEXT, im_str(text));
+	return rpc_send_full(f, from, conv, IM_STR(""), IM_STR(""), IM_ENC_TEXT, im_str(text));
 }
 
 /* -- results -- */

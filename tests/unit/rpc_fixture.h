@@ -31,9 +31,10 @@ struct rpc_fixture {
 	struct hash_budget budget;
 	int64_t now_ms;
 	uint64_t recno;
-	json_t *result;	    /* of the last call, NULL after a refusal */
-	struct im_buf why;  /* of the last refusal */
-	struct im_buf told; /* what the last call made visible, a line each: "inbox bob event {..}" */
+	json_t *result;    /* of the last call, NULL after a refusal */
+	struct im_buf why; /* of the last refusal */
+	struct im_buf
+		told; /* what the last call made visible, a line each: "inbox bob event {..}" */
 };
 
 /* cmocka's set-up and tear-down: the users alice, bob, carol and dave (ids 1 to 4), time 1000000.
@@ -52,8 +53,8 @@ json_t *rpc_ok(struct rpc_fixture *f, const char *uid, const char *method, const
 json_t *rpc_ok_on(struct rpc_fixture *f, const char *uid, const char *device, const char *method,
 	const char *params);
 /* Must be refused with this code. */
-void rpc_no(struct rpc_fixture *f, int code, const char *uid, const char *method,
-	const char *params);
+void rpc_no(
+	struct rpc_fixture *f, int code, const char *uid, const char *method, const char *params);
 /* Stores a text message in "u/bob" or "g/team" and returns its seq. */
 uint64_t rpc_send(struct rpc_fixture *f, const char *from, const char *conv, const char *text);
 uint64_t rpc_send_full(struct rpc_fixture *f, const char *from, const char *conv,

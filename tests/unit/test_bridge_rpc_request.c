@@ -5,8 +5,8 @@
 #include "../../bridge/rpc.h"
 #include "../../common/err.h"
 
-static void expect(const char *target, const char *payload, int code, const char *id,
-	const char *why)
+static void expect(
+	const char *target, const char *payload, int code, const char *id, const char *why)
 {
 	struct rpc_request r;
 

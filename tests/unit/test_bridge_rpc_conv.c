@@ -1,0 +1,330 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* History, the list of conversations, read marks, receipts and settings. */
+#include "rpc_fixture.h"
+
+#include <stdio.h>
+
+#include "../../bridge/directory_user.h"
+#include "../../bridge/view.h"
+
+static void talk(struct rpc_fixture *f, const char *from, const char *conv, int n)
+{
+	char text[16];
+
+	for (int i = 1; i <= n; i++) {
+		snprintf(text, sizeof(text), "%d", i);
+		rpc_send(f, from, conv, text);
+	}
+}
+
+/* The seqs of a page as text: "3 4 5 more" */
+static void assert_page(const json_t *r, const char *want)
+{
+	char have[512] = "", path[64];
+	size_t n = json_array_size(rpc_at(r, "messages"));
+
+	for (size_t i = 0; i < n; i++) {
+		snprintf(path, sizeof(path), "messages.%zu.seq", i);
+		sprintf(have + strlen(have), "%s%d", i ? " " : "", (int)rpc_num(r, path));
+	}
+	if (rpc_num(r, "more"))
+		strcat(have, n ? " more" : "more");
+	assert_string_equal(have, want);
+}
+
+static void history_goes_both_ways_and_is_always_ascending(void **state)
+{
+	struct rpc_fixture *f = *state;
+
+	talk(f, "alice", "u/bob", 9);
+#define HISTORY(params) rpc_ok(f, "bob", "conv.history", "{\"conv\":\"u/alice\"" params "}")
+	assert_page(HISTORY(""), "1 2 3 4 5 6 7 8 9");
+	assert_page(HISTORY(",\"limit\":3"), "7 8 9 more");
+	assert_page(HISTORY(",\"before\":7,\"limit\":3"), "4 5 6 more");
+	assert_page(HISTORY(",\"before\":4,\"limit\":3"), "1 2 3");
+	assert_page(HISTORY(",\"before\":1"), "");
+	assert_page(HISTORY(",\"before\":1000,\"limit\":2"), "8 9 more");
+	assert_page(HISTORY(",\"after\":0,\"limit\":2"), "1 2 more");
+	assert_page(HISTORY(",\"after\":7"), "8 9");
+	assert_page(HISTORY(",\"after\":9"), "");
+	assert_page(HISTORY(",\"after\":5000"), "");
+	assert_page(HISTORY(",\"around\":5,\"limit\":5"), "3 4 5 6 7 more");
+	assert_page(HISTORY(",\"around\":5,\"limit\":4"), "3 4 5 6 more");
+	assert_page(HISTORY(",\"around\":5,\"limit\":1"), "5 more");
+	assert_page(HISTORY(",\"around\":1,\"limit\":4"), "1 2 3 4 more");
+	assert_page(HISTORY(",\"around\":9,\"limit\":4"), "6 7 8 9 more");
+	assert_page(HISTORY(",\"around\":700,\"limit\":4"), "6 7 8 9 more");
+	assert_page(HISTORY(",\"around\":5"), "1 2 3 4 5 6 7 8 9");
+	rpc_no(f, IM_E_INVALID_PARAMS, "bob", "conv.history",
+		"{\"conv\":\"u/alice\",\"before\":3,\"after\":1}");
+}
+
+static void a_message_is_shown_as_it_was_delivered(void **state)
+{
+	struct rpc_fixture *f = *state;
+
+	rpc_send_full(f, "alice", "u/bob", IM_STR("card"), IM_STR("\"reply_to\":7,\"ttl\":60"),
+		IM_ENC_JSON, IM_STR("{\"z\":1.0,\"a\":1e3}"));
+	assert_json(HISTORY(""),
+		"{\"messages\":[{\"conv\":\"u/alice\",\"seq\":1,\"from\":\"alice\",\"ts\":1000000,"
+		"\"type\":\"card\",\"reply_to\":7,\"ttl\":60,\"cursor\":\"1\","
+		"\"body\":{\"z\":1.0,\"a\":1e3}}],\"more\":false}");
+	f->now_ms += 60000;
+	assert_json(HISTORY(""),
+		"{\"messages\":[{\"conv\":\"u/alice\",\"seq\":1,\"from\":\"alice\",\"ts\":1000000,"
+		"\"type\":\"expired\",\"cursor\":\"1\",\"body\":null}],\"more\":false}");
+}
+
+static void a_conversation_is_named_right_or_refused(void **state)
+{
+	struct rpc_fixture *f = *state;
+
+	assert_json(rpc_ok(f, "bob", "conv.history", "{\"conv\":\"u/carol\"}"),
+		"{\"messages\":[],\"more\":false}");
+	rpc_no(f, IM_E_UNKNOWN_USER, "bob", "conv.history", "{\"conv\":\"u/nobody\"}");
+	rpc_no(f, IM_E_UNKNOWN_GROUP, "bob", "conv.history", "{\"conv\":\"g/nothing\"}");
+	rpc_ok(f, "alice", "group.create", "{\"gid\":\"team\"}");
+	rpc_no(f, IM_E_NOT_MEMBER, "bob", "conv.history", "{\"conv\":\"g/team\"}");
+	rpc_no(f, IM_E_INVALID_PARAMS, "bob", "conv.history", "{\"conv\":\"x/team\"}");
+	rpc_no(f, IM_E_INVALID_PARAMS, "bob", "conv.history", "{\"conv\":\"u/a b\"}");
+	talk(f, "alice", "u/bob", 1);
+	assert_page(rpc_ok(f, "carol", "conv.history", "{\"conv\":\"u/bob\"}"), "");
+}
+
+static void history_of_a_group_begins_where_it_may(void **state)
+{
+	struct rpc_fixture *f = *state;
+
+	rpc_ok(f, "alice", "group.create",
+		"{\"gid\":\"team\",\"join\":\"open\",\"history\":\"join\"}");
+	talk(f, "alice", "g/team", 3);
+	rpc_ok(f, "bob", "group.join", "{\"gid\":\"team\"}");
+	assert_page(rpc_ok(f, "bob", "conv.history", "{\"conv\":\"g/team\"}"), "5");
+	assert_page(rpc_ok(f, "bob", "conv.history", "{\"conv\":\"g/team\",\"after\":0}"), "5");
+	assert_page(rpc_ok(f, "bob", "conv.history", "{\"conv\":\"g/team\",\"around\":2}"), "5");
+	assert_page(rpc_ok(f, "bob", "conv.history", "{\"conv\":\"g/team\",\"before\":4}"), "");
+	rpc_ok(f, "alice", "group.update", "{\"gid\":\"team\",\"history\":\"all\"}");
+	assert_page(rpc_ok(f, "bob", "conv.history", "{\"conv\":\"g/team\"}"), "1 2 3 4 5 6");
+	rpc_ok(f, "bob", "conv.update", "{\"conv\":\"g/team\",\"cleared_to\":4}");
+	assert_page(rpc_ok(f, "bob", "conv.history", "{\"conv\":\"g/team\"}"), "5 6");
+}
+
+static void the_list_is_ordered_by_the_newest_message(void **state)
+{
+	struct rpc_fixture *f = *state;
+	json_t *r;
+
+	rpc_ok(f, "carol", "group.create", "{\"gid\":\"team\",\"members\":[\"bob\"]}");
+	talk(f, "alice", "u/bob", 2);
+	talk(f, "dave", "u/bob", 1);
+	r = rpc_ok(f, "bob", "conv.list", "{}");
+	assert_json(rpc_at(r, "conversations.0"),
+		"{\"conv\":\"u/dave\",\"head\":1,\"read\":0,\"pinned\":false,\"muted\":false,"
+		"\"notify\":\"all\",\"marked_unread\":false,\"cleared_to\":0,\"unread\":1,"
+		"\"last\":{\"conv\":\"u/dave\",\"seq\":1,\"from\":\"dave\",\"ts\":1000000,"
+		"\"type\":\"text\",\"cursor\":\"5\",\"body\":\"1\"}}");
+	assert_text(r, "conversations.1.conv", "u/alice");
+	assert_text(r, "conversations.2.conv", "g/team");
+	assert_text(r, "conversations.2.last.type", "system");
+	assert_int_equal(json_array_size(rpc_at(r, "conversations")), 3);
+	r = rpc_ok(f, "bob", "conv.list", "{\"limit\":2}");
+	assert_num(r, "more", 1);
+	char next[64];
+	snprintf(next, sizeof(next), "{\"next\":\"%s\"}", rpc_text(r, "next"));
+	r = rpc_ok(f, "bob", "conv.list", next);
+	assert_text(r, "conversations.0.conv", "g/team");
+	assert_int_equal(json_array_size(rpc_at(r, "conversations")), 1);
+	assert_num(r, "more", 0);
+	rpc_no(f, IM_E_INVALID_PARAMS, "bob", "conv.list", "{\"next\":\"x\"}");
+	rpc_ok(f, "bob", "group.leave", "{\"gid\":\"team\"}");
+	assert_int_equal(
+		json_array_size(rpc_at(rpc_ok(f, "bob", "conv.list", "{}"), "conversations")), 2);
+}
+
+static int64_t unread(struct rpc_fixture *f, const char *uid, const char *conv)
+{
+	json_t *r = rpc_ok(f, uid, "conv.list", "{}");
+	char path[64];
+
+	for (size_t i = 0; i < json_array_size(rpc_at(r, "conversations")); i++) {
+		snprintf(path, sizeof(path), "conversations.%zu.conv", i);
+		if (strcmp(rpc_text(r, path), conv) == 0) {
+			snprintf(path, sizeof(path), "conversations.%zu.unread", i);
+			return rpc_num(r, path);
+		}
+	}
+	return -1;
+}
+
+static void unread_is_what_came_since_reading_joining_clearing_or_answering(void **state)
+{
+	struct rpc_fixture *f = *state;
+
+	talk(f, "alice", "u/bob", 5);
+	assert_int_equal(unread(f, "bob", "u/alice"), 5);
+	assert_int_equal(unread(f, "alice", "u/bob"), 0);
+	rpc_ok(f, "bob", "conv.read", "{\"conv\":\"u/alice\",\"seq\":2}");
+	assert_int_equal(unread(f, "bob", "u/alice"), 3);
+	rpc_ok(f, "bob", "conv.update", "{\"conv\":\"u/alice\",\"cleared_to\":4}");
+	assert_int_equal(unread(f, "bob", "u/alice"), 1);
+	rpc_send(f, "bob", "u/alice", "answer");
+	talk(f, "alice", "u/bob", 2);
+	assert_int_equal(unread(f, "bob", "u/alice"), 2);
+	assert_int_equal(unread(f, "alice", "u/bob"), 0);
+	rpc_ok(f, "alice", "group.create", "{\"gid\":\"team\",\"join\":\"open\"}");
+	talk(f, "alice", "g/team", 3);
+	rpc_ok(f, "alice", "group.invite", "{\"gid\":\"team\",\"members\":[\"bob\"]}");
+	assert_int_equal(unread(f, "bob", "g/team"), 1);
+	rpc_ok(f, "carol", "group.join", "{\"gid\":\"team\"}");
+	assert_int_equal(unread(f, "carol", "g/team"), 0);
+	assert_int_equal(unread(f, "bob", "g/team"), 2);
+}
+
+static void the_formula_of_unread_never_goes_below_zero(void **state)
+{
+	(void)state;
+	assert_int_equal(view_unread(10, 3, 0, 0, 0), 7);
+	assert_int_equal(view_unread(10, 3, 4, 0, 0), 6);
+	assert_int_equal(view_unread(10, 3, 4, 5, 0), 5);
+	assert_int_equal(view_unread(10, 3, 4, 5, 6), 4);
+	assert_int_equal(view_unread(10, 11, 0, 0, 0), 0);
+	assert_int_equal(view_unread(0, 0, 0, 0, 0), 0);
+	assert_int_equal(view_floor(true, 9, 4), 4);
+	assert_int_equal(view_floor(false, 9, 4), 9);
+	assert_int_equal(view_floor(false, 3, 4), 4);
+}
+
+static void reading_is_monotone_clamped_and_told(void **state)
+{
+	struct rpc_fixture *f = *state;
+
+	talk(f, "alice", "u/bob", 4);
+	assert_json(rpc_ok(f, "bob", "conv.read", "{\"conv\":\"u/alice\",\"seq\":900}"),
+		"{\"seq\":4,\"changed\":true}");
+	assert_true(
+		rpc_told(f, "inbox bob event {\"event\":\"read\",\"conv\":\"u/alice\",\"seq\":4,"
+			    "\"by\":\"bob\",\"cursor\":\"5\"}"));
+	assert_true(
+		rpc_told(f, "inbox alice event {\"event\":\"read\",\"conv\":\"u/bob\",\"seq\":4,"
+			    "\"by\":\"bob\",\"cursor\":\"6\"}"));
+	assert_json(rpc_ok(f, "bob", "conv.read", "{\"conv\":\"u/alice\",\"seq\":2}"),
+		"{\"seq\":4,\"changed\":false}");
+	assert_int_equal(f->told.n, 0);
+	assert_json(rpc_ok(f, "bob", "conv.read", "{\"conv\":\"u/carol\",\"seq\":2}"),
+		"{\"seq\":0,\"changed\":false}");
+	/* A group's other members are not told. */
+	rpc_ok(f, "alice", "group.create", "{\"gid\":\"team\",\"members\":[\"bob\"]}");
+	rpc_ok(f, "bob", "conv.read", "{\"conv\":\"g/team\",\"seq\":1}");
+	assert_true(rpc_told(f, "inbox bob event"));
+	assert_false(rpc_told(f, "inbox alice"));
+	/* Who has receipts off tells its own devices only. */
+	rpc_ok(f, "bob", "user.update", "{\"read_receipts\":false}");
+	talk(f, "alice", "u/bob", 1);
+	rpc_ok(f, "bob", "conv.read", "{\"conv\":\"u/alice\",\"seq\":5}");
+	assert_true(rpc_told(f, "inbox bob event"));
+	assert_false(rpc_told(f, "inbox alice"));
+}
+
+static void settings_are_kept_and_told_to_the_users_devices(void **state)
+{
+	struct rpc_fixture *f = *state;
+
+	talk(f, "alice", "u/bob", 4);
+	assert_json(rpc_ok(f, "bob", "conv.update",
+			    "{\"conv\":\"u/alice\",\"pinned\":true,\"notify\":\"mentions\","
+			    "\"draft\":\"hel\",\"cleared_to\":99}"),
+		"{\"changed\":true,\"conv\":\"u/alice\",\"pinned\":true,\"muted\":true,"
+		"\"notify\":\"mentions\",\"marked_unread\":false,\"cleared_to\":4,\"draft\":"
+		"\"hel\"}");
+	assert_true(rpc_told(f, "inbox bob event {\"event\":\"conv\",\"conv\":\"u/alice\","
+				"\"pinned\":true"));
+	assert_false(rpc_told(f, "inbox alice"));
+	rpc_ok(f, "bob", "conv.update", "{\"conv\":\"u/alice\",\"pinned\":true,\"muted\":true}");
+	assert_num(f->result, "changed", 0);
+	assert_text(f->result, "notify", "mentions");
+	assert_text(f->result, "draft", "hel");
+	rpc_ok(f, "bob", "conv.update",
+		"{\"conv\":\"u/alice\",\"muted\":false,\"marked_unread\":true,\"cleared_to\":1}");
+	assert_text(f->result, "notify", "all");
+	assert_num(f->result, "cleared_to", 4);
+	rpc_ok(f, "bob", "conv.read", "{\"conv\":\"u/alice\",\"seq\":0}");
+	assert_num(f->result, "changed", 1);
+	json_t *r = rpc_ok(f, "bob", "conv.list", "{}");
+	assert_num(r, "conversations.0.marked_unread", 0);
+	assert_text(r, "conversations.0.draft", "hel");
+	assert_null(rpc_at(r, "conversations.0.last"));
+	rpc_no(f, IM_E_INVALID_PARAMS, "bob", "conv.update",
+		"{\"conv\":\"u/alice\",\"notify\":\"loud\"}");
+	rpc_no(f, IM_E_INVALID_PARAMS, "bob", "conv.update",
+		"{\"conv\":\"u/alice\",\"notify\":\"all\",\"muted\":true}");
+	rpc_no(f, IM_E_NOT_ALLOWED, "bob", "conv.update", "{\"conv\":\"u/carol\",\"pinned\":true}");
+}
+
+static void bind(struct rpc_fixture *f, const char *uid, const char *device)
+{
+	assert_int_equal(directory_device_bind(writer_directory(f->w), im_str(device),
+				 rpc_uid(f, uid), f->now_ms, 0, 10),
+		IM_OK);
+	rpc_commit(f);
+}
+
+static void receipts_come_from_cursors_and_read_marks(void **state)
+{
+	struct rpc_fixture *f = *state;
+
+	rpc_ok(f, "alice", "group.create",
+		"{\"gid\":\"team\",\"members\":[\"bob\",\"carol\"],\"join\":\"open\"}");
+	rpc_send(f, "alice", "g/team", "hi");
+	rpc_ok(f, "dave", "group.join", "{\"gid\":\"team\"}");
+	bind(f, "bob", "phone");
+	char ack[64];
+	snprintf(ack, sizeof(ack), "{\"cursor\":\"%llu\"}",
+		(unsigned long long)writer_position(f->w));
+	rpc_ok(f, "bob", "device.ack", ack);
+	rpc_ok(f, "carol", "conv.read", "{\"conv\":\"g/team\",\"seq\":2}");
+	assert_json(rpc_ok(f, "alice", "conv.receipts", "{\"conv\":\"g/team\",\"seq\":2}"),
+		"{\"seq\":2,\"receipts\":[{\"uid\":\"bob\",\"delivered\":true,\"read\":false},"
+		"{\"uid\":\"carol\",\"delivered\":true,\"read\":true}],\"more\":false}");
+	rpc_ok(f, "alice", "conv.receipts", "{\"conv\":\"g/team\",\"seq\":2,\"limit\":2}");
+	assert_num(f->result, "more", 1);
+	assert_text(f->result, "next", "bob");
+	rpc_ok(f, "alice", "conv.receipts",
+		"{\"conv\":\"g/team\",\"seq\":2,\"limit\":2,\"next\":\"bob\"}");
+	assert_text(f->result, "receipts.0.uid", "carol");
+	rpc_no(f, IM_E_UNKNOWN_MESSAGE, "alice", "conv.receipts",
+		"{\"conv\":\"g/team\",\"seq\":9}");
+	rpc_send(f, "alice", "u/bob", "hi");
+	assert_json(rpc_ok(f, "alice", "conv.receipts", "{\"conv\":\"u/bob\",\"seq\":1}"),
+		"{\"seq\":1,\"receipts\":[{\"uid\":\"bob\",\"delivered\":false,\"read\":false}],"
+		"\"more\":false}");
+	rpc_ok(f, "bob", "user.update", "{\"read_receipts\":false}");
+	rpc_ok(f, "bob", "conv.read", "{\"conv\":\"u/alice\",\"seq\":1}");
+	rpc_ok(f, "alice", "conv.receipts", "{\"conv\":\"u/bob\",\"seq\":1}");
+	assert_num(f->result, "receipts.0.delivered", 1);
+	assert_num(f->result, "receipts.0.read", 0);
+}
+
+#define CASE(name) cmocka_unit_test_setup_teardown(name, rpc_set_up, rpc_tear_down)
+#define SQLITE(name) cmocka_unit_test_setup_teardown(name, rpc_set_up_sqlite, rpc_tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		CASE(history_goes_both_ways_and_is_always_ascending),
+		SQLITE(history_goes_both_ways_and_is_always_ascending),
+		CASE(a_message_is_shown_as_it_was_delivered),
+		SQLITE(a_message_is_shown_as_it_was_delivered),
+		CASE(a_conversation_is_named_right_or_refused),
+		CASE(history_of_a_group_begins_where_it_may),
+		CASE(the_list_is_ordered_by_the_newest_message),
+		SQLITE(the_list_is_ordered_by_the_newest_message),
+		CASE(unread_is_what_came_since_reading_joining_clearing_or_answering),
+		SQLITE(unread_is_what_came_since_reading_joining_clearing_or_answering),
+		cmocka_unit_test(the_formula_of_unread_never_goes_below_zero),
+		CASE(reading_is_monotone_clamped_and_told),
+		CASE(settings_are_kept_and_told_to_the_users_devices),
+		CASE(receipts_come_from_cursors_and_read_marks),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,515 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Groups: who may do what, what is told to whom, that repeats change nothing, and that the log
+ * alone brings a lost directory back to the same state. */
+#include "rpc_fixture.h"
+
+#include <stdio.h>
+
+#include "../../bridge/directory_ban.h"
+#include "../../bridge/directory_group.h"
+#include "../../bridge/group_change.h"
+#include "../../bridge/project.h"
+
+static void make_team(struct rpc_fixture *f, const char *more)
+{
+	char params[256];
+
+	snprintf(params, sizeof(params), "{\"gid\":\"team\",\"members\":[\"bob\",\"carol\"]%s}",
+		more);
+	rpc_ok(f, "alice", "group.create", params);
+}
+
+/* "alice:owner bob:member" */
+static void assert_members(struct rpc_fixture *f, const char *as, const char *want)
+{
+	json_t *r = rpc_ok(f, as, "group.members", "{\"gid\":\"team\"}");
+	char have[512] = "", path[64];
+
+	for (size_t i = 0; i < json_array_size(rpc_at(r, "members")); i++) {
+		snprintf(path, sizeof(path), "members.%zu.uid", i);
+		sprintf(have + strlen(have), "%s%s:", i ? " " : "", rpc_text(r, path));
+		snprintf(path, sizeof(path), "members.%zu.role", i);
+		strcat(have, rpc_text(r, path));
+	}
+	assert_string_equal(have, want);
+}
+
+static void assert_last(struct rpc_fixture *f, const char *as, const char *body)
+{
+	json_t *r = rpc_ok(f, as, "conv.history", "{\"conv\":\"g/team\",\"limit\":1}");
+
+	assert_text(r, "messages.0.type", "system");
+	assert_json(rpc_at(r, "messages.0.body"), body);
+}
+
+static void creation_is_the_first_message(void **state)
+{
+	struct rpc_fixture *f = *state;
+	json_t *r;
+
+	make_team(f, ",\"name\":\"The team\",\"join\":\"open\"");
+	assert_num(f->result, "changed", 1);
+	assert_num(f->result, "seq", 1);
+	assert_json(rpc_at(f->result, "group"),
+		"{\"gid\":\"team\",\"kind\":\"group\",\"name\":\"The team\",\"avatar\":\"\","
+		"\"join\":\"open\",\"members\":3,\"announcement\":\"\",\"history\":\"all\","
+		"\"member_limit\":1000,\"muted_until\":0,\"slow_ms\":0,\"retention_days\":0,"
+		"\"created\":1000000,\"role\":\"owner\"}");
+	assert_true(rpc_told(f, "message alice,bob,carol g/team"));
+	assert_true(rpc_told(f, "inbox bob event {\"event\":\"group\",\"conv\":\"g/team\","
+				"\"action\":\"invite\",\"by\":\"alice\""));
+	assert_false(rpc_told(f, "inbox alice"));
+	assert_true(rpc_told(f, "forget_group team"));
+	assert_members(f, "bob", "alice:owner bob:member carol:member");
+	r = rpc_ok(f, "carol", "conv.history", "{\"conv\":\"g/team\"}");
+	assert_json(rpc_at(r, "messages.0.body"),
+		"{\"action\":\"create\",\"by\":\"alice\",\"gid\":\"team\",\"kind\":\"group\","
+		"\"name\":\"The team\",\"avatar\":\"\",\"announcement\":\"\",\"join\":\"open\","
+		"\"history\":\"all\",\"member_limit\":1000,\"members\":["
+		"{\"uid\":\"alice\",\"user\":1,\"role\":\"owner\"},"
+		"{\"uid\":\"bob\",\"user\":2,\"role\":\"member\"},"
+		"{\"uid\":\"carol\",\"user\":3,\"role\":\"member\"}]}");
+	assert_text(r, "messages.0.from", "alice");
+}
+
+static void creating_again_finds_the_same_group_or_a_conflict(void **state)
+{
+	struct rpc_fixture *f = *state;
+	const char *gid;
+
+	make_team(f, "");
+	make_team(f, "");
+	assert_num(f->result, "changed", 0);
+	assert_text(f->result, "group.gid", "team");
+	rpc_no(f, IM_E_CONFLICT, "bob", "group.create", "{\"gid\":\"team\"}");
+	rpc_no(f, IM_E_CONFLICT, "alice", "group.create", "{\"gid\":\"team\",\"kind\":\"room\"}");
+	rpc_no(f, IM_E_CONFLICT, "alice", "group.create",
+		"{\"gid\":\"team\",\"members\":[\"dave\"]}");
+	assert_members(f, "bob", "alice:owner bob:member carol:member");
+	rpc_ok(f, "alice", "group.create", "{}");
+	gid = rpc_text(f->result, "group.gid");
+	assert_int_equal(strlen(gid), 13);
+	char first[32];
+	strcpy(first, gid);
+	rpc_ok(f, "alice", "group.create", "{}");
+	assert_string_not_equal(first, rpc_text(f->result, "group.gid"));
+	rpc_no(f, IM_E_INVALID_PARAMS, "alice", "group.create", "{\"gid\":\"a/b\"}");
+	rpc_no(f, IM_E_INVALID_PARAMS, "alice", "group.create", "{\"join\":\"ask\"}");
+	rpc_no(f, IM_E_UNKNOWN_USER, "alice", "group.create", "{\"members\":[\"nobody\"]}");
+	rpc_no(f, IM_E_LIMIT_REACHED, "alice", "group.create", "{\"member_limit\":1001}");
+	rpc_no(f, IM_E_LIMIT_REACHED, "alice", "group.create",
+		"{\"member_limit\":2,\"members\":[\"bob\",\"carol\"]}");
+	rpc_ok(f, "bob", "block.add", "{\"uid\":\"alice\"}");
+	rpc_no(f, IM_E_BLOCKED, "alice", "group.create", "{\"members\":[\"bob\"]}");
+	f->set.groups_per_user_max = 3;
+	rpc_no(f, IM_E_LIMIT_REACHED, "alice", "group.create", "{}");
+}
+
+static void inviting_is_for_those_in_charge_and_once_is_enough(void **state)
+{
+	struct rpc_fixture *f = *state;
+
+	make_team(f, "");
+	rpc_no(f, IM_E_NOT_ALLOWED, "bob", "group.invite",
+		"{\"gid\":\"team\",\"members\":[\"dave\"]}");
+	rpc_no(f, IM_E_NOT_MEMBER, "dave", "group.invite",
+		"{\"gid\":\"team\",\"members\":[\"dave\"]}");
+	rpc_no(f, IM_E_UNKNOWN_GROUP, "dave", "group.invite",
+		"{\"gid\":\"nothing\",\"members\":[\"dave\"]}");
+	rpc_ok(f, "alice", "group.invite", "{\"gid\":\"team\",\"members\":[\"dave\",\"bob\"]}");
+	assert_json(f->result, "{\"changed\":true}");
+	assert_true(rpc_told(f, "message alice,bob,carol,dave g/team"));
+	assert_true(rpc_told(f, "inbox dave event"));
+	assert_false(rpc_told(f, "inbox bob event"));
+	assert_true(rpc_told(f, "forget_member dave team"));
+	assert_last(f, "dave",
+		"{\"action\":\"invite\",\"by\":\"alice\",\"members\":[{\"uid\":\"dave\",\"user\":4,"
+		"\"role\":\"member\"}]}");
+	rpc_ok(f, "alice", "group.invite", "{\"gid\":\"team\",\"members\":[\"dave\"]}");
+	assert_json(f->result, "{\"changed\":false}");
+	assert_int_equal(f->told.n, 0);
+	rpc_ok(f, "alice", "group.update", "{\"gid\":\"team\",\"join\":\"open\"}");
+	rpc_ok(f, "alice", "group.kick", "{\"gid\":\"team\",\"members\":[\"dave\"]}");
+	rpc_ok(f, "bob", "group.invite", "{\"gid\":\"team\",\"members\":[\"dave\"]}");
+	rpc_ok(f, "alice", "group.kick", "{\"gid\":\"team\",\"members\":[\"dave\"]}");
+	rpc_ok(f, "alice", "group.update", "{\"gid\":\"team\",\"member_limit\":3}");
+	rpc_no(f, IM_E_LIMIT_REACHED, "alice", "group.invite",
+		"{\"gid\":\"team\",\"members\":[\"dave\"]}");
+	rpc_no(f, IM_E_LIMIT_REACHED, "dave", "group.join", "{\"gid\":\"team\"}");
+}
+
+static void joining_follows_the_groups_policy(void **state)
+{
+	struct rpc_fixture *f = *state;
+
+	make_team(f, "");
+	rpc_no(f, IM_E_NOT_ALLOWED, "dave", "group.join", "{\"gid\":\"team\"}");
+	rpc_ok(f, "alice", "group.update", "{\"gid\":\"team\",\"join\":\"approval\"}");
+	rpc_ok(f, "alice", "group.role", "{\"gid\":\"team\",\"uid\":\"bob\",\"role\":\"admin\"}");
+	rpc_ok(f, "dave", "group.join", "{\"gid\":\"team\",\"note\":\"it's me\"}");
+	assert_json(f->result, "{\"changed\":false,\"pending\":true}");
+	assert_true(rpc_told(f, "inbox alice event {\"event\":\"group\",\"conv\":\"g/team\","
+				"\"action\":\"request\",\"by\":\"dave\",\"note\":\"it's me\""));
+	assert_true(rpc_told(f, "inbox bob event"));
+	assert_false(rpc_told(f, "inbox carol event"));
+	rpc_ok(f, "bob", "group.invite", "{\"gid\":\"team\",\"members\":[\"dave\"]}");
+	rpc_ok(f, "dave", "group.join", "{\"gid\":\"team\"}");
+	assert_json(f->result, "{\"changed\":false}");
+	rpc_ok(f, "dave", "group.leave", "{\"gid\":\"team\"}");
+	assert_json(f->result, "{\"changed\":true}");
+	assert_true(rpc_told(f, "message alice,bob,carol g/team"));
+	assert_true(rpc_told(f, "inbox dave event"));
+	assert_true(rpc_told(f, "forget_member dave team"));
+	rpc_ok(f, "dave", "group.leave", "{\"gid\":\"team\"}");
+	assert_json(f->result, "{\"changed\":false}");
+	rpc_ok(f, "alice", "group.update", "{\"gid\":\"team\",\"join\":\"open\"}");
+	rpc_ok(f, "dave", "group.join", "{\"gid\":\"team\"}");
+	assert_num(f->result, "changed", 1);
+	assert_true(rpc_told(f, "message alice,bob,carol,dave g/team"));
+	assert_false(rpc_told(f, "inbox"));
+}
+
+static void kicking_and_banning_keep_to_rank(void **state)
+{
+	struct rpc_fixture *f = *state;
+
+	make_team(f, ",\"join\":\"open\"");
+	rpc_ok(f, "alice", "group.role", "{\"gid\":\"team\",\"uid\":\"bob\",\"role\":\"admin\"}");
+	rpc_no(f, IM_E_NOT_ALLOWED, "carol", "group.kick",
+		"{\"gid\":\"team\",\"members\":[\"bob\"]}");
+	rpc_no(f, IM_E_NOT_ALLOWED, "bob", "group.kick",
+		"{\"gid\":\"team\",\"members\":[\"carol\",\"alice\"]}");
+	rpc_no(f, IM_E_INVALID_PARAMS, "bob", "group.kick",
+		"{\"gid\":\"team\",\"members\":[\"bob\"]}");
+	assert_members(f, "bob", "alice:owner bob:admin carol:member");
+	rpc_ok(f, "bob", "group.kick", "{\"gid\":\"team\",\"members\":[\"carol\"]}");
+	assert_json(f->result, "{\"changed\":true}");
+	assert_true(rpc_told(f, "message alice,bob g/team"));
+	assert_true(rpc_told(f, "inbox carol event {\"event\":\"group\",\"conv\":\"g/team\","
+				"\"action\":\"kick\",\"by\":\"bob\""));
+	assert_true(rpc_told(f, "forget_member carol team"));
+	rpc_ok(f, "bob", "group.kick", "{\"gid\":\"team\",\"members\":[\"carol\"]}");
+	assert_json(f->result, "{\"changed\":false}");
+	rpc_ok(f, "carol", "group.join", "{\"gid\":\"team\"}");
+	rpc_ok(f, "bob", "group.kick", "{\"gid\":\"team\",\"members\":[\"carol\"],\"ban\":true}");
+	rpc_no(f, IM_E_NOT_ALLOWED, "carol", "group.join", "{\"gid\":\"team\"}");
+	rpc_ok(f, "bob", "group.kick",
+		"{\"gid\":\"team\",\"members\":[\"dave\",\"carol\"],\"ban\":true}");
+	assert_last(f, "bob",
+		"{\"action\":\"kick\",\"by\":\"bob\",\"ban\":true,\"members\":[{\"uid\":\"dave\","
+		"\"user\":4}]}");
+	rpc_no(f, IM_E_NOT_ALLOWED, "dave", "group.join", "{\"gid\":\"team\"}");
+	rpc_ok(f, "bob", "group.invite", "{\"gid\":\"team\",\"members\":[\"carol\"]}");
+	rpc_ok(f, "carol", "group.leave", "{\"gid\":\"team\"}");
+	rpc_ok(f, "carol", "group.join", "{\"gid\":\"team\"}");
+}
+
+static void roles_and_ownership_are_the_owners(void **state)
+{
+	struct rpc_fixture *f = *state;
+
+	make_team(f, "");
+	rpc_no(f, IM_E_NOT_ALLOWED, "bob", "group.role",
+		"{\"gid\":\"team\",\"uid\":\"bob\",\"role\":\"admin\"}");
+	rpc_ok(f, "alice", "group.role", "{\"gid\":\"team\",\"uid\":\"bob\",\"role\":\"admin\"}");
+	assert_json(f->result, "{\"changed\":true}");
+	rpc_ok(f, "alice", "group.role", "{\"gid\":\"team\",\"uid\":\"bob\",\"role\":\"admin\"}");
+	assert_json(f->result, "{\"changed\":false}");
+	rpc_no(f, IM_E_NOT_ALLOWED, "bob", "group.role",
+		"{\"gid\":\"team\",\"uid\":\"carol\",\"role\":\"admin\"}");
+	rpc_no(f, IM_E_INVALID_PARAMS, "alice", "group.role",
+		"{\"gid\":\"team\",\"uid\":\"bob\",\"role\":\"owner\"}");
+	rpc_no(f, IM_E_NOT_MEMBER, "alice", "group.role",
+		"{\"gid\":\"team\",\"uid\":\"dave\",\"role\":\"admin\"}");
+	rpc_no(f, IM_E_NOT_ALLOWED, "alice", "group.leave", "{\"gid\":\"team\"}");
+	rpc_no(f, IM_E_NOT_ALLOWED, "bob", "group.transfer",
+		"{\"gid\":\"team\",\"uid\":\"carol\"}");
+	rpc_ok(f, "alice", "group.transfer", "{\"gid\":\"team\",\"uid\":\"carol\"}");
+	assert_json(f->result, "{\"changed\":true}");
+	rpc_ok(f, "alice", "group.transfer", "{\"gid\":\"team\",\"uid\":\"carol\"}");
+	assert_json(f->result, "{\"changed\":false}");
+	assert_members(f, "bob", "alice:admin bob:admin carol:owner");
+	rpc_ok(f, "alice", "group.leave", "{\"gid\":\"team\"}");
+	assert_members(f, "bob", "bob:admin carol:owner");
+}
+
+static void muting_has_an_end_or_none(void **state)
+{
+	struct rpc_fixture *f = *state;
+
+	make_team(f, "");
+	rpc_ok(f, "alice", "group.mute", "{\"gid\":\"team\",\"uid\":\"bob\",\"seconds\":60}");
+	assert_last(f, "bob",
+		"{\"action\":\"mute\",\"by\":\"alice\",\"until\":1060000,\"members\":["
+		"{\"uid\":\"bob\",\"user\":2}]}");
+	f->now_ms += 10;
+	rpc_ok(f, "alice", "group.mute", "{\"gid\":\"team\",\"uid\":\"bob\",\"seconds\":60}");
+	assert_json(f->result, "{\"changed\":false}");
+	rpc_ok(f, "bob", "group.get", "{\"gid\":\"team\"}");
+	assert_num(f->result, "group.you_muted_until", 1060000);
+	rpc_ok(f, "alice", "group.mute", "{\"gid\":\"team\",\"uid\":\"bob\",\"seconds\":0}");
+	rpc_ok(f, "bob", "group.get", "{\"gid\":\"team\"}");
+	assert_null(rpc_at(f->result, "group.you_muted_until"));
+	rpc_ok(f, "alice", "group.mute", "{\"gid\":\"team\"}");
+	assert_true(rpc_told(f, "forget_group team"));
+	rpc_ok(f, "bob", "group.get", "{\"gid\":\"team\"}");
+	assert_num(f->result, "group.muted_until", 253402300799000);
+	rpc_no(f, IM_E_NOT_ALLOWED, "bob", "group.mute", "{\"gid\":\"team\"}");
+	rpc_ok(f, "alice", "group.role", "{\"gid\":\"team\",\"uid\":\"bob\",\"role\":\"admin\"}");
+	rpc_no(f, IM_E_NOT_ALLOWED, "bob", "group.mute", "{\"gid\":\"team\",\"uid\":\"alice\"}");
+}
+
+static void updating_says_only_what_changes(void **state)
+{
+	struct rpc_fixture *f = *state;
+
+	make_team(f, "");
+	rpc_no(f, IM_E_NOT_ALLOWED, "bob", "group.update", "{\"gid\":\"team\",\"name\":\"B\"}");
+	rpc_ok(f, "alice", "group.update",
+		"{\"gid\":\"team\",\"name\":\"A\",\"avatar\":\"\",\"slow_ms\":500}");
+	assert_json(f->result, "{\"changed\":true}");
+	assert_last(f, "bob",
+		"{\"action\":\"update\",\"by\":\"alice\",\"name\":\"A\",\"slow_ms\":500}");
+	rpc_ok(f, "alice", "group.update", "{\"gid\":\"team\",\"name\":\"A\"}");
+	assert_json(f->result, "{\"changed\":false}");
+	rpc_ok(f, "dave", "group.get", "{\"gid\":\"team\"}");
+	assert_json(f->result,
+		"{\"group\":{\"gid\":\"team\",\"kind\":\"group\",\"name\":\"A\",\"avatar\":\"\","
+		"\"join\":\"invite\",\"members\":3}}");
+	rpc_no(f, IM_E_UNKNOWN_GROUP, "dave", "group.get", "{\"gid\":\"x\"}");
+	rpc_no(f, IM_E_NOT_MEMBER, "dave", "group.members", "{\"gid\":\"team\"}");
+}
+
+static void a_dismissed_group_is_gone_and_its_name_is_free(void **state)
+{
+	struct rpc_fixture *f = *state;
+
+	make_team(f, "");
+	rpc_no(f, IM_E_NOT_ALLOWED, "bob", "group.dismiss", "{\"gid\":\"team\"}");
+	rpc_ok(f, "alice", "group.dismiss", "{\"gid\":\"team\"}");
+	assert_true(rpc_told(f, "message alice,bob,carol g/team"));
+	assert_true(rpc_told(f, "inbox carol event {\"event\":\"group\",\"conv\":\"g/team\","
+				"\"action\":\"dismiss\""));
+	assert_true(rpc_told(f, "forget_group team"));
+	rpc_no(f, IM_E_UNKNOWN_GROUP, "alice", "group.dismiss", "{\"gid\":\"team\"}");
+	rpc_no(f, IM_E_UNKNOWN_GROUP, "bob", "conv.history", "{\"conv\":\"g/team\"}");
+	assert_int_equal(
+		json_array_size(rpc_at(rpc_ok(f, "bob", "conv.list", "{}"), "conversations")), 0);
+	rpc_ok(f, "dave", "group.create", "{\"gid\":\"team\"}");
+	json_t *r = rpc_ok(f, "dave", "conv.history", "{\"conv\":\"g/team\"}");
+	assert_int_equal(json_array_size(rpc_at(r, "messages")), 1);
+	/* The last one out. */
+	rpc_ok(f, "dave", "group.leave", "{\"gid\":\"team\"}");
+	assert_json(f->result, "{\"changed\":true}");
+	rpc_no(f, IM_E_UNKNOWN_GROUP, "dave", "group.get", "{\"gid\":\"team\"}");
+}
+
+static void a_rooms_messages_go_to_its_topic(void **state)
+{
+	struct rpc_fixture *f = *state;
+
+	make_team(f, ",\"kind\":\"room\",\"join\":\"open\"");
+	rpc_ok(f, "dave", "group.join", "{\"gid\":\"team\"}");
+	assert_true(rpc_told(f, "topic room/team {\"conv\":\"g/team\",\"seq\":2"));
+	assert_false(rpc_told(f, "message"));
+}
+
+static void members_are_listed_in_pages(void **state)
+{
+	struct rpc_fixture *f = *state;
+
+	make_team(f, "");
+	rpc_ok(f, "bob", "user.update", "{\"nick\":\"Bobby\"}");
+	rpc_ok(f, "alice", "group.members", "{\"gid\":\"team\",\"limit\":2}");
+	assert_json(f->result,
+		"{\"members\":[{\"uid\":\"alice\",\"nick\":\"\",\"role\":\"owner\","
+		"\"joined\":1000000},{\"uid\":\"bob\",\"nick\":\"Bobby\",\"role\":\"member\","
+		"\"joined\":1000000}],\"more\":true,\"next\":\"bob\"}");
+	rpc_ok(f, "alice", "group.members", "{\"gid\":\"team\",\"next\":\"bob\"}");
+	assert_text(f->result, "members.0.uid", "carol");
+	assert_num(f->result, "more", 0);
+}
+
+/* All of a directory that group changes can change, as text. */
+static int on_group(void *arg, const struct directory_group *g)
+{
+	im_buf_printf(arg, "%llu %.*s %d \"%.*s\" \"%.*s\" %d %u %u %d %lld %lld %d\n",
+		(unsigned long long)g->id, (int)g->gid.n, g->gid.p, g->kind, (int)g->name.n,
+		g->name.p, (int)g->announcement.n, g->announcement.p, g->join_policy,
+		g->member_limit, g->members, g->history, (long long)g->muted_until_ms,
+		(long long)g->slow_ms, g->dismissed);
+	return IM_OK;
+}
+
+static int on_member(void *arg, const struct directory_member *m)
+{
+	im_buf_printf(arg, " %.*s %d %llu %lld %lld\n", (int)m->uid.n, m->uid.p, m->role,
+		(unsigned long long)m->joined_seq, (long long)m->joined_ms,
+		(long long)m->muted_until_ms);
+	return IM_OK;
+}
+
+static void dump(struct directory *d, struct im_buf *out)
+{
+	bool banned;
+
+	im_buf_reset(out);
+	assert_int_equal(directory_group_list(d, IM_STR(""), 1000, on_group, out), IM_OK);
+	for (uint64_t id = 1; id < 20; id++) {
+		assert_int_equal(
+			directory_member_list(d, id, IM_STR(""), 0, on_member, out), IM_OK);
+		for (uint64_t user = 1; user <= 4; user++) {
+			assert_int_equal(directory_ban_has(d, id, user, &banned), IM_OK);
+			im_buf_c(out, banned ? 'x' : '.');
+		}
+	}
+	assert_false(out->failed);
+}
+
+static void random_change(struct rpc_fixture *f, struct prng *r)
+{
+	static const char *const users[] = {"alice", "bob", "carol", "dave"};
+	static const char *const gids[] = {"a", "b", "c"};
+	const char *who = users[prng_below(r, 4)], *whom = users[prng_below(r, 4)],
+		   *gid = gids[prng_below(r, 3)];
+	static const struct {
+		const char *method, *form;
+	} acts[] = {
+		{"group.create", "{\"gid\":\"%s\",\"members\":[\"%s\"],\"join\":\"open\"}"},
+		{"group.create", "{\"gid\":\"%s\",\"members\":[\"%s\"],\"history\":\"join\"}"},
+		{"group.invite", "{\"gid\":\"%s\",\"members\":[\"%s\"]}"},
+		{"group.kick", "{\"gid\":\"%s\",\"members\":[\"%s\"]}"},
+		{"group.kick", "{\"gid\":\"%s\",\"members\":[\"%s\"],\"ban\":true}"},
+		{"group.role", "{\"gid\":\"%s\",\"uid\":\"%s\",\"role\":\"admin\"}"},
+		{"group.role", "{\"gid\":\"%s\",\"uid\":\"%s\",\"role\":\"member\"}"},
+		{"group.transfer", "{\"gid\":\"%s\",\"uid\":\"%s\"}"},
+		{"group.mute", "{\"gid\":\"%s\",\"uid\":\"%s\",\"seconds\":60}"},
+		{"group.update", "{\"gid\":\"%s\",\"name\":\"%s\"}"},
+		{"group.join", "{\"gid\":\"%s\"}"},
+		{"group.join", "{\"gid\":\"%s\"}"},
+		{"group.leave", "{\"gid\":\"%s\"}"},
+		{"group.mute", "{\"gid\":\"%s\"}"},
+		{"group.dismiss", "{\"gid\":\"%s\"}"},
+	};
+	size_t i = prng_below(r, sizeof(acts) / sizeof(acts[0]));
+	char params[256];
+
+	if (i == 14 && prng_below(r, 4))
+		i = 2;
+	snprintf(params, sizeof(params), acts[i].form, gid, whom);
+	f->now_ms += 100000;
+	(void)rpc_do(f, who, acts[i].method, params);
+}
+
+/* Random changes; then an empty directory with the same users follows the log, and must say the
+ * same, also when it follows the log twice. */
+static void the_log_alone_brings_the_directory_back(void **state)
+{
+	struct rpc_fixture *f = *state;
+	struct im_buf want, have, why;
+	struct directory *copy;
+	struct project_report report;
+	char folder[64] = "/tmp/im-rpc-copy-XXXXXX", command[128];
+	struct prng r = {4711};
+	uint64_t id;
+
+	im_buf_init(&want, 0);
+	im_buf_init(&have, 0);
+	im_buf_init(&why, 0);
+	for (int i = 0; i < 600; i++)
+		random_change(f, &r);
+	dump(f->dir, &want);
+	assert_true(want.n > 200);
+	assert_non_null(mkdtemp(folder));
+	assert_int_equal(directory_open(folder, &copy, &why), IM_OK);
+	const char *const users[] = {"alice", "bob", "carol", "dave"};
+	for (int i = 0; i < 4; i++)
+		assert_int_equal(
+			directory_user_create(copy, im_str(users[i]), 0, IM_STR(""), 0, &id),
+			IM_OK);
+	for (int round = 0; round < 2; round++) {
+		assert_int_equal(directory_begin(copy), IM_OK);
+		assert_int_equal(directory_meta_set(copy, "applied_gid", 0), IM_OK);
+		assert_int_equal(directory_commit(copy), IM_OK);
+		assert_int_equal(project_run(f->backend, f->log, copy, &report), IM_OK);
+		assert_int_equal(report.refused, 0);
+		assert_true(report.applied > 50);
+		dump(copy, &have);
+		assert_str_eq(im_buf_view(&have), im_buf_view(&want));
+	}
+	directory_close(&copy);
+	snprintf(command, sizeof(command), "rm -r %s", folder);
+	assert_int_equal(system(command), 0);
+	im_buf_free(&want);
+	im_buf_free(&have);
+	im_buf_free(&why);
+}
+
+static void applying_a_change_twice_is_applying_it_once(void **state)
+{
+	struct rpc_fixture *f = *state;
+	static const char *const changes[] = {
+		"{\"action\":\"create\",\"by\":\"alice\",\"gid\":\"x\",\"kind\":\"group\","
+		"\"member_limit\":9,\"members\":[{\"uid\":\"alice\",\"user\":1,\"role\":\"owner\"}]"
+		"}",
+		"{\"action\":\"join\",\"by\":\"bob\",\"members\":[{\"uid\":\"bob\",\"user\":2}]}",
+		"{\"action\":\"mute\",\"by\":\"alice\",\"until\":5,\"members\":[{\"uid\":\"bob\","
+		"\"user\":2}]}",
+		"{\"action\":\"role\",\"by\":\"alice\",\"members\":[{\"uid\":\"bob\",\"user\":2,"
+		"\"role\":\"admin\"}]}",
+		"{\"action\":\"update\",\"by\":\"alice\",\"name\":\"N\",\"join\":\"open\"}",
+		"{\"action\":\"mute\",\"by\":\"alice\",\"until\":7}",
+		"{\"action\":\"kick\",\"by\":\"alice\",\"members\":[{\"uid\":\"bob\",\"user\":2}]}",
+		"{\"action\":\"notice\",\"by\":\"alice\",\"body\":{\"action\":\"dismiss\"}}",
+		"{\"action\":\"from-the-future\",\"by\":\"alice\"}",
+	};
+	struct im_buf once, twice;
+	uint64_t group = 0;
+
+	im_buf_init(&once, 0);
+	im_buf_init(&twice, 0);
+	for (size_t i = 0; i < sizeof(changes) / sizeof(changes[0]); i++) {
+		assert_int_equal(group_apply(f->dir, &group, i + 1, 77, im_str(changes[i])), IM_OK);
+		dump(f->dir, &once);
+		assert_int_equal(group_apply(f->dir, &group, i + 1, 77, im_str(changes[i])), IM_OK);
+		dump(f->dir, &twice);
+		assert_str_eq(im_buf_view(&once), im_buf_view(&twice));
+	}
+	im_buf_reset(&twice);
+	assert_int_equal(directory_group_list(f->dir, IM_STR(""), 9, on_group, &twice), IM_OK);
+	assert_int_equal(directory_member_list(f->dir, 1, IM_STR(""), 0, on_member, &twice), IM_OK);
+	assert_buf(&twice, "1 x 0 \"N\" \"\" 0 9 1 0 7 0 0\n alice 2 0 77 0\n");
+	static const char *const bad[] = {"", "[]", "{}", "{\"action\":7}",
+		"{\"action\":\"join\",\"members\":7}", "{\"action\":\"join\",\"members\":[7]}",
+		"{\"action\":\"join\",\"members\":[{\"user\":-1}]}", "{\"action\":\"create\"}"};
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		assert_int_equal(group_apply(f->dir, &group, 20, 77, im_str(bad[i])), IM_E_FORMAT);
+	im_buf_free(&once);
+	im_buf_free(&twice);
+}
+
+#define CASE(name) cmocka_unit_test_setup_teardown(name, rpc_set_up, rpc_tear_down)
+#define SQLITE(name) cmocka_unit_test_setup_teardown(name, rpc_set_up_sqlite, rpc_tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		CASE(creation_is_the_first_message),
+		SQLITE(creation_is_the_first_message),
+		CASE(creating_again_finds_the_same_group_or_a_conflict),
+		CASE(inviting_is_for_those_in_charge_and_once_is_enough),
+		CASE(joining_follows_the_groups_policy),
+		CASE(kicking_and_banning_keep_to_rank),
+		CASE(roles_and_ownership_are_the_owners),
+		CASE(muting_has_an_end_or_none),
+		CASE(updating_says_only_what_changes),
+		CASE(a_dismissed_group_is_gone_and_its_name_is_free),
+		CASE(a_rooms_messages_go_to_its_topic),
+		CASE(members_are_listed_in_pages),
+		CASE(the_log_alone_brings_the_directory_back),
+		SQLITE(the_log_alone_brings_the_directory_back),
+		CASE(applying_a_change_twice_is_applying_it_once),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
