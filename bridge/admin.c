@@ -72,7 +72,7 @@ static int put_response(struct im_buf *out, struct im_str name, const json_t *co
 			(struct im_str){
 				json_string_value(correlation), json_string_length(correlation)});
 	if (rc != IM_OK) {
-		put_error(out, rc > IM_E_PARSE && rc < 0 ? IM_E_INTERNAL : rc, im_buf_view(c->why));
+		put_error(out, rpc_is_wire(rc) ? rc : IM_E_INTERNAL, im_buf_view(c->why));
 	} else if (c->result->n > 0) {
 		im_buf_z(out, ",\"data\":");
 		im_buf_str(out, im_buf_view(c->result));

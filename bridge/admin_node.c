@@ -120,7 +120,7 @@ static int backup(struct rpc_call *c)
 	if (rc == IM_OK || rc == IM_E_NOMEM)
 		return rc;
 	/* It failed before it began: nothing to roll back, and the sentence says why. */
-	return rc > IM_E_PARSE ? IM_E_BUSY : rc;
+	return rpc_is_wire(rc) ? rc : IM_E_BUSY;
 }
 
 static const struct rpc_param kick_params[] = {

@@ -373,3 +373,44 @@ void rpc_assert_json(const json_t *v, const char *want, const char *file, int li
 	}
 	json_decref(other);
 }
+
+/* -- administration -- */
+
+json_t *rpc_admin(struct rpc_fixture *f, const char *command)
+{
+	struct im_buf out, payload;
+	struct admin_call a = {.uid = IM_STR("root"),
+		.set = &f->set,
+		.hooks = &f->hooks,
+		.w = f->w,
+		.out = &out};
+	struct directory_user root;
+	json_t *whole;
+	uint64_t id;
+
+	if (directory_user_get(f->reader_dir, a.uid, &root) == IM_E_NONE) {
+		assert_int_equal(directory_user_create(writer_directory(f->w), a.uid,
+					 DIRECTORY_ADMIN, IM_STR(""), f->now_ms, &id),
+			IM_OK);
+		rpc_commit(f);
+	}
+	im_buf_init(&out, 0);
+	im_buf_init(&payload, 0);
+	im_buf_printf(&payload, "{\"commands\":[%s]}", command);
+	a.payload = im_buf_view(&payload);
+	a.now_ms = f->now_ms;
+	writer_set_now(f->w, f->now_ms);
+	assert_int_equal(admin_execute(&a), IM_OK);
+	rpc_commit(f);
+	whole = json_loadb(out.p, out.n, 0, NULL);
+	if (whole == NULL)
+		fail_msg("no JSON: %.*s", (int)out.n, out.p);
+	note_traffic("$CONTROL", a.payload, im_buf_view(&out));
+	json_decref(f->result);
+	f->result = json_incref(json_object_get(whole, "responses"));
+	assert_non_null(f->result);
+	json_decref(whole);
+	im_buf_free(&out);
+	im_buf_free(&payload);
+	return json_array_get(f->result, 0);
+}

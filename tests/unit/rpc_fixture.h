@@ -29,6 +29,7 @@ struct rpc_fixture {
 	struct writer *w;
 	struct rpc_settings set;
 	struct hash_budget budget;
+	struct admin_hooks hooks;
 	int64_t now_ms;
 	uint64_t recno;
 	json_t *result;    /* of the last call, NULL after a refusal */
@@ -59,7 +60,8 @@ void rpc_no(
 uint64_t rpc_send(struct rpc_fixture *f, const char *from, const char *conv, const char *text);
 uint64_t rpc_send_full(struct rpc_fixture *f, const char *from, const char *conv,
 	struct im_str type, struct im_str meta, enum im_enc enc, struct im_str body);
-/* Administration, as "root" (created when needed): the response's only element. */
+/* Administration, as "root" (created when needed): the response's first element; all
+ * of them are in result. */
 json_t *rpc_admin(struct rpc_fixture *f, const char *command);
 /* Commits what is open. */
 void rpc_commit(struct rpc_fixture *f);

@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Administration: the form of commands and responses, and what each command does. */
+#include "rpc_fixture.h"
+
+#include <stdio.h>
+
+#include "../../bridge/directory_user.h"
+#include "../../common/phc.h"
+
+static void done(struct rpc_fixture *f, const char *command)
+{
+	json_t *r = rpc_admin(f, command);
+
+	if (rpc_at(r, "error") != NULL)
+		fail_msg("%s: %s", command, rpc_text(r, "error"));
+}
+
+static void refused(struct rpc_fixture *f, const char *command, int code, const char *part)
+{
+	json_t *r = rpc_admin(f, command);
+
+	assert_num(r, "code", code);
+	if (strstr(rpc_text(r, "error"), part) == NULL)
+		fail_msg("\"%s\" does not say \"%s\"", rpc_text(r, "error"), part);
+}
+
+static void each_command_gets_a_response(void **state)
+{
+	struct rpc_fixture *f = *state;
+
+	rpc_admin(f, "{\"command\":\"getUser\",\"username\":\"nobody\",\"correlationData\":\"7\"},"
+		     "{\"command\":\"nonsense\"},"
+		     "{\"command\":\"createUser\",\"username\":\"erin\",\"correlationData\":\"8\"},"
+		     "7");
+	assert_json(f->result,
+		"[{\"command\":\"getUser\",\"correlationData\":\"7\",\"error\":\"unknown user: "
+		"there is no user \\\"nobody\\\"\",\"code\":-32001},"
+		"{\"command\":\"nonsense\",\"error\":\"unknown method: there is no command "
+		"\\\"nonsense\\\"\",\"code\":-32601},"
+		"{\"command\":\"createUser\",\"correlationData\":\"8\"},"
+		"{\"command\":\"Unknown command\",\"error\":\"invalid request: each command is an "
+		"object with the string \\\"command\\\"\",\"code\":-32600}]");
+	refused(f, "{\"command\":\"getUser\",\"username\":\"erin\",\"x\":1}", IM_E_INVALID_PARAMS,
+		"x is unknown; getUser takes username");
+	refused(f, "{\"command\":\"getUser\"}", IM_E_INVALID_PARAMS, "username is missing");
+}
+
+static void execute(struct rpc_fixture *f, const char *uid, const char *payload, struct im_buf *out)
+{
+	struct admin_call a = {.uid = im_str(uid),
+		.set = &f->set,
+		.w = f->w,
+		.payload = im_str(payload),
+		.out = out};
+
+	im_buf_reset(out);
+	assert_int_equal(admin_execute(&a), IM_OK);
+	rpc_commit(f);
+}
+
+static bool answered(struct rpc_fixture *f, const char *uid, const char *payload, const char *part)
+{
+	struct im_buf out;
+	bool found;
+
+	im_buf_init(&out, 0);
+	execute(f, uid, payload, &out);
+	found = memmem(out.p, out.n, part, strlen(part)) != NULL;
+	im_buf_free(&out);
+	return found;
+}
+
+static void only_an_administrator_is_listened_to(void **state)
+{
+	struct rpc_fixture *f = *state;
+	const char *command = "{\"commands\":[{\"command\":\"listUsers\"}]}";
+	struct im_buf out;
+
+	im_buf_init(&out, 0);
+	execute(f, "alice", command, &out);
+	assert_buf(&out,
+		"{\"responses\":[{\"command\":\"Unknown command\",\"error\":\"not allowed: this is "
+		"for administrators\",\"code\":-32012}]}");
+	done(f, "{\"command\":\"setUserRole\",\"username\":\"alice\",\"role\":\"admin\"}");
+	assert_true(answered(f, "alice", command, "\"users\""));
+	done(f, "{\"command\":\"disableUser\",\"username\":\"alice\"}");
+	assert_false(answered(f, "alice", command, "\"users\""));
+	assert_true(answered(f, "root", "[1", "-32700"));
+	assert_true(answered(f, "root", "{}", "-32600"));
+	assert_true(answered(f, "root", "", "-32700"));
+	execute(f, "root", "{\"commands\":[]}", &out);
+	assert_buf(&out, "{\"responses\":[]}");
+	im_buf_free(&out);
+}
+
+static void accounts_are_made_and_changed(void **state)
+{
+	struct rpc_fixture *f = *state;
+	struct directory_user u;
+	char phc[IM_PHC_MAX], command[512];
+	const uint8_t salt[IM_PHC_SALT] = {1};
+
+	done(f, "{\"command\":\"createUser\",\"username\":\"erin\",\"password\":\"secret\","
+		"\"role\":\"admin\",\"nick\":\"E\"}");
+	assert_true(rpc_told(f, "forget_user erin"));
+	assert_int_equal(directory_user_get(f->reader_dir, IM_STR("erin"), &u), IM_OK);
+	assert_int_equal(im_phc_verify(u.password, IM_STR("secret")), IM_OK);
+	assert_int_equal(u.role, DIRECTORY_ADMIN);
+	refused(f, "{\"command\":\"createUser\",\"username\":\"erin\"}", IM_E_CONFLICT, "already");
+	refused(f, "{\"command\":\"createUser\",\"username\":\"e rin\"}", IM_E_INVALID_PARAMS,
+		"A-Z");
+	refused(f, "{\"command\":\"createUser\",\"username\":\"x\",\"role\":\"king\"}",
+		IM_E_INVALID_PARAMS, "\"user\" or \"admin\"");
+	/* A hash made elsewhere is stored as it is. */
+	assert_int_equal(im_phc_hash(IM_STR("elsewhere"), salt, 8, 1, phc), IM_OK);
+	snprintf(command, sizeof(command),
+		"{\"command\":\"setUserPassword\",\"username\":\"erin\",\"password\":\"%s\"}", phc);
+	done(f, command);
+	assert_true(rpc_told(f, "forget_user erin"));
+	assert_int_equal(directory_user_get(f->reader_dir, IM_STR("erin"), &u), IM_OK);
+	assert_str_eq(u.password, im_str(phc));
+	done(f, "{\"command\":\"disableUser\",\"username\":\"erin\"}");
+	assert_true(rpc_told(f, "forget_user erin"));
+	assert_true(rpc_told(f, "kick erin"));
+	assert_json(rpc_at(rpc_admin(f, "{\"command\":\"getUser\",\"username\":\"erin\"}"), "data"),
+		"{\"username\":\"erin\",\"role\":\"admin\",\"disabled\":true,\"password\":true,"
+		"\"created_ms\":1000000,\"nick\":\"E\",\"online\":false,\"seen_ms\":0,"
+		"\"devices\":[],\"groups\":[]}");
+	done(f, "{\"command\":\"enableUser\",\"username\":\"erin\"}");
+	refused(f, "{\"command\":\"disableUser\",\"username\":\"root\"}", IM_E_NOT_ALLOWED, "own");
+	refused(f, "{\"command\":\"deleteUser\",\"username\":\"root\"}", IM_E_NOT_ALLOWED, "own");
+	refused(f, "{\"command\":\"setUserRole\",\"username\":\"root\",\"role\":\"user\"}",
+		IM_E_NOT_ALLOWED, "own");
+	rpc_admin(f, "{\"command\":\"listUsers\",\"after\":\"bob\",\"limit\":2}");
+	assert_json(rpc_at(f->result, "0.data.users.0"),
+		"{\"username\":\"carol\",\"role\":\"user\",\"disabled\":false,\"password\":false,"
+		"\"created_ms\":1000000,\"nick\":\"\"}");
+	assert_text(f->result, "0.data.next", "dave");
+	assert_num(f->result, "0.data.more", 1);
+}
+
+static void a_deleted_user_leaves_every_group_in_good_hands(void **state)
+{
+	struct rpc_fixture *f = *state;
+
+	rpc_ok(f, "alice", "group.create", "{\"gid\":\"led\",\"members\":[\"bob\",\"carol\"]}");
+	rpc_ok(f, "alice", "group.role", "{\"gid\":\"led\",\"uid\":\"carol\",\"role\":\"admin\"}");
+	rpc_ok(f, "alice", "group.create", "{\"gid\":\"alone\"}");
+	rpc_ok(f, "bob", "group.create", "{\"gid\":\"in\",\"members\":[\"alice\"]}");
+	rpc_send(f, "alice", "u/bob", "remember me");
+	done(f, "{\"command\":\"deleteUser\",\"username\":\"alice\"}");
+	assert_true(rpc_told(f, "kick alice"));
+	assert_true(rpc_told(f, "forget_user alice"));
+	rpc_ok(f, "carol", "group.get", "{\"gid\":\"led\"}");
+	assert_text(f->result, "group.role", "owner");
+	assert_num(f->result, "group.members", 2);
+	rpc_no(f, IM_E_UNKNOWN_GROUP, "bob", "group.get", "{\"gid\":\"alone\"}");
+	rpc_ok(f, "bob", "conv.history", "{\"conv\":\"g/in\",\"limit\":1}");
+	assert_text(f->result, "messages.0.body.action", "kick");
+	assert_text(f->result, "messages.0.from", "root");
+	/* The name is free, and nothing of the former user passes to the new one. */
+	rpc_no(f, IM_E_UNKNOWN_USER, "bob", "conv.history", "{\"conv\":\"u/alice\"}");
+	done(f, "{\"command\":\"createUser\",\"username\":\"alice\"}");
+	assert_json(rpc_ok(f, "bob", "conv.history", "{\"conv\":\"u/alice\"}"),
+		"{\"messages\":[],\"more\":false}");
+	rpc_ok(f, "alice", "sync", "{\"cursor\":\"0\"}");
+	assert_int_equal(json_array_size(rpc_at(f->result, "messages")), 0);
+	rpc_ok(f, "bob", "conv.list", "{}");
+	assert_int_equal(json_array_size(rpc_at(f->result, "conversations")), 2);
+}
+
+static void groups_are_managed_from_outside(void **state)
+{
+	struct rpc_fixture *f = *state;
+
+	done(f, "{\"command\":\"createGroup\",\"gid\":\"team\",\"owner\":\"alice\","
+		"\"members\":[\"bob\"],\"name\":\"T\",\"join\":\"open\"}");
+	assert_true(rpc_told(f, "inbox bob event"));
+	done(f, "{\"command\":\"addGroupMember\",\"gid\":\"team\",\"members\":[\"carol\",\"bob\","
+		"\"root\"]}");
+	assert_true(rpc_told(f, "forget_member carol team"));
+	assert_true(rpc_told(f, "inbox root event"));
+	assert_false(rpc_told(f, "inbox bob event"));
+	done(f, "{\"command\":\"setGroupRole\",\"gid\":\"team\",\"username\":\"bob\","
+		"\"role\":\"owner\"}");
+	rpc_admin(f, "{\"command\":\"getGroup\",\"gid\":\"team\"}");
+	assert_json(rpc_at(f->result, "0.data"),
+		"{\"group\":{\"gid\":\"team\",\"kind\":\"group\",\"name\":\"T\",\"members\":4,"
+		"\"member_limit\":1000,\"join\":\"open\",\"history\":\"all\",\"muted_until\":0,"
+		"\"created_ms\":1000000},\"members\":["
+		"{\"username\":\"alice\",\"role\":\"admin\",\"joined_ms\":1000000},"
+		"{\"username\":\"bob\",\"role\":\"owner\",\"joined_ms\":1000000},"
+		"{\"username\":\"carol\",\"role\":\"member\",\"joined_ms\":1000000},"
+		"{\"username\":\"root\",\"role\":\"member\",\"joined_ms\":1000000}],"
+		"\"more\":false}");
+	refused(f, "{\"command\":\"removeGroupMember\",\"gid\":\"team\",\"members\":[\"bob\"]}",
+		IM_E_NOT_ALLOWED, "owns");
+	refused(f,
+		"{\"command\":\"setGroupRole\",\"gid\":\"team\",\"username\":\"bob\","
+		"\"role\":\"member\"}",
+		IM_E_NOT_ALLOWED, "owner");
+	refused(f,
+		"{\"command\":\"setGroupRole\",\"gid\":\"team\",\"username\":\"dave\","
+		"\"role\":\"admin\"}",
+		IM_E_NOT_MEMBER, "dave");
+	done(f, "{\"command\":\"removeGroupMember\",\"gid\":\"team\",\"members\":[\"carol\","
+		"\"dave\"]}");
+	assert_true(rpc_told(f, "inbox carol event"));
+	assert_false(rpc_told(f, "inbox dave event"));
+	rpc_no(f, IM_E_NOT_MEMBER, "carol", "conv.history", "{\"conv\":\"g/team\"}");
+	rpc_admin(f, "{\"command\":\"listGroups\"}");
+	assert_text(f->result, "0.data.groups.0.gid", "team");
+	assert_num(f->result, "0.data.more", 0);
+	done(f, "{\"command\":\"dismissGroup\",\"gid\":\"team\"}");
+	refused(f, "{\"command\":\"dismissGroup\",\"gid\":\"team\"}", IM_E_UNKNOWN_GROUP, "team");
+}
+
+static void a_system_message_cannot_pass_for_a_change(void **state)
+{
+	struct rpc_fixture *f = *state;
+
+	rpc_ok(f, "alice", "group.create", "{\"gid\":\"team\"}");
+	rpc_admin(f, "{\"command\":\"sendSystemMessage\",\"conv\":\"g/team\","
+		     "\"body\":{\"action\":\"dismiss\"}}");
+	assert_json(rpc_at(f->result, "0.data"), "{\"seq\":2}");
+	rpc_ok(f, "alice", "conv.history", "{\"conv\":\"g/team\",\"limit\":1}");
+	assert_text(f->result, "messages.0.type", "system");
+	assert_json(rpc_at(f->result, "messages.0.body"),
+		"{\"action\":\"notice\",\"by\":\"root\",\"body\":{\"action\":\"dismiss\"}}");
+	rpc_admin(f, "{\"command\":\"sendSystemMessage\",\"conv\":\"u/bob\",\"body\":\"hello\"}");
+	rpc_ok(f, "bob", "conv.history", "{\"conv\":\"u/root\"}");
+	assert_text(f->result, "messages.0.body.body", "hello");
+	assert_text(f->result, "messages.0.from", "root");
+	refused(f, "{\"command\":\"sendSystemMessage\",\"conv\":\"bob\",\"body\":1}",
+		IM_E_INVALID_PARAMS, "u/{uid}");
+	refused(f, "{\"command\":\"sendSystemMessage\",\"conv\":\"g/x\",\"body\":1}",
+		IM_E_UNKNOWN_GROUP, "x");
+}
+
+static int stats(void *arg, struct im_buf *out)
+{
+	(void)arg;
+	im_buf_z(out, "{\"messages\":7}");
+	return IM_OK;
+}
+
+static int backup(void *arg, struct im_str folder, struct im_buf *why)
+{
+	if (im_str_eqz(folder, "/full")) {
+		im_buf_z(why, "the folder is full");
+		return IM_E_IO;
+	}
+	*(int *)arg += 1;
+	return IM_OK;
+}
+
+static void the_nodes_own_commands_reach_the_engine(void **state)
+{
+	struct rpc_fixture *f = *state;
+	int backups = 0;
+
+	refused(f, "{\"command\":\"getStats\"}", IM_E_NOT_ALLOWED, "statistics");
+	f->hooks = (struct admin_hooks){&backups, stats, backup};
+	rpc_admin(f, "{\"command\":\"getStats\"}");
+	assert_json(rpc_at(f->result, "0.data"), "{\"messages\":7}");
+	done(f, "{\"command\":\"backup\",\"dir\":\"/var/backups/im\"}");
+	assert_int_equal(backups, 1);
+	refused(f, "{\"command\":\"backup\",\"dir\":\"here\"}", IM_E_INVALID_PARAMS, "absolute");
+	refused(f, "{\"command\":\"backup\",\"dir\":\"/full\"}", IM_E_BUSY, "full");
+	done(f, "{\"command\":\"kickUser\",\"username\":\"bob\"}");
+	assert_true(rpc_told(f, "kick bob\n"));
+	done(f, "{\"command\":\"kickDevice\",\"username\":\"bob\",\"device\":\"phone\"}");
+	assert_true(rpc_told(f, "kick bob phone\n"));
+	refused(f, "{\"command\":\"kickDevice\",\"username\":\"bob\"}", IM_E_INVALID_PARAMS,
+		"device");
+}
+
+#define CASE(name) cmocka_unit_test_setup_teardown(name, rpc_set_up, rpc_tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		CASE(each_command_gets_a_response),
+		CASE(only_an_administrator_is_listened_to),
+		CASE(accounts_are_made_and_changed),
+		CASE(a_deleted_user_leaves_every_group_in_good_hands),
+		CASE(groups_are_managed_from_outside),
+		CASE(a_system_message_cannot_pass_for_a_change),
+		CASE(the_nodes_own_commands_reach_the_engine),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Profiles, passwords, blocks, presence, and what bounds the hashing of passwords. */
+#include "rpc_fixture.h"
+
+#include "../../bridge/directory_user.h"
+#include "../../bridge/hash_budget.h"
+#include "../../bridge/password.h"
+
+static void a_profile_shows_others_less(void **state)
+{
+	struct rpc_fixture *f = *state;
+
+	assert_json(rpc_ok(f, "alice", "user.get", "{}"),
+		"{\"uid\":\"alice\",\"nick\":\"\",\"avatar\":\"\",\"role\":\"user\","
+		"\"direct_policy\":\"default\",\"read_receipts\":true,\"created\":1000000}");
+	assert_json(rpc_ok(f, "bob", "user.update",
+			    "{\"nick\":\"Bob \\\"B\\\"\",\"avatar\":\"http://x/b.png\","
+			    "\"ext\":{\"team\":7},\"direct_policy\":\"contacts\","
+			    "\"read_receipts\":false}"),
+		"{\"changed\":true}");
+	assert_true(rpc_told(f, "inbox bob event {\"event\":\"user\",\"uid\":\"bob\","
+				"\"nick\":\"Bob \\\"B\\\"\""));
+	assert_true(rpc_told(f, "forget_user bob"));
+	assert_json(rpc_ok(f, "alice", "user.get", "{\"uid\":\"bob\"}"),
+		"{\"uid\":\"bob\",\"nick\":\"Bob \\\"B\\\"\",\"avatar\":\"http://x/b.png\","
+		"\"ext\":{\"team\":7}}");
+	assert_json(rpc_ok(f, "bob", "user.update", "{\"nick\":\"Bob \\\"B\\\"\"}"),
+		"{\"changed\":false}");
+	assert_int_equal(f->told.n, 0);
+	rpc_ok(f, "bob", "user.update", "{\"ext\":{}}");
+	rpc_ok(f, "bob", "user.get", "{\"uid\":\"bob\"}");
+	assert_null(rpc_at(f->result, "ext"));
+	assert_text(f->result, "direct_policy", "contacts");
+	rpc_no(f, IM_E_UNKNOWN_USER, "bob", "user.get", "{\"uid\":\"nobody\"}");
+	rpc_no(f, IM_E_INVALID_PARAMS, "bob", "user.get", "{\"uid\":\"no body\"}");
+	rpc_no(f, IM_E_INVALID_PARAMS, "bob", "user.update", "{\"direct_policy\":\"x\"}");
+}
+
+static void too_large_an_ext_is_refused(void **state)
+{
+	struct rpc_fixture *f = *state;
+	char params[5000] = "{\"ext\":{\"a\":\"";
+	size_t n = strlen(params);
+
+	memset(params + n, 'x', 4200);
+	strcpy(params + n + 4200, "\"}}");
+	rpc_no(f, IM_E_TOO_LARGE, "bob", "user.update", params);
+}
+
+static void a_password_is_changed_by_who_knows_the_old_one(void **state)
+{
+	struct rpc_fixture *f = *state;
+	struct directory_user u;
+	char phc[IM_PHC_MAX];
+
+	assert_int_equal(password_hash(&f->set, IM_STR("old one"), phc), IM_OK);
+	rpc_add_user(f, "erin", phc);
+	rpc_no(f, IM_E_NOT_ALLOWED, "erin", "user.password",
+		"{\"old\":\"wrong\",\"new\":\"new one\"}");
+	f->now_ms += 10000;
+	rpc_no(f, IM_E_INVALID_PARAMS, "erin", "user.password",
+		"{\"old\":\"old one\",\"new\":\"\"}");
+	assert_json(rpc_ok(f, "erin", "user.password", "{\"old\":\"old one\",\"new\":\"new one\"}"),
+		"{\"changed\":true}");
+	assert_true(rpc_told(f, "forget_user erin"));
+	assert_int_equal(directory_user_get(f->reader_dir, IM_STR("erin"), &u), IM_OK);
+	assert_int_equal(im_phc_verify(u.password, IM_STR("new one")), IM_OK);
+	rpc_no(f, IM_E_RATE_LIMITED, "erin", "user.password",
+		"{\"old\":\"new one\",\"new\":\"x\"}");
+	f->now_ms += 10000;
+	rpc_no(f, IM_E_NOT_ALLOWED, "alice", "user.password", "{\"old\":\"\",\"new\":\"x\"}");
+}
+
+static void hashing_is_bounded_for_each_and_for_all(void **state)
+{
+	struct hash_budget b;
+
+	(void)state;
+	hash_budget_init(&b);
+	assert_true(hash_budget_take(&b, 1, 100000));
+	assert_false(hash_budget_take(&b, 1, 100000));
+	assert_false(hash_budget_take(&b, 1, 101999));
+	assert_true(hash_budget_take(&b, 2, 100100));
+	assert_true(hash_budget_take(&b, 3, 100200));
+	assert_true(hash_budget_take(&b, 4, 100300));
+	assert_false(hash_budget_take(&b, 5, 100999));
+	assert_true(hash_budget_take(&b, 5, 101000));
+	assert_true(hash_budget_take(&b, 1, 102000));
+	/* A clock that jumps back locks nobody out. */
+	assert_true(hash_budget_take(&b, 1, 5000));
+	for (int i = 0; i < 1000; i++)
+		assert_true(hash_budget_take(&b, 7, 1000000 + i * 2000));
+}
+
+static void blocking_is_idempotent_and_listed(void **state)
+{
+	struct rpc_fixture *f = *state;
+
+	assert_json(rpc_ok(f, "bob", "block.add", "{\"uid\":\"alice\"}"), "{\"changed\":true}");
+	assert_true(rpc_told(f, "inbox bob event {\"event\":\"block\",\"action\":\"add\","
+				"\"uid\":\"alice\""));
+	assert_false(rpc_told(f, "inbox alice"));
+	assert_true(rpc_told(f, "forget_user bob"));
+	assert_true(rpc_told(f, "forget_user alice"));
+	assert_json(rpc_ok(f, "bob", "block.add", "{\"uid\":\"alice\"}"), "{\"changed\":false}");
+	assert_int_equal(f->told.n, 0);
+	rpc_ok(f, "bob", "block.add", "{\"uid\":\"dave\"}");
+	assert_json(rpc_ok(f, "bob", "block.list", "{\"limit\":1}"),
+		"{\"blocks\":[{\"uid\":\"alice\",\"nick\":\"\"}],\"more\":true,\"next\":"
+		"\"alice\"}");
+	assert_json(rpc_ok(f, "bob", "block.list", "{\"next\":\"alice\"}"),
+		"{\"blocks\":[{\"uid\":\"dave\",\"nick\":\"\"}],\"more\":false}");
+	assert_json(rpc_ok(f, "bob", "block.remove", "{\"uid\":\"alice\"}"), "{\"changed\":true}");
+	assert_json(rpc_ok(f, "bob", "block.remove", "{\"uid\":\"alice\"}"), "{\"changed\":false}");
+	assert_json(rpc_ok(f, "alice", "block.list", "{}"), "{\"blocks\":[],\"more\":false}");
+	rpc_no(f, IM_E_INVALID_PARAMS, "bob", "block.add", "{\"uid\":\"bob\"}");
+	rpc_no(f, IM_E_UNKNOWN_USER, "bob", "block.add", "{\"uid\":\"nobody\"}");
+}
+
+static void presence_is_shown_by_policy(void **state)
+{
+	struct rpc_fixture *f = *state;
+
+	assert_json(rpc_ok(f, "bob", "presence.get", "{\"uids\":[\"alice\",\"bob\"]}"),
+		"{\"users\":[{\"uid\":\"alice\",\"state\":\"offline\"},{\"uid\":\"bob\","
+		"\"state\":\"offline\"}]}");
+	assert_int_equal(
+		directory_user_set_online(writer_directory(f->w), rpc_uid(f, "alice"), true, 1234),
+		IM_OK);
+	rpc_commit(f);
+	assert_json(rpc_ok(f, "bob", "presence.get", "{\"uids\":[\"alice\"]}"),
+		"{\"users\":[{\"uid\":\"alice\",\"state\":\"online\",\"seen\":1234}]}");
+	rpc_ok(f, "alice", "block.add", "{\"uid\":\"bob\"}");
+	assert_json(rpc_ok(f, "bob", "presence.get", "{\"uids\":[\"alice\"]}"),
+		"{\"users\":[{\"uid\":\"alice\",\"state\":\"offline\"}]}");
+	f->set.presence_policy = 1;
+	assert_json(rpc_ok(f, "carol", "presence.get", "{\"uids\":[\"alice\"]}"),
+		"{\"users\":[{\"uid\":\"alice\",\"state\":\"offline\"}]}");
+	f->set.presence_policy = 2;
+	assert_json(rpc_ok(f, "alice", "presence.get", "{\"uids\":[\"alice\"]}"),
+		"{\"users\":[{\"uid\":\"alice\",\"state\":\"online\",\"seen\":1234}]}");
+	rpc_no(f, IM_E_UNKNOWN_USER, "bob", "presence.get", "{\"uids\":[\"nobody\"]}");
+}
+
+#define CASE(name) cmocka_unit_test_setup_teardown(name, rpc_set_up, rpc_tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		CASE(a_profile_shows_others_less),
+		CASE(too_large_an_ext_is_refused),
+		CASE(a_password_is_changed_by_who_knows_the_old_one),
+		cmocka_unit_test(hashing_is_bounded_for_each_and_for_all),
+		CASE(blocking_is_idempotent_and_listed),
+		CASE(presence_is_shown_by_policy),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
