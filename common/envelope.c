@@ -207,23 +207,11 @@ static int sextet(char c)
 }
 
 /* RFC 4648 with padding and nothing else; spare bits must be zero, so that each value has one
- * text. Decodes into scratch. */
-static int decode_base64(struct im_str in, struct im_buf *scratch, struct im_str *out)
+ * text. Writes in.n / 4 * 3 bytes at `at`, which may be in.p itself: it never overtakes. */
+static int decode_base64(struct im_str in, size_t padding, char *at)
 {
-	size_t start = scratch->n;
-	size_t padding = 0;
 	size_t i, k;
-	char *at;
 
-	*out = (struct im_str){NULL, 0};
-	if (in.n == 0)
-		return IM_OK;
-	if (in.n % 4)
-		return IM_E_FORMAT;
-	padding = in.p[in.n - 1] != '=' ? 0 : in.p[in.n - 2] != '=' ? 1 : 2;
-	at = im_buf_add(scratch, in.n / 4 * 3);
-	if (!at)
-		return IM_E_NOMEM;
 	for (i = 0; i < in.n; i += 4) {
 		size_t digits = i + 4 == in.n ? 4 - padding : 4;
 		uint32_t v = 0;
@@ -241,9 +229,32 @@ static int decode_base64(struct im_str in, struct im_buf *scratch, struct im_str
 		*at++ = (char)(v >> 8);
 		*at++ = (char)v;
 	}
-	scratch->n -= padding;
-	*out = (struct im_str){scratch->p + start, scratch->n - start};
 	return IM_OK;
+}
+
+/* The bytes of a base64 string, in scratch. */
+static int bytes_of(const struct im_json *v, struct im_buf *scratch, struct im_str *out)
+{
+	size_t start = scratch->n;
+	size_t padding;
+	struct im_str in;
+	int rc = text_of(v, scratch, &in);
+
+	if (rc)
+		return rc;
+	*out = (struct im_str){NULL, 0};
+	if (in.n == 0)
+		return IM_OK;
+	if (in.n % 4)
+		return IM_E_FORMAT;
+	padding = in.p[in.n - 1] != '=' ? 0 : in.p[in.n - 2] != '=' ? 1 : 2;
+	/* Text that had escapes lies in scratch already, and is decoded where it lies. */
+	if (scratch->n == start && !im_buf_add(scratch, in.n))
+		return IM_E_NOMEM;
+	rc = decode_base64(in, padding, scratch->p + start);
+	scratch->n = start + in.n / 4 * 3 - padding;
+	*out = (struct im_str){scratch->p + start, scratch->n - start};
+	return rc;
 }
 
 static int read_body(const struct members *m, struct im_buf *scratch, struct im_envelope *out)
@@ -258,10 +269,8 @@ static int read_body(const struct members *m, struct im_buf *scratch, struct im_
 		rc = text_of(&m->v[ENC], scratch, &text);
 		if (rc == IM_OK && !im_str_eq(text, IM_STR("base64")))
 			rc = IM_E_FORMAT;
-		if (rc == IM_OK)
-			rc = text_of(body, scratch, &text);
 		out->enc = IM_ENC_BYTES;
-		return rc ? rc : decode_base64(text, scratch, &out->body);
+		return rc ? rc : bytes_of(body, scratch, &out->body);
 	}
 	if (body->type != IM_JSON_STRING)
 		return IM_OK;

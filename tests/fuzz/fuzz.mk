@@ -46,7 +46,7 @@ $(foreach f,$(FUZZ),$(eval $(call fuzz_rule,$(f))))
 
 fuzz:
 	@$(MAKE) --no-print-directory -j$(FUZZ_JOBS) $(FUZZ:%=$(BUILD)/fuzz/fuzz_%)
-	@$(MAKE) --no-print-directory -j$(FUZZ_JOBS) -Otarget $(FUZZ:%=fuzz-%)
+	@$(MAKE) --no-print-directory -k -j$(FUZZ_JOBS) -Otarget $(FUZZ:%=fuzz-%)
 
 check-corpus: $(FUZZ:%=$(BUILD)/fuzz/corpus_%)
 	@$(PYTHON) tests/run_cmocka.py $(RESULTS)/corpus $^
