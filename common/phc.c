@@ -55,19 +55,26 @@ static bool take_number(struct im_str *s, uint32_t *out)
 	return true;
 }
 
-/* Takes unpadded base64 up to a '$' or the end, min to max characters. */
+/* Takes unpadded base64 of min to max whole bytes, up to a '$' or the end; as libargon2 reads it,
+ * the spare bits of the last character are zero. */
 static bool take_base64(struct im_str *s, size_t min, size_t max)
 {
-	size_t i;
+	static const char alphabet[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	size_t last = 0;
+	size_t i, spare_bits;
 
 	for (i = 0; i < s->n && s->p[i] != '$'; i++) {
-		char c = s->p[i];
+		const char *at = memchr(alphabet, s->p[i], 64);
 
-		if (!(c >= 'A' && c <= 'Z') && !(c >= 'a' && c <= 'z') && !(c >= '0' && c <= '9') &&
-			c != '+' && c != '/')
+		if (!at)
 			return false;
+		last = (size_t)(at - alphabet);
 	}
-	if (i < min || i > max)
+	spare_bits = 6 * i % 8;
+	if (spare_bits == 6 || last & ((1u << spare_bits) - 1))
+		return false;
+	if (6 * i / 8 < min || 6 * i / 8 > max)
 		return false;
 	*s = (struct im_str){s->p + i, s->n - i};
 	return true;
@@ -77,14 +84,14 @@ bool im_phc_valid(struct im_str s)
 {
 	uint32_t memory_kib, passes, lanes;
 
-	/* 11 and 22 characters of base64 are 8 and 16 bytes, RFC 9106's least salt and a sane tag.
+	/* RFC 9106's least salt, and a tag that cannot be guessed; 64 bytes are more than enough.
 	 */
-	return s.n < IM_PHC_MAX && take_text(&s, IM_STR("$argon2id$v=19$m=")) && take_number(&s, &memory_kib) &&
-	       take_text(&s, IM_STR(",t=")) && take_number(&s, &passes) &&
-	       take_text(&s, IM_STR(",p=")) && take_number(&s, &lanes) &&
-	       cost_valid(memory_kib, passes, lanes) && take_text(&s, IM_STR("$")) &&
-	       take_base64(&s, 11, 86) && take_text(&s, IM_STR("$")) && take_base64(&s, 22, 86) &&
-	       s.n == 0;
+	return s.n < IM_PHC_MAX && take_text(&s, IM_STR("$argon2id$v=19$m=")) &&
+	       take_number(&s, &memory_kib) && take_text(&s, IM_STR(",t=")) &&
+	       take_number(&s, &passes) && take_text(&s, IM_STR(",p=")) &&
+	       take_number(&s, &lanes) && cost_valid(memory_kib, passes, lanes) &&
+	       take_text(&s, IM_STR("$")) && take_base64(&s, 8, 64) && take_text(&s, IM_STR("$")) &&
+	       take_base64(&s, 16, 64) && s.n == 0;
 }
 
 int im_phc_verify(struct im_str phc, struct im_str password)

@@ -28,7 +28,8 @@
  * least 8, passes at least 1, the password at most IM_PASSWORD_MAX bytes); IM_E_NOMEM. */
 int im_phc_hash(struct im_str password, const uint8_t salt[IM_PHC_SALT], uint32_t memory_kib,
 	uint32_t passes, char out[IM_PHC_MAX]) IM_MUST_CHECK;
-/* True for a PHC string that im_phc_verify would take. */
+/* True for a PHC string that im_phc_verify takes: argon2id, version 19, within the bounds above, a
+ * salt of 8 to 64 bytes and a tag of 16 to 64. */
 bool im_phc_valid(struct im_str s);
 /* IM_OK: matches; IM_E_NONE: does not; IM_E_FORMAT: not a PHC string that we take;
  * IM_E_NOMEM: cannot say. */

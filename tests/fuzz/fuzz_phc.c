@@ -28,5 +28,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	rc = im_phc_verify(phc, password);
 	CHECK(rc == IM_OK || rc == IM_E_NONE || rc == IM_E_FORMAT);
+	CHECK((rc == IM_E_FORMAT) == !im_phc_valid(phc));
 	return 0;
 }
