@@ -25,23 +25,24 @@ struct jwt_verifier {
 };
 
 /* Appends a file of at most JWT_KEY_MAX bytes. */
-static int read_key(const char *path, struct im_buf *b, struct im_buf *why)
+static int read_key(const char *option, const char *path, struct im_buf *b, struct im_buf *why)
 {
 	char chunk[4096];
 	ssize_t n;
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 
 	if (fd < 0) {
-		im_buf_printf(
-			why, "%s cannot be read by the broker's user: %s", path, strerror(errno));
+		im_buf_printf(why, "%s %s cannot be read by the broker's user: %s", option, path,
+			strerror(errno));
 		return IM_E_IO;
 	}
 	while ((n = read(fd, chunk, sizeof(chunk))) > 0 && b->n <= JWT_KEY_MAX)
 		im_buf_put(b, chunk, (size_t)n);
 	if (n < 0)
-		im_buf_printf(why, "%s cannot be read: %s", path, strerror(errno));
+		im_buf_printf(why, "%s %s cannot be read: %s", option, path, strerror(errno));
 	else if (b->n > JWT_KEY_MAX)
-		im_buf_printf(why, "%s is longer than %d bytes: that is no key", path, JWT_KEY_MAX);
+		im_buf_printf(why, "%s %s is longer than %d bytes: that is no key", option, path,
+			JWT_KEY_MAX);
 	close(fd);
 	OPENSSL_cleanse(chunk, sizeof(chunk));
 	return n < 0 || b->n > JWT_KEY_MAX ? IM_E_IO : b->failed ? IM_E_NOMEM : IM_OK;
@@ -88,7 +89,7 @@ int jwt_verifier_new(const struct options *o, struct jwt_verifier **out, struct 
 	int ret;
 
 	im_buf_init(&b, 0);
-	ret = read_key(path, &b, why);
+	ret = read_key(o->jwt_secret_file ? "jwt_secret_file" : "jwt_key_file", path, &b, why);
 	if (!ret && o->jwt_algorithm == JWT_HS256)
 		ret = check_secret(path, &b, why);
 	else if (!ret)
