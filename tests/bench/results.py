@@ -49,8 +49,9 @@ class Case:
         self.failures = []
         self.notes = []  # what is said beside the figures
 
-    def add(self, variant, result):
-        self.runs.setdefault(variant, []).append(result)
+    def add(self, variant, result, round_=0):
+        """Runs of the same round were made right after one another."""
+        self.runs.setdefault(variant, []).append({**result, "round": round_})
 
     def undisturbed(self, variant):
         return [r for r in self.runs.get(variant, []) if not disturbed(r)]
@@ -65,15 +66,30 @@ class Case:
         values = self.values(metric, variant)
         return statistics.median(values) if values else None
 
+    def ratios(self, metric, base="plain"):
+        """im to plain, round by round: a machine that gets slower or faster in the course of an
+        hour (a virtual one does) leaves them as they are. Rounds with a disturbed run do not
+        count, unless all are."""
+        found = {True: [], False: []}
+        for ours in self.runs.get("im", []):
+            for theirs in self.runs.get(base, []):
+                if ours["round"] != theirs["round"]:
+                    continue
+                a, b = metric.pick(theirs), metric.pick(ours)
+                if a and b is not None:
+                    found[disturbed(ours) or disturbed(theirs)].append(b / a)
+        return found[False] or found[True]
+
     def ratio(self, metric, base="plain"):
-        ours, theirs = self.median(metric, "im"), self.median(metric, base)
-        return ours / theirs if ours is not None and theirs else None
+        """The median of the rounds' ratios; None if there is nothing to compare."""
+        ratios = self.ratios(metric, base)
+        return statistics.median(ratios) if ratios else None
 
     def as_json(self):
         metrics = []
         for m in self.metrics:
             entry = {"label": m.label, "unit": m.unit, "aim": m.aim, "ratio": self.ratio(m),
-                     "higher_is_better": m.higher_is_better, "variants": {}}
+                     "ratios": self.ratios(m), "higher_is_better": m.higher_is_better, "variants": {}}
             for variant in self.runs:
                 entry["variants"][variant] = {"median": self.median(m, variant),
                                               "runs": self.values(m, variant)}

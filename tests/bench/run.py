@@ -11,6 +11,7 @@ import json
 import os
 import pathlib
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -114,6 +115,8 @@ def main():
     opt = arguments()
     opt.build = os.path.abspath(opt.build)
     chosen(opt.only)
+    # So that what is under way is stopped and cleaned up then too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     begin = time.monotonic()
     folder = tempfile.mkdtemp(prefix="im-bench-", dir=opt.dir)
     nodes = Nodes(opt, folder)

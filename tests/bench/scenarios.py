@@ -80,8 +80,10 @@ def compare(ctx, case, variants, warmup_s=1.0, duration_s=None, pause_us=0, repe
             machine.wait_quiet(ctx.quiet_s)
             try:
                 ctx.start(node)
-                case.add(name, ctx.bench.flow(node, flows, warmup_s, duration_s or ctx.duration_s,
-                                              pause_us))
+                speed = machine.system_call_us()
+                result = ctx.bench.flow(node, flows, warmup_s, duration_s or ctx.duration_s,
+                                        pause_us)
+                case.add(name, {**result, "system_call_us": speed}, round_)
             except Failed as e:
                 case.failures.append(f"{name}: {e}")
                 return case
@@ -299,11 +301,11 @@ def idle_and_storm(ctx):
             nodes.append((IM, ctx.make_im(users=clients, login=login)))
         elif login == "jwt":
             break
-        for _ in range(2 if ctx.quick else 3):
+        for round_ in range(2 if ctx.quick else 3):
             for name, node in nodes:
                 machine.wait_quiet(ctx.quiet_s)
                 try:
-                    case.add(name, _hold_once(ctx, node, clients))
+                    case.add(name, _hold_once(ctx, node, clients), round_)
                 except Failed as e:
                     case.failures.append(f"{name}: {e}")
         for _, node in nodes:
