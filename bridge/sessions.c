@@ -75,12 +75,13 @@ static int session_user(struct sessions *s, const struct im_up_rec *rec, struct 
 	return rights_user(s->p.rights, rec->user, out);
 }
 
-/* Two connections may have asked for one new client id at the same moment; the second one goes. */
+/* A new device has nothing yet, so its cursor is 0: it is behind if its user has any message, and
+ * may skip what it does not want with device.ack. Two connections may have asked for one new client
+ * id at the same moment; the second one goes. */
 static int bind_device(struct sessions *s, const struct im_up_rec *rec, const struct rights_user *u)
 {
 	struct directory *d = writer_directory(s->p.writer);
-	int rc = directory_device_bind(
-		d, rec->device, u->id, rec->ts_ms, writer_position(s->p.writer), s->max_devices);
+	int rc = directory_device_bind(d, rec->device, u->id, rec->ts_ms, 0, s->max_devices);
 
 	if (rc == IM_E_EXISTS) {
 		log_line(s->p.log, LOG_LEVEL_WARNING, "device_taken",
