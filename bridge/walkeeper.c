@@ -14,8 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Filled with zeros: the default of bounds.full and some, so that ordinary traffic stays inside. */
-#define FILL_BYTES (20 * 1024 * 1024)
+#define PAGE_BYTES 4096 /* SQLite's default */
 /* A long log is worked on in steps of this part of it: pages written often are moved once. */
 #define STEP_PART 4
 /* What the writer itself moves is at most this part. */
@@ -81,11 +80,13 @@ static void *run(void *arg)
 	return NULL;
 }
 
-/* What is behind the log's last frame is never read as one, so zeros there change nothing. When the
- * disk has no room for them, it will say so to the first commit. */
-static void fill(const char *path)
+/* What is behind the log's last frame is never read as one, so zeros there change nothing. Room for
+ * `full` pages and what comes until the thread is done. When the disk has none, it will say so to
+ * the first commit. */
+static void fill(const char *path, const struct walkeeper_bounds *b)
 {
-	static const char zeros[64 * 1024];
+	static const char zeros[16 * PAGE_BYTES];
+	off_t end = ((off_t)b->full + b->soft) * PAGE_BYTES;
 	char wal[4096];
 	struct stat st;
 	int fd;
@@ -95,7 +96,7 @@ static void fill(const char *path)
 	if (fd < 0)
 		return;
 	if (fstat(fd, &st) == 0)
-		for (off_t at = st.st_size; at < FILL_BYTES; at += (off_t)sizeof(zeros))
+		for (off_t at = st.st_size; at < end; at += (off_t)sizeof(zeros))
 			if (pwrite(fd, zeros, sizeof(zeros), at) < 0)
 				break;
 	fdatasync(fd);
@@ -124,7 +125,7 @@ int walkeeper_start(
 		free(k);
 		return IM_E_IO;
 	}
-	fill(path);
+	fill(path, &bounds);
 	sqlite3_wal_hook(writer, on_commit, k); /* also ends SQLite's own checkpoints */
 	*out = k;
 	return IM_OK;
