@@ -299,8 +299,9 @@ class ImNode(_Node):
                 "INSERT INTO grp(gid, kind, name, member_limit, created_ms) VALUES(?,?,?,?,?)",
                 (group_name(number), 1 if kind == "room" else 0, group_name(number), 20000, now))
             db.executemany(
-                "INSERT INTO member(grp, user, role, joined_seq, joined_ms) VALUES(?,?,?,0,?)",
-                ((cursor.lastrowid, first + n + 1, 2 if n == 0 else 0, now)
+                "INSERT INTO member(grp, uid, user, role, joined_seq, joined_ms) "
+                "VALUES(?,?,?,?,0,?)",
+                ((cursor.lastrowid, user_name(first + n), first + n + 1, 2 if n == 0 else 0, now)
                  for n in range(members)))
         db.commit()
         db.close()

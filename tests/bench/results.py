@@ -89,7 +89,8 @@ class Case:
         metrics = []
         for m in self.metrics:
             entry = {"label": m.label, "unit": m.unit, "aim": m.aim, "ratio": self.ratio(m),
-                     "ratios": self.ratios(m), "higher_is_better": m.higher_is_better, "variants": {}}
+                     "ratios": self.ratios(m), "higher_is_better": m.higher_is_better,
+                     "variants": {}}
             for variant in self.runs:
                 entry["variants"][variant] = {"median": self.median(m, variant),
                                               "runs": self.values(m, variant)}
