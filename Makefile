@@ -50,31 +50,42 @@ PLUGIN_LIBS := -lsqlite3 -ljwt -largon2 -lcrypto -ldl
 BRIDGE_LIBS := -lmosquitto -lhs -lsqlite3 -ljansson -largon2 -lcrypto -lsystemd -lpthread
 IMCTL_LIBS := -lmosquitto -lsqlite3 -ljansson -ljwt -largon2 -lcrypto
 
+# A line a step; V=1 shows the commands.
+V ?=
+Q := $(if $(V),,@)
+say = $(if $(V),,@echo "  $(1)	$@")
+
 all: $(BUILD)/mosquitto_im.so $(BUILD)/im-bridge $(BUILD)/imctl
+	@:
 
 $(BUILD)/obj/%.o: %.c Makefile
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS_ALL) -c -o $@ $<
+	$(call say,CC)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS_ALL) -c -o $@ $<
 
 $(BUILD)/schema_sql.c: schema/embed.sh $(MIGRATIONS)
 	@mkdir -p $(@D)
-	sh schema/embed.sh $(MIGRATIONS) > $@.tmp && mv $@.tmp $@
+	$(Q)sh schema/embed.sh $(MIGRATIONS) > $@.tmp && mv $@.tmp $@
 
 $(BUILD)/obj/schema_sql.o: $(BUILD)/schema_sql.c
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) -I. $(CFLAGS_ALL) -c -o $@ $<
+	$(call say,CC)
+	$(Q)$(CC) $(CPPFLAGS) -I. $(CFLAGS_ALL) -c -o $@ $<
 
 # Only the three entry points that the broker looks up leave the plugin: Mosquitto 2.0 loads plugins
 # RTLD_GLOBAL, and a second `db__open` or the like would be taken for the broker's own.
 $(BUILD)/mosquitto_im.so: $(PLUGIN_OBJ) $(COMMON_OBJ) $(SCHEMA_OBJ) plugin/exports.map
-	$(CC) -shared $(LDFLAGS_ALL) -Wl,-Bsymbolic -Wl,--version-script=plugin/exports.map -o $@ \
+	$(call say,LINK)
+	$(Q)$(CC) -shared $(LDFLAGS_ALL) -Wl,-Bsymbolic -Wl,--version-script=plugin/exports.map -o $@ \
 		$(PLUGIN_OBJ) $(COMMON_OBJ) $(SCHEMA_OBJ) $(PLUGIN_LIBS)
 
 $(BUILD)/im-bridge: $(BRIDGE_OBJ) $(COMMON_OBJ) $(SCHEMA_OBJ)
-	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(BRIDGE_LIBS)
+	$(call say,LINK)
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(BRIDGE_LIBS)
 
 $(BUILD)/imctl: $(IMCTL_OBJ) $(COMMON_OBJ) $(SCHEMA_OBJ)
-	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(IMCTL_LIBS)
+	$(call say,LINK)
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(IMCTL_LIBS)
 
 # ---- make run and make check: the packages come first, then a parallel build of this Makefile ----
 

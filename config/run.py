@@ -54,6 +54,9 @@ plugin {plugin}
 plugin_opt_data_dir {state}/data
 plugin_opt_link_listener {link}
 plugin_opt_jwt_secret_file {state}/jwt.secret
+# Whoever tries a node out feeds it by the thousand, and MQTT 3.1.1 has no way to say "too fast".
+plugin_opt_rate_messages 0
+plugin_opt_rate_bytes 0
 include_dir {state}/mosquitto.d
 """
 
@@ -229,14 +232,18 @@ class Node:
 
     def configure(self):
         ws = f"listener {self.ws_port} {self.bind}\nprotocol websockets" if self.ws_port else ""
+        self.link = link_path(self.state)
         values = dict(
-            user=pwd.getpwuid(os.geteuid()).pw_name, state=self.state, link=link_path(self.state),
+            user=pwd.getpwuid(os.geteuid()).pw_name, state=self.state, link=self.link,
             port=self.port, bind=self.bind, ws=ws, plugin=self.plugin)
         write_private(self.state / "mosquitto.conf", MOSQUITTO_CONF.format(**values))
         write_private(self.state / "im-bridge.conf", BRIDGE_CONF.format(**values))
 
     def start(self, sup):
+        """The bridge would wait for the broker's socket by itself, but longer."""
+        self.link.unlink(missing_ok=True)
         sup.start("mosquitto", [self.broker, "-c", self.state / "mosquitto.conf"])
+        sup.wait_for(self.link.exists, f"socket {self.link}")
         sup.start("im-bridge", [self.bridge, "-c", self.state / "im-bridge.conf"])
 
     def online(self, sup, *words):

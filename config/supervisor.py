@@ -10,7 +10,9 @@ import subprocess
 import time
 
 SIGNALS = {signal.SIGCHLD, signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
+START_DEADLINE_S = 30
 STOP_DEADLINE_S = 20
+ONE_SIGNAL_S = 2
 # A process that keeps dying is started again ever later; one that lived this long starts anew.
 STABLE_S = 10
 DELAY_MAX_S = 5.0
@@ -120,6 +122,16 @@ class Supervisor:
             if self._signal(wait) in SIGNALS - {signal.SIGCHLD}:
                 raise Stop
 
+    def wait_for(self, condition, what):
+        """Until condition() is true; nobody announces it, so it is looked at again and again."""
+        deadline = time.monotonic() + START_DEADLINE_S
+        while not condition():
+            if time.monotonic() > deadline:
+                raise Died(f"no {what} within {START_DEADLINE_S} s")
+            self._look()
+            if self._signal(0.01) in SIGNALS - {signal.SIGCHLD}:
+                raise Stop
+
     def run(self, argv, **kwargs):
         """Runs a short program to its end; children are looked after meanwhile."""
         process = self.spawn(argv, **kwargs)
@@ -132,16 +144,21 @@ class Supervisor:
 
     def stop(self):
         """Asks the children to end, the last one started first, and kills what does not within
-        the deadline, or at a second Ctrl-C. True if all of them ended by themselves, without
+        the deadline, or at one more signal. True if all of them ended by themselves, without
         an error."""
         clean = True
+        begun = time.monotonic()
         for child in reversed(self.children):
             if child.running:
                 child.popen.terminate()
             deadline = time.monotonic() + STOP_DEADLINE_S
             while child.running:
                 left = deadline - time.monotonic()
-                if left > 0 and self._signal(left) in (signal.SIGCHLD, None):
+                got = self._signal(left) if left > 0 else None
+                # The first signal often comes twice: from a terminal or `timeout` to the whole
+                # process group, and passed on by make.
+                twice = time.monotonic() - begun < ONE_SIGNAL_S
+                if left > 0 and (got in (signal.SIGCHLD, None) or twice):
                     continue
                 self.say(f"{child.name} is still running: killing it")
                 child.popen.kill()

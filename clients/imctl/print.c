@@ -14,12 +14,16 @@
 #define COLUMNS_MAX 12
 #define INDENT 2
 
-/* Members that end so hold milliseconds since 1970. */
+/* Members that hold milliseconds since 1970; other members in _ms hold a duration. */
 static bool is_time(const char *name)
 {
-	size_t n = strlen(name);
+	static const char *const names[] = {
+		"ts", "created_ms", "seen_ms", "joined_ms", "muted_until"};
 
-	return strcmp(name, "ts") == 0 || (n > 3 && strcmp(name + n - 3, "_ms") == 0);
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (strcmp(name, names[i]) == 0)
+			return true;
+	return false;
 }
 
 static void put_time(struct im_buf *b, json_int_t ms)

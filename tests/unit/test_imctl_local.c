@@ -205,10 +205,10 @@ static char *print(const char *json, const char *columns)
 static void tables_have_straight_columns(void **state)
 {
 	(void)state;
-	char *text = print("[{\"a\":\"x\",\"b\":true,\"c_ms\":0},"
-			   "{\"a\":\"l\\u00e4nger\",\"b\":false,\"c_ms\":1000}]",
-		"a b c_ms");
-	assert_string_equal(text, "a       b    c_ms\n"
+	char *text = print("[{\"a\":\"x\",\"b\":true,\"seen_ms\":0},"
+			   "{\"a\":\"l\\u00e4nger\",\"b\":false,\"seen_ms\":1000}]",
+		"a b seen_ms");
+	assert_string_equal(text, "a       b    seen_ms\n"
 				  "x       yes  -\n"
 				  "l\xc3\xa4nger  no   1970-01-01T00:00:01Z\n");
 	free(text);
