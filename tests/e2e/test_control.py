@@ -165,9 +165,9 @@ def test_imctl_administers_groups(node, imctl):
     imctl.ok("group", "add", gid, member)
     imctl.ok("group", "role", gid, member, "admin")
     shown = imctl.json("group", "show", gid)
-    assert shown["gid"] == gid and shown["name"] == "A name"
-    assert {(m["uid"], m["role"]) for m in shown["members"]} == {(owner, "owner"),
-                                                                  (member, "admin")}
+    assert shown["group"]["gid"] == gid and shown["group"]["name"] == "A name"
+    assert {(m["username"], m["role"]) for m in shown["members"]} == {(owner, "owner"),
+                                                                      (member, "admin")}
     imctl.ok("group", "remove", gid, member)
     imctl.ok("message", f"g/{gid}", "hello from the operator")
     assert gid in imctl.ok("group", "list")
