@@ -98,15 +98,15 @@ def test_sources_are_formatted():
     assert done.returncode == 0, done.stderr[:4000]
 
 
-def test_no_file_has_two_reasons_to_exist():
+def test_no_product_file_has_two_reasons_to_exist():
     """A length that asks for a look, not a law of nature: split what has grown past it."""
-    long = {str(f.relative_to(ROOT)): n for f in tracked("*.c", "*.h", "*.py")
+    long = {str(f.relative_to(ROOT)): n
+            for f in tracked("common/*.[ch]", "clients/**.[ch]", "plugin/*.[ch]", "bridge/*.[ch]")
             if (n := len(f.read_text("utf-8").splitlines())) > 600}
     assert long == {}
 
 
-def test_the_change_log_and_the_programs_name_one_version():
-    version = output(BUILD / "imctl", "version").split()[-1]
-    assert version in (ROOT / "CHANGELOG.md").read_text("utf-8")
-    assert version == re.search(r"^VERSION := (\S+)", (ROOT / "Makefile").read_text("utf-8"),
-                                re.M)[1]
+def test_the_programs_name_one_version():
+    version = re.search(r"^VERSION := (\S+)", (ROOT / "Makefile").read_text("utf-8"), re.M)[1]
+    assert output(BUILD / "imctl", "version") == f"imctl {version}\n"
+    assert output(BUILD / "im-bridge", "--version") == f"im-bridge {version}\n"
