@@ -239,6 +239,12 @@ class Node:
         write_private(self.state / "mosquitto.conf", MOSQUITTO_CONF.format(**values))
         write_private(self.state / "im-bridge.conf", BRIDGE_CONF.format(**values))
 
+    def clean_up(self):
+        """What a stopped node leaves is its state."""
+        self.link.unlink(missing_ok=True)
+        if self.link.parent != self.state:
+            self.link.parent.rmdir()
+
     def start(self, sup):
         """The bridge would wait for the broker's socket by itself, but longer."""
         self.link.unlink(missing_ok=True)
@@ -298,6 +304,7 @@ def serve(node):
         raise Problem(str(error)) from None
     finally:
         clean = sup.stop()
+        node.clean_up()
     if clean:
         say("stopped")
     return 0 if clean else 1

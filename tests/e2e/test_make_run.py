@@ -2,6 +2,8 @@
 """`make run`, and the lines that it prints to copy."""
 import json
 import os
+import pathlib
+import shlex
 import signal
 import socket
 import subprocess
@@ -16,7 +18,8 @@ class Run:
     """A running `make run`; its log is what a person would see."""
 
     def __init__(self, folder, port, **variables):
-        self.folder, self.port, self.state = folder, port, folder / "run-try"
+        self.folder, self.port = folder, port
+        self.state = pathlib.Path(variables.get("STATE", folder / "run-try"))
         self.variables = {"DEMO_PASSWORD": "pw", "PORT": str(port), "STATE": str(self.state),
                           "BUILD": str(build.BUILD), **variables}
         if os.environ.get("MOSQUITTO"):
@@ -38,6 +41,18 @@ class Run:
         if self.process.running:
             self.process.send_signal(number)
         self.process.popen.wait(60)
+
+    def printed(self, start):
+        """The command lines to copy that begin so, as words."""
+        self.process.wait_text(" user list")  # the last of them
+        lines = (line.strip() for line in self.process.text(True).splitlines())
+        return [shlex.split(line) for line in lines if line.startswith(start)]
+
+    def fails(self):
+        """What it says before it ends with an error."""
+        self.process.start()
+        assert self.process.wait_exit(expected=range(1, 256), timeout=60) != 0
+        return self.process.text(True)
 
     def child(self, name):
         """The pid of the broker or bridge of this run, found by its configuration."""
@@ -85,11 +100,21 @@ def test_the_lines_of_the_readme_work(make_run):
                                    if isinstance(x["body"], str)}
 
 
-def test_the_printed_lines_are_those_that_work(make_run):
-    run = make_run()
-    text = run.process.text()
-    for command in ("mosquitto_sub", "mosquitto_pub", "mosquitto_rr"):
-        assert command in text and f"-p {run.port}" in text
+def test_the_printed_lines_work_as_they_are(make_run):
+    run = make_run(DEMO_PASSWORD="p w'1")
+    with tools.Sub(run.printed("mosquitto_sub")[0]) as bob:
+        bob.wait('"event":"hello"')
+        for argv in run.printed("mosquitto_pub"):
+            subprocess.run(argv, check=True)
+        bob.wait('"hello"')
+        bob.wait('"hi all"')
+    history, sync = [subprocess.run(argv, check=True, capture_output=True, text=True).stdout
+                     for argv in run.printed("mosquitto_rr")]
+    assert '"hello"' in history and '"hi all"' in sync
+    users = subprocess.run(run.printed(str(build.IMCTL))[0], check=True, capture_output=True,
+                           text=True).stdout
+    assert [line.split()[0] for line in users.splitlines()[1:]] == ["admin", "alice", "bob",
+                                                                    "carol"]
 
 
 def test_killing_either_process_loses_nothing_and_it_is_started_again(make_run):
@@ -174,9 +199,63 @@ def test_a_websocket_listener_is_made_on_demand(make_run, free_port):
 
 def test_a_taken_port_is_said_in_one_line(tmp_path, free_port):
     run = Run(tmp_path, free_port())
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", run.port))
-        s.listen()
-        run.process.start()
-        assert run.process.wait_exit(expected=range(1, 256), timeout=60) != 0
-    assert str(run.port) in run.process.text() and "PORT" in run.process.text()
+    with socket.create_server(("127.0.0.1", run.port)):
+        text = run.fails()
+    assert f"cannot listen on 127.0.0.1 port {run.port}" in text and "make run PORT=" in text
+
+
+def test_a_state_in_use_is_said(make_run, tmp_path, free_port):
+    make_run()
+    assert "in use by another `make run`" in Run(tmp_path, free_port()).fails()
+
+
+@pytest.mark.parametrize("variables, part", [
+    ({"WS_PORT": "x"}, "WS_PORT=x is not a port"),
+    ({"PORT": "70000"}, "PORT=70000 is not a port"),
+    ({"MOSQUITTO": "/nonexistent/mosquitto"}, "/nonexistent/mosquitto is not a program"),
+], ids=["ws port", "port", "broker"])
+def test_a_wrong_variable_is_named(tmp_path, free_port, variables, part):
+    assert part in Run(tmp_path, free_port(), **variables).fails()
+
+
+def test_a_broker_that_does_not_start_ends_the_run(tmp_path, free_port):
+    run = Run(tmp_path, free_port())
+    (run.state / "mosquitto.d").mkdir(parents=True)
+    (run.state / "mosquitto.d" / "mine.conf").write_text("no_such_option true\n")
+    text = run.fails()
+    assert "no_such_option" in text and "mosquitto ended at its start" in text
+    assert run.child("mosquitto") is None and run.child("im-bridge") is None
+
+
+def test_no_process_outlives_a_make_that_is_killed(make_run):
+    run = make_run()
+    run.stop(signal.SIGKILL)
+    assert wait_until(lambda: run.child("mosquitto") is None and run.child("im-bridge") is None)
+
+
+def test_a_new_password_holds_for_the_next_run(make_run):
+    run = make_run()
+    run.stop()
+    run.process.argv.remove("DEMO_PASSWORD=pw")
+    run.start()
+    assert "-P pw " in run.process.text(True)
+    run.stop()
+    run.process.argv.append("DEMO_PASSWORD=new")
+    run.start()
+    assert "-P new " in run.process.text(True)
+    assert tools.pub(run, "alice", "alice-phone", "im/u/bob", "-m", "old").returncode != 0
+    subprocess.run(run.printed("mosquitto_pub")[0], check=True)
+
+
+def test_the_state_is_for_its_owner_alone(make_run):
+    run = make_run()
+    private = ("", "data", "password", "jwt.secret", "mosquitto.conf", "data/messages.db")
+    assert [oct((run.state / p).stat().st_mode & 0o77) for p in private] == ["0o0"] * len(private)
+
+
+def test_a_path_too_long_for_a_socket_works_all_the_same(make_run, tmp_path):
+    deep = tmp_path / "/".join(["a-folder-with-a-long-name"] * 5)
+    run = make_run(STATE=str(deep))
+    assert "too long for a socket" in run.process.text()
+    subprocess.run(run.printed("mosquitto_pub")[0], check=True)
+    run.stop()
