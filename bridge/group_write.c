@@ -9,6 +9,14 @@
 #include "directory_group.h"
 #include "group_change.h"
 
+struct group_person group_person_of(uint64_t user, struct im_str uid, int role)
+{
+	struct group_person who = {.user = user, .role = role};
+
+	memcpy(who.uid, uid.p, uid.n < IM_UID_MAX ? uid.n : IM_UID_MAX);
+	return who;
+}
+
 static int next_seq(struct group_write *g, uint64_t *seq_out)
 {
 	struct store_head head = {0, 0};

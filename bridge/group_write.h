@@ -33,6 +33,9 @@ struct group_person {
 	char uid[IM_UID_MAX + 1];
 };
 
+/* uid: at most IM_UID_MAX bytes. */
+struct group_person group_person_of(uint64_t user, struct im_str uid, int role);
+
 /* Applies and appends; json: see group_change.h. IM_E_EXISTS: a creation's gid is taken. */
 int group_write_change(struct group_write *g, struct im_str json, uint64_t *seq_out) IM_MUST_CHECK;
 /* The same for the last change of all: the members are told before they are none any more.

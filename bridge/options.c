@@ -31,6 +31,9 @@ static const struct im_conf_key keys[] = {
 		.help = "Publish who is online, retained, on {prefix}/presence/{user}, and keep "
 			"when "
 			"a user was seen last."},
+	{KEY(presence_policy, IM_CONF_CHOICE), .def = "everyone", .choices = "everyone|contacts|self",
+		.reloadable = true,
+		.help = "Who may see a user's presence, the same as plugin_opt_presence_policy."},
 	{KEY(direct_policy, IM_CONF_CHOICE), .def = "anyone", .choices = "anyone|contacts",
 		.reloadable = true,
 		.help = "Who may write to a user who has not chosen otherwise, the same as "

@@ -20,6 +20,7 @@ struct options {
 	int log_level; /* enum log_level */
 	int log_dest;  /* enum log_dest */
 	bool presence;
+	int presence_policy; /* as struct rpc_settings has it */
 	int direct_policy;
 	int64_t max_devices;
 	int64_t group_members_max;

@@ -15,11 +15,15 @@
 #include "rpc_args.h"
 #include "rpc_block.h"
 #include "rpc_check.h"
+#include "rpc_contact.h"
 #include "rpc_conv.h"
+#include "rpc_device.h"
 #include "rpc_group.h"
 #include "rpc_mark.h"
 #include "rpc_member.h"
+#include "rpc_msg.h"
 #include "rpc_presence.h"
+#include "rpc_rank.h"
 #include "rpc_receipt.h"
 #include "rpc_search.h"
 #include "rpc_sync.h"
@@ -37,10 +41,14 @@ static const struct rpc_method *const topics[] = {
 	rpc_user_methods,
 	rpc_group_methods,
 	rpc_member_methods,
+	rpc_rank_methods,
 	rpc_block_methods,
 	rpc_presence_methods,
 	rpc_receipt_methods,
 	rpc_search_methods,
+	rpc_device_methods,
+	rpc_contact_methods,
+	rpc_msg_methods,
 };
 
 const struct rpc_method *rpc_find(struct im_str name)

@@ -35,6 +35,7 @@ struct rpc_settings {
 	uint32_t group_members_max;
 	uint32_t groups_per_user_max;
 	int64_t recall_window_s;
+	bool contacts_only;  /* the server's direct_policy, for users who have set none */
 	int presence_policy; /* who sees whose presence: 0 everyone, 1 contacts, 2 oneself */
 	uint32_t password_memory_kib, password_passes;
 	size_t reply_max; /* soft bound of a page: one item is given even if it is larger alone */

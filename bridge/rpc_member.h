@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* `group.invite`, `join`, `leave`, `kick`, `members`, `role`, `mute`, `transfer`: who belongs to a
- * group and what each may do. */
+/* `group.invite`, `join`, `leave`, `kick`, `members`: who belongs to a group. */
 #ifndef IM_BRIDGE_RPC_MEMBER_H
 #define IM_BRIDGE_RPC_MEMBER_H
 

@@ -105,6 +105,8 @@ static struct engine_settings settings(const struct options *o)
 		.rpc = {.group_members_max = (uint32_t)o->group_members_max,
 			.groups_per_user_max = (uint32_t)o->groups_per_user_max,
 			.recall_window_s = o->recall_window,
+			.contacts_only = o->direct_policy == OPTIONS_DIRECT_CONTACTS,
+			.presence_policy = o->presence_policy,
 			.password_memory_kib = (uint32_t)o->password_memory,
 			.password_passes = (uint32_t)o->password_passes,
 			.reply_max = IM_REPLY_MAX},

@@ -8,6 +8,7 @@
 #include "../common/err.h"
 #include "../common/jsonscan.h"
 #include "../common/wire.h"
+#include "meta.h"
 
 static uint64_t max_u64(uint64_t a, uint64_t b)
 {
@@ -27,32 +28,6 @@ uint64_t view_unread(uint64_t head, uint64_t read_seq, uint64_t joined_seq, uint
 	return head > from ? head - from : 0;
 }
 
-struct im_str view_meta(struct im_str meta, const char *key)
-{
-	struct im_str none = {NULL, 0}, name, found = none;
-	struct im_buf text;
-	struct im_json object, value;
-	struct im_json_iter it;
-
-	if (meta.n == 0)
-		return none;
-	/* meta is stored as bare members; as an object the scanner can walk it. */
-	im_buf_init(&text, 0);
-	im_buf_c(&text, '{');
-	im_buf_str(&text, meta);
-	im_buf_c(&text, '}');
-	if (!text.failed && im_json_parse(im_buf_view(&text), &object) == IM_OK &&
-		object.type == IM_JSON_OBJECT) {
-		im_json_iter(&object, &it);
-		while (found.p == NULL && im_json_next(&it, &name, &value))
-			if (im_str_eqz(name, key))
-				found = (struct im_str){
-					meta.p + (value.raw.p - text.p - 1), value.raw.n};
-	}
-	im_buf_free(&text);
-	return found;
-}
-
 bool view_expired(const struct store_msg *m, int64_t now_ms)
 {
 	struct im_str raw;
@@ -62,7 +37,7 @@ bool view_expired(const struct store_msg *m, int64_t now_ms)
 	/* Most messages have no meta at all, and few of the others have a ttl. */
 	if (m->meta.n == 0 || memmem(m->meta.p, m->meta.n, "\"ttl\"", 5) == NULL)
 		return false;
-	raw = view_meta(m->meta, "ttl");
+	raw = meta_get(m->meta, "ttl");
 	if (raw.n == 0 || im_json_parse(raw, &v) != IM_OK || im_json_int(&v, &ttl_s) != IM_OK)
 		return false;
 	return ttl_s > 0 && (now_ms - m->ts_ms) / 1000 >= ttl_s;

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "../common/buf.h"
+#include "../common/err.h"
 #include "../common/str.h"
 #include "names.h"
 #include "store.h"
@@ -34,8 +35,5 @@ bool view_expired(const struct store_msg *m, int64_t now_ms);
 /* Appends the message as history and sync show it. */
 int view_message(struct im_buf *b, struct names *names, struct im_str conv,
 	const struct store_msg *m, int64_t now_ms) IM_MUST_CHECK;
-
-/* The value of a member of a message's meta (raw JSON text), n == 0 if there is none. */
-struct im_str view_meta(struct im_str meta, const char *key);
 
 #endif

@@ -77,7 +77,15 @@ bool im_msgid_valid(struct im_str s)
 
 bool im_type_valid(struct im_str s)
 {
-	return all_of(s, TYPE, IM_TYPE_MAX) && !im_str_eq(s, IM_STR("system"));
+	/* What the server says of itself, of operations on messages, and of bodies that are gone:
+	 * a client that could send these could make others believe that it happened. */
+	static const char *const reserved[] = {
+		"system", "recall", "edit", "react", "recalled", "expired"};
+
+	for (size_t i = 0; i < sizeof(reserved) / sizeof(reserved[0]); i++)
+		if (im_str_eqz(s, reserved[i]))
+			return false;
+	return all_of(s, TYPE, IM_TYPE_MAX);
 }
 
 bool im_conv_parse(struct im_str s, enum im_conv_kind *kind_out, struct im_str *peer_out)

@@ -11,7 +11,8 @@ bool im_uid_valid(struct im_str s);    /* [A-Za-z0-9_.@-]{1,64} */
 bool im_gid_valid(struct im_str s);    /* the same alphabet */
 bool im_device_valid(struct im_str s); /* [A-Za-z0-9_.:@-]{1,64} */
 bool im_msgid_valid(struct im_str s);  /* 1-64 bytes of UTF-8 without control characters */
-bool im_type_valid(struct im_str s);   /* [a-z0-9_.-]{1,32}, not "system" (the server's own) */
+bool im_type_valid(struct im_str s);   /* [a-z0-9_.-]{1,32}, but none of the server's own: system,
+					  recall, edit, react, recalled, expired */
 
 enum im_conv_kind { IM_CONV_USER = 0, IM_CONV_GROUP = 1 };
 

@@ -43,6 +43,9 @@
 #define IM_PAGE_DEFAULT 50
 #define IM_PAGE_MAX 500
 
+/* Contacts and open requests of one user: a list that a client can still hold and sync. */
+#define IM_CONTACTS_MAX 10000
+
 /* Groups. */
 #define IM_GROUP_MEMBERS_MAX 100000
 #define IM_INVITE_MAX 1000 /* uids in one group.create or group.invite */

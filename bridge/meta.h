@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* A message's meta: bare JSON members (`"reply_to":41,"ttl":60`), as they are stored and shown.
+ * Pure text in, text out; values are raw JSON. */
+#ifndef IM_BRIDGE_META_H
+#define IM_BRIDGE_META_H
+
+#include "../common/buf.h"
+#include "../common/str.h"
+
+/* The value of a member, n == 0 if there is none; borrows from meta. */
+struct im_str meta_get(struct im_str meta, const char *key);
+/* Appends all members but this one, and then this one with its new value (value.n == 0: without
+ * it). */
+void meta_put(struct im_buf *out, struct im_str meta, const char *key, struct im_str value);
+
+#endif

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Owns the checks that every operation on a message shares. */
+#include "msg_target.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "directory_group.h"
+#include "directory_user.h"
+#include "rpc_args.h"
+#include "view.h"
+
+static int on_message(void *arg, const struct store_msg *m)
+{
+	struct msg_target *t = arg;
+	const struct im_str parts[] = {m->type, m->id, m->meta, m->body};
+	struct im_str *const copies[] = {&t->m.type, &t->m.id, &t->m.meta, &t->m.body};
+	size_t at = 0;
+
+	t->m = *m;
+	im_buf_reset(&t->text);
+	for (int i = 0; i < 4; i++)
+		im_buf_str(&t->text, parts[i]);
+	if (t->text.failed)
+		return IM_E_NOMEM;
+	for (int i = 0; i < 4; i++) {
+		*copies[i] = (struct im_str){t->text.p + at, parts[i].n};
+		at += parts[i].n;
+	}
+	return IM_OK;
+}
+
+int msg_target_read(struct rpc_call *c, uint64_t conv, uint64_t seq, struct msg_target *out)
+{
+	memset(out, 0, sizeof(*out));
+	im_buf_init(&out->text, 0);
+	return writer_message(c->w, conv, seq, on_message, out);
+}
+
+static int unknown(struct rpc_call *c, uint64_t seq)
+{
+	return rpc_fail(c, IM_E_UNKNOWN_MESSAGE,
+		"there is no message %" PRIu64 " in this conversation that you can see", seq);
+}
+
+int msg_target_get(
+	struct rpc_call *c, const struct conv_ref *ref, uint64_t seq, struct msg_target *out)
+{
+	struct directory_conv_user mine;
+	int rc = conv_ref_user(c, ref, &mine);
+
+	memset(out, 0, sizeof(*out));
+	im_buf_init(&out->text, 0);
+	if (rc != IM_OK)
+		return rc;
+	if (ref->conv == 0 || seq <= view_floor(ref->history_all, ref->joined_seq, mine.cleared_to))
+		return unknown(c, seq);
+	rc = msg_target_read(c, ref->conv, seq, out);
+	if (rc == IM_E_NONE || (rc == IM_OK && view_expired(&out->m, c->now_ms)))
+		return unknown(c, seq);
+	if (rc != IM_OK)
+		return rc;
+	if (im_str_eqz(out->m.type, "system") || im_str_eqz(out->m.type, MSG_RECALL) ||
+		im_str_eqz(out->m.type, MSG_EDIT) || im_str_eqz(out->m.type, MSG_REACT))
+		return rpc_fail(c, IM_E_NOT_ALLOWED,
+			"message %" PRIu64 " is of type %.*s; name a message that a user sent", seq,
+			RPC_S(out->m.type));
+	return IM_OK;
+}
+
+void msg_target_clear(struct msg_target *t)
+{
+	im_buf_free(&t->text);
+}
+
+static int may_send_direct(struct rpc_call *c, const struct conv_ref *ref)
+{
+	struct directory_user peer;
+	bool blocked, contact, contacts_only;
+	int rc;
+
+	if (ref->peer_id == c->user)
+		return IM_OK;
+	rc = directory_user_by_id(c->dir, ref->peer_id, &peer);
+	if (rc != IM_OK)
+		return rc;
+	contacts_only = peer.direct_policy ? peer.direct_policy == 2 : c->set->contacts_only;
+	rc = directory_block_has(c->dir, ref->peer_id, c->user, &blocked);
+	if (rc == IM_OK && blocked)
+		return rpc_fail(c, IM_E_BLOCKED, "this user takes no messages from you");
+	if (rc == IM_OK && contacts_only) {
+		rc = directory_contact_has(c->dir, ref->peer_id, c->user, &contact);
+		if (rc == IM_OK && !contact)
+			return rpc_fail(c, IM_E_CONTACTS_ONLY,
+				"this user takes messages from contacts only; send a "
+				"contact.request");
+	}
+	return rc;
+}
+
+int msg_may_send(struct rpc_call *c, const struct conv_ref *ref)
+{
+	struct directory_group g;
+	struct directory_member m;
+	int rc;
+
+	if (ref->kind == IM_CONV_USER)
+		return may_send_direct(c, ref);
+	rc = directory_group_by_id(c->dir, ref->peer_id, &g);
+	if (rc == IM_OK)
+		rc = directory_member_get(c->dir, ref->peer_id, c->user, &m);
+	if (rc != IM_OK)
+		return rc;
+	if (m.muted_until_ms > c->now_ms ||
+		(m.role == DIRECTORY_MEMBER && g.muted_until_ms > c->now_ms))
+		return rpc_fail(c, IM_E_MUTED, "you may not write to this group at present");
+	return IM_OK;
+}
+
+int msg_append(
+	struct rpc_call *c, const struct conv_ref *ref, const struct msg_new *n, uint64_t *seq_out)
+{
+	struct writer_msg m = {.kind = ref->kind,
+		.a = ref->kind == IM_CONV_GROUP ? ref->peer_id : c->user,
+		.b = ref->kind == IM_CONV_GROUP ? 0 : ref->peer_id,
+		.sender = c->user,
+		.from = c->uid,
+		.device = c->device,
+		.peer = ref->peer,
+		.ts_ms = writer_now_ms(c->w),
+		.enc = n->enc,
+		.type = n->type,
+		.meta = n->meta,
+		.body = n->body};
+	uint64_t gid;
+
+	return writer_append(c->w, &m, seq_out, &gid);
+}

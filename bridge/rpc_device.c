@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Owns the listing and removal of devices. A removed device is disconnected; its client id is free,
+ * and whoever logs in with it next binds it anew. */
+#include "rpc_device.h"
+
+#include "../common/jsonw.h"
+#include "../common/limits.h"
+#include "../common/wire.h"
+#include "directory_user.h"
+#include "rpc_args.h"
+#include "rpc_page.h"
+
+struct listing {
+	struct rpc_page page;
+	struct im_str current;
+};
+
+static int on_device(void *arg, const struct directory_device *dev)
+{
+	struct listing *l = arg;
+	struct im_buf *b = &l->page.one;
+
+	im_buf_z(b, "{\"device\":");
+	im_jsonw_str(b, dev->device);
+	im_jsonw_member_int(b, "created", dev->created_ms);
+	im_jsonw_member_int(b, "seen", dev->seen_ms);
+	im_buf_z(b, ",\"cursor\":\"");
+	im_cursor_put(b, dev->cursor);
+	im_buf_z(b, im_str_eq(dev->device, l->current) ? "\",\"current\":true}"
+						       : "\",\"current\":false}");
+	return rpc_page_add(&l->page, dev->device);
+}
+
+/* A user's devices are few (max_devices): one page holds them all. */
+static int list_call(struct rpc_call *c)
+{
+	struct listing l = {.current = c->device};
+
+	rpc_page_begin(&l.page, c->result, "devices", UINT32_MAX, rpc_page_bytes(c));
+	return rpc_page_end(&l.page, directory_device_list(c->dir, c->user, on_device, &l));
+}
+
+static int remove_call(struct rpc_call *c)
+{
+	struct im_str device = rpc_str(c, "device");
+	struct directory_device dev;
+	struct im_buf json;
+	int rc = directory_device_get(c->dir, device, &dev);
+
+	/* Another user's device is none of the caller's business: as if it were not there. */
+	if (rc == IM_E_NONE || (rc == IM_OK && dev.user != c->user))
+		return rpc_changed(c, false);
+	if (rc == IM_OK)
+		rc = directory_device_remove(c->dir, device);
+	if (rc != IM_OK)
+		return rc;
+	im_buf_init(&json, 0);
+	im_buf_z(&json, "{\"event\":\"device\",\"action\":\"remove\"");
+	im_jsonw_member_str(&json, "device", device);
+	im_buf_c(&json, '}');
+	rc = json.failed ? IM_E_NOMEM
+			 : writer_event(c->w, c->user, c->uid, IM_STR(""), im_buf_view(&json));
+	im_buf_free(&json);
+	effects_forget_user(writer_effects(c->w), c->uid);
+	effects_kick(writer_effects(c->w), c->uid, device);
+	return rc == IM_OK ? rpc_changed(c, true) : rc;
+}
+
+static const struct rpc_param no_params[] = {{0}};
+
+static const struct rpc_param remove_params[] = {
+	{"device", RPC_STRING, true, 1, IM_DEVICE_MAX},
+	{0},
+};
+
+const struct rpc_method rpc_device_methods[] = {
+	{"device.list", RPC_READ, no_params, list_call},
+	{"device.remove", RPC_DIRECTORY, remove_params, remove_call},
+	{0},
+};

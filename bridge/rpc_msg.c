@@ -1,0 +1,484 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Owns what operations do to the message that they are about: a recall takes its body (and those of
+ * its edits) out of the log, an edit puts the new body in its place and keeps the old one in the
+ * edit's own message, a reaction is counted in its meta. History so shows the state of now, and the
+ * operations' messages bring devices there that have the message already.
+ */
+#include "rpc_msg.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "../common/jsonscan.h"
+#include "../common/jsonw.h"
+#include "../common/limits.h"
+#include "conv_ref.h"
+#include "directory_group.h"
+#include "meta.h"
+#include "msg_target.h"
+#include "rpc_args.h"
+
+#define EDITS_MAX 100    /* of one message: bounds what a recall must go through */
+#define REACTION_MAX 32  /* bytes: an emoji with its modifiers */
+#define REACTIONS_MAX 20 /* different ones on a message */
+#define REACTORS_MAX 200 /* names on a message, of all its reactions together */
+#define FORWARD_MAX 100
+
+static int put_seq(struct rpc_call *c, uint64_t seq, bool changed)
+{
+	if (!changed)
+		return rpc_changed(c, false);
+	im_buf_printf(c->result, "{\"changed\":true,\"seq\":%" PRIu64 "}", seq);
+	return IM_OK;
+}
+
+static int64_t number_in(struct im_str object, const char *name)
+{
+	json_t *o = json_loadb(object.p ? object.p : "", object.n, 0, NULL);
+	json_int_t n = json_integer_value(json_object_get(o, name));
+
+	json_decref(o);
+	return n;
+}
+
+static int append_operation(struct rpc_call *c, const struct conv_ref *ref, const char *type,
+	struct im_str meta, const struct im_buf *body, uint64_t *seq_out)
+{
+	struct msg_new n = {IM_ENC_JSON, im_str(type), meta, im_buf_view(body)};
+
+	return body->failed ? IM_E_NOMEM : msg_append(c, ref, &n, seq_out);
+}
+
+/* What repeats a message's words goes when the message goes: adds the rest of its life, if it has
+ * an end. */
+static void put_ttl_left(struct rpc_call *c, struct im_buf *b, const struct store_msg *m)
+{
+	struct im_str raw = meta_get(m->meta, "ttl");
+	struct im_json v;
+	int64_t ttl_s, age_s = (c->now_ms - m->ts_ms) / 1000;
+
+	if (raw.n == 0 || im_json_parse(raw, &v) != IM_OK || im_json_int(&v, &ttl_s) != IM_OK ||
+		ttl_s <= 0)
+		return;
+	if (b->n > 0)
+		im_buf_c(b, ',');
+	im_buf_printf(b, "\"ttl\":%" PRId64, ttl_s > age_s ? ttl_s - age_s : 1);
+}
+
+/* -- msg.recall -- */
+
+static int blank(struct rpc_call *c, struct msg_target *t, struct im_str meta)
+{
+	t->m.recalled = true;
+	t->m.meta = meta;
+	t->m.body = (struct im_str){NULL, 0};
+	return writer_amend(c->w, &t->m);
+}
+
+/* Every edit of the message holds an earlier body. */
+static int blank_edits(struct rpc_call *c, uint64_t conv, uint64_t seq)
+{
+	struct msg_target t;
+	int rc = IM_OK;
+
+	for (int i = 0; rc == IM_OK && seq > 0 && i < EDITS_MAX; i++) {
+		rc = msg_target_read(c, conv, seq, &t);
+		if (rc == IM_OK) {
+			seq = (uint64_t)number_in(t.m.body, "prev");
+			rc = blank(c, &t, IM_STR(""));
+		}
+		msg_target_clear(&t);
+	}
+	/* Retention may have taken the oldest ones. */
+	return rc == IM_E_NONE ? IM_OK : rc;
+}
+
+static int in_time(struct rpc_call *c, const struct msg_target *t)
+{
+	if (c->now_ms - t->m.ts_ms <= c->set->recall_window_s * 1000)
+		return IM_OK;
+	return rpc_fail(c, IM_E_TOO_LATE,
+		"a message is recalled or edited within %" PRId64 " seconds of its sending",
+		c->set->recall_window_s);
+}
+
+static int may_recall(struct rpc_call *c, const struct conv_ref *ref, const struct msg_target *t)
+{
+	if (ref->kind == IM_CONV_GROUP && ref->role >= DIRECTORY_GROUP_ADMIN)
+		return IM_OK;
+	if (t->m.sender != c->user)
+		return rpc_fail(c, IM_E_NOT_ALLOWED,
+			"only the sender recalls a message (in groups the admins too)");
+	return in_time(c, t);
+}
+
+static int recall(struct rpc_call *c, const struct conv_ref *ref, struct msg_target *t)
+{
+	struct im_buf body, meta;
+	uint64_t seq;
+	int rc;
+
+	im_buf_init(&body, 0);
+	im_buf_init(&meta, 0);
+	im_buf_printf(&body, "{\"seq\":%" PRIu64 "}", t->m.seq);
+	im_buf_z(&meta, "\"recalled_by\":");
+	im_jsonw_str(&meta, c->uid);
+	rc = append_operation(c, ref, MSG_RECALL, IM_STR(""), &body, &seq);
+	if (rc == IM_OK)
+		rc = blank_edits(
+			c, ref->conv, (uint64_t)number_in(meta_get(t->m.meta, "edited"), "seq"));
+	if (rc == IM_OK)
+		rc = meta.failed ? IM_E_NOMEM : blank(c, t, im_buf_view(&meta));
+	im_buf_free(&body);
+	im_buf_free(&meta);
+	return rc == IM_OK ? put_seq(c, seq, true) : rc;
+}
+
+static int recall_call(struct rpc_call *c)
+{
+	struct conv_ref ref;
+	struct msg_target t;
+	int rc = conv_ref_get(c, "conv", &ref);
+
+	if (rc != IM_OK)
+		return rc;
+	rc = msg_target_get(c, &ref, (uint64_t)rpc_int(c, "seq", 0), &t);
+	if (rc == IM_OK && t.m.recalled)
+		rc = put_seq(c, 0, false);
+	else if (rc == IM_OK) {
+		rc = may_recall(c, &ref, &t);
+		if (rc == IM_OK)
+			rc = recall(c, &ref, &t);
+	}
+	msg_target_clear(&t);
+	return rc;
+}
+
+/* -- msg.edit -- */
+
+struct body {
+	enum im_enc enc;
+	struct im_str text; /* as it is stored */
+	char *json;         /* owned */
+};
+
+/* A string becomes text, anything else JSON, as in an envelope. */
+static int take_body(struct rpc_call *c, struct body *out)
+{
+	json_t *v = json_object_get(c->params, "body");
+
+	out->json = NULL;
+	if (json_is_string(v)) {
+		out->enc = IM_ENC_TEXT;
+		out->text = rpc_str(c, "body");
+		return IM_OK;
+	}
+	out->enc = IM_ENC_JSON;
+	out->json = json_dumps(v, JSON_COMPACT | JSON_ENCODE_ANY);
+	out->text = im_str(out->json);
+	return out->json ? IM_OK : IM_E_NOMEM;
+}
+
+static void put_body(struct im_buf *b, const char *name, enum im_enc enc, struct im_str body)
+{
+	im_buf_printf(b, ",\"%s\":", name);
+	if (enc == IM_ENC_TEXT) {
+		im_jsonw_str(b, body);
+	} else if (enc == IM_ENC_JSON) {
+		im_buf_str(b, body);
+	} else {
+		im_buf_c(b, '"');
+		im_buf_base64(b, body.p, body.n);
+		im_buf_printf(b, "\",\"%s_enc\":\"base64\"", name);
+	}
+}
+
+static int write_edit(struct rpc_call *c, const struct conv_ref *ref, struct msg_target *t,
+	const struct body *now, uint64_t *seq_out)
+{
+	int64_t prev = number_in(meta_get(t->m.meta, "edited"), "seq");
+	int64_t count = number_in(meta_get(t->m.meta, "edited"), "count");
+	struct im_buf body, edited, meta, ttl;
+	int rc;
+
+	if (count >= EDITS_MAX)
+		return rpc_fail(c, IM_E_LIMIT_REACHED,
+			"this message was edited %d times, which is the limit", EDITS_MAX);
+	im_buf_init(&body, 0);
+	im_buf_init(&edited, 0);
+	im_buf_init(&ttl, 0);
+	im_buf_init(&meta, 0);
+	im_buf_printf(&body, "{\"seq\":%" PRIu64, t->m.seq);
+	put_body(&body, "body", now->enc, now->text);
+	put_body(&body, "was", t->m.enc, t->m.body);
+	if (prev > 0)
+		im_jsonw_member_int(&body, "prev", prev);
+	im_buf_c(&body, '}');
+	put_ttl_left(c, &ttl, &t->m);
+	rc = append_operation(c, ref, MSG_EDIT, im_buf_view(&ttl), &body, seq_out);
+	if (rc == IM_OK) {
+		im_buf_printf(&edited,
+			"{\"seq\":%" PRIu64 ",\"ts\":%" PRId64 ",\"count\":%" PRId64 "}", *seq_out,
+			writer_now_ms(c->w), count + 1);
+		meta_put(&meta, t->m.meta, "edited", im_buf_view(&edited));
+		t->m.enc = now->enc;
+		t->m.meta = im_buf_view(&meta);
+		t->m.body = now->text;
+		rc = meta.failed || edited.failed ? IM_E_NOMEM : writer_amend(c->w, &t->m);
+	}
+	im_buf_free(&body);
+	im_buf_free(&edited);
+	im_buf_free(&ttl);
+	im_buf_free(&meta);
+	return rc;
+}
+
+static int edit(struct rpc_call *c, const struct conv_ref *ref, struct msg_target *t)
+{
+	struct body now;
+	uint64_t seq = 0;
+	bool same;
+	int rc;
+
+	if (t->m.recalled)
+		return rpc_fail(c, IM_E_NOT_ALLOWED, "this message was recalled");
+	if (t->m.sender != c->user)
+		return rpc_fail(c, IM_E_NOT_ALLOWED, "only the sender edits a message");
+	rc = in_time(c, t);
+	if (rc == IM_OK)
+		rc = msg_may_send(c, ref);
+	if (rc == IM_OK)
+		rc = take_body(c, &now);
+	if (rc != IM_OK)
+		return rc;
+	same = now.enc == t->m.enc && im_str_eq(now.text, t->m.body);
+	if (!same)
+		rc = write_edit(c, ref, t, &now, &seq);
+	free(now.json);
+	return rc == IM_OK ? put_seq(c, seq, !same) : rc;
+}
+
+static int edit_call(struct rpc_call *c)
+{
+	struct conv_ref ref;
+	struct msg_target t;
+	int rc = conv_ref_get(c, "conv", &ref);
+
+	if (rc != IM_OK)
+		return rc;
+	rc = msg_target_get(c, &ref, (uint64_t)rpc_int(c, "seq", 0), &t);
+	if (rc == IM_OK)
+		rc = edit(c, &ref, &t);
+	msg_target_clear(&t);
+	return rc;
+}
+
+/* -- msg.react -- */
+
+static size_t reactors(const json_t *reactions)
+{
+	size_t n = 0;
+
+	for (void *it = json_object_iter((json_t *)reactions); it != NULL;
+		it = json_object_iter_next((json_t *)reactions, it))
+		n += json_array_size(json_object_iter_value(it));
+	return n;
+}
+
+/* Puts or takes the caller's name; *changed_out: there is something to write. */
+static int count_reaction(
+	struct rpc_call *c, json_t *reactions, const char *emoji, bool remove, bool *changed_out)
+{
+	json_t *names = json_object_get(reactions, emoji);
+	size_t at = 0, n = json_array_size(names);
+
+	while (at < n && !im_str_eq(im_str(json_string_value(json_array_get(names, at))), c->uid))
+		at++;
+	*changed_out = remove ? at < n : at == n;
+	if (!*changed_out)
+		return IM_OK;
+	if (remove) {
+		json_array_remove(names, at);
+		if (n == 1)
+			json_object_del(reactions, emoji);
+		return IM_OK;
+	}
+	if ((names == NULL && json_object_size(reactions) >= REACTIONS_MAX) ||
+		reactors(reactions) >= REACTORS_MAX)
+		return rpc_fail(c, IM_E_LIMIT_REACHED,
+			"a message carries at most %d different reactions and %d in all",
+			REACTIONS_MAX, REACTORS_MAX);
+	if (names == NULL && json_object_set_new(reactions, emoji, names = json_array()) < 0)
+		return IM_E_NOMEM;
+	return json_array_append_new(names, json_stringn(c->uid.p, c->uid.n)) < 0 ? IM_E_NOMEM
+										  : IM_OK;
+}
+
+static int write_reaction(struct rpc_call *c, const struct conv_ref *ref, struct msg_target *t,
+	const json_t *reactions, bool remove, uint64_t *seq_out)
+{
+	char *text = json_object_size(reactions) ? json_dumps(reactions, JSON_COMPACT) : NULL;
+	struct im_buf body, meta;
+	int rc;
+
+	im_buf_init(&body, 0);
+	im_buf_init(&meta, 0);
+	im_buf_printf(&body, "{\"seq\":%" PRIu64, t->m.seq);
+	im_jsonw_member_str(&body, "emoji", rpc_str(c, "emoji"));
+	im_buf_z(&body, remove ? ",\"remove\":true}" : "}");
+	meta_put(&meta, t->m.meta, "reactions", im_str(text));
+	rc = append_operation(c, ref, MSG_REACT, IM_STR(""), &body, seq_out);
+	if (rc == IM_OK) {
+		t->m.meta = im_buf_view(&meta);
+		rc = meta.failed ? IM_E_NOMEM : writer_amend(c->w, &t->m);
+	}
+	free(text);
+	im_buf_free(&body);
+	im_buf_free(&meta);
+	return rc;
+}
+
+static int react(struct rpc_call *c, const struct conv_ref *ref, struct msg_target *t)
+{
+	struct im_str have = meta_get(t->m.meta, "reactions");
+	bool remove = rpc_bool(c, "remove", false), changed = false;
+	json_t *reactions;
+	uint64_t seq = 0;
+	int rc = msg_may_send(c, ref);
+
+	if (rc == IM_OK && t->m.recalled)
+		return rpc_fail(c, IM_E_NOT_ALLOWED, "this message was recalled");
+	if (rc != IM_OK)
+		return rc;
+	reactions = have.n ? json_loadb(have.p, have.n, 0, NULL) : json_object();
+	if (!json_is_object(reactions))
+		rc = IM_E_INTERNAL;
+	if (rc == IM_OK)
+		rc = count_reaction(c, reactions,
+			json_string_value(json_object_get(c->params, "emoji")), remove, &changed);
+	if (rc == IM_OK && changed)
+		rc = write_reaction(c, ref, t, reactions, remove, &seq);
+	json_decref(reactions);
+	return rc == IM_OK ? put_seq(c, seq, changed) : rc;
+}
+
+static int react_call(struct rpc_call *c)
+{
+	struct conv_ref ref;
+	struct msg_target t;
+	int rc = conv_ref_get(c, "conv", &ref);
+
+	if (rc != IM_OK)
+		return rc;
+	rc = msg_target_get(c, &ref, (uint64_t)rpc_int(c, "seq", 0), &t);
+	if (rc == IM_OK)
+		rc = react(c, &ref, &t);
+	msg_target_clear(&t);
+	return rc;
+}
+
+/* -- msg.forward -- */
+
+static int forward_one(struct rpc_call *c, const struct conv_ref *from, const struct conv_ref *to,
+	uint64_t seq, uint64_t *seq_out)
+{
+	struct directory_user sender;
+	struct msg_target t;
+	struct im_buf meta;
+	int rc = msg_target_get(c, from, seq, &t);
+
+	im_buf_init(&meta, 0);
+	if (rc == IM_OK && t.m.recalled)
+		rc = rpc_fail(c, IM_E_UNKNOWN_MESSAGE, "message %" PRIu64 " was recalled", seq);
+	if (rc == IM_OK && seq_out != NULL)
+		rc = directory_user_by_id(c->dir, t.m.sender, &sender);
+	if (rc == IM_OK && seq_out != NULL) {
+		/* Not from which conversation: that may be nobody's business there. */
+		im_buf_z(&meta, "\"forwarded\":{\"from\":");
+		im_jsonw_str(&meta, sender.uid);
+		im_jsonw_member_int(&meta, "ts", t.m.ts_ms);
+		im_buf_c(&meta, '}');
+		put_ttl_left(c, &meta, &t.m);
+		rc = meta.failed ? IM_E_NOMEM
+				 : msg_append(c, to,
+					   &(struct msg_new){
+						   t.m.enc, t.m.type, im_buf_view(&meta), t.m.body},
+					   seq_out);
+	}
+	msg_target_clear(&t);
+	im_buf_free(&meta);
+	return rc;
+}
+
+static uint64_t seq_at(const struct rpc_call *c, size_t i)
+{
+	json_int_t seq = json_integer_value(json_array_get(json_object_get(c->params, "seqs"), i));
+
+	return seq > 0 ? (uint64_t)seq : 0;
+}
+
+/* All are looked at before the first is sent: either all go or none. */
+static int forward_all(struct rpc_call *c, const struct conv_ref *from, const struct conv_ref *to)
+{
+	size_t n = json_array_size(json_object_get(c->params, "seqs"));
+	uint64_t seq;
+	int rc = IM_OK;
+
+	for (size_t i = 0; rc == IM_OK && i < n; i++)
+		rc = forward_one(c, from, to, seq_at(c, i), NULL);
+	if (rc != IM_OK)
+		return rc;
+	im_buf_z(c->result, "{\"seqs\":[");
+	for (size_t i = 0; rc == IM_OK && i < n; i++) {
+		rc = forward_one(c, from, to, seq_at(c, i), &seq);
+		im_buf_printf(c->result, "%s%" PRIu64, i ? "," : "", seq);
+	}
+	im_buf_z(c->result, "]}");
+	return rc;
+}
+
+static int forward_call(struct rpc_call *c)
+{
+	struct conv_ref from, to;
+	int rc = conv_ref_get(c, "from_conv", &from);
+
+	if (rc == IM_OK)
+		rc = conv_ref_get(c, "to_conv", &to);
+	if (rc == IM_OK)
+		rc = msg_may_send(c, &to);
+	return rc == IM_OK ? forward_all(c, &from, &to) : rc;
+}
+
+#define TARGET                                         \
+	{"conv", RPC_STRING, true, 1, IM_CONV_MAX},    \
+	{                                              \
+		"seq", RPC_INTEGER, true, 1, INT64_MAX \
+	}
+
+static const struct rpc_param recall_params[] = {TARGET, {0}};
+static const struct rpc_param edit_params[] = {
+	TARGET,
+	{"body", RPC_ANY, true, 0, 0},
+	{0},
+};
+static const struct rpc_param react_params[] = {
+	TARGET,
+	{"emoji", RPC_STRING, true, 1, REACTION_MAX},
+	{"remove", RPC_BOOLEAN, false, 0, 0},
+	{0},
+};
+static const struct rpc_param forward_params[] = {
+	{"from_conv", RPC_STRING, true, 1, IM_CONV_MAX},
+	{"seqs", RPC_INTEGERS, true, 1, FORWARD_MAX},
+	{"to_conv", RPC_STRING, true, 1, IM_CONV_MAX},
+	{0},
+};
+
+const struct rpc_method rpc_msg_methods[] = {
+	{"msg.recall", RPC_LOG, recall_params, recall_call},
+	{"msg.edit", RPC_LOG, edit_params, edit_call},
+	{"msg.react", RPC_LOG, react_params, react_call},
+	{"msg.forward", RPC_LOG, forward_params, forward_call},
+	{0},
+};

@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Contacts and devices. */
+#include "rpc_fixture.h"
+
+#include <stdio.h>
+
+#include "../../bridge/directory_contact.h"
+#include "../../bridge/directory_user.h"
+
+/* "alice contact 3, bob none 4" */
+static void assert_list(struct rpc_fixture *f, const char *uid, int since, const char *want)
+{
+	char params[64], have[512] = "", path[64];
+
+	snprintf(params, sizeof(params), "{\"since\":%d}", since);
+	json_t *r = rpc_ok(f, uid, "contact.list", params);
+	for (size_t i = 0; i < json_array_size(rpc_at(r, "contacts")); i++) {
+		snprintf(path, sizeof(path), "contacts.%zu.uid", i);
+		sprintf(have + strlen(have), "%s%s ", i ? ", " : "", rpc_text(r, path));
+		snprintf(path, sizeof(path), "contacts.%zu.state", i);
+		strcat(have, rpc_text(r, path));
+		snprintf(path, sizeof(path), "contacts.%zu.version", i);
+		sprintf(have + strlen(have), " %d", (int)rpc_num(r, path));
+	}
+	assert_string_equal(have, want);
+}
+
+static bool is_contact(struct rpc_fixture *f, const char *owner, const char *peer)
+{
+	bool yes;
+
+	assert_int_equal(
+		directory_contact_has(f->reader_dir, rpc_uid(f, owner), rpc_uid(f, peer), &yes),
+		IM_OK);
+	return yes;
+}
+
+static void a_request_is_accepted_by_the_one_who_was_asked(void **state)
+{
+	struct rpc_fixture *f = *state;
+
+	rpc_ok(f, "alice", "contact.request", "{\"uid\":\"bob\",\"note\":\"from work\"}");
+	assert_json(f->result, "{\"changed\":true}");
+	assert_true(rpc_told(f, "inbox bob event {\"event\":\"contact\",\"action\":\"request\","
+				"\"uid\":\"alice\",\"by\":\"alice\",\"note\":\"from work\","
+				"\"version\":1"));
+	assert_true(rpc_told(f, "inbox alice event"));
+	rpc_ok(f, "alice", "contact.request", "{\"uid\":\"bob\"}");
+	assert_json(f->result, "{\"changed\":false}");
+	assert_list(f, "alice", 0, "bob sent 1");
+	assert_list(f, "bob", 0, "alice received 1");
+	assert_text(f->result, "contacts.0.note", "from work");
+	rpc_no(f, IM_E_NOT_ALLOWED, "alice", "contact.accept", "{\"uid\":\"bob\"}");
+	assert_false(is_contact(f, "alice", "bob"));
+	rpc_ok(f, "bob", "contact.accept", "{\"uid\":\"alice\"}");
+	assert_true(rpc_told(f, "inbox alice event {\"event\":\"contact\",\"action\":\"accept\","
+				"\"uid\":\"bob\",\"by\":\"bob\",\"version\":2"));
+	assert_true(rpc_told(f, "forget_user alice"));
+	assert_true(rpc_told(f, "forget_user bob"));
+	rpc_ok(f, "bob", "contact.accept", "{\"uid\":\"alice\"}");
+	assert_json(f->result, "{\"changed\":false}");
+	assert_true(is_contact(f, "alice", "bob"));
+	assert_true(is_contact(f, "bob", "alice"));
+	assert_list(f, "alice", 0, "bob contact 2");
+	assert_list(f, "alice", 2, "");
+	assert_num(f->result, "version", 2);
+}
+
+static void two_who_ask_each_other_are_contacts(void **state)
+{
+	struct rpc_fixture *f = *state;
+
+	rpc_ok(f, "alice", "contact.request", "{\"uid\":\"bob\"}");
+	rpc_ok(f, "bob", "contact.request", "{\"uid\":\"alice\"}");
+	assert_true(is_contact(f, "alice", "bob"));
+	assert_true(is_contact(f, "bob", "alice"));
+}
+
+static void rejecting_and_removing_end_it_for_both(void **state)
+{
+	struct rpc_fixture *f = *state;
+
+	rpc_ok(f, "alice", "contact.request", "{\"uid\":\"bob\"}");
+	rpc_ok(f, "bob", "contact.reject", "{\"uid\":\"alice\"}");
+	rpc_ok(f, "bob", "contact.reject", "{\"uid\":\"alice\"}");
+	assert_json(f->result, "{\"changed\":false}");
+	assert_list(f, "alice", 0, "");
+	assert_list(f, "alice", 1, "bob none 2");
+	rpc_ok(f, "alice", "contact.request", "{\"uid\":\"bob\"}");
+	rpc_ok(f, "bob", "contact.accept", "{\"uid\":\"alice\"}");
+	rpc_ok(f, "bob", "contact.update", "{\"uid\":\"alice\",\"remark\":\"Al\"}");
+	rpc_ok(f, "alice", "contact.remove", "{\"uid\":\"bob\"}");
+	assert_false(is_contact(f, "alice", "bob"));
+	assert_false(is_contact(f, "bob", "alice"));
+	assert_list(f, "bob", 5, "alice none 6");
+	rpc_ok(f, "alice", "contact.remove", "{\"uid\":\"bob\"}");
+	assert_json(f->result, "{\"changed\":false}");
+	/* Nothing of the old remark comes back. */
+	rpc_ok(f, "bob", "contact.request", "{\"uid\":\"alice\"}");
+	assert_list(f, "bob", 0, "alice sent 7");
+	assert_text(f->result, "contacts.0.remark", "");
+}
+
+static void a_contact_carries_the_owners_own_words(void **state)
+{
+	struct rpc_fixture *f = *state;
+
+	rpc_no(f, IM_E_NOT_ALLOWED, "bob", "contact.update",
+		"{\"uid\":\"alice\",\"remark\":\"x\"}");
+	rpc_ok(f, "alice", "contact.request", "{\"uid\":\"bob\",\"note\":\"n\"}");
+	rpc_ok(f, "bob", "contact.accept", "{\"uid\":\"alice\"}");
+	rpc_ok(f, "bob", "contact.update",
+		"{\"uid\":\"alice\",\"remark\":\"Al\",\"tags\":[\"work\",\"tennis\"]}");
+	assert_true(rpc_told(f, "inbox bob event"));
+	assert_false(rpc_told(f, "inbox alice"));
+	rpc_ok(f, "bob", "contact.update", "{\"uid\":\"alice\",\"remark\":\"Al\"}");
+	assert_json(f->result, "{\"changed\":false}");
+	rpc_ok(f, "bob", "contact.list", "{}");
+	assert_json(f->result,
+		"{\"contacts\":[{\"uid\":\"alice\",\"state\":\"contact\",\"nick\":\"\","
+		"\"note\":\"n\",\"remark\":\"Al\",\"tags\":[\"work\",\"tennis\"],"
+		"\"changed\":1000000,\"version\":3}],\"version\":3,\"more\":false}");
+	rpc_no(f, IM_E_INVALID_PARAMS, "bob", "contact.update",
+		"{\"uid\":\"alice\",\"tags\":[\"\"]}");
+}
+
+static void the_list_is_paged_by_version(void **state)
+{
+	struct rpc_fixture *f = *state;
+
+	rpc_ok(f, "alice", "contact.request", "{\"uid\":\"bob\"}");
+	rpc_ok(f, "alice", "contact.request", "{\"uid\":\"carol\"}");
+	rpc_ok(f, "alice", "contact.request", "{\"uid\":\"dave\"}");
+	rpc_ok(f, "carol", "contact.accept", "{\"uid\":\"alice\"}");
+	rpc_ok(f, "alice", "contact.list", "{\"limit\":2}");
+	assert_text(f->result, "contacts.0.uid", "bob");
+	assert_text(f->result, "contacts.1.uid", "dave");
+	assert_num(f->result, "version", 3);
+	assert_num(f->result, "more", 1);
+	assert_list(f, "alice", 3, "carol contact 4");
+	assert_num(f->result, "more", 0);
+}
+
+static void requests_respect_blocks_and_sense(void **state)
+{
+	struct rpc_fixture *f = *state;
+
+	rpc_ok(f, "bob", "block.add", "{\"uid\":\"alice\"}");
+	rpc_no(f, IM_E_BLOCKED, "alice", "contact.request", "{\"uid\":\"bob\"}");
+	rpc_no(f, IM_E_INVALID_PARAMS, "alice", "contact.request", "{\"uid\":\"alice\"}");
+	rpc_no(f, IM_E_UNKNOWN_USER, "alice", "contact.request", "{\"uid\":\"nobody\"}");
+}
+
+static void a_deleted_users_contacts_learn_of_it(void **state)
+{
+	struct rpc_fixture *f = *state;
+
+	rpc_ok(f, "alice", "contact.request", "{\"uid\":\"bob\"}");
+	rpc_ok(f, "bob", "contact.accept", "{\"uid\":\"alice\"}");
+	rpc_admin(f, "{\"command\":\"deleteUser\",\"username\":\"bob\"}");
+	assert_list(f, "alice", 2, "bob none 3");
+	assert_list(f, "alice", 0, "");
+}
+
+static void devices_are_listed_and_removed(void **state)
+{
+	struct rpc_fixture *f = *state;
+
+	assert_int_equal(directory_device_bind(writer_directory(f->w), IM_STR("phone"),
+				 rpc_uid(f, "bob"), 5, 0, 10),
+		IM_OK);
+	assert_int_equal(directory_device_bind(writer_directory(f->w), IM_STR("tablet"),
+				 rpc_uid(f, "bob"), 6, 0, 10),
+		IM_OK);
+	rpc_commit(f);
+	rpc_ok(f, "bob", "device.list", "{}");
+	assert_json(f->result,
+		"{\"devices\":[{\"device\":\"phone\",\"created\":5,\"seen\":5,\"cursor\":\"0\","
+		"\"current\":true},{\"device\":\"tablet\",\"created\":6,\"seen\":6,\"cursor\":"
+		"\"0\","
+		"\"current\":false}],\"more\":false}");
+	rpc_ok(f, "carol", "device.remove", "{\"device\":\"tablet\"}");
+	assert_json(f->result, "{\"changed\":false}");
+	rpc_ok(f, "bob", "device.remove", "{\"device\":\"tablet\"}");
+	assert_json(f->result, "{\"changed\":true}");
+	assert_true(rpc_told(f, "kick bob tablet"));
+	assert_true(rpc_told(f, "inbox bob event {\"event\":\"device\",\"action\":\"remove\","
+				"\"device\":\"tablet\"}"));
+	rpc_ok(f, "bob", "device.remove", "{\"device\":\"tablet\"}");
+	assert_json(f->result, "{\"changed\":false}");
+	rpc_ok(f, "bob", "device.list", "{}");
+	assert_int_equal(json_array_size(rpc_at(f->result, "devices")), 1);
+}
+
+#define CASE(name) cmocka_unit_test_setup_teardown(name, rpc_set_up, rpc_tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		CASE(a_request_is_accepted_by_the_one_who_was_asked),
+		CASE(two_who_ask_each_other_are_contacts),
+		CASE(rejecting_and_removing_end_it_for_both),
+		CASE(a_contact_carries_the_owners_own_words),
+		CASE(the_list_is_paged_by_version),
+		CASE(requests_respect_blocks_and_sense),
+		CASE(a_deleted_users_contacts_learn_of_it),
+		CASE(devices_are_listed_and_removed),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
