@@ -14,7 +14,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define PAGE_BYTES 4096 /* SQLite's default */
+#define FRAME_BYTES (24 + 4096) /* with SQLite's default page */
+/* Pages and bytes: zeros are written a mebibyte at a time, when 64 pages are left of them. */
+#define FILL_AHEAD 64
+#define FILL_STEP (1024 * 1024)
 /* A long log is worked on in steps of this part of it: pages written often are moved once. */
 #define STEP_PART 4
 /* What the writer itself moves is at most this part. */
@@ -31,6 +34,8 @@ struct walkeeper {
 	struct walkeeper_bounds bounds;
 	/* The writer's alone: pages in the log after its last commit, and when it last finished. */
 	int pages, finished;
+	int wal; /* the log's file, -1: not filled */
+	off_t filled;
 };
 
 static int on_commit(void *arg, sqlite3 *db, const char *name, int pages)
@@ -80,27 +85,39 @@ static void *run(void *arg)
 	return NULL;
 }
 
-/* What is behind the log's last frame is never read as one, so zeros there change nothing. Room for
- * `full` pages and what comes until the thread is done. When the disk has none, it will say so to
- * the first commit. */
-static void fill(const char *path, const struct walkeeper_bounds *b)
+/* Keeps the file a step ahead of the log. What is behind the last frame is never read as one, and
+ * only what is behind the file's end is written here, so nothing changes for SQLite. When the disk
+ * has no room, the commit that needs it will say so. */
+static void fill(struct walkeeper *k)
 {
-	static const char zeros[16 * PAGE_BYTES];
-	off_t end = ((off_t)b->full + b->soft) * PAGE_BYTES;
-	char wal[4096];
+	static const char zeros[64 * 1024];
+	off_t want = ((off_t)k->pages + FILL_AHEAD) * FRAME_BYTES;
 	struct stat st;
-	int fd;
+	if (k->wal < 0 || want <= k->filled || fstat(k->wal, &st) != 0)
+		return;
+	k->filled = want + FILL_STEP;
+	for (off_t at = st.st_size; at < k->filled; at += (off_t)sizeof(zeros))
+		if (pwrite(k->wal, zeros, sizeof(zeros), at) < 0)
+			break;
+}
+
+static int open_wal(const char *path)
+{
+	char wal[4096];
 	if ((size_t)snprintf(wal, sizeof(wal), "%s-wal", path) >= sizeof(wal))
-		return;
-	fd = open(wal, O_WRONLY | O_CLOEXEC);
-	if (fd < 0)
-		return;
-	if (fstat(fd, &st) == 0)
-		for (off_t at = st.st_size; at < end; at += (off_t)sizeof(zeros))
-			if (pwrite(fd, zeros, sizeof(zeros), at) < 0)
-				break;
-	fdatasync(fd);
-	close(fd);
+		return -1;
+	return open(wal, O_WRONLY | O_CLOEXEC);
+}
+
+static void clear(struct walkeeper *k)
+{
+	sqlite3_close(k->own);
+	if (k->wal >= 0)
+		close(k->wal);
+	pthread_cond_destroy(&k->wake);
+	pthread_mutex_destroy(&k->work);
+	pthread_mutex_destroy(&k->lock);
+	free(k);
 }
 
 int walkeeper_start(
@@ -111,6 +128,7 @@ int walkeeper_start(
 		return IM_E_NOMEM;
 	k->writer = writer;
 	k->bounds = bounds;
+	k->wal = open_wal(path);
 	pthread_mutex_init(&k->lock, NULL);
 	pthread_mutex_init(&k->work, NULL);
 	pthread_cond_init(&k->wake, NULL);
@@ -118,14 +136,10 @@ int walkeeper_start(
 			SQLITE_OK ||
 		sqlite3_exec(k->own, "PRAGMA synchronous=FULL", NULL, NULL, NULL) != SQLITE_OK ||
 		pthread_create(&k->thread, NULL, run, k) != 0) {
-		sqlite3_close(k->own);
-		pthread_cond_destroy(&k->wake);
-		pthread_mutex_destroy(&k->work);
-		pthread_mutex_destroy(&k->lock);
-		free(k);
+		clear(k);
 		return IM_E_IO;
 	}
-	fill(path, &bounds);
+	fill(k);
 	sqlite3_wal_hook(writer, on_commit, k); /* also ends SQLite's own checkpoints */
 	*out = k;
 	return IM_OK;
@@ -142,11 +156,7 @@ void walkeeper_stop(struct walkeeper **kp)
 	pthread_mutex_unlock(&k->lock);
 	pthread_join(k->thread, NULL);
 	sqlite3_wal_hook(k->writer, NULL, NULL);
-	sqlite3_close(k->own);
-	pthread_cond_destroy(&k->wake);
-	pthread_mutex_destroy(&k->work);
-	pthread_mutex_destroy(&k->lock);
-	free(k);
+	clear(k);
 	*kp = NULL;
 }
 
@@ -169,6 +179,7 @@ void walkeeper_committed(struct walkeeper *k)
 	const struct walkeeper_bounds *b = &k->bounds;
 	int step = k->pages / STEP_PART;
 	int left;
+	fill(k);
 	if (k->pages < b->soft)
 		return;
 	pthread_mutex_lock(&k->lock);

@@ -14,7 +14,8 @@
 
 #define assert_ok(call) assert_int_equal((call), IM_OK)
 
-/* A new folder under TMPDIR or /tmp; removed with all in it. To be freed by the second. */
+/* A new folder under TMPDIR, else in memory (thousands of fsyncs), else under /tmp; removed with
+ * all in it. To be freed by the second. */
 char *test_folder_new(void);
 void test_folder_remove(char *folder);
 /* {folder}/{name} in static memory. */
