@@ -313,7 +313,9 @@ static int read_values(const struct members *m, struct im_buf *scratch, struct i
 {
 	int rc = read_type(m, scratch, out);
 
-	*wrong_out = "type must be a string of 1 to 32 of a-z 0-9 . _ - and not \"system\"";
+	*wrong_out =
+		"type must be a string of 1 to 32 of a-z 0-9 . _ - and none of the server's own "
+		"(system, recall, edit, react, recalled, expired)";
 	if (rc)
 		return rc;
 	*wrong_out = "reply_to must be the seq of a message, an integer from 1";
