@@ -1,0 +1,669 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The directory: users, devices, blocks, groups, members, what is kept of conversations, events. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../../bridge/directory_conv.h"
+#include "../../bridge/directory_group.h"
+#include "../../bridge/directory_user.h"
+#include "../lib/faultvfs.h"
+#include "store_test.h"
+
+struct fixture {
+	char *folder;
+	struct directory *d;
+};
+
+static struct directory *open_directory(const char *folder)
+{
+	struct directory *d = NULL;
+	struct im_buf why;
+	int ret;
+	im_buf_init(&why, 0);
+	ret = directory_open(folder, &d, &why);
+	if (ret != IM_OK)
+		fail_msg("open: %d %.*s", ret, (int)why.n, why.p);
+	im_buf_free(&why);
+	return d;
+}
+
+static struct directory *open_reader(const char *folder)
+{
+	struct directory *d = NULL;
+	struct im_buf why;
+	im_buf_init(&why, 0);
+	assert_ok(directory_open_reader(folder, &d, &why));
+	im_buf_free(&why);
+	return d;
+}
+
+static int set_up(void **state)
+{
+	struct fixture *f = calloc(1, sizeof(*f));
+	assert_non_null(f);
+	f->folder = test_folder_new();
+	faultvfs_install();
+	f->d = open_directory(f->folder);
+	*state = f;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	struct fixture *f = *state;
+	directory_close(&f->d);
+	faultvfs_uninstall();
+	test_folder_remove(f->folder);
+	free(f);
+	return 0;
+}
+
+static uint64_t add_user(struct directory *d, const char *uid)
+{
+	uint64_t id = 0;
+	assert_ok(directory_user_create(d, im_str(uid), 0, IM_STR("$argon2id$x"), 1000, &id));
+	return id;
+}
+
+static uint64_t add_group(struct directory *d, const char *gid)
+{
+	uint64_t id = 0;
+	struct directory_group g = {.gid = im_str(gid), .member_limit = 100, .created_ms = 5};
+	assert_ok(directory_group_create(d, &g, &id));
+	return id;
+}
+
+static void add_member(struct directory *d, uint64_t group, uint64_t user)
+{
+	struct directory_member m = {.group = group, .user = user, .joined_seq = 3, .joined_ms = 4};
+	assert_ok(directory_member_add(d, &m));
+}
+
+#define assert_str(s, want) assert_true(im_str_eqz((s), (want)))
+
+/* Texts that a walk saw, with a space behind each. */
+struct seen {
+	char text[4096];
+	uint32_t n, stop_after;
+};
+
+static int note(struct seen *seen, struct im_str s)
+{
+	size_t at = strlen(seen->text);
+	snprintf(seen->text + at, sizeof(seen->text) - at, "%.*s ", (int)s.n, s.p);
+	seen->n++;
+	return seen->stop_after && seen->n == seen->stop_after ? 77 : 0;
+}
+
+static int see_user(void *arg, const struct directory_user *u)
+{
+	return note(arg, u->uid);
+}
+
+static int see_device(void *arg, const struct directory_device *dev)
+{
+	return note(arg, dev->device);
+}
+
+static int see_group(void *arg, const struct directory_group *g)
+{
+	return note(arg, g->gid);
+}
+
+static int see_member(void *arg, const struct directory_member *m)
+{
+	return note(arg, m->uid);
+}
+
+static int see_event(void *arg, const struct directory_event *e)
+{
+	return note(arg, e->event);
+}
+
+static int see_conv(void *arg, const struct directory_conv_user *c)
+{
+	char text[32];
+	snprintf(text, sizeof(text), "%llu=%llu", (unsigned long long)c->user,
+		(unsigned long long)c->read_seq);
+	return note(arg, im_str(text));
+}
+
+/* -- users ---------------------------------------------------------------------------------------
+ */
+
+static void a_user_is_created_found_and_changed(void **state)
+{
+	struct directory *d = ((struct fixture *)*state)->d;
+	uint64_t id = add_user(d, "alice"), again = 0;
+	struct directory_user u;
+	assert_int_equal(
+		directory_user_create(d, IM_STR("alice"), 1, (struct im_str){0}, 1, &again),
+		IM_E_EXISTS);
+	assert_ok(directory_user_get(d, IM_STR("alice"), &u));
+	assert_int_equal(u.id, id);
+	assert_str(u.uid, "alice");
+	assert_str(u.password, "$argon2id$x");
+	assert_int_equal(u.created_ms, 1000);
+	assert_true(u.read_receipts && !u.disabled && !u.deleted && !u.online);
+	assert_int_equal(u.ext.n, 0);
+	assert_ok(directory_user_set_profile(
+		d, id, IM_STR("Al"), (struct im_str){0}, IM_STR("{\"x\":1}"), 2, 0));
+	assert_ok(directory_user_set_profile(
+		d, id, (struct im_str){0}, IM_STR("http://a"), (struct im_str){0}, -1, -1));
+	assert_ok(directory_user_set_disabled(d, id, true));
+	assert_ok(directory_user_set_role(d, id, DIRECTORY_ADMIN));
+	assert_ok(directory_user_set_password(d, id, (struct im_str){0}));
+	assert_ok(directory_user_set_online(d, id, true, 77));
+	assert_ok(directory_user_by_id(d, id, &u));
+	assert_str(u.nick, "Al");
+	assert_str(u.avatar, "http://a");
+	assert_str(u.ext, "{\"x\":1}");
+	assert_int_equal(u.direct_policy, 2);
+	assert_true(!u.read_receipts && u.disabled && u.online);
+	assert_int_equal(u.role, DIRECTORY_ADMIN);
+	assert_int_equal(u.password.n, 0);
+	assert_int_equal(u.seen_ms, 77);
+	/* Empty is a value, absent is none. */
+	assert_ok(directory_user_set_profile(
+		d, id, (struct im_str){"", 0}, (struct im_str){0}, (struct im_str){"", 0}, -1, 1));
+	assert_ok(directory_user_by_id(d, id, &u));
+	assert_int_equal(u.nick.n, 0);
+	assert_int_equal(u.ext.n, 0);
+	assert_str(u.avatar, "http://a");
+	assert_true(u.read_receipts);
+}
+
+static void what_is_not_there_is_said_so(void **state)
+{
+	struct directory *d = ((struct fixture *)*state)->d;
+	struct directory_user u;
+	struct directory_group g = {.id = 9};
+	struct directory_member m = {.group = 9, .user = 9};
+	struct directory_device dev;
+	assert_int_equal(directory_user_get(d, IM_STR("x"), &u), IM_E_NONE);
+	assert_int_equal(directory_user_by_id(d, 9, &u), IM_E_NONE);
+	assert_int_equal(directory_user_set_role(d, 9, 1), IM_E_NONE);
+	assert_int_equal(directory_user_set_password(d, 9, IM_STR("p")), IM_E_NONE);
+	assert_int_equal(directory_user_set_online(d, 9, true, 1), IM_E_NONE);
+	assert_int_equal(directory_user_delete(d, 9), IM_E_NONE);
+	assert_int_equal(directory_group_get(d, IM_STR("x"), &g), IM_E_NONE);
+	assert_int_equal(directory_group_by_id(d, 9, &g), IM_E_NONE);
+	assert_int_equal(directory_group_update(d, &g), IM_E_NONE);
+	assert_int_equal(directory_group_dismiss(d, 9), IM_E_NONE);
+	assert_int_equal(directory_member_get(d, 9, 9, &m), IM_E_NONE);
+	assert_int_equal(directory_member_add(d, &m), IM_E_NONE);
+	assert_int_equal(directory_member_update(d, &m), IM_E_NONE);
+	assert_int_equal(directory_member_remove(d, 9, 9), IM_E_NONE);
+	assert_int_equal(directory_device_get(d, IM_STR("x"), &dev), IM_E_NONE);
+	assert_int_equal(directory_device_seen(d, IM_STR("x"), 1), IM_E_NONE);
+	assert_int_equal(directory_device_set_cursor(d, IM_STR("x"), 1), IM_E_NONE);
+	assert_int_equal(directory_device_remove(d, IM_STR("x")), IM_E_NONE);
+	assert_int_equal(directory_device_bind(d, IM_STR("x"), 9, 1, 0, 5), IM_E_NONE);
+	/* A group, but no such user, and the other way round. */
+	m.group = add_group(d, "team");
+	assert_int_equal(directory_member_add(d, &m), IM_E_NONE);
+	m.user = add_user(d, "bob");
+	m.group = 99;
+	assert_int_equal(directory_member_add(d, &m), IM_E_NONE);
+}
+
+static void users_are_listed_by_name_and_by_presence(void **state)
+{
+	struct directory *d = ((struct fixture *)*state)->d;
+	uint64_t carol = add_user(d, "carol"), alice = add_user(d, "alice");
+	struct seen seen = {0};
+	add_user(d, "bob");
+	add_user(d, "dave");
+	assert_int_equal(directory_user_count(d), 4);
+	assert_ok(directory_user_list(d, IM_STR("alice"), 2, see_user, &seen));
+	assert_string_equal(seen.text, "bob carol ");
+	assert_ok(directory_user_set_online(d, carol, true, 1));
+	assert_ok(directory_user_set_online(d, alice, true, 1));
+	seen = (struct seen){0};
+	assert_ok(directory_user_list_online(d, 0, 10, see_user, &seen));
+	assert_string_equal(seen.text, "carol alice ");
+	seen = (struct seen){.stop_after = 1};
+	assert_int_equal(directory_user_list_online(d, carol, 10, see_user, &seen), 77);
+	assert_string_equal(seen.text, "alice ");
+}
+
+static void a_deleted_user_takes_all_along(void **state)
+{
+	struct directory *d = ((struct fixture *)*state)->d;
+	uint64_t alice = add_user(d, "alice"), bob = add_user(d, "bob");
+	uint64_t team = add_group(d, "team"), again;
+	struct directory_conv_user c = {.user = alice, .conv = 3, .read_seq = 5};
+	struct directory_event e = {alice, IM_STR("k"), 4, 1, IM_STR("{}")};
+	struct directory_user u;
+	struct directory_device dev;
+	struct directory_group g;
+	struct seen seen = {0};
+	bool blocked;
+	add_member(d, team, alice);
+	add_member(d, team, bob);
+	assert_ok(directory_device_bind(d, IM_STR("phone"), alice, 1, 0, 5));
+	assert_ok(directory_block_add(d, alice, bob, 1));
+	assert_ok(directory_block_add(d, bob, alice, 1));
+	assert_ok(directory_conv_put(d, &c));
+	assert_ok(directory_event_put(d, &e));
+	assert_ok(directory_user_delete(d, alice));
+	assert_int_equal(directory_user_delete(d, alice), IM_E_NONE);
+	assert_int_equal(directory_user_get(d, IM_STR("alice"), &u), IM_E_NONE);
+	assert_ok(directory_user_by_id(d, alice, &u));
+	assert_str(u.uid, "alice");
+	assert_true(u.deleted);
+	assert_int_equal(u.password.n, 0);
+	assert_int_equal(directory_device_get(d, IM_STR("phone"), &dev), IM_E_NONE);
+	assert_ok(directory_block_has(d, bob, alice, &blocked));
+	assert_false(blocked);
+	assert_ok(directory_block_has(d, alice, bob, &blocked));
+	assert_false(blocked);
+	assert_ok(directory_member_list(d, team, (struct im_str){"", 0}, 0, see_member, &seen));
+	assert_string_equal(seen.text, "bob ");
+	assert_ok(directory_group_by_id(d, team, &g));
+	assert_int_equal(g.members, 1);
+	assert_ok(directory_conv_get(d, alice, 3, &c));
+	assert_int_equal(c.read_seq, 0);
+	seen = (struct seen){0};
+	assert_ok(directory_event_list(d, alice, 1, 99, see_event, &seen));
+	assert_int_equal(seen.n, 0);
+	/* The name may be taken again, by somebody else. */
+	again = add_user(d, "alice");
+	assert_true(again > bob);
+	assert_int_equal(directory_user_count(d), 2);
+	/* Where the event was stays used. */
+	assert_ok(directory_event_head(d, &again));
+	assert_int_equal(again, 4);
+	/* A log that is projected again does not bring back who was deleted. */
+	assert_int_equal(
+		directory_member_add(d, &(struct directory_member){.group = team, .user = alice}),
+		IM_E_NONE);
+}
+
+/* -- devices and blocks --------------------------------------------------------------------------
+ */
+
+static void a_device_belongs_to_its_first_user(void **state)
+{
+	struct directory *d = ((struct fixture *)*state)->d;
+	uint64_t alice = add_user(d, "alice"), bob = add_user(d, "bob");
+	struct directory_device dev;
+	assert_ok(directory_device_bind(d, IM_STR("phone"), alice, 10, 5, 9));
+	assert_ok(directory_device_bind(d, IM_STR("phone"), alice, 20, 7, 9));
+	assert_int_equal(directory_device_bind(d, IM_STR("phone"), bob, 30, 0, 9), IM_E_EXISTS);
+	assert_ok(directory_device_get(d, IM_STR("phone"), &dev));
+	assert_int_equal(dev.user, alice);
+	assert_int_equal(dev.created_ms, 10);
+	assert_int_equal(dev.cursor, 5);
+	assert_ok(directory_device_set_cursor(d, IM_STR("phone"), 40));
+	assert_ok(directory_device_set_cursor(d, IM_STR("phone"), 30));
+	assert_ok(directory_device_seen(d, IM_STR("phone"), 90));
+	assert_ok(directory_device_seen(d, IM_STR("phone"), 80));
+	assert_ok(directory_device_get(d, IM_STR("phone"), &dev));
+	assert_int_equal(dev.cursor, 40);
+	assert_int_equal(dev.seen_ms, 90);
+	assert_ok(directory_device_remove(d, IM_STR("phone")));
+	assert_ok(directory_device_bind(d, IM_STR("phone"), bob, 30, 0, 9));
+}
+
+static void the_device_unseen_longest_gives_way(void **state)
+{
+	struct directory *d = ((struct fixture *)*state)->d;
+	uint64_t alice = add_user(d, "alice"), bob = add_user(d, "bob");
+	struct seen seen = {0};
+	assert_ok(directory_device_bind(d, IM_STR("b1"), bob, 1, 0, 3));
+	assert_ok(directory_device_bind(d, IM_STR("a"), alice, 10, 0, 3));
+	assert_ok(directory_device_bind(d, IM_STR("b"), alice, 20, 0, 3));
+	assert_ok(directory_device_bind(d, IM_STR("c"), alice, 30, 0, 3));
+	assert_ok(directory_device_seen(d, IM_STR("a"), 40));
+	/* The clock went back: the new one stays all the same. */
+	assert_ok(directory_device_bind(d, IM_STR("new"), alice, 5, 0, 3));
+	assert_ok(directory_device_list(d, alice, see_device, &seen));
+	assert_string_equal(seen.text, "a c new ");
+	assert_ok(directory_device_bind(d, IM_STR("last"), alice, 50, 0, 1));
+	seen = (struct seen){0};
+	assert_ok(directory_device_list(d, alice, see_device, &seen));
+	assert_string_equal(seen.text, "last ");
+	seen = (struct seen){0};
+	assert_ok(directory_device_list(d, bob, see_device, &seen));
+	assert_string_equal(seen.text, "b1 ");
+}
+
+static void blocks_are_added_and_removed_once(void **state)
+{
+	struct directory *d = ((struct fixture *)*state)->d;
+	uint64_t alice = add_user(d, "alice"), carol = add_user(d, "carol"),
+		 bob = add_user(d, "bob");
+	struct seen seen = {0};
+	bool has;
+	assert_ok(directory_block_add(d, alice, carol, 1));
+	assert_ok(directory_block_add(d, alice, carol, 2));
+	assert_ok(directory_block_add(d, alice, bob, 2));
+	assert_ok(directory_block_has(d, alice, bob, &has));
+	assert_true(has);
+	assert_ok(directory_block_has(d, bob, alice, &has));
+	assert_false(has);
+	assert_ok(directory_block_list(d, alice, (struct im_str){"", 0}, 10, see_user, &seen));
+	assert_string_equal(seen.text, "bob carol ");
+	seen = (struct seen){0};
+	assert_ok(directory_block_list(d, alice, IM_STR("bob"), 10, see_user, &seen));
+	assert_string_equal(seen.text, "carol ");
+	assert_ok(directory_block_remove(d, alice, bob));
+	assert_ok(directory_block_remove(d, alice, bob));
+	assert_ok(directory_block_has(d, alice, bob, &has));
+	assert_false(has);
+}
+
+/* -- groups --------------------------------------------------------------------------------------
+ */
+
+static void a_group_is_created_found_and_changed(void **state)
+{
+	struct directory *d = ((struct fixture *)*state)->d;
+	struct directory_group g = {.gid = IM_STR("team"),
+		.kind = DIRECTORY_ROOM,
+		.name = IM_STR("The Team"),
+		.announcement = IM_STR("hello"),
+		.join_policy = DIRECTORY_JOIN_OPEN,
+		.member_limit = 500,
+		.history = 1,
+		.created_ms = 12};
+	struct directory_group found;
+	uint64_t id = 0, other = 0;
+	assert_ok(directory_group_create(d, &g, &id));
+	assert_int_equal(directory_group_create(d, &g, &other), IM_E_EXISTS);
+	assert_ok(directory_group_get(d, IM_STR("team"), &found));
+	assert_int_equal(found.id, id);
+	assert_str(found.name, "The Team");
+	assert_str(found.announcement, "hello");
+	assert_int_equal(found.kind, DIRECTORY_ROOM);
+	assert_int_equal(found.join_policy, DIRECTORY_JOIN_OPEN);
+	assert_int_equal(found.member_limit, 500);
+	assert_int_equal(found.members, 0);
+	assert_int_equal(found.created_ms, 12);
+	/* What was read may be written back changed. */
+	found.name = IM_STR("Team");
+	found.slow_ms = 500;
+	found.retention_days = 30;
+	found.muted_until_ms = 99;
+	assert_ok(directory_group_update(d, &found));
+	assert_ok(directory_group_by_id(d, id, &found));
+	assert_str(found.name, "Team");
+	assert_str(found.announcement, "hello");
+	assert_int_equal(found.slow_ms, 500);
+	assert_int_equal(found.retention_days, 30);
+	assert_int_equal(found.muted_until_ms, 99);
+}
+
+static void a_group_may_be_created_with_its_id(void **state)
+{
+	struct directory *d = ((struct fixture *)*state)->d;
+	struct directory_group g = {.id = 40, .gid = IM_STR("team"), .member_limit = 5};
+	uint64_t id = 0;
+	assert_ok(directory_group_create(d, &g, &id));
+	assert_int_equal(id, 40);
+	g.gid = IM_STR("other");
+	assert_int_equal(directory_group_create(d, &g, &id), IM_E_EXISTS);
+	assert_int_equal(add_group(d, "next"), 41);
+}
+
+static void a_dismissed_group_leaves_its_name_and_no_members(void **state)
+{
+	struct directory *d = ((struct fixture *)*state)->d;
+	uint64_t alice = add_user(d, "alice"), team = add_group(d, "team");
+	struct directory_group g;
+	struct seen seen = {0};
+	add_member(d, team, alice);
+	add_group(d, "zoo");
+	assert_ok(directory_group_dismiss(d, team));
+	assert_int_equal(directory_group_get(d, IM_STR("team"), &g), IM_E_NONE);
+	assert_ok(directory_group_by_id(d, team, &g));
+	assert_true(g.dismissed);
+	assert_int_equal(g.members, 0);
+	assert_ok(directory_user_groups(d, alice, see_member, &seen));
+	assert_int_equal(seen.n, 0);
+	assert_true(add_group(d, "team") > team);
+	assert_ok(directory_group_list(d, (struct im_str){"", 0}, 10, see_group, &seen));
+	assert_string_equal(seen.text, "team zoo ");
+}
+
+static void members_are_counted_listed_and_changed(void **state)
+{
+	struct directory *d = ((struct fixture *)*state)->d;
+	uint64_t team = add_group(d, "team"), other = add_group(d, "other");
+	uint64_t dora = add_user(d, "dora"), abe = add_user(d, "abe"), cleo = add_user(d, "cleo");
+	struct directory_member m = {.group = team,
+		.user = dora,
+		.role = DIRECTORY_OWNER,
+		.joined_seq = 7,
+		.joined_ms = 8,
+		.muted_until_ms = 9};
+	struct directory_group g;
+	struct seen seen = {0};
+	assert_ok(directory_member_add(d, &m));
+	m.role = DIRECTORY_MEMBER;
+	assert_int_equal(directory_member_add(d, &m), IM_E_EXISTS);
+	add_member(d, team, abe);
+	add_member(d, team, cleo);
+	add_member(d, other, cleo);
+	assert_ok(directory_member_get(d, team, dora, &m));
+	assert_int_equal(m.role, DIRECTORY_OWNER);
+	assert_int_equal(m.joined_seq, 7);
+	assert_int_equal(m.joined_ms, 8);
+	assert_int_equal(m.muted_until_ms, 9);
+	assert_str(m.uid, "dora");
+	m.role = DIRECTORY_GROUP_ADMIN;
+	m.muted_until_ms = 0;
+	m.joined_seq = 1000;
+	assert_ok(directory_member_update(d, &m));
+	assert_ok(directory_member_get(d, team, dora, &m));
+	assert_int_equal(m.role, DIRECTORY_GROUP_ADMIN);
+	assert_int_equal(m.joined_seq, 7);
+	assert_ok(directory_member_list(d, team, IM_STR("abe"), 0, see_member, &seen));
+	assert_string_equal(seen.text, "cleo dora ");
+	seen = (struct seen){0};
+	assert_ok(directory_member_list(d, team, (struct im_str){"", 0}, 2, see_member, &seen));
+	assert_string_equal(seen.text, "abe cleo ");
+	seen = (struct seen){0};
+	assert_ok(directory_user_groups(d, cleo, see_member, &seen));
+	assert_int_equal(seen.n, 2);
+	assert_ok(directory_group_by_id(d, team, &g));
+	assert_int_equal(g.members, 3);
+	assert_ok(directory_member_remove(d, team, abe));
+	assert_ok(directory_group_by_id(d, team, &g));
+	assert_int_equal(g.members, 2);
+}
+
+/* -- conversations and events --------------------------------------------------------------------
+ */
+
+static void read_marks_never_move_back(void **state)
+{
+	struct directory *d = ((struct fixture *)*state)->d;
+	uint64_t alice = add_user(d, "alice"), bob = add_user(d, "bob");
+	struct directory_conv_user c = {0};
+	struct seen seen = {0};
+	assert_ok(directory_conv_get(d, alice, 5, &c));
+	assert_int_equal(c.read_seq, 0);
+	assert_int_equal(c.user, alice);
+	assert_int_equal(c.conv, 5);
+	c.read_seq = 10;
+	c.pinned = true;
+	c.notify = 2;
+	c.cleared_to = 4;
+	c.marked_unread = true;
+	c.draft = IM_STR("so far");
+	assert_ok(directory_conv_put(d, &c));
+	c.read_seq = 8;
+	c.cleared_to = 3;
+	c.pinned = false;
+	assert_ok(directory_conv_put(d, &c));
+	assert_ok(directory_conv_get(d, alice, 5, &c));
+	assert_int_equal(c.read_seq, 10);
+	assert_int_equal(c.cleared_to, 4);
+	assert_int_equal(c.notify, 2);
+	assert_true(!c.pinned && c.marked_unread);
+	assert_str(c.draft, "so far");
+	c = (struct directory_conv_user){.user = bob, .conv = 5, .read_seq = 3};
+	assert_ok(directory_conv_put(d, &c));
+	c.conv = 6;
+	assert_ok(directory_conv_put(d, &c));
+	assert_ok(directory_conv_users(d, 5, see_conv, &seen));
+	assert_string_equal(seen.text, "1=10 2=3 ");
+}
+
+static void a_newer_event_takes_the_place_of_its_key(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t alice = add_user(f->d, "alice"), head = 9;
+	struct directory_event e = {alice, IM_STR("read:u/bob"), 10, 1, IM_STR("one")};
+	struct seen seen = {0};
+	assert_ok(directory_event_head(f->d, &head));
+	assert_int_equal(head, 0);
+	assert_ok(directory_begin(f->d));
+	assert_ok(directory_event_put(f->d, &e));
+	e.key = IM_STR("contact:bob");
+	e.gid = 20;
+	e.event = IM_STR("two");
+	assert_ok(directory_event_put(f->d, &e));
+	e.key = IM_STR("read:u/bob");
+	e.gid = 30;
+	e.event = IM_STR("three");
+	assert_ok(directory_event_put(f->d, &e));
+	assert_ok(directory_event_head(f->d, &head));
+	assert_int_equal(head, 30);
+	assert_ok(directory_commit(f->d));
+	assert_ok(directory_event_list(f->d, alice, 0, UINT64_MAX, see_event, &seen));
+	assert_string_equal(seen.text, "two three ");
+	seen = (struct seen){0};
+	assert_ok(directory_event_list(f->d, alice, 21, 30, see_event, &seen));
+	assert_string_equal(seen.text, "three ");
+	/* One that is rolled back was not. */
+	assert_ok(directory_begin(f->d));
+	e.gid = 40;
+	assert_ok(directory_event_put(f->d, &e));
+	directory_rollback(f->d);
+	directory_close(&f->d);
+	f->d = open_directory(f->folder);
+	assert_ok(directory_event_head(f->d, &head));
+	assert_int_equal(head, 30);
+}
+
+/* -- the handle ----------------------------------------------------------------------------------
+ */
+
+static void numbers_are_kept_in_meta(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t v = 9;
+	assert_ok(directory_meta_get(f->d, "applied_gid", &v));
+	assert_int_equal(v, 0);
+	assert_ok(directory_begin(f->d));
+	assert_ok(directory_meta_set(f->d, "applied_gid", UINT64_MAX - 3));
+	assert_ok(directory_commit(f->d));
+	directory_close(&f->d);
+	f->d = open_directory(f->folder);
+	assert_ok(directory_meta_get(f->d, "applied_gid", &v));
+	assert_true(v == UINT64_MAX - 3);
+}
+
+static void readers_see_what_is_committed_and_a_view_stays(void **state)
+{
+	struct fixture *f = *state;
+	struct directory *r = open_reader(f->folder);
+	struct directory_user u;
+	assert_ok(directory_begin(f->d));
+	add_user(f->d, "alice");
+	assert_int_equal(directory_user_get(r, IM_STR("alice"), &u), IM_E_NONE);
+	assert_ok(directory_commit(f->d));
+	assert_ok(directory_view_begin(r));
+	assert_ok(directory_user_get(r, IM_STR("alice"), &u));
+	add_user(f->d, "bob");
+	assert_int_equal(directory_user_get(r, IM_STR("bob"), &u), IM_E_NONE);
+	directory_view_end(r);
+	assert_ok(directory_user_get(r, IM_STR("bob"), &u));
+	assert_int_equal(directory_user_set_role(r, 1, 1), IM_E_IO);
+	assert_true(directory_errmsg(r)[0] != '\0');
+	directory_close(&r);
+}
+
+static void a_commit_that_fails_leaves_nothing(void **state)
+{
+	struct fixture *f = *state;
+	struct directory_user u;
+	uint64_t head;
+	struct directory_event e = {1, IM_STR("k"), 10, 1, IM_STR("{}")};
+	add_user(f->d, "alice");
+	assert_ok(directory_begin(f->d));
+	add_user(f->d, "bob");
+	assert_ok(directory_event_put(f->d, &e));
+	faultvfs_fail(FAULTVFS_SYNC, "-wal", 0, 1, 1034 /* SQLITE_IOERR_FSYNC */);
+	assert_int_equal(directory_commit(f->d), IM_E_IO);
+	assert_true(directory_errmsg(f->d)[0] != '\0');
+	assert_int_equal(directory_user_get(f->d, IM_STR("bob"), &u), IM_E_NONE);
+	assert_ok(directory_event_head(f->d, &head));
+	assert_int_equal(head, 0);
+	assert_ok(directory_begin(f->d));
+	add_user(f->d, "bob");
+	assert_ok(directory_commit(f->d));
+	assert_ok(directory_user_get(f->d, IM_STR("bob"), &u));
+}
+
+static void a_transaction_survives_refusals_of_its_statements(void **state)
+{
+	struct directory *d = ((struct fixture *)*state)->d;
+	struct directory_user u;
+	uint64_t id;
+	assert_ok(directory_begin(d));
+	add_user(d, "alice");
+	assert_int_equal(directory_user_create(d, IM_STR("alice"), 0, (struct im_str){0}, 1, &id),
+		IM_E_EXISTS);
+	assert_int_equal(directory_block_add(d, 1, 99, 1), IM_E_NONE);
+	add_user(d, "bob");
+	assert_ok(directory_commit(d));
+	assert_ok(directory_user_get(d, IM_STR("bob"), &u));
+}
+
+static void a_reader_needs_a_directory(void **state)
+{
+	struct fixture *f = *state;
+	struct directory *r = NULL;
+	struct im_buf why;
+	char *empty = test_folder_new();
+	im_buf_init(&why, 0);
+	assert_int_equal(directory_open_reader(empty, &r, &why), IM_E_IO);
+	im_buf_c(&why, '\0');
+	assert_non_null(strstr(why.p, "directory.db cannot be read"));
+	assert_null(r);
+	im_buf_free(&why);
+	test_folder_remove(empty);
+	(void)f;
+}
+
+#define TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(a_user_is_created_found_and_changed),
+		TEST(what_is_not_there_is_said_so),
+		TEST(users_are_listed_by_name_and_by_presence),
+		TEST(a_deleted_user_takes_all_along),
+		TEST(a_device_belongs_to_its_first_user),
+		TEST(the_device_unseen_longest_gives_way),
+		TEST(blocks_are_added_and_removed_once),
+		TEST(a_group_is_created_found_and_changed),
+		TEST(a_group_may_be_created_with_its_id),
+		TEST(a_dismissed_group_leaves_its_name_and_no_members),
+		TEST(members_are_counted_listed_and_changed),
+		TEST(read_marks_never_move_back),
+		TEST(a_newer_event_takes_the_place_of_its_key),
+		TEST(numbers_are_kept_in_meta),
+		TEST(readers_see_what_is_committed_and_a_view_stays),
+		TEST(a_commit_that_fails_leaves_nothing),
+		TEST(a_transaction_survives_refusals_of_its_statements),
+		TEST(a_reader_needs_a_directory),
+	};
+	return cmocka_run_group_tests_name("directory", tests, NULL, NULL);
+}
