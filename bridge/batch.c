@@ -43,7 +43,7 @@ static enum writer_outcome give_up(struct batch *b)
 {
 	writer_rollback(b->p.writer);
 	undo(b);
-	return WRITER_NOTHING;
+	return writer_fatal(b->p.writer) ? WRITER_FATAL : WRITER_NOTHING;
 }
 
 enum writer_outcome batch_finish(struct batch *b, uint64_t epoch, uint64_t recno)
@@ -152,6 +152,8 @@ static int handle(struct batch *b, struct im_str *in, uint64_t recno)
 			in->n = 0;
 		return IM_OK;
 	}
+	if (rec.type == IM_UP_NONE)
+		return IM_OK;
 	if (!sound(&rec)) {
 		b->p.health->records_malformed++;
 		return IM_OK;

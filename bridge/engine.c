@@ -27,7 +27,6 @@ struct engine {
 	/* HELLO was said; until the answer a batch that leaves a gap is dropped, the first one
 	 * after the answer says where the spool begins. */
 	bool waiting, answered, asked_again;
-	bool seen_batch; /* of the current epoch, in this process */
 	int64_t hello_at_ms, stats_at_ms;
 
 	bool stalled, half;
@@ -226,13 +225,10 @@ static bool in_order(struct engine *e, const struct im_up_batch *h, const struct
 			hello(e, now);
 		return false;
 	}
-	if (same && e->seen_batch)
-		log_line(e->p.log, LOG_LEVEL_ERROR, "records_lost",
-			"expected=%llu first=%llu what=\"the spool has lost records\"",
-			(unsigned long long)next, (unsigned long long)h->first);
-	else if (!same)
-		log_line(e->p.log, LOG_LEVEL_INFO, "new_spool", "epoch=%llu first=%llu",
-			(unsigned long long)h->epoch, (unsigned long long)h->first);
+	/* Numbers jump when the broker has died, and a new spool begins a new epoch. */
+	log_line(e->p.log, LOG_LEVEL_INFO, same ? "spool_goes_on" : "spool_begins",
+		"epoch=%llu expected=%llu first=%llu", (unsigned long long)h->epoch,
+		(unsigned long long)(same ? next : h->first), (unsigned long long)h->first);
 	replay_advance(e->a.replay, h->epoch, h->first - 1, &none);
 	return true;
 }
@@ -249,7 +245,6 @@ static void up_batch(struct engine *e, struct im_str frame, const struct im_up_f
 	if (!in_order(e, &f->batch, now))
 		return;
 	e->answered = false;
-	e->seen_batch = true;
 	take_batch(e, frame, f, now);
 }
 

@@ -130,9 +130,9 @@ void writer_set_now(struct writer *w, int64_t now_ms)
 	w->now_ms = now_ms;
 }
 
-bool writer_failed(const struct writer *w)
+bool writer_fatal(const struct writer *w)
 {
-	return w->failed || effects_failed(w->p.fx);
+	return w->fatal;
 }
 
 uint64_t writer_position(const struct writer *w)
@@ -320,7 +320,7 @@ void writer_rollback(struct writer *w)
 		directory_rollback(w->p.dir);
 	forget_all(w);
 	w->next_gid = w->first_gid;
-	w->log_begun = w->log_dirty = w->dir_begun = w->failed = w->fatal = false;
+	w->log_begun = w->log_dirty = w->dir_begun = w->failed = false;
 }
 
 static int commit_log(struct writer *w, const struct store_mark *mark)
@@ -371,15 +371,13 @@ enum writer_outcome writer_commit(
 {
 	struct store_mark mark = {epoch, recno, w->first_gid, w->next_gid - 1};
 	bool log = w->log_dirty;
-	bool fatal;
 
 	*mark_out = (struct store_mark){0};
 	if (log && w->next_gid - w->applied_gid > FOLLOW_MAX)
 		(void)writer_directory(w);
-	if (writer_failed(w) || commit_log(w, epoch ? &mark : NULL)) {
-		fatal = w->fatal;
+	if (w->failed || effects_failed(w->p.fx) || commit_log(w, epoch ? &mark : NULL)) {
 		writer_rollback(w);
-		return fatal ? WRITER_FATAL : WRITER_NOTHING;
+		return w->fatal ? WRITER_FATAL : WRITER_NOTHING;
 	}
 	if (log) {
 		*mark_out = mark;

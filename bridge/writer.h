@@ -100,8 +100,8 @@ int writer_new(const struct writer_parts *p, struct writer **out) IM_MUST_CHECK;
 void writer_free(struct writer **w);
 /* The time of the record that is handled next. */
 void writer_set_now(struct writer *w, int64_t now_ms);
-/* A write has failed since the last commit or rollback: nothing of it may be sent. */
-bool writer_failed(const struct writer *w);
+/* A place in the log was taken by somebody else; stays true. */
+bool writer_fatal(const struct writer *w);
 /* Makes everything since the last commit durable: the log if it was written to (and then the mark
  * through this record), the directory if it was. *mark_out: what was marked; epoch 0 if nothing
  * was. On anything but WRITER_DONE everything that could be rolled back was, the effects too. */

@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Exactly once over the link: what is replayed is delivered and acked again, and stored once. */
+#include "engine_fixture.h"
+
+#include <stdio.h>
+
+#include "../../bridge/directory_user.h"
+
+/* Records of one batch, kept so that they can be sent again. */
+static char kept[65536];
+
+static struct im_str keep(struct engine_fixture *f)
+{
+	assert_true(f->records.n < sizeof(kept));
+	memcpy(kept, f->records.p, f->records.n);
+	return (struct im_str){kept, f->records.n};
+}
+
+static void a_committed_batch_is_delivered_and_acked_again_but_not_stored(void **state)
+{
+	struct engine_fixture *f = *state;
+	struct im_str records;
+
+	engine_add_message(f, "alice", "bob", "{\"id\":\"1\",\"body\":\"one\"}");
+	engine_add_message(f, "alice", "bob", "two");
+	engine_add_rpc(f, "alice", "group.create", "{\"gid\":\"team\",\"members\":[\"bob\"]}");
+	engine_add_message(f, "bob", "g/team", "{\"id\":\"3\",\"body\":\"three\"}");
+	records = keep(f);
+	engine_send(f);
+	engine_credit(f, 2);
+	for (int round = 0; round < 3; round++) {
+		if (round == 2)
+			engine_restart(f);
+		engine_unlinked(f->engine);
+		engine_link(f);
+		engine_send_again(f, 1, 4, records);
+		assert_told(f, "message alice/ 1 text id=1 bob=u/alice alice=u/bob ,\"seq\":1,");
+		assert_told(f, "message alice/ 2 text id= bob=u/alice");
+		assert_told(f, "message bob/ 2 text id=3 g/team: alice bob ,\"seq\":2,");
+		assert_told(f, "inbox alice ack [{\"id\":\"1\",\"conv\":\"u/bob\",\"seq\":1,"
+			       "\"ts\":1000000}]");
+		assert_told(f, "inbox bob ack [{\"id\":\"3\",\"conv\":\"g/team\",\"seq\":2,");
+		assert_told(f, "committed 77:4");
+		assert_not_told(f, "inbox alice rpc");
+		engine_credit(f, 2);
+	}
+	engine_message(f, "alice", "bob", "next");
+	assert_told(f, "message alice/phone 3 ");
+}
+
+static void a_batch_may_hold_old_and_new_records(void **state)
+{
+	struct engine_fixture *f = *state;
+	struct im_str records;
+
+	engine_message(f, "alice", "bob", "0");
+	engine_add_message(f, "alice", "bob", "1");
+	engine_add_message(f, "alice", "bob", "2");
+	records = keep(f);
+	engine_send(f);
+	engine_add_message(f, "alice", "bob", "1");
+	engine_add_message(f, "alice", "bob", "2");
+	engine_add_message(f, "alice", "bob", "3");
+	records = keep(f);
+	engine_restart(f);
+	engine_link(f);
+	engine_send_again(f, 2, 3, records);
+	assert_int_equal(engine_count(f, "message"), 3);
+	assert_told(f, "message alice/phone 4 ");
+	assert_not_told(f, "message alice/ 1 ");
+	assert_told(f, "committed 77:4");
+}
+
+static void only_the_marks_that_cover_a_replay_are_read(void **state)
+{
+	struct engine_fixture *f = *state;
+	char payload[8];
+
+	/* More batches than marks are kept. */
+	for (int i = 0; i < 70; i++) {
+		snprintf(payload, sizeof(payload), "%d", i);
+		engine_message(f, "alice", "bob", payload);
+	}
+	engine_restart(f);
+	engine_link(f);
+	engine_add_message(f, "alice", "bob", "69");
+	engine_send_again(f, 70, 1, im_buf_view(&f->records));
+	assert_int_equal(engine_count(f, "message"), 1);
+	assert_told(f, "message alice/ 70 ");
+	for (int i = 0; i < 69; i++)
+		engine_add_message(f, "alice", "bob", "x");
+	engine_send_again(f, 1, 70, im_buf_view(&f->records));
+	assert_int_equal(engine_count(f, "message"), STORE_MARKS);
+	assert_told(f, "committed 77:70");
+}
+
+static void a_gap_is_asked_for_and_dropped(void **state)
+{
+	struct engine_fixture *f = *state;
+	struct im_str records;
+
+	engine_message(f, "alice", "bob", "1");
+	engine_add_message(f, "alice", "bob", "3");
+	records = keep(f);
+	engine_send_again(f, 3, 1, records);
+	assert_told(f, "hello");
+	assert_not_told(f, "committed");
+	engine_send_again(f, 4, 1, records);
+	assert_int_equal(f->told.n, 0);
+	/* What follows the committed is taken even before the answer. */
+	engine_send_again(f, 2, 1, records);
+	assert_told(f, "committed 77:2");
+	engine_send_again(f, 4, 1, records);
+	assert_int_equal(f->told.n, 0);
+	engine_sessions(f, (const char *const[]){NULL});
+	engine_send_again(f, 3, 1, records);
+	assert_told(f, "committed 77:3");
+	assert_told(f, "message alice/phone 3 ");
+}
+
+static void after_the_answer_the_spool_says_where_it_begins(void **state)
+{
+	struct engine_fixture *f = *state;
+	struct im_str records;
+
+	engine_message(f, "alice", "bob", "1");
+	engine_unlinked(f->engine);
+	engine_link(f);
+	engine_add_message(f, "alice", "bob", "{\"id\":\"x\",\"body\":1}");
+	records = keep(f);
+	engine_send_again(f, UINT64_C(1) << 32, 1, records);
+	assert_told(f, "committed 77:4294967296");
+	assert_told(f, "message alice/phone 2 ");
+	/* Only the first one. */
+	engine_send_again(f, UINT64_C(1) << 33, 1, records);
+	assert_told(f, "hello");
+	assert_not_told(f, "committed");
+}
+
+static void another_epoch_is_another_spool(void **state)
+{
+	struct engine_fixture *f = *state;
+
+	engine_message(f, "alice", "bob", "1");
+	engine_add_message(f, "alice", "bob", "2");
+	f->epoch = 78;
+	engine_send_again(f, 1, 1, im_buf_view(&f->records));
+	assert_told(f, "hello");
+	assert_not_told(f, "committed");
+	engine_unlinked(f->engine);
+	engine_link(f);
+	engine_send_again(f, 1, 1, im_buf_view(&f->records));
+	assert_told(f, "committed 78:1");
+	assert_told(f, "message alice/phone 2 ");
+	/* And it is remembered as the newest. */
+	engine_restart(f);
+	engine_link(f);
+	engine_send_again(f, 1, 1, im_buf_view(&f->records));
+	assert_told(f, "committed 78:1");
+	assert_told(f, "message alice/ 2 ");
+}
+
+static void reads_are_answered_again_and_log_writes_are_not_run_again(void **state)
+{
+	struct engine_fixture *f = *state;
+	struct im_str records;
+
+	engine_add_message(f, "alice", "bob", "1");
+	engine_add_rpc(f, "bob", "conv.history", "{\"conv\":\"u/alice\"}");
+	engine_add_rpc(f, "alice", "group.create", "{\"gid\":\"team\"}");
+	records = keep(f);
+	engine_send(f);
+	assert_told(f, "inbox alice rpc/phone ");
+	engine_send_again(f, 1, 3, records);
+	assert_told(f, "inbox bob rpc/phone ");
+	assert_not_told(f, "inbox alice rpc/phone ");
+}
+
+static void a_batch_without_messages_costs_no_mark(void **state)
+{
+	struct engine_fixture *f = *state;
+
+	engine_rpc(f, "bob", "user.get", "{}");
+	assert_told(f, "committed 77:1");
+	engine_message(f, "alice", "bob", "1");
+	engine_rpc(f, "bob", "user.get", "{}");
+	assert_told(f, "committed 77:3");
+	/* The plugin has freed record 3; after a restart it goes on with 4. */
+	engine_restart(f);
+	engine_link(f);
+	engine_message(f, "alice", "bob", "2");
+	assert_told(f, "committed 77:4");
+	assert_told(f, "message alice/phone 2 ");
+}
+
+static void unanswered_hellos_are_repeated(void **state)
+{
+	struct engine_fixture *f = *state;
+
+	engine_unlinked(f->engine);
+	engine_wait(f, 60000);
+	assert_not_told(f, "hello");
+	engine_forget(f);
+	engine_linked(f->engine, &f->now);
+	assert_told(f, "hello");
+	engine_wait(f, 4999);
+	assert_not_told(f, "hello");
+	engine_wait(f, 1);
+	assert_told(f, "hello");
+	assert_false(engine_ready(f->engine));
+	engine_sessions(f, (const char *const[]){NULL});
+	assert_true(engine_ready(f->engine));
+	engine_wait(f, 60000);
+	assert_not_told(f, "hello");
+}
+
+static void void_records_are_passed_over(void **state)
+{
+	struct engine_fixture *f = *state;
+
+	engine_add(f, (struct im_up_rec){.type = IM_UP_NONE});
+	engine_add_message(f, "alice", "bob", "1");
+	engine_send(f);
+	assert_told(f, "committed 77:2");
+	assert_int_equal(engine_health(f->engine)->records_malformed, 0);
+}
+
+#define T(name)                                                                 \
+	cmocka_unit_test_setup_teardown(name, engine_set_up, engine_tear_down), \
+		cmocka_unit_test_setup_teardown(name, engine_set_up_sqlite, engine_tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(a_committed_batch_is_delivered_and_acked_again_but_not_stored),
+		T(a_batch_may_hold_old_and_new_records),
+		T(only_the_marks_that_cover_a_replay_are_read),
+		T(a_gap_is_asked_for_and_dropped),
+		T(after_the_answer_the_spool_says_where_it_begins),
+		T(another_epoch_is_another_spool),
+		T(reads_are_answered_again_and_log_writes_are_not_run_again),
+		T(a_batch_without_messages_costs_no_mark),
+		T(unanswered_hellos_are_repeated),
+		T(void_records_are_passed_over),
+	};
+
+	return cmocka_run_group_tests_name("bridge replay", tests, NULL, NULL);
+}

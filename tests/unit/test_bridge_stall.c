@@ -1,0 +1,329 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Commits that fail: nothing is sent, nothing is lost, and it goes on without a hand. Both
+ * databases, at each of their steps. */
+#include "engine_fixture.h"
+
+#include <stdio.h>
+
+#include "../../bridge/directory_group.h"
+#include "../../bridge/directory_user.h"
+
+/* What fails from now on, and how often; -1: until it is put right. */
+static int fail_begin, fail_append, fail_commit, fail_directory;
+static int append_code = IM_E_IO;
+
+static bool fails(int *count)
+{
+	if (*count > 0)
+		--*count;
+	else if (*count == 0)
+		return false;
+	return true;
+}
+
+static int begin(struct store *s)
+{
+	return fails(&fail_begin) ? IM_E_IO : store_memory.begin(s);
+}
+
+static int append(struct store *s, const struct store_msg *m)
+{
+	return fails(&fail_append) ? append_code : store_memory.append(s, m);
+}
+
+static int commit(struct store *s, const struct store_mark *mark)
+{
+	if (!fails(&fail_commit))
+		return store_memory.commit(s, mark);
+	store_memory.rollback(s);
+	return IM_E_IO;
+}
+
+int __real_directory_commit(struct directory *d);
+int __wrap_directory_commit(struct directory *d);
+
+int __wrap_directory_commit(struct directory *d)
+{
+	if (!fails(&fail_directory))
+		return __real_directory_commit(d);
+	directory_rollback(d);
+	return IM_E_IO;
+}
+
+static int set_up(void **state)
+{
+	struct engine_fixture *f = engine_prepare(&store_memory);
+
+	fail_begin = fail_append = fail_commit = fail_directory = 0;
+	append_code = IM_E_IO;
+	f->backend.begin = begin;
+	f->backend.append = append;
+	f->backend.commit = commit;
+	engine_open(f);
+	engine_link(f);
+	engine_forget(f);
+	*state = f;
+	return 0;
+}
+
+static void nothing_is_told_before_the_commit_works(void **state)
+{
+	struct engine_fixture *f = *state;
+
+	engine_message(f, "alice", "bob", "before");
+	fail_commit = 2;
+	engine_add_message(f, "alice", "bob", "{\"id\":\"1\",\"body\":1}");
+	engine_add_rpc(f, "bob", "conv.history", "{\"conv\":\"u/alice\"}");
+	engine_send(f);
+	assert_int_equal(f->told.n, 0);
+	assert_true(engine_stalled(f->engine));
+	engine_wait(f, 99);
+	assert_int_equal(f->told.n, 0);
+	engine_wait(f, 1);
+	assert_int_equal(f->told.n, 0);
+	engine_wait(f, 199);
+	assert_int_equal(f->told.n, 0);
+	engine_wait(f, 1);
+	assert_told(f, "message alice/phone 2 json id=1 bob=");
+	assert_told(f, "inbox alice ack [{\"id\":\"1\",\"conv\":\"u/bob\",\"seq\":2,");
+	assert_told(f, "inbox bob rpc/phone ");
+	assert_told(f, "committed 77:3");
+	assert_not_told(f, "hello");
+	assert_false(engine_stalled(f->engine));
+	engine_message(f, "alice", "bob", "after");
+	assert_told(f, "message alice/phone 3 ");
+}
+
+static void what_comes_meanwhile_is_asked_for_again(void **state)
+{
+	struct engine_fixture *f = *state;
+
+	fail_commit = 1;
+	engine_message(f, "alice", "bob", "1");
+	engine_add_message(f, "alice", "bob", "2");
+	engine_send_again(f, 2, 1, im_buf_view(&f->records));
+	assert_int_equal(f->told.n, 0);
+	engine_wait(f, 100);
+	assert_told(f, "committed 77:1");
+	assert_told(f, "hello");
+	engine_sessions(f, (const char *const[]){NULL});
+	engine_send(f);
+	assert_told(f, "committed 77:2");
+	assert_told(f, "message alice/phone 2 ");
+}
+
+static void waiting_grows_to_a_bound(void **state)
+{
+	struct engine_fixture *f = *state;
+
+	fail_commit = -1;
+	engine_message(f, "alice", "bob", "1");
+	for (int i = 0; i < 100; i++)
+		assert_in_range(engine_tick(f->engine, &f->now), 0, 5000), engine_wait(f, 1000);
+	assert_in_range(engine_health(f->engine)->commits_failed, 20, 40);
+	fail_commit = 0;
+	engine_wait(f, 5000);
+	assert_told(f, "committed 77:1");
+}
+
+static void a_failing_begin_or_append_is_the_same(void **state)
+{
+	struct engine_fixture *f = *state;
+
+	fail_begin = 1;
+	engine_message(f, "alice", "bob", "1");
+	assert_int_equal(f->told.n, 0);
+	engine_wait(f, 100);
+	assert_told(f, "message alice/phone 1 ");
+	fail_append = 1;
+	engine_add_message(f, "alice", "bob", "{\"id\":\"a\",\"body\":2}");
+	engine_add_message(f, "alice", "bob", "{\"id\":\"b\",\"body\":3}");
+	engine_send(f);
+	assert_int_equal(f->told.n, 0);
+	engine_wait(f, 100);
+	assert_told(f, "message alice/phone 2 json id=a");
+	assert_told(f, "message alice/phone 3 json id=b");
+}
+
+static void ids_of_a_lost_transaction_are_free(void **state)
+{
+	struct engine_fixture *f = *state;
+
+	fail_commit = 1;
+	engine_message(f, "alice", "bob", "{\"id\":\"1\",\"body\":1}");
+	engine_wait(f, 100);
+	assert_told(f, "message alice/phone 1 json id=1");
+	assert_int_equal(engine_health(f->engine)->messages_duplicate, 0);
+	engine_message(f, "alice", "bob", "{\"id\":\"1\",\"body\":1}");
+	assert_not_told(f, "message");
+}
+
+static void rights_of_a_lost_transaction_are_forgotten(void **state)
+{
+	struct engine_fixture *f = *state;
+
+	fail_commit = 1;
+	engine_add_message(f, "alice", "bob", "1");
+	engine_add_rpc(f, "bob", "block.add", "{\"uid\":\"alice\"}");
+	engine_add_message(f, "alice", "bob", "2");
+	engine_send(f);
+	engine_wait(f, 100);
+	assert_int_equal(engine_count(f, "message"), 1);
+	assert_told(f, "inbox alice ack [{\"id\":null,\"conv\":\"u/bob\",\"error\"");
+	assert_told(f, "inbox bob rpc/phone {\"jsonrpc\":\"2.0\",\"id\":null,\"result\"");
+}
+
+static void a_foreign_writer_ends_the_process(void **state)
+{
+	struct engine_fixture *f = *state;
+
+	append_code = IM_E_CONFLICT;
+	fail_append = 1;
+	engine_message(f, "alice", "bob", "1");
+	assert_int_equal(f->told.n, 0);
+	assert_true(engine_fatal(f->engine));
+}
+
+static void half_a_commit_is_healed_from_the_log(void **state)
+{
+	struct engine_fixture *f = *state;
+	struct directory_group g;
+
+	fail_directory = 1;
+	engine_add_message(f, "alice", "bob", "{\"id\":\"1\",\"body\":1}");
+	engine_add_rpc(f, "alice", "group.create", "{\"gid\":\"team\",\"members\":[\"bob\"]}");
+	engine_add_rpc(f, "bob", "block.add", "{\"uid\":\"carol\"}");
+	engine_send(f);
+	assert_int_equal(f->told.n, 0);
+	assert_int_equal(directory_group_get(f->dir, IM_STR("team"), &g), IM_E_NONE);
+	engine_wait(f, 100);
+	/* The log's part came from the log, the directory's was done again. */
+	assert_told(f, "message alice/ 1 json id=1 bob=");
+	assert_told(f, "inbox alice ack [{\"id\":\"1\",");
+	assert_told(f, "message alice/ 1 system id= g/team: alice bob ");
+	assert_told(f, "inbox bob rpc/phone {\"jsonrpc\":\"2.0\",\"id\":null,\"result\"");
+	assert_told(f, "committed 77:3");
+	assert_int_equal(directory_group_get(f->dir, IM_STR("team"), &g), IM_OK);
+	assert_int_equal(g.members, 2);
+	engine_message(f, "carol", "bob", "blocked");
+	assert_not_told(f, "message");
+	engine_message(f, "bob", "g/team", "works");
+	engine_credit(f, 2);
+	engine_message(f, "alice", "bob", "2");
+	assert_told(f, "message alice/phone 2 ");
+}
+
+static void half_a_commit_is_healed_at_the_next_start(void **state)
+{
+	struct engine_fixture *f = *state;
+	struct directory_group g;
+	struct im_str records;
+	char kept[4096];
+
+	engine_add_rpc(f, "alice", "group.create", "{\"gid\":\"team\",\"members\":[\"bob\"]}");
+	engine_add_rpc(f, "bob", "block.add", "{\"uid\":\"carol\"}");
+	memcpy(kept, f->records.p, f->records.n);
+	records = (struct im_str){kept, f->records.n};
+	fail_directory = -1;
+	engine_send(f);
+	engine_wait(f, 100);
+	assert_int_equal(f->told.n, 0);
+	fail_directory = 0;
+	engine_restart(f);
+	assert_int_equal(directory_group_get(f->dir, IM_STR("team"), &g), IM_OK);
+	assert_int_equal(g.members, 2);
+	engine_link(f);
+	engine_send_again(f, 1, 2, records);
+	assert_told(f, "inbox bob rpc/phone {\"jsonrpc\":\"2.0\",\"id\":null,\"result\"");
+	assert_not_told(f, "inbox alice rpc/phone");
+	engine_message(f, "carol", "bob", "blocked");
+	assert_not_told(f, "message");
+}
+
+static void a_directory_that_fails_alone_stores_nothing(void **state)
+{
+	struct engine_fixture *f = *state;
+
+	fail_directory = 1;
+	engine_rpc(f, "bob", "block.add", "{\"uid\":\"carol\"}");
+	assert_int_equal(f->told.n, 0);
+	engine_wait(f, 100);
+	assert_told(f, "inbox bob rpc/phone {\"jsonrpc\":\"2.0\",\"id\":null,\"result\"");
+	assert_told(f, "committed 77:1");
+}
+
+static void presence_is_told_once_it_is_committed(void **state)
+{
+	struct engine_fixture *f = *state;
+	struct directory_user u;
+
+	fail_directory = 2;
+	engine_add_session(f, IM_UP_OPEN, "bob", "phone", IM_UPF_NEW_DEVICE);
+	engine_add_session(f, IM_UP_SUB, "bob", "phone", 0);
+	engine_send(f);
+	assert_int_equal(f->told.n, 0);
+	engine_wait(f, 100);
+	assert_int_equal(f->told.n, 0);
+	engine_wait(f, 200);
+	assert_told(f, "topic+ presence/bob {\"uid\":\"bob\",\"state\":\"online\"");
+	assert_int_equal(engine_count(f, "topic"), 1);
+	assert_int_equal(engine_count(f, "inbox bob event {\"event\":\"hello\""), 1);
+	assert_int_equal(directory_user_get(f->dir, IM_STR("bob"), &u), IM_OK);
+	assert_true(u.online);
+}
+
+static void a_snapshot_that_fails_is_asked_for_again(void **state)
+{
+	struct engine_fixture *f = *state;
+	const char *const bob[] = {"bob", "phone", "", NULL};
+
+	fail_directory = 1;
+	engine_sessions(f, bob);
+	assert_int_equal(f->told.n, 0);
+	engine_wait(f, 100);
+	assert_told(f, "hello");
+	assert_told(f, "topic+ presence/bob ");
+	engine_sessions(f, bob);
+	assert_not_told(f, "topic+ presence/bob ");
+}
+
+static void a_link_lost_while_stalled_changes_nothing(void **state)
+{
+	struct engine_fixture *f = *state;
+
+	fail_commit = 3;
+	engine_message(f, "alice", "bob", "1");
+	engine_unlinked(f->engine);
+	engine_link(f);
+	engine_wait(f, 200);
+	engine_wait(f, 400);
+	engine_wait(f, 800);
+	assert_told(f, "committed 77:1");
+	assert_told(f, "hello");
+	engine_sessions(f, (const char *const[]){NULL});
+	engine_message(f, "alice", "bob", "2");
+	assert_told(f, "message alice/phone 2 ");
+}
+
+#define T(name) cmocka_unit_test_setup_teardown(name, set_up, engine_tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(nothing_is_told_before_the_commit_works),
+		T(what_comes_meanwhile_is_asked_for_again),
+		T(waiting_grows_to_a_bound),
+		T(a_failing_begin_or_append_is_the_same),
+		T(ids_of_a_lost_transaction_are_free),
+		T(rights_of_a_lost_transaction_are_forgotten),
+		T(a_foreign_writer_ends_the_process),
+		T(half_a_commit_is_healed_from_the_log),
+		T(half_a_commit_is_healed_at_the_next_start),
+		T(a_directory_that_fails_alone_stores_nothing),
+		T(presence_is_told_once_it_is_committed),
+		T(a_snapshot_that_fails_is_asked_for_again),
+		T(a_link_lost_while_stalled_changes_nothing),
+	};
+
+	return cmocka_run_group_tests_name("bridge stall", tests, NULL, NULL);
+}
