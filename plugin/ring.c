@@ -25,7 +25,9 @@ struct fixed {
 struct slot {
 	uint64_t serial;
 	uint64_t tail, tail_recno;
-	uint64_t head, head_recno; /* where the ring ended, if clean */
+	uint64_t head;       /* where the ring ended, if clean */
+	uint64_t head_recno; /* if clean, of the next record; else, of the first since it was opened
+			      */
 	uint32_t clean;
 	uint32_t crc; /* over this struct with crc = 0 */
 };
@@ -69,7 +71,7 @@ static void slot_write(struct ring *r, bool clean)
 		.tail = r->tail,
 		.tail_recno = r->tail_recno,
 		.head = clean ? r->head : 0,
-		.head_recno = clean ? r->head_recno : 0,
+		.head_recno = clean ? r->head_recno : r->first_recno,
 		.clean = clean,
 	};
 
@@ -210,10 +212,12 @@ int ring_open(struct ring *r, void *map, size_t n, struct ring_report *report)
 	report->clean = s.clean && s.head == r->head;
 	if (s.clean && s.head != r->head)
 		report->cut_recno = r->head_recno;
-	if (report->clean)
+	/* Numbers of the last time may have been used and lost, every trace of them included. */
+	if (s.head_recno > r->head_recno)
 		r->head_recno = s.head_recno;
-	else
+	if (!report->clean)
 		ring_skip(r, r->head_recno);
+	r->first_recno = r->head_recno;
 	/* From here on a crash must not find the clean mark. */
 	slot_write(r, false);
 	return IM_OK;
@@ -287,7 +291,7 @@ bool ring_next(const struct ring *r, struct ring_cursor *c, struct ring_record *
 void ring_skip(struct ring *r, uint64_t recno)
 {
 	if (recno >= r->head_recno)
-		r->head_recno = (recno / RING_JUMP + 1) * RING_JUMP;
+		r->first_recno = r->head_recno = (recno / RING_JUMP + 1) * RING_JUMP;
 }
 
 void ring_free_to(struct ring *r, struct ring_cursor c, uint64_t recno)

@@ -37,10 +37,11 @@ struct ring {
 	uint64_t size;      /* of the ring, a multiple of 8 */
 	uint64_t epoch;
 	/* Positions count all bytes ever written; position modulo size is the place. */
-	uint64_t head;       /* where the next record goes */
-	uint64_t head_recno; /* its number */
-	uint64_t tail;       /* the oldest record that is kept */
-	uint64_t tail_recno; /* its number at least; numbers below are committed */
+	uint64_t head;        /* where the next record goes */
+	uint64_t head_recno;  /* its number */
+	uint64_t tail;        /* the oldest record that is kept */
+	uint64_t tail_recno;  /* its number at least; numbers below are committed */
+	uint64_t first_recno; /* of the first record since it was opened */
 	uint64_t slot_serial;
 	uint64_t reserved_at; /* between ring_reserve and ring_commit */
 	uint32_t reserved;
@@ -65,7 +66,8 @@ struct ring_report {
 /* Writes a fresh header over n bytes of memory (header page included). */
 void ring_format(void *map, size_t n, uint64_t epoch);
 /* Takes over memory that ring_format once prepared, validates every record from the oldest on, and
- * cuts behind the last valid one. IM_E_FORMAT: not a ring of this version, or n is not its size. */
+ * cuts behind the last valid one. The header page must reach the disk before the first record is
+ * written. IM_E_FORMAT: not a ring of this version, or n is not its size. */
 int ring_open(struct ring *r, void *map, size_t n, struct ring_report *report) IM_MUST_CHECK;
 /* Says in the header that nothing is missing. */
 void ring_close(struct ring *r);

@@ -176,6 +176,8 @@ int spool_open(struct spool *s, const char *path, uint64_t size, struct im_buf *
 	else
 		ret = adopt(s, path, (size_t)st.st_size, size, why);
 	s->boot_recno = s->ring.head_recno;
+	if (!ret && msync(s->ring.map, RING_HEADER, MS_SYNC))
+		ret = failed(why, path, "writing", errno);
 out:
 	if (ret)
 		spool_close(s);

@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The plugin's view of directory.db: answers, what is remembered, and what is forgotten when. */
+#include "../../plugin/directory.h"
+#include "plugin_node.h"
+
+#include <stdio.h>
+
+static const struct im_sipkey key = {"0123456789abcde"};
+
+static struct directory *open_directory(struct node *n)
+{
+	struct directory *d;
+	struct im_buf why;
+
+	node_folder(n);
+	fake_open(false);
+	im_buf_init(&why, 0);
+	assert_int_equal(directory_open(n->dir, &key, &d, &why), IM_OK);
+	im_buf_free(&why);
+	return d;
+}
+
+static void close_directory(struct node *n, struct directory *d)
+{
+	directory_close(&d);
+	fake_close();
+	node_folder_remove(n);
+}
+
+static void answers_and_remembers(void **state)
+{
+	struct node n;
+	struct directory *d = open_directory(&n);
+	struct directory_user alice, root, u;
+	struct directory_group team, hall;
+	struct directory_member m;
+	uint64_t reads;
+
+	(void)state;
+	assert_int_equal(directory_user(d, IM_STR("alice"), &alice), IM_OK);
+	assert_int_equal(alice.id, 1);
+	assert_true(alice.has_password);
+	assert_false(alice.admin);
+	assert_int_equal(directory_user(d, IM_STR("root"), &root), IM_OK);
+	assert_true(root.admin);
+	assert_int_equal(directory_user(d, IM_STR("nobody"), &u), IM_E_NONE);
+	assert_int_equal(directory_group(d, IM_STR("team"), &team), IM_OK);
+	assert_int_equal(directory_group(d, IM_STR("hall"), &hall), IM_OK);
+	assert_true(hall.room && !team.room);
+	assert_int_equal(directory_group(d, IM_STR("none"), &hall), IM_E_NONE);
+	assert_int_equal(directory_member(d, &team, IM_STR("alice"), &alice, &m), IM_OK);
+	assert_int_equal(m.role, 2);
+	assert_int_equal(directory_member(d, &team, IM_STR("root"), &root, &m), IM_E_NONE);
+	/* All of it again, absence too, without the database. */
+	reads = directory_reads(d);
+	assert_int_equal(directory_user(d, IM_STR("alice"), &u), IM_OK);
+	assert_int_equal(directory_user(d, IM_STR("nobody"), &u), IM_E_NONE);
+	assert_int_equal(directory_group(d, IM_STR("none"), &hall), IM_E_NONE);
+	assert_int_equal(directory_member(d, &team, IM_STR("alice"), &alice, &m), IM_OK);
+	assert_int_equal(directory_member(d, &team, IM_STR("root"), &root, &m), IM_E_NONE);
+	assert_int_equal(directory_reads(d), reads);
+	close_directory(&n, d);
+}
+
+static void forgets_what_it_is_told(void **state)
+{
+	struct node n;
+	struct directory *d = open_directory(&n);
+	struct directory_user u, before;
+	struct directory_group g;
+	struct directory_member m;
+
+	(void)state;
+	assert_int_equal(directory_user(d, IM_STR("bob"), &before), IM_OK);
+	assert_int_equal(directory_group(d, IM_STR("team"), &g), IM_OK);
+	assert_int_equal(directory_member(d, &g, IM_STR("bob"), &before, &m), IM_OK);
+	node_sql(&n, "UPDATE user SET disabled = 1, password = 'x' WHERE uid = 'bob';"
+		     "DELETE FROM member WHERE uid = 'bob'");
+	assert_int_equal(directory_user(d, IM_STR("bob"), &u), IM_OK);
+	assert_false(u.disabled);
+	directory_forget_user(d, IM_STR("bob"));
+	assert_int_equal(directory_user(d, IM_STR("bob"), &u), IM_OK);
+	assert_true(u.disabled);
+	assert_true(u.credential != before.credential);
+	assert_true(u.life != before.life);
+	/* The membership has to be forgotten by itself, or with its group. */
+	assert_int_equal(directory_member(d, &g, IM_STR("bob"), &u, &m), IM_OK);
+	directory_forget_member(d, IM_STR("team"), IM_STR("bob"));
+	assert_int_equal(directory_member(d, &g, IM_STR("bob"), &u, &m), IM_E_NONE);
+	node_sql(&n, "UPDATE grp SET muted_until_ms = 5 WHERE gid = 'team';"
+		     "INSERT INTO member(grp, uid, user, joined_seq, joined_ms)"
+		     " VALUES (1, 'bob', 2, 0, 0)");
+	directory_forget_group(d, IM_STR("team"));
+	assert_int_equal(directory_group(d, IM_STR("team"), &g), IM_OK);
+	assert_int_equal(g.muted_until_ms, 5);
+	assert_int_equal(directory_member(d, &g, IM_STR("bob"), &u, &m), IM_OK);
+	/* Unknown names are no harm. */
+	directory_forget_user(d, IM_STR("nobody"));
+	directory_forget_group(d, IM_STR("none"));
+	directory_forget_member(d, IM_STR("none"), IM_STR("bob"));
+	close_directory(&n, d);
+}
+
+static void deleted_is_absent_and_comes_back_as_another(void **state)
+{
+	struct node n;
+	struct directory *d = open_directory(&n);
+	struct directory_user u;
+	struct directory_group g;
+	struct directory_member m;
+
+	(void)state;
+	assert_int_equal(directory_group(d, IM_STR("team"), &g), IM_OK);
+	node_sql(&n, "UPDATE user SET deleted = 1 WHERE uid = 'bob'");
+	assert_int_equal(directory_user(d, IM_STR("bob"), &u), IM_E_NONE);
+	node_sql(&n, "INSERT INTO user(uid, created_ms) VALUES ('bob', 0)");
+	directory_forget_user(d, IM_STR("bob"));
+	assert_int_equal(directory_user(d, IM_STR("bob"), &u), IM_OK);
+	assert_int_equal(u.id, 5);
+	assert_false(u.has_password);
+	/* The old bob's rows are not the new one's. */
+	assert_int_equal(directory_member(d, &g, IM_STR("bob"), &u, &m), IM_E_NONE);
+	node_sql(&n, "UPDATE grp SET dismissed = 1 WHERE gid = 'hall'");
+	assert_int_equal(directory_group(d, IM_STR("hall"), &g), IM_E_NONE);
+	close_directory(&n, d);
+}
+
+static void relations_go_with_either_side(void **state)
+{
+	struct node n;
+	struct directory *d = open_directory(&n);
+	struct directory_user alice, bob;
+	struct directory_relation r;
+
+	(void)state;
+	assert_int_equal(directory_user(d, IM_STR("alice"), &alice), IM_OK);
+	assert_int_equal(directory_user(d, IM_STR("bob"), &bob), IM_OK);
+	assert_int_equal(directory_relation(d, &alice, &bob, &r), IM_OK);
+	assert_false(r.blocked || r.contact);
+	node_sql(&n, "INSERT INTO block VALUES (1, 2, 0);"
+		     "INSERT INTO contact(owner, peer, state, changed_ms, version)"
+		     " VALUES (1, 2, 3, 0, 1), (2, 1, 2, 0, 1)");
+	assert_int_equal(directory_relation(d, &alice, &bob, &r), IM_OK);
+	assert_false(r.blocked);
+	directory_forget_user(d, IM_STR("alice"));
+	assert_int_equal(directory_user(d, IM_STR("alice"), &alice), IM_OK);
+	assert_int_equal(directory_relation(d, &alice, &bob, &r), IM_OK);
+	assert_true(r.blocked && r.contact);
+	/* Asked by the peer is not yet a contact. */
+	assert_int_equal(directory_relation(d, &bob, &alice, &r), IM_OK);
+	assert_false(r.blocked || r.contact);
+	node_sql(&n, "DELETE FROM block");
+	directory_forget_user(d, IM_STR("bob"));
+	assert_int_equal(directory_user(d, IM_STR("bob"), &bob), IM_OK);
+	assert_int_equal(directory_relation(d, &alice, &bob, &r), IM_OK);
+	assert_false(r.blocked);
+	close_directory(&n, d);
+}
+
+static void pending_users_wait_for_the_bridge(void **state)
+{
+	struct node n;
+	struct directory *d = open_directory(&n);
+	struct directory_user u;
+
+	(void)state;
+	assert_int_equal(directory_user(d, IM_STR("dave"), &u), IM_E_NONE);
+	assert_int_equal(directory_user_pending(d, IM_STR("dave")), IM_OK);
+	assert_int_equal(directory_user_pending(d, IM_STR("dave")), IM_OK);
+	assert_int_equal(directory_user(d, IM_STR("dave"), &u), IM_OK);
+	assert_int_equal(u.id, 0);
+	/* Told too early: it is not in the database. */
+	directory_forget_user(d, IM_STR("dave"));
+	assert_int_equal(directory_user(d, IM_STR("dave"), &u), IM_OK);
+	directory_forget_all(d);
+	assert_int_equal(directory_user(d, IM_STR("dave"), &u), IM_OK);
+	node_sql(&n, "INSERT INTO user(uid, created_ms) VALUES ('dave', 0)");
+	directory_forget_user(d, IM_STR("dave"));
+	assert_int_equal(directory_user(d, IM_STR("dave"), &u), IM_OK);
+	assert_int_equal(u.id, 5);
+	/* And when it is deleted, it does not come back from memory. */
+	node_sql(&n, "UPDATE user SET deleted = 1 WHERE uid = 'dave'");
+	directory_forget_user(d, IM_STR("dave"));
+	assert_int_equal(directory_user(d, IM_STR("dave"), &u), IM_E_NONE);
+	close_directory(&n, d);
+}
+
+static void finds_a_devices_owner(void **state)
+{
+	struct node n;
+	struct directory *d = open_directory(&n);
+	struct im_buf b;
+
+	(void)state;
+	im_buf_init(&b, 0);
+	assert_int_equal(directory_device(d, IM_STR("phone"), &b), IM_E_NONE);
+	node_sql(&n, "INSERT INTO device(device, user, created_ms, seen_ms)"
+		     " VALUES ('phone', 2, 0, 0)");
+	assert_int_equal(directory_device(d, IM_STR("phone"), &b), IM_OK);
+	assert_buf(&b, "bob");
+	im_buf_free(&b);
+	close_directory(&n, d);
+}
+
+static void notices_other_writers(void **state)
+{
+	struct node n;
+	struct directory *d = open_directory(&n);
+
+	(void)state;
+	(void)directory_changed(d);
+	assert_false(directory_changed(d));
+	node_sql(&n, "UPDATE user SET nick = 'x'");
+	assert_true(directory_changed(d));
+	assert_false(directory_changed(d));
+	close_directory(&n, d);
+}
+
+static void reopens_a_replaced_file(void **state)
+{
+	struct node n, other;
+	struct directory *d = open_directory(&n);
+	struct directory_user u;
+	char from[128], to[128];
+
+	(void)state;
+	node_folder(&other);
+	node_sql(&other, "INSERT INTO user(uid, created_ms) VALUES ('erin', 0);"
+			 "PRAGMA journal_mode = DELETE");
+	assert_int_equal(directory_user(d, IM_STR("erin"), &u), IM_E_NONE);
+	snprintf(from, sizeof(from), "%s/directory.db", other.dir);
+	snprintf(to, sizeof(to), "%s/directory.db", n.dir);
+	sqlite3_close(n.db);
+	n.db = NULL;
+	assert_int_equal(rename(from, to), 0);
+	/* As one restores a copy: without what belonged to the old file. */
+	snprintf(to, sizeof(to), "%s/directory.db-wal", n.dir);
+	remove(to);
+	snprintf(to, sizeof(to), "%s/directory.db-shm", n.dir);
+	remove(to);
+	directory_forget_all(d);
+	assert_int_equal(directory_user(d, IM_STR("erin"), &u), IM_OK);
+	close_directory(&n, d);
+	node_folder_remove(&other);
+}
+
+static void a_broken_database_says_so_and_is_not_remembered(void **state)
+{
+	struct node n;
+	struct directory *d = open_directory(&n);
+	struct directory_user u;
+
+	(void)state;
+	node_sql(&n, "ALTER TABLE user RENAME TO user_away");
+	assert_int_equal(directory_user(d, IM_STR("alice"), &u), IM_E_IO);
+	assert_true(directory_errors(d) > 0);
+	assert_true(strlen(directory_error(d)) > 5);
+	node_sql(&n, "ALTER TABLE user_away RENAME TO user");
+	assert_int_equal(directory_user(d, IM_STR("alice"), &u), IM_OK);
+	close_directory(&n, d);
+}
+
+static void refuses_what_is_no_directory(void **state)
+{
+	struct directory *d;
+	struct im_buf why;
+	struct node n;
+
+	(void)state;
+	node_folder(&n);
+	im_buf_init(&why, 0);
+	assert_int_equal(directory_open("/nonexistent", &key, &d, &why), IM_E_IO);
+	assert_null(d);
+	im_buf_c(&why, '\0');
+	assert_non_null(strstr(why.p, "/nonexistent/directory.db"));
+	im_buf_reset(&why);
+	node_sql(&n, "PRAGMA user_version = 99");
+	assert_int_equal(directory_open(n.dir, &key, &d, &why), IM_E_FORMAT);
+	im_buf_c(&why, '\0');
+	assert_non_null(strstr(why.p, "99"));
+	im_buf_free(&why);
+	node_folder_remove(&n);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(answers_and_remembers),
+		cmocka_unit_test(forgets_what_it_is_told),
+		cmocka_unit_test(deleted_is_absent_and_comes_back_as_another),
+		cmocka_unit_test(relations_go_with_either_side),
+		cmocka_unit_test(pending_users_wait_for_the_bridge),
+		cmocka_unit_test(finds_a_devices_owner),
+		cmocka_unit_test(notices_other_writers),
+		cmocka_unit_test(reopens_a_replaced_file),
+		cmocka_unit_test(a_broken_database_says_so_and_is_not_remembered),
+		cmocka_unit_test(refuses_what_is_no_directory),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

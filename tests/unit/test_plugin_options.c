@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The plugin's options, and what it reads of the broker's own configuration. */
+#include "../../plugin/brokerconf.h"
+#include "../../plugin/options.h"
+#include "unit.h"
+
+#include <stdio.h>
+
+/* Pairs after the two required ones; the result and, on failure, the sentence. */
+static int read_with(
+	struct options *o, const struct options_pair *more, size_t n, char why_out[256])
+{
+	struct options_pair pairs[16] = {{"data_dir", "/var/lib/im"}, {"link_listener", "/run/im"}};
+	struct im_buf why;
+	int ret;
+
+	memcpy(pairs + 2, more, n * sizeof(*more));
+	im_buf_init(&why, 0);
+	ret = options_read(o, pairs, 2 + n, &why);
+	snprintf(why_out, 256, "%.*s", (int)why.n, why.n ? why.p : "");
+	im_buf_free(&why);
+	return ret;
+}
+
+static void refused(const char *key, const char *value, const char *says)
+{
+	const struct options_pair p = {key, value};
+	struct options o;
+	char why[256];
+
+	assert_int_equal(read_with(&o, &p, 1, why), IM_E_FORMAT);
+	if (!strstr(why, says))
+		fail_msg("%s %s: \"%s\" does not say \"%s\"", key, value, why, says);
+}
+
+static void has_good_defaults(void **state)
+{
+	struct options o;
+	char why[256];
+
+	(void)state;
+	assert_int_equal(read_with(&o, NULL, 0, why), IM_OK);
+	assert_string_equal(o.spool_file, "/var/lib/im/spool");
+	assert_int_equal(o.spool_size, 64 << 20);
+	assert_int_equal(o.window, 2);
+	assert_string_equal(o.link_username, "im-bridge");
+	assert_string_equal(o.topic_prefix, "im");
+	assert_int_equal(o.max_payload, 65536);
+	assert_int_equal(o.rate_messages, 500);
+	assert_int_equal(o.rate_bytes, 4 << 20);
+	assert_int_equal(o.presence_policy, PRESENCE_EVERYONE);
+	assert_int_equal(o.direct_policy, DIRECT_ANYONE);
+	assert_false(options_jwt(&o));
+	options_clear(&o);
+}
+
+static void takes_all_it_documents(void **state)
+{
+	const struct options_pair p[] = {
+		{"spool_file", "/x/spool"},
+		{"window", "16"},
+		{"allow_topic", "a/%u/#"},
+		{"allow_topic", "b"},
+		{"presence_policy", "contacts"},
+		{"direct_policy", "contacts"},
+		{"jwt_key_file", "/k"},
+		{"jwt_algorithm", "ES256"},
+		{"jwt_auto_create", "true"},
+		{"topic_prefix", "acme/chat"},
+	};
+	struct options o;
+	char why[256];
+
+	(void)state;
+	assert_int_equal(read_with(&o, p, sizeof(p) / sizeof(p[0]), why), IM_OK);
+	assert_int_equal(o.allow_topic.n, 2);
+	assert_string_equal(o.spool_file, "/x/spool");
+	assert_int_equal(o.jwt_algorithm, JWT_ES256);
+	assert_true(options_jwt(&o));
+	options_clear(&o);
+}
+
+static void refuses_with_a_sentence(void **state)
+{
+	struct options o;
+	struct im_buf why;
+
+	(void)state;
+	refused("windw", "2", "window");
+	refused("window", "0", "window");
+	refused("window", "17", "window");
+	refused("window", "two", "window");
+	refused("window", "", "window");
+	refused("spool_size", "1k", "spool_size");
+	refused("spool_size", "2G", "spool_size");
+	refused("max_payload", "2M", "max_payload");
+	refused("data_dir", "/again", "data_dir");
+	refused("presence_policy", "nobody", "everyone");
+	refused("topic_prefix", "", "topic_prefix");
+	refused("topic_prefix", "/im", "topic_prefix");
+	refused("topic_prefix", "im/", "topic_prefix");
+	refused("topic_prefix", "a//b", "topic_prefix");
+	refused("topic_prefix", "$im", "topic_prefix");
+	refused("topic_prefix", "a/+", "topic_prefix");
+	refused("topic_prefix", "#", "topic_prefix");
+	refused("topic_prefix", "0123456789012345678901234567890123", "topic_prefix");
+	refused("allow_topic", "a/#/b", "allow_topic");
+	refused("allow_topic", "", "allow_topic");
+	refused("allow_topic", "$share/x/a", "allow_topic");
+	refused("jwt_key_file", "/k", "jwt_algorithm");
+	refused("jwt_algorithm", "RS256", "without a key");
+	refused("jwt_algorithm", "none", "HS256");
+	refused("jwt_auto_create", "true", "without a key");
+	refused("jwt_auto_create", "yes", "jwt_auto_create");
+	refused("link_username", "", "link_username");
+	im_buf_init(&why, 0);
+	assert_int_equal(options_read(&o, NULL, 0, &why), IM_E_FORMAT);
+	im_buf_c(&why, '\0');
+	assert_non_null(strstr(why.p, "data_dir"));
+	im_buf_free(&why);
+}
+
+static void every_key_has_help(void **state)
+{
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < options_table.n; i++) {
+		assert_non_null(options_table.keys[i].help);
+		assert_true(strlen(options_table.keys[i].help) > 20);
+	}
+}
+
+static void per_listener(const char *text, bool set)
+{
+	char *exact = unit_exact(im_str(text));
+
+	assert_int_equal(brokerconf_per_listener((struct im_str){exact, strlen(text)}), set);
+	free(exact);
+}
+
+static void finds_per_listener_settings(void **state)
+{
+	(void)state;
+	per_listener("", false);
+	per_listener("per_listener_settings true", true);
+	per_listener("x\n  per_listener_settings \t true \r\ny\n", true);
+	per_listener("#per_listener_settings true\n", false);
+	per_listener("per_listener_settings false\n", false);
+	per_listener("per_listener_settings true\nper_listener_settings false\n", false);
+	per_listener("per_listener_settings", false);
+	per_listener("per_listener_settingsx true", false);
+	per_listener("per_listener_settings  ", false);
+	assert_false(brokerconf_running_per_listener());
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(has_good_defaults),
+		cmocka_unit_test(takes_all_it_documents),
+		cmocka_unit_test(refuses_with_a_sentence),
+		cmocka_unit_test(every_key_has_help),
+		cmocka_unit_test(finds_per_listener_settings),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

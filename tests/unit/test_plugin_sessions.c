@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The set of sessions, told of events in the orders of the three brokers. */
+#include "../../plugin/sessions.h"
+#include "unit.h"
+
+static const struct im_sipkey key = {"0123456789abcde"};
+
+/* Client pointers; nobody looks behind them. */
+static const char client[16];
+#define C(i) ((const void *)&client[i])
+
+static struct session *add(
+	struct sessions *s, int i, const char *uid, const char *device, bool v5, bool ephemeral)
+{
+	const struct session_facts f = {
+		.uid = im_str(uid),
+		.device = im_str(device),
+		.v5 = v5,
+		.ephemeral = ephemeral,
+	};
+	struct session *e = sessions_add(s, C(i), &f);
+
+	assert_non_null(e);
+	return e;
+}
+
+static struct session *open_one(
+	struct sessions *s, int i, const char *uid, const char *device, bool ephemeral)
+{
+	struct session *e = add(s, i, uid, device, false, ephemeral);
+
+	sessions_opened(s, e);
+	return e;
+}
+
+static void a_session_is_announced_and_ends_once(void **state)
+{
+	struct sessions *s = sessions_new(&key, 10);
+	struct session *e = add(s, 0, "alice", "d", false, true);
+
+	(void)state;
+	assert_ptr_equal(sessions_first_new(s), e);
+	assert_int_equal(sessions_online(s), 1);
+	sessions_opened(s, e);
+	assert_null(sessions_first_new(s));
+	assert_ptr_equal(sessions_find(s, C(0)), e);
+	assert_ptr_equal(sessions_device(s, IM_STR("d")), e);
+	assert_str(session_uid(e), "alice");
+	assert_ptr_equal(sessions_ended(s, C(0), 0), e);
+	assert_int_equal(sessions_online(s), 0);
+	/* Kicked from within its own MESSAGE, a client's DISCONNECT comes twice. */
+	assert_null(sessions_ended(s, C(0), 0));
+	sessions_turn(s, 0);
+	assert_null(sessions_find(s, C(0)));
+	assert_null(sessions_device(s, IM_STR("d")));
+	sessions_free(&s);
+}
+
+static void a_login_that_fails_late_is_never_announced(void **state)
+{
+	struct sessions *s = sessions_new(&key, 10);
+
+	(void)state;
+	add(s, 0, "alice", "d", false, true);
+	assert_null(sessions_ended(s, C(0), 0));
+	assert_null(sessions_first_new(s));
+	sessions_free(&s);
+}
+
+static void strangers_end_nobody(void **state)
+{
+	struct sessions *s = sessions_new(&key, 10);
+	struct session *e = open_one(s, 0, "alice", "d", true);
+
+	(void)state;
+	/* A failed login in alice's name ends with a DISCONNECT of its own pointer. */
+	assert_null(sessions_ended(s, C(1), 0));
+	assert_int_equal(e->state, SESSION_OPEN);
+	sessions_free(&s);
+}
+
+static void takeover_of_a_live_session(void **state)
+{
+	struct sessions *s = sessions_new(&key, 10);
+	struct session *old = open_one(s, 0, "alice", "d", true), *e;
+
+	(void)state;
+	assert_false(sessions_is_will(s, old));
+	/* BASIC_AUTH of the new one, the old one's will, its DISCONNECT. */
+	e = add(s, 1, "alice", "d", false, true);
+	assert_true(sessions_is_will(s, old));
+	assert_false(sessions_is_will(s, e));
+	assert_ptr_equal(sessions_ended(s, C(0), 0), old);
+	assert_ptr_equal(sessions_device(s, IM_STR("d")), e);
+	sessions_turn(s, 0);
+	assert_null(sessions_find(s, C(0)));
+	assert_ptr_equal(sessions_device(s, IM_STR("d")), e);
+	sessions_free(&s);
+}
+
+static void takeover_that_does_not_happen(void **state)
+{
+	struct sessions *s = sessions_new(&key, 10);
+	struct session *old = open_one(s, 0, "alice", "d", true);
+
+	(void)state;
+	add(s, 1, "alice", "d", false, true);
+	assert_null(sessions_ended(s, C(1), 0));
+	sessions_turn(s, 0);
+	/* The old one is as it was, and found by its device again. */
+	assert_false(sessions_is_will(s, old));
+	assert_ptr_equal(sessions_device(s, IM_STR("d")), old);
+	sessions_free(&s);
+}
+
+static void a_persistent_session_comes_back(void **state)
+{
+	struct sessions *s = sessions_new(&key, 10);
+	struct session *e = open_one(s, 0, "alice", "d", false);
+	int i;
+
+	(void)state;
+	for (i = 0; i < 3; i++) {
+		const int at = i % 2, next = (i + 1) % 2;
+
+		assert_ptr_equal(sessions_ended(s, C(at), 0), e);
+		sessions_turn(s, 0);
+		assert_int_equal(sessions_offline(s), 1);
+		assert_int_equal(e->state, SESSION_OFFLINE);
+		/* BASIC_AUTH of the new connection, a second DISCONNECT of the old context. */
+		e = open_one(s, next, "alice", "d", false);
+		assert_null(sessions_ended(s, C(at), 0));
+		assert_null(sessions_find(s, C(at)));
+		assert_int_equal(sessions_offline(s), 0);
+	}
+	sessions_free(&s);
+}
+
+static void without_the_second_disconnect_the_old_one_goes_too(void **state)
+{
+	struct sessions *s = sessions_new(&key, 10);
+
+	(void)state;
+	open_one(s, 0, "alice", "d", false);
+	sessions_ended(s, C(0), 0);
+	open_one(s, 1, "alice", "d", false);
+	sessions_turn(s, 0);
+	assert_null(sessions_find(s, C(0)));
+	assert_int_equal(sessions_offline(s), 0);
+	sessions_free(&s);
+}
+
+static void a_will_comes_once(void **state)
+{
+	struct sessions *s = sessions_new(&key, 10);
+	struct session *e = open_one(s, 0, "alice", "d", false);
+
+	(void)state;
+	sessions_ended(s, C(0), 0);
+	sessions_turn(s, 0);
+	/* Delayed: it may come in any later turn. */
+	assert_true(sessions_is_will(s, e));
+	e->will_done = true;
+	assert_false(sessions_is_will(s, e));
+	sessions_free(&s);
+}
+
+static void a_pointer_used_again_is_a_new_session(void **state)
+{
+	struct sessions *s = sessions_new(&key, 10);
+	struct session *e = open_one(s, 0, "alice", "d", false);
+
+	(void)state;
+	sessions_ended(s, C(0), 0);
+	/* The session expired at the broker, which says nothing; its memory is bob's now. */
+	e = add(s, 0, "bob", "e", true, false);
+	assert_str(session_uid(e), "bob");
+	assert_int_equal(e->state, SESSION_NEW);
+	assert_null(sessions_device(s, IM_STR("d")));
+	assert_int_equal(sessions_offline(s), 0);
+	assert_int_equal(sessions_online(s), 1);
+	sessions_free(&s);
+}
+
+static void remembers_a_bounded_number_of_ended_ones(void **state)
+{
+	struct sessions *s = sessions_new(&key, 3);
+	int i;
+
+	(void)state;
+	for (i = 0; i < 8; i++) {
+		char device[2] = {(char)('a' + i), '\0'};
+
+		open_one(s, i, "alice", device, false);
+	}
+	for (i = 0; i < 8; i++) {
+		sessions_ended(s, C(i), 0);
+		assert_true(sessions_offline(s) <= 3);
+	}
+	assert_null(sessions_find(s, C(0)));
+	assert_non_null(sessions_find(s, C(7)));
+	sessions_free(&s);
+}
+
+static void knows_who_is_alone(void **state)
+{
+	struct sessions *s = sessions_new(&key, 10);
+	const struct im_str alice = IM_STR("alice"), a = IM_STR("a"), b = IM_STR("b");
+
+	(void)state;
+	assert_false(sessions_alone(s, alice, a));
+	open_one(s, 0, "alice", "a", true);
+	assert_true(sessions_alone(s, alice, a));
+	assert_false(sessions_alone(s, alice, b));
+	open_one(s, 1, "alice", "b", true);
+	assert_false(sessions_alone(s, alice, a));
+	/* b ends and leaves nothing behind ... */
+	sessions_ended(s, C(1), 0);
+	assert_true(sessions_alone(s, alice, a));
+	/* ... c ends, but its session may still collect messages. */
+	open_one(s, 2, "alice", "c", false);
+	sessions_ended(s, C(2), 0);
+	sessions_turn(s, 0);
+	assert_false(sessions_alone(s, alice, a));
+	sessions_free(&s);
+}
+
+static void a_user_outlives_a_reconnect(void **state)
+{
+	struct sessions *s = sessions_new(&key, 10);
+	const struct im_str alice = IM_STR("alice");
+	struct session_user *u;
+	struct session *e = add(s, 0, "alice", "a", true, true);
+
+	(void)state;
+	u = e->user;
+	assert_true(u->v5);
+	while (ratelimit_take(&u->messages, 1000000, 10, 4000000, 1))
+		;
+	sessions_ended(s, C(0), 1000000);
+	sessions_turn(s, 1000000);
+	sessions_turn(s, 2000000);
+	e = add(s, 1, "alice", "a", false, true);
+	assert_ptr_equal(e->user, u);
+	assert_false(ratelimit_idle(&u->messages, 2000000));
+	assert_true(u->v5);
+	/* Gone for long, it is forgotten. */
+	sessions_ended(s, C(1), 2000000);
+	sessions_turn(s, 3000000);
+	assert_non_null(sessions_user(s, alice));
+	sessions_turn(s, 20000000);
+	assert_null(sessions_user(s, alice));
+	sessions_free(&s);
+}
+
+static void count_open(void *arg, struct session *e)
+{
+	*(int *)arg += e->state == SESSION_OPEN;
+}
+
+static void survives_random_events(void **state)
+{
+	struct sessions *s = sessions_new(&key, 4);
+	struct prng rnd = {7};
+	int i;
+
+	(void)state;
+	for (i = 0; i < 50000; i++) {
+		const int c = (int)prng_below(&rnd, 16);
+		char uid[2] = {(char)('a' + prng_below(&rnd, 3)), '\0'};
+		char device[2] = {(char)('p' + prng_below(&rnd, 6)), '\0'};
+		struct session *e;
+		int opened = 0;
+
+		switch (prng_below(&rnd, 5)) {
+		case 0:
+			add(s, c, uid, device, prng_below(&rnd, 2), prng_below(&rnd, 2));
+			break;
+		case 1:
+			while ((e = sessions_first_new(s)))
+				sessions_opened(s, e);
+			break;
+		case 2:
+			sessions_ended(s, C(c), i);
+			break;
+		case 3:
+			sessions_turn(s, i * INT64_C(1000000));
+			break;
+		default:
+			e = sessions_device(s, im_str(device));
+			if (e)
+				assert_str_eq(session_device(e), im_str(device));
+			sessions_each(s, count_open, &opened);
+			assert_true((uint32_t)opened <= sessions_online(s));
+			assert_true(sessions_online(s) <= 16);
+		}
+	}
+	sessions_free(&s);
+	assert_null(s);
+	sessions_free(&s);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_session_is_announced_and_ends_once),
+		cmocka_unit_test(a_login_that_fails_late_is_never_announced),
+		cmocka_unit_test(strangers_end_nobody),
+		cmocka_unit_test(takeover_of_a_live_session),
+		cmocka_unit_test(takeover_that_does_not_happen),
+		cmocka_unit_test(a_persistent_session_comes_back),
+		cmocka_unit_test(without_the_second_disconnect_the_old_one_goes_too),
+		cmocka_unit_test(a_will_comes_once),
+		cmocka_unit_test(a_pointer_used_again_is_a_new_session),
+		cmocka_unit_test(remembers_a_bounded_number_of_ended_ones),
+		cmocka_unit_test(knows_who_is_alone),
+		cmocka_unit_test(a_user_outlives_a_reconnect),
+		cmocka_unit_test(survives_random_events),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

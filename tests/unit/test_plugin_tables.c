@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The plugin's small tables and counters: bounded cache, token buckets, bindings, counters' JSON.
+ */
+#include "../../plugin/bindings.h"
+#include "../../plugin/log.h"
+#include "../../plugin/lru.h"
+#include "../../plugin/ratelimit.h"
+#include "../../plugin/stats.h"
+#include "../lib/fake_broker.h"
+#include "unit.h"
+
+#define S INT64_C(1000000)
+
+static const struct im_sipkey key = {"0123456789abcde"};
+
+static void cache_finds_what_was_put(void **state)
+{
+	struct lru *l = lru_new(&key, 10, sizeof(int));
+	int *v;
+
+	(void)state;
+	assert_null(lru_get(l, "a", 1));
+	v = lru_put(l, "a", 1);
+	assert_int_equal(*v, 0);
+	*v = 7;
+	assert_int_equal(*(int *)lru_put(l, "a", 1), 7);
+	assert_null(lru_get(l, "a\0", 2));
+	*(int *)lru_put(l, "a\0b", 3) = 8;
+	assert_int_equal(*(int *)lru_get(l, "a", 1), 7);
+	assert_int_equal(*(int *)lru_get(l, "a\0b", 3), 8);
+	assert_int_equal(lru_count(l), 2);
+	lru_del(l, "a", 1);
+	lru_del(l, "never", 5);
+	assert_null(lru_get(l, "a", 1));
+	lru_clear(l);
+	assert_int_equal(lru_count(l), 0);
+	lru_free(&l);
+	assert_null(l);
+	lru_free(&l);
+}
+
+static void cache_stays_at_its_bound_and_keeps_what_is_used(void **state)
+{
+	struct lru *l = lru_new(&key, 100, 8);
+	int i;
+
+	(void)state;
+	*(int *)lru_put(l, "hot", 3) = 1;
+	for (i = 0; i < 10000; i++) {
+		assert_non_null(lru_get(l, "hot", 3));
+		assert_non_null(lru_put(l, &i, sizeof(i)));
+		assert_true(lru_count(l) <= 100);
+	}
+	i = 9999;
+	assert_non_null(lru_get(l, &i, sizeof(i)));
+	i = 0;
+	assert_null(lru_get(l, &i, sizeof(i)));
+	lru_free(&l);
+}
+
+static void bucket_gives_its_burst_and_then_its_rate(void **state)
+{
+	struct ratelimit l = {0};
+	int64_t now = 5 * S;
+	int i, taken = 0;
+
+	(void)state;
+	for (i = 0; i < 100; i++)
+		taken += ratelimit_take(&l, now, 10, 4 * S, 1);
+	assert_int_equal(taken, 40);
+	assert_false(ratelimit_idle(&l, now));
+	for (i = 0; i < 1000; i++)
+		taken += ratelimit_take(&l, now += S / 100, 10, 4 * S, 1);
+	assert_in_range(taken, 139, 141);
+	now += 4 * S;
+	assert_true(ratelimit_idle(&l, now));
+	/* A clock that goes back gives nothing. */
+	for (i = 0; i < 100; i++)
+		(void)ratelimit_take(&l, now, 10, 4 * S, 1);
+	assert_false(ratelimit_take(&l, now - 100 * S, 10, 4 * S, 1));
+	/* No rate, no limit. */
+	for (i = 0; i < 1000; i++)
+		assert_true(ratelimit_take(&l, now, 0, 4 * S, 1000000));
+}
+
+static void bucket_lets_a_big_one_pass_when_full(void **state)
+{
+	struct ratelimit l = {0};
+
+	(void)state;
+	assert_true(ratelimit_take(&l, S, 1000, 4 * S, 100000));
+	assert_false(ratelimit_take(&l, 2 * S, 1000, 4 * S, 1));
+	assert_false(ratelimit_take(&l, 90 * S, 1000, 4 * S, 1));
+	assert_true(ratelimit_take(&l, 98 * S, 1000, 4 * S, 1));
+	assert_true(ratelimit_take(&(struct ratelimit){0}, S, 1, 4 * S, INT64_MAX));
+}
+
+static void spending_is_bounded_and_closes(void **state)
+{
+	struct ratelimit l = {0};
+
+	(void)state;
+	assert_true(ratelimit_open(&l, S, S));
+	ratelimit_spend(&l, S, 200000, S, 199999);
+	assert_true(ratelimit_open(&l, S, S));
+	ratelimit_spend(&l, S, 200000, S, 1000000000);
+	assert_false(ratelimit_open(&l, S, S));
+	assert_false(ratelimit_open(&l, 2 * S - 1, S));
+	assert_true(ratelimit_open(&l, 2 * S + 1, S));
+}
+
+static void bindings_last_until_they_are_written(void **state)
+{
+	struct bindings *b = bindings_new(&key, 3);
+
+	(void)state;
+	assert_int_equal(bindings_owner(b, IM_STR("d1")).n, 0);
+	assert_int_equal(bindings_add(b, IM_STR("d1"), IM_STR("alice")), IM_OK);
+	assert_int_equal(bindings_add(b, IM_STR("d2"), IM_STR("bob")), IM_OK);
+	assert_int_equal(bindings_add(b, IM_STR("d3"), IM_STR("bob")), IM_OK);
+	assert_int_equal(bindings_add(b, IM_STR("d4"), IM_STR("bob")), IM_E_FULL);
+	assert_str(bindings_owner(b, IM_STR("d1")), "alice");
+	bindings_announced(b, IM_STR("d2"), 10);
+	bindings_announced(b, IM_STR("d1"), 12);
+	bindings_committed(b, 9);
+	assert_str(bindings_owner(b, IM_STR("d2")), "bob");
+	bindings_committed(b, 11);
+	assert_int_equal(bindings_owner(b, IM_STR("d2")).n, 0);
+	assert_str(bindings_owner(b, IM_STR("d1")), "alice");
+	/* Announced ones wait for the commit, others go with their connection. */
+	bindings_drop(b, IM_STR("d1"));
+	assert_str(bindings_owner(b, IM_STR("d1")), "alice");
+	bindings_drop(b, IM_STR("d3"));
+	assert_int_equal(bindings_owner(b, IM_STR("d3")).n, 0);
+	/* Again for the same id: the newer one holds. */
+	assert_int_equal(bindings_add(b, IM_STR("d1"), IM_STR("carol")), IM_OK);
+	bindings_committed(b, 12);
+	assert_str(bindings_owner(b, IM_STR("d1")), "carol");
+	bindings_free(&b);
+}
+
+static void counters_are_one_json_object(void **state)
+{
+	struct stats s = {.messages = 5, .publish_failed = UINT64_MAX};
+	struct stats_gauges g = {.sessions_online = 2, .logins_throttled = 9};
+	struct im_buf b;
+
+	(void)state;
+	im_buf_init(&b, 0);
+	stats_json(&s, &g, &b);
+	assert_memory_equal(b.p, "{\"messages\":5,\"signals\":0,", 26);
+	assert_memory_equal(b.p + b.n - 22, ",\"logins_throttled\":9}", 22);
+	im_buf_c(&b, '\0');
+	assert_non_null(strstr(b.p, ",\"publish_failed\":18446744073709551615,"));
+	im_buf_free(&b);
+}
+
+static void the_log_gate_counts_what_it_holds_back(void **state)
+{
+	struct log_gate g = {0};
+	int i, let = 0;
+
+	(void)state;
+	fake_open(false);
+	for (i = 0; i < 100; i++)
+		let += log_gate(&g, 1000 + i, "things");
+	assert_int_equal(let, LOG_GATE_LINES);
+	assert_true(log_gate(&g, 1000 + LOG_GATE_MS, "things"));
+	assert_true(fake_logged("things: 90 more in the last 10 s"));
+	fake_close();
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(cache_finds_what_was_put),
+		cmocka_unit_test(cache_stays_at_its_bound_and_keeps_what_is_used),
+		cmocka_unit_test(bucket_gives_its_burst_and_then_its_rate),
+		cmocka_unit_test(bucket_lets_a_big_one_pass_when_full),
+		cmocka_unit_test(spending_is_bounded_and_closes),
+		cmocka_unit_test(bindings_last_until_they_are_written),
+		cmocka_unit_test(counters_are_one_json_object),
+		cmocka_unit_test(the_log_gate_counts_what_it_holds_back),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
