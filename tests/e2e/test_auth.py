@@ -6,7 +6,7 @@ import pytest
 
 from lib import tokens
 from lib.client import Refused
-from lib.node import ADMIN, PASSWORD
+from lib.node import ADMIN, PASSWORD, until
 
 REFUSED = {False: 5, True: 0x87}
 V = pytest.mark.parametrize("v5", [False, True], ids=["v311", "v5"])
@@ -40,6 +40,17 @@ def test_everything_else_is_refused_alike(node, v5, user, password):
     assert refused(node, user, v5, password=password, device=node.new_name("dev")) == REFUSED[v5]
 
 
+def right(node, user, **kw):
+    """Connects with a right password that the broker has to verify. Wrong ones cost the broker time
+    to hash, of which it spends only so much a second: others may have to wait their turn."""
+    def attempt():
+        try:
+            return node.client(user, **kw).connect().connected
+        except Refused:
+            return False
+    return until(attempt, f"login of {user}")
+
+
 def test_a_user_without_password_cannot_log_in(own_node):
     from lib import directory
     from lib.node import Node
@@ -65,7 +76,7 @@ def test_a_user_changes_the_password(node):
     c = node.connect(user)
     c.rpc("user.password", old=PASSWORD, new="a new one")
     assert refused(node, user) == 5
-    assert node.client(user, password="a new one").connect().connected
+    assert right(node, user, password="a new one")
     assert refused(node, user) == 5
 
 
@@ -74,7 +85,7 @@ def test_the_old_password_is_asked_for(node):
     c = node.connect(user)
     reply = c.rpc_raw("user.password", {"old": "wrong", "new": "x"})
     assert reply["error"]["code"] in (-32012, -32602)
-    assert node.client(user).connect().connected
+    assert right(node, user)
 
 
 # -- client ids --
@@ -90,7 +101,6 @@ def test_a_client_id_belongs_to_its_first_user(node, v5):
     a.close()
     refused(node, mallory, v5, device=device)
     assert node.client(alice, device=device, v5=v5).connect().connected
-    assert node.broker.text().count("phone") > 0
 
 
 def test_a_client_id_stays_bound_after_a_restart(own_node):
@@ -106,12 +116,20 @@ def test_a_client_id_stays_bound_after_a_restart(own_node):
 
 
 @V
-@pytest.mark.parametrize("device", ["x" * 65, "a b", "a/b", "a#", "ü"])
-def test_an_unfit_client_id_is_refused_and_logged(node, v5, device):
-    mark = len(node.broker.text())
+@pytest.mark.parametrize("device", ["x" * 65, "a b", "a/b", "a#", "ü", "\x7f"])
+def test_an_unfit_client_id_is_refused(node, v5, device):
     refused(node, node.user(), v5, device=device)
-    said = [line for line in node.broker.text()[mark:].splitlines() if "client id" in line.lower()]
-    assert said, "the log does not say that the client id is the reason"
+
+
+def test_the_log_says_why_a_client_id_was_refused(own_node):
+    node = own_node(users=2)
+    alice, mallory = node.users(2)
+    refused(node, alice, device="not fit")
+    node.connect(alice, device="alice-phone")
+    refused(node, mallory, device="alice-phone")
+    said = [x for x in node.broker.text().splitlines() if "refused" in x and "client id" in x]
+    assert f"user={alice}" in said[0]
+    assert f"user={mallory}" in said[1] and "client=alice-phone" in said[1]
 
 
 def test_64_bytes_are_a_fit_client_id(node):
@@ -184,15 +202,16 @@ def test_a_token_creates_its_user(jwt_node, alg):
 
 @ALG
 @pytest.mark.parametrize("change", [
-    dict(exp=int(time.time()) - 10), dict(exp=None), dict(exp="tomorrow"),
-    dict(nbf=int(time.time()) + 3600), dict(iss="another"), dict(iss=None),
+    dict(exp=lambda now: now - 10), dict(exp=None), dict(exp="tomorrow"),
+    dict(nbf=lambda now: now + 3600), dict(iss="another"), dict(iss=None),
     dict(aud="another"), dict(aud=None), dict(sub="admin"), dict(sub=None), dict(sub=""),
     dict(sub=5),
-], ids=lambda c: "-".join(f"{k}={v}" for k, v in c.items())[:20])
+], ids=lambda c: "-".join(f"{k}={'time' if callable(v) else v}" for k, v in c.items()))
 def test_a_token_with_a_wrong_claim_is_refused(jwt_node, alg, change):
     node = jwt_node(alg)
     user = node.user()
-    body = {k: v for k, v in claims(user, **change).items() if v is not None}
+    body = {k: v(int(time.time())) if callable(v) else v
+            for k, v in claims(user, **change).items() if v is not None}
     assert refused(node, user, password=node.sign(body)) == 5
 
 
@@ -282,7 +301,6 @@ def test_an_expired_token_does_not_live_on_in_the_cache(jwt_node):
     token = node.sign(claims(user, ttl_s=2))
     end = time.time() + 2
     node.client(user, password=token).connect().close()
-    from lib.node import until
 
     def gone():
         if time.time() < end + 1:
@@ -310,7 +328,8 @@ def test_a_deleted_user_is_disconnected_and_refused(node):
     admin.command("deleteUser", username=user)
     c.wait_disconnected()
     assert refused(node, user) == 5
-    # What was said stays said.
+    # What was said stays said, and can be read.
+    assert [m["from"] for m in p.sync_all()[0]] == [user]
     assert [m["from"] for m in p.history(f"u/{user}")] == [user]
 
 
@@ -345,7 +364,7 @@ def test_a_password_set_by_the_administrator_counts_at_once(node):
     node.client(user).connect()
     admin.set_password(user, "from the admin")
     assert refused(node, user) == 5
-    assert node.client(user, password="from the admin").connect().connected
+    assert right(node, user, password="from the admin")
 
 
 def test_the_administrators_password_is_a_password_like_any_other(node):

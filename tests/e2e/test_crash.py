@@ -114,6 +114,8 @@ def test_what_was_accepted_or_acked_survives(own_node, victims):
             sender.connect()
     for sender in senders:
         sender.client.wait_for(sender.all_accepted)
+    senders[0].client.wait_for(lambda: len(senders[0].client.acks()) >= len(senders[0].flight))
+    for sender in senders:
         sender.note()
     reader = node.connect(bob)
     reader.send(f"im/u/{senders[0].user}", {"id": "fence", "body": "fence"})

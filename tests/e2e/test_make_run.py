@@ -96,6 +96,10 @@ def test_the_lines_of_the_readme_work(make_run):
                    '{"conv":"u/alice","limit":10}')
     assert [x["body"] for x in got["result"]["messages"]] == ["hello"]
     got = tools.rr(run, "bob", "bob-cli", "im/rpc/sync", "im/inbox/bob/rpc/bob-cli", "{}")
+    assert got["result"]["more"] is False and got["result"]["cursor"]
+    # `{}` goes on from where this device came into being; "" is the beginning.
+    got = tools.rr(run, "bob", "bob-cli", "im/rpc/sync", "im/inbox/bob/rpc/bob-cli",
+                   '{"cursor":""}')
     assert {"hello", "hi all"} <= {x["body"] for x in got["result"]["messages"]
                                    if isinstance(x["body"], str)}
 

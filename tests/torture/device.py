@@ -8,6 +8,7 @@ import random
 import select
 import socket
 import time
+import traceback
 
 from lib import mqttwire as w
 
@@ -74,7 +75,7 @@ class Device:
         props = {"session_expiry_interval": 600} if self.version == w.V5 and not \
             self.plan["clean"] else None
         self.send(w.connect(self.name, self.user, self.plan["password"], version=self.version,
-                            clean=self.plan["clean"], props=props))
+                            clean=self.plan["clean"], props=props, keepalive=0))
         _, body = self.await_packet(w.CONNACK)
         ack = w.decode_connack(body, self.version)
         if ack["code"]:
@@ -179,7 +180,7 @@ class Device:
         if tail == "ack":
             for item in body:
                 self.acked(item)
-        elif tail.startswith("rpc/"):
+        elif tail == f"rpc/{self.name}":  # the other device gets its own
             self.replies[body.get("id")] = body
         elif tail.startswith(("u/", "g/")):
             conv = global_conv(self.user, tail)
@@ -386,4 +387,8 @@ class Device:
             except (Lost, OSError):
                 self.drop()
                 self.phase.pause()
+            except Exception:  # of this program, or an answer that cannot be: it must be seen
+                self.note("failed", device=self.name, why=traceback.format_exc())
+                self.phase.barrier.abort()
+                break
         self.drop()

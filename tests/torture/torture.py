@@ -169,11 +169,14 @@ def one_round(node, rng, seconds, per_minute, rate):
 
 
 def judge(events):
-    """The violations as text; what did not resolve, or did not happen, is one as well."""
+    """(violations as text, counts). What did not resolve, or did not happen, is a violation too."""
+    counts = checker.summary(events)
+    failed = [f"{e['device']} failed: {e['why']}" for e in events if e["k"] == "failed"]
+    if failed:  # its records are not whole: nothing else can be said
+        return failed, counts
     found = list(map(str, checker.check(events)))
     found += [f"never resolved on {e['device']}: {e['pending']} {e['flight']}"
               for e in events if e["k"] == "stuck"]
-    counts = checker.summary(events)
     for kind in ("send", "accepted", "ack", "recv", "page", "final", "log"):
         if not counts.get(kind):
             found.append(f"nothing of kind {kind} was recorded: the run showed nothing")
