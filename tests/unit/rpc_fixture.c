@@ -102,6 +102,46 @@ int rpc_tear_down(void **state)
 	return 0;
 }
 
+/* -- traffic -- */
+
+static FILE *traffic(void)
+{
+	const char *path = getenv("IM_RPC_TRAFFIC");
+	FILE *out = path ? fopen(path, "a") : NULL;
+
+	assert_true(path == NULL || out != NULL);
+	return out;
+}
+
+static void note_request(const char *method, struct im_str params, struct im_str reply)
+{
+	FILE *out = traffic();
+
+	if (out == NULL)
+		return;
+	fprintf(out, "{\"method\":\"%s\",\"params\":%.*s,\"reply\":%.*s}\n", method, (int)params.n,
+		params.p, (int)reply.n, reply.p);
+	fclose(out);
+}
+
+static void note_delivery(const struct im_down_rec *r)
+{
+	FILE *out;
+
+	if (r->type != IM_DOWN_MESSAGE && r->type != IM_DOWN_INBOX)
+		return;
+	out = traffic();
+	if (out == NULL)
+		return;
+	if (r->type == IM_DOWN_INBOX)
+		fprintf(out, "{\"topic\":\"%.*s\",\"payload\":%.*s}\n", (int)r->topic.n, r->topic.p,
+			(int)r->payload.n, r->payload.p);
+	else
+		fprintf(out, "{\"topic\":\"g/x\",\"payload\":{\"conv\":\"g/x\"%.*s}\n",
+			(int)r->payload.n, r->payload.p);
+	fclose(out);
+}
+
 /* -- what became visible -- */
 
 static const char *down_name(int type)
@@ -159,6 +199,7 @@ void rpc_commit(struct rpc_fixture *f)
 		while (rest.n > 0) {
 			assert_int_equal(im_down_rec_read(&rest, &r), IM_OK);
 			tell_record(f, &r);
+			note_delivery(&r);
 		}
 	}
 	effects_reset(f->fx);
@@ -170,18 +211,6 @@ bool rpc_told(const struct rpc_fixture *f, const char *part)
 }
 
 /* -- calls -- */
-
-static void note_traffic(const char *method, struct im_str params, struct im_str reply)
-{
-	const char *path = getenv("IM_RPC_TRAFFIC");
-	FILE *out = path ? fopen(path, "a") : NULL;
-
-	if (out == NULL)
-		return;
-	fprintf(out, "{\"method\":\"%s\",\"params\":%.*s,\"reply\":%.*s}\n", method,
-		params.n ? (int)params.n : 2, params.n ? params.p : "{}", (int)reply.n, reply.p);
-	fclose(out);
-}
 
 /* The reply as a client gets it, parsed again: so its form is tested with every call. */
 static void take_reply(struct rpc_fixture *f, const char *method, const char *params, int code,
@@ -203,7 +232,7 @@ static void take_reply(struct rpc_fixture *f, const char *method, const char *pa
 		assert_int_equal(rpc_num(whole, "error.code"), code);
 	im_buf_reset(&f->why);
 	im_buf_str(&f->why, why);
-	note_traffic(method, im_str(params), im_buf_view(&reply));
+	note_request(method, im_str(params), im_buf_view(&reply));
 	json_decref(whole);
 	im_buf_free(&reply);
 }
@@ -379,11 +408,8 @@ void rpc_assert_json(const json_t *v, const char *want, const char *file, int li
 json_t *rpc_admin(struct rpc_fixture *f, const char *command)
 {
 	struct im_buf out, payload;
-	struct admin_call a = {.uid = IM_STR("root"),
-		.set = &f->set,
-		.hooks = &f->hooks,
-		.w = f->w,
-		.out = &out};
+	struct admin_call a = {
+		.uid = IM_STR("root"), .set = &f->set, .hooks = &f->hooks, .w = f->w, .out = &out};
 	struct directory_user root;
 	json_t *whole;
 	uint64_t id;
@@ -405,7 +431,7 @@ json_t *rpc_admin(struct rpc_fixture *f, const char *command)
 	whole = json_loadb(out.p, out.n, 0, NULL);
 	if (whole == NULL)
 		fail_msg("no JSON: %.*s", (int)out.n, out.p);
-	note_traffic("$CONTROL", a.payload, im_buf_view(&out));
+	note_request("$CONTROL", a.payload, im_buf_view(&out));
 	json_decref(f->result);
 	f->result = json_incref(json_object_get(whole, "responses"));
 	assert_non_null(f->result);

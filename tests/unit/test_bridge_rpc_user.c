@@ -115,6 +115,7 @@ static void blocking_is_idempotent_and_listed(void **state)
 	assert_json(rpc_ok(f, "alice", "block.list", "{}"), "{\"blocks\":[],\"more\":false}");
 	rpc_no(f, IM_E_INVALID_PARAMS, "bob", "block.add", "{\"uid\":\"bob\"}");
 	rpc_no(f, IM_E_UNKNOWN_USER, "bob", "block.add", "{\"uid\":\"nobody\"}");
+	rpc_no(f, IM_E_UNKNOWN_USER, "bob", "block.remove", "{\"uid\":\"nobody\"}");
 }
 
 static void presence_is_shown_by_policy(void **state)

@@ -1,0 +1,224 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The JSON schemas of the wire format: each is sound and strict, each method has one that agrees
+with the server's own table of parameters, and all traffic of the methods' unit tests fits."""
+import collections
+import functools
+import json
+import os
+import pathlib
+import re
+
+import jsonschema
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+FOLDER = ROOT / "schema" / "wire"
+NAMES = sorted(p.name[:-len(".schema.json")] for p in FOLDER.glob("*.schema.json"))
+METHODS = [n[4:] for n in NAMES if n.startswith("rpc.")]
+
+
+@functools.lru_cache(maxsize=None)
+def load(name):
+    return json.loads((FOLDER / f"{name}.schema.json").read_text(encoding="utf-8"))
+
+
+@functools.lru_cache(maxsize=None)
+def validator(name):
+    store = {f"{FOLDER.as_uri()}/{n}.schema.json": load(n) for n in NAMES}
+    resolver = jsonschema.RefResolver(f"{FOLDER.as_uri()}/{name}.schema.json", load(name), store)
+    return jsonschema.Draft202012Validator(load(name), resolver=resolver)
+
+
+def assert_fits(name, value):
+    error = jsonschema.exceptions.best_match(validator(name).iter_errors(value))
+    assert error is None, f"{json.dumps(value)[:400]} is no {name}: {error.message}"
+
+
+def fits(name, value):
+    return validator(name).is_valid(value)
+
+
+@functools.lru_cache(maxsize=None)
+def traffic():
+    with open(os.environ["IM_RPC_TRAFFIC"], encoding="utf-8") as lines:
+        return [json.loads(line) for line in lines]
+
+
+# -- the schemas themselves --
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_schema_is_sound(name):
+    jsonschema.Draft202012Validator.check_schema(load(name))
+    assert load(name)["$schema"] == "https://json-schema.org/draft/2020-12/schema"
+    assert load(name)["title"]
+
+
+def references(node):
+    if isinstance(node, dict):
+        if "$ref" in node:
+            yield node["$ref"]
+        for child in node.values():
+            yield from references(child)
+    elif isinstance(node, list):
+        for child in node:
+            yield from references(child)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_reference_leads_somewhere(name):
+    for ref in references(load(name)):
+        file, _, path = ref.partition("#/$defs/")
+        target = load(file[:-len(".schema.json")])
+        assert not path or path in target["$defs"], ref
+
+
+def objects(node):
+    if isinstance(node, dict):
+        if node.get("type") == "object" and "properties" in node:
+            yield node
+        for child in node.values():
+            yield from objects(child)
+    elif isinstance(node, list):
+        for child in node:
+            yield from objects(child)
+
+
+@pytest.mark.parametrize("name", [n for n in NAMES if n != "control_request"])
+def test_a_schema_knows_every_member(name):
+    for node in objects(load(name)):
+        if set(node) & {"required"} == {"required"} and set(node["properties"]) == set():
+            continue
+        assert node.get("additionalProperties") is False, node
+
+
+# -- against the server's table --
+
+def server_methods():
+    """{method: {parameter: (type, required, min, max)}} from the handlers' sources."""
+    found = {}
+    for path in sorted((ROOT / "bridge").glob("rpc_*.c")):
+        text = path.read_text(encoding="utf-8")
+        macros = {m[1]: m[2] for m in re.finditer(
+            r"#define (\w+) *\\\n((?:.*\\\n)*.*)\n", text)}
+        tables = {}
+        for m in re.finditer(r"struct rpc_param (\w+)\[\] = \{(.*?)\};", text, re.S):
+            body = m[2]
+            for name, value in macros.items():
+                body = re.sub(rf"\b{name}\b", lambda _: value, body)
+            tables[m[1]] = {p[1]: (p[2], p[3] == "true") for p in re.finditer(
+                r'"(\w+)",\s*RPC_(\w+),\s*(true|false)', body)}
+        for m in re.finditer(r'\{"([a-z.]+)", RPC_\w+, (\w+), \w+\}', text):
+            found[m[1]] = tables[m[2]]
+    return found
+
+
+def test_every_method_has_a_schema():
+    assert sorted(server_methods()) == METHODS
+
+
+TYPES = {"STRING": "string", "INTEGER": "integer", "BOOLEAN": "boolean", "STRINGS": "array",
+         "INTEGERS": "array", "OBJECT": "object"}
+
+
+def type_of(schema):
+    if "$ref" in schema:
+        schema = load("common")["$defs"][schema["$ref"].rpartition("/")[2]]
+    if "enum" in schema:
+        return "string"
+    return schema.get("type")
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_methods_parameters_are_the_servers(method):
+    params = load(f"rpc.{method}")["properties"]["params"]
+    table = server_methods()[method]
+    assert sorted(params["properties"]) == sorted(table)
+    assert sorted(params.get("required", [])) == sorted(n for n, p in table.items() if p[1])
+    for name, (kind, _) in table.items():
+        assert type_of(params["properties"][name]) == TYPES.get(kind), name
+
+
+# -- against what is said --
+
+def test_replies_and_their_results_fit():
+    for t in traffic():
+        if "method" not in t or t["method"] == "$CONTROL":
+            continue
+        assert_fits("reply", t["reply"])
+        if "result" in t["reply"]:
+            assert_fits(f"rpc.{t['method']}",
+                        {"params": t["params"], "result": t["reply"]["result"]})
+
+
+def test_every_method_was_answered():
+    answered = {t["method"] for t in traffic() if "result" in t.get("reply", {})}
+    assert answered >= set(METHODS) - {"search"}  # search has tests of its own
+
+
+def test_what_is_delivered_fits():
+    kinds = collections.Counter()
+    for t in traffic():
+        if "topic" in t:
+            name = "event" if t["topic"] == "event" else "message"
+            assert_fits(name, t["payload"])
+            kinds[t["payload"].get("event") or t["payload"]["type"]] += 1
+    assert set(kinds) >= {"read", "conv", "group", "contact", "block", "user", "device", "system",
+                          "recall", "edit", "react", "text"}
+
+
+def test_administration_fits():
+    commands = 0
+    for t in traffic():
+        if t.get("method") == "$CONTROL":
+            assert_fits("control_response", t["reply"])
+            commands += 1
+    assert commands > 20
+
+
+def vectors(name):
+    return json.loads((FOLDER / "vectors" / f"{name}.json").read_text("utf-8"))["cases"]
+
+
+def test_the_golden_vectors_fit():
+    """Those of the codec that a server could have sent: a seq from 1, a system body of ours."""
+    for case in vectors("ack"):
+        if "seq" not in case or case["seq"] > 0 and case["id"]:
+            assert_fits("acks", [json.loads(case["text"])])
+    count = 0
+    for case in vectors("receive"):
+        if case["seq"] > 0 and case["ts"] >= 0 and case.get("type") != "system":
+            assert_fits("message", json.loads(case["payload"]))
+            count += 1
+    assert count > 5
+
+
+MESSAGE = {"conv": "u/bob", "seq": 1, "from": "bob", "ts": 1, "type": "text", "cursor": "1",
+           "body": "hi"}
+
+
+@pytest.mark.parametrize("change", [
+    {"seq": 0}, {"seq": "1"}, {"from": ""}, {"from": "a b"}, {"conv": "bob"}, {"cursor": 1},
+    {"extra": 1}, {"type": "Text"}, {"enc": "hex"}, {"mentions": ["a", 1]}, {"reactions": {}},
+    {"type": "recalled"}, {"type": "system"}, {"type": "edit"},
+    {"type": "system", "body": {"action": "join", "by": "a", "members": []}},
+], ids=str)
+def test_what_is_no_message_does_not_pass(change):
+    assert fits("message", MESSAGE)
+    assert not fits("message", {**MESSAGE, **change})
+
+
+@pytest.mark.parametrize("name, value", [
+    ("event", {"event": "read", "conv": "u/bob", "seq": 1, "by": "bob"}),
+    ("event", {"event": "unknown", "cursor": "1"}),
+    ("acks", []), ("acks", [{"id": None, "conv": "u/bob", "seq": 1, "ts": 1}]),
+    ("reply", {"jsonrpc": "2.0", "id": 1}),
+    ("reply", {"jsonrpc": "2.0", "id": 1, "result": {}, "error": {"code": -32600, "message": "x"}}),
+    ("reply", {"jsonrpc": "2.0", "id": 1, "error": {"code": -1, "message": "x"}}),
+    ("envelope", {"id": "1"}), ("envelope", {"body": 1, "to": "bob"}),
+    ("rpc.sync", {"params": {"limit": 0}}), ("rpc.sync", {"params": {"from": 1}}),
+    ("rpc.conv.history", {"params": {"conv": "u/b", "before": 1, "after": 1, "limit": 1}}),
+    ("rpc.block.list", {"result": {"blocks": [], "more": True}}),
+    ("rpc.block.list", {"result": {"blocks": [], "more": False, "next": "a"}}),
+], ids=str)
+def test_what_is_wrong_does_not_pass(name, value):
+    assert not fits(name, value)
