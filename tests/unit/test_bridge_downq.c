@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The queues of deliveries: order, window, bound, and a group's tier while records wait. */
+#include "unit.h"
+
+#include <stdio.h>
+
+#include "../../bridge/downq.h"
+#include "../../common/limits.h"
+
+#define MAX (1024 * 1024)
+
+static size_t push(struct downq *q, enum effects_tier tier, const char *mark, size_t bytes)
+{
+	struct im_down_rec r = {.type = IM_DOWN_TOPIC, .topic = im_str(mark)};
+	char *payload = calloc(1, bytes + 1);
+	size_t dropped;
+	struct im_buf b;
+
+	im_buf_init(&b, 0);
+	r.payload = (struct im_str){payload, bytes};
+	im_down_rec_put(&b, &r, NULL, 0);
+	assert_int_equal(downq_push(q, tier, im_buf_view(&b), &dropped), IM_OK);
+	im_buf_free(&b);
+	free(payload);
+	return dropped;
+}
+
+/* The marks of the next frame, "" when none is given out. */
+static const char *next(struct downq *q)
+{
+	static char text[4096];
+	struct im_str frame = downq_next(q), in;
+	struct im_down_rec r;
+	size_t n = 0;
+
+	text[0] = '\0';
+	if (!frame.n)
+		return text;
+	assert_int_equal(im_down_frame_read(frame, &in), IM_OK);
+	while (in.n) {
+		assert_int_equal(im_down_rec_read(&in, &r), IM_OK);
+		if (r.type == IM_DOWN_CREDIT)
+			assert_int_equal(in.n, 0);
+		else
+			n += (size_t)snprintf(
+				text + n, sizeof(text) - n, "%.*s", (int)r.topic.n, r.topic.p);
+	}
+	return text;
+}
+
+static void smaller_groups_go_first(void **state)
+{
+	struct downq *q = downq_new(MAX, 2);
+
+	(void)state;
+	push(q, EFFECTS_ROOM, "r", 1);
+	push(q, EFFECTS_LARGE, "l", 1);
+	push(q, EFFECTS_MEDIUM, "m", 1);
+	push(q, EFFECTS_SMALL, "s", 1);
+	push(q, EFFECTS_SMALL, "t", 1);
+	assert_string_equal(next(q), "stmlr");
+	assert_string_equal(next(q), "");
+	assert_int_equal(downq_bytes(q), 0);
+	downq_free(&q);
+}
+
+static void the_window_bounds_what_is_out(void **state)
+{
+	struct downq *q = downq_new(MAX, 2);
+
+	(void)state;
+	for (char c = 'a'; c <= 'e'; c++)
+		push(q, EFFECTS_LARGE, (char[]){c, 0}, 50000);
+	assert_string_equal(next(q), "a");
+	assert_string_equal(next(q), "b");
+	assert_string_equal(next(q), "");
+	assert_int_equal(downq_outstanding(q), 2);
+	downq_return(q, 1);
+	assert_string_equal(next(q), "c");
+	assert_string_equal(next(q), "");
+	downq_return(q, 100);
+	assert_int_equal(downq_outstanding(q), 0);
+	assert_string_equal(next(q), "d");
+	assert_string_equal(next(q), "e");
+	downq_free(&q);
+}
+
+static void a_record_larger_than_a_frame_goes_alone(void **state)
+{
+	struct downq *q = downq_new(MAX, 4);
+
+	(void)state;
+	push(q, EFFECTS_SMALL, "a", 10);
+	push(q, EFFECTS_SMALL, "B", 200000);
+	push(q, EFFECTS_SMALL, "c", 10);
+	assert_string_equal(next(q), "a");
+	assert_string_equal(next(q), "B");
+	assert_string_equal(next(q), "c");
+	downq_free(&q);
+}
+
+static void after_a_lost_link_the_unreturned_come_again(void **state)
+{
+	struct downq *q = downq_new(MAX, 2);
+
+	(void)state;
+	for (char c = 'a'; c <= 'd'; c++)
+		push(q, EFFECTS_LARGE, (char[]){c, 0}, 50000);
+	next(q);
+	next(q);
+	downq_return(q, 1);
+	next(q);
+	downq_lost(q);
+	downq_return(q, 2); /* of the old link: counts for nothing */
+	assert_string_equal(next(q), "b");
+	assert_string_equal(next(q), "c");
+	assert_string_equal(next(q), "");
+	downq_return(q, 2);
+	assert_string_equal(next(q), "d");
+	downq_free(&q);
+}
+
+static void beyond_the_bound_the_oldest_of_the_largest_go(void **state)
+{
+	struct downq *q = downq_new(100000, 1);
+
+	(void)state;
+	push(q, EFFECTS_SMALL, "s", 20000);
+	push(q, EFFECTS_LARGE, "k", 20000);
+	push(q, EFFECTS_LARGE, "l", 20000);
+	push(q, EFFECTS_ROOM, "r", 20000);
+	assert_int_equal(push(q, EFFECTS_SMALL, "t", 30000), 1);
+	assert_int_equal(push(q, EFFECTS_SMALL, "u", 20000), 1);
+	assert_true(downq_bytes(q) <= 100000);
+	assert_string_equal(next(q), "st");
+	downq_return(q, 1);
+	assert_string_equal(next(q), "ul");
+	/* One that is larger than the bound alone does not stay either. */
+	assert_int_equal(push(q, EFFECTS_ROOM, "R", 200000), 1);
+	downq_free(&q);
+}
+
+static void a_group_keeps_its_tier_while_records_wait(void **state)
+{
+	struct downq *q = downq_new(MAX, 1);
+
+	(void)state;
+	assert_int_equal(downq_tier(q, 7, EFFECTS_SMALL), EFFECTS_SMALL);
+	push(q, EFFECTS_SMALL, "x", 50000);
+	downq_pin(q, 7, EFFECTS_SMALL, 0);
+	push(q, EFFECTS_SMALL, "y", 50000);
+	assert_int_equal(downq_tier(q, 7, EFFECTS_MEDIUM), EFFECTS_SMALL);
+	assert_int_equal(downq_tier(q, 8, EFFECTS_MEDIUM), EFFECTS_MEDIUM);
+	assert_string_equal(next(q), "x");
+	assert_int_equal(downq_tier(q, 7, EFFECTS_MEDIUM), EFFECTS_MEDIUM);
+	/* Planned in an open transaction: pinned behind what is there. */
+	downq_pin(q, 7, EFFECTS_MEDIUM, 500);
+	assert_int_equal(downq_tier(q, 7, EFFECTS_LARGE), EFFECTS_LARGE);
+	push(q, EFFECTS_MEDIUM, "z", 5000);
+	assert_int_equal(downq_tier(q, 7, EFFECTS_LARGE), EFFECTS_MEDIUM);
+	downq_free(&q);
+}
+
+static void pins_of_groups_that_are_done_are_given_up(void **state)
+{
+	struct downq *q = downq_new(MAX, 1);
+
+	(void)state;
+	for (uint64_t g = 1; g <= 100000; g++)
+		downq_pin(q, g, EFFECTS_SMALL, 100);
+	push(q, EFFECTS_SMALL, "x", 1000);
+	assert_int_equal(downq_tier(q, 100000, EFFECTS_LARGE), EFFECTS_SMALL);
+	downq_free(&q);
+}
+
+/* Random pushes, frames and returns: nothing lost, nothing twice, in order within each tier. */
+static void random_use_keeps_order(void **state)
+{
+	struct downq *q = downq_new(64 * MAX, 3);
+	struct prng r = {42};
+	unsigned pushed[EFFECTS_TIERS] = {0}, seen[EFFECTS_TIERS] = {0};
+	unsigned out = 0;
+
+	(void)state;
+	for (int step = 0; step < 20000; step++) {
+		uint32_t what = prng_below(&r, 10);
+
+		if (what < 5) {
+			int tier = EFFECTS_SMALL + (int)prng_below(&r, 4);
+			char mark[32];
+
+			snprintf(mark, sizeof(mark), "%d:%u;", tier, pushed[tier]++);
+			assert_int_equal(
+				push(q, (enum effects_tier)tier, mark,
+					prng_below(&r, 100) ? prng_below(&r, 2000) : 70000),
+				0);
+		} else if (what < 8) {
+			const char *p = next(q);
+
+			out += *p != '\0';
+			while (*p) {
+				unsigned tier, n;
+				int used;
+
+				assert_int_equal(sscanf(p, "%u:%u;%n", &tier, &n, &used), 2);
+				assert_int_equal(n, seen[tier]++);
+				p += used;
+			}
+		} else if (out) {
+			downq_return(q, 1);
+			out--;
+		}
+		assert_int_equal(downq_outstanding(q), out);
+		assert_true(out <= 3);
+	}
+	downq_free(&q);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(smaller_groups_go_first),
+		cmocka_unit_test(the_window_bounds_what_is_out),
+		cmocka_unit_test(a_record_larger_than_a_frame_goes_alone),
+		cmocka_unit_test(after_a_lost_link_the_unreturned_come_again),
+		cmocka_unit_test(beyond_the_bound_the_oldest_of_the_largest_go),
+		cmocka_unit_test(a_group_keeps_its_tier_while_records_wait),
+		cmocka_unit_test(pins_of_groups_that_are_done_are_given_up),
+		cmocka_unit_test(random_use_keeps_order),
+	};
+
+	return cmocka_run_group_tests_name("bridge downq", tests, NULL, NULL);
+}

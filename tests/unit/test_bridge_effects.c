@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Effects, acks and the outbox: what is planned, how it is packed, in which order it leaves. */
+#include "unit.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "../../bridge/acks.h"
+#include "../../bridge/effects.h"
+#include "../../bridge/outbox.h"
+#include "../../common/limits.h"
+
+static struct im_down_rec one(struct im_str records)
+{
+	struct im_down_rec r;
+
+	assert_int_equal(im_down_rec_read(&records, &r), IM_OK);
+	return r;
+}
+
+static void a_reply_without_a_topic_goes_to_the_device(void **state)
+{
+	struct effects *fx = effects_new();
+	char longer[IM_DEVICE_MAX + 1];
+	struct im_down_rec r;
+
+	(void)state;
+	effects_reply(
+		fx, IM_STR("bob"), IM_STR("phone"), (struct im_str){0}, IM_STR("c"), IM_STR("{}"));
+	r = one(effects_view(fx, EFFECTS_CONTROL));
+	assert_int_equal(r.type, IM_DOWN_INBOX);
+	assert_int_equal(r.flags, IM_DOWNF_QOS1);
+	assert_str(r.topic, "rpc/phone");
+	effects_reset(fx);
+	memset(longer, 'x', sizeof(longer));
+	effects_reply(fx, IM_STR("bob"), (struct im_str){longer, sizeof(longer)},
+		(struct im_str){0}, (struct im_str){0}, IM_STR("{}"));
+	assert_int_equal(effects_bytes(fx), 0);
+	effects_reply(fx, IM_STR("bob"), IM_STR("phone"), IM_STR("im/inbox/bob/x"), IM_STR("c"),
+		IM_STR("{}"));
+	r = one(effects_view(fx, EFFECTS_CONTROL));
+	assert_int_equal(r.type, IM_DOWN_REPLY);
+	assert_str(r.topic, "im/inbox/bob/x");
+	assert_str(r.corr, "c");
+	effects_free(&fx);
+	assert_null(fx);
+}
+
+struct forgotten {
+	char text[256];
+};
+
+static void on_forget(void *arg, struct im_str uid, struct im_str gid)
+{
+	struct forgotten *f = arg;
+	size_t n = strlen(f->text);
+
+	snprintf(f->text + n, sizeof(f->text) - n, "[%.*s|%.*s]", (int)uid.n, uid.p ? uid.p : "",
+		(int)gid.n, gid.p ? gid.p : "");
+}
+
+static void forgetting_is_told_at_once(void **state)
+{
+	struct effects *fx = effects_new();
+	struct forgotten f = {""};
+
+	(void)state;
+	effects_on_forget(fx, on_forget, &f);
+	effects_forget_user(fx, IM_STR("bob"));
+	effects_forget_group(fx, IM_STR("team"));
+	effects_forget_member(fx, IM_STR("team"), IM_STR("bob"));
+	assert_string_equal(f.text, "[bob|][|team][bob|team]");
+	effects_kick(fx, IM_STR("bob"), (struct im_str){0});
+	assert_int_equal(one(effects_view(fx, EFFECTS_CONTROL)).type, IM_DOWN_FORGET_USER);
+	assert_int_equal(effects_view(fx, EFFECTS_DIRECT).n, 0);
+	effects_reset(fx);
+	effects_kick(fx, IM_STR("bob"), IM_STR("phone"));
+	assert_int_equal(one(effects_view(fx, EFFECTS_CONTROL)).type, IM_DOWN_KICK_DEVICE);
+	effects_free(&fx);
+}
+
+static void a_record_that_cannot_be_encoded_fails_the_transaction(void **state)
+{
+	struct effects *fx = effects_new();
+	static char name[300];
+	struct im_down_rec r = {.type = IM_DOWN_INBOX};
+	struct im_recipient to = {.uid = {name, sizeof(name)}};
+
+	(void)state;
+	effects_put(fx, EFFECTS_LARGE, &r, &to, 1);
+	assert_true(effects_failed(fx));
+	effects_reset(fx);
+	assert_false(effects_failed(fx));
+	effects_free(&fx);
+}
+
+/* -- acks -- */
+
+static void acks_are_gathered_for_each_sender(void **state)
+{
+	struct effects *fx = effects_new();
+	struct acks *a = acks_new();
+	struct im_str view;
+	struct im_down_rec r;
+
+	(void)state;
+	assert_int_equal(
+		acks_stored(a, IM_STR("alice"), IM_STR("1"), IM_CONV_USER, IM_STR("bob"), 7, 100),
+		IM_OK);
+	assert_int_equal(acks_refused(a, IM_STR("alice"), (struct im_str){0}, IM_CONV_GROUP,
+				 IM_STR("team"), IM_E_MUTED, IM_STR("be \"quiet\"")),
+		IM_OK);
+	acks_flush(a, fx);
+	view = effects_view(fx, EFFECTS_CONTROL);
+	assert_int_equal(im_down_rec_read(&view, &r), IM_OK);
+	assert_int_equal(view.n, 0);
+	assert_str(r.topic, "ack");
+	assert_str(r.payload, "[{\"id\":\"1\",\"conv\":\"u/bob\",\"seq\":7,\"ts\":100},"
+			      "{\"id\":null,\"conv\":\"g/team\",\"error\":{\"code\":-32004,"
+			      "\"message\":\"muted: be \\\"quiet\\\"\"}}]");
+	effects_reset(fx);
+	acks_flush(a, fx);
+	assert_int_equal(effects_bytes(fx), 0);
+	assert_int_equal(
+		acks_stored(a, IM_STR("alice"), IM_STR("1"), IM_CONV_USER, IM_STR("bob"), 7, 100),
+		IM_OK);
+	acks_reset(a);
+	acks_flush(a, fx);
+	assert_int_equal(effects_bytes(fx), 0);
+	acks_free(&a);
+	effects_free(&fx);
+}
+
+static void acks_stay_below_a_frame(void **state)
+{
+	struct effects *fx = effects_new();
+	struct acks *a = acks_new();
+	char id[IM_MSGID_MAX];
+	size_t records = 0, commas = 0;
+	struct im_str view;
+	struct im_down_rec r;
+
+	(void)state;
+	memset(id, '"', sizeof(id)); /* each is escaped to two bytes */
+	for (int i = 0; i < 5000; i++)
+		assert_int_equal(acks_stored(a, IM_STR("alice"), (struct im_str){id, sizeof(id)},
+					 IM_CONV_USER, IM_STR("bob"), 1, 1),
+			IM_OK);
+	acks_flush(a, fx);
+	view = effects_view(fx, EFFECTS_CONTROL);
+	while (view.n) {
+		assert_int_equal(im_down_rec_read(&view, &r), IM_OK);
+		assert_true(r.payload.n < IM_DOWN_BYTES_SOFT);
+		assert_int_equal(r.payload.p[0], '[');
+		assert_int_equal(r.payload.p[r.payload.n - 1], ']');
+		for (size_t i = 1; i < r.payload.n; i++)
+			commas += r.payload.p[i] == '{' && r.payload.p[i - 1] != '[';
+		records++;
+	}
+	assert_int_equal(records + commas, 5000);
+	acks_free(&a);
+	effects_free(&fx);
+}
+
+/* -- outbox -- */
+
+struct sink {
+	struct im_buf log; /* "frame:type,type,...;" with the tier's mark in the topic */
+	size_t frames, largest;
+};
+
+static void on_frame(void *arg, struct im_str frame)
+{
+	struct sink *s = arg;
+	struct im_down_rec r;
+	struct im_str in;
+
+	s->frames++;
+	if (frame.n > s->largest)
+		s->largest = frame.n;
+	assert_int_equal(im_down_frame_read(frame, &in), IM_OK);
+	assert_true(in.n > 0);
+	while (in.n) {
+		assert_int_equal(im_down_rec_read(&in, &r), IM_OK);
+		if (r.type == IM_DOWN_COMMITTED)
+			im_buf_printf(&s->log, "C%d ", (int)r.recno);
+		else if (r.type == IM_DOWN_CREDIT)
+			im_buf_z(&s->log, "R ");
+		else
+			im_buf_printf(&s->log, "%.*s ", (int)r.topic.n, r.topic.p);
+	}
+	im_buf_z(&s->log, "| ");
+}
+
+struct outbox_test {
+	struct sink sink;
+	struct health health;
+	struct effects *fx;
+	struct downq *q;
+	struct log *log;
+	struct outbox *o;
+};
+
+static int outbox_set_up(void **state)
+{
+	struct outbox_test *t = calloc(1, sizeof(*t));
+
+	im_buf_init(&t->sink.log, 0);
+	t->fx = effects_new();
+	t->q = downq_new(1024 * 1024, 2);
+	t->log = log_new(open("/dev/null", O_WRONLY), LOG_LEVEL_DEBUG, LOG_STDERR);
+	t->o = outbox_new(t->q, &t->health, t->log, on_frame, &t->sink);
+	*state = t;
+	return t->o ? 0 : -1;
+}
+
+static int outbox_tear_down(void **state)
+{
+	struct outbox_test *t = *state;
+
+	outbox_free(&t->o);
+	log_free(&t->log);
+	downq_free(&t->q);
+	effects_free(&t->fx);
+	im_buf_free(&t->sink.log);
+	free(t);
+	return 0;
+}
+
+static void put(struct outbox_test *t, enum effects_tier tier, const char *mark, size_t bytes)
+{
+	static char payload[200 * 1024];
+	struct im_down_rec r = {
+		.type = IM_DOWN_TOPIC, .topic = im_str(mark), .payload = {payload, bytes}};
+
+	memset(payload, 'x', sizeof(payload));
+	effects_put(t->fx, tier, &r, NULL, 0);
+}
+
+static void the_commit_return_stands_behind_what_is_urgent(void **state)
+{
+	struct outbox_test *t = *state;
+
+	put(t, EFFECTS_SMALL, "s", 1);
+	put(t, EFFECTS_DIRECT, "d", 1);
+	put(t, EFFECTS_CONTROL, "c", 1);
+	outbox_take(t->o, t->fx, 5, 9);
+	assert_buf(&t->sink.log, "c d C9 | s R | ");
+	assert_int_equal(effects_bytes(t->fx), 0);
+	outbox_take(t->o, t->fx, 5, 10);
+	assert_buf(&t->sink.log, "c d C9 | s R | C10 | ");
+	outbox_take(t->o, t->fx, 0, 0);
+	assert_int_equal(t->sink.frames, 3);
+}
+
+static void frames_are_closed_at_the_soft_bound(void **state)
+{
+	struct outbox_test *t = *state;
+
+	for (int i = 0; i < 10; i++)
+		put(t, EFFECTS_DIRECT, "d", 25 * 1024);
+	put(t, EFFECTS_DIRECT, "big", 150 * 1024);
+	put(t, EFFECTS_DIRECT, "e", 1);
+	outbox_take(t->o, t->fx, 1, 1);
+	assert_buf(&t->sink.log, "d d | d d | d d | d d | d d | big | e C1 | ");
+	assert_int_equal(t->health.frames_down, 7);
+}
+
+static void large_groups_wait_for_the_window(void **state)
+{
+	struct outbox_test *t = *state;
+
+	for (int i = 0; i < 4; i++)
+		put(t, EFFECTS_LARGE, "l", 50 * 1024);
+	outbox_take(t->o, t->fx, 1, 1);
+	assert_buf(&t->sink.log, "C1 | l R | l R | ");
+	put(t, EFFECTS_SMALL, "s", 1);
+	put(t, EFFECTS_DIRECT, "d", 1);
+	outbox_take(t->o, t->fx, 1, 2);
+	assert_buf(&t->sink.log, "C1 | l R | l R | d C2 | ");
+	downq_return(t->q, 1);
+	outbox_pump(t->o);
+	assert_buf(&t->sink.log, "C1 | l R | l R | d C2 | s l R | ");
+}
+
+#define O(name) cmocka_unit_test_setup_teardown(name, outbox_set_up, outbox_tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_reply_without_a_topic_goes_to_the_device),
+		cmocka_unit_test(forgetting_is_told_at_once),
+		cmocka_unit_test(a_record_that_cannot_be_encoded_fails_the_transaction),
+		cmocka_unit_test(acks_are_gathered_for_each_sender),
+		cmocka_unit_test(acks_stay_below_a_frame),
+		O(the_commit_return_stands_behind_what_is_urgent),
+		O(frames_are_closed_at_the_soft_bound),
+		O(large_groups_wait_for_the_window),
+	};
+
+	return cmocka_run_group_tests_name("bridge effects", tests, NULL, NULL);
+}
