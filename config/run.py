@@ -118,6 +118,14 @@ def find_broker(named):
     return path
 
 
+def broker_env():
+    """A plugin built with the sanitizers needs their libraries loaded before the broker."""
+    preload = os.environ.get("IM_BROKER_PRELOAD")
+    if not preload:
+        return None
+    return {**os.environ, "LD_PRELOAD": preload, "ASAN_OPTIONS": "detect_leaks=0"}
+
+
 def check_port(bind, port, name):
     """So that a taken port is said in one line, before anything is started."""
     family = socket.AF_INET6 if ":" in bind else socket.AF_INET
@@ -248,7 +256,7 @@ class Node:
     def start(self, sup):
         """The bridge would wait for the broker's socket by itself, but longer."""
         self.link.unlink(missing_ok=True)
-        sup.start("mosquitto", [self.broker, "-c", self.state / "mosquitto.conf"])
+        sup.start("mosquitto", [self.broker, "-c", self.state / "mosquitto.conf"], broker_env())
         sup.wait_for(self.link.exists, f"socket {self.link}")
         sup.start("im-bridge", [self.bridge, "-c", self.state / "im-bridge.conf"])
 

@@ -39,8 +39,8 @@ def describe_exit(code):
 
 
 class Child:
-    def __init__(self, name, argv):
-        self.name, self.argv = name, argv
+    def __init__(self, name, argv, env):
+        self.name, self.argv, self.env = name, argv, env
         self.popen = None
         self.started = self.due = self.delay = 0.0
 
@@ -69,14 +69,15 @@ class Supervisor:
 
         return subprocess.Popen(argv, start_new_session=True, preexec_fn=prepare, **kwargs)
 
-    def start(self, name, argv):
-        child = Child(name, argv)
+    def start(self, name, argv, env=None):
+        """env: None for our own environment."""
+        child = Child(name, argv, env)
         self.children.append(child)
         self._start(child)
 
     def _start(self, child):
         child.started = time.monotonic()
-        child.popen = self.spawn(child.argv, stdin=subprocess.DEVNULL)
+        child.popen = self.spawn(child.argv, stdin=subprocess.DEVNULL, env=child.env)
 
     def _died(self, child):
         why = describe_exit(child.popen.returncode)
