@@ -1,0 +1,360 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Connections: presence as a table, and through the engine: marks, retained payloads, hellos,
+ * client ids, snapshots. */
+#include "engine_fixture.h"
+
+#include <stdio.h>
+
+#include "../../bridge/directory_user.h"
+#include "../../bridge/presence.h"
+
+/* -- the table -- */
+
+struct told {
+	char text[1024];
+};
+
+static int on_change(void *arg, const struct presence_change *c)
+{
+	struct told *t = arg;
+	size_t n = strlen(t->text);
+
+	snprintf(t->text + n, sizeof(t->text) - n, "%.*s%s%s ", (int)c->uid.n, c->uid.p,
+		c->online ? "+" : "-", c->mark ? "m" : "");
+	return IM_OK;
+}
+
+static const char *tell(struct presence *p, uint32_t limit)
+{
+	static struct told t;
+
+	t.text[0] = '\0';
+	assert_int_equal(presence_tell(p, limit, on_change, &t), IM_OK);
+	return t.text;
+}
+
+static void changes_are_told_until_they_are_settled(void **state)
+{
+	struct presence *p = presence_new(10);
+
+	(void)state;
+	assert_int_equal(presence_open(p, IM_STR("bob"), IM_STR("a"), 1), IM_OK);
+	assert_string_equal(tell(p, 10), "bob+m ");
+	presence_settle(p, false);
+	assert_string_equal(tell(p, 10), "bob+m ");
+	presence_settle(p, true);
+	assert_false(presence_changed(p));
+	assert_int_equal(presence_open(p, IM_STR("bob"), IM_STR("a"), 2), IM_OK);
+	assert_false(presence_changed(p));
+	assert_int_equal(presence_open(p, IM_STR("bob"), IM_STR("b"), 2), IM_OK);
+	assert_string_equal(tell(p, 10), "bob+ ");
+	presence_settle(p, true);
+	presence_close(p, IM_STR("bob"), IM_STR("a"), 3);
+	presence_close(p, IM_STR("bob"), IM_STR("b"), 3);
+	presence_close(p, IM_STR("bob"), IM_STR("never"), 3);
+	presence_close(p, IM_STR("never"), IM_STR("b"), 3);
+	assert_string_equal(tell(p, 10), "bob-m ");
+	presence_settle(p, true);
+	assert_int_equal(presence_users(p), 0);
+	assert_int_equal(presence_devices(p), 0);
+	presence_free(&p);
+}
+
+static void coming_and_going_between_two_tellings_is_one_change(void **state)
+{
+	struct presence *p = presence_new(10);
+
+	(void)state;
+	assert_int_equal(presence_open(p, IM_STR("bob"), IM_STR("a"), 1), IM_OK);
+	presence_close(p, IM_STR("bob"), IM_STR("a"), 2);
+	assert_string_equal(tell(p, 10), "bob- ");
+	presence_settle(p, true);
+	assert_int_equal(presence_users(p), 0);
+	presence_free(&p);
+}
+
+static void telling_is_bounded(void **state)
+{
+	struct presence *p = presence_new(100);
+	char uid[8];
+
+	(void)state;
+	for (int i = 0; i < 5; i++) {
+		snprintf(uid, sizeof(uid), "u%d", i);
+		assert_int_equal(presence_open(p, im_str(uid), IM_STR("d"), 1), IM_OK);
+	}
+	assert_string_equal(tell(p, 2), "u0+m u1+m ");
+	presence_settle(p, true);
+	assert_string_equal(tell(p, 2), "u2+m u3+m ");
+	presence_settle(p, true);
+	assert_string_equal(tell(p, 2), "u4+m ");
+	presence_free(&p);
+}
+
+static void a_snapshot_ends_what_is_not_in_it(void **state)
+{
+	struct presence *p = presence_new(10);
+
+	(void)state;
+	assert_int_equal(presence_open(p, IM_STR("bob"), IM_STR("a"), 1), IM_OK);
+	assert_int_equal(presence_open(p, IM_STR("bob"), IM_STR("b"), 1), IM_OK);
+	assert_int_equal(presence_open(p, IM_STR("carol"), IM_STR("c"), 1), IM_OK);
+	tell(p, 10);
+	presence_settle(p, true);
+	presence_snapshot_begin(p);
+	assert_int_equal(presence_open(p, IM_STR("bob"), IM_STR("b"), 2), IM_OK);
+	assert_int_equal(presence_open(p, IM_STR("dave"), IM_STR("d"), 2), IM_OK);
+	presence_snapshot_end(p, 3);
+	assert_string_equal(tell(p, 10), "dave+m bob+ carol-m ");
+	presence_free(&p);
+}
+
+static void devices_are_bounded(void **state)
+{
+	struct presence *p = presence_new(2);
+
+	(void)state;
+	assert_int_equal(presence_open(p, IM_STR("a"), IM_STR("1"), 1), IM_OK);
+	assert_int_equal(presence_open(p, IM_STR("a"), IM_STR("2"), 1), IM_OK);
+	assert_int_equal(presence_open(p, IM_STR("b"), IM_STR("3"), 1), IM_E_FULL);
+	assert_int_equal(presence_users(p), 1);
+	presence_close(p, IM_STR("a"), IM_STR("1"), 1);
+	assert_int_equal(presence_open(p, IM_STR("b"), IM_STR("3"), 1), IM_OK);
+	presence_free(&p);
+}
+
+/* -- through the engine -- */
+
+static bool marked(struct engine_fixture *f, const char *uid)
+{
+	struct directory_user u;
+
+	assert_int_equal(directory_user_get(f->dir, im_str(uid), &u), IM_OK);
+	return u.online;
+}
+
+static void open_and_close(struct engine_fixture *f, const char *user, const char *device)
+{
+	engine_add_session(f, IM_UP_OPEN, user, device, IM_UPF_NEW_DEVICE);
+	engine_send(f);
+	engine_add_session(f, IM_UP_CLOSE, user, device, 0);
+	engine_send(f);
+}
+
+static void coming_and_going_is_published_retained(void **state)
+{
+	struct engine_fixture *f = *state;
+
+	engine_add_session(f, IM_UP_OPEN, "bob", "phone", IM_UPF_NEW_DEVICE);
+	engine_send(f);
+	assert_told(f, "topic+ presence/bob {\"uid\":\"bob\",\"state\":\"online\",\"ts\":1000000,"
+		       "\"devices\":[{\"device\":\"phone\",\"state\":\"online\"}]}");
+	assert_true(marked(f, "bob"));
+	f->now.wall_ms += 1000;
+	engine_add_session(f, IM_UP_OPEN, "bob", "tablet", IM_UPF_NEW_DEVICE);
+	engine_send(f);
+	assert_true(engine_told_part(f, "{\"device\":\"tablet\",\"state\":\"online\"}]}"));
+	engine_add_session(f, IM_UP_CLOSE, "bob", "phone", 0);
+	engine_send(f);
+	assert_told(f, "topic+ presence/bob {\"uid\":\"bob\",\"state\":\"online\",\"ts\":1001000,"
+		       "\"devices\":[{\"device\":\"tablet\",");
+	engine_add_session(f, IM_UP_CLOSE, "bob", "tablet", 0);
+	engine_send(f);
+	assert_told(f, "topic+ presence/bob {\"uid\":\"bob\",\"state\":\"offline\",\"ts\":1001000,"
+		       "\"devices\":[]}");
+	assert_false(marked(f, "bob"));
+}
+
+static void presence_can_be_switched_off(void **state)
+{
+	struct engine_fixture *f = *state;
+
+	f->set.presence = false;
+	engine_set(f->engine, &f->set);
+	engine_add_session(f, IM_UP_OPEN, "bob", "phone", IM_UPF_NEW_DEVICE);
+	engine_send(f);
+	assert_not_told(f, "topic");
+	assert_false(marked(f, "bob"));
+	f->set.presence = true;
+	engine_set(f->engine, &f->set);
+	engine_wait(f, 1000);
+	assert_told(f, "topic+ presence/bob ");
+}
+
+static void a_subscription_is_greeted_with_the_newest_cursor(void **state)
+{
+	struct engine_fixture *f = *state;
+
+	engine_add_session(f, IM_UP_OPEN, "bob", "phone", IM_UPF_NEW_DEVICE);
+	engine_add_session(f, IM_UP_SUB, "bob", "phone", 0);
+	engine_send(f);
+	assert_told(f, "inbox bob event {\"event\":\"hello\",\"device\":\"phone\",\"cursor\":\"0\","
+		       "\"behind\":false}");
+	engine_message(f, "alice", "carol", "not bob's");
+	engine_add_session(f, IM_UP_SUB, "bob", "phone", 0);
+	engine_send(f);
+	assert_told(f, "inbox bob event {\"event\":\"hello\",\"device\":\"phone\",\"cursor\":\"1\","
+		       "\"behind\":false}");
+	engine_add_message(f, "alice", "bob", "bob's");
+	engine_add_session(f, IM_UP_SUB, "bob", "phone", 0);
+	engine_send(f);
+	assert_told(f, "inbox bob event {\"event\":\"hello\",\"device\":\"phone\",\"cursor\":\"2\","
+		       "\"behind\":true}");
+	engine_rpc(f, "bob", "device.ack", "{\"cursor\":\"2\"}");
+	engine_add_session(f, IM_UP_SUB, "bob", "phone", 0);
+	engine_send(f);
+	assert_told(f, "inbox bob event {\"event\":\"hello\",\"device\":\"phone\",\"cursor\":\"2\","
+		       "\"behind\":false}");
+	engine_rpc(f, "alice", "group.create", "{\"gid\":\"team\",\"members\":[\"bob\"]}");
+	engine_add_session(f, IM_UP_SUB, "bob", "phone", 0);
+	engine_send(f);
+	assert_true(engine_told_part(f, "\"behind\":true"));
+}
+
+static void a_new_device_has_missed_everything(void **state)
+{
+	struct engine_fixture *f = *state;
+
+	engine_message(f, "alice", "bob", "before bob ever came");
+	engine_add_session(f, IM_UP_OPEN, "bob", "phone", IM_UPF_NEW_DEVICE);
+	engine_add_session(f, IM_UP_SUB, "bob", "phone", 0);
+	engine_add_rpc(f, "bob", "sync", "{}");
+	engine_send(f);
+	assert_true(engine_told_part(f, "\"behind\":true"));
+	assert_true(engine_told_part(f, "before bob ever came"));
+}
+
+static void a_client_id_belongs_to_its_first_user(void **state)
+{
+	struct engine_fixture *f = *state;
+	struct directory_device d;
+
+	engine_add_session(f, IM_UP_OPEN, "bob", "phone", IM_UPF_NEW_DEVICE);
+	engine_add_session(f, IM_UP_OPEN, "carol", "phone", IM_UPF_NEW_DEVICE);
+	engine_send(f);
+	assert_told(f, "kick carol/phone");
+	assert_int_equal(directory_device_get(f->dir, IM_STR("phone"), &d), IM_OK);
+	assert_int_equal(d.user, 2);
+}
+
+static void devices_beyond_the_bound_are_forgotten(void **state)
+{
+	struct engine_fixture *f = *state;
+	struct directory_device d;
+	char name[8];
+
+	for (int i = 0; i < 5; i++) {
+		f->now.wall_ms += 1000;
+		snprintf(name, sizeof(name), "d%d", i);
+		open_and_close(f, "bob", name);
+	}
+	assert_int_equal(directory_device_get(f->dir, IM_STR("d1"), &d), IM_E_NONE);
+	assert_int_equal(directory_device_get(f->dir, IM_STR("d2"), &d), IM_OK);
+	assert_int_equal(directory_device_get(f->dir, IM_STR("d4"), &d), IM_OK);
+}
+
+static void a_token_may_create_its_user(void **state)
+{
+	struct engine_fixture *f = *state;
+
+	engine_add_session(f, IM_UP_OPEN, "erin", "phone", IM_UPF_NEW_DEVICE | IM_UPF_NEW_USER);
+	engine_add_message(f, "alice", "erin", "welcome");
+	engine_send(f);
+	assert_told(f, "forget erin");
+	assert_told(f, "message alice/phone 1 ");
+	assert_told(f, "topic+ presence/erin ");
+	engine_add_session(f, IM_UP_OPEN, "nobody", "x", IM_UPF_NEW_DEVICE);
+	engine_send(f);
+	assert_told(f, "kick nobody");
+}
+
+static void the_first_snapshot_mends_the_marks_and_greets_all(void **state)
+{
+	struct engine_fixture *f = *state;
+	static const char *const there[] = {"carol", "phone", "sub", "alice", "tablet", "", NULL};
+
+	engine_add_session(f, IM_UP_OPEN, "bob", "b", IM_UPF_NEW_DEVICE);
+	engine_add_session(f, IM_UP_OPEN, "carol", "phone", IM_UPF_NEW_DEVICE);
+	engine_send(f);
+	engine_restart(f);
+	assert_true(marked(f, "bob"));
+	engine_linked(f->engine, &f->now);
+	engine_sessions(f, there);
+	assert_told(f, "topic+ presence/bob {\"uid\":\"bob\",\"state\":\"offline\"");
+	assert_told(f, "topic+ presence/carol {\"uid\":\"carol\",\"state\":\"online\"");
+	assert_told(f, "topic+ presence/alice {\"uid\":\"alice\",\"state\":\"online\"");
+	assert_told(f, "inbox carol event {\"event\":\"hello\",\"device\":\"phone\"");
+	assert_not_told(f, "inbox alice event");
+	assert_false(marked(f, "bob"));
+	assert_true(marked(f, "alice"));
+	engine_unlinked(f->engine);
+	engine_linked(f->engine, &f->now);
+	engine_sessions(f, there);
+	assert_not_told(f, "topic");
+	assert_not_told(f, "inbox");
+}
+
+static void many_changes_are_told_bit_by_bit(void **state)
+{
+	struct engine_fixture *f = *state;
+	static const char *list[3 * 1200 + 1];
+	static char names[1200][8];
+	unsigned sum;
+
+	for (int i = 0; i < 1200; i++) {
+		uint64_t id;
+
+		snprintf(names[i], sizeof(names[i]), "n%d", i);
+		assert_int_equal(directory_user_create(
+					 f->dir, im_str(names[i]), 0, (struct im_str){0}, 1, &id),
+			IM_OK);
+		list[3 * i] = list[3 * i + 1] = names[i];
+		list[3 * i + 2] = "";
+	}
+	engine_sessions(f, list);
+	sum = engine_count(f, "topic+");
+	assert_in_range(sum, 1, 600);
+	for (int i = 0; i < 5; i++) {
+		engine_wait(f, 0);
+		sum += engine_count(f, "topic+");
+	}
+	assert_int_equal(sum, 1200);
+}
+
+static void a_deleted_users_presence_is_cleared(void **state)
+{
+	struct engine_fixture *f = *state;
+
+	engine_add_session(f, IM_UP_OPEN, "bob", "b", IM_UPF_NEW_DEVICE);
+	engine_send(f);
+	assert_int_equal(directory_user_delete(f->dir, 2), IM_OK);
+	engine_restart(f);
+	engine_linked(f->engine, &f->now);
+	engine_sessions(f, (const char *const[]){"bob", "b", "", NULL});
+	assert_told(f, "topic+ presence/bob \n");
+}
+
+#define E(name) cmocka_unit_test_setup_teardown(name, engine_set_up, engine_tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(changes_are_told_until_they_are_settled),
+		cmocka_unit_test(coming_and_going_between_two_tellings_is_one_change),
+		cmocka_unit_test(telling_is_bounded),
+		cmocka_unit_test(a_snapshot_ends_what_is_not_in_it),
+		cmocka_unit_test(devices_are_bounded),
+		E(coming_and_going_is_published_retained),
+		E(presence_can_be_switched_off),
+		E(a_subscription_is_greeted_with_the_newest_cursor),
+		E(a_new_device_has_missed_everything),
+		E(a_client_id_belongs_to_its_first_user),
+		E(devices_beyond_the_bound_are_forgotten),
+		E(a_token_may_create_its_user),
+		E(the_first_snapshot_mends_the_marks_and_greets_all),
+		E(many_changes_are_told_bit_by_bit),
+		E(a_deleted_users_presence_is_cleared),
+	};
+
+	return cmocka_run_group_tests_name("bridge sessions", tests, NULL, NULL);
+}
