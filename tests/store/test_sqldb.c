@@ -1,0 +1,384 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What is under both databases: migrations, the statements and how SQLite goes about them, online
+ * copies, and the length of the write-ahead log.
+ */
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "../../bridge/directory_user.h"
+#include "../../bridge/walkeeper.h"
+#include "../../schema/migrate.h"
+#include "../lib/faultvfs.h"
+#include "store_test.h"
+
+#define BE (&store_sqlite)
+
+static int set_up(void **state)
+{
+	*state = test_folder_new();
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	test_folder_remove(*state);
+	return 0;
+}
+
+static sqlite3 *open_raw(const char *path)
+{
+	sqlite3 *db = NULL;
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	sqlite3_busy_timeout(db, 20000);
+	return db;
+}
+
+static void run(sqlite3 *db, const char *sql)
+{
+	if (sqlite3_exec(db, sql, NULL, NULL, NULL) != SQLITE_OK)
+		fail_msg("%s: %s", sql, sqlite3_errmsg(db));
+}
+
+static sqlite3_int64 number(sqlite3 *db, const char *sql)
+{
+	sqlite3_stmt *st = NULL;
+	sqlite3_int64 n;
+	if (sqlite3_prepare_v2(db, sql, -1, &st, NULL) != SQLITE_OK)
+		fail_msg("%s: %s", sql, sqlite3_errmsg(db));
+	assert_int_equal(sqlite3_step(st), SQLITE_ROW);
+	n = sqlite3_column_int64(st, 0);
+	sqlite3_finalize(st);
+	return n;
+}
+
+/* -- migrations ----------------------------------------------------------------------------------
+ */
+
+static void migrations_are_numbered_without_a_hole(void **state)
+{
+	static const char *const names[] = {"directory", "messages", "search"};
+	(void)state;
+	for (size_t i = 0; i < 3; i++) {
+		int version = 0;
+		for (const struct schema_migration *m = schema_migrations; m->database; m++)
+			if (strcmp(m->database, names[i]) == 0)
+				assert_int_equal(m->version, ++version);
+		assert_true(version > 0);
+		assert_int_equal(schema_version(names[i]), version);
+	}
+	assert_int_equal(schema_version("none"), 0);
+}
+
+static void an_empty_database_is_brought_up_to_date_once(void **state)
+{
+	sqlite3 *db = open_raw(test_path(*state, "x.db"));
+	struct im_buf why;
+	im_buf_init(&why, 0);
+	assert_int_equal(schema_check(db, "messages", &why), IM_E_FORMAT);
+	im_buf_c(&why, '\0');
+	assert_non_null(strstr(why.p, "messages.db has schema version 0"));
+	im_buf_reset(&why);
+	assert_ok(schema_migrate(db, "messages", &why));
+	assert_int_equal(number(db, "PRAGMA user_version"), schema_version("messages"));
+	run(db, "INSERT INTO conv (kind, a, b) VALUES (0, 1, 2)");
+	assert_ok(schema_migrate(db, "messages", &why));
+	assert_int_equal(number(db, "SELECT count(*) FROM conv"), 1);
+	assert_ok(schema_check(db, "messages", &why));
+	assert_int_equal(why.n, 0);
+	run(db, "PRAGMA user_version = 77");
+	assert_int_equal(schema_check(db, "messages", &why), IM_E_FORMAT);
+	assert_int_equal(schema_migrate(db, "messages", &why), IM_E_FORMAT);
+	im_buf_free(&why);
+	sqlite3_close(db);
+}
+
+static void a_migration_that_fails_changes_nothing(void **state)
+{
+	sqlite3 *db = open_raw(test_path(*state, "x.db"));
+	struct im_buf why;
+	im_buf_init(&why, 0);
+	/* In the way of the migration's last table. */
+	run(db, "CREATE TABLE batch (x)");
+	assert_int_equal(schema_migrate(db, "messages", &why), IM_E_IO);
+	im_buf_c(&why, '\0');
+	assert_non_null(strstr(why.p, "already exists"));
+	assert_int_equal(number(db, "PRAGMA user_version"), 0);
+	assert_int_equal(number(db, "SELECT count(*) FROM sqlite_schema"), 1);
+	assert_int_equal(sqlite3_get_autocommit(db), 1);
+	im_buf_free(&why);
+	sqlite3_close(db);
+}
+
+/* -- statements ----------------------------------------------------------------------------------
+ */
+
+struct statement {
+	const char *name, *sql;
+};
+#define X(name, sql) {#name, sql},
+static const struct statement messages[] = {
+#include "../../schema/sqlite/messages.def"
+};
+static const struct statement directory[] = {
+#include "../../schema/sqlite/directory.def"
+};
+#undef X
+
+/* Those that may look at all rows of a table, or sort: */
+static bool may_scan(const char *name)
+{
+	static const char *const names[] = {
+		"MARK_FORGET", "MARK_LIST",  /* 64 rows */
+		"USER_COUNT",                /* for statistics */
+		"BLOCK_LIST", "DEVICE_LIST", /* sort what one user has */
+		"CONV_OF_USER",              /* puts two searches together */
+	};
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (strcmp(name, names[i]) == 0)
+			return true;
+	return false;
+}
+
+static void check_plan(sqlite3 *db, const struct statement *s)
+{
+	char *sql = sqlite3_mprintf("EXPLAIN QUERY PLAN %s", s->sql);
+	sqlite3_stmt *st = NULL;
+	if (sqlite3_prepare_v2(db, sql, -1, &st, NULL) != SQLITE_OK)
+		fail_msg("%s: %s", s->name, sqlite3_errmsg(db));
+	while (sqlite3_step(st) == SQLITE_ROW) {
+		const char *detail = (const char *)sqlite3_column_text(st, 3);
+		bool slow = strstr(detail, "TEMP B-TREE") != NULL ||
+			    (strncmp(detail, "SCAN", 4) == 0 && !strstr(detail, "CONSTANT ROW"));
+		if (slow && !may_scan(s->name))
+			fail_msg("%s: %s", s->name, detail);
+	}
+	sqlite3_finalize(st);
+	sqlite3_free(sql);
+}
+
+static void every_statement_finds_its_rows_by_an_index(void **state)
+{
+	struct directory *d = NULL;
+	struct im_buf why;
+	sqlite3 *db;
+	im_buf_init(&why, 0);
+	BE->close(test_store_open(BE, *state));
+	assert_ok(directory_open(*state, &d, &why));
+	directory_close(&d);
+	db = open_raw(test_path(*state, "messages.db"));
+	for (size_t i = 0; i < sizeof(messages) / sizeof(messages[0]); i++)
+		check_plan(db, &messages[i]);
+	sqlite3_close(db);
+	db = open_raw(test_path(*state, "directory.db"));
+	for (size_t i = 0; i < sizeof(directory) / sizeof(directory[0]); i++)
+		check_plan(db, &directory[i]);
+	sqlite3_close(db);
+	im_buf_free(&why);
+}
+
+static void a_users_conversations_come_from_the_indexes_alone(void **state)
+{
+	sqlite3 *db;
+	sqlite3_stmt *st = NULL;
+	int covering = 0;
+	BE->close(test_store_open(BE, *state));
+	db = open_raw(test_path(*state, "messages.db"));
+	assert_int_equal(
+		sqlite3_prepare_v2(db,
+			"EXPLAIN QUERY PLAN SELECT id, 0, a, b FROM conv WHERE kind = 0 AND a = ?1"
+			" UNION ALL SELECT id, 0, a, b FROM conv WHERE kind = 0 AND b = ?1",
+			-1, &st, NULL),
+		SQLITE_OK);
+	while (sqlite3_step(st) == SQLITE_ROW)
+		covering +=
+			strstr((const char *)sqlite3_column_text(st, 3), "COVERING INDEX") != NULL;
+	assert_int_equal(covering, 2);
+	sqlite3_finalize(st);
+	sqlite3_close(db);
+}
+
+/* -- copies --------------------------------------------------------------------------------------
+ */
+
+/* A copy taken between commits holds whole transactions: all of those before its end. */
+static void a_copy_is_taken_while_the_store_is_written(void **state)
+{
+	struct store *s = test_store_open(BE, *state);
+	struct store_reader *r;
+	struct store_msg m = {.enc = IM_ENC_BYTES, .sender = 1};
+	struct store_head head;
+	struct im_buf why;
+	char *to = test_folder_new();
+	char *body = calloc(1, 20000);
+	bool done = false;
+	uint32_t steps = 0;
+	assert_non_null(body);
+	m.body = (struct im_str){body, 20000};
+	im_buf_init(&why, 0);
+	for (m.gid = 1; !done; m.gid++) {
+		assert_ok(BE->begin(s));
+		m.conv = test_conv(BE, s, 1, 2);
+		m.seq = m.gid;
+		assert_ok(BE->append(s, &m));
+		assert_ok(BE->commit(s, NULL));
+		if (m.gid >= 300) {
+			assert_ok(BE->backup_step(s, to, &done, &why));
+			steps++;
+		}
+	}
+	assert_true(steps > 3);
+	assert_int_equal(why.n, 0);
+	BE->close(s);
+	assert_int_equal(test_file_size(test_path(to, "messages.db.part")), -1);
+	s = test_store_open(BE, to);
+	r = test_reader_open(BE, s);
+	assert_ok(BE->read_head(r, m.conv, &head));
+	assert_int_equal(head.seq, m.gid - 1);
+	BE->reader_close(r);
+	BE->close(s);
+	/* Again into the same folder, over a copy that did not end. */
+	s = test_store_open(BE, *state);
+	assert_ok(BE->backup_step(s, to, &done, &why));
+	assert_false(done);
+	BE->close(s);
+	assert_int_equal(test_file_size(test_path(to, "messages.db.part")), -1);
+	assert_true(test_file_size(test_path(to, "messages.db")) > 1000000);
+	im_buf_free(&why);
+	free(body);
+	test_folder_remove(to);
+}
+
+static void a_copy_that_cannot_be_written_says_so(void **state)
+{
+	struct store *s = test_store_open(BE, *state);
+	struct im_buf why;
+	bool done = true;
+	im_buf_init(&why, 0);
+	assert_int_equal(BE->backup_step(s, "/nonexistent/folder", &done, &why), IM_E_IO);
+	im_buf_c(&why, '\0');
+	assert_non_null(strstr(why.p, "copying messages.db to /nonexistent/folder failed"));
+	assert_false(done);
+	im_buf_free(&why);
+	BE->close(s);
+}
+
+static void a_copy_that_meets_a_full_disk_leaves_none(void **state)
+{
+	char *to = test_folder_new();
+	struct store *s;
+	struct im_buf why;
+	bool done = true;
+	im_buf_init(&why, 0);
+	faultvfs_install();
+	s = test_store_open(BE, *state);
+	faultvfs_fail(FAULTVFS_WRITE, ".part", 3, -1, SQLITE_FULL);
+	assert_int_equal(BE->backup_step(s, to, &done, &why), IM_E_IO);
+	im_buf_c(&why, '\0');
+	assert_non_null(strstr(why.p, "full"));
+	assert_int_equal(rmdir(to), 0);
+	assert_int_equal(mkdir(to, 0700), 0);
+	faultvfs_heal();
+	assert_ok(BE->backup_step(s, to, &done, &why));
+	assert_true(done);
+	BE->close(s);
+	faultvfs_uninstall();
+	im_buf_free(&why);
+	test_folder_remove(to);
+}
+
+/* -- the write-ahead log -------------------------------------------------------------------------
+ */
+
+struct wal {
+	sqlite3 *db;
+	struct walkeeper *keeper;
+	sqlite3_stmt *insert;
+};
+
+static struct wal wal_open(const char *folder, struct walkeeper_bounds bounds)
+{
+	struct wal w = {0};
+	w.db = open_raw(test_path(folder, "w.db"));
+	run(w.db, "PRAGMA journal_mode=WAL; CREATE TABLE t (x)");
+	assert_ok(walkeeper_start(w.db, test_path(folder, "w.db"), bounds, &w.keeper));
+	assert_int_equal(sqlite3_prepare_v2(w.db, "INSERT INTO t VALUES (zeroblob(9000))", -1,
+				 &w.insert, NULL),
+		SQLITE_OK);
+	return w;
+}
+
+static void wal_write(struct wal *w, int n)
+{
+	for (int i = 0; i < n; i++) {
+		assert_int_equal(sqlite3_step(w->insert), SQLITE_DONE);
+		sqlite3_reset(w->insert);
+		walkeeper_committed(w->keeper);
+	}
+}
+
+static void wal_close(struct wal *w)
+{
+	sqlite3_finalize(w->insert);
+	walkeeper_stop(&w->keeper);
+	walkeeper_stop(&w->keeper);
+	sqlite3_close(w->db);
+}
+
+/* Three pages a commit; a busy writer, never waiting. */
+static void the_log_of_a_busy_writer_stays_short(void **state)
+{
+	struct wal w = wal_open(*state, (struct walkeeper_bounds){32, 64, 256});
+	long bytes;
+	wal_write(&w, 5000);
+	bytes = test_file_size(test_path(*state, "w.db-wal"));
+	/* The hard bound, one transaction over it, and the zeros ahead. */
+	assert_true(bytes < (256 + 8 + 64) * 4120 + 2 * 1024 * 1024);
+	assert_int_equal(number(w.db, "SELECT count(*) FROM t"), 5000);
+	wal_close(&w);
+}
+
+static void the_log_waits_for_a_reader_and_starts_over_after_it(void **state)
+{
+	struct wal w = wal_open(*state, (struct walkeeper_bounds){32, 64, 256});
+	sqlite3 *reader = open_raw(test_path(*state, "w.db"));
+	long grown, after;
+	wal_write(&w, 10);
+	run(reader, "BEGIN");
+	assert_int_equal(number(reader, "SELECT count(*) FROM t"), 10);
+	wal_write(&w, 2000);
+	assert_int_equal(number(reader, "SELECT count(*) FROM t"), 10);
+	grown = test_file_size(test_path(*state, "w.db-wal"));
+	assert_true(grown > 2000 * 3 * 4120L);
+	run(reader, "COMMIT");
+	wal_write(&w, 2000);
+	after = test_file_size(test_path(*state, "w.db-wal"));
+	assert_int_equal(number(reader, "SELECT count(*) FROM t"), 4010);
+	/* Not 2000 transactions more. */
+	assert_true(after < grown + 600 * 4120L + 2 * 1024 * 1024);
+	sqlite3_close(reader);
+	wal_close(&w);
+}
+
+#define TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(migrations_are_numbered_without_a_hole),
+		TEST(an_empty_database_is_brought_up_to_date_once),
+		TEST(a_migration_that_fails_changes_nothing),
+		TEST(every_statement_finds_its_rows_by_an_index),
+		TEST(a_users_conversations_come_from_the_indexes_alone),
+		TEST(a_copy_is_taken_while_the_store_is_written),
+		TEST(a_copy_that_cannot_be_written_says_so),
+		TEST(a_copy_that_meets_a_full_disk_leaves_none),
+		TEST(the_log_of_a_busy_writer_stays_short),
+		TEST(the_log_waits_for_a_reader_and_starts_over_after_it),
+	};
+	return cmocka_run_group_tests_name("sqldb", tests, NULL, NULL);
+}
