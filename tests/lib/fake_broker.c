@@ -244,8 +244,11 @@ static void end_connection(struct mosquitto *c, bool with_will, int reason)
 	c->connected = false;
 	if (with_will && !c->will_delayed)
 		send_will(c);
-	if (!c->persistent || c->replaced)
-		c->freed_at = fake.turns + 1;
+	if (c->persistent && !c->replaced)
+		return;
+	c->freed_at = fake.turns + 1;
+	while (c->n_filters)
+		free(c->filters[--c->n_filters]);
 }
 
 void fake_disconnect(struct mosquitto *c, bool lost)
@@ -460,9 +463,10 @@ void fake_turn(void)
 	fake_run_queue();
 	fire(MOSQ_EVT_TICK, &ed, 0);
 	fake.turns++;
+	/* Kept for the test to look at; the plugin must not. */
 	DL_FOREACH_SAFE (fake.clients, c, tmp) {
-		if (!c->connected && c->freed_at && c->freed_at <= fake.turns && !c->inbox)
-			c->replaced = true; /* kept for the test to look at; the plugin must not */
+		if (!c->connected && c->freed_at && c->freed_at <= fake.turns)
+			c->replaced = true;
 	}
 	fake_run_queue();
 }

@@ -1,0 +1,598 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The whole plugin in the fake broker: who may publish, subscribe and receive, in both broker
+ * generations; and that what is refused is said. */
+#include <stdio.h>
+
+#include "../../common/limits.h"
+#include "plugin_node.h"
+
+static int publish(struct mosquitto *c, const char *topic, const char *payload)
+{
+	return fake_publish(c, topic, im_str(payload), 1, false, NULL);
+}
+
+/* The client's next message; its topic and a part of its payload. */
+static void received(struct mosquitto *c, const char *topic, const char *part)
+{
+	const struct fake_message *m = fake_received(c);
+	char *text;
+
+	if (!m)
+		fail_msg("nothing received; expected %s", topic);
+	assert_string_equal(m->topic, topic);
+	text = strndup(m->payload.p, m->payload.n);
+	if (!strstr(text, part))
+		fail_msg("\"%s\" has no \"%s\"", text, part);
+	free(text);
+}
+
+struct write_case {
+	const char *topic;
+	int alice, root, carol; /* 0: accepted; else the code of the refusal; 1: silently denied */
+};
+
+static void who_may_publish_where(void **state)
+{
+	static const struct write_case cases[] = {
+		{"im/u/bob", 0, 0, IM_E_BLOCKED},
+		{"im/u/alice", 0, 0, 0},
+		{"im/u/root", 0, 0, 0},
+		{"im/u/nobody", IM_E_UNKNOWN_USER, IM_E_UNKNOWN_USER, IM_E_UNKNOWN_USER},
+		{"im/g/team", 0, IM_E_NOT_MEMBER, IM_E_NOT_MEMBER},
+		{"im/g/hall", 0, IM_E_NOT_MEMBER, IM_E_NOT_MEMBER},
+		{"im/g/none", IM_E_UNKNOWN_GROUP, IM_E_UNKNOWN_GROUP, IM_E_UNKNOWN_GROUP},
+		{"im/s/u/bob", 0, 0, IM_E_BLOCKED},
+		{"im/s/g/team", 0, IM_E_NOT_MEMBER, IM_E_NOT_MEMBER},
+		{"im/rpc/sync", 0, 0, 0},
+		{"im/rpc", 0, 0, 0},
+		{"im/inbox/alice/u/bob", IM_E_NOT_ALLOWED, IM_E_NOT_ALLOWED, IM_E_NOT_ALLOWED},
+		{"im/inbox/bob/ack", IM_E_NOT_ALLOWED, IM_E_NOT_ALLOWED, IM_E_NOT_ALLOWED},
+		{"im/room/hall", IM_E_NOT_ALLOWED, IM_E_NOT_ALLOWED, IM_E_NOT_ALLOWED},
+		{"im/presence/alice", IM_E_NOT_ALLOWED, IM_E_NOT_ALLOWED, IM_E_NOT_ALLOWED},
+		{"im", IM_E_NOT_ALLOWED, IM_E_NOT_ALLOWED, IM_E_NOT_ALLOWED},
+		{"im/", IM_E_NOT_ALLOWED, IM_E_NOT_ALLOWED, IM_E_NOT_ALLOWED},
+		{"im/u/bob/x", IM_E_NOT_ALLOWED, IM_E_NOT_ALLOWED, IM_E_NOT_ALLOWED},
+		{"im/u/bo b", IM_E_NOT_ALLOWED, IM_E_NOT_ALLOWED, IM_E_NOT_ALLOWED},
+		{"$CONTROL/im/v1", IM_E_NOT_ALLOWED, 0, IM_E_NOT_ALLOWED},
+		{"$im/down", 1, 1, 1},
+		{"$im/up", 1, 1, 1},
+		{"$im/0", 1, 1, 1},
+		{"imx/u/bob", 1, 1, 1},
+		{"dev/alice/t", 0, 1, 1},
+		{"dev/carol/t", 1, 1, 0},
+		{"open/x", 0, 0, 0},
+	};
+	const char *const options[] = {
+		"allow_topic", "dev/%u/#", "allow_topic", "open/#", "rate_messages", "0", NULL};
+	const char *const names[] = {"alice", "root", "carol"};
+	size_t i, who;
+
+	(void)state;
+	for (int newer = 0; newer < 2; newer++) {
+		struct mosquitto *c[3];
+		struct node n;
+
+		node_start(&n, newer, options);
+		node_sql(&n, "INSERT INTO block VALUES (2, 3, 0)");
+		for (who = 0; who < 3; who++) {
+			c[who] = node_client(&n, names[who], names[who], 5);
+			assert_non_null(c[who]);
+			assert_true(fake_subscribe(c[who], who == 0   ? "im/inbox/alice/#"
+							   : who == 1 ? "im/inbox/root/#"
+								      : "im/inbox/carol/#"));
+		}
+		for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+			const int want[3] = {cases[i].alice, cases[i].root, cases[i].carol};
+
+			for (who = 0; who < 3; who++) {
+				char part[32], topic[64];
+				int rc = publish(
+					c[who], cases[i].topic, "{\"id\":\"c-1\",\"body\":1}");
+
+				node_settle(&n);
+				if (rc != (want[who] ? FAKE_DENIED : FAKE_ACCEPTED))
+					fail_msg("%s publishes to %s: %d", names[who],
+						cases[i].topic, rc);
+				if (want[who] < 0) {
+					snprintf(part, sizeof(part), "\"code\":%d,", want[who]);
+					snprintf(topic, sizeof(topic), "im/inbox/%s/ack",
+						names[who]);
+					received(c[who], topic, part);
+				}
+				assert_null(fake_received(c[who]));
+			}
+		}
+		node_stop(&n);
+	}
+}
+
+struct sub_case {
+	const char *filter;
+	bool alice, root;
+};
+
+static void who_may_subscribe_to_what(void **state)
+{
+	static const struct sub_case cases[] = {
+		{"im/inbox/alice/#", true, false},
+		{"im/inbox/alice/event", true, false},
+		{"im/inbox/alice/+/bob", true, false},
+		{"$share/g/im/inbox/alice/#", true, false},
+		{"im/inbox/root/#", false, true},
+		{"im/inbox/+/#", false, false},
+		{"im/inbox/#", false, false},
+		{"im/#", false, false},
+		{"im/+/alice/#", false, false},
+		{"+/inbox/alice/#", false, false},
+		{"#", false, false},
+		{"+", false, false},
+		{"+/#", false, false},
+		{"$share/g/#", false, false},
+		{"$share/g/im/#", false, false},
+		{"im/u/alice", false, false},
+		{"im/u/+", false, false},
+		{"im/g/team", false, false},
+		{"im/s/u/alice", false, false},
+		{"im/rpc/#", false, false},
+		{"im/room/hall", true, false},
+		{"im/room/none", false, false},
+		{"im/room/+", false, false},
+		{"im/presence/bob", true, true},
+		{"im/presence/+", false, false},
+		{"im/presence/nobody", false, false},
+		{"$im/#", false, false},
+		{"$im/up", false, false},
+		{"$im/0", false, false},
+		{"$share/x/$im/up", false, false},
+		{"$CONTROL/im/v1/response", false, true},
+		{"$CONTROL/im/v1", false, false},
+		{"$CONTROL/#", false, false},
+		{"$SYS/#", false, false},
+		{"dev/alice/#", true, false},
+		{"dev/#", false, false},
+		{"$share/g/dev/alice/x", true, false},
+		{"a/#/b", false, false},
+	};
+	const char *const options[] = {"allow_topic", "dev/%u/#", NULL};
+	size_t i;
+
+	(void)state;
+	for (int newer = 0; newer < 2; newer++) {
+		struct mosquitto *alice, *root;
+		struct node n;
+
+		for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+			if (i % 8 == 0) {
+				if (i)
+					node_stop(&n);
+				node_start(&n, newer, options);
+				alice = node_client(&n, "alice", "a", 4);
+				root = node_client(&n, "root", "r", 4);
+			}
+			if (fake_subscribe(alice, cases[i].filter) != cases[i].alice)
+				fail_msg("alice subscribes to %s", cases[i].filter);
+			if (fake_subscribe(root, cases[i].filter) != cases[i].root)
+				fail_msg("root subscribes to %s", cases[i].filter);
+		}
+		node_stop(&n);
+	}
+}
+
+static void deliver(struct node *n, const char *topic, const char *payload, bool retain)
+{
+	node_down(n,
+		&(struct im_down_rec){.type = IM_DOWN_TOPIC,
+			.flags = retain ? IM_DOWNF_RETAIN : 0,
+			.topic = im_str(topic),
+			.payload = im_str(payload)},
+		NULL, 0);
+	node_settle(n);
+}
+
+static void a_filter_for_everything_sees_only_ones_own(void **state)
+{
+	const char *const options[] = {"allow_topic", "#", NULL};
+	struct mosquitto *alice, *bob;
+	struct node n;
+
+	(void)state;
+	node_start(&n, false, options);
+	alice = node_client(&n, "alice", "a", 4);
+	bob = node_client(&n, "bob", "b", 4);
+	assert_true(fake_subscribe(alice, "#"));
+	assert_true(fake_subscribe(bob, "#"));
+	assert_int_equal(publish(alice, "im/u/bob", "secret"), FAKE_ACCEPTED);
+	assert_int_equal(publish(alice, "im/rpc/sync", "{}"), FAKE_ACCEPTED);
+	deliver(&n, "inbox/bob/u/alice", "for bob", false);
+	deliver(&n, "room/hall", "for the hall", false);
+	received(bob, "im/inbox/bob/u/alice", "for bob");
+	received(bob, "im/room/hall", "for the hall");
+	assert_null(fake_received(bob));
+	received(alice, "im/room/hall", "for the hall");
+	assert_null(fake_received(alice));
+	assert_int_equal(publish(alice, "plain", "mqtt"), FAKE_ACCEPTED);
+	received(bob, "plain", "mqtt");
+	node_stop(&n);
+}
+
+static void presence_follows_the_policy(void **state)
+{
+	const char *const contacts[] = {"presence_policy", "contacts", NULL};
+	const char *const self[] = {"presence_policy", "self", NULL};
+	struct mosquitto *alice, *carol, *root;
+	struct node n;
+
+	(void)state;
+	node_start(&n, false, contacts);
+	node_sql(&n, "INSERT INTO contact(owner, peer, state, changed_ms, version)"
+		     " VALUES (2, 1, 3, 0, 1)");
+	alice = node_client(&n, "alice", "a", 4);
+	carol = node_client(&n, "carol", "c", 4);
+	root = node_client(&n, "root", "r", 4);
+	assert_true(fake_subscribe(alice, "im/presence/bob"));
+	assert_false(fake_subscribe(carol, "im/presence/bob"));
+	assert_true(fake_subscribe(carol, "im/presence/carol"));
+	assert_true(fake_subscribe(root, "im/presence/bob"));
+	deliver(&n, "presence/bob", "online", true);
+	received(alice, "im/presence/bob", "online");
+	/* No contact any more: the subscription stays and brings nothing. */
+	node_sql(&n, "DELETE FROM contact");
+	node_down(&n, &(struct im_down_rec){.type = IM_DOWN_FORGET_USER, .user = IM_STR("bob")},
+		NULL, 0);
+	deliver(&n, "presence/bob", "away", true);
+	assert_null(fake_received(alice));
+	assert_non_null(fake_retained("im/presence/bob"));
+	node_stop(&n);
+	node_start(&n, false, self);
+	alice = node_client(&n, "alice", "a", 4);
+	assert_false(fake_subscribe(alice, "im/presence/bob"));
+	assert_true(fake_subscribe(alice, "im/presence/alice"));
+	node_stop(&n);
+}
+
+static void a_removed_member_gets_nothing_more(void **state)
+{
+	struct mosquitto *bob;
+	struct node n;
+
+	(void)state;
+	node_start(&n, false, NULL);
+	bob = node_client(&n, "bob", "b", 5);
+	assert_true(fake_subscribe(bob, "im/room/hall"));
+	deliver(&n, "room/hall", "one", false);
+	received(bob, "im/room/hall", "one");
+	assert_int_equal(publish(bob, "im/g/hall", "x"), FAKE_ACCEPTED);
+	node_sql(&n, "DELETE FROM member WHERE uid = 'bob'");
+	node_down(&n,
+		&(struct im_down_rec){.type = IM_DOWN_FORGET_MEMBER,
+			.user = IM_STR("bob"),
+			.topic = IM_STR("hall")},
+		NULL, 0);
+	deliver(&n, "room/hall", "two", false);
+	assert_null(fake_received(bob));
+	assert_int_equal(publish(bob, "im/g/hall", "x"), FAKE_DENIED);
+	assert_false(fake_subscribe(bob, "im/room/hall"));
+	/* The other group is not touched until its turn comes. */
+	assert_int_equal(publish(bob, "im/g/team", "x"), FAKE_DENIED);
+	node_stop(&n);
+}
+
+static void mutes_and_contacts_only(void **state)
+{
+	const char *const options[] = {"direct_policy", "contacts", NULL};
+	struct mosquitto *alice, *bob;
+	struct node n;
+
+	(void)state;
+	node_start(&n, false, options);
+	node_sql(&n, "UPDATE grp SET muted_until_ms = 1763650060000 WHERE gid = 'team';"
+		     "UPDATE member SET muted_until_ms = 1763650060000"
+		     " WHERE grp = 2 AND uid = 'alice'");
+	alice = node_client(&n, "alice", "a", 5);
+	bob = node_client(&n, "bob", "b", 5);
+	assert_true(fake_subscribe(bob, "im/inbox/bob/ack"));
+	assert_int_equal(publish(alice, "im/g/team", "owner"), FAKE_ACCEPTED);
+	assert_int_equal(publish(alice, "im/g/hall", "muted"), FAKE_DENIED);
+	assert_int_equal(publish(bob, "im/g/team", "{\"id\":\"m1\",\"body\":\"x\"}"), FAKE_DENIED);
+	node_settle(&n);
+	received(bob, "im/inbox/bob/ack",
+		"{\"id\":\"m1\",\"conv\":\"g/team\",\"error\":"
+		"{\"code\":-32004,");
+	assert_int_equal(publish(bob, "im/u/alice", "hi"), FAKE_DENIED);
+	node_settle(&n);
+	received(bob, "im/inbox/bob/ack", "\"id\":null,\"conv\":\"u/alice\"");
+	node_sql(&n, "INSERT INTO contact(owner, peer, state, changed_ms, version)"
+		     " VALUES (1, 2, 3, 0, 1)");
+	node_down(&n, &(struct im_down_rec){.type = IM_DOWN_FORGET_USER, .user = IM_STR("alice")},
+		NULL, 0);
+	assert_int_equal(publish(bob, "im/u/alice", "hi"), FAKE_ACCEPTED);
+	node_pass(&n, 60000);
+	assert_int_equal(publish(bob, "im/g/team", "again"), FAKE_ACCEPTED);
+	node_stop(&n);
+}
+
+static void sizes_and_rates(void **state)
+{
+	const char *const options[] = {
+		"max_payload", "1000", "rate_messages", "10", "rate_bytes", "10000", NULL};
+	static char big[1001];
+	struct mosquitto *alice;
+	struct node n;
+	int i, accepted = 0;
+
+	(void)state;
+	node_start(&n, false, options);
+	alice = node_client(&n, "alice", "a", 5);
+	assert_true(fake_subscribe(alice, "im/inbox/alice/#"));
+	assert_int_equal(publish(alice, "im/u/bob", ""), FAKE_ACCEPTED);
+	assert_int_equal(
+		fake_publish(alice, "im/u/bob", (struct im_str){big, 1000}, 1, false, NULL),
+		FAKE_ACCEPTED);
+	assert_int_equal(
+		fake_publish(alice, "im/u/bob", (struct im_str){big, 1001}, 1, false, NULL),
+		FAKE_DENIED);
+	node_settle(&n);
+	received(alice, "im/inbox/alice/ack", "\"code\":-32007,");
+	for (i = 0; i < 100; i++)
+		accepted += publish(alice, "im/u/bob", "x") == FAKE_ACCEPTED;
+	assert_in_range(accepted, 30, 40);
+	node_settle(&n);
+	received(alice, "im/inbox/alice/ack", "\"code\":-32008,");
+	/* Another connection of the same user has no bucket of its own. */
+	assert_int_equal(publish(node_client(&n, "alice", "a2", 5), "im/u/bob", "x"), FAKE_DENIED);
+	assert_int_equal(publish(node_client(&n, "bob", "b", 5), "im/u/alice", "x"), FAKE_ACCEPTED);
+	node_pass(&n, 1000);
+	for (i = 0; i < 100; i++)
+		accepted += publish(alice, "im/u/bob", "x") == FAKE_ACCEPTED;
+	assert_in_range(accepted, 40, 51);
+	node_stop(&n);
+}
+
+static void refusals_are_bounded(void **state)
+{
+	struct mosquitto *alice;
+	struct node n;
+	int i, told = 0;
+
+	(void)state;
+	node_start(&n, false, NULL);
+	alice = node_client(&n, "alice", "a", 4);
+	assert_true(fake_subscribe(alice, "im/inbox/alice/ack"));
+	for (i = 0; i < 20000; i++)
+		assert_int_equal(publish(alice, "im/u/nobody", "x"), FAKE_DENIED);
+	node_settle(&n);
+	while (fake_received(alice))
+		told++;
+	assert_int_equal(told, IM_REFUSALS_PER_SECOND * 5);
+	assert_int_equal(node_stat(&n, "refusals_kept"), 20000 - told);
+	node_stop(&n);
+}
+
+static void requests_are_answered_where_they_ask(void **state)
+{
+	mosquitto_property *props = NULL;
+	const struct node_record *r;
+	const struct fake_message *m;
+	struct mosquitto *bob;
+	struct node n;
+	static const char start[] = "{\"jsonrpc\":\"2.0\",\"id\":5,\"error\":{\"code\":-32602,";
+	char corr[300];
+	size_t i;
+	const char *const elsewhere[] = {"im/inbox/alice/rpc/x", "im/u/bob", "x", "im/inbox/bob",
+		"im/inbox/bob/#", "im/inbox/bob/+/x", "$im/down"};
+
+	(void)state;
+	node_start(&n, false, NULL);
+	bob = node_client(&n, "bob", "b-cli", 5);
+	assert_true(fake_subscribe(bob, "im/inbox/bob/#"));
+	mosquitto_property_add_string(&props, MQTT_PROP_RESPONSE_TOPIC, "im/inbox/bob/my/replies");
+	mosquitto_property_add_binary(&props, MQTT_PROP_CORRELATION_DATA, "C7", 2);
+	assert_int_equal(fake_publish(bob, "im/rpc/conv.list", IM_STR("{}"), 1, false, props), 0);
+	mosquitto_property_free_all(&props);
+	node_settle(&n);
+	r = node_find(&n, IM_UP_RPC, 0);
+	assert_non_null(r);
+	assert_string_equal(r->target, "conv.list");
+	assert_string_equal(r->reply_topic, "im/inbox/bob/my/replies");
+	assert_str(r->corr, "C7");
+	assert_int_equal(r->flags, IM_UPF_V5);
+	for (i = 0; i < sizeof(elsewhere) / sizeof(elsewhere[0]); i++) {
+		mosquitto_property_add_string(&props, MQTT_PROP_RESPONSE_TOPIC, elsewhere[i]);
+		mosquitto_property_add_binary(&props, MQTT_PROP_CORRELATION_DATA, "C8", 2);
+		assert_int_equal(fake_publish(bob, "im/rpc",
+					 IM_STR("{\"id\":5,\"method\":\"sync\"}"), 1, false, props),
+			0);
+		mosquitto_property_free_all(&props);
+		node_settle(&n);
+		m = fake_received(bob);
+		assert_string_equal(m->topic, "im/inbox/bob/rpc/b-cli");
+		assert_true(m->payload.n > sizeof(start) - 1);
+		assert_memory_equal(m->payload.p, start, sizeof(start) - 1);
+		assert_string_equal(m->props, "type=application/json;corr=C8;");
+	}
+	memset(corr, 'x', sizeof(corr));
+	mosquitto_property_add_binary(&props, MQTT_PROP_CORRELATION_DATA, corr, sizeof(corr));
+	assert_int_equal(fake_publish(bob, "im/rpc/sync", IM_STR("{}"), 1, false, props), 0);
+	mosquitto_property_free_all(&props);
+	node_settle(&n);
+	received(bob, "im/inbox/bob/rpc/b-cli", "correlation data has 300 bytes");
+	assert_int_equal(node_count(&n, IM_UP_RPC), 1);
+	node_stop(&n);
+}
+
+static void the_senders_name_is_the_brokers(void **state)
+{
+	mosquitto_property *props = NULL;
+	const struct node_record *r;
+	struct mosquitto *alice;
+	struct node n;
+
+	(void)state;
+	node_start(&n, false, NULL);
+	alice = node_client(&n, "alice", "a", 5);
+	mosquitto_property_add_string_pair(&props, MQTT_PROP_USER_PROPERTY, "x", "y");
+	mosquitto_property_add_string_pair(&props, MQTT_PROP_USER_PROPERTY, "id", "c-17");
+	mosquitto_property_add_string_pair(&props, MQTT_PROP_USER_PROPERTY, "id", "c-18");
+	assert_int_equal(fake_publish(alice, "im/u/bob", IM_STR("{\"from\":\"bob\",\"body\":1}"), 2,
+				 true, props),
+		FAKE_ACCEPTED);
+	mosquitto_property_free_all(&props);
+	node_settle(&n);
+	r = node_find(&n, IM_UP_MSG_USER, 0);
+	assert_string_equal(r->user, "alice");
+	assert_string_equal(r->device, "a");
+	assert_string_equal(r->target, "bob");
+	assert_string_equal(r->id, "c-17");
+	assert_int_equal(r->flags, IM_UPF_DURABLE | IM_UPF_V5);
+	assert_int_equal(r->ts_ms, 1763650000000);
+	assert_str(r->payload, "{\"from\":\"bob\",\"body\":1}");
+	/* Neither the send topic nor the sink keeps anything. */
+	assert_null(fake_retained("im/u/bob"));
+	assert_null(fake_retained("$im/0"));
+	node_stop(&n);
+}
+
+static void who_may_come_in(void **state)
+{
+	const struct fake_spec refused[] = {
+		{.id = "x", .user = "alice", .password = "wrong"},
+		{.id = "x", .user = "alice"},
+		{.id = "x", .user = "nobody", .password = "pw"},
+		{.id = "x", .password = "pw"},
+		{.id = "x"},
+		{.id = "x", .user = "al ice", .password = "pw"},
+		{.id = "a/b", .user = "alice", .password = "pw"},
+		{.id = "line\nbreak", .user = "alice", .password = "pw"},
+		{.id = "phone", .user = "bob", .password = "pw"},
+		{.id = "bobs", .user = "alice", .password = "pw"},
+		{.id = "im-bridge", .user = "im-bridge", .password = "pw"},
+		{.id = "x", .user = "im-bridge", .address = "/run/link"},
+		{.id = "x", .user = "alice", .password = "pw", .address = "/run/link"},
+	};
+	struct node n;
+	size_t i;
+
+	(void)state;
+	for (int newer = 0; newer < 2; newer++) {
+		node_start(&n, newer, NULL);
+		node_sql(&n, "INSERT INTO device VALUES ('bobs', 2, 0, 0, 0)");
+		assert_non_null(node_client(&n, "alice", "phone", 4));
+		assert_non_null(node_client(&n, "bob", "bobs", 4));
+		fake_logged("");
+		for (i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
+			n.mono_us += 20000000;
+			if (fake_connect(&refused[i]))
+				fail_msg("case %zu came in", i);
+			assert_int_equal(fake_auth_result(), MOSQ_ERR_AUTH);
+			assert_true(fake_logged("login refused"));
+		}
+		node_settle(&n);
+		assert_string_equal(node_life(&n, "phone"), "O");
+		assert_string_equal(node_life(&n, "bobs"), "O");
+		assert_int_equal(node_stat(&n, "sessions_online"), 2);
+		node_stop(&n);
+	}
+}
+
+static void a_deleted_or_disabled_user_leaves(void **state)
+{
+	struct mosquitto *alice, *bob;
+	struct node n;
+
+	(void)state;
+	for (int newer = 0; newer < 2; newer++) {
+		node_start(&n, newer, NULL);
+		alice = node_client(&n, "alice", "a", 4);
+		bob = node_client(&n, "bob", "b", 4);
+		node_sql(&n, "UPDATE user SET disabled = 1 WHERE uid = 'alice';"
+			     "UPDATE user SET deleted = 1 WHERE uid = 'bob'");
+		node_down(&n,
+			&(struct im_down_rec){.type = IM_DOWN_FORGET_USER, .user = IM_STR("alice")},
+			NULL, 0);
+		/* Not from within the event, but at once without rights. */
+		assert_true(fake_connected(alice));
+		assert_int_equal(publish(alice, "im/u/carol", "x"), FAKE_DENIED);
+		node_settle(&n);
+		assert_false(fake_connected(alice));
+		assert_true(fake_connected(bob));
+		node_down(&n,
+			&(struct im_down_rec){.type = IM_DOWN_FORGET_USER, .user = IM_STR("bob")},
+			NULL, 0);
+		node_settle(&n);
+		assert_false(fake_connected(bob));
+		assert_null(node_client(&n, "alice", "a", 4));
+		node_stop(&n);
+	}
+}
+
+static void without_a_directory_everything_is_refused_and_said(void **state)
+{
+	struct mosquitto *alice;
+	struct node n;
+
+	(void)state;
+	node_start(&n, false, NULL);
+	alice = node_client(&n, "alice", "a", 5);
+	assert_true(fake_subscribe(alice, "im/inbox/alice/ack"));
+	node_sql(&n, "ALTER TABLE user RENAME TO away");
+	node_down(&n, &(struct im_down_rec){.type = IM_DOWN_FORGET_USER, .user = IM_STR("alice")},
+		NULL, 0);
+	assert_int_equal(publish(alice, "im/u/carol", "x"), FAKE_DENIED);
+	assert_true(fake_logged("directory unreadable"));
+	node_settle(&n);
+	received(alice, "im/inbox/alice/ack", "\"code\":-32009,");
+	assert_null(node_client(&n, "carol", "c", 4));
+	assert_true(fake_connected(alice));
+	node_sql(&n, "ALTER TABLE away RENAME TO user");
+	assert_int_equal(publish(alice, "im/u/carol", "x"), FAKE_ACCEPTED);
+	node_stop(&n);
+}
+
+static void other_brokers_bridges_stay_out(void **state)
+{
+	const char *const options[] = {"allow_topic", "plant/#", NULL};
+	struct mosquitto *alice;
+	struct node n;
+
+	(void)state;
+	node_start(&n, false, options);
+	alice = node_client(&n, "alice", "a", 4);
+	assert_true(fake_subscribe(alice, "plant/#"));
+	assert_true(fake_subscribe(alice, "im/inbox/alice/#"));
+	assert_int_equal(fake_bridged("plant/1", IM_STR("t")), FAKE_ACCEPTED);
+	received(alice, "plant/1", "t");
+	assert_int_equal(fake_bridged("im/u/alice", IM_STR("forged")), FAKE_DENIED);
+	assert_int_equal(fake_bridged("im/inbox/alice/u/bob", IM_STR("forged")), FAKE_DENIED);
+	assert_int_equal(fake_bridged("$im/down", IM_STR("forged")), FAKE_DENIED);
+	node_settle(&n);
+	assert_null(fake_received(alice));
+	assert_int_equal(node_count(&n, IM_UP_MSG_USER), 0);
+	/* Who wrote a retained message is asked without a connection. */
+	assert_true(fake_retained_allowed("alice", "plant/1"));
+	assert_false(fake_retained_allowed("alice", "im/u/bob"));
+	assert_false(fake_retained_allowed("alice", "other"));
+	assert_int_equal(node_stat(&n, "wills"), 0);
+	node_stop(&n);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(who_may_publish_where),
+		cmocka_unit_test(who_may_subscribe_to_what),
+		cmocka_unit_test(a_filter_for_everything_sees_only_ones_own),
+		cmocka_unit_test(presence_follows_the_policy),
+		cmocka_unit_test(a_removed_member_gets_nothing_more),
+		cmocka_unit_test(mutes_and_contacts_only),
+		cmocka_unit_test(sizes_and_rates),
+		cmocka_unit_test(refusals_are_bounded),
+		cmocka_unit_test(requests_are_answered_where_they_ask),
+		cmocka_unit_test(the_senders_name_is_the_brokers),
+		cmocka_unit_test(who_may_come_in),
+		cmocka_unit_test(a_deleted_or_disabled_user_leaves),
+		cmocka_unit_test(without_a_directory_everything_is_refused_and_said),
+		cmocka_unit_test(other_brokers_bridges_stay_out),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
