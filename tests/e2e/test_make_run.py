@@ -247,8 +247,8 @@ def test_a_new_password_holds_for_the_next_run(make_run):
     run.process.argv.append("DEMO_PASSWORD=new")
     run.start()
     assert "-P new " in run.process.text(True)
-    assert tools.pub(run, "alice", "alice-phone", "im/u/bob", "-m", "old").returncode != 0
     subprocess.run(run.printed("mosquitto_pub")[0], check=True)
+    assert tools.pub(run, "alice", "alice-phone", "im/u/bob", "-m", "old").returncode != 0
 
 
 def test_the_state_is_for_its_owner_alone(make_run):
