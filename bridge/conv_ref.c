@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "directory_group.h"
+#include "directory_user.h"
 #include "rpc_args.h"
 
 static int find_group(struct rpc_call *c, struct conv_ref *out)
@@ -35,10 +36,16 @@ static int find_group(struct rpc_call *c, struct conv_ref *out)
 
 static int find_user(struct rpc_call *c, struct conv_ref *out)
 {
-	int rc = rpc_user_id(c, out->peer, &out->peer_id);
+	struct directory_user u;
+	int rc = directory_user_last(c->dir, out->peer, &u);
 
+	if (rc == IM_E_NONE)
+		return rpc_fail(
+			c, IM_E_UNKNOWN_USER, "there is no user \"%.*s\"", RPC_S(out->peer));
 	if (rc != IM_OK)
 		return rc;
+	out->peer_id = u.id;
+	out->peer_gone = u.deleted;
 	out->a = out->peer_id < c->user ? out->peer_id : c->user;
 	out->b = out->peer_id < c->user ? c->user : out->peer_id;
 	out->history_all = true;

@@ -16,6 +16,7 @@ struct conv_ref {
 	struct im_str name; /* borrowed from the parameters */
 	struct im_str peer; /* uid or gid */
 	uint64_t peer_id;   /* user or group */
+	bool peer_gone;     /* a deleted user: what was said can be read */
 	uint64_t a, b;      /* as the log names it */
 	uint64_t conv;      /* 0: nothing was ever sent in it */
 	/* groups */

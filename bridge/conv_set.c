@@ -121,9 +121,11 @@ static int resolve_peer(struct rpc_call *c, struct conv_item *item, bool *histor
 	*history_all_out = true;
 	if (item->kind == IM_CONV_USER) {
 		rc = directory_user_by_id(c->dir, item->peer, &u);
-		if (rc == IM_OK && !u.deleted)
+		if (rc == IM_OK)
 			name_it(item, 'u', u.uid);
-		item->hidden = rc == IM_E_NONE || (rc == IM_OK && u.deleted);
+		if (rc == IM_OK && u.deleted)
+			rc = directory_user_last(c->dir, im_str(item->name + 2), &u);
+		item->hidden = rc == IM_E_NONE || (rc == IM_OK && u.id != item->peer);
 		return rc == IM_E_NONE ? IM_OK : rc;
 	}
 	rc = directory_group_by_id(c->dir, item->peer, &g);

@@ -39,7 +39,7 @@ int conv_set_load(struct rpc_call *c, struct conv_set *out) IM_MUST_CHECK;
 void conv_set_clear(struct conv_set *set);
 struct conv_item *conv_set_find(struct conv_set *set, uint64_t conv);
 /* The name, the floor, and whether it is to be shown at all: a conversation with a deleted user is
- * not, because its name may belong to somebody else by now. user_out (may be NULL): the caller's
+ * not when its name belongs to somebody else by now. user_out (may be NULL): the caller's
  * own settings; its draft is valid until the next call on the directory. */
 int conv_item_resolve(struct rpc_call *c, struct conv_item *item,
 	struct directory_conv_user *user_out) IM_MUST_CHECK;

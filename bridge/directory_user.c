@@ -64,6 +64,13 @@ int directory_user_get(struct directory *d, struct im_str uid, struct directory_
 	return get_one(d, st, out);
 }
 
+int directory_user_last(struct directory *d, struct im_str uid, struct directory_user *out)
+{
+	sqlite3_stmt *st = sqldb_get(&d->q, DIR_USER_LAST);
+	sqldb_bind_text(st, 1, uid);
+	return get_one(d, st, out);
+}
+
 int directory_user_by_id(struct directory *d, uint64_t id, struct directory_user *out)
 {
 	sqlite3_stmt *st = sqldb_get(&d->q, DIR_USER_BY_ID);

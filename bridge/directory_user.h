@@ -24,6 +24,10 @@ struct directory_user {
 
 int directory_user_get(struct directory *d, struct im_str uid,
 	struct directory_user *out) IM_MUST_CHECK; /* not deleted ones */
+/* The user of this name, or else who had it last and was deleted: what was said to a deleted user
+ * can be read until the name belongs to somebody else. */
+int directory_user_last(
+	struct directory *d, struct im_str uid, struct directory_user *out) IM_MUST_CHECK;
 int directory_user_by_id(struct directory *d, uint64_t id,
 	struct directory_user *out) IM_MUST_CHECK; /* deleted ones too */
 /* IM_E_EXISTS if there is one. password empty: none. */

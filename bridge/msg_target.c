@@ -81,6 +81,8 @@ static int may_send_direct(struct rpc_call *c, const struct conv_ref *ref)
 
 	if (ref->peer_id == c->user)
 		return IM_OK;
+	if (ref->peer_gone)
+		return rpc_fail(c, IM_E_UNKNOWN_USER, "this user's account was deleted");
 	rc = directory_user_by_id(c->dir, ref->peer_id, &peer);
 	if (rc != IM_OK)
 		return rc;

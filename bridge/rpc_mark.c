@@ -43,7 +43,7 @@ static int tell_peer(struct rpc_call *c, const struct conv_ref *ref, uint64_t se
 	struct directory_user me;
 	int rc;
 
-	if (ref->kind != IM_CONV_USER || ref->peer_id == c->user)
+	if (ref->kind != IM_CONV_USER || ref->peer_id == c->user || ref->peer_gone)
 		return IM_OK;
 	rc = directory_user_by_id(c->dir, c->user, &me);
 	if (rc != IM_OK || !me.read_receipts)

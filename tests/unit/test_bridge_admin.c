@@ -158,8 +158,14 @@ static void a_deleted_user_leaves_every_group_in_good_hands(void **state)
 	rpc_ok(f, "bob", "conv.history", "{\"conv\":\"g/in\",\"limit\":1}");
 	assert_text(f->result, "messages.0.body.action", "kick");
 	assert_text(f->result, "messages.0.from", "root");
+	/* What was said can be read, but nothing more can be said. */
+	rpc_ok(f, "bob", "conv.history", "{\"conv\":\"u/alice\"}");
+	assert_text(f->result, "messages.0.body", "remember me");
+	rpc_no(f, IM_E_UNKNOWN_USER, "bob", "msg.react",
+		"{\"conv\":\"u/alice\",\"seq\":1,\"emoji\":\"x\"}");
+	rpc_ok(f, "bob", "conv.list", "{}");
+	assert_int_equal(json_array_size(rpc_at(f->result, "conversations")), 3);
 	/* The name is free, and nothing of the former user passes to the new one. */
-	rpc_no(f, IM_E_UNKNOWN_USER, "bob", "conv.history", "{\"conv\":\"u/alice\"}");
 	done(f, "{\"command\":\"createUser\",\"username\":\"alice\"}");
 	assert_json(rpc_ok(f, "bob", "conv.history", "{\"conv\":\"u/alice\"}"),
 		"{\"messages\":[],\"more\":false}");

@@ -25,6 +25,7 @@ CREATE TABLE user (
 	seen_ms       INTEGER NOT NULL DEFAULT 0
 );
 CREATE UNIQUE INDEX user_uid ON user(uid) WHERE deleted = 0;
+CREATE INDEX user_name ON user(uid, deleted, id DESC);	-- who had a name last
 CREATE INDEX user_online ON user(online) WHERE online = 1;
 
 CREATE TABLE device (
