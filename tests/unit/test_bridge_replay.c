@@ -74,7 +74,7 @@ static void a_batch_may_hold_old_and_new_records(void **state)
 static void only_the_marks_that_cover_a_replay_are_read(void **state)
 {
 	struct engine_fixture *f = *state;
-	char payload[8];
+	char payload[16];
 
 	/* More batches than marks are kept. */
 	for (int i = 0; i < 70; i++) {

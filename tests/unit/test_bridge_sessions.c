@@ -76,7 +76,7 @@ static void coming_and_going_between_two_tellings_is_one_change(void **state)
 static void telling_is_bounded(void **state)
 {
 	struct presence *p = presence_new(100);
-	char uid[8];
+	char uid[16];
 
 	(void)state;
 	for (int i = 0; i < 5; i++) {
@@ -241,7 +241,7 @@ static void devices_beyond_the_bound_are_forgotten(void **state)
 {
 	struct engine_fixture *f = *state;
 	struct directory_device d;
-	char name[8];
+	char name[16];
 
 	for (int i = 0; i < 5; i++) {
 		f->now.wall_ms += 1000;
@@ -298,7 +298,7 @@ static void many_changes_are_told_bit_by_bit(void **state)
 {
 	struct engine_fixture *f = *state;
 	static const char *list[3 * 1200 + 1];
-	static char names[1200][8];
+	static char names[1200][16];
 	unsigned sum;
 
 	for (int i = 0; i < 1200; i++) {
