@@ -55,7 +55,8 @@ static void start(struct fixture *f, const struct options_pair *more, size_t n)
 	struct options_pair pairs[8] = {{"data_dir", f->n.dir}, {"link_listener", "/run/im"}};
 	struct im_buf why;
 
-	memcpy(pairs + 2, more, n * sizeof(*more));
+	if (n)
+		memcpy(pairs + 2, more, n * sizeof(*more));
 	im_buf_init(&why, 0);
 	assert_int_equal(options_read(&f->o, pairs, 2 + n, &why), IM_OK);
 	f->clock = (struct clock){wall_ms, mono_us, f};
@@ -267,7 +268,8 @@ static void start_hs256(struct fixture *f, const struct options_pair *more, size
 	write_file(f, "secret", SECRET "\n");
 	snprintf(path, sizeof(path), "%s/secret", f->n.dir);
 	o[0] = (struct options_pair){"jwt_secret_file", path};
-	memcpy(o + 1, more, n * sizeof(*more));
+	if (n)
+		memcpy(o + 1, more, n * sizeof(*more));
 	start(f, o, 1 + n);
 }
 

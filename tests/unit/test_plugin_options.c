@@ -14,7 +14,8 @@ static int read_with(
 	struct im_buf why;
 	int ret;
 
-	memcpy(pairs + 2, more, n * sizeof(*more));
+	if (n)
+		memcpy(pairs + 2, more, n * sizeof(*more));
 	im_buf_init(&why, 0);
 	ret = options_read(o, pairs, 2 + n, &why);
 	snprintf(why_out, 256, "%.*s", (int)why.n, why.n ? why.p : "");

@@ -158,7 +158,7 @@ static void who_may_subscribe_to_what(void **state)
 
 	(void)state;
 	for (int newer = 0; newer < 2; newer++) {
-		struct mosquitto *alice, *root;
+		struct mosquitto *alice = NULL, *root = NULL;
 		struct node n;
 
 		for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
