@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Who may connect: passwords, tokens, and the binding of client ids to users."""
+import threading
 import time
 
 import pytest
@@ -7,10 +8,19 @@ import pytest
 from lib import tokens
 from lib.client import Refused
 from lib.node import ADMIN, PASSWORD, until
+from lib.raw import Raw
 
 REFUSED = {False: 5, True: 0x87}
 V = pytest.mark.parametrize("v5", [False, True], ids=["v311", "v5"])
 SECRET = b"an HS256 secret of more than thirty-two bytes"
+
+
+@pytest.fixture(autouse=True)
+def calm(request):
+    """Wrong logins of the test before have used up the broker's time for hashing: wait for it."""
+    if "node" in request.fixturenames:
+        node = request.getfixturevalue("node")
+        right(node, node.user())
 
 
 def refused(node, user, v5=False, **kw):
@@ -86,6 +96,31 @@ def test_the_old_password_is_asked_for(node):
     reply = c.rpc_raw("user.password", {"old": "wrong", "new": "x"})
     assert reply["error"]["code"] in (-32012, -32602)
     assert right(node, user)
+
+
+def test_others_can_log_in_while_somebody_guesses(own_node):
+    """Guessing from one address must not keep everybody else out, known to the broker or not."""
+    node = own_node(users=4)
+    victim, known = node.users(2)
+    node.client(known).connect().close()
+    stop = threading.Event()
+
+    def guess(n):
+        while not stop.is_set():
+            with Raw(node.port, source="127.0.0.2") as r:
+                r.connect(f"guess-{n}", f"nobody-{n}", "wrong")  # costs what a real hash costs
+    threads = [threading.Thread(target=guess, args=(n,), daemon=True) for n in range(4)]
+    for thread in threads:
+        thread.start()
+    try:
+        until(lambda: "too many wrong logins" in node.broker.text(), "the bound on guessing")
+        for _ in range(5):
+            assert node.client(known).connect().connected
+        assert node.client(victim).connect().connected
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
 
 
 # -- client ids --

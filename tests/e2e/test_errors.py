@@ -2,11 +2,13 @@
 """Every row of schema/errors.def can be met by a client, and says what was wrong."""
 import json
 import re
+import time
 
 import pytest
 
 from lib import build
 from lib.client import RpcError
+from lib.node import until
 
 NODE = {"options": {"rate_messages": 100}}
 
@@ -115,6 +117,44 @@ def unknown_message(node):
     return rpc_error(a, "conv.receipts", conv=f"u/{b}", seq=99)
 
 
+def too_late(own_node):
+    node = own_node(users=2, bridge={"recall_window": 0})
+    a, b = node.connect(node.user()), node.user()
+    ack = a.send(f"im/u/{b}", {"id": "1", "body": "x"})
+    until(lambda: time.time() * 1000 > ack["ts"] + 1)
+    return rpc_error(a, "msg.recall", conv=f"u/{b}", seq=1)
+
+
+def busy(own_node):
+    """The spool is full: the plugin answers by itself."""
+    node = own_node(users=2, options={"spool_size": "1M", "rate_messages": 0, "rate_bytes": 0})
+    a, b = node.connect(node.user(), v5=True), node.user()
+    node.kill_bridge()
+    while a.publish(f"im/u/{b}", "x" * 60000) < 0x80:
+        pass
+    error = a.rpc_raw("user.get")["error"]
+    node.start_bridge()
+    return error
+
+
+def internal(own_node):
+    """The log's file is damaged under the running bridge."""
+    node = own_node(users=2)
+    a, b = node.connect(node.user()), node.user()
+    for n in range(300):
+        a.post(f"im/u/{b}", {"id": f"n{n}", "body": "x" * 3000})
+    a.wait_for(lambda: len(a.acks()) == 300)
+    node.bridge.stop()  # all of it into the file itself
+    node.start_bridge()
+    with open(node.data / "messages.db", "r+b") as f:
+        f.seek(50 * 4096)
+        f.write(b"\xff" * 4096 * 200)
+    error = rpc_error(a, "conv.history", conv=f"u/{b}", after=100, limit=10)
+    assert a.rpc("user.get")["uid"] == a.user
+    return error
+
+
+ALONE = {"TOO_LATE": too_late, "BUSY": busy, "INTERNAL": internal}  # need a node of their own
 PROVOKE = {
     "PARSE": parse, "INVALID_REQUEST": invalid_request, "METHOD_NOT_FOUND": method_not_found,
     "INVALID_PARAMS": invalid_params, "UNKNOWN_USER": unknown_user,
@@ -126,9 +166,12 @@ PROVOKE = {
 
 
 @pytest.mark.parametrize("name, code, text", ROWS, ids=[r[0] for r in ROWS])
-def test_the_error_can_be_met(node, name, code, text):
-    assert name in PROVOKE, f"no test provokes {name}"
-    error = PROVOKE[name](node)
+def test_the_error_can_be_met(request, name, code, text):
+    assert name in PROVOKE or name in ALONE, f"no test provokes {name}"
+    if name in ALONE:
+        error = ALONE[name](request.getfixturevalue("own_node"))
+    else:
+        error = PROVOKE[name](request.getfixturevalue("node"))
     assert error["code"] == int(code)
     # The row's text, then what was wrong or would be right.
     assert error["message"].startswith(text + ": ") and len(error["message"]) > len(text) + 10

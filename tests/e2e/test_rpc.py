@@ -163,7 +163,7 @@ def test_blocking_stops_direct_messages_and_unblocking_lets_them_through(node):
     a, b = node.connect(alice, v5=True), node.connect(bob)
     b.rpc("block.add", uid=alice)
     b.rpc("block.add", uid=alice)
-    assert [x["uid"] for x in b.rpc("block.list")["users"]] == [alice]
+    assert [x["uid"] for x in b.rpc("block.list")["blocks"]] == [alice]
     assert a.publish(f"im/u/{bob}", {"id": "1", "body": "x"}) == 0x87
     assert a.wait_ack_of("1")["error"]["code"] == -32005
     # The other direction stays open.

@@ -227,16 +227,17 @@ class Device:
         tok = f"{self.name}-{self.serial}"
         text = f"{tok}|" + "x" * self.random.choice((0, 10, 100, 1000))
         msg_id = tok if id_needed or self.random.random() < 0.6 else None
+        qos = self.random.choice((0, 1, 1, 1, 2))
         props = None
         payload = text
-        if msg_id and self.version == w.V5 and self.random.random() < 0.3:
+        # At QoS 0 a refusal has nothing but the payload to take the id from.
+        if msg_id and qos and self.version == w.V5 and self.random.random() < 0.3:
             props = {"user_property": [("id", msg_id)]}
         elif msg_id:
             payload = json.dumps({"id": msg_id, "body": text})
         message = {"tok": tok, "topic": topic, "conv": conv, "id": msg_id, "payload": payload,
-                   "props": props, "qos": self.random.choice((0, 1, 1, 1, 2)), "body": text}
-        self.note("send", tok=tok, user=self.user, conv=conv, id=msg_id, qos=message["qos"],
-                  body=text)
+                   "props": props, "qos": qos, "body": text}
+        self.note("send", tok=tok, user=self.user, conv=conv, id=msg_id, qos=qos, body=text)
         if msg_id:
             self.pending[conv, msg_id] = message
         self.put(message)

@@ -111,32 +111,44 @@ class Killer:
     def __init__(self, node, rng, per_minute):
         self.node, self.rng, self.mean_s = node, rng, 60 / per_minute
         self.broker = self.bridge = 0
+        self.fell = []  # what ended by itself; started again as a service manager would
+
+    def restart(self):
+        for process in (self.node.broker, self.node.bridge):
+            if process.running:
+                continue
+            code = process.popen.returncode
+            if code not in process.expected:
+                self.fell.append(f"{process.name} ended by itself with {code}: "
+                                 + " | ".join(process.text(True).splitlines()[-3:]))
+                process.expected.add(code)
+            process.start()
 
     def kill_and_restart(self):
         dice = self.rng.random()
+        self.restart()
         if dice < 0.55:
             self.bridge += 1
             self.node.bridge.kill()
         if dice >= 0.45:
             self.broker += 1
             self.node.broker.kill()
-        for process in (self.node.broker, self.node.bridge):
-            if not process.running:
-                process.start()
+        self.restart()
 
     def run(self, seconds):
         end = time.monotonic() + seconds
         while True:
-            wait = self.rng.expovariate(1) * self.mean_s
-            if time.monotonic() + wait > end:
-                time.sleep(max(0.0, end - time.monotonic()))
+            due = time.monotonic() + self.rng.expovariate(1) * self.mean_s
+            while time.monotonic() < min(due, end):
+                time.sleep(0.02)
+                self.restart()
+            if time.monotonic() >= end:
                 return
-            time.sleep(wait)
             self.kill_and_restart()
 
 
 def one_round(node, rng, seconds, per_minute, rate):
-    """Returns (events, kills of the broker, kills of the bridge)."""
+    """Returns (events, killer)."""
     users = node.users(USERS)
     groups = [node.new_name("t") for _ in range(3)]
     owner = node.connect(users[0], device=f"{users[0]}-maker")
@@ -154,6 +166,9 @@ def one_round(node, rng, seconds, per_minute, rate):
     killer = Killer(node, rng, per_minute)
     killer.run(seconds)
     phase.end_load()
+    while any(worker.is_alive() for worker in workers) and phase.settling():
+        killer.restart()
+        workers[0].join(0.1)
     for worker in workers:
         worker.join(2 * SETTLE_S + 120)
         if worker.is_alive():
@@ -165,7 +180,7 @@ def one_round(node, rng, seconds, per_minute, rate):
         with open(out, encoding="utf-8") as f:
             events += map(json.loads, f)
         out.unlink()
-    return events, killer.broker, killer.bridge
+    return events, killer
 
 
 def judge(events):
@@ -186,7 +201,7 @@ def judge(events):
 def run(minutes, seed, per_minute, rate, say=print):
     """Returns the list of violations."""
     rng = random.Random(seed)
-    found, kills = [], [0, 0]
+    found, fell, kills = [], [], [0, 0]
     node = Node(options=OPTIONS)
     try:
         node.start()
@@ -196,12 +211,14 @@ def run(minutes, seed, per_minute, rate, say=print):
             number += 1
             seconds = min(left, ROUND_S)
             left -= seconds
-            events, broker, bridge = one_round(node, rng, seconds, per_minute, rate)
-            kills[0] += broker
-            kills[1] += bridge
+            events, killer = one_round(node, rng, seconds, per_minute, rate)
+            kills[0] += killer.broker
+            kills[1] += killer.bridge
             found, counts = judge(events)
-            say(f"round {number}: {broker} kills of the broker, {bridge} of the bridge; "
-                + ", ".join(f"{k} {v}" for k, v in sorted(counts.items())))
+            fell += killer.fell
+            say(f"round {number}: {killer.broker} kills of the broker, {killer.bridge} of the "
+                "bridge; " + ", ".join(f"{k} {v}" for k, v in sorted(counts.items())))
+        found += fell
         say(f"seed {seed}: {kills[0]} kills of the broker, {kills[1]} of the bridge, "
             f"{len(found)} violations")
         for text in found[:50]:

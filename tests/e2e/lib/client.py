@@ -15,6 +15,8 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
+from . import wire
+
 DEADLINE_S = 30
 
 
@@ -238,11 +240,13 @@ class Client:
                 pass
         self.paho.loop_stop()
         self.paho._sock_close()
+        self.paho._reset_sockets(sockpair_only=True)
 
     def close(self):
         if self.connected:
             self.paho.disconnect()
         self.paho.loop_stop()
+        self.paho._reset_sockets()  # thousands of clients come and go in one test process
 
     # -- MQTT --
 
@@ -350,6 +354,7 @@ class Client:
         reply = self.rpc_raw(method, params)
         if "error" in reply:
             raise RpcError(reply["error"])
+        wire.check_rpc(method, params, reply["result"])
         return reply["result"]
 
     # Groups: the only place of the suite that knows these parameters' names.

@@ -15,9 +15,11 @@ class Closed(Exception):
 
 
 class Raw:
-    def __init__(self, port, version=w.V311, host="127.0.0.1"):
+    def __init__(self, port, version=w.V311, source="127.0.0.1"):
+        """source: the client's own address, any of 127.0.0.0/8."""
         self.version = version
-        self.sock = socket.create_connection((host, port), timeout=DEADLINE_S)
+        self.sock = socket.create_connection(("127.0.0.1", port), timeout=DEADLINE_S,
+                                             source_address=(source, 0))
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.reader = w.Reader()
         self.last_mid = 0

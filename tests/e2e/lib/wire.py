@@ -12,22 +12,40 @@ FOLDER = build.ROOT / "schema" / "wire"
 
 
 @functools.lru_cache(maxsize=None)
-def validator(name):
-    """None if there is no such schema."""
-    path = FOLDER / f"{name}.schema.json"
-    if not path.exists():
-        return None
-    schemas = {p.name: json.loads(p.read_text(encoding="utf-8"))
-               for p in FOLDER.glob("*.schema.json")}
-    schema = schemas[path.name]
-    store = {s.get("$id", n): s for n, s in schemas.items()} | schemas
-    cls = jsonschema.validators.validator_for(schema)
-    resolver = jsonschema.RefResolver(FOLDER.as_uri() + "/", schema, store=store)
-    return cls(schema, resolver=resolver)
+def store():
+    """Every schema by its address."""
+    return {path.as_uri(): json.loads(path.read_text(encoding="utf-8"))
+            for path in FOLDER.glob("*.schema.json")}
+
+
+@functools.lru_cache(maxsize=None)
+def validator(name, part=None):
+    """For {name}.schema.json, or for one of its properties."""
+    address = (FOLDER / f"{name}.schema.json").as_uri()
+    schema = store()[address]
+    resolver = jsonschema.RefResolver(address, schema, store=store())
+    if part:
+        schema = schema["properties"][part]
+    return jsonschema.Draft202012Validator(schema, resolver=resolver)
+
+
+def hold(name, value, part=None, where=""):
+    """Raises AssertionError if the value does not fit."""
+    error = jsonschema.exceptions.best_match(validator(name, part).iter_errors(value))
+    assert error is None, (f"{where}{json.dumps(value)[:400]} is no {name}"
+                           f"{'.' + part if part else ''}: {error.message[:300]}")
+
+
+def check_rpc(method, params, result):
+    """Both sides of a request that succeeded."""
+    hold(f"rpc.{method}", params, "params")
+    hold(f"rpc.{method}", result, "result")
 
 
 def kind(topic, prefix="im"):
     """The schema for a topic, or None for ordinary traffic."""
+    if topic == "$CONTROL/im/v1/response":
+        return "control_response"
     levels = topic[len(prefix) + 1:].split("/") if topic.startswith(prefix + "/") else []
     if not levels:
         return None
@@ -42,11 +60,7 @@ def kind(topic, prefix="im"):
 
 
 def check(messages, prefix="im"):
-    """Raises AssertionError for the first message that does not fit."""
     for m in messages:
         name = kind(m.topic, prefix)
-        v = validator(name) if name else None
-        if v is None or not m.payload:
-            continue
-        error = jsonschema.exceptions.best_match(v.iter_errors(m.json))
-        assert error is None, f"{m.topic}: {m.payload[:300]!r} is no {name}: {error.message}"
+        if name and m.payload:
+            hold(name, m.json, where=f"{m.topic}: ")
