@@ -13,6 +13,7 @@
 
 #include "../schema/migrate.h"
 #include "sqldb_backup.h"
+#include "walkeeper.h"
 
 /* How long another process (imctl on a stopped node, a backup tool) may hold the write lock. */
 #define BUSY_TIMEOUT_MS 5000
@@ -137,6 +138,11 @@ int sqldb_open(struct sqldb *q, const char *folder, const char *name, enum sqldb
 					   : schema_check(q->db, name, why);
 		explained = ret != IM_OK;
 	}
+	if (ret == IM_OK && mode == SQLDB_WRITER) {
+		ret = walkeeper_start(q->db, path, WALKEEPER_DEFAULTS, &q->keeper);
+		if (ret != IM_OK)
+			sqldb_fail(q, ret, "the thread for checkpoints could not be started");
+	}
 	if (ret != IM_OK && !explained)
 		explain_open(ret, path, mode, q->err, why);
 	if (ret != IM_OK)
@@ -147,6 +153,7 @@ int sqldb_open(struct sqldb *q, const char *folder, const char *name, enum sqldb
 void sqldb_close(struct sqldb *q)
 {
 	sqldb_backup_abandon(&q->backup);
+	walkeeper_stop(&q->keeper);
 	for (int i = 0; q->stmt && i < q->n_stmt; i++)
 		sqlite3_finalize(q->stmt[i]);
 	for (int i = 0; i < SQLDB_COMMANDS; i++)
@@ -283,6 +290,8 @@ int sqldb_commit(struct sqldb *q)
 		ret = IM_E_IO;
 	if (ret != IM_OK)
 		sqldb_rollback(q);
+	else
+		walkeeper_committed(q->keeper);
 	q->in_tx = false;
 	return ret;
 }

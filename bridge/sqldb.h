@@ -37,13 +37,15 @@ struct sqldb {
 	int n_stmt;
 	sqlite3_stmt *command[SQLDB_COMMANDS];
 	bool in_tx, failed;
+	struct walkeeper *keeper; /* the writer's */
 	struct sqldb_backup *backup;
 	char err[SQLDB_ERR_MAX]; /* what the last failure was */
 };
 
 enum sqldb_mode { SQLDB_WRITER, SQLDB_READER };
 
-/* Opens {folder}/{name}.db. A writer creates and migrates it (WAL, synchronous=FULL); a reader
+/* Opens {folder}/{name}.db. A writer creates and migrates it (WAL, synchronous=FULL) and has a
+ * thread that does its checkpoints; a reader
  * needs it at the program's version. `why` gets a sentence that says what is wrong and what to do:
  * IM_E_FORMAT damaged, no database, or of another version; IM_E_IO; IM_E_NOMEM. */
 int sqldb_open(struct sqldb *q, const char *folder, const char *name, enum sqldb_mode mode,

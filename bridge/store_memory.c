@@ -1,72 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * The log in memory: the reference that the store suite holds the other backends to, and what flow
- * tests run on. Durable as long as the process; its readers see what a database's would.
- *
- * Every row says in which commit it was born and in which it died. The writer works in version + 1,
- * which readers do not see until the commit moves `version` on; a view is nothing but the number at
- * which it began. A reader's call holds the lock shared, callbacks included: a reader's callback
- * must not write.
+ * tests run on. Durable as long as the process; its readers see what a database's would. Here is
+ * the writer; what is visible, and the readers, are in store_memory_read.c.
  */
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "../common/limits.h"
-#include "store.h"
-
-#define NEVER UINT64_MAX
-
-struct version {
-	uint64_t born;
-	struct version *older;
-	enum im_enc enc;
-	bool recalled;
-	struct im_str type, meta, body; /* in data */
-	char data[];
-};
-
-struct row {
-	uint64_t gid, conv, seq, sender;
-	int64_t ts_ms;
-	uint64_t born, died;
-	struct version *content; /* newest first */
-	size_t id_n;
-	char id[IM_MSGID_MAX];
-};
-
-struct list {
-	struct row **at;
-	size_t n, cap;
-};
-
-struct conv {
-	struct store_conv c;
-	uint64_t born;
-	struct list rows; /* by seq */
-};
-
-struct store {
-	pthread_rwlock_t lock;
-	uint64_t version; /* of the last commit */
-	bool in_tx, failed;
-	struct list log;     /* by gid */
-	struct conv **convs; /* id - 1 */
-	size_t n_convs, cap_convs;
-	struct list amended; /* in the open transaction */
-	struct store_mark marks[STORE_MARKS];
-	uint32_t n_marks;
-	pthread_mutex_t views_lock;
-	uint32_t views; /* open ones: what they may see is not freed */
-	uint64_t log_head, log_head_before;
-	const char *err;
-};
-
-struct store_reader {
-	struct store *s;
-	bool in_view;
-	uint64_t version;
-};
+#include "store_memory.h"
 
 static int fail(struct store *s, int code, const char *err)
 {
@@ -144,93 +85,6 @@ static const char *memory_errmsg(const struct store *s)
 	return s->err;
 }
 
-/* -- what is visible ------------------------------------------------------------------------- */
-
-static const struct version *visible(const struct row *r, uint64_t version)
-{
-	const struct version *v = r->content;
-	if (r->born > version || r->died <= version)
-		return NULL;
-	while (v && v->born > version)
-		v = v->older;
-	return v;
-}
-
-static int show(const struct row *r, const struct version *v, store_msg_fn fn, void *arg)
-{
-	struct store_msg m = {
-		.gid = r->gid,
-		.conv = r->conv,
-		.seq = r->seq,
-		.sender = r->sender,
-		.ts_ms = r->ts_ms,
-		.enc = v->enc,
-		.type = v->type,
-		.id = {r->id, r->id_n},
-		.meta = v->meta,
-		.body = v->body,
-		.recalled = v->recalled,
-	};
-	return fn(arg, &m);
-}
-
-/* The first row whose gid (or seq) is not below `key`. */
-static size_t lower_bound(const struct list *l, bool by_gid, uint64_t key)
-{
-	size_t lo = 0, hi = l->n;
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
-		uint64_t k = by_gid ? l->at[mid]->gid : l->at[mid]->seq;
-		if (k < key)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo;
-}
-
-static struct conv *conv_at(const struct store *s, uint64_t id, uint64_t version)
-{
-	struct conv *c = id >= 1 && id <= s->n_convs ? s->convs[id - 1] : NULL;
-	return c && c->born <= version ? c : NULL;
-}
-
-static struct conv *conv_find(
-	const struct store *s, enum im_conv_kind kind, uint64_t a, uint64_t b, uint64_t version)
-{
-	bool swap = kind == IM_CONV_USER && a > b;
-	for (size_t i = 0; i < s->n_convs; i++) {
-		struct conv *c = s->convs[i];
-		if (c->c.kind == kind && c->c.a == (swap ? b : a) && c->c.b == (swap ? a : b) &&
-			c->born <= version)
-			return c;
-	}
-	return NULL;
-}
-
-static struct store_head head_of(const struct conv *c, uint64_t version)
-{
-	for (size_t i = c ? c->rows.n : 0; i-- > 0;)
-		if (visible(c->rows.at[i], version))
-			return (struct store_head){c->rows.at[i]->seq, c->rows.at[i]->gid};
-	return (struct store_head){0};
-}
-
-static int walk(const struct list *l, bool by_gid, uint64_t lo, uint64_t hi, bool descending,
-	uint64_t version, store_msg_fn fn, void *arg)
-{
-	size_t first = lower_bound(l, by_gid, lo);
-	size_t end = hi == UINT64_MAX ? l->n : lower_bound(l, by_gid, hi + 1);
-	for (size_t i = first; i < end; i++) {
-		const struct row *r = l->at[descending ? end - 1 - (i - first) : i];
-		const struct version *v = visible(r, version);
-		int ret = v ? show(r, v, fn, arg) : 0;
-		if (ret != 0)
-			return ret;
-	}
-	return IM_OK;
-}
-
 /* -- the writer ------------------------------------------------------------------------------ */
 
 static int memory_begin(struct store *s)
@@ -273,7 +127,7 @@ static int add_conv(
 static int memory_conv(struct store *s, enum im_conv_kind kind, uint64_t a, uint64_t b, bool create,
 	uint64_t *id_out)
 {
-	struct conv *c = conv_find(s, kind, a, b, s->version + 1);
+	struct conv *c = store_memory_conv_find(s, kind, a, b, s->version + 1);
 	int ret = IM_OK;
 	if (!c && !create)
 		return IM_E_NONE;
@@ -292,7 +146,7 @@ static int memory_conv(struct store *s, enum im_conv_kind kind, uint64_t a, uint
 
 static int memory_head(struct store *s, uint64_t conv, struct store_head *out)
 {
-	*out = head_of(conv_at(s, conv, s->version + 1), s->version + 1);
+	*out = store_memory_head_of(store_memory_conv_at(s, conv, s->version + 1), s->version + 1);
 	return IM_OK;
 }
 
@@ -349,13 +203,13 @@ static int add_row(struct store *s, struct conv *c, const struct store_msg *m)
 
 static int memory_append(struct store *s, const struct store_msg *m)
 {
-	struct conv *c = conv_at(s, m->conv, s->version + 1);
+	struct conv *c = store_memory_conv_at(s, m->conv, s->version + 1);
 	int ret;
 	if (!s->in_tx || s->failed)
 		return fail(s, IM_E_IO, "a message needs an open transaction");
 	if (!c || m->id.n > IM_MSGID_MAX)
 		return fail(s, IM_E_IO, "no such conversation, or an id beyond its bound");
-	if (m->seq != head_of(c, s->version + 1).seq + 1 || m->gid <= s->log_head)
+	if (m->seq != store_memory_head_of(c, s->version + 1).seq + 1 || m->gid <= s->log_head)
 		return fail(s, IM_E_CONFLICT, "another writer took that place");
 	pthread_rwlock_wrlock(&s->lock);
 	ret = add_row(s, c, m);
@@ -378,20 +232,22 @@ static int see(void *arg, const struct store_msg *m)
 
 static int memory_get(struct store *s, uint64_t conv, uint64_t seq, store_msg_fn fn, void *arg)
 {
-	struct conv *c = conv_at(s, conv, s->version + 1);
+	struct conv *c = store_memory_conv_at(s, conv, s->version + 1);
 	struct seen seen = {.fn = fn, .arg = arg};
-	int ret = c ? walk(&c->rows, false, seq, seq, false, s->version + 1, see, &seen) : IM_OK;
+	int ret =
+		c ? store_memory_walk(&c->rows, false, seq, seq, false, s->version + 1, see, &seen)
+		  : IM_OK;
 	return ret == IM_OK && !seen.found ? IM_E_NONE : ret;
 }
 
 static int memory_amend(struct store *s, const struct store_msg *m)
 {
-	size_t i = lower_bound(&s->log, true, m->gid);
+	size_t i = store_memory_lower_bound(&s->log, true, m->gid);
 	struct row *r = i < s->log.n ? s->log.at[i] : NULL;
 	struct version *v;
 	if (!s->in_tx || s->failed)
 		return fail(s, IM_E_IO, "an amendment needs an open transaction");
-	if (!r || r->gid != m->gid || !visible(r, s->version + 1))
+	if (!r || r->gid != m->gid || !store_memory_visible(r, s->version + 1))
 		return IM_E_NONE;
 	v = new_version(s, m);
 	if (!v || !push(&s->amended, r)) {
@@ -522,7 +378,7 @@ static int memory_prune(struct store *s, uint64_t conv, const uint64_t *except, 
 		struct row *r = s->log.at[i];
 		if (r->died != NEVER || r->ts_ms >= before_ms ||
 			(conv ? r->conv != conv : excepted(except, n_except, r->conv)) ||
-			r->seq == head_of(s->convs[r->conv - 1], s->version).seq)
+			r->seq == store_memory_head_of(s->convs[r->conv - 1], s->version).seq)
 			continue;
 		r->died = s->version + 1;
 		++*deleted_out;
@@ -546,148 +402,6 @@ static int memory_backup_step(
 	return fail(s, IM_E_NONE, "nothing to copy: the log is in memory");
 }
 
-/* -- readers --------------------------------------------------------------------------------- */
-
-static int memory_reader_open(struct store *s, struct store_reader **out)
-{
-	struct store_reader *r = calloc(1, sizeof(*r));
-	if (!r)
-		return IM_E_NOMEM;
-	r->s = s;
-	*out = r;
-	return IM_OK;
-}
-
-static void memory_view_end(struct store_reader *r)
-{
-	if (!r->in_view)
-		return;
-	r->in_view = false;
-	pthread_mutex_lock(&r->s->views_lock);
-	r->s->views--;
-	pthread_mutex_unlock(&r->s->views_lock);
-}
-
-static void memory_reader_close(struct store_reader *r)
-{
-	if (!r)
-		return;
-	memory_view_end(r);
-	free(r);
-}
-
-static const char *memory_reader_errmsg(const struct store_reader *r)
-{
-	(void)r;
-	return "";
-}
-
-static int memory_view_begin(struct store_reader *r)
-{
-	if (r->in_view)
-		return IM_E_IO;
-	pthread_rwlock_rdlock(&r->s->lock);
-	pthread_mutex_lock(&r->s->views_lock);
-	r->s->views++;
-	pthread_mutex_unlock(&r->s->views_lock);
-	r->version = r->s->version;
-	pthread_rwlock_unlock(&r->s->lock);
-	r->in_view = true;
-	return IM_OK;
-}
-
-/* Takes the lock shared (a callback may read on: it may be held already) and tells what is seen. */
-static uint64_t enter(struct store_reader *r)
-{
-	pthread_rwlock_rdlock(&r->s->lock);
-	return r->in_view ? r->version : r->s->version;
-}
-
-static void leave(struct store_reader *r)
-{
-	pthread_rwlock_unlock(&r->s->lock);
-}
-
-static int memory_find_conv(
-	struct store_reader *r, enum im_conv_kind kind, uint64_t a, uint64_t b, uint64_t *id_out)
-{
-	uint64_t version = enter(r);
-	const struct conv *c = conv_find(r->s, kind, a, b, version);
-	if (c)
-		*id_out = c->c.id;
-	leave(r);
-	return c ? IM_OK : IM_E_NONE;
-}
-
-static int memory_get_conv(struct store_reader *r, uint64_t id, struct store_conv *out)
-{
-	uint64_t version = enter(r);
-	const struct conv *c = conv_at(r->s, id, version);
-	if (c)
-		*out = c->c;
-	leave(r);
-	return c ? IM_OK : IM_E_NONE;
-}
-
-static int memory_user_convs(struct store_reader *r, uint64_t user, store_conv_fn fn, void *arg)
-{
-	uint64_t version = enter(r);
-	int ret = 0;
-	for (size_t i = 0; i < r->s->n_convs && ret == 0; i++) {
-		const struct conv *c = r->s->convs[i];
-		if (c->c.kind == IM_CONV_USER && c->born <= version &&
-			(c->c.a == user || c->c.b == user))
-			ret = fn(arg, &c->c);
-	}
-	leave(r);
-	return ret;
-}
-
-static int memory_read_head(struct store_reader *r, uint64_t conv, struct store_head *out)
-{
-	uint64_t version = enter(r);
-	*out = head_of(conv_at(r->s, conv, version), version);
-	leave(r);
-	return IM_OK;
-}
-
-static int memory_read_conv(struct store_reader *r, uint64_t conv, uint64_t lo, uint64_t hi,
-	bool descending, store_msg_fn fn, void *arg)
-{
-	uint64_t version = enter(r);
-	const struct conv *c = conv_at(r->s, conv, version);
-	int ret = c ? walk(&c->rows, false, lo, hi, descending, version, fn, arg) : IM_OK;
-	leave(r);
-	return ret;
-}
-
-static int memory_read_log(struct store_reader *r, uint64_t lo, uint64_t hi, bool descending,
-	store_msg_fn fn, void *arg)
-{
-	uint64_t version = enter(r);
-	int ret = walk(&r->s->log, true, lo, hi, descending, version, fn, arg);
-	leave(r);
-	return ret;
-}
-
-static int memory_last_own_seq(struct store_reader *r, uint64_t conv, uint64_t sender,
-	uint32_t look_back, uint64_t *seq_out)
-{
-	uint64_t version = enter(r);
-	const struct conv *c = conv_at(r->s, conv, version);
-	*seq_out = 0;
-	for (size_t i = c ? c->rows.n : 0; i-- > 0 && look_back > 0 && *seq_out == 0;) {
-		const struct row *row = c->rows.at[i];
-		if (!visible(row, version))
-			continue;
-		look_back--;
-		if (row->sender == sender)
-			*seq_out = row->seq;
-	}
-	leave(r);
-	return IM_OK;
-}
-
 const struct store_backend store_memory = {
 	.name = "memory",
 	.open = memory_open,
@@ -705,16 +419,16 @@ const struct store_backend store_memory = {
 	.marks = memory_marks,
 	.prune = memory_prune,
 	.backup_step = memory_backup_step,
-	.reader_open = memory_reader_open,
-	.reader_close = memory_reader_close,
-	.reader_errmsg = memory_reader_errmsg,
-	.view_begin = memory_view_begin,
-	.view_end = memory_view_end,
-	.find_conv = memory_find_conv,
-	.get_conv = memory_get_conv,
-	.user_convs = memory_user_convs,
-	.read_head = memory_read_head,
-	.read_conv = memory_read_conv,
-	.read_log = memory_read_log,
-	.last_own_seq = memory_last_own_seq,
+	.reader_open = store_memory_reader_open,
+	.reader_close = store_memory_reader_close,
+	.reader_errmsg = store_memory_reader_errmsg,
+	.view_begin = store_memory_view_begin,
+	.view_end = store_memory_view_end,
+	.find_conv = store_memory_find_conv,
+	.get_conv = store_memory_get_conv,
+	.user_convs = store_memory_user_convs,
+	.read_head = store_memory_read_head,
+	.read_conv = store_memory_read_conv,
+	.read_log = store_memory_read_log,
+	.last_own_seq = store_memory_last_own_seq,
 };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * The log in SQLite: the writer, and the table that store.h promises. Reading is in
- * store_sqlite_read.c, retention in store_sqlite_prune.c, checkpoints in walkeeper.c.
+ * store_sqlite_read.c, retention in store_sqlite_prune.c.
  *
  * The caches of heads and conversation ids hold what this transaction has written too; a rollback
  * takes exactly that back out.
@@ -30,7 +30,6 @@ static void store_close(struct store *s)
 {
 	if (!s)
 		return;
-	walkeeper_stop(&s->keeper);
 	if (s->q.stmt)
 		sqldb_close(&s->q);
 	idcache_clear(&s->heads);
@@ -42,7 +41,6 @@ static void store_close(struct store *s)
 
 static int start(struct store *s)
 {
-	char path[4096];
 	int64_t head = 0;
 	int ret = sqldb_number(&s->q, sqldb_get(&s->q, STORE_LOG_HEAD), &head);
 	if (ret != IM_OK)
@@ -50,11 +48,7 @@ static int start(struct store *s)
 	s->log_head = (uint64_t)head;
 	if (sqlite3_exec(s->q.db, "PRAGMA cache_size=-" CACHE_KIB, NULL, NULL, NULL) != SQLITE_OK)
 		return sqldb_fail(&s->q, IM_E_IO, sqlite3_errmsg(s->q.db));
-	snprintf(path, sizeof(path), "%s/messages.db", s->folder);
-	ret = walkeeper_start(s->q.db, path, WALKEEPER_DEFAULTS, &s->keeper);
-	if (ret == IM_E_IO)
-		sqldb_fail(&s->q, ret, "the thread for checkpoints could not be started");
-	return ret;
+	return IM_OK;
 }
 
 static int store_open(const char *where, struct store **out, struct im_buf *why)
@@ -369,7 +363,6 @@ static int store_commit(struct store *s, const struct store_mark *mark)
 		s->mark_epoch = mark->epoch;
 		s->mark_epoch_known = true;
 	}
-	walkeeper_committed(s->keeper);
 	return IM_OK;
 }
 

@@ -6,7 +6,6 @@
 #include "idcache.h"
 #include "sqldb.h"
 #include "store.h"
-#include "walkeeper.h"
 
 enum store_sqlite_statement {
 #define X(name, sql) STORE_##name,
@@ -24,7 +23,6 @@ struct store_touched {
 struct store {
 	struct sqldb q;
 	char *folder;
-	struct walkeeper *keeper;
 	struct idcache heads; /* (conv, 0) -> seq, gid */
 	struct idcache convs; /* (a, b | kind << 63) -> id, 0 */
 	/* What this transaction put into the caches; beyond the bound a rollback empties them. */

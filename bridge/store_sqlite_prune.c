@@ -129,8 +129,6 @@ int store_sqlite_prune(struct store *s, uint64_t conv, const uint64_t *except, s
 			ret = sqldb_commit(&s->q);
 		else
 			sqldb_rollback(&s->q);
-		if (ret == IM_OK)
-			walkeeper_committed(s->keeper);
 	}
 	if (ret == IM_OK)
 		*deleted_out = n;
