@@ -31,7 +31,8 @@ static int build(struct assembly *a, const struct engine_parts *p, int64_t wall_
 
 static int assemble(struct assembly *a, const struct engine_parts *p)
 {
-	struct intake_parts ip = {a->rights, a->dedup, a->writer, a->fx, a->acks, &a->health};
+	struct intake_parts ip = {
+		a->rights, a->dedup, a->writer, a->fx, a->acks, &a->health, p->moderation};
 	struct sessions_parts sp = {
 		a->rights, a->writer, p->dir, a->fx, p->readers, &a->health, p->log};
 	struct requests_parts qp = {p->backend, a->rights, a->writer, a->fx, p->readers, &a->health,

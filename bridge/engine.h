@@ -46,6 +46,7 @@ struct engine_parts {
 	struct log *log;
 	engine_send_fn send;
 	void *send_arg;
+	struct moderation *moderation; /* what bodies may hold; NULL: anything */
 	struct admin_hooks hooks;
 	/* As in requests_parts: an administrator's response that is to wait. May be NULL. */
 	bool (*hold)(void *arg, struct im_str uid, struct im_str device, struct im_str response);

@@ -12,6 +12,7 @@
 #include "../common/jsonw.h"
 #include "../common/limits.h"
 #include "../common/utf8.h"
+#include "moderation.h"
 
 struct intake {
 	struct intake_parts p;
@@ -209,6 +210,15 @@ static int store(struct intake *in, struct send *s, uint64_t hash)
 		in->p.acks, s->rec->user, s->id, s->kind, s->rec->target, v.seq, s->ts_ms);
 }
 
+/* What is stored may be a masked body; a repeated id is compared by what the sender wrote. */
+static int moderate(struct intake *in, struct send *s)
+{
+	if (!in->p.moderation)
+		return IM_OK;
+	s->why = IM_STR("this message holds a word that is not allowed here; leave it out");
+	return moderation_check(in->p.moderation, s->env.enc, &s->env.body);
+}
+
 static int take(struct intake *in, struct send *s)
 {
 	uint64_t hash = 0;
@@ -221,6 +231,9 @@ static int take(struct intake *in, struct send *s)
 		if (rc || done)
 			return rc;
 	}
+	rc = moderate(in, s);
+	if (rc)
+		return broken(rc) ? rc : refuse(in, s, rc);
 	if (s->kind == IM_CONV_GROUP && s->group.slow_ms && s->role == DIRECTORY_MEMBER &&
 		rights_pace(in->p.rights, &s->group, s->from.id, s->ts_ms)) {
 		s->why = IM_STR("this group is in slow mode; wait before you write again");

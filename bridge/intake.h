@@ -21,6 +21,8 @@
 struct intake;
 
 /* Borrowed. */
+struct moderation;
+
 struct intake_parts {
 	struct rights *rights;
 	struct dedup *dedup;
@@ -28,6 +30,7 @@ struct intake_parts {
 	struct effects *fx;
 	struct acks *acks;
 	struct health *health;
+	struct moderation *moderation; /* NULL: bodies may hold anything */
 };
 
 struct intake *intake_new(const struct intake_parts *p);

@@ -31,8 +31,8 @@ static const struct im_conf_key keys[] = {
 		.help = "Publish who is online, retained, on {prefix}/presence/{user}, and keep "
 			"when "
 			"a user was seen last."},
-	{KEY(presence_policy, IM_CONF_CHOICE), .def = "everyone", .choices = "everyone|contacts|self",
-		.reloadable = true,
+	{KEY(presence_policy, IM_CONF_CHOICE), .def = "everyone",
+		.choices = "everyone|contacts|self", .reloadable = true,
 		.help = "Who may see a user's presence, the same as plugin_opt_presence_policy."},
 	{KEY(direct_policy, IM_CONF_CHOICE), .def = "anyone", .choices = "anyone|contacts",
 		.reloadable = true,
@@ -59,6 +59,14 @@ static const struct im_conf_key keys[] = {
 		.help = "Days after which messages are deleted; 0: never. A group may have its "
 			"own. "
 			"The newest message of a conversation stays."},
+	{KEY(word_list, IM_CONF_STRING),
+		.help = "File with words that messages may not hold, one a line; whole words, in "
+			"either case, *part* for a part of one. Read again at SIGHUP. Not set: "
+			"no list."},
+	{KEY(word_action, IM_CONF_CHOICE), .def = "reject", .choices = "reject|mask",
+		.reloadable = true,
+		.help = "What becomes of a message that holds a listed word: it is refused, or "
+			"the word is replaced by asterisks."},
 	{KEY(dedup_entries, IM_CONF_INT), .def = "1000000", .min = 1000, .max = 100000000,
 		.help = "Message ids that are remembered, so that a message sent again is stored "
 			"once. 56 MB for a million."},
@@ -120,7 +128,7 @@ static bool same(const struct im_conf_key *k, const struct options *a, const str
 
 	switch (k->type) {
 	case IM_CONF_STRING:
-		return strcmp(*(char *const *)x, *(char *const *)y) == 0;
+		return im_str_eq(im_str(*(char *const *)x), im_str(*(char *const *)y));
 	case IM_CONF_INT:
 		return *(const int64_t *)x == *(const int64_t *)y;
 	case IM_CONF_BOOL:

@@ -29,6 +29,8 @@ struct options {
 	int64_t password_memory;
 	int64_t password_passes;
 	int64_t retention_days;
+	char *word_list;
+	int word_action; /* enum moderation_action */
 	int64_t dedup_entries;
 	int64_t dedup_hours;
 	bool search;

@@ -15,6 +15,7 @@
 #include "../common/str.h"
 #include "directory.h"
 #include "hash_budget.h"
+#include "moderation.h"
 #include "names.h"
 #include "search.h"
 #include "store.h"
@@ -38,6 +39,8 @@ struct rpc_settings {
 	bool contacts_only;  /* the server's direct_policy, for users who have set none */
 	int presence_policy; /* who sees whose presence: 0 everyone, 1 contacts, 2 oneself */
 	uint32_t password_memory_kib, password_passes;
+	struct moderation
+		*moderation; /* what bodies may hold; engine's thread only; NULL: anything */
 	size_t reply_max; /* soft bound of a page: one item is given even if it is larger alone */
 };
 

@@ -252,6 +252,16 @@ static int edit(struct rpc_call *c, const struct conv_ref *ref, struct msg_targe
 		rc = take_body(c, &now);
 	if (rc != IM_OK)
 		return rc;
+	if (c->set->moderation)
+		rc = moderation_check(c->set->moderation, now.enc, &now.text);
+	if (rc != IM_OK) {
+		free(now.json);
+		return rc == IM_E_NOT_ALLOWED
+			       ? rpc_fail(c, rc,
+					 "params.body holds a word that is not allowed here; "
+					 "leave it out")
+			       : rc;
+	}
 	same = now.enc == t->m.enc && im_str_eq(now.text, t->m.body);
 	if (!same)
 		rc = write_edit(c, ref, t, &now, &seq);

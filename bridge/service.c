@@ -24,6 +24,7 @@
 #include "health.h"
 #include "link.h"
 #include "log.h"
+#include "moderation.h"
 #include "options.h"
 #include "readers.h"
 #include "retention.h"
@@ -37,6 +38,7 @@
 struct bridge {
 	const char *conf_path;
 	struct options opt;
+	struct moderation moderation;
 	struct log *log;
 	int lock_fd, signal_fd;
 	const struct store_backend *backend;
@@ -99,7 +101,7 @@ static int read_options(const char *path, struct options *out, struct im_buf *wh
 	return rc;
 }
 
-static struct engine_settings settings(const struct options *o)
+static struct engine_settings settings(const struct options *o, struct moderation *moderation)
 {
 	return (struct engine_settings){
 		.rpc = {.group_members_max = (uint32_t)o->group_members_max,
@@ -109,6 +111,7 @@ static struct engine_settings settings(const struct options *o)
 			.presence_policy = o->presence_policy,
 			.password_memory_kib = (uint32_t)o->password_memory,
 			.password_passes = (uint32_t)o->password_passes,
+			.moderation = moderation,
 			.reply_max = IM_REPLY_MAX},
 		.presence = o->presence,
 		.contacts_only = o->direct_policy == OPTIONS_DIRECT_CONTACTS,
@@ -117,11 +120,22 @@ static struct engine_settings settings(const struct options *o)
 	};
 }
 
+static int load_words(struct bridge *b, struct im_buf *why)
+{
+	int rc = moderation_load(
+		&b->moderation, b->opt.word_list, (enum moderation_action)b->opt.word_action, why);
+
+	if (!rc && b->moderation.words)
+		log_line(b->log, LOG_LEVEL_INFO, "words", "file=%s entries=%zu", b->opt.word_list,
+			wordlist_size(b->moderation.words));
+	return rc;
+}
+
 static void reload(struct bridge *b)
 {
 	struct options fresh;
 	struct engine_settings set;
-	struct im_buf text;
+	struct im_buf text, words;
 
 	im_buf_init(&text, 0);
 	if (read_options(b->conf_path, &fresh, &text)) {
@@ -133,10 +147,15 @@ static void reload(struct bridge *b)
 	}
 	options_reload(&b->opt, &fresh, &text);
 	options_clear(&fresh);
-	set = settings(&b->opt);
+	set = settings(&b->opt, &b->moderation);
 	engine_set(b->engine, &set);
 	retention_set(b->retention, b->opt.retention_days);
 	log_set_level(b->log, (enum log_level)b->opt.log_level);
+	im_buf_init(&words, 0);
+	if (load_words(b, &words))
+		log_line(b->log, LOG_LEVEL_ERROR, "words_refused",
+			"why=\"%.*s\" what=\"the old list stays\"", LOG_S(im_buf_view(&words)));
+	im_buf_free(&words);
 	log_line(b->log, LOG_LEVEL_INFO, "reloaded", "file=%s", b->conf_path);
 	if (text.n)
 		log_line(b->log, LOG_LEVEL_WARNING, "reload_incomplete",
@@ -278,6 +297,7 @@ static int build(struct bridge *b, struct im_buf *why)
 		.log = b->log,
 		.send = on_send,
 		.send_arg = b,
+		.moderation = &b->moderation,
 		.hooks = {b, on_stats, on_backup},
 		.hold = on_hold,
 		.dedup_entries = (uint32_t)b->opt.dedup_entries,
@@ -285,7 +305,7 @@ static int build(struct bridge *b, struct im_buf *why)
 	struct backup_parts bp = {b->backend, b->store, b->dir, b->opt.data_dir, b->log};
 	struct link_parts lp = {
 		b->opt.broker, b->opt.link_username, b->log, b, on_up, on_ready, on_lost};
-	struct engine_settings set = settings(&b->opt);
+	struct engine_settings set = settings(&b->opt, &b->moderation);
 	struct engine_now t = now();
 	struct retention_parts rp;
 	int rc;
@@ -410,6 +430,7 @@ static void close_all(struct bridge *b)
 	readers_close(&b->readers);
 	search_index_stop(&b->index);
 	engine_free(&b->engine);
+	moderation_clear(&b->moderation);
 	if (b->store)
 		b->backend->close(b->store);
 	if (b->dir)
@@ -445,6 +466,8 @@ static int start(struct bridge *b, struct im_buf *why)
 		return IM_E_NOMEM;
 	}
 	rc = take_lock(b, why);
+	if (!rc)
+		rc = load_words(b, why);
 	if (!rc)
 		rc = open_databases(b, why);
 	return rc ? rc : build(b, why);
