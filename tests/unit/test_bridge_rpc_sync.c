@@ -41,7 +41,7 @@ static void messages_of_all_conversations_come_oldest_first(void **state)
 	assert_int_equal(json_array_size(rpc_at(r, "messages")), 6);
 	assert_text(r, "messages.0.type", "system");
 	for (int i = 1; i <= 5; i++) {
-		char path[64], want[4];
+		char path[64], want[16];
 		snprintf(path, sizeof(path), "messages.%d.body", i);
 		snprintf(want, sizeof(want), "%d", i);
 		assert_text(r, path, want);
@@ -64,14 +64,14 @@ static void pages_join_without_gap_or_repeat(void **state)
 	json_t *r;
 
 	for (int i = 0; i < 10; i++) {
-		char text[8];
+		char text[16];
 		snprintf(text, sizeof(text), "%d", i);
 		rpc_send(f, i % 2 ? "alice" : "carol", "u/bob", text);
 	}
 	do {
 		r = rpc_ok(f, "bob", "sync", cursor);
 		for (size_t i = 0; i < json_array_size(rpc_at(r, "messages")); i++) {
-			char path[64], want[8];
+			char path[64], want[16];
 			snprintf(path, sizeof(path), "messages.%zu.body", i);
 			snprintf(want, sizeof(want), "%u", got++);
 			assert_text(r, path, want);
