@@ -13,7 +13,7 @@ run) ;;
 check)
 	packages="$packages clang-format debootstrap git libcmocka-dev mandoc openssl
 		python3-cryptography python3-jsonschema python3-jwt python3-paho-mqtt
-		python3-pytest python3-pytest-xdist sqlite3 systemd"
+		procps python3-pytest python3-pytest-xdist sqlite3 systemd"
 	;;
 *)
 	echo "usage: deps.sh [run|check]" >&2

@@ -68,16 +68,16 @@ broker {link}
 
 READY = """
 Write, receive, read back (each line in a terminal of its own):
-  mosquitto_sub -p {port} -u bob -P {pw} -i bob-phone -q 1 -t 'im/inbox/bob/#' -v
-  mosquitto_pub -p {port} -u alice -P {pw} -i alice-phone -q 1 -t im/u/bob -m 'hello'
-  mosquitto_pub -p {port} -u alice -P {pw} -i alice-phone -q 1 -t im/g/team \
+  mosquitto_sub {host}-p {port} -u bob -P {pw} -i bob-phone -q 1 -t 'im/inbox/bob/#' -v
+  mosquitto_pub {host}-p {port} -u alice -P {pw} -i alice-phone -q 1 -t im/u/bob -m 'hello'
+  mosquitto_pub {host}-p {port} -u alice -P {pw} -i alice-phone -q 1 -t im/g/team \
 -m '{{"id":"c-1","body":"hi all"}}'
-  mosquitto_rr -p {port} -u bob -P {pw} -i bob-cli -V 5 -t im/rpc/conv.history \
+  mosquitto_rr {host}-p {port} -u bob -P {pw} -i bob-cli -V 5 -t im/rpc/conv.history \
 -e im/inbox/bob/rpc/bob-cli -m '{{"conv":"u/alice","limit":10}}'
-  mosquitto_rr -p {port} -u bob -P {pw} -i bob-cli -V 5 -t im/rpc/sync \
+  mosquitto_rr {host}-p {port} -u bob -P {pw} -i bob-cli -V 5 -t im/rpc/sync \
 -e im/inbox/bob/rpc/bob-cli -m '{{}}'
 Administer:
-  {imctl} --port {port} --password-file {password_file} user list
+  {imctl} {imctl_host}--port {port} --password-file {password_file} user list
 """
 
 
@@ -293,7 +293,11 @@ class Node:
         say(f"ready on mqtt://{host}:{self.port}")
         if self.ws_port:
             say(f"ready on ws://{host}:{self.ws_port}/mqtt")
-        print(READY.format(port=self.port, pw=shlex.quote(self.password), imctl=self.imctl,
+        # Clients look for localhost by themselves.
+        near = self.bind in ("127.0.0.1", "0.0.0.0", "::1", "::")
+        print(READY.format(host="" if near else f"-h {self.bind} ",
+                           imctl_host="" if near else f"--host {self.bind} ",
+                           port=self.port, pw=shlex.quote(self.password), imctl=self.imctl,
                            password_file=shlex.quote(str(self.password_file))), flush=True)
 
 
