@@ -11,18 +11,22 @@ static void finish(struct caller *caller, uint64_t now_ns)
 	caller->run->done(caller, now_ns);
 }
 
+/* As a JSON-RPC object with an id. After a restart of the broker the plugin may have a request
+ * answered twice, as QoS 1 may deliver twice; the id tells which request a reply is for. */
 static void request(struct caller *caller, const char *method, const char *params, uint64_t now_ns)
 {
-	char topic[96];
-	snprintf(topic, sizeof(topic), "im/rpc/%s", method);
+	char payload[1280];
+	int n = snprintf(payload, sizeof(payload),
+		"{\"jsonrpc\":\"2.0\",\"id\":%llu,\"method\":\"%s\",\"params\":%s}",
+		(unsigned long long)++caller->serial, method, params);
 	const struct mqtt_publish publish = {
 		.version = caller->run->net->version,
 		.qos = 1,
 		.mid = 2,
-		.topic = {topic, strlen(topic)},
-		.payload = {params, strlen(params)},
+		.topic = {"im/rpc", 6},
+		.payload = {payload, (size_t)n},
 	};
-	if (conn_publish(&caller->conn, &publish)) {
+	if (n >= (int)sizeof(payload) || conn_publish(&caller->conn, &publish)) {
 		verdict_fail(caller->run->verdict, "%s: cannot send a request", caller->name);
 		finish(caller, now_ns);
 	}
@@ -89,22 +93,40 @@ static int take_page(struct caller *caller, struct slice result, const char **wh
 	return slice_is(more, "true");
 }
 
+/* Events other than the hello are not the generator's business. */
+static void take_event(struct caller *caller, struct slice event)
+{
+	struct slice kind, value, cursor;
+	if (rpc_member(event, "event", &kind) || !slice_is(kind, "\"hello\""))
+		return;
+	if (rpc_member(event, "cursor", &value) || jsonit_plain(value, &cursor) ||
+		cursor.n >= sizeof(caller->newest)) {
+		verdict_fail(caller->run->verdict, "%s: a hello without cursor", caller->name);
+		return;
+	}
+	memcpy(caller->newest, cursor.p, cursor.n);
+	caller->newest[cursor.n] = 0;
+}
+
 static void on_publish(struct conn *conn, const struct mqtt_packet *packet, uint64_t now_ns)
 {
 	struct caller *caller = (struct caller *)conn;
 	struct slice result = {"", 0};
 	const char *why = "malformed reply";
 	size_t own = strlen(caller->filter) - 1;
+	if (packet->topic.n == own + 5 && memcmp(packet->topic.p + own, "event", 5) == 0)
+		take_event(caller, packet->payload);
 	if (packet->topic.n < own + 4 || memcmp(packet->topic.p + own, "rpc/", 4) != 0)
 		return;
-	if (!caller->busy) {
-		verdict_fail(caller->run->verdict, "%s: a reply to nothing", caller->name);
+	uint64_t id = caller->serial;
+	int more = -1;
+	int rc = rpc_reply(packet->payload, &id, &result);
+	if (!caller->busy || id != caller->serial) {
+		caller->run->repeated++;
 		return;
 	}
 	caller->pages++;
 	caller->bytes += packet->payload.n;
-	int more = -1;
-	int rc = rpc_reply(packet->payload, &result);
 	if (rc == 0)
 		more = take_page(caller, result, &why);
 	if (rc > 0)

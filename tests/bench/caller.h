@@ -23,6 +23,7 @@ struct caller_run {
 	const struct users *users;
 	struct verdict *verdict;
 	const char *suffix; /* of the client ids */
+	uint64_t repeated;  /* replies that nobody waited for any more */
 	uint32_t limit;     /* messages a page of sync, 0: the server's default */
 	void (*ready)(struct caller *caller);
 	void (*done)(struct caller *caller, uint64_t now_ns);
@@ -37,7 +38,9 @@ struct caller {
 	char client_id[USER_NAME_SIZE + 4];
 	char filter[48];
 	char cursor[RPC_CURSOR_SIZE]; /* empty: never synced */
+	char newest[RPC_CURSOR_SIZE]; /* the cursor that the hello named; empty: no hello yet */
 	struct rpc_check *check;      /* owned by the scenario; NULL: not checked */
+	uint64_t serial;              /* id of the latest request */
 	bool syncing;
 	bool busy;
 	bool connected;

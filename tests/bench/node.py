@@ -219,8 +219,9 @@ def argon2id(password, memory_kib=19456, passes=2, salt=b"mosquitto-im-bch"):
     lib = ctypes.CDLL("libargon2.so.1")
     out = ctypes.create_string_buffer(256)
     secret = password.encode()
-    rc = lib.argon2id_hash_encoded(passes, memory_kib, 1, secret, len(secret), salt, len(salt), 32,
-                                   out, len(out))
+    size = ctypes.c_size_t
+    rc = lib.argon2id_hash_encoded(passes, memory_kib, 1, secret, size(len(secret)), salt,
+                                   size(len(salt)), size(32), out, size(len(out)))
     if rc:
         raise RuntimeError(f"argon2id: {rc}")
     return out.value.decode()
@@ -231,19 +232,22 @@ class ImNode(_Node):
 
     users: how many there are; logins: how many of them will connect (tokens are made for these);
     groups: [(number, kind, first user, members)] with kind "group" or "room"; login: "jwt", or
-    "password" (one password for all, hashed as the product hashes).
+    "password" (one password for all, hashed as the product hashes); bridge: further keys of
+    im-bridge.conf.
     """
 
     side = "im"
     PASSWORD = "correct-horse"
 
-    def __init__(self, folder, broker, build, schema, users, logins=None, groups=(), login="jwt"):
+    def __init__(self, folder, broker, build, schema, users, logins=None, groups=(), login="jwt",
+                 bridge=None):
         super().__init__(folder, broker)
         self.build, self.schema = pathlib.Path(build), pathlib.Path(schema)
         self.data = self.folder / "data"
         self.data.mkdir()
         self.users = users
         self.login = login
+        self.bridge_options = bridge or {}
         self.link = self.folder / "link"
         self.secret = self.folder / "secret"
         self.bridge = Process("bridge", [self.build / "im-bridge", "-c",
@@ -306,7 +310,7 @@ class ImNode(_Node):
         db.commit()
         db.close()
 
-    def fill_log(self, messages, each=100, body=b"x" * 64):
+    def fill_log(self, messages, each=100, text="x" * 64):
         """Stores direct messages of the past, `each` to a conversation, interleaved. User 0 is one
         side of the first thousand conversations (with users 1001 .. 2000); the others are between
         users from 3000 on."""
@@ -324,10 +328,11 @@ class ImNode(_Node):
             for gid in range(1, messages + 1):
                 conv = (gid - 1) % convs
                 seq = (gid - 1) // convs + 1
-                yield gid, conv + 1, seq, sides[conv][seq & 1], now + gid // 1000, body.decode()
+                yield (gid, conv + 1, seq, sides[conv][seq & 1], now + gid // 1000,
+                       f"past-{gid:019d}", text)
 
-        db.executemany("INSERT INTO message(gid, conv, seq, sender, ts, enc, body) "
-                       "VALUES(?,?,?,?,?,0,?)", rows())
+        db.executemany("INSERT INTO message(gid, conv, seq, sender, ts, enc, client_id, body) "
+                       "VALUES(?,?,?,?,?,0,?,?)", rows())
         db.executemany("INSERT INTO conv_log(conv, seq, gid) VALUES(?,?,?)",
                        ((c + 1, s + 1, s * convs + c + 1) for c in range(convs)
                         for s in range((messages - c + convs - 1) // convs)))
@@ -370,6 +375,7 @@ class ImNode(_Node):
         self.write_conf("im-bridge.conf", [
             f"data_dir {self.data}",
             f"broker {self.link}",
+            *(f"{key} {value}" for key, value in self.bridge_options.items()),
         ])
 
     def processes(self):

@@ -40,6 +40,16 @@ def cpu(process):
     return lambda r: r.get("processes", {}).get(process, {}).get("cpu")
 
 
+def cpu_us(process):
+    """Processor time a message (a delivery, where a message has many). Unlike a rate it says
+    something on a busy machine too."""
+    def pick(result):
+        share = cpu(process)(result)
+        work = sum(max(f["pubacked_per_s"], f["delivered_per_s"]) for f in result.get("flows", []))
+        return share / work * 1e6 if share is not None and work else None
+    return pick
+
+
 class Case:
     """One load, measured on each of its variants several times."""
 
@@ -113,8 +123,9 @@ def _shares(case, variant):
     parts = []
     for name in ("broker", "bridge", "generator"):
         value = case.median(Metric("", "", cpu(name)), variant)
+        each = case.median(Metric("", "", cpu_us(name)), variant)
         if value is not None:
-            parts.append(f"{name} {value:.2f}")
+            parts.append(f"{name} {value:.2f} ({each:.1f} us)" if each else f"{name} {value:.2f}")
     noise = case.median(Metric("", "", others), variant)
     if noise is not None:
         runs, quiet = len(case.runs[variant]), len(case.undisturbed(variant))

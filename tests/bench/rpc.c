@@ -21,8 +21,11 @@ int rpc_member(struct slice object, const char *name, struct slice *value_out)
 	return step == 0 ? found : -1;
 }
 
-int rpc_reply(struct slice payload, struct slice *result_out)
+int rpc_reply(struct slice payload, uint64_t *id_out, struct slice *result_out)
 {
+	struct slice id;
+	if (rpc_member(payload, "id", &id) || jsonit_u64(id, id_out))
+		return -1;
 	if (rpc_member(payload, "result", result_out) == 0)
 		return 0;
 	return rpc_member(payload, "error", result_out) == 0 ? 1 : -1;

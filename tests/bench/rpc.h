@@ -25,8 +25,9 @@ struct rpc_check {
 	} seen[RPC_CONVS_MAX];
 };
 
-/* The result of a reply. 0; 1: the reply is an error, which result_out then is; -1: malformed. */
-int rpc_reply(struct slice payload, struct slice *result_out);
+/* Reads a reply to a request with a number as its id. 0: result_out is the result; 1: it is the
+ * error; -1: malformed. */
+int rpc_reply(struct slice payload, uint64_t *id_out, struct slice *result_out);
 
 /* A member of an object. 0, or -1: there is none, or the object is malformed. */
 int rpc_member(struct slice object, const char *name, struct slice *value_out);

@@ -152,6 +152,7 @@ static void report_in(struct state *st, const char *event)
 	report_count(&r, "first_in_ns", st->first_in_ns);
 	report_count(&r, "last_in_ns", st->last_in_ns);
 	report_count(&r, "failed_attempts", st->connector.failures);
+	report_count(&r, "repeated_replies", st->run.repeated);
 	report_hist(&r, "each_us", &st->each);
 	report_end(&r);
 }

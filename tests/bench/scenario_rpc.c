@@ -182,9 +182,10 @@ static void run_all(struct state *st)
 	report_count(&r, "messages", st->messages);
 	report_count(&r, "pages", st->pages);
 	report_count(&r, "bytes", st->bytes);
+	report_count(&r, "repeated_replies", st->run.repeated);
 	report_number(&r, "first_us", (double)st->first_ns / 1e3);
 	report_hist(&r, "latency_us", &st->latency);
-	report_text(&r, "cursor", st->callers[0].cursor);
+	report_text(&r, "newest", st->callers[0].newest);
 	report_span(&r, &st->span, seconds);
 	report_end(&r);
 }

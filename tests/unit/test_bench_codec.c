@@ -317,20 +317,23 @@ static void rpc_pages_are_checked_for_holes(void **state)
 	struct rpc_check *check = calloc(1, sizeof(*check));
 	const char *why = NULL;
 	struct slice result, list;
-	assert_int_equal(
-		rpc_reply(text("{\"jsonrpc\":\"2.0\",\"id\":null,\"result\":{\"messages\":["
-			       "{\"conv\":\"u/a\",\"seq\":4},{\"conv\":\"g/b\",\"seq\":1},"
-			       "{\"conv\":\"u/a\",\"seq\":5}],\"more\":true}}"),
-			&result),
+	uint64_t id = 0;
+	assert_int_equal(rpc_reply(text("{\"jsonrpc\":\"2.0\",\"id\":77,\"result\":{\"messages\":["
+					"{\"conv\":\"u/a\",\"seq\":4},{\"conv\":\"g/b\",\"seq\":1},"
+					"{\"conv\":\"u/a\",\"seq\":5}],\"more\":true}}"),
+				 &id, &result),
 		0);
+	assert_int_equal(id, 77);
 	assert_int_equal(rpc_member(result, "messages", &list), 0);
 	assert_int_equal(rpc_messages(list, check, &why), 3);
 	assert_int_equal(rpc_messages(text("[{\"conv\":\"g/b\",\"seq\":2}]"), check, &why), 1);
 	assert_int_equal(rpc_messages(text("[{\"conv\":\"u/a\",\"seq\":7}]"), check, &why), -1);
 	assert_int_equal(rpc_messages(text("[{\"seq\":7}]"), NULL, &why), -1);
 	assert_int_equal(rpc_member(result, "cursor", &list), -1);
-	assert_int_equal(rpc_reply(text("{\"error\":{\"code\":-32602}}"), &result), 1);
-	assert_int_equal(rpc_reply(text("{\"jsonrpc\":\"2.0\"}"), &result), -1);
+	assert_int_equal(
+		rpc_reply(text("{\"id\":5,\"error\":{\"code\":-32602}}"), &id, &result), 1);
+	assert_int_equal(rpc_reply(text("{\"jsonrpc\":\"2.0\",\"id\":5}"), &id, &result), -1);
+	assert_int_equal(rpc_reply(text("{\"result\":{}}"), &id, &result), -1);
 	free(check);
 }
 
