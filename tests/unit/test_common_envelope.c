@@ -90,18 +90,24 @@ static void decoded_strings_do_not_move(void **state)
 static void scratch_needs_no_more_than_is_said(void **state)
 {
 	struct fixture *f = *state;
-	static const struct im_str payload =
-		IM_STR("{\"id\":\"\\u0063\",\"ext\":{\"a\":\"bcdefgh\"},\"enc\":\"base64\","
-		       "\"body\":\"AAAA\"}");
-	struct im_buf small;
+	struct im_buf payload, small;
+	int i;
 
+	im_buf_init(&payload, 0);
+	im_buf_z(&payload, "{\"mentions\":[\"\\u0062ob\"");
+	for (i = 1; i < 100; i++)
+		im_buf_printf(&payload, ",\"\\u0062ob-with-a-long-name-%d\"", i);
+	im_buf_z(&payload, "],\"id\":\"\\u0063\",\"enc\":\"base64\",\"body\":\"AAAA\\u0041AAA\"}");
 	im_buf_init(&small, payload.n + 64);
-	assert_int_equal(im_envelope_parse(payload, &small, &f->e, &f->why), IM_OK);
-	assert_str(f->e.body, "\0\0\0");
+	assert_int_equal(im_envelope_parse(im_buf_view(&payload), &small, &f->e, &f->why), IM_OK);
+	assert_str(f->e.body, "\0\0\0\0\0\0");
+	assert_int_equal(f->e.meta.n, f->e.mentions.n + strlen("\"mentions\":"));
 	im_buf_free(&small);
 	im_buf_init(&small, 10);
-	assert_int_equal(im_envelope_parse(payload, &small, &f->e, &f->why), IM_E_NOMEM);
+	assert_int_equal(
+		im_envelope_parse(im_buf_view(&payload), &small, &f->e, &f->why), IM_E_NOMEM);
 	im_buf_free(&small);
+	im_buf_free(&payload);
 }
 
 static void default_types(void **state)
