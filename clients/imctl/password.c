@@ -6,6 +6,7 @@
 #include "password.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
@@ -39,11 +40,30 @@ static int from_file(const char *path, struct im_buf *out, struct im_buf *why)
 	return IMCTL_USAGE;
 }
 
-/* Reads a line from the terminal without showing it. False when there is no terminal. */
+static volatile sig_atomic_t interrupted;
+
+static void on_interrupt(int number)
+{
+	interrupted = number;
+}
+
+static void read_answer(int fd, struct im_buf *out)
+{
+	char c;
+
+	while (!interrupted && read(fd, &c, 1) == 1 && c != '\n')
+		im_buf_c(out, c);
+	im_buf_c(out, '\0');
+	if (!out->failed)
+		out->n--;
+}
+
+/* Reads a line from the terminal without showing it. False when there is no terminal. Ctrl-C ends
+ * the program, but not before the terminal shows what is typed again. */
 static bool ask(const char *prompt, struct im_buf *out)
 {
+	struct sigaction catch = {.sa_handler = on_interrupt}, before;
 	struct termios old, quiet;
-	char c;
 	int fd = open("/dev/tty", O_RDWR | O_CLOEXEC);
 
 	if (fd < 0)
@@ -54,16 +74,16 @@ static bool ask(const char *prompt, struct im_buf *out)
 	}
 	quiet = old;
 	quiet.c_lflag &= ~(tcflag_t)ECHO;
+	sigaction(SIGINT, &catch, &before);
 	tcsetattr(fd, TCSAFLUSH, &quiet);
 	dprintf(fd, "%s: ", prompt);
-	while (read(fd, &c, 1) == 1 && c != '\n')
-		im_buf_c(out, c);
-	im_buf_c(out, '\0');
-	if (!out->failed)
-		out->n--;
+	read_answer(fd, out);
 	tcsetattr(fd, TCSAFLUSH, &old);
 	dprintf(fd, "\n");
+	sigaction(SIGINT, &before, NULL);
 	close(fd);
+	if (interrupted)
+		raise(SIGINT);
 	return true;
 }
 
