@@ -16,6 +16,13 @@ static const char *const statements[DIR_STATEMENTS] = {
 #undef X
 };
 
+/* Users and members of who is writing now; a million users are 100 MB. */
+static const struct sqldb_spec spec = {.name = "directory",
+	.sql = statements,
+	.n_sql = DIR_STATEMENTS,
+	.writer_kib = 32 * 1024,
+	.reader_kib = 8 * 1024};
+
 static int open_mode(
 	const char *folder, enum sqldb_mode mode, struct directory **out, struct im_buf *why)
 {
@@ -24,7 +31,7 @@ static int open_mode(
 	if (!d)
 		return IM_E_NOMEM;
 	im_buf_init(&d->row, 0);
-	ret = sqldb_open(&d->q, folder, "directory", mode, statements, DIR_STATEMENTS, why);
+	ret = sqldb_open(&d->q, folder, &spec, mode, why);
 	if (ret != IM_OK)
 		free(d);
 	else
@@ -111,7 +118,7 @@ int directory_meta_set(struct directory *d, const char *key, uint64_t value)
 int directory_backup_step(
 	struct directory *d, const char *folder, bool *done_out, struct im_buf *why)
 {
-	return sqldb_backup_step(&d->q, folder, "directory", done_out, why);
+	return sqldb_backup_step(&d->q, folder, done_out, why);
 }
 
 const char *directory_errmsg(const struct directory *d)

@@ -88,8 +88,13 @@ static int configure(struct sqldb *q, enum sqldb_mode mode)
 	const char *const *list = mode == SQLDB_WRITER ? writer : reader;
 	size_t n = mode == SQLDB_WRITER ? sizeof(writer) / sizeof(writer[0])
 					: sizeof(reader) / sizeof(reader[0]);
+	char cache[64];
 	sqlite3_extended_result_codes(q->db, 1);
 	sqlite3_busy_timeout(q->db, BUSY_TIMEOUT_MS);
+	snprintf(cache, sizeof(cache), "PRAGMA cache_size=-%d",
+		mode == SQLDB_WRITER ? q->spec->writer_kib : q->spec->reader_kib);
+	if (sqlite3_exec(q->db, cache, NULL, NULL, NULL) != SQLITE_OK)
+		return note(q);
 	for (size_t i = 0; i < n; i++)
 		if (sqlite3_exec(q->db, list[i], NULL, NULL, NULL) != SQLITE_OK)
 			return note(q);
@@ -110,19 +115,19 @@ static int use_wal(struct sqldb *q)
 	return ret;
 }
 
-int sqldb_open(struct sqldb *q, const char *folder, const char *name, enum sqldb_mode mode,
-	const char *const *sql, int n_sql, struct im_buf *why)
+int sqldb_open(struct sqldb *q, const char *folder, const struct sqldb_spec *spec,
+	enum sqldb_mode mode, struct im_buf *why)
 {
 	char path[4096];
 	int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
 	int ret = IM_OK;
 	bool explained = false;
-	*q = (struct sqldb){.sql = sql, .n_stmt = n_sql};
-	if ((size_t)snprintf(path, sizeof(path), "%s/%s.db", folder, name) >= sizeof(path)) {
-		im_buf_printf(why, "the path of %s.db is too long", name);
+	*q = (struct sqldb){.spec = spec};
+	if ((size_t)snprintf(path, sizeof(path), "%s/%s.db", folder, spec->name) >= sizeof(path)) {
+		im_buf_printf(why, "the path of %s.db is too long", spec->name);
 		return IM_E_IO;
 	}
-	q->stmt = calloc((size_t)n_sql, sizeof(sqlite3_stmt *));
+	q->stmt = calloc((size_t)spec->n_sql, sizeof(sqlite3_stmt *));
 	if (!q->stmt)
 		return IM_E_NOMEM;
 	flags |= mode == SQLDB_WRITER ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE
@@ -134,8 +139,8 @@ int sqldb_open(struct sqldb *q, const char *folder, const char *name, enum sqldb
 	if (ret == IM_OK)
 		ret = configure(q, mode);
 	if (ret == IM_OK) {
-		ret = mode == SQLDB_WRITER ? schema_migrate(q->db, name, why)
-					   : schema_check(q->db, name, why);
+		ret = mode == SQLDB_WRITER ? schema_migrate(q->db, spec->name, why)
+					   : schema_check(q->db, spec->name, why);
 		explained = ret != IM_OK;
 	}
 	if (ret == IM_OK && mode == SQLDB_WRITER) {
@@ -154,7 +159,7 @@ void sqldb_close(struct sqldb *q)
 {
 	sqldb_backup_abandon(&q->backup);
 	walkeeper_stop(&q->keeper);
-	for (int i = 0; q->stmt && i < q->n_stmt; i++)
+	for (int i = 0; q->stmt && i < q->spec->n_sql; i++)
 		sqlite3_finalize(q->stmt[i]);
 	for (int i = 0; i < SQLDB_COMMANDS; i++)
 		sqlite3_finalize(q->command[i]);
@@ -171,8 +176,8 @@ sqlite3_stmt *sqldb_get(struct sqldb *q, int which)
 	if (q->in_tx && q->failed)
 		return NULL; /* err still tells the first reason */
 	if (!st) {
-		if (sqlite3_prepare_v3(q->db, q->sql[which], -1, SQLITE_PREPARE_PERSISTENT, &st,
-			    NULL) != SQLITE_OK) {
+		if (sqlite3_prepare_v3(q->db, q->spec->sql[which], -1, SQLITE_PREPARE_PERSISTENT,
+			    &st, NULL) != SQLITE_OK) {
 			note(q);
 			q->failed = true;
 			return NULL;

@@ -30,11 +30,18 @@ enum sqldb_command {
 	SQLDB_COMMANDS
 };
 
+/* What a database is, the same for all of its connections. */
+struct sqldb_spec {
+	const char *name;       /* of the file, without ".db", and of the migrations */
+	const char *const *sql; /* the statements */
+	int n_sql;
+	int writer_kib, reader_kib; /* page cache of a connection, at most */
+};
+
 struct sqldb {
 	sqlite3 *db;
-	const char *const *sql; /* the table of statements */
-	sqlite3_stmt **stmt;    /* as many, prepared or NULL */
-	int n_stmt;
+	const struct sqldb_spec *spec;
+	sqlite3_stmt **stmt; /* one a statement, prepared or NULL */
 	sqlite3_stmt *command[SQLDB_COMMANDS];
 	bool in_tx, failed;
 	struct walkeeper *keeper; /* the writer's */
@@ -44,12 +51,12 @@ struct sqldb {
 
 enum sqldb_mode { SQLDB_WRITER, SQLDB_READER };
 
-/* Opens {folder}/{name}.db. A writer creates and migrates it (WAL, synchronous=FULL) and has a
- * thread that does its checkpoints; a reader
- * needs it at the program's version. `why` gets a sentence that says what is wrong and what to do:
- * IM_E_FORMAT damaged, no database, or of another version; IM_E_IO; IM_E_NOMEM. */
-int sqldb_open(struct sqldb *q, const char *folder, const char *name, enum sqldb_mode mode,
-	const char *const *sql, int n_sql, struct im_buf *why) IM_MUST_CHECK;
+/* Opens {folder}/{spec->name}.db. A writer creates and migrates it (WAL, synchronous=FULL) and has
+ * a thread that does its checkpoints; a reader needs it at the program's version. `why` gets a
+ * sentence that says what is wrong and what to do: IM_E_FORMAT damaged, no database, or of another
+ * version; IM_E_IO; IM_E_NOMEM. */
+int sqldb_open(struct sqldb *q, const char *folder, const struct sqldb_spec *spec,
+	enum sqldb_mode mode, struct im_buf *why) IM_MUST_CHECK;
 void sqldb_close(struct sqldb *q);
 
 /* A statement, ready to be bound, or NULL (the reason is in err): also when a walk over the same
@@ -73,10 +80,10 @@ void sqldb_rollback(struct sqldb *q);
 int sqldb_view_begin(struct sqldb *q) IM_MUST_CHECK;
 void sqldb_view_end(struct sqldb *q);
 
-/* Copies the next pages into {folder}/{name}.db, outside a transaction. The copy gets its name
- * when it is complete and synced. */
-int sqldb_backup_step(struct sqldb *q, const char *folder, const char *name, bool *done_out,
-	struct im_buf *why) IM_MUST_CHECK;
+/* Copies the next pages into {folder}/{spec->name}.db, outside a transaction. The copy gets its
+ * name when it is complete and synced. */
+int sqldb_backup_step(
+	struct sqldb *q, const char *folder, bool *done_out, struct im_buf *why) IM_MUST_CHECK;
 
 /* Binding and reading. Binding to a NULL statement does nothing: the step after it fails. A text or
  * blob is borrowed by the statement until it is reset. */

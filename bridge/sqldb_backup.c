@@ -87,9 +87,9 @@ static int finish(struct sqldb *q, struct sqldb_backup *b)
 	return IM_OK;
 }
 
-int sqldb_backup_step(
-	struct sqldb *q, const char *folder, const char *name, bool *done_out, struct im_buf *why)
+int sqldb_backup_step(struct sqldb *q, const char *folder, bool *done_out, struct im_buf *why)
 {
+	const char *name = q->spec->name;
 	int ret = IM_OK;
 	int rc;
 	*done_out = false;

@@ -17,14 +17,19 @@
 #define CONVS_MAX (512 * 1024)
 /* Two entries a message of the largest batch, and as much again for new conversations. */
 #define TOUCHED_MAX 16384
-/* The writer's pages: the hot part of conv_log and of the conversations' index. In KiB. */
-#define CACHE_KIB "65536"
 
-const char *const store_sqlite_statements[STORE_STATEMENTS] = {
+static const char *const statements[STORE_STATEMENTS] = {
 #define X(name, sql) [STORE_##name] = sql,
 #include "../schema/sqlite/messages.def"
 #undef X
 };
+
+/* The writer's pages: the hot part of conv_log and of the conversations' indexes. */
+const struct sqldb_spec store_sqlite_spec = {.name = "messages",
+	.sql = statements,
+	.n_sql = STORE_STATEMENTS,
+	.writer_kib = 64 * 1024,
+	.reader_kib = 8 * 1024};
 
 static void store_close(struct store *s)
 {
@@ -46,8 +51,6 @@ static int start(struct store *s)
 	if (ret != IM_OK)
 		return ret;
 	s->log_head = (uint64_t)head;
-	if (sqlite3_exec(s->q.db, "PRAGMA cache_size=-" CACHE_KIB, NULL, NULL, NULL) != SQLITE_OK)
-		return sqldb_fail(&s->q, IM_E_IO, sqlite3_errmsg(s->q.db));
 	return IM_OK;
 }
 
@@ -62,8 +65,7 @@ static int store_open(const char *where, struct store **out, struct im_buf *why)
 	if (!s->folder || !s->touched || idcache_init(&s->heads, HEADS_MAX) != IM_OK ||
 		idcache_init(&s->convs, CONVS_MAX) != IM_OK)
 		goto out;
-	ret = sqldb_open(&s->q, where, "messages", SQLDB_WRITER, store_sqlite_statements,
-		STORE_STATEMENTS, why);
+	ret = sqldb_open(&s->q, where, &store_sqlite_spec, SQLDB_WRITER, why);
 	if (ret != IM_OK)
 		goto out;
 	ret = start(s);
@@ -392,7 +394,7 @@ static int store_marks(struct store *s, store_mark_fn fn, void *arg)
 
 static int store_backup_step(struct store *s, const char *where, bool *done_out, struct im_buf *why)
 {
-	return sqldb_backup_step(&s->q, where, "messages", done_out, why);
+	return sqldb_backup_step(&s->q, where, done_out, why);
 }
 
 const struct store_backend store_sqlite = {

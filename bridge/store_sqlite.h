@@ -13,7 +13,7 @@ enum store_sqlite_statement {
 #undef X
 	STORE_STATEMENTS
 };
-extern const char *const store_sqlite_statements[STORE_STATEMENTS];
+extern const struct sqldb_spec store_sqlite_spec;
 
 struct store_touched {
 	struct idcache *cache;

@@ -12,8 +12,7 @@ int store_sqlite_reader_open(struct store *s, struct store_reader **out)
 	if (!r)
 		return IM_E_NOMEM;
 	im_buf_init(&why, 0);
-	ret = sqldb_open(&r->q, s->folder, "messages", SQLDB_READER, store_sqlite_statements,
-		STORE_STATEMENTS, &why);
+	ret = sqldb_open(&r->q, s->folder, &store_sqlite_spec, SQLDB_READER, &why);
 	im_buf_free(&why);
 	if (ret != IM_OK)
 		free(r);

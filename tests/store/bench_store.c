@@ -28,6 +28,14 @@ static double now_s(void)
 	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
+static double cpu_s(void)
+{
+	struct rusage u;
+	getrusage(RUSAGE_SELF, &u);
+	return (double)u.ru_utime.tv_sec + (double)u.ru_utime.tv_usec / 1e6 +
+	       (double)u.ru_stime.tv_sec + (double)u.ru_stime.tv_usec / 1e6;
+}
+
 static uint64_t rng = 88172645463325252u;
 static uint64_t next_random(void)
 {
@@ -154,8 +162,7 @@ static void append(const char *folder, uint32_t messages, uint32_t batch, uint32
 	}
 	start = now_s() - start;
 	getrusage(RUSAGE_SELF, &u);
-	cpu = (double)u.ru_utime.tv_sec + (double)u.ru_utime.tv_usec / 1e6 +
-	      (double)u.ru_stime.tv_sec + (double)u.ru_stime.tv_usec / 1e6;
+	cpu = cpu_s();
 	printf("append: %.0f messages/s (%u, %u a transaction, %u users, %s); building %.2f s, "
 	       "commit %.2f s, cpu %.2f s of %.2f s\n",
 		n * (double)batch / start, n * batch, batch, users,
@@ -229,11 +236,18 @@ static int count_member(void *arg, const struct directory_member *m)
 	return 0;
 }
 
-static double step(const char *what, double since, uint32_t n)
+struct watch {
+	double at, cpu;
+};
+
+static struct watch step(const char *what, struct watch since, uint32_t n)
 {
-	double t = now_s() - since;
-	printf("  %-36s %8.1f ms  %8.2f us each\n", what, t * 1e3, t * 1e6 / n);
-	return now_s();
+	double t = now_s() - since.at;
+	double cpu = cpu_s() - since.cpu;
+	if (what)
+		printf("  %-30s %9.1f ms %9.2f us each, cpu %8.2f us\n", what, t * 1e3, t * 1e6 / n,
+			cpu * 1e6 / n);
+	return (struct watch){now_s(), cpu_s()};
 }
 
 static void fill(struct directory *d, uint32_t users, uint32_t members)
@@ -241,7 +255,7 @@ static void fill(struct directory *d, uint32_t users, uint32_t members)
 	struct directory_group g = {
 		.gid = IM_STR("team"), .member_limit = 1000000, .created_ms = 1};
 	uint64_t id, group = 0;
-	double t = now_s();
+	struct watch t = step(NULL, (struct watch){0}, 1);
 	must(directory_begin(d), "begin", NULL);
 	for (uint32_t i = 0; i < users; i++) {
 		char uid[32];
@@ -269,12 +283,12 @@ static void directory(const char *folder, uint32_t users, uint32_t members)
 	struct directory_member mem;
 	struct im_buf why;
 	uint32_t n = 0;
-	double t;
+	struct watch t;
 	im_buf_init(&why, 0);
 	must(directory_open(folder, &d, &why), "open", why.p);
 	if (directory_user_count(d) == 0)
 		fill(d, users, members);
-	t = now_s();
+	t = step(NULL, (struct watch){0}, 1);
 	must(directory_member_list(d, 1, (struct im_str){"", 0}, 0, count_member, &n), "list",
 		NULL);
 	t = step("member_list, all", t, n ? n : 1);

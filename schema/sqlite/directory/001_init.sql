@@ -21,12 +21,13 @@ CREATE TABLE user (
 	ext           TEXT,				-- JSON, carried as is
 	direct_policy INTEGER NOT NULL DEFAULT 0,	-- 0 server's default, 1 anyone, 2 contacts
 	read_receipts INTEGER NOT NULL DEFAULT 1,
-	online        INTEGER NOT NULL DEFAULT 0,	-- what presence last said
+	online        INTEGER NOT NULL DEFAULT 0,	-- what presence last said: 0 offline, 1 online,
+							-- 2 away, 3 suspended
 	seen_ms       INTEGER NOT NULL DEFAULT 0
 );
 CREATE UNIQUE INDEX user_uid ON user(uid) WHERE deleted = 0;
 CREATE INDEX user_name ON user(uid, deleted, id DESC);	-- who had a name last
-CREATE INDEX user_online ON user(online) WHERE online = 1;
+CREATE INDEX user_online ON user(online) WHERE online > 0;
 
 CREATE TABLE device (
 	device     TEXT PRIMARY KEY,		-- the MQTT client id, bound to its first user
@@ -94,6 +95,7 @@ CREATE INDEX member_admins ON member(grp) WHERE role > 0;
 CREATE TRIGGER member_in AFTER INSERT ON member
 BEGIN UPDATE grp SET members = members + 1 WHERE id = NEW.grp; END;
 CREATE TRIGGER member_out AFTER DELETE ON member
+	WHEN (SELECT dismissed FROM grp WHERE id = OLD.grp) = 0	-- else it is 0 already
 BEGIN UPDATE grp SET members = members - 1 WHERE id = OLD.grp; END;
 
 -- Who may not come back by joining; an invitation by an admin lifts it.
