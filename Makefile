@@ -105,7 +105,7 @@ run:
 	@exec $(PYTHON) config/run.py --build '$(BUILD)' --state '$(STATE)' --port '$(PORT)' \
 		--ws-port '$(WS_PORT)' --bind '$(BIND)' --mosquitto '$(MOSQUITTO)'
 # The password does not go on a command line, which every user of the machine can read.
-run: export DEMO_PASSWORD := $(DEMO_PASSWORD)
+export DEMO_PASSWORD
 
 # Each suite is a target check-SUITE in tests/SUITE/*.mk that leaves JUnit files in
 # $(RESULTS)/SUITE; cmocka programs are run by tests/run_cmocka.py $(RESULTS)/SUITE PROGRAM...
