@@ -36,7 +36,7 @@ static int assemble(struct assembly *a, const struct engine_parts *p)
 	struct sessions_parts sp = {
 		a->rights, a->writer, p->dir, a->fx, p->readers, &a->health, p->log};
 	struct requests_parts qp = {p->backend, a->rights, a->writer, a->fx, p->readers, &a->health,
-		p->log, p->hooks, p->hold};
+		p->log, p->hooks, p->hold, NULL};
 	struct replay_parts rp = {
 		p->backend, p->store, a->log_reader, a->names, a->writer, a->acks};
 	struct batch_parts bp = {.writer = a->writer,
@@ -50,6 +50,9 @@ static int assemble(struct assembly *a, const struct engine_parts *p)
 
 	a->intake = bp.intake = intake_new(&ip);
 	a->sessions = bp.sessions = sessions_new(&sp);
+	if (!a->sessions)
+		return IM_E_NOMEM;
+	qp.presence = sessions_presence(a->sessions);
 	a->requests = bp.requests = requests_new(&qp);
 	a->outbox = bp.outbox = outbox_new(a->downq, &a->health, p->log, p->send, p->send_arg);
 	if (replay_new(&rp, &a->replay))

@@ -166,7 +166,7 @@ int directory_user_delete(struct directory *d, uint64_t id)
 	return ret;
 }
 
-int directory_user_set_online(struct directory *d, uint64_t id, bool online, int64_t now_ms)
+int directory_user_set_online(struct directory *d, uint64_t id, int online, int64_t now_ms)
 {
 	sqlite3_stmt *st = sqldb_get(&d->q, DIR_USER_ONLINE);
 	sqldb_bind_id(st, 1, id);

@@ -18,7 +18,7 @@ struct directory_user {
 	struct im_str nick, avatar, ext; /* ext: JSON text or empty */
 	int direct_policy;               /* 0 server's default, 1 anyone, 2 contacts */
 	bool read_receipts;
-	bool online;
+	int online; /* what presence last said: enum presence_state */
 	int64_t seen_ms;
 };
 
@@ -43,7 +43,7 @@ int directory_user_set_profile(struct directory *d, uint64_t id, struct im_str n
 /* Marks deleted and removes devices, blocks, contacts, memberships, conv_user, events. */
 int directory_user_delete(struct directory *d, uint64_t id) IM_MUST_CHECK;
 int directory_user_set_online(
-	struct directory *d, uint64_t id, bool online, int64_t now_ms) IM_MUST_CHECK;
+	struct directory *d, uint64_t id, int online, int64_t now_ms) IM_MUST_CHECK;
 
 typedef int (*directory_user_fn)(void *arg, const struct directory_user *u);
 /* Users with uid > after, by uid, at most limit. */

@@ -15,6 +15,7 @@
 struct device {
 	char name[IM_DEVICE_MAX];
 	size_t n;
+	int state;  /* never PRESENCE_OFFLINE */
 	bool stale; /* not seen yet in the snapshot that is coming in */
 	struct device *next;
 };
@@ -24,7 +25,7 @@ struct user {
 	size_t n;
 	struct device *devices;
 	int64_t ts_ms;            /* of the last change */
-	bool marked;              /* the directory says online */
+	int marked;               /* what the directory says */
 	bool listed;              /* in the list of changes */
 	bool told;                /* told, not settled yet */
 	struct user *prev, *next; /* list of changes */
@@ -37,6 +38,21 @@ struct presence {
 	size_t devices, devices_max;
 	struct im_buf json;
 };
+
+static const char *const state_names[] = {"offline", "online", "away", "suspended"};
+
+const char *presence_state_name(int state)
+{
+	return state_names[state & 3];
+}
+
+int presence_state_parse(struct im_str s)
+{
+	for (int i = 0; i < 4; i++)
+		if (im_str_eqz(s, state_names[i]))
+			return i;
+	return -1;
+}
 
 struct presence *presence_new(size_t devices_max)
 {
@@ -131,6 +147,12 @@ int presence_open(struct presence *p, struct im_str uid, struct im_str device, i
 		return IM_E_NOMEM;
 	d = device_find(u, device);
 	if (d) {
+		/* What it said of itself is kept through a snapshot; a new connection starts anew.
+		 */
+		if (!d->stale && d->state != PRESENCE_ONLINE) {
+			d->state = PRESENCE_ONLINE;
+			touch(p, u, now_ms);
+		}
 		d->stale = false;
 		return IM_OK;
 	}
@@ -142,6 +164,7 @@ int presence_open(struct presence *p, struct im_str uid, struct im_str device, i
 	}
 	memcpy(d->name, device.p, device.n);
 	d->n = device.n;
+	d->state = PRESENCE_ONLINE;
 	LL_APPEND(u->devices, d);
 	p->devices++;
 	touch(p, u, now_ms);
@@ -190,13 +213,30 @@ void presence_snapshot_end(struct presence *p, int64_t now_ms)
 	}
 }
 
-int presence_marked(struct presence *p, struct im_str uid, int64_t now_ms)
+int presence_set(struct presence *p, struct im_str uid, struct im_str device, int state,
+	int64_t now_ms, bool *changed_out)
+{
+	struct user *u = user_find(p, uid);
+	struct device *d = u ? device_find(u, device) : NULL;
+
+	*changed_out = false;
+	if (!d)
+		return IM_E_NONE;
+	if (d->state == state)
+		return IM_OK;
+	d->state = state;
+	*changed_out = true;
+	touch(p, u, now_ms);
+	return IM_OK;
+}
+
+int presence_marked(struct presence *p, struct im_str uid, int state, int64_t now_ms)
 {
 	struct user *u = user_get(p, uid);
 
 	if (!u)
 		return IM_E_NOMEM;
-	u->marked = true;
+	u->marked = state;
 	if (!u->devices)
 		touch(p, u, now_ms);
 	return IM_OK;
@@ -232,6 +272,20 @@ bool presence_changed(const struct presence *p)
 	return p->changes != NULL;
 }
 
+/* The names are in the order of presence. */
+static int state_of(const struct user *u)
+{
+	int state = PRESENCE_OFFLINE;
+	const struct device *d;
+
+	LL_FOREACH(u->devices, d)
+	{
+		if (state == PRESENCE_OFFLINE || d->state < state)
+			state = d->state;
+	}
+	return state;
+}
+
 static struct im_str describe(struct presence *p, const struct user *u)
 {
 	struct im_buf *b = &p->json;
@@ -241,13 +295,13 @@ static struct im_str describe(struct presence *p, const struct user *u)
 	im_buf_reset(b);
 	im_buf_z(b, "{\"uid\":");
 	im_jsonw_str(b, (struct im_str){u->uid, u->n});
-	im_jsonw_member_str(b, "state", im_str(u->devices ? "online" : "offline"));
+	im_jsonw_member_str(b, "state", im_str(presence_state_name(state_of(u))));
 	im_jsonw_member_int(b, "ts", u->ts_ms);
 	im_buf_z(b, ",\"devices\":[");
 	for (d = u->devices; d && listed < LISTED_MAX; d = d->next, listed++) {
 		im_buf_z(b, listed ? ",{\"device\":" : "{\"device\":");
 		im_jsonw_str(b, (struct im_str){d->name, d->n});
-		im_buf_z(b, ",\"state\":\"online\"}");
+		im_buf_printf(b, ",\"state\":\"%s\"}", presence_state_name(d->state));
 	}
 	im_buf_z(b, "]}");
 	return im_buf_view(b);
@@ -262,7 +316,8 @@ int presence_tell(struct presence *p, uint32_t limit, presence_fn fn, void *arg)
 		struct presence_change c = {
 			.uid = {u->uid, u->n},
 			.online = u->devices != NULL,
-			.mark = u->marked != (u->devices != NULL),
+			.state = state_of(u),
+			.mark = u->marked != state_of(u),
 			.ts_ms = u->ts_ms,
 		};
 
@@ -288,7 +343,7 @@ void presence_settle(struct presence *p, bool committed)
 		u->told = false;
 		if (!committed)
 			continue;
-		u->marked = u->devices != NULL;
+		u->marked = state_of(u);
 		u->listed = false;
 		DL_DELETE(p->changes, u);
 		if (!u->devices)

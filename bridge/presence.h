@@ -17,6 +17,16 @@
 
 struct presence;
 
+/* Of a device, and of a user: the state of the most present device. Stored in directory.db. */
+enum presence_state {
+	PRESENCE_OFFLINE = 0,
+	PRESENCE_ONLINE = 1,
+	PRESENCE_AWAY = 2,
+	PRESENCE_SUSPENDED = 3, /* connected, but in the background */
+};
+const char *presence_state_name(int state);
+int presence_state_parse(struct im_str s); /* -1: none of them */
+
 /* devices_max: of all users together. */
 struct presence *presence_new(size_t devices_max);
 void presence_free(struct presence **p);
@@ -28,8 +38,13 @@ void presence_close(struct presence *p, struct im_str uid, struct im_str device,
 /* A snapshot: what is not opened between begin and end is not connected. */
 void presence_snapshot_begin(struct presence *p);
 void presence_snapshot_end(struct presence *p, int64_t now_ms);
-/* The directory's mark says that this user is online: true or not, it is to be looked at. */
-int presence_marked(struct presence *p, struct im_str uid, int64_t now_ms) IM_MUST_CHECK;
+/* A connected device says how present it is, until it connects anew. IM_E_NONE: it is not
+ * connected. *changed_out: it was different. */
+int presence_set(struct presence *p, struct im_str uid, struct im_str device, int state,
+	int64_t now_ms, bool *changed_out) IM_MUST_CHECK;
+/* The directory's mark says that this user is in this state (not offline): true or not, it is to be
+ * looked at. */
+int presence_marked(struct presence *p, struct im_str uid, int state, int64_t now_ms) IM_MUST_CHECK;
 /* Every connected user counts as changed (the bridge has just started). */
 void presence_touch_all(struct presence *p, int64_t now_ms);
 
@@ -42,6 +57,7 @@ bool presence_changed(const struct presence *p);
 struct presence_change {
 	struct im_str uid;
 	bool online;
+	int state;
 	bool mark; /* the directory's mark differs */
 	int64_t ts_ms;
 	struct im_str json; /* {"uid":..,"state":..,"ts":..,"devices":[{"device":..,"state":..}]} */

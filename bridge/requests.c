@@ -98,6 +98,7 @@ static int run(struct requests *q, const struct im_up_rec *rec, struct rpc_reque
 		.dir = writer_directory(q->p.writer),
 		.w = q->p.writer,
 		.budget = &q->budget,
+		.presence = q->p.presence,
 		.result = &q->result,
 		.why = &q->why,
 	};

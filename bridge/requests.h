@@ -35,6 +35,7 @@ struct requests_parts {
 	/* Asked with each response; true: it is kept until what the command began is done. May be
 	 * NULL; arg is hooks.arg. */
 	bool (*hold)(void *arg, struct im_str uid, struct im_str device, struct im_str response);
+	struct presence *presence;
 };
 
 struct requests *requests_new(const struct requests_parts *p);

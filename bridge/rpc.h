@@ -30,6 +30,7 @@ enum rpc_kind {
 
 struct rpc_method;
 struct admin_hooks;
+struct presence;
 
 /* Server settings that handlers need; filled from the configuration. */
 struct rpc_settings {
@@ -65,6 +66,7 @@ struct rpc_call {
 	/* RPC_DIRECTORY, RPC_LOG */
 	struct writer *w;
 	struct hash_budget *budget; /* bounds what password hashing may cost; NULL: no bound */
+	struct presence *presence;  /* who is connected */
 	/* admin commands, which are methods of the same form */
 	const struct admin_hooks *hooks;
 	/* the answer: the text of the `result` value; or an error code returned and `why` filled */

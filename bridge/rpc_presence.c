@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Owns the answer about presence, from the directory's marks. Reads only. */
+/* Owns the answer about presence, from the directory's marks, and what a device says of itself.
+ * Must not know how presence is told. */
 #include "rpc_presence.h"
 
 #include "../common/jsonw.h"
 #include "../common/limits.h"
 #include "directory_user.h"
+#include "presence.h"
 #include "rpc_args.h"
 
 /* Who may not see a user sees it offline; who has blocked the caller is not to be seen either. */
@@ -26,21 +28,22 @@ static int may_see(struct rpc_call *c, uint64_t user, bool *out)
 static int put_user(struct rpc_call *c, struct im_str uid)
 {
 	struct directory_user u;
-	bool visible, online;
+	bool visible;
+	int state;
 	int64_t seen_ms;
 	int rc = rpc_user(c, uid, &u);
 
 	if (rc != IM_OK)
 		return rc;
-	online = u.online;
+	state = u.online;
 	seen_ms = u.seen_ms;
 	rc = may_see(c, u.id, &visible);
 	if (rc != IM_OK)
 		return rc;
 	im_buf_z(c->result, "{\"uid\":");
 	im_jsonw_str(c->result, uid);
-	im_jsonw_member_str(
-		c->result, "state", online && visible ? IM_STR("online") : IM_STR("offline"));
+	im_jsonw_member_str(c->result, "state",
+		im_str(presence_state_name(visible ? state : PRESENCE_OFFLINE)));
 	if (seen_ms > 0 && visible)
 		im_jsonw_member_int(c->result, "seen", seen_ms);
 	im_buf_c(c->result, '}');
@@ -62,6 +65,31 @@ static int get_call(struct rpc_call *c)
 	return rc != IM_OK ? rc : c->result->failed ? IM_E_NOMEM : IM_OK;
 }
 
+/* Of the calling device, until it connects anew. Told to those who watch, as every change of
+ * presence is; what the directory keeps of it follows with the telling. */
+static int set_call(struct rpc_call *c)
+{
+	struct im_str word = rpc_str(c, "state");
+	int state = presence_state_parse(word);
+	bool changed;
+	int rc;
+
+	if (state <= PRESENCE_OFFLINE)
+		return rpc_fail(c, IM_E_INVALID_PARAMS,
+			"params.state is \"%.*s\"; give \"online\", \"away\" or \"suspended\"",
+			RPC_S(word));
+	rc = presence_set(c->presence, c->uid, c->device, state, c->now_ms, &changed);
+	if (rc == IM_E_NONE)
+		return rpc_fail(c, IM_E_NOT_ALLOWED,
+			"this device is not connected; connect, then say how present it is");
+	return rc == IM_OK ? rpc_changed(c, changed) : rc;
+}
+
+static const struct rpc_param set_params[] = {
+	{"state", RPC_STRING, true, 1, 16},
+	{0},
+};
+
 static const struct rpc_param get_params[] = {
 	{"uids", RPC_STRINGS, true, 1, IM_PAGE_MAX},
 	{0},
@@ -69,5 +97,6 @@ static const struct rpc_param get_params[] = {
 
 const struct rpc_method rpc_presence_methods[] = {
 	{"presence.get", RPC_READ, get_params, get_call},
+	{"presence.set", RPC_DIRECTORY, set_params, set_call},
 	{0},
 };

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* `presence.get`: who is online, and when those who are not were last seen. */
+/* `presence.get`: who is online, and when those who are not were last seen. `presence.set`: how
+ * present the calling device is. */
 #ifndef IM_BRIDGE_RPC_PRESENCE_H
 #define IM_BRIDGE_RPC_PRESENCE_H
 

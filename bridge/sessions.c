@@ -48,7 +48,7 @@ void sessions_set(struct sessions *s, bool presence, uint32_t max_devices)
 	s->max_devices = max_devices;
 }
 
-const struct presence *sessions_presence(const struct sessions *s)
+struct presence *sessions_presence(const struct sessions *s)
 {
 	return s->presence;
 }
@@ -168,7 +168,7 @@ static int on_marked(void *arg, const struct directory_user *u)
 {
 	struct sessions *s = arg;
 
-	return presence_marked(s->presence, u->uid, u->seen_ms);
+	return presence_marked(s->presence, u->uid, u->online, u->seen_ms);
 }
 
 struct marked_walk {
@@ -260,7 +260,7 @@ static int tell(void *arg, const struct presence_change *c)
 		rc = IM_OK;
 	} else if (!rc && c->mark) {
 		rc = directory_user_set_online(
-			writer_directory(s->p.writer), u.id, c->online, c->ts_ms);
+			writer_directory(s->p.writer), u.id, c->state, c->ts_ms);
 		if (rc == IM_E_NONE)
 			rc = IM_OK;
 	}

@@ -50,6 +50,6 @@ int sessions_tell(struct sessions *s) IM_MUST_CHECK;
 void sessions_settle(struct sessions *s, bool committed);
 /* There is more to tell. */
 bool sessions_pending(const struct sessions *s);
-const struct presence *sessions_presence(const struct sessions *s);
+struct presence *sessions_presence(const struct sessions *s);
 
 #endif

@@ -57,6 +57,7 @@ static int set_up(void **state, const struct store_backend *backend)
 	assert_int_equal(directory_open_reader(f->folder, &f->reader_dir, &why), IM_OK);
 	f->names = names_new(f->reader_dir, 1000);
 	f->fx = effects_new();
+	f->presence = presence_new(100);
 	f->downq = downq_new(1 << 20, 4);
 	parts = (struct writer_parts){backend, f->store, f->dir, f->fx, f->downq, {{1}}};
 	assert_int_equal(writer_new(&parts, &f->w), IM_OK);
@@ -89,6 +90,7 @@ int rpc_tear_down(void **state)
 	writer_free(&f->w);
 	downq_free(&f->downq);
 	effects_free(&f->fx);
+	presence_free(&f->presence);
 	names_free(&f->names);
 	directory_close(&f->reader_dir);
 	directory_close(&f->dir);
@@ -252,6 +254,7 @@ static int run(struct rpc_fixture *f, struct rpc_call *c)
 	c->w = f->w;
 	c->dir = writer_directory(f->w);
 	c->budget = &f->budget;
+	c->presence = f->presence;
 	rc = c->method->call(c);
 	rpc_commit(f);
 	return rc;

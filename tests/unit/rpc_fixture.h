@@ -13,6 +13,7 @@
 
 #include "../../bridge/admin.h"
 #include "../../bridge/downq.h"
+#include "../../bridge/presence.h"
 #include "../../bridge/rpc.h"
 #include "../../bridge/store.h"
 #include "../../bridge/writer.h"
@@ -29,6 +30,7 @@ struct rpc_fixture {
 	struct writer *w;
 	struct rpc_settings set;
 	struct hash_budget budget;
+	struct presence *presence;
 	struct admin_hooks hooks;
 	int64_t now_ms;
 	uint64_t recno;

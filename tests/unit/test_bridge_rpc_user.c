@@ -143,6 +143,56 @@ static void presence_is_shown_by_policy(void **state)
 	rpc_no(f, IM_E_UNKNOWN_USER, "bob", "presence.get", "{\"uids\":[\"nobody\"]}");
 }
 
+static int on_change(void *arg, const struct presence_change *c)
+{
+	im_buf_reset(arg);
+	im_buf_str(arg, c->json);
+	assert_true(c->mark);
+	return IM_OK;
+}
+
+static void a_device_says_how_present_it_is(void **state)
+{
+	struct rpc_fixture *f = *state;
+	struct im_buf told;
+
+	im_buf_init(&told, 0);
+	rpc_no(f, IM_E_NOT_ALLOWED, "bob", "presence.set", "{\"state\":\"away\"}");
+	assert_int_equal(presence_open(f->presence, IM_STR("bob"), IM_STR("phone"), 1), IM_OK);
+	assert_int_equal(presence_open(f->presence, IM_STR("bob"), IM_STR("tablet"), 2), IM_OK);
+	assert_json(rpc_ok(f, "bob", "presence.set", "{\"state\":\"suspended\"}"),
+		"{\"changed\":true}");
+	assert_json(rpc_ok(f, "bob", "presence.set", "{\"state\":\"suspended\"}"),
+		"{\"changed\":false}");
+	rpc_no(f, IM_E_INVALID_PARAMS, "bob", "presence.set", "{\"state\":\"offline\"}");
+	rpc_no(f, IM_E_INVALID_PARAMS, "bob", "presence.set", "{\"state\":\"busy\"}");
+	rpc_ok_on(f, "bob", "tablet", "presence.set", "{\"state\":\"away\"}");
+	assert_int_equal(presence_tell(f->presence, 10, on_change, &told), IM_OK);
+	assert_buf(&told, "{\"uid\":\"bob\",\"state\":\"away\",\"ts\":1000000,\"devices\":["
+			  "{\"device\":\"phone\",\"state\":\"suspended\"},"
+			  "{\"device\":\"tablet\",\"state\":\"away\"}]}");
+	presence_settle(f->presence, true);
+	/* A snapshot keeps what was said, a new connection starts anew. */
+	presence_snapshot_begin(f->presence);
+	assert_int_equal(presence_open(f->presence, IM_STR("bob"), IM_STR("phone"), 3), IM_OK);
+	presence_snapshot_end(f->presence, 3);
+	assert_int_equal(presence_tell(f->presence, 10, on_change, &told), IM_OK);
+	assert_buf(&told, "{\"uid\":\"bob\",\"state\":\"suspended\",\"ts\":3,\"devices\":["
+			  "{\"device\":\"phone\",\"state\":\"suspended\"}]}");
+	presence_settle(f->presence, true);
+	assert_int_equal(presence_open(f->presence, IM_STR("bob"), IM_STR("phone"), 4), IM_OK);
+	assert_int_equal(presence_tell(f->presence, 10, on_change, &told), IM_OK);
+	assert_buf(&told, "{\"uid\":\"bob\",\"state\":\"online\",\"ts\":4,\"devices\":["
+			  "{\"device\":\"phone\",\"state\":\"online\"}]}");
+	im_buf_free(&told);
+	assert_int_equal(directory_user_set_online(
+				 writer_directory(f->w), rpc_uid(f, "bob"), PRESENCE_AWAY, 9),
+		IM_OK);
+	rpc_commit(f);
+	assert_json(rpc_ok(f, "alice", "presence.get", "{\"uids\":[\"bob\"]}"),
+		"{\"users\":[{\"uid\":\"bob\",\"state\":\"away\",\"seen\":9}]}");
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, rpc_set_up, rpc_tear_down)
 
 int main(void)
@@ -154,6 +204,7 @@ int main(void)
 		cmocka_unit_test(hashing_is_bounded_for_each_and_for_all),
 		CASE(blocking_is_idempotent_and_listed),
 		CASE(presence_is_shown_by_policy),
+		CASE(a_device_says_how_present_it_is),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
