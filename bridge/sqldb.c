@@ -90,7 +90,6 @@ static int configure(struct sqldb *q, enum sqldb_mode mode)
 					: sizeof(reader) / sizeof(reader[0]);
 	char cache[64];
 	sqlite3_extended_result_codes(q->db, 1);
-	sqlite3_busy_timeout(q->db, BUSY_TIMEOUT_MS);
 	snprintf(cache, sizeof(cache), "PRAGMA cache_size=-%d",
 		mode == SQLDB_WRITER ? q->spec->writer_kib : q->spec->reader_kib);
 	if (sqlite3_exec(q->db, cache, NULL, NULL, NULL) != SQLITE_OK)
@@ -134,6 +133,9 @@ int sqldb_open(struct sqldb *q, const char *folder, const struct sqldb_spec *spe
 				      : SQLITE_OPEN_READONLY;
 	if (sqlite3_open_v2(path, &q->db, flags, NULL) != SQLITE_OK)
 		ret = q->db ? note(q) : IM_E_NOMEM;
+	/* First of all: after a crash the broker may be recovering the write-ahead log just now. */
+	if (ret == IM_OK)
+		sqlite3_busy_timeout(q->db, BUSY_TIMEOUT_MS);
 	if (ret == IM_OK && mode == SQLDB_WRITER)
 		ret = use_wal(q);
 	if (ret == IM_OK)
