@@ -14,3 +14,13 @@ $(BUILD)/imbench: $(BENCH_OBJ)
 	$(CC) $(LDFLAGS_ALL) -o $@ $^
 
 -include $(wildcard $(BUILD)/bench/*.d)
+
+# Plain Mosquitto and mosquitto-im side by side, see tests/bench/README.md. BENCH_ARGS: --quick,
+# --full, --only 1,2, --version 5, ...
+BENCH_ARGS ?= --quick
+bench: deps
+	@$(MAKE) --no-print-directory $(JOBS) all
+	@$(PYTHON) tests/bench/run.py --build '$(BUILD)' \
+		$(if $(MOSQUITTO),--broker '$(MOSQUITTO)') $(BENCH_ARGS)
+
+.PHONY: bench
