@@ -64,6 +64,7 @@
 #define IM_CACHE_USERS 200000 /* senders and recipients seen lately */
 #define IM_CACHE_ABSENT 20000 /* names that do not exist: a flood of them stays small */
 #define IM_CACHE_GROUPS 50000
+#define IM_CACHE_ADDRESSES 10000 /* clients that gave a wrong password lately */
 #define IM_CACHE_MEMBERS 500000
 #define IM_CACHE_RELATIONS 500000      /* (recipient, sender) pairs: blocks and contacts */
 #define IM_PENDING_USERS 10000         /* users by token that the bridge has not written yet */

@@ -175,6 +175,18 @@ static struct session *make_session(struct plugin *p, const struct mosquitto *cl
 	return e;
 }
 
+static void check_login(struct plugin *p, const struct mosquitto_evt_basic_auth *ed,
+	struct im_str uid, struct auth_verdict *out)
+{
+	const struct auth_login l = {
+		.uid = uid,
+		.password = im_str(ed->password),
+		.address = im_str(mosquitto_client_address(ed->client)),
+	};
+
+	auth_check(p->auth, &l, out);
+}
+
 static int login_user(struct plugin *p, const struct mosquitto_evt_basic_auth *ed)
 {
 	struct im_str uid = im_str(ed->username);
@@ -186,7 +198,7 @@ static int login_user(struct plugin *p, const struct mosquitto_evt_basic_auth *e
 		why = uid.n ? "username is not 1 to 64 of the characters A-Z a-z 0-9 _ . @ -"
 			    : "no username";
 	} else {
-		auth_check(p->auth, uid, im_str(ed->password), &v);
+		check_login(p, ed, uid, &v);
 		why = v.accepted ? check_device(p, ed->client, uid, &bind) : v.why;
 	}
 	if (!why && make_session(p, ed->client, uid, &v, bind, &why)) {
@@ -211,7 +223,7 @@ static int login_again(struct plugin *p, const struct mosquitto_evt_basic_auth *
 		return MOSQ_ERR_SUCCESS;
 	if (auth_still_valid(p->auth, session_uid(e), e->credential, e->expires_s))
 		return MOSQ_ERR_SUCCESS;
-	auth_check(p->auth, session_uid(e), im_str(ed->password), &v);
+	check_login(p, ed, session_uid(e), &v);
 	if (!v.accepted) {
 		log_refusal(p, ed->client, session_uid(e), v.why);
 		return MOSQ_ERR_AUTH;

@@ -9,6 +9,7 @@
  */
 #include "auth.h"
 
+#include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -20,6 +21,10 @@
 #include "ratelimit.h"
 
 #define SECOND_US INT64_C(1000000)
+/* What may be saved up: on a slow machine one hash takes a good part of a second, and one guess
+ * from one address must not close the door for all others. */
+#define SAVED_US (5 * SECOND_US)
+#define SAVED_BY_ADDRESS_US SECOND_US
 
 struct verified {
 	uint64_t credential;
@@ -36,6 +41,7 @@ struct auth {
 	uint64_t token_credential;   /* of logins by token */
 	struct jwt_verifier *tokens; /* NULL: not configured */
 	struct ratelimit wrong;
+	struct lru *wrong_by_address;
 	struct im_buf scratch;
 	char dummy[IM_PHC_MAX]; /* an unknown user costs as much as a wrong password */
 	struct auth_stats stats;
@@ -68,6 +74,12 @@ int auth_new(const struct options *o, struct directory *d, const struct clock *c
 				sizeof(a->token_credential))
 			ret = IM_E_IO;
 	}
+	if (!ret) {
+		a->wrong_by_address =
+			lru_new(&a->key, IM_CACHE_ADDRESSES, sizeof(struct ratelimit));
+		if (!a->wrong_by_address)
+			ret = IM_E_NOMEM;
+	}
 	if (!ret && o->auth_cache) {
 		a->verified = lru_new(&a->key, (uint32_t)o->auth_cache, sizeof(struct verified));
 		if (!a->verified)
@@ -92,6 +104,7 @@ void auth_free(struct auth **a)
 	if (!*a)
 		return;
 	lru_free(&(*a)->verified);
+	lru_free(&(*a)->wrong_by_address);
 	jwt_verifier_free(&(*a)->tokens);
 	im_buf_free(&(*a)->scratch);
 	free(*a);
@@ -169,24 +182,52 @@ static void cache_put(struct auth *a, const struct cache_key *k, uint64_t creden
 		*v = (struct verified){credential, expires_s, now_us};
 }
 
-/* ---- passwords ---- */
+/* ---- what wrong ones may cost ---- */
 
-static void account_wrong(struct auth *a, int64_t started_us)
+/* One client's share of the address space: an IPv4 address, an IPv6 /64, else the text itself. */
+static size_t address_key(struct im_str text, char key[INET6_ADDRSTRLEN])
 {
-	int64_t now_us = clock_mono_us(a->clock);
+	char z[INET6_ADDRSTRLEN];
+	struct in6_addr six;
+	size_t n = text.n < sizeof(z) ? text.n : sizeof(z) - 1;
 
-	a->stats.wrong++;
-	ratelimit_spend(
-		&a->wrong, now_us, AUTH_WRONG_US_PER_SECOND, SECOND_US, now_us - started_us);
+	if (n)
+		memcpy(z, text.p, n);
+	z[n] = '\0';
+	if (inet_pton(AF_INET6, z, &six) == 1 && !IN6_IS_ADDR_V4MAPPED(&six)) {
+		memcpy(key, &six, 8);
+		return 8;
+	}
+	memcpy(key, z, n);
+	return n;
 }
 
-static bool throttled(struct auth *a, int64_t now_us)
+static void account_wrong(struct auth *a, struct im_str address, int64_t started_us)
 {
-	if (ratelimit_open(&a->wrong, now_us, SECOND_US))
+	int64_t now_us = clock_mono_us(a->clock);
+	char key[INET6_ADDRSTRLEN];
+	struct ratelimit *l = lru_put(a->wrong_by_address, key, address_key(address, key));
+
+	a->stats.wrong++;
+	ratelimit_spend(&a->wrong, now_us, AUTH_WRONG_US_PER_SECOND, SAVED_US, now_us - started_us);
+	if (l)
+		ratelimit_spend(l, now_us, AUTH_WRONG_US_PER_ADDRESS, SAVED_BY_ADDRESS_US,
+			now_us - started_us);
+}
+
+static bool throttled(struct auth *a, struct im_str address, int64_t now_us)
+{
+	char key[INET6_ADDRSTRLEN];
+	const struct ratelimit *l = lru_get(a->wrong_by_address, key, address_key(address, key));
+
+	if (ratelimit_open(&a->wrong, now_us, SAVED_US) &&
+		(!l || ratelimit_open(l, now_us, SAVED_BY_ADDRESS_US)))
 		return false;
 	a->stats.throttled++;
 	return true;
 }
+
+/* ---- passwords ---- */
 
 /* Hashes, also when there is nothing to compare with. */
 static bool password_right(
@@ -203,7 +244,7 @@ static bool password_right(
 	return right && comparable;
 }
 
-static bool check_password(struct auth *a, struct im_str uid, struct im_str password,
+static bool check_password(struct auth *a, const struct auth_login *l,
 	const struct directory_user *u, struct auth_verdict *out)
 {
 	bool comparable = u && u->has_password && !u->disabled;
@@ -211,15 +252,15 @@ static bool check_password(struct auth *a, struct im_str uid, struct im_str pass
 	struct cache_key key;
 	int64_t expires_s = 0;
 
-	if (password.n > IM_PASSWORD_MAX || !cache_key(a, uid, password, &key))
+	if (l->password.n > IM_PASSWORD_MAX || !cache_key(a, l->uid, l->password, &key))
 		return refuse(out, "password is too long");
 	*out = (struct auth_verdict){.accepted = true, .credential = u ? u->credential : 0};
 	if (comparable && cache_hit(a, &key, u->credential, 0, now_us, &expires_s))
 		return true;
-	if (throttled(a, now_us))
+	if (throttled(a, l->address, now_us))
 		return refuse(out, "too many wrong logins at this moment");
-	if (!password_right(a, uid, comparable, password)) {
-		account_wrong(a, now_us);
+	if (!password_right(a, l->uid, comparable, l->password)) {
+		account_wrong(a, l->address, now_us);
 		return refuse(out, !u                ? "unknown user"
 				   : u->disabled     ? "user is disabled"
 				   : u->has_password ? "wrong password"
@@ -231,8 +272,8 @@ static bool check_password(struct auth *a, struct im_str uid, struct im_str pass
 
 /* ---- tokens ---- */
 
-static bool check_token(struct auth *a, struct im_str uid, struct im_str token,
-	const struct directory_user *u, struct auth_verdict *out)
+static bool check_token(struct auth *a, const struct auth_login *l, const struct directory_user *u,
+	struct auth_verdict *out)
 {
 	int64_t now_s = clock_wall_ms(a->clock) / 1000;
 	int64_t now_us = clock_mono_us(a->clock);
@@ -241,15 +282,15 @@ static bool check_token(struct auth *a, struct im_str uid, struct im_str token,
 	const char *why;
 	int ret;
 
-	if (!cache_key(a, uid, token, &key))
+	if (!cache_key(a, l->uid, l->password, &key))
 		return refuse(out, "out of memory");
 	if (!cache_hit(a, &key, a->token_credential, now_s, now_us, &expires_s)) {
-		if (throttled(a, now_us))
+		if (throttled(a, l->address, now_us))
 			return refuse(out, "too many wrong logins at this moment");
 		a->stats.tokens++;
-		ret = jwt_check(a->tokens, token, uid, now_s, &expires_s, &why);
+		ret = jwt_check(a->tokens, l->password, l->uid, now_s, &expires_s, &why);
 		if (ret) {
-			account_wrong(a, now_us);
+			account_wrong(a, l->address, now_us);
 			return refuse(out, ret == IM_E_NOMEM ? "out of memory" : why);
 		}
 		cache_put(a, &key, a->token_credential, expires_s, now_us);
@@ -265,19 +306,19 @@ static bool check_token(struct auth *a, struct im_str uid, struct im_str token,
 	return true;
 }
 
-void auth_check(struct auth *a, struct im_str uid, struct im_str password, struct auth_verdict *out)
+void auth_check(struct auth *a, const struct auth_login *l, struct auth_verdict *out)
 {
 	struct directory_user u;
-	int ret = directory_user(a->dir, uid, &u);
+	int ret = directory_user(a->dir, l->uid, &u);
 
 	if (ret && ret != IM_E_NONE)
 		(void)refuse(out, "directory.db cannot be read");
-	else if (!password.p)
+	else if (!l->password.p)
 		(void)refuse(out, "no password");
-	else if (a->tokens && jwt_looks_like(password))
-		(void)check_token(a, uid, password, ret ? NULL : &u, out);
+	else if (a->tokens && jwt_looks_like(l->password))
+		(void)check_token(a, l, ret ? NULL : &u, out);
 	else
-		(void)check_password(a, uid, password, ret ? NULL : &u, out);
+		(void)check_password(a, l, ret ? NULL : &u, out);
 }
 
 bool auth_still_valid(struct auth *a, struct im_str uid, uint64_t credential, int64_t expires_s)

@@ -18,8 +18,10 @@
 #include "options.h"
 
 /* Wrong logins may use this many microseconds of a second; beyond, logins that are not in the cache
- * are refused unlooked at. */
+ * are refused unlooked at. One address alone may use a quarter of that, so that who guesses from
+ * one place does not keep everybody else out. */
 #define AUTH_WRONG_US_PER_SECOND 200000
+#define AUTH_WRONG_US_PER_ADDRESS 50000
 
 struct auth;
 
@@ -43,9 +45,12 @@ void auth_free(struct auth **a);
  * the sessions that the old one had let in, at the broker's next question about them. */
 int auth_reload(struct auth *a, struct im_buf *why) IM_MUST_CHECK;
 
-/* password.p NULL: none was given. uid must be well-formed. */
-void auth_check(
-	struct auth *a, struct im_str uid, struct im_str password, struct auth_verdict *out);
+struct auth_login {
+	struct im_str uid;      /* well-formed */
+	struct im_str password; /* p NULL: none was given */
+	struct im_str address;  /* of the client, as text; n == 0: unknown */
+};
+void auth_check(struct auth *a, const struct auth_login *l, struct auth_verdict *out);
 /* True if a session accepted by `credential` and `expires_s` would be accepted now: for sessions
  * that the broker asks about again. */
 bool auth_still_valid(struct auth *a, struct im_str uid, uint64_t credential, int64_t expires_s);

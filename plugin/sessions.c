@@ -319,9 +319,20 @@ static void go_offline(struct sessions *s, struct session *e, int64_t now_us)
 		sessions_drop(s, s->offline, now_us);
 }
 
+/* The connection that has taken over from this one, or NULL. */
+static struct session *successor(const struct sessions *s, const struct session *e)
+{
+	struct session *other = sessions_device(s, session_device(e));
+
+	return other && other != e && other->state != SESSION_OFFLINE && other->user == e->user
+		       ? other
+		       : NULL;
+}
+
 struct session *sessions_ended(struct sessions *s, const void *client, int64_t now_us)
 {
 	struct session *e = sessions_find(s, client);
+	struct session *next;
 	bool announced;
 
 	if (!e)
@@ -331,9 +342,12 @@ struct session *sessions_ended(struct sessions *s, const void *client, int64_t n
 		sessions_drop(s, e, now_us);
 		return NULL;
 	}
-	announced = e->state == SESSION_OPEN;
+	announced = e->state == SESSION_OPEN || e->heir;
+	next = announced ? successor(s, e) : NULL;
+	if (next && next->state == SESSION_NEW)
+		next->heir = true;
 	go_offline(s, e, now_us);
-	return announced ? e : NULL;
+	return announced && !next ? e : NULL;
 }
 
 bool sessions_is_will(const struct sessions *s, const struct session *e)

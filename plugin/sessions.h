@@ -48,6 +48,7 @@ struct session {
 	bool will_done; /* offline, and its will has been seen */
 	bool events;    /* subscribed to its inbox's events */
 	bool new_device, new_user;
+	bool heir;           /* NEW, of a device that is announced by the one it took over from */
 	bool kicked;         /* asked to leave; not again */
 	uint64_t taken_turn; /* when another connection was accepted with this client id */
 	int64_t opened_ms;
@@ -79,8 +80,10 @@ struct session *sessions_device(const struct sessions *s, struct im_str device);
 struct session_user *sessions_user(const struct sessions *s, struct im_str uid);
 /* The bridge has been told. */
 void sessions_opened(struct sessions *s, struct session *e);
-/* The connection ended (DISCONNECT or CLIENT_OFFLINE). Returns the session if it was announced, so
- * that its end is too; NULL if there is nothing to say. The result lives until the next call. */
+/* The connection ended (DISCONNECT or CLIENT_OFFLINE). Returns the session if its device was
+ * announced, so that the end is too; NULL if there is nothing to say: unknown, never announced, or
+ * another connection has taken over, for which the device stays open whatever the order in which
+ * the broker tells of both. The result lives until the next call. */
 struct session *sessions_ended(struct sessions *s, const void *client, int64_t now_us);
 /* Forgets a session at once. */
 void sessions_drop(struct sessions *s, struct session *e, int64_t now_us);

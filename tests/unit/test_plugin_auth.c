@@ -23,6 +23,7 @@ struct fixture {
 	struct clock clock;
 	struct directory *d;
 	struct auth *a;
+	const char *address;
 	int64_t mono_step_us; /* what each look at the clock takes: hashing seems slow */
 };
 
@@ -78,7 +79,10 @@ static struct auth_verdict check(struct fixture *f, const char *uid, const char 
 {
 	struct auth_verdict v;
 
-	auth_check(f->a, im_str(uid), im_str(password), &v);
+	auth_check(f->a,
+		&(struct auth_login){im_str(uid), im_str(password),
+			im_str(f->address ? f->address : "192.0.2.1")},
+		&v);
 	assert_true(v.accepted || v.why);
 	return v;
 }
@@ -178,6 +182,7 @@ static void wrong_logins_have_a_budget(void **state)
 	struct fixture f = {0};
 	uint64_t hashed;
 	int64_t began_us, allowed_us;
+	char address[32];
 	int i;
 
 	(void)state;
@@ -187,20 +192,51 @@ static void wrong_logins_have_a_budget(void **state)
 	began_us = f.n.mono_us;
 	f.mono_step_us = 10000; /* a hash seems to take 10 ms */
 	hashed = auth_stats(f.a)->hashed;
-	for (i = 0; i < 1000; i++)
+	for (i = 0; i < 1000; i++) {
+		snprintf(address, sizeof(address), "192.0.2.%d", i % 50);
+		f.address = address;
 		assert_false(accepts(&f, i % 2 ? "bob" : "nobody", "wrong"));
-	/* A fifth of the time, and a fifth of a second that had been saved up. */
-	allowed_us = (f.n.mono_us - began_us + 1000000) / 5;
+	}
+	/* A fifth of the time, and a second that had been saved up. */
+	allowed_us = (f.n.mono_us - began_us + 5000000) / 5;
 	hashed = auth_stats(f.a)->hashed - hashed;
 	assert_in_range(hashed * 10000, (uint64_t)allowed_us / 2, (uint64_t)allowed_us + 10000);
 	assert_int_equal(auth_stats(f.a)->throttled + hashed, 1000);
 	/* Who is known gets in all the same, who is not has to wait a moment. */
+	f.address = "198.51.100.1";
 	assert_true(accepts(&f, "alice", "pw"));
 	while (accepts(&f, "nobody", "wrong") || strstr(check(&f, "nobody", "x").why, "unknown"))
 		;
 	assert_false(accepts(&f, "bob", "pw"));
 	f.n.mono_us += 2000000;
 	assert_true(accepts(&f, "bob", "pw"));
+	stop(&f);
+}
+
+static void one_address_does_not_use_it_up(void **state)
+{
+	const char *const same[] = {"2001:db8::1", "2001:db8::ffff:1", "2001:db8::2:0:0:1"};
+	struct fixture f = {0};
+	uint64_t hashed;
+	int i;
+
+	(void)state;
+	node_folder(&f.n);
+	start(&f, NULL, 0);
+	f.mono_step_us = 10000;
+	hashed = auth_stats(f.a)->hashed;
+	for (i = 0; i < 1000; i++) {
+		f.address = same[i % 3];
+		assert_false(accepts(&f, "bob", "wrong"));
+		f.n.mono_us -= 5000; /* twice as fast */
+	}
+	/* Some 5 s: a twentieth of them, and what had been saved up. */
+	assert_in_range(auth_stats(f.a)->hashed - hashed, 20, 45);
+	assert_false(accepts(&f, "bob", "pw"));
+	f.address = "2001:db8:0:1::1";
+	assert_true(accepts(&f, "bob", "pw"));
+	f.address = "203.0.113.9";
+	assert_true(accepts(&f, "carol", "pw"));
 	stop(&f);
 }
 
@@ -593,6 +629,7 @@ int main(void)
 		cmocka_unit_test(an_unused_login_is_forgotten),
 		cmocka_unit_test(without_a_cache_each_login_is_hashed),
 		cmocka_unit_test(wrong_logins_have_a_budget),
+		cmocka_unit_test(one_address_does_not_use_it_up),
 		cmocka_unit_test(tokens),
 		cmocka_unit_test(issuer_and_audience),
 		cmocka_unit_test(creates_users_if_asked_to),

@@ -70,7 +70,7 @@ static void takeover(struct node *n)
 	fake_turn();
 	d = node_client(n, "alice", "a", 4);
 	node_settle(n);
-	assert_string_equal(node_life(n, "a"), "OCO");
+	assert_string_equal(node_life(n, "a"), "OO");
 	assert_false(fake_connected(c));
 	assert_true(fake_connected(d));
 	assert_int_equal(node_stat(n, "sessions_online"), 1);
@@ -103,7 +103,7 @@ static void comes_back(struct node *n)
 	assert_string_equal(node_life(n, "a"), "OSCO");
 	c = persistent("alice", "a");
 	node_settle(n);
-	assert_string_equal(node_life(n, "a"), "OSCOCO");
+	assert_string_equal(node_life(n, "a"), "OSCOO");
 	assert_int_equal(node_stat(n, "sessions_online"), 1);
 	assert_int_equal(node_stat(n, "sessions_offline"), 0);
 	/* Its subscription lives on, and it may read. */

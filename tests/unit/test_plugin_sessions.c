@@ -90,11 +90,43 @@ static void takeover_of_a_live_session(void **state)
 	e = add(s, 1, "alice", "d", false, true);
 	assert_true(sessions_is_will(s, old));
 	assert_false(sessions_is_will(s, e));
-	assert_ptr_equal(sessions_ended(s, C(0), 0), old);
+	/* The device stays open: nothing is said of the old connection's end. */
+	assert_null(sessions_ended(s, C(0), 0));
 	assert_ptr_equal(sessions_device(s, IM_STR("d")), e);
 	sessions_turn(s, 0);
 	assert_null(sessions_find(s, C(0)));
 	assert_ptr_equal(sessions_device(s, IM_STR("d")), e);
+	sessions_opened(s, e);
+	assert_ptr_equal(sessions_ended(s, C(1), 0), e);
+	sessions_free(&s);
+}
+
+static void takeover_whose_new_connection_fails(void **state)
+{
+	struct sessions *s = sessions_new(&key, 10);
+	struct session *e;
+
+	(void)state;
+	open_one(s, 0, "alice", "d", true);
+	e = add(s, 1, "alice", "d", false, true);
+	assert_null(sessions_ended(s, C(0), 0));
+	/* It was never announced, but its device is. */
+	assert_ptr_equal(sessions_ended(s, C(1), 0), e);
+	sessions_free(&s);
+}
+
+static void takeover_told_late(void **state)
+{
+	struct sessions *s = sessions_new(&key, 10);
+	struct session *e;
+
+	(void)state;
+	/* WebSocket connections of 2.0 end turns after the new one began. */
+	open_one(s, 0, "alice", "d", true);
+	e = open_one(s, 1, "alice", "d", true);
+	sessions_turn(s, 0);
+	assert_null(sessions_ended(s, C(0), 0));
+	assert_ptr_equal(sessions_ended(s, C(1), 0), e);
 	sessions_free(&s);
 }
 
@@ -307,6 +339,8 @@ int main(void)
 		cmocka_unit_test(a_login_that_fails_late_is_never_announced),
 		cmocka_unit_test(strangers_end_nobody),
 		cmocka_unit_test(takeover_of_a_live_session),
+		cmocka_unit_test(takeover_whose_new_connection_fails),
+		cmocka_unit_test(takeover_told_late),
 		cmocka_unit_test(takeover_that_does_not_happen),
 		cmocka_unit_test(a_persistent_session_comes_back),
 		cmocka_unit_test(without_the_second_disconnect_the_old_one_goes_too),
