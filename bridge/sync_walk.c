@@ -69,11 +69,9 @@ static int find_first(struct rpc_call *c, struct place *p, uint64_t cursor)
 {
 	uint64_t lo = p->item->floor, hi = p->item->head.seq, step = 1;
 	struct place probe = {.item = p->item};
-	bool doubling = cursor != 0;
+	bool doubling = true;
 	int rc;
 
-	if (cursor == 0)
-		hi = lo + 1;
 	while (lo + 1 < hi) {
 		if (doubling)
 			probe.seq = hi - lo > step ? hi - step : lo + 1;
@@ -173,16 +171,16 @@ static int merge(
 	return IM_OK;
 }
 
-struct tail {
+struct stretch {
 	struct rpc_call *c;
 	struct conv_set *set;
 	sync_walk_fn fn;
 	void *arg;
 };
 
-static int on_tail(void *arg, const struct store_msg *m)
+static int on_stretch(void *arg, const struct store_msg *m)
 {
-	struct tail *t = arg;
+	struct stretch *t = arg;
 	struct conv_item *item = conv_set_find(t->set, m->conv);
 	int rc;
 
@@ -199,14 +197,18 @@ static int on_tail(void *arg, const struct store_msg *m)
 int sync_walk(struct rpc_call *c, struct conv_set *set, uint64_t cursor, uint64_t through,
 	sync_walk_fn fn, void *arg)
 {
-	struct tail t = {c, set, fn, arg};
+	struct stretch t = {c, set, fn, arg};
 	struct heap heap = {NULL, 0};
+	uint64_t along;
 	int rc;
 
 	if (cursor >= through || set->n == 0)
 		return IM_OK;
-	if (through - cursor < set->n)
-		return c->backend->read_log(c->log, cursor + 1, through, false, on_tail, &t);
+	along = through - cursor < set->n ? through : cursor + set->n;
+	rc = c->backend->read_log(c->log, cursor + 1, along, false, on_stretch, &t);
+	if (rc != IM_OK || along == through)
+		return rc;
+	cursor = along;
 	heap.v = calloc(set->n, sizeof(*heap.v));
 	if (heap.v == NULL)
 		return IM_E_NOMEM;

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Walks what is newer than a position in all of a caller's conversations, oldest first. What it
- * costs follows what is new: the heads are compared, in a conversation with news the first new
- * message is found by steps that double back from the head, and the conversations are merged by log
- * position. When the log has grown by less than the caller has conversations, the log's tail is
- * read instead.
+ * costs follows what is new. First the log itself is read, as many positions as the caller has
+ * conversations: that is cheaper than looking at each of them, and enough for whoever was away for
+ * a moment, or has a good part of the traffic. What lies behind is found by conversation: the heads
+ * are compared, in a conversation with news the first new message is found by steps that double
+ * back from the head, and the conversations are merged by log position.
  */
 #ifndef IM_BRIDGE_SYNC_WALK_H
 #define IM_BRIDGE_SYNC_WALK_H
