@@ -24,9 +24,8 @@ struct engine {
 	struct im_buf plugin_stats;
 
 	bool linked, ready, draining, fatal;
-	/* HELLO was said; until the answer a batch that leaves a gap is dropped, the first one
-	 * after the answer says where the spool begins. */
-	bool waiting, answered, asked_again;
+	/* HELLO was said and not answered in full yet; an answer has begun. */
+	bool waiting, in_snapshot, asked_again;
 	int64_t hello_at_ms, stats_at_ms;
 
 	bool stalled, half;
@@ -116,7 +115,7 @@ static void hello(struct engine *e, const struct engine_now *now)
 	if (!e->linked)
 		return;
 	e->waiting = true;
-	e->answered = false;
+	e->in_snapshot = false;
 	e->hello_at_ms = now->mono_ms;
 	outbox_one(e->a.outbox, &r);
 }
@@ -133,7 +132,7 @@ void engine_linked(struct engine *e, const struct engine_now *now)
 
 void engine_unlinked(struct engine *e)
 {
-	e->linked = e->ready = e->waiting = e->answered = false;
+	e->linked = e->ready = e->waiting = false;
 }
 
 /* -- failure and recovery -- */
@@ -210,27 +209,31 @@ static void retry(struct engine *e, const struct engine_now *now)
 
 /* -- frames -- */
 
-/* True if the batch may be processed: it follows what is committed, or says where the spool
- * begins. */
-static bool in_order(struct engine *e, const struct im_up_batch *h, const struct engine_now *now)
+/* The plugin says where its spool begins. What lies between that and the committed is committed too
+ * (a batch without messages leaves no mark) or never was (numbers jump when the broker has died).
+ */
+static void spool_begins(struct engine *e, const struct im_up_batch *h)
 {
 	const struct store_mark none = {0};
-	uint64_t next = replay_recno(e->a.replay) + 1;
 	bool same = h->epoch == replay_epoch(e->a.replay);
+	uint64_t next = replay_recno(e->a.replay) + 1;
 
-	if (same && h->first <= next)
-		return true;
-	if (!e->answered) {
-		if (!e->waiting)
-			hello(e, now);
-		return false;
-	}
-	/* Numbers jump when the broker has died, and a new spool begins a new epoch. */
+	if (!h->epoch || !h->first || (same && h->first <= next))
+		return;
 	log_line(e->p.log, LOG_LEVEL_INFO, same ? "spool_goes_on" : "spool_begins",
 		"epoch=%llu expected=%llu first=%llu", (unsigned long long)h->epoch,
 		(unsigned long long)(same ? next : h->first), (unsigned long long)h->first);
 	replay_advance(e->a.replay, h->epoch, h->first - 1, &none);
-	return true;
+}
+
+/* A batch that leaves a gap is not taken: something was lost on the way, and comes again. */
+static bool in_order(struct engine *e, const struct im_up_batch *h, const struct engine_now *now)
+{
+	if (h->epoch == replay_epoch(e->a.replay) && h->first <= replay_recno(e->a.replay) + 1)
+		return true;
+	if (!e->waiting)
+		hello(e, now);
+	return false;
 }
 
 static void up_batch(struct engine *e, struct im_str frame, const struct im_up_frame *f,
@@ -244,7 +247,6 @@ static void up_batch(struct engine *e, struct im_str frame, const struct im_up_f
 	}
 	if (!in_order(e, &f->batch, now))
 		return;
-	e->answered = false;
 	take_batch(e, frame, f, now);
 }
 
@@ -258,10 +260,13 @@ static void up_sessions(struct engine *e, const struct im_up_frame *f, const str
 		e->dropped = true;
 		return;
 	}
-	if (f->first && e->waiting) {
-		e->waiting = false;
-		e->answered = true;
-	}
+	if (f->first)
+		spool_begins(e, &f->batch);
+	/* The beginning was lost: the rest says nothing. HELLO is said again after a while. */
+	e->in_snapshot |= f->first;
+	if (!e->in_snapshot)
+		return;
+	e->in_snapshot = !f->last;
 	writer_set_now(e->a.writer, now->wall_ms);
 	rc = sessions_snapshot(e->a.sessions, f, now->wall_ms, &complete);
 	if (rc == IM_E_FORMAT)
@@ -276,6 +281,7 @@ static void up_sessions(struct engine *e, const struct im_up_frame *f, const str
 	}
 	if (!complete)
 		return;
+	e->waiting = false;
 	if (!e->ready)
 		log_line(e->p.log, LOG_LEVEL_INFO, "ready", "users=%zu devices=%zu recno=%llu",
 			presence_users(sessions_presence(e->a.sessions)),

@@ -5,8 +5,9 @@
  * are behind store.h and directory.h, frames leave through a callback, time is a parameter.
  *
  * One thread. The states:
- *   waiting  HELLO was said and not answered: batches that do not follow what is committed are
- *            dropped, because they come again after the answer.
+ *   waiting  HELLO was said and not answered. The answer says where the spool begins. At any time a
+ *            batch that does not follow what is committed is dropped, because something before it
+ *            was lost; HELLO is said, and everything from there on comes again.
  *   stalled  a commit has failed: the batch in hand is kept and tried again with back-off; what
  *            arrives meanwhile is dropped and asked for again with HELLO. The spool holds it.
  */

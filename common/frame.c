@@ -189,11 +189,13 @@ void im_frame_batch_begin(struct im_buf *b, const struct im_up_batch *h)
 	im_buf_le32(b, h->count);
 }
 
-void im_frame_sessions_begin(struct im_buf *b, bool first, bool last, uint32_t count)
+void im_frame_sessions_begin(struct im_buf *b, bool first, bool last, const struct im_up_batch *h)
 {
 	frame_begin(b, IM_FRAME_UP_SESSIONS);
 	im_buf_le8(b, (uint8_t)(first | last << 1));
-	im_buf_le32(b, count);
+	im_buf_le64(b, h->epoch);
+	im_buf_le64(b, h->first);
+	im_buf_le32(b, h->count);
 }
 
 void im_frame_credit(struct im_buf *b, uint32_t frames)
@@ -234,6 +236,8 @@ static int read_up_head(const char *at, struct im_up_frame *out)
 		flags = (uint8_t)*at++;
 		out->first = flags & 1;
 		out->last = flags & 2;
+		out->batch.epoch = get64(&at);
+		out->batch.first = get64(&at);
 		out->batch.count = get32(&at);
 		return flags > 3 ? IM_E_FORMAT : IM_OK;
 	case IM_FRAME_UP_CREDIT:
@@ -257,7 +261,7 @@ int im_up_frame_read(struct im_str frame, struct im_up_frame *out)
 		head = 8 + 8 + 4;
 		break;
 	case IM_FRAME_UP_SESSIONS:
-		head = 1 + 4;
+		head = 1 + 8 + 8 + 4;
 		break;
 	case IM_FRAME_UP_CREDIT:
 		head = 4;

@@ -6,7 +6,8 @@
  *
  * A frame: u8 'I', u8 'M', u8 version, u8 kind, then what the kind says.
  *   UP_BATCH     u64 epoch, u64 first recno, u32 count, count x up record
- *   UP_SESSIONS  u8 flags (1 first part, 2 last part), u32 count, count x up record (type OPEN/SUB)
+ *   UP_SESSIONS  u8 flags (1 first part, 2 last part), u64 epoch, u64 first recno, u32 count,
+ *                count x up record (type OPEN/SUB)
  *   UP_CREDIT    u32 number of down frames done
  *   UP_STATS     JSON text of the plugin's counters
  *   DOWN         records until the end of the frame
@@ -82,14 +83,17 @@ struct im_up_batch {
 };
 /* Starts a batch frame; the records follow as bytes. */
 void im_frame_batch_begin(struct im_buf *b, const struct im_up_batch *h);
-void im_frame_sessions_begin(struct im_buf *b, bool first, bool last, uint32_t count);
+/* h: the spool's epoch, the number of its oldest record (of the next one when it is empty), and how
+ * many session records follow. So the bridge knows where the spool begins, and takes no lost batch
+ * for one that never was. */
+void im_frame_sessions_begin(struct im_buf *b, bool first, bool last, const struct im_up_batch *h);
 void im_frame_credit(struct im_buf *b, uint32_t frames);
 void im_frame_stats(struct im_buf *b, struct im_str json);
 
 /* Any up frame: the header fields of its kind, and the records (or JSON) as `rest`. */
 struct im_up_frame {
 	enum im_frame_kind kind;
-	struct im_up_batch batch; /* BATCH; count also for SESSIONS */
+	struct im_up_batch batch; /* BATCH, SESSIONS */
 	bool first, last;         /* SESSIONS */
 	uint32_t credit;          /* CREDIT */
 	struct im_str rest;

@@ -334,10 +334,22 @@ struct snapshot {
 	int failed;
 };
 
+/* The number of the oldest record in the spool, or of the next one. */
+static uint64_t spool_begins(const struct ring *r)
+{
+	struct ring_cursor c = ring_begin(r);
+	struct ring_record rec;
+
+	return ring_next(r, &c, &rec) ? rec.recno : r->head_recno;
+}
+
 static void snapshot_part(struct snapshot *s, bool last)
 {
+	const struct ring *r = &s->p->spool.ring;
+	const struct im_up_batch h = {r->epoch, spool_begins(r), s->count};
+
 	im_buf_reset(&s->frame);
-	im_frame_sessions_begin(&s->frame, s->first, last, s->count);
+	im_frame_sessions_begin(&s->frame, s->first, last, &h);
 	im_buf_str(&s->frame, im_buf_view(&s->records));
 	if (s->frame.failed || s->records.failed)
 		s->failed = IM_E_NOMEM;

@@ -358,6 +358,7 @@ void engine_credit(struct engine_fixture *f, uint32_t frames)
 
 void engine_sessions(struct engine_fixture *f, const char *const *user_device_sub)
 {
+	struct im_up_batch h = {f->epoch, f->spool_first ? f->spool_first : f->first, 0};
 	struct im_buf frame, recs;
 	uint32_t n = 0;
 
@@ -374,7 +375,8 @@ void engine_sessions(struct engine_fixture *f, const char *const *user_device_su
 			n++;
 		}
 	}
-	im_frame_sessions_begin(&frame, true, true, n);
+	h.count = n;
+	im_frame_sessions_begin(&frame, true, true, &h);
 	im_buf_str(&frame, im_buf_view(&recs));
 	im_buf_free(&recs);
 	give(f, &frame);

@@ -118,7 +118,27 @@ static void a_gap_is_asked_for_and_dropped(void **state)
 	assert_told(f, "message alice/phone 3 ");
 }
 
-static void after_the_answer_the_spool_says_where_it_begins(void **state)
+static void the_answer_says_where_the_spool_begins(void **state)
+{
+	struct engine_fixture *f = *state;
+	struct im_str records;
+
+	engine_message(f, "alice", "bob", "1");
+	engine_unlinked(f->engine);
+	f->spool_first = UINT64_C(1) << 32;
+	engine_link(f);
+	engine_add_message(f, "alice", "bob", "{\"id\":\"x\",\"body\":1}");
+	records = keep(f);
+	engine_send_again(f, UINT64_C(1) << 32, 1, records);
+	assert_told(f, "committed 77:4294967296");
+	assert_told(f, "message alice/phone 2 ");
+	engine_send_again(f, UINT64_C(1) << 33, 1, records);
+	assert_told(f, "hello");
+	assert_not_told(f, "committed");
+}
+
+/* The answer came, the first batch after it was lost. */
+static void a_lost_batch_is_not_taken_for_a_beginning(void **state)
 {
 	struct engine_fixture *f = *state;
 	struct im_str records;
@@ -126,15 +146,34 @@ static void after_the_answer_the_spool_says_where_it_begins(void **state)
 	engine_message(f, "alice", "bob", "1");
 	engine_unlinked(f->engine);
 	engine_link(f);
-	engine_add_message(f, "alice", "bob", "{\"id\":\"x\",\"body\":1}");
+	engine_add_message(f, "alice", "bob", "3");
 	records = keep(f);
-	engine_send_again(f, UINT64_C(1) << 32, 1, records);
-	assert_told(f, "committed 77:4294967296");
-	assert_told(f, "message alice/phone 2 ");
-	/* Only the first one. */
-	engine_send_again(f, UINT64_C(1) << 33, 1, records);
+	engine_send_again(f, 3, 1, records);
 	assert_told(f, "hello");
 	assert_not_told(f, "committed");
+}
+
+static void half_an_answer_is_none(void **state)
+{
+	struct engine_fixture *f = *state;
+	struct im_up_batch h = {ENGINE_EPOCH, 1, 0};
+	struct im_buf frame;
+
+	engine_unlinked(f->engine);
+	engine_linked(f->engine, &f->now);
+	for (int part = 1; part <= 2; part++) {
+		im_buf_init(&frame, 0);
+		im_frame_sessions_begin(&frame, part == 1, part == 2, &h);
+		if (part == 2) /* a HELLO in between makes the first part void */
+			engine_wait(f, 5000);
+		engine_up(f->engine, im_buf_view(&frame), &f->now);
+		im_buf_free(&frame);
+		assert_false(engine_ready(f->engine));
+	}
+	engine_wait(f, 5000);
+	assert_told(f, "hello");
+	engine_sessions(f, (const char *const[]){NULL});
+	assert_true(engine_ready(f->engine));
 }
 
 static void another_epoch_is_another_spool(void **state)
@@ -144,6 +183,7 @@ static void another_epoch_is_another_spool(void **state)
 	engine_message(f, "alice", "bob", "1");
 	engine_add_message(f, "alice", "bob", "2");
 	f->epoch = 78;
+	f->spool_first = 1;
 	engine_send_again(f, 1, 1, im_buf_view(&f->records));
 	assert_told(f, "hello");
 	assert_not_told(f, "committed");
@@ -236,7 +276,9 @@ int main(void)
 		T(a_batch_may_hold_old_and_new_records),
 		T(only_the_marks_that_cover_a_replay_are_read),
 		T(a_gap_is_asked_for_and_dropped),
-		T(after_the_answer_the_spool_says_where_it_begins),
+		T(the_answer_says_where_the_spool_begins),
+		T(a_lost_batch_is_not_taken_for_a_beginning),
+		T(half_an_answer_is_none),
 		T(another_epoch_is_another_spool),
 		T(reads_are_answered_again_and_log_writes_are_not_run_again),
 		T(a_batch_without_messages_costs_no_mark),

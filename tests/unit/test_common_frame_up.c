@@ -213,6 +213,7 @@ static void batch_comes_back(void **state)
 
 static void other_up_frames(void **state)
 {
+	const struct im_up_batch h = {5, 9, 0};
 	struct im_up_frame f;
 	struct im_buf b;
 	int flags;
@@ -221,11 +222,13 @@ static void other_up_frames(void **state)
 	im_buf_init(&b, 0);
 	for (flags = 0; flags < 4; flags++) {
 		im_buf_reset(&b);
-		im_frame_sessions_begin(&b, flags & 1, flags & 2, 0);
+		im_frame_sessions_begin(&b, flags & 1, flags & 2, &h);
 		assert_int_equal(im_up_frame_read(im_buf_view(&b), &f), IM_OK);
 		assert_int_equal(f.kind, IM_FRAME_UP_SESSIONS);
 		assert_int_equal(f.first, !!(flags & 1));
 		assert_int_equal(f.last, !!(flags & 2));
+		assert_int_equal(f.batch.epoch, 5);
+		assert_int_equal(f.batch.first, 9);
 		assert_int_equal(f.batch.count, 0);
 		assert_int_equal(f.rest.n, 0);
 	}

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A whole node in one process: mosquitto_im.so in the fake broker, the engine, a store, and devices
+ * that behave as an app does. Time is the test's; what travels between plugin and bridge can be
+ * held up, lost, or cut off at any step, and commits can be made to fail.
+ */
+#ifndef IM_TESTS_FLOW_H
+#define IM_TESTS_FLOW_H
+
+#include "../unit/unit.h"
+
+#include <stdbool.h>
+
+#include "../../bridge/engine.h"
+#include "../../bridge/store.h"
+#include "../lib/fake_broker.h"
+
+#define FLOW_LINK "/run/link"
+#define FLOW_DEVICES_MAX 64
+
+struct flow_frame {
+	char *p;
+	size_t n;
+	struct flow_frame *next;
+};
+
+struct flow_queue {
+	struct flow_frame *first, **end;
+};
+
+struct flow_device;
+
+struct flow {
+	char folder[64];
+	int64_t wall_ms, mono_ms;
+	bool newer;
+	const char *spool_size;
+	/* the bridge */
+	struct store_backend backend;
+	struct store *store;
+	struct directory *dir;
+	struct readers *readers;
+	struct log *log;
+	struct engine *engine;
+	struct engine_settings set;
+	bool bridge_up, broker_up;
+	struct mosquitto *link;
+	struct flow_queue up, down;
+	/* faults: so many of a thousand */
+	struct prng random;
+	unsigned lose_up, lose_down, fail_commit;
+	bool broken; /* every commit fails */
+	struct flow_device *devices[FLOW_DEVICES_MAX];
+	size_t n_devices;
+};
+
+/* Folder, users (uids, NULL-terminated; password "pw"; the first one is an administrator), broker,
+ * plugin and bridge. */
+struct flow *flow_start(const struct store_backend *backend, const char *const *users);
+void flow_stop(struct flow *f);
+
+/* One step: a turn of the broker's loop, then the frames under way. */
+void flow_step(struct flow *f);
+/* Steps until nothing moves any more. */
+void flow_settle(struct flow *f);
+/* Time passes, with everything that is due. */
+void flow_pass(struct flow *f, int64_t ms);
+
+/* kill -9. Frames that were under way are gone. */
+void flow_kill_bridge(struct flow *f);
+void flow_start_bridge(struct flow *f);
+void flow_kill_broker(struct flow *f);
+void flow_start_broker(struct flow *f);
+/* The connection breaks; the bridge comes back at once. */
+void flow_break_link(struct flow *f);
+
+/* -- the plugin's inside (flow_plugin.c): the only file that knows it -- */
+int flow_plugin_load(struct flow *f);
+void flow_plugin_crash(struct flow *f);
+
+#endif

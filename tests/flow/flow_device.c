@@ -1,0 +1,409 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Owns the devices' state. What they know comes over MQTT only. */
+#include "flow_device.h"
+
+#include <stdio.h>
+
+/* A request that was not answered for so long is made again. */
+#define PATIENCE_MS 3000
+
+struct flow_device *flow_device(struct flow *f, const char *user, const char *name)
+{
+	struct flow_device *d = calloc(1, sizeof(*d));
+
+	assert_non_null(d);
+	assert_true(f->n_devices < FLOW_DEVICES_MAX);
+	f->devices[f->n_devices++] = d;
+	d->f = f;
+	snprintf(d->user, sizeof(d->user), "%s", user);
+	snprintf(d->name, sizeof(d->name), "%s", name);
+	d->sent_end = &d->sent;
+	strcpy(d->cursor, "0");
+	return d;
+}
+
+/* -- what it has -- */
+
+struct flow_conv *flow_conv(struct flow_device *d, const char *name)
+{
+	struct flow_conv *c;
+
+	for (c = d->convs; c; c = c->next) {
+		if (strcmp(c->name, name) == 0)
+			return c;
+	}
+	c = calloc(1, sizeof(*c));
+	snprintf(c->name, sizeof(c->name), "%s", name);
+	c->next = d->convs;
+	d->convs = c;
+	return c;
+}
+
+const char *flow_has(struct flow_device *d, const char *conv, uint64_t seq)
+{
+	struct flow_conv *c = flow_conv(d, conv);
+
+	return seq >= 1 && seq <= c->n ? c->messages[seq - 1] : NULL;
+}
+
+struct flow_sent *flow_sent(struct flow_device *d, const char *id)
+{
+	struct flow_sent *s;
+
+	for (s = d->sent; s && strcmp(s->id, id) != 0; s = s->next)
+		;
+	return s;
+}
+
+static void take_message(struct flow_device *d, json_t *m)
+{
+	struct flow_conv *c = flow_conv(d, json_string_value(json_object_get(m, "conv")));
+	uint64_t seq = (uint64_t)json_integer_value(json_object_get(m, "seq"));
+	char *text = json_dumps(m, JSON_COMPACT | JSON_SORT_KEYS);
+
+	assert_true(seq > 0);
+	if (seq <= c->n) {
+		/* A repeat says the same. */
+		assert_string_equal(c->messages[seq - 1], text);
+		free(text);
+	} else if (seq == c->n + 1) {
+		c->messages = realloc(c->messages, (c->n + 1) * sizeof(*c->messages));
+		c->messages[c->n++] = text;
+	} else {
+		c->pulling = true;
+		free(text);
+	}
+}
+
+/* -- what comes -- */
+
+static void take_acks(struct flow_device *d, json_t *acks)
+{
+	size_t i;
+	json_t *a;
+
+	assert_true(json_is_array(acks));
+	json_array_foreach(acks, i, a)
+	{
+		const char *id = json_string_value(json_object_get(a, "id"));
+		struct flow_sent *s = id ? flow_sent(d, id) : NULL;
+		uint64_t seq = (uint64_t)json_integer_value(json_object_get(a, "seq"));
+
+		if (!s) /* of another device of this user */
+			continue;
+		if (json_object_get(a, "error")) {
+			s->refused = true;
+			continue;
+		}
+		assert_true(seq > 0);
+		/* Acks of one id always agree. */
+		assert_true(!s->acked || s->seq == seq);
+		s->acked = true;
+		s->seq = seq;
+		/* A user's only device gets no copy of what it has sent itself. */
+		if (seq > flow_conv(d, s->conv)->n)
+			flow_conv(d, s->conv)->pulling = true;
+	}
+}
+
+static void take_event(struct flow_device *d, json_t *e)
+{
+	const char *kind = json_string_value(json_object_get(e, "event"));
+	const char *device = json_string_value(json_object_get(e, "device"));
+
+	assert_non_null(kind);
+	free(d->last_event);
+	d->last_event = json_dumps(e, JSON_COMPACT);
+	d->events++;
+	if (strcmp(kind, "hello") == 0 && device && strcmp(device, d->name) == 0) {
+		d->hellos++;
+		if (json_is_true(json_object_get(e, "behind")))
+			d->behind = true;
+	}
+}
+
+static void take_page(struct flow_device *d, json_t *result, bool sync)
+{
+	json_t *messages = json_object_get(result, "messages"), *m;
+	bool more = json_is_true(json_object_get(result, "more"));
+	size_t i;
+
+	json_array_foreach(messages, i, m) take_message(d, m);
+	if (sync) {
+		snprintf(d->cursor, sizeof(d->cursor), "%s",
+			json_string_value(json_object_get(result, "cursor")));
+		d->behind = more;
+	}
+}
+
+static void take_reply(struct flow_device *d, json_t *r, const char *text)
+{
+	const char *id = json_string_value(json_object_get(r, "id"));
+	json_t *result = json_object_get(r, "result");
+
+	if (!id || strcmp(id, "test") == 0) {
+		free(d->reply);
+		d->reply = strdup(text);
+		return;
+	}
+	if (json_integer_value(json_object_get(json_object_get(r, "error"), "code")) ==
+		IM_E_NOT_MEMBER) {
+		flow_conv(d, id + 5)->pulling = false;
+		d->asked_ms = 0;
+	}
+	/* Any other error (busy) is asked again after a while. */
+	if (!result)
+		return;
+	if (strcmp(id, "sync") == 0) {
+		d->syncing = false;
+		d->asked_ms = 0;
+		take_page(d, result, true);
+	} else if (strncmp(id, "pull:", 5) == 0) {
+		struct flow_conv *c = flow_conv(d, id + 5);
+
+		c->pulling = json_is_true(json_object_get(result, "more"));
+		take_page(d, result, false);
+		d->asked_ms = 0;
+	}
+}
+
+static void on_message(void *arg, const struct fake_message *m)
+{
+	struct flow_device *d = arg;
+	char *text = strndup(m->payload.p ? m->payload.p : "", m->payload.n);
+	const char *rest = m->topic;
+	json_t *v = json_loads(text, JSON_DECODE_ANY, NULL);
+	char mine[64];
+
+	snprintf(mine, sizeof(mine), "im/inbox/%s/", d->user);
+	if (strncmp(rest, mine, strlen(mine)) == 0) {
+		rest += strlen(mine);
+		assert_non_null(v);
+		if (rest[1] == '/')
+			take_message(d, v);
+		else if (strcmp(rest, "ack") == 0)
+			take_acks(d, v);
+		else if (strcmp(rest, "event") == 0)
+			take_event(d, v);
+		else if (strncmp(rest, "signal/", 7) == 0)
+			d->signals++;
+		else if (strncmp(rest, "rpc/", 4) == 0 && strcmp(rest + 4, d->name) == 0)
+			take_reply(d, v, text);
+	} else if (strncmp(rest, "im/room/", 8) == 0) {
+		d->room++;
+		take_message(d, v);
+	} else if (strncmp(rest, "$CONTROL/", 9) == 0) {
+		free(d->control);
+		d->control = strdup(text);
+	}
+	json_decref(v);
+	free(text);
+}
+
+/* -- what it does -- */
+
+bool flow_connect(struct flow_device *d)
+{
+	const struct fake_spec s = {.id = d->name,
+		.user = d->user,
+		.password = "pw",
+		.version = d->v5 ? 5 : 4,
+		.persistent = d->persistent};
+	char filter[64];
+
+	d->c = fake_connect(&s);
+	if (!d->c)
+		return false;
+	fake_on_message(d->c, on_message, d);
+	snprintf(filter, sizeof(filter), "im/inbox/%s/#", d->user);
+	d->syncing = false;
+	if (!fake_subscribe(d->c, filter)) {
+		flow_disconnect(d, false);
+		return false;
+	}
+	return true;
+}
+
+void flow_disconnect(struct flow_device *d, bool lost)
+{
+	if (d->c && fake_connected(d->c))
+		fake_disconnect(d->c, lost);
+	d->c = NULL;
+}
+
+int flow_publish(struct flow_device *d, const char *topic, const char *payload)
+{
+	int result;
+
+	if (!d->c || !fake_connected(d->c)) {
+		d->c = NULL;
+		return FAKE_CLOSED;
+	}
+	result = fake_publish(d->c, topic, im_str(payload), 1, false, NULL);
+	if (result == FAKE_CLOSED)
+		d->c = NULL;
+	return result;
+}
+
+static bool publish_sent(struct flow_device *d, struct flow_sent *s)
+{
+	char topic[128], payload[256];
+	int result;
+
+	snprintf(topic, sizeof(topic), "im/%s", s->conv);
+	if (s->id[0])
+		snprintf(payload, sizeof(payload), "{\"id\":\"%s\",\"body\":\"%s\"}", s->id,
+			s->body);
+	else
+		snprintf(payload, sizeof(payload), "%s", s->body);
+	result = flow_publish(d, topic, payload);
+	if (result == FAKE_ACCEPTED)
+		s->accepted = true;
+	else if (result == FAKE_DENIED)
+		s->refused = true;
+	return s->accepted;
+}
+
+bool flow_send(struct flow_device *d, const char *conv, const char *id, const char *body)
+{
+	struct flow_sent *s = calloc(1, sizeof(*s));
+
+	assert_non_null(s);
+	snprintf(s->conv, sizeof(s->conv), "%s", conv);
+	snprintf(s->id, sizeof(s->id), "%s", id ? id : "");
+	snprintf(s->body, sizeof(s->body), "%s", body);
+	*d->sent_end = s;
+	d->sent_end = &s->next;
+	return publish_sent(d, s);
+}
+
+static bool unanswered(const struct flow_sent *s)
+{
+	return !s->refused && (s->id[0] ? !s->acked : !s->accepted);
+}
+
+void flow_resend(struct flow_device *d)
+{
+	for (struct flow_sent *s = d->sent; s; s = s->next) {
+		if (unanswered(s))
+			publish_sent(d, s);
+	}
+}
+
+static void ask(struct flow_device *d, const char *id, const char *method, const char *params)
+{
+	struct im_buf b;
+
+	im_buf_init(&b, 0);
+	im_buf_printf(&b, "{\"jsonrpc\":\"2.0\",\"id\":\"%s\",\"method\":\"%s\",\"params\":%s}", id,
+		method, params);
+	im_buf_c(&b, '\0');
+	(void)flow_publish(d, "im/rpc", b.p);
+	im_buf_free(&b);
+}
+
+const char *flow_rpc(struct flow_device *d, const char *method, const char *params)
+{
+	free(d->reply);
+	d->reply = NULL;
+	ask(d, "test", method, params);
+	flow_settle(d->f);
+	return d->reply;
+}
+
+static void pull(struct flow_device *d)
+{
+	char id[96], params[160];
+
+	for (struct flow_conv *c = d->convs; c; c = c->next) {
+		if (!c->pulling)
+			continue;
+		snprintf(id, sizeof(id), "pull:%s", c->name);
+		snprintf(params, sizeof(params), "{\"conv\":\"%s\",\"after\":%llu,\"limit\":20}",
+			c->name, (unsigned long long)c->n);
+		ask(d, id, "conv.history", params);
+		d->asked_ms = d->f->mono_ms;
+		return;
+	}
+}
+
+static void work(struct flow_device *d)
+{
+	char params[64];
+
+	if (!d->c || !fake_connected(d->c)) {
+		d->c = NULL;
+		return;
+	}
+	if (d->asked_ms && d->f->mono_ms - d->asked_ms < PATIENCE_MS)
+		return;
+	d->asked_ms = 0;
+	pull(d);
+	if (d->behind && !d->asked_ms) {
+		snprintf(params, sizeof(params), "{\"cursor\":\"%s\",\"limit\":20}", d->cursor);
+		d->behind = false;
+		d->syncing = true;
+		d->asked_ms = d->f->mono_ms;
+		ask(d, "sync", "sync", params);
+	} else if (d->syncing && !d->asked_ms) {
+		d->syncing = false;
+		d->behind = true;
+	}
+}
+
+bool flow_waiting(const struct flow_device *d)
+{
+	if (d->behind || d->syncing)
+		return true;
+	for (const struct flow_conv *c = d->convs; c; c = c->next) {
+		if (c->pulling)
+			return true;
+	}
+	for (const struct flow_sent *s = d->sent; s; s = s->next) {
+		if (unanswered(s))
+			return true;
+	}
+	return false;
+}
+
+/* -- all of them -- */
+
+void flow_devices_lost(struct flow *f)
+{
+	for (size_t i = 0; i < f->n_devices; i++)
+		f->devices[i]->c = NULL;
+}
+
+void flow_devices_work(struct flow *f)
+{
+	for (size_t i = 0; i < f->n_devices; i++)
+		work(f->devices[i]);
+}
+
+static void device_free(struct flow_device *d)
+{
+	struct flow_conv *c;
+	struct flow_sent *s;
+
+	while ((c = d->convs)) {
+		d->convs = c->next;
+		while (c->n)
+			free(c->messages[--c->n]);
+		free(c->messages);
+		free(c);
+	}
+	while ((s = d->sent)) {
+		d->sent = s->next;
+		free(s);
+	}
+	free(d->reply);
+	free(d->control);
+	free(d->last_event);
+	free(d);
+}
+
+void flow_devices_free(struct flow *f)
+{
+	while (f->n_devices)
+		device_free(f->devices[--f->n_devices]);
+}

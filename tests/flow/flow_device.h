@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A device as an app would be: keeps what it has received by conversation and seq, pulls holes,
+ * syncs when it is told that it is behind, sends again what was not acked.
+ */
+#ifndef IM_TESTS_FLOW_DEVICE_H
+#define IM_TESTS_FLOW_DEVICE_H
+
+#include <jansson.h>
+
+#include "flow.h"
+
+struct flow_conv {
+	char name[80];
+	char **messages; /* by seq - 1: compact JSON without the cursor; n of them without a hole */
+	uint64_t n;
+	bool pulling;
+	struct flow_conv *next;
+};
+
+struct flow_sent {
+	char conv[80], id[32], body[64];
+	bool accepted; /* PUBACK */
+	bool acked, refused;
+	uint64_t seq;
+	struct flow_sent *next;
+};
+
+struct flow_device {
+	struct flow *f;
+	char user[32], name[32];
+	bool v5, persistent;
+	struct mosquitto *c; /* NULL: not connected */
+	struct flow_conv *convs;
+	struct flow_sent *sent, **sent_end;
+	char cursor[24];
+	bool syncing, behind;
+	unsigned hellos, signals, events, room;
+	char *reply;   /* the last reply to a test's own request */
+	char *control; /* the last response to a command */
+	char *last_event;
+	int64_t asked_ms;
+};
+
+struct flow_device *flow_device(struct flow *f, const char *user, const char *name);
+/* Connects and subscribes to its inbox; false if the broker refuses it. */
+bool flow_connect(struct flow_device *d);
+void flow_disconnect(struct flow_device *d, bool lost);
+
+/* Sends at QoS 1 to "u/bob" or "g/team", with an id when given (then it is sent again until it is
+ * acked or refused). False: not accepted. */
+bool flow_send(struct flow_device *d, const char *conv, const char *id, const char *body);
+/* Any publish below the prefix; the result as fake_publish has it. */
+int flow_publish(struct flow_device *d, const char *topic, const char *payload);
+/* A request, settled: the whole reply object, or NULL when none came. Borrowed. */
+const char *flow_rpc(struct flow_device *d, const char *method, const char *params);
+/* Sends again what is not answered. */
+void flow_resend(struct flow_device *d);
+/* True while something is unanswered or a hole is open. */
+bool flow_waiting(const struct flow_device *d);
+
+struct flow_conv *flow_conv(struct flow_device *d, const char *name);
+/* The text of a message, NULL if the device does not have it. */
+const char *flow_has(struct flow_device *d, const char *conv, uint64_t seq);
+struct flow_sent *flow_sent(struct flow_device *d, const char *id);
+
+/* -- for flow.c -- */
+void flow_devices_lost(struct flow *f);
+void flow_devices_work(struct flow *f);
+void flow_devices_free(struct flow *f);
+
+#endif

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Loads the plugin as the broker does, gives it the test's clock, and kills it. Includes no header
+ * of the bridge: the two have files of the same names. */
+#include "../../plugin/plugin.h"
+
+#include <dlfcn.h>
+#include <stdio.h>
+#include <sys/mman.h>
+
+#include "../lib/fake_broker.h"
+
+struct flow;
+int flow_plugin_load(struct flow *f);
+void flow_plugin_crash(struct flow *f);
+int64_t flow_wall_ms(void *f);
+int64_t flow_mono_us(void *f);
+const char *flow_option(const struct flow *f, const char *name);
+
+int flow_plugin_load(struct flow *f)
+{
+	static struct fake_plugin plugin;
+	static void *so;
+	struct mosquitto_opt o[] = {
+		{(char *)"data_dir", (char *)flow_option(f, "data_dir")},
+		{(char *)"link_listener", (char *)flow_option(f, "link_listener")},
+		{(char *)"spool_size", (char *)flow_option(f, "spool_size")},
+		{(char *)"rate_messages", (char *)"0"},
+		{NULL, NULL},
+	};
+	int rc;
+
+	if (!so) {
+		so = dlopen(FLOW_PLUGIN, RTLD_NOW | RTLD_LOCAL);
+		if (!so) {
+			fprintf(stderr, "%s\n", dlerror());
+			return -1;
+		}
+		*(void **)&plugin.version = dlsym(so, "mosquitto_plugin_version");
+		*(void **)&plugin.init = dlsym(so, "mosquitto_plugin_init");
+		*(void **)&plugin.cleanup = dlsym(so, "mosquitto_plugin_cleanup");
+	}
+	rc = fake_load(&plugin, o);
+	if (!rc)
+		((struct plugin *)fake_userdata())->clock =
+			(struct clock){flow_wall_ms, flow_mono_us, f};
+	return rc;
+}
+
+void flow_plugin_crash(struct flow *f)
+{
+	struct plugin *p = fake_userdata();
+
+	(void)f;
+	/* What was in memory is gone; the file is as it is, without its mark of a clean end. */
+	msync(p->spool.ring.map, p->spool.map_size, MS_SYNC);
+	p->spool.ring.data = NULL;
+	p->wills.n = 0;
+	p->wills_last = 0;
+	fake_crash();
+}

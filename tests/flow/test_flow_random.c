@@ -1,0 +1,386 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Random life with random deaths: users on several devices write, come and go, groups change,
+ * frames are lost, commits fail, broker and bridge are killed. In the end every device has what the
+ * log has, and the log holds each accepted message as often as was promised. A seed gives the same
+ * run again: FLOW_SEED=n runs one.
+ */
+#include "flow.h"
+#include "flow_device.h"
+
+#include <stdio.h>
+
+#include "../../bridge/directory_group.h"
+
+#define STEPS 300
+#define USERS 5
+#define DEVICES 8
+#define GROUPS 2
+
+/* erin's memberships change; the others stay in both groups. */
+static const char *const users[] = {"root", "alice", "bob", "carol", "dave", "erin", NULL};
+static const char *const owners[DEVICES] = {
+	"alice", "alice", "bob", "bob", "carol", "dave", "erin", "erin"};
+
+struct run {
+	struct flow *f;
+	struct prng r;
+	struct flow_device *d[DEVICES];
+	unsigned n_sent;
+	unsigned deaths; /* kills of a thousand steps */
+};
+
+static void create_groups(struct run *run)
+{
+	static const char *const params[GROUPS] = {
+		"{\"gid\":\"g0\",\"members\":[\"bob\",\"carol\",\"dave\",\"erin\"]}",
+		"{\"gid\":\"g1\",\"members\":[\"bob\",\"carol\",\"dave\"]}"};
+
+	assert_true(flow_connect(run->d[0]));
+	for (int i = 0; i < GROUPS; i++)
+		assert_non_null(
+			strstr(flow_rpc(run->d[0], "group.create", params[i]), "\"result\""));
+}
+
+static void send_something(struct run *run, struct flow_device *d)
+{
+	char conv[32], id[32], body[64];
+
+	if (prng_below(&run->r, 3) == 0) {
+		snprintf(conv, sizeof(conv), "g/g%u", prng_below(&run->r, GROUPS));
+	} else {
+		const char *peer = users[1 + prng_below(&run->r, USERS)];
+
+		snprintf(conv, sizeof(conv), "u/%s", peer);
+	}
+	snprintf(id, sizeof(id), "i%u", run->n_sent);
+	snprintf(body, sizeof(body), "body-%u-", run->n_sent++);
+	flow_send(d, conv, prng_below(&run->r, 2) ? id : NULL, body);
+}
+
+static void change_membership(struct run *run)
+{
+	static const char *const methods[] = {"group.invite", "group.kick"};
+	char params[64];
+
+	snprintf(params, sizeof(params), "{\"gid\":\"g%u\",\"members\":[\"erin\"]}",
+		prng_below(&run->r, GROUPS));
+	if (run->d[0]->c)
+		(void)flow_rpc(run->d[0], methods[prng_below(&run->r, 2)], params);
+}
+
+static void one_step(struct run *run)
+{
+	struct flow_device *d = run->d[prng_below(&run->r, DEVICES)];
+	uint32_t what = prng_below(&run->r, 100);
+
+	if (!run->f->broker_up) {
+		flow_pass(run->f, 1 + prng_below(&run->r, 500));
+		return;
+	}
+	if (!d->c)
+		(void)flow_connect(d);
+	else if (what < 60)
+		send_something(run, d);
+	else if (what < 65)
+		flow_resend(d);
+	else if (what < 72)
+		flow_disconnect(d, what & 1);
+	else if (what < 75)
+		change_membership(run);
+	else if (what < 90)
+		flow_step(run->f);
+	else
+		flow_pass(run->f, 1 + prng_below(&run->r, 2000));
+}
+
+static void maybe_die(struct run *run)
+{
+	struct flow *f = run->f;
+
+	if (prng_below(&run->r, 1000) >= run->deaths)
+		return;
+	switch (prng_below(&run->r, 4)) {
+	case 0:
+		if (f->bridge_up)
+			flow_kill_bridge(f);
+		else
+			flow_start_bridge(f);
+		break;
+	case 1:
+		if (f->broker_up)
+			flow_kill_broker(f);
+		else
+			flow_start_broker(f);
+		break;
+	case 2:
+		if (f->broker_up && f->bridge_up)
+			flow_break_link(f);
+		break;
+	default:
+		if (f->bridge_up) {
+			flow_kill_bridge(f);
+			flow_start_bridge(f);
+		}
+	}
+}
+
+/* -- the end: everything works again, and everybody catches up -- */
+
+static bool anybody_waits(const struct run *run)
+{
+	for (int i = 0; i < DEVICES; i++) {
+		if (flow_waiting(run->d[i]))
+			return true;
+	}
+	return false;
+}
+
+static void assert_nobody_waits(const struct run *run)
+{
+	for (int i = 0; i < DEVICES; i++) {
+		const struct flow_device *d = run->d[i];
+
+		if (!flow_waiting(d))
+			continue;
+		print_error("%s waits: %s%s", d->name, d->behind ? "behind " : "",
+			d->syncing ? "syncing " : "");
+		for (const struct flow_conv *c = d->convs; c; c = c->next)
+			print_error("%s%s:%llu ", c->pulling ? "pulls " : "", c->name,
+				(unsigned long long)c->n);
+		for (const struct flow_sent *s = d->sent; s; s = s->next)
+			print_error("%s", s->refused || s->acked || (!s->id[0] && s->accepted)
+						  ? ""
+						  : s->body);
+		print_error("\nlast event %s\n", d->last_event ? d->last_event : "");
+		fail();
+	}
+}
+
+static void converge(struct run *run)
+{
+	struct flow *f = run->f;
+
+	f->lose_up = f->lose_down = f->fail_commit = 0;
+	if (!f->broker_up)
+		flow_start_broker(f);
+	if (!f->bridge_up)
+		flow_start_bridge(f);
+	for (int round = 0; round < 3; round++) {
+		for (int i = 0; i < DEVICES; i++) {
+			flow_disconnect(run->d[i], false);
+			assert_true(flow_connect(run->d[i]));
+		}
+		for (int k = 0; k < 100 && (k < 3 || anybody_waits(run)); k++) {
+			flow_pass(f, 4000);
+			for (int i = 0; i < DEVICES; i++) {
+				if (k % 3 == 2)
+					flow_resend(run->d[i]);
+			}
+		}
+		assert_nobody_waits(run);
+	}
+}
+
+/* -- what the log holds -- */
+
+struct stored {
+	uint64_t conv, seq, sender;
+	char id[32], body[64];
+	struct stored *next;
+};
+
+static int on_stored(void *arg, const struct store_msg *m)
+{
+	struct stored ***end = arg;
+	struct stored *s = calloc(1, sizeof(*s));
+
+	s->conv = m->conv;
+	s->seq = m->seq;
+	s->sender = m->sender;
+	snprintf(s->id, sizeof(s->id), "%.*s", (int)m->id.n, m->id.n ? m->id.p : "");
+	snprintf(s->body, sizeof(s->body), "%.*s", (int)m->body.n, m->body.n ? m->body.p : "");
+	**end = s;
+	*end = &s->next;
+	return IM_OK;
+}
+
+/* How this user sees the conversation; false if it has no part in it. */
+static bool name_conv(
+	struct run *run, struct store_reader *r, uint64_t id, const char *user, char name[80])
+{
+	struct directory_member m;
+	struct directory_group g;
+	struct store_conv c;
+	uint64_t me = 0;
+
+	while (strcmp(users[me++], user) != 0)
+		;
+	assert_int_equal(run->f->backend.get_conv(r, id, &c), IM_OK);
+	if (c.kind == IM_CONV_USER) {
+		if (c.a != me && c.b != me)
+			return false;
+		snprintf(name, 80, "u/%s", users[(c.a == me ? c.b : c.a) - 1]);
+		return true;
+	}
+	if (directory_member_get(run->f->dir, c.a, me, &m) != IM_OK)
+		return false;
+	assert_int_equal(directory_group_by_id(run->f->dir, c.a, &g), IM_OK);
+	snprintf(name, 80, "g/%.*s", (int)g.gid.n, g.gid.p);
+	return true;
+}
+
+static void check_device(
+	struct run *run, struct store_reader *r, const struct stored *log, struct flow_device *d)
+{
+	char name[80], part[128];
+
+	for (const struct stored *s = log; s; s = s->next) {
+		const char *text;
+
+		if (!name_conv(run, r, s->conv, d->user, name))
+			continue;
+		text = flow_has(d, name, s->seq);
+		if (!text)
+			fail_msg("%s has not %s %llu", d->name, name, (unsigned long long)s->seq);
+		snprintf(part, sizeof(part), "\"from\":\"%s\"", users[s->sender - 1]);
+		assert_non_null(strstr(text, part));
+		if (strncmp(s->body, "body-", 5) == 0)
+			assert_non_null(strstr(text, s->body));
+	}
+	for (const struct flow_conv *c = d->convs; c; c = c->next) {
+		bool mine = false;
+		uint64_t head = 0;
+
+		for (const struct stored *s = log; s; s = s->next) {
+			if (name_conv(run, r, s->conv, d->user, name) &&
+				strcmp(name, c->name) == 0) {
+				mine = true;
+				head = s->seq;
+			}
+		}
+		if (mine)
+			assert_int_equal(c->n, head);
+	}
+}
+
+static void check_dense(const struct stored *log)
+{
+	for (const struct stored *s = log; s; s = s->next) {
+		uint64_t before = 0;
+
+		for (const struct stored *t = log; t != s; t = t->next) {
+			if (t->conv == s->conv)
+				before = t->seq;
+			if (s->id[0] && t->sender == s->sender && t->conv == s->conv)
+				assert_string_not_equal(s->id, t->id);
+		}
+		assert_int_equal(s->seq, before + 1);
+	}
+}
+
+static void check_sent(const struct stored *log, const struct flow_device *d)
+{
+	for (const struct flow_sent *s = d->sent; s; s = s->next) {
+		unsigned n = 0;
+
+		for (const struct stored *m = log; m; m = m->next) {
+			if (strcmp(m->body, s->body) != 0)
+				continue;
+			n++;
+			if (s->acked)
+				assert_int_equal(m->seq, s->seq);
+		}
+		/* One that is refused may have been stored before, with its ack lost. */
+		if (s->id[0])
+			assert_in_range(n, s->acked ? 1 : 0, s->acked || s->refused ? 1 : 0);
+		/* What was accepted in the moment before a kick may be refused. */
+		else if (s->accepted && n == 0 &&
+			 (s->conv[0] == 'u' || strcmp(d->user, "erin") != 0))
+			fail_msg(
+				"%s: %s to %s was accepted and is lost", d->name, s->body, s->conv);
+	}
+}
+
+static void check(struct run *run)
+{
+	struct stored *log = NULL, **end = &log, *s;
+	struct store_reader *r;
+
+	assert_int_equal(run->f->backend.reader_open(run->f->store, &r), IM_OK);
+	assert_int_equal(run->f->backend.read_log(r, 1, INT64_MAX, false, on_stored, &end), IM_OK);
+	assert_non_null(log);
+	check_dense(log);
+	for (int i = 0; i < DEVICES; i++) {
+		check_sent(log, run->d[i]);
+		check_device(run, r, log, run->d[i]);
+	}
+	run->f->backend.reader_close(r);
+	while ((s = log)) {
+		log = s->next;
+		free(s);
+	}
+}
+
+static void live(uint64_t seed, const struct store_backend *backend)
+{
+	struct run run = {.r = {seed}};
+	char name[32];
+
+	run.f = flow_start(backend, users);
+	run.f->random.state = seed * 7919;
+	for (int i = 0; i < DEVICES; i++) {
+		snprintf(name, sizeof(name), "%s-%d", owners[i], i);
+		run.d[i] = flow_device(run.f, owners[i], name);
+		run.d[i]->v5 = i % 2;
+		run.d[i]->persistent = i % 3 == 0;
+	}
+	create_groups(&run);
+	run.deaths = prng_below(&run.r, 4) * 15;
+	run.f->lose_up = prng_below(&run.r, 3) * 10;
+	run.f->lose_down = prng_below(&run.r, 3) * 10;
+	run.f->fail_commit = prng_below(&run.r, 3) * 30;
+	for (int i = 0; i < STEPS; i++) {
+		one_step(&run);
+		maybe_die(&run);
+	}
+	converge(&run);
+	check(&run);
+	flow_stop(run.f);
+}
+
+static void run_seeds(const struct store_backend *backend, uint64_t n)
+{
+	const char *only = getenv("FLOW_SEED");
+	const char *last = getenv("FLOW_LAST");
+
+	if (only)
+		n = last ? strtoull(last, NULL, 10) : strtoull(only, NULL, 10);
+	for (uint64_t seed = only ? strtoull(only, NULL, 10) : 1; seed <= n; seed++) {
+		print_message("seed %llu\n", (unsigned long long)seed);
+		live(seed, backend);
+	}
+}
+
+static void all_devices_converge_over_the_memory_store(void **state)
+{
+	(void)state;
+	run_seeds(&store_memory, FLOW_SEEDS);
+}
+
+/* A commit is an fsync here: fewer of them. */
+static void all_devices_converge_over_sqlite(void **state)
+{
+	(void)state;
+	run_seeds(&store_sqlite, FLOW_SEEDS / 8);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(all_devices_converge_over_the_memory_store),
+		cmocka_unit_test(all_devices_converge_over_sqlite),
+	};
+
+	return cmocka_run_group_tests_name("flow random", tests, NULL, NULL);
+}
