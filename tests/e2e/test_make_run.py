@@ -21,9 +21,7 @@ class Run:
         self.folder, self.port = folder, port
         self.state = pathlib.Path(variables.get("STATE", folder / "run-try"))
         self.variables = {"DEMO_PASSWORD": "pw", "PORT": str(port), "STATE": str(self.state),
-                          "BUILD": str(build.BUILD), **variables}
-        if os.environ.get("MOSQUITTO"):
-            self.variables["MOSQUITTO"] = os.environ["MOSQUITTO"]
+                          "BUILD": str(build.BUILD), "MOSQUITTO": build.MOSQUITTO, **variables}
         env = {k: None for k in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL")}
         clean = [arg for k in env for arg in ("-u", k)]
         self.process = Process("make run", ["env", *clean, "make", "-C", build.ROOT, "run",
