@@ -143,6 +143,7 @@ def test_everything_sent_while_the_bridge_is_away_arrives_when_it_is_back(own_no
     alice, bob = node.users(2)
     a, b = node.connect(alice), node.connect(bob)
     gid = node.group(a, [bob])
+    b.wait_message(f"g/{gid}")
     node.kill_bridge()
     for n in range(100):
         assert a.publish(f"im/u/{bob}" if n % 2 else f"im/g/{gid}", {"id": f"w{n}", "body": n}) == 0
@@ -153,6 +154,41 @@ def test_everything_sent_while_the_bridge_is_away_arrives_when_it_is_back(own_no
     assert [m["body"] for m in b.got(f"u/{alice}")] == list(range(1, 100, 2))
     assert [m["body"] for m in b.got(f"g/{gid}") if m["type"] == "text" or m["type"] == "json"] \
         == list(range(0, 100, 2))
+
+
+def test_a_crash_in_a_fan_out_keeps_nobody_in_the_dark(own_node):
+    """Who is connected gets every message, or is told to be behind; no device waits for the next
+    message to learn that it has missed one."""
+    node = own_node(users=310, options={"rate_messages": 0})
+    members = node.users(299)
+    o = node.connect(node.user())
+    gid = node.group(o, members)
+    watchers = [node.connect(m) for m in members[::30]]
+    for n in range(100):
+        o.post(f"im/g/{gid}", {"id": f"f{n}", "body": n})
+    watchers[0].wait_for(lambda: any(m["body"] == 0 for m in watchers[0].got(f"g/{gid}")))
+    node.kill_bridge()
+    hellos = [len(w.events("hello")) for w in watchers]
+    node.start_bridge()
+    o.wait_for(lambda: len({x["id"] for x in o.acks()}) == 100)
+    for watcher, before in zip(watchers, hellos):
+        watcher.wait_for(lambda w=watcher, b=before: set(range(100)) <= {
+            m["body"] for m in w.got(f"g/{gid}") if m["type"] == "json"}
+            or any(e["behind"] for e in w.events("hello")[b:]), what="all 100, or word of it")
+
+
+def test_a_crash_after_an_answer_keeps_nobody_in_the_dark(own_node):
+    """The same for what a request made: here, groups that the member is put into."""
+    node = own_node()
+    owner, member = node.users(2)
+    o, m = node.connect(owner), node.connect(member)
+    for _ in range(8):
+        gid = node.group(o, [member])
+        node.kill_bridge()
+        before = len(m.events("hello"))
+        node.start_bridge()
+        m.wait_for(lambda g=gid, b=before: m.got(f"g/{g}")
+                   or any(e["behind"] for e in m.events("hello")[b:]), what="word of the group")
 
 
 def test_a_request_made_while_the_bridge_is_away_is_answered_later(own_node):

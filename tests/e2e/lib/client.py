@@ -6,6 +6,7 @@ a lost connection is always visible to the test.
 """
 import itertools
 import json
+import os
 import ssl
 import threading
 import time
@@ -94,12 +95,16 @@ class Client:
     """Use as a context manager or through Node.client, which closes it at the end of the test."""
 
     _serial = itertools.count(1)
+    _addresses = itertools.count(os.getpid() * 1000)
 
     def __init__(self, port, user=None, device=None, password=None, *, v5=False, clean=True,
                  transport="tcp", tls_ca=None, will=None, session_expiry=None, keepalive=60,
                  receive_maximum=None, prefix="im"):
         self.user, self.v5, self.port, self.clean = user, v5, port, clean
         self.prefix = prefix
+        # An address of its own: what is counted for each address is then counted for each client.
+        n = next(self._addresses)
+        self.source = f"127.{1 + n // 65536 % 250}.{n // 256 % 256}.{n % 256}"
         self.device = device if device is not None else f"{user}-d{next(self._serial)}"
         self.keepalive = keepalive
         self.messages = []
@@ -205,7 +210,7 @@ class Client:
             kw = {"clean_start": self.clean,
                   "properties": properties_of(PacketTypes.CONNECT, self._connect_props)}
         self.paho.loop_stop()
-        self.paho.connect("127.0.0.1", self.port, self.keepalive, **kw)
+        self.paho.connect("127.0.0.1", self.port, self.keepalive, bind_address=self.source, **kw)
         self.paho.loop_start()
         self.wait_for(lambda: self._connack is not None or self._disconnected is not None,
                       what="CONNACK")
