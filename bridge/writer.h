@@ -60,8 +60,8 @@ int writer_message(
 /* Replaces type, meta, body (and enc) of a stored message; conv, seq and gid say which. */
 int writer_amend(struct writer *w, const struct store_msg *m) IM_MUST_CHECK;
 /* Appends a `system` message with this JSON object as body to a group's conversation. The JSON is
- * also what is applied after a crash (project.h), so it must say all of the change: group_change.h.
- * `actor` is the user who did it. The strings may come from the directory handle. */
+ * also what project_run applies after a crash, so it must say all of the change: see
+ * group_change.h. `actor` is the user who did it. */
 int writer_system(struct writer *w, const struct directory_group *g, uint64_t actor,
 	struct im_str actor_uid, struct im_str json, uint64_t *seq_out) IM_MUST_CHECK;
 /* Stores an event on the user's timeline (key: a newer one replaces it; n == 0: not stored, live
