@@ -157,9 +157,10 @@ def write_private(path, text):
 
 def link_path(state):
     """The Unix socket between broker and bridge: in the state folder when its path is short enough
-    for one, else in a folder of our own where programs keep their sockets."""
+    for one and without a blank, where mosquitto.conf would cut it; else in a folder of our own
+    where programs keep their sockets."""
     path = state / "link.sock"
-    if len(os.fsencode(path)) <= UNIX_PATH_MAX:
+    if len(os.fsencode(path)) <= UNIX_PATH_MAX and not any(map(str.isspace, str(path))):
         return path
     base = pathlib.Path(os.environ.get("XDG_RUNTIME_DIR") or "/tmp")
     name = hashlib.sha256(os.fsencode(state)).hexdigest()[:16]
@@ -172,7 +173,7 @@ def link_path(state):
     if len(os.fsencode(path)) > UNIX_PATH_MAX:
         raise Problem(f"the path of STATE is too long for a Unix socket ({UNIX_PATH_MAX} bytes), "
                       f"and so is {base}: choose a shorter one")
-    say(f"link: {path}, since the path of STATE is too long for a socket")
+    say(f"link: {path}, since the path of STATE is too long for a socket or has a blank")
     return path
 
 

@@ -256,7 +256,7 @@ def test_the_state_is_for_its_owner_alone(make_run):
 
 
 def test_a_path_too_long_for_a_socket_works_all_the_same(make_run, tmp_path):
-    deep = tmp_path / "/".join(["a-folder-with-a-long-name"] * 5)
+    deep = tmp_path / "/".join(["a folder with a long name"] * 5)
     run = make_run(STATE=str(deep))
     assert "too long for a socket" in run.process.text()
     subprocess.run(run.printed("mosquitto_pub")[0], check=True)
