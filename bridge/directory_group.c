@@ -216,8 +216,7 @@ int directory_member_list(struct directory *d, uint64_t group, struct im_str aft
 	return walk_members(d, st, fn, arg);
 }
 
-int directory_member_admins(
-	struct directory *d, uint64_t group, directory_member_fn fn, void *arg)
+int directory_member_admins(struct directory *d, uint64_t group, directory_member_fn fn, void *arg)
 {
 	sqlite3_stmt *st = sqldb_get(&d->q, DIR_MEMBER_ADMINS);
 	sqldb_bind_id(st, 1, group);
