@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Groups: who may do what, what is told to whom, that repeats change nothing, and that the log
- * alone brings a lost directory back to the same state. */
+/* Groups: who may do what, what is told to whom, and that repeats change nothing. */
 #include "rpc_fixture.h"
 
 #include <stdio.h>
