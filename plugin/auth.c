@@ -205,13 +205,14 @@ static size_t address_key(struct im_str text, char key[INET6_ADDRSTRLEN])
 static void account_wrong(struct auth *a, struct im_str address, int64_t started_us)
 {
 	int64_t now_us = clock_mono_us(a->clock);
+	int64_t share_us = a->o->auth_wrong_share * SECOND_US / 100;
 	char key[INET6_ADDRSTRLEN];
 	struct ratelimit *l = lru_put(a->wrong_by_address, key, address_key(address, key));
 
 	a->stats.wrong++;
-	ratelimit_spend(&a->wrong, now_us, AUTH_WRONG_US_PER_SECOND, SAVED_US, now_us - started_us);
+	ratelimit_spend(&a->wrong, now_us, share_us, SAVED_US, now_us - started_us);
 	if (l)
-		ratelimit_spend(l, now_us, AUTH_WRONG_US_PER_ADDRESS, SAVED_BY_ADDRESS_US,
+		ratelimit_spend(l, now_us, share_us / AUTH_WRONG_ADDRESSES, SAVED_BY_ADDRESS_US,
 			now_us - started_us);
 }
 

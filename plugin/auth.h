@@ -17,11 +17,10 @@
 #include "directory.h"
 #include "options.h"
 
-/* Wrong logins may use this many microseconds of a second; beyond, logins that are not in the cache
- * are refused unlooked at. One address alone may use a quarter of that, so that who guesses from
- * one place does not keep everybody else out. */
-#define AUTH_WRONG_US_PER_SECOND 200000
-#define AUTH_WRONG_US_PER_ADDRESS 50000
+/* Wrong logins may use auth_wrong_share percent of the time; beyond, logins that are not in the
+ * cache are refused unlooked at. One address alone may use a quarter of that, so that who guesses
+ * from one place does not keep everybody else out. */
+#define AUTH_WRONG_ADDRESSES 4
 
 struct auth;
 

@@ -63,6 +63,10 @@ static const struct im_conf_key keys[] = {
 			"the password again. About 150 bytes each."},
 	{KEY(auth_cache_ttl, IM_CONF_INT), .def = "86400", .min = 1, .max = 31536000,
 		.help = "Seconds for which a verified login that is not used is remembered."},
+	{KEY(auth_wrong_share, IM_CONF_INT), .def = "20", .min = 1, .max = 100,
+		.help = "Percent of the broker's time that checking wrong passwords may take; one "
+			"address may cause a quarter of it. Beyond, logins that are not remembered "
+			"are refused for a moment."},
 };
 
 const struct im_conf_table options_table = {keys, sizeof(keys) / sizeof(keys[0])};

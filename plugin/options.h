@@ -37,6 +37,7 @@ struct options {
 	char *jwt_audience;
 	int64_t auth_cache;
 	int64_t auth_cache_ttl;
+	int64_t auth_wrong_share;
 };
 
 struct options_pair {

@@ -72,7 +72,9 @@ class Node:
             lines += [f"listener {self.ws_port} 127.0.0.1", "protocol websockets"]
         lines += self.conf
         lines.append(f"plugin {build.PLUGIN}")
-        options = {"data_dir": self.data, "link_listener": self.link, **self.options}
+        # Whole modules of wrong logins come from one address here.
+        options = {"data_dir": self.data, "link_listener": self.link, "auth_wrong_share": 100,
+                   **self.options}
         for name, value in options.items():
             for one in value if isinstance(value, list) else [value]:
                 if one is not None:
