@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Bounds, and what is said at them: rates, the spool, ids, packets."""
 import json
+import time
 
 import pytest
 
@@ -69,6 +70,30 @@ def test_a_limited_user_without_id_is_told_with_null(own_node, v5):
         a.post(f"im/u/{bob}", f"plain {n}")
     error = a.wait_for(lambda: [x for x in a.acks() if "error" in x])[0]
     assert error["id"] is None and error["error"]["code"] == -32008
+
+
+@pytest.mark.parametrize("qos", [1, 2])
+def test_what_is_over_the_rate_is_not_acked_to_a_client_that_cannot_be_told(own_node, qos):
+    """MQTT 3.1.1 without ids, as mosquitto_pub -l sends: its only word from the server is PUBACK, so
+    what it got one for must be stored. It sends again what it got none for."""
+    node = own_node(options={"rate_messages": 100})
+    alice, bob = node.users(2)
+    kind = w.PUBREC if qos == 2 else w.PUBACK
+    left, deadline = list(range(600)), time.monotonic() + 60
+    while left:
+        assert time.monotonic() < deadline
+        with Raw(node.port) as r:
+            r.connect(f"{alice}-feed", alice, PASSWORD)
+            try:
+                mids = {r.publish(f"im/u/{bob}", f"m{n}", qos=qos): n for n in left}
+                for mid, n in mids.items():
+                    r.puback(mid, kind)
+                    left.remove(n)
+            except Closed:
+                pass
+    b = node.connect(bob)
+    b.send(f"im/u/{alice}", {"id": "fence", "body": "x"})
+    assert {m["body"] for m in b.history(f"u/{alice}")} >= {f"m{n}" for n in range(600)}
 
 
 # -- the spool --
