@@ -2,7 +2,8 @@
 # tests/fuzz/corpus/X, one input a file; a dictionary, if it has one, in tests/fuzz/X.dict.
 #   make fuzz           runs each for SECONDS with libFuzzer, FUZZ_JOBS at a time
 #   make check-corpus   runs the committed inputs as ordinary tests
-# A target that needs more than common/ says so: fuzz_X_SRC (*.c), fuzz_X_LIBS.
+# A target that needs more than common/ says so: fuzz_X_SRC (*.c, instrumented as the target is),
+# fuzz_X_OBJ (objects and archives of the build, as they are), fuzz_X_LIBS.
 
 SECONDS ?= 60
 FUZZ_JOBS ?= $(shell nproc)
@@ -10,6 +11,14 @@ FUZZ_CC ?= clang
 FUZZ_SAN := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 FUZZ := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_LIBS := -largon2
+
+fuzz_ring_SRC := plugin/ring.c plugin/crc32c.c
+fuzz_jwt_SRC := plugin/jwt.c
+fuzz_jwt_LIBS := -ljwt -lcrypto
+# The methods' tables name their handlers, so all of the bridge comes with them.
+fuzz_rpc_SRC := bridge/rpc.c bridge/rpc_args.c bridge/rpc_check.c
+fuzz_rpc_OBJ = $(BUILD)/unit/bridge.a $(SCHEMA_OBJ)
+fuzz_rpc_LIBS = $(BRIDGE_LIBS)
 
 # Two sets of objects: for libFuzzer, and for the tests with the build's own compiler.
 fuzz_cflags = $(CPPFLAGS) -std=c11 -O1 -g $(WARN) -MMD -MP $(FUZZ_SAN)
@@ -26,13 +35,14 @@ $(BUILD)/fuzz/plain/%.o: %.c
 
 # $(1): a target's name.
 define fuzz_rule
-$(BUILD)/fuzz/fuzz_$(1): $(call fuzz_obj,$(1),libfuzzer)
+$(BUILD)/fuzz/fuzz_$(1): $(call fuzz_obj,$(1),libfuzzer) $(fuzz_$(1)_OBJ)
 	$$(FUZZ_CC) $$(FUZZ_SAN) -fsanitize=fuzzer -o $$@ $$^ $$(FUZZ_LIBS) $(fuzz_$(1)_LIBS)
 $(BUILD)/fuzz/plain/replay_$(1).o: tests/fuzz/replay.c tests/fuzz/fuzz.h
 	@mkdir -p $$(@D)
 	$$(CC) $$(fuzz_cflags) -DFUZZ_NAME='"corpus_$(1)"' -DFUZZ_CORPUS='"tests/fuzz/corpus/$(1)"' \
 		-c -o $$@ $$<
-$(BUILD)/fuzz/corpus_$(1): $(BUILD)/fuzz/plain/replay_$(1).o $(call fuzz_obj,$(1),plain)
+$(BUILD)/fuzz/corpus_$(1): $(BUILD)/fuzz/plain/replay_$(1).o $(call fuzz_obj,$(1),plain) \
+		$(fuzz_$(1)_OBJ)
 	$$(CC) $$(FUZZ_SAN) -o $$@ $$^ $$(FUZZ_LIBS) $(fuzz_$(1)_LIBS) -lcmocka
 fuzz-$(1): $(BUILD)/fuzz/fuzz_$(1)
 	@mkdir -p $(BUILD)/fuzz/new/$(1)
