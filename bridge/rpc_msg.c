@@ -406,6 +406,7 @@ static int forward_one(struct rpc_call *c, const struct conv_ref *from, const st
 	if (rc == IM_OK && seq_out != NULL) {
 		/* Not from which conversation: that may be nobody's business there. */
 		im_buf_z(&meta, "\"forwarded\":{\"from\":");
+		/* cppcheck-suppress uninitStructMember ; rc says that it was read */
 		im_jsonw_str(&meta, sender.uid);
 		im_jsonw_member_int(&meta, "ts", t.m.ts_ms);
 		im_buf_c(&meta, '}');

@@ -22,7 +22,7 @@
 
 struct hunt {
 	struct rpc_call *c;
-	struct conv_set *set;
+	struct conv_set set;
 	struct im_str type;
 	int64_t after_ms, before_ms;
 	uint32_t count, limit, looked_at;
@@ -36,7 +36,7 @@ struct hunt {
 static int on_message(void *arg, const struct store_msg *m)
 {
 	struct hunt *h = arg;
-	struct conv_item *item = conv_set_find(h->set, m->conv);
+	struct conv_item *item = conv_set_find(&h->set, m->conv);
 	int rc;
 
 	if (item == NULL)
@@ -108,16 +108,16 @@ static int choose_convs(struct hunt *h, uint64_t **ids_out, size_t *n_out)
 	int rc = one ? conv_ref_get(h->c, "conv", &ref) : IM_OK;
 
 	if (rc == IM_OK)
-		rc = conv_set_load(h->c, h->set);
+		rc = conv_set_load(h->c, &h->set);
 	if (rc != IM_OK)
 		return rc;
-	*ids_out = calloc(h->set->n + 1, sizeof(**ids_out));
+	*ids_out = calloc(h->set.n + 1, sizeof(**ids_out));
 	if (*ids_out == NULL)
 		return IM_E_NOMEM;
 	*n_out = 0;
-	for (size_t i = 0; i < h->set->n; i++)
-		if (!one || h->set->v[i].conv == ref.conv)
-			(*ids_out)[(*n_out)++] = h->set->v[i].conv;
+	for (size_t i = 0; i < h->set.n; i++)
+		if (!one || h->set.v[i].conv == ref.conv)
+			(*ids_out)[(*n_out)++] = h->set.v[i].conv;
 	return IM_OK;
 }
 
@@ -125,11 +125,9 @@ static int search_in_view(struct hunt *h)
 {
 	struct rpc_call *c = h->c;
 	struct search_query query = {.q = rpc_str(c, "q"), .type = h->type};
-	struct conv_set set = {0};
 	uint64_t *ids = NULL;
 	int rc = IM_OK;
 
-	h->set = &set;
 	if (rpc_has(c, "next") &&
 		(im_cursor_parse(rpc_str(c, "next"), &query.before_gid) != IM_OK ||
 			query.before_gid == 0))
@@ -143,7 +141,7 @@ static int search_in_view(struct hunt *h)
 	h->last_gid = query.before_gid;
 	if (rc == IM_OK)
 		rc = run(h, &query);
-	conv_set_clear(&set);
+	conv_set_clear(&h->set);
 	free(ids);
 	return rc;
 }
