@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Ordinary MQTT beside IM: what a client can see of the broker is the same with the plugin, on topics
-that `allow_topic` opens, as without. Every test runs on both with the same assertions; where brokers
-of different versions differ, the plugin's is compared with the plain one.
+"""Ordinary MQTT beside IM: what a client can see of the broker is the same with the plugin, on
+topics that `allow_topic` opens, as without. Every test runs on both with the same assertions; where
+brokers of different versions differ, the plugin's is compared with the plain one.
 """
 import itertools
 import pathlib

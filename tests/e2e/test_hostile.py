@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Promise 9 under attack: broken packets, floods, storms and guesses from one client, while two
-bystanders talk. Everything of theirs is acked and delivered in order, and neither process ends, loses
-the link or grows without bound. How long their messages took is printed, not judged.
+"""Broken packets, floods, storms and guesses from one client, while two bystanders talk. Everything
+of theirs is acked and delivered in order, and neither process ends, loses the link or grows without
+bound. How long their messages took is printed, not judged.
 """
 import contextlib
 import json

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""MQTT as an attacker sends it: valid packets spoiled at random, from a seed. Knows nothing of IM."""
+"""MQTT as an attacker sends it: valid packets spoiled at random, from a seed."""
 import socket
 
 from . import mqttwire as w
@@ -53,7 +53,8 @@ def spoil(rnd, packet):
 def some_props(rnd, version):
     if version != w.V5:
         return None
-    return rnd.choice((None, {"topic_alias": rnd.randrange(12)}, {"response_topic": "im/inbox/x/rpc"},
+    return rnd.choice((None, {"topic_alias": rnd.randrange(12)},
+                       {"response_topic": "im/inbox/x/rpc"},
                        {"user_property": [("k", "v")] * 3, "content_type": "t"},
                        {"message_expiry_interval": 1, "correlation_data": b"\x00" * 40}))
 
@@ -89,8 +90,8 @@ def drain(raw):
 
 
 def deliver(port, version, data, source="127.0.0.1"):
-    """One connection: sends, ends its own side and reads until the broker has ended the other, which
-    is when it has dealt with everything. Returns the packets that came."""
+    """One connection: sends, ends its own side and reads until the broker has ended the other,
+    which is when it has dealt with everything. Returns the packets that came."""
     with Raw(port, version, source=source) as r:
         try:
             r.send(data)
