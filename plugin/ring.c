@@ -12,6 +12,8 @@
 #define MAGIC "IMSPOOL"
 #define VERSION 1
 #define RING_WRAP UINT32_MAX
+/* No position and no number gets here by writing; a file that says so would make them overflow. */
+#define COUNT_MAX (UINT64_C(1) << 62)
 
 /* Native byte order: the file never leaves the machine, and a foreign one fails the checksum. */
 struct fixed {
@@ -88,7 +90,8 @@ static bool slot_read(const struct ring *r, struct slot *out)
 		struct slot s;
 
 		memcpy(&s, r->map + SLOT_AT(i), sizeof(s));
-		if (s.crc != slot_crc(s) || s.serial == 0 || s.tail % 8 != 0)
+		if (s.crc != slot_crc(s) || s.serial == 0 || s.tail % 8 != 0 ||
+			s.tail > COUNT_MAX || s.tail_recno > COUNT_MAX || s.head_recno > COUNT_MAX)
 			continue;
 		if (!found || s.serial > out->serial)
 			*out = s;
@@ -154,8 +157,8 @@ static bool record_at(const struct ring *r, uint64_t pos, struct record_head *h)
 /* True if the number may follow `expected`: the next one, or one after a jump. */
 static bool follows(uint64_t recno, uint64_t expected)
 {
-	return recno == expected ||
-	       (recno / RING_JUMP > expected / RING_JUMP && recno % RING_JUMP == 0);
+	return recno == expected || (recno / RING_JUMP > expected / RING_JUMP &&
+					    recno % RING_JUMP == 0 && recno <= COUNT_MAX);
 }
 
 /* Walks from the tail to the last valid record; that is the new head. */
@@ -172,7 +175,8 @@ static void recover(struct ring *r, struct ring_report *report)
 
 		if (pos < limit)
 			skip_wrap(r, &pos);
-		if (pos >= limit)
+		/* Less than a head before the tail: full, and nothing that was damaged. */
+		if (pos + RING_RECORD_HEAD > limit)
 			return;
 		whole = record_at(r, pos, &h);
 		if (whole && pos + padded(h.n) <= limit && follows(h.recno, r->head_recno) &&
@@ -187,6 +191,11 @@ static void recover(struct ring *r, struct ring_report *report)
 			report->cut_recno = r->head_recno;
 		return;
 	}
+}
+
+static void jump(struct ring *r, uint64_t recno)
+{
+	r->first_recno = r->head_recno = (recno / RING_JUMP + 1) * RING_JUMP;
 }
 
 int ring_open(struct ring *r, void *map, size_t n, struct ring_report *report)
@@ -216,7 +225,7 @@ int ring_open(struct ring *r, void *map, size_t n, struct ring_report *report)
 	if (s.head_recno > r->head_recno)
 		r->head_recno = s.head_recno;
 	if (!report->clean)
-		ring_skip(r, r->head_recno);
+		jump(r, r->head_recno);
 	r->first_recno = r->head_recno;
 	/* From here on a crash must not find the clean mark. */
 	slot_write(r, false);
@@ -290,8 +299,11 @@ bool ring_next(const struct ring *r, struct ring_cursor *c, struct ring_record *
 
 void ring_skip(struct ring *r, uint64_t recno)
 {
-	if (recno >= r->head_recno)
-		r->first_recno = r->head_recno = (recno / RING_JUMP + 1) * RING_JUMP;
+	if (recno < r->head_recno)
+		return;
+	jump(r, recno);
+	/* Or else a crash that loses the new records would have their numbers given again. */
+	slot_write(r, false);
 }
 
 void ring_free_to(struct ring *r, struct ring_cursor c, uint64_t recno)
