@@ -109,7 +109,7 @@ export DEMO_PASSWORD
 
 # Each suite is a target check-SUITE in tests/SUITE/*.mk that leaves JUnit files in
 # $(RESULTS)/SUITE; cmocka programs are run by tests/run_cmocka.py $(RESULTS)/SUITE PROGRAM...
-SUITES ?= house unit wire store flow corpus e2e
+SUITES ?= house static unit wire store flow corpus e2e
 RESULTS = $(BUILD)/results
 check: deps
 	@$(MAKE) --no-print-directory $(JOBS) all
