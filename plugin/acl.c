@@ -268,7 +268,8 @@ int acl_write(struct plugin *p, const struct mosquitto_evt_acl_check *ed)
 		return write_other(p, ed);
 	}
 	if (!w.e)
-		w.e = admit_session(p, ed->client);
+		w.e = !e && ed->client == p->gone ? admit_gone(p, ed->client)
+						  : admit_session(p, ed->client);
 	return w.e ? write_session(&w, ed) : deny(p);
 }
 

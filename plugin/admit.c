@@ -315,3 +315,16 @@ struct session *admit_session(struct plugin *p, const struct mosquitto *client)
 		return e;
 	return admit_identity(p, client);
 }
+
+struct session *admit_gone(struct plugin *p, const struct mosquitto *client)
+{
+	struct session *e = admit_identity(p, client);
+
+	if (!e)
+		return NULL;
+	if (e->new_device)
+		bindings_drop(p->bindings, session_device(e));
+	/* It ends as NEW, so there is nothing to say of it. */
+	sessions_ended(p->sessions, client, clock_mono_us(&p->clock));
+	return e;
+}

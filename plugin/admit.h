@@ -19,4 +19,8 @@ bool admit_is_bridge(const struct plugin *p, const struct mosquitto *client);
  * business here. */
 struct session *admit_session(struct plugin *p, const struct mosquitto *client);
 
+/* The session of a client that was authenticated by its TLS identity, never said a word, and has
+ * just ended: for its will. Never announced. */
+struct session *admit_gone(struct plugin *p, const struct mosquitto *client);
+
 #endif

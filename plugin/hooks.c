@@ -99,6 +99,8 @@ static int on_gone(struct plugin *p, const struct mosquitto *client, int reason)
 		return MOSQ_ERR_SUCCESS;
 	}
 	e = sessions_find(p->sessions, client);
+	if (!e)
+		p->gone = client;
 	if (e && e->state == SESSION_NEW && e->new_device)
 		bindings_drop(p->bindings, session_device(e));
 	e = sessions_ended(p->sessions, client, clock_mono_us(&p->clock));
@@ -213,6 +215,7 @@ static int on_tick(int event, void *event_data, void *userdata)
 	p->ticked = true;
 	p->reloading = false;
 	p->grant = (struct grant){0};
+	p->gone = NULL;
 	capture_forget_notes(p);
 	sessions_turn(p->sessions, now_us);
 	announce(p);

@@ -61,9 +61,11 @@ struct plugin {
 	struct gates gates;
 	struct grant grant;
 	const void *bridge; /* the bridge's connection */
-	bool reloading;     /* between RELOAD and the next TICK */
-	bool resync;        /* the bridge missed session events */
-	bool ticked;        /* TICK works: it does not with per_listener_settings in old brokers */
+	const void
+		*gone;  /* in this turn, a client whose connection ended and that was no session */
+	bool reloading; /* between RELOAD and the next TICK */
+	bool resync;    /* the bridge missed session events */
+	bool ticked;    /* TICK works: it does not with per_listener_settings in old brokers */
 	int64_t first_event_us;
 	int64_t checked_us;    /* when directory_changed was asked last */
 	uint64_t seen_errors;  /* of the directory, already logged */

@@ -180,6 +180,24 @@ static void identity(struct node *n)
 	assert_int_equal(node_count(n, IM_UP_MSG_USER), 1);
 }
 
+static void silent_identity(struct node *n)
+{
+	const struct fake_spec s = {.id = "s",
+		.user = "alice",
+		.identity = true,
+		.will_topic = "im/u/bob",
+		.will = "gone"};
+
+	fake_disconnect(fake_connect(&s), true);
+	node_settle(n);
+	/* 2.0 never saw it alive: its will is sent, and it is not announced by it. */
+	assert_int_equal(node_count(n, IM_UP_MSG_USER), 1);
+	assert_int_equal(node_find(n, IM_UP_MSG_USER, 0)->flags, IM_UPF_DURABLE | IM_UPF_WILL);
+	assert_string_equal(node_life(n, "s"), n->newer ? "OC" : "");
+	assert_int_equal(node_stat(n, "sessions_online"), 0);
+	assert_non_null(node_client(n, "bob", "s2", 4));
+}
+
 static void sessions_are_announced(void **state)
 {
 	(void)state;
@@ -190,6 +208,7 @@ static void sessions_are_announced(void **state)
 	each_generation(comes_back);
 	each_generation(reload);
 	each_generation(identity);
+	each_generation(silent_identity);
 }
 
 /* ---- wills ---- */
