@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * The log in SQLite: the writer, and the table that store.h promises. Reading is in
- * store_sqlite_read.c, retention in store_sqlite_prune.c.
+ * store_sqlite_read.c, conversations in store_sqlite_conv.c, retention in store_sqlite_prune.c.
  *
  * The caches of heads and conversation ids hold what this transaction has written too; a rollback
  * takes exactly that back out.
@@ -37,6 +37,8 @@ static void store_close(struct store *s)
 		return;
 	if (s->q.stmt)
 		sqldb_close(&s->q);
+	store_sqlite_convs_clear(s);
+	pthread_mutex_destroy(&s->fresh_lock);
 	idcache_clear(&s->heads);
 	idcache_clear(&s->convs);
 	free(s->touched);
@@ -51,7 +53,7 @@ static int start(struct store *s)
 	if (ret != IM_OK)
 		return ret;
 	s->log_head = (uint64_t)head;
-	return IM_OK;
+	return store_sqlite_convs_load(s);
 }
 
 static int store_open(const char *where, struct store **out, struct im_buf *why)
@@ -60,6 +62,7 @@ static int store_open(const char *where, struct store **out, struct im_buf *why)
 	int ret = IM_E_NOMEM;
 	if (!s)
 		return ret;
+	pthread_mutex_init(&s->fresh_lock, NULL);
 	s->folder = strdup(where);
 	s->touched = malloc(TOUCHED_MAX * sizeof(*s->touched));
 	if (!s->folder || !s->touched || idcache_init(&s->heads, HEADS_MAX) != IM_OK ||
@@ -84,7 +87,7 @@ static const char *store_errmsg(const struct store *s)
 	return s->q.err;
 }
 
-static void remember(
+void store_sqlite_remember(
 	struct store *s, struct idcache *cache, uint64_t k0, uint64_t k1, uint64_t v0, uint64_t v1)
 {
 	idcache_put(cache, k0, k1, v0, v1);
@@ -106,6 +109,7 @@ static void take_back(struct store *s)
 				s->touched[i].cache, s->touched[i].key[0], s->touched[i].key[1]);
 	}
 	s->n_touched = 0;
+	store_sqlite_convs_take_back(s);
 	s->log_head = s->log_head_before;
 	s->mark_epoch_known = false;
 }
@@ -124,69 +128,6 @@ static void store_rollback(struct store *s)
 		return;
 	sqldb_rollback(&s->q);
 	take_back(s);
-}
-
-int store_sqlite_find_conv(
-	struct sqldb *q, enum im_conv_kind kind, uint64_t a, uint64_t b, uint64_t *id_out)
-{
-	sqlite3_stmt *st = sqldb_get(q, STORE_CONV_FIND);
-	int64_t id;
-	int ret;
-	bool swap = kind == IM_CONV_USER && a > b;
-	sqldb_bind_int(st, 1, kind);
-	sqldb_bind_id(st, 2, swap ? b : a);
-	sqldb_bind_id(st, 3, swap ? a : b);
-	ret = sqldb_number(q, st, &id);
-	if (ret == IM_OK)
-		*id_out = (uint64_t)id;
-	return ret;
-}
-
-static int add_conv(
-	struct store *s, enum im_conv_kind kind, uint64_t a, uint64_t b, uint64_t *id_out)
-{
-	sqlite3_stmt *st;
-	int ret;
-	if (!s->q.in_tx)
-		return sqldb_fail(&s->q, IM_E_IO, "a conversation needs an open transaction");
-	st = sqldb_get(&s->q, STORE_CONV_ADD);
-	sqldb_bind_int(st, 1, kind);
-	sqldb_bind_id(st, 2, a);
-	sqldb_bind_id(st, 3, b);
-	ret = sqldb_run(&s->q, st);
-	if (ret == IM_E_EXISTS) {
-		s->q.failed = true;
-		return sqldb_fail(&s->q, IM_E_CONFLICT, "another writer added a conversation");
-	}
-	if (ret != IM_OK)
-		return ret;
-	*id_out = (uint64_t)sqlite3_last_insert_rowid(s->q.db);
-	remember(s, &s->heads, *id_out, 0, 0, 0);
-	return IM_OK;
-}
-
-static int store_conv(struct store *s, enum im_conv_kind kind, uint64_t a, uint64_t b, bool create,
-	uint64_t *id_out)
-{
-	uint64_t value[2];
-	uint64_t key;
-	int ret;
-	if (kind == IM_CONV_USER && a > b) {
-		uint64_t t = a;
-		a = b;
-		b = t;
-	}
-	key = b | (uint64_t)kind << 63;
-	if (idcache_get(&s->convs, a, key, value)) {
-		*id_out = value[0];
-		return IM_OK;
-	}
-	ret = store_sqlite_find_conv(&s->q, kind, a, b, id_out);
-	if (ret == IM_E_NONE && create)
-		ret = add_conv(s, kind, a, b, id_out);
-	if (ret == IM_OK)
-		remember(s, &s->convs, a, key, *id_out, 0);
-	return ret;
 }
 
 int store_sqlite_find_head(struct sqldb *q, uint64_t conv, struct store_head *out)
@@ -214,7 +155,7 @@ int store_sqlite_head(struct store *s, uint64_t conv, struct store_head *out)
 	}
 	ret = store_sqlite_find_head(&s->q, conv, out);
 	if (ret == IM_OK)
-		remember(s, &s->heads, conv, 0, out->seq, out->gid);
+		store_sqlite_remember(s, &s->heads, conv, 0, out->seq, out->gid);
 	return ret;
 }
 
@@ -274,7 +215,7 @@ static int store_append(struct store *s, const struct store_msg *m)
 	if (ret != IM_OK)
 		return ret;
 	s->log_head = m->gid;
-	remember(s, &s->heads, m->conv, 0, m->seq, m->gid);
+	store_sqlite_remember(s, &s->heads, m->conv, 0, m->seq, m->gid);
 	return IM_OK;
 }
 
@@ -353,6 +294,8 @@ static int store_commit(struct store *s, const struct store_mark *mark)
 	if (mark)
 		ret = write_mark(s, mark);
 	if (ret == IM_OK)
+		ret = store_sqlite_convs_move(s);
+	if (ret == IM_OK)
 		ret = sqldb_commit(&s->q);
 	else
 		sqldb_rollback(&s->q);
@@ -361,6 +304,7 @@ static int store_commit(struct store *s, const struct store_mark *mark)
 		return ret == IM_E_NOMEM ? ret : IM_E_IO;
 	}
 	s->n_touched = 0;
+	store_sqlite_convs_committed(s);
 	if (mark) {
 		s->mark_epoch = mark->epoch;
 		s->mark_epoch_known = true;
@@ -403,7 +347,7 @@ const struct store_backend store_sqlite = {
 	.close = store_close,
 	.errmsg = store_errmsg,
 	.begin = store_begin,
-	.conv = store_conv,
+	.conv = store_sqlite_conv,
 	.head = store_sqlite_head,
 	.append = store_append,
 	.get = store_get,

@@ -3,6 +3,9 @@
 #ifndef IM_BRIDGE_STORE_SQLITE_H
 #define IM_BRIDGE_STORE_SQLITE_H
 
+#include <pthread.h>
+
+#include "fresh.h"
 #include "idcache.h"
 #include "sqldb.h"
 #include "store.h"
@@ -20,11 +23,23 @@ struct store_touched {
 	uint64_t key[2];
 };
 
+/* The conversations that are being moved from the list into table pair. */
+struct store_move {
+	struct pair_row *rows;     /* sorted; NULL: none */
+	uint32_t n, at, at_before; /* at: the next one; at_before: when the transaction began */
+	uint64_t through;          /* the newest conversation among them */
+};
+
 struct store {
 	struct sqldb q;
 	char *folder;
+	struct fresh *fresh; /* not in table pair yet; replaced by the writer under the lock */
+	pthread_mutex_t fresh_lock;
+	struct store_move move;
+	uint64_t first_new; /* of the conversations made in this transaction */
+	uint32_t n_new;
 	struct idcache heads; /* (conv, 0) -> seq, gid */
-	struct idcache convs; /* (a, b | kind << 63) -> id, 0 */
+	struct idcache convs; /* (a, b) of direct ones, (-1, group) -> id, 0 */
 	/* What this transaction put into the caches; beyond the bound a rollback empties them. */
 	struct store_touched *touched;
 	uint32_t n_touched;
@@ -36,13 +51,33 @@ struct store {
 
 struct store_reader {
 	struct sqldb q;
+	struct store *s;
+	struct fresh *fresh; /* of the view; NULL outside one */
 };
 
 /* store_sqlite.c */
-int store_sqlite_find_conv(
-	struct sqldb *q, enum im_conv_kind kind, uint64_t a, uint64_t b, uint64_t *id_out);
 int store_sqlite_find_head(struct sqldb *q, uint64_t conv, struct store_head *out);
 int store_sqlite_head(struct store *s, uint64_t conv, struct store_head *out);
+/* Puts into one of the caches; a rollback takes it out again. */
+void store_sqlite_remember(
+	struct store *s, struct idcache *cache, uint64_t k0, uint64_t k1, uint64_t v0, uint64_t v1);
+
+/* store_sqlite_conv.c: of the writer's transaction. */
+int store_sqlite_convs_load(struct store *s);
+int store_sqlite_convs_move(struct store *s); /* before each commit */
+void store_sqlite_convs_committed(struct store *s);
+void store_sqlite_convs_take_back(struct store *s);
+void store_sqlite_convs_clear(struct store *s);
+
+/* store_sqlite_conv.c: of the table. */
+int store_sqlite_conv(struct store *s, enum im_conv_kind kind, uint64_t a, uint64_t b, bool create,
+	uint64_t *id_out);
+int store_sqlite_view_begin(struct store_reader *r);
+void store_sqlite_view_end(struct store_reader *r);
+int store_sqlite_reader_conv(
+	struct store_reader *r, enum im_conv_kind kind, uint64_t a, uint64_t b, uint64_t *id_out);
+int store_sqlite_get_conv(struct store_reader *r, uint64_t id, struct store_conv *out);
+int store_sqlite_user_convs(struct store_reader *r, uint64_t user, store_conv_fn fn, void *arg);
 
 /* store_sqlite_prune.c */
 int store_sqlite_prune(struct store *s, uint64_t conv, const uint64_t *except, size_t n_except,
@@ -53,12 +88,6 @@ int store_sqlite_walk_conv(struct sqldb *q, uint64_t conv, uint64_t lo, uint64_t
 	bool descending, store_msg_fn fn, void *arg);
 int store_sqlite_reader_open(struct store *s, struct store_reader **out);
 void store_sqlite_reader_close(struct store_reader *r);
-int store_sqlite_view_begin(struct store_reader *r);
-void store_sqlite_view_end(struct store_reader *r);
-int store_sqlite_reader_conv(
-	struct store_reader *r, enum im_conv_kind kind, uint64_t a, uint64_t b, uint64_t *id_out);
-int store_sqlite_get_conv(struct store_reader *r, uint64_t id, struct store_conv *out);
-int store_sqlite_user_convs(struct store_reader *r, uint64_t user, store_conv_fn fn, void *arg);
 int store_sqlite_read_head(struct store_reader *r, uint64_t conv, struct store_head *out);
 int store_sqlite_read_conv(struct store_reader *r, uint64_t conv, uint64_t lo, uint64_t hi,
 	bool descending, store_msg_fn fn, void *arg);

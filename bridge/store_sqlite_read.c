@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The readers of the SQLite backend: each has a read-only connection of its own. */
+/* The readers of the SQLite backend: each has a read-only connection of its own. Their views and
+ * conversations are in store_sqlite_conv.c. */
 #include "store_sqlite.h"
 
 #include <stdlib.h>
@@ -11,6 +12,7 @@ int store_sqlite_reader_open(struct store *s, struct store_reader **out)
 	int ret;
 	if (!r)
 		return IM_E_NOMEM;
+	r->s = s;
 	im_buf_init(&why, 0);
 	ret = sqldb_open(&r->q, s->folder, &store_sqlite_spec, SQLDB_READER, &why);
 	im_buf_free(&why);
@@ -25,68 +27,14 @@ void store_sqlite_reader_close(struct store_reader *r)
 {
 	if (!r)
 		return;
+	store_sqlite_view_end(r);
 	sqldb_close(&r->q);
 	free(r);
-}
-
-int store_sqlite_view_begin(struct store_reader *r)
-{
-	return sqldb_view_begin(&r->q);
-}
-
-void store_sqlite_view_end(struct store_reader *r)
-{
-	sqldb_view_end(&r->q);
 }
 
 const char *store_sqlite_reader_errmsg(const struct store_reader *r)
 {
 	return r->q.err;
-}
-
-int store_sqlite_reader_conv(
-	struct store_reader *r, enum im_conv_kind kind, uint64_t a, uint64_t b, uint64_t *id_out)
-{
-	return store_sqlite_find_conv(&r->q, kind, a, b, id_out);
-}
-
-static struct store_conv conv_of_row(sqlite3_stmt *st)
-{
-	return (struct store_conv){
-		.id = sqldb_id(st, 0),
-		.kind = (enum im_conv_kind)sqlite3_column_int(st, 1),
-		.a = sqldb_id(st, 2),
-		.b = sqldb_id(st, 3),
-	};
-}
-
-int store_sqlite_get_conv(struct store_reader *r, uint64_t id, struct store_conv *out)
-{
-	sqlite3_stmt *st = sqldb_get(&r->q, STORE_CONV_GET);
-	int ret;
-	sqldb_bind_id(st, 1, id);
-	ret = sqldb_step(&r->q, st);
-	if (ret != SQLDB_ROW)
-		return ret == IM_OK ? IM_E_NONE : ret;
-	*out = conv_of_row(st);
-	sqldb_done(st);
-	return IM_OK;
-}
-
-int store_sqlite_user_convs(struct store_reader *r, uint64_t user, store_conv_fn fn, void *arg)
-{
-	sqlite3_stmt *st = sqldb_get(&r->q, STORE_CONV_OF_USER);
-	int ret;
-	sqldb_bind_id(st, 1, user);
-	while ((ret = sqldb_step(&r->q, st)) == SQLDB_ROW) {
-		struct store_conv c = conv_of_row(st);
-		ret = fn(arg, &c);
-		if (ret != 0) {
-			sqldb_done(st);
-			return ret;
-		}
-	}
-	return ret;
 }
 
 int store_sqlite_read_head(struct store_reader *r, uint64_t conv, struct store_head *out)

@@ -136,7 +136,6 @@ static bool may_scan(const char *name)
 		"MARK_FORGET", "MARK_LIST",  /* 64 rows */
 		"USER_COUNT",                /* for statistics */
 		"BLOCK_LIST", "DEVICE_LIST", /* sort what one user has */
-		"CONV_OF_USER",              /* puts two searches together */
 	};
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		if (strcmp(name, names[i]) == 0)
@@ -181,27 +180,6 @@ static void every_statement_finds_its_rows_by_an_index(void **state)
 		check_plan(db, &directory[i]);
 	sqlite3_close(db);
 	im_buf_free(&why);
-}
-
-static void a_users_conversations_come_from_the_indexes_alone(void **state)
-{
-	sqlite3 *db;
-	sqlite3_stmt *st = NULL;
-	int covering = 0;
-	BE->close(test_store_open(BE, *state));
-	db = open_raw(test_path(*state, "messages.db"));
-	assert_int_equal(
-		sqlite3_prepare_v2(db,
-			"EXPLAIN QUERY PLAN SELECT id, 0, a, b FROM conv WHERE kind = 0 AND a = ?1"
-			" UNION ALL SELECT id, 0, a, b FROM conv WHERE kind = 0 AND b = ?1",
-			-1, &st, NULL),
-		SQLITE_OK);
-	while (sqlite3_step(st) == SQLITE_ROW)
-		covering +=
-			strstr((const char *)sqlite3_column_text(st, 3), "COVERING INDEX") != NULL;
-	assert_int_equal(covering, 2);
-	sqlite3_finalize(st);
-	sqlite3_close(db);
 }
 
 /* -- copies --------------------------------------------------------------------------------------
@@ -375,7 +353,6 @@ int main(void)
 		TEST(an_empty_database_is_brought_up_to_date_once),
 		TEST(a_migration_that_fails_changes_nothing),
 		TEST(every_statement_finds_its_rows_by_an_index),
-		TEST(a_users_conversations_come_from_the_indexes_alone),
 		TEST(a_copy_is_taken_while_the_store_is_written),
 		TEST(a_copy_that_cannot_be_written_says_so),
 		TEST(a_copy_that_meets_a_full_disk_leaves_none),

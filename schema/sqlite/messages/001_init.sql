@@ -1,16 +1,27 @@
 -- SPDX-License-Identifier: BSD-3-Clause
 -- messages.db: the log. One row and one index entry a message, whatever the group's size.
 
+CREATE TABLE meta (
+	key   TEXT PRIMARY KEY,		-- paired
+	value INTEGER NOT NULL
+) WITHOUT ROWID;
+
 -- kind 0: direct, a < b are user ids (a = b: notes to oneself). kind 1: a is the group id, b is 0.
 CREATE TABLE conv (
 	id   INTEGER PRIMARY KEY,
 	kind INTEGER NOT NULL,
 	a    INTEGER NOT NULL,
-	b    INTEGER NOT NULL,
-	UNIQUE (kind, a, b)
+	b    INTEGER NOT NULL
 );
--- With UNIQUE above: a user's direct conversations without a look at the table.
-CREATE INDEX conv_b ON conv(b, a) WHERE kind = 0;
+
+-- Where a conversation is found: a direct one under both of its users, a group's under user 0. Those
+-- up to meta's "paired" are all here; newer ones come in sorted order, many at a time.
+CREATE TABLE pair (
+	user INTEGER NOT NULL,
+	peer INTEGER NOT NULL,
+	conv INTEGER NOT NULL,
+	PRIMARY KEY (user, peer)
+) WITHOUT ROWID;
 
 CREATE TABLE message (
 	gid       INTEGER PRIMARY KEY,	-- log position: what a cursor encodes; only grows, may skip
