@@ -7,6 +7,7 @@ a lost connection is always visible to the test.
 import itertools
 import json
 import os
+import socket
 import ssl
 import threading
 import time
@@ -134,6 +135,7 @@ class Client:
                                will.get("retain", False),
                                properties_of(PacketTypes.WILLMESSAGE, will.get("props"))
                                if v5 else None)
+        self.paho.on_socket_open = self._no_delay
         self.paho.on_connect = self._on_connect
         self.paho.on_disconnect = self._on_disconnect
         self.paho.on_subscribe = self._on_subscribe
@@ -141,6 +143,12 @@ class Client:
         self.paho.on_message = self._on_message
 
     # -- callbacks, on paho's thread --
+
+    @staticmethod
+    def _no_delay(_c, _u, sock):
+        """Or an ack and the next publish would wait 40 ms for one another."""
+        sock = getattr(sock, "_socket", sock)  # under paho's WebSocket
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def _on_connect(self, _c, _u, flags, rc, properties=None):
         with self.changed:
