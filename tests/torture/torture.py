@@ -106,10 +106,12 @@ def work(my_plans, phase, out):
 
 
 class Killer:
-    """SIGKILL at random moments, also while a process is still starting."""
+    """SIGKILL at random moments, also while a process is still starting. sabotage: called twice with
+    the node, at half time and at the end, to break a promise on purpose (test_short_run.py)."""
 
-    def __init__(self, node, rng, per_minute):
+    def __init__(self, node, rng, per_minute, sabotage=None):
         self.node, self.rng, self.mean_s = node, rng, 60 / per_minute
+        self.sabotage = sabotage
         self.broker = self.bridge = 0
         self.fell = []  # what ended by itself; started again as a service manager would
 
@@ -136,6 +138,15 @@ class Killer:
         self.restart()
 
     def run(self, seconds):
+        if not self.sabotage:
+            self.kill_for(seconds)
+            return
+        for _ in range(2):
+            self.kill_for(seconds / 2)
+            self.sabotage(self.node)
+            self.restart()
+
+    def kill_for(self, seconds):
         end = time.monotonic() + seconds
         while True:
             due = time.monotonic() + self.rng.expovariate(1) * self.mean_s
@@ -147,7 +158,7 @@ class Killer:
             self.kill_and_restart()
 
 
-def one_round(node, rng, seconds, per_minute, rate):
+def one_round(node, rng, seconds, per_minute, rate, sabotage=None):
     """Returns (events, killer)."""
     users = node.users(USERS)
     groups = [node.new_name("t") for _ in range(3)]
@@ -163,7 +174,7 @@ def one_round(node, rng, seconds, per_minute, rate):
                for n in range(WORKERS)]
     for worker in workers:
         worker.start()
-    killer = Killer(node, rng, per_minute)
+    killer = Killer(node, rng, per_minute, sabotage)
     killer.run(seconds)
     phase.end_load()
     while any(worker.is_alive() for worker in workers) and phase.settling():
@@ -198,7 +209,7 @@ def judge(events):
     return found, counts
 
 
-def run(minutes, seed, per_minute, rate, say=print):
+def run(minutes, seed, per_minute, rate, say=print, sabotage=None):
     """Returns the list of violations."""
     rng = random.Random(seed)
     found, fell, kills = [], [], [0, 0]
@@ -211,7 +222,7 @@ def run(minutes, seed, per_minute, rate, say=print):
             number += 1
             seconds = min(left, ROUND_S)
             left -= seconds
-            events, killer = one_round(node, rng, seconds, per_minute, rate)
+            events, killer = one_round(node, rng, seconds, per_minute, rate, sabotage)
             kills[0] += killer.broker
             kills[1] += killer.bridge
             found, counts = judge(events)
