@@ -6,6 +6,7 @@
  */
 #include "acl.h"
 
+#include "../common/envelope.h"
 #include "../common/ids.h"
 #include "../common/limits.h"
 #include "admit.h"
@@ -209,6 +210,33 @@ static int write_will(struct write *w, const struct mosquitto_evt_acl_check *ed)
 	return MOSQ_ERR_ACL_DENIED;
 }
 
+/* PUBACK must not lie: an MQTT 3.1.1 client whose message is over the rate and carries no id has no
+ * other word from the server. It loses its connection instead, keeps the message, and sends it
+ * again; with an id, the refusal says which one it was. */
+static bool cannot_be_told(struct write *w, const struct mosquitto_evt_acl_check *ed)
+{
+	struct im_str payload = {ed->payload, ed->payloadlen};
+	struct im_buf scratch;
+	bool has_id;
+
+	if (ed->qos == 0 || w->e->v5 ||
+		(w->t.kind != IM_TOPIC_SEND_USER && w->t.kind != IM_TOPIC_SEND_GROUP))
+		return false;
+	im_buf_init(&scratch, 0);
+	has_id = im_envelope_id(payload, &scratch).n > 0;
+	im_buf_free(&scratch);
+	return !has_id;
+}
+
+/* MQTT 3.1.1 has no PUBACK that says no, and who does not listen to its acks hears of no refusal.
+ * Where sending again would help, its connection is closed instead, so that it keeps the message.
+ */
+static bool must_close(const struct write *w, const struct mosquitto_evt_acl_check *ed, int code)
+{
+	return (code == IM_E_RATE_LIMITED || code == IM_E_BUSY) && is_send(w->t.kind) &&
+	       ed->qos > 0 && !w->e->v5 && !w->e->acks;
+}
+
 static int write_session(struct write *w, const struct mosquitto_evt_acl_check *ed)
 {
 	struct plugin *p = w->p;
@@ -223,6 +251,10 @@ static int write_session(struct write *w, const struct mosquitto_evt_acl_check *
 	/* Announced before anything that it sends; without room for that there is none here. */
 	capture_open(p, w->e);
 	code = check_write(w);
+	if (code == IM_E_RATE_LIMITED && cannot_be_told(w, ed)) {
+		p->stats.closed++;
+		return MOSQ_ERR_CONN_LOST;
+	}
 	if (code) {
 		refuse(w, ed, code);
 		return deny(p);
@@ -346,6 +378,23 @@ static int deny_subscribe(struct plugin *p)
 	return MOSQ_ERR_ACL_DENIED;
 }
 
+/* A shared subscription may bring them to another client. */
+static bool covers_acks(const struct im_filter *f)
+{
+	return f->topic.kind == IM_TOPIC_INBOX && !f->shared &&
+	       im_filter_within(IM_STR("ack"), f->topic.rest);
+}
+
+void acl_unsubscribe(struct plugin *p, const struct mosquitto_evt_acl_check *ed)
+{
+	struct session *e = sessions_find(p->sessions, ed->client);
+	struct im_filter f;
+
+	im_filter_parse(p->prefix, im_str(ed->topic), &f);
+	if (e && covers_acks(&f))
+		e->acks = false;
+}
+
 int acl_subscribe(struct plugin *p, const struct mosquitto_evt_acl_check *ed)
 {
 	struct im_filter f;
@@ -365,6 +414,8 @@ int acl_subscribe(struct plugin *p, const struct mosquitto_evt_acl_check *ed)
 		return deny_subscribe(p);
 	if (!may_read(p, session_uid(e), &f.topic, f.filter))
 		return deny_subscribe(p);
+	if (covers_acks(&f))
+		e->acks = true;
 	/* Every subscription asks for a hello, so it counts like a message; a client that does
 	 * nothing but subscribe gets no more of them. */
 	im_buf_reset(&p->why);

@@ -63,11 +63,12 @@ def test_who_was_limited_may_send_again_later(own_node):
 
 @V
 def test_a_limited_user_without_id_is_told_with_null(own_node, v5):
+    """Where that costs no PUBACK: MQTT 5, whose PUBACK says no, and QoS 0."""
     node = own_node(options={"rate_messages": 2})
     alice, bob = node.users(2)
     a = node.connect(alice, v5=v5)
     for n in range(30):
-        a.post(f"im/u/{bob}", f"plain {n}")
+        a.post(f"im/u/{bob}", f"plain {n}", qos=1 if v5 else 0)
     error = a.wait_for(lambda: [x for x in a.acks() if "error" in x])[0]
     assert error["id"] is None and error["error"]["code"] == -32008
 
