@@ -210,31 +210,25 @@ static int write_will(struct write *w, const struct mosquitto_evt_acl_check *ed)
 	return MOSQ_ERR_ACL_DENIED;
 }
 
-/* PUBACK must not lie: an MQTT 3.1.1 client whose message is over the rate and carries no id has no
- * other word from the server. It loses its connection instead, keeps the message, and sends it
- * again; with an id, the refusal says which one it was. */
-static bool cannot_be_told(struct write *w, const struct mosquitto_evt_acl_check *ed)
+/* PUBACK must not lie. An MQTT 3.1.1 client hears of a refusal by its acks alone, and knows which
+ * message is meant by its id alone; without either it loses its connection where sending again
+ * would help, keeps the message, and does so. */
+static bool cannot_be_told(
+	const struct write *w, const struct mosquitto_evt_acl_check *ed, int code)
 {
 	struct im_str payload = {ed->payload, ed->payloadlen};
 	struct im_buf scratch;
 	bool has_id;
 
-	if (ed->qos == 0 || w->e->v5 ||
+	if ((code != IM_E_RATE_LIMITED && code != IM_E_BUSY) || ed->qos == 0 || w->e->v5 ||
 		(w->t.kind != IM_TOPIC_SEND_USER && w->t.kind != IM_TOPIC_SEND_GROUP))
 		return false;
+	if (!w->e->acks)
+		return true;
 	im_buf_init(&scratch, 0);
 	has_id = im_envelope_id(payload, &scratch).n > 0;
 	im_buf_free(&scratch);
 	return !has_id;
-}
-
-/* MQTT 3.1.1 has no PUBACK that says no, and who does not listen to its acks hears of no refusal.
- * Where sending again would help, its connection is closed instead, so that it keeps the message.
- */
-static bool must_close(const struct write *w, const struct mosquitto_evt_acl_check *ed, int code)
-{
-	return (code == IM_E_RATE_LIMITED || code == IM_E_BUSY) && is_send(w->t.kind) &&
-	       ed->qos > 0 && !w->e->v5 && !w->e->acks;
 }
 
 static int write_session(struct write *w, const struct mosquitto_evt_acl_check *ed)
@@ -251,7 +245,7 @@ static int write_session(struct write *w, const struct mosquitto_evt_acl_check *
 	/* Announced before anything that it sends; without room for that there is none here. */
 	capture_open(p, w->e);
 	code = check_write(w);
-	if (code == IM_E_RATE_LIMITED && cannot_be_told(w, ed)) {
+	if (code && cannot_be_told(w, ed, code)) {
 		p->stats.closed++;
 		return MOSQ_ERR_CONN_LOST;
 	}

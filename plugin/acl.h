@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* ACL_CHECK: gathers the facts about a client and a topic and lets policy.c decide. Answers with
- * MOSQ_ERR_SUCCESS or MOSQ_ERR_ACL_DENIED, never with anything else. */
+ * MOSQ_ERR_SUCCESS or MOSQ_ERR_ACL_DENIED; a publish that must not be acknowledged, because it is
+ * refused for the moment alone and its client cannot be told, with MOSQ_ERR_CONN_LOST. */
 #ifndef IM_PLUGIN_ACL_H
 #define IM_PLUGIN_ACL_H
 
@@ -9,6 +10,7 @@
 int acl_write(struct plugin *p, const struct mosquitto_evt_acl_check *ed) IM_MUST_CHECK;
 int acl_read(struct plugin *p, const struct mosquitto_evt_acl_check *ed) IM_MUST_CHECK;
 int acl_subscribe(struct plugin *p, const struct mosquitto_evt_acl_check *ed) IM_MUST_CHECK;
+void acl_unsubscribe(struct plugin *p, const struct mosquitto_evt_acl_check *ed);
 
 /* IM_OK or the code to refuse with; `p->why` then says what would be right. */
 int acl_check_size(struct plugin *p, size_t n) IM_MUST_CHECK;

@@ -33,6 +33,7 @@ static int on_acl_check(int event, void *event_data, void *userdata)
 		return acl_subscribe(userdata, ed);
 	case MOSQ_ACL_UNSUBSCRIBE:
 		/* Denied, an MQTT 3.1.1 client would be told that it worked. */
+		acl_unsubscribe(userdata, ed);
 		return MOSQ_ERR_SUCCESS;
 	default:
 		return MOSQ_ERR_ACL_DENIED;

@@ -47,6 +47,7 @@ struct session {
 	bool ephemeral; /* nothing of it stays at the broker when the connection ends */
 	bool will_done; /* offline, and its will has been seen */
 	bool events;    /* subscribed to its inbox's events */
+	bool acks;      /* subscribed to its inbox's acks: it can be told of a refusal */
 	bool new_device, new_user;
 	bool heir;           /* NEW, of a device that is announced by the one it took over from */
 	bool kicked;         /* asked to leave; not again */

@@ -20,7 +20,7 @@
 	X(rate_limited)                                                             \
 	X(busy)         /* refused because the spool was full */                    \
 	X(qos0_dropped) /* of these: nobody could be told by MQTT */                \
-	X(closed)       /* of these: connection closed instead of a PUBACK */       \
+	X(closed)       /* connections closed instead of a PUBACK */                \
 	X(subscribes_denied)                                                        \
 	X(logins)                                                                   \
 	X(logins_refused)                                                           \

@@ -349,6 +349,22 @@ bool fake_subscribe(struct mosquitto *c, const char *filter)
 	return true;
 }
 
+void fake_unsubscribe(struct mosquitto *c, const char *filter)
+{
+	struct im_str none = {NULL, 0};
+	size_t i;
+
+	if (acl(c, filter, none, 0, false, MOSQ_ACL_UNSUBSCRIBE) != MOSQ_ERR_SUCCESS)
+		abort();
+	for (i = 0; i < c->n_filters; i++) {
+		if (strcmp(c->filters[i], filter) != 0)
+			continue;
+		free(c->filters[i]);
+		c->filters[i] = c->filters[--c->n_filters];
+		return;
+	}
+}
+
 /* ---- publishing ---- */
 
 static int result_of(struct mosquitto *c, int rc)

@@ -72,6 +72,7 @@ void fake_disconnect(struct mosquitto *c, bool lost);
 void fake_delayed_will(struct mosquitto *c);
 /* True if the session was accepted. */
 bool fake_subscribe(struct mosquitto *c, const char *filter);
+void fake_unsubscribe(struct mosquitto *c, const char *filter);
 int fake_publish(struct mosquitto *c, const char *topic, struct im_str payload, int qos,
 	bool retain, const mosquitto_property *props);
 /* A publish of the broker's own bridge connection: no ACL_CHECK. */

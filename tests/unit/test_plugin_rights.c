@@ -348,6 +348,59 @@ static void sizes_and_rates(void **state)
 	node_stop(&n);
 }
 
+/* One publish over the rate; what becomes of it. */
+static int over_the_rate(struct mosquitto *c, const char *payload, int qos)
+{
+	int i, rc;
+
+	for (i = 0; i < 100; i++) {
+		rc = fake_publish(c, "im/u/bob", im_str(payload), qos, false, NULL);
+		if (rc != FAKE_ACCEPTED)
+			return rc;
+	}
+	return FAKE_ACCEPTED;
+}
+
+static void who_cannot_be_told_gets_no_puback(void **state)
+{
+	const char *const options[] = {"rate_messages", "10", NULL};
+	const char *const with_id = "{\"id\":\"c-1\",\"body\":1}";
+	struct mosquitto *c;
+	struct node n;
+	int i;
+
+	(void)state;
+	for (int newer = 0; newer < 2; newer++) {
+		node_start(&n, newer, options);
+		c = node_client(&n, "alice", "a", 5);
+		assert_int_equal(over_the_rate(c, "x", 1), FAKE_DENIED);
+		c = node_client(&n, "alice", "b", 4);
+		assert_int_equal(over_the_rate(c, "x", 0), FAKE_DENIED);
+		/* Neither its events nor a share of its acks tell it. */
+		assert_true(fake_subscribe(c, "im/inbox/alice/event"));
+		assert_true(fake_subscribe(c, "$share/g/im/inbox/alice/ack"));
+		for (i = 1; i <= 2; i++) {
+			assert_int_equal(over_the_rate(c, with_id, i), FAKE_CLOSED);
+			assert_false(fake_connected(c));
+			c = node_client(&n, "alice", "b", 4);
+		}
+		assert_true(fake_subscribe(c, "im/inbox/alice/#"));
+		assert_int_equal(over_the_rate(c, with_id, 1), FAKE_DENIED);
+		assert_true(fake_connected(c));
+		/* It listens, but would not know which one. */
+		assert_int_equal(over_the_rate(c, "x", 1), FAKE_CLOSED);
+		c = node_client(&n, "alice", "b", 4);
+		assert_true(fake_subscribe(c, "im/inbox/alice/#"));
+		fake_unsubscribe(c, "im/inbox/alice/#");
+		assert_int_equal(over_the_rate(c, with_id, 1), FAKE_CLOSED);
+		/* Where sending again is no use, it is told, heard or not. */
+		c = node_client(&n, "bob", "b2", 4);
+		assert_int_equal(publish(c, "im/u/nobody", "x"), FAKE_DENIED);
+		assert_true(fake_connected(c));
+		node_stop(&n);
+	}
+}
+
 static void refusals_are_bounded(void **state)
 {
 	struct mosquitto *alice;
@@ -585,6 +638,7 @@ int main(void)
 		cmocka_unit_test(a_removed_member_gets_nothing_more),
 		cmocka_unit_test(mutes_and_contacts_only),
 		cmocka_unit_test(sizes_and_rates),
+		cmocka_unit_test(who_cannot_be_told_gets_no_puback),
 		cmocka_unit_test(refusals_are_bounded),
 		cmocka_unit_test(requests_are_answered_where_they_ask),
 		cmocka_unit_test(the_senders_name_is_the_brokers),
