@@ -409,7 +409,7 @@ static void refusals_are_bounded(void **state)
 
 	(void)state;
 	node_start(&n, false, NULL);
-	alice = node_client(&n, "alice", "a", 4);
+	alice = node_client(&n, "alice", "a", 5);
 	assert_true(fake_subscribe(alice, "im/inbox/alice/ack"));
 	for (i = 0; i < 20000; i++)
 		assert_int_equal(publish(alice, "im/u/nobody", "x"), FAKE_DENIED);
