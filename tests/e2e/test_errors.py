@@ -86,7 +86,7 @@ def too_large(node):
 
 
 def rate_limited(node):
-    a, b = node.connect(node.user()), node.user()
+    a, b = node.connect(node.user(), v5=True), node.user()
     for n in range(600):
         a.post(f"im/u/{b}", "x")
     return a.wait_for(lambda: [x["error"] for x in a.acks() if "error" in x])[0]
