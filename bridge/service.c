@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "backup.h"
+#include "config.h"
 #include "engine.h"
 #include "health.h"
 #include "link.h"
@@ -33,7 +34,6 @@
 
 /* For what is committed to be delivered after SIGTERM. */
 #define DRAIN_MS 5000
-#define CONF_BYTES_MAX (1024 * 1024)
 
 struct bridge {
 	const char *conf_path;
@@ -66,60 +66,6 @@ static struct engine_now now(void)
 
 /* -- configuration -- */
 
-static int read_file(const char *path, struct im_buf *out, struct im_buf *why)
-{
-	FILE *f = fopen(path, "re");
-	char block[4096];
-	size_t n;
-
-	if (!f) {
-		im_buf_printf(
-			why, "%s: %s; give the configuration with -c FILE", path, strerror(errno));
-		return IM_E_IO;
-	}
-	while ((n = fread(block, 1, sizeof(block), f)) > 0 && !out->failed)
-		im_buf_put(out, block, n);
-	n = (size_t)ferror(f);
-	fclose(f);
-	if (n || out->failed) {
-		im_buf_printf(why, "%s: could not be read as a configuration", path);
-		return IM_E_IO;
-	}
-	return IM_OK;
-}
-
-static int read_options(const char *path, struct options *out, struct im_buf *why)
-{
-	struct im_buf text;
-	int rc;
-
-	im_buf_init(&text, CONF_BYTES_MAX);
-	rc = read_file(path, &text, why);
-	if (!rc)
-		rc = options_parse(out, im_buf_view(&text), path, why);
-	im_buf_free(&text);
-	return rc;
-}
-
-static struct engine_settings settings(const struct options *o, struct moderation *moderation)
-{
-	return (struct engine_settings){
-		.rpc = {.group_members_max = (uint32_t)o->group_members_max,
-			.groups_per_user_max = (uint32_t)o->groups_per_user_max,
-			.recall_window_s = o->recall_window,
-			.contacts_only = o->direct_policy == OPTIONS_DIRECT_CONTACTS,
-			.presence_policy = o->presence_policy,
-			.password_memory_kib = (uint32_t)o->password_memory,
-			.password_passes = (uint32_t)o->password_passes,
-			.moderation = moderation,
-			.reply_max = IM_REPLY_MAX},
-		.presence = o->presence,
-		.contacts_only = o->direct_policy == OPTIONS_DIRECT_CONTACTS,
-		.max_devices = (uint32_t)o->max_devices,
-		.backlog_bytes = (size_t)o->backlog_bytes,
-	};
-}
-
 static int load_words(struct bridge *b, struct im_buf *why)
 {
 	int rc = moderation_load(
@@ -138,7 +84,7 @@ static void reload(struct bridge *b)
 	struct im_buf text, words;
 
 	im_buf_init(&text, 0);
-	if (read_options(b->conf_path, &fresh, &text)) {
+	if (config_read(b->conf_path, &fresh, &text)) {
 		log_line(b->log, LOG_LEVEL_ERROR, "reload_refused",
 			"why=\"%.*s\" what=\"the old configuration stays\"",
 			LOG_S(im_buf_view(&text)));
@@ -147,7 +93,7 @@ static void reload(struct bridge *b)
 	}
 	options_reload(&b->opt, &fresh, &text);
 	options_clear(&fresh);
-	set = settings(&b->opt, &b->moderation);
+	set = config_settings(&b->opt, &b->moderation);
 	engine_set(b->engine, &set);
 	retention_set(b->retention, b->opt.retention_days);
 	log_set_level(b->log, (enum log_level)b->opt.log_level);
@@ -305,7 +251,7 @@ static int build(struct bridge *b, struct im_buf *why)
 	struct backup_parts bp = {b->backend, b->store, b->dir, b->opt.data_dir, b->log};
 	struct link_parts lp = {
 		b->opt.broker, b->opt.link_username, b->log, b, on_up, on_ready, on_lost};
-	struct engine_settings set = settings(&b->opt, &b->moderation);
+	struct engine_settings set = config_settings(&b->opt, &b->moderation);
 	struct engine_now t = now();
 	struct retention_parts rp;
 	int rc;
@@ -446,7 +392,7 @@ static void close_all(struct bridge *b)
 static int start(struct bridge *b, struct im_buf *why)
 {
 	sigset_t set;
-	int rc = read_options(b->conf_path, &b->opt, why);
+	int rc = config_read(b->conf_path, &b->opt, why);
 
 	if (rc)
 		return rc;
