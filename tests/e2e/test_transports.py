@@ -82,6 +82,35 @@ def test_a_clean_session_gets_nothing_by_itself_and_all_by_sync(node, v5):
     assert b.got() == []
 
 
+def test_what_the_brokers_queue_could_not_hold_is_synced(own_node):
+    """max_queued_messages bounds what waits for a session; the rest shows as a hole in seq."""
+    node = own_node(users=3, max_queued=50)
+    alice, bob = node.users(2)
+    a, b = node.connect(alice), node.connect(bob, clean=False)
+    cursor = b.sync_all()[2]
+    b.disconnect()
+    for n in range(200):
+        a.send(f"im/u/{bob}", {"id": f"q{n}", "body": n})
+    b.connect()
+    b.rpc("user.get")
+    live = b.bodies(f"u/{alice}")
+    assert live == sorted(live) and len(live) < 200
+    assert [m["body"] for m in b.sync_all(cursor)[0]] == list(range(200))
+
+
+def test_a_silent_connection_ends_and_is_seen_to(node):
+    """Keepalive: a device that vanished without a word is offline."""
+    watcher, user = node.users(2)
+    watch = node.connect(watcher)
+    watch.subscribe(f"im/presence/{user}")
+    with Raw(node.port) as r:
+        r.connect(f"{user}-silent", user, PASSWORD, keepalive=1)
+        for state in ("online", "offline"):
+            watch.wait_for(lambda s=state: any(
+                m.topic.startswith("im/presence/") and m.json["state"] == s
+                for m in watch.messages), what=state)
+
+
 # -- MQTT 5 --
 
 @pytest.mark.parametrize("qos", [0, 1, 2])

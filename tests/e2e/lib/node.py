@@ -24,9 +24,10 @@ POOL = 400
 
 class Node:
     """options: plugin_opt_* without the prefix (a list gives several lines); bridge: keys of
-    im-bridge.conf; conf: further lines of mosquitto.conf."""
+    im-bridge.conf; conf: further lines of mosquitto.conf, in which {folder} is the node's; files:
+    text by name, written there."""
 
-    def __init__(self, *, options=None, bridge=None, conf=(), users=POOL, tls_listener=False,
+    def __init__(self, *, options=None, bridge=None, conf=(), files=None, users=POOL, tls_listener=False,
                  ws_listener=False, max_queued=5000):
         # A short path: a Unix socket's may have 108 bytes.
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="im-e2e-"))
@@ -34,6 +35,8 @@ class Node:
         self.data.mkdir()
         self.options, self.bridge_options = dict(options or {}), dict(bridge or {})
         self.conf, self.max_queued = list(conf), max_queued
+        for name, text in (files or {}).items():
+            (self.folder / name).write_text(text, encoding="utf-8")
         self.prefix = self.options.get("topic_prefix", "im")
         self.port = ports.take()
         self.tls_port = ports.take() if tls_listener else None
@@ -70,7 +73,9 @@ class Node:
                       f"keyfile {self.key}"]
         if self.ws_port:
             lines += [f"listener {self.ws_port} 127.0.0.1", "protocol websockets"]
-        lines += self.conf
+        mine = [line.format(folder=self.folder) for line in self.conf]
+        lines = [x for x in lines if x != "allow_anonymous false" or
+                 not any(m.startswith("allow_anonymous") for m in mine)] + mine
         lines.append(f"plugin {build.PLUGIN}")
         # Whole modules of wrong logins come from one address here.
         options = {"data_dir": self.data, "link_listener": self.link, "auth_wrong_share": 100,
