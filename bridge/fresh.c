@@ -85,12 +85,6 @@ static uint32_t *of_user(struct fresh *f, uint64_t user)
 	return &f->by_user[bucket(user, 0)];
 }
 
-/* Whether the second side has a chain of its own: it may share the first one's bucket. */
-static bool two_users(struct fresh *f, const struct fresh_conv *c)
-{
-	return c->a && of_user(f, c->a) != of_user(f, c->b);
-}
-
 static bool make_room(struct fresh *f)
 {
 	uint32_t cap = f->cap ? f->cap * 2 : 256;
@@ -117,10 +111,9 @@ int fresh_add(struct fresh *f, const struct fresh_conv *c)
 	e->next_pair = *of_pair(f, c);
 	*of_pair(f, c) = f->n;
 	if (c->a) {
+		/* Where both are in one bucket, a's link is the one that is followed. */
 		e->next_a = *of_user(f, c->a);
 		*of_user(f, c->a) = f->n;
-	}
-	if (two_users(f, c)) {
 		e->next_b = *of_user(f, c->b);
 		*of_user(f, c->b) = f->n;
 	}
@@ -136,10 +129,10 @@ void fresh_take_back(struct fresh *f, uint64_t id)
 	pthread_mutex_lock(&f->lock);
 	while (f->n > 0 && f->at[f->n - 1].c.id >= id) {
 		const struct entry *e = &f->at[--f->n];
-		if (two_users(f, &e->c))
+		if (e->c.a) {
 			*of_user(f, e->c.b) = e->next_b;
-		if (e->c.a)
 			*of_user(f, e->c.a) = e->next_a;
+		}
 		*of_pair(f, &e->c) = e->next_pair;
 	}
 	pthread_mutex_unlock(&f->lock);

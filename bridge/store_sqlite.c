@@ -111,7 +111,6 @@ static void take_back(struct store *s)
 	s->n_touched = 0;
 	store_sqlite_convs_take_back(s);
 	s->log_head = s->log_head_before;
-	s->mark_epoch_known = false;
 }
 
 static int store_begin(struct store *s)

@@ -48,6 +48,8 @@ static struct {
 	enum faultvfs_op op;
 	char suffix[32];
 	int skip, times, code, failed;
+	void (*before_view)(void *arg);
+	void *before_view_arg;
 	bool recording, cut;
 	int calls_left;
 } g = {.lock = PTHREAD_MUTEX_INITIALIZER};
@@ -282,6 +284,13 @@ static int f_shm_map(sqlite3_file *f, int page, int size, int extend, void volat
 
 static int f_shm_lock(sqlite3_file *f, int at, int n, int flags)
 {
+	void (*fn)(void *arg);
+	pthread_mutex_lock(&g.lock);
+	fn = g.before_view;
+	g.before_view = NULL;
+	pthread_mutex_unlock(&g.lock);
+	if (fn)
+		fn(g.before_view_arg);
 	return real_of(f)->pMethods->xShmLock(real_of(f), at, n, flags);
 }
 
@@ -402,6 +411,14 @@ int faultvfs_count(enum faultvfs_op op)
 	n = g.count[op];
 	pthread_mutex_unlock(&g.lock);
 	return n;
+}
+
+void faultvfs_before_view(void (*fn)(void *arg), void *arg)
+{
+	pthread_mutex_lock(&g.lock);
+	g.before_view = fn;
+	g.before_view_arg = arg;
+	pthread_mutex_unlock(&g.lock);
 }
 
 void faultvfs_cut_after(int calls)

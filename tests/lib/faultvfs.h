@@ -33,6 +33,10 @@ int faultvfs_failed(void);
 /* Calls of one kind since installation. */
 int faultvfs_count(enum faultvfs_op op);
 
+/* Calls fn once, when a connection is about to take a lock in the next shared-memory index: between
+ * what it did before and the view that it is about to begin. fn may use other connections. */
+void faultvfs_before_view(void (*fn)(void *arg), void *arg);
+
 /* The power goes after this many more writes, truncations, and syncs: they all fail from then on,
  * and none of them reaches a file. The first call starts the record of what is not synced: to be
  * made before the files are opened. */

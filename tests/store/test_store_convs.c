@@ -105,6 +105,21 @@ static void the_list_lives_as_long_as_somebody_holds_it(void **state)
 /* -- the store -----------------------------------------------------------------------------------
  */
 
+static int set_up(void **state)
+{
+	*state = test_folder_new();
+	faultvfs_install();
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	faultvfs_heal();
+	faultvfs_uninstall();
+	test_folder_remove(*state);
+	return 0;
+}
+
 /* Conversation number i: of users 1000 + i and 5,000,000 - i, but each tenth of user 1, and some
  * groups. The same for writer and checker. */
 static enum im_conv_kind nth(uint64_t i, uint64_t *a, uint64_t *b)
@@ -169,13 +184,11 @@ static void assert_all(struct store *s, struct store_reader *r, uint64_t n, uint
 
 static void hundreds_of_thousands_are_found_through_every_move(void **state)
 {
-	char *folder = test_folder_new();
+	const char *folder = *state;
 	struct store *s;
 	struct store_reader *r;
 	struct store_reader *viewer = NULL;
 	uint64_t n = 0, viewed = 0, rng = 17;
-	(void)state;
-	faultvfs_install();
 	s = test_store_open(BE, folder);
 	r = test_reader_open(BE, s);
 	for (int round = 0; n < 200000; round++) {
@@ -221,8 +234,83 @@ static void hundreds_of_thousands_are_found_through_every_move(void **state)
 	assert_all(s, r, n, 1);
 	BE->reader_close(r);
 	BE->close(s);
-	faultvfs_uninstall();
-	test_folder_remove(folder);
+}
+
+/* What the writer does while a reader is between the list and its view of the database. */
+struct meanwhile {
+	struct store *s;
+	uint64_t n;
+	bool done;
+};
+
+static void finish_a_move(void *arg)
+{
+	struct meanwhile *m = arg;
+	for (int i = 0; i < 20; i++) {
+		assert_ok(add_from(m->s, m->n, 5000, true));
+		m->n += 5000;
+	}
+	m->done = true;
+}
+
+static void a_move_just_before_a_view_hides_nothing(void **state)
+{
+	const char *folder = *state;
+	struct store_reader *r;
+	struct meanwhile m = {0};
+	uint64_t n = 0;
+	m.s = test_store_open(BE, folder);
+	r = test_reader_open(BE, m.s);
+	assert_ok(add_from(m.s, 0, 60000, true));
+	m.n = 60000;
+	faultvfs_before_view(finish_a_move, &m);
+	assert_ok(BE->view_begin(r));
+	assert_true(m.done);
+	assert_all(m.s, r, m.n, 31);
+	BE->view_end(r);
+	/* The same without a view. */
+	m.done = false;
+	faultvfs_before_view(finish_a_move, &m);
+	assert_ok(BE->user_convs(r, 1, count_conv, &n));
+	assert_true(m.done);
+	assert_int_equal(n, 160000 / 10);
+	assert_all(m.s, r, m.n, 31);
+	BE->reader_close(r);
+	BE->close(m.s);
+}
+
+static void take_back_and_reuse(void *arg)
+{
+	struct meanwhile *m = arg;
+	BE->rollback(m->s);
+	assert_ok(BE->begin(m->s));
+	m->n = test_conv(BE, m->s, 8, 9);
+	assert_ok(BE->commit(m->s, NULL));
+	m->done = true;
+}
+
+static void an_id_that_was_taken_back_is_not_found_for_another(void **state)
+{
+	const char *folder = *state;
+	struct store_reader *r;
+	struct meanwhile m = {0};
+	uint64_t lost, id = 0, n = 0;
+	m.s = test_store_open(BE, folder);
+	r = test_reader_open(BE, m.s);
+	assert_ok(BE->begin(m.s));
+	lost = test_conv(BE, m.s, 1, 2);
+	faultvfs_before_view(take_back_and_reuse, &m);
+	assert_int_equal(BE->find_conv(r, IM_CONV_USER, 1, 2, &id), IM_E_NONE);
+	assert_true(m.done);
+	assert_int_equal(m.n, lost);
+	assert_ok(BE->find_conv(r, IM_CONV_USER, 8, 9, &id));
+	assert_ok(BE->begin(m.s));
+	test_conv(BE, m.s, 1, 2);
+	assert_ok(BE->user_convs(r, 1, count_conv, &n));
+	assert_int_equal(n, 0);
+	BE->rollback(m.s);
+	BE->reader_close(r);
+	BE->close(m.s);
 }
 
 /* -- with readers beside the writer --------------------------------------------------------------
@@ -296,10 +384,9 @@ static void *look_on(void *arg)
 
 static void every_view_has_its_conversations_while_they_move(void **state)
 {
-	char *folder = test_folder_new();
+	const char *folder = *state;
 	struct shared sh = {.s = test_store_open(BE, folder)};
 	struct looker readers[READERS];
-	(void)state;
 	assert_ok(BE->begin(sh.s));
 	assert_ok(BE->conv(sh.s, IM_CONV_GROUP, 99999999, 0, true, &sh.count_conv));
 	assert_ok(BE->commit(sh.s, NULL));
@@ -324,16 +411,19 @@ static void every_view_has_its_conversations_while_they_move(void **state)
 			fail_msg("%s", sh.wrong[i]);
 	}
 	BE->close(sh.s);
-	test_folder_remove(folder);
 }
+
+#define TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_list_of_new_ones_agrees_with_a_plain_one),
 		cmocka_unit_test(the_list_lives_as_long_as_somebody_holds_it),
-		cmocka_unit_test(hundreds_of_thousands_are_found_through_every_move),
-		cmocka_unit_test(every_view_has_its_conversations_while_they_move),
+		TEST(hundreds_of_thousands_are_found_through_every_move),
+		TEST(a_move_just_before_a_view_hides_nothing),
+		TEST(an_id_that_was_taken_back_is_not_found_for_another),
+		TEST(every_view_has_its_conversations_while_they_move),
 	};
 	return cmocka_run_group_tests_name("store_convs", tests, NULL, NULL);
 }
