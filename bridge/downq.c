@@ -9,7 +9,9 @@
 
 #include "../common/limits.h"
 
-#define TIER_FIRST EFFECTS_SMALL
+/* Answers, and then deliveries. Direct messages do not wait. */
+#define TIER_FIRST EFFECTS_CONTROL
+#define TIER_DROPPED EFFECTS_SMALL
 #define WINDOW_MAX 16
 /* Pins are looked through for stale ones when their number has doubled, and not below this. */
 #define PINS_SWEEP_MIN 1024
@@ -182,10 +184,10 @@ static size_t drop_oldest(struct downq *q)
 {
 	size_t dropped = 0;
 
-	for (int i = EFFECTS_TIERS - 1; i >= TIER_FIRST; i--) {
+	for (int i = EFFECTS_TIERS - 1; i >= TIER_DROPPED; i--) {
 		struct tier *t = &q->tier[i];
 
-		while (q->bytes > q->bytes_max && t->head < t->tail) {
+		while (q->bytes - downq_answers(q) > q->bytes_max && t->head < t->tail) {
 			tier_advance(q, t, record_size(front(t)));
 			dropped++;
 		}
@@ -273,6 +275,11 @@ void downq_lost(struct downq *q)
 size_t downq_bytes(const struct downq *q)
 {
 	return q->bytes;
+}
+
+size_t downq_answers(const struct downq *q)
+{
+	return (size_t)(q->tier[EFFECTS_CONTROL].tail - q->tier[EFFECTS_CONTROL].head);
 }
 
 unsigned downq_outstanding(const struct downq *q)

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Deliveries that wait for their turn: one queue of encoded down records a tier, given out as
- * frames in order of tier and only while fewer than a window of frames are unreturned. So a direct
- * message, which does not wait here, never stands behind more than a window of a large group's.
+ * What waits for its turn: one queue of encoded down records a tier, given out as frames in order
+ * of tier and only while fewer than a window of frames are unreturned. So a direct message, which
+ * does not wait here, never stands behind more than a window of a large group's, and a flood of
+ * answers waits in the bridge, where it is counted, and not in the socket.
  *
  * Pure: no I/O, no clock. Order within a conversation is kept: within a tier by the queue, and
  * across tiers because a group keeps its tier while records of it are queued.
  *
- * When the bytes that wait exceed the bound, the oldest deliveries of the lowest tier go: they are
- * in the log, and devices that miss them see the gap and pull.
+ * When the deliveries that wait exceed the bound, the oldest of the lowest tier go: they are in the
+ * log, and devices that miss them see the gap and pull. Answers (EFFECTS_CONTROL) are never
+ * dropped: whoever makes them stops while too many wait.
  */
 #ifndef IM_BRIDGE_DOWNQ_H
 #define IM_BRIDGE_DOWNQ_H
@@ -24,7 +26,7 @@
 
 struct downq;
 
-/* bytes_max: of all queues together; window: frames given out and not yet returned. */
+/* bytes_max: of all deliveries together; window: frames given out and not yet returned. */
 struct downq *downq_new(size_t bytes_max, unsigned window);
 void downq_free(struct downq **q);
 void downq_set_max(struct downq *q, size_t bytes_max);
@@ -50,6 +52,8 @@ void downq_return(struct downq *q, uint32_t frames);
 void downq_lost(struct downq *q);
 
 size_t downq_bytes(const struct downq *q);
+/* Of answers alone. */
+size_t downq_answers(const struct downq *q);
 unsigned downq_outstanding(const struct downq *q);
 
 #endif

@@ -17,6 +17,8 @@
 #define HELLO_AGAIN_MS 5000
 #define STATS_EVERY_MS 5000
 #define PLUGIN_STATS_MAX 65536
+/* Bytes of answers that wait for the link before the next ones are taken from the readers. */
+#define ANSWERS_MAX (1024 * 1024)
 
 struct engine {
 	struct engine_parts p;
@@ -325,7 +327,7 @@ void engine_reads(struct engine *e)
 {
 	struct readers_job *job;
 
-	while ((job = readers_take(e->p.readers))) {
+	while (engine_takes_reads(e) && (job = readers_take(e->p.readers))) {
 		struct im_str uid = {job->uid, job->uid_n};
 		struct im_str device = {job->device, job->device_n};
 
@@ -337,11 +339,13 @@ void engine_reads(struct engine *e)
 			effects_reply(e->a.fx, uid, device, im_buf_view(&job->topic),
 				im_buf_view(&job->corr), im_buf_view(&job->reply));
 		readers_job_free(job);
+		outbox_answer(e->a.outbox, e->a.fx);
 	}
-	if (effects_failed(e->a.fx))
-		effects_reset(e->a.fx);
-	else if (effects_bytes(e->a.fx))
-		outbox_take(e->a.outbox, e->a.fx, 0, 0);
+}
+
+bool engine_takes_reads(const struct engine *e)
+{
+	return downq_answers(e->a.downq) < ANSWERS_MAX;
 }
 
 void engine_respond(

@@ -77,8 +77,10 @@ void engine_linked(struct engine *e, const struct engine_now *now);
 void engine_unlinked(struct engine *e);
 /* An up frame. */
 void engine_up(struct engine *e, struct im_str frame, const struct engine_now *now);
-/* The readers have finished jobs. */
+/* The readers have finished jobs: their answers are queued for the link. To be called while
+ * engine_takes_reads says so; it says no while too many answers wait. */
 void engine_reads(struct engine *e);
+bool engine_takes_reads(const struct engine *e);
 /* A response that was held back. */
 void engine_respond(
 	struct engine *e, struct im_str uid, struct im_str device, struct im_str response);

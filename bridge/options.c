@@ -77,8 +77,10 @@ static const struct im_conf_key keys[] = {
 			"search.db may be deleted."},
 	{KEY(reader_threads, IM_CONF_INT), .def = "2", .min = 1, .max = 64,
 		.help = "Threads that answer reading requests (history, sync, lists, search)."},
-	{KEY(reader_queue, IM_CONF_INT), .def = "4096", .min = 1, .max = 1000000,
-		.help = "Requests that may wait for a thread; beyond, the answer is `busy`."},
+	{KEY(reader_queue, IM_CONF_INT), .def = "1024", .min = 1, .max = 100000,
+		.help = "Requests that may wait for a thread, and answers for the broker; beyond, "
+			"the "
+			"answer is `busy`. An answer takes up to 64 KB."},
 	{KEY(backlog_bytes, IM_CONF_INT), .def = "64M", .min = 1024 * 1024,
 		.max = INT64_C(16) * 1024 * 1024 * 1024, .reloadable = true,
 		.help = "Bytes of group deliveries that may wait for the broker. Beyond, the "

@@ -124,6 +124,16 @@ void outbox_take(struct outbox *o, struct effects *fx, uint64_t epoch, uint64_t 
 	outbox_pump(o);
 }
 
+void outbox_answer(struct outbox *o, struct effects *fx)
+{
+	size_t dropped;
+
+	if (downq_push(o->q, EFFECTS_CONTROL, effects_view(fx, EFFECTS_CONTROL), &dropped))
+		log_line(o->log, LOG_LEVEL_ERROR, "out_of_memory", "what=answers");
+	effects_reset(fx);
+	outbox_pump(o);
+}
+
 void outbox_pump(struct outbox *o)
 {
 	struct im_str frame;

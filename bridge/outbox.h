@@ -26,6 +26,8 @@ void outbox_free(struct outbox **o);
  * everything through recno is committed, which is said after the urgent part: when the plugin has
  * it, it has all before it, and what it does not have is replayed. */
 void outbox_take(struct outbox *o, struct effects *fx, uint64_t epoch, uint64_t recno);
+/* Queues what was planned for EFFECTS_CONTROL (answers to requests), and empties the effects. */
+void outbox_answer(struct outbox *o, struct effects *fx);
 /* Gives out what waits, as far as the window allows. */
 void outbox_pump(struct outbox *o);
 /* A frame with this one record. */

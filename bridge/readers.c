@@ -11,6 +11,11 @@
 
 #include "reader.h"
 
+/* Hellos that wait: one for each device of the largest broker, 300 bytes each. */
+#define HELLOS_MAX 200000
+/* So many requests run before a hello that waits has its turn. */
+#define REQUESTS_IN_A_ROW 8
+
 struct list {
 	struct readers_job *first, **end;
 	uint32_t n;
@@ -20,7 +25,9 @@ struct readers {
 	struct list held;
 	pthread_mutex_t lock;
 	pthread_cond_t more;
-	struct list waiting, done; /* under the lock, as what follows */
+	struct list requests, hellos, done; /* under the lock, as what follows */
+	uint32_t requests_done;             /* among done */
+	unsigned in_a_row;                  /* requests run while hellos waited */
 	uint32_t running;
 	bool stop;
 	uint32_t queue_max;
@@ -51,6 +58,15 @@ static struct readers_job *pop(struct list *l)
 		l->end = &l->first;
 	l->n--;
 	return job;
+}
+
+/* Under the lock: what is to be run next. */
+static struct readers_job *next_job(struct readers *r)
+{
+	bool greet = r->hellos.first && (!r->requests.first || r->in_a_row >= REQUESTS_IN_A_ROW);
+
+	r->in_a_row = r->hellos.first && !greet ? r->in_a_row + 1 : 0;
+	return pop(greet ? &r->hellos : &r->requests);
 }
 
 static void clear(struct list *l)
@@ -100,6 +116,7 @@ static void finish(struct readers *r, struct readers_job *job)
 	uint64_t one = 1;
 
 	push(&r->done, job);
+	r->requests_done += job->kind == READERS_REQUEST;
 	/* It cannot fail but when the counter is full, and then the fd is readable anyway. */
 	if (write(r->fd, &one, sizeof(one)) < 0)
 		return;
@@ -114,11 +131,11 @@ static void *thread_main(void *arg)
 	pthread_mutex_lock(&r->lock);
 	mine = r->readers[r->next++];
 	for (;;) {
-		while (!r->stop && !r->waiting.first)
+		while (!r->stop && !r->requests.first && !r->hellos.first)
 			pthread_cond_wait(&r->more, &r->lock);
 		if (r->stop)
 			break;
-		job = pop(&r->waiting);
+		job = next_job(r);
 		r->running++;
 		pthread_mutex_unlock(&r->lock);
 		reader_run(mine, job);
@@ -164,7 +181,8 @@ int readers_open(const struct readers_parts *p, struct readers **out, struct im_
 	if (!r)
 		return IM_E_NOMEM;
 	r->held.end = &r->held.first;
-	r->waiting.end = &r->waiting.first;
+	r->requests.end = &r->requests.first;
+	r->hellos.end = &r->hellos.first;
 	r->done.end = &r->done.first;
 	pthread_mutex_init(&r->lock, NULL);
 	pthread_cond_init(&r->more, NULL);
@@ -191,7 +209,8 @@ void readers_close(struct readers **r)
 	for (unsigned i = 0; (*r)->readers && i < ((*r)->n ? (*r)->n : 1); i++)
 		reader_close(&(*r)->readers[i]);
 	clear(&(*r)->held);
-	clear(&(*r)->waiting);
+	clear(&(*r)->requests);
+	clear(&(*r)->hellos);
 	clear(&(*r)->done);
 	if ((*r)->fd >= 0)
 		close((*r)->fd);
@@ -218,6 +237,14 @@ void readers_discard(struct readers *r)
 	clear(&r->held);
 }
 
+/* Under the lock. */
+static bool full(const struct readers *r, const struct readers_job *job)
+{
+	if (job->kind == READERS_HELLO)
+		return r->queue_max == 0 || r->hellos.n >= HELLOS_MAX;
+	return r->requests.n + r->running + r->requests_done >= r->queue_max;
+}
+
 void readers_release(struct readers *r, uint64_t position)
 {
 	struct readers_job *job;
@@ -227,15 +254,15 @@ void readers_release(struct readers *r, uint64_t position)
 	pthread_mutex_lock(&r->lock);
 	while ((job = pop(&r->held))) {
 		job->position = position;
-		if (r->n && r->waiting.n < r->queue_max) {
-			push(&r->waiting, job);
+		if (full(r, job))
+			reader_refuse(job);
+		else if (!r->n)
+			reader_run(r->readers[0], job);
+		else {
+			push(job->kind == READERS_HELLO ? &r->hellos : &r->requests, job);
 			pthread_cond_signal(&r->more);
 			continue;
 		}
-		if (r->n || r->queue_max == 0)
-			reader_refuse(job);
-		else
-			reader_run(r->readers[0], job);
 		finish(r, job);
 	}
 	pthread_mutex_unlock(&r->lock);
@@ -248,6 +275,8 @@ struct readers_job *readers_take(struct readers *r)
 
 	pthread_mutex_lock(&r->lock);
 	job = pop(&r->done);
+	if (job)
+		r->requests_done -= job->kind == READERS_REQUEST;
 	/* Emptied under the lock, so that no wake-up is lost. */
 	if (!job && read(r->fd, &count, sizeof(count)) < 0)
 		count = 0;
@@ -260,7 +289,7 @@ uint32_t readers_queued(struct readers *r)
 	uint32_t n;
 
 	pthread_mutex_lock(&r->lock);
-	n = r->waiting.n + r->running;
+	n = r->requests.n + r->hellos.n + r->running;
 	pthread_mutex_unlock(&r->lock);
 	return n;
 }

@@ -4,8 +4,9 @@
  * requests and find out for a new subscription whether its device is behind. The engine holds jobs
  * back until their batch is committed, so that a request sees what its sender wrote before it.
  *
- * The queue is bounded: a request that finds it full is answered `busy`, a device is told that it
- * is behind, which is always safe.
+ * The queues are bounded, answers that nobody has taken included: a request that finds its queue
+ * full is answered `busy`, a device is told that it is behind, which is always safe. Requests go
+ * first, so that the greetings after a restart, one for each device, hold up nobody's question.
  */
 #ifndef IM_BRIDGE_READERS_H
 #define IM_BRIDGE_READERS_H
@@ -52,8 +53,8 @@ struct readers_parts {
 	const char *folder; /* of directory.db and search.db */
 	bool search;
 	struct log *log;
-	unsigned threads; /* 0: jobs run inside readers_release (tests) */
-	uint32_t queue_max;
+	unsigned threads;   /* 0: jobs run inside readers_release (tests) */
+	uint32_t queue_max; /* requests */
 };
 
 int readers_open(

@@ -353,6 +353,7 @@ static void run(struct bridge *b)
 	int64_t wait = 0;
 
 	while (!finished(b)) {
+		p[1].fd = engine_takes_reads(b->engine) ? readers_fd(b->readers) : -1;
 		p[2].fd = link_fd(b->link);
 		p[2].events = link_events(b->link);
 		if (poll(p, 3, (int)wait) < 0)

@@ -140,6 +140,25 @@ static void beyond_the_bound_the_oldest_of_the_largest_go(void **state)
 	downq_free(&q);
 }
 
+static void answers_go_first_and_are_never_dropped(void **state)
+{
+	struct downq *q = downq_new(1000, 1);
+
+	(void)state;
+	assert_int_equal(push(q, EFFECTS_SMALL, "s", 500), 0);
+	for (int i = 0; i < 100; i++)
+		assert_int_equal(push(q, EFFECTS_CONTROL, "a", 500), 0);
+	assert_true(downq_answers(q) > 50000);
+	assert_int_equal(push(q, EFFECTS_SMALL, "t", 600), 1);
+	for (int i = 0; i < 100; i++)
+		assert_int_equal(push(q, EFFECTS_CONTROL, "b", 500), 0);
+	assert_int_equal(next(q)[0], 'a');
+	downq_return(q, 1);
+	assert_non_null(strstr(next(q), "bt"));
+	assert_int_equal(downq_answers(q), 0);
+	downq_free(&q);
+}
+
 static void a_group_keeps_its_tier_while_records_wait(void **state)
 {
 	struct downq *q = downq_new(MAX, 1);
@@ -224,6 +243,7 @@ int main(void)
 		cmocka_unit_test(a_record_larger_than_a_frame_goes_alone),
 		cmocka_unit_test(after_a_lost_link_the_unreturned_come_again),
 		cmocka_unit_test(beyond_the_bound_the_oldest_of_the_largest_go),
+		cmocka_unit_test(answers_go_first_and_are_never_dropped),
 		cmocka_unit_test(a_group_keeps_its_tier_while_records_wait),
 		cmocka_unit_test(pins_of_groups_that_are_done_are_given_up),
 		cmocka_unit_test(random_use_keeps_order),

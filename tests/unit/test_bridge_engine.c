@@ -348,6 +348,31 @@ static void too_many_reads_are_answered_busy(void **state)
 	assert_true(engine_told_part(f, "\"behind\":true"));
 }
 
+static void a_flood_of_answers_waits_in_the_bridge(void **state)
+{
+	struct engine_fixture *f = *state;
+	static char body[40001];
+	unsigned answers, more = 1;
+
+	f->set.rpc.reply_max = 60000;
+	memset(body, 'x', sizeof(body) - 1);
+	engine_message(f, "alice", "bob", body);
+	for (int i = 0; i < 90; i++)
+		engine_add_rpc(f, "bob", "conv.history", "{\"conv\":\"u/alice\"}");
+	engine_send(f);
+	answers = engine_count(f, "inbox bob rpc/phone");
+	assert_int_equal(answers, 2);
+	assert_false(engine_takes_reads(f->engine));
+	/* As the service's loop does after each return of a frame. */
+	while (more) {
+		engine_credit(f, 1);
+		more = engine_count(f, "inbox bob rpc/phone");
+		answers += more;
+	}
+	assert_int_equal(answers, 90);
+	assert_true(engine_takes_reads(f->engine));
+}
+
 static void records_that_cannot_be_read_are_passed_over(void **state)
 {
 	struct engine_fixture *f = *state;
@@ -406,6 +431,7 @@ int main(void)
 		T(a_read_sees_what_was_written_before_it),
 		T(a_reply_goes_to_the_response_topic),
 		cmocka_unit_test_teardown(too_many_reads_are_answered_busy, engine_tear_down),
+		T(a_flood_of_answers_waits_in_the_bridge),
 		T(records_that_cannot_be_read_are_passed_over),
 		T(garbage_frames_change_nothing),
 	};

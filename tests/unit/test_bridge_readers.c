@@ -110,6 +110,54 @@ static void beyond_the_bound_the_answer_is_busy(void **state)
 	readers_close(&r);
 }
 
+static void requests_go_before_greetings(void **state)
+{
+	struct engine_fixture *f = *state;
+	struct readers *r = open_readers(f, 1, 100);
+	struct readers_job *job;
+	int before = 0, hellos = 0;
+
+	for (int i = 0; i < 1000; i++)
+		readers_hold(r, readers_job_new(READERS_HELLO, IM_STR("bob"), IM_STR("phone")));
+	for (int i = 0; i < 50; i++)
+		readers_hold(r, request("bob", 2, "user.get"));
+	readers_release(r, 0);
+	for (int i = 0; i < 1050; i++) {
+		job = wait_job(r);
+		if (job->kind == READERS_HELLO)
+			hellos++;
+		else
+			before = hellos;
+		readers_job_free(job);
+	}
+	assert_int_equal(hellos, 1000);
+	/* One in nine, and what was run before the requests were there. */
+	assert_in_range(before, 0, 200);
+	readers_close(&r);
+}
+
+static void answers_that_nobody_takes_count(void **state)
+{
+	struct engine_fixture *f = *state;
+	struct readers *r = open_readers(f, 0, 10);
+	unsigned busy = 0;
+
+	for (int i = 0; i < 30; i++)
+		readers_hold(r, request("bob", 2, "user.get"));
+	readers_release(r, 0);
+	for (int i = 0; i < 30; i++) {
+		struct readers_job *job = wait_job(r);
+
+		busy += memmem(job->reply.p, job->reply.n, "-32009", 6) != NULL;
+		readers_job_free(job);
+	}
+	assert_int_equal(busy, 20);
+	readers_hold(r, request("bob", 2, "user.get"));
+	readers_release(r, 0);
+	readers_job_free(wait_job(r));
+	readers_close(&r);
+}
+
 static void closing_drops_what_waits(void **state)
 {
 	struct engine_fixture *f = *state;
@@ -143,6 +191,8 @@ int main(void)
 		E(threads_answer_and_wake_the_loop),
 		E(discarded_jobs_never_run),
 		E(beyond_the_bound_the_answer_is_busy),
+		E(requests_go_before_greetings),
+		E(answers_that_nobody_takes_count),
 		E(closing_drops_what_waits),
 		cmocka_unit_test(names_beyond_their_bound_make_no_job),
 	};

@@ -211,6 +211,7 @@ static void reads_are_answered_again_and_log_writes_are_not_run_again(void **sta
 	records = keep(f);
 	engine_send(f);
 	assert_told(f, "inbox alice rpc/phone ");
+	engine_credit(f, 2);
 	engine_send_again(f, 1, 3, records);
 	assert_told(f, "inbox bob rpc/phone ");
 	assert_not_told(f, "inbox alice rpc/phone ");

@@ -195,17 +195,21 @@ static void a_subscription_is_greeted_with_the_newest_cursor(void **state)
 	engine_send(f);
 	assert_told(f, "inbox bob event {\"event\":\"hello\",\"device\":\"phone\",\"cursor\":\"1\","
 		       "\"behind\":false}");
+	engine_credit(f, 2);
 	engine_add_message(f, "alice", "bob", "bob's");
 	engine_add_session(f, IM_UP_SUB, "bob", "phone", 0);
 	engine_send(f);
 	assert_told(f, "inbox bob event {\"event\":\"hello\",\"device\":\"phone\",\"cursor\":\"2\","
 		       "\"behind\":true}");
+	engine_credit(f, 2);
 	engine_rpc(f, "bob", "device.ack", "{\"cursor\":\"2\"}");
 	engine_add_session(f, IM_UP_SUB, "bob", "phone", 0);
 	engine_send(f);
 	assert_told(f, "inbox bob event {\"event\":\"hello\",\"device\":\"phone\",\"cursor\":\"2\","
 		       "\"behind\":false}");
+	engine_credit(f, 2);
 	engine_rpc(f, "alice", "group.create", "{\"gid\":\"team\",\"members\":[\"bob\"]}");
+	engine_credit(f, 2);
 	engine_add_session(f, IM_UP_SUB, "bob", "phone", 0);
 	engine_send(f);
 	assert_true(engine_told_part(f, "\"behind\":true"));
