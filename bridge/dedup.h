@@ -28,7 +28,8 @@ struct dedup;
 struct dedup_value {
 	uint64_t seq, gid;
 	int64_t ts_ms;      /* server time of the stored message */
-	uint64_t body_hash; /* dedup_body_hash; DEDUP_BODY_ANY: not known any more (recalled) */
+	uint64_t body_hash; /* dedup_body_hash; DEDUP_BODY_ANY: not known any more (recalled,
+			       edited) */
 };
 #define DEDUP_BODY_ANY 0
 

@@ -2,6 +2,8 @@
 /* Fills the window of client message ids from the log; see dedup_rebuild.h. */
 #include "dedup_rebuild.h"
 
+#include <string.h>
+
 /* So many messages in a row from before the window end the walk: a clock that was behind for a
  * moment does not cut the window short. */
 #define OLDER_MAX 1000
@@ -12,6 +14,15 @@ struct walk {
 	int64_t oldest_ms;
 	uint32_t older, rows_left;
 };
+
+/* What was sent first is not in the log any more. Text that only looks like the mark, in a sender's
+ * own `ext`, lets a repeated id through as the same message. */
+static bool changed_since(const struct store_msg *m)
+{
+	static const char edited[] = "\"edited\":";
+	return m->recalled ||
+	       (m->meta.n && memmem(m->meta.p, m->meta.n, edited, sizeof(edited) - 1));
+}
 
 static int take(void *arg, const struct store_msg *m)
 {
@@ -24,7 +35,7 @@ static int take(void *arg, const struct store_msg *m)
 	w->older = 0;
 	if (m->id.n == 0)
 		return 0;
-	v.body_hash = m->recalled ? DEDUP_BODY_ANY : dedup_body_hash(w->d, m->enc, m->body);
+	v.body_hash = changed_since(m) ? DEDUP_BODY_ANY : dedup_body_hash(w->d, m->enc, m->body);
 	return dedup_put_older(w->d, m->sender, m->conv, m->id, &v) ? 0 : STOP;
 }
 

@@ -214,6 +214,7 @@ static void random_work_agrees_with_a_list(void **state)
 
 static uint64_t log_add(struct store *s, uint64_t gid, const char *id, int64_t ts_ms, bool recalled)
 {
+	bool edited = strcmp(id, "edited") == 0;
 	const struct store_backend *be = &store_memory;
 	uint64_t conv;
 	struct store_head head;
@@ -222,6 +223,7 @@ static uint64_t log_add(struct store *s, uint64_t gid, const char *id, int64_t t
 		.ts_ms = ts_ms,
 		.enc = IM_ENC_TEXT,
 		.id = im_str(id),
+		.meta = edited ? IM_STR("\"reply_to\":1,\"edited\":{\"seq\":3}") : IM_STR(""),
 		.body = IM_STR("hi"),
 		.recalled = recalled};
 	assert_int_equal(be->begin(s), IM_OK);
@@ -281,6 +283,10 @@ static void the_window_is_rebuilt_from_the_tail(void **state)
 	dedup_put(d, 1, conv, IM_STR("e"), &v);
 	assert_false(dedup_find(d, 1, conv, IM_STR("a"), 10 * HOUR_MS, &v));
 	assert_true(dedup_find(d, 1, conv, IM_STR("c"), 10 * HOUR_MS, &v));
+	log_add(s, 7, "edited", 10 * HOUR_MS, false);
+	assert_int_equal(rebuilt(&d, 1, 0, r), 1);
+	assert_true(dedup_find(d, 1, conv, IM_STR("edited"), 10 * HOUR_MS, &v));
+	assert_int_equal(v.body_hash, DEDUP_BODY_ANY);
 	dedup_free(&d);
 	store_memory.reader_close(r);
 	store_memory.close(s);
