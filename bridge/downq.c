@@ -35,6 +35,7 @@ struct downq {
 	size_t bytes, bytes_max;
 	struct im_buf frame[WINDOW_MAX]; /* unreturned ones, a ring */
 	unsigned window, first, given, resend;
+	uint64_t returned;
 	struct pin *pins;
 	size_t sweep_at;
 };
@@ -265,11 +266,17 @@ void downq_return(struct downq *q, uint32_t frames)
 		done = frames;
 	q->first = (q->first + done) % WINDOW_MAX;
 	q->given -= done;
+	q->returned += done;
 }
 
 void downq_lost(struct downq *q)
 {
 	q->resend = q->given;
+}
+
+uint64_t downq_returned(const struct downq *q)
+{
+	return q->returned;
 }
 
 size_t downq_bytes(const struct downq *q)

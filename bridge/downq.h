@@ -48,8 +48,11 @@ int downq_push(struct downq *q, enum effects_tier tier, struct im_str records,
 struct im_str downq_next(struct downq *q);
 /* The plugin has carried out this many frames. */
 void downq_return(struct downq *q, uint32_t frames);
-/* The link was lost: the frames that were not returned are given out again. */
+/* The link was lost, or nothing comes back any more: the frames that were not returned are given
+ * out again. */
 void downq_lost(struct downq *q);
+/* Frames returned since the beginning. */
+uint64_t downq_returned(const struct downq *q);
 
 size_t downq_bytes(const struct downq *q);
 /* Of answers alone. */

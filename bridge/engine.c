@@ -16,6 +16,8 @@
 #define RETRY_MAX_MS 5000
 #define HELLO_AGAIN_MS 5000
 #define STATS_EVERY_MS 5000
+#define PATIENCE_MS 3000
+#define PATIENCE_MAX_MS 60000
 #define PLUGIN_STATS_MAX 65536
 /* Bytes of answers that wait for the link before the next ones are taken from the readers. */
 #define ANSWERS_MAX (1024 * 1024)
@@ -29,6 +31,9 @@ struct engine {
 	/* HELLO was said and not answered in full yet; an answer has begun. */
 	bool waiting, in_snapshot, asked_again;
 	int64_t hello_at_ms, stats_at_ms;
+	/* When a frame came back last, and for how long the next one may stay away. */
+	uint64_t returned;
+	int64_t returned_at_ms, patience_ms;
 
 	bool stalled, half;
 	struct im_buf held; /* the batch that is tried again; n == 0: none */
@@ -66,6 +71,7 @@ int engine_new(const struct engine_parts *p, const struct engine_settings *set,
 	if (!e)
 		return rc;
 	e->p = *p;
+	e->patience_ms = PATIENCE_MS;
 	im_buf_init(&e->held, 0);
 	im_buf_init(&e->plugin_stats, PLUGIN_STATS_MAX);
 	rc = project(e);
@@ -127,6 +133,7 @@ void engine_linked(struct engine *e, const struct engine_now *now)
 	e->linked = true;
 	e->ready = e->asked_again = false;
 	e->a.health.links++;
+	e->returned_at_ms = now->mono_ms;
 	downq_lost(e->a.downq);
 	hello(e, now);
 	outbox_pump(e->a.outbox);
@@ -367,6 +374,30 @@ static void ask_stats(struct engine *e, const struct engine_now *now)
 	outbox_one(e->a.outbox, &r);
 }
 
+/* A frame or its return may be lost without the link: by then everything waits behind the window.
+ */
+static void watch_window(struct engine *e, const struct engine_now *now)
+{
+	uint64_t returned = downq_returned(e->a.downq);
+
+	if (returned != e->returned || !downq_outstanding(e->a.downq)) {
+		if (returned != e->returned)
+			e->patience_ms = PATIENCE_MS;
+		e->returned = returned;
+		e->returned_at_ms = now->mono_ms;
+		return;
+	}
+	if (now->mono_ms - e->returned_at_ms < e->patience_ms)
+		return;
+	log_line(e->p.log, LOG_LEVEL_WARNING, "frames_unreturned", "frames=%u after_ms=%lld",
+		downq_outstanding(e->a.downq), (long long)e->patience_ms);
+	e->returned_at_ms = now->mono_ms;
+	if (e->patience_ms < PATIENCE_MAX_MS)
+		e->patience_ms *= 2;
+	downq_lost(e->a.downq);
+	outbox_pump(e->a.outbox);
+}
+
 int64_t engine_tick(struct engine *e, const struct engine_now *now)
 {
 	enum writer_outcome outcome;
@@ -382,6 +413,8 @@ int64_t engine_tick(struct engine *e, const struct engine_now *now)
 		e->asked_again = true;
 		hello(e, now);
 	}
+	if (e->linked)
+		watch_window(e, now);
 	if (e->ready && now->mono_ms - e->stats_at_ms >= STATS_EVERY_MS)
 		ask_stats(e, now);
 	if (!sessions_pending(e->a.sessions) || e->draining)

@@ -176,6 +176,37 @@ static void a_groups_order_holds_while_it_changes_its_tier(void **state)
 	assert_true(engine_idle(f->engine));
 }
 
+static void frames_that_never_come_back_are_sent_again(void **state)
+{
+	struct engine_fixture *f = *state;
+	static char body[50001];
+
+	add_group(f, "team", DIRECTORY_GROUP, 5);
+	memset(body, 'x', sizeof(body) - 1);
+	engine_wait(f, 1000);
+	for (int i = 0; i < 3; i++)
+		engine_message(f, "alice", "g/team", body);
+	engine_wait(f, 2999);
+	assert_not_told(f, "message");
+	engine_wait(f, 1);
+	assert_told(f, "message alice/phone 1 ");
+	assert_told(f, "message alice/phone 2 ");
+	assert_not_told(f, "message alice/phone 3 ");
+	/* Twice as long the next time, unless one came back. */
+	engine_wait(f, 5999);
+	assert_not_told(f, "message");
+	engine_wait(f, 1);
+	assert_told(f, "message alice/phone 1 ");
+	engine_credit(f, 2);
+	assert_told(f, "message alice/phone 3 ");
+	engine_wait(f, 1000);
+	engine_wait(f, 3000);
+	assert_told(f, "message alice/phone 3 ");
+	engine_credit(f, 1);
+	engine_wait(f, 100000);
+	assert_not_told(f, "message");
+}
+
 static int count_event(void *arg, const struct directory_event *e)
 {
 	(void)e;
@@ -229,6 +260,7 @@ int main(void)
 		T(a_backlog_beyond_the_bound_is_left_to_the_devices),
 		T(signals_to_large_groups_and_rooms_are_refused),
 		T(a_groups_order_holds_while_it_changes_its_tier),
+		T(frames_that_never_come_back_are_sent_again),
 		T(positions_are_never_used_twice),
 		T(the_directory_notes_positions_of_a_long_log),
 	};
