@@ -6,6 +6,9 @@
 
 #include "../common/limits.h"
 
+/* From so many records on it pays to begin a view for them. */
+#define VIEW_RECORDS 8
+
 struct batch {
 	struct batch_parts p;
 	uint64_t committed; /* through this record before the batch began */
@@ -190,6 +193,8 @@ enum writer_outcome batch_process(struct batch *b, const struct im_up_frame *f, 
 	b->epoch = f->batch.epoch;
 	b->committed = replay_recno(b->p.replay);
 	b->now_ms = now_ms;
+	if (f->batch.count >= VIEW_RECORDS)
+		writer_view(b->p.writer);
 	if (first <= b->committed && again(b, first, last))
 		return give_up(b);
 	for (uint64_t recno = first; recno < last; recno++) {

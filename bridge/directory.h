@@ -30,7 +30,8 @@ void directory_close(struct directory **d);
 int directory_begin(struct directory *d) IM_MUST_CHECK;
 int directory_commit(struct directory *d) IM_MUST_CHECK;
 void directory_rollback(struct directory *d);
-/* Reader: one consistent view for the calls in between. */
+/* One consistent view for the calls in between, which cost about half of what they do alone. On the
+ * writer's handle directory_begin ends it, too; ending it twice is harmless. */
 int directory_view_begin(struct directory *d) IM_MUST_CHECK;
 void directory_view_end(struct directory *d);
 

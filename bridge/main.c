@@ -6,6 +6,7 @@
 
 #include "options.h"
 #include "service.h"
+#include "sqldb.h"
 
 static int print_config(void)
 {
@@ -66,5 +67,6 @@ int main(int argc, char **argv)
 		usage(stderr);
 		return EXIT_FAILURE;
 	}
+	sqldb_setup();
 	return service_run(conf);
 }

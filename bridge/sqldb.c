@@ -114,6 +114,11 @@ static int use_wal(struct sqldb *q)
 	return ret;
 }
 
+void sqldb_setup(void)
+{
+	sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+}
+
 int sqldb_open(struct sqldb *q, const char *folder, const struct sqldb_spec *spec,
 	enum sqldb_mode mode, struct im_buf *why)
 {
@@ -280,6 +285,7 @@ int sqldb_begin(struct sqldb *q)
 	int ret;
 	if (q->in_tx)
 		return sqldb_fail(q, IM_E_IO, "a transaction is open already");
+	sqldb_view_end(q);
 	q->failed = false;
 	ret = command(q, SQLDB_BEGIN);
 	q->in_tx = ret == IM_OK;
@@ -313,7 +319,11 @@ void sqldb_rollback(struct sqldb *q)
 
 int sqldb_view_begin(struct sqldb *q)
 {
-	int ret = command(q, SQLDB_VIEW);
+	int ret;
+	if (q->in_tx || q->in_view)
+		return sqldb_fail(q, IM_E_IO, "a transaction or view is open already");
+	ret = command(q, SQLDB_VIEW);
+	q->in_view = ret == IM_OK;
 	/* The view begins with the first read. */
 	if (ret == IM_OK)
 		ret = command(q, SQLDB_TOUCH);
@@ -324,9 +334,9 @@ int sqldb_view_begin(struct sqldb *q)
 
 void sqldb_view_end(struct sqldb *q)
 {
-	if (!sqlite3_get_autocommit(q->db))
+	if (q->in_view && !sqlite3_get_autocommit(q->db))
 		roll_back(q);
-	q->failed = false;
+	q->in_view = false;
 }
 
 void sqldb_bind_int(sqlite3_stmt *st, int at, int64_t v)

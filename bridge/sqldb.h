@@ -43,7 +43,7 @@ struct sqldb {
 	const struct sqldb_spec *spec;
 	sqlite3_stmt **stmt; /* one a statement, prepared or NULL */
 	sqlite3_stmt *command[SQLDB_COMMANDS];
-	bool in_tx, failed;
+	bool in_tx, in_view, failed;
 	struct walkeeper *keeper; /* the writer's */
 	struct sqldb_backup *backup;
 	char err[SQLDB_ERR_MAX]; /* what the last failure was */
@@ -51,6 +51,9 @@ struct sqldb {
 
 enum sqldb_mode { SQLDB_WRITER, SQLDB_READER };
 
+/* Once, at the start of a program and before any connection: SQLite's own accounting of memory,
+ * which every allocation of every thread would wait for, is switched off. */
+void sqldb_setup(void);
 /* Opens {folder}/{spec->name}.db. A writer creates and migrates it (WAL, synchronous=FULL) and has
  * a thread that does its checkpoints; a reader needs it at the program's version. `why` gets a
  * sentence that says what is wrong and what to do: IM_E_FORMAT damaged, no database, or of another
@@ -76,7 +79,8 @@ int64_t sqldb_changes(const struct sqldb *q);
 int sqldb_begin(struct sqldb *q) IM_MUST_CHECK;  /* for writing, at once */
 int sqldb_commit(struct sqldb *q) IM_MUST_CHECK; /* on failure: rolled back */
 void sqldb_rollback(struct sqldb *q);
-/* Reader: one view until the end, beginning now. */
+/* One view until the end, beginning now; a writer's sqldb_begin ends it, too. Reading in a view
+ * costs about half: each statement alone takes and leaves locks of its own. */
 int sqldb_view_begin(struct sqldb *q) IM_MUST_CHECK;
 void sqldb_view_end(struct sqldb *q);
 

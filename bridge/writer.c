@@ -130,6 +130,13 @@ void writer_set_now(struct writer *w, int64_t now_ms)
 	w->now_ms = now_ms;
 }
 
+void writer_view(struct writer *w)
+{
+	/* Without a view the reads are only slower, and say themselves what is wrong. */
+	if (!w->dir_begun && directory_view_begin(w->p.dir))
+		directory_view_end(w->p.dir);
+}
+
 bool writer_fatal(const struct writer *w)
 {
 	return w->fatal;
@@ -318,6 +325,7 @@ void writer_rollback(struct writer *w)
 		w->p.backend->rollback(w->p.store);
 	if (w->dir_begun)
 		directory_rollback(w->p.dir);
+	directory_view_end(w->p.dir);
 	forget_all(w);
 	w->next_gid = w->first_gid;
 	w->log_begun = w->log_dirty = w->dir_begun = w->failed = false;
@@ -388,6 +396,7 @@ enum writer_outcome writer_commit(
 		writer_rollback(w);
 		return log ? WRITER_HALF : WRITER_NOTHING;
 	}
+	directory_view_end(w->p.dir);
 	w->first_gid = w->next_gid;
 	w->position = w->next_gid - 1;
 	return WRITER_DONE;

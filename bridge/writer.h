@@ -100,6 +100,9 @@ int writer_new(const struct writer_parts *p, struct writer **out) IM_MUST_CHECK;
 void writer_free(struct writer **w);
 /* The time of the record that is handled next. */
 void writer_set_now(struct writer *w, int64_t now_ms);
+/* The directory is read in one view until the next commit or rollback, or until it is written to:
+ * for many records together, whose look-ups then cost half. */
+void writer_view(struct writer *w);
 /* A place in the log was taken by somebody else; stays true. */
 bool writer_fatal(const struct writer *w);
 /* Makes everything since the last commit durable: the log if it was written to (and then the mark

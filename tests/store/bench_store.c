@@ -19,6 +19,7 @@
 #include "../../bridge/dedup_rebuild.h"
 #include "../../bridge/directory_group.h"
 #include "../../bridge/directory_user.h"
+#include "../../bridge/sqldb.h"
 #include "../../bridge/store.h"
 
 static double now_s(void)
@@ -327,6 +328,7 @@ int main(int argc, char **argv)
 	uint32_t number[4] = {0};
 	for (int i = 3; i < argc && i < 7; i++)
 		number[i - 3] = (uint32_t)strtoul(argv[i], NULL, 10);
+	sqldb_setup();
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	if (strcmp(what, "append") == 0 && argc == 7)
 		append(argv[2], number[0], number[1], number[2], number[3], 0);

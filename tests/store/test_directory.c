@@ -588,6 +588,28 @@ static void readers_see_what_is_committed_and_a_view_stays(void **state)
 	directory_close(&r);
 }
 
+static void the_writer_reads_in_a_view_until_it_writes(void **state)
+{
+	struct fixture *f = *state;
+	struct directory_user u;
+	add_user(f->d, "alice");
+	assert_ok(directory_view_begin(f->d));
+	assert_ok(directory_user_get(f->d, IM_STR("alice"), &u));
+	assert_int_equal(directory_view_begin(f->d), IM_E_IO);
+	assert_ok(directory_begin(f->d));
+	add_user(f->d, "bob");
+	directory_view_end(f->d); /* not the transaction */
+	assert_int_equal(directory_view_begin(f->d), IM_E_IO);
+	add_user(f->d, "carol");
+	assert_ok(directory_commit(f->d));
+	directory_view_end(f->d);
+	assert_ok(directory_view_begin(f->d));
+	assert_ok(directory_user_get(f->d, IM_STR("carol"), &u));
+	directory_view_end(f->d);
+	directory_view_end(f->d);
+	assert_int_equal(directory_user_count(f->d), 3);
+}
+
 static void a_commit_that_fails_leaves_nothing(void **state)
 {
 	struct fixture *f = *state;
@@ -661,6 +683,7 @@ int main(void)
 		TEST(a_newer_event_takes_the_place_of_its_key),
 		TEST(numbers_are_kept_in_meta),
 		TEST(readers_see_what_is_committed_and_a_view_stays),
+		TEST(the_writer_reads_in_a_view_until_it_writes),
 		TEST(a_commit_that_fails_leaves_nothing),
 		TEST(a_transaction_survives_refusals_of_its_statements),
 		TEST(a_reader_needs_a_directory),
