@@ -311,6 +311,8 @@ void ring_free_to(struct ring *r, struct ring_cursor c, uint64_t recno)
 	r->tail = c.pos;
 	r->tail_recno = recno + 1;
 	slot_write(r, false);
+	/* The newest record may have had no room behind it until now. */
+	end_write(r);
 }
 
 void ring_free_through(struct ring *r, uint64_t recno)

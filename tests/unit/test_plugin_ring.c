@@ -281,6 +281,29 @@ static void damage_is_reported_and_a_plain_end_is_not(void **state)
 	free(l.f.map);
 }
 
+/* Eight bytes short of full, no mark fits behind the newest record; it has to be made up for. */
+static void a_ring_that_was_full_is_not_taken_for_damaged(void **state)
+{
+	struct fixture f;
+	int i;
+
+	(void)state;
+	start(&f);
+	for (i = 0; i < 16; i++)
+		assert_int_not_equal(put(&f, 48), 0);
+	assert_int_equal(ring_used(&f.r), 1024);
+	ring_free_through(&f.r, 2);
+	assert_int_equal(put(&f, 104), 17);
+	assert_int_equal(ring_used(&f.r), 1016);
+	ring_free_through(&f.r, 3);
+	ring_close(&f.r);
+	open_again(&f);
+	assert_int_equal(f.report.records, 14);
+	assert_true(f.report.clean);
+	assert_int_equal(f.report.cut_recno, 0);
+	free(f.map);
+}
+
 static void old_rounds_never_come_back(void **state)
 {
 	struct fixture f;
@@ -396,6 +419,7 @@ int main(void)
 		cmocka_unit_test(every_bit_flip_cuts_at_its_record),
 		cmocka_unit_test(every_torn_write_cuts_at_its_record),
 		cmocka_unit_test(damage_is_reported_and_a_plain_end_is_not),
+		cmocka_unit_test(a_ring_that_was_full_is_not_taken_for_damaged),
 		cmocka_unit_test(old_rounds_never_come_back),
 		cmocka_unit_test(one_damaged_slot_is_survived),
 		cmocka_unit_test(a_damaged_header_is_refused),
