@@ -217,13 +217,23 @@ static int down_hello(struct plugin *p)
 
 static int down_committed(struct plugin *p, const struct im_down_rec *r)
 {
-	if (uplink_committed(&p->uplink, r->epoch, r->recno, clock_mono_us(&p->clock))) {
-		/* What an earlier spool had sent; this one holds nothing of it. */
-		if (log_gate(&p->gates.link, clock_mono_us(&p->clock) / 1000, "other epochs"))
-			log_line(LOG_LEVEL_INFO, "commit of another spool ignored");
+	int64_t now_us = clock_mono_us(&p->clock);
+	int ret = uplink_committed(&p->uplink, r->epoch, r->recno, now_us);
+
+	if (ret == IM_OK)
+		bindings_committed(p->bindings, r->recno);
+	else if (!log_gate(&p->gates.link, now_us / 1000, "commits ignored"))
 		return IM_OK;
-	}
-	bindings_committed(p->bindings, r->recno);
+	else if (ret == IM_E_FORMAT)
+		/* What an earlier spool had sent; this one holds nothing of it. */
+		log_line(LOG_LEVEL_INFO, "commit of another spool ignored");
+	else
+		log_line(LOG_LEVEL_ERR,
+			"commit of what was never sent ignored committed=%llu sent=%llu next=%llu: "
+			"is the spool a restored copy? then move it away; else the bridge is "
+			"broken",
+			(unsigned long long)r->recno, (unsigned long long)p->uplink.sent,
+			(unsigned long long)p->spool.ring.head_recno);
 	return IM_OK;
 }
 

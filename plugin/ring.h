@@ -30,6 +30,8 @@
 #define RING_HEADER 4096
 #define RING_RECORD_HEAD 16
 #define RING_JUMP (UINT64_C(1) << 32)
+/* Beyond this no ring comes by writing and crashing, so a number that is larger is a mistake. */
+#define RING_RECNO_MAX (UINT64_C(1) << 61)
 
 struct ring {
 	unsigned char *map; /* header page and ring */
@@ -83,8 +85,8 @@ struct ring_cursor ring_begin(const struct ring *r);
 /* The record at *c, which moves behind it; false at the head. */
 bool ring_next(const struct ring *r, struct ring_cursor *c, struct ring_record *out);
 
-/* Numbers new records from beyond recno on: for when the bridge knows of records that this ring
- * does not. */
+/* Numbers new records from beyond recno (at most RING_RECNO_MAX) on: for when the bridge knows of
+ * records that this ring does not. */
 void ring_skip(struct ring *r, uint64_t recno);
 
 /* Frees every record up to and including recno. */

@@ -130,11 +130,29 @@ void uplink_pump(struct uplink *u, int64_t now_us)
 			return;
 		u->out[u->n_out++] = (struct uplink_batch){b.first + b.count - 1, b.end};
 		u->next = b.end;
+		if (u->sent < b.first + b.count - 1)
+			u->sent = b.first + b.count - 1;
 		u->moved_us = now_us;
 		u->stats.batches++;
 		u->stats.records += b.count;
 		u->stats.bytes += b.bytes;
 	}
+}
+
+/* What is freed is gone, so a number alone is not believed. */
+static bool may_be_committed(const struct uplink *u, uint64_t recno)
+{
+	const struct ring *r = &u->spool->ring;
+	struct ring_cursor c = u->next.pos < r->tail ? ring_begin(r) : u->next;
+	struct ring_record rec;
+
+	if (recno > RING_RECNO_MAX)
+		return false;
+	/* Records found at start may have been sent before it. */
+	while (ring_next(r, &c, &rec) && rec.recno <= recno)
+		if (rec.recno > u->sent && rec.recno >= u->spool->boot_recno)
+			return false;
+	return true;
 }
 
 int uplink_committed(struct uplink *u, uint64_t epoch, uint64_t recno, int64_t now_us)
@@ -145,6 +163,8 @@ int uplink_committed(struct uplink *u, uint64_t epoch, uint64_t recno, int64_t n
 
 	if (epoch != r->epoch)
 		return IM_E_FORMAT;
+	if (!may_be_committed(u, recno))
+		return IM_E_NONE;
 	if (recno >= r->head_recno) {
 		log_line(LOG_LEVEL_ERR,
 			"spool is older than the database recno=%llu committed=%llu: was a copy "

@@ -32,6 +32,7 @@ struct uplink {
 	struct ring_cursor next; /* what has not been sent yet */
 	struct uplink_batch out[IM_WINDOW_MAX];
 	unsigned n_out;
+	uint64_t sent;    /* the highest number that the bridge may have seen */
 	int64_t moved_us; /* when something was sent or committed last */
 	int64_t patience_us;
 	struct im_buf head;
@@ -45,7 +46,9 @@ void uplink_hello(struct uplink *u, int64_t now_us);
 void uplink_lost(struct uplink *u);
 /* Sends what may be sent. */
 void uplink_pump(struct uplink *u, int64_t now_us);
-/* The bridge has stored everything through recno. IM_E_FORMAT: of another epoch; ignored. */
+/* The bridge has stored everything through recno. Ignored: IM_E_FORMAT: of another epoch;
+ * IM_E_NONE: it cannot be, because records up to there were never sent or there are no such
+ * numbers. */
 int uplink_committed(
 	struct uplink *u, uint64_t epoch, uint64_t recno, int64_t now_us) IM_MUST_CHECK;
 /* Watchdog: sends again what has been unanswered for too long. */

@@ -570,6 +570,47 @@ static void a_hello_may_be_followed_by_what_is_stored(void **state)
 	node_stop(&n);
 }
 
+static void what_was_never_sent_is_not_committed(void **state)
+{
+	const uint64_t none[] = {UINT64_MAX, UINT64_MAX - RING_JUMP, RING_RECNO_MAX + 1};
+	struct mosquitto *c;
+	struct node n;
+	uint64_t first, recno;
+	size_t i;
+
+	(void)state;
+	node_start(&n, false, no_limits);
+	c = node_client(&n, "alice", "a", 4);
+	node_settle(&n);
+	n.commit = false;
+	/* Two leave, and two wait for the window. */
+	for (i = 0; i < 4; i++)
+		publish(c, "im/u/bob", "x");
+	node_settle(&n);
+	first = node_find(&n, IM_UP_MSG_USER, 0)->recno;
+	assert_int_equal(n.last, first + 1);
+	for (recno = first + 2; recno < first + 6; recno++) {
+		node_committed(&n, n.epoch, recno);
+		assert_true(fake_logged("never sent"));
+	}
+	for (i = 0; i < sizeof(none) / sizeof(none[0]); i++)
+		node_committed(&n, n.epoch, none[i]);
+	assert_int_equal(node_stat(&n, "spool_first"), first);
+	assert_int_equal(node_stat(&n, "spool_next"), first + 4);
+	/* What was sent still is. */
+	n.commit = true;
+	node_committed(&n, n.epoch, first + 1);
+	node_settle(&n);
+	assert_int_equal(node_count(&n, IM_UP_MSG_USER), 4);
+	assert_int_equal(n.last, first + 3);
+	assert_int_equal(node_stat(&n, "spool_bytes"), 0);
+	/* Nothing waits now; numbers that are none stay ignored. */
+	for (i = 0; i < sizeof(none) / sizeof(none[0]); i++)
+		node_committed(&n, n.epoch, none[i]);
+	assert_int_equal(node_stat(&n, "spool_next"), first + 4);
+	node_stop(&n);
+}
+
 static void malformed(struct node *n, const struct im_down_rec *r, const struct im_recipient *to)
 {
 	const uint64_t before = node_stat(n, "down_malformed");
@@ -709,6 +750,7 @@ int main(void)
 		cmocka_unit_test(offline_sessions_are_never_kicked),
 		cmocka_unit_test(credits_are_returned_when_done),
 		cmocka_unit_test(a_hello_may_be_followed_by_what_is_stored),
+		cmocka_unit_test(what_was_never_sent_is_not_committed),
 		cmocka_unit_test(malformed_frames_are_dropped),
 		cmocka_unit_test(one_bridge_alone),
 		cmocka_unit_test(without_a_bridge_the_directory_is_watched),
