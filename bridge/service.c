@@ -148,11 +148,13 @@ static int on_stats(void *arg, struct im_buf *out)
 	struct bridge *b = arg;
 	struct health_gauges g;
 	struct im_str plugin = engine_plugin_stats(b->engine);
+	uint64_t head = 0;
 
 	engine_gauges(b->engine, &g);
 	g.uptime_ms = now().mono_ms - b->started_ms;
-	if (b->index && g.position > search_index_gid(b->index))
-		g.search_lag = g.position - search_index_gid(b->index);
+	/* Of messages: events take positions, too, and there is nothing in them to find. */
+	if (b->index && !b->backend->log_head(b->store, &head) && head > search_index_gid(b->index))
+		g.search_lag = head - search_index_gid(b->index);
 	im_buf_z(out, "{\"bridge\":");
 	health_json(engine_health(b->engine), &g, out);
 	im_buf_z(out, ",\"plugin\":");

@@ -12,6 +12,8 @@ to the own inbox. The examples of the whole page run in order on one node.
 """
 import re
 
+from .node import until
+
 LINE = re.compile(r"^(\w+)([<>]) (\S+) ?(.*)$")
 FENCE = re.compile(r"^```mqtt\n(.*?)^```", re.S | re.M)
 
@@ -36,12 +38,16 @@ def pattern(expected):
 
 class Runner:
     def __init__(self, node, users):
+        self.admin = node.admin()
         self.phones = {u: node.connect(u, f"{u}-phone", v5=True) for u in users}
         self.seen = {u: set() for u in users}
 
     def run(self, number, user, direction, topic, payload):
         phone = self.phones[user]
         if direction == ">":
+            if topic == "im/rpc/search":  # the page runs faster than it is indexed
+                until(lambda: not self.admin.command("getStats")["bridge"]["search_lag"],
+                      "index that has caught up")
             phone.publish(topic, payload)  # a refusal is shown by what comes back
             return
         want_topic, want = pattern(topic), pattern(payload)
