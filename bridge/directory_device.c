@@ -77,6 +77,17 @@ int directory_device_set_cursor(struct directory *d, struct im_str device, uint6
 	return directory_change(d, st);
 }
 
+int directory_device_best(struct directory *d, uint64_t user, uint64_t *cursor_out)
+{
+	sqlite3_stmt *st = sqldb_get(&d->q, DIR_DEVICE_BEST);
+	int64_t best = 0;
+	int ret;
+	sqldb_bind_id(st, 1, user);
+	ret = sqldb_number(&d->q, st, &best);
+	*cursor_out = (uint64_t)best;
+	return ret;
+}
+
 int directory_device_remove(struct directory *d, struct im_str device)
 {
 	sqlite3_stmt *st = sqldb_get(&d->q, DIR_DEVICE_REMOVE);

@@ -70,6 +70,9 @@ int directory_device_seen(struct directory *d, struct im_str device, int64_t now
 /* Monotone: never moves back. */
 int directory_device_set_cursor(
 	struct directory *d, struct im_str device, uint64_t cursor) IM_MUST_CHECK;
+/* How far any device of the user has ever come, those that are gone included. IM_E_NONE: no user.
+ */
+int directory_device_best(struct directory *d, uint64_t user, uint64_t *cursor_out) IM_MUST_CHECK;
 int directory_device_remove(struct directory *d, struct im_str device) IM_MUST_CHECK;
 typedef int (*directory_device_fn)(void *arg, const struct directory_device *dev);
 int directory_device_list(

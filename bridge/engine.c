@@ -342,6 +342,9 @@ void engine_reads(struct engine *e)
 			log_line(e->p.log, LOG_LEVEL_ERROR, "out_of_memory", "what=reply");
 		else if (job->kind == READERS_HELLO)
 			effects_inbox(e->a.fx, uid, IM_STR("event"), im_buf_view(&job->reply));
+		else if (job->kind == READERS_DELIVERED)
+			delivered_tell(
+				&job->delivered, uid, sessions_presence(e->a.sessions), e->a.fx);
 		else
 			effects_reply(e->a.fx, uid, device, im_buf_view(&job->topic),
 				im_buf_view(&job->corr), im_buf_view(&job->reply));

@@ -172,10 +172,24 @@ static void hello(struct readers_job *job, bool is_behind)
 	job->failed = b->failed;
 }
 
+/* What cannot be read is not told: conv.receipts answers who asks. */
+static void find_delivered(struct reader *r, struct readers_job *job)
+{
+	struct rpc_call c = call_of(r, job);
+
+	if (r->backend->view_begin(r->log))
+		return;
+	if (delivered_find(&c, job->after, job->through, &job->delivered))
+		delivered_clear(&job->delivered);
+	r->backend->view_end(r->log);
+}
+
 void reader_run(struct reader *r, struct readers_job *job)
 {
 	if (job->kind == READERS_HELLO)
 		hello(job, behind(r, job));
+	else if (job->kind == READERS_DELIVERED)
+		find_delivered(r, job);
 	else
 		run_request(r, job);
 }
@@ -184,7 +198,7 @@ void reader_refuse(struct readers_job *job)
 {
 	if (job->kind == READERS_HELLO)
 		hello(job, true);
-	else
+	else if (job->kind == READERS_REQUEST)
 		reply(job, IM_E_BUSY,
 			IM_STR("too many requests wait to be answered; try again in a moment"),
 			(struct im_str){0});

@@ -13,7 +13,7 @@
 
 /* Hellos that wait: one for each device of the largest broker, 300 bytes each. */
 #define HELLOS_MAX 200000
-/* So many requests run before a hello that waits has its turn. */
+/* So many requests run before a hello or an arrival that waits has its turn. */
 #define REQUESTS_IN_A_ROW 8
 
 struct list {
@@ -25,9 +25,10 @@ struct readers {
 	struct list held;
 	pthread_mutex_t lock;
 	pthread_cond_t more;
-	struct list requests, hellos, done; /* under the lock, as what follows */
-	uint32_t requests_done;             /* among done */
-	unsigned in_a_row;                  /* requests run while hellos waited */
+	struct list requests, hellos,
+		done;           /* under the lock, as what follows; hellos: arrivals too */
+	uint32_t requests_done; /* among done */
+	unsigned in_a_row;      /* requests run while hellos waited */
 	uint32_t running;
 	bool stop;
 	uint32_t queue_max;
@@ -104,6 +105,7 @@ void readers_job_free(struct readers_job *job)
 		return;
 	if (job->kind == READERS_REQUEST)
 		rpc_request_clear(&job->req);
+	delivered_clear(&job->delivered);
 	im_buf_free(&job->topic);
 	im_buf_free(&job->corr);
 	im_buf_free(&job->reply);
@@ -240,7 +242,7 @@ void readers_discard(struct readers *r)
 /* Under the lock. */
 static bool full(const struct readers *r, const struct readers_job *job)
 {
-	if (job->kind == READERS_HELLO)
+	if (job->kind != READERS_REQUEST)
 		return r->queue_max == 0 || r->hellos.n >= HELLOS_MAX;
 	return r->requests.n + r->running + r->requests_done >= r->queue_max;
 }
@@ -259,7 +261,7 @@ void readers_release(struct readers *r, uint64_t position)
 		else if (!r->n)
 			reader_run(r->readers[0], job);
 		else {
-			push(job->kind == READERS_HELLO ? &r->hellos : &r->requests, job);
+			push(job->kind == READERS_REQUEST ? &r->requests : &r->hellos, job);
 			pthread_cond_signal(&r->more);
 			continue;
 		}

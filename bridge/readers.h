@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Reading off the commit path: a few threads, each with its own handles, that answer RPC_READ
- * requests and find out for a new subscription whether its device is behind. The engine holds jobs
- * back until their batch is committed, so that a request sees what its sender wrote before it.
+ * requests, find out for a new subscription whether its device is behind, and for an
+ * acknowledgement whose messages have arrived. The engine holds jobs back until their batch is
+ * committed, so that a request sees what its sender wrote before it.
  *
  * The queues are bounded, answers that nobody has taken included: a request that finds its queue
- * full is answered `busy`, a device is told that it is behind, which is always safe. Requests go
- * first, so that the greetings after a restart, one for each device, hold up nobody's question.
+ * full is answered `busy`, a device is told that it is behind, which is always safe, and of an
+ * arrival nobody is told, as conv.receipts knows it. Requests go first, so that the greetings after
+ * a restart, one for each device, hold up nobody's question.
  */
 #ifndef IM_BRIDGE_READERS_H
 #define IM_BRIDGE_READERS_H
@@ -18,11 +20,12 @@
 #include "../common/buf.h"
 #include "../common/err.h"
 #include "../common/limits.h"
+#include "delivered.h"
 #include "log.h"
 #include "rpc.h"
 #include "store.h"
 
-enum readers_kind { READERS_REQUEST, READERS_HELLO };
+enum readers_kind { READERS_REQUEST, READERS_HELLO, READERS_DELIVERED };
 
 /* Made by the engine, filled by a thread, freed by the engine. */
 struct readers_job {
@@ -36,6 +39,8 @@ struct readers_job {
 	struct rpc_request req;    /* REQUEST */
 	struct im_buf topic, corr; /* REQUEST: where the answer goes */
 	struct rpc_settings set;
+	uint64_t after, through; /* DELIVERED: the positions that the user has come past */
+	struct delivered delivered;
 	struct im_buf reply; /* REQUEST: the reply object; HELLO: the event */
 	bool failed;         /* out of memory: there is no reply */
 	struct readers_job *next;

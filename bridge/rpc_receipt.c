@@ -59,15 +59,6 @@ static int on_member(void *arg, const struct directory_member *m)
 	return IM_OK;
 }
 
-static int on_device(void *arg, const struct directory_device *dev)
-{
-	uint64_t *newest = arg;
-
-	if (dev->cursor > *newest)
-		*newest = dev->cursor;
-	return IM_OK;
-}
-
 static int put_reader(struct receipts *r, const struct conv_ref *ref, const struct reader *who)
 {
 	struct rpc_call *c = r->c;
@@ -78,7 +69,7 @@ static int put_reader(struct receipts *r, const struct conv_ref *ref, const stru
 	int rc = directory_conv_get(c->dir, who->user, ref->conv, &mark);
 
 	if (rc == IM_OK)
-		rc = directory_device_list(c->dir, who->user, on_device, &cursor);
+		rc = directory_device_best(c->dir, who->user, &cursor);
 	if (rc == IM_OK)
 		rc = directory_user_by_id(c->dir, who->user, &u);
 	if (rc != IM_OK)

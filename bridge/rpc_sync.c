@@ -13,6 +13,7 @@
 #include "conv_set.h"
 #include "directory_conv.h"
 #include "directory_user.h"
+#include "readers.h"
 #include "rpc_args.h"
 #include "sync_walk.h"
 #include "view.h"
@@ -177,6 +178,29 @@ static int sync_call(struct rpc_call *c)
 	return rc;
 }
 
+/* Moves the device's cursor. When no device of the user had come so far, those whose messages have
+ * arrived now are looked for off the commit path (delivered.h). */
+static int move_cursor(struct rpc_call *c, uint64_t cursor)
+{
+	struct readers_job *job;
+	uint64_t best;
+	int rc = directory_device_best(c->dir, c->user, &best);
+
+	if (rc == IM_OK)
+		rc = directory_device_set_cursor(c->dir, c->device, cursor);
+	if (rc != IM_OK || cursor <= best || c->readers == NULL)
+		return rc;
+	job = readers_job_new(READERS_DELIVERED, c->uid, c->device);
+	if (job == NULL)
+		return IM_E_NOMEM;
+	job->user = c->user;
+	job->now_ms = c->now_ms;
+	job->after = best;
+	job->through = cursor;
+	readers_hold(c->readers, job);
+	return IM_OK;
+}
+
 static int ack_call(struct rpc_call *c)
 {
 	struct directory_device dev;
@@ -196,7 +220,7 @@ static int ack_call(struct rpc_call *c)
 		return rc;
 	moved = cursor > dev.cursor;
 	if (moved) {
-		rc = directory_device_set_cursor(c->dir, c->device, cursor);
+		rc = move_cursor(c, cursor);
 		if (rc != IM_OK)
 			return rc;
 	}
