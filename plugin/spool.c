@@ -124,6 +124,26 @@ static void report_log(const struct spool *s, const char *path, const struct rin
 			(unsigned long long)ring_used(&s->ring), report->clean ? "yes" : "no");
 }
 
+/* Gives a file that was cut short its length again, with zeros, so that the records before the cut
+ * are found. */
+static int lengthen(struct spool *s, const char *path, size_t *have, struct im_buf *why)
+{
+	uint64_t size = ring_size_of(s->ring.map, *have);
+	size_t want = RING_HEADER + size;
+
+	if (size == 0 || want <= *have)
+		return IM_OK;
+	log_line(LOG_LEVEL_ERR,
+		"spool truncated file=%s bytes=%zu wanted=%zu: what stood beyond is lost; what "
+		"came before it is kept",
+		path, *have, want);
+	unmap(s);
+	if (ftruncate(s->fd, (off_t)want))
+		return failed(why, path, "sizing", errno);
+	*have = want;
+	return map(s, path, want, why);
+}
+
 /* Takes over a file that exists. */
 static int adopt(struct spool *s, const char *path, size_t have, uint64_t size, struct im_buf *why)
 {
@@ -131,6 +151,8 @@ static int adopt(struct spool *s, const char *path, size_t have, uint64_t size, 
 	void *p;
 	int ret = map(s, path, have, why);
 
+	if (!ret)
+		ret = lengthen(s, path, &have, why);
 	if (ret)
 		return ret;
 	p = s->ring.map;

@@ -215,22 +215,18 @@ static void what_is_no_spool_is_moved_aside(void **state)
 	assert_int_equal(ring_used(&f.s.ring), 0);
 	assert_int_equal(put(&f, IM_UP_MSG_USER, IM_UPF_DURABLE, IM_STR("a")), 1);
 	spool_close(&f.s);
-	/* Another version, a truncated file, an empty one. */
+	/* Another version, a header cut short, an empty file. */
 	damage(&f, 8);
 	reopen(&f, MIB);
 	assert_true(exists(&f, "spool.corrupt-2"));
 	spool_close(&f.s);
-	assert_int_equal(truncate(f.path, RING_HEADER + 100), 0);
+	assert_int_equal(truncate(f.path, 100), 0);
 	reopen(&f, MIB);
 	assert_true(exists(&f, "spool.corrupt-3"));
 	spool_close(&f.s);
-	assert_int_equal(truncate(f.path, 100), 0);
-	reopen(&f, MIB);
-	assert_true(exists(&f, "spool.corrupt-4"));
-	spool_close(&f.s);
 	assert_int_equal(truncate(f.path, 0), 0);
 	reopen(&f, MIB);
-	assert_false(exists(&f, "spool.corrupt-5"));
+	assert_false(exists(&f, "spool.corrupt-4"));
 	spool_close(&f.s);
 	stop(&f);
 }
@@ -254,6 +250,73 @@ static void a_damaged_record_is_cut_with_a_line(void **state)
 	assert_true(ring_next(&f.s.ring, &c, &rec));
 	assert_false(ring_next(&f.s.ring, &c, &rec));
 	spool_close(&f.s);
+	stop(&f);
+}
+
+enum { CUT_RECORDS = 12 };
+
+static unsigned records_in(const struct spool *s)
+{
+	struct ring_cursor c = ring_begin(&s->ring);
+	struct ring_record rec;
+	unsigned n = 0;
+
+	while (ring_next(&s->ring, &c, &rec))
+		n++;
+	return n;
+}
+
+/* The file, cut to `n` bytes behind the header, keeps so many records and takes new ones. */
+static void check_cut(struct fixture *f, const char *whole, uint64_t n, unsigned kept)
+{
+	FILE *out = fopen(f->path, "w");
+
+	assert_non_null(out);
+	assert_int_equal(fwrite(whole, 1, RING_HEADER + n, out), RING_HEADER + n);
+	assert_int_equal(fclose(out), 0);
+	reopen(f, MIB);
+	assert_true(fake_logged("spool truncated"));
+	assert_int_equal(records_in(&f->s), kept);
+	assert_int_equal(f->s.ring.size, MIB);
+	assert_int_not_equal(put(f, IM_UP_MSG_USER, IM_UPF_DURABLE, IM_STR("on")), 0);
+	crash(f);
+	reopen(f, MIB);
+	assert_int_equal(records_in(&f->s), kept + 1);
+	spool_close(&f->s);
+}
+
+/* At every end of a record and beside it, and in its middle. */
+static void a_file_cut_short_keeps_what_came_before(void **state)
+{
+	uint64_t begin[CUT_RECORDS], end[CUT_RECORDS];
+	char *whole = malloc(RING_HEADER + MIB);
+	struct fixture f;
+	FILE *in;
+
+	(void)state;
+	start(&f);
+	reopen(&f, MIB);
+	for (unsigned i = 0; i < CUT_RECORDS; i++) {
+		const struct im_str text = {"abcdefghijklmnopqrstuvwxyz", 7 + i};
+		const struct im_up_rec r = {.type = IM_UP_MSG_USER, .payload = text};
+
+		begin[i] = f.s.ring.head;
+		end[i] = begin[i] + RING_RECORD_HEAD + im_up_rec_size(&r);
+		put(&f, IM_UP_MSG_USER, IM_UPF_DURABLE, text);
+	}
+	crash(&f);
+	in = fopen(f.path, "r");
+	assert_int_equal(fread(whole, 1, RING_HEADER + MIB, in), RING_HEADER + MIB);
+	fclose(in);
+	for (unsigned i = 0; i < CUT_RECORDS; i++) {
+		check_cut(&f, whole, begin[i] + 1, i);
+		check_cut(&f, whole, begin[i] + RING_RECORD_HEAD, i);
+		check_cut(&f, whole, (begin[i] + end[i]) / 2, i);
+		check_cut(&f, whole, end[i] - 1, i);
+		check_cut(&f, whole, end[i], i + 1);
+	}
+	assert_false(exists(&f, "spool.corrupt-1"));
+	free(whole);
 	stop(&f);
 }
 
@@ -282,6 +345,7 @@ int main(void)
 		cmocka_unit_test(two_brokers_cannot_share_it),
 		cmocka_unit_test(takes_a_new_size_only_when_empty),
 		cmocka_unit_test(what_is_no_spool_is_moved_aside),
+		cmocka_unit_test(a_file_cut_short_keeps_what_came_before),
 		cmocka_unit_test(a_damaged_record_is_cut_with_a_line),
 		cmocka_unit_test(says_what_is_wrong_with_the_place),
 	};
