@@ -187,6 +187,16 @@ static int prepare(struct search_index *x, struct im_buf *why)
 	return IM_OK;
 }
 
+/* Waits by the clock that nobody sets: an hour that is set back would be waited for again. */
+static void wake_init(struct search_index *x)
+{
+	pthread_condattr_t attr;
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&x->wake, &attr);
+	pthread_condattr_destroy(&attr);
+}
+
 int search_index_open(const char *folder, const struct store_backend *backend,
 	struct store_reader *reader, struct search_index **out, struct im_buf *why)
 {
@@ -197,7 +207,7 @@ int search_index_open(const char *folder, const struct store_backend *backend,
 	im_buf_init(&x->text, 0);
 	im_buf_init(&x->tag, 0);
 	pthread_mutex_init(&x->lock, NULL);
-	pthread_cond_init(&x->wake, NULL);
+	wake_init(x);
 	int code = search_db_open(folder, true, &x->db, why);
 	if (code == IM_OK)
 		code = prepare(x, why);
@@ -213,7 +223,7 @@ int search_index_open(const char *folder, const struct store_backend *backend,
 static bool wait_ms(struct search_index *x, long ms)
 {
 	struct timespec until;
-	clock_gettime(CLOCK_REALTIME, &until);
+	clock_gettime(CLOCK_MONOTONIC, &until);
 	until.tv_sec += ms / 1000;
 	until.tv_nsec += (ms % 1000) * 1000000;
 	if (until.tv_nsec >= 1000000000) {

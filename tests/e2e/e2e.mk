@@ -3,17 +3,22 @@
 
 E2E_JOBS ?= 4
 E2E_ARGS ?=
+E2E_TESTS ?= tests/e2e tests/torture
+# The folder of the programs under test, if it is another one.
+E2E_NODE ?= $(BUILD)
 
-# A failing disk for the bridge. Not built with the sanitizers: it is loaded before their library.
-$(BUILD)/faultio.so: tests/lib/faultio.c Makefile
+# A failing disk and a clock that is set, to be preloaded. Not built with the sanitizers: they are
+# loaded before their library.
+E2E_PRELOADS := $(BUILD)/faultio.so $(BUILD)/faultclock.so
+$(E2E_PRELOADS): $(BUILD)/%.so: tests/lib/%.c Makefile
 	@mkdir -p $(@D)
 	$(CC) -D_GNU_SOURCE -std=c11 -O2 $(WARN) -fPIC -shared -o $@ $< -ldl
 
-check-e2e: all $(BUILD)/faultio.so
+check-e2e: all $(E2E_PRELOADS)
 	@mkdir -p $(RESULTS)/e2e
-	BUILD='$(abspath $(BUILD))' MOSQUITTO='$(MOSQUITTO)' $(PYTHON) -m pytest -q \
+	BUILD='$(abspath $(E2E_NODE))' E2E_DEADLINE='$(E2E_DEADLINE)' MOSQUITTO='$(MOSQUITTO)' $(PYTHON) -m pytest -q \
 		-p no:cacheprovider -n $(E2E_JOBS) --dist loadfile \
 		--junit-xml='$(abspath $(RESULTS))/e2e/e2e.xml' -c tests/e2e/pytest.ini $(E2E_ARGS) \
-		tests/e2e tests/torture
+		$(E2E_TESTS)
 
 .PHONY: check-e2e
