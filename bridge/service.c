@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -34,6 +35,9 @@
 
 /* For what is committed to be delivered after SIGTERM. */
 #define DRAIN_MS 5000
+/* Open files: databases, logs, link, backup; and those of each reader thread. */
+#define FILES_OWN 32
+#define FILES_READER 8
 
 struct bridge {
 	const char *conf_path;
@@ -187,6 +191,21 @@ static void on_backup_done(
 
 /* -- start -- */
 
+/* Said at once: what ran out later would be said by whoever came last. */
+static int expect_files(const struct bridge *b, struct im_buf *why)
+{
+	struct rlimit limit;
+	rlim_t need = FILES_OWN + FILES_READER * (rlim_t)b->opt.reader_threads;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur >= need)
+		return IM_OK;
+	im_buf_printf(why,
+		"only %llu files may be open, %llu are needed; raise the limit (LimitNOFILE, "
+		"ulimit -n)",
+		(unsigned long long)limit.rlim_cur, (unsigned long long)need);
+	return IM_E_IO;
+}
+
 static int take_lock(struct bridge *b, struct im_buf *why)
 {
 	char path[4096];
@@ -208,6 +227,28 @@ static int take_lock(struct bridge *b, struct im_buf *why)
 	return IM_OK;
 }
 
+/* Only at the first start is there no log. One that has gone since must not be begun again unasked:
+ * places that have been given would be given again. */
+static int expect_log(const struct bridge *b, struct im_buf *why)
+{
+	char path[4096];
+	uint64_t epoch, applied;
+
+	if (directory_meta_get(b->dir, "link_epoch", &epoch) ||
+		directory_meta_get(b->dir, "applied_gid", &applied)) {
+		im_buf_printf(why, "directory.db could not be read: %s", directory_errmsg(b->dir));
+		return IM_E_IO;
+	}
+	snprintf(path, sizeof(path), "%s/messages.db", b->opt.data_dir);
+	if ((!epoch && !applied) || access(path, F_OK) == 0)
+		return IM_OK;
+	im_buf_printf(why,
+		"%s is missing, but directory.db beside it has been in use; restore it from a "
+		"backup, or create it as an empty file to begin an empty log",
+		path);
+	return IM_E_IO;
+}
+
 static int open_databases(struct bridge *b, struct im_buf *why)
 {
 	struct store_reader *reader;
@@ -222,6 +263,8 @@ static int open_databases(struct bridge *b, struct im_buf *why)
 
 	b->backend = p.backend = &store_sqlite;
 	rc = directory_open(b->opt.data_dir, &b->dir, why);
+	if (!rc)
+		rc = expect_log(b, why);
 	if (!rc)
 		rc = b->backend->open(b->opt.data_dir, &b->store, why);
 	if (!rc && b->opt.search) {
@@ -414,7 +457,9 @@ static int start(struct bridge *b, struct im_buf *why)
 		im_buf_z(why, "no memory or no file descriptor left");
 		return IM_E_NOMEM;
 	}
-	rc = take_lock(b, why);
+	rc = expect_files(b, why);
+	if (!rc)
+		rc = take_lock(b, why);
 	if (!rc)
 		rc = load_words(b, why);
 	if (!rc)
@@ -430,6 +475,8 @@ int service_run(const char *conf_path)
 
 	im_buf_init(&why, 0);
 	if (start(&b, &why)) {
+		if (!why.n)
+			im_buf_z(&why, "out of memory");
 		if (b.log)
 			log_line(b.log, LOG_LEVEL_ERROR, "start_refused", "why=\"%.*s\"",
 				LOG_S(im_buf_view(&why)));

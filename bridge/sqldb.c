@@ -46,8 +46,9 @@ static int note(struct sqldb *q)
 {
 	int extended = sqlite3_extended_errcode(q->db);
 	int code = code_of(extended);
-	snprintf(q->err, sizeof(q->err), "%s (sqlite %d, errno %d)", sqlite3_errmsg(q->db),
-		extended, sqlite3_system_errno(q->db));
+	int system = sqlite3_system_errno(q->db);
+	snprintf(q->err, sizeof(q->err), "%s (sqlite %d%s%s)", sqlite3_errmsg(q->db), extended,
+		system ? ", " : "", system ? strerror(system) : "");
 	return code;
 }
 
@@ -63,7 +64,7 @@ static void explain_open(
 	if (code == IM_E_FORMAT)
 		im_buf_printf(why,
 			"%s is damaged or is not a database (%s); restore it from a backup, or "
-			"move it away to start empty",
+			"put an empty file in its place to start empty",
 			path, reason);
 	else if (mode == SQLDB_READER)
 		im_buf_printf(why, "%s cannot be read: %s; the bridge creates it when it starts",

@@ -5,6 +5,7 @@
  *   fsync   fsync and fdatasync fail with EIO
  *   write   writes fail with EIO
  *   full    writes fail with ENOSPC
+ *   ro      what changes files fails with EROFS, as after the kernel has remounted a disk
  *   slow    fsync and fdatasync take 200 ms
  * Only regular files below the folder IM_FAULT_DIR are touched; sockets and logs work on.
  */
@@ -12,6 +13,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,22 +22,22 @@
 
 #define REAL(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
 
-enum fault { NONE, FSYNC, WRITE, FULL, SLOW };
+enum fault { NONE, FSYNC, WRITE, FULL, SLOW, READ_ONLY };
 
 static enum fault fault_now(void)
 {
-	static const char *const names[] = {"", "fsync", "write", "full", "slow"};
+	static const char *const names[] = {"", "fsync", "write", "full", "slow", "ro"};
 	const char *path = getenv("IM_FAULT");
 	char text[16] = "";
 	int saved = errno;
-	int fd = path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+	int fd = path ? REAL(open)(path, O_RDONLY | O_CLOEXEC) : -1;
 	enum fault found = NONE;
 
 	if (fd >= 0) {
 		ssize_t n = read(fd, text, sizeof(text) - 1);
 		close(fd);
 		text[n > 0 ? n : 0] = '\0';
-		for (int i = 1; i <= SLOW; i++)
+		for (int i = 1; i <= READ_ONLY; i++)
 			if (strcmp(text, names[i]) == 0)
 				found = (enum fault)i;
 	}
@@ -43,26 +45,51 @@ static enum fault fault_now(void)
 	return found;
 }
 
-static int below_dir(int fd)
+static int is_below(const char *path)
 {
 	const char *dir = getenv("IM_FAULT_DIR");
-	char link[64], path[PATH_MAX];
+
+	return dir && strncmp(path, dir, strlen(dir)) == 0;
+}
+
+static int below_dir(int fd)
+{
+	char link[64], path[PATH_MAX] = "";
 	int saved = errno;
-	ssize_t n;
 
 	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
-	n = readlink(link, path, sizeof(path) - 1);
+	if (readlink(link, path, sizeof(path) - 1) < 0)
+		path[0] = '\0';
 	errno = saved;
-	return dir && n > 0 && strncmp(path, dir, strlen(dir)) == 0;
+	return is_below(path);
 }
 
 static int write_fails(int fd)
 {
 	enum fault f = fault_now();
 
-	if ((f != WRITE && f != FULL) || !below_dir(fd))
+	if ((f != WRITE && f != FULL && f != READ_ONLY) || !below_dir(fd))
 		return 0;
-	errno = f == FULL ? ENOSPC : EIO;
+	errno = f == FULL ? ENOSPC : f == READ_ONLY ? EROFS : EIO;
+	return 1;
+}
+
+/* A file may still be opened for reading. */
+static int open_fails(const char *path, int flags)
+{
+	if ((flags & O_ACCMODE) == O_RDONLY && !(flags & (O_CREAT | O_TRUNC)))
+		return 0;
+	if (!is_below(path) || fault_now() != READ_ONLY)
+		return 0;
+	errno = EROFS;
+	return 1;
+}
+
+static int change_fails(const char *path)
+{
+	if (!is_below(path) || fault_now() != READ_ONLY)
+		return 0;
+	errno = EROFS;
 	return 1;
 }
 
@@ -104,4 +131,36 @@ int fsync(int fd)
 int fdatasync(int fd)
 {
 	return sync_fails(fd) ? -1 : REAL(fdatasync)(fd);
+}
+
+int open(const char *path, int flags, ...)
+{
+	va_list more;
+	mode_t mode;
+
+	va_start(more, flags);
+	mode = flags & O_CREAT ? va_arg(more, mode_t) : 0;
+	va_end(more);
+	return open_fails(path, flags) ? -1 : REAL(open)(path, flags, mode);
+}
+
+int open64(const char *path, int flags, ...)
+{
+	va_list more;
+	mode_t mode;
+
+	va_start(more, flags);
+	mode = flags & O_CREAT ? va_arg(more, mode_t) : 0;
+	va_end(more);
+	return open_fails(path, flags) ? -1 : REAL(open64)(path, flags, mode);
+}
+
+int ftruncate64(int fd, off64_t n)
+{
+	return write_fails(fd) ? -1 : REAL(ftruncate64)(fd, n);
+}
+
+int unlink(const char *path)
+{
+	return change_fails(path) ? -1 : REAL(unlink)(path);
 }
