@@ -11,6 +11,7 @@ killing stops, everything open is resolved, all is read back and judged (checker
 no violation. BUILD and MOSQUITTO name what is tested, as in the end-to-end tests.
 """
 import argparse
+import collections
 import json
 import multiprocessing
 import pathlib
@@ -212,7 +213,7 @@ def judge(events):
 def run(minutes, seed, per_minute, rate, say=print, sabotage=None):
     """Returns the list of violations."""
     rng = random.Random(seed)
-    found, fell, kills = [], [], [0, 0]
+    found, fell, kills, total = [], [], [0, 0], collections.Counter()
     node = Node(options=OPTIONS)
     try:
         node.start()
@@ -227,11 +228,13 @@ def run(minutes, seed, per_minute, rate, say=print, sabotage=None):
             kills[1] += killer.bridge
             found, counts = judge(events)
             fell += killer.fell
+            total.update(counts)
             say(f"round {number}: {killer.broker} kills of the broker, {killer.bridge} of the "
                 "bridge; " + ", ".join(f"{k} {v}" for k, v in sorted(counts.items())))
         found += fell
         say(f"seed {seed}: {kills[0]} kills of the broker, {kills[1]} of the bridge, "
-            f"{len(found)} violations")
+            f"{total['send']} messages sent, {total['stored']} stored, {total['ack']} acks and "
+            f"{total['recv']} deliveries checked, {len(found)} violations")
         for text in found[:50]:
             say("  " + text)
         if found:
@@ -246,7 +249,7 @@ def main():
     p = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     p.add_argument("--minutes", type=float, default=5)
     p.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1 << 32))
-    p.add_argument("--kills-per-minute", type=float, default=30)
+    p.add_argument("--kills-per-minute", type=float, default=60)
     p.add_argument("--rate", type=float, default=6, help="actions a second of each device")
     a = p.parse_args()
     print(f"torture: {a.minutes} minutes, seed {a.seed}", flush=True)
