@@ -12,6 +12,7 @@
 #include "../common/jsonw.h"
 #include "admin_group.h"
 #include "admin_node.h"
+#include "admin_report.h"
 #include "admin_user.h"
 #include "directory_user.h"
 #include "rpc_args.h"
@@ -24,6 +25,7 @@ static const struct rpc_method *const topics[] = {
 	admin_user_commands,
 	admin_group_commands,
 	admin_node_commands,
+	admin_report_commands,
 };
 
 static const struct rpc_method *find(struct im_str name)

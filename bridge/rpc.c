@@ -25,6 +25,7 @@
 #include "rpc_presence.h"
 #include "rpc_rank.h"
 #include "rpc_receipt.h"
+#include "rpc_report.h"
 #include "rpc_search.h"
 #include "rpc_sync.h"
 #include "rpc_user.h"
@@ -49,6 +50,7 @@ static const struct rpc_method *const topics[] = {
 	rpc_device_methods,
 	rpc_contact_methods,
 	rpc_msg_methods,
+	rpc_report_methods,
 };
 
 const struct rpc_method *rpc_find(struct im_str name)

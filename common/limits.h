@@ -46,6 +46,14 @@
 /* Contacts and open requests of one user: a list that a client can still hold and sync. */
 #define IM_CONTACTS_MAX 10000
 
+/* Reports of messages. What an administrator can go through; a body's beginning is enough to judge.
+ */
+#define IM_REPORTS_OPEN_MAX 10000   /* of all users; more are refused */
+#define IM_REPORTS_CLOSED_MAX 10000 /* the newest are kept */
+#define IM_REPORTS_PER_HOUR 20      /* of one user */
+#define IM_REPORT_BODY_MAX (16 * 1024)
+#define IM_REPORT_TEXT_MAX 1024 /* reason, and the administrator's note */
+
 /* Groups. */
 #define IM_GROUP_MEMBERS_MAX 100000
 #define IM_INVITE_MAX 1000 /* uids in one group.create or group.invite */

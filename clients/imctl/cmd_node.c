@@ -55,6 +55,17 @@ static const struct arg message_args[] = {
 	{"TEXT", "body", ARG_TEXT, true, NULL, "the message"},
 	END,
 };
+static const struct arg reports_args[] = {
+	{"--closed", "closed", ARG_FLAG, false, NULL, "those that are closed"},
+	{"--after", "after", ARG_TEXT, false, NULL, "start behind this report"},
+	{"--limit", "limit", ARG_INTEGER, false, NULL, "at most so many (all)"},
+	END,
+};
+static const struct arg close_args[] = {
+	{"ID", "id", ARG_INTEGER, true, NULL, "the report"},
+	{"--note", "note", ARG_TEXT, false, NULL, "what was found or done"},
+	END,
+};
 static const struct arg backup_args[] = {
 	{"DIR", "dir", ARG_PATH, true, NULL,
 		"a folder on the bridge's machine that its user can write to"},
@@ -101,6 +112,16 @@ const struct command cmd_node[] = {
 		.help = "sends a system message to a user or a group",
 		.args = message_args,
 		.request = "sendSystemMessage"},
+	{.name = "report list",
+		.help = "lists the messages that members have reported",
+		.args = reports_args,
+		.request = "listReports",
+		.rows = "reports",
+		.columns = "id created_ms reporter sender conv seq reason body"},
+	{.name = "report close",
+		.help = "closes a report",
+		.args = close_args,
+		.request = "closeReport"},
 	{.name = "stats",
 		.help = "shows the counters of plugin and bridge",
 		.args = no_args,

@@ -17,8 +17,8 @@
 /* Members that hold milliseconds since 1970; other members in _ms hold a duration. */
 static bool is_time(const char *name)
 {
-	static const char *const names[] = {
-		"ts", "created", "created_ms", "seen_ms", "joined_ms", "muted_until"};
+	static const char *const names[] = {"ts", "created", "created_ms", "seen_ms", "joined_ms",
+		"muted_until", "sent_ms", "closed_ms"};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		if (strcmp(name, names[i]) == 0)

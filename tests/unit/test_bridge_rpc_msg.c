@@ -235,6 +235,29 @@ static void forwarding_copies_what_may_be_seen(void **state)
 	assert_int_equal(json_array_size(rpc_at(f->result, "messages")), 2);
 }
 
+static void a_report_is_kept_with_what_was_said(void **state)
+{
+	struct rpc_fixture *f = *state;
+	const char *report = "{\"conv\":\"u/alice\",\"seq\":1,\"reason\":\"rude\"}";
+
+	rpc_send(f, "alice", "u/bob", "fool");
+	rpc_ok(f, "bob", "msg.report", report);
+	assert_json(f->result, "{\"changed\":true}");
+	assert_int_equal(f->told.n, 0);
+	rpc_ok(f, "alice", "msg.recall", "{\"conv\":\"u/bob\",\"seq\":1}");
+	rpc_ok(f, "bob", "msg.report", report);
+	assert_json(f->result, "{\"changed\":false}");
+	rpc_admin(f, "{\"command\":\"listReports\"}");
+	assert_text(f->result, "0.data.reports.0.body", "fool");
+	assert_text(f->result, "0.data.reports.0.reporter", "bob");
+	rpc_admin(f, "{\"command\":\"closeReport\",\"id\":1,\"note\":\"warned\"}");
+	rpc_admin(f, "{\"command\":\"listReports\"}");
+	assert_null(rpc_at(f->result, "0.data.reports.0"));
+	rpc_admin(f, "{\"command\":\"listReports\",\"closed\":true}");
+	assert_text(f->result, "0.data.reports.0.note", "warned");
+	assert_text(f->result, "0.data.reports.0.closed_by", "root");
+}
+
 static void meta_is_read_and_changed_member_by_member(void **state)
 {
 	struct im_buf b;
@@ -277,6 +300,7 @@ int main(void)
 		CASE(who_may_not_write_may_not_operate),
 		CASE(forwarding_copies_what_may_be_seen),
 		SQLITE(forwarding_copies_what_may_be_seen),
+		CASE(a_report_is_kept_with_what_was_said),
 		cmocka_unit_test(meta_is_read_and_changed_member_by_member),
 	};
 
