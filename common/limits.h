@@ -74,6 +74,10 @@
 #define IM_CACHE_GROUPS 50000
 #define IM_CACHE_ADDRESSES 10000 /* clients that gave a wrong password lately */
 #define IM_CACHE_MEMBERS 500000
+/* Logins that wait for their password's hash: some 15 seconds of one thread. Later answers find
+ * nobody.
+ */
+#define IM_LOGINS_WAITING 1000
 #define IM_CACHE_RELATIONS 500000      /* (recipient, sender) pairs: blocks and contacts */
 #define IM_PENDING_USERS 10000         /* users by token that the bridge has not written yet */
 #define IM_PENDING_DEVICES 100000      /* client ids bound and not written yet */

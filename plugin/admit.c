@@ -7,13 +7,22 @@
 
 #include "../common/ids.h"
 #include "../common/limits.h"
+#include "capture.h"
+#include "later.h"
 
 #define AUTO_PREFIX "auto-"
 #define UUID_LENGTH 36
 
-static struct im_str client_device(const struct mosquitto *client)
+static struct arrival arrival_of(const struct mosquitto *client, struct im_str uid)
 {
-	return im_str(mosquitto_client_id(client));
+	return (struct arrival){
+		.client = client,
+		.uid = uid,
+		.device = im_str(mosquitto_client_id(client)),
+		.address = im_str(mosquitto_client_address(client)),
+		.v5 = mosquitto_client_protocol_version(client) == 5,
+		.clean = mosquitto_client_clean_session(client),
+	};
 }
 
 /* Names that are none would let a client write what it likes into the log. */
@@ -22,19 +31,24 @@ static struct im_str printable(struct im_str s, bool valid)
 	return valid ? s : s.n ? IM_STR("(malformed)") : IM_STR("(none)");
 }
 
+void admit_log_refusal(struct plugin *p, const struct arrival *a, const char *why)
+{
+	struct im_str uid = printable(a->uid, im_uid_valid(a->uid));
+	struct im_str device = printable(a->device, im_device_valid(a->device));
+
+	p->stats.logins_refused++;
+	if (log_gate(&p->gates.login, clock_mono_us(&p->clock) / 1000, "logins refused"))
+		log_line(LOG_LEVEL_NOTICE, "login refused user=%.*s client=%.*s address=%.*s: %s",
+			LOG_STR(uid), LOG_STR(device),
+			LOG_STR(a->address.n ? a->address : IM_STR("(none)")), why);
+}
+
 static void log_refusal(
 	struct plugin *p, const struct mosquitto *client, struct im_str uid, const char *why)
 {
-	struct im_str device = client_device(client);
-	const char *address = mosquitto_client_address(client);
+	const struct arrival a = arrival_of(client, uid);
 
-	p->stats.logins_refused++;
-	if (!log_gate(&p->gates.login, clock_mono_us(&p->clock) / 1000, "logins refused"))
-		return;
-	uid = printable(uid, im_uid_valid(uid));
-	device = printable(device, im_device_valid(device));
-	log_line(LOG_LEVEL_NOTICE, "login refused user=%.*s client=%.*s address=%s: %s",
-		LOG_STR(uid), LOG_STR(device), address ? address : "(none)", why);
+	admit_log_refusal(p, &a, why);
 }
 
 /* ---- the bridge ---- */
@@ -77,12 +91,12 @@ static int login_bridge(struct plugin *p, const struct mosquitto *client, struct
 
 /* An id that the broker has just made up for a client without one: it never comes back, so it is
  * not bound to anybody. */
-static bool made_up(const struct mosquitto *client, struct im_str device)
+static bool made_up(const struct arrival *a)
 {
+	struct im_str device = a->device;
 	size_t i, n = sizeof(AUTO_PREFIX) - 1;
 
-	if (device.n != n + UUID_LENGTH || memcmp(device.p, AUTO_PREFIX, n) != 0 ||
-		!mosquitto_client_clean_session(client))
+	if (device.n != n + UUID_LENGTH || memcmp(device.p, AUTO_PREFIX, n) != 0 || !a->clean)
 		return false;
 	for (i = n; i < device.n; i++) {
 		char c = device.p[i];
@@ -115,21 +129,19 @@ static int find_owner(struct plugin *p, struct im_str device, struct im_buf *own
 }
 
 /* NULL and *bind_out, or why the user may not come with this client id. */
-static const char *check_device(
-	struct plugin *p, const struct mosquitto *client, struct im_str uid, bool *bind_out)
+static const char *check_device(struct plugin *p, const struct arrival *a, bool *bind_out)
 {
-	struct im_str device = client_device(client);
 	int ret;
 
 	*bind_out = false;
-	if (!im_device_valid(device))
+	if (!im_device_valid(a->device))
 		return "client id is not 1 to 64 of the characters A-Z a-z 0-9 _ . : @ -";
-	ret = find_owner(p, device, &p->text);
-	if (ret == IM_OK && !im_str_eq(im_buf_view(&p->text), uid))
+	ret = find_owner(p, a->device, &p->text);
+	if (ret == IM_OK && !im_str_eq(im_buf_view(&p->text), a->uid))
 		return "client id belongs to another user; choose another one";
 	if (ret != IM_OK && ret != IM_E_NONE)
 		return "directory.db cannot be read";
-	*bind_out = ret == IM_E_NONE && !made_up(client, device);
+	*bind_out = ret == IM_E_NONE && !made_up(a);
 	return NULL;
 }
 
@@ -142,25 +154,23 @@ static void watch_expiry(struct plugin *p, int64_t expires_s)
 }
 
 /* Makes the session, with what the bridge has to be told about it. */
-static struct session *make_session(struct plugin *p, const struct mosquitto *client,
-	struct im_str uid, const struct auth_verdict *v, bool bind, const char **why_out)
+static struct session *make_session(struct plugin *p, const struct arrival *a,
+	const struct auth_verdict *v, bool bind, const char **why_out)
 {
-	bool v5 = mosquitto_client_protocol_version(client) == 5;
-	struct im_str device = client_device(client);
 	struct session *e;
 
 	*why_out = "the bridge is away and too many new users or devices wait for it";
-	if (v->create && directory_user_pending(p->dir, uid))
+	if (v->create && directory_user_pending(p->dir, a->uid))
 		return NULL;
-	if (bind && bindings_add(p->bindings, device, uid))
+	if (bind && bindings_add(p->bindings, a->device, a->uid))
 		return NULL;
-	e = sessions_add(p->sessions, client,
+	e = sessions_add(p->sessions, a->client,
 		&(struct session_facts){
-			.uid = uid,
-			.device = device,
-			.v5 = v5,
+			.uid = a->uid,
+			.device = a->device,
+			.v5 = a->v5,
 			/* MQTT 5 says at DISCONNECT at the latest whether a session stays. */
-			.ephemeral = !v5 && mosquitto_client_clean_session(client),
+			.ephemeral = !a->v5 && a->clean,
 			.new_device = bind,
 			.new_user = v->create,
 			.now_ms = clock_wall_ms(&p->clock),
@@ -175,38 +185,56 @@ static struct session *make_session(struct plugin *p, const struct mosquitto *cl
 	return e;
 }
 
-static void check_login(struct plugin *p, const struct mosquitto_evt_basic_auth *ed,
-	struct im_str uid, struct auth_verdict *out)
+int admit_verdict(struct plugin *p, const struct arrival *a, const struct auth_verdict *v)
 {
-	const struct auth_login l = {
-		.uid = uid,
-		.password = im_str(ed->password),
-		.address = im_str(mosquitto_client_address(ed->client)),
-	};
+	const char *why;
+	bool bind;
 
-	auth_check(p->auth, &l, out);
+	why = v->accepted ? check_device(p, a, &bind) : v->why;
+	if (!why && make_session(p, a, v, bind, &why)) {
+		p->stats.logins++;
+		return MOSQ_ERR_SUCCESS;
+	}
+	admit_log_refusal(p, a, why);
+	return MOSQ_ERR_AUTH;
+}
+
+void admit_undo(struct plugin *p, const struct mosquitto *client)
+{
+	struct session *e = sessions_find(p->sessions, client);
+
+	if (e->new_device)
+		bindings_drop(p->bindings, session_device(e));
+	if (e->heir)
+		capture_close(p, e, -1);
+	sessions_undo(p->sessions, e, clock_mono_us(&p->clock));
+}
+
+static struct auth_login login_of(const struct arrival *a, const char *password)
+{
+	return (struct auth_login){
+		.uid = a->uid, .password = im_str(password), .address = a->address};
 }
 
 static int login_user(struct plugin *p, const struct mosquitto_evt_basic_auth *ed)
 {
-	struct im_str uid = im_str(ed->username);
-	struct auth_verdict v;
-	const char *why = NULL;
+	const struct arrival a = arrival_of(ed->client, im_str(ed->username));
+	const struct auth_login l = login_of(&a, ed->password);
+	struct auth_verdict v = {0};
+	struct auth_hash h;
 	bool bind;
 
-	if (!im_uid_valid(uid)) {
-		why = uid.n ? "username is not 1 to 64 of the characters A-Z a-z 0-9 _ . @ -"
-			    : "no username";
+	if (!im_uid_valid(a.uid)) {
+		v.why = a.uid.n ? "username is not 1 to 64 of the characters A-Z a-z 0-9 _ . @ -"
+				: "no username";
+	} else if (later_wants(p, &a) && !check_device(p, &a, &bind)) {
+		auth_begin(p->auth, &l, &v, &h);
+		if (v.later)
+			return later_put(p, &a, &l, &h);
 	} else {
-		check_login(p, ed, uid, &v);
-		why = v.accepted ? check_device(p, ed->client, uid, &bind) : v.why;
+		auth_check(p->auth, &l, &v);
 	}
-	if (!why && make_session(p, ed->client, uid, &v, bind, &why)) {
-		p->stats.logins++;
-		return MOSQ_ERR_SUCCESS;
-	}
-	log_refusal(p, ed->client, uid, why);
-	return MOSQ_ERR_AUTH;
+	return admit_verdict(p, &a, &v);
 }
 
 /*
@@ -217,15 +245,19 @@ static int login_user(struct plugin *p, const struct mosquitto_evt_basic_auth *e
 static int login_again(struct plugin *p, const struct mosquitto_evt_basic_auth *ed)
 {
 	struct session *e = sessions_find(p->sessions, ed->client);
+	struct arrival a;
+	struct auth_login l;
 	struct auth_verdict v;
 
 	if (p->bridge == ed->client || !e || e->state == SESSION_OFFLINE)
 		return MOSQ_ERR_SUCCESS;
 	if (auth_still_valid(p->auth, session_uid(e), e->credential, e->expires_s))
 		return MOSQ_ERR_SUCCESS;
-	check_login(p, ed, session_uid(e), &v);
+	a = arrival_of(ed->client, session_uid(e));
+	l = login_of(&a, ed->password);
+	auth_check(p->auth, &l, &v);
 	if (!v.accepted) {
-		log_refusal(p, ed->client, session_uid(e), v.why);
+		admit_log_refusal(p, &a, v.why);
 		return MOSQ_ERR_AUTH;
 	}
 	e->credential = v.credential;
@@ -267,6 +299,7 @@ int admit_login(struct plugin *p, const struct mosquitto_evt_basic_auth *ed)
 
 	if (p->reloading && asked_again(p, ed->client))
 		return login_again(p, ed);
+	later_forget(p, ed->client, im_str(mosquitto_client_id(ed->client)));
 	if (!loop_is_seen(p, ed))
 		return MOSQ_ERR_AUTH;
 	if (im_str_eqz(uid, p->opt.link_username) || on_link_listener(p, ed->client))
@@ -278,7 +311,7 @@ int admit_login(struct plugin *p, const struct mosquitto_evt_basic_auth *ed)
 
 static struct session *admit_identity(struct plugin *p, const struct mosquitto *client)
 {
-	struct im_str uid = im_str(mosquitto_client_username(client));
+	const struct arrival a = arrival_of(client, im_str(mosquitto_client_username(client)));
 	const struct auth_verdict v = {.accepted = true};
 	struct directory_user u;
 	struct session *e = NULL;
@@ -286,21 +319,21 @@ static struct session *admit_identity(struct plugin *p, const struct mosquitto *
 	bool bind;
 	int ret;
 
-	if (!im_uid_valid(uid) || im_str_eqz(uid, p->opt.link_username)) {
+	if (!im_uid_valid(a.uid) || im_str_eqz(a.uid, p->opt.link_username)) {
 		why = "TLS identity is no username";
 	} else {
-		ret = directory_user(p->dir, uid, &u);
+		ret = directory_user(p->dir, a.uid, &u);
 		if (ret)
 			why = ret == IM_E_NONE ? "unknown user" : "directory.db cannot be read";
 		else if (u.disabled)
 			why = "user is disabled";
 		else
-			why = check_device(p, client, uid, &bind);
+			why = check_device(p, &a, &bind);
 	}
 	if (!why)
-		e = make_session(p, client, uid, &v, bind, &why);
+		e = make_session(p, &a, &v, bind, &why);
 	if (!e)
-		log_refusal(p, client, uid, why);
+		admit_log_refusal(p, &a, why);
 	return e;
 }
 

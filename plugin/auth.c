@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Decides about a login. Called by admit.c for each BASIC_AUTH. Knows nothing of client ids or
- * sessions.
+ * Decides about a login. Called by admit.c for each BASIC_AUTH, and by later.c when a thread has
+ * done the hashing. Knows nothing of client ids or sessions.
  *
- * Verifying a password takes about 15 ms of the broker's only thread. A login that was right is
- * remembered by a keyed hash of user and password, together with what it was checked against; so a
- * reconnect costs a microsecond, and a changed password makes the memory void.
+ * Verifying a password takes about 15 ms: of the broker's only thread in 2.0. A login that was
+ * right is remembered by a keyed hash of user and password, together with what it was checked
+ * against; so a reconnect costs a microsecond, and a changed password makes the memory void.
  */
 #include "auth.h"
 
@@ -15,7 +15,6 @@
 #include <sys/random.h>
 
 #include "../common/limits.h"
-#include "../common/phc.h"
 #include "jwt.h"
 #include "lru.h"
 #include "ratelimit.h"
@@ -202,7 +201,7 @@ static size_t address_key(struct im_str text, char key[INET6_ADDRSTRLEN])
 	return n;
 }
 
-static void account_wrong(struct auth *a, struct im_str address, int64_t started_us)
+static void account_wrong(struct auth *a, struct im_str address, int64_t took_us)
 {
 	int64_t now_us = clock_mono_us(a->clock);
 	int64_t share_us = a->o->auth_wrong_share * SECOND_US / 100;
@@ -210,14 +209,15 @@ static void account_wrong(struct auth *a, struct im_str address, int64_t started
 	struct ratelimit *l = lru_put(a->wrong_by_address, key, address_key(address, key));
 
 	a->stats.wrong++;
-	ratelimit_spend(&a->wrong, now_us, share_us, SAVED_US, now_us - started_us);
+	ratelimit_spend(&a->wrong, now_us, share_us, SAVED_US, took_us);
 	if (l)
-		ratelimit_spend(l, now_us, share_us / AUTH_WRONG_ADDRESSES, SAVED_BY_ADDRESS_US,
-			now_us - started_us);
+		ratelimit_spend(
+			l, now_us, share_us / AUTH_WRONG_ADDRESSES, SAVED_BY_ADDRESS_US, took_us);
 }
 
-static bool throttled(struct auth *a, struct im_str address, int64_t now_us)
+bool auth_throttled(struct auth *a, struct im_str address)
 {
+	int64_t now_us = clock_mono_us(a->clock);
 	char key[INET6_ADDRSTRLEN];
 	const struct ratelimit *l = lru_get(a->wrong_by_address, key, address_key(address, key));
 
@@ -230,45 +230,70 @@ static bool throttled(struct auth *a, struct im_str address, int64_t now_us)
 
 /* ---- passwords ---- */
 
-/* Hashes, also when there is nothing to compare with. */
-static bool password_right(
-	struct auth *a, struct im_str uid, bool comparable, struct im_str password)
+/* Decided by the cache or a bound; or later, and *h says what is to be hashed, also when there is
+ * nothing to compare with. */
+static void begin_password(struct auth *a, const struct auth_login *l,
+	const struct directory_user *u, struct auth_hash *h, struct auth_verdict *out)
 {
 	struct im_buf *phc = &a->scratch;
-	bool right;
-
-	a->stats.hashed++;
-	im_buf_reset(phc);
-	if (comparable && directory_password(a->dir, uid, phc))
-		comparable = false;
-	right = im_phc_verify(comparable ? im_buf_view(phc) : im_str(a->dummy), password) == IM_OK;
-	return right && comparable;
-}
-
-static bool check_password(struct auth *a, const struct auth_login *l,
-	const struct directory_user *u, struct auth_verdict *out)
-{
-	bool comparable = u && u->has_password && !u->disabled;
-	int64_t now_us = clock_mono_us(a->clock);
 	struct cache_key key;
 	int64_t expires_s = 0;
 
-	if (l->password.n > IM_PASSWORD_MAX || !cache_key(a, l->uid, l->password, &key))
-		return refuse(out, "password is too long");
-	*out = (struct auth_verdict){.accepted = true, .credential = u ? u->credential : 0};
-	if (comparable && cache_hit(a, &key, u->credential, 0, now_us, &expires_s))
-		return true;
-	if (throttled(a, l->address, now_us))
-		return refuse(out, "too many wrong logins at this moment");
-	if (!password_right(a, l->uid, comparable, l->password)) {
-		account_wrong(a, l->address, now_us);
-		return refuse(out, !u                ? "unknown user"
-				   : u->disabled     ? "user is disabled"
-				   : u->has_password ? "wrong password"
-						     : "user has no password");
+	if (l->password.n > IM_PASSWORD_MAX || !cache_key(a, l->uid, l->password, &key)) {
+		(void)refuse(out, "password is too long");
+		return;
 	}
-	cache_put(a, &key, u->credential, 0, now_us);
-	return true;
+	*h = (struct auth_hash){
+		.comparable = u && u->has_password && !u->disabled,
+		.credential = u ? u->credential : 0,
+		.key = {key.h[0], key.h[1]},
+		.why = !u                ? "unknown user"
+		       : u->disabled     ? "user is disabled"
+		       : u->has_password ? "wrong password"
+					 : "user has no password",
+	};
+	*out = (struct auth_verdict){.accepted = true, .credential = h->credential};
+	if (h->comparable &&
+		cache_hit(a, &key, h->credential, 0, clock_mono_us(a->clock), &expires_s))
+		return;
+	if (auth_throttled(a, l->address)) {
+		(void)refuse(out, AUTH_THROTTLED);
+		return;
+	}
+	im_buf_reset(phc);
+	if (h->comparable && (directory_password(a->dir, l->uid, phc) || phc->n >= IM_PHC_MAX))
+		h->comparable = false;
+	if (h->comparable)
+		memcpy(h->phc, phc->p, phc->n);
+	else
+		memcpy(h->phc, a->dummy, sizeof(h->phc));
+	*out = (struct auth_verdict){.later = true};
+}
+
+void auth_finish(struct auth *a, const struct auth_login *l, const struct auth_hash *h, int result,
+	int64_t took_us, struct auth_verdict *out)
+{
+	struct directory_user u;
+
+	a->stats.hashed++;
+	if (result == IM_E_NOMEM) {
+		(void)refuse(out, "out of memory");
+		return;
+	}
+	if (result || !h->comparable) {
+		account_wrong(a, l->address, took_us);
+		(void)refuse(out, h->why);
+		return;
+	}
+	/* Hashed by a thread, it may be a password of yesterday. */
+	if (directory_user(a->dir, l->uid, &u) || u.disabled || !u.has_password ||
+		u.credential != h->credential) {
+		(void)refuse(out, "user or password has changed meanwhile");
+		return;
+	}
+	cache_put(a, &(struct cache_key){{h->key[0], h->key[1]}}, h->credential, 0,
+		clock_mono_us(a->clock));
+	*out = (struct auth_verdict){.accepted = true, .credential = h->credential};
 }
 
 /* ---- tokens ---- */
@@ -286,12 +311,12 @@ static bool check_token(struct auth *a, const struct auth_login *l, const struct
 	if (!cache_key(a, l->uid, l->password, &key))
 		return refuse(out, "out of memory");
 	if (!cache_hit(a, &key, a->token_credential, now_s, now_us, &expires_s)) {
-		if (throttled(a, l->address, now_us))
-			return refuse(out, "too many wrong logins at this moment");
+		if (auth_throttled(a, l->address))
+			return refuse(out, AUTH_THROTTLED);
 		a->stats.tokens++;
 		ret = jwt_check(a->tokens, l->password, l->uid, now_s, &expires_s, &why);
 		if (ret) {
-			account_wrong(a, l->address, now_us);
+			account_wrong(a, l->address, clock_mono_us(a->clock) - now_us);
 			return refuse(out, ret == IM_E_NOMEM ? "out of memory" : why);
 		}
 		cache_put(a, &key, a->token_credential, expires_s, now_us);
@@ -307,7 +332,8 @@ static bool check_token(struct auth *a, const struct auth_login *l, const struct
 	return true;
 }
 
-void auth_check(struct auth *a, const struct auth_login *l, struct auth_verdict *out)
+void auth_begin(
+	struct auth *a, const struct auth_login *l, struct auth_verdict *out, struct auth_hash *h)
 {
 	struct directory_user u;
 	int ret = directory_user(a->dir, l->uid, &u);
@@ -319,7 +345,21 @@ void auth_check(struct auth *a, const struct auth_login *l, struct auth_verdict 
 	else if (a->tokens && jwt_looks_like(l->password))
 		(void)check_token(a, l, ret ? NULL : &u, out);
 	else
-		(void)check_password(a, l, ret ? NULL : &u, out);
+		begin_password(a, l, ret ? NULL : &u, h, out);
+}
+
+void auth_check(struct auth *a, const struct auth_login *l, struct auth_verdict *out)
+{
+	struct auth_hash h;
+	int64_t began_us;
+	int result;
+
+	auth_begin(a, l, out, &h);
+	if (!out->later)
+		return;
+	began_us = clock_mono_us(a->clock);
+	result = im_phc_verify(im_str(h.phc), l->password);
+	auth_finish(a, l, &h, result, clock_mono_us(a->clock) - began_us, out);
 }
 
 bool auth_still_valid(struct auth *a, struct im_str uid, uint64_t credential, int64_t expires_s)

@@ -11,6 +11,7 @@
 
 #include "../common/buf.h"
 #include "../common/err.h"
+#include "../common/phc.h"
 #include "../common/siphash.h"
 #include "../common/str.h"
 #include "clock.h"
@@ -21,11 +22,13 @@
  * cache are refused unlooked at. One address alone may use a quarter of that, so that who guesses
  * from one place does not keep everybody else out. */
 #define AUTH_WRONG_ADDRESSES 4
+#define AUTH_THROTTLED "too many wrong logins at this moment"
 
 struct auth;
 
 struct auth_verdict {
 	bool accepted;
+	bool later;          /* only by auth_begin: not decided yet */
 	bool create;         /* accepted by token; the user does not exist yet */
 	int64_t expires_s;   /* by token: when the session ends; 0: never */
 	uint64_t credential; /* what it was accepted by, see auth_still_valid */
@@ -50,6 +53,26 @@ struct auth_login {
 	struct im_str address;  /* of the client, as text; n == 0: unknown */
 };
 void auth_check(struct auth *a, const struct auth_login *l, struct auth_verdict *out);
+
+/* A password that is still to be hashed, and what is needed to judge the result. */
+struct auth_hash {
+	char phc[IM_PHC_MAX]; /* what to compare it with; for users without one, something as slow
+			       */
+	bool comparable;      /* right, the password counts */
+	uint64_t credential;
+	uint64_t key[2]; /* of the cache */
+	const char *why; /* if it is wrong */
+};
+/* The two halves of auth_check: what costs little, and what remains when the password has been
+ * compared (`result` of im_phc_verify, by whatever thread). If the first says `later`, *h is filled
+ * and the second has to follow; of the login it needs uid and address. */
+void auth_begin(
+	struct auth *a, const struct auth_login *l, struct auth_verdict *out, struct auth_hash *h);
+void auth_finish(struct auth *a, const struct auth_login *l, const struct auth_hash *h, int result,
+	int64_t took_us, struct auth_verdict *out);
+/* True if wrong ones have used up what this address, or all, may cost; counts the one asked for. */
+bool auth_throttled(struct auth *a, struct im_str address);
+
 /* True if a session accepted by `credential` and `expires_s` would be accepted now: for sessions
  * that the broker asks about again. */
 bool auth_still_valid(struct auth *a, struct im_str uid, uint64_t credential, int64_t expires_s);

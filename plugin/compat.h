@@ -12,12 +12,14 @@
 #if defined(__has_include) && __has_include(<mosquitto/broker.h>)
 #include <mosquitto/broker.h>
 #include <mosquitto/broker_plugin.h>
+#define COMPAT_TICK_NEXT_MS next_ms
 #else
 #include <mosquitto_broker.h>
 
 #include <mosquitto.h>
 #include <mosquitto_plugin.h>
 #include <mqtt_protocol.h>
+#define COMPAT_TICK_NEXT_MS next_ns /* what 2.1 takes for next_ms; 2.0 does not look */
 #endif
 
 /* Events that only 2.1 knows; registering them in 2.0 returns MOSQ_ERR_NOT_SUPPORTED. */
@@ -26,5 +28,9 @@
 
 /* 2.1 answers an MQTT 5 publish with 0x97 for this; 2.0 closes the connection. */
 #define COMPAT_ERR_QUOTA_EXCEEDED (-6)
+/* BASIC_AUTH of 2.1: the answer comes later, by mosquitto_complete_basic_auth. */
+#define COMPAT_ERR_AUTH_DELAYED (-5)
+/* BASIC_AUTH of 2.1: an MQTT 5 client is told so in CONNACK. */
+#define COMPAT_ERR_SERVER_BUSY 137
 
 #endif

@@ -11,6 +11,7 @@
 #include "../common/ids.h"
 #include "../common/limits.h"
 #include "capture.h"
+#include "later.h"
 #include "publish.h"
 #include "refusal.h"
 
@@ -255,6 +256,7 @@ static int down_stats(struct plugin *p)
 		.batches_again = p->uplink.stats.again,
 		.directory_reads = directory_reads(p->dir),
 		.directory_errors = directory_errors(p->dir),
+		.logins_waiting = later_waiting(p),
 		.passwords_hashed = a->hashed,
 		.logins_cached = a->cached,
 		.tokens_checked = a->tokens,

@@ -10,6 +10,7 @@
 #include "admit.h"
 #include "capture.h"
 #include "downlink.h"
+#include "later.h"
 
 #define SECOND_US INT64_C(1000000)
 
@@ -130,6 +131,7 @@ static int on_connect(int event, void *event_data, void *userdata)
 	(void)event;
 	if (ed->client == p->bridge)
 		return MOSQ_ERR_SUCCESS;
+	later_forget(p, ed->client, im_str(mosquitto_client_id(ed->client)));
 	e = admit_session(p, ed->client);
 	if (e)
 		capture_open(p, e);
@@ -208,17 +210,18 @@ static void watch_directory(struct plugin *p, int64_t now_us)
 
 static int on_tick(int event, void *event_data, void *userdata)
 {
+	struct mosquitto_evt_tick *ed = event_data;
 	struct plugin *p = userdata;
 	int64_t now_us = clock_mono_us(&p->clock);
 
 	(void)event;
-	(void)event_data;
 	p->ticked = true;
 	p->reloading = false;
 	p->grant = (struct grant){0};
 	p->gone = NULL;
 	capture_forget_notes(p);
 	sessions_turn(p->sessions, now_us);
+	later_tick(p);
 	announce(p);
 	expire_tokens(p);
 	p->stats.kicked += kicks_run(&p->kicks, p->sessions);
@@ -226,6 +229,9 @@ static int on_tick(int event, void *event_data, void *userdata)
 	uplink_tick(&p->uplink, now_us);
 	if (p->resync && p->uplink.up && spool_has_room(&p->spool))
 		capture_snapshot(p);
+	/* A broker without WebSockets sleeps until something happens, unless it is asked not to. */
+	if (later_waiting(p))
+		ed->COMPAT_TICK_NEXT_MS = LATER_TICK_MS;
 	return MOSQ_ERR_SUCCESS;
 }
 

@@ -67,6 +67,9 @@ static const struct im_conf_key keys[] = {
 		.help = "Percent of the broker's time that checking wrong passwords may take; one "
 			"address may cause a quarter of it. Beyond, logins that are not remembered "
 			"are refused for a moment."},
+	{KEY(auth_threads, IM_CONF_INT), .def = "1", .min = 0, .max = 16,
+		.help = "Threads that check passwords, with Mosquitto 2.1 or later. 0, and always "
+			"with 2.0: the broker's own thread does it."},
 };
 
 const struct im_conf_table options_table = {keys, sizeof(keys) / sizeof(keys[0])};

@@ -38,6 +38,7 @@ struct options {
 	int64_t auth_cache;
 	int64_t auth_cache_ttl;
 	int64_t auth_wrong_share;
+	int64_t auth_threads;
 };
 
 struct options_pair {

@@ -12,6 +12,7 @@
 #include "brokerconf.h"
 #include "capture.h"
 #include "hooks.h"
+#include "later.h"
 
 #define EXPORTED __attribute__((visibility("default")))
 #define OPTIONS_MAX 1024 /* allow_topic may be given often */
@@ -101,6 +102,7 @@ static int make_parts(struct plugin *p, struct im_buf *why)
 
 static void plugin_free(struct plugin *p)
 {
+	later_close(p);
 	kicks_clear(&p->kicks);
 	uplink_clear(&p->uplink);
 	spool_close(&p->spool);
@@ -141,6 +143,8 @@ int mosquitto_plugin_init(mosquitto_plugin_id_t *identifier, void **userdata,
 		ret = make_parts(p, &why);
 	if (!ret)
 		ret = hooks_register(p, &why);
+	if (!ret && (ret = later_open(p, &why)))
+		hooks_unregister(p);
 	if (!ret) {
 		log_line(LOG_LEVEL_NOTICE, "plugin ready version=%s prefix=%s spool=%s", IM_VERSION,
 			p->opt.topic_prefix, p->opt.spool_file);

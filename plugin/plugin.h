@@ -54,6 +54,7 @@ struct plugin {
 	struct uplink uplink;
 	struct directory *dir;
 	struct auth *auth;
+	struct later *later; /* NULL: passwords are hashed at once */
 	struct sessions *sessions;
 	struct bindings *bindings;
 	struct kicks kicks;

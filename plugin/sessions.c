@@ -296,6 +296,22 @@ struct session *sessions_add(struct sessions *s, const void *client, const struc
 	return &n->e;
 }
 
+void sessions_undo(struct sessions *s, struct session *e, int64_t now_us)
+{
+	char device[IM_DEVICE_MAX];
+	struct im_str name = {device, e->device_n};
+	struct session *old;
+
+	memcpy(device, e->device, e->device_n);
+	sessions_drop(s, e, now_us);
+	old = sessions_device(s, name);
+	if (!old || old->taken_turn != s->turn)
+		return;
+	old->taken_turn = 0;
+	if (old->queue == &s->gone && !old->ephemeral)
+		enqueue(&s->offline, old);
+}
+
 void sessions_opened(struct sessions *s, struct session *e)
 {
 	(void)s;

@@ -86,6 +86,8 @@ void sessions_opened(struct sessions *s, struct session *e);
  * another connection has taken over, for which the device stays open whatever the order in which
  * the broker tells of both. The result lives until the next call. */
 struct session *sessions_ended(struct sessions *s, const void *client, int64_t now_us);
+/* Its connection has never come about: forgets it, and that it has taken over from another one. */
+void sessions_undo(struct sessions *s, struct session *e, int64_t now_us);
 /* Forgets a session at once. */
 void sessions_drop(struct sessions *s, struct session *e, int64_t now_us);
 /* True if a publish that the broker asks about with this session is its will. */

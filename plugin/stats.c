@@ -30,6 +30,7 @@ void stats_json(const struct stats *s, const struct stats_gauges *g, struct im_b
 	member(out, "batches_again", g->batches_again);
 	member(out, "directory_reads", g->directory_reads);
 	member(out, "directory_errors", g->directory_errors);
+	member(out, "logins_waiting", g->logins_waiting);
 	member(out, "passwords_hashed", g->passwords_hashed);
 	member(out, "logins_cached", g->logins_cached);
 	member(out, "tokens_checked", g->tokens_checked);

@@ -24,6 +24,9 @@
 	X(subscribes_denied)                                                        \
 	X(logins)                                                                   \
 	X(logins_refused)                                                           \
+	X(logins_later) /* their password was given to a thread */                  \
+	X(logins_busy)  /* refused: too many waited */                              \
+	X(logins_gone)  /* the client did not wait for the answer */                \
 	X(opened)                                                                   \
 	X(closed_sessions)                                                          \
 	X(resyncs)                                                                  \
@@ -48,6 +51,7 @@ struct stats_gauges {
 	uint64_t batches_out;
 	uint64_t batches, batch_records, batch_bytes, batches_again;
 	uint64_t directory_reads, directory_errors;
+	uint64_t logins_waiting;
 	uint64_t passwords_hashed, logins_cached, tokens_checked, logins_throttled;
 };
 

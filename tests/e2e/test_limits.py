@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Bounds, and what is said at them: rates, the spool, ids, packets."""
+import contextlib
 import json
 import time
 
@@ -245,3 +246,30 @@ def test_a_topic_of_60_kib_is_denied(node):
             assert not c.connected  # the broker's own limit on levels closes the connection
             c.connect().inbox()
     assert c.rpc("user.get")
+
+
+# -- logins --
+
+def test_more_than_can_wait_at_once(own_node):
+    """1200 first logins in one go: whoever is turned away is not told that his password is wrong."""
+    node = own_node(users=1200)
+    users = node.users(1200)
+    pending = {u: w.V311 if n % 2 else w.V5 for n, u in enumerate(users)}
+    with contextlib.ExitStack() as stack:
+        for _ in range(30):
+            raws = {}
+            for user, version in pending.items():
+                r = stack.enter_context(Raw(node.port, version))
+                r.send(w.connect(f"{user}-1", user, PASSWORD, version=version))
+                raws[user] = r
+            for user, r in raws.items():
+                try:
+                    answer = w.decode_connack(r.expect(w.CONNACK)[1], r.version)["code"]
+                except Closed:
+                    continue
+                assert answer in ((0, ) if r.version == w.V311 else (0, 0x89)), user
+                if answer == 0:
+                    del pending[user]
+            if not pending:
+                break
+    assert not pending and node.broker.running

@@ -29,7 +29,8 @@ static void message_free(struct fake_message *m)
 	*m = (struct fake_message){0};
 }
 
-static void client_free(struct mosquitto *c)
+/* Everything that it holds, but not the struct. */
+static void client_clear(struct mosquitto *c)
 {
 	struct fake_inbox *m, *tmp;
 	size_t i;
@@ -48,6 +49,11 @@ static void client_free(struct mosquitto *c)
 	free(c->will_topic);
 	free(c->will);
 	DL_DELETE(fake.clients, c);
+}
+
+static void client_free(struct mosquitto *c)
+{
+	client_clear(c);
 	free(c);
 }
 
@@ -206,7 +212,18 @@ struct mosquitto *fake_by_id(const char *id)
 	struct mosquitto *c;
 
 	DL_FOREACH (fake.clients, c) {
-		if (c->id && !c->replaced && strcmp(c->id, id) == 0)
+		if (c->id && !c->replaced && !c->waiting && strcmp(c->id, id) == 0)
+			return c;
+	}
+	return NULL;
+}
+
+struct mosquitto *fake_waiting_by_id(const char *id)
+{
+	struct mosquitto *c;
+
+	DL_FOREACH (fake.clients, c) {
+		if (c->waiting && strcmp(c->id, id) == 0)
 			return c;
 	}
 	return NULL;
@@ -251,8 +268,34 @@ static void end_connection(struct mosquitto *c, bool with_will, int reason)
 		free(c->filters[--c->n_filters]);
 }
 
+/* No event says that a waiting client has gone; its name is forgotten before its will is asked
+ * about. */
+static void waiting_gone(struct mosquitto *c)
+{
+	c->waiting = false;
+	free(c->username);
+	free(c->address);
+	c->username = c->address = NULL;
+	send_will(c);
+	c->replaced = true;
+}
+
+void fake_expire(struct mosquitto *c)
+{
+	c->replaced = true;
+}
+
+bool fake_waiting(const struct mosquitto *c)
+{
+	return c->waiting;
+}
+
 void fake_disconnect(struct mosquitto *c, bool lost)
 {
+	if (c->waiting) {
+		waiting_gone(c);
+		return;
+	}
 	end_connection(c, lost, lost ? MOSQ_ERR_CONN_LOST : 0);
 }
 
@@ -268,10 +311,14 @@ static char *copy_or_null(const char *z)
 
 static struct mosquitto *client_new(const struct fake_spec *s)
 {
-	struct mosquitto *c = calloc(1, sizeof(*c));
+	struct mosquitto *c = s->at ? s->at : calloc(1, sizeof(*c));
 
 	if (!c)
 		abort();
+	if (s->at) {
+		client_clear(c);
+		memset(c, 0, sizeof(*c));
+	}
 	c->id = strdup(s->id);
 	c->username = copy_or_null(s->user);
 	c->password = copy_or_null(s->password);
@@ -304,36 +351,73 @@ static void take_over(struct mosquitto *old, struct mosquitto *c)
 	end_connection(old, false, 142);
 }
 
+long fake_next_tick(void)
+{
+	return fake.next_tick;
+}
+
 int fake_auth_result(void)
 {
 	return fake.auth_result;
 }
 
-struct mosquitto *fake_connect(const struct fake_spec *s)
+static void turn_away(struct mosquitto *c, int reason)
 {
-	struct mosquitto *c = client_new(s);
+	/* The claimed name, and in newer brokers the claimed id, come with it. */
+	if (!fake.newer) {
+		free(c->id);
+		c->id = NULL;
+	}
+	disconnect_event(c, reason);
+}
+
+static void let_in(struct mosquitto *c)
+{
 	struct mosquitto_evt_disconnect connected = {.client = c};
 	struct mosquitto *old;
 
-	fake.auth_result = s->identity ? MOSQ_ERR_SUCCESS : basic_auth(c);
-	if (fake.auth_result) {
-		/* The claimed name, and in newer brokers the claimed id, come with it. */
-		if (!fake.newer) {
-			free(c->id);
-			c->id = NULL;
-		}
-		disconnect_event(c, MOSQ_ERR_AUTH);
-		client_free(c);
-		return NULL;
-	}
 	DL_DELETE(fake.clients, c);
-	old = fake_by_id(s->id);
+	old = fake_by_id(c->id);
 	DL_APPEND(fake.clients, c);
 	if (old)
 		take_over(old, c);
 	c->connected = true;
 	if (fake.newer)
 		fire(COMPAT_EVT_CONNECT, &connected, 0);
+}
+
+void fake_answer(struct mosquitto *c, int result)
+{
+	c->waiting = false;
+	if (result == MOSQ_ERR_SUCCESS) {
+		let_in(c);
+		return;
+	}
+	free(c->will_topic);
+	c->will_topic = NULL;
+	c->replaced = true;
+	turn_away(c, MOSQ_ERR_AUTH);
+}
+
+struct mosquitto *fake_connect(const struct fake_spec *s)
+{
+	bool taken = fake_waiting_by_id(s->id) != NULL;
+	struct mosquitto *c = client_new(s);
+
+	if (taken)
+		fake.auth_result = MOSQ_ERR_UNKNOWN;
+	else
+		fake.auth_result = s->identity ? MOSQ_ERR_SUCCESS : basic_auth(c);
+	if (fake.auth_result == COMPAT_ERR_AUTH_DELAYED && fake.newer) {
+		c->waiting = true;
+		return c;
+	}
+	if (fake.auth_result) {
+		turn_away(c, MOSQ_ERR_AUTH);
+		client_free(c);
+		return NULL;
+	}
+	let_in(c);
 	return c;
 }
 
@@ -461,7 +545,7 @@ void fake_reload(void)
 	if (fire(MOSQ_EVT_RELOAD, &ed, 0) != MOSQ_ERR_SUCCESS)
 		abort(); /* 2.1 ends here */
 	DL_FOREACH_SAFE (fake.clients, c, tmp) {
-		if (c->replaced || c->identity || (!c->connected && !c->persistent))
+		if (c->replaced || c->waiting || c->identity || (!c->connected && !c->persistent))
 			continue;
 		if (basic_auth(c) == MOSQ_ERR_SUCCESS)
 			continue;
@@ -478,6 +562,7 @@ void fake_turn(void)
 
 	fake_run_queue();
 	fire(MOSQ_EVT_TICK, &ed, 0);
+	fake.next_tick = ed.COMPAT_TICK_NEXT_MS;
 	fake.turns++;
 	/* Kept for the test to look at; the plugin must not. */
 	DL_FOREACH_SAFE (fake.clients, c, tmp) {

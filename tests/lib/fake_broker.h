@@ -32,7 +32,8 @@ struct fake_spec {
 	bool websocket;
 	bool identity; /* authenticated by TLS: no BASIC_AUTH */
 	const char *will_topic, *will;
-	bool will_delayed; /* comes with fake_delayed_will */
+	bool will_delayed;    /* comes with fake_delayed_will */
+	struct mosquitto *at; /* one that is freed: the broker uses its memory again */
 };
 
 struct fake_message {
@@ -64,12 +65,18 @@ void fake_crash(void);
 /* What the plugin's init has left as its userdata. */
 void *fake_userdata(void);
 
-/* NULL: refused; the plugin's answer is in fake_auth_result(). */
+/* NULL: refused; the plugin's answer is in fake_auth_result(). If it is the one for "later", the
+ * client waits and is not connected yet. */
 struct mosquitto *fake_connect(const struct fake_spec *s);
 int fake_auth_result(void);
 /* The client sends DISCONNECT (no will), or its connection is lost (will). */
 void fake_disconnect(struct mosquitto *c, bool lost);
 void fake_delayed_will(struct mosquitto *c);
+/* The broker has freed the client; it looks as if its session had expired long ago. */
+void fake_expire(struct mosquitto *c);
+bool fake_waiting(const struct mosquitto *c);
+/* What the last TICK asked for, in milliseconds; 0: nothing. */
+long fake_next_tick(void);
 /* True if the session was accepted. */
 bool fake_subscribe(struct mosquitto *c, const char *filter);
 void fake_unsubscribe(struct mosquitto *c, const char *filter);

@@ -190,6 +190,24 @@ int mosquitto_kick_client_by_username(const char *username, bool with_will)
 	return MOSQ_ERR_SUCCESS;
 }
 
+/* ---- what 2.1 has ---- */
+
+struct mosquitto *mosquitto_client(const char *id);
+void mosquitto_complete_basic_auth(const char *id, int result);
+
+struct mosquitto *mosquitto_client(const char *id)
+{
+	return fake_by_id(id);
+}
+
+void mosquitto_complete_basic_auth(const char *id, int result)
+{
+	struct mosquitto *c = fake_waiting_by_id(id);
+
+	if (c)
+		fake_answer(c, result);
+}
+
 /* ---- properties ---- */
 
 static int add(

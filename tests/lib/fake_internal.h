@@ -31,6 +31,7 @@ struct mosquitto {
 	int version;
 	bool persistent, websocket, identity;
 	bool connected;
+	bool waiting;  /* for the plugin's answer to BASIC_AUTH */
 	bool replaced; /* another connection has this id now, or it is freed */
 	char *will_topic, *will;
 	bool will_delayed;
@@ -55,6 +56,7 @@ struct fake_state {
 	struct fake_line *log;
 	uint64_t turns;
 	int auth_result;
+	long next_tick;
 	int fail_publish;
 	int offline_kicks;
 };
@@ -66,6 +68,8 @@ char *fake_copy(struct im_str s);
 void fake_route(const struct fake_message *m);
 void fake_route_to(const char *client, const struct fake_message *m);
 struct mosquitto *fake_by_id(const char *id);
+struct mosquitto *fake_waiting_by_id(const char *id);
+void fake_answer(struct mosquitto *c, int result);
 void fake_kick(struct mosquitto *c, bool with_will);
 void fake_run_queue(void);
 void fake_drop_queue(void);

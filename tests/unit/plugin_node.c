@@ -98,8 +98,9 @@ int node_load(struct node *n, bool newer, const char *const options[])
 		{(char *)"data_dir", n->dir},
 		{(char *)"link_listener", (char *)"/run/link"},
 		{(char *)"spool_size", (char *)"1M"},
+		{(char *)"auth_threads", (char *)"0"},
 	};
-	size_t i, at = 3;
+	size_t i, at = 4;
 	int rc;
 
 	for (i = 0; options && options[i]; i += 2) {

@@ -26,12 +26,13 @@ def create(path, database="directory"):
 
 
 def add_users(path, users):
-    """users: [(uid, password or None, admin)]."""
+    """users: [(uid, password, PHC string or None, admin)]."""
     now = int(time.time() * 1000)
     db = sqlite3.connect(path)
     db.executemany(
         "INSERT INTO user(uid, role, password, created_ms) VALUES(?,?,?,?)",
-        [(uid, 1 if admin else 0, phc.hash_password(pw) if pw is not None else None, now)
+        [(uid, 1 if admin else 0,
+          pw if pw is None or pw.startswith("$argon2") else phc.hash_password(pw), now)
          for uid, pw, admin in users])
     db.commit()
     db.close()

@@ -25,10 +25,10 @@ POOL = 400
 class Node:
     """options: plugin_opt_* without the prefix (a list gives several lines); bridge: keys of
     im-bridge.conf; conf: further lines of mosquitto.conf, in which {folder} is the node's; files:
-    text by name, written there."""
+    text by name, written there; more_users: (name, password or PHC string)."""
 
-    def __init__(self, *, options=None, bridge=None, conf=(), files=None, users=POOL, tls_listener=False,
-                 ws_listener=False, max_queued=5000):
+    def __init__(self, *, options=None, bridge=None, conf=(), files=None, users=POOL, more_users=(),
+                 tls_listener=False, ws_listener=False, max_queued=5000):
         # A short path: a Unix socket's may have 108 bytes.
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="im-e2e-"))
         self.data = self.folder / "data"
@@ -48,7 +48,8 @@ class Node:
         self._pool = [f"user{n:03d}" for n in range(users)]
         directory.create(self.data / "directory.db")
         directory.add_users(self.data / "directory.db",
-                            [(ADMIN, PASSWORD, True)] + [(u, PASSWORD, False) for u in self._pool])
+                            [(ADMIN, PASSWORD, True)] + [(u, PASSWORD, False) for u in self._pool]
+                            + [(u, pw, False) for u, pw in more_users])
         self.link = self.folder / "link.sock"
         self.broker = Process("broker", [build.MOSQUITTO, "-c", self.folder / "mosquitto.conf"],
                               self.folder / "broker.log", env=build.broker_env())

@@ -21,6 +21,8 @@ class Raw:
         self.sock = socket.create_connection(("127.0.0.1", port), timeout=DEADLINE_S,
                                              source_address=(source, 0))
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.poll = select.poll()  # select() knows no descriptor above 1023
+        self.poll.register(self.sock, select.POLLIN)
         self.reader = w.Reader()
         self.last_mid = 0
         self.seen = []  # every packet received: (type, flags, body)
@@ -54,7 +56,7 @@ class Raw:
                 self.seen.append(got)
                 return got
             left = end - time.monotonic()
-            if left <= 0 or not select.select([self.sock], [], [], left)[0]:
+            if left <= 0 or not self.poll.poll(left * 1000):
                 return None
             try:
                 data = self.sock.recv(65536)

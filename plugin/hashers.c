@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Two lists under one lock, and threads between them. Used by later.c.
+ */
+#include "hashers.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <utlist.h>
+
+struct hashers {
+	pthread_mutex_t lock;
+	pthread_cond_t work;
+	struct hash_job *todo, *done;
+	bool ending;
+	struct clock clock;
+	unsigned n;
+	pthread_t threads[];
+};
+
+static void run(const struct hashers *h, struct hash_job *job)
+{
+	int64_t began_us = clock_mono_us(&h->clock);
+
+	job->result =
+		im_phc_verify(im_str(job->phc), (struct im_str){job->password, job->password_n});
+	job->took_us = clock_mono_us(&h->clock) - began_us;
+}
+
+static void *work(void *arg)
+{
+	struct hashers *h = arg;
+	struct hash_job *job;
+
+	pthread_mutex_lock(&h->lock);
+	while (!h->ending) {
+		job = h->todo;
+		if (!job) {
+			pthread_cond_wait(&h->work, &h->lock);
+			continue;
+		}
+		DL_DELETE(h->todo, job);
+		job->waiting = false;
+		pthread_mutex_unlock(&h->lock);
+		run(h, job);
+		pthread_mutex_lock(&h->lock);
+		DL_APPEND(h->done, job);
+	}
+	pthread_mutex_unlock(&h->lock);
+	return NULL;
+}
+
+struct hashers *hashers_new(unsigned threads, const struct clock *c)
+{
+	struct hashers *h = calloc(1, sizeof(*h) + threads * sizeof(h->threads[0]));
+	sigset_t all, before;
+
+	if (!h)
+		return NULL;
+	h->clock = *c;
+	pthread_mutex_init(&h->lock, NULL);
+	pthread_cond_init(&h->work, NULL);
+	/* Signals are for the broker's own thread. */
+	sigfillset(&all);
+	pthread_sigmask(SIG_BLOCK, &all, &before);
+	while (h->n < threads && pthread_create(&h->threads[h->n], NULL, work, h) == 0)
+		h->n++;
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	if (!h->n)
+		hashers_free(&h);
+	return h;
+}
+
+void hashers_free(struct hashers **h)
+{
+	if (!*h)
+		return;
+	pthread_mutex_lock(&(*h)->lock);
+	(*h)->ending = true;
+	pthread_cond_broadcast(&(*h)->work);
+	pthread_mutex_unlock(&(*h)->lock);
+	while ((*h)->n)
+		pthread_join((*h)->threads[--(*h)->n], NULL);
+	pthread_cond_destroy(&(*h)->work);
+	pthread_mutex_destroy(&(*h)->lock);
+	free(*h);
+	*h = NULL;
+}
+
+void hashers_put(struct hashers *h, struct hash_job *job)
+{
+	pthread_mutex_lock(&h->lock);
+	job->waiting = true;
+	DL_APPEND(h->todo, job);
+	pthread_cond_signal(&h->work);
+	pthread_mutex_unlock(&h->lock);
+}
+
+struct hash_job *hashers_take(struct hashers *h)
+{
+	struct hash_job *job;
+
+	pthread_mutex_lock(&h->lock);
+	job = h->done;
+	if (job)
+		DL_DELETE(h->done, job);
+	pthread_mutex_unlock(&h->lock);
+	return job;
+}
+
+bool hashers_withdraw(struct hashers *h, struct hash_job *job)
+{
+	bool waiting;
+
+	pthread_mutex_lock(&h->lock);
+	waiting = job->waiting;
+	if (waiting)
+		DL_DELETE(h->todo, job);
+	job->waiting = false;
+	pthread_mutex_unlock(&h->lock);
+	return waiting;
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Threads that compare passwords with stored hashes, which takes some 15 ms each, while the
+ * broker's only thread goes on. Everything here is called on that thread. Pure: no broker, no
+ * directory.
+ */
+#ifndef IM_PLUGIN_HASHERS_H
+#define IM_PLUGIN_HASHERS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "../common/phc.h"
+#include "clock.h"
+
+/* The caller's memory, from hashers_put until hashers_take or hashers_withdraw has returned it. */
+struct hash_job {
+	char phc[IM_PHC_MAX]; /* with its NUL */
+	char password[IM_PASSWORD_MAX];
+	size_t password_n;
+	int result; /* of im_phc_verify */
+	int64_t took_us;
+	bool waiting; /* nobody has begun with it */
+	struct hash_job *prev, *next;
+};
+
+struct hashers;
+
+/* `c` is copied and read on the threads too. NULL: not one thread could be started. */
+struct hashers *hashers_new(unsigned threads, const struct clock *c);
+/* Waits for the hashes that have begun; all others stay undone. */
+void hashers_free(struct hashers **h);
+/* The caller bounds how many there are. */
+void hashers_put(struct hashers *h, struct hash_job *job);
+/* One that is done, or NULL. */
+struct hash_job *hashers_take(struct hashers *h);
+/* True: nobody had begun with it, and it is the caller's again. */
+bool hashers_withdraw(struct hashers *h, struct hash_job *job);
+
+#endif

@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Waiting logins: from admit.c to the threads, and from the threads to the broker. hooks.c calls at
+ * TICK, the only place from which the broker may be told.
+ */
+#include "later.h"
+
+#include <dlfcn.h>
+#include <stdlib.h>
+
+#include "../common/limits.h"
+#include "hashers.h"
+#include "lru.h"
+
+/* uthash would end the process when memory runs out. */
+#define HASH_NONFATAL_OOM 1
+#define uthash_nonfatal_oom(elt) ((elt)->refused = true)
+#include <uthash.h>
+#include <utlist.h>
+
+#define ADDRESS_MAX 64
+/* A client id that gave a wrong password does not wait again for so long. */
+#define WRONG_US INT64_C(600000000)
+
+struct waiting {
+	struct hash_job job; /* first: what the threads hand back */
+	struct auth_hash hash;
+	const struct mosquitto *client;
+	char uid[IM_UID_MAX], device[IM_DEVICE_MAX + 1], address[ADDRESS_MAX];
+	uint8_t uid_n, address_n;
+	bool v5, clean;
+	bool gone;
+	bool refused; /* uthash had no memory for it */
+	UT_hash_handle hh_client, hh_device;
+	struct waiting *prev, *next;
+};
+
+struct later {
+	void (*complete)(const char *device, int result);
+	struct mosquitto *(*client)(const char *device);
+	struct hashers *hashers;
+	struct waiting *all; /* the oldest first */
+	struct waiting *by_client, *by_device;
+	struct lru *wrong; /* until when, by client id */
+	uint32_t n;
+};
+
+/* dlsym gives data pointers; POSIX promises that this conversion works. */
+static bool look_up(const char *name, void *fn, size_t n)
+{
+	void *sym = dlsym(RTLD_DEFAULT, name);
+
+	if (sym)
+		memcpy(fn, &sym, n);
+	return sym != NULL;
+}
+
+int later_open(struct plugin *p, struct im_buf *why)
+{
+	struct later *l = calloc(1, sizeof(*l));
+
+	if (!l)
+		return IM_E_NOMEM;
+	if (!p->newer || !p->opt.auth_threads ||
+		!look_up("mosquitto_complete_basic_auth", &l->complete, sizeof(l->complete)) ||
+		!look_up("mosquitto_client", &l->client, sizeof(l->client))) {
+		free(l);
+		return IM_OK;
+	}
+	p->later = l;
+	l->wrong = lru_new(&p->key, IM_CACHE_ADDRESSES, sizeof(int64_t));
+	l->hashers = hashers_new((unsigned)p->opt.auth_threads, &p->clock);
+	if (l->wrong && l->hashers)
+		return IM_OK;
+	im_buf_z(why, "no thread for hashing passwords could be started: raise the limit of "
+		      "threads, or set auth_threads 0");
+	later_close(p);
+	return IM_E_NOMEM;
+}
+
+/* ---- the waiting ---- */
+
+static struct arrival who(const struct waiting *w)
+{
+	return (struct arrival){
+		.client = w->client,
+		.uid = {w->uid, w->uid_n},
+		.device = im_str(w->device),
+		.address = {w->address, w->address_n},
+		.v5 = w->v5,
+		.clean = w->clean,
+	};
+}
+
+static void unindex(struct later *l, struct waiting *w)
+{
+	if (w->gone)
+		return;
+	HASH_DELETE(hh_client, l->by_client, w);
+	HASH_DELETE(hh_device, l->by_device, w);
+	w->gone = true;
+}
+
+static void drop(struct later *l, struct waiting *w)
+{
+	unindex(l, w);
+	DL_DELETE(l->all, w);
+	l->n--;
+	explicit_bzero(w, sizeof(*w));
+	free(w);
+}
+
+/* False: out of memory. */
+static bool set_index(struct later *l, struct waiting *w)
+{
+	HASH_ADD(hh_client, l->by_client, client, sizeof(w->client), w);
+	if (w->refused)
+		return false;
+	HASH_ADD_KEYPTR(hh_device, l->by_device, w->device, strlen(w->device), w);
+	if (w->refused)
+		HASH_DELETE(hh_client, l->by_client, w);
+	return !w->refused;
+}
+
+void later_close(struct plugin *p)
+{
+	struct later *l = p->later;
+	struct waiting *w, *tmp;
+
+	if (!l)
+		return;
+	hashers_free(&l->hashers);
+	DL_FOREACH_SAFE (l->all, w, tmp)
+		drop(l, w);
+	lru_free(&l->wrong);
+	free(l);
+	p->later = NULL;
+}
+
+uint32_t later_waiting(const struct plugin *p)
+{
+	return p->later ? p->later->n : 0;
+}
+
+bool later_wants(struct plugin *p, const struct arrival *a)
+{
+	const int64_t *until_us;
+
+	if (!p->later)
+		return false;
+	until_us = lru_get(p->later->wrong, a->device.p, a->device.n);
+	return !until_us || *until_us <= clock_mono_us(&p->clock);
+}
+
+static bool has_room(const struct later *l, struct im_str address)
+{
+	const struct waiting *w;
+	uint32_t same = 0;
+
+	if (l->n < IM_LOGINS_WAITING / 2)
+		return true;
+	DL_FOREACH (l->all, w) {
+		if (im_str_eq(address, (struct im_str){w->address, w->address_n}))
+			same++;
+	}
+	return l->n < IM_LOGINS_WAITING && same < IM_LOGINS_WAITING / 2;
+}
+
+static int busy(struct plugin *p, const struct arrival *a)
+{
+	p->stats.logins_busy++;
+	admit_log_refusal(p, a, "too many logins wait for their passwords to be checked");
+	return a->v5 ? COMPAT_ERR_SERVER_BUSY : MOSQ_ERR_UNKNOWN;
+}
+
+int later_put(struct plugin *p, const struct arrival *a, const struct auth_login *login,
+	const struct auth_hash *h)
+{
+	struct im_str address = {
+		a->address.p, a->address.n < ADDRESS_MAX ? a->address.n : ADDRESS_MAX};
+	struct session *old = sessions_find(p->sessions, a->client);
+	struct later *l = p->later;
+	struct waiting *w;
+
+	w = has_room(l, address) ? calloc(1, sizeof(*w)) : NULL;
+	if (!w)
+		return busy(p, a);
+	/* A waiting client that goes leaves its will behind, and nobody has checked who it is: what
+	 * a former client of this pointer was must not speak for it. */
+	if (old)
+		sessions_drop(p->sessions, old, clock_mono_us(&p->clock));
+	w->hash = *h;
+	w->client = a->client;
+	w->uid_n = (uint8_t)a->uid.n;
+	w->address_n = (uint8_t)address.n;
+	w->v5 = a->v5;
+	w->clean = a->clean;
+	memcpy(w->uid, a->uid.p, a->uid.n);
+	memcpy(w->device, a->device.p, a->device.n);
+	memcpy(w->address, address.n ? address.p : "", address.n);
+	memcpy(w->job.phc, h->phc, sizeof(h->phc));
+	memcpy(w->job.password, login->password.p, login->password.n);
+	w->job.password_n = login->password.n;
+	if (!set_index(l, w)) {
+		free(w);
+		return busy(p, a);
+	}
+	DL_APPEND(l->all, w);
+	l->n++;
+	p->stats.logins_later++;
+	hashers_put(l->hashers, &w->job);
+	return COMPAT_ERR_AUTH_DELAYED;
+}
+
+void later_forget(struct plugin *p, const struct mosquitto *client, struct im_str device)
+{
+	struct later *l = p->later;
+	struct waiting *w;
+
+	if (!l || !l->n)
+		return;
+	HASH_FIND(hh_client, l->by_client, &client, sizeof(client), w);
+	if (w)
+		unindex(l, w);
+	HASH_FIND(hh_device, l->by_device, device.p, device.n, w);
+	if (w)
+		unindex(l, w);
+}
+
+/* ---- answers ---- */
+
+static void remember_wrong(struct plugin *p, struct im_str device)
+{
+	int64_t *until_us = lru_put(p->later->wrong, device.p, device.n);
+
+	if (until_us)
+		*until_us = clock_mono_us(&p->clock) + WRONG_US;
+}
+
+/* It is out of the index, because the broker asks about other clients from within complete(). */
+static void answer(struct plugin *p, const struct waiting *w, const struct auth_verdict *v)
+{
+	const struct arrival a = who(w);
+	struct later *l = p->later;
+
+	if (admit_verdict(p, &a, v) != MOSQ_ERR_SUCCESS) {
+		l->complete(w->device, MOSQ_ERR_AUTH);
+		return;
+	}
+	l->complete(w->device, MOSQ_ERR_SUCCESS);
+	if (l->client(w->device) != w->client) {
+		p->stats.logins_gone++;
+		admit_undo(p, w->client);
+	}
+}
+
+static void finish(struct plugin *p, struct waiting *w, const struct auth_verdict *v)
+{
+	bool gone = w->gone;
+
+	unindex(p->later, w);
+	if (!gone)
+		answer(p, w, v);
+	else
+		p->stats.logins_gone++;
+	drop(p->later, w);
+}
+
+/* Once wrong ones have cost what they may, those that still wait are refused unlooked at, like
+ * those that come now. */
+static void give_up(struct plugin *p)
+{
+	const struct auth_verdict no = {.why = AUTH_THROTTLED};
+	struct later *l = p->later;
+	struct waiting *w, *tmp;
+
+	DL_FOREACH_SAFE (l->all, w, tmp) {
+		if (auth_throttled(p->auth, who(w).address) &&
+			hashers_withdraw(l->hashers, &w->job))
+			finish(p, w, &no);
+	}
+}
+
+void later_tick(struct plugin *p)
+{
+	struct hash_job *job;
+	bool wrong = false;
+
+	if (!p->later || !p->later->n)
+		return;
+	while ((job = hashers_take(p->later->hashers))) {
+		struct waiting *w = (struct waiting *)job;
+		const struct arrival a = who(w);
+		const struct auth_login l = {.uid = a.uid, .address = a.address};
+		struct auth_verdict v;
+
+		auth_finish(p->auth, &l, &w->hash, job->result, job->took_us, &v);
+		if (!v.accepted) {
+			remember_wrong(p, a.device);
+			wrong = true;
+		}
+		finish(p, w, &v);
+	}
+	if (wrong)
+		give_up(p);
+}
