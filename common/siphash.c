@@ -2,18 +2,33 @@
 /* SipHash-2-4 as its paper defines it. Called by tables keyed with what clients send. */
 #include "siphash.h"
 
+#include <endian.h>
+#include <string.h>
+
 struct sip {
 	uint64_t v0, v1, v2, v3;
 };
 
-static uint64_t load64(const uint8_t *p)
+static inline uint64_t load64(const uint8_t *p)
 {
-	uint64_t v = 0;
-	int i;
+	uint64_t v;
 
-	for (i = 0; i < 8; i++)
-		v |= (uint64_t)p[i] << 8 * i;
-	return v;
+	memcpy(&v, p, sizeof(v));
+	return le64toh(v);
+}
+
+/* Up to seven bytes, without a loop: two overlapping halves, or three bytes. */
+static inline uint64_t load_tail(const uint8_t *p, size_t n)
+{
+	uint32_t low, high;
+
+	if (n == 0)
+		return 0;
+	if (n < 4)
+		return p[0] | (uint64_t)p[n / 2] << 8 * (n / 2) | (uint64_t)p[n - 1] << 8 * (n - 1);
+	memcpy(&low, p, sizeof(low));
+	memcpy(&high, p + n - 4, sizeof(high));
+	return le32toh(low) | (uint64_t)le32toh(high) << 8 * (n - 4);
 }
 
 static inline uint64_t rotl(uint64_t x, int bits)
@@ -21,42 +36,38 @@ static inline uint64_t rotl(uint64_t x, int bits)
 	return x << bits | x >> (64 - bits);
 }
 
-static inline void rounds(struct sip *s, int n)
+static inline void one_round(struct sip *s)
 {
-	while (n--) {
-		s->v0 += s->v1;
-		s->v1 = rotl(s->v1, 13) ^ s->v0;
-		s->v0 = rotl(s->v0, 32);
-		s->v2 += s->v3;
-		s->v3 = rotl(s->v3, 16) ^ s->v2;
-		s->v0 += s->v3;
-		s->v3 = rotl(s->v3, 21) ^ s->v0;
-		s->v2 += s->v1;
-		s->v1 = rotl(s->v1, 17) ^ s->v2;
-		s->v2 = rotl(s->v2, 32);
-	}
+	s->v0 += s->v1;
+	s->v1 = rotl(s->v1, 13) ^ s->v0;
+	s->v0 = rotl(s->v0, 32);
+	s->v2 += s->v3;
+	s->v3 = rotl(s->v3, 16) ^ s->v2;
+	s->v0 += s->v3;
+	s->v3 = rotl(s->v3, 21) ^ s->v0;
+	s->v2 += s->v1;
+	s->v1 = rotl(s->v1, 17) ^ s->v2;
+	s->v2 = rotl(s->v2, 32);
 }
 
 static inline void absorb(struct sip *s, uint64_t m)
 {
 	s->v3 ^= m;
-	rounds(s, 2);
+	one_round(s);
+	one_round(s);
 	s->v0 ^= m;
 }
 
-static void absorb_all(struct sip *s, const uint8_t *p, size_t n)
+static inline void absorb_all(struct sip *s, const uint8_t *p, size_t n)
 {
-	uint64_t last = (uint64_t)n << 56;
-	size_t i;
+	uint64_t length = (uint64_t)n << 56;
 
 	for (; n >= 8; n -= 8, p += 8)
 		absorb(s, load64(p));
-	for (i = 0; i < n; i++)
-		last |= (uint64_t)p[i] << 8 * i;
-	absorb(s, last);
+	absorb(s, length | load_tail(p, n));
 }
 
-static struct sip start(const struct im_sipkey *key)
+static inline struct sip start(const struct im_sipkey *key)
 {
 	uint64_t k0 = load64(key->k);
 	uint64_t k1 = load64(key->k + 8);
@@ -65,9 +76,12 @@ static struct sip start(const struct im_sipkey *key)
 		k0 ^ 0x6c7967656e657261u, k1 ^ 0x7465646279746573u};
 }
 
-static uint64_t finish(struct sip *s)
+static inline uint64_t finish(struct sip *s)
 {
-	rounds(s, 4);
+	one_round(s);
+	one_round(s);
+	one_round(s);
+	one_round(s);
 	return s->v0 ^ s->v1 ^ s->v2 ^ s->v3;
 }
 

@@ -52,7 +52,7 @@ static void deliver(struct plugin *p, const struct im_down_rec *r, const struct 
 
 	/* A sender with one device learns the seq from the ack. */
 	if (u && r->id.n && r->device.n && im_str_eq(to->uid, r->user) &&
-		sessions_alone(p->sessions, to->uid, r->device)) {
+		sessions_alone(u, r->device)) {
 		p->stats.self_copies++;
 		return;
 	}

@@ -111,15 +111,18 @@ static void enqueue(struct session **queue, struct session *e)
 
 struct session_user *sessions_user(const struct sessions *s, struct im_str uid)
 {
+	/* The macros of uthash evaluate the hash value once for every entry that they look at. */
+	unsigned hashv = hash(s, uid);
 	struct user_node *u;
 
-	HASH_FIND_BYHASHVALUE(hh, s->users, uid.p, uid.n, hash(s, uid), u);
+	HASH_FIND_BYHASHVALUE(hh, s->users, uid.p, uid.n, hashv, u);
 	return u ? &u->u : NULL;
 }
 
 static struct session_user *user_get(struct sessions *s, struct im_str uid)
 {
 	struct session_user *have = sessions_user(s, uid);
+	unsigned hashv = hash(s, uid);
 	struct user_node *u;
 
 	if (have || uid.n > IM_UID_MAX)
@@ -129,7 +132,7 @@ static struct session_user *user_get(struct sessions *s, struct im_str uid)
 		return NULL;
 	memcpy(u->u.uid, uid.p, uid.n);
 	u->u.uid_n = (uint8_t)uid.n;
-	HASH_ADD_KEYPTR_BYHASHVALUE(hh, s->users, u->u.uid, uid.n, hash(s, uid), u);
+	HASH_ADD_KEYPTR_BYHASHVALUE(hh, s->users, u->u.uid, uid.n, hashv, u);
 	if (u->refused) {
 		free(u);
 		return NULL;
@@ -198,9 +201,10 @@ static void set_index(struct sessions *s, struct node *n)
 
 struct session *sessions_device(const struct sessions *s, struct im_str device)
 {
+	unsigned hashv = hash(s, device);
 	struct node *n;
 
-	HASH_FIND_BYHASHVALUE(hh_dev, s->by_device, device.p, device.n, hash(s, device), n);
+	HASH_FIND_BYHASHVALUE(hh_dev, s->by_device, device.p, device.n, hashv, n);
 	return n ? &n->e : NULL;
 }
 
@@ -208,9 +212,10 @@ struct session *sessions_device(const struct sessions *s, struct im_str device)
 
 struct session *sessions_find(const struct sessions *s, const void *client)
 {
+	unsigned hashv = hash_client(client);
 	struct node *n;
 
-	HASH_FIND_BYHASHVALUE(hh, s->by_client, &client, sizeof(client), hash_client(client), n);
+	HASH_FIND_BYHASHVALUE(hh, s->by_client, &client, sizeof(client), hashv, n);
 	return n ? &n->e : NULL;
 }
 
@@ -371,14 +376,11 @@ bool sessions_is_will(const struct sessions *s, const struct session *e)
 	return e->state == SESSION_OFFLINE ? !e->will_done : e->taken_turn == s->turn;
 }
 
-bool sessions_alone(const struct sessions *s, struct im_str uid, struct im_str device)
+bool sessions_alone(const struct session_user *u, struct im_str device)
 {
-	const struct session_user *u = sessions_user(s, uid);
 	const struct session *e;
 	bool any = false;
 
-	if (!u)
-		return false;
 	DL_FOREACH2(u->list, e, user_next)
 	{
 		if (e->state == SESSION_OFFLINE && e->ephemeral)

@@ -93,7 +93,7 @@ void sessions_drop(struct sessions *s, struct session *e, int64_t now_us);
 /* True if a publish that the broker asks about with this session is its will. */
 bool sessions_is_will(const struct sessions *s, const struct session *e);
 /* True if `device` is the only session known of its user. */
-bool sessions_alone(const struct sessions *s, struct im_str uid, struct im_str device);
+bool sessions_alone(const struct session_user *u, struct im_str device);
 /* Once a turn of the broker's loop: what was only true within it ends. */
 void sessions_turn(struct sessions *s, int64_t now_us);
 

@@ -240,20 +240,20 @@ static void knows_who_is_alone(void **state)
 	const struct im_str alice = IM_STR("alice"), a = IM_STR("a"), b = IM_STR("b");
 
 	(void)state;
-	assert_false(sessions_alone(s, alice, a));
+	assert_null(sessions_user(s, alice));
 	open_one(s, 0, "alice", "a", true);
-	assert_true(sessions_alone(s, alice, a));
-	assert_false(sessions_alone(s, alice, b));
+	assert_true(sessions_alone(sessions_user(s, alice), a));
+	assert_false(sessions_alone(sessions_user(s, alice), b));
 	open_one(s, 1, "alice", "b", true);
-	assert_false(sessions_alone(s, alice, a));
+	assert_false(sessions_alone(sessions_user(s, alice), a));
 	/* b ends and leaves nothing behind ... */
 	sessions_ended(s, C(1), 0);
-	assert_true(sessions_alone(s, alice, a));
+	assert_true(sessions_alone(sessions_user(s, alice), a));
 	/* ... c ends, but its session may still collect messages. */
 	open_one(s, 2, "alice", "c", false);
 	sessions_ended(s, C(2), 0);
 	sessions_turn(s, 0);
-	assert_false(sessions_alone(s, alice, a));
+	assert_false(sessions_alone(sessions_user(s, alice), a));
 	sessions_free(&s);
 }
 
