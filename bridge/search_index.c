@@ -12,6 +12,7 @@
 #include <time.h>
 
 #include "../common/jsonscan.h"
+#include "background.h"
 #include "search.h"
 
 /* A pass is one transaction: large enough to be cheap, small enough to stop within a moment. */
@@ -69,8 +70,12 @@ static int write_row(struct search_index *x, const struct store_msg *m)
 	if (x->text.n == 0 && !x->text.failed)
 		return IM_OK;
 	struct im_str type = m->type.n ? m->type : im_type_default(m->enc);
-	im_buf_printf(&x->tag, "c%llu s%llu t%.*s", (unsigned long long)m->conv,
-		(unsigned long long)m->sender, (int)type.n, type.p);
+	im_buf_c(&x->tag, 'c');
+	im_buf_u64(&x->tag, m->conv);
+	im_buf_z(&x->tag, " s");
+	im_buf_u64(&x->tag, m->sender);
+	im_buf_z(&x->tag, " t");
+	im_buf_str(&x->tag, type);
 	if (x->text.failed || x->tag.failed)
 		return IM_E_NOMEM;
 	size_t n = x->text.n < TEXT_MAX ? x->text.n : TEXT_MAX;
@@ -242,6 +247,7 @@ static void *follow(void *arg)
 {
 	struct search_index *x = arg;
 	long wait = 0;
+	background_enter();
 	while (wait_ms(x, wait)) {
 		uint32_t n;
 		if (search_index_pass(x, PASS_MESSAGES, &n) != IM_OK) {
