@@ -6,7 +6,8 @@
 #   make run        builds, sets up ./run on first use, starts broker and bridge (PORT, WS_PORT,
 #                   BIND, STATE, DEMO_PASSWORD, MOSQUITTO)
 #   make check      all tests; ends with `N passed, N failed`. SUITES="unit e2e" for some of them
-#   make check-asan the same with the address and undefined-behaviour sanitizers
+#   make check-asan the same with the address and undefined-behaviour sanitizers; check-tsan: with
+#                   the thread sanitizer; check-valgrind (tests/sanitizers.mk)
 #   make install    DESTDIR, prefix;  make uninstall;  make format, format-check, deps, clean
 
 BUILD ?= build
@@ -122,7 +123,7 @@ SANITIZERS := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-
 check-asan:
 	@IM_BROKER_PRELOAD="$$($(CC) -print-file-name=libasan.so) $$($(CC) -print-file-name=libubsan.so)" \
 		$(MAKE) --no-print-directory check BUILD=$(BUILD)-asan OPT='-O1 -g' SAN='$(SANITIZERS)' \
-		CFLAGS='$(CFLAGS) -Wno-error'
+		CFLAGS='$(CFLAGS) -Wno-error' E2E_ARGS="$(NO_MEMORY_LIMIT) $(E2E_ARGS)"
 
 # ---- install ----
 

@@ -11,6 +11,7 @@ test of its own. Called by the check-* targets under tests/; tests/run_all.py ad
 import concurrent.futures
 import os
 import pathlib
+import shlex
 import signal
 import subprocess
 import sys
@@ -19,8 +20,10 @@ import xml.sax.saxutils
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 import junit
 
+# What the programs run under, as `valgrind --quiet`.
+WATCH = shlex.split(os.environ.get("IM_WATCH", ""))
 # No program needs more than a few seconds; ten times that under the sanitizers.
-DEADLINE_S = 300
+DEADLINE_S = 300 if not WATCH else 3600
 
 
 def describe_exit(code):
@@ -47,7 +50,7 @@ def run(program, folder):
     try:
         # A path without a slash would be looked up in PATH.
         done = subprocess.run(
-            [os.path.abspath(program)], env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            [*WATCH, os.path.abspath(program)], env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT, timeout=DEADLINE_S)
         code, text = done.returncode, done.stdout.decode(errors="replace")
     except subprocess.TimeoutExpired as late:

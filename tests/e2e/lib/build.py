@@ -3,6 +3,7 @@
 import functools
 import os
 import pathlib
+import shlex
 import subprocess
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
@@ -12,6 +13,10 @@ if not BUILD.is_absolute():
 PLUGIN = BUILD / "mosquitto_im.so"
 BRIDGE = BUILD / "im-bridge"
 IMCTL = BUILD / "imctl"
+# How long anything may take: more when the programs are watched while they run.
+DEADLINE_S = int(os.environ.get("E2E_DEADLINE") or 30)
+# What broker and bridge run under, as `valgrind --quiet`.
+WATCH = shlex.split(os.environ.get("IM_WATCH", ""))
 MOSQUITTO = os.environ.get("MOSQUITTO") or "/usr/sbin/mosquitto"
 
 

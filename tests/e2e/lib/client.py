@@ -18,8 +18,7 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from . import wire
-
-DEADLINE_S = 30
+from .build import DEADLINE_S
 
 
 class Refused(Exception):

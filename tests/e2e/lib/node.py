@@ -51,9 +51,9 @@ class Node:
                             [(ADMIN, PASSWORD, True)] + [(u, PASSWORD, False) for u in self._pool]
                             + [(u, pw, False) for u, pw in more_users])
         self.link = self.folder / "link.sock"
-        self.broker = Process("broker", [build.MOSQUITTO, "-c", self.folder / "mosquitto.conf"],
+        self.broker = Process("broker", [*build.WATCH, build.MOSQUITTO, "-c", self.folder / "mosquitto.conf"],
                               self.folder / "broker.log", env=build.broker_env())
-        self.bridge = Process("bridge", [build.BRIDGE, "-c", self.folder / "im-bridge.conf"],
+        self.bridge = Process("bridge", [*build.WATCH, build.BRIDGE, "-c", self.folder / "im-bridge.conf"],
                               self.folder / "bridge.log")
 
     # -- configuration --
@@ -216,7 +216,7 @@ def listening(port):
         return s.connect_ex(("127.0.0.1", port)) == 0
 
 
-def until(predicate, what="condition", timeout=30):
+def until(predicate, what="condition", timeout=build.DEADLINE_S):
     got = wait_until(predicate, timeout)
     assert got, f"no {what} in {timeout} s"
     return got

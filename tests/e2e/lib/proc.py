@@ -7,7 +7,8 @@ import signal
 import subprocess
 import time
 
-DEADLINE_S = 30
+from .build import DEADLINE_S
+
 REPORTS = ("ERROR: AddressSanitizer", "ERROR: LeakSanitizer", "WARNING: ThreadSanitizer",
            "runtime error:")
 

@@ -6,8 +6,7 @@ import socket
 import time
 
 from . import mqttwire as w
-
-DEADLINE_S = 20
+from .build import DEADLINE_S
 
 
 class Closed(Exception):

@@ -6,9 +6,8 @@ import subprocess
 import threading
 
 from . import build
+from .build import DEADLINE_S
 from .proc import wait_until
-
-DEADLINE_S = 30
 
 
 def _auth(node, user, device):
