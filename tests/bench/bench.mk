@@ -23,4 +23,12 @@ bench: deps
 	@$(PYTHON) tests/bench/run.py --build '$(BUILD)' \
 		$(if $(MOSQUITTO),--broker '$(MOSQUITTO)') $(BENCH_ARGS)
 
-.PHONY: bench
+# MESSAGES through one node, its memory read all the way: fails if that does not stop growing.
+MESSAGES ?= 1000000
+endurance: deps
+	@$(MAKE) --no-print-directory $(JOBS) all
+	@$(PYTHON) tests/bench/endurance.py --build '$(abspath $(BUILD))' --messages $(MESSAGES) \
+		$(if $(MOSQUITTO),--broker '$(MOSQUITTO)') \
+		--json docs/endurance.json --svg docs/endurance.svg
+
+.PHONY: bench endurance

@@ -1,13 +1,19 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Pictures of how the figures grow (scenario 9), as SVG. The only user of matplotlib."""
+"""Pictures of how the figures grow (scenario 9, endurance.py), as SVG. The only user of matplotlib."""
 import pathlib
 
 COLOURS = {"plain": "#4a6fa5", "im": "#c1502e"}
 NAMES = {"plain": "plain Mosquitto", "im": "mosquitto-im"}
 
 
-def _pyplot():
+def require():
+    """Fails now if it cannot draw later."""
     import matplotlib
+    return matplotlib
+
+
+def _pyplot():
+    matplotlib = require()
     matplotlib.use("svg")
     # The same figures give the same file, so that a change in it means something.
     matplotlib.rcParams["svg.hashsalt"] = "mosquitto-im"
@@ -77,3 +83,20 @@ def write(cases, folder):
         written.append(folder / "bench-stored.svg")
         _draw(pyplot, written[-1], "Reading, by messages stored", "messages stored", "ms", lines)
     return written
+
+
+def memory(samples, path):
+    """Allocated memory of both processes over a run of endurance.py."""
+    pyplot = _pyplot()
+    figure, axes = pyplot.subplots(figsize=(7, 4.2))
+    sent = [s["messages"] for s in samples]
+    for name, colour in (("bridge", COLOURS["im"]), ("broker", COLOURS["plain"])):
+        axes.plot(sent, [s[name]["anonymous"] / 1024 for s in samples], color=colour, label=name)
+    axes.axvline(sent[-1] / 2, color="#999999", linestyle=":", linewidth=1)
+    axes.set_ylim(bottom=0)
+    axes.set(title="Allocated memory", xlabel="messages", ylabel="MiB")
+    axes.grid(True, alpha=0.3)
+    axes.legend(frameon=False)
+    figure.tight_layout()
+    figure.savefig(path, metadata={"Date": None})
+    pyplot.close(figure)
