@@ -40,7 +40,8 @@ class Device:
     targets: [(topic, conv, id needed)] that this user may write to
     convs: the conversations of which this device must hold every message at the end
     reader: whether it also reads them whole through history
-    churn: None, or (gid, member, leaver) for the owner of the group with changing members"""
+    churn: None, or (gid, member, leaver) for the owner of the group with changing members
+    comer: None, or that gid for the member who comes and goes of its own will, too"""
 
     def __init__(self, plan, phase):
         self.plan, self.phase = plan, phase
@@ -333,6 +334,9 @@ class Device:
                 self.sync()
             elif dice < 0.08 and self.plan["churn"]:
                 self.churn()
+            elif dice < 0.08 and self.plan["comer"]:
+                self.rpc(self.random.choice(("group.join", "group.leave")),
+                         gid=self.plan["comer"])
             elif dice < 0.09:
                 raise Lost("on purpose")
             elif dice < 0.15 and self.done:

@@ -86,6 +86,7 @@ def plans(port, users, groups, rate, rng):
                 "v5": rng.random() < 0.5, "clean": rng.random() < 0.5, "rate": rate,
                 "seed": rng.random(), "targets": targets, "convs": convs, "reader": d == 0,
                 "churn": (churn, member, leaver) if n == 0 and d == 0 else None,
+                "comer": churn if user == member and d == 0 else None,
             })
     return out
 
@@ -166,7 +167,8 @@ def one_round(node, rng, seconds, per_minute, rate, sabotage=None):
     owner = node.connect(users[0], device=f"{users[0]}-maker")
     owner.rpc("group.create", gid=groups[0], members=users[1:])
     owner.rpc("group.create", gid=groups[1], members=users[1:USERS // 2])
-    owner.rpc("group.create", gid=groups[2], members=[users[1], users[-2], users[-1]])
+    owner.rpc("group.create", gid=groups[2], members=[users[1], users[-2], users[-1]],
+              join="open")
     owner.close()
     all_plans = plans(node.port, users, groups, rate, rng)
     phase = Phase(len(all_plans))
