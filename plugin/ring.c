@@ -201,7 +201,7 @@ static void jump(struct ring *r, uint64_t recno)
 int ring_open(struct ring *r, void *map, size_t n, struct ring_report *report)
 {
 	struct fixed f;
-	struct slot s;
+	struct slot s = {0};
 
 	*report = (struct ring_report){0};
 	if (!fixed_read(map, n, &f) || f.size > n - RING_HEADER)
@@ -218,7 +218,7 @@ int ring_open(struct ring *r, void *map, size_t n, struct ring_report *report)
 	r->tail = s.tail;
 	r->tail_recno = s.tail_recno;
 	recover(r, report);
-	report->clean = s.clean && s.head == r->head;
+	report->clean = s.clean && s.head == r->head && follows(s.head_recno, r->head_recno);
 	if (s.clean && s.head != r->head)
 		report->cut_recno = r->head_recno;
 	/* Numbers of the last time may have been used and lost, every trace of them included. */
