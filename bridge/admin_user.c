@@ -82,7 +82,8 @@ static int create_user(struct rpc_call *c)
 		rc = directory_user_create(c->dir, uid, role, im_str(phc), c->now_ms, &id);
 	if (rc == IM_OK && rpc_has(c, "nick"))
 		rc = directory_user_set_profile(c->dir, id, rpc_str(c, "nick"), keep, keep, -1, -1);
-	effects_forget_user(writer_effects(c->w), uid);
+	if (rc == IM_OK)
+		effects_forget_user(writer_effects(c->w), uid);
 	return rc;
 }
 
@@ -143,7 +144,8 @@ static int set_password(struct rpc_call *c)
 		rc = take_password(c, phc);
 	if (rc == IM_OK)
 		rc = directory_user_set_password(c->dir, u.id, im_str(phc));
-	effects_forget_user(writer_effects(c->w), rpc_str(c, "username"));
+	if (rc == IM_OK)
+		effects_forget_user(writer_effects(c->w), rpc_str(c, "username"));
 	return rc;
 }
 
@@ -158,7 +160,8 @@ static int set_role(struct rpc_call *c)
 		rc = not_myself(c, &u);
 	if (rc == IM_OK)
 		rc = directory_user_set_role(c->dir, u.id, role);
-	effects_forget_user(writer_effects(c->w), rpc_str(c, "username"));
+	if (rc == IM_OK)
+		effects_forget_user(writer_effects(c->w), rpc_str(c, "username"));
 	return rc;
 }
 

@@ -22,6 +22,8 @@ static void refused(struct rpc_fixture *f, const char *command, int code, const 
 	assert_num(r, "code", code);
 	if (strstr(rpc_text(r, "error"), part) == NULL)
 		fail_msg("\"%s\" does not say \"%s\"", rpc_text(r, "error"), part);
+	/* What is refused changes nothing, and nobody hears of it. */
+	assert_int_equal(f->told.n, 0);
 }
 
 static void each_command_gets_a_response(void **state)
@@ -111,6 +113,10 @@ static void accounts_are_made_and_changed(void **state)
 		"A-Z");
 	refused(f, "{\"command\":\"createUser\",\"username\":\"x\",\"role\":\"king\"}",
 		IM_E_INVALID_PARAMS, "\"user\" or \"admin\"");
+	refused(f, "{\"command\":\"setUserPassword\",\"username\":\"ann\",\"password\":\"secret\"}",
+		IM_E_UNKNOWN_USER, "ann");
+	refused(f, "{\"command\":\"setUserRole\",\"username\":\"a n\",\"role\":\"admin\"}",
+		IM_E_INVALID_PARAMS, "A-Z");
 	/* A hash made elsewhere is stored as it is. */
 	assert_int_equal(im_phc_hash(IM_STR("elsewhere"), salt, 8, 1, phc), IM_OK);
 	snprintf(command, sizeof(command),
