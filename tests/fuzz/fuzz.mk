@@ -3,7 +3,8 @@
 #   make fuzz           runs each for SECONDS with libFuzzer, FUZZ_JOBS at a time
 #   make check-corpus   runs the committed inputs as ordinary tests
 # A target that needs more than common/ says so: fuzz_X_SRC (*.c, instrumented as the target is),
-# fuzz_X_OBJ (objects and archives of the build, as they are), fuzz_X_LIBS.
+# fuzz_X_OBJ (objects and archives of the build, as they are), fuzz_X_LIBS; fuzz_X_DICT names another
+# target's dictionary, fuzz_X_FLAGS are libFuzzer's.
 
 SECONDS ?= 60
 FUZZ_JOBS ?= $(shell nproc)
@@ -12,13 +13,35 @@ FUZZ_SAN := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-om
 FUZZ := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_LIBS := -largon2
 
+FAKE_BROKER_SRC := tests/lib/fake_broker.c tests/lib/fake_calls.c
 fuzz_ring_SRC := plugin/ring.c plugin/crc32c.c
+fuzz_spool_SRC := plugin/spool.c plugin/ring.c plugin/crc32c.c plugin/log.c
+fuzz_spool_OBJ = $(call obj,$(FAKE_BROKER_SRC))
 fuzz_jwt_SRC := plugin/jwt.c
 fuzz_jwt_LIBS := -ljwt -lcrypto
+fuzz_plugin_SRC := $(PLUGIN_SRC) tests/unit/plugin_node.c
+fuzz_plugin_OBJ = $(call obj,$(FAKE_BROKER_SRC)) $(SCHEMA_OBJ)
+fuzz_plugin_LIBS = -rdynamic $(PLUGIN_LIBS) -lcmocka
+# Its state outlives an input, which libFuzzer would take for leaks and search at every one.
+fuzz_plugin_DICT := topic
+fuzz_plugin_FLAGS := -detect_leaks=0
+fuzz_plugin_options_SRC := plugin/options.c plugin/brokerconf.c
+fuzz_bridge_options_SRC := bridge/options.c
+fuzz_wordlist_SRC := bridge/wordlist.c
+fuzz_wordlist_LIBS := -lhs
+fuzz_search_SRC := bridge/search.c bridge/search_tokens.c
+fuzz_search_OBJ = $(SCHEMA_OBJ)
+fuzz_search_LIBS := -lsqlite3
 # The methods' tables name their handlers, so all of the bridge comes with them.
 fuzz_rpc_SRC := bridge/rpc.c bridge/rpc_args.c bridge/rpc_check.c
 fuzz_rpc_OBJ = $(BUILD)/unit/bridge.a $(SCHEMA_OBJ)
 fuzz_rpc_LIBS = $(BRIDGE_LIBS)
+fuzz_methods_SRC := $(wildcard bridge/rpc*.c bridge/admin*.c bridge/conv_*.c bridge/group_*.c) \
+	bridge/msg_target.c bridge/sync_walk.c bridge/view.c
+fuzz_methods_OBJ = $(call obj,tests/unit/rpc_fixture.c) $(BUILD)/unit/bridge.a $(SCHEMA_OBJ)
+fuzz_methods_LIBS = $(BRIDGE_LIBS) -lcmocka
+fuzz_methods_DICT := rpc
+fuzz_methods_FLAGS := -detect_leaks=0
 
 # Two sets of objects: for libFuzzer, and for the tests with the build's own compiler.
 fuzz_cflags = $(CPPFLAGS) -std=c11 -O1 -g $(WARN) -MMD -MP $(FUZZ_SAN)
@@ -27,28 +50,33 @@ fuzz_obj = $(patsubst %.c,$(BUILD)/fuzz/$(2)/%.o,$(call fuzz_src,$(1)))
 
 $(BUILD)/fuzz/libfuzzer/%.o: %.c
 	@mkdir -p $(@D)
-	$(FUZZ_CC) $(fuzz_cflags) -fsanitize=fuzzer-no-link -c -o $@ $<
+	$(call say,CLANG)
+	$(Q)$(FUZZ_CC) $(fuzz_cflags) -fsanitize=fuzzer-no-link -c -o $@ $<
 
 $(BUILD)/fuzz/plain/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(fuzz_cflags) -c -o $@ $<
+	$(call say,CC)
+	$(Q)$(CC) $(fuzz_cflags) -c -o $@ $<
 
 # $(1): a target's name.
 define fuzz_rule
 $(BUILD)/fuzz/fuzz_$(1): $(call fuzz_obj,$(1),libfuzzer) $(fuzz_$(1)_OBJ)
-	$$(FUZZ_CC) $$(FUZZ_SAN) -fsanitize=fuzzer -o $$@ $$^ $$(FUZZ_LIBS) $(fuzz_$(1)_LIBS)
+	$$(call say,LINK)
+	$$(Q)$$(FUZZ_CC) $$(FUZZ_SAN) -fsanitize=fuzzer -o $$@ $$^ $$(FUZZ_LIBS) $(fuzz_$(1)_LIBS)
 $(BUILD)/fuzz/plain/replay_$(1).o: tests/fuzz/replay.c tests/fuzz/fuzz.h
 	@mkdir -p $$(@D)
-	$$(CC) $$(fuzz_cflags) -DFUZZ_NAME='"corpus_$(1)"' -DFUZZ_CORPUS='"tests/fuzz/corpus/$(1)"' \
+	$$(call say,CC)
+	$$(Q)$$(CC) $$(fuzz_cflags) -DFUZZ_NAME='"corpus_$(1)"' -DFUZZ_CORPUS='"tests/fuzz/corpus/$(1)"' \
 		-c -o $$@ $$<
 $(BUILD)/fuzz/corpus_$(1): $(BUILD)/fuzz/plain/replay_$(1).o $(call fuzz_obj,$(1),plain) \
 		$(fuzz_$(1)_OBJ)
-	$$(CC) $$(FUZZ_SAN) -o $$@ $$^ $$(FUZZ_LIBS) $(fuzz_$(1)_LIBS) -lcmocka
+	$$(call say,LINK)
+	$$(Q)$$(CC) $$(FUZZ_SAN) -o $$@ $$^ $$(FUZZ_LIBS) $(fuzz_$(1)_LIBS) -lcmocka
 fuzz-$(1): $(BUILD)/fuzz/fuzz_$(1)
 	@mkdir -p $(BUILD)/fuzz/new/$(1)
 	$$< -max_total_time=$$(SECONDS) -timeout=5 -print_final_stats=1 -verbosity=0 \
-		-artifact_prefix=$(BUILD)/fuzz/found_$(1)_ \
-		$(addprefix -dict=,$(wildcard tests/fuzz/$(1).dict)) \
+		-artifact_prefix=$(BUILD)/fuzz/found_$(1)_ $(fuzz_$(1)_FLAGS) \
+		$(addprefix -dict=,$(wildcard tests/fuzz/$(or $(fuzz_$(1)_DICT),$(1)).dict)) \
 		$(BUILD)/fuzz/new/$(1) tests/fuzz/corpus/$(1)
 .PHONY: fuzz-$(1)
 endef

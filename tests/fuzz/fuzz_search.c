@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A line that is searched for, and the text of a message. Whatever a user types is an expression
+ * that SQLite understands, and finds the message if it is made of its words.
+ */
+#include "fuzz.h"
+
+#include <ftw.h>
+#include <sqlite3.h>
+#include <unistd.h>
+
+#include "../../bridge/search.h"
+#include "../../common/utf8.h"
+
+#define TEXT_MAX 4096
+#define CONV 5
+#define SENDER 3
+
+static char folder[] = "/tmp/im-fuzz-XXXXXX";
+static sqlite3 *db;
+static struct search *handle;
+static sqlite3_stmt *insert;
+
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+	(void)st;
+	(void)type;
+	(void)ftw;
+	return remove(path);
+}
+
+static void close_index(void)
+{
+	search_close(&handle);
+	sqlite3_finalize(insert);
+	sqlite3_close(db);
+	nftw(folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+}
+
+static void open_index(void)
+{
+	struct im_buf why;
+
+	im_buf_init(&why, 0);
+	CHECK(mkdtemp(folder));
+	CHECK(search_db_open(folder, true, &db, &why) == IM_OK);
+	CHECK(sqlite3_exec(db, "PRAGMA synchronous = OFF", NULL, NULL, NULL) == SQLITE_OK);
+	CHECK(sqlite3_prepare_v2(db,
+		      "INSERT OR REPLACE INTO fts(rowid, body, tag) VALUES (1, ?1, ?2)", -1,
+		      &insert, NULL) == SQLITE_OK);
+	CHECK(search_open(folder, &handle, &why) == IM_OK);
+	im_buf_free(&why);
+	atexit(close_index);
+}
+
+static void store(struct im_str text)
+{
+	sqlite3_bind_text(insert, 1, text.n ? text.p : "", (int)text.n, SQLITE_STATIC);
+	sqlite3_bind_text(insert, 2, "c5 s3 ttext", -1, SQLITE_STATIC);
+	CHECK(sqlite3_step(insert) == SQLITE_DONE);
+	sqlite3_reset(insert);
+}
+
+static int on_hit(void *arg, uint64_t gid, struct im_str snippet)
+{
+	CHECK(gid == 1 && im_utf8_valid(snippet));
+	++*(int *)arg;
+	return IM_OK;
+}
+
+/* Returns how many messages were found. */
+static int look(struct im_str q, uint64_t conv, uint64_t sender)
+{
+	const struct search_query query = {
+		.q = q, .convs = &conv, .n_convs = 1, .sender = sender, .type = IM_STR("text")};
+	const char *why = NULL;
+	int found = 0;
+	int rc = search_run(handle, &query, on_hit, &found, &why);
+
+	CHECK(rc == IM_OK || rc == IM_E_INVALID_PARAMS);
+	CHECK((rc == IM_OK) == (why == NULL));
+	CHECK(found <= 1);
+	return found;
+}
+
+static bool plain(char c)
+{
+	return (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z');
+}
+
+/* The first word of letters and digits between spaces. */
+static struct im_str plain_word(struct im_str text)
+{
+	size_t from = 0, to;
+
+	for (; from < text.n; from = to + 1) {
+		for (to = from; to < text.n && plain(text.p[to]);)
+			to++;
+		if (to > from && to - from < SEARCH_QUERY_MAX &&
+			(to == text.n || text.p[to] == ' '))
+			return (struct im_str){text.p + from, to - from};
+		while (to < text.n && text.p[to] != ' ')
+			to++;
+	}
+	return (struct im_str){NULL, 0};
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct im_str text = fuzz_str(data, size);
+	struct im_str q = fuzz_line(&text);
+	struct im_str word;
+
+	/* What a request or a message can hold. */
+	if (!im_utf8_valid(text) || !im_utf8_valid(q) || text.n > TEXT_MAX)
+		return 0;
+	if (!db)
+		open_index();
+	store(text);
+	look(q, CONV, 0);
+	CHECK(look(q, CONV + 1, 0) == 0 && look(q, CONV, SENDER + 1) == 0);
+	word = plain_word(text);
+	if (word.n)
+		CHECK(look(word, CONV, SENDER) == 1);
+	return 0;
+}
