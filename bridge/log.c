@@ -40,9 +40,15 @@ static bool to_journal(int fd)
 	const char *stream = getenv("JOURNAL_STREAM");
 	unsigned long long dev, ino;
 	struct stat st;
+	char *end;
 
-	return stream && sscanf(stream, "%llu:%llu", &dev, &ino) == 2 && fstat(fd, &st) == 0 &&
-	       st.st_dev == dev && st.st_ino == ino;
+	if (!stream || fstat(fd, &st))
+		return false;
+	dev = strtoull(stream, &end, 10);
+	if (*end != ':')
+		return false;
+	ino = strtoull(end + 1, &end, 10);
+	return !*end && st.st_dev == dev && st.st_ino == ino;
 }
 
 struct log *log_new(int fd, enum log_level level, enum log_dest dest)

@@ -98,7 +98,7 @@ int rpc_user(struct rpc_call *c, struct im_str uid, struct directory_user *out)
 
 int rpc_user_id(struct rpc_call *c, struct im_str uid, uint64_t *id_out)
 {
-	struct directory_user u;
+	struct directory_user u = {0};
 	int rc = rpc_user(c, uid, &u);
 
 	*id_out = rc == IM_OK ? u.id : 0;

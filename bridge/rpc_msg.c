@@ -393,7 +393,7 @@ static int react_call(struct rpc_call *c)
 static int forward_one(struct rpc_call *c, const struct conv_ref *from, const struct conv_ref *to,
 	uint64_t seq, uint64_t *seq_out)
 {
-	struct directory_user sender;
+	struct directory_user sender = {0};
 	struct msg_target t;
 	struct im_buf meta;
 	int rc = msg_target_get(c, from, seq, &t);
@@ -406,7 +406,6 @@ static int forward_one(struct rpc_call *c, const struct conv_ref *from, const st
 	if (rc == IM_OK && seq_out != NULL) {
 		/* Not from which conversation: that may be nobody's business there. */
 		im_buf_z(&meta, "\"forwarded\":{\"from\":");
-		/* cppcheck-suppress uninitStructMember ; rc says that it was read */
 		im_jsonw_str(&meta, sender.uid);
 		im_jsonw_member_int(&meta, "ts", t.m.ts_ms);
 		im_buf_c(&meta, '}');
@@ -433,7 +432,7 @@ static uint64_t seq_at(const struct rpc_call *c, size_t i)
 static int forward_all(struct rpc_call *c, const struct conv_ref *from, const struct conv_ref *to)
 {
 	size_t n = json_array_size(json_object_get(c->params, "seqs"));
-	uint64_t seq;
+	uint64_t seq = 0;
 	int rc = IM_OK;
 
 	for (size_t i = 0; rc == IM_OK && i < n; i++)

@@ -190,13 +190,12 @@ static int on_marked_page(void *arg, const struct directory_user *u)
 static int read_marks(struct sessions *s)
 {
 	struct marked_walk w = {.s = s};
-	int rc;
+	int rc = IM_OK;
 
 	do {
 		w.n = 0;
 		rc = directory_user_list_online(s->p.dir, w.after, MARKED_PAGE, on_marked_page, &w);
 	} while (!rc && w.n == MARKED_PAGE);
-	/* cppcheck-suppress uninitvar ; the loop's body ran */
 	return rc;
 }
 

@@ -63,9 +63,7 @@ static bool read_members(struct im_str payload, struct members *m)
 	struct im_json value;
 	struct im_str key;
 
-	memset(m->has, 0, sizeof(m->has));
-	m->has_unknown = false;
-	m->twice = MEMBERS;
+	*m = (struct members){.twice = MEMBERS};
 	im_json_iter(&object, &it);
 	while (im_json_next(&it, &key, &value)) {
 		enum member which = member_of(key);

@@ -306,7 +306,8 @@ bool im_json_done(const struct im_json_iter *it)
 
 static uint32_t hex4(const char *p)
 {
-	return (uint32_t)(hex(p[0]) << 12 | hex(p[1]) << 8 | hex(p[2]) << 4 | hex(p[3]));
+	return (uint32_t)hex(p[0]) << 12 | (uint32_t)hex(p[1]) << 8 | (uint32_t)hex(p[2]) << 4 |
+	       (uint32_t)hex(p[3]);
 }
 
 static void put_utf8(struct im_buf *b, uint32_t c)

@@ -11,7 +11,7 @@ packages="gcc libc6-dev make python3 mosquitto mosquitto-clients mosquitto-dev l
 case ${1:-check} in
 run) ;;
 check)
-	packages="$packages clang-format cppcheck debootstrap git libcmocka-dev mandoc openssl
+	packages="$packages clang-format clang-tidy cppcheck debootstrap git libcmocka-dev mandoc openssl
 		python3-cryptography python3-jsonschema python3-jwt python3-paho-mqtt
 		procps python3-pytest python3-pytest-xdist sqlite3 systemd"
 	;;

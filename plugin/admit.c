@@ -188,7 +188,7 @@ static struct session *make_session(struct plugin *p, const struct arrival *a,
 int admit_verdict(struct plugin *p, const struct arrival *a, const struct auth_verdict *v)
 {
 	const char *why;
-	bool bind;
+	bool bind = false;
 
 	why = v->accepted ? check_device(p, a, &bind) : v->why;
 	if (!why && make_session(p, a, v, bind, &why)) {
@@ -316,7 +316,7 @@ static struct session *admit_identity(struct plugin *p, const struct mosquitto *
 	struct directory_user u;
 	struct session *e = NULL;
 	const char *why = NULL;
-	bool bind;
+	bool bind = false;
 	int ret;
 
 	if (!im_uid_valid(a.uid) || im_str_eqz(a.uid, p->opt.link_username)) {

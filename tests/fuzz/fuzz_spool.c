@@ -16,7 +16,7 @@
 #define RING_BYTES 4096
 #define FILE_MAX 65536
 
-static char folder[] = "/tmp/im-fuzz-XXXXXX";
+static char folder[] = "/dev/shm/im-fuzz-XXXXXX"; /* not on a disk: it is synced */
 static char path[64], aside[96];
 
 static void remove_folder(void)

@@ -110,7 +110,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	im_topic_parse(prefix, topic, &t);
 	check_topic(&t, topic);
 	check_topic(&f.topic, filter);
-	CHECK(im_filter_within(filter, allowed) + 1);
+	(void)im_filter_within(filter, allowed);
 	if (!im_filter_valid(filter)) {
 		CHECK(f.topic.kind == IM_TOPIC_BAD);
 		return 0;
