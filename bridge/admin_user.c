@@ -165,6 +165,18 @@ static int set_role(struct rpc_call *c)
 	return rc;
 }
 
+static int set_max_devices(struct rpc_call *c)
+{
+	struct directory_user u;
+	int rc = named_user(c, &u);
+
+	if (rc == IM_OK)
+		rc = directory_user_set_max_devices(
+			c->dir, u.id, rpc_int(c, "max_devices", DIRECTORY_DEVICES_DEFAULT));
+	effects_forget_user(writer_effects(c->w), rpc_str(c, "username"));
+	return rc;
+}
+
 static void put_user(struct im_buf *b, const struct directory_user *u)
 {
 	im_buf_z(b, "{\"username\":");
@@ -175,6 +187,8 @@ static void put_user(struct im_buf *b, const struct directory_user *u)
 		u->password.n ? "true" : "false");
 	im_jsonw_member_int(b, "created_ms", u->created_ms);
 	im_jsonw_member_str(b, "nick", u->nick);
+	if (u->max_devices != DIRECTORY_DEVICES_DEFAULT)
+		im_jsonw_member_int(b, "max_devices", u->max_devices);
 }
 
 static int on_user(void *arg, const struct directory_user *u)
@@ -277,6 +291,11 @@ static const struct rpc_param role_params[] = {
 	{"role", RPC_STRING, true, 1, 16},
 	{0},
 };
+static const struct rpc_param max_devices_params[] = {
+	USERNAME,
+	{"max_devices", RPC_INTEGER, false, 0, IM_DEVICES_LIMIT_MAX},
+	{0},
+};
 static const struct rpc_param list_params[] = {
 	{"after", RPC_STRING, false, 0, IM_UID_MAX},
 	{"limit", RPC_INTEGER, false, 1, LIST_MAX},
@@ -290,6 +309,7 @@ const struct rpc_method admin_user_commands[] = {
 	{"enableUser", RPC_LOG, user_params, enable_user},
 	{"setUserPassword", RPC_LOG, password_params, set_password},
 	{"setUserRole", RPC_LOG, role_params, set_role},
+	{"setUserMaxDevices", RPC_LOG, max_devices_params, set_max_devices},
 	{"listUsers", RPC_LOG, list_params, list_users},
 	{"getUser", RPC_LOG, user_params, get_user},
 	{0},

@@ -59,7 +59,7 @@ struct engine_settings config_settings(const struct options *o, struct moderatio
 			.reply_max = IM_REPLY_MAX},
 		.presence = o->presence,
 		.contacts_only = o->direct_policy == OPTIONS_DIRECT_CONTACTS,
-		.max_devices = (uint32_t)o->max_devices,
+		.remembered_devices = (uint32_t)o->remembered_devices,
 		.backlog_bytes = (size_t)o->backlog_bytes,
 	};
 }

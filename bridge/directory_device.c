@@ -32,18 +32,8 @@ int directory_device_get(struct directory *d, struct im_str device, struct direc
 	return ret;
 }
 
-/* Leaves `max` devices with the new one among them. */
-static int evict(struct directory *d, struct im_str device, uint64_t user, uint32_t max)
-{
-	sqlite3_stmt *st = sqldb_get(&d->q, DIR_DEVICE_EVICT);
-	sqldb_bind_id(st, 1, user);
-	sqldb_bind_text(st, 2, device);
-	sqldb_bind_int(st, 3, max > 0 ? (int64_t)max - 1 : 0);
-	return sqldb_run(&d->q, st);
-}
-
-int directory_device_bind(struct directory *d, struct im_str device, uint64_t user, int64_t now_ms,
-	uint64_t cursor, uint32_t max)
+int directory_device_bind(
+	struct directory *d, struct im_str device, uint64_t user, int64_t now_ms, uint64_t cursor)
 {
 	struct directory_device found;
 	sqlite3_stmt *st;
@@ -57,8 +47,7 @@ int directory_device_bind(struct directory *d, struct im_str device, uint64_t us
 	sqldb_bind_id(st, 2, user);
 	sqldb_bind_int(st, 3, now_ms);
 	sqldb_bind_id(st, 4, cursor);
-	ret = sqldb_run(&d->q, st);
-	return ret == IM_OK ? evict(d, device, user, max) : ret;
+	return sqldb_run(&d->q, st);
 }
 
 int directory_device_seen(struct directory *d, struct im_str device, int64_t now_ms)
@@ -95,9 +84,10 @@ int directory_device_remove(struct directory *d, struct im_str device)
 	return directory_change(d, st);
 }
 
-int directory_device_list(struct directory *d, uint64_t user, directory_device_fn fn, void *arg)
+static int walk(struct directory *d, enum directory_statement which, uint64_t user,
+	directory_device_fn fn, void *arg)
 {
-	sqlite3_stmt *st = sqldb_get(&d->q, DIR_DEVICE_LIST);
+	sqlite3_stmt *st = sqldb_get(&d->q, which);
 	int ret;
 	sqldb_bind_id(st, 1, user);
 	while ((ret = sqldb_step(&d->q, st)) == SQLDB_ROW) {
@@ -109,4 +99,15 @@ int directory_device_list(struct directory *d, uint64_t user, directory_device_f
 		}
 	}
 	return ret;
+}
+
+int directory_device_list(struct directory *d, uint64_t user, directory_device_fn fn, void *arg)
+{
+	return walk(d, DIR_DEVICE_LIST, user, fn, arg);
+}
+
+int directory_device_list_seen(
+	struct directory *d, uint64_t user, directory_device_fn fn, void *arg)
+{
+	return walk(d, DIR_DEVICE_LIST_SEEN, user, fn, arg);
 }

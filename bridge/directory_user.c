@@ -22,6 +22,9 @@ static struct directory_user user_of_row(sqlite3_stmt *st)
 		.read_receipts = sqlite3_column_int(st, 11),
 		.online = sqlite3_column_int(st, 12),
 		.seen_ms = sqlite3_column_int64(st, 13),
+		.max_devices = sqlite3_column_type(st, 14) == SQLITE_NULL
+				       ? DIRECTORY_DEVICES_DEFAULT
+				       : sqlite3_column_int64(st, 14),
 	};
 }
 
@@ -112,6 +115,17 @@ static int set_number(struct directory *d, int which, uint64_t id, int64_t value
 int directory_user_set_disabled(struct directory *d, uint64_t id, bool disabled)
 {
 	return set_number(d, DIR_USER_DISABLED, id, disabled);
+}
+
+int directory_user_set_max_devices(struct directory *d, uint64_t id, int64_t max)
+{
+	sqlite3_stmt *st = sqldb_get(&d->q, DIR_USER_MAX_DEVICES);
+	sqldb_bind_id(st, 1, id);
+	if (max == DIRECTORY_DEVICES_DEFAULT)
+		sqldb_bind_null(st, 2);
+	else
+		sqldb_bind_int(st, 2, max);
+	return directory_change(d, st);
 }
 
 int directory_user_set_role(struct directory *d, uint64_t id, int role)

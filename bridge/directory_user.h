@@ -20,7 +20,9 @@ struct directory_user {
 	bool read_receipts;
 	int online; /* what presence last said: enum presence_state */
 	int64_t seen_ms;
+	int64_t max_devices; /* connected at a time; 0: no limit */
 };
+#define DIRECTORY_DEVICES_DEFAULT (-1) /* of max_devices: what the server says */
 
 int directory_user_get(struct directory *d, struct im_str uid,
 	struct directory_user *out) IM_MUST_CHECK; /* not deleted ones */
@@ -35,6 +37,7 @@ int directory_user_create(struct directory *d, struct im_str uid, int role, stru
 	int64_t now_ms, uint64_t *id_out) IM_MUST_CHECK;
 int directory_user_set_password(struct directory *d, uint64_t id, struct im_str phc) IM_MUST_CHECK;
 int directory_user_set_disabled(struct directory *d, uint64_t id, bool disabled) IM_MUST_CHECK;
+int directory_user_set_max_devices(struct directory *d, uint64_t id, int64_t max) IM_MUST_CHECK;
 int directory_user_set_role(struct directory *d, uint64_t id, int role) IM_MUST_CHECK;
 /* nick/avatar/ext with p == NULL stay as they are; direct_policy or read_receipts < 0 too. */
 int directory_user_set_profile(struct directory *d, uint64_t id, struct im_str nick,
@@ -61,11 +64,10 @@ struct directory_device {
 };
 int directory_device_get(
 	struct directory *d, struct im_str device, struct directory_device *out) IM_MUST_CHECK;
-/* Binds a client id to a user unless it is bound; IM_E_EXISTS if it belongs to another. Keeps at
- * most `max` devices a user by unbinding those unseen longest. A new device's cursor is `cursor`.
- */
+/* Binds a client id to a user unless it is bound; IM_E_EXISTS if it belongs to another. A new
+ * device's cursor is `cursor`. */
 int directory_device_bind(struct directory *d, struct im_str device, uint64_t user, int64_t now_ms,
-	uint64_t cursor, uint32_t max) IM_MUST_CHECK;
+	uint64_t cursor) IM_MUST_CHECK;
 int directory_device_seen(struct directory *d, struct im_str device, int64_t now_ms) IM_MUST_CHECK;
 /* Monotone: never moves back. */
 int directory_device_set_cursor(
@@ -76,6 +78,9 @@ int directory_device_best(struct directory *d, uint64_t user, uint64_t *cursor_o
 int directory_device_remove(struct directory *d, struct im_str device) IM_MUST_CHECK;
 typedef int (*directory_device_fn)(void *arg, const struct directory_device *dev);
 int directory_device_list(
+	struct directory *d, uint64_t user, directory_device_fn fn, void *arg) IM_MUST_CHECK;
+/* The one unseen longest first. */
+int directory_device_list_seen(
 	struct directory *d, uint64_t user, directory_device_fn fn, void *arg) IM_MUST_CHECK;
 
 /* Blocks: idempotent. */

@@ -109,7 +109,7 @@ void engine_free(struct engine **out)
 void engine_set(struct engine *e, const struct engine_settings *set)
 {
 	rights_set_contacts_only(e->a.rights, set->contacts_only);
-	sessions_set(e->a.sessions, set->presence, set->max_devices);
+	sessions_set(e->a.sessions, set->presence, set->remembered_devices);
 	requests_set(e->a.requests, &set->rpc);
 	downq_set_max(e->a.downq, set->backlog_bytes);
 }

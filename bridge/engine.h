@@ -62,7 +62,7 @@ struct engine_settings {
 	struct rpc_settings rpc;
 	bool presence;
 	bool contacts_only; /* direct_policy of users who have set none */
-	uint32_t max_devices;
+	uint32_t remembered_devices;
 	size_t backlog_bytes; /* of deliveries that wait for their turn */
 };
 

@@ -38,9 +38,11 @@ static const struct im_conf_key keys[] = {
 		.reloadable = true,
 		.help = "Who may write to a user who has not chosen otherwise, the same as "
 			"plugin_opt_direct_policy."},
-	{KEY(max_devices, IM_CONF_INT), .def = "100", .min = 1, .max = 10000, .reloadable = true,
-		.help = "Devices remembered for each user; beyond, the one unseen longest is "
-			"forgotten."},
+	{KEY(remembered_devices, IM_CONF_INT), .def = "100", .min = 1, .max = 10000,
+		.reloadable = true,
+		.help = "Client ids remembered for each user, not fewer than "
+			"plugin_opt_max_devices; "
+			"beyond, the one unseen longest and not connected is forgotten."},
 	{KEY(group_members_max, IM_CONF_INT), .def = "10000", .min = 2, .max = IM_GROUP_MEMBERS_MAX,
 		.reloadable = true, .help = "Members of one group or room."},
 	{KEY(groups_per_user_max, IM_CONF_INT), .def = "1000", .min = 1, .max = 100000,

@@ -22,7 +22,7 @@ struct options {
 	bool presence;
 	int presence_policy; /* as struct rpc_settings has it */
 	int direct_policy;
-	int64_t max_devices;
+	int64_t remembered_devices;
 	int64_t group_members_max;
 	int64_t groups_per_user_max;
 	int64_t recall_window;

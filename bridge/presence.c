@@ -257,6 +257,13 @@ bool presence_online(const struct presence *p, struct im_str uid)
 	return u && u->devices;
 }
 
+bool presence_has(const struct presence *p, struct im_str uid, struct im_str device)
+{
+	const struct user *u = user_find(p, uid);
+
+	return u && device_find(u, device);
+}
+
 size_t presence_users(const struct presence *p)
 {
 	return HASH_COUNT(p->by_uid);

@@ -48,6 +48,7 @@ int presence_marked(struct presence *p, struct im_str uid, int state, int64_t no
 /* Every connected user counts as changed (the bridge has just started). */
 void presence_touch_all(struct presence *p, int64_t now_ms);
 
+bool presence_has(const struct presence *p, struct im_str uid, struct im_str device);
 bool presence_online(const struct presence *p, struct im_str uid);
 size_t presence_users(const struct presence *p);
 size_t presence_devices(const struct presence *p);

@@ -31,7 +31,7 @@ static int on_device(void *arg, const struct directory_device *dev)
 	return rpc_page_add(&l->page, dev->device);
 }
 
-/* A user's devices are few (max_devices): one page holds them all. */
+/* A user's devices are few (remembered_devices): one page holds them all. */
 static int list_call(struct rpc_call *c)
 {
 	struct listing l = {.current = c->device};

@@ -12,11 +12,14 @@
 /* Rows of users marked online that are read at once. */
 #define MARKED_PAGE 1000
 
+/* Client ids forgotten when one is added: more than one only after the bound was lowered. */
+#define FORGET_MAX 10
+
 struct sessions {
 	struct sessions_parts p;
 	struct presence *presence;
 	bool on;
-	uint32_t max_devices;
+	uint32_t remembered_devices;
 	bool snapshot_seen; /* one has been completed since the process started */
 };
 
@@ -42,10 +45,10 @@ void sessions_free(struct sessions **s)
 	*s = NULL;
 }
 
-void sessions_set(struct sessions *s, bool presence, uint32_t max_devices)
+void sessions_set(struct sessions *s, bool presence, uint32_t remembered_devices)
 {
 	s->on = presence;
-	s->max_devices = max_devices;
+	s->remembered_devices = remembered_devices;
 }
 
 struct presence *sessions_presence(const struct sessions *s)
@@ -75,13 +78,55 @@ static int session_user(struct sessions *s, const struct im_up_rec *rec, struct 
 	return rights_user(s->p.rights, rec->user, out);
 }
 
+/* Rows of one user, the one unseen longest first. */
+struct spare {
+	const struct presence *presence;
+	struct im_str uid, keep;
+	char device[IM_DEVICE_MAX];
+	size_t n; /* 0: none may go */
+	uint32_t rows;
+};
+
+static int on_remembered(void *arg, const struct directory_device *dev)
+{
+	struct spare *s = arg;
+
+	s->rows++;
+	if (s->n || dev->device.n > sizeof(s->device) || im_str_eq(dev->device, s->keep) ||
+		presence_has(s->presence, s->uid, dev->device))
+		return IM_OK;
+	memcpy(s->device, dev->device.p, dev->device.n);
+	s->n = dev->device.n;
+	return IM_OK;
+}
+
+/* Makes room for a device that has just been bound. Those that are connected are in use, however
+ * long ago they came. */
+static int forget_spare(struct sessions *s, const struct im_up_rec *rec, uint64_t user)
+{
+	struct directory *d = writer_directory(s->p.writer);
+
+	for (int i = 0; i < FORGET_MAX; i++) {
+		struct spare spare = {
+			.presence = s->presence, .uid = rec->user, .keep = rec->device};
+		int rc = directory_device_list_seen(d, user, on_remembered, &spare);
+
+		if (rc || !spare.n || spare.rows <= s->remembered_devices)
+			return rc;
+		rc = directory_device_remove(d, (struct im_str){spare.device, spare.n});
+		if (rc)
+			return rc;
+	}
+	return IM_OK;
+}
+
 /* A new device has nothing yet, so its cursor is 0: it is behind if its user has any message, and
  * may skip what it does not want with device.ack. Two connections may have asked for one new client
  * id at the same moment; the second one goes. */
 static int bind_device(struct sessions *s, const struct im_up_rec *rec, const struct rights_user *u)
 {
-	struct directory *d = writer_directory(s->p.writer);
-	int rc = directory_device_bind(d, rec->device, u->id, rec->ts_ms, 0, s->max_devices);
+	int rc = directory_device_bind(
+		writer_directory(s->p.writer), rec->device, u->id, rec->ts_ms, 0);
 
 	if (rc == IM_E_EXISTS) {
 		log_line(s->p.log, LOG_LEVEL_WARNING, "device_taken",
@@ -90,6 +135,8 @@ static int bind_device(struct sessions *s, const struct im_up_rec *rec, const st
 		effects_kick(s->p.fx, rec->user, rec->device);
 		return IM_OK;
 	}
+	if (rc == IM_OK)
+		rc = forget_spare(s, rec, u->id);
 	return rc == IM_E_NONE ? IM_OK : rc;
 }
 

@@ -17,6 +17,8 @@
 #define IM_CONV_MAX (2 + IM_UID_MAX)
 #define IM_TOPIC_MAX 1024 /* longest topic or filter looked at; a longer one is denied */
 
+#define IM_DEVICES_LIMIT_MAX 10000 /* the highest limit of one user's connected devices */
+
 /* Payloads. 64 KiB is the default of `max_payload`; the hard bound keeps a frame below the
  * 2,000,000 bytes that Mosquitto 2.1 accepts in one packet by default, base64 included. */
 #define IM_PAYLOAD_DEFAULT (64 * 1024)

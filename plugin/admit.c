@@ -9,6 +9,7 @@
 #include "../common/limits.h"
 #include "capture.h"
 #include "later.h"
+#include "refusal.h"
 
 #define AUTO_PREFIX "auto-"
 #define UUID_LENGTH 36
@@ -145,6 +146,64 @@ static const char *check_device(struct plugin *p, const struct arrival *a, bool 
 	return NULL;
 }
 
+/* ---- how many ---- */
+
+/* Connected, and not about to be disconnected. */
+static bool counts(const struct session *e, struct im_str device)
+{
+	return e->state != SESSION_OFFLINE && !e->taken_turn && !e->kicked &&
+	       !im_str_eq(session_device(e), device);
+}
+
+/* The user's other devices; *oldest_out: the one that has been connected longest. */
+static int64_t count_devices(
+	const struct session_user *u, struct im_str device, struct session **oldest_out)
+{
+	struct session *e;
+	int64_t n = 0;
+
+	*oldest_out = NULL;
+	for (e = u ? u->list : NULL; e; e = e->user_next) {
+		if (!counts(e, device))
+			continue;
+		n++;
+		if (!*oldest_out || e->opened_ms < (*oldest_out)->opened_ms)
+			*oldest_out = e;
+	}
+	return n;
+}
+
+static int64_t device_limit(struct plugin *p, struct im_str uid)
+{
+	struct directory_user u;
+
+	/* A user that a token is about to create has nothing of its own yet. */
+	if (directory_user(p->dir, uid, &u) || u.max_devices < 0)
+		return p->opt.max_devices;
+	return u.max_devices;
+}
+
+/* NULL when the user may come with this device, though others may have to go; or why not. */
+static const char *make_room(struct plugin *p, const struct arrival *a)
+{
+	int64_t limit = device_limit(p, a->uid);
+	struct session_user *u = sessions_user(p->sessions, a->uid);
+	struct session *oldest;
+
+	while (limit && count_devices(u, a->device, &oldest) >= limit) {
+		if (p->opt.device_policy == DEVICES_REFUSE ||
+			!kicks_device_later(&p->kicks, session_device(oldest))) {
+			refusal_device(p, u, "refuse", a->device, IM_STR(""));
+			return "the user has max_devices devices connected; disconnect one";
+		}
+		oldest->kicked = true;
+		refusal_device(p, u, "replace", session_device(oldest), a->device);
+		log_line(LOG_LEVEL_INFO, "device replaced user=%.*s client=%.*s by=%.*s",
+			LOG_STR(a->uid), LOG_STR(session_device(oldest)), LOG_STR(a->device));
+	}
+	return NULL;
+}
+
 /* ---- sessions ---- */
 
 static void watch_expiry(struct plugin *p, int64_t expires_s)
@@ -191,6 +250,8 @@ int admit_verdict(struct plugin *p, const struct arrival *a, const struct auth_v
 	bool bind = false;
 
 	why = v->accepted ? check_device(p, a, &bind) : v->why;
+	if (!why)
+		why = make_room(p, a);
 	if (!why && make_session(p, a, v, bind, &why)) {
 		p->stats.logins++;
 		return MOSQ_ERR_SUCCESS;
@@ -329,6 +390,8 @@ static struct session *admit_identity(struct plugin *p, const struct mosquitto *
 			why = "user is disabled";
 		else
 			why = check_device(p, &a, &bind);
+		if (!why)
+			why = make_room(p, &a);
 	}
 	if (!why)
 		e = make_session(p, &a, &v, bind, &why);

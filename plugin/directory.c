@@ -25,7 +25,8 @@ enum statement { ST_USER, ST_PASSWORD, ST_GROUP, ST_MEMBER, ST_RELATION, ST_DEVI
 #define STATEMENTS (ST_CHANGED + 1)
 
 static const char *const sql[STATEMENTS] = {
-	[ST_USER] = "SELECT id, role, disabled, direct_policy, password FROM user"
+	[ST_USER] = "SELECT id, role, disabled, direct_policy, password,"
+		    " coalesce(max_devices, -1) FROM user"
 		    " WHERE uid = ?1 AND deleted = 0",
 	[ST_PASSWORD] = "SELECT password FROM user WHERE uid = ?1 AND deleted = 0",
 	[ST_GROUP] = "SELECT id, kind, muted_until_ms FROM grp WHERE gid = ?1 AND dismissed = 0",
@@ -209,6 +210,7 @@ static int read_user(struct directory *d, struct im_str uid, struct directory_us
 		.admin = sqlite3_column_int(st, 1) == 1,
 		.disabled = sqlite3_column_int(st, 2) != 0,
 		.direct_policy = sqlite3_column_int(st, 3),
+		.max_devices = sqlite3_column_int64(st, 5),
 		.has_password = phc.n > 0,
 		.credential = phc.n ? im_siphash(&d->key, phc.p, phc.n) : 0,
 	};

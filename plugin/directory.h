@@ -26,6 +26,7 @@ struct directory_user {
 	bool admin, disabled;
 	bool has_password;
 	int direct_policy;   /* 0 server's default, 1 anyone, 2 contacts */
+	int64_t max_devices; /* connected at a time; 0 no limit, -1 what the options say */
 	uint64_t credential; /* keyed hash of the stored password: differs when it changes */
 };
 

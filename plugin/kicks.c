@@ -10,13 +10,13 @@
 
 struct kick {
 	struct kick *prev, *next;
-	bool user;
+	bool user, later;
 	char name[IM_DEVICE_MAX + 1];
 };
 
 _Static_assert(IM_UID_MAX <= IM_DEVICE_MAX, "both fit into a kick");
 
-static bool add(struct kicks *k, bool user, struct im_str name)
+static bool add(struct kicks *k, bool user, bool later, struct im_str name)
 {
 	struct kick *e;
 
@@ -26,6 +26,7 @@ static bool add(struct kicks *k, bool user, struct im_str name)
 	if (!e)
 		return false;
 	e->user = user;
+	e->later = later;
 	memcpy(e->name, name.p, name.n);
 	DL_APPEND(k->list, e);
 	k->n++;
@@ -34,12 +35,17 @@ static bool add(struct kicks *k, bool user, struct im_str name)
 
 bool kicks_user(struct kicks *k, struct im_str uid)
 {
-	return add(k, true, uid);
+	return add(k, true, false, uid);
 }
 
 bool kicks_device(struct kicks *k, struct im_str device)
 {
-	return add(k, false, device);
+	return add(k, false, false, device);
+}
+
+bool kicks_device_later(struct kicks *k, struct im_str device)
+{
+	return add(k, false, true, device);
 }
 
 static struct kick *take(struct kicks *k)
@@ -58,9 +64,15 @@ uint32_t kicks_run(struct kicks *k, const struct sessions *s)
 	struct kick *e;
 	uint32_t done = 0;
 
-	while ((e = take(k))) {
+	for (uint32_t n = k->n; n && (e = take(k)); n--) {
 		const struct session *x;
 
+		if (e->later) {
+			e->later = false;
+			DL_APPEND(k->list, e);
+			k->n++;
+			continue;
+		}
 		if (e->user) {
 			/* By name the broker touches connected clients alone. */
 			if (mosquitto_kick_client_by_username(e->name, false) == MOSQ_ERR_SUCCESS)

@@ -46,6 +46,12 @@ static const struct im_conf_key keys[] = {
 		.choices = "everyone|contacts|self", .help = "Who may see a user's presence."},
 	{KEY(direct_policy, IM_CONF_CHOICE), .def = "anyone", .choices = "anyone|contacts",
 		.help = "Who may write to a user who has not chosen otherwise."},
+	{KEY(max_devices, IM_CONF_INT), .def = "100", .min = 0, .max = IM_DEVICES_LIMIT_MAX,
+		.help = "Devices of one user that may be connected at a time, unless imctl user "
+			"devices says otherwise for the user. 0: no limit."},
+	{KEY(device_policy, IM_CONF_CHOICE), .def = "refuse", .choices = "refuse|oldest",
+		.help = "What happens to one device more: it is refused, or the one connected "
+			"longest is disconnected for it."},
 	{KEY(jwt_secret_file, IM_CONF_STRING),
 		.help = "File with the HS256 secret, at least 32 bytes; a newline at its end does "
 			"not count."},

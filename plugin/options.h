@@ -13,6 +13,7 @@
 
 enum presence_policy { PRESENCE_EVERYONE, PRESENCE_CONTACTS, PRESENCE_SELF };
 enum direct_policy { DIRECT_ANYONE, DIRECT_CONTACTS };
+enum device_policy { DEVICES_REFUSE, DEVICES_OLDEST };
 enum jwt_algorithm { JWT_HS256, JWT_RS256, JWT_ES256 };
 
 struct options {
@@ -29,6 +30,8 @@ struct options {
 	struct im_conf_list allow_topic;
 	int presence_policy;
 	int direct_policy;
+	int64_t max_devices;
+	int device_policy;
 	char *jwt_secret_file;
 	char *jwt_key_file;
 	int jwt_algorithm;

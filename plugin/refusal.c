@@ -8,6 +8,7 @@
 #include "../common/envelope.h"
 #include "../common/ids.h"
 #include "../common/jsonscan.h"
+#include "../common/jsonw.h"
 #include "../common/limits.h"
 #include "../common/utf8.h"
 #include "../common/wire.h"
@@ -82,6 +83,22 @@ void refusal_send(struct plugin *p, struct session_user *u, const struct refusal
 	im_buf_c(&p->text, ']');
 	im_buf_free(&scratch);
 	tell(p, inbox(p, uid, IM_STR("ack")), NULL);
+}
+
+void refusal_device(struct plugin *p, struct session_user *u, const char *action,
+	struct im_str device, struct im_str by)
+{
+	struct im_str uid = {u->uid, u->uid_n};
+
+	if (!may_tell(p, u))
+		return;
+	im_buf_reset(&p->text);
+	im_buf_printf(&p->text, "{\"event\":\"device\",\"action\":\"%s\"", action);
+	im_jsonw_member_str(&p->text, "device", device);
+	if (by.n)
+		im_jsonw_member_str(&p->text, "by", by);
+	im_buf_c(&p->text, '}');
+	tell(p, inbox(p, uid, IM_STR("event")), NULL);
 }
 
 /* The `id` of a JSON-RPC request object, as it stands; null when there is none. */

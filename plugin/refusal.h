@@ -28,6 +28,11 @@ struct refusal_rpc {
 };
 void refusal_rpc(struct plugin *p, const struct session *e, const struct refusal_rpc *r);
 
+/* Tells a user's connected devices what became of one that was too many: "refuse" of `device`, or
+ * "replace" of it by another (n == 0: none). */
+void refusal_device(struct plugin *p, struct session_user *u, const char *action,
+	struct im_str device, struct im_str by);
+
 /* {prefix}/inbox/{uid}/rpc/{device}, NUL-terminated; NULL: out of memory. Valid until the plugin's
  * topic buffer is used again. */
 const char *refusal_default_reply(struct plugin *p, struct im_str uid, struct im_str device);

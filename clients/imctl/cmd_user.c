@@ -151,6 +151,12 @@ static const struct arg role_args[] = {
 	{"ROLE", "role", ARG_CHOICE, true, "user|admin", "user or admin"},
 	END,
 };
+static const struct arg max_devices_args[] = {
+	UID_ARG,
+	{"N", "max_devices", ARG_INTEGER, false, NULL,
+		"how many; 0 for no limit (what the server says)"},
+	END,
+};
 static const struct arg list_args[] = {
 	{"--after", "after", ARG_UID, false, NULL, "start behind this user id"},
 	{"--limit", "limit", ARG_INTEGER, false, NULL, "at most so many (all)"},
@@ -204,6 +210,10 @@ const struct command cmd_user[] = {
 		.args = role_args,
 		.request = "setUserRole",
 		.offline = set_role},
+	{.name = "user devices",
+		.help = "limits how many devices of a user may be connected at a time",
+		.args = max_devices_args,
+		.request = "setUserMaxDevices"},
 	{.name = "user list",
 		.help = "lists the users by user id",
 		.args = list_args,

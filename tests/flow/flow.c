@@ -270,7 +270,7 @@ struct flow *flow_start(const struct store_backend *backend, const char *const *
 			.password_passes = 1,
 			.reply_max = 60000},
 		.presence = true,
-		.max_devices = 100,
+		.remembered_devices = 100,
 		.backlog_bytes = 64 * 1024 * 1024,
 	};
 	add_users(f, users);

@@ -199,7 +199,7 @@ static void what_is_not_there_is_said_so(void **state)
 	assert_int_equal(directory_device_seen(d, IM_STR("x"), 1), IM_E_NONE);
 	assert_int_equal(directory_device_set_cursor(d, IM_STR("x"), 1), IM_E_NONE);
 	assert_int_equal(directory_device_remove(d, IM_STR("x")), IM_E_NONE);
-	assert_int_equal(directory_device_bind(d, IM_STR("x"), 9, 1, 0, 5), IM_E_NONE);
+	assert_int_equal(directory_device_bind(d, IM_STR("x"), 9, 1, 0), IM_E_NONE);
 	/* A group, but no such user, and the other way round. */
 	m.group = add_group(d, "team");
 	assert_int_equal(directory_member_add(d, &m), IM_E_NONE);
@@ -242,7 +242,7 @@ static void a_deleted_user_takes_all_along(void **state)
 	bool blocked;
 	add_member(d, team, alice);
 	add_member(d, team, bob);
-	assert_ok(directory_device_bind(d, IM_STR("phone"), alice, 1, 0, 5));
+	assert_ok(directory_device_bind(d, IM_STR("phone"), alice, 1, 0));
 	assert_ok(directory_block_add(d, alice, bob, 1));
 	assert_ok(directory_block_add(d, bob, alice, 1));
 	assert_ok(directory_conv_put(d, &c));
@@ -289,9 +289,9 @@ static void a_device_belongs_to_its_first_user(void **state)
 	struct directory *d = ((struct fixture *)*state)->d;
 	uint64_t alice = add_user(d, "alice"), bob = add_user(d, "bob");
 	struct directory_device dev;
-	assert_ok(directory_device_bind(d, IM_STR("phone"), alice, 10, 5, 9));
-	assert_ok(directory_device_bind(d, IM_STR("phone"), alice, 20, 7, 9));
-	assert_int_equal(directory_device_bind(d, IM_STR("phone"), bob, 30, 0, 9), IM_E_EXISTS);
+	assert_ok(directory_device_bind(d, IM_STR("phone"), alice, 10, 5));
+	assert_ok(directory_device_bind(d, IM_STR("phone"), alice, 20, 7));
+	assert_int_equal(directory_device_bind(d, IM_STR("phone"), bob, 30, 0), IM_E_EXISTS);
 	assert_ok(directory_device_get(d, IM_STR("phone"), &dev));
 	assert_int_equal(dev.user, alice);
 	assert_int_equal(dev.created_ms, 10);
@@ -304,30 +304,44 @@ static void a_device_belongs_to_its_first_user(void **state)
 	assert_int_equal(dev.cursor, 40);
 	assert_int_equal(dev.seen_ms, 90);
 	assert_ok(directory_device_remove(d, IM_STR("phone")));
-	assert_ok(directory_device_bind(d, IM_STR("phone"), bob, 30, 0, 9));
+	assert_ok(directory_device_bind(d, IM_STR("phone"), bob, 30, 0));
 }
 
-static void the_device_unseen_longest_gives_way(void **state)
+static void devices_are_listed_by_name_and_by_when_they_were_seen(void **state)
 {
 	struct directory *d = ((struct fixture *)*state)->d;
 	uint64_t alice = add_user(d, "alice"), bob = add_user(d, "bob");
 	struct seen seen = {0};
-	assert_ok(directory_device_bind(d, IM_STR("b1"), bob, 1, 0, 3));
-	assert_ok(directory_device_bind(d, IM_STR("a"), alice, 10, 0, 3));
-	assert_ok(directory_device_bind(d, IM_STR("b"), alice, 20, 0, 3));
-	assert_ok(directory_device_bind(d, IM_STR("c"), alice, 30, 0, 3));
+	assert_ok(directory_device_bind(d, IM_STR("b1"), bob, 1, 0));
+	assert_ok(directory_device_bind(d, IM_STR("a"), alice, 10, 0));
+	assert_ok(directory_device_bind(d, IM_STR("b"), alice, 20, 0));
+	assert_ok(directory_device_bind(d, IM_STR("c"), alice, 30, 0));
 	assert_ok(directory_device_seen(d, IM_STR("a"), 40));
-	/* The clock went back: the new one stays all the same. */
-	assert_ok(directory_device_bind(d, IM_STR("new"), alice, 5, 0, 3));
 	assert_ok(directory_device_list(d, alice, see_device, &seen));
-	assert_string_equal(seen.text, "a c new ");
-	assert_ok(directory_device_bind(d, IM_STR("last"), alice, 50, 0, 1));
+	assert_string_equal(seen.text, "a b c ");
 	seen = (struct seen){0};
-	assert_ok(directory_device_list(d, alice, see_device, &seen));
-	assert_string_equal(seen.text, "last ");
-	seen = (struct seen){0};
-	assert_ok(directory_device_list(d, bob, see_device, &seen));
-	assert_string_equal(seen.text, "b1 ");
+	assert_ok(directory_device_list_seen(d, alice, see_device, &seen));
+	assert_string_equal(seen.text, "b c a ");
+}
+
+/* What a device had acknowledged counts when it is gone. */
+static void the_best_cursor_outlives_its_device(void **state)
+{
+	struct directory *d = ((struct fixture *)*state)->d;
+	uint64_t alice = add_user(d, "alice"), best;
+	assert_ok(directory_device_best(d, alice, &best));
+	assert_int_equal(best, 0);
+	assert_ok(directory_device_bind(d, IM_STR("a"), alice, 10, 0));
+	assert_ok(directory_device_bind(d, IM_STR("b"), alice, 10, 0));
+	assert_ok(directory_device_set_cursor(d, IM_STR("a"), 7));
+	assert_ok(directory_device_set_cursor(d, IM_STR("b"), 5));
+	assert_ok(directory_device_remove(d, IM_STR("a")));
+	assert_ok(directory_device_best(d, alice, &best));
+	assert_int_equal(best, 7);
+	assert_ok(directory_device_remove(d, IM_STR("b")));
+	assert_ok(directory_device_best(d, alice, &best));
+	assert_int_equal(best, 7);
+	assert_int_equal(directory_device_best(d, 99, &best), IM_E_NONE);
 }
 
 static void blocks_are_added_and_removed_once(void **state)
@@ -673,7 +687,8 @@ int main(void)
 		TEST(users_are_listed_by_name_and_by_presence),
 		TEST(a_deleted_user_takes_all_along),
 		TEST(a_device_belongs_to_its_first_user),
-		TEST(the_device_unseen_longest_gives_way),
+		TEST(devices_are_listed_by_name_and_by_when_they_were_seen),
+		TEST(the_best_cursor_outlives_its_device),
 		TEST(blocks_are_added_and_removed_once),
 		TEST(a_group_is_created_found_and_changed),
 		TEST(a_group_may_be_created_with_its_id),

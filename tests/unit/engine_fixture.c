@@ -155,7 +155,7 @@ struct engine_fixture *engine_prepare(const struct store_backend *backend)
 			.password_passes = 1,
 			.reply_max = 60000},
 		.presence = true,
-		.max_devices = 3,
+		.remembered_devices = 3,
 		.backlog_bytes = 64 * 1024 * 1024,
 	};
 	f->now = (struct engine_now){1000000, 5000};

@@ -166,11 +166,11 @@ static void devices_are_listed_and_removed(void **state)
 {
 	struct rpc_fixture *f = *state;
 
-	assert_int_equal(directory_device_bind(writer_directory(f->w), IM_STR("phone"),
-				 rpc_uid(f, "bob"), 5, 0, 10),
+	assert_int_equal(directory_device_bind(
+				 writer_directory(f->w), IM_STR("phone"), rpc_uid(f, "bob"), 5, 0),
 		IM_OK);
-	assert_int_equal(directory_device_bind(writer_directory(f->w), IM_STR("tablet"),
-				 rpc_uid(f, "bob"), 6, 0, 10),
+	assert_int_equal(directory_device_bind(
+				 writer_directory(f->w), IM_STR("tablet"), rpc_uid(f, "bob"), 6, 0),
 		IM_OK);
 	rpc_commit(f);
 	rpc_ok(f, "bob", "device.list", "{}");

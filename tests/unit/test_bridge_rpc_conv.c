@@ -263,7 +263,7 @@ static void settings_are_kept_and_told_to_the_users_devices(void **state)
 static void bind(struct rpc_fixture *f, const char *uid, const char *device)
 {
 	assert_int_equal(directory_device_bind(writer_directory(f->w), im_str(device),
-				 rpc_uid(f, uid), f->now_ms, 0, 10),
+				 rpc_uid(f, uid), f->now_ms, 0),
 		IM_OK);
 	rpc_commit(f);
 }

@@ -9,7 +9,7 @@
 static void bind(struct rpc_fixture *f, const char *uid, const char *device)
 {
 	assert_int_equal(directory_device_bind(writer_directory(f->w), im_str(device),
-				 rpc_uid(f, uid), f->now_ms, 0, 10),
+				 rpc_uid(f, uid), f->now_ms, 0),
 		IM_OK);
 	rpc_commit(f);
 }

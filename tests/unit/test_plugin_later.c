@@ -290,6 +290,7 @@ static void who_finds_no_place_to_wait_is_told_that_the_server_is_busy(void **st
 
 	(void)state;
 	node_start(&n, true, FORGETFUL);
+	node_sql(&n, "UPDATE user SET max_devices = 0");
 	for (i = 0; i < IM_LOGINS_WAITING / 2; i++)
 		assert_int_equal(come_from("alice", i, "192.0.2.1", 4), COMPAT_ERR_AUTH_DELAYED);
 	assert_int_equal(come_from("alice", i, "192.0.2.1", 5), COMPAT_ERR_SERVER_BUSY);

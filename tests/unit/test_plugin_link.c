@@ -7,7 +7,8 @@
 #include "../../plugin/plugin.h"
 #include "plugin_node.h"
 
-static const char *const no_limits[] = {"rate_messages", "0", "rate_bytes", "0", NULL};
+static const char *const no_limits[] = {
+	"rate_messages", "0", "rate_bytes", "0", "max_devices", "0", NULL};
 
 static int publish(struct mosquitto *c, const char *topic, const char *payload)
 {
