@@ -50,8 +50,9 @@ def system_call_us():
     return max(0.0, entered - (time.perf_counter() - begin)) / count * 1e6
 
 
-def fsync_us(folder, count=300):
-    """(p50, p99) of what SQLite does for one small commit: append to a file, fdatasync."""
+def fsync_us(folder, count=300, pause_s=0.0):
+    """(p50, p99) of what SQLite does for one small commit: append to a file, fdatasync. With a
+    pause before each, processors and disk have to wake up for it, as they do on an idle node."""
     path = os.path.join(folder, "fsync.probe")
     fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)
     times = []
@@ -60,6 +61,7 @@ def fsync_us(folder, count=300):
         os.write(fd, b"\0" * 4120 * count)
         os.fsync(fd)
         for i in range(count):
+            time.sleep(pause_s)
             begin = time.perf_counter()
             os.pwrite(fd, b"x" * 4120, i * 4120)
             os.fdatasync(fd)
