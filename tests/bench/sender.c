@@ -300,7 +300,7 @@ int sender_open(struct sender *s, struct flow *flow, uint32_t index)
 		.password =
 			users_password(flow->run->users, (uint32_t)strtoul(s->name + 1, NULL, 10)),
 		.filter = flow->run->im ? s->filter : NULL,
-		.filter_qos = 1,
+		.filter_qos = 0, /* what docs/PROTOCOL.md advises to who sends much */
 	};
 	conn_init(&s->conn, &spec);
 	connector_add(flow->run->connector, &s->conn);
