@@ -50,8 +50,8 @@ def run(program, folder):
     try:
         # A path without a slash would be looked up in PATH.
         done = subprocess.run(
-            [*WATCH, os.path.abspath(program)], env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT, timeout=DEADLINE_S)
+            [*WATCH, os.path.abspath(program)], env=env, stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=DEADLINE_S)
         code, text = done.returncode, done.stdout.decode(errors="replace")
     except subprocess.TimeoutExpired as late:
         code, text = None, (late.stdout or b"").decode(errors="replace")

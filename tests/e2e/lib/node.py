@@ -51,9 +51,11 @@ class Node:
                             [(ADMIN, PASSWORD, True)] + [(u, PASSWORD, False) for u in self._pool]
                             + [(u, pw, False) for u, pw in more_users])
         self.link = self.folder / "link.sock"
-        self.broker = Process("broker", [*build.WATCH, build.MOSQUITTO, "-c", self.folder / "mosquitto.conf"],
+        self.broker = Process("broker", [*build.WATCH, build.MOSQUITTO, "-c",
+                                         self.folder / "mosquitto.conf"],
                               self.folder / "broker.log", env=build.broker_env())
-        self.bridge = Process("bridge", [*build.WATCH, build.BRIDGE, "-c", self.folder / "im-bridge.conf"],
+        self.bridge = Process("bridge", [*build.WATCH, build.BRIDGE, "-c",
+                                         self.folder / "im-bridge.conf"],
                               self.folder / "bridge.log")
 
     # -- configuration --
