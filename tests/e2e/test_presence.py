@@ -209,3 +209,38 @@ def test_a_user_who_never_came_has_no_retained_presence(node):
     node.connect(fence)
     wait_state(w, fence, "online")
     assert states(w, never) == []
+
+
+@pytest.mark.parametrize("policy, seen_by", [
+    ("everyone", {"self", "contact", "stranger", "admin"}),
+    ("contacts", {"self", "contact", "admin"}),
+    ("self", {"self", "admin"}),
+])
+def test_the_policy_and_blocks_decide_who_sees_presence(own_node, policy, seen_by):
+    """By request and by topic alike; who may not see is told what is told of nobody: offline, and
+    not since when."""
+    node = own_node(options={"presence_policy": policy}, bridge={"presence_policy": policy})
+    u = node.connect(node.user())
+    who = {name: node.connect(node.user()) for name in ("contact", "blocked", "stranger")}
+    for friend in (who["contact"], who["blocked"]):
+        friend.rpc("contact.request", uid=u.user)
+        u.rpc("contact.accept", uid=friend.user)
+    u.rpc("block.add", uid=who["blocked"].user)
+    who["self"] = u
+    who["admin"] = node.connect("admin")
+    who["admin"].subscribe(f"im/presence/{u.user}")
+    wait_state(who["admin"], u.user, "online")
+    for name, client in who.items():
+        (found, ) = client.rpc("presence.get", uids=[u.user])["users"]
+        code = client.subscribe(f"im/presence/{u.user}")
+        if name in seen_by:
+            assert (found["state"], found["seen"] > 0, code < 0x80) == ("online", True, True), name
+        else:
+            assert found == {"uid": u.user, "state": "offline"} and code == 0x80, name
+    # What may not be seen while it is online is not seen afterwards either.
+    u.disconnect()
+    wait_state(who["admin"], u.user, "offline")
+    for name in set(who) - {"self", "admin"}:
+        (found, ) = who[name].rpc("presence.get", uids=[u.user])["users"]
+        assert ("seen" in found) == (name in seen_by), name
+    assert states(who["blocked"], u.user) == []
