@@ -36,7 +36,7 @@ static int assemble(struct assembly *a, const struct engine_parts *p)
 	struct sessions_parts sp = {
 		a->rights, a->writer, p->dir, a->fx, p->readers, &a->health, p->log};
 	struct requests_parts qp = {p->backend, a->rights, a->writer, a->fx, p->readers, &a->health,
-		p->log, p->hooks, p->hold, NULL};
+		p->log, p->hooks, p->hold, NULL, a->dedup};
 	struct replay_parts rp = {
 		p->backend, p->store, a->log_reader, a->names, a->writer, a->acks};
 	struct batch_parts bp = {.writer = a->writer,

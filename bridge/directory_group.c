@@ -49,6 +49,13 @@ int directory_group_get(struct directory *d, struct im_str gid, struct directory
 	return get_group(d, st, out);
 }
 
+int directory_group_gone(struct directory *d, struct im_str gid, struct directory_group *out)
+{
+	sqlite3_stmt *st = sqldb_get(&d->q, DIR_GROUP_GONE);
+	sqldb_bind_text(st, 1, gid);
+	return get_group(d, st, out);
+}
+
 int directory_group_by_id(struct directory *d, uint64_t id, struct directory_group *out)
 {
 	sqlite3_stmt *st = sqldb_get(&d->q, DIR_GROUP_BY_ID);

@@ -37,6 +37,9 @@ struct directory_member {
 
 int directory_group_get(struct directory *d, struct im_str gid,
 	struct directory_group *out) IM_MUST_CHECK; /* not dismissed ones */
+/* The group that had this name last and was dismissed. */
+int directory_group_gone(
+	struct directory *d, struct im_str gid, struct directory_group *out) IM_MUST_CHECK;
 int directory_group_by_id(struct directory *d, uint64_t id,
 	struct directory_group *out) IM_MUST_CHECK; /* dismissed ones too */
 /* Creates with g's gid, kind, texts and policies. g->id != 0 asks for that id (projection from the

@@ -8,6 +8,7 @@
 #include "../common/limits.h"
 #include "../common/wire.h"
 #include "downq.h"
+#include "system_body.h"
 
 #define SMALL_MAX 100
 #define MEDIUM_MAX 1000
@@ -17,6 +18,7 @@ struct fanout {
 	struct downq *q;
 	struct members *members;
 	struct im_buf tail;
+	struct im_buf body; /* of a system message */
 	struct im_buf text; /* names of conversations, or a room's whole payload */
 	struct im_recipient to[IM_RECIPIENTS_PER_RECORD];
 };
@@ -31,6 +33,7 @@ struct fanout *fanout_new(struct effects *fx, struct downq *q, struct members *m
 	f->q = q;
 	f->members = m;
 	im_buf_init(&f->tail, 0);
+	im_buf_init(&f->body, 0);
 	im_buf_init(&f->text, 0);
 	return f;
 }
@@ -40,6 +43,7 @@ void fanout_free(struct fanout **f)
 	if (!*f)
 		return;
 	im_buf_free(&(*f)->tail);
+	im_buf_free(&(*f)->body);
 	im_buf_free(&(*f)->text);
 	free(*f);
 	*f = NULL;
@@ -168,6 +172,11 @@ int fanout_message(struct fanout *f, const struct writer_msg *m, uint64_t seq, u
 	};
 	int rc = IM_OK;
 
+	im_buf_reset(&f->body);
+	if (system_body_is(m->type)) {
+		system_body_put(&f->body, m->body);
+		wire.body = im_buf_view(&f->body);
+	}
 	im_buf_reset(&f->tail);
 	im_wire_tail(&f->tail, &wire);
 	r.payload = im_buf_view(&f->tail);
@@ -175,5 +184,5 @@ int fanout_message(struct fanout *f, const struct writer_msg *m, uint64_t seq, u
 		direct(f, m, &r);
 	else
 		rc = group(f, m, &r);
-	return f->tail.failed || f->text.failed ? IM_E_NOMEM : rc;
+	return f->tail.failed || f->text.failed || f->body.failed ? IM_E_NOMEM : rc;
 }

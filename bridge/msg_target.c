@@ -5,8 +5,11 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "../common/jsonscan.h"
+#include "dedup.h"
 #include "directory_group.h"
 #include "directory_user.h"
+#include "meta.h"
 #include "rpc_args.h"
 #include "view.h"
 
@@ -131,10 +134,35 @@ int msg_append(
 		.peer = ref->peer,
 		.ts_ms = writer_now_ms(c->w),
 		.enc = n->enc,
+		.id = n->id,
 		.type = n->type,
 		.meta = n->meta,
 		.body = n->body};
-	uint64_t gid;
+	struct dedup_value v = {.ts_ms = m.ts_ms};
+	uint64_t conv;
+	int rc = writer_append(c->w, &m, seq_out, &v.gid);
 
-	return writer_append(c->w, &m, seq_out, &gid);
+	if (rc != IM_OK || n->id.n == 0 || c->dedup == NULL)
+		return rc;
+	rc = writer_conv(c->w, m.kind, m.a, m.b, false, &conv);
+	if (rc != IM_OK)
+		return rc;
+	v.seq = *seq_out;
+	v.body_hash = dedup_body_hash(c->dedup, n->enc, n->body);
+	dedup_put(c->dedup, c->user, conv, n->id, &v);
+	return IM_OK;
+}
+
+void msg_ttl_left(const struct rpc_call *c, const struct store_msg *m, struct im_buf *b)
+{
+	struct im_str raw = meta_get(m->meta, "ttl");
+	struct im_json v;
+	int64_t ttl_s, age_s = (c->now_ms - m->ts_ms) / 1000;
+
+	if (raw.n == 0 || im_json_parse(raw, &v) != IM_OK || im_json_int(&v, &ttl_s) != IM_OK ||
+		ttl_s <= 0)
+		return;
+	if (b->n > 0)
+		im_buf_c(b, ',');
+	im_buf_printf(b, "\"ttl\":%" PRId64, ttl_s > age_s ? ttl_s - age_s : 1);
 }

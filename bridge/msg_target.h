@@ -39,9 +39,13 @@ int msg_may_send(struct rpc_call *c, const struct conv_ref *ref) IM_MUST_CHECK;
 struct msg_new {
 	enum im_enc enc;
 	struct im_str type, meta, body;
+	struct im_str id; /* n == 0: none; the caller has looked whether it is new */
 };
-/* Appends a message of the caller's. */
+/* Appends a message of the caller's, and remembers its id. */
 int msg_append(struct rpc_call *c, const struct conv_ref *ref, const struct msg_new *n,
 	uint64_t *seq_out) IM_MUST_CHECK;
+/* What repeats a message's words goes when the message goes: adds the rest of its life to meta, if
+ * it has an end. */
+void msg_ttl_left(const struct rpc_call *c, const struct store_msg *m, struct im_buf *b);
 
 #endif

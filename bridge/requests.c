@@ -99,6 +99,7 @@ static int run(struct requests *q, const struct im_up_rec *rec, struct rpc_reque
 		.w = q->p.writer,
 		.budget = &q->budget,
 		.presence = q->p.presence,
+		.dedup = q->p.dedup,
 		.readers = q->p.readers,
 		.result = &q->result,
 		.why = &q->why,

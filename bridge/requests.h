@@ -36,6 +36,7 @@ struct requests_parts {
 	 * NULL; arg is hooks.arg. */
 	bool (*hold)(void *arg, struct im_str uid, struct im_str device, struct im_str response);
 	struct presence *presence;
+	struct dedup *dedup;
 };
 
 struct requests *requests_new(const struct requests_parts *p);

@@ -18,6 +18,7 @@
 #include "rpc_contact.h"
 #include "rpc_conv.h"
 #include "rpc_device.h"
+#include "rpc_forward.h"
 #include "rpc_group.h"
 #include "rpc_mark.h"
 #include "rpc_member.h"
@@ -51,6 +52,7 @@ static const struct rpc_method *const topics[] = {
 	rpc_contact_methods,
 	rpc_msg_methods,
 	rpc_report_methods,
+	rpc_forward_methods,
 };
 
 const struct rpc_method *rpc_find(struct im_str name)

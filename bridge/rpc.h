@@ -31,6 +31,7 @@ enum rpc_kind {
 struct rpc_method;
 struct admin_hooks;
 struct presence;
+struct dedup;
 struct readers;
 
 /* Server settings that handlers need; filled from the configuration. */
@@ -68,6 +69,7 @@ struct rpc_call {
 	struct writer *w;
 	struct hash_budget *budget; /* bounds what password hashing may cost; NULL: no bound */
 	struct presence *presence;  /* who is connected */
+	struct dedup *dedup;        /* ids that senders have given their messages; may be NULL */
 	struct readers *readers;    /* for what is looked up after the commit; may be NULL */
 	/* admin commands, which are methods of the same form */
 	const struct admin_hooks *hooks;

@@ -273,16 +273,48 @@ static int update_call(struct rpc_call *c)
 	return rc == IM_OK ? rpc_changed(c, changed) : rc;
 }
 
-/* A repeat does not find the group any more; that it is gone is what was asked for, but nobody can
- * tell who asked, so it is answered as any unknown group is. */
+static int on_end(void *arg, const struct store_msg *m)
+{
+	uint64_t *sender = arg;
+
+	*sender = m->sender;
+	return IM_OK;
+}
+
+/* A repeat does not find the group any more; the end of its conversation says who has dismissed it.
+ */
+static int dismissed_before(struct rpc_call *c, bool *out)
+{
+	struct directory_group row;
+	struct store_head head;
+	uint64_t conv, sender = 0;
+	int rc = directory_group_gone(c->dir, rpc_str(c, "gid"), &row);
+
+	if (rc == IM_OK)
+		rc = writer_conv(c->w, IM_CONV_GROUP, row.id, 0, false, &conv);
+	if (rc == IM_OK)
+		rc = writer_head(c->w, conv, &head);
+	if (rc == IM_OK)
+		rc = writer_message(c->w, conv, head.seq, on_end, &sender);
+	*out = sender == c->user;
+	return rc == IM_E_NONE ? IM_OK : rc;
+}
+
 static int dismiss_call(struct rpc_call *c)
 {
 	struct group_ref ref;
 	uint64_t seq;
+	bool before = false;
 	int rc = group_ref_get(c, DIRECTORY_OWNER, &ref);
 
 	if (rc == IM_OK)
 		rc = group_write_dismiss(&ref.write, &seq);
+	if (rc == IM_E_UNKNOWN_GROUP) {
+		int found = dismissed_before(c, &before);
+
+		if (found != IM_OK || before)
+			return found != IM_OK ? found : rpc_changed(c, false);
+	}
 	return rc == IM_OK ? rpc_changed(c, true) : rc;
 }
 

@@ -23,7 +23,6 @@
 #define REACTION_MAX 32  /* bytes: an emoji with its modifiers */
 #define REACTIONS_MAX 20 /* different ones on a message */
 #define REACTORS_MAX 200 /* names on a message, of all its reactions together */
-#define FORWARD_MAX 100
 
 static int put_seq(struct rpc_call *c, uint64_t seq, bool changed)
 {
@@ -45,25 +44,10 @@ static int64_t number_in(struct im_str object, const char *name)
 static int append_operation(struct rpc_call *c, const struct conv_ref *ref, const char *type,
 	struct im_str meta, const struct im_buf *body, uint64_t *seq_out)
 {
-	struct msg_new n = {IM_ENC_JSON, im_str(type), meta, im_buf_view(body)};
+	struct msg_new n = {
+		.enc = IM_ENC_JSON, .type = im_str(type), .meta = meta, .body = im_buf_view(body)};
 
 	return body->failed ? IM_E_NOMEM : msg_append(c, ref, &n, seq_out);
-}
-
-/* What repeats a message's words goes when the message goes: adds the rest of its life, if it has
- * an end. */
-static void put_ttl_left(struct rpc_call *c, struct im_buf *b, const struct store_msg *m)
-{
-	struct im_str raw = meta_get(m->meta, "ttl");
-	struct im_json v;
-	int64_t ttl_s, age_s = (c->now_ms - m->ts_ms) / 1000;
-
-	if (raw.n == 0 || im_json_parse(raw, &v) != IM_OK || im_json_int(&v, &ttl_s) != IM_OK ||
-		ttl_s <= 0)
-		return;
-	if (b->n > 0)
-		im_buf_c(b, ',');
-	im_buf_printf(b, "\"ttl\":%" PRId64, ttl_s > age_s ? ttl_s - age_s : 1);
 }
 
 /* -- msg.recall -- */
@@ -215,7 +199,7 @@ static int write_edit(struct rpc_call *c, const struct conv_ref *ref, struct msg
 	if (prev > 0)
 		im_jsonw_member_int(&body, "prev", prev);
 	im_buf_c(&body, '}');
-	put_ttl_left(c, &ttl, &t->m);
+	msg_ttl_left(c, &t->m, &ttl);
 	rc = append_operation(c, ref, MSG_EDIT, im_buf_view(&ttl), &body, seq_out);
 	if (rc == IM_OK) {
 		im_buf_printf(&edited,
@@ -388,78 +372,6 @@ static int react_call(struct rpc_call *c)
 	return rc;
 }
 
-/* -- msg.forward -- */
-
-static int forward_one(struct rpc_call *c, const struct conv_ref *from, const struct conv_ref *to,
-	uint64_t seq, uint64_t *seq_out)
-{
-	struct directory_user sender = {0};
-	struct msg_target t;
-	struct im_buf meta;
-	int rc = msg_target_get(c, from, seq, &t);
-
-	im_buf_init(&meta, 0);
-	if (rc == IM_OK && t.m.recalled)
-		rc = rpc_fail(c, IM_E_UNKNOWN_MESSAGE, "message %" PRIu64 " was recalled", seq);
-	if (rc == IM_OK && seq_out != NULL)
-		rc = directory_user_by_id(c->dir, t.m.sender, &sender);
-	if (rc == IM_OK && seq_out != NULL) {
-		/* Not from which conversation: that may be nobody's business there. */
-		im_buf_z(&meta, "\"forwarded\":{\"from\":");
-		im_jsonw_str(&meta, sender.uid);
-		im_jsonw_member_int(&meta, "ts", t.m.ts_ms);
-		im_buf_c(&meta, '}');
-		put_ttl_left(c, &meta, &t.m);
-		rc = meta.failed ? IM_E_NOMEM
-				 : msg_append(c, to,
-					   &(struct msg_new){
-						   t.m.enc, t.m.type, im_buf_view(&meta), t.m.body},
-					   seq_out);
-	}
-	msg_target_clear(&t);
-	im_buf_free(&meta);
-	return rc;
-}
-
-static uint64_t seq_at(const struct rpc_call *c, size_t i)
-{
-	json_int_t seq = json_integer_value(json_array_get(json_object_get(c->params, "seqs"), i));
-
-	return seq > 0 ? (uint64_t)seq : 0;
-}
-
-/* All are looked at before the first is sent: either all go or none. */
-static int forward_all(struct rpc_call *c, const struct conv_ref *from, const struct conv_ref *to)
-{
-	size_t n = json_array_size(json_object_get(c->params, "seqs"));
-	uint64_t seq = 0;
-	int rc = IM_OK;
-
-	for (size_t i = 0; rc == IM_OK && i < n; i++)
-		rc = forward_one(c, from, to, seq_at(c, i), NULL);
-	if (rc != IM_OK)
-		return rc;
-	im_buf_z(c->result, "{\"seqs\":[");
-	for (size_t i = 0; rc == IM_OK && i < n; i++) {
-		rc = forward_one(c, from, to, seq_at(c, i), &seq);
-		im_buf_printf(c->result, "%s%" PRIu64, i ? "," : "", seq);
-	}
-	im_buf_z(c->result, "]}");
-	return rc;
-}
-
-static int forward_call(struct rpc_call *c)
-{
-	struct conv_ref from, to;
-	int rc = conv_ref_get(c, "from_conv", &from);
-
-	if (rc == IM_OK)
-		rc = conv_ref_get(c, "to_conv", &to);
-	if (rc == IM_OK)
-		rc = msg_may_send(c, &to);
-	return rc == IM_OK ? forward_all(c, &from, &to) : rc;
-}
-
 #define TARGET                                         \
 	{"conv", RPC_STRING, true, 1, IM_CONV_MAX},    \
 	{                                              \
@@ -478,17 +390,9 @@ static const struct rpc_param react_params[] = {
 	{"remove", RPC_BOOLEAN, false, 0, 0},
 	{0},
 };
-static const struct rpc_param forward_params[] = {
-	{"from_conv", RPC_STRING, true, 1, IM_CONV_MAX},
-	{"seqs", RPC_INTEGERS, true, 1, FORWARD_MAX},
-	{"to_conv", RPC_STRING, true, 1, IM_CONV_MAX},
-	{0},
-};
-
 const struct rpc_method rpc_msg_methods[] = {
 	{"msg.recall", RPC_LOG, recall_params, recall_call},
 	{"msg.edit", RPC_LOG, edit_params, edit_call},
 	{"msg.react", RPC_LOG, react_params, react_call},
-	{"msg.forward", RPC_LOG, forward_params, forward_call},
 	{0},
 };

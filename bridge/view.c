@@ -9,6 +9,7 @@
 #include "../common/jsonscan.h"
 #include "../common/wire.h"
 #include "meta.h"
+#include "system_body.h"
 
 static uint64_t max_u64(uint64_t a, uint64_t b)
 {
@@ -55,6 +56,7 @@ int view_message(struct im_buf *b, struct names *names, struct im_str conv,
 		.meta = m->meta,
 		.body = m->body};
 	bool expired = !m->recalled && view_expired(m, now_ms);
+	struct im_buf body;
 	int rc = names_user(names, m->sender, &w.from);
 
 	if (rc == IM_E_NONE)
@@ -68,6 +70,14 @@ int view_message(struct im_buf *b, struct names *names, struct im_str conv,
 		if (expired)
 			w.meta = (struct im_str){NULL, 0};
 	}
+	im_buf_init(&body, 0);
+	if (!m->recalled && system_body_is(m->type)) {
+		system_body_put(&body, m->body);
+		w.body = im_buf_view(&body);
+		if (body.failed)
+			b->failed = true;
+	}
 	im_wire_message(b, conv, &w);
+	im_buf_free(&body);
 	return b->failed ? IM_E_NOMEM : IM_OK;
 }

@@ -113,6 +113,28 @@ def test_operations_on_what_is_not_there_are_refused(node, pair, method, more):
     denied(lambda: a.rpc(method, conv="u/nobody-there", seq=1, **more), -32001)
 
 
+def test_a_forward_with_an_id_happens_once(own_node):
+    node = own_node()
+    a, b, c = (node.connect(node.user()) for _ in range(3))
+    seqs = [say(a, b, str(n), f"part {n}") for n in range(3)]
+    forward = dict(from_conv=f"u/{a.user}", seqs=seqs, to_conv=f"u/{c.user}", id="f-1")
+    assert b.rpc("msg.forward", **forward) == {"seqs": [1, 2, 3]}
+    assert c.wait_body(f"u/{b.user}", "part 0")["id"] == "f-1"
+    a.rpc("msg.recall", conv=f"u/{b.user}", seq=seqs[1])
+    node.kill_bridge()
+    node.start_bridge()  # the window of ids is read from the log
+    assert b.rpc("msg.forward", **forward) == {"seqs": [1, 2, 3]}
+    assert len(c.history(f"u/{b.user}")) == 3
+    denied(lambda: b.rpc("msg.forward", **{**forward, "seqs": seqs + [9]}), -32010)
+    denied(lambda: b.rpc("msg.forward", **{**forward, "id": "a\nb"}), -32602)
+    say(b, c, "plain", "part 0")
+    denied(lambda: b.rpc("msg.forward", **{**forward, "id": "plain"}), -32010)
+    b.publish(f"im/u/{c.user}", {"id": "f-1", "body": "other"})
+    assert b.wait_ack_of("f-1")["error"]["code"] == -32010
+    # Another conversation is another matter.
+    assert b.rpc("msg.forward", **{**forward, "seqs": seqs[:1], "to_conv": f"u/{b.user}"})["seqs"]
+
+
 def test_forwarding_needs_both_ends(node, pair):
     a, b = pair
     c = node.connect(node.user())

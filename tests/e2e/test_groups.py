@@ -210,6 +210,37 @@ def test_a_group_of_300_gets_a_message_each(own_node):
         assert wait_user_message(client, gid, "everyone")["seq"] == 2
 
 
+def test_dismissing_again_is_dismissing_once(node):
+    owner, member = node.users(2)
+    o, m = node.connect(owner), node.connect(member)
+    gid = node.group(o, [member])
+    assert o.rpc("group.dismiss", gid=gid)["changed"]
+    assert not o.rpc("group.dismiss", gid=gid)["changed"]
+    m.wait_event("group", lambda e: e["action"] == "dismiss")
+    assert m.rpc_raw("group.dismiss", {"gid": gid})["error"]["code"] == -32002
+    assert len(m.events("group")) == len({e["action"] for e in m.events("group")})
+    # A group that has the name now is not meant.
+    m.rpc("group.create", gid=gid)
+    assert o.rpc_raw("group.dismiss", {"gid": gid})["error"]["code"] == -32003
+
+
+def test_no_number_of_a_user_leaves_the_server(node):
+    owner, member = node.users(2)
+    o, m = node.connect(owner), node.connect(member)
+    gid = node.group(o, [member])
+    o.rpc("group.mute", gid=gid, uid=member, seconds=60)
+    o.kick(gid, member)
+    o.invite(gid, member)
+    o.rpc("group.transfer", gid=gid, uid=member)
+    m.wait_message(f"g/{gid}", lambda x: x["body"].get("action") == "transfer")
+    seen = o.messages + m.messages
+    assert len([x for x in seen if b'"action"' in x.payload]) > 5
+    o.history(f"g/{gid}")
+    m.sync_all()
+    m.rpc("conv.list")
+    assert [x for x in o.messages + m.messages if b'"user":' in x.payload] == []
+
+
 def test_a_dismissed_group_is_gone(node):
     owner, member = node.users(2)
     o, m = node.connect(owner), node.connect(member)

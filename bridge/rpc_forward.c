@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Owns forwarding: what may be copied, what a copy says of where it comes from, and that a repeated
+ * request makes no second copy. Called as a method; how messages are appended is msg_target.c's.
+ */
+#include "rpc_forward.h"
+
+#include <inttypes.h>
+
+#include "../common/ids.h"
+#include "../common/jsonw.h"
+#include "../common/limits.h"
+#include "conv_ref.h"
+#include "dedup.h"
+#include "directory_user.h"
+#include "meta.h"
+#include "msg_target.h"
+#include "rpc_args.h"
+
+#define FORWARD_MAX 100
+
+static int forward_one(struct rpc_call *c, const struct conv_ref *from, const struct conv_ref *to,
+	uint64_t seq, struct im_str id, uint64_t *seq_out)
+{
+	struct directory_user sender = {0};
+	struct msg_target t;
+	struct im_buf meta;
+	int rc = msg_target_get(c, from, seq, &t);
+
+	im_buf_init(&meta, 0);
+	if (rc == IM_OK && t.m.recalled)
+		rc = rpc_fail(c, IM_E_UNKNOWN_MESSAGE, "message %" PRIu64 " was recalled", seq);
+	if (rc == IM_OK && seq_out != NULL)
+		rc = directory_user_by_id(c->dir, t.m.sender, &sender);
+	if (rc == IM_OK && seq_out != NULL) {
+		/* Not from which conversation: that may be nobody's business there. */
+		im_buf_z(&meta, "\"forwarded\":{\"from\":");
+		im_jsonw_str(&meta, sender.uid);
+		im_jsonw_member_int(&meta, "ts", t.m.ts_ms);
+		im_buf_c(&meta, '}');
+		msg_ttl_left(c, &t.m, &meta);
+		rc = meta.failed ? IM_E_NOMEM
+				 : msg_append(c, to,
+					   &(struct msg_new){.enc = t.m.enc,
+						   .type = t.m.type,
+						   .meta = im_buf_view(&meta),
+						   .body = t.m.body,
+						   .id = id},
+					   seq_out);
+	}
+	msg_target_clear(&t);
+	im_buf_free(&meta);
+	return rc;
+}
+
+static uint64_t seq_at(const struct rpc_call *c, size_t i)
+{
+	json_int_t seq = json_integer_value(json_array_get(json_object_get(c->params, "seqs"), i));
+
+	return seq > 0 ? (uint64_t)seq : 0;
+}
+
+/* All are looked at before the first is sent: either all go or none. */
+static int forward_all(struct rpc_call *c, const struct conv_ref *from, const struct conv_ref *to)
+{
+	size_t n = json_array_size(json_object_get(c->params, "seqs"));
+	uint64_t seq = 0;
+	int rc = IM_OK;
+
+	for (size_t i = 0; rc == IM_OK && i < n; i++)
+		rc = forward_one(c, from, to, seq_at(c, i), IM_STR(""), NULL);
+	if (rc != IM_OK)
+		return rc;
+	im_buf_z(c->result, "{\"seqs\":[");
+	for (size_t i = 0; rc == IM_OK && i < n; i++) {
+		rc = forward_one(
+			c, from, to, seq_at(c, i), i ? IM_STR("") : rpc_str(c, "id"), &seq);
+		im_buf_printf(c->result, "%s%" PRIu64, i ? "," : "", seq);
+	}
+	im_buf_z(c->result, "]}");
+	return rc;
+}
+
+/* Positive: no error code. */
+#define DONE_BEFORE 1
+
+static int on_copy(void *arg, const struct store_msg *m)
+{
+	const struct rpc_call *c = arg;
+	bool copy = m->recalled || meta_get(m->meta, "forwarded").n > 0;
+
+	return copy && m->sender == c->user ? IM_OK : IM_E_CONFLICT;
+}
+
+/* The first copy carries the id; they were appended together, so the others follow it. DONE_BEFORE
+ * with the result filled, or IM_OK: the id is new. */
+static int repeated(struct rpc_call *c, const struct conv_ref *to)
+{
+	size_t n = json_array_size(json_object_get(c->params, "seqs"));
+	struct im_str id = rpc_str(c, "id");
+	struct dedup_value first;
+	int rc;
+
+	if (id.p == NULL)
+		return IM_OK;
+	if (!im_msgid_valid(id))
+		return rpc_fail(c, IM_E_INVALID_PARAMS,
+			"params.id is no id; give 1 to 64 bytes without control characters");
+	if (c->dedup == NULL || to->conv == 0 ||
+		!dedup_find(c->dedup, c->user, to->conv, id, c->now_ms, &first))
+		return IM_OK;
+	rc = writer_message(c->w, to->conv, first.seq, on_copy, c);
+	if (rc == IM_OK)
+		rc = writer_message(c->w, to->conv, first.seq + n - 1, on_copy, c);
+	if (rc == IM_E_CONFLICT || rc == IM_E_NONE)
+		return rpc_fail(
+			c, IM_E_CONFLICT, "this id was used for another message; take a new one");
+	if (rc != IM_OK)
+		return rc;
+	im_buf_z(c->result, "{\"seqs\":[");
+	for (size_t i = 0; i < n; i++)
+		im_buf_printf(c->result, "%s%" PRIu64, i ? "," : "", first.seq + i);
+	im_buf_z(c->result, "]}");
+	return DONE_BEFORE;
+}
+
+static int forward_call(struct rpc_call *c)
+{
+	struct conv_ref from, to;
+	int rc = conv_ref_get(c, "from_conv", &from);
+
+	if (rc == IM_OK)
+		rc = conv_ref_get(c, "to_conv", &to);
+	if (rc == IM_OK)
+		rc = repeated(c, &to);
+	if (rc == DONE_BEFORE)
+		return IM_OK;
+	if (rc == IM_OK)
+		rc = msg_may_send(c, &to);
+	return rc == IM_OK ? forward_all(c, &from, &to) : rc;
+}
+
+static const struct rpc_param forward_params[] = {
+	{"from_conv", RPC_STRING, true, 1, IM_CONV_MAX},
+	{"seqs", RPC_INTEGERS, true, 1, FORWARD_MAX},
+	{"to_conv", RPC_STRING, true, 1, IM_CONV_MAX},
+	{"id", RPC_STRING, false, 1, IM_MSGID_MAX},
+	{0},
+};
+
+const struct rpc_method rpc_forward_methods[] = {
+	{"msg.forward", RPC_LOG, forward_params, forward_call},
+	{0},
+};
