@@ -196,6 +196,13 @@ static int create_or_meet(struct rpc_call *c, struct im_str gid, const struct wa
 	if (rc == IM_OK)
 		return meet_existing(c, gid, &row, w, people);
 	if (rc == IM_E_NONE)
+		rc = directory_group_gone(c->dir, gid, &row);
+	if (rc == IM_OK)
+		return rpc_fail(c, IM_E_CONFLICT,
+			"there was a group \"%.*s\", and no other gets its name; give another gid, "
+			"or none",
+			RPC_S(gid));
+	if (rc == IM_E_NONE)
 		rc = group_self_may_come(c);
 	if (rc == IM_OK)
 		rc = group_people_may_come(c, people);
