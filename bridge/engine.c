@@ -207,8 +207,13 @@ static void retry(struct engine *e, const struct engine_now *now)
 		stall(e, WRITER_HALF, now);
 		return;
 	}
-	if (e->half)
+	if (e->half) {
 		writer_healed(e->a.writer);
+		/* What was to be told was not: the plugin forgets what it has cached when it hears
+		 * HELLO, and devices are greeted, so that they sync. */
+		sessions_greet_all(e->a.sessions);
+		e->dropped = true;
+	}
 	e->half = false;
 	if (!e->held.n || im_up_frame_read(im_buf_view(&e->held), &f))
 		recovered(e, now);

@@ -5,9 +5,9 @@
 
 #include <stdlib.h>
 
-#include "../common/jsonw.h"
 #include "directory_group.h"
 #include "group_change.h"
+#include "group_event.h"
 
 struct group_person group_person_of(uint64_t user, struct im_str uid, int role)
 {
@@ -60,16 +60,10 @@ int group_write_tell(struct group_write *g, const struct group_person *who, cons
 
 	im_buf_init(&key, 0);
 	im_buf_init(&json, 0);
-	im_buf_z(&key, "group:g/");
-	im_buf_str(&key, g->gid);
-	im_buf_z(&json, "{\"event\":\"group\",\"conv\":\"g/");
-	im_buf_str(&json, g->gid);
-	im_buf_printf(&json, "\",\"action\":\"%s\"", action);
-	im_jsonw_member_str(&json, "by", g->actor_uid);
-	im_buf_c(&json, '}');
-	rc = key.failed || json.failed ? IM_E_NOMEM
-				       : writer_event(g->w, who->user, im_str(who->uid),
-						 im_buf_view(&key), im_buf_view(&json));
+	rc = group_event_build(&key, &json, g->gid, action, g->actor_uid);
+	if (rc == IM_OK)
+		rc = writer_event(
+			g->w, who->user, im_str(who->uid), im_buf_view(&key), im_buf_view(&json));
 	im_buf_free(&key);
 	im_buf_free(&json);
 	return rc;

@@ -7,13 +7,14 @@
 
 #include "../common/buf.h"
 #include "group_change.h"
+#include "group_event.h"
 
 #define PAGE_CHANGES 256
 #define PAGE_MESSAGES 100000 /* looked at; a log without changes is walked in few pages */
 #define STOP_PAGE 1
 
 struct change {
-	uint64_t conv, seq;
+	uint64_t gid, conv, seq;
 	int64_t ts_ms;
 	size_t at, n; /* in bodies */
 };
@@ -35,7 +36,7 @@ static int collect(void *arg, const struct store_msg *m)
 	p->last = m->gid;
 	if (!im_str_eqz(m->type, "system") || m->recalled)
 		return IM_OK;
-	p->v[p->n++] = (struct change){m->conv, m->seq, m->ts_ms, p->bodies.n, m->body.n};
+	p->v[p->n++] = (struct change){m->gid, m->conv, m->seq, m->ts_ms, p->bodies.n, m->body.n};
 	im_buf_str(&p->bodies, m->body);
 	return p->bodies.failed ? IM_E_NOMEM : IM_OK;
 }
@@ -57,7 +58,9 @@ static int apply(const struct store_backend *backend, struct store_reader *log, 
 			continue;
 		}
 		group = conv.a;
-		rc = group_apply(d, &group, c->seq, c->ts_ms, body);
+		rc = group_event_project(d, group, c->gid, c->ts_ms, body);
+		if (!rc)
+			rc = group_apply(d, &group, c->seq, c->ts_ms, body);
 		if (rc == IM_E_IO || rc == IM_E_NOMEM)
 			return rc;
 		if (rc)

@@ -21,6 +21,7 @@ struct sessions {
 	bool on;
 	uint32_t remembered_devices;
 	bool snapshot_seen; /* one has been completed since the process started */
+	bool greeting;      /* the next one's devices are greeted */
 };
 
 struct sessions *sessions_new(const struct sessions_parts *p)
@@ -30,6 +31,7 @@ struct sessions *sessions_new(const struct sessions_parts *p)
 	if (!s)
 		return NULL;
 	s->p = *p;
+	s->greeting = true;
 	s->presence = presence_new(IM_PRESENCE_DEVICES_MAX);
 	if (!s->presence)
 		sessions_free(&s);
@@ -256,9 +258,16 @@ static int snapshot_end(struct sessions *s, int64_t now_ms)
 		if (!rc)
 			presence_touch_all(s->presence, now_ms);
 	}
-	if (!rc)
+	if (!rc) {
 		s->snapshot_seen = true;
+		s->greeting = false;
+	}
 	return rc;
+}
+
+void sessions_greet_all(struct sessions *s)
+{
+	s->greeting = true;
 }
 
 int sessions_snapshot(
@@ -277,7 +286,7 @@ int sessions_snapshot(
 			return IM_E_FORMAT;
 		if (rec.type == IM_UP_OPEN)
 			rc = presence_open(s->presence, rec.user, rec.device, now_ms);
-		else if (rec.type == IM_UP_SUB && !s->snapshot_seen)
+		else if (rec.type == IM_UP_SUB && s->greeting)
 			rc = subscribed(s, rec.user, rec.device, now_ms);
 		if (rc == IM_E_FULL)
 			rc = IM_OK;

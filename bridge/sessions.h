@@ -42,9 +42,10 @@ void sessions_set(struct sessions *s, bool presence, uint32_t remembered_devices
 int sessions_record(struct sessions *s, const struct im_up_rec *rec, bool replayed) IM_MUST_CHECK;
 /* A part of a snapshot; `records` are the frame's. After the last part *complete_out is set. In the
  * first snapshot of the process every subscribed device gets a hello, because deliveries that the
- * last process still had queued are gone. */
+ * last process still had queued are gone; and in the next one after sessions_greet_all. */
 int sessions_snapshot(struct sessions *s, const struct im_up_frame *f, int64_t now_ms,
 	bool *complete_out) IM_MUST_CHECK;
+void sessions_greet_all(struct sessions *s);
 /* Plans what presence has to tell, a bounded part of it; sessions_settle says what became of it. */
 int sessions_tell(struct sessions *s) IM_MUST_CHECK;
 void sessions_settle(struct sessions *s, bool committed);

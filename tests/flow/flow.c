@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "../../bridge/directory_sql.h"
 #include "../../bridge/directory_user.h"
 #include "../../common/phc.h"
 #include "../../common/topic.h"
@@ -115,7 +116,22 @@ static int commit(struct store *s, const struct store_mark *mark)
 		real->rollback(s);
 		return IM_E_IO;
 	}
-	return real->commit(s, mark);
+	if (running->sabotage == FLOW_FORGETS && chance(running, 100)) {
+		real->rollback(s);
+		return IM_OK;
+	}
+	return real->commit(s, running->sabotage == FLOW_TWICE ? NULL : mark);
+}
+
+/* The log is committed by then: this is the moment between the two. */
+static int directory_commits(void *arg)
+{
+	struct flow *f = arg;
+
+	if (!chance(f, f->fail_directory))
+		return 0;
+	f->halved = true;
+	return 1;
 }
 
 /* -- the bridge -- */
@@ -170,6 +186,7 @@ void flow_start_bridge(struct flow *f)
 	if (engine_new(&ep, &f->set, &t, &f->engine, &why))
 		fail_msg("%.*s", (int)why.n, why.p);
 	im_buf_free(&why);
+	sqlite3_commit_hook(f->dir->q.db, directory_commits, f);
 	f->bridge_up = true;
 	if (f->broker_up)
 		connect_link(f);
@@ -192,6 +209,13 @@ void flow_kill_bridge(struct flow *f)
 {
 	close_bridge(f);
 	lose_link(f);
+}
+
+void flow_lose_events(struct flow *f)
+{
+	if (f->dir)
+		sqlite3_exec(f->dir->q.db, "DELETE FROM user_event WHERE key LIKE 'read:%'", NULL,
+			NULL, NULL);
 }
 
 void flow_break_link(struct flow *f)
@@ -250,7 +274,9 @@ struct flow *flow_start(const struct store_backend *backend, const char *const *
 	int out = getenv("FLOW_LOG") ? 2 : open("/dev/null", O_WRONLY | O_CLOEXEC);
 
 	assert_non_null(f);
-	strcpy(f->folder, "/tmp/im-flow-XXXXXX");
+	/* In memory where there is such a folder: nobody pulls the plug here. */
+	snprintf(f->folder, sizeof(f->folder), "%s/im-flow-XXXXXX",
+		access("/dev/shm", W_OK) ? "/tmp" : "/dev/shm");
 	assert_non_null(mkdtemp(f->folder));
 	f->up.end = &f->up.first;
 	f->down.end = &f->down.first;

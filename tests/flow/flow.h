@@ -18,6 +18,18 @@
 #define FLOW_LINK "/run/link"
 #define FLOW_DEVICES_MAX 64
 
+/* What a test of the tests breaks on purpose. */
+enum flow_sabotage {
+	FLOW_SOUND,
+	FLOW_FORGETS,     /* some commits say that they worked, and did not */
+	FLOW_TWICE,       /* commits do not note what they have taken */
+	FLOW_LOSES_EVENT, /* a stored event is gone */
+	FLOW_BLIND,       /* devices do not see holes */
+	FLOW_DEAF,        /* devices do not sync when they are behind */
+	FLOW_UNMOVED,     /* devices take no notice of recalls */
+	FLOW_SABOTAGES
+};
+
 struct flow_frame {
 	char *p;
 	size_t n;
@@ -49,7 +61,10 @@ struct flow {
 	/* faults: so many of a thousand */
 	struct prng random;
 	unsigned lose_up, lose_down, fail_commit;
+	unsigned fail_directory;
 	bool broken; /* every commit fails */
+	bool halved; /* a directory's commit has failed since it was last set to false */
+	enum flow_sabotage sabotage;
 	struct flow_device *devices[FLOW_DEVICES_MAX];
 	size_t n_devices;
 };
@@ -73,6 +88,9 @@ void flow_kill_broker(struct flow *f);
 void flow_start_broker(struct flow *f);
 /* The connection breaks; the bridge comes back at once. */
 void flow_break_link(struct flow *f);
+
+/* For FLOW_LOSES_EVENT: stored read marks' events are gone. */
+void flow_lose_events(struct flow *f);
 
 /* -- the plugin's inside (flow_plugin.c): the only file that knows it -- */
 int flow_plugin_load(struct flow *f);

@@ -4,6 +4,8 @@
 
 #include <stdio.h>
 
+#include "flow_app.h"
+
 /* A request that was not answered for so long is made again. */
 #define PATIENCE_MS 3000
 
@@ -19,6 +21,7 @@ struct flow_device *flow_device(struct flow *f, const char *user, const char *na
 	snprintf(d->name, sizeof(d->name), "%s", name);
 	d->sent_end = &d->sent;
 	strcpy(d->cursor, "0");
+	d->state = json_object();
 	return d;
 }
 
@@ -55,24 +58,65 @@ struct flow_sent *flow_sent(struct flow_device *d, const char *id)
 	return s;
 }
 
-static void take_message(struct flow_device *d, json_t *m)
+/* The next message of a conversation, or the next one that its user may see. */
+static void keep_message(struct flow_device *d, struct flow_conv *c, json_t *m, uint64_t seq)
+{
+	c->messages = realloc(c->messages, seq * sizeof(*c->messages));
+	while (c->n + 1 < seq)
+		c->messages[c->n++] = NULL;
+	c->messages[c->n++] = flow_app_text(m);
+	if (d->app)
+		flow_app_message(d, c, m);
+}
+
+/* told: what lies between is not there to be seen. */
+static void take_message(struct flow_device *d, json_t *m, bool told)
 {
 	struct flow_conv *c = flow_conv(d, json_string_value(json_object_get(m, "conv")));
 	uint64_t seq = (uint64_t)json_integer_value(json_object_get(m, "seq"));
-	char *text = json_dumps(m, JSON_COMPACT | JSON_SORT_KEYS);
+	char *text;
 
 	assert_true(seq > 0);
-	if (seq <= c->n) {
-		/* A repeat says the same. */
+	/* What was under way when the user went; a page of history has it by right. */
+	if (flow_app_cursor(m) <= c->left_at && !told)
+		return;
+	if (seq > c->n + 1 && !told && d->f->sabotage != FLOW_BLIND) {
+		c->pulling = true;
+	} else if (seq > c->n) {
+		keep_message(d, c, m, seq);
+	} else if (!d->app) {
+		/* A repeat says the same, where nobody edits. */
+		text = flow_app_text(m);
 		assert_string_equal(c->messages[seq - 1], text);
 		free(text);
-	} else if (seq == c->n + 1) {
-		c->messages = realloc(c->messages, (c->n + 1) * sizeof(*c->messages));
-		c->messages[c->n++] = text;
-	} else {
-		c->pulling = true;
-		free(text);
 	}
+}
+
+/* -- what it asks -- */
+
+static void ask(struct flow_device *d, const char *id, const char *method, const char *params)
+{
+	struct im_buf b;
+
+	im_buf_init(&b, 0);
+	im_buf_printf(&b, "{\"jsonrpc\":\"2.0\",\"id\":\"%s\",\"method\":\"%s\",\"params\":%s}", id,
+		method, params);
+	im_buf_c(&b, '\0');
+	(void)flow_publish(d, "im/rpc", b.p);
+	im_buf_free(&b);
+}
+
+void flow_ask(struct flow_device *d, const char *method, const char *params)
+{
+	ask(d, "none", method, params);
+}
+
+static void ack_cursor(struct flow_device *d)
+{
+	char params[64];
+
+	snprintf(params, sizeof(params), "{\"cursor\":\"%s\"}", d->cursor);
+	flow_ask(d, "device.ack", params);
 }
 
 /* -- what comes -- */
@@ -115,56 +159,68 @@ static void take_event(struct flow_device *d, json_t *e)
 	free(d->last_event);
 	d->last_event = json_dumps(e, JSON_COMPACT);
 	d->events++;
+	if (d->app)
+		flow_app_event(d, e);
 	if (strcmp(kind, "hello") == 0 && device && strcmp(device, d->name) == 0) {
 		d->hellos++;
-		if (json_is_true(json_object_get(e, "behind")))
+		if (json_is_true(json_object_get(e, "behind")) && d->f->sabotage != FLOW_DEAF)
 			d->behind = true;
 	}
 }
 
-static void take_page(struct flow_device *d, json_t *result, bool sync)
+static void take_sync(struct flow_device *d, json_t *result)
 {
-	json_t *messages = json_object_get(result, "messages"), *m;
-	bool more = json_is_true(json_object_get(result, "more"));
+	json_t *list = json_object_get(result, "events"), *one;
 	size_t i;
 
-	json_array_foreach(messages, i, m) take_message(d, m);
-	if (sync) {
-		snprintf(d->cursor, sizeof(d->cursor), "%s",
-			json_string_value(json_object_get(result, "cursor")));
-		d->behind = more;
-	}
+	json_array_foreach(list, i, one) take_event(d, one);
+	list = json_object_get(result, "messages");
+	json_array_foreach(list, i, one) take_message(d, one, false);
+	snprintf(d->cursor, sizeof(d->cursor), "%s",
+		json_string_value(json_object_get(result, "cursor")));
+	d->syncing = false;
+	d->behind = json_is_true(json_object_get(result, "more"));
+	if (d->app && !d->behind)
+		ack_cursor(d);
+}
+
+/* id: "pull:{after}:{conv}" */
+static void take_pull(struct flow_device *d, const char *id, json_t *result)
+{
+	struct flow_conv *c = flow_conv(d, strchr(id + 5, ':') + 1);
+	json_t *messages = json_object_get(result, "messages"), *m;
+	size_t i;
+
+	/* It may have ended or begun anew meanwhile. */
+	if (!c->pulling || strtoull(id + 5, NULL, 10) != c->n)
+		return;
+	c->pulling = json_is_true(json_object_get(result, "more"));
+	json_array_foreach(messages, i, m) take_message(d, m, true);
 }
 
 static void take_reply(struct flow_device *d, json_t *r, const char *text)
 {
 	const char *id = json_string_value(json_object_get(r, "id"));
 	json_t *result = json_object_get(r, "result");
+	json_int_t code = json_integer_value(json_object_get(json_object_get(r, "error"), "code"));
 
+	if (id && strcmp(id, "none") == 0)
+		return;
 	if (!id || strcmp(id, "test") == 0) {
 		free(d->reply);
 		d->reply = strdup(text);
 		return;
 	}
-	if (json_integer_value(json_object_get(json_object_get(r, "error"), "code")) ==
-		IM_E_NOT_MEMBER) {
-		flow_conv(d, id + 5)->pulling = false;
-		d->asked_ms = 0;
-	}
 	/* Any other error (busy) is asked again after a while. */
-	if (!result)
+	if (!result && code != IM_E_NOT_MEMBER && code != IM_E_UNKNOWN_GROUP)
 		return;
-	if (strcmp(id, "sync") == 0) {
-		d->syncing = false;
-		d->asked_ms = 0;
-		take_page(d, result, true);
-	} else if (strncmp(id, "pull:", 5) == 0) {
-		struct flow_conv *c = flow_conv(d, id + 5);
-
-		c->pulling = json_is_true(json_object_get(result, "more"));
-		take_page(d, result, false);
-		d->asked_ms = 0;
-	}
+	d->asked_ms = 0;
+	if (!result)
+		flow_conv(d, strchr(id + 5, ':') + 1)->pulling = false;
+	else if (strcmp(id, "sync") == 0)
+		take_sync(d, result);
+	else if (strncmp(id, "pull:", 5) == 0)
+		take_pull(d, id, result);
 }
 
 static void on_message(void *arg, const struct fake_message *m)
@@ -180,7 +236,7 @@ static void on_message(void *arg, const struct fake_message *m)
 		rest += strlen(mine);
 		assert_non_null(v);
 		if (rest[1] == '/')
-			take_message(d, v);
+			take_message(d, v, false);
 		else if (strcmp(rest, "ack") == 0)
 			take_acks(d, v);
 		else if (strcmp(rest, "event") == 0)
@@ -191,7 +247,7 @@ static void on_message(void *arg, const struct fake_message *m)
 			take_reply(d, v, text);
 	} else if (strncmp(rest, "im/room/", 8) == 0) {
 		d->room++;
-		take_message(d, v);
+		take_message(d, v, false);
 	} else if (strncmp(rest, "$CONTROL/", 9) == 0) {
 		free(d->control);
 		d->control = strdup(text);
@@ -257,6 +313,7 @@ static bool publish_sent(struct flow_device *d, struct flow_sent *s)
 	else
 		snprintf(payload, sizeof(payload), "%s", s->body);
 	result = flow_publish(d, topic, payload);
+	s->published++;
 	if (result == FAKE_ACCEPTED)
 		s->accepted = true;
 	else if (result == FAKE_DENIED)
@@ -290,18 +347,6 @@ void flow_resend(struct flow_device *d)
 	}
 }
 
-static void ask(struct flow_device *d, const char *id, const char *method, const char *params)
-{
-	struct im_buf b;
-
-	im_buf_init(&b, 0);
-	im_buf_printf(&b, "{\"jsonrpc\":\"2.0\",\"id\":\"%s\",\"method\":\"%s\",\"params\":%s}", id,
-		method, params);
-	im_buf_c(&b, '\0');
-	(void)flow_publish(d, "im/rpc", b.p);
-	im_buf_free(&b);
-}
-
 const char *flow_rpc(struct flow_device *d, const char *method, const char *params)
 {
 	free(d->reply);
@@ -313,12 +358,12 @@ const char *flow_rpc(struct flow_device *d, const char *method, const char *para
 
 static void pull(struct flow_device *d)
 {
-	char id[96], params[160];
+	char id[128], params[160];
 
 	for (struct flow_conv *c = d->convs; c; c = c->next) {
 		if (!c->pulling)
 			continue;
-		snprintf(id, sizeof(id), "pull:%s", c->name);
+		snprintf(id, sizeof(id), "pull:%llu:%s", (unsigned long long)c->n, c->name);
 		snprintf(params, sizeof(params), "{\"conv\":\"%s\",\"after\":%llu,\"limit\":20}",
 			c->name, (unsigned long long)c->n);
 		ask(d, id, "conv.history", params);
@@ -399,6 +444,7 @@ static void device_free(struct flow_device *d)
 	free(d->reply);
 	free(d->control);
 	free(d->last_event);
+	json_decref(d->state);
 	free(d);
 }
 

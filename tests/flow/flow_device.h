@@ -12,15 +12,18 @@
 
 struct flow_conv {
 	char name[80];
-	char **messages; /* by seq - 1: compact JSON without the cursor; n of them without a hole */
+	/* By seq - 1: JSON, keys sorted; NULL: not to be seen by this user. n of them, no holes. */
+	char **messages;
 	uint64_t n;
+	uint64_t left_at; /* cursor of the event that said that the user is out of it */
 	bool pulling;
 	struct flow_conv *next;
 };
 
 struct flow_sent {
 	char conv[80], id[32], body[64];
-	bool accepted; /* PUBACK */
+	unsigned published; /* times */
+	bool accepted;      /* PUBACK */
 	bool acked, refused;
 	uint64_t seq;
 	struct flow_sent *next;
@@ -34,6 +37,9 @@ struct flow_device {
 	struct flow_conv *convs;
 	struct flow_sent *sent, **sent_end;
 	char cursor[24];
+	/* Follows operations and events as an app does (flow_app.h). */
+	bool app;
+	json_t *state; /* the newest event about each thing, by its key */
 	bool syncing, behind;
 	unsigned hellos, signals, events, room;
 	char *reply;   /* the last reply to a test's own request */
@@ -52,6 +58,8 @@ void flow_disconnect(struct flow_device *d, bool lost);
 bool flow_send(struct flow_device *d, const char *conv, const char *id, const char *body);
 /* Any publish below the prefix; the result as fake_publish has it. */
 int flow_publish(struct flow_device *d, const char *topic, const char *payload);
+/* A request whose answer nobody waits for. */
+void flow_ask(struct flow_device *d, const char *method, const char *params);
 /* A request, settled: the whole reply object, or NULL when none came. Borrowed. */
 const char *flow_rpc(struct flow_device *d, const char *method, const char *params);
 /* Sends again what is not answered. */

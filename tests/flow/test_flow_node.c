@@ -285,6 +285,48 @@ static void a_failing_disk_delays_and_loses_nothing(void **state)
 	assert_true(flow_sent(c->alice, "m3")->acked);
 }
 
+/* The log is committed before the directory; what failed in between comes after. */
+static void who_was_kicked_while_the_directory_failed_hears_of_it(void **state)
+{
+	struct cast *c = *state;
+
+	c->carol->app = true;
+	assert_true(flow_connect(c->carol));
+	flow_rpc(c->alice, "group.create", "{\"gid\":\"team\",\"members\":[\"bob\",\"carol\"]}");
+	assert_has(c->carol, "g/team", 1, "create");
+	c->f->fail_directory = 1000;
+	flow_rpc(c->alice, "group.kick", "{\"gid\":\"team\",\"members\":[\"carol\"]}");
+	flow_rpc(c->alice, "group.leave", "{\"gid\":\"team\"}");
+	assert_true(c->f->halved);
+	assert_non_null(flow_has(c->carol, "g/team", 1));
+	c->f->fail_directory = 0;
+	flow_pass(c->f, 6000);
+	flow_pass(c->f, 6000);
+	assert_null(flow_has(c->carol, "g/team", 1));
+	assert_non_null(
+		strstr(flow_rpc(c->carol, "sync", "{\"cursor\":\"\"}"), "\"action\":\"kick\""));
+}
+
+/* Nobody has told the plugin what to forget. */
+static void who_was_invited_while_the_directory_failed_may_write(void **state)
+{
+	struct cast *c = *state;
+
+	c->carol->app = true;
+	assert_true(flow_connect(c->carol));
+	flow_rpc(c->alice, "group.create", "{\"gid\":\"team\",\"members\":[\"bob\"]}");
+	assert_false(flow_send(c->carol, "g/team", NULL, "too early"));
+	c->f->fail_directory = 1000;
+	flow_rpc(c->alice, "group.invite", "{\"gid\":\"team\",\"members\":[\"carol\"]}");
+	c->f->fail_directory = 0;
+	flow_pass(c->f, 6000);
+	flow_pass(c->f, 6000);
+	assert_has(c->carol, "g/team", 2, "invite");
+	assert_true(flow_send(c->carol, "g/team", NULL, "in time"));
+	flow_settle(c->f);
+	assert_has(c->bob, "g/team", 3, "in time");
+}
+
 static void a_clock_set_back_stops_nothing(void **state)
 {
 	struct cast *c = *state;
@@ -338,6 +380,8 @@ int main(void)
 		T(what_was_accepted_survives_the_brokers_death),
 		T(a_full_spool_refuses_and_loses_nothing),
 		T(a_failing_disk_delays_and_loses_nothing),
+		T(who_was_kicked_while_the_directory_failed_hears_of_it),
+		T(who_was_invited_while_the_directory_failed_may_write),
 		T(a_clock_set_back_stops_nothing),
 		T(an_administrator_commands_and_is_answered),
 	};

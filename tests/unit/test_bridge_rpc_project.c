@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "../../bridge/directory_ban.h"
+#include "../../bridge/directory_conv.h"
 #include "../../bridge/directory_group.h"
 #include "../../bridge/group_change.h"
 #include "../../bridge/project.h"
@@ -29,13 +30,22 @@ static int on_member(void *arg, const struct directory_member *m)
 	return IM_OK;
 }
 
+/* Who was told of what, and where on the timeline. */
+static int on_event(void *arg, const struct directory_event *e)
+{
+	if (e->key.n > 6 && memcmp(e->key.p, "group:", 6) == 0)
+		im_buf_printf(arg, "%llu %llu %.*s\n", (unsigned long long)e->user,
+			(unsigned long long)e->gid, (int)e->event.n, e->event.p);
+	return IM_OK;
+}
+
 static void dump(struct directory *d, struct im_buf *out)
 {
 	bool banned;
 
 	im_buf_reset(out);
 	assert_int_equal(directory_group_list(d, IM_STR(""), 1000, on_group, out), IM_OK);
-	for (uint64_t id = 1; id < 20; id++) {
+	for (uint64_t id = 1; id < 40; id++) {
 		assert_int_equal(
 			directory_member_list(d, id, IM_STR(""), 0, on_member, out), IM_OK);
 		for (uint64_t user = 1; user <= 4; user++) {
@@ -46,12 +56,20 @@ static void dump(struct directory *d, struct im_buf *out)
 	assert_false(out->failed);
 }
 
-static void random_change(struct rpc_fixture *f, struct prng *r)
+static void dump_told(struct directory *d, struct im_buf *out)
+{
+	im_buf_reset(out);
+	for (uint64_t user = 1; user <= 4; user++)
+		assert_int_equal(directory_event_list(d, user, 1, INT64_MAX, on_event, out), IM_OK);
+	assert_false(out->failed);
+}
+
+/* turn: groups end, and new ones with new names take their place. */
+static void random_change(struct rpc_fixture *f, struct prng *r, int turn)
 {
 	static const char *const users[] = {"alice", "bob", "carol", "dave"};
-	static const char *const gids[] = {"a", "b", "c"};
-	const char *who = users[prng_below(r, 4)], *whom = users[prng_below(r, 4)],
-		   *gid = gids[prng_below(r, 3)];
+	const char *who = users[prng_below(r, 4)], *whom = users[prng_below(r, 4)];
+	unsigned nth = prng_below(r, 3);
 	static const struct {
 		const char *method, *form;
 	} acts[] = {
@@ -72,8 +90,9 @@ static void random_change(struct rpc_fixture *f, struct prng *r)
 		{"group.dismiss", "{\"gid\":\"%s\"}"},
 	};
 	size_t i = prng_below(r, sizeof(acts) / sizeof(acts[0]));
-	char params[256];
+	char params[256], gid[16];
 
+	snprintf(gid, sizeof(gid), "%c%d", "abc"[nth], turn / 100);
 	if (i == 14 && prng_below(r, 4))
 		i = 2;
 	snprintf(params, sizeof(params), acts[i].form, gid, whom);
@@ -86,7 +105,7 @@ static void random_change(struct rpc_fixture *f, struct prng *r)
 static void the_log_alone_brings_the_directory_back(void **state)
 {
 	struct rpc_fixture *f = *state;
-	struct im_buf want, have, why;
+	struct im_buf want, told, have, why;
 	struct directory *copy;
 	struct project_report report;
 	char folder[64] = "/tmp/im-rpc-copy-XXXXXX", command[128];
@@ -94,12 +113,14 @@ static void the_log_alone_brings_the_directory_back(void **state)
 	uint64_t id;
 
 	im_buf_init(&want, 0);
+	im_buf_init(&told, 0);
 	im_buf_init(&have, 0);
 	im_buf_init(&why, 0);
 	for (int i = 0; i < 600; i++)
-		random_change(f, &r);
+		random_change(f, &r, i);
 	dump(f->dir, &want);
-	assert_true(want.n > 200);
+	dump_told(f->dir, &told);
+	assert_true(want.n > 200 && told.n > 200);
 	assert_non_null(mkdtemp(folder));
 	assert_int_equal(directory_open(folder, &copy, &why), IM_OK);
 	const char *const users[] = {"alice", "bob", "carol", "dave"};
@@ -116,11 +137,15 @@ static void the_log_alone_brings_the_directory_back(void **state)
 		assert_true(report.applied > 50);
 		dump(copy, &have);
 		assert_str_eq(im_buf_view(&have), im_buf_view(&want));
+		dump_told(copy, &have);
+		if (round == 0)
+			assert_str_eq(im_buf_view(&have), im_buf_view(&told));
 	}
 	directory_close(&copy);
 	snprintf(command, sizeof(command), "rm -r %s", folder);
 	assert_int_equal(system(command), 0);
 	im_buf_free(&want);
+	im_buf_free(&told);
 	im_buf_free(&have);
 	im_buf_free(&why);
 }
