@@ -22,4 +22,11 @@ $(FLOW_BIN): $(BUILD)/flow/%: $(BUILD)/obj/tests/flow/%.o $(FLOW_OBJ) $(COMMON_O
 check-flow: $(FLOW_BIN)
 	@$(PYTHON) tests/run_cmocka.py $(RESULTS)/flow $(FLOW_BIN)
 
-.PHONY: check-flow
+# Random life for SEEDS seeds, as many processes as CONVERGENCE_JOBS says; a seed that fails is shortened.
+SEEDS ?= 1000
+FIRST ?= 1
+CONVERGENCE_JOBS ?= $(shell nproc)
+convergence: $(BUILD)/flow/test_flow_converge
+	@$(PYTHON) tests/flow/convergence.py $< $(SEEDS) --first $(FIRST) --jobs $(CONVERGENCE_JOBS)
+
+.PHONY: check-flow convergence

@@ -25,6 +25,7 @@ int flow_plugin_load(struct flow *f)
 		{(char *)"link_listener", (char *)flow_option(f, "link_listener")},
 		{(char *)"spool_size", (char *)flow_option(f, "spool_size")},
 		{(char *)"rate_messages", (char *)"0"},
+		{(char *)"auth_threads", (char *)"0"}, /* the same run for the same seed */
 		{NULL, NULL},
 	};
 	int rc;
