@@ -231,6 +231,13 @@ static bool cannot_be_told(
 	return !has_id;
 }
 
+/* 2.1 tells an MQTT 5 client that it may send again later, if MESSAGE refuses. */
+static bool is_quota(const struct write *w, const struct mosquitto_evt_acl_check *ed, int code)
+{
+	return (code == IM_E_RATE_LIMITED || code == IM_E_BUSY) && w->p->newer && w->e->v5 &&
+	       ed->qos > 0;
+}
+
 static int write_session(struct write *w, const struct mosquitto_evt_acl_check *ed)
 {
 	struct plugin *p = w->p;
@@ -251,12 +258,23 @@ static int write_session(struct write *w, const struct mosquitto_evt_acl_check *
 	}
 	if (code) {
 		refuse(w, ed, code);
-		return deny(p);
+		if (!is_quota(w, ed, code))
+			return deny(p);
+		p->stats.refused++;
+		p->grant = (struct grant){.client = ed->client, .text = ed->topic, .quota = true};
+		return MOSQ_ERR_SUCCESS;
 	}
 	if (is_send(w->t.kind))
 		capture_note(
 			p, w->e, &w->t, (struct im_str){ed->payload, ed->payloadlen}, w->now_ms);
-	p->grant = (struct grant){ed->client, w->t, ed->topic, w->e, w->now_ms, w->now_us};
+	p->grant = (struct grant){
+		.client = ed->client,
+		.topic = w->t,
+		.text = ed->topic,
+		.session = w->e,
+		.now_ms = w->now_ms,
+		.now_us = w->now_us,
+	};
 	return MOSQ_ERR_SUCCESS;
 }
 

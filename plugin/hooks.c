@@ -68,6 +68,8 @@ static int on_message(int event, void *event_data, void *userdata)
 	p->grant = (struct grant){0};
 	if (g.client != ed->client || g.text != ed->topic)
 		return ungranted(p, ed);
+	if (g.quota)
+		return COMPAT_ERR_QUOTA_EXCEEDED;
 	if (g.topic.kind == IM_TOPIC_OTHER)
 		return MOSQ_ERR_SUCCESS;
 	if (g.session) {

@@ -36,6 +36,7 @@ struct grant {
 	const char *text; /* the topic, as the broker holds it: tells one publish from another */
 	struct session *session; /* NULL: the bridge */
 	int64_t now_ms, now_us;
+	bool quota; /* refused already; MESSAGE says why, which ACL_CHECK cannot */
 };
 
 struct gates {

@@ -373,7 +373,13 @@ static void who_cannot_be_told_gets_no_puback(void **state)
 	for (int newer = 0; newer < 2; newer++) {
 		node_start(&n, newer, options);
 		c = node_client(&n, "alice", "a", 5);
-		assert_int_equal(over_the_rate(c, "x", 1), FAKE_DENIED);
+		/* 2.1 can say that it is not for good. */
+		for (i = 1; i <= 2; i++)
+			assert_int_equal(
+				over_the_rate(c, "x", i), newer ? FAKE_QUOTA : FAKE_DENIED);
+		assert_int_equal(over_the_rate(c, "x", 0), FAKE_DENIED);
+		assert_int_equal(publish(c, "im/u/nobody", "x"), newer ? FAKE_QUOTA : FAKE_DENIED);
+		assert_int_equal(publish(c, "im/inbox/bob/ack", "x"), FAKE_DENIED);
 		c = node_client(&n, "alice", "b", 4);
 		assert_int_equal(over_the_rate(c, "x", 0), FAKE_DENIED);
 		/* Neither its events nor a share of its acks tell it. */
