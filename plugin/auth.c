@@ -40,6 +40,7 @@ struct auth {
 	uint64_t token_credential;   /* of logins by token */
 	struct jwt_verifier *tokens; /* NULL: not configured */
 	struct ratelimit wrong;
+	int64_t wrong_turn_us; /* what the broker has waited for in this turn */
 	struct lru *wrong_by_address;
 	struct im_buf scratch;
 	char dummy[IM_PHC_MAX]; /* an unknown user costs as much as a wrong password */
@@ -221,7 +222,7 @@ bool auth_throttled(struct auth *a, struct im_str address)
 	char key[INET6_ADDRSTRLEN];
 	const struct ratelimit *l = lru_get(a->wrong_by_address, key, address_key(address, key));
 
-	if (ratelimit_open(&a->wrong, now_us, SAVED_US) &&
+	if (a->wrong_turn_us < AUTH_WRONG_TURN_US && ratelimit_open(&a->wrong, now_us, SAVED_US) &&
 		(!l || ratelimit_open(l, now_us, SAVED_BY_ADDRESS_US)))
 		return false;
 	a->stats.throttled++;
@@ -304,7 +305,7 @@ static bool check_token(struct auth *a, const struct auth_login *l, const struct
 	int64_t now_s = clock_wall_ms(a->clock) / 1000;
 	int64_t now_us = clock_mono_us(a->clock);
 	struct cache_key key;
-	int64_t expires_s = 0;
+	int64_t expires_s = 0, took_us;
 	const char *why;
 	int ret;
 
@@ -316,7 +317,9 @@ static bool check_token(struct auth *a, const struct auth_login *l, const struct
 		a->stats.tokens++;
 		ret = jwt_check(a->tokens, l->password, l->uid, now_s, &expires_s, &why);
 		if (ret) {
-			account_wrong(a, l->address, clock_mono_us(a->clock) - now_us);
+			took_us = clock_mono_us(a->clock) - now_us;
+			a->wrong_turn_us += took_us;
+			account_wrong(a, l->address, took_us);
 			return refuse(out, ret == IM_E_NOMEM ? "out of memory" : why);
 		}
 		cache_put(a, &key, a->token_credential, expires_s, now_us);
@@ -351,7 +354,7 @@ void auth_begin(
 void auth_check(struct auth *a, const struct auth_login *l, struct auth_verdict *out)
 {
 	struct auth_hash h;
-	int64_t began_us;
+	int64_t began_us, took_us;
 	int result;
 
 	auth_begin(a, l, out, &h);
@@ -359,7 +362,15 @@ void auth_check(struct auth *a, const struct auth_login *l, struct auth_verdict 
 		return;
 	began_us = clock_mono_us(a->clock);
 	result = im_phc_verify(im_str(h.phc), l->password);
-	auth_finish(a, l, &h, result, clock_mono_us(a->clock) - began_us, out);
+	took_us = clock_mono_us(a->clock) - began_us;
+	auth_finish(a, l, &h, result, took_us, out);
+	if (!out->accepted)
+		a->wrong_turn_us += took_us;
+}
+
+void auth_turn(struct auth *a)
+{
+	a->wrong_turn_us = 0;
 }
 
 bool auth_still_valid(struct auth *a, struct im_str uid, uint64_t credential, int64_t expires_s)

@@ -22,6 +22,9 @@
  * cache are refused unlooked at. One address alone may use a quarter of that, so that who guesses
  * from one place does not keep everybody else out. */
 #define AUTH_WRONG_ADDRESSES 4
+/* Nor may they hold up the broker for longer than this in one turn of its loop; then the rest of
+ * the turn is theirs who are known. */
+#define AUTH_WRONG_TURN_US 50000
 #define AUTH_THROTTLED "too many wrong logins at this moment"
 
 struct auth;
@@ -70,6 +73,8 @@ void auth_begin(
 	struct auth *a, const struct auth_login *l, struct auth_verdict *out, struct auth_hash *h);
 void auth_finish(struct auth *a, const struct auth_login *l, const struct auth_hash *h, int result,
 	int64_t took_us, struct auth_verdict *out);
+/* A turn of the broker's loop begins. */
+void auth_turn(struct auth *a);
 /* True if wrong ones have used up what this address, or all, may cost; counts the one asked for. */
 bool auth_throttled(struct auth *a, struct im_str address);
 

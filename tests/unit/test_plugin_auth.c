@@ -24,6 +24,7 @@ struct fixture {
 	struct directory *d;
 	struct auth *a;
 	const char *address;
+	bool one_turn;        /* all in one turn of the broker's loop */
 	int64_t mono_step_us; /* what each look at the clock takes: hashing seems slow */
 };
 
@@ -79,6 +80,8 @@ static struct auth_verdict check(struct fixture *f, const char *uid, const char 
 {
 	struct auth_verdict v;
 
+	if (!f->one_turn)
+		auth_turn(f->a);
 	auth_check(f->a,
 		&(struct auth_login){im_str(uid), im_str(password),
 			im_str(f->address ? f->address : "192.0.2.1")},
@@ -209,6 +212,32 @@ static void wrong_logins_have_a_budget(void **state)
 		;
 	assert_false(accepts(&f, "bob", "pw"));
 	f.n.mono_us += 2000000;
+	assert_true(accepts(&f, "bob", "pw"));
+	stop(&f);
+}
+
+static void wrong_logins_do_not_hold_up_a_turn_of_the_loop(void **state)
+{
+	struct fixture f = {0};
+	char address[32];
+	int i;
+
+	(void)state;
+	node_folder(&f.n);
+	start(&f, NULL, 0);
+	assert_true(accepts(&f, "alice", "pw"));
+	f.mono_step_us = 20000;
+	f.one_turn = true;
+	for (i = 0; i < 10; i++) {
+		snprintf(address, sizeof(address), "192.0.2.%d", i);
+		f.address = address;
+		assert_false(accepts(&f, "bob", "wrong"));
+	}
+	assert_int_equal(auth_stats(f.a)->hashed, 1 + 3);
+	assert_int_equal(auth_stats(f.a)->throttled, 7);
+	assert_true(accepts(&f, "alice", "pw"));
+	assert_false(accepts(&f, "bob", "pw"));
+	f.one_turn = false;
 	assert_true(accepts(&f, "bob", "pw"));
 	stop(&f);
 }
@@ -670,6 +699,7 @@ int main(void)
 		cmocka_unit_test(without_a_cache_each_login_is_hashed),
 		cmocka_unit_test(a_password_that_is_hashed_meanwhile_may_have_changed),
 		cmocka_unit_test(wrong_logins_have_a_budget),
+		cmocka_unit_test(wrong_logins_do_not_hold_up_a_turn_of_the_loop),
 		cmocka_unit_test(one_address_does_not_use_it_up),
 		cmocka_unit_test(tokens),
 		cmocka_unit_test(issuer_and_audience),
