@@ -21,4 +21,11 @@ check-e2e: all $(E2E_PRELOADS)
 		--junit-xml='$(abspath $(RESULTS))/e2e/e2e.xml' -c tests/e2e/pytest.ini $(E2E_ARGS) \
 		$(E2E_TESTS)
 
-.PHONY: check-e2e
+# Hostile clients for MINUTES (see torture.mk): everything at once, round after round, each from the next
+# SEED.
+hostile: all
+	BUILD='$(abspath $(BUILD))' MOSQUITTO='$(MOSQUITTO)' HOSTILE_MINUTES='$(MINUTES)' HOSTILE_SEED='$(SEED)' \
+		$(PYTHON) -m pytest -q -s -p no:cacheprovider -c tests/e2e/pytest.ini $(E2E_ARGS) \
+		tests/e2e/test_hostile.py
+
+.PHONY: check-e2e hostile

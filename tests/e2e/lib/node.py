@@ -86,7 +86,7 @@ class Node:
         for name, value in options.items():
             for one in value if isinstance(value, list) else [value]:
                 if one is not None:
-                    lines.append(f"plugin_opt_{name} {one}")
+                    lines.append(f"plugin_opt_{name} {one}".format(folder=self.folder))
         (self.folder / "mosquitto.conf").write_text("\n".join(map(str, lines)) + "\n",
                                                     encoding="utf-8")
 
