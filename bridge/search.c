@@ -11,12 +11,13 @@
 #include <unistd.h>
 
 #include "../schema/migrate.h"
+#include "search_marks.h"
 #include "search_tokens.h"
 
 struct search {
 	sqlite3 *db;
 	sqlite3_stmt *find;
-	struct im_buf match;
+	struct im_buf match, snippet;
 };
 
 static int db_try_open(const char *path, bool writable, sqlite3 **out, struct im_buf *why)
@@ -82,6 +83,7 @@ int search_open(const char *folder, struct search **out, struct im_buf *why)
 	if (!s)
 		return IM_E_NOMEM;
 	im_buf_init(&s->match, 0);
+	im_buf_init(&s->snippet, 0);
 	int code = search_db_open(folder, false, &s->db, why);
 	if (code == IM_OK && sqlite3_prepare_v2(s->db, sql, -1, &s->find, NULL) != SQLITE_OK) {
 		im_buf_printf(why, "search.db: %s", sqlite3_errmsg(s->db));
@@ -102,6 +104,7 @@ void search_close(struct search **s)
 	sqlite3_finalize((*s)->find);
 	sqlite3_close((*s)->db);
 	im_buf_free(&(*s)->match);
+	im_buf_free(&(*s)->snippet);
 	free(*s);
 	*s = NULL;
 }
@@ -223,9 +226,13 @@ int search_run(struct search *s, const struct search_query *query, search_fn fn,
 		s->find, 2, query->before_gid ? (sqlite3_int64)query->before_gid : INT64_MAX);
 	int rc;
 	while (code == IM_OK && (rc = sqlite3_step(s->find)) == SQLITE_ROW) {
-		struct im_str snippet = {(const char *)sqlite3_column_text(s->find, 1),
-			(size_t)sqlite3_column_bytes(s->find, 1)};
-		code = fn(arg, (uint64_t)sqlite3_column_int64(s->find, 0), snippet);
+		const char *text = (const char *)sqlite3_column_text(s->find, 1);
+		size_t n = (size_t)sqlite3_column_bytes(s->find, 1);
+		im_buf_reset(&s->snippet);
+		search_marks_widen((struct im_str){text, n}, query->q, &s->snippet);
+		code = s->snippet.failed ? IM_E_NOMEM
+					 : fn(arg, (uint64_t)sqlite3_column_int64(s->find, 0),
+						   im_buf_view(&s->snippet));
 	}
 	if (code == IM_OK && rc != SQLITE_DONE)
 		code = IM_E_IO;

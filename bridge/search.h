@@ -18,9 +18,6 @@
 struct sqlite3;
 struct search;
 
-/* Around a hit in a snippet: characters that no text holds by accident. */
-#define SEARCH_MARK_START "\x02"
-#define SEARCH_MARK_END "\x03"
 #define SEARCH_QUERY_MAX 256 /* bytes of a query; each term costs a walk through its list */
 #define SEARCH_TERMS_MAX 16
 #define SEARCH_CONVS_MAX 500 /* beyond, a look at each hit is cheaper than so many lists */
@@ -43,7 +40,7 @@ struct search_query {
 	uint64_t before_gid; /* older than this position; 0: from the newest */
 };
 
-/* Called newest first; `snippet` has SEARCH_MARK_* around hits. Non-zero stops. */
+/* Called newest first; `snippet` has search_marks.h's marks around hits. Non-zero stops. */
 typedef int (*search_fn)(void *arg, uint64_t gid, struct im_str snippet);
 /* IM_E_INVALID_PARAMS with *why_out: a query that names no word; IM_E_IO: the index failed. */
 int search_run(struct search *s, const struct search_query *query, search_fn fn, void *arg,

@@ -215,6 +215,20 @@ static void a_snippet_marks_the_hit(void **state)
 	assert_string_equal(h.snippet, "the \x02quick\x03 brown fox");
 }
 
+static void a_snippet_marks_the_hit_to_its_end_without_spaces_too(void **state)
+{
+	struct fixture *f = *state;
+	add(f, "我们明天去北京吃饭");
+	assert_string_equal(look(f, "北京", 0, "").snippet, "我们明天去\x02北京\x03吃饭");
+	assert_string_equal(look(f, "去北京吃", 0, "").snippet, "我们明天\x02去北京吃\x03饭");
+	assert_string_equal(look(f, "京", 0, "").snippet, "我们明天去北\x02京\x03吃饭");
+	assert_string_equal(
+		look(f, "吃饭 明天", 0, "").snippet, "我们\x02明天\x03去北京\x02吃饭\x03");
+	add(f, "tteokbokki떡볶이 떡볶이");
+	assert_string_equal(
+		look(f, "떡볶이", 0, "").snippet, "tteokbokki\x02떡볶이\x03 \x02떡볶이\x03");
+}
+
 static void an_edited_or_recalled_message_is_found_as_it_is_now(void **state)
 {
 	struct fixture *f = *state;
@@ -286,6 +300,7 @@ int main(void)
 		CASE(a_query_without_a_word_is_refused),
 		CASE(a_search_is_narrowed_by_conversation_sender_and_type),
 		CASE(a_snippet_marks_the_hit),
+		CASE(a_snippet_marks_the_hit_to_its_end_without_spaces_too),
 		CASE(an_edited_or_recalled_message_is_found_as_it_is_now),
 		CASE(system_messages_and_bytes_are_not_indexed),
 		CASE(a_damaged_index_is_built_again),
