@@ -146,6 +146,14 @@ def run(node, bench, messages, say):
     return samples
 
 
+def write_json(path, facts):
+    """A sample a line, so that the file can be read."""
+    lines = [f" {json.dumps(name)}: " + (json.dumps(value) if name != "samples_kib" else
+             "[\n  " + ",\n  ".join(map(json.dumps, value)) + "\n ]")
+             for name, value in facts.items()]
+    pathlib.Path(path).write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
+
+
 def main():
     p = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     p.add_argument("--messages", type=int, default=1000000)
@@ -177,7 +185,7 @@ def main():
         facts = {"mosquitto": machine.broker_version(a.broker),
                  "seconds": round(time.monotonic() - begin),
                  "bytes_a_message": growth, "at_most": GROWTH_MAX, "samples_kib": samples}
-        pathlib.Path(a.json).write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
+        write_json(a.json, facts)
     if a.svg:
         plots.memory(samples, a.svg)
     sys.exit(0 if good else 1)
