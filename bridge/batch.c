@@ -193,6 +193,7 @@ enum writer_outcome batch_process(struct batch *b, const struct im_up_frame *f, 
 	b->epoch = f->batch.epoch;
 	b->committed = replay_recno(b->p.replay);
 	b->now_ms = now_ms;
+	writer_set_wall(b->p.writer, now_ms);
 	if (f->batch.count >= VIEW_RECORDS)
 		writer_view(b->p.writer);
 	if (first <= b->committed && again(b, first, last))

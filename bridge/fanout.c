@@ -8,7 +8,9 @@
 #include "../common/limits.h"
 #include "../common/wire.h"
 #include "downq.h"
+#include "meta.h"
 #include "system_body.h"
+#include "view.h"
 
 #define SMALL_MAX 100
 #define MEDIUM_MAX 1000
@@ -148,7 +150,16 @@ static int group(struct fanout *f, const struct writer_msg *m, struct im_down_re
 	return IM_OK;
 }
 
-int fanout_message(struct fanout *f, const struct writer_msg *m, uint64_t seq, uint64_t gid)
+/* It has waited in the spool for longer than it lives: only its place is told. */
+static bool expired(const struct writer_msg *m, int64_t now_ms)
+{
+	int64_t ends_ms = meta_expires_ms(m->meta, m->ts_ms);
+
+	return now_ms > 0 && ends_ms > 0 && ends_ms <= now_ms;
+}
+
+int fanout_message(
+	struct fanout *f, const struct writer_msg *m, uint64_t seq, uint64_t gid, int64_t now_ms)
 {
 	struct im_wire_msg wire = {
 		.seq = seq,
@@ -176,6 +187,12 @@ int fanout_message(struct fanout *f, const struct writer_msg *m, uint64_t seq, u
 	if (system_body_is(m->type)) {
 		system_body_put(&f->body, m->body);
 		wire.body = im_buf_view(&f->body);
+	}
+	if (expired(m, now_ms)) {
+		wire.type = r.corr = IM_STR(VIEW_EXPIRED);
+		wire.enc = IM_ENC_JSON;
+		wire.meta = (struct im_str){NULL, 0};
+		wire.body = IM_STR("null");
 	}
 	im_buf_reset(&f->tail);
 	im_wire_tail(&f->tail, &wire);

@@ -20,8 +20,8 @@ struct fanout;
 struct fanout *fanout_new(struct effects *fx, struct downq *q, struct members *m);
 void fanout_free(struct fanout **f);
 /* Adds the message's delivery to the effects. IM_E_IO, IM_E_NOMEM: from reading the members. */
-int fanout_message(
-	struct fanout *f, const struct writer_msg *m, uint64_t seq, uint64_t gid) IM_MUST_CHECK;
+int fanout_message(struct fanout *f, const struct writer_msg *m, uint64_t seq, uint64_t gid,
+	int64_t now_ms) IM_MUST_CHECK;
 /* The tier of a group of this kind and size. */
 enum effects_tier fanout_tier(int kind, size_t members);
 /* Plans one record of any kind for everybody in a list but `skip`, in chunks. */

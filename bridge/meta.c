@@ -2,7 +2,13 @@
 /* Owns the reading and changing of meta. Called by the view and by operations on messages. */
 #include "meta.h"
 
+#include <string.h>
+
+#include "../common/err.h"
 #include "../common/jsonscan.h"
+
+/* What is longer has no end; and no sum of times overflows. */
+#define TTL_MAX_S (INT64_C(1) << 40)
 
 /* As an object the scanner can walk it. False if it is none. */
 static bool open_meta(struct im_buf *text, struct im_str meta, struct im_json_iter *it)
@@ -36,6 +42,21 @@ struct im_str meta_get(struct im_str meta, const char *key)
 					meta.p + (value.raw.p - text.p - 1), value.raw.n};
 	im_buf_free(&text);
 	return found;
+}
+
+int64_t meta_expires_ms(struct im_str meta, int64_t ts_ms)
+{
+	struct im_str raw;
+	struct im_json v;
+	int64_t ttl_s;
+
+	/* Most messages have no meta at all, and few of the others have a ttl. */
+	if (meta.n == 0 || memmem(meta.p, meta.n, "\"ttl\"", 5) == NULL)
+		return 0;
+	raw = meta_get(meta, "ttl");
+	if (raw.n == 0 || im_json_parse(raw, &v) != IM_OK || im_json_int(&v, &ttl_s) != IM_OK)
+		return 0;
+	return ttl_s > 0 && ttl_s <= TTL_MAX_S ? ts_ms + ttl_s * 1000 : 0;
 }
 
 static void put_member(struct im_buf *out, struct im_str name, struct im_str value, bool *first)

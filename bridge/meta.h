@@ -4,6 +4,8 @@
 #ifndef IM_BRIDGE_META_H
 #define IM_BRIDGE_META_H
 
+#include <stdint.h>
+
 #include "../common/buf.h"
 #include "../common/str.h"
 
@@ -12,5 +14,8 @@ struct im_str meta_get(struct im_str meta, const char *key);
 /* Appends all members but this one, and then this one with its new value (value.n == 0: without
  * it). */
 void meta_put(struct im_buf *out, struct im_str meta, const char *key, struct im_str value);
+
+/* When a message of this time ends, in milliseconds since 1970; 0: it has no ttl. */
+int64_t meta_expires_ms(struct im_str meta, int64_t ts_ms);
 
 #endif

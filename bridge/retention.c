@@ -26,6 +26,9 @@ struct own {
 
 enum stage { SCAN, OWN, ALL };
 
+/* How late an expired body may still be in the log of an idle node. */
+#define EXPIRE_EVERY_MS 1000
+
 struct retention {
 	struct retention_parts p;
 	int64_t days;
@@ -36,7 +39,7 @@ struct retention {
 	char after[IM_GID_MAX];
 	size_t after_n;
 	size_t next_own;
-	int64_t due_ms, scan_at_ms;
+	int64_t due_ms, scan_at_ms, expire_at_ms;
 	bool failed_said;
 };
 
@@ -193,23 +196,43 @@ static int piece(struct retention *r, int64_t wall_ms, int64_t mono_ms, int64_t 
 	}
 }
 
+/* A bounded number of messages whose ttl is over. */
+static int expire(struct retention *r, int64_t wall_ms, int64_t mono_ms)
+{
+	uint32_t n = 0;
+	int rc = IM_OK;
+
+	if (mono_ms < r->expire_at_ms)
+		return rc;
+	rc = r->p.backend->expire(r->p.store, wall_ms, PRUNE_MAX, &n);
+	r->expire_at_ms = mono_ms + (n == PRUNE_MAX ? BUSY_MS : EXPIRE_EVERY_MS);
+	return rc;
+}
+
+static int64_t next_ms(const struct retention *r, int64_t mono_ms)
+{
+	return (r->due_ms < r->expire_at_ms ? r->due_ms : r->expire_at_ms) - mono_ms;
+}
+
 int64_t retention_step(struct retention *r, int64_t wall_ms, int64_t mono_ms)
 {
 	int64_t pause;
-	int rc;
+	int rc = expire(r, wall_ms, mono_ms);
 
-	if (mono_ms < r->due_ms)
-		return r->due_ms - mono_ms;
-	rc = piece(r, wall_ms, mono_ms, &pause);
+	if (!rc && mono_ms < r->due_ms)
+		return next_ms(r, mono_ms);
+	if (!rc)
+		rc = piece(r, wall_ms, mono_ms, &pause);
 	if (rc) {
 		if (!r->failed_said)
 			log_line(r->p.log, LOG_LEVEL_ERROR, "retention_failed",
 				"code=%d will=\"try again\"", rc);
 		r->failed_said = true;
 		pause = IDLE_MS;
+		r->expire_at_ms = mono_ms + pause;
 	} else {
 		r->failed_said = false;
 	}
 	r->due_ms = mono_ms + pause;
-	return pause;
+	return next_ms(r, mono_ms);
 }

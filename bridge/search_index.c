@@ -13,10 +13,12 @@
 
 #include "../common/jsonscan.h"
 #include "background.h"
+#include "meta.h"
 #include "search.h"
 
 /* A pass is one transaction: large enough to be cheap, small enough to stop within a moment. */
 #define PASS_MESSAGES 2000
+#define PASS_EXPIRED 500
 /* How far the index may lie behind on an idle node. */
 #define IDLE_MS 200
 #define BACKOFF_MS 5000
@@ -28,6 +30,7 @@ struct search_index {
 	struct store_reader *reader;
 	sqlite3 *db;
 	sqlite3_stmt *insert, *remove, *mark;
+	sqlite3_stmt *ends, *due, *done_with; /* of what has a ttl */
 	struct im_buf text, tag;
 	_Atomic uint64_t gid, failures;
 	pthread_t thread;
@@ -37,6 +40,7 @@ struct search_index {
 	/* the pass in hand */
 	uint32_t done, limit;
 	uint64_t pass_gid;
+	int64_t now_ms;
 };
 
 /* Appends every string value within a JSON text, each on a line of its own. */
@@ -56,12 +60,23 @@ static void json_strings(const struct im_json *v, struct im_buf *out)
 	}
 }
 
+static int run2(sqlite3_stmt *st, int64_t a, uint64_t b)
+{
+	sqlite3_bind_int64(st, 1, a);
+	sqlite3_bind_int64(st, 2, (sqlite3_int64)b);
+	int rc = sqlite3_step(st);
+	sqlite3_reset(st);
+	return rc == SQLITE_DONE ? IM_OK : IM_E_IO;
+}
+
 static int write_row(struct search_index *x, const struct store_msg *m)
 {
 	struct im_json json;
 	im_buf_reset(&x->text);
 	im_buf_reset(&x->tag);
-	if (m->recalled || m->enc == IM_ENC_BYTES || im_str_eqz(m->type, "system"))
+	int64_t ends_ms = meta_expires_ms(m->meta, m->ts_ms);
+	if (m->recalled || m->enc == IM_ENC_BYTES || im_str_eqz(m->type, "system") ||
+		(ends_ms && ends_ms <= x->now_ms))
 		return IM_OK;
 	if (m->enc == IM_ENC_TEXT)
 		im_buf_str(&x->text, m->body);
@@ -84,7 +99,7 @@ static int write_row(struct search_index *x, const struct store_msg *m)
 	sqlite3_bind_text(x->insert, 3, x->tag.p, (int)x->tag.n, SQLITE_STATIC);
 	int rc = sqlite3_step(x->insert);
 	sqlite3_reset(x->insert);
-	return rc == SQLITE_DONE ? IM_OK : IM_E_IO;
+	return rc != SQLITE_DONE ? IM_E_IO : ends_ms ? run2(x->ends, ends_ms, m->gid) : IM_OK;
 }
 
 static int write_again(void *arg, const struct store_msg *m)
@@ -138,6 +153,32 @@ static int take(void *arg, const struct store_msg *m)
 	return IM_OK;
 }
 
+static int forget(struct search_index *x, int64_t at_ms, uint64_t gid)
+{
+	sqlite3_bind_int64(x->remove, 1, (sqlite3_int64)gid);
+	int rc = sqlite3_step(x->remove);
+	sqlite3_reset(x->remove);
+	return rc == SQLITE_DONE ? run2(x->done_with, at_ms, gid) : IM_E_IO;
+}
+
+/* Takes out what has expired, a bounded number; each is read anew, for nothing may be deleted under
+ * a walk. */
+static int forget_due(struct search_index *x, uint32_t *n_out)
+{
+	int rc = SQLITE_ROW, code = IM_OK;
+	for (*n_out = 0; *n_out < PASS_EXPIRED && code == IM_OK; ++*n_out) {
+		sqlite3_bind_int64(x->due, 1, x->now_ms);
+		rc = sqlite3_step(x->due);
+		int64_t at_ms = sqlite3_column_int64(x->due, 0);
+		uint64_t gid = (uint64_t)sqlite3_column_int64(x->due, 1);
+		sqlite3_reset(x->due);
+		if (rc != SQLITE_ROW)
+			break;
+		code = forget(x, at_ms, gid);
+	}
+	return rc == SQLITE_ROW || rc == SQLITE_DONE ? code : IM_E_IO;
+}
+
 static int set_mark(struct search_index *x)
 {
 	sqlite3_bind_int64(x->mark, 1, (sqlite3_int64)x->pass_gid);
@@ -146,11 +187,13 @@ static int set_mark(struct search_index *x)
 	return rc == SQLITE_DONE ? IM_OK : IM_E_IO;
 }
 
-int search_index_pass(struct search_index *x, uint32_t limit, uint32_t *n_out)
+int search_index_pass(struct search_index *x, uint32_t limit, int64_t now_ms, uint32_t *n_out)
 {
+	uint32_t expired;
 	uint64_t from = atomic_load(&x->gid);
 	x->done = 0;
 	x->limit = limit;
+	x->now_ms = now_ms;
 	x->pass_gid = from;
 	*n_out = 0;
 	if (sqlite3_exec(x->db, "BEGIN IMMEDIATE", NULL, NULL, NULL) != SQLITE_OK)
@@ -160,6 +203,8 @@ int search_index_pass(struct search_index *x, uint32_t limit, uint32_t *n_out)
 		code = IM_OK;
 	if (code == IM_OK && x->done)
 		code = set_mark(x);
+	if (code == IM_OK)
+		code = forget_due(x, &expired);
 	if (code == IM_OK && sqlite3_exec(x->db, "COMMIT", NULL, NULL, NULL) != SQLITE_OK)
 		code = IM_E_IO;
 	if (code) {
@@ -167,7 +212,7 @@ int search_index_pass(struct search_index *x, uint32_t limit, uint32_t *n_out)
 		return code;
 	}
 	atomic_store(&x->gid, x->pass_gid);
-	*n_out = x->done;
+	*n_out = x->done > expired ? x->done : expired;
 	return IM_OK;
 }
 
@@ -178,10 +223,16 @@ static int prepare(struct search_index *x, struct im_buf *why)
 	const char *remove = "DELETE FROM fts WHERE rowid = ?1";
 	const char *mark = "INSERT INTO meta VALUES ('indexed_gid', ?1)"
 			   " ON CONFLICT(key) DO UPDATE SET value = excluded.value";
+	const char *ends = "INSERT OR IGNORE INTO expire (at, gid) VALUES (?1, ?2)";
+	const char *due = "SELECT at, gid FROM expire WHERE at <= ?1 ORDER BY at LIMIT 1";
+	const char *done_with = "DELETE FROM expire WHERE at = ?1 AND gid = ?2";
 	const char *read = "SELECT value FROM meta WHERE key = 'indexed_gid'";
 	if (sqlite3_prepare_v2(x->db, insert, -1, &x->insert, NULL) != SQLITE_OK ||
 		sqlite3_prepare_v2(x->db, remove, -1, &x->remove, NULL) != SQLITE_OK ||
 		sqlite3_prepare_v2(x->db, mark, -1, &x->mark, NULL) != SQLITE_OK ||
+		sqlite3_prepare_v2(x->db, ends, -1, &x->ends, NULL) != SQLITE_OK ||
+		sqlite3_prepare_v2(x->db, due, -1, &x->due, NULL) != SQLITE_OK ||
+		sqlite3_prepare_v2(x->db, done_with, -1, &x->done_with, NULL) != SQLITE_OK ||
 		sqlite3_prepare_v2(x->db, read, -1, &st, NULL) != SQLITE_OK) {
 		im_buf_printf(why, "search.db: %s", sqlite3_errmsg(x->db));
 		return IM_E_IO;
@@ -250,11 +301,14 @@ static void *follow(void *arg)
 	background_enter();
 	while (wait_ms(x, wait)) {
 		uint32_t n;
-		if (search_index_pass(x, PASS_MESSAGES, &n) != IM_OK) {
+		struct timespec now;
+		clock_gettime(CLOCK_REALTIME, &now);
+		if (search_index_pass(x, PASS_MESSAGES,
+			    (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000, &n) != IM_OK) {
 			atomic_fetch_add(&x->failures, 1);
 			wait = BACKOFF_MS;
 		} else {
-			wait = n == PASS_MESSAGES ? 0 : IDLE_MS;
+			wait = n >= PASS_EXPIRED ? 0 : IDLE_MS;
 		}
 	}
 	return NULL;
@@ -292,6 +346,9 @@ void search_index_stop(struct search_index **px)
 	sqlite3_finalize(x->insert);
 	sqlite3_finalize(x->remove);
 	sqlite3_finalize(x->mark);
+	sqlite3_finalize(x->ends);
+	sqlite3_finalize(x->due);
+	sqlite3_finalize(x->done_with);
 	sqlite3_close(x->db);
 	if (x->reader)
 		x->backend->reader_close(x->reader);

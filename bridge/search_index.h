@@ -25,7 +25,8 @@ uint64_t search_index_gid(const struct search_index *x);
 uint64_t search_index_failures(const struct search_index *x);
 
 /* One pass without the thread, for tests: indexes up to `limit` messages, *n_out of them done. */
-int search_index_pass(struct search_index *x, uint32_t limit, uint32_t *n_out) IM_MUST_CHECK;
+int search_index_pass(
+	struct search_index *x, uint32_t limit, int64_t now_ms, uint32_t *n_out) IM_MUST_CHECK;
 int search_index_open(const char *folder, const struct store_backend *backend,
 	struct store_reader *reader, struct search_index **out, struct im_buf *why) IM_MUST_CHECK;
 

@@ -30,7 +30,8 @@ struct store_msg {
 	struct im_str id;   /* n == 0: none */
 	struct im_str meta; /* n == 0: none */
 	struct im_str body;
-	bool recalled; /* the body is gone */
+	bool recalled;      /* the body is gone */
+	int64_t expires_ms; /* append: when its body goes; 0: never */
 };
 
 struct store_conv {
@@ -102,6 +103,9 @@ struct store_backend {
 	 * conversation goes on behind them: 0 deleted means enough for now, not nothing left. */
 	int (*prune)(struct store *s, uint64_t conv, const uint64_t *except, size_t n_except,
 		int64_t before_ms, uint32_t limit, uint32_t *deleted_out);
+	/* Outside: takes the body, and what was sent beside it but the ttl, out of up to `limit`
+	 * messages whose time is over; their seqs stay. */
+	int (*expire)(struct store *s, int64_t now_ms, uint32_t limit, uint32_t *expired_out);
 	/* Outside: a consistent copy into folder `where` while running; steps until *done_out, with
 	 * transactions in between as they come. IM_E_NONE: the backend has nothing to copy. */
 	int (*backup_step)(struct store *s, const char *where, bool *done_out, struct im_buf *why);

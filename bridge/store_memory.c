@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "meta.h"
 #include "store_memory.h"
 
 static int fail(struct store *s, int code, const char *err)
@@ -188,6 +189,7 @@ static int add_row(struct store *s, struct conv *c, const struct store_msg *m)
 		.ts_ms = m->ts_ms,
 		.born = s->version + 1,
 		.died = NEVER,
+		.expires_ms = m->expires_ms,
 		.content = v,
 		.id_n = m->id.n};
 	if (m->id.n)
@@ -402,6 +404,36 @@ static int memory_backup_step(
 	return fail(s, IM_E_NONE, "nothing to copy: the log is in memory");
 }
 
+/* The ttl alone stays of what was sent. */
+static struct im_str ttl_of(const struct row *r)
+{
+	struct im_str ttl = meta_get(r->content->meta, "ttl");
+
+	return ttl.n ? (struct im_str){ttl.p - 6, ttl.n + 6} : ttl; /* with its name */
+}
+
+static int memory_expire(struct store *s, int64_t now_ms, uint32_t limit, uint32_t *expired_out)
+{
+	int ret = memory_begin(s);
+	*expired_out = 0;
+	for (size_t i = 0; i < s->log.n && ret == IM_OK && *expired_out < limit; i++) {
+		struct row *r = s->log.at[i];
+		struct store_msg m = {.gid = r->gid, .type = r->content->type};
+		if (r->expires_ms <= 0 || r->expires_ms > now_ms ||
+			!store_memory_visible(r, s->version + 1))
+			continue;
+		r->expires_ms = 0;
+		m.meta = ttl_of(r);
+		if (!r->content->recalled)
+			ret = memory_amend(s, &m);
+		++*expired_out;
+	}
+	if (ret == IM_OK)
+		return memory_commit(s, NULL);
+	memory_rollback(s);
+	return ret;
+}
+
 const struct store_backend store_memory = {
 	.name = "memory",
 	.open = memory_open,
@@ -418,6 +450,7 @@ const struct store_backend store_memory = {
 	.log_head = memory_log_head,
 	.marks = memory_marks,
 	.prune = memory_prune,
+	.expire = memory_expire,
 	.backup_step = memory_backup_step,
 	.reader_open = store_memory_reader_open,
 	.reader_close = store_memory_reader_close,

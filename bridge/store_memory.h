@@ -29,6 +29,7 @@ struct version {
 struct row {
 	uint64_t gid, conv, seq, sender;
 	int64_t ts_ms;
+	int64_t expires_ms; /* 0: never, or done */
 	uint64_t born, died;
 	struct version *content; /* newest first */
 	size_t id_n;

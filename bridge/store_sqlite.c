@@ -194,6 +194,12 @@ static int insert(struct store *s, const struct store_msg *m)
 	sqldb_bind_id(st, 1, m->conv);
 	sqldb_bind_id(st, 2, m->seq);
 	sqldb_bind_id(st, 3, m->gid);
+	ret = sqldb_run(&s->q, st);
+	if (ret != IM_OK || m->expires_ms <= 0)
+		return ret;
+	st = sqldb_get(&s->q, STORE_EXPIRY_ADD);
+	sqldb_bind_int(st, 1, m->expires_ms);
+	sqldb_bind_id(st, 2, m->gid);
 	return sqldb_run(&s->q, st);
 }
 
@@ -356,6 +362,7 @@ const struct store_backend store_sqlite = {
 	.log_head = store_log_head,
 	.marks = store_marks,
 	.prune = store_sqlite_prune,
+	.expire = store_sqlite_expire,
 	.backup_step = store_backup_step,
 	.reader_open = store_sqlite_reader_open,
 	.reader_close = store_sqlite_reader_close,

@@ -82,6 +82,7 @@ int store_sqlite_user_convs(struct store_reader *r, uint64_t user, store_conv_fn
 /* store_sqlite_prune.c */
 int store_sqlite_prune(struct store *s, uint64_t conv, const uint64_t *except, size_t n_except,
 	int64_t before_ms, uint32_t limit, uint32_t *deleted_out);
+int store_sqlite_expire(struct store *s, int64_t now_ms, uint32_t limit, uint32_t *expired_out);
 
 /* store_sqlite_read.c */
 int store_sqlite_walk_conv(struct sqldb *q, uint64_t conv, uint64_t lo, uint64_t hi,

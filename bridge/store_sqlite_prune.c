@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Retention in the SQLite backend: one small transaction a call, between the engine's own. What is
- * to go is read first and deleted then, so that no statement changes the rows that it walks over.
+ * Retention and expiry in the SQLite backend: one small transaction a call, between the engine's
+ * own. What is to go is read first and deleted then, so that no statement changes the rows that it
+ * walks over.
  */
 #include "store_sqlite.h"
 
@@ -132,6 +133,62 @@ int store_sqlite_prune(struct store *s, uint64_t conv, const uint64_t *except, s
 	}
 	if (ret == IM_OK)
 		*deleted_out = n;
+	free(v);
+	return ret;
+}
+
+/* -- expiry -- */
+
+struct due {
+	int64_t at_ms;
+	uint64_t gid;
+};
+
+static int find_due(struct store *s, int64_t now_ms, uint32_t limit, struct due *v, uint32_t *n_out)
+{
+	sqlite3_stmt *st = sqldb_get(&s->q, STORE_EXPIRY_DUE);
+	int ret;
+	sqldb_bind_int(st, 1, now_ms);
+	sqldb_bind_int(st, 2, limit);
+	while ((ret = sqldb_step(&s->q, st)) == SQLDB_ROW)
+		v[(*n_out)++] = (struct due){sqlite3_column_int64(st, 0), sqldb_id(st, 1)};
+	return ret;
+}
+
+static int expire_one(struct store *s, const struct due *v)
+{
+	sqlite3_stmt *st = sqldb_get(&s->q, STORE_EXPIRE);
+	int ret;
+	sqldb_bind_id(st, 1, v->gid);
+	ret = sqldb_run(&s->q, st);
+	if (ret != IM_OK)
+		return ret;
+	st = sqldb_get(&s->q, STORE_EXPIRY_DONE);
+	sqldb_bind_int(st, 1, v->at_ms);
+	sqldb_bind_id(st, 2, v->gid);
+	return sqldb_run(&s->q, st);
+}
+
+int store_sqlite_expire(struct store *s, int64_t now_ms, uint32_t limit, uint32_t *expired_out)
+{
+	struct due *v = malloc(limit * sizeof(*v));
+	uint32_t n = 0;
+	int ret;
+	*expired_out = 0;
+	if (!v)
+		return IM_E_NOMEM;
+	ret = find_due(s, now_ms, limit, v, &n);
+	if (ret == IM_OK && n > 0) {
+		ret = sqldb_begin(&s->q);
+		for (uint32_t i = 0; i < n && ret == IM_OK; i++)
+			ret = expire_one(s, &v[i]);
+		if (ret == IM_OK)
+			ret = sqldb_commit(&s->q);
+		else
+			sqldb_rollback(&s->q);
+	}
+	if (ret == IM_OK)
+		*expired_out = n;
 	free(v);
 	return ret;
 }

@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "../common/err.h"
-#include "../common/jsonscan.h"
 #include "../common/wire.h"
 #include "meta.h"
 #include "system_body.h"
@@ -31,17 +30,9 @@ uint64_t view_unread(uint64_t head, uint64_t read_seq, uint64_t joined_seq, uint
 
 bool view_expired(const struct store_msg *m, int64_t now_ms)
 {
-	struct im_str raw;
-	struct im_json v;
-	int64_t ttl_s;
+	int64_t at_ms = meta_expires_ms(m->meta, m->ts_ms);
 
-	/* Most messages have no meta at all, and few of the others have a ttl. */
-	if (m->meta.n == 0 || memmem(m->meta.p, m->meta.n, "\"ttl\"", 5) == NULL)
-		return false;
-	raw = meta_get(m->meta, "ttl");
-	if (raw.n == 0 || im_json_parse(raw, &v) != IM_OK || im_json_int(&v, &ttl_s) != IM_OK)
-		return false;
-	return ttl_s > 0 && (now_ms - m->ts_ms) / 1000 >= ttl_s;
+	return at_ms > 0 && now_ms >= at_ms;
 }
 
 int view_message(struct im_buf *b, struct names *names, struct im_str conv,

@@ -12,6 +12,7 @@
 #include "downq.h"
 #include "fanout.h"
 #include "members.h"
+#include "meta.h"
 
 /* The directory notes the log's position at least after so many messages, so that a start does not
  * look through a long log for changes that were applied long ago. */
@@ -22,7 +23,7 @@ struct writer {
 	struct members *members;
 	struct fanout *fanout;
 	struct im_buf event; /* scratch of writer_event */
-	int64_t now_ms;
+	int64_t now_ms, wall_ms;
 	uint64_t next_gid;
 	uint64_t first_gid; /* next_gid when the transaction began */
 	uint64_t position;
@@ -130,6 +131,11 @@ void writer_set_now(struct writer *w, int64_t now_ms)
 	w->now_ms = now_ms;
 }
 
+void writer_set_wall(struct writer *w, int64_t wall_ms)
+{
+	w->wall_ms = wall_ms;
+}
+
 void writer_view(struct writer *w)
 {
 	/* Without a view the reads are only slower, and say themselves what is wrong. */
@@ -203,6 +209,7 @@ int writer_append(
 	if (rc)
 		return rc;
 	row.seq = head.seq + 1;
+	row.expires_ms = meta_expires_ms(m->meta, m->ts_ms);
 	w->log_dirty = true;
 	rc = note(w, w->p.backend->append(w->p.store, &row));
 	if (rc)
@@ -210,12 +217,12 @@ int writer_append(
 	w->next_gid++;
 	*seq_out = row.seq;
 	*gid_out = row.gid;
-	return note(w, fanout_message(w->fanout, m, row.seq, row.gid));
+	return note(w, fanout_message(w->fanout, m, row.seq, row.gid, w->wall_ms));
 }
 
 int writer_redeliver(struct writer *w, const struct writer_msg *m, uint64_t seq, uint64_t gid)
 {
-	return note(w, fanout_message(w->fanout, m, seq, gid));
+	return note(w, fanout_message(w->fanout, m, seq, gid, w->wall_ms));
 }
 
 int writer_message(struct writer *w, uint64_t conv, uint64_t seq, store_msg_fn fn, void *arg)

@@ -100,6 +100,8 @@ int writer_new(const struct writer_parts *p, struct writer **out) IM_MUST_CHECK;
 void writer_free(struct writer **w);
 /* The time of the record that is handled next. */
 void writer_set_now(struct writer *w, int64_t now_ms);
+/* The time now, by which messages from the spool may have expired; 0: none has. */
+void writer_set_wall(struct writer *w, int64_t wall_ms);
 /* The directory is read in one view until the next commit or rollback, or until it is written to:
  * for many records together, whose look-ups then cost half. */
 void writer_view(struct writer *w);

@@ -638,6 +638,47 @@ static void pruning_stops_at_its_limit_and_goes_on(void **state)
 	assert_int_equal(count_log(f), 10);
 }
 
+static int see_expired(void *arg, const struct store_msg *m)
+{
+	char *text = arg;
+	size_t n = strlen(text);
+	snprintf(text + n, 256 - n, "%d:%.*s:%.*s%s ", (int)m->seq, (int)m->meta.n,
+		m->meta.n ? m->meta.p : "", (int)m->body.n, m->body.n ? m->body.p : "",
+		m->recalled ? "!" : "");
+	return 0;
+}
+
+static void what_has_expired_keeps_its_place_alone(void **state)
+{
+	struct fixture *f = *state;
+	static const int64_t ends[] = {30, 0, 10, 20, 20};
+	char text[256] = "";
+	struct store_msg m = {.meta = IM_STR("\"ttl\":5,\"ext\":{}"), .body = IM_STR("words")};
+	uint32_t n;
+	assert_ok(f->be->begin(f->s));
+	m.conv = test_conv(f->be, f->s, 1, 2);
+	for (int i = 0; i < 5; i++) {
+		m.seq = m.gid = (uint64_t)i + 1;
+		m.expires_ms = ends[i];
+		assert_ok(f->be->append(f->s, &m));
+	}
+	m.gid = 4;
+	m.recalled = true;
+	assert_ok(f->be->amend(f->s, &m));
+	assert_ok(f->be->commit(f->s, NULL));
+	assert_ok(f->be->expire(f->s, 9, 10, &n));
+	assert_int_equal(n, 0);
+	assert_ok(f->be->expire(f->s, 25, 2, &n));
+	assert_int_equal(n, 2);
+	assert_ok(f->be->expire(f->s, 25, 10, &n));
+	assert_int_equal(n, 1);
+	assert_ok(f->be->expire(f->s, 25, 10, &n));
+	assert_int_equal(n, 0);
+	assert_ok(f->be->read_conv(f->r, m.conv, 1, 9, false, see_expired, text));
+	assert_string_equal(text, "1:\"ttl\":5,\"ext\":{}:words 2:\"ttl\":5,\"ext\":{}:words "
+				  "3:\"ttl\":5: 4:\"ttl\":5,\"ext\":{}:! 5:\"ttl\":5: ");
+}
+
 static void pruning_one_conversation_or_all_but_some(void **state)
 {
 	struct fixture *f = *state;
@@ -841,6 +882,7 @@ int main(void)
 		BOTH(an_epoch_s_marks_go_with_it),
 		BOTH(pruning_keeps_the_newest_of_each_conversation),
 		BOTH(pruning_stops_at_its_limit_and_goes_on),
+		BOTH(what_has_expired_keeps_its_place_alone),
 		BOTH(pruning_one_conversation_or_all_but_some),
 		BOTH(random_work_agrees_with_a_plain_list),
 		BOTH(a_callback_may_read_on),

@@ -77,7 +77,7 @@ static uint64_t add_as(struct fixture *f, uint64_t conv, uint64_t sender, const 
 	m.conv = id;
 	assert_int_equal(store_memory.append(f->store, &m), IM_OK);
 	assert_int_equal(store_memory.commit(f->store, NULL), IM_OK);
-	assert_int_equal(search_index_pass(f->index, 100, &n), IM_OK);
+	assert_int_equal(search_index_pass(f->index, 100, 0, &n), IM_OK);
 	assert_int_equal(n, 1);
 	return f->gid;
 }
@@ -282,7 +282,7 @@ static void a_damaged_index_is_built_again(void **state)
 	assert_int_equal(store_memory.reader_open(f->store, &reader), IM_OK);
 	assert_int_equal(
 		search_index_open(f->folder, &store_memory, reader, &f->index, &why), IM_OK);
-	assert_int_equal(search_index_pass(f->index, 100, &n), IM_OK);
+	assert_int_equal(search_index_pass(f->index, 100, 0, &n), IM_OK);
 	assert_int_equal(search_open(f->folder, &f->search, &why), IM_OK);
 	assert_int_equal(count(f, "needle"), 1);
 	im_buf_free(&why);
