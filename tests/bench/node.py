@@ -310,10 +310,10 @@ class ImNode(_Node):
         db.commit()
         db.close()
 
-    def fill_log(self, messages, each=100, text="x" * 64):
+    def fill_log(self, messages, each=100, text=lambda gid: "x" * 64):
         """Stores direct messages of the past, `each` to a conversation, interleaved. User 0 is one
         side of the first thousand conversations (with users 1001 .. 2000); the others are between
-        users from 3000 on."""
+        users from 3000 on. text: of the message at a place in the log."""
         convs = max(1, messages // each)
         own = min(convs, 1000)
         sides = [(1, 1002 + c) for c in range(own)]
@@ -329,7 +329,7 @@ class ImNode(_Node):
                 conv = (gid - 1) % convs
                 seq = (gid - 1) // convs + 1
                 yield (gid, conv + 1, seq, sides[conv][seq & 1], now + gid // 1000,
-                       f"past-{gid:019d}", text)
+                       f"past-{gid:019d}", text(gid))
 
         db.executemany("INSERT INTO message(gid, conv, seq, sender, ts, enc, client_id, body) "
                        "VALUES(?,?,?,?,?,0,?,?)", rows())
@@ -344,10 +344,26 @@ class ImNode(_Node):
         db.commit()
         db.close()
 
-    def bytes_stored(self):
-        return sum(self.database("messages").with_name(f"messages.db{tail}").stat().st_size
+    def bytes_stored(self, name="messages"):
+        return sum(self.database(name).with_name(f"{name}.db{tail}").stat().st_size
                    for tail in ("", "-wal")
-                   if self.database("messages").with_name(f"messages.db{tail}").exists())
+                   if self.database(name).with_name(f"{name}.db{tail}").exists())
+
+    def search_behind(self):
+        """(messages, seconds): how far the search index lies behind the log."""
+        uri = "file:{}?mode=ro"
+        log = sqlite3.connect(uri.format(self.database("messages")), uri=True)
+        index = sqlite3.connect(uri.format(self.database("search")), uri=True)
+        try:
+            head = log.execute("SELECT MAX(gid) FROM message").fetchone()[0] or 0
+            done = index.execute("SELECT value FROM meta WHERE key = 'indexed_gid'").fetchone()
+            done = done[0] if done else 0
+            oldest = log.execute("SELECT ts FROM message WHERE gid > ? AND gid <= ? LIMIT 1",
+                                 (done, head)).fetchone()
+            return max(0, head - done), max(0.0, time.time() - oldest[0] / 1000) if oldest else 0.0
+        finally:
+            log.close()
+            index.close()
 
     def forget_cache(self):
         """Drops the databases from the page cache; the node must be stopped."""

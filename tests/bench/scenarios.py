@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The nine scenarios. Each takes the context and returns its cases.
+"""The scenarios. Each takes the context and returns its cases.
 
 The variants of a case are "plain" (Mosquitto, a sender's window moved by PUBACKs), "plain e2e"
 (the same, the window moved by the receivers) and "im" (the window moved by the acks that follow
@@ -8,6 +8,7 @@ the fsync). They are measured in turns, so that a change of the machine's mood h
 import time
 
 import machine
+import search
 from load import Failed
 from results import Case, Metric, flow_rate, flow_us, cpu
 
@@ -370,4 +371,5 @@ ALL = {
     7: million_users,
     8: idle_and_storm,
     9: growth,
+    10: search.search,
 }

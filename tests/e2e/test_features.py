@@ -291,6 +291,34 @@ def test_search_finds_what_one_may_read_and_nothing_else(node, pair):
     until(lambda: found(b, q=word) == [], "the recall in the index")
 
 
+def test_search_is_narrowed_and_follows_what_is_no_longer_shown(node, pair):
+    a, b = pair
+    word = f"zebra{node.new_name()}"
+    say(a, b, "1", f"{word} one")
+    b.send(f"im/u/{a.user}", {"id": "2", "type": "note", "body": f"{word} two"})
+    a.send(f"im/u/{b.user}", {"id": "3", "ttl": 1, "body": f"{word} three"})
+    a.send(f"im/u/{b.user}", {"id": "4", "body": f"{word} four"})
+    conv = f"u/{b.user}"
+    # The index follows the order of the log: with the last one it has all.
+    until(lambda: f"{word} four" in found(a, q=word), "the index")
+    until(lambda: found(a, q=word) == [f"{word} {n}" for n in ("four", "two", "one")], "its end")
+    sent = {m["body"]: m["ts"] for m in a.rpc("conv.history", conv=conv)["messages"]
+            if m["type"] != "expired"}
+    ts = sent[f"{word} two"]
+    assert set(found(a, q=word, after=ts)) == {body for body, at in sent.items() if at >= ts}
+    assert set(found(a, q=word, before=ts)) == {body for body, at in sent.items() if at < ts}
+    assert found(a, q=word, **{"from": b.user}) == [f"{word} two"]
+    assert found(a, q=word, type="note", conv=conv) == [f"{word} two"]
+    page = a.rpc("search", q=word, limit=1)
+    assert page["more"]
+    assert found(a, q=word, next=page["next"]) == [f"{word} two", f"{word} one"]
+    a.rpc("msg.edit", conv=conv, seq=1, body="nothing of the kind")
+    until(lambda: found(a, q=word) == [f"{word} four", f"{word} two"], "the edit in the index")
+    a.rpc("conv.update", conv=conv, cleared_to=2)
+    assert found(a, q=word) == [f"{word} four"]
+    assert found(b, q=word) == [f"{word} four", f"{word} two"]
+
+
 @pytest.mark.parametrize("q", ["", " ", "\"", "*", "a\" OR \"b", "NEAR(a b)", "a AND", "-x", "^a",
                                "body:x", "(", "x" * 1000, "'; DROP TABLE message; --", "\u0002"])
 def test_odd_queries_are_searches_or_errors(node, pair, q):

@@ -129,6 +129,8 @@ static void words_are_folded_for_case_and_accents(void **state)
 	assert_int_equal(count(f, "Café noir"), 1);
 	assert_int_equal(count(f, "caf"), 0);
 	assert_int_equal(count(f, "caf*"), 1);
+	assert_int_equal(count(f, "CAF*"), 1);
+	assert_int_equal(count(f, "n*"), 1);
 	assert_int_equal(count(f, "\"cafe noir\""), 1);
 	assert_int_equal(count(f, "\"noir cafe\""), 0);
 	assert_int_equal(count(f, "noir cafe"), 1);
@@ -145,6 +147,7 @@ static void one_and_two_character_terms_are_found(void **state)
 	assert_int_equal(count(f, "天天"), 1);
 	assert_int_equal(count(f, "天好"), 0);
 	assert_int_equal(count(f, "天气很好"), 1);
+	assert_int_equal(count(f, "很*"), 1);
 	assert_int_equal(count(f, "タワー"), 1);
 	assert_int_equal(count(f, "京"), 1);
 	assert_int_equal(count(f, "국어"), 1);
@@ -263,9 +266,9 @@ static void system_messages_and_bytes_are_not_indexed(void **state)
 	assert_int_equal(count(f, "alice"), 0);
 }
 
-static void a_damaged_index_is_built_again(void **state)
+/* damage: what the file holds from then on; NULL: it is gone. */
+static void build_again(struct fixture *f, const char *damage)
 {
-	struct fixture *f = *state;
 	char path[128];
 	struct im_buf why;
 	struct store_reader *reader;
@@ -274,10 +277,13 @@ static void a_damaged_index_is_built_again(void **state)
 	search_close(&f->search);
 	search_index_stop(&f->index);
 	snprintf(path, sizeof(path), "%s/search.db", f->folder);
-	FILE *file = fopen(path, "w");
-	assert_non_null(file);
-	fputs("this is no database at all, and long enough to be looked at", file);
-	fclose(file);
+	assert_int_equal(remove(path), 0);
+	if (damage) {
+		FILE *file = fopen(path, "w");
+		assert_non_null(file);
+		fputs(damage, file);
+		fclose(file);
+	}
 	im_buf_init(&why, 0);
 	assert_int_equal(store_memory.reader_open(f->store, &reader), IM_OK);
 	assert_int_equal(
@@ -286,6 +292,35 @@ static void a_damaged_index_is_built_again(void **state)
 	assert_int_equal(search_open(f->folder, &f->search, &why), IM_OK);
 	assert_int_equal(count(f, "needle"), 1);
 	im_buf_free(&why);
+}
+
+static void a_damaged_index_is_built_again(void **state)
+{
+	build_again(*state, "this is no database at all, and long enough to be looked at");
+}
+
+static void a_missing_index_is_built_again(void **state)
+{
+	build_again(*state, NULL);
+}
+
+/* So many conversations are not searched for one by one; whoever asks looks at each hit. */
+static void whoever_has_very_many_conversations_finds_all_that_match(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t convs[SEARCH_CONVS_MAX + 1];
+	struct search_query query = {.q = im_str("needle"), .convs = convs};
+	struct hits h = {.n = 0};
+	const char *why = NULL;
+	for (uint64_t i = 0; i < SEARCH_CONVS_MAX + 1; i++)
+		convs[i] = i + 1;
+	add_as(f, 1, 7, "", IM_ENC_TEXT, "needle one");
+	query.n_convs = SEARCH_CONVS_MAX;
+	assert_int_equal(search_run(f->search, &query, on_hit, &h, &why), IM_OK);
+	assert_int_equal(h.n, 1);
+	query.n_convs = SEARCH_CONVS_MAX + 1;
+	assert_int_equal(search_run(f->search, &query, on_hit, &h, &why), IM_OK);
+	assert_int_equal(h.n, 2);
 }
 
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -304,6 +339,8 @@ int main(void)
 		CASE(an_edited_or_recalled_message_is_found_as_it_is_now),
 		CASE(system_messages_and_bytes_are_not_indexed),
 		CASE(a_damaged_index_is_built_again),
+		CASE(a_missing_index_is_built_again),
+		CASE(whoever_has_very_many_conversations_finds_all_that_match),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
