@@ -153,3 +153,35 @@ def table(case):
         if shares:
             lines.append(f"       CPU {variant}: {shares}")
     return "\n".join(lines)
+
+
+def _row(cells):
+    return "| " + " | ".join(cells) + " |"
+
+
+def markdown(case):
+    """The case as a Markdown table, as docs/BENCHMARKS.md has them."""
+    variants = list(case.runs)
+    with_ratio = len(variants) > 1
+    head = [case.name] + variants + (["ratio"] if with_ratio else [])
+    lines = [_row(head), _row(["---"] * len(head))]
+    for m in case.metrics:
+        cells = [f"{m.label}, {m.unit}"] + [number(case.median(m, v)) for v in variants]
+        if with_ratio:
+            ratio = case.ratio(m)
+            aim = f" (aim {m.aim:g})" if m.aim is not None else ""
+            cells.append("" if ratio is None else f"{ratio:.2f}{aim}")
+        lines.append(_row(cells))
+    for name in ("broker", "bridge", "generator"):
+        cells = [f"{name}, cores (us each)"]
+        for v in variants:
+            share = case.median(Metric("", "", cpu(name)), v)
+            each = case.median(Metric("", "", cpu_us(name)), v)
+            cells.append("" if share is None else
+                         f"{share:.2f}" + (f" ({each:.1f})" if each else ""))
+        if any(cells[1:]):
+            lines.append(_row(cells + ([""] if with_ratio else [])))
+    remarks = list(case.notes) + [f"FAILED: {f}" for f in case.failures]
+    remarks += [f"{v}: all runs were disturbed" for v in variants
+                if others(case.runs[v][0]) is not None and not case.undisturbed(v)]
+    return "\n".join(lines) + "".join(f"\n\n{r[0].upper() + r[1:]}." for r in remarks)

@@ -34,6 +34,7 @@ def arguments():
     length.add_argument("--full", action="store_true", help="the sizes of docs/BENCHMARKS.md")
     p.add_argument("--only", help="scenarios, as 1,2,5", default="")
     p.add_argument("--json", help="write everything measured to this file")
+    p.add_argument("--markdown", help="write the tables to this file")
     p.add_argument("--plots", help="folder for the SVG files of scenario 9")
     p.add_argument("--build", default=str(ROOT / "build"), help="build folder (build)")
     p.add_argument("--dir", help="where the nodes keep their data (a folder under TMPDIR)")
@@ -133,6 +134,9 @@ def main():
             shutil.rmtree(folder, ignore_errors=True)
     if opt.json:
         write_json(opt.json, opt, facts, cases, time.monotonic() - begin)
+    if opt.markdown:
+        pathlib.Path(opt.markdown).write_text(
+            "\n\n".join(results.markdown(c) for c in cases) + "\n", encoding="utf-8")
     if opt.plots:
         for path in plots.write(cases, opt.plots):
             print(f"wrote {path}")
