@@ -94,6 +94,8 @@ JOBS = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc))
 
 deps:
 	@sh config/deps.sh
+deps-bench deps-fuzz deps-valgrind:
+	@sh config/deps.sh $(@:deps-%=%)
 
 PORT ?= 1883
 WS_PORT ?=
@@ -164,7 +166,7 @@ format-check:
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all clean deps run check check-asan install uninstall format format-check
+.PHONY: all clean deps deps-bench deps-fuzz deps-valgrind run check check-asan install uninstall format format-check
 .DELETE_ON_ERROR:
 
 -include $(wildcard tests/*.mk tests/*/*.mk)

@@ -1,22 +1,24 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-3-Clause
-# deps.sh [run|check]: installs the Debian packages that are missing to build and run mosquitto-im
-# (run), or to test it as well (check, the default). Does nothing, and needs neither root nor the
-# network, when all of them are there.
+# deps.sh [run|check|bench|fuzz|valgrind]: installs the Debian packages that are missing to build
+# and run mosquitto-im (run), or to test it as well (check, the default), or for one of the targets
+# beyond that. Does nothing, and needs neither root nor the network, when all of them are there.
 set -eu
 
 packages="gcc libc6-dev make python3 mosquitto mosquitto-clients mosquitto-dev libmosquitto-dev
 	libjansson-dev libsqlite3-dev libssl-dev uthash-dev libjwt-dev libargon2-dev
 	libsystemd-dev libhyperscan-dev"
+tests="clang-format clang-tidy cppcheck debootstrap git libcmocka-dev mandoc openssl
+	python3-cryptography python3-jsonschema python3-jwt python3-paho-mqtt
+	procps python3-pytest python3-pytest-xdist sqlite3 systemd"
 case ${1:-check} in
 run) ;;
-check)
-	packages="$packages clang-format clang-tidy cppcheck debootstrap git libcmocka-dev mandoc openssl
-		python3-cryptography python3-jsonschema python3-jwt python3-paho-mqtt
-		procps python3-pytest python3-pytest-xdist sqlite3 systemd"
-	;;
+check) packages="$packages $tests" ;;
+bench) packages="$packages $tests python3-matplotlib" ;;
+fuzz) packages="$packages $tests clang libclang-rt-14-dev" ;;
+valgrind) packages="$packages $tests valgrind" ;;
 *)
-	echo "usage: deps.sh [run|check]" >&2
+	echo "usage: deps.sh [run|check|bench|fuzz|valgrind]" >&2
 	exit 2
 	;;
 esac

@@ -33,7 +33,7 @@ VALGRIND_E2E ?= $(addprefix tests/e2e/test_,direct.py groups.py features.py pres
 	upgrade.py)
 VALGRIND_MAKE = IM_WATCH='$(VALGRIND)' $(MAKE) --no-print-directory check \
 	BUILD=$(BUILD)-valgrind OPT='-O1 -g' CFLAGS='$(CFLAGS) -Wno-error'
-check-valgrind: deps
+check-valgrind: deps-valgrind
 	@$(VALGRIND_MAKE) SUITES='unit store flow' FLOW_SEEDS=2
 	@$(VALGRIND_MAKE) SUITES=e2e E2E_TESTS='$(VALGRIND_E2E)' E2E_JOBS=1 E2E_DEADLINE=300 \
 		E2E_ARGS="$(NO_MEMORY_LIMIT) $(E2E_ARGS)"

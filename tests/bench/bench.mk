@@ -18,14 +18,14 @@ $(BUILD)/imbench: $(BENCH_OBJ)
 # Plain Mosquitto and mosquitto-im side by side, see tests/bench/README.md. BENCH_ARGS: --quick,
 # --full, --only 1,2, --version 5, ...
 BENCH_ARGS ?= --quick
-bench: deps
+bench: deps-bench
 	@$(MAKE) --no-print-directory $(JOBS) all
 	@$(PYTHON) tests/bench/run.py --build '$(BUILD)' \
 		$(if $(MOSQUITTO),--broker '$(MOSQUITTO)') $(BENCH_ARGS)
 
 # MESSAGES through one node, its memory read all the way: fails if that does not stop growing.
 MESSAGES ?= 1000000
-endurance: deps
+endurance: deps-bench
 	@$(MAKE) --no-print-directory $(JOBS) all
 	@$(PYTHON) tests/bench/endurance.py --build '$(abspath $(BUILD))' --messages $(MESSAGES) \
 		$(if $(MOSQUITTO),--broker '$(MOSQUITTO)') \

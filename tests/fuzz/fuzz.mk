@@ -29,7 +29,7 @@ fuzz_plugin_options_SRC := plugin/options.c plugin/brokerconf.c
 fuzz_bridge_options_SRC := bridge/options.c
 fuzz_wordlist_SRC := bridge/wordlist.c
 fuzz_wordlist_LIBS := -lhs
-fuzz_search_SRC := bridge/search.c bridge/search_tokens.c
+fuzz_search_SRC := bridge/search.c bridge/search_marks.c bridge/search_tokens.c
 fuzz_search_OBJ = $(SCHEMA_OBJ)
 fuzz_search_LIBS := -lsqlite3
 # The methods' tables name their handlers, so all of the bridge comes with them.
@@ -82,7 +82,7 @@ fuzz-$(1): $(BUILD)/fuzz/fuzz_$(1)
 endef
 $(foreach f,$(FUZZ),$(eval $(call fuzz_rule,$(f))))
 
-fuzz:
+fuzz: deps-fuzz
 	@$(MAKE) --no-print-directory -j$(FUZZ_JOBS) $(FUZZ:%=$(BUILD)/fuzz/fuzz_%)
 	@$(MAKE) --no-print-directory -k -j$(FUZZ_JOBS) -Otarget $(FUZZ:%=fuzz-%)
 
