@@ -105,8 +105,10 @@ MOSQUITTO ?=
 run:
 	@sh config/deps.sh run
 	@$(MAKE) --no-print-directory $(JOBS) all
-	@exec $(PYTHON) config/run.py --build '$(BUILD)' --state '$(STATE)' --port '$(PORT)' \
+	@exec $(PYTHON) config/run.py --build '$(BUILD)' --port '$(PORT)' \
 		--ws-port '$(WS_PORT)' --bind '$(BIND)' --mosquitto '$(MOSQUITTO)'
+# A path may hold a quote.
+run: export IM_RUN_STATE = $(STATE)
 # The password does not go on a command line, which every user of the machine can read.
 export DEMO_PASSWORD
 

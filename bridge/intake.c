@@ -114,6 +114,19 @@ static int may_send(struct intake *in, struct send *s)
 	return s->kind == IM_CONV_USER ? may_send_direct(in, s) : may_send_group(in, s);
 }
 
+/* As it will stand in JSON. */
+static bool fits(const struct im_envelope *env)
+{
+	size_t n = env->meta.n;
+
+	if (env->enc == IM_ENC_TEXT)
+		n += env->body.n > IM_MESSAGE_BYTES_MAX / 6 ? im_jsonw_size(env->body)
+							    : 6 * env->body.n;
+	else
+		n += env->enc == IM_ENC_JSON ? env->body.n : (env->body.n + 2) / 3 * 4;
+	return n <= IM_MESSAGE_BYTES_MAX;
+}
+
 static int decode(struct intake *in, struct send *s)
 {
 	int rc;
@@ -134,6 +147,12 @@ static int decode(struct intake *in, struct send *s)
 	if (s->env.id.n && s->rec->id.n && !im_str_eq(s->env.id, s->rec->id)) {
 		s->why = IM_STR("the user property id and the member id differ; give one of them");
 		return IM_E_INVALID_PARAMS;
+	}
+	if (!fits(&s->env)) {
+		s->why = IM_STR(
+			"its control characters grow sixfold in JSON; send less, or bytes as "
+			"base64");
+		return IM_E_TOO_LARGE;
 	}
 	if (s->kind == IM_CONV_GROUP && s->env.mentions_all && s->role == DIRECTORY_MEMBER) {
 		s->why = IM_STR("only the group's owner and admins mention all");
@@ -311,6 +330,10 @@ static int deliver_signal(struct intake *in, struct send *s)
 
 	if (!r.payload.n)
 		return IM_E_NOMEM;
+	if (r.payload.n > IM_MESSAGE_BYTES_MAX) {
+		s->why = IM_STR("its control characters grow sixfold in JSON; send less");
+		return refuse(in, s, IM_E_TOO_LARGE);
+	}
 	memcpy(suffix, "signal/", 7);
 	memcpy(suffix + 7, s->rec->user.p, s->rec->user.n);
 	in->p.health->signals++;

@@ -200,7 +200,11 @@ static int write_edit(struct rpc_call *c, const struct conv_ref *ref, struct msg
 		im_jsonw_member_int(&body, "prev", prev);
 	im_buf_c(&body, '}');
 	msg_ttl_left(c, &t->m, &ttl);
-	rc = append_operation(c, ref, MSG_EDIT, im_buf_view(&ttl), &body, seq_out);
+	rc = body.n > IM_MESSAGE_BYTES_MAX
+		     ? rpc_fail(c, IM_E_TOO_LARGE,
+			       "an edit carries the old text and the new one; recall this message "
+			       "and send another")
+		     : append_operation(c, ref, MSG_EDIT, im_buf_view(&ttl), &body, seq_out);
 	if (rc == IM_OK) {
 		im_buf_printf(&edited,
 			"{\"seq\":%" PRIu64 ",\"ts\":%" PRId64 ",\"count\":%" PRId64 "}", *seq_out,

@@ -31,19 +31,20 @@ static size_t plain_run(const char *p, size_t n)
 	return i;
 }
 
+static const char escape_letter[0x20] = {
+	['\b'] = 'b', ['\t'] = 't', ['\n'] = 'n', ['\f'] = 'f', ['\r'] = 'r'};
+
 static void put_escape(struct im_buf *b, unsigned char c)
 {
 	static const char hex[] = "0123456789abcdef";
-	static const char letter[0x20] = {
-		['\b'] = 'b', ['\t'] = 't', ['\n'] = 'n', ['\f'] = 'f', ['\r'] = 'r'};
 	char *at;
 
-	if (c >= 0x20 || letter[c]) {
+	if (c >= 0x20 || escape_letter[c]) {
 		at = im_buf_add(b, 2);
 		if (!at)
 			return;
 		at[0] = '\\';
-		at[1] = c >= 0x20 ? (char)c : letter[c];
+		at[1] = c >= 0x20 ? (char)c : escape_letter[c];
 		return;
 	}
 	at = im_buf_add(b, 6);
@@ -65,6 +66,18 @@ void im_jsonw_part(struct im_buf *b, struct im_str s)
 		if (i < s.n)
 			put_escape(b, (unsigned char)s.p[i++]);
 	}
+}
+
+size_t im_jsonw_size(struct im_str s)
+{
+	size_t i = 0, n = 2 + s.n;
+
+	while ((i += plain_run(s.p + i, s.n - i)) < s.n) {
+		unsigned char c = (unsigned char)s.p[i++];
+
+		n += c >= 0x20 || escape_letter[c] ? 1 : 5;
+	}
+	return n;
 }
 
 void im_jsonw_str(struct im_buf *b, struct im_str s)

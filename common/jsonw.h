@@ -7,6 +7,8 @@
 
 /* Appends s as a JSON string, quotes included. s must be valid UTF-8 (checked at the edge). */
 void im_jsonw_str(struct im_buf *b, struct im_str s);
+/* How long im_jsonw_str would make it. */
+size_t im_jsonw_size(struct im_str s);
 /* Appends s escaped but without quotes: a part of a string. */
 void im_jsonw_part(struct im_buf *b, struct im_str s);
 /* Appends `"key":` (key is a literal of ours and is not escaped). */

@@ -34,7 +34,10 @@
 #define IM_BATCH_RECORDS_MAX 4096
 #define IM_DOWN_BYTES_SOFT (60 * 1024)   /* a down frame is closed at this size */
 #define IM_FRAME_BYTES_MAX (1900 * 1024) /* never above the broker's packet limit */
-#define IM_RECIPIENTS_PER_RECORD 256     /* one fan-out chunk: about a millisecond of the broker */
+/* A message in its JSON form: with its recipients, or within a reply, it must fit a frame. Only
+ * text of control characters, which grow sixfold, comes near with `max_payload` raised. */
+#define IM_MESSAGE_BYTES_MAX (IM_FRAME_BYTES_MAX - 128 * 1024)
+#define IM_RECIPIENTS_PER_RECORD 256 /* one fan-out chunk: about a millisecond of the broker */
 
 /* The spool. */
 #define IM_SPOOL_BYTES_DEFAULT (64u * 1024 * 1024)

@@ -95,7 +95,7 @@ def say(text):
 def parse_arguments():
     p = argparse.ArgumentParser(description=__doc__)
     p.add_argument("--build", default="build", help="folder of the built programs")
-    p.add_argument("--state", default="./run", help="folder of the node's data")
+    p.add_argument("--state", default=os.environ.get("IM_RUN_STATE") or "./run", help="folder of the node's data")
     p.add_argument("--port", default="1883", help="MQTT")
     p.add_argument("--ws-port", default="", help="MQTT over WebSocket; none if empty")
     p.add_argument("--bind", default="127.0.0.1", help="address of both")

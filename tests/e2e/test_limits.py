@@ -228,6 +228,26 @@ def test_the_payload_limit_is_configurable(own_node, limit, size, fits):
         assert b.sync_all()[0] == [m]
 
 
+def test_what_grows_too_long_in_json_is_refused(own_node):
+    """Control characters take six bytes each there; the link carries 1,900 KiB."""
+    node = own_node(options={"max_payload": "1M", "rate_bytes": 0, "rate_messages": 0})
+    alice, bob = node.users(2)
+    a, b = node.connect(alice, v5=True), node.connect(bob)
+    for topic in (f"im/u/{bob}", f"im/s/u/{bob}"):
+        a.publish(topic, b"\x01" * 400_000)
+        error = a.wait_for(lambda: a.acks())[-1]["error"]
+        assert error["code"] == -32007 and "sixfold" in error["message"]
+        a.messages.clear()
+    a.publish(f"im/u/{bob}", b"\x01" * 250_000)
+    m = b.wait_message(f"u/{alice}")
+    assert m["body"] == "\x01" * 250_000 and b.history(f"u/{alice}") == [m]
+    seq = a.send(f"im/u/{bob}", {"id": "1", "body": "x" * 950_000})["seq"]
+    reply = a.rpc_raw("msg.edit", {"conv": f"u/{bob}", "seq": seq, "body": "y" * 950_000})
+    assert reply["error"]["code"] == -32007
+    assert a.rpc("msg.edit", conv=f"u/{bob}", seq=seq, body="short")["changed"]
+    assert b.history(f"u/{alice}")[1]["body"] == "short"
+
+
 def test_a_request_above_the_limit_is_refused(node):
     c = node.connect(node.user(), v5=True)
     c.publish("im/rpc/user.update", {"nick": "x" * 70000})

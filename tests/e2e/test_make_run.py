@@ -255,6 +255,13 @@ def test_the_state_is_for_its_owner_alone(make_run):
     assert [oct((run.state / p).stat().st_mode & 0o77) for p in private] == ["0o0"] * len(private)
 
 
+def test_a_path_may_hold_quotes_and_blanks(make_run, tmp_path):
+    run = make_run(STATE=str(tmp_path / "it's a \"state\""))
+    assert (run.state / "data" / "messages.db").exists()
+    subprocess.run(run.printed("mosquitto_pub")[0], check=True)
+    subprocess.run(run.printed(str(build.IMCTL))[0], check=True, capture_output=True)
+
+
 def test_a_path_too_long_for_a_socket_works_all_the_same(make_run, tmp_path):
     deep = tmp_path / "/".join(["a folder with a long name"] * 5)
     run = make_run(STATE=str(deep))
