@@ -328,3 +328,17 @@ def test_the_man_page_is_well_formed():
     done = subprocess.run(["mandoc", "-T", "lint", "-W", "warning", "docs/imctl.1"],
                           cwd=build.ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout
+
+
+def test_lists_have_all_rows_however_many_pages_they_take(node):
+    """imctl asks for 200 rows at a time and follows `next`."""
+    imctl = Imctl.of(node)
+    users = [u["username"] for u in imctl.json("user", "list")["users"]]
+    assert len(users) > 400 and users == sorted(set(users))
+    assert len(imctl.ok("user", "list").splitlines()) == 1 + len(users)
+    assert [u["username"] for u in imctl.json("user", "list", "--limit", "250")["users"]] \
+        == users[:250]
+    crowd = users[:260]
+    gid = node.new_name("crowd")
+    node.admin().command("createGroup", gid=gid, owner=crowd[0], members=crowd)
+    assert sorted(m["username"] for m in imctl.json("group", "show", gid)["members"]) == crowd
