@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Very many members: a room of 100,000 and a group of 10,000 are made as a client would make them,
+ * written to, and read by a member. What is written is one message whatever the audience; a member
+ * reads what it missed at the cost of that; a direct message does not wait for the crowd.
+ * CROWD_TIMES in the environment prints how long each part took.
+ */
+#include "flow.h"
+#include "flow_device.h"
+
+#include <stdio.h>
+#include <time.h>
+
+#include "../../bridge/directory_group.h"
+#include "../../bridge/directory_user.h"
+#include "../../common/limits.h"
+
+static const char *const users[] = {"root", "alice", "bob", NULL};
+
+struct crowd {
+	struct flow *f;
+	struct flow_device *alice, *bob, *member;
+	struct timespec since;
+};
+
+static void took(struct crowd *c, const char *what)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+	if (getenv("CROWD_TIMES"))
+		fprintf(stderr, "%8.1f ms %s\n",
+			(double)(now.tv_sec - c->since.tv_sec) * 1e3 +
+				(double)(now.tv_nsec - c->since.tv_nsec) / 1e6,
+			what);
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &c->since);
+}
+
+static void add_crowd(struct flow *f, unsigned n)
+{
+	struct directory_user first;
+	char uid[16];
+	uint64_t id;
+
+	assert_int_equal(directory_user_get(f->dir, IM_STR("bob"), &first), IM_OK);
+	char *phc = strndup(first.password.p, first.password.n);
+	assert_int_equal(directory_begin(f->dir), IM_OK);
+	for (unsigned i = 0; i < n; i++) {
+		snprintf(uid, sizeof(uid), "u%06u", i);
+		assert_int_equal(directory_user_create(
+					 f->dir, im_str(uid), DIRECTORY_USER, im_str(phc), 1, &id),
+			IM_OK);
+	}
+	assert_int_equal(directory_commit(f->dir), IM_OK);
+	free(phc);
+}
+
+static int start(void **state)
+{
+	struct crowd *c = calloc(1, sizeof(*c));
+
+	c->f = flow_start(&store_sqlite, users);
+	flow_kill_bridge(c->f);
+	c->f->set.rpc.group_members_max = IM_GROUP_MEMBERS_MAX;
+	flow_start_bridge(c->f);
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &c->since);
+	add_crowd(c->f, IM_GROUP_MEMBERS_MAX - 1);
+	took(c, "users");
+	c->alice = flow_device(c->f, "alice", "alice-phone");
+	c->bob = flow_device(c->f, "bob", "bob-phone");
+	c->member = flow_device(c->f, "u009998", "member-phone");
+	*state = c;
+	return flow_connect(c->alice) && flow_connect(c->bob) ? 0 : -1;
+}
+
+static int stop(void **state)
+{
+	struct crowd *c = *state;
+
+	flow_stop(c->f);
+	free(c);
+	return 0;
+}
+
+/* As many invitations as it takes. */
+static void invite(struct crowd *c, const char *gid, unsigned n)
+{
+	struct im_buf b;
+
+	im_buf_init(&b, 0);
+	for (unsigned i = 0; i < n;) {
+		im_buf_reset(&b);
+		im_buf_printf(&b, "{\"gid\":\"%s\",\"members\":[", gid);
+		for (unsigned k = 0; k < IM_INVITE_MAX && i < n; k++, i++)
+			im_buf_printf(&b, "%s\"u%06u\"", k ? "," : "", i);
+		im_buf_z(&b, "]}");
+		im_buf_c(&b, '\0');
+		assert_non_null(
+			strstr(flow_rpc(c->alice, "group.invite", b.p), "\"changed\":true"));
+		if (i == IM_INVITE_MAX || i == n)
+			took(c, i == n ? "all invitations" : "the first invitation");
+	}
+	im_buf_free(&b);
+}
+
+static void begin(struct crowd *c, const char *gid, const char *kind)
+{
+	char params[160];
+
+	snprintf(params, sizeof(params), "{\"gid\":\"%s\",\"kind\":\"%s\",\"history\":\"join\"}",
+		gid, kind);
+	assert_non_null(strstr(flow_rpc(c->alice, "group.create", params), "\"result\""));
+}
+
+/* What a member gets who was away: the message, and how it came here. */
+static void read_as_member(struct crowd *c, const char *part)
+{
+	const char *reply;
+
+	assert_true(flow_connect(c->member));
+	flow_settle(c->f);
+	took(c, "a member connects and syncs");
+	reply = flow_rpc(c->member, "conv.list", "{}");
+	took(c, "its conversations");
+	assert_non_null(strstr(reply, part));
+}
+
+static void a_room_of_a_hundred_thousand(void **state)
+{
+	struct crowd *c = *state;
+
+	begin(c, "hall", "room");
+	assert_true(fake_subscribe(c->alice->c, "im/room/hall"));
+	invite(c, "hall", IM_GROUP_MEMBERS_MAX - 1);
+	assert_non_null(strstr(
+		flow_rpc(c->alice, "group.get", "{\"gid\":\"hall\"}"), "\"members\":100000"));
+	took(c, "what the group is now");
+	assert_true(flow_send(c->alice, "g/hall", "m1", "hear, hear"));
+	flow_settle(c->f);
+	took(c, "a message");
+	assert_true(flow_sent(c->alice, "m1")->acked);
+	assert_non_null(flow_has(c->alice, "g/hall", 102));
+	read_as_member(c, "hear, hear");
+}
+
+static void a_direct_message_does_not_wait_for_a_group_of_ten_thousand(void **state)
+{
+	struct crowd *c = *state;
+	int steps = 0;
+
+	begin(c, "town", "group");
+	invite(c, "town", 9999);
+	assert_true(flow_send(c->alice, "g/town", "m1", "hear, hear"));
+	assert_true(flow_send(c->alice, "u/bob", "m2", "psst"));
+	while (!flow_has(c->bob, "u/alice", 1) && steps < 100) {
+		flow_step(c->f);
+		steps++;
+	}
+	/* Behind the few frames of the group's that are under way, not behind all. */
+	assert_in_range(steps, 1, 8);
+	flow_settle(c->f);
+	took(c, "a message and a direct one");
+	assert_true(flow_sent(c->alice, "m1")->acked);
+	read_as_member(c, "hear, hear");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(a_room_of_a_hundred_thousand, start, stop),
+		cmocka_unit_test_setup_teardown(
+			a_direct_message_does_not_wait_for_a_group_of_ten_thousand, start, stop),
+	};
+
+	return cmocka_run_group_tests_name("flow crowd", tests, NULL, NULL);
+}
