@@ -218,6 +218,8 @@ static int on_tick(int event, void *event_data, void *userdata)
 
 	(void)event;
 	p->ticked = true;
+	p->ticked_us = now_us;
+	p->ticked_ms = clock_wall_ms(&p->clock);
 	p->reloading = false;
 	p->grant = (struct grant){0};
 	p->gone = NULL;

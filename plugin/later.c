@@ -21,6 +21,8 @@
 #define ADDRESS_MAX 64
 /* A client id that gave a wrong password does not wait again for so long. */
 #define WRONG_US INT64_C(600000000)
+/* Without a TICK for so long waiting for one is in vain. */
+#define TICKLESS_US INT64_C(2000000)
 
 struct waiting {
 	struct hash_job job; /* first: what the threads hand back */
@@ -68,6 +70,7 @@ int later_open(struct plugin *p, struct im_buf *why)
 		return IM_OK;
 	}
 	p->later = l;
+	p->ticked_us = clock_mono_us(&p->clock);
 	l->wrong = lru_new(&p->key, IM_CACHE_ADDRESSES, sizeof(int64_t));
 	l->hashers = hashers_new((unsigned)p->opt.auth_threads, &p->clock);
 	if (l->wrong && l->hashers)
@@ -142,11 +145,19 @@ uint32_t later_waiting(const struct plugin *p)
 	return p->later ? p->later->n : 0;
 }
 
+/* 2.1.2 goes by the time of day: a clock that is set back by an hour stops TICK for that hour. On
+ * an idle broker, where it may be rare, nobody is kept waiting by a password. */
+static bool expects_tick(const struct plugin *p)
+{
+	return clock_wall_ms(&p->clock) >= p->ticked_ms &&
+	       clock_mono_us(&p->clock) - p->ticked_us <= TICKLESS_US;
+}
+
 bool later_wants(struct plugin *p, const struct arrival *a)
 {
 	const int64_t *until_us;
 
-	if (!p->later)
+	if (!p->later || !expects_tick(p))
 		return false;
 	until_us = lru_get(p->later->wrong, a->device.p, a->device.n);
 	return !until_us || *until_us <= clock_mono_us(&p->clock);

@@ -68,6 +68,7 @@ struct plugin {
 	bool reloading; /* between RELOAD and the next TICK */
 	bool resync;    /* the bridge missed session events */
 	bool ticked;    /* TICK works: it does not with per_listener_settings in old brokers */
+	int64_t ticked_us, ticked_ms; /* when it came last, by both clocks */
 	int64_t first_event_us;
 	int64_t checked_us;    /* when directory_changed was asked last */
 	uint64_t seen_errors;  /* of the directory, already logged */

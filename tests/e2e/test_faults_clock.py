@@ -5,6 +5,7 @@ import sqlite3
 
 import pytest
 
+from lib import build
 from lib.faults import acked, bodies, pair, preload
 from lib.node import until
 
@@ -43,6 +44,10 @@ def test_a_clock_set_by_an_hour_changes_ts_and_nothing_else(own_node, first, the
     one = a.send(f"im/u/{b.user}", {"id": "1", "body": "needle one"})
     page = b.rpc("sync", cursor="")
     clock.write_text(str(then))
+    if build.broker_version() >= (2, 0, 20):
+        # These count the keepalive by the time of day: an hour ahead, all clients have been silent
+        # for too long.
+        a, b = node.connect(a.user), node.connect(b.user)
     two = a.send(f"im/u/{b.user}", {"id": "2", "body": "needle two"})
     assert (two["ts"] > one["ts"]) == (then > first)
     assert abs(two["ts"] - one["ts"]) > 3_500_000

@@ -54,6 +54,25 @@ static void a_login_waits_and_is_then_remembered(void **state)
 	node_stop(&n);
 }
 
+static void without_ticks_no_login_waits_for_one(void **state)
+{
+	struct node n;
+
+	(void)state;
+	node_start(&n, true, FORGETFUL);
+	fake_turn();
+	n.mono_us += 3000000;
+	assert_true(fake_connected(come("alice", "phone", "pw")));
+	fake_turn();
+	n.wall_ms -= 3600000;
+	assert_true(fake_connected(come("alice", "tablet", "pw")));
+	assert_int_equal(node_stat(&n, "logins_later"), 0);
+	fake_turn();
+	assert_true(fake_waiting(come("bob", "phone2", "pw")));
+	until_answered(&n);
+	node_stop(&n);
+}
+
 static void a_wrong_password_is_refused_and_its_client_id_waits_no_more(void **state)
 {
 	struct mosquitto *c;
@@ -381,6 +400,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_login_waits_and_is_then_remembered),
+		cmocka_unit_test(without_ticks_no_login_waits_for_one),
 		cmocka_unit_test(a_wrong_password_is_refused_and_its_client_id_waits_no_more),
 		cmocka_unit_test(who_need_not_wait_does_not),
 		cmocka_unit_test(unknown_users_wait_as_long),
