@@ -2,6 +2,9 @@
 /* Requests as they come: what is taken, and that each refusal says what would be right. */
 #include "unit.h"
 
+#include <jansson.h>
+#include <stdlib.h>
+
 #include "../../bridge/rpc.h"
 #include "../../common/err.h"
 
@@ -129,6 +132,33 @@ static void replies_have_the_form_of_json_rpc(void **state)
 	im_buf_free(&b);
 }
 
+/* Both forms of a request, for every case of the golden vectors. */
+static void the_golden_vectors_are_taken_or_refused(void **state)
+{
+	json_t *root = json_load_file("schema/wire/vectors/methods.json", 0, NULL), *c;
+	size_t i;
+
+	(void)state;
+	assert_non_null(root);
+	assert_true(json_array_size(json_object_get(root, "cases")) > 50);
+	json_array_foreach(json_object_get(root, "cases"), i, c)
+	{
+		const char *method = json_string_value(json_object_get(c, "method"));
+		int code = (int)json_integer_value(json_object_get(c, "code"));
+		json_t *o = json_pack("{s:s, s:i, s:s, s:O}", "jsonrpc", "2.0", "id", 7, "method",
+			method, "params", json_object_get(c, "params"));
+		char *params = json_dumps(json_object_get(c, "params"), 0);
+		char *request = json_dumps(o, 0);
+
+		expect(method, params, code, "null", NULL);
+		expect("", request, code, "7", NULL);
+		free(params);
+		free(request);
+		json_decref(o);
+	}
+	json_decref(root);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -136,6 +166,7 @@ int main(void)
 		cmocka_unit_test(without_a_method_it_is_a_json_rpc_request),
 		cmocka_unit_test(parameters_are_checked_against_the_table),
 		cmocka_unit_test(deep_and_long_input_is_refused_without_harm),
+		cmocka_unit_test(the_golden_vectors_are_taken_or_refused),
 		cmocka_unit_test(replies_have_the_form_of_json_rpc),
 	};
 

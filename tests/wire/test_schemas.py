@@ -192,6 +192,43 @@ def test_the_golden_vectors_fit():
     assert count > 5
 
 
+# -- all three, for every method and every payload --
+
+PAGE = (ROOT / "docs" / "PROTOCOL.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("method", sorted(server_methods()))
+def test_a_method_has_a_schema_a_vector_and_an_example(method):
+    assert method in METHODS, "no schema"
+    assert any("result" in c for c in vectors("methods") if c["method"] == method), "no vector"
+    assert re.search(rf"^\w+> im/rpc/{re.escape(method)} \{{|^\w+> im/rpc \{{.*"
+                     rf"\"method\":\"{re.escape(method)}\"", PAGE, re.M), "no example"
+
+
+@pytest.mark.parametrize("case", vectors("methods"), ids=lambda c: c["method"])
+def test_a_vector_of_a_method_fits(case):
+    if "result" in case:
+        assert_fits(f"rpc.{case['method']}", {"params": case["params"], "result": case["result"]})
+    elif case["method"] in METHODS:
+        assert not fits(f"rpc.{case['method']}", {"params": case["params"]})
+
+
+@pytest.mark.parametrize("case", vectors("payloads"), ids=lambda c: c["schema"])
+def test_a_vector_of_a_payload_fits(case):
+    assert_fits(case["schema"], case["payload"])
+
+
+@pytest.mark.parametrize("name", [n for n in NAMES if not n.startswith("rpc.") and n != "common"])
+def test_every_kind_of_payload_has_a_vector(name):
+    """Where a schema has alternatives, each of them."""
+    cases = [c["payload"] for c in vectors("payloads") if c["schema"] == name]
+    assert cases
+    resolver = validator(name).resolver
+    for branch in load(name).get("oneOf", []):
+        one = jsonschema.Draft202012Validator(branch, resolver=resolver)
+        assert any(one.is_valid(c) for c in cases), branch.get("description") or branch
+
+
 MESSAGE = {"conv": "u/bob", "seq": 1, "from": "bob", "ts": 1, "type": "text", "cursor": "1",
            "body": "hi"}
 
