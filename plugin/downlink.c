@@ -327,7 +327,7 @@ static int carry_out(struct plugin *p, const struct im_down_rec *r)
 
 void downlink_frame(struct plugin *p, struct im_str frame)
 {
-	struct im_str records;
+	struct im_str records = frame; /* a bad header is the fault at byte 0 */
 	struct im_down_rec r;
 	int ret = im_down_frame_read(frame, &records);
 

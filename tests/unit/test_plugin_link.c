@@ -636,6 +636,7 @@ static void malformed_frames_are_dropped(void **state)
 	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
 		node_frame(&n, im_str(bad[i]));
 	assert_int_equal(node_stat(&n, "down_malformed"), i);
+	assert_true(fake_logged("down frame malformed bytes=0 at=0: "));
 	malformed(&n, &(struct im_down_rec){.type = IM_DOWN_MESSAGE, .payload = IM_STR(",}")},
 		&slash);
 	malformed(&n, &(struct im_down_rec){.type = IM_DOWN_MESSAGE, .payload = IM_STR(",}")},
