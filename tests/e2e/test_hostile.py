@@ -144,8 +144,7 @@ def known(node, version=w.V311):
     """A user whose password is remembered, so that every login is answered at once: 2.1 ends a
     connection that sends more than CONNECT before it has its answer."""
     user = node.user()
-    with attacker(node, version, user):
-        pass
+    node.client(user, v5=version == w.V5).connect().close()
     return user
 
 
