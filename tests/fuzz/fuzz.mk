@@ -74,7 +74,7 @@ $(BUILD)/fuzz/corpus_$(1): $(BUILD)/fuzz/plain/replay_$(1).o $(call fuzz_obj,$(1
 	$$(Q)$$(CC) $$(FUZZ_SAN) -o $$@ $$^ $$(FUZZ_LIBS) $(fuzz_$(1)_LIBS) -lcmocka
 fuzz-$(1): $(BUILD)/fuzz/fuzz_$(1)
 	@mkdir -p $(BUILD)/fuzz/new/$(1)
-	$$< -max_total_time=$$(SECONDS) -timeout=5 -print_final_stats=1 -verbosity=0 \
+	$$< -max_total_time=$$(SECONDS) -timeout=60 -print_final_stats=1 -verbosity=0 \
 		-artifact_prefix=$(BUILD)/fuzz/found_$(1)_ $(fuzz_$(1)_FLAGS) \
 		$(addprefix -dict=,$(wildcard tests/fuzz/$(or $(fuzz_$(1)_DICT),$(1)).dict)) \
 		$(BUILD)/fuzz/new/$(1) tests/fuzz/corpus/$(1)
