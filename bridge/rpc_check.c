@@ -77,6 +77,11 @@ static bool elements_are(const json_t *v, bool strings)
 	return true;
 }
 
+static bool wants_array(const struct rpc_param *p)
+{
+	return p->type == RPC_STRINGS || p->type == RPC_INTEGERS;
+}
+
 static bool type_fits(const struct rpc_param *p, const json_t *v)
 {
 	switch (p->type) {
@@ -120,7 +125,7 @@ static int check_value(
 
 	if (!type_fits(p, v)) {
 		im_buf_printf(why, "%s%s is %s%s; give ", prefix, p->name, type_name(v),
-			json_is_array(v) ? " with other elements" : "");
+			wants_array(p) && json_is_array(v) ? " with other elements" : "");
 		say_wanted(why, p);
 		return IM_E_INVALID_PARAMS;
 	}

@@ -87,6 +87,13 @@ static void parameters_are_checked_against_the_table(void **state)
 		"array of strings");
 	expect("group.invite", "{\"gid\":\"g\",\"members\":[]}", IM_E_INVALID_PARAMS, "null",
 		"has 0 elements");
+	expect("msg.forward", "{\"from_conv\":\"u/bob\",\"to_conv\":\"u/eve\",\"seqs\":[1,\"2\"]}",
+		IM_E_INVALID_PARAMS, "null", "array of integers");
+	expect("user.update", "{\"ext\":[]}", IM_E_INVALID_PARAMS, "null",
+		"params.ext is an array; give an object");
+	expect("user.update", "{\"read_receipts\":7}", IM_E_INVALID_PARAMS, "null",
+		"params.read_receipts is an integer; give true or false");
+	expect("user.update", "{\"ext\":true}", IM_E_INVALID_PARAMS, "null", "is a boolean");
 }
 
 static void deep_and_long_input_is_refused_without_harm(void **state)
