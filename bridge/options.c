@@ -92,18 +92,6 @@ static const struct im_conf_key keys[] = {
 
 const struct im_conf_table options_table = {keys, sizeof(keys) / sizeof(keys[0])};
 
-static int check(const struct options *o, const char *name, struct im_buf *why)
-{
-	if (!*o->data_dir || !*o->broker || !*o->link_username) {
-		im_buf_printf(why, "%s: %s is empty", name,
-			!*o->data_dir ? "data_dir"
-			: !*o->broker ? "broker"
-				      : "link_username");
-		return IM_E_FORMAT;
-	}
-	return IM_OK;
-}
-
 int options_parse(struct options *o, struct im_str text, const char *name, struct im_buf *why)
 {
 	int rc;
@@ -114,8 +102,6 @@ int options_parse(struct options *o, struct im_str text, const char *name, struc
 		im_buf_z(why, "out of memory");
 	else
 		rc = im_conf_read(&options_table, o, text, name, why);
-	if (!rc)
-		rc = check(o, name, why);
 	if (rc)
 		options_clear(o);
 	return rc;

@@ -163,10 +163,6 @@ static int check(struct options *o, struct im_buf *why)
 {
 	int ret = im_conf_check(&options_table, o, why);
 
-	if (!ret && !*o->link_username) {
-		im_buf_z(why, "link_username is empty: name the bridge's user");
-		ret = IM_E_FORMAT;
-	}
 	if (!ret)
 		ret = check_prefix(o->topic_prefix, why);
 	if (!ret)

@@ -83,6 +83,8 @@ static void takes_all_it_documents(void **state)
 
 static void refuses_with_a_sentence(void **state)
 {
+	static const struct options_pair both_keys[] = {{"data_dir", "/d"}, {"link_listener", "/s"},
+		{"jwt_secret_file", "/k"}, {"jwt_key_file", "/k"}};
 	struct options o;
 	struct im_buf why;
 
@@ -115,6 +117,10 @@ static void refuses_with_a_sentence(void **state)
 	refused("jwt_auto_create", "yes", "jwt_auto_create");
 	refused("link_username", "", "link_username");
 	im_buf_init(&why, 0);
+	assert_int_equal(options_read(&o, both_keys, 4, &why), IM_E_FORMAT);
+	im_buf_c(&why, '\0');
+	assert_non_null(strstr(why.p, "are both set"));
+	im_buf_reset(&why);
 	assert_int_equal(options_read(&o, NULL, 0, &why), IM_E_FORMAT);
 	im_buf_c(&why, '\0');
 	assert_non_null(strstr(why.p, "data_dir"));
