@@ -391,6 +391,43 @@ static void records_that_cannot_be_read_are_passed_over(void **state)
 	assert_int_equal(engine_health(f->engine)->records_malformed, 1);
 }
 
+/* What comes before it is stored; of what follows nobody knows where it begins. */
+static void a_record_without_an_end_does_not_stop_the_bridge(void **state)
+{
+	struct engine_fixture *f = *state;
+	struct im_str all;
+	size_t second;
+
+	engine_add_message(f, "alice", "bob", "one");
+	second = f->records.n;
+	engine_add_message(f, "alice", "bob", "two");
+	engine_add_message(f, "alice", "bob", "three");
+	f->records.p[second + 3] = 1; /* sixteen megabytes */
+	all = im_buf_view(&f->records);
+	engine_send_again(f, 1, 3, all);
+	assert_int_equal(engine_count(f, "message"), 1);
+	assert_told(f, "committed 77:3");
+	assert_int_equal(engine_health(f->engine)->records_malformed, 2);
+	im_buf_reset(&f->records);
+	f->first = f->next = 4;
+	engine_message(f, "alice", "bob", "four");
+	assert_told(f, "message alice/phone 2");
+}
+
+static void a_record_of_nobody_is_passed_over(void **state)
+{
+	struct engine_fixture *f = *state;
+
+	engine_add(f, (struct im_up_rec){.type = IM_UP_MSG_USER,
+			      .device = IM_STR("phone"),
+			      .target = IM_STR("bob"),
+			      .payload = IM_STR("x")});
+	engine_send(f);
+	assert_not_told(f, "message");
+	assert_told(f, "committed 77:1");
+	assert_int_equal(engine_health(f->engine)->records_malformed, 1);
+}
+
 static void garbage_frames_change_nothing(void **state)
 {
 	struct engine_fixture *f = *state;
@@ -433,6 +470,8 @@ int main(void)
 		cmocka_unit_test_teardown(too_many_reads_are_answered_busy, engine_tear_down),
 		T(a_flood_of_answers_waits_in_the_bridge),
 		T(records_that_cannot_be_read_are_passed_over),
+		T(a_record_without_an_end_does_not_stop_the_bridge),
+		T(a_record_of_nobody_is_passed_over),
 		T(garbage_frames_change_nothing),
 	};
 

@@ -338,6 +338,41 @@ static void a_new_device_waits_for_room(void **state)
 	node_stop(&n);
 }
 
+/* Nobody is left who could be told of a will, and a command is no publish that can be refused. */
+static void what_finds_no_room_is_counted_or_answered(void **state)
+{
+	const struct fake_spec mortal = {.id = "m",
+		.user = "bob",
+		.password = "pw",
+		.will_topic = "im/u/alice",
+		.will = "gone"};
+	struct mosquitto *alice, *root, *bob;
+	const struct fake_message *m;
+	struct node n;
+
+	(void)state;
+	node_start(&n, false, no_limits);
+	alice = node_client(&n, "alice", "a", 5);
+	root = node_client(&n, "root", "r", 5);
+	bob = fake_connect(&mortal);
+	assert_true(fake_subscribe(root, "$CONTROL/im/v1/response"));
+	assert_true(fake_subscribe(bob, "im/inbox/bob/#"));
+	node_settle(&n);
+	n.commit = false;
+	fill(alice);
+	while (publish(alice, "im/u/bob", "") == FAKE_ACCEPTED)
+		;
+	assert_int_equal(publish(root, "$CONTROL/im/v1", "{\"commands\":[]}"), FAKE_ACCEPTED);
+	fake_disconnect(bob, true);
+	node_settle(&n);
+	m = fake_received(root);
+	assert_non_null(m);
+	assert_non_null(memmem(m->payload.p, m->payload.n, "\"error\":\"busy", 13));
+	assert_int_equal(node_stat(&n, "wills_lost"), 1);
+	assert_int_equal(node_stat(&n, "wills"), 0);
+	node_stop(&n);
+}
+
 /* ---- snapshots ---- */
 
 static void a_snapshot_of_many_comes_in_parts(void **state)
@@ -746,6 +781,7 @@ int main(void)
 		cmocka_unit_test(out_of_memory_loses_nothing),
 		cmocka_unit_test(a_puback_never_lies),
 		cmocka_unit_test(a_new_device_waits_for_room),
+		cmocka_unit_test(what_finds_no_room_is_counted_or_answered),
 		cmocka_unit_test(a_snapshot_of_many_comes_in_parts),
 		cmocka_unit_test(messages_reach_their_inboxes),
 		cmocka_unit_test(the_other_down_records),
