@@ -216,7 +216,7 @@ static int64_t next_ms(const struct retention *r, int64_t mono_ms)
 
 int64_t retention_step(struct retention *r, int64_t wall_ms, int64_t mono_ms)
 {
-	int64_t pause;
+	int64_t pause = 0;
 	int rc = expire(r, wall_ms, mono_ms);
 
 	if (!rc && mono_ms < r->due_ms)

@@ -190,7 +190,7 @@ static const char *make_room(struct plugin *p, const struct arrival *a)
 	struct session_user *u = sessions_user(p->sessions, a->uid);
 	struct session *oldest;
 
-	while (limit && count_devices(u, a->device, &oldest) >= limit) {
+	while (limit > 0 && count_devices(u, a->device, &oldest) >= limit) {
 		if (p->opt.device_policy == DEVICES_REFUSE ||
 			!kicks_device_later(&p->kicks, session_device(oldest))) {
 			refusal_device(p, u, "refuse", a->device, IM_STR(""));

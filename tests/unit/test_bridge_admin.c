@@ -220,6 +220,11 @@ static void groups_are_managed_from_outside(void **state)
 	assert_true(rpc_told(f, "inbox carol event"));
 	assert_false(rpc_told(f, "inbox dave event"));
 	rpc_no(f, IM_E_NOT_MEMBER, "carol", "conv.history", "{\"conv\":\"g/team\"}");
+	rpc_ok(f, "bob", "group.create", "{\"gid\":\"more\"}");
+	rpc_admin(f, "{\"command\":\"getUser\",\"username\":\"bob\"}");
+	assert_json(rpc_at(f->result, "0.data.groups"),
+		"[{\"gid\":\"team\",\"role\":\"owner\"},{\"gid\":\"more\",\"role\":\"owner\"}]");
+	rpc_ok(f, "bob", "group.dismiss", "{\"gid\":\"more\"}");
 	rpc_admin(f, "{\"command\":\"listGroups\"}");
 	assert_text(f->result, "0.data.groups.0.gid", "team");
 	assert_num(f->result, "0.data.more", 0);
