@@ -314,6 +314,11 @@ static int remove_one(const char *path, const struct stat *st, int flag, struct 
 	return remove(path);
 }
 
+void flow_discard(struct flow *f)
+{
+	nftw(f->folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+}
+
 void flow_stop(struct flow *f)
 {
 	if (f->bridge_up)
@@ -324,7 +329,7 @@ void flow_stop(struct flow *f)
 	if (f->store)
 		f->backend.close(f->store);
 	log_free(&f->log);
-	nftw(f->folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	flow_discard(f);
 	free(f);
 }
 

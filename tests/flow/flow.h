@@ -73,6 +73,8 @@ struct flow {
  * plugin and bridge. */
 struct flow *flow_start(const struct store_backend *backend, const char *const *users);
 void flow_stop(struct flow *f);
+/* After a failure nothing can be stopped in order: only what lies on the disk goes. */
+void flow_discard(struct flow *f);
 
 /* One step: a turn of the broker's loop, then the frames under way. */
 void flow_step(struct flow *f);

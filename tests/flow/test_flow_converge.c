@@ -468,6 +468,8 @@ static int tell_failure(void **state)
 			(unsigned long long)run.chaos.seed, run.f->backend.name,
 			(unsigned long long)run.chaos.seed, run.f->backend.name);
 	im_buf_free(&run.trace);
+	if (run.f)
+		flow_discard(run.f);
 	run.f = NULL;
 	return 0;
 }
