@@ -8,15 +8,19 @@
 
 #include "compat.h"
 
+/* What is published at TICK is queued in the next turn and, in 2.1, written at that turn's end. */
+#define LATER_TURNS 2
+
 struct kick {
 	struct kick *prev, *next;
-	bool user, later;
+	bool user;
+	int turns; /* of the loop that it waits */
 	char name[IM_DEVICE_MAX + 1];
 };
 
 _Static_assert(IM_UID_MAX <= IM_DEVICE_MAX, "both fit into a kick");
 
-static bool add(struct kicks *k, bool user, bool later, struct im_str name)
+static bool add(struct kicks *k, bool user, int turns, struct im_str name)
 {
 	struct kick *e;
 
@@ -26,7 +30,7 @@ static bool add(struct kicks *k, bool user, bool later, struct im_str name)
 	if (!e)
 		return false;
 	e->user = user;
-	e->later = later;
+	e->turns = turns;
 	memcpy(e->name, name.p, name.n);
 	DL_APPEND(k->list, e);
 	k->n++;
@@ -35,17 +39,17 @@ static bool add(struct kicks *k, bool user, bool later, struct im_str name)
 
 bool kicks_user(struct kicks *k, struct im_str uid)
 {
-	return add(k, true, false, uid);
+	return add(k, true, 0, uid);
 }
 
 bool kicks_device(struct kicks *k, struct im_str device)
 {
-	return add(k, false, false, device);
+	return add(k, false, 0, device);
 }
 
 bool kicks_device_later(struct kicks *k, struct im_str device)
 {
-	return add(k, false, true, device);
+	return add(k, false, LATER_TURNS, device);
 }
 
 static struct kick *take(struct kicks *k)
@@ -67,8 +71,8 @@ uint32_t kicks_run(struct kicks *k, const struct sessions *s)
 	for (uint32_t n = k->n; n && (e = take(k)); n--) {
 		const struct session *x;
 
-		if (e->later) {
-			e->later = false;
+		if (e->turns) {
+			e->turns--;
 			DL_APPEND(k->list, e);
 			k->n++;
 			continue;
