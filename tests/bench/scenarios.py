@@ -217,7 +217,8 @@ def _measure_stored(ctx, stored):
                "choices": min(1000, max(1, stored // 100)), "expect": 50}
     try:
         ctx.start(node)
-        cursor = ctx.bench.rpc(node, "user.get", params='{"uid":"u0000000"}')["newest"]
+        # Requests go before a hello, but not more than a few in a row.
+        cursor = ctx.bench.rpc(node, "user.get", params='{"uid":"u0000000"}', repeat=50)["newest"]
         if not cursor:
             raise Failed("no hello on the inbox")
         ctx.bench.flow(node, [{"name": "missed", "kind": "fanin", "senders": 50, "receivers": 0,
