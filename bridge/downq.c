@@ -77,13 +77,6 @@ void downq_set_max(struct downq *q, size_t bytes_max)
 	q->bytes_max = bytes_max;
 }
 
-static size_t record_size(const char *p)
-{
-	const unsigned char *b = (const unsigned char *)p;
-
-	return 4 + (b[0] | b[1] << 8 | b[2] << 16 | (size_t)b[3] << 24);
-}
-
 static const char *front(const struct tier *t)
 {
 	return t->p + (t->head - t->base);
@@ -181,6 +174,20 @@ static void tier_advance(struct downq *q, struct tier *t, size_t n)
 	}
 }
 
+/* What must not be dropped goes before all that may be. */
+static bool keep(struct downq *q, const char *record)
+{
+	struct tier *t = &q->tier[EFFECTS_CONTROL];
+	size_t n = im_down_rec_bytes(record);
+
+	if (!(im_down_rec_flags(record) & IM_DOWNF_KEEP) || tier_reserve(t, n))
+		return false;
+	memcpy(t->p + (t->tail - t->base), record, n);
+	t->tail += n;
+	q->bytes += n;
+	return true;
+}
+
 static size_t drop_oldest(struct downq *q)
 {
 	size_t dropped = 0;
@@ -189,8 +196,8 @@ static size_t drop_oldest(struct downq *q)
 		struct tier *t = &q->tier[i];
 
 		while (q->bytes - downq_answers(q) > q->bytes_max && t->head < t->tail) {
-			tier_advance(q, t, record_size(front(t)));
-			dropped++;
+			dropped += !keep(q, front(t));
+			tier_advance(q, t, im_down_rec_bytes(front(t)));
 		}
 	}
 	return dropped;
@@ -212,18 +219,28 @@ int downq_push(struct downq *q, enum effects_tier tier, struct im_str records, s
 	return IM_OK;
 }
 
+/* What the broker has to do for a delivery's record; an answer is one packet. */
+static uint32_t deliveries(int tier, const char *record)
+{
+	uint32_t n = tier < TIER_DROPPED ? 0 : im_down_rec_recipients(record);
+
+	return n ? n : tier >= TIER_DROPPED;
+}
+
 /* Moves records from the queues into a frame; the first one whatever its size. */
 static size_t fill(struct downq *q, struct im_buf *b)
 {
-	size_t records = 0;
+	size_t records = 0, sum = 0;
 
 	for (int i = TIER_FIRST; i < EFFECTS_TIERS; i++) {
 		struct tier *t = &q->tier[i];
 
 		while (t->head < t->tail) {
-			size_t n = record_size(front(t));
+			size_t n = im_down_rec_bytes(front(t));
 
-			if (records && b->n + n > IM_DOWN_BYTES_SOFT)
+			sum += deliveries(i, front(t));
+			if (records &&
+				(b->n + n > IM_DOWN_BYTES_SOFT || sum > IM_DELIVERIES_PER_FRAME))
 				return records;
 			im_buf_put(b, front(t), n);
 			if (b->failed)

@@ -19,6 +19,7 @@ struct fanout {
 	struct effects *fx;
 	struct downq *q;
 	struct members *members;
+	enum effects_tier last;
 	struct im_buf tail;
 	struct im_buf body; /* of a system message */
 	struct im_buf text; /* names of conversations, or a room's whole payload */
@@ -81,13 +82,15 @@ static void direct(struct fanout *f, const struct writer_msg *m, struct im_down_
 static void chunks(struct fanout *f, enum effects_tier tier, const struct members_group *g,
 	const struct im_down_rec *r, struct im_str skip)
 {
+	uint32_t most = r->payload.n > IM_LARGE_PAYLOAD ? IM_RECIPIENTS_PER_RECORD
+							: IM_DELIVERIES_PER_FRAME;
 	uint32_t n = 0;
 
 	for (size_t i = 0; i < g->n; i++) {
 		if (skip.n && im_str_eq(g->uids[i], skip))
 			continue;
 		f->to[n++] = (struct im_recipient){.uid = g->uids[i]};
-		if (n == IM_RECIPIENTS_PER_RECORD) {
+		if (n == most) {
 			effects_put(f->fx, tier, r, f->to, n);
 			n = 0;
 		}
@@ -106,6 +109,7 @@ void fanout_record(struct fanout *f, const struct members_group *g, const struct
 	else
 		effects_put(f->fx, tier, r, NULL, 0);
 	downq_pin(f->q, g->id, tier, effects_view(f->fx, tier).n);
+	f->last = tier;
 }
 
 /* A room's message is one publish of the whole payload, which the broker fans out. */
@@ -150,6 +154,11 @@ static int group(struct fanout *f, const struct writer_msg *m, struct im_down_re
 	return IM_OK;
 }
 
+enum effects_tier fanout_ack_tier(const struct fanout *f)
+{
+	return f->last;
+}
+
 /* It has waited in the spool for longer than it lives: only its place is told. */
 static bool expired(const struct writer_msg *m, int64_t now_ms)
 {
@@ -183,6 +192,7 @@ int fanout_message(
 	};
 	int rc = IM_OK;
 
+	f->last = EFFECTS_CONTROL;
 	im_buf_reset(&f->body);
 	if (system_body_is(m->type)) {
 		system_body_put(&f->body, m->body);

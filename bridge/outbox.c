@@ -65,13 +65,6 @@ static void end(struct outbox *o)
 		give(o, im_buf_view(&o->frame));
 }
 
-static size_t record_size(const char *p)
-{
-	const unsigned char *b = (const unsigned char *)p;
-
-	return 4 + (b[0] | b[1] << 8 | b[2] << 16 | (size_t)b[3] << 24);
-}
-
 static void pack(struct outbox *o, struct im_str records)
 {
 	while (records.n) {
@@ -79,7 +72,7 @@ static void pack(struct outbox *o, struct im_str records)
 
 		/* As many whole records as fit, copied at once. */
 		while (n < records.n) {
-			size_t more = record_size(records.p + n);
+			size_t more = im_down_rec_bytes(records.p + n);
 
 			if (o->frame.n + n + more > IM_DOWN_BYTES_SOFT &&
 				o->frame.n + n > FRAME_HEAD)

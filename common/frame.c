@@ -342,6 +342,22 @@ void im_down_rec_put(
 	}
 }
 
+size_t im_down_rec_bytes(const char *p)
+{
+	return 4 + get32(&p);
+}
+
+uint8_t im_down_rec_flags(const char *p)
+{
+	return (uint8_t)p[4 + 1];
+}
+
+uint32_t im_down_rec_recipients(const char *p)
+{
+	p += DOWN_HEAD - 4; /* the last of the fixed fields */
+	return get32(&p);
+}
+
 int im_down_frame_read(struct im_str frame, struct im_str *records_out)
 {
 	uint8_t kind;

@@ -37,7 +37,13 @@
 /* A message in its JSON form: with its recipients, or within a reply, it must fit a frame. Only
  * text of control characters, which grow sixfold, comes near with `max_payload` raised. */
 #define IM_MESSAGE_BYTES_MAX (IM_FRAME_BYTES_MAX - 128 * 1024)
-#define IM_RECIPIENTS_PER_RECORD 256 /* one fan-out chunk: about a millisecond of the broker */
+/* Deliveries to a group that a frame holds: about a millisecond of the broker, for which a direct
+ * message may have to wait. */
+#define IM_DELIVERIES_PER_FRAME 64
+/* Recipients of one record, if its payload is larger than this: it crosses the link once for each
+ * record. */
+#define IM_RECIPIENTS_PER_RECORD 256
+#define IM_LARGE_PAYLOAD (4 * 1024)
 
 /* The spool. */
 #define IM_SPOOL_BYTES_DEFAULT (64u * 1024 * 1024)

@@ -28,7 +28,7 @@
 #define STEPS 250
 #define MEMORY_SEEDS 60
 #define SQLITE_SEEDS 6
-#define SABOTAGE_SEEDS 30
+#define SABOTAGE_SEEDS 400
 
 struct run {
 	struct flow_chaos chaos;

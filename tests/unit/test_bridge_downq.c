@@ -99,6 +99,62 @@ static void a_record_larger_than_a_frame_goes_alone(void **state)
 	downq_free(&q);
 }
 
+static void push_group(struct downq *q, const char *mark, uint32_t recipients)
+{
+	const struct im_down_rec r = {.type = IM_DOWN_INBOX, .topic = im_str(mark)};
+	struct im_recipient to[IM_DELIVERIES_PER_FRAME];
+	size_t dropped;
+	struct im_buf b;
+
+	for (uint32_t i = 0; i < recipients; i++)
+		to[i] = (struct im_recipient){.uid = IM_STR("someone")};
+	im_buf_init(&b, 0);
+	im_down_rec_put(&b, &r, to, recipients);
+	assert_int_equal(im_down_rec_bytes(b.p), b.n);
+	assert_int_equal(im_down_rec_recipients(b.p), recipients);
+	assert_int_equal(downq_push(q, EFFECTS_LARGE, im_buf_view(&b), &dropped), IM_OK);
+	im_buf_free(&b);
+}
+
+static void a_frame_holds_few_deliveries_and_many_answers(void **state)
+{
+	struct downq *q = downq_new(MAX, 4);
+
+	(void)state;
+	for (int i = 0; i < 2 * IM_DELIVERIES_PER_FRAME; i++)
+		push(q, EFFECTS_CONTROL, "a", 1);
+	push_group(q, "k", IM_DELIVERIES_PER_FRAME);
+	push_group(q, "l", IM_DELIVERIES_PER_FRAME - 1);
+	push(q, EFFECTS_ROOM, "r", 1);
+	push(q, EFFECTS_ROOM, "s", 1);
+	assert_int_equal(strlen(next(q)), 2 * IM_DELIVERIES_PER_FRAME + 1);
+	assert_string_equal(next(q), "lr");
+	assert_string_equal(next(q), "s");
+	downq_free(&q);
+}
+
+static void acks_stay_when_the_deliveries_before_them_are_dropped(void **state)
+{
+	struct downq *q = downq_new(100000, 1);
+	const struct im_down_rec r = {
+		.type = IM_DOWN_INBOX, .flags = IM_DOWNF_KEEP, .topic = IM_STR("!")};
+	size_t dropped;
+	struct im_buf b;
+
+	(void)state;
+	push(q, EFFECTS_LARGE, "k", 40000);
+	im_buf_init(&b, 0);
+	im_down_rec_put(&b, &r, NULL, 0);
+	assert_int_equal(downq_push(q, EFFECTS_LARGE, im_buf_view(&b), &dropped), IM_OK);
+	im_buf_free(&b);
+	push(q, EFFECTS_LARGE, "l", 40000);
+	assert_int_equal(push(q, EFFECTS_LARGE, "m", 90000), 2);
+	assert_string_equal(next(q), "!");
+	downq_return(q, 1);
+	assert_string_equal(next(q), "m");
+	downq_free(&q);
+}
+
 static void after_a_lost_link_the_unreturned_come_again(void **state)
 {
 	struct downq *q = downq_new(MAX, 2);
@@ -241,6 +297,8 @@ int main(void)
 		cmocka_unit_test(smaller_groups_go_first),
 		cmocka_unit_test(the_window_bounds_what_is_out),
 		cmocka_unit_test(a_record_larger_than_a_frame_goes_alone),
+		cmocka_unit_test(a_frame_holds_few_deliveries_and_many_answers),
+		cmocka_unit_test(acks_stay_when_the_deliveries_before_them_are_dropped),
 		cmocka_unit_test(after_a_lost_link_the_unreturned_come_again),
 		cmocka_unit_test(beyond_the_bound_the_oldest_of_the_largest_go),
 		cmocka_unit_test(answers_go_first_and_are_never_dropped),
