@@ -19,8 +19,7 @@
 struct sender {
 	char uid[IM_UID_MAX];
 	size_t n;
-	enum effects_tier tier; /* the last one of what the array acknowledges */
-	struct im_buf array;    /* `[element,element` */
+	struct im_buf array; /* `[element,element` */
 	UT_hash_handle hh;
 };
 
@@ -28,7 +27,7 @@ struct acks {
 	struct sender *by_uid;
 	struct sender **pool;
 	size_t pooled;
-	struct im_buf full; /* closed arrays: u8 tier, u32 length of uid, uid, u32 length, array */
+	struct im_buf full; /* closed arrays: u32 length of uid, uid, u32 length, array */
 	struct im_buf conv;
 };
 
@@ -60,7 +59,6 @@ static void recycle(struct acks *a, struct sender *s)
 		return;
 	}
 	im_buf_reset(&s->array);
-	s->tier = EFFECTS_CONTROL;
 	a->pool[a->pooled++] = s;
 }
 
@@ -115,13 +113,11 @@ static void begin_element(struct acks *a, struct sender *s)
 {
 	if (s->array.n + ACK_BYTES_MAX > ACK_PUBLISH_BYTES) {
 		im_buf_c(&s->array, ']');
-		im_buf_c(&a->full, (char)s->tier);
 		im_buf_le32(&a->full, (uint32_t)s->n);
 		im_buf_put(&a->full, s->uid, s->n);
 		im_buf_le32(&a->full, (uint32_t)s->array.n);
 		im_buf_str(&a->full, im_buf_view(&s->array));
 		im_buf_reset(&s->array);
-		s->tier = EFFECTS_CONTROL;
 	}
 	im_buf_c(&s->array, s->array.n ? ',' : '[');
 }
@@ -135,15 +131,13 @@ static struct im_str conv_name(struct acks *a, enum im_conv_kind kind, struct im
 }
 
 int acks_stored(struct acks *a, struct im_str sender, struct im_str id, enum im_conv_kind kind,
-	struct im_str peer, uint64_t seq, int64_t ts_ms, enum effects_tier tier)
+	struct im_str peer, uint64_t seq, int64_t ts_ms)
 {
 	struct sender *s = sender_get(a, sender);
 
 	if (!s)
 		return IM_E_NOMEM;
 	begin_element(a, s);
-	if (tier > s->tier)
-		s->tier = tier;
 	im_wire_ack(&s->array, id, conv_name(a, kind, peer), seq, ts_ms);
 	return s->array.failed || a->conv.failed || a->full.failed ? IM_E_NOMEM : IM_OK;
 }
@@ -176,16 +170,14 @@ void acks_flush(struct acks *a, struct effects *fx)
 	struct im_str uid;
 
 	while (at && at < a->full.p + a->full.n) {
-		enum effects_tier tier = (enum effects_tier) * at++;
-
 		uid = take(&at);
-		effects_acks(fx, tier, uid, take(&at));
+		effects_inbox(fx, uid, IM_STR("ack"), take(&at));
 	}
 	HASH_ITER (hh, a->by_uid, s, tmp) {
 		if (s->array.n) {
 			im_buf_c(&s->array, ']');
-			effects_acks(
-				fx, s->tier, (struct im_str){s->uid, s->n}, im_buf_view(&s->array));
+			effects_inbox(fx, (struct im_str){s->uid, s->n}, IM_STR("ack"),
+				im_buf_view(&s->array));
 		}
 	}
 	acks_reset(a);

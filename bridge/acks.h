@@ -2,10 +2,6 @@
 /*
  * The acks and refusals of one transaction, gathered for each sender, so that a sender gets them in
  * one publish: a JSON array, begun anew before it grows beyond what a down frame carries.
- *
- * The ack of a group's message takes its place behind the message's deliveries. A sender who waits
- * for acks so writes no faster than they go out; at once, the acks of a large group's writers would
- * overtake its deliveries, which would pile up until they are dropped.
  */
 #ifndef IM_BRIDGE_ACKS_H
 #define IM_BRIDGE_ACKS_H
@@ -22,10 +18,9 @@ struct acks;
 struct acks *acks_new(void);
 void acks_free(struct acks **a);
 
-/* peer: uid or gid, as the sender named it; tier: where the message's deliveries are, or
- * EFFECTS_CONTROL: at once. IM_E_NOMEM. */
+/* peer: uid or gid, as the sender named it. IM_E_NOMEM. */
 int acks_stored(struct acks *a, struct im_str sender, struct im_str id, enum im_conv_kind kind,
-	struct im_str peer, uint64_t seq, int64_t ts_ms, enum effects_tier tier) IM_MUST_CHECK;
+	struct im_str peer, uint64_t seq, int64_t ts_ms) IM_MUST_CHECK;
 /* id.n == 0: the message had none. */
 int acks_refused(struct acks *a, struct im_str sender, struct im_str id, enum im_conv_kind kind,
 	struct im_str peer, int code, struct im_str why) IM_MUST_CHECK;

@@ -13,6 +13,9 @@
 #define TIER_FIRST EFFECTS_CONTROL
 #define TIER_DROPPED EFFECTS_SMALL
 #define WINDOW_MAX 16
+/* With more than this waiting, groups are written to faster than the broker delivers: full frames
+ * keep it busy, which slows the writers down before deliveries have to be dropped. */
+#define RELAXED_BYTES (1024 * 1024)
 /* Pins are looked through for stale ones when their number has doubled, and not below this. */
 #define PINS_SWEEP_MIN 1024
 
@@ -174,20 +177,6 @@ static void tier_advance(struct downq *q, struct tier *t, size_t n)
 	}
 }
 
-/* What must not be dropped goes before all that may be. */
-static bool keep(struct downq *q, const char *record)
-{
-	struct tier *t = &q->tier[EFFECTS_CONTROL];
-	size_t n = im_down_rec_bytes(record);
-
-	if (!(im_down_rec_flags(record) & IM_DOWNF_KEEP) || tier_reserve(t, n))
-		return false;
-	memcpy(t->p + (t->tail - t->base), record, n);
-	t->tail += n;
-	q->bytes += n;
-	return true;
-}
-
 static size_t drop_oldest(struct downq *q)
 {
 	size_t dropped = 0;
@@ -196,8 +185,8 @@ static size_t drop_oldest(struct downq *q)
 		struct tier *t = &q->tier[i];
 
 		while (q->bytes - downq_answers(q) > q->bytes_max && t->head < t->tail) {
-			dropped += !keep(q, front(t));
 			tier_advance(q, t, im_down_rec_bytes(front(t)));
+			dropped++;
 		}
 	}
 	return dropped;
@@ -230,6 +219,7 @@ static uint32_t deliveries(int tier, const char *record)
 /* Moves records from the queues into a frame; the first one whatever its size. */
 static size_t fill(struct downq *q, struct im_buf *b)
 {
+	size_t most = q->bytes > RELAXED_BYTES ? SIZE_MAX : IM_DELIVERIES_PER_FRAME;
 	size_t records = 0, sum = 0;
 
 	for (int i = TIER_FIRST; i < EFFECTS_TIERS; i++) {
@@ -239,8 +229,7 @@ static size_t fill(struct downq *q, struct im_buf *b)
 			size_t n = im_down_rec_bytes(front(t));
 
 			sum += deliveries(i, front(t));
-			if (records &&
-				(b->n + n > IM_DOWN_BYTES_SOFT || sum > IM_DELIVERIES_PER_FRAME))
+			if (records && (b->n + n > IM_DOWN_BYTES_SOFT || sum > most))
 				return records;
 			im_buf_put(b, front(t), n);
 			if (b->failed)

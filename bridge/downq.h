@@ -2,16 +2,16 @@
 /*
  * What waits for its turn: one queue of encoded down records a tier, given out as frames in order
  * of tier and only while fewer than a window of frames are unreturned. A frame holds few enough
- * deliveries to be the work of about a millisecond. So a direct message, which does not wait here,
- * never stands behind more than a window of a large group's, and a flood of answers waits in the
- * bridge, where it is counted, and not in the socket.
+ * deliveries to be the work of about a millisecond, unless a great many wait. So a direct message,
+ * which does not wait here, never stands behind more than a window of a large group's, and a flood
+ * of answers waits in the bridge, where it is counted, and not in the socket.
  *
  * Pure: no I/O, no clock. Order within a conversation is kept: within a tier by the queue, and
  * across tiers because a group keeps its tier while records of it are queued.
  *
  * When the deliveries that wait exceed the bound, the oldest of the lowest tier go: they are in the
- * log, and devices that miss them see the gap and pull. Answers (EFFECTS_CONTROL), and
- * acks among the deliveries, are never dropped: whoever makes answers stops while too many wait.
+ * log, and devices that miss them see the gap and pull. Answers (EFFECTS_CONTROL) are never
+ * dropped: whoever makes them stops while too many wait.
  */
 #ifndef IM_BRIDGE_DOWNQ_H
 #define IM_BRIDGE_DOWNQ_H

@@ -84,26 +84,14 @@ void effects_put(struct effects *fx, enum effects_tier tier, const struct im_dow
 	im_down_rec_put(&fx->tier[tier], r, to, n);
 }
 
-static void inbox(struct effects *fx, enum effects_tier tier, uint8_t flags, struct im_str uid,
-	struct im_str suffix, struct im_str payload)
-{
-	struct im_down_rec r = {
-		.type = IM_DOWN_INBOX, .flags = flags, .topic = suffix, .payload = payload};
-	struct im_recipient to = {.uid = uid};
-
-	effects_put(fx, tier, &r, &to, 1);
-}
-
 void effects_inbox(
 	struct effects *fx, struct im_str uid, struct im_str suffix, struct im_str payload)
 {
-	inbox(fx, EFFECTS_CONTROL, IM_DOWNF_QOS1, uid, suffix, payload);
-}
+	struct im_down_rec r = {
+		.type = IM_DOWN_INBOX, .flags = IM_DOWNF_QOS1, .topic = suffix, .payload = payload};
+	struct im_recipient to = {.uid = uid};
 
-void effects_acks(
-	struct effects *fx, enum effects_tier tier, struct im_str uid, struct im_str payload)
-{
-	inbox(fx, tier, IM_DOWNF_QOS1 | IM_DOWNF_KEEP, uid, IM_STR("ack"), payload);
+	effects_put(fx, EFFECTS_CONTROL, &r, &to, 1);
 }
 
 void effects_reply(struct effects *fx, struct im_str uid, struct im_str device,

@@ -51,10 +51,6 @@ void effects_put(struct effects *fx, enum effects_tier tier, const struct im_dow
 /* Payload to {p}/inbox/{uid}/{suffix} at QoS 1. */
 void effects_inbox(
 	struct effects *fx, struct im_str uid, struct im_str suffix, struct im_str payload);
-/* A sender's acks, behind the deliveries that the transaction has planned for this tier. They are
- * not dropped when those are. */
-void effects_acks(
-	struct effects *fx, enum effects_tier tier, struct im_str uid, struct im_str payload);
 /* The answer to a request: to reply_topic with corr, or, when reply_topic is empty, to the device's
  * own {p}/inbox/{uid}/rpc/{device}. */
 void effects_reply(struct effects *fx, struct im_str uid, struct im_str device,

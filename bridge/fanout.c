@@ -19,7 +19,6 @@ struct fanout {
 	struct effects *fx;
 	struct downq *q;
 	struct members *members;
-	enum effects_tier last;
 	struct im_buf tail;
 	struct im_buf body; /* of a system message */
 	struct im_buf text; /* names of conversations, or a room's whole payload */
@@ -109,7 +108,6 @@ void fanout_record(struct fanout *f, const struct members_group *g, const struct
 	else
 		effects_put(f->fx, tier, r, NULL, 0);
 	downq_pin(f->q, g->id, tier, effects_view(f->fx, tier).n);
-	f->last = tier;
 }
 
 /* A room's message is one publish of the whole payload, which the broker fans out. */
@@ -154,11 +152,6 @@ static int group(struct fanout *f, const struct writer_msg *m, struct im_down_re
 	return IM_OK;
 }
 
-enum effects_tier fanout_ack_tier(const struct fanout *f)
-{
-	return f->last;
-}
-
 /* It has waited in the spool for longer than it lives: only its place is told. */
 static bool expired(const struct writer_msg *m, int64_t now_ms)
 {
@@ -192,7 +185,6 @@ int fanout_message(
 	};
 	int rc = IM_OK;
 
-	f->last = EFFECTS_CONTROL;
 	im_buf_reset(&f->body);
 	if (system_body_is(m->type)) {
 		system_body_put(&f->body, m->body);

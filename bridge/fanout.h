@@ -19,9 +19,6 @@ struct fanout;
 /* Borrows all three. */
 struct fanout *fanout_new(struct effects *fx, struct downq *q, struct members *m);
 void fanout_free(struct fanout **f);
-/* Where the ack of the message delivered last belongs: behind its group's deliveries, or
- * EFFECTS_CONTROL. */
-enum effects_tier fanout_ack_tier(const struct fanout *f);
 /* Adds the message's delivery to the effects. IM_E_IO, IM_E_NOMEM: from reading the members. */
 int fanout_message(struct fanout *f, const struct writer_msg *m, uint64_t seq, uint64_t gid,
 	int64_t now_ms) IM_MUST_CHECK;

@@ -190,8 +190,8 @@ static int repeated(struct intake *in, struct send *s, uint64_t hash, bool *done
 		s->why = IM_STR("this id was used for another message; take a new one");
 		return refuse(in, s, IM_E_CONFLICT);
 	}
-	return acks_stored(in->p.acks, s->rec->user, s->id, s->kind, s->rec->target, first.seq,
-		first.ts_ms, EFFECTS_CONTROL);
+	return acks_stored(
+		in->p.acks, s->rec->user, s->id, s->kind, s->rec->target, first.seq, first.ts_ms);
 }
 
 static int store(struct intake *in, struct send *s, uint64_t hash)
@@ -225,8 +225,8 @@ static int store(struct intake *in, struct send *s, uint64_t hash)
 	if (rc)
 		return rc;
 	dedup_put(in->p.dedup, s->from.id, conv, s->id, &v);
-	return acks_stored(in->p.acks, s->rec->user, s->id, s->kind, s->rec->target, v.seq,
-		s->ts_ms, writer_ack_tier(in->p.writer));
+	return acks_stored(
+		in->p.acks, s->rec->user, s->id, s->kind, s->rec->target, v.seq, s->ts_ms);
 }
 
 /* What is stored may be a masked body; a repeated id is compared by what the sender wrote. */

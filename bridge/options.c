@@ -82,7 +82,9 @@ static const struct im_conf_key keys[] = {
 	{KEY(reader_queue, IM_CONF_INT), .def = "1024", .min = 1, .max = 100000,
 		.help = "Requests that may wait for a thread, and answers for the broker; beyond, "
 			"the "
-			"answer is `busy`. An answer takes up to 64 KB."},
+			"answer is `busy`. An answer takes up to 64 KB. Where thousands of "
+			"devices "
+			"come back at once, as many as these let all of them sync at once."},
 	{KEY(backlog_bytes, IM_CONF_INT), .def = "64M", .min = 1024 * 1024,
 		.max = INT64_C(16) * 1024 * 1024 * 1024, .reloadable = true,
 		.help = "Bytes of group deliveries that may wait for the broker. Beyond, the "

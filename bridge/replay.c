@@ -133,8 +133,7 @@ static int again(void *arg, const struct store_msg *m)
 	rc = writer_redeliver(r->p.writer, &w, m->seq, m->gid);
 	if (rc || !m->id.n)
 		return rc;
-	return acks_stored(r->p.acks, w.from, m->id, c.kind, w.peer, m->seq, m->ts_ms,
-		writer_ack_tier(r->p.writer));
+	return acks_stored(r->p.acks, w.from, m->id, c.kind, w.peer, m->seq, m->ts_ms);
 }
 
 int replay_again(struct replay *r, uint64_t first, uint64_t through, uint64_t *messages_out)

@@ -220,11 +220,6 @@ int writer_append(
 	return note(w, fanout_message(w->fanout, m, row.seq, row.gid, w->wall_ms));
 }
 
-enum effects_tier writer_ack_tier(const struct writer *w)
-{
-	return fanout_ack_tier(w->fanout);
-}
-
 int writer_redeliver(struct writer *w, const struct writer_msg *m, uint64_t seq, uint64_t gid)
 {
 	return note(w, fanout_message(w->fanout, m, seq, gid, w->wall_ms));

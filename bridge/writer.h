@@ -113,8 +113,6 @@ bool writer_fatal(const struct writer *w);
 enum writer_outcome writer_commit(struct writer *w, uint64_t epoch, uint64_t recno,
 	struct store_mark *mark_out) IM_MUST_CHECK;
 void writer_rollback(struct writer *w);
-/* Where the ack of the message appended or redelivered last belongs. */
-enum effects_tier writer_ack_tier(const struct writer *w);
 /* Plans the delivery of a stored message once more, for a replay. */
 int writer_redeliver(
 	struct writer *w, const struct writer_msg *m, uint64_t seq, uint64_t gid) IM_MUST_CHECK;

@@ -347,11 +347,6 @@ size_t im_down_rec_bytes(const char *p)
 	return 4 + get32(&p);
 }
 
-uint8_t im_down_rec_flags(const char *p)
-{
-	return (uint8_t)p[4 + 1];
-}
-
 uint32_t im_down_rec_recipients(const char *p)
 {
 	p += DOWN_HEAD - 4; /* the last of the fixed fields */

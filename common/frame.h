@@ -121,9 +121,6 @@ enum im_down_type {
 
 #define IM_DOWNF_QOS1 0x01
 #define IM_DOWNF_RETAIN 0x02
-#define IM_DOWNF_KEEP                                                              \
-	0x04 /* not dropped from the queue of deliveries; the plugin does not look \
-	      */
 
 struct im_down_rec {
 	uint8_t type;
@@ -152,10 +149,8 @@ void im_frame_down_begin(struct im_buf *b);
  * uid or conv over 255 bytes or another field over 65535 fails the buffer. */
 void im_down_rec_put(
 	struct im_buf *b, const struct im_down_rec *r, const struct im_recipient *to, uint32_t n);
-/* Of the record at p, which im_down_rec_put has written: its bytes, its flags, and how many
- * recipients it has. */
+/* Of the record at p, which im_down_rec_put has written: its bytes; how many recipients it has. */
 size_t im_down_rec_bytes(const char *p);
-uint8_t im_down_rec_flags(const char *p);
 uint32_t im_down_rec_recipients(const char *p);
 /* Checks header and returns the records' bytes. */
 int im_down_frame_read(struct im_str frame, struct im_str *records_out) IM_MUST_CHECK;

@@ -308,7 +308,9 @@ def idle_and_storm(ctx):
         case = Case(8, f"{clients:,} idle connections, {label}", metrics)
         nodes = [(PLAIN, ctx.make_plain(users=clients))]
         if ctx.has_im:
-            nodes.append((IM, ctx.make_im(users=clients, login=login)))
+            # All of them ask at once what they have missed; none shall hear that the node is busy.
+            nodes.append((IM, ctx.make_im(users=clients, login=login,
+                                          bridge={"reader_queue": 2 * clients})))
         elif login == "password":
             break
         for round_ in range(min(rounds, 3)):

@@ -105,8 +105,8 @@ static void acks_are_gathered_for_each_sender(void **state)
 	struct im_down_rec r;
 
 	(void)state;
-	assert_int_equal(acks_stored(a, IM_STR("alice"), IM_STR("1"), IM_CONV_USER, IM_STR("bob"),
-				 7, 100, EFFECTS_CONTROL),
+	assert_int_equal(
+		acks_stored(a, IM_STR("alice"), IM_STR("1"), IM_CONV_USER, IM_STR("bob"), 7, 100),
 		IM_OK);
 	assert_int_equal(acks_refused(a, IM_STR("alice"), (struct im_str){0}, IM_CONV_GROUP,
 				 IM_STR("team"), IM_E_MUTED, IM_STR("be \"quiet\"")),
@@ -122,45 +122,12 @@ static void acks_are_gathered_for_each_sender(void **state)
 	effects_reset(fx);
 	acks_flush(a, fx);
 	assert_int_equal(effects_bytes(fx), 0);
-	assert_int_equal(acks_stored(a, IM_STR("alice"), IM_STR("1"), IM_CONV_USER, IM_STR("bob"),
-				 7, 100, EFFECTS_CONTROL),
+	assert_int_equal(
+		acks_stored(a, IM_STR("alice"), IM_STR("1"), IM_CONV_USER, IM_STR("bob"), 7, 100),
 		IM_OK);
 	acks_reset(a);
 	acks_flush(a, fx);
 	assert_int_equal(effects_bytes(fx), 0);
-	acks_free(&a);
-	effects_free(&fx);
-}
-
-static void a_senders_acks_stand_behind_the_last_of_the_deliveries(void **state)
-{
-	struct effects *fx = effects_new();
-	struct acks *a = acks_new();
-	const struct im_str alice = IM_STR("alice"), bob = IM_STR("bob");
-	struct im_str view;
-	struct im_down_rec r;
-
-	(void)state;
-	assert_int_equal(acks_stored(a, alice, IM_STR("1"), IM_CONV_GROUP, IM_STR("big"), 1, 1,
-				 EFFECTS_LARGE),
-		IM_OK);
-	assert_int_equal(
-		acks_stored(a, alice, IM_STR("2"), IM_CONV_USER, bob, 1, 1, EFFECTS_CONTROL),
-		IM_OK);
-	assert_int_equal(
-		acks_stored(a, bob, IM_STR("3"), IM_CONV_USER, alice, 1, 1, EFFECTS_CONTROL),
-		IM_OK);
-	acks_flush(a, fx);
-	view = effects_view(fx, EFFECTS_LARGE);
-	assert_int_equal(im_down_rec_read(&view, &r), IM_OK);
-	assert_true(r.flags & IM_DOWNF_KEEP);
-	assert_non_null(memmem(r.payload.p, r.payload.n, "\"id\":\"1\"", 8));
-	assert_non_null(memmem(r.payload.p, r.payload.n, "\"id\":\"2\"", 8));
-	assert_int_equal(view.n, 0);
-	view = effects_view(fx, EFFECTS_CONTROL);
-	assert_int_equal(im_down_rec_read(&view, &r), IM_OK);
-	assert_non_null(memmem(r.payload.p, r.payload.n, "\"id\":\"3\"", 8));
-	assert_int_equal(view.n, 0);
 	acks_free(&a);
 	effects_free(&fx);
 }
@@ -178,7 +145,7 @@ static void acks_stay_below_a_frame(void **state)
 	memset(id, '"', sizeof(id)); /* each is escaped to two bytes */
 	for (int i = 0; i < 5000; i++)
 		assert_int_equal(acks_stored(a, IM_STR("alice"), (struct im_str){id, sizeof(id)},
-					 IM_CONV_USER, IM_STR("bob"), 1, 1, EFFECTS_CONTROL),
+					 IM_CONV_USER, IM_STR("bob"), 1, 1),
 			IM_OK);
 	acks_flush(a, fx);
 	view = effects_view(fx, EFFECTS_CONTROL);
@@ -326,7 +293,6 @@ int main(void)
 		cmocka_unit_test(forgetting_is_told_at_once),
 		cmocka_unit_test(a_record_that_cannot_be_encoded_fails_the_transaction),
 		cmocka_unit_test(acks_are_gathered_for_each_sender),
-		cmocka_unit_test(a_senders_acks_stand_behind_the_last_of_the_deliveries),
 		cmocka_unit_test(acks_stay_below_a_frame),
 		O(the_commit_return_stands_behind_what_is_urgent),
 		O(frames_are_closed_at_the_soft_bound),
