@@ -16,6 +16,23 @@
 #define NEWER_MAX 1000
 #define LIMIT_MAX 10000
 
+/* Does one thing to each of n items of `size` bytes, in one transaction: all of it or nothing. */
+static int do_all(struct store *s, int (*one)(struct store *s, const void *item), const void *items,
+	size_t size, uint32_t n)
+{
+	const char *item = items;
+	int ret;
+	if (n == 0)
+		return IM_OK;
+	ret = sqldb_begin(&s->q);
+	for (uint32_t i = 0; i < n && ret == IM_OK; i++, item += size)
+		ret = one(s, item);
+	if (ret == IM_OK)
+		return sqldb_commit(&s->q);
+	sqldb_rollback(&s->q);
+	return ret;
+}
+
 struct victim {
 	uint64_t gid, conv, seq;
 };
@@ -92,8 +109,9 @@ static int find_in_log(struct store *s, const uint64_t *except, size_t n_except,
 	return ret;
 }
 
-static int delete_one(struct store *s, const struct victim *v)
+static int delete_one(struct store *s, const void *item)
 {
+	const struct victim *v = item;
 	sqlite3_stmt *st = sqldb_get(&s->q, STORE_PRUNE_INDEX);
 	int ret;
 	sqldb_bind_id(st, 1, v->conv);
@@ -122,15 +140,8 @@ int store_sqlite_prune(struct store *s, uint64_t conv, const uint64_t *except, s
 		return IM_E_NOMEM;
 	ret = conv ? find_in_conv(s, conv, before_ms, limit, v, &n)
 		   : find_in_log(s, except, n_except, before_ms, limit, v, &n);
-	if (ret == IM_OK && n > 0) {
-		ret = sqldb_begin(&s->q);
-		for (uint32_t i = 0; i < n && ret == IM_OK; i++)
-			ret = delete_one(s, &v[i]);
-		if (ret == IM_OK)
-			ret = sqldb_commit(&s->q);
-		else
-			sqldb_rollback(&s->q);
-	}
+	if (ret == IM_OK)
+		ret = do_all(s, delete_one, v, sizeof(*v), n);
 	if (ret == IM_OK)
 		*deleted_out = n;
 	free(v);
@@ -155,8 +166,9 @@ static int find_due(struct store *s, int64_t now_ms, uint32_t limit, struct due 
 	return ret;
 }
 
-static int expire_one(struct store *s, const struct due *v)
+static int expire_one(struct store *s, const void *item)
 {
+	const struct due *v = item;
 	sqlite3_stmt *st = sqldb_get(&s->q, STORE_EXPIRE);
 	int ret;
 	sqldb_bind_id(st, 1, v->gid);
@@ -178,15 +190,8 @@ int store_sqlite_expire(struct store *s, int64_t now_ms, uint32_t limit, uint32_
 	if (!v)
 		return IM_E_NOMEM;
 	ret = find_due(s, now_ms, limit, v, &n);
-	if (ret == IM_OK && n > 0) {
-		ret = sqldb_begin(&s->q);
-		for (uint32_t i = 0; i < n && ret == IM_OK; i++)
-			ret = expire_one(s, &v[i]);
-		if (ret == IM_OK)
-			ret = sqldb_commit(&s->q);
-		else
-			sqldb_rollback(&s->q);
-	}
+	if (ret == IM_OK)
+		ret = do_all(s, expire_one, v, sizeof(*v), n);
 	if (ret == IM_OK)
 		*expired_out = n;
 	free(v);
