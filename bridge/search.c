@@ -37,7 +37,9 @@ static int db_try_open(const char *path, bool writable, sqlite3 **out, struct im
 		goto out;
 	}
 	/* Nothing here is the only copy: a power cut may cost the index, which is then rebuilt. */
-	if (writable && sqlite3_exec(db, "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL",
+	if (writable && sqlite3_exec(db,
+				"PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;"
+				" PRAGMA cache_size = -16384",
 				NULL, NULL, NULL) != SQLITE_OK) {
 		im_buf_printf(why, "cannot use %s: %s", path, sqlite3_errmsg(db));
 		code = IM_E_FORMAT;

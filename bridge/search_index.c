@@ -16,11 +16,14 @@
 #include "meta.h"
 #include "search.h"
 
-/* A pass is one transaction: large enough to be cheap, small enough to stop within a moment. */
-#define PASS_MESSAGES 2000
+/* A pass is one transaction: FTS5 writes its terms once a transaction and merges them later, so a
+ * large one costs half as much a message as one of 2000. */
+#define PASS_MESSAGES 20000
 #define PASS_EXPIRED 500
-/* How far the index may lie behind on an idle node. */
-#define IDLE_MS 200
+/* The log is read in steps: a view of it that stays open keeps its WAL from starting over. */
+#define STEP_MESSAGES 2000
+/* How far the index may lie behind, unless the processors are wanted: then it is 50 times that. */
+#define STEP_MS 200
 #define BACKOFF_MS 5000
 /* Text of one message that is indexed; the rest of a longer one is not found. */
 #define TEXT_MAX (64 * 1024)
@@ -38,7 +41,8 @@ struct search_index {
 	pthread_cond_t wake;
 	bool threaded, stopping;
 	/* the pass in hand */
-	uint32_t done, limit;
+	uint32_t done, step_end;
+	bool more; /* is left for the next one */
 	uint64_t pass_gid;
 	int64_t now_ms;
 };
@@ -136,7 +140,7 @@ static int take(void *arg, const struct store_msg *m)
 {
 	struct search_index *x = arg;
 	int code;
-	if (x->done == x->limit)
+	if (x->done == x->step_end)
 		return IM_E_FULL;
 	if (is_operation(m->type)) {
 		uint64_t seq = target_seq(m->body);
@@ -187,20 +191,35 @@ static int set_mark(struct search_index *x)
 	return rc == SQLITE_DONE ? IM_OK : IM_E_IO;
 }
 
+static bool stopping(struct search_index *x)
+{
+	pthread_mutex_lock(&x->lock);
+	bool yes = x->stopping;
+	pthread_mutex_unlock(&x->lock);
+	return yes;
+}
+
+/* Takes in up to `limit` messages of the log. */
+static int read_on(struct search_index *x, uint32_t limit)
+{
+	int code = IM_E_FULL;
+	while (code == IM_E_FULL && x->done < limit && !stopping(x)) {
+		x->step_end = limit - x->done < STEP_MESSAGES ? limit : x->done + STEP_MESSAGES;
+		code = x->backend->read_log(x->reader, x->pass_gid + 1, INT64_MAX, false, take, x);
+	}
+	return code == IM_E_FULL ? IM_OK : code;
+}
+
 int search_index_pass(struct search_index *x, uint32_t limit, int64_t now_ms, uint32_t *n_out)
 {
 	uint32_t expired;
-	uint64_t from = atomic_load(&x->gid);
 	x->done = 0;
-	x->limit = limit;
 	x->now_ms = now_ms;
-	x->pass_gid = from;
+	x->pass_gid = atomic_load(&x->gid);
 	*n_out = 0;
 	if (sqlite3_exec(x->db, "BEGIN IMMEDIATE", NULL, NULL, NULL) != SQLITE_OK)
 		return IM_E_IO;
-	int code = x->backend->read_log(x->reader, from + 1, INT64_MAX, false, take, x);
-	if (code == IM_E_FULL)
-		code = IM_OK;
+	int code = read_on(x, limit);
 	if (code == IM_OK && x->done)
 		code = set_mark(x);
 	if (code == IM_OK)
@@ -212,6 +231,7 @@ int search_index_pass(struct search_index *x, uint32_t limit, int64_t now_ms, ui
 		return code;
 	}
 	atomic_store(&x->gid, x->pass_gid);
+	x->more = (limit && x->done == limit) || expired == PASS_EXPIRED;
 	*n_out = x->done > expired ? x->done : expired;
 	return IM_OK;
 }
@@ -294,21 +314,29 @@ static bool wait_ms(struct search_index *x, long ms)
 	return go_on;
 }
 
+/* Up to where a pass may go: nowhere while others want the processors, except for what has ended.
+ */
+static uint32_t pass_limit(struct search_index *x, struct background_pace *pace)
+{
+	return x->more || background_turn(pace, background_main()) ? PASS_MESSAGES : 0;
+}
+
 static void *follow(void *arg)
 {
 	struct search_index *x = arg;
+	struct background_pace pace = {0};
 	long wait = 0;
 	background_enter();
 	while (wait_ms(x, wait)) {
 		uint32_t n;
 		struct timespec now;
 		clock_gettime(CLOCK_REALTIME, &now);
-		if (search_index_pass(x, PASS_MESSAGES,
+		if (search_index_pass(x, pass_limit(x, &pace),
 			    (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000, &n) != IM_OK) {
 			atomic_fetch_add(&x->failures, 1);
 			wait = BACKOFF_MS;
 		} else {
-			wait = n >= PASS_EXPIRED ? 0 : IDLE_MS;
+			wait = x->more ? 0 : STEP_MS;
 		}
 	}
 	return NULL;

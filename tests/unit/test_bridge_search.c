@@ -59,7 +59,7 @@ static int tear_down(void **state)
 	return 0;
 }
 
-static uint64_t add_as(struct fixture *f, uint64_t conv, uint64_t sender, const char *type,
+static uint64_t store_as(struct fixture *f, uint64_t conv, uint64_t sender, const char *type,
 	enum im_enc enc, const char *body)
 {
 	struct store_msg m = {.gid = ++f->gid,
@@ -70,16 +70,23 @@ static uint64_t add_as(struct fixture *f, uint64_t conv, uint64_t sender, const 
 		.enc = enc,
 		.type = im_str(type),
 		.body = im_str(body)};
-	uint32_t n;
 	uint64_t id;
 	assert_int_equal(store_memory.begin(f->store), IM_OK);
 	assert_int_equal(store_memory.conv(f->store, IM_CONV_GROUP, conv, 0, true, &id), IM_OK);
 	m.conv = id;
 	assert_int_equal(store_memory.append(f->store, &m), IM_OK);
 	assert_int_equal(store_memory.commit(f->store, NULL), IM_OK);
+	return f->gid;
+}
+
+static uint64_t add_as(struct fixture *f, uint64_t conv, uint64_t sender, const char *type,
+	enum im_enc enc, const char *body)
+{
+	uint32_t n;
+	uint64_t gid = store_as(f, conv, sender, type, enc, body);
 	assert_int_equal(search_index_pass(f->index, 100, 0, &n), IM_OK);
 	assert_int_equal(n, 1);
-	return f->gid;
+	return gid;
 }
 
 static uint64_t add(struct fixture *f, const char *body)
@@ -323,6 +330,55 @@ static void whoever_has_very_many_conversations_finds_all_that_match(void **stat
 	assert_int_equal(h.n, 2);
 }
 
+/* The log is read in steps within a pass; the limit is the pass's. */
+static void a_pass_takes_in_many_steps_up_to_its_limit(void **state)
+{
+	struct fixture *f = *state;
+	const uint32_t limit = 5000;
+	uint32_t n;
+	for (uint32_t i = 0; i < limit; i++)
+		store_as(f, 1, 1, "", IM_ENC_TEXT,
+			i == 0           ? "first"
+			: i == limit - 1 ? "fivethousandth"
+					 : "hay");
+	store_as(f, 1, 1, "", IM_ENC_TEXT, "beyond");
+	assert_int_equal(search_index_pass(f->index, limit, 0, &n), IM_OK);
+	assert_int_equal(n, limit);
+	assert_int_equal(count(f, "first"), 1);
+	assert_int_equal(count(f, "fivethousandth"), 1);
+	assert_int_equal(count(f, "beyond"), 0);
+	assert_int_equal(search_index_gid(f->index), limit);
+	assert_int_equal(search_index_pass(f->index, limit, 0, &n), IM_OK);
+	assert_int_equal(n, 1);
+	assert_int_equal(count(f, "beyond"), 1);
+}
+
+/* While others want the processors, what has ended is taken out all the same. */
+static void a_pass_that_may_take_in_nothing_still_forgets(void **state)
+{
+	struct fixture *f = *state;
+	struct store_msg m = {.gid = ++f->gid,
+		.seq = ++f->seq[1],
+		.sender = 1,
+		.ts_ms = 1000,
+		.enc = IM_ENC_TEXT,
+		.meta = im_str("\"ttl\":5"),
+		.body = im_str("shortlived")};
+	uint32_t n;
+	assert_int_equal(store_memory.begin(f->store), IM_OK);
+	assert_int_equal(store_memory.conv(f->store, IM_CONV_GROUP, 1, 0, true, &m.conv), IM_OK);
+	assert_int_equal(store_memory.append(f->store, &m), IM_OK);
+	assert_int_equal(store_memory.commit(f->store, NULL), IM_OK);
+	assert_int_equal(search_index_pass(f->index, 100, 1000, &n), IM_OK);
+	assert_int_equal(count(f, "shortlived"), 1);
+	store_as(f, 1, 1, "", IM_ENC_TEXT, "waits");
+	assert_int_equal(search_index_pass(f->index, 0, 6000, &n), IM_OK);
+	assert_int_equal(n, 1);
+	assert_int_equal(count(f, "shortlived"), 0);
+	assert_int_equal(count(f, "waits"), 0);
+	assert_int_equal(search_index_gid(f->index), m.gid);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -340,6 +396,8 @@ int main(void)
 		CASE(system_messages_and_bytes_are_not_indexed),
 		CASE(a_damaged_index_is_built_again),
 		CASE(a_missing_index_is_built_again),
+		CASE(a_pass_takes_in_many_steps_up_to_its_limit),
+		CASE(a_pass_that_may_take_in_nothing_still_forgets),
 		CASE(whoever_has_very_many_conversations_finds_all_that_match),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
