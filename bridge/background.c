@@ -3,9 +3,8 @@
 #include "background.h"
 
 #include <fcntl.h>
-#include <inttypes.h>
 #include <sched.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -27,15 +26,15 @@ void background_enter(void)
 struct background_main background_main(void)
 {
 	struct background_main m = {0};
-	char text[80];
+	char text[80], *at;
 	int fd = open("/proc/self/schedstat", O_RDONLY | O_CLOEXEC);
 	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
 
 	if (fd >= 0)
 		close(fd);
 	text[n > 0 ? n : 0] = '\0';
-	if (sscanf(text, "%" SCNd64 " %" SCNd64, &m.ran_ns, &m.waited_ns) != 2)
-		return (struct background_main){0};
+	m.ran_ns = strtoll(text, &at, 10);
+	m.waited_ns = strtoll(at, NULL, 10);
 	return m;
 }
 

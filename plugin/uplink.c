@@ -15,6 +15,10 @@
 #define PATIENCE_US INT64_C(10000000)
 #define PATIENCE_MAX_US INT64_C(320000000)
 
+/* What is worth a batch of its own while another is under way. */
+#define BESIDE_RECORDS 256
+#define BESIDE_BYTES (64 * 1024)
+
 /* A place in the sequence for a record that is void, so that the numbers stay consecutive. */
 static const struct im_up_rec nothing = {.type = IM_UP_NONE};
 
@@ -120,9 +124,22 @@ static int send_batch(struct uplink *u, const struct batch *b)
 	return publish_take(&to, payload, u->head.n + b->bytes);
 }
 
+/* A batch costs the bridge a commit, and each of its senders a publish, however small it is. One
+ * alone on the way leaves at once; beside another only a large one does, and what is less comes
+ * together until that one has returned. */
+static bool may_leave(const struct uplink *u)
+{
+	const struct ring *r = &u->spool->ring;
+
+	if (u->next.pos >= r->head || u->n_out >= u->window)
+		return false;
+	return u->n_out == 0 || r->head - u->next.pos >= BESIDE_BYTES ||
+	       r->head_recno - u->out[u->n_out - 1].last > BESIDE_RECORDS;
+}
+
 void uplink_pump(struct uplink *u, int64_t now_us)
 {
-	while (u->up && u->n_out < u->window && u->next.pos < u->spool->ring.head) {
+	while (u->up && may_leave(u)) {
 		struct batch b = measure(u);
 
 		/* Without memory nothing is lost: the watchdog tries again. */

@@ -40,12 +40,12 @@ static void one_alone_leaves_at_once_and_many_together(void **state)
 	for (i = 0; i < 100; i++)
 		assert_int_equal(publish(c, "im/u/bob", "x"), FAKE_ACCEPTED);
 	node_settle(&n);
-	/* Two are under way; nothing more leaves before one is committed. */
-	assert_int_equal(n.batches, 2);
-	assert_int_equal(node_count(&n, IM_UP_MSG_USER), 2);
-	node_committed(&n, n.epoch, n.last - 1);
+	/* One is under way; what is so little leaves when that is committed. */
+	assert_int_equal(n.batches, 1);
+	assert_int_equal(node_count(&n, IM_UP_MSG_USER), 1);
+	node_committed(&n, n.epoch, n.last);
 	node_settle(&n);
-	assert_int_equal(n.batches, 3);
+	assert_int_equal(n.batches, 2);
 	assert_int_equal(node_count(&n, IM_UP_MSG_USER), 100);
 	check_numbers(&n, 1);
 	node_committed(&n, n.epoch, n.last);
@@ -54,23 +54,60 @@ static void one_alone_leaves_at_once_and_many_together(void **state)
 	node_stop(&n);
 }
 
-static void a_window_of_its_own(void **state)
+/* Publishes n messages of so many bytes; how many batches have left since the last time. */
+static unsigned batches_of(struct node *n, struct mosquitto *c, int messages, size_t bytes)
 {
-	const char *const options[] = {"window", "5", NULL};
+	static char payload[64 * 1024];
+
+	n->batches = 0;
+	while (messages-- > 0)
+		assert_int_equal(fake_publish(c, "im/u/bob", (struct im_str){payload, bytes}, 1,
+					 false, NULL),
+			FAKE_ACCEPTED);
+	node_settle(n);
+	return n->batches;
+}
+
+static void beside_another_only_a_large_one_leaves(void **state)
+{
 	struct mosquitto *c;
 	struct node n;
-	int i;
+
+	(void)state;
+	node_start(&n, false, no_limits);
+	c = node_client(&n, "alice", "a", 4);
+	node_settle(&n);
+	n.commit = false;
+	assert_int_equal(batches_of(&n, c, 1, 1), 1);
+	assert_int_equal(batches_of(&n, c, 255, 1), 0);
+	assert_int_equal(batches_of(&n, c, 1, 1), 1);
+	assert_int_equal(node_count(&n, IM_UP_MSG_USER), 257);
+	/* Two are the window. */
+	assert_int_equal(batches_of(&n, c, 1000, 1), 0);
+	node_committed(&n, n.epoch, n.last);
+	node_settle(&n);
+	assert_int_equal(node_count(&n, IM_UP_MSG_USER), 1257);
+	/* Large in bytes. */
+	assert_int_equal(batches_of(&n, c, 1, 32 * 1024), 0);
+	assert_int_equal(batches_of(&n, c, 1, 32 * 1024), 1);
+	assert_int_equal(node_count(&n, IM_UP_MSG_USER), 1259);
+	check_numbers(&n, 1);
+	node_stop(&n);
+}
+
+static void a_window_of_its_own(void **state)
+{
+	const char *const options[] = {
+		"window", "5", "rate_messages", "0", "rate_bytes", "0", NULL};
+	struct mosquitto *c;
+	struct node n;
 
 	(void)state;
 	node_start(&n, false, options);
 	c = node_client(&n, "alice", "a", 4);
 	node_settle(&n);
 	n.commit = false;
-	n.batches = 0;
-	for (i = 0; i < 20; i++)
-		publish(c, "im/u/bob", "x");
-	node_settle(&n);
-	assert_int_equal(n.batches, 5);
+	assert_int_equal(batches_of(&n, c, 10, 64 * 1024), 5);
 	node_stop(&n);
 }
 
@@ -122,7 +159,7 @@ static void replays_from_the_first_uncommitted(void **state)
 	fake_disconnect(n.bridge, true);
 	publish(c, "im/u/bob", "y");
 	node_settle(&n);
-	assert_int_equal(n.batches, 3);
+	assert_int_equal(n.batches, 2);
 	node_forget_records(&n);
 	node_bridge(&n);
 	assert_int_equal(n.epoch, epoch);
@@ -196,8 +233,9 @@ static void asks_again_when_nothing_comes_back(void **state)
 
 	(void)state;
 	node_start(&n, false, NULL);
-	n.commit = false;
 	c = node_client(&n, "alice", "a", 4);
+	node_settle(&n);
+	n.commit = false;
 	publish(c, "im/u/bob", "x");
 	node_settle(&n);
 	assert_int_equal(node_count(&n, IM_UP_MSG_USER), 1);
@@ -586,8 +624,9 @@ static void a_hello_may_be_followed_by_what_is_stored(void **state)
 
 	(void)state;
 	node_start(&n, false, NULL);
-	n.commit = false;
 	c = node_client(&n, "alice", "a", 4);
+	node_settle(&n);
+	n.commit = false;
 	publish(c, "im/u/bob", "x");
 	node_settle(&n);
 	last = n.last;
@@ -619,13 +658,13 @@ static void what_was_never_sent_is_not_committed(void **state)
 	c = node_client(&n, "alice", "a", 4);
 	node_settle(&n);
 	n.commit = false;
-	/* Two leave, and two wait for the window. */
+	/* One leaves, and three wait for it. */
 	for (i = 0; i < 4; i++)
 		publish(c, "im/u/bob", "x");
 	node_settle(&n);
 	first = node_find(&n, IM_UP_MSG_USER, 0)->recno;
-	assert_int_equal(n.last, first + 1);
-	for (recno = first + 2; recno < first + 6; recno++) {
+	assert_int_equal(n.last, first);
+	for (recno = first + 1; recno < first + 6; recno++) {
 		node_committed(&n, n.epoch, recno);
 		assert_true(fake_logged("never sent"));
 	}
@@ -635,7 +674,7 @@ static void what_was_never_sent_is_not_committed(void **state)
 	assert_int_equal(node_stat(&n, "spool_next"), first + 4);
 	/* What was sent still is. */
 	n.commit = true;
-	node_committed(&n, n.epoch, first + 1);
+	node_committed(&n, n.epoch, first);
 	node_settle(&n);
 	assert_int_equal(node_count(&n, IM_UP_MSG_USER), 4);
 	assert_int_equal(n.last, first + 3);
@@ -773,6 +812,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(one_alone_leaves_at_once_and_many_together),
+		cmocka_unit_test(beside_another_only_a_large_one_leaves),
 		cmocka_unit_test(a_window_of_its_own),
 		cmocka_unit_test(batches_are_bounded),
 		cmocka_unit_test(replays_from_the_first_uncommitted),
