@@ -20,14 +20,28 @@
 
 /* Readers of a WAL database wait only while another process recovers or replaces the log. */
 #define BUSY_MS 25
+/* 16 MiB: the names of half a million users. */
+#define CACHE "PRAGMA cache_size = -16384"
 
-enum statement { ST_USER, ST_PASSWORD, ST_GROUP, ST_MEMBER, ST_RELATION, ST_DEVICE, ST_CHANGED };
-#define STATEMENTS (ST_CHANGED + 1)
+enum statement {
+	ST_USER,
+	ST_PASSWORD,
+	ST_GROUP,
+	ST_MEMBER,
+	ST_RELATION,
+	ST_DEVICE,
+	ST_CHANGED,
+	ST_BEGIN,
+	ST_END,
+	STATEMENTS
+};
 
 static const char *const sql[STATEMENTS] = {
 	[ST_USER] = "SELECT id, role, disabled, direct_policy, password,"
-		    " coalesce(max_devices, -1) FROM user"
-		    " WHERE uid = ?1 AND deleted = 0",
+		    " coalesce(max_devices, -1),"
+		    " EXISTS(SELECT 1 FROM block WHERE owner = user.id)"
+		    " OR EXISTS(SELECT 1 FROM contact WHERE owner = user.id)"
+		    " FROM user WHERE uid = ?1 AND deleted = 0",
 	[ST_PASSWORD] = "SELECT password FROM user WHERE uid = ?1 AND deleted = 0",
 	[ST_GROUP] = "SELECT id, kind, muted_until_ms FROM grp WHERE gid = ?1 AND dismissed = 0",
 	[ST_MEMBER] = "SELECT role, muted_until_ms FROM member"
@@ -38,6 +52,8 @@ static const char *const sql[STATEMENTS] = {
 	[ST_DEVICE] = "SELECT u.uid FROM device d JOIN user u ON u.id = d.user"
 		      " WHERE d.device = ?1 AND u.deleted = 0",
 	[ST_CHANGED] = "PRAGMA data_version",
+	[ST_BEGIN] = "BEGIN",
+	[ST_END] = "COMMIT",
 };
 
 struct cached_member {
@@ -48,6 +64,7 @@ struct cached_member {
 struct directory {
 	sqlite3 *db;
 	sqlite3_stmt *st[STATEMENTS];
+	bool viewing; /* between BEGIN and COMMIT */
 	char *path;
 	ino_t inode;
 	dev_t device;
@@ -73,6 +90,7 @@ static void close_db(struct directory *d)
 	}
 	sqlite3_close(d->db);
 	d->db = NULL;
+	d->viewing = false;
 }
 
 static int open_failed(struct directory *d, struct im_buf *why)
@@ -92,6 +110,8 @@ static int open_db(struct directory *d, struct im_buf *why)
 	if (sqlite3_open_v2(d->path, &d->db, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, NULL))
 		return open_failed(d, why);
 	sqlite3_busy_timeout(d->db, BUSY_MS);
+	if (sqlite3_exec(d->db, CACHE, NULL, NULL, NULL))
+		return open_failed(d, why);
 	ret = schema_check(d->db, "directory", why);
 	if (ret)
 		return ret;
@@ -177,9 +197,28 @@ static struct im_str column_str(sqlite3_stmt *st, int i)
 	return (struct im_str){p, p ? (size_t)sqlite3_column_bytes(st, i) : 0};
 }
 
+/* One view serves many reads, because each one that SQLite begins costs two locks of a file. */
+static void view(struct directory *d)
+{
+	if (d->viewing || !d->db)
+		return;
+	d->viewing = sqlite3_step(d->st[ST_BEGIN]) == SQLITE_DONE;
+	sqlite3_reset(d->st[ST_BEGIN]);
+}
+
+void directory_rest(struct directory *d)
+{
+	if (!d->viewing)
+		return;
+	d->viewing = false;
+	sqlite3_step(d->st[ST_END]);
+	sqlite3_reset(d->st[ST_END]);
+}
+
 /* IM_OK: there is a row. Otherwise the statement has been reset. */
 static int step(struct directory *d, sqlite3_stmt *st)
 {
+	view(d);
 	int rc = st ? sqlite3_step(st) : SQLITE_MISUSE;
 
 	if (rc == SQLITE_ROW)
@@ -190,6 +229,8 @@ static int step(struct directory *d, sqlite3_stmt *st)
 			d->db && st ? sqlite3_errmsg(d->db) : "database is not open");
 	}
 	sqlite3_reset(st);
+	if (rc != SQLITE_DONE)
+		directory_rest(d);
 	return rc == SQLITE_DONE ? IM_E_NONE : IM_E_IO;
 }
 
@@ -211,6 +252,7 @@ static int read_user(struct directory *d, struct im_str uid, struct directory_us
 		.disabled = sqlite3_column_int(st, 2) != 0,
 		.direct_policy = sqlite3_column_int(st, 3),
 		.max_devices = sqlite3_column_int64(st, 5),
+		.relations = sqlite3_column_int(st, 6) != 0,
 		.has_password = phc.n > 0,
 		.credential = phc.n ? im_siphash(&d->key, phc.p, phc.n) : 0,
 	};
@@ -343,10 +385,14 @@ int directory_relation(struct directory *d, const struct directory_user *owner,
 	const struct directory_user *peer, struct directory_relation *out)
 {
 	const uint64_t key[2] = {owner->life, peer->life};
-	struct directory_relation *c = lru_get(d->relations, key, sizeof(key));
+	struct directory_relation *c;
 	sqlite3_stmt *st;
 	int ret;
 
+	*out = (struct directory_relation){0};
+	if (!owner->relations)
+		return IM_OK;
+	c = lru_get(d->relations, key, sizeof(key));
 	if (c) {
 		*out = *c;
 		return IM_OK;
@@ -401,6 +447,7 @@ void directory_forget_user(struct directory *d, struct im_str uid)
 {
 	struct directory_user u;
 
+	directory_rest(d);
 	lru_del(d->users, uid.p, uid.n);
 	lru_del(d->absent_users, uid.p, uid.n);
 	if (lru_get(d->pending, uid.p, uid.n) && read_user(d, uid, &u) == IM_OK)
@@ -409,6 +456,7 @@ void directory_forget_user(struct directory *d, struct im_str uid)
 
 void directory_forget_group(struct directory *d, struct im_str gid)
 {
+	directory_rest(d);
 	lru_del(d->groups, gid.p, gid.n);
 	lru_del(d->absent_groups, gid.p, gid.n);
 }
@@ -418,6 +466,7 @@ void directory_forget_member(struct directory *d, struct im_str gid, struct im_s
 	const struct directory_group *g = lru_get(d->groups, gid.p, gid.n);
 	struct member_key key;
 
+	directory_rest(d);
 	if (g)
 		lru_del(d->members, &key, member_key(&key, g->life, uid));
 }
@@ -427,6 +476,7 @@ void directory_forget_all(struct directory *d)
 	struct im_buf why;
 	struct stat s;
 
+	directory_rest(d);
 	lru_clear(d->users);
 	lru_clear(d->absent_users);
 	lru_clear(d->groups);
@@ -450,10 +500,12 @@ bool directory_changed(struct directory *d)
 	sqlite3_stmt *st = d->st[ST_CHANGED];
 	int64_t version;
 
+	directory_rest(d);
 	if (step(d, st))
 		return false;
 	version = sqlite3_column_int64(st, 0);
 	sqlite3_reset(st);
+	directory_rest(d);
 	if (version == d->version)
 		return false;
 	d->version = version;

@@ -26,6 +26,7 @@ struct directory_user {
 	bool admin, disabled;
 	bool has_password;
 	int direct_policy;   /* 0 server's default, 1 anyone, 2 contacts */
+	bool relations;      /* has blocked somebody, or has contacts */
 	int64_t max_devices; /* connected at a time; 0 no limit, -1 what the options say */
 	uint64_t credential; /* keyed hash of the stored password: differs when it changes */
 };
@@ -72,6 +73,10 @@ int directory_device(
  * many wait for the bridge. */
 int directory_user_pending(struct directory *d, struct im_str uid) IM_MUST_CHECK;
 
+/* What is read from now on is what has been written by now; until then, answers may come from one
+ * view of the database. To be called when the bridge has spoken, and once a turn of the loop: an
+ * open view keeps the database's log from starting over. Forgetting does it too. */
+void directory_rest(struct directory *d);
 void directory_forget_user(struct directory *d, struct im_str uid);
 void directory_forget_group(struct directory *d, struct im_str gid);
 void directory_forget_member(struct directory *d, struct im_str gid, struct im_str uid);

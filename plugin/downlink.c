@@ -332,6 +332,7 @@ void downlink_frame(struct plugin *p, struct im_str frame)
 	int ret = im_down_frame_read(frame, &records);
 
 	p->stats.down_frames++;
+	directory_rest(p->dir);
 	while (!ret && records.n) {
 		ret = im_down_rec_read(&records, &r);
 		if (!ret)

@@ -224,6 +224,7 @@ static int on_tick(int event, void *event_data, void *userdata)
 	p->grant = (struct grant){0};
 	p->gone = NULL;
 	capture_forget_notes(p);
+	directory_rest(p->dir);
 	auth_turn(p->auth);
 	sessions_turn(p->sessions, now_us);
 	later_tick(p);

@@ -143,6 +143,7 @@ static void a_login_is_remembered_until_the_password_changes(void **state)
 	directory_forget_user(f.d, IM_STR("alice"));
 	assert_false(accepts(&f, "alice", "pw"));
 	node_sql(&f.n, "UPDATE user SET disabled = 1 WHERE uid = 'bob'");
+	directory_rest(f.d);
 	assert_false(accepts(&f, "bob", "pw"));
 	stop(&f);
 }

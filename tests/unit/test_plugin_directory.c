@@ -112,6 +112,7 @@ static void deleted_is_absent_and_comes_back_as_another(void **state)
 	(void)state;
 	assert_int_equal(directory_group(d, IM_STR("team"), &g), IM_OK);
 	node_sql(&n, "UPDATE user SET deleted = 1 WHERE uid = 'bob'");
+	directory_rest(d);
 	assert_int_equal(directory_user(d, IM_STR("bob"), &u), IM_E_NONE);
 	node_sql(&n, "INSERT INTO user(uid, created_ms) VALUES ('bob', 0)");
 	directory_forget_user(d, IM_STR("bob"));
@@ -121,6 +122,7 @@ static void deleted_is_absent_and_comes_back_as_another(void **state)
 	/* The old bob's rows are not the new one's. */
 	assert_int_equal(directory_member(d, &g, IM_STR("bob"), &u, &m), IM_E_NONE);
 	node_sql(&n, "UPDATE grp SET dismissed = 1 WHERE gid = 'hall'");
+	directory_rest(d);
 	assert_int_equal(directory_group(d, IM_STR("hall"), &g), IM_E_NONE);
 	close_directory(&n, d);
 }
@@ -154,6 +156,68 @@ static void relations_go_with_either_side(void **state)
 	assert_int_equal(directory_user(d, IM_STR("bob"), &bob), IM_OK);
 	assert_int_equal(directory_relation(d, &alice, &bob, &r), IM_OK);
 	assert_false(r.blocked);
+	close_directory(&n, d);
+}
+
+/* Most users have blocked nobody and have no contacts: of them nothing is asked for each pair. */
+static void who_has_no_relations_is_not_asked_about_them(void **state)
+{
+	struct node n;
+	struct directory *d = open_directory(&n);
+	struct directory_user alice, bob;
+	struct directory_relation r;
+	uint64_t reads;
+
+	(void)state;
+	node_sql(&n, "INSERT INTO block VALUES (1, 2, 0)");
+	assert_int_equal(directory_user(d, IM_STR("alice"), &alice), IM_OK);
+	assert_int_equal(directory_user(d, IM_STR("bob"), &bob), IM_OK);
+	reads = directory_reads(d);
+	assert_int_equal(directory_relation(d, &bob, &alice, &r), IM_OK);
+	assert_false(r.blocked || r.contact);
+	assert_int_equal(directory_reads(d), reads);
+	assert_int_equal(directory_relation(d, &alice, &bob, &r), IM_OK);
+	assert_true(r.blocked);
+	assert_int_equal(directory_reads(d), reads + 1);
+	close_directory(&n, d);
+}
+
+/* True if the database's log could start over. */
+static bool log_is_free(struct node *n)
+{
+	sqlite3_stmt *st;
+	bool yes;
+
+	assert_int_equal(
+		sqlite3_prepare_v2(n->db, "PRAGMA wal_checkpoint(TRUNCATE)", -1, &st, NULL),
+		SQLITE_OK);
+	assert_int_equal(sqlite3_step(st), SQLITE_ROW);
+	yes = sqlite3_column_int(st, 0) == 0;
+	sqlite3_finalize(st);
+	return yes;
+}
+
+static void answers_from_one_view_until_it_rests(void **state)
+{
+	struct node n;
+	struct directory *d = open_directory(&n);
+	struct directory_user u;
+
+	(void)state;
+	assert_int_equal(directory_user(d, IM_STR("alice"), &u), IM_OK);
+	node_sql(&n, "UPDATE user SET disabled = 1");
+	assert_int_equal(directory_user(d, IM_STR("bob"), &u), IM_OK);
+	assert_false(u.disabled);
+	assert_false(log_is_free(&n));
+	directory_rest(d);
+	assert_true(log_is_free(&n));
+	assert_int_equal(directory_user(d, IM_STR("carol"), &u), IM_OK);
+	assert_true(u.disabled);
+	/* What is said to be forgotten is never answered from an old view. */
+	node_sql(&n, "UPDATE user SET disabled = 0");
+	directory_forget_user(d, IM_STR("carol"));
+	assert_int_equal(directory_user(d, IM_STR("carol"), &u), IM_OK);
+	assert_false(u.disabled);
 	close_directory(&n, d);
 }
 
@@ -196,6 +260,7 @@ static void finds_a_devices_owner(void **state)
 	assert_int_equal(directory_device(d, IM_STR("phone"), &b), IM_E_NONE);
 	node_sql(&n, "INSERT INTO device(device, user, created_ms, seen_ms)"
 		     " VALUES ('phone', 2, 0, 0)");
+	directory_rest(d);
 	assert_int_equal(directory_device(d, IM_STR("phone"), &b), IM_OK);
 	assert_buf(&b, "bob");
 	im_buf_free(&b);
@@ -289,6 +354,8 @@ int main(void)
 		cmocka_unit_test(forgets_what_it_is_told),
 		cmocka_unit_test(deleted_is_absent_and_comes_back_as_another),
 		cmocka_unit_test(relations_go_with_either_side),
+		cmocka_unit_test(who_has_no_relations_is_not_asked_about_them),
+		cmocka_unit_test(answers_from_one_view_until_it_rests),
 		cmocka_unit_test(pending_users_wait_for_the_bridge),
 		cmocka_unit_test(finds_a_devices_owner),
 		cmocka_unit_test(notices_other_writers),
