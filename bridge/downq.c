@@ -16,6 +16,8 @@
 /* With more than this waiting, groups are written to faster than the broker delivers: full frames
  * keep it busy, which slows the writers down before deliveries have to be dropped. */
 #define RELAXED_BYTES (1024 * 1024)
+/* Frames that are small after a direct message: about the work of a third of a second. */
+#define HURRIED_FRAMES 1024
 /* Pins are looked through for stale ones when their number has doubled, and not below this. */
 #define PINS_SWEEP_MIN 1024
 
@@ -38,6 +40,7 @@ struct downq {
 	size_t bytes, bytes_max;
 	struct im_buf frame[WINDOW_MAX]; /* unreturned ones, a ring */
 	unsigned window, first, given, resend;
+	unsigned hurried; /* small frames to come */
 	uint64_t returned;
 	struct pin *pins;
 	size_t sweep_at;
@@ -216,10 +219,25 @@ static uint32_t deliveries(int tier, const char *record)
 	return n ? n : tier >= TIER_DROPPED;
 }
 
+/* Frames that may be unreturned when the next one is given out. */
+static unsigned window(const struct downq *q)
+{
+	bool small = q->hurried && q->bytes <= RELAXED_BYTES && !downq_answers(q);
+
+	return small ? 1 : q->window;
+}
+
+static size_t most_deliveries(const struct downq *q)
+{
+	if (q->bytes > RELAXED_BYTES)
+		return SIZE_MAX;
+	return q->hurried ? IM_DELIVERIES_PER_RECORD : IM_DELIVERIES_PER_FRAME;
+}
+
 /* Moves records from the queues into a frame; the first one whatever its size. */
 static size_t fill(struct downq *q, struct im_buf *b)
 {
-	size_t most = q->bytes > RELAXED_BYTES ? SIZE_MAX : IM_DELIVERIES_PER_FRAME;
+	size_t most = most_deliveries(q);
 	size_t records = 0, sum = 0;
 
 	for (int i = TIER_FIRST; i < EFFECTS_TIERS; i++) {
@@ -251,7 +269,7 @@ struct im_str downq_next(struct downq *q)
 		q->resend--;
 		return im_buf_view(b);
 	}
-	if (q->given >= q->window || !q->bytes)
+	if (q->given >= window(q) || !q->bytes)
 		return (struct im_str){0};
 	b = &q->frame[(q->first + q->given) % WINDOW_MAX];
 	im_buf_reset(b);
@@ -260,7 +278,14 @@ struct im_str downq_next(struct downq *q)
 		return (struct im_str){0};
 	im_down_rec_put(b, &credit, NULL, 0);
 	q->given++;
+	if (q->hurried)
+		q->hurried--;
 	return im_buf_view(b);
+}
+
+void downq_hurry(struct downq *q)
+{
+	q->hurried = HURRIED_FRAMES;
 }
 
 void downq_return(struct downq *q, uint32_t frames)

@@ -2,9 +2,10 @@
 /*
  * What waits for its turn: one queue of encoded down records a tier, given out as frames in order
  * of tier and only while fewer than a window of frames are unreturned. A frame holds few enough
- * deliveries to be the work of about a millisecond, unless a great many wait. So a direct message,
- * which does not wait here, never stands behind more than a window of a large group's, and a flood
- * of answers waits in the bridge, where it is counted, and not in the socket.
+ * deliveries to be the work of about a millisecond, and while direct messages pass, which do not
+ * wait here, of a quarter of that, one at a time: the broker reads one frame a turn of its loop,
+ * and a direct message stands behind all that were given out before it. A flood of answers waits in
+ * the bridge, where it is counted, and not in the socket. When a great many wait, frames are full.
  *
  * Pure: no I/O, no clock. Order within a conversation is kept: within a tier by the queue, and
  * across tiers because a group keeps its tier while records of it are queued.
@@ -47,6 +48,8 @@ int downq_push(struct downq *q, enum effects_tier tier, struct im_str records,
 /* The next frame, ready to send, or an empty string: nothing waits or the window is full. It ends
  * with the record that asks for its return. Valid until the next call. */
 struct im_str downq_next(struct downq *q);
+/* Direct messages are passing: for a while, frames are small and go one at a time. */
+void downq_hurry(struct downq *q);
 /* The plugin has carried out this many frames. */
 void downq_return(struct downq *q, uint32_t frames);
 /* The link was lost, or nothing comes back any more: the frames that were not returned are given

@@ -82,7 +82,7 @@ static void chunks(struct fanout *f, enum effects_tier tier, const struct member
 	const struct im_down_rec *r, struct im_str skip)
 {
 	uint32_t most = r->payload.n > IM_LARGE_PAYLOAD ? IM_RECIPIENTS_PER_RECORD
-							: IM_DELIVERIES_PER_FRAME;
+							: IM_DELIVERIES_PER_RECORD;
 	uint32_t n = 0;
 
 	for (size_t i = 0; i < g->n; i++) {

@@ -94,6 +94,8 @@ void outbox_take(struct outbox *o, struct effects *fx, uint64_t epoch, uint64_t 
 	struct im_down_rec done = {.type = IM_DOWN_COMMITTED, .epoch = epoch, .recno = recno};
 	size_t dropped, sum = 0;
 
+	if (effects_view(fx, EFFECTS_DIRECT).n)
+		downq_hurry(o->q);
 	begin(o);
 	pack(o, effects_view(fx, EFFECTS_CONTROL));
 	pack(o, effects_view(fx, EFFECTS_DIRECT));

@@ -37,9 +37,10 @@
 /* A message in its JSON form: with its recipients, or within a reply, it must fit a frame. Only
  * text of control characters, which grow sixfold, comes near with `max_payload` raised. */
 #define IM_MESSAGE_BYTES_MAX (IM_FRAME_BYTES_MAX - 128 * 1024)
-/* Deliveries to a group that a frame holds: about a millisecond of the broker, for which a direct
- * message may have to wait. */
+/* Deliveries to a group that a frame holds: about a millisecond of the broker. A record holds what
+ * a frame does while direct messages pass, which may have to wait for it. */
 #define IM_DELIVERIES_PER_FRAME 64
+#define IM_DELIVERIES_PER_RECORD 16
 /* Recipients of one record, if its payload is larger than this: it crosses the link once for each
  * record. */
 #define IM_RECIPIENTS_PER_RECORD 256

@@ -133,6 +133,44 @@ static void a_frame_holds_few_deliveries_and_many_answers(void **state)
 	downq_free(&q);
 }
 
+static void while_direct_messages_pass_frames_are_small_and_go_one_at_a_time(void **state)
+{
+	struct downq *q = downq_new(4 * MAX, 2);
+	unsigned small = 0;
+
+	(void)state;
+	downq_hurry(q);
+	for (;;) {
+		push_group(q, "k", IM_DELIVERIES_PER_RECORD);
+		push_group(q, "k", IM_DELIVERIES_PER_RECORD);
+		if (strcmp(next(q), "k") != 0)
+			break;
+		assert_int_equal(downq_outstanding(q), 1);
+		assert_int_equal(downq_next(q).n, 0);
+		downq_return(q, 1);
+		assert_string_equal(next(q), "k");
+		downq_return(q, 1);
+		small += 2;
+	}
+	/* No more have come for a while: as ever. */
+	assert_in_range(small, 1000, 1100);
+	assert_int_equal(downq_bytes(q), 0);
+	downq_return(q, 1);
+	push_group(q, "k", IM_DELIVERIES_PER_FRAME);
+	push_group(q, "l", IM_DELIVERIES_PER_FRAME);
+	next(q);
+	next(q);
+	assert_int_equal(downq_outstanding(q), 2);
+	/* A great many are not held up by it. */
+	while (downq_bytes(q) <= MAX + 2 * IM_DOWN_BYTES_SOFT)
+		push_group(q, "k", IM_DELIVERIES_PER_RECORD);
+	downq_return(q, 2);
+	downq_hurry(q);
+	assert_in_range(downq_next(q).n, IM_DOWN_BYTES_SOFT / 2, IM_DOWN_BYTES_SOFT + 100);
+	assert_true(downq_next(q).n > 0);
+	downq_free(&q);
+}
+
 static void when_a_great_many_wait_frames_are_full(void **state)
 {
 	struct downq *q = downq_new(4 * MAX, 1);
@@ -291,6 +329,7 @@ int main(void)
 		cmocka_unit_test(the_window_bounds_what_is_out),
 		cmocka_unit_test(a_record_larger_than_a_frame_goes_alone),
 		cmocka_unit_test(a_frame_holds_few_deliveries_and_many_answers),
+		cmocka_unit_test(while_direct_messages_pass_frames_are_small_and_go_one_at_a_time),
 		cmocka_unit_test(when_a_great_many_wait_frames_are_full),
 		cmocka_unit_test(after_a_lost_link_the_unreturned_come_again),
 		cmocka_unit_test(beyond_the_bound_the_oldest_of_the_largest_go),
