@@ -349,6 +349,10 @@ class ImNode(_Node):
                    for tail in ("", "-wal")
                    if self.database(name).with_name(f"{name}.db{tail}").exists())
 
+    @property
+    def has_search(self):
+        return self.bridge_options.get("search") != "false"
+
     def search_behind(self):
         """(messages, seconds): how far the search index lies behind the log."""
         uri = "file:{}?mode=ro"
