@@ -192,7 +192,8 @@ static const char *make_room(struct plugin *p, const struct arrival *a)
 
 	while (limit > 0 && count_devices(u, a->device, &oldest) >= limit) {
 		if (p->opt.device_policy == DEVICES_REFUSE ||
-			!kicks_device_later(&p->kicks, session_device(oldest))) {
+			!kicks_device_later(
+				&p->kicks, session_device(oldest), clock_mono_us(&p->clock))) {
 			refusal_device(p, u, "refuse", a->device, IM_STR(""));
 			return "the user has max_devices devices connected; disconnect one";
 		}

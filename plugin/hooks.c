@@ -230,7 +230,7 @@ static int on_tick(int event, void *event_data, void *userdata)
 	later_tick(p);
 	announce(p);
 	expire_tokens(p);
-	p->stats.kicked += kicks_run(&p->kicks, p->sessions);
+	p->stats.kicked += kicks_run(&p->kicks, p->sessions, now_us);
 	watch_directory(p, now_us);
 	uplink_tick(&p->uplink, now_us);
 	if (p->resync && p->uplink.up && spool_has_room(&p->spool))

@@ -8,19 +8,20 @@
 
 #include "compat.h"
 
-/* What is published at TICK is queued in the next turn and, in 2.1, written at that turn's end. */
-#define LATER_TURNS 2
+/* Time to read what was published last. A connection that is closed while the client is still
+ * acknowledging is reset, and a reset throws away what the client has not read yet. */
+#define LATER_US 100000
 
 struct kick {
 	struct kick *prev, *next;
 	bool user;
-	int turns; /* of the loop that it waits */
+	int64_t due_us;
 	char name[IM_DEVICE_MAX + 1];
 };
 
 _Static_assert(IM_UID_MAX <= IM_DEVICE_MAX, "both fit into a kick");
 
-static bool add(struct kicks *k, bool user, int turns, struct im_str name)
+static bool add(struct kicks *k, bool user, int64_t due_us, struct im_str name)
 {
 	struct kick *e;
 
@@ -30,7 +31,7 @@ static bool add(struct kicks *k, bool user, int turns, struct im_str name)
 	if (!e)
 		return false;
 	e->user = user;
-	e->turns = turns;
+	e->due_us = due_us;
 	memcpy(e->name, name.p, name.n);
 	DL_APPEND(k->list, e);
 	k->n++;
@@ -47,9 +48,9 @@ bool kicks_device(struct kicks *k, struct im_str device)
 	return add(k, false, 0, device);
 }
 
-bool kicks_device_later(struct kicks *k, struct im_str device)
+bool kicks_device_later(struct kicks *k, struct im_str device, int64_t now_us)
 {
-	return add(k, false, LATER_TURNS, device);
+	return add(k, false, now_us + LATER_US, device);
 }
 
 static struct kick *take(struct kicks *k)
@@ -63,7 +64,7 @@ static struct kick *take(struct kicks *k)
 	return e;
 }
 
-uint32_t kicks_run(struct kicks *k, const struct sessions *s)
+uint32_t kicks_run(struct kicks *k, const struct sessions *s, int64_t now_us)
 {
 	struct kick *e;
 	uint32_t done = 0;
@@ -71,8 +72,7 @@ uint32_t kicks_run(struct kicks *k, const struct sessions *s)
 	for (uint32_t n = k->n; n && (e = take(k)); n--) {
 		const struct session *x;
 
-		if (e->turns) {
-			e->turns--;
+		if (e->due_us > now_us) {
 			DL_APPEND(k->list, e);
 			k->n++;
 			continue;

@@ -25,10 +25,10 @@ struct kicks {
 /* All connections of a user / the connection with this client id. False: too many wait. */
 bool kicks_user(struct kicks *k, struct im_str uid);
 bool kicks_device(struct kicks *k, struct im_str device);
-/* The same, but what is published in this turn of the broker's loop still reaches it. */
-bool kicks_device_later(struct kicks *k, struct im_str device);
-/* Carries them out; returns how many. */
-uint32_t kicks_run(struct kicks *k, const struct sessions *s);
+/* The same, a tenth of a second later: what is published now still reaches it. */
+bool kicks_device_later(struct kicks *k, struct im_str device, int64_t now_us);
+/* Carries out what is due; returns how many. */
+uint32_t kicks_run(struct kicks *k, const struct sessions *s, int64_t now_us);
 void kicks_clear(struct kicks *k);
 
 #endif

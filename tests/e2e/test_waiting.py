@@ -32,6 +32,10 @@ class Counters:
 
     def __init__(self, node):
         self.admin = node.admin()
+        # The first that is new may have been taken before the last test was over, the second not.
+        for _ in range(2):
+            seen = self.now()["controls"]
+            until(lambda seen=seen: self.now()["controls"] > seen, "newer counters")
         self.before = self.now()
 
     def now(self):
