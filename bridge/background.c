@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Linux schedules threads, so all calls are for the calling thread alone: sched(7). */
+/* Linux schedules threads: what is entered is entered by the calling thread alone, sched(7). */
 #include "background.h"
 
 #include <fcntl.h>

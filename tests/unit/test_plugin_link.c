@@ -23,6 +23,18 @@ static void check_numbers(const struct node *n, uint64_t first)
 		assert_int_equal(n->records[i].recno, first + i);
 }
 
+/* A node with alice connected, whose bridge commits nothing from then on. */
+static struct mosquitto *start_uncommitted(struct node *n, const char *const options[])
+{
+	struct mosquitto *c;
+
+	node_start(n, false, options);
+	c = node_client(n, "alice", "a", 4);
+	node_settle(n);
+	n->commit = false;
+	return c;
+}
+
 /* ---- batches ---- */
 
 static void one_alone_leaves_at_once_and_many_together(void **state)
@@ -32,10 +44,7 @@ static void one_alone_leaves_at_once_and_many_together(void **state)
 	int i;
 
 	(void)state;
-	node_start(&n, false, no_limits);
-	c = node_client(&n, "alice", "a", 4);
-	node_settle(&n);
-	n.commit = false;
+	c = start_uncommitted(&n, no_limits);
 	n.batches = 0;
 	for (i = 0; i < 100; i++)
 		assert_int_equal(publish(c, "im/u/bob", "x"), FAKE_ACCEPTED);
@@ -74,10 +83,7 @@ static void beside_another_only_a_large_one_leaves(void **state)
 	struct node n;
 
 	(void)state;
-	node_start(&n, false, no_limits);
-	c = node_client(&n, "alice", "a", 4);
-	node_settle(&n);
-	n.commit = false;
+	c = start_uncommitted(&n, no_limits);
 	assert_int_equal(batches_of(&n, c, 1, 1), 1);
 	assert_int_equal(batches_of(&n, c, 255, 1), 0);
 	assert_int_equal(batches_of(&n, c, 1, 1), 1);
@@ -103,10 +109,7 @@ static void a_window_of_its_own(void **state)
 	struct node n;
 
 	(void)state;
-	node_start(&n, false, options);
-	c = node_client(&n, "alice", "a", 4);
-	node_settle(&n);
-	n.commit = false;
+	c = start_uncommitted(&n, options);
 	assert_int_equal(batches_of(&n, c, 10, 64 * 1024), 5);
 	node_stop(&n);
 }
@@ -119,10 +122,7 @@ static void batches_are_bounded(void **state)
 	int i;
 
 	(void)state;
-	node_start(&n, false, no_limits);
-	c = node_client(&n, "alice", "a", 4);
-	node_settle(&n);
-	n.commit = false;
+	c = start_uncommitted(&n, no_limits);
 	for (i = 0; i < 14; i++)
 		assert_int_equal(fake_publish(c, "im/u/bob", (struct im_str){payload, 60000}, 1,
 					 false, NULL),
@@ -146,10 +146,7 @@ static void replays_from_the_first_uncommitted(void **state)
 	int i;
 
 	(void)state;
-	node_start(&n, false, no_limits);
-	c = node_client(&n, "alice", "a", 4);
-	node_settle(&n);
-	n.commit = false;
+	c = start_uncommitted(&n, no_limits);
 	for (i = 0; i < 10; i++)
 		publish(c, "im/u/bob", "x");
 	node_settle(&n);
@@ -232,10 +229,7 @@ static void asks_again_when_nothing_comes_back(void **state)
 	unsigned seen;
 
 	(void)state;
-	node_start(&n, false, NULL);
-	c = node_client(&n, "alice", "a", 4);
-	node_settle(&n);
-	n.commit = false;
+	c = start_uncommitted(&n, NULL);
 	publish(c, "im/u/bob", "x");
 	node_settle(&n);
 	assert_int_equal(node_count(&n, IM_UP_MSG_USER), 1);
@@ -623,10 +617,7 @@ static void a_hello_may_be_followed_by_what_is_stored(void **state)
 	uint64_t last;
 
 	(void)state;
-	node_start(&n, false, NULL);
-	c = node_client(&n, "alice", "a", 4);
-	node_settle(&n);
-	n.commit = false;
+	c = start_uncommitted(&n, NULL);
 	publish(c, "im/u/bob", "x");
 	node_settle(&n);
 	last = n.last;
@@ -654,10 +645,7 @@ static void what_was_never_sent_is_not_committed(void **state)
 	size_t i;
 
 	(void)state;
-	node_start(&n, false, no_limits);
-	c = node_client(&n, "alice", "a", 4);
-	node_settle(&n);
-	n.commit = false;
+	c = start_uncommitted(&n, no_limits);
 	/* One leaves, and three wait for it. */
 	for (i = 0; i < 4; i++)
 		publish(c, "im/u/bob", "x");
