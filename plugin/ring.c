@@ -5,6 +5,7 @@
  */
 #include "ring.h"
 
+#include <stdatomic.h>
 #include <string.h>
 
 #include "crc32c.h"
@@ -30,9 +31,12 @@ struct slot {
 	uint64_t head;       /* where the ring ended, if clean */
 	uint64_t head_recno; /* if clean, of the next record; else, of the first since it was opened
 			      */
-	uint32_t clean;
-	uint32_t crc; /* over this struct with crc = 0 */
+	uint32_t clean;      /* enum clean */
+	uint32_t crc;        /* over this struct with crc = 0 */
 };
+
+/* How the ring was left. Version 0.1.0 closed it without having wiped what was free. */
+enum clean { NOT_CLEAN, CLEAN_UNWIPED, CLEAN };
 
 #define SLOT_AT(i) (512u * (1 + (i)))
 
@@ -58,7 +62,14 @@ static uint32_t record_crc(const struct ring *r, const struct record_head *h, co
 {
 	const uint64_t about[3] = {r->epoch, h->recno, h->n};
 
-	return crc32c(crc32c(0, about, sizeof(about)), bytes, h->n);
+	return crc32c(crc32c(0, about, sizeof(about)), bytes, bytes ? h->n : 0);
+}
+
+/* Of a record that was freed: its bytes are zeros, and its head still says how long it was, so that
+ * a recovery that begins at an older tail finds its way over it. */
+static uint32_t wiped_crc(const struct ring *r, const struct record_head *h)
+{
+	return ~record_crc(r, h, NULL);
 }
 
 static uint64_t padded(uint32_t n)
@@ -66,7 +77,7 @@ static uint64_t padded(uint32_t n)
 	return (RING_RECORD_HEAD + (uint64_t)n + 7) & ~UINT64_C(7);
 }
 
-static void slot_write(struct ring *r, bool clean)
+static void slot_write(struct ring *r, enum clean clean)
 {
 	struct slot s = {
 		.serial = ++r->slot_serial,
@@ -79,6 +90,8 @@ static void slot_write(struct ring *r, bool clean)
 
 	s.crc = slot_crc(s);
 	memcpy(r->map + SLOT_AT(s.serial % 2), &s, sizeof(s));
+	/* Killed in what follows, the process leaves this behind as written. */
+	atomic_signal_fence(memory_order_seq_cst);
 }
 
 static bool slot_read(const struct ring *r, struct slot *out)
@@ -110,7 +123,7 @@ void ring_format(void *map, size_t n, uint64_t epoch)
 	f.epoch = epoch;
 	f.crc = fixed_crc(f);
 	memcpy(map, &f, sizeof(f));
-	slot_write(&r, true);
+	slot_write(&r, CLEAN);
 }
 
 static bool fixed_read(const void *map, size_t n, struct fixed *out)
@@ -161,7 +174,8 @@ static bool follows(uint64_t recno, uint64_t expected)
 					    recno % RING_JUMP == 0 && recno <= COUNT_MAX);
 }
 
-/* Walks from the tail to the last valid record; that is the new head. */
+/* Walks from the tail to the last valid record; that is the new head. A freed one there is newer
+ * than the tail that the header knows, and whatever lies before it was freed too. */
 static void recover(struct ring *r, struct ring_report *report)
 {
 	struct record_head h = {0};
@@ -171,7 +185,7 @@ static void recover(struct ring *r, struct ring_report *report)
 	r->head_recno = r->tail_recno;
 	for (;;) {
 		uint64_t pos = r->head;
-		bool whole;
+		bool whole, wiped;
 
 		if (pos < limit)
 			skip_wrap(r, &pos);
@@ -179,17 +193,47 @@ static void recover(struct ring *r, struct ring_report *report)
 		if (pos + RING_RECORD_HEAD > limit)
 			return;
 		whole = record_at(r, pos, &h);
-		if (whole && pos + padded(h.n) <= limit && follows(h.recno, r->head_recno) &&
-			record_crc(r, &h, r->data + pos % r->size + RING_RECORD_HEAD) == h.crc) {
+		whole = whole && pos + padded(h.n) <= limit && follows(h.recno, r->head_recno);
+		wiped = whole && h.crc == wiped_crc(r, &h);
+		if (wiped ||
+			(whole && h.crc == record_crc(r, &h,
+						   r->data + pos % r->size + RING_RECORD_HEAD))) {
 			r->head = pos + padded(h.n);
 			r->head_recno = h.recno + 1;
 			report->records++;
+			if (wiped) {
+				r->tail = r->head;
+				r->tail_recno = r->head_recno;
+				report->records = 0;
+			}
 			continue;
 		}
 		/* Zeros, or a smaller number, are what an earlier round left. */
 		if (h.n != 0 && h.recno >= r->head_recno)
 			report->cut_recno = r->head_recno;
 		return;
+	}
+}
+
+/* Zeros over what is neither the header nor a record, where there are none yet: a file that was
+ * allocated and never written stays so. */
+static void wipe_free(struct ring *r)
+{
+	static const char zeros[4096];
+	uint64_t pos = r->head;
+	uint64_t end = r->tail + r->size;
+
+	while (pos < end) {
+		uint64_t at = pos % r->size;
+		uint64_t n = r->size - at;
+
+		if (n > sizeof(zeros))
+			n = sizeof(zeros);
+		if (n > end - pos)
+			n = end - pos;
+		if (memcmp(r->data + at, zeros, n) != 0)
+			memset(r->data + at, 0, n);
+		pos += n;
 	}
 }
 
@@ -218,6 +262,8 @@ int ring_open(struct ring *r, void *map, size_t n, struct ring_report *report)
 	r->tail = s.tail;
 	r->tail_recno = s.tail_recno;
 	recover(r, report);
+	if (s.clean != CLEAN)
+		wipe_free(r);
 	report->clean = s.clean && s.head == r->head && follows(s.head_recno, r->head_recno);
 	if (s.clean && s.head != r->head)
 		report->cut_recno = r->head_recno;
@@ -228,13 +274,13 @@ int ring_open(struct ring *r, void *map, size_t n, struct ring_report *report)
 		jump(r, r->head_recno);
 	r->first_recno = r->head_recno;
 	/* From here on a crash must not find the clean mark. */
-	slot_write(r, false);
+	slot_write(r, NOT_CLEAN);
 	return IM_OK;
 }
 
 void ring_close(struct ring *r)
 {
-	slot_write(r, true);
+	slot_write(r, CLEAN);
 }
 
 char *ring_reserve(struct ring *r, uint32_t n)
@@ -303,14 +349,32 @@ void ring_skip(struct ring *r, uint64_t recno)
 		return;
 	jump(r, recno);
 	/* Or else a crash that loses the new records would have their numbers given again. */
-	slot_write(r, false);
+	slot_write(r, NOT_CLEAN);
+}
+
+/* Passwords and words that were taken back leave the file with the record that held them. */
+static void wipe_freed(struct ring *r, struct ring_cursor c)
+{
+	struct ring_record rec;
+
+	while (c.pos < r->tail && ring_next(r, &c, &rec)) {
+		char *bytes = r->data + (rec.bytes.p - r->data);
+		struct record_head h = {.n = (uint32_t)rec.bytes.n, .recno = rec.recno};
+
+		memset(bytes, 0, h.n);
+		h.crc = wiped_crc(r, &h);
+		memcpy(bytes - RING_RECORD_HEAD, &h, sizeof(h));
+	}
 }
 
 void ring_free_to(struct ring *r, struct ring_cursor c, uint64_t recno)
 {
+	struct ring_cursor freed = ring_begin(r);
+
 	r->tail = c.pos;
 	r->tail_recno = recno + 1;
-	slot_write(r, false);
+	slot_write(r, NOT_CLEAN);
+	wipe_freed(r, freed);
 	/* The newest record may have had no room behind it until now. */
 	end_write(r);
 }

@@ -10,7 +10,9 @@
  * A record: u32 length, u32 crc32c over epoch, recno, length and bytes, u64 recno, the bytes,
  * padding to 8. A record is never split: where it does not fit before the end of the ring, a mark
  * (length RING_WRAP) says that the next one is at the beginning. What is left of an earlier round
- * never passes for a record, because its recno is too small.
+ * never passes for a record, because its recno is too small. A record that is freed is wiped: zeros
+ * for its bytes, and a crc by which a recovery knows it; what else lies in the free part is wiped
+ * when the ring is opened after anything but ring_close.
  *
  * Record numbers grow by one from record to record. When the ring is opened again after anything
  * but ring_close, the numbers jump to the next multiple of 2^32: what had been written behind the

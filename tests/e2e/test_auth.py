@@ -90,6 +90,19 @@ def test_a_user_changes_the_password(node):
     assert refused(node, user) == 5
 
 
+def test_no_file_keeps_the_words_of_a_password(own_node):
+    """Nor those of a request that has been carried out: the spool wipes what it frees."""
+    node = own_node()
+    user = node.user()
+    c = node.connect(user)
+    c.rpc("user.password", old=PASSWORD, new="never-on-disk")
+    c.send(f"im/u/{user}", {"id": "w", "body": "stored-all-the-same"})
+    c.rpc("user.get")
+    held = {f.name for f in node.folder.rglob("*") if f.is_file() and b"never-on-disk" in f.read_bytes()}
+    assert held == set()
+    assert b"stored-all-the-same" in (node.data / "messages.db-wal").read_bytes()
+
+
 def test_the_old_password_is_asked_for(node):
     user = node.user()
     c = node.connect(user)

@@ -390,6 +390,105 @@ static void skips_what_the_bridge_already_knows(void **state)
 	free(f.map);
 }
 
+/* What version 0.1.0 wrote into a slot when it closed the ring: see the layout in ring.c. */
+static void slot_patch_clean(unsigned char *slot, uint32_t clean)
+{
+	const uint32_t none = 0;
+	uint32_t crc;
+
+	memcpy(slot + 40, &clean, sizeof(clean));
+	memcpy(slot + 44, &none, sizeof(none));
+	crc = crc32c(0, slot, 48);
+	memcpy(slot + 44, &crc, sizeof(crc));
+}
+
+static void put_text(struct fixture *f, const char *text)
+{
+	char *at = ring_reserve(&f->r, (uint32_t)strlen(text));
+
+	assert_non_null(at);
+	memcpy(at, text, strlen(text));
+	assert_int_not_equal(ring_commit(&f->r), 0);
+}
+
+static bool file_holds(const struct fixture *f, const char *text)
+{
+	return memmem(f->map, SIZE, text, strlen(text)) != NULL;
+}
+
+static void what_is_freed_is_gone_from_the_file(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	start(&f);
+	put_text(&f, "first-secret");
+	put_text(&f, "second-secret");
+	put_text(&f, "kept-words");
+	ring_free_through(&f.r, 2);
+	assert_false(file_holds(&f, "-secret"));
+	assert_true(file_holds(&f, "kept-words"));
+	open_again(&f);
+	assert_int_equal(f.report.records, 1);
+	assert_int_equal(f.report.cut_recno, 0);
+	free(f.map);
+}
+
+/* After a power cut the header may be older than what it describes. */
+static void an_old_header_finds_its_way_over_what_was_freed(void **state)
+{
+	unsigned char header[RING_HEADER];
+	struct fixture f;
+	uint64_t first, last;
+	int i;
+
+	(void)state;
+	start(&f);
+	for (i = 0; i < 9; i++)
+		assert_int_not_equal(put(&f, 40), 0);
+	ring_free_through(&f.r, 1);
+	memcpy(header, f.map, RING_HEADER);
+	ring_free_through(&f.r, 6);
+	memcpy(f.map, header, RING_HEADER);
+	open_again(&f);
+	assert_int_equal(f.report.records, 3);
+	assert_int_equal(f.report.cut_recno, 0);
+	assert_int_equal(walk(&f, &first, &last), 3);
+	assert_int_equal(first, 7);
+	free(f.map);
+}
+
+/* Killed between freeing and wiping, or written by a version that did not wipe. */
+static void what_was_left_in_the_free_part_is_wiped_when_it_is_opened(void **state)
+{
+	const uint32_t closed_unwiped = 1;
+	struct fixture f;
+	int i;
+
+	(void)state;
+	start(&f);
+	put_text(&f, "kept-words");
+	memcpy(f.r.data + 512, "old-secret", 10);
+	open_again(&f);
+	assert_false(file_holds(&f, "old-secret"));
+	assert_true(file_holds(&f, "kept-words"));
+
+	memcpy(f.r.data + 512, "old-secret", 10);
+	ring_close(&f.r);
+	open_again(&f);
+	assert_true(f.report.clean);
+	assert_true(file_holds(&f, "old-secret"));
+
+	ring_close(&f.r);
+	for (i = 0; i < 2; i++)
+		slot_patch_clean(f.map + 512 * (1 + i), closed_unwiped);
+	open_again(&f);
+	assert_true(f.report.clean);
+	assert_int_equal(f.report.records, 1);
+	assert_false(file_holds(&f, "old-secret"));
+	free(f.map);
+}
+
 static void crc_is_the_standard_one(void **state)
 {
 	char text[300];
@@ -424,6 +523,9 @@ int main(void)
 		cmocka_unit_test(one_damaged_slot_is_survived),
 		cmocka_unit_test(a_damaged_header_is_refused),
 		cmocka_unit_test(skips_what_the_bridge_already_knows),
+		cmocka_unit_test(what_is_freed_is_gone_from_the_file),
+		cmocka_unit_test(an_old_header_finds_its_way_over_what_was_freed),
+		cmocka_unit_test(what_was_left_in_the_free_part_is_wiped_when_it_is_opened),
 		cmocka_unit_test(crc_is_the_standard_one),
 	};
 
