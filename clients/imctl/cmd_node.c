@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The commands on groups and on the node itself: rows only, the server does the work. */
+/* The commands on groups and on the node itself: rows only, the server does the work, but for what
+ * needs it to be down. */
 #include "cmd_node.h"
+
+#include "options.h"
+#include "vacuum.h"
 
 #define END                                             \
 	{                                               \
@@ -67,10 +71,22 @@ static const struct arg close_args[] = {
 	END,
 };
 static const struct arg backup_args[] = {
-	{"DIR", "dir", ARG_PATH, true, NULL,
+	{"FOLDER", "dir", ARG_PATH, true, NULL,
 		"a folder on the bridge's machine that its user can write to"},
 	END,
 };
+
+static const struct arg vacuum_args[] = {
+	{"DATABASE", "database", ARG_CHOICE, false, "messages|directory|search",
+		"only this one (all of them)"},
+	END,
+};
+
+static int vacuum(struct command_call *c)
+{
+	return vacuum_run(c->opt->offline,
+		json_string_value(json_object_get(c->params, "database")), &c->result, c->why);
+}
 
 const struct command cmd_node[] = {
 	{.name = "group create",
@@ -131,5 +147,12 @@ const struct command cmd_node[] = {
 		.args = backup_args,
 		.request = "backup",
 		.timeout_s = BACKUP_TIMEOUT_S},
+	{.name = "vacuum",
+		.help = "gives the space of deleted messages back to the disk, while no bridge "
+			"runs",
+		.args = vacuum_args,
+		.offline = vacuum,
+		.rows = "databases",
+		.columns = "database before after"},
 	{.name = NULL},
 };

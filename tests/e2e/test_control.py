@@ -324,6 +324,30 @@ def test_offline_work_beside_a_running_bridge_is_refused(node, tmp_path):
     assert node.sql("directory", "SELECT 1 FROM user WHERE uid = 'sneaky'") == []
 
 
+def test_vacuum_gives_the_space_of_deleted_messages_back(own_node, tmp_path):
+    node = own_node(users=2)
+    a, b = node.users(2)
+    c = node.connect(a)
+    for n in range(20):
+        c.send(f"im/u/{b}", {"id": f"v{n}", "body": "x" * 50000})
+    node.bridge.stop()
+    off = Imctl(tmp_path, "--offline", node.data)
+    with sqlite3.connect(node.data / "messages.db") as db:
+        db.execute("DELETE FROM conv_log WHERE seq < 20")
+        db.execute("DELETE FROM message WHERE seq < 20")
+    db.close()
+    before = (node.data / "messages.db").stat().st_size
+    rows = {r["database"]: r for r in off.json("vacuum")["databases"]}
+    assert rows["messages"]["before"] == before > 1000000
+    assert rows["messages"]["after"] == (node.data / "messages.db").stat().st_size < 200000
+    assert {"directory", "search"} <= set(rows)
+    assert off.run("vacuum", "nonsense").returncode == 2
+    node.start_bridge()
+    page = node.connect(b).rpc("conv.history", conv=f"u/{a}")
+    assert [m["seq"] for m in page["messages"]] == [20]
+    assert off.run("vacuum").returncode == 1, "beside a bridge"
+
+
 def test_the_man_page_is_well_formed():
     done = subprocess.run(["mandoc", "-T", "lint", "-W", "warning", "docs/imctl.1"],
                           cwd=build.ROOT, capture_output=True, text=True)

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * SQLite's VACUUM over the databases of a data folder. Called by cmd_node.c. A live bridge cannot
+ * do this: it takes minutes, in which nothing could be stored.
+ */
+#include "vacuum.h"
+
+#include <errno.h>
+#include <sqlite3.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+
+#include "exit.h"
+
+static const char *const databases[] = {"messages", "directory", "search"};
+
+static int failed(const char *path, const char *reason, struct im_buf *why)
+{
+	im_buf_printf(why, "%s: %s; it is as it was", path, reason);
+	return IMCTL_REFUSED;
+}
+
+/* SQLite copies the database to a temporary file and then through its log. */
+static int check_room(const char *folder, const char *path, int64_t size, struct im_buf *why)
+{
+	struct statvfs fs;
+	uint64_t have;
+
+	if (statvfs(folder, &fs) < 0)
+		return failed(folder, strerror(errno), why);
+	have = (uint64_t)fs.f_bavail * fs.f_frsize;
+	if (have / 2 >= (uint64_t)size)
+		return IMCTL_OK;
+	im_buf_printf(why,
+		"%s has %lld bytes, and rewriting it needs twice as many of free disk: there are "
+		"%llu; make room first",
+		path, (long long)size, (unsigned long long)have);
+	return IMCTL_REFUSED;
+}
+
+static int rewrite(const char *path, struct im_buf *why)
+{
+	sqlite3 *db = NULL;
+	int rc = IMCTL_OK;
+
+	if (sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE, NULL) ||
+		sqlite3_busy_timeout(db, 5000) ||
+		sqlite3_exec(db, "VACUUM; PRAGMA wal_checkpoint(TRUNCATE)", NULL, NULL, NULL))
+		rc = failed(path, db ? sqlite3_errmsg(db) : "out of memory", why);
+	sqlite3_close(db);
+	return rc;
+}
+
+static int64_t size_of(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 ? (int64_t)st.st_size : -1;
+}
+
+static int vacuum_one(const char *folder, const char *name, json_t *rows, struct im_buf *why)
+{
+	char path[4096];
+	int64_t before, after;
+	int rc;
+
+	if (snprintf(path, sizeof(path), "%s/%s.db", folder, name) >= (int)sizeof(path))
+		return failed(folder, strerror(ENAMETOOLONG), why);
+	before = size_of(path);
+	if (before < 0)
+		return IMCTL_OK;
+	rc = check_room(folder, path, before, why);
+	if (rc == IMCTL_OK)
+		rc = rewrite(path, why);
+	if (rc != IMCTL_OK)
+		return rc;
+	after = size_of(path);
+	json_array_append_new(rows, json_pack("{s:s,s:I,s:I}", "database", name, "before",
+					    (json_int_t)before, "after", (json_int_t)after));
+	return IMCTL_OK;
+}
+
+int vacuum_run(const char *folder, const char *database, json_t **out, struct im_buf *why)
+{
+	json_t *rows = json_array();
+	int rc = IMCTL_OK;
+
+	/* The copy lies where its room was looked for. */
+	setenv("SQLITE_TMPDIR", folder, 1);
+	for (size_t i = 0; rc == IMCTL_OK && i < sizeof(databases) / sizeof(databases[0]); i++)
+		if (!database || strcmp(database, databases[i]) == 0)
+			rc = vacuum_one(folder, databases[i], rows, why);
+	if (rc == IMCTL_OK && json_array_size(rows) == 0) {
+		im_buf_printf(
+			why, "%s: no %s.db is there", folder, database ? database : "messages");
+		rc = IMCTL_REFUSED;
+	}
+	if (rc == IMCTL_OK)
+		*out = json_pack("{s:O}", "databases", rows);
+	json_decref(rows);
+	return rc;
+}
