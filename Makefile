@@ -4,7 +4,7 @@
 #
 #   make            build/mosquitto_im.so, build/im-bridge, build/imctl
 #   make run        builds, sets up ./run on first use, starts broker and bridge (PORT, WS_PORT,
-#                   BIND, STATE, DEMO_PASSWORD, MOSQUITTO)
+#                   BIND, STATE, DEMO_PASSWORD, MOSQUITTO; V=1)
 #   make check      all tests; ends with `N passed, N failed`. SUITES="unit e2e" for some of them
 #   make check-asan the same with the address and undefined-behaviour sanitizers; check-tsan: with
 #                   the thread sanitizer; check-valgrind (tests/sanitizers.mk)
@@ -51,10 +51,11 @@ PLUGIN_LIBS := -lsqlite3 -ljwt -largon2 -lcrypto -ldl -lpthread
 BRIDGE_LIBS := -lmosquitto -lhs -lsqlite3 -ljansson -largon2 -lcrypto -lsystemd -lpthread
 IMCTL_LIBS := -lmosquitto -lsqlite3 -ljansson -ljwt -largon2 -lcrypto
 
-# A line a step; V=1 shows the commands.
+# A line a step; V=1 shows the commands, QUIET=1 nothing.
 V ?=
+QUIET ?=
 Q := $(if $(V),,@)
-say = $(if $(V),,@echo "  $(1)	$@")
+say = $(if $(V)$(QUIET),,@echo "  $(1)	$@")
 
 all: $(BUILD)/mosquitto_im.so $(BUILD)/im-bridge $(BUILD)/imctl
 	@:
@@ -104,7 +105,8 @@ STATE ?= ./run
 MOSQUITTO ?=
 run:
 	@sh config/deps.sh run
-	@$(MAKE) --no-print-directory $(JOBS) all
+	@$(MAKE) -q --no-print-directory all 2>/dev/null || echo "mosquitto-im building; V=1 shows how"
+	@$(MAKE) --no-print-directory $(JOBS) QUIET=1 all
 	@exec $(PYTHON) config/run.py --build '$(BUILD)' --port '$(PORT)' \
 		--ws-port '$(WS_PORT)' --bind '$(BIND)' --mosquitto '$(MOSQUITTO)'
 # A path may hold a quote.

@@ -52,8 +52,10 @@ fi
 # by disabling the unit. A broker that was there before is not touched.
 policy=/usr/sbin/policy-rc.d
 made_policy=
+log=
 clean_up() {
 	[ -z "$made_policy" ] || $as_root rm -f "$policy"
+	rm -f "$log"
 }
 trap clean_up EXIT
 trap 'exit 1' HUP INT TERM
@@ -68,18 +70,26 @@ case " $missing " in
 	;;
 esac
 
+# What apt says is shown when it fails, or with V=1.
+log=$(mktemp)
+apt() {
+	if [ -n "${V:-}" ]; then
+		$as_root env DEBIAN_FRONTEND=noninteractive apt-get -q "$@"
+	else
+		$as_root env DEBIAN_FRONTEND=noninteractive apt-get -q "$@" >"$log" 2>&1
+	fi
+}
 apt_install() {
-	$as_root env DEBIAN_FRONTEND=noninteractive \
-		apt-get install -y -q --no-install-recommends $missing
+	apt install -y --no-install-recommends $missing
 }
 # A fresh machine has no package lists yet, and an old one may have outdated ones.
 case $(apt-cache policy mosquitto 2>/dev/null) in
 *Candidate:*) ;;
-*) $as_root apt-get update -q ;;
+*) apt update || true ;;
 esac
-apt_install || {
-	$as_root apt-get update -q
-	apt_install
+apt_install || { apt update && apt_install; } || {
+	cat "$log" >&2
+	exit 1
 }
 
 if [ -n "$fresh_broker" ] && [ -d /run/systemd/system ]; then

@@ -30,14 +30,13 @@ UNIX_PATH_MAX = 107
 
 MOSQUITTO_CONF = """\
 # Written by `make run` at every start; changes are lost. Lines of your own go into files named
-# *.conf in {state}/mosquitto.d. What each line is for: config/mosquitto.conf.
+# *.conf in {state}/mosquitto.d, the plugin's options into {state}/plugin.conf. What each line is
+# for: config/mosquitto.conf.
 user {user}
-per_listener_settings false
 allow_anonymous false
 persistence true
 persistence_location {state}/broker/
 set_tcp_nodelay true
-allow_duplicate_messages true
 max_inflight_messages 1000
 max_queued_messages 5000
 max_packet_size 2000000
@@ -51,20 +50,37 @@ listener 0 {link}
 listener {port} {bind}
 {ws}
 plugin {plugin}
+{options}
+include_dir {state}/mosquitto.d
+"""
+
+PLUGIN_OPTIONS = """\
 plugin_opt_data_dir {state}/data
 plugin_opt_link_listener {link}
 plugin_opt_jwt_secret_file {state}/jwt.secret
 # Whoever tries a node out feeds it by the thousand, and MQTT 3.1.1 has no way to say "too fast".
 plugin_opt_rate_messages 0
 plugin_opt_rate_bytes 0
-include_dir {state}/mosquitto.d
 """
 
 BRIDGE_CONF = """\
-# Written by `make run` at every start; changes are lost. What there is: config/im-bridge.conf.
+# Written by `make run` at every start; changes are lost. Lines of your own go into
+# {state}/bridge.conf. What there is: config/im-bridge.conf.
+{options}
+"""
+
+BRIDGE_OPTIONS = """\
 data_dir {state}/data
 broker {link}
 """
+
+# What `make run` makes at first use and never changes.
+OWN_LINES = {
+    "plugin.conf": "# Options of the plugin, one a line, as plugin_opt_max_devices 3; they go before "
+                   "those of `make run`.\n",
+    "bridge.conf": "# Keys of im-bridge.conf, one a line, as retention_days 30; they go before those "
+                   "of `make run`.\n",
+}
 
 READY = """
 Write, receive, read back (each line in a terminal of its own):
@@ -153,6 +169,20 @@ def write_private(path, text):
         f.flush()
         os.fsync(f.fileno())
     temporary.replace(path)
+
+
+def merged(options, own):
+    """Our lines, but for those whose key the user's own file sets, and then the file's."""
+    text = own.read_text("utf-8")
+    mine = [line for line in map(str.strip, text.splitlines()) if line and line[0] != "#"]
+    if own.name == "plugin.conf":
+        for line in mine:
+            if not line.startswith("plugin_opt_"):
+                raise Problem(f"{own}: \"{line}\" is no option of the plugin; they begin with "
+                              f"plugin_opt_, and other lines go into {own.parent}/mosquitto.d")
+    keys = {line.split(None, 1)[0] for line in mine}
+    return "\n".join([line for line in options.splitlines() if line.split(None, 1)[0] not in keys]
+                     + mine)
 
 
 def link_path(state):
@@ -245,8 +275,13 @@ class Node:
         values = dict(
             user=pwd.getpwuid(os.geteuid()).pw_name, state=self.state, link=self.link,
             port=self.port, bind=self.bind, ws=ws, plugin=self.plugin)
-        write_private(self.state / "mosquitto.conf", MOSQUITTO_CONF.format(**values))
-        write_private(self.state / "im-bridge.conf", BRIDGE_CONF.format(**values))
+        for name, template, options, own in (
+                ("mosquitto.conf", MOSQUITTO_CONF, PLUGIN_OPTIONS, "plugin.conf"),
+                ("im-bridge.conf", BRIDGE_CONF, BRIDGE_OPTIONS, "bridge.conf")):
+            if not (self.state / own).exists():
+                write_private(self.state / own, OWN_LINES[own])
+            lines = merged(options.format(**values), self.state / own)
+            write_private(self.state / name, template.format(**values, options=lines))
 
     def clean_up(self):
         """What a stopped node leaves is its state."""

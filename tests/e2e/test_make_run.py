@@ -229,6 +229,37 @@ def test_a_broker_that_does_not_start_ends_the_run(tmp_path, free_port):
     assert run.child("mosquitto") is None and run.child("im-bridge") is None
 
 
+def test_options_of_ones_own_are_taken(make_run):
+    run = make_run()
+    run.stop()
+    (run.state / "plugin.conf").write_text("plugin_opt_max_payload 100\n"
+                                           "plugin_opt_rate_messages 7\n", encoding="utf-8")
+    (run.state / "bridge.conf").write_text("# a comment\nretention_days 3\n", encoding="utf-8")
+    run.start()
+    text = (run.state / "mosquitto.conf").read_text("utf-8")
+    assert text.count("plugin_opt_rate_messages") == 1 and "plugin_opt_rate_bytes 0" in text
+    assert "retention_days 3" in (run.state / "im-bridge.conf").read_text("utf-8")
+    with tools.Sub.on(run, "alice", "alice-phone", "im/inbox/alice/#") as alice:
+        alice.wait('"event":"hello"')
+        tools.pub(run, "alice", "alice-cli", "im/u/bob", "-m", "x" * 101)
+        assert "the payload has 101 bytes" in alice.wait('"code":-32007')
+
+
+def test_a_line_that_is_no_option_of_the_plugin_is_named(tmp_path, free_port):
+    run = Run(tmp_path, free_port())
+    run.state.mkdir()
+    (run.state / "plugin.conf").write_text("max_devices 3\n", encoding="utf-8")
+    assert '"max_devices 3" is no option of the plugin' in run.fails()
+
+
+def test_it_says_little(make_run):
+    """A person reads what to copy, not what the compiler did or the broker deprecates."""
+    text = make_run().process.text()
+    before = text.split("mosquitto-im ready")[0].splitlines()
+    assert len(before) <= 10, text
+    assert "deprecated" not in text
+
+
 def test_no_process_outlives_a_make_that_is_killed(make_run):
     run = make_run()
     run.stop(signal.SIGKILL)
