@@ -5,12 +5,11 @@
  */
 #include "envelope.h"
 
+#include "base64.h"
 #include "ids.h"
 #include "jsonscan.h"
 #include "limits.h"
 #include "utf8.h"
-
-#define TTL_MAX_S 31536000 /* a year */
 
 enum member { ID, TYPE, BODY, REPLY_TO, MENTIONS, TTL, EXT, ENC, MEMBERS };
 
@@ -193,48 +192,11 @@ static int read_mentions(const struct members *m, struct im_buf *scratch, struct
 	return IM_OK;
 }
 
-static int sextet(char c)
-{
-	if (c >= 'A' && c <= 'Z')
-		return c - 'A';
-	if (c >= 'a' && c <= 'z')
-		return c - 'a' + 26;
-	if (c >= '0' && c <= '9')
-		return c - '0' + 52;
-	return c == '+' ? 62 : c == '/' ? 63 : -1;
-}
-
-/* RFC 4648 with padding and nothing else; spare bits must be zero, so that each value has one
- * text. Writes in.n / 4 * 3 bytes at `at`, which may be in.p itself: it never overtakes. */
-static int decode_base64(struct im_str in, size_t padding, char *at)
-{
-	size_t i, k;
-
-	for (i = 0; i < in.n; i += 4) {
-		size_t digits = i + 4 == in.n ? 4 - padding : 4;
-		uint32_t v = 0;
-
-		for (k = 0; k < 4; k++) {
-			int s = k < digits ? sextet(in.p[i + k]) : 0;
-
-			if (s < 0)
-				return IM_E_FORMAT;
-			v = v << 6 | (uint32_t)s;
-		}
-		if ((digits == 3 && v & 0xFF) || (digits == 2 && v & 0xFFFF))
-			return IM_E_FORMAT;
-		*at++ = (char)(v >> 16);
-		*at++ = (char)(v >> 8);
-		*at++ = (char)v;
-	}
-	return IM_OK;
-}
-
 /* The bytes of a base64 string, in scratch. */
 static int bytes_of(const struct im_json *v, struct im_buf *scratch, struct im_str *out)
 {
 	size_t start = scratch->n;
-	size_t padding;
+	size_t n;
 	struct im_str in;
 	int rc = text_of(v, scratch, &in);
 
@@ -243,15 +205,12 @@ static int bytes_of(const struct im_json *v, struct im_buf *scratch, struct im_s
 	*out = (struct im_str){NULL, 0};
 	if (in.n == 0)
 		return IM_OK;
-	if (in.n % 4)
-		return IM_E_FORMAT;
-	padding = in.p[in.n - 1] != '=' ? 0 : in.p[in.n - 2] != '=' ? 1 : 2;
 	/* Text that had escapes lies in scratch already, and is decoded where it lies. */
 	if (scratch->n == start && !im_buf_add(scratch, in.n))
 		return IM_E_NOMEM;
-	rc = decode_base64(in, padding, scratch->p + start);
-	scratch->n = start + in.n / 4 * 3 - padding;
-	*out = (struct im_str){scratch->p + start, scratch->n - start};
+	rc = im_base64_decode(in, scratch->p + start, &n);
+	scratch->n = start + n;
+	*out = (struct im_str){scratch->p + start, n};
 	return rc;
 }
 
@@ -320,7 +279,7 @@ static int read_values(const struct members *m, struct im_buf *scratch, struct i
 	if (m->has[REPLY_TO] && read_range(&m->v[REPLY_TO], 1, INT64_MAX, &out->reply_to))
 		return IM_E_FORMAT;
 	*wrong_out = "ttl must be an integer from 1 to 31536000, in seconds";
-	if (m->has[TTL] && read_range(&m->v[TTL], 1, TTL_MAX_S, &out->ttl_s))
+	if (m->has[TTL] && read_range(&m->v[TTL], 1, IM_TTL_MAX_S, &out->ttl_s))
 		return IM_E_FORMAT;
 	*wrong_out = "ext must be an object";
 	if (m->has[EXT] && m->v[EXT].type != IM_JSON_OBJECT)

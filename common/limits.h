@@ -27,6 +27,14 @@
 #define IM_REPLY_MAX (63 * 1024) /* an RPC reply; longer answers are paged */
 #define IM_JSON_DEPTH_MAX 64     /* nesting; deeper text is not taken as JSON */
 #define IM_MENTIONS_MAX 100      /* uids in `mentions` */
+#define IM_TTL_MAX_S 31536000    /* seconds that a message may live: a year */
+
+/* MQTT 5 properties of a message, each of which every recipient's copy carries. A media type with
+ * its parameters is shorter than this; user properties are for what a header is for, and what is
+ * longer belongs into the body. */
+#define IM_CONTENT_TYPE_MAX 256
+#define IM_PROPS_MAX 16
+#define IM_PROPS_BYTES_MAX 2048 /* names and values together */
 
 /* The link. */
 /* Records of one up batch, unless a single one is larger. */
