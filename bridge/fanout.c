@@ -9,6 +9,7 @@
 #include "../common/wire.h"
 #include "downq.h"
 #include "meta.h"
+#include "meta_props.h"
 #include "system_body.h"
 #include "view.h"
 
@@ -22,6 +23,7 @@ struct fanout {
 	struct im_buf tail;
 	struct im_buf body; /* of a system message */
 	struct im_buf text; /* names of conversations, or a room's whole payload */
+	struct im_buf props;
 	struct im_recipient to[IM_RECIPIENTS_PER_RECORD];
 };
 
@@ -37,6 +39,7 @@ struct fanout *fanout_new(struct effects *fx, struct downq *q, struct members *m
 	im_buf_init(&f->tail, 0);
 	im_buf_init(&f->body, 0);
 	im_buf_init(&f->text, 0);
+	im_buf_init(&f->props, 0);
 	return f;
 }
 
@@ -47,6 +50,7 @@ void fanout_free(struct fanout **f)
 	im_buf_free(&(*f)->tail);
 	im_buf_free(&(*f)->body);
 	im_buf_free(&(*f)->text);
+	im_buf_free(&(*f)->props);
 	free(*f);
 	*f = NULL;
 }
@@ -111,9 +115,9 @@ void fanout_record(struct fanout *f, const struct members_group *g, const struct
 }
 
 /* A room's message is one publish of the whole payload, which the broker fans out. */
-static void room(struct fanout *f, const struct members_group *g, const struct writer_msg *m)
+static void room(struct fanout *f, const struct members_group *g, const struct writer_msg *m,
+	struct im_down_rec *r)
 {
-	struct im_down_rec r = {.type = IM_DOWN_TOPIC, .flags = IM_DOWNF_QOS1};
 	size_t cut;
 
 	im_buf_reset(&f->text);
@@ -126,9 +130,10 @@ static void room(struct fanout *f, const struct members_group *g, const struct w
 	im_buf_str(&f->text, im_buf_view(&f->tail));
 	if (f->text.failed)
 		return;
-	r.topic = (struct im_str){f->text.p, cut};
-	r.payload = (struct im_str){f->text.p + cut, f->text.n - cut};
-	fanout_record(f, g, &r, (struct im_str){0});
+	r->type = IM_DOWN_TOPIC;
+	r->topic = (struct im_str){f->text.p, cut};
+	r->payload = (struct im_str){f->text.p + cut, f->text.n - cut};
+	fanout_record(f, g, r, (struct im_str){0});
 }
 
 static int group(struct fanout *f, const struct writer_msg *m, struct im_down_rec *r)
@@ -141,7 +146,7 @@ static int group(struct fanout *f, const struct writer_msg *m, struct im_down_re
 	if (rc)
 		return rc;
 	if (g->kind == DIRECTORY_ROOM) {
-		room(f, g, m);
+		room(f, g, m, r);
 		return IM_OK;
 	}
 	im_buf_reset(&f->text);
@@ -153,11 +158,13 @@ static int group(struct fanout *f, const struct writer_msg *m, struct im_down_re
 }
 
 /* It has waited in the spool for longer than it lives: only its place is told. */
-static bool expired(const struct writer_msg *m, int64_t now_ms)
+static void expire(struct im_wire_msg *wire, struct im_down_rec *r)
 {
-	int64_t ends_ms = meta_expires_ms(m->meta, m->ts_ms);
-
-	return now_ms > 0 && ends_ms > 0 && ends_ms <= now_ms;
+	r->epoch = 0;
+	wire->type = IM_STR(VIEW_EXPIRED);
+	wire->enc = IM_ENC_JSON;
+	wire->meta = (struct im_str){NULL, 0};
+	wire->body = IM_STR("null");
 }
 
 int fanout_message(
@@ -177,10 +184,10 @@ int fanout_message(
 	struct im_down_rec r = {
 		.type = IM_DOWN_MESSAGE,
 		.flags = IM_DOWNF_QOS1,
+		.epoch = (uint64_t)meta_expires_ms(m->meta, m->ts_ms),
 		.recno = seq,
 		.user = m->from,
 		.device = m->device,
-		.corr = m->type.n ? m->type : im_type_default(m->enc),
 		.id = m->id,
 	};
 	int rc = IM_OK;
@@ -190,12 +197,11 @@ int fanout_message(
 		system_body_put(&f->body, m->body);
 		wire.body = im_buf_view(&f->body);
 	}
-	if (expired(m, now_ms)) {
-		wire.type = r.corr = IM_STR(VIEW_EXPIRED);
-		wire.enc = IM_ENC_JSON;
-		wire.meta = (struct im_str){NULL, 0};
-		wire.body = IM_STR("null");
-	}
+	if (now_ms > 0 && r.epoch && r.epoch <= (uint64_t)now_ms)
+		expire(&wire, &r);
+	im_buf_reset(&f->props);
+	meta_props_get(wire.meta, &f->props);
+	r.corr = im_buf_view(&f->props);
 	im_buf_reset(&f->tail);
 	im_wire_tail(&f->tail, &wire);
 	r.payload = im_buf_view(&f->tail);
@@ -203,5 +209,6 @@ int fanout_message(
 		direct(f, m, &r);
 	else
 		rc = group(f, m, &r);
-	return f->tail.failed || f->text.failed || f->body.failed ? IM_E_NOMEM : rc;
+	return f->tail.failed || f->text.failed || f->body.failed || f->props.failed ? IM_E_NOMEM
+										     : rc;
 }

@@ -5,19 +5,23 @@
  */
 #include "intake.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 
 #include "../common/ids.h"
 #include "../common/jsonscan.h"
 #include "../common/jsonw.h"
 #include "../common/limits.h"
+#include "../common/msgprops.h"
 #include "../common/utf8.h"
+#include "meta_props.h"
 #include "moderation.h"
 
 struct intake {
 	struct intake_parts p;
 	struct im_buf scratch; /* decoded envelope, or a signal's payload */
 	struct im_buf why;     /* what the envelope's decoder said */
+	struct im_buf meta;    /* the envelope's, and properties */
 };
 
 /* One send on its way through the checks. */
@@ -30,6 +34,7 @@ struct send {
 	int role;
 	struct im_str id;
 	struct im_envelope env;
+	struct im_props props;
 	struct im_str why;
 };
 
@@ -42,6 +47,7 @@ struct intake *intake_new(const struct intake_parts *p)
 	in->p = *p;
 	im_buf_init(&in->scratch, 0);
 	im_buf_init(&in->why, 0);
+	im_buf_init(&in->meta, 0);
 	return in;
 }
 
@@ -51,6 +57,7 @@ void intake_free(struct intake **in)
 		return;
 	im_buf_free(&(*in)->scratch);
 	im_buf_free(&(*in)->why);
+	im_buf_free(&(*in)->meta);
 	free(*in);
 	*in = NULL;
 }
@@ -127,6 +134,28 @@ static bool fits(const struct im_envelope *env)
 	return n <= IM_MESSAGE_BYTES_MAX;
 }
 
+/* Puts what came as properties beside what the envelope says. */
+static int take_properties(struct intake *in, struct send *s)
+{
+	if (im_props_read(s->rec->corr, &s->props)) {
+		s->why = IM_STR("its MQTT properties cannot be read; send it without");
+		return IM_E_INTERNAL;
+	}
+	if (s->env.ttl_s && s->props.ttl_s && s->env.ttl_s != s->props.ttl_s) {
+		s->why =
+			IM_STR("the user property ttl and the member ttl differ; give one of them");
+		return IM_E_INVALID_PARAMS;
+	}
+	im_buf_reset(&in->meta);
+	im_buf_str(&in->meta, s->env.meta);
+	if (!s->env.ttl_s && s->props.ttl_s)
+		im_buf_printf(
+			&in->meta, "%s\"ttl\":%" PRIu32, in->meta.n ? "," : "", s->props.ttl_s);
+	meta_props_put(&in->meta, &s->props);
+	s->env.meta = im_buf_view(&in->meta);
+	return in->meta.failed ? IM_E_NOMEM : IM_OK;
+}
+
 static int decode(struct intake *in, struct send *s)
 {
 	int rc;
@@ -137,6 +166,8 @@ static int decode(struct intake *in, struct send *s)
 	s->id = s->env.id;
 	if (!s->id.n && im_msgid_valid(s->rec->id))
 		s->id = s->rec->id;
+	if (!rc && s->rec->corr.n)
+		rc = take_properties(in, s);
 	if (rc)
 		return rc;
 	if (s->rec->id.n && !im_msgid_valid(s->rec->id)) {
@@ -232,10 +263,14 @@ static int store(struct intake *in, struct send *s, uint64_t hash)
 /* What is stored may be a masked body; a repeated id is compared by what the sender wrote. */
 static int moderate(struct intake *in, struct send *s)
 {
+	int rc = IM_OK;
+
 	if (!in->p.moderation)
 		return IM_OK;
 	s->why = IM_STR("this message holds a word that is not allowed here; leave it out");
-	return moderation_check(in->p.moderation, s->env.enc, &s->env.body);
+	if (s->rec->corr.n)
+		rc = moderation_check_props(in->p.moderation, &s->props);
+	return rc ? rc : moderation_check(in->p.moderation, s->env.enc, &s->env.body);
 }
 
 static int take(struct intake *in, struct send *s)

@@ -110,3 +110,18 @@ int moderation_check(struct moderation *m, enum im_enc enc, struct im_str *body)
 	*body = im_buf_view(&m->text);
 	return IM_OK;
 }
+
+int moderation_check_props(struct moderation *m, const struct im_props *p)
+{
+	struct im_str pairs = p->pairs, name, value;
+
+	if (!m->words)
+		return IM_OK;
+	if (wordlist_match(m->words, p->content_type))
+		return IM_E_NOT_ALLOWED;
+	while (im_props_pair(&pairs, &name, &value)) {
+		if (wordlist_match(m->words, name) || wordlist_match(m->words, value))
+			return IM_E_NOT_ALLOWED;
+	}
+	return IM_OK;
+}

@@ -9,6 +9,7 @@
 #include "../common/buf.h"
 #include "../common/envelope.h"
 #include "../common/err.h"
+#include "../common/msgprops.h"
 #include "../common/str.h"
 #include "wordlist.h"
 
@@ -31,5 +32,8 @@ void moderation_clear(struct moderation *m);
  * decoded, and a hit is rejected even where text would be masked: masking could break what the JSON
  * means. Bytes pass. */
 int moderation_check(struct moderation *m, enum im_enc enc, struct im_str *body) IM_MUST_CHECK;
+/* The same for what a sender says by MQTT properties, in words of his own: content type, and names
+ * and values of user properties. Nothing of it is masked. */
+int moderation_check_props(struct moderation *m, const struct im_props *p) IM_MUST_CHECK;
 
 #endif

@@ -14,6 +14,7 @@
 #include "dedup.h"
 #include "directory_user.h"
 #include "meta.h"
+#include "meta_props.h"
 #include "msg_target.h"
 #include "rpc_args.h"
 
@@ -39,6 +40,7 @@ static int forward_one(struct rpc_call *c, const struct conv_ref *from, const st
 		im_jsonw_member_int(&meta, "ts", t.m.ts_ms);
 		im_buf_c(&meta, '}');
 		msg_ttl_left(c, &t.m, &meta);
+		meta_props_of_body(&meta, t.m.meta);
 		rc = meta.failed ? IM_E_NOMEM
 				 : msg_append(c, to,
 					   &(struct msg_new){.enc = t.m.enc,

@@ -64,7 +64,7 @@ struct im_up_rec {
 	struct im_str target;
 	struct im_str id;          /* MQTT 5 user property `id`, n == 0: none */
 	struct im_str reply_topic; /* RPC: MQTT 5 response topic */
-	struct im_str corr;        /* RPC: MQTT 5 correlation data */
+	struct im_str corr;        /* RPC: MQTT 5 correlation data; MSG: msgprops.h */
 	struct im_str payload;
 };
 
@@ -125,19 +125,21 @@ enum im_down_type {
 struct im_down_rec {
 	uint8_t type;
 	uint8_t flags;
-	uint64_t epoch; /* HELLO, COMMITTED */
-	uint64_t recno; /* COMMITTED: through; MESSAGE: seq, for the MQTT 5 properties */
+	uint64_t epoch; /* HELLO, COMMITTED; MESSAGE, TOPIC: when it ends, in milliseconds since
+			   1970, 0: never */
+	uint64_t recno; /* COMMITTED: through; MESSAGE, TOPIC: seq, for the MQTT 5 properties */
 	struct im_str user;
 	struct im_str device;
 	struct im_str topic; /* suffix or topic, see the types; MESSAGE: the common conv ("g/team"),
 				or empty when each recipient brings its own */
-	struct im_str corr;  /* REPLY: correlation data; MESSAGE: the message's type */
-	struct im_str id;    /* MESSAGE: the sender's message id */
+	struct im_str corr;  /* REPLY: correlation data; MESSAGE, TOPIC: msgprops.h */
+	struct im_str id;    /* MESSAGE, TOPIC: the sender's message id */
 	struct im_str payload;         /* MESSAGE: the shared tail; else the whole payload */
 	uint32_t recipients;           /* MESSAGE, INBOX: how many follow */
 	struct im_str recipient_bytes; /* decoding: read with im_recipient_read */
 };
-/* MESSAGE: user = from, device = the sending device (n == 0 when unknown). */
+/* MESSAGE: user = from, device = the sending device (n == 0 when unknown). TOPIC: user = from if it
+ * is a room's message, else empty. */
 
 struct im_recipient {
 	struct im_str uid;

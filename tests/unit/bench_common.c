@@ -124,7 +124,6 @@ static void down_record(void)
 		.flags = IM_DOWNF_QOS1,
 		.recno = 42,
 		.user = {"alice", 5},
-		.corr = {"text", 4},
 		.id = {"c-1", 3},
 		.payload = {envelope_text, sizeof(envelope_text) - 1}};
 	struct im_recipient one;

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "../../bridge/directory_user.h"
+#include "../../common/msgprops.h"
 
 static void put_recipients(struct im_buf *b, const struct im_down_rec *r)
 {
@@ -24,11 +25,42 @@ static void put_recipients(struct im_buf *b, const struct im_down_rec *r)
 	}
 }
 
+/* The message's type, as its payload says. */
+static struct im_str type_of(const struct im_down_rec *r)
+{
+	static const char key[] = ",\"type\":\"";
+	const char *at = memmem(r->payload.p, r->payload.n, key, sizeof(key) - 1);
+
+	assert_non_null(at);
+	at += sizeof(key) - 1;
+	return (struct im_str){at, (size_t)((char *)rawmemchr(at, '"') - at)};
+}
+
+/* When it ends and what goes with it, if it does and if something does. */
+static void put_properties(struct im_buf *b, const struct im_down_rec *r)
+{
+	struct im_props p;
+	struct im_str name, value;
+
+	if (r->epoch)
+		im_buf_printf(b, " ends=%llu", (unsigned long long)r->epoch);
+	assert_int_equal(im_props_read(r->corr, &p), IM_OK);
+	if (p.response_topic.n)
+		im_buf_printf(b, " to=%s", p.response_topic.p);
+	if (p.corr.n)
+		im_buf_printf(b, " corr=%.*s", (int)p.corr.n, p.corr.p);
+	while (im_props_pair(&p.pairs, &name, &value))
+		im_buf_printf(b, " %s=%s", name.p, value.p);
+}
+
 static void put_message(struct im_buf *b, const struct im_down_rec *r)
 {
+	struct im_str type = type_of(r);
+
 	im_buf_printf(b, "message %.*s/%.*s %llu %.*s id=%.*s", (int)r->user.n, r->user.p,
-		(int)r->device.n, r->device.p, (unsigned long long)r->recno, (int)r->corr.n,
-		r->corr.p, (int)r->id.n, r->id.p);
+		(int)r->device.n, r->device.p, (unsigned long long)r->recno, (int)type.n, type.p,
+		(int)r->id.n, r->id.p);
+	put_properties(b, r);
 	if (r->topic.n)
 		im_buf_printf(b, " %.*s:", (int)r->topic.n, r->topic.p);
 	put_recipients(b, r);
@@ -82,8 +114,10 @@ static void put_line(struct im_buf *b, const struct im_down_rec *r)
 		im_buf_str(b, r->payload);
 		break;
 	case IM_DOWN_TOPIC:
-		im_buf_printf(b, "topic%s %.*s ", r->flags & IM_DOWNF_RETAIN ? "+" : "",
+		im_buf_printf(b, "topic%s %.*s", r->flags & IM_DOWNF_RETAIN ? "+" : "",
 			(int)r->topic.n, r->topic.p);
+		put_properties(b, r);
+		im_buf_c(b, ' ');
 		im_buf_str(b, r->payload);
 		break;
 	default:
@@ -190,6 +224,7 @@ void engine_open(struct engine_fixture *f)
 	assert_int_equal(readers_open(&rp, &f->readers, &why), IM_OK);
 	ep.dir = f->dir;
 	ep.readers = f->readers;
+	ep.moderation = f->moderation;
 	memset(&ep.key, 7, sizeof(ep.key));
 	assert_int_equal(engine_new(&ep, &f->set, &f->now, &f->engine, &why), IM_OK);
 	im_buf_free(&why);

@@ -27,12 +27,14 @@ struct engine_fixture {
 	struct engine_settings set;
 	struct engine_now now;
 	uint32_t queue_max;
-	bool hold;          /* responses to commands are kept in held */
-	struct im_buf held; /* the last one */
+	struct moderation *moderation; /* taken when it is opened */
+	bool hold;                     /* responses to commands are kept in held */
+	struct im_buf held;            /* the last one */
 	/* what came down, a line a record:
 	 *   hello | committed 77:3 | credit | stats
 	 *   message alice/phone 1 text id=c-1 bob=u/alice alice=u/bob ,"seq":1,...
 	 *   message alice/phone 1 text id= g/team: alice bob ,"seq":1,...
+	 *   message alice/phone 1 text id= ends=61000000 to=im/u/alice corr=17 k=v bob=u/alice ...
 	 *   inbox bob ack [..]        (inbox0: QoS 0; several uids with commas)
 	 *   topic presence/bob {...}  (topic+: retained)
 	 *   reply alice im/inbox/alice/rpc/x corr {...}

@@ -181,7 +181,7 @@ static void tell_record(struct rpc_fixture *f, const struct im_down_rec *r)
 		im_buf_printf(&f->told, "%c%.*s", i ? ',' : ' ', (int)to.uid.n, to.uid.p);
 	}
 	const struct im_str parts[] = {r->user, r->device, r->topic, r->payload};
-	for (size_t i = r->type == IM_DOWN_MESSAGE ? 2 : 0; i < 4; i++)
+	for (size_t i = r->type == IM_DOWN_MESSAGE || r->type == IM_DOWN_TOPIC ? 2 : 0; i < 4; i++)
 		if (parts[i].n)
 			im_buf_printf(&f->told, " %.*s", (int)parts[i].n, parts[i].p);
 	im_buf_c(&f->told, '\n');

@@ -67,14 +67,14 @@ static void down_record_layout(void **state)
 		.epoch = 1,
 		.recno = 0x0102,
 		.user = {"alice", 5},
-		.corr = {"text", 4},
+		.corr = {"corr", 4},
 		.id = {"c", 1},
 		.payload = {",x}", 3},
 		.recipients = 99};
 	static const char want[] = "IM\x01\x10"
 				   "\x41\0\0\0\x03\x01\x01\0\0\0\0\0\0\0\x02\x01\0\0\0\0\0\0"
 				   "\x05\0\0\0\0\0\x04\0\x01\0\x03\0\0\0\x02\0\0\0"
-				   "alicetextc,x}"
+				   "alicecorrc,x}"
 				   "\x03\x07"
 				   "bobu/alice"
 				   "\x02\0"

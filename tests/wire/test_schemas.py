@@ -238,6 +238,9 @@ MESSAGE = {"conv": "u/bob", "seq": 1, "from": "bob", "ts": 1, "type": "text", "c
     {"extra": 1}, {"type": "Text"}, {"enc": "hex"}, {"mentions": ["a", 1]}, {"reactions": {}},
     {"type": "recalled"}, {"type": "system"}, {"type": "edit"},
     {"type": "system", "body": {"action": "join", "by": "a", "members": []}},
+    {"content_type": ""}, {"format": 2}, {"props": []}, {"props": [["a"]]}, {"props": {"a": "b"}},
+    {"props": [["a", "b", "c"]]}, {"props": [["a", "b"]] * 17}, {"correlation": ""},
+    {"response_topic": ""},
 ], ids=str)
 def test_what_is_no_message_does_not_pass(change):
     assert fits("message", MESSAGE)
