@@ -42,17 +42,28 @@ int acl_check_size(struct plugin *p, size_t n)
 	return IM_E_TOO_LARGE;
 }
 
-int acl_check_rate(struct plugin *p, struct session_user *u, int64_t now_us, size_t n)
+static int rate_limited(struct plugin *p)
 {
-	if (ratelimit_take(&u->messages, now_us, p->opt.rate_messages, BURST_US, 1) &&
-		ratelimit_take(&u->bytes, now_us, p->opt.rate_bytes, BURST_US, (int64_t)n))
-		return IM_OK;
 	p->stats.rate_limited++;
 	im_buf_printf(&p->why,
 		"at most %lld messages and %lld bytes a second for each user; slow down and send "
 		"it again",
 		(long long)p->opt.rate_messages, (long long)p->opt.rate_bytes);
 	return IM_E_RATE_LIMITED;
+}
+
+int acl_check_bytes(struct plugin *p, struct session_user *u, int64_t now_us, size_t n)
+{
+	return ratelimit_take(&u->bytes, now_us, p->opt.rate_bytes, BURST_US, (int64_t)n)
+		       ? IM_OK
+		       : rate_limited(p);
+}
+
+int acl_check_rate(struct plugin *p, struct session_user *u, int64_t now_us, size_t n)
+{
+	return ratelimit_take(&u->messages, now_us, p->opt.rate_messages, BURST_US, 1)
+		       ? acl_check_bytes(p, u, now_us, n)
+		       : rate_limited(p);
 }
 
 bool acl_is_admin(struct plugin *p, struct im_str uid)

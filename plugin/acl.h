@@ -16,6 +16,9 @@ void acl_unsubscribe(struct plugin *p, const struct mosquitto_evt_acl_check *ed)
 int acl_check_size(struct plugin *p, size_t n) IM_MUST_CHECK;
 int acl_check_rate(
 	struct plugin *p, struct session_user *u, int64_t now_us, size_t n) IM_MUST_CHECK;
+/* What a publish brings beside its payload, which acl_check_rate has counted. */
+int acl_check_bytes(
+	struct plugin *p, struct session_user *u, int64_t now_us, size_t n) IM_MUST_CHECK;
 /* True if the user exists, is not disabled, and is an admin. */
 bool acl_is_admin(struct plugin *p, struct im_str uid);
 /* Logs, seldom, that the database cannot be read. */

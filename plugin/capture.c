@@ -9,7 +9,10 @@
 
 #include "../common/frame.h"
 #include "../common/limits.h"
+#include "../common/msgprops.h"
+#include "../common/utf8.h"
 #include "acl.h"
+#include "policy.h"
 #include "publish.h"
 #include "refusal.h"
 
@@ -84,6 +87,65 @@ static int no_room(
 	return e->v5 && p->newer ? COMPAT_ERR_QUOTA_EXCEEDED : MOSQ_ERR_ACL_DENIED;
 }
 
+/* A message's properties come with MQTT 5 alone, which can say no. */
+static int refuse_send(struct plugin *p, const struct grant *g,
+	const struct mosquitto_evt_message *ed, struct im_str id, int code)
+{
+	p->stats.refused++;
+	refusal_send(p, g->session->user,
+		&(struct refusal){
+			&g->topic, id, {ed->payload, ed->payloadlen}, code, im_buf_view(&p->why)});
+	return code == IM_E_RATE_LIMITED && p->newer && ed->qos > 0 ? COMPAT_ERR_QUOTA_EXCEEDED
+								    : MOSQ_ERR_ACL_DENIED;
+}
+
+/* What may not go with a message though it is within its bounds. */
+static int check_properties(struct plugin *p, const struct grant *g,
+	const struct mosquitto_evt_message *ed, const struct im_props *c)
+{
+	const struct policy_response to = {
+		.prefix = p->prefix,
+		.sender = session_uid(g->session),
+		.message = &g->topic,
+		.allow_topic = &p->opt.allow_topic,
+	};
+	int code = IM_OK;
+
+	if (c->response_topic.n)
+		code = policy_response(&to, c->response_topic, &p->why);
+	if (!code && c->format == IM_FORMAT_TEXT &&
+		!im_utf8_valid((struct im_str){ed->payload, ed->payloadlen})) {
+		im_buf_z(&p->why, "the payload format indicator says UTF-8 text, which the payload "
+				  "is not; leave it out for bytes");
+		code = IM_E_INVALID_PARAMS;
+	}
+	return code ? code
+		    : acl_check_bytes(p, g->session->user, g->now_us,
+			      c->content_type.n + c->response_topic.n + c->corr.n + c->pairs.n);
+}
+
+/* Fills what of the record comes from the properties; what they hold belongs to *s. */
+static int take_properties(struct plugin *p, const struct grant *g,
+	const struct mosquitto_evt_message *ed, struct props_send *s, struct im_up_rec *r)
+{
+	int code;
+
+	if (!(r->flags & IM_UPF_DURABLE)) {
+		props_signal_read(&p->props, ed->properties, s);
+		r->id = im_str(s->id);
+		return IM_OK;
+	}
+	im_buf_reset(&p->why);
+	code = props_message_read(&p->props, ed->properties, s, &p->why);
+	r->id = im_str(s->id);
+	if (!code)
+		code = check_properties(p, g, ed, &s->carried);
+	im_buf_reset(&p->text);
+	im_props_put(&p->text, &s->carried);
+	r->corr = im_buf_view(&p->text);
+	return code || !(p->text.failed || s->pairs.failed) ? code : IM_E_NOMEM;
+}
+
 static int capture_send(struct plugin *p, const struct grant *g, struct mosquitto_evt_message *ed)
 {
 	struct session *e = g->session;
@@ -91,13 +153,13 @@ static int capture_send(struct plugin *p, const struct grant *g, struct mosquitt
 		record(e, &g->topic, (struct im_str){ed->payload, ed->payloadlen}, g->now_ms);
 	struct props_send props = {0};
 	bool message = r.flags & IM_UPF_DURABLE;
-	int rc = MOSQ_ERR_SUCCESS;
+	int rc = MOSQ_ERR_SUCCESS, code = IM_OK;
 
-	if (e->v5 && ed->properties) {
-		props_send_read(&p->props, ed->properties, &props);
-		r.id = im_str(props.id);
-	}
-	if (capture_open(p, e) || spool_put(&p->spool, &r, NULL)) {
+	if (e->v5 && ed->properties)
+		code = take_properties(p, g, ed, &props, &r);
+	if (code && code != IM_E_NOMEM) {
+		rc = refuse_send(p, g, ed, r.id, code);
+	} else if (code || capture_open(p, e) || spool_put(&p->spool, &r, NULL)) {
 		rc = no_room(p, g, ed, r.id);
 	} else {
 		if (message)
@@ -134,11 +196,10 @@ static int check_request(struct plugin *p, const struct grant *g, struct im_up_r
 		im_buf_z(&p->why, "the response topic must lie under your own inbox");
 		code = IM_E_INVALID_PARAMS;
 	}
-	if (!code && r->corr.n > IM_CORRELATION_MAX) {
-		im_buf_printf(&p->why, "correlation data has %zu bytes, at most %d are taken",
-			r->corr.n, IM_CORRELATION_MAX);
-		r->corr.n = 0;
-		code = IM_E_INVALID_PARAMS;
+	if (!code) {
+		code = props_check_correlation(r->corr, &p->why);
+		if (code)
+			r->corr.n = 0;
 	}
 	return code;
 }
@@ -154,7 +215,7 @@ static void capture_request(
 	int code;
 
 	if (e->v5 && ed->properties) {
-		props_send_read(&p->props, ed->properties, &props);
+		props_request_read(&p->props, ed->properties, &props);
 		r.reply_topic = im_str(props.reply_to);
 		r.corr = (struct im_str){props.corr, props.corr_n};
 	}

@@ -10,6 +10,7 @@
 #include "../common/frame.h"
 #include "../common/ids.h"
 #include "../common/limits.h"
+#include "../common/msgprops.h"
 #include "capture.h"
 #include "later.h"
 #include "publish.h"
@@ -42,8 +43,47 @@ static const char *inbox_topic(struct plugin *p, struct im_str uid, struct im_st
 
 /* ---- deliveries ---- */
 
-static void deliver(struct plugin *p, const struct im_down_rec *r, const struct im_recipient *to)
+/* What all copies of a message share. */
+struct shared {
+	const struct im_down_rec *r;
+	struct im_props props;
+	uint32_t expiry_s; /* 0: it does not end */
+};
+
+/* False: it has ended on the way here. Whoever misses its seq pulls it and is told so. */
+static bool share(struct plugin *p, const struct im_down_rec *r, struct shared *out)
 {
+	int64_t now_ms = r->epoch ? clock_wall_ms(&p->clock) : 0;
+	uint64_t now = now_ms > 0 ? (uint64_t)now_ms : 0, left;
+
+	*out = (struct shared){.r = r};
+	/* A bridge of the version before has the message's type there. */
+	if (im_props_read(r->corr, &out->props))
+		out->props = (struct im_props){0};
+	if (!r->epoch)
+		return true;
+	if (r->epoch <= now)
+		return false;
+	/* The broker counts whole seconds of the clock and keeps a copy through the last of them;
+	 * 0 would mean for ever. */
+	left = r->epoch / 1000 - now / 1000;
+	out->expiry_s = left > UINT32_MAX ? UINT32_MAX : left ? (uint32_t)left : 1;
+	return true;
+}
+
+static mosquitto_property *properties(const struct shared *s, struct im_str conv, bool v5)
+{
+	const struct props_delivery d = {conv, s->r->user, s->r->id, s->r->recno, &s->props};
+	mosquitto_property *list = v5 ? props_message(&d) : NULL;
+
+	if (s->expiry_s)
+		props_expiry(&list, s->expiry_s);
+	return list;
+}
+
+static void deliver(struct plugin *p, const struct shared *s, const struct im_recipient *to)
+{
+	const struct im_down_rec *r = s->r;
 	struct im_str conv = to->conv.n ? to->conv : r->topic;
 	const struct session_user *u = sessions_user(p->sessions, to->uid);
 	struct publish pub = {.qos = 1};
@@ -63,8 +103,7 @@ static void deliver(struct plugin *p, const struct im_down_rec *r, const struct 
 		at = mempcpy(at, conv.p, conv.n);
 		*at++ = '"';
 		memcpy(at, r->payload.p, r->payload.n);
-		if (u && u->v5)
-			pub.props = props_message(conv, r->recno, r->user, r->id);
+		pub.props = properties(s, conv, u && u->v5);
 	}
 	count_publish(p, publish_take(&pub, payload, n), &p->stats.delivered);
 }
@@ -75,13 +114,18 @@ static int down_message(struct plugin *p, const struct im_down_rec *r)
 	struct im_recipient to;
 	enum im_conv_kind kind;
 	struct im_str peer;
+	struct shared s;
+	bool live = share(p, r, &s);
 	uint32_t i;
 
 	for (i = 0; i < r->recipients; i++) {
 		if (im_recipient_read(&in, &to) || !im_uid_valid(to.uid) ||
 			!im_conv_parse(to.conv.n ? to.conv : r->topic, &kind, &peer))
 			return IM_E_FORMAT;
-		deliver(p, r, &to);
+		if (live)
+			deliver(p, &s, &to);
+		else
+			p->stats.expired++;
 	}
 	return r->payload.n ? IM_OK : IM_E_FORMAT;
 }
@@ -105,12 +149,27 @@ static int down_inbox(struct plugin *p, const struct im_down_rec *r)
 	return IM_OK;
 }
 
+/* The conversation of a room's topic, which stands in p->topic; in `text`, which holds it. */
+static struct im_str room_conv(const struct plugin *p, char text[IM_CONV_MAX])
+{
+	struct im_topic t;
+
+	im_topic_parse(p->prefix, im_str(p->topic.p), &t);
+	if (t.kind != IM_TOPIC_ROOM || t.id.n > IM_CONV_MAX - 2)
+		return (struct im_str){NULL, 0};
+	memcpy(text, "g/", 2);
+	memcpy(text + 2, t.id.p, t.id.n);
+	return (struct im_str){text, 2 + t.id.n};
+}
+
 static int down_topic(struct plugin *p, const struct im_down_rec *r)
 {
 	struct publish pub = {
 		.qos = r->flags & IM_DOWNF_QOS1 ? 1 : 0,
 		.retain = r->flags & IM_DOWNF_RETAIN,
 	};
+	char conv[IM_CONV_MAX];
+	struct shared s;
 
 	if (!plain_topic(r->topic))
 		return IM_E_FORMAT;
@@ -121,7 +180,13 @@ static int down_topic(struct plugin *p, const struct im_down_rec *r)
 	im_buf_c(&p->topic, '\0');
 	if (p->topic.failed)
 		return IM_OK;
+	if (!share(p, r, &s)) {
+		p->stats.expired++;
+		return IM_OK;
+	}
 	pub.topic = p->topic.p;
+	if (r->user.n)
+		pub.props = properties(&s, room_conv(p, conv), true);
 	count_publish(p, publish_copy(&pub, r->payload), &p->stats.delivered);
 	return IM_OK;
 }

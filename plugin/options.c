@@ -35,13 +35,12 @@ static const struct im_conf_key keys[] = {
 		.help = "Publishes a second for each user; four times as many in a burst. 0: no "
 			"limit."},
 	{KEY(rate_bytes, IM_CONF_INT), .def = "4M", .min = 0, .max = INT64_C(1) << 40,
-		.help = "Payload bytes a second for each user; four times as many in a burst. 0: "
-			"no "
-			"limit."},
+		.help = "Bytes of payloads and MQTT properties a second for each user; four times "
+			"as many in a burst. 0: no limit."},
 	{KEY(allow_topic, IM_CONF_LIST),
 		.help = "Filter for ordinary MQTT traffic beside IM, open to every user for "
-			"publishing and subscribing; %u stands for the username. May be given "
-			"several times."},
+			"publishing and subscribing, and as response topic of messages; %u stands "
+			"for the username. May be given several times."},
 	{KEY(presence_policy, IM_CONF_CHOICE), .def = "everyone",
 		.choices = "everyone|contacts|self", .help = "Who may see a user's presence."},
 	{KEY(direct_policy, IM_CONF_CHOICE), .def = "anyone", .choices = "anyone|contacts",

@@ -107,3 +107,29 @@ bool policy_allowed(const struct im_conf_list *allow, struct im_str uid, struct 
 	}
 	return false;
 }
+
+static bool wildcard_free(struct im_str topic)
+{
+	return topic.n <= IM_TOPIC_MAX && !memchr(topic.p, '+', topic.n) &&
+	       !memchr(topic.p, '#', topic.n);
+}
+
+int policy_response(const struct policy_response *f, struct im_str topic, struct im_buf *why)
+{
+	bool direct = f->message->kind == IM_TOPIC_SEND_USER;
+	struct im_str own = direct ? f->sender : f->message->id;
+	struct im_topic t;
+
+	im_topic_parse(f->prefix, topic, &t);
+	if (t.kind == f->message->kind && im_str_eq(t.id, own))
+		return IM_OK;
+	if (t.kind == IM_TOPIC_OTHER && wildcard_free(topic) &&
+		policy_allowed(f->allow_topic, f->sender, topic))
+		return IM_OK;
+	im_buf_printf(why,
+		"the response topic of this message may be %.*s/%s/%.*s, or a topic outside of "
+		"%.*s/ that is open to you (allow_topic)",
+		(int)f->prefix.n, f->prefix.p, direct ? "u" : "g", (int)own.n, own.p,
+		(int)f->prefix.n, f->prefix.p);
+	return IM_E_INVALID_PARAMS;
+}

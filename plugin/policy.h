@@ -48,6 +48,17 @@ struct policy_presence {
 };
 bool policy_presence(const struct policy_presence *f);
 
+/* Where the answer to a message may be asked for. Whoever answers does it with rights of his own,
+ * so it is somewhere that the asker could write to himself. */
+struct policy_response {
+	struct im_str prefix;
+	struct im_str sender;
+	const struct im_topic *message; /* the topic that it is sent to */
+	const struct im_conf_list *allow_topic;
+};
+int policy_response(
+	const struct policy_response *f, struct im_str topic, struct im_buf *why) IM_MUST_CHECK;
+
 /* True if one of the operator's filters (%u: uid) covers the topic or filter. */
 bool policy_allowed(const struct im_conf_list *allow, struct im_str uid, struct im_str filter);
 

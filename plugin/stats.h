@@ -35,6 +35,7 @@
 	X(down_malformed)                                                           \
 	X(delivered)   /* publishes to inboxes */                                   \
 	X(self_copies) /* not sent: the sender's only device learns from the ack */ \
+	X(expired)     /* deliveries whose message ended on the way */              \
 	X(replies)                                                                  \
 	X(publish_failed)
 

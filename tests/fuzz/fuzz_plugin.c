@@ -4,7 +4,8 @@
  * what it likes. A step is a line: a letter, a digit for one of the clients, then fields parted by
  * tabs.
  *   c1 user version will-topic will   connects       d1 / l1   disconnects / is lost
- *   p1 topic payload id reply corr    publishes      s1 filter / u1 filter
+ *   p1 topic payload id reply corr type name value   publishes; with a type as text
+ *   s1 filter / u1 filter
  *   m1 user device topic id corr payload to conv     the bridge says record of type '0' + n
  *   f1 bytes                          a down frame as it is
  *   t1 a second passes                r1 reload      b1 the bridge comes again
@@ -18,7 +19,9 @@
 #include <unistd.h>
 
 #include "../../common/ids.h"
+#include "../../common/msgprops.h"
 #include "../../common/topic.h"
+#include "../../common/utf8.h"
 
 #define CLIENTS 4
 #define FIELDS 8
@@ -106,6 +109,7 @@ static void step_connect(struct client *c, int i, const struct im_str *f)
 static void step_publish(struct client *c, const struct im_str *f)
 {
 	char *topic = text(f[0]), *id = text(f[2]), *reply = text(f[3]);
+	char *type = text(f[5]), *name = text(f[6]), *value = text(f[7]);
 	mosquitto_property *props = NULL;
 
 	if (c->version == 5 && f[2].n)
@@ -115,12 +119,21 @@ static void step_publish(struct client *c, const struct im_str *f)
 	if (c->version == 5 && f[4].n)
 		mosquitto_property_add_binary(
 			&props, MQTT_PROP_CORRELATION_DATA, f[4].p, (uint16_t)f[4].n);
+	if (c->version == 5 && f[5].n) {
+		mosquitto_property_add_string(&props, MQTT_PROP_CONTENT_TYPE, type);
+		mosquitto_property_add_byte(&props, MQTT_PROP_PAYLOAD_FORMAT_INDICATOR, 1);
+	}
+	if (c->version == 5 && (f[6].n || f[7].n))
+		mosquitto_property_add_string_pair(&props, MQTT_PROP_USER_PROPERTY, name, value);
 	if (*topic)
 		fake_publish(c->c, topic, f[1], 1, false, props);
 	mosquitto_property_free_all(&props);
 	free(topic);
 	free(id);
 	free(reply);
+	free(type);
+	free(name);
+	free(value);
 }
 
 static void step_filter(struct client *c, char what, struct im_str f)
@@ -197,6 +210,20 @@ static void step(struct im_str line)
 	}
 }
 
+/* What the bridge has to read of a message, and may believe. */
+static void check_properties(const struct node_record *r)
+{
+	struct im_str name, value;
+	struct im_props p;
+
+	if (r->type != IM_UP_MSG_USER && r->type != IM_UP_MSG_GROUP)
+		return;
+	CHECK(im_props_read(r->corr, &p) == IM_OK);
+	while (im_props_pair(&p.pairs, &name, &value))
+		CHECK(!im_str_eqz(name, "from") && !im_str_eqz(name, "id"));
+	CHECK(p.format != IM_FORMAT_TEXT || im_utf8_valid(r->payload));
+}
+
 static void check_heard(void)
 {
 	for (size_t i = 0; i < node.n_records; i++) {
@@ -204,6 +231,7 @@ static void check_heard(void)
 
 		CHECK(r->type == IM_UP_NONE || im_uid_valid(im_str(r->user)));
 		CHECK(r->type == IM_UP_NONE || im_device_valid(im_str(r->device)));
+		check_properties(r);
 	}
 }
 

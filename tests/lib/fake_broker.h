@@ -41,7 +41,8 @@ struct fake_message {
 	struct im_str payload;
 	int qos;
 	bool retain;
-	char *props; /* "name=value;" for each user property, then "corr=...;" and "type=...;" */
+	char *props; /* "name=value;" for each: user properties by their names, and type, corr,
+			reply and expiry */
 };
 
 /* What became of a publish. */

@@ -245,6 +245,16 @@ int mosquitto_property_add_binary(
 	return add(list, identifier, NULL, value, n);
 }
 
+int mosquitto_property_add_byte(mosquitto_property **list, int identifier, uint8_t value)
+{
+	return add(list, identifier, NULL, &value, sizeof(value));
+}
+
+int mosquitto_property_add_int32(mosquitto_property **list, int identifier, uint32_t value)
+{
+	return add(list, identifier, NULL, &value, sizeof(value));
+}
+
 void mosquitto_property_free_all(mosquitto_property **list)
 {
 	while (*list) {
@@ -269,14 +279,20 @@ static const mosquitto_property *get(const mosquitto_property *p, int identifier
 	return NULL;
 }
 
+/* 2.1 gives none for an empty one. */
+static char *text_of(const char *s)
+{
+	return fake.newer && !*s ? NULL : strdup(s);
+}
+
 const mosquitto_property *mosquitto_property_read_string_pair(
 	const mosquitto_property *list, int identifier, char **name, char **value, bool skip_first)
 {
 	const mosquitto_property *p = get(list, identifier, skip_first);
 
 	if (p) {
-		*name = strdup(p->name);
-		*value = strdup(p->value);
+		*name = text_of(p->name);
+		*value = text_of(p->value);
 	}
 	return p;
 }
@@ -287,7 +303,7 @@ const mosquitto_property *mosquitto_property_read_string(
 	const mosquitto_property *p = get(list, identifier, skip_first);
 
 	if (p)
-		*value = strdup(p->value);
+		*value = text_of(p->value);
 	return p;
 }
 
@@ -303,6 +319,42 @@ const mosquitto_property *mosquitto_property_read_binary(
 	return p;
 }
 
+const mosquitto_property *mosquitto_property_read_byte(
+	const mosquitto_property *list, int identifier, uint8_t *value, bool skip_first)
+{
+	const mosquitto_property *p = get(list, identifier, skip_first);
+
+	if (p)
+		*value = (uint8_t)*p->value;
+	return p;
+}
+
+static void show_property(FILE *f, const mosquitto_property *p)
+{
+	uint32_t number;
+
+	switch (p->identifier) {
+	case MQTT_PROP_USER_PROPERTY:
+		fprintf(f, "%s=%s;", p->name, p->value);
+		break;
+	case MQTT_PROP_CONTENT_TYPE:
+		fprintf(f, "type=%s;", p->value);
+		break;
+	case MQTT_PROP_CORRELATION_DATA:
+		fprintf(f, "corr=%s;", p->value);
+		break;
+	case MQTT_PROP_RESPONSE_TOPIC:
+		fprintf(f, "reply=%s;", p->value);
+		break;
+	case MQTT_PROP_MESSAGE_EXPIRY_INTERVAL:
+		memcpy(&number, p->value, sizeof(number));
+		fprintf(f, "expiry=%u;", (unsigned)number);
+		break;
+	default:
+		fprintf(f, "property %d;", p->identifier);
+	}
+}
+
 static char *show_properties(const mosquitto_property *p)
 {
 	char *text = NULL;
@@ -310,12 +362,7 @@ static char *show_properties(const mosquitto_property *p)
 	FILE *f = open_memstream(&text, &n);
 
 	for (; p; p = p->next)
-		fprintf(f, "%s=%s;",
-			p->name                                       ? p->name
-			: p->identifier == MQTT_PROP_CONTENT_TYPE     ? "type"
-			: p->identifier == MQTT_PROP_CORRELATION_DATA ? "corr"
-								      : "other",
-			p->value);
+		show_property(f, p);
 	fclose(f);
 	return text;
 }
