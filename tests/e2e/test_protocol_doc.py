@@ -1,10 +1,14 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """docs/PROTOCOL.md is true: its examples run as written, and it speaks of all there is."""
+import contextlib
 import pathlib
 import re
+import shlex
+import subprocess
 
-from lib import directory, docrun
-from lib.node import PASSWORD, Node
+from lib import directory, docrun, tools
+from lib.build import DEADLINE_S
+from lib.node import PASSWORD, Node, until
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "PROTOCOL.md").read_text(encoding="utf-8")
@@ -20,6 +24,33 @@ def test_every_example_runs_as_written():
         assert len(lines) > 100
         for line in lines:
             runner.run(*line)
+
+
+def test_a_request_to_a_device_runs_as_written():
+    """The page's shell lines, with the port of the test's node; and what the terminals show."""
+    blocks = [(kind, text) for kind, text in re.findall(r"^```(\w*)\n(.*?)^```$", PAGE, re.S | re.M)
+              if kind in ("sh", "")]
+    assert [kind for kind, _ in blocks] == ["sh", "sh", "", "sh", ""]
+    node = Node(users=0)
+    directory.add_users(node.data / "directory.db",
+                        [(u, PASSWORD, False) for u in ("alice", "car7")])
+    terminals = {}
+    with node, contextlib.ExitStack() as stack:
+        for kind, text in blocks:
+            if not kind:
+                shown, want = terminals[listener].lines, docrun.pattern(text.rstrip("\n"))
+                until(lambda s=shown, w=want: any(w.match(line) for line in list(s)),
+                      f"line like {want.pattern} in {shown}")
+                continue
+            for command in map(shlex.split, text.splitlines()):
+                command[1:1] = ["-p", str(node.port)]
+                user, device, topic = (command[command.index(o) + 1] for o in ("-u", "-i", "-t"))
+                if command[0] == "mosquitto_sub":
+                    terminals[user] = stack.enter_context(tools.Sub(command))
+                    node.broker.wait_text(f"{device} 1 {topic}")
+                else:
+                    subprocess.run(command, check=True, timeout=DEADLINE_S)
+            listener = {"alice": "car7", "car7": "alice"}[user]
 
 
 def test_every_method_has_an_example():

@@ -42,9 +42,12 @@ class Message:
         self.topic, self.payload, self.qos = m.topic, m.payload, m.qos
         self.retain, self.dup = bool(m.retain), bool(m.dup)
         props = m.properties.json() if getattr(m, "properties", None) else {}
-        self.user_properties = dict(props.get("UserProperty", []))
+        self.pairs = [tuple(pair) for pair in props.get("UserProperty", [])]
+        self.user_properties = dict(self.pairs)
         self.content_type = props.get("ContentType")
         self.payload_format = props.get("PayloadFormatIndicator")
+        self.response_topic = props.get("ResponseTopic")
+        self.expiry = props.get("MessageExpiryInterval")
         correlation = getattr(getattr(m, "properties", None), "CorrelationData", None)
         self.correlation = correlation
 
