@@ -119,20 +119,16 @@ static bool has(struct im_str meta, const char *quoted)
 	return memmem(meta.p, meta.n, quoted, strlen(quoted)) != NULL;
 }
 
-void meta_props_get(struct im_str meta, struct im_buf *out)
+static void get_all(struct im_str meta, struct im_buf *out)
 {
 	struct decoded d = {0};
+	struct im_str raw = meta_get(meta, RESPONSE_TOPIC);
 	struct im_json topic;
-	struct im_str raw;
 
-	if (meta.n == 0 || !(has(meta, "\"" PROPS "\":") || has(meta, "\"" RESPONSE_TOPIC "\":") ||
-				   has(meta, "\"" CORRELATION "\":")))
-		return;
-	get_pairs(&d, meta_get(meta, PROPS));
-	get_correlation(&d, meta_get(meta, CORRELATION));
-	raw = meta_get(meta, RESPONSE_TOPIC);
 	if (raw.n && (im_json_parse(raw, &topic) || !text_of(&topic, &d.topic)))
 		im_buf_reset(&d.topic);
+	get_pairs(&d, meta_get(meta, PROPS));
+	get_correlation(&d, meta_get(meta, CORRELATION));
 	if (d.pairs.failed || d.topic.failed)
 		out->failed = true;
 	im_props_put(out, &(struct im_props){.corr = {d.corr, d.corr_n},
@@ -142,6 +138,13 @@ void meta_props_get(struct im_str meta, struct im_buf *out)
 	im_buf_free(&d.name);
 	im_buf_free(&d.value);
 	im_buf_free(&d.topic);
+}
+
+void meta_props_get(struct im_str meta, struct im_buf *out)
+{
+	if (meta.n && (has(meta, "\"" PROPS "\":") || has(meta, "\"" RESPONSE_TOPIC "\":") ||
+			      has(meta, "\"" CORRELATION "\":")))
+		get_all(meta, out);
 }
 
 void meta_props_of_body(struct im_buf *out, struct im_str meta)

@@ -106,6 +106,13 @@ static void step_connect(struct client *c, int i, const struct im_str *f)
 	free(will);
 }
 
+/* The broker ends the connection of who sends a property that is no text. */
+static bool all_text(const struct im_str *f)
+{
+	return im_utf8_valid(f[3]) && im_utf8_valid(f[5]) && im_utf8_valid(f[6]) &&
+	       im_utf8_valid(f[7]);
+}
+
 static void step_publish(struct client *c, const struct im_str *f)
 {
 	char *topic = text(f[0]), *id = text(f[2]), *reply = text(f[3]);
@@ -125,7 +132,7 @@ static void step_publish(struct client *c, const struct im_str *f)
 	}
 	if (c->version == 5 && (f[6].n || f[7].n))
 		mosquitto_property_add_string_pair(&props, MQTT_PROP_USER_PROPERTY, name, value);
-	if (*topic)
+	if (*topic && all_text(f))
 		fake_publish(c->c, topic, f[1], 1, false, props);
 	mosquitto_property_free_all(&props);
 	free(topic);
