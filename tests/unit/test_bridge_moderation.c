@@ -1,31 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Moderation: what passes, what is masked, what is rejected, and a list that cannot be read. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <unistd.h>
-
-#include "../../bridge/moderation.h"
-
-static void load(struct moderation *m, const char *words, enum moderation_action action)
-{
-	char path[] = "/tmp/im-words-XXXXXX";
-	struct im_buf why;
-	int fd = mkstemp(path);
-
-	assert_true(fd >= 0);
-	assert_int_equal(write(fd, words, strlen(words)), (ssize_t)strlen(words));
-	close(fd);
-	im_buf_init(&why, 0);
-	assert_int_equal(moderation_load(m, path, action, &why), IM_OK);
-	im_buf_free(&why);
-	unlink(path);
-}
+#include "words.h"
 
 static int check(struct moderation *m, enum im_enc enc, const char *body)
 {
@@ -52,7 +27,7 @@ static void a_listed_word_is_rejected(void **state)
 	struct moderation m = {0};
 
 	(void)state;
-	load(&m, "damn\n", MODERATION_REJECT);
+	words_load(&m, "damn\n", MODERATION_REJECT);
 	assert_int_equal(check(&m, IM_ENC_TEXT, "oh DAMN"), IM_E_NOT_ALLOWED);
 	assert_int_equal(check(&m, IM_ENC_TEXT, "oh dear"), IM_OK);
 	assert_int_equal(check(&m, IM_ENC_BYTES, "damn\xff"), IM_OK);
@@ -65,7 +40,7 @@ static void a_listed_word_is_masked(void **state)
 	struct im_str body = IM_STR("oh damn it");
 
 	(void)state;
-	load(&m, "damn\n", MODERATION_MASK);
+	words_load(&m, "damn\n", MODERATION_MASK);
 	assert_int_equal(moderation_check(&m, IM_ENC_TEXT, &body), IM_OK);
 	assert_true(im_str_eqz(body, "oh **** it"));
 	moderation_clear(&m);
@@ -76,7 +51,7 @@ static void json_cannot_hide_a_word_behind_escapes(void **state)
 	struct moderation m = {0};
 
 	(void)state;
-	load(&m, "damn\n", MODERATION_MASK);
+	words_load(&m, "damn\n", MODERATION_MASK);
 	assert_int_equal(
 		check(&m, IM_ENC_JSON, "{\"a\":[1,{\"b\":\"oh d\\u0061mn\"}]}"), IM_E_NOT_ALLOWED);
 	assert_int_equal(check(&m, IM_ENC_JSON, "{\"damn\":1}"), IM_E_NOT_ALLOWED);
@@ -90,7 +65,7 @@ static void a_list_that_cannot_be_read_leaves_the_old_one(void **state)
 	struct im_buf why;
 
 	(void)state;
-	load(&m, "damn\n", MODERATION_REJECT);
+	words_load(&m, "damn\n", MODERATION_REJECT);
 	im_buf_init(&why, 0);
 	assert_int_equal(
 		moderation_load(&m, "/nonexistent/words", MODERATION_REJECT, &why), IM_E_IO);

@@ -4,11 +4,10 @@
 #include "engine_fixture.h"
 
 #include <stdio.h>
-#include <unistd.h>
 
 #include "../../bridge/meta_props.h"
-#include "../../bridge/moderation.h"
 #include "../../common/msgprops.h"
+#include "words.h"
 
 static char encoded[4096];
 
@@ -246,21 +245,6 @@ static void words_are_taken_out_of_the_log_when_its_time_is_over(void **state)
 	assert_false(engine_told_part(f, "im/u/alice"));
 }
 
-static void load_words(struct moderation *m, const char *words)
-{
-	char path[] = "/tmp/im-words-XXXXXX";
-	struct im_buf why;
-	int fd = mkstemp(path);
-
-	assert_true(fd >= 0);
-	assert_int_equal(write(fd, words, strlen(words)), (ssize_t)strlen(words));
-	close(fd);
-	im_buf_init(&why, 0);
-	assert_int_equal(moderation_load(m, path, MODERATION_MASK, &why), IM_OK);
-	im_buf_free(&why);
-	unlink(path);
-}
-
 /* What stands in it is not masked: it may mean something to a program. */
 static void the_word_list_looks_into_it(void **state)
 {
@@ -269,7 +253,7 @@ static void the_word_list_looks_into_it(void **state)
 	struct engine_fixture *f = *state;
 	struct moderation m = {0};
 
-	load_words(&m, "badword\n");
+	words_load(&m, "badword\n", MODERATION_MASK);
 	f->moderation = &m;
 	engine_restart(f);
 	engine_link(f);
