@@ -124,7 +124,7 @@ static int check_properties(struct plugin *p, const struct grant *g,
 			      c->content_type.n + c->response_topic.n + c->corr.n + c->pairs.n);
 }
 
-/* Fills what of the record comes from the properties; what they hold belongs to *s. */
+/* Fills what of the record comes from the properties; it is in *s and in p->encoded. */
 static int take_properties(struct plugin *p, const struct grant *g,
 	const struct mosquitto_evt_message *ed, struct props_send *s, struct im_up_rec *r)
 {
@@ -140,10 +140,10 @@ static int take_properties(struct plugin *p, const struct grant *g,
 	r->id = im_str(s->id);
 	if (!code)
 		code = check_properties(p, g, ed, &s->carried);
-	im_buf_reset(&p->text);
-	im_props_put(&p->text, &s->carried);
-	r->corr = im_buf_view(&p->text);
-	return code || !(p->text.failed || s->pairs.failed) ? code : IM_E_NOMEM;
+	im_buf_reset(&p->encoded);
+	im_props_put(&p->encoded, &s->carried);
+	r->corr = im_buf_view(&p->encoded);
+	return code || !(p->encoded.failed || s->pairs.failed) ? code : IM_E_NOMEM;
 }
 
 static int capture_send(struct plugin *p, const struct grant *g, struct mosquitto_evt_message *ed)

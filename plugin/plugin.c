@@ -116,6 +116,7 @@ static void plugin_free(struct plugin *p)
 	im_buf_free(&p->why);
 	im_buf_free(&p->text);
 	im_buf_free(&p->topic);
+	im_buf_free(&p->encoded);
 	free(p);
 }
 

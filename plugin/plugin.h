@@ -76,7 +76,7 @@ struct plugin {
 	int64_t next_expiry_s; /* no token of a session ends before; 0: none has an end */
 	struct im_buf wills;   /* see capture.h */
 	size_t wills_last;     /* where the newest one begins */
-	struct im_buf why, text, topic;
+	struct im_buf why, text, topic, encoded;
 };
 
 #endif
