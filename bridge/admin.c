@@ -133,7 +133,8 @@ static int run_all(struct rpc_call *c, json_t *commands, struct im_buf *out)
 	return rc;
 }
 
-/* The scanner bounds depth and checks UTF-8 before jansson sees the text. */
+/* The scanner bounds depth and checks UTF-8, and what strict parsers refuse, before jansson sees
+ * the text. */
 static json_t *parse(struct im_str payload)
 {
 	struct im_json v;
@@ -146,6 +147,7 @@ static json_t *parse(struct im_str payload)
 static int execute(struct admin_call *a, struct rpc_call *c)
 {
 	struct directory_user me;
+	const char *fault;
 	json_t *root;
 	int rc = directory_user_get(c->dir, a->uid, &me);
 
@@ -159,7 +161,8 @@ static int execute(struct admin_call *a, struct rpc_call *c)
 	c->user = me.id;
 	root = parse(a->payload);
 	if (root == NULL) {
-		put_refusal(a->out, IM_E_PARSE, "the payload is no JSON object");
+		fault = im_json_fault(a->payload);
+		put_refusal(a->out, IM_E_PARSE, fault ? fault : "the payload is no JSON object");
 		return IM_OK;
 	}
 	rc = run_all(c, json_object_get(root, "commands"), a->out);

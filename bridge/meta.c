@@ -19,10 +19,10 @@ static bool open_meta(struct im_buf *text, struct im_str meta, struct im_json_it
 	im_buf_c(text, '{');
 	im_buf_str(text, meta);
 	im_buf_c(text, '}');
-	if (text->failed || im_json_parse(im_buf_view(text), &object) != IM_OK ||
+	if (text->failed || im_json_parse_any(im_buf_view(text), &object) != IM_OK ||
 		object.type != IM_JSON_OBJECT)
 		return false;
-	im_json_iter(&object, it);
+	im_json_iter_any(&object, it);
 	return true;
 }
 

@@ -83,10 +83,14 @@ static int find_method(struct rpc_request *r, struct im_str name)
 	return IM_E_METHOD_NOT_FOUND;
 }
 
-/* text: one JSON value that the scanner has accepted, so depth and UTF-8 are bounded and right. */
+/* text: one JSON value by the grammar, so depth and UTF-8 are bounded and right. */
 static int take_params(struct rpc_request *r, struct im_str text)
 {
+	const char *fault = im_json_fault(text);
 	json_error_t err;
+
+	if (fault)
+		return fail(r, IM_E_INVALID_PARAMS, fault);
 
 	r->params = json_loadb(text.p, text.n, JSON_REJECT_DUPLICATES, &err);
 	if (r->params != NULL)
@@ -97,9 +101,6 @@ static int take_params(struct rpc_request *r, struct im_str text)
 		return fail(r, IM_E_INVALID_PARAMS, "a member is given twice; give it once");
 	case json_error_numeric_overflow:
 		return fail(r, IM_E_INVALID_PARAMS, "a number is out of the range of 64 bits");
-	case json_error_null_character:
-	case json_error_null_byte_in_key:
-		return fail(r, IM_E_INVALID_PARAMS, "a string holds \\u0000; leave it out");
 	default:
 		return fail(r, IM_E_INVALID_PARAMS, "the parameters cannot be read");
 	}
@@ -111,6 +112,8 @@ static int take_id(struct rpc_request *r, const struct im_json *v)
 		return fail(r, IM_E_INVALID_REQUEST, "id is a string, a number or null");
 	if (v->raw.n > REQUEST_ID_MAX)
 		return fail(r, IM_E_INVALID_REQUEST, "id has at most 256 bytes");
+	if (im_json_fault(v->raw))
+		return fail(r, IM_E_INVALID_REQUEST, im_json_fault(v->raw));
 	im_buf_reset(&r->id);
 	im_buf_str(&r->id, v->raw);
 	return IM_OK;
@@ -159,11 +162,11 @@ static int take_members(struct rpc_request *r, const struct im_json *object, str
 	struct im_json v;
 	int rc = IM_OK;
 
-	im_json_iter(object, &it);
+	im_json_iter_any(object, &it);
 	while (rc == IM_OK && im_json_next(&it, &key, &v))
 		if (im_str_eqz(key, "id"))
 			rc = take_id(r, &v);
-	im_json_iter(object, &it);
+	im_json_iter_any(object, &it);
 	while (rc == IM_OK && im_json_next(&it, &key, &v))
 		rc = take_member(r, key, &v, m);
 	if (rc != IM_OK)
@@ -206,7 +209,7 @@ static int parse(struct im_str target, struct im_str payload, struct rpc_request
 		if (payload.n == 0)
 			payload = IM_STR("{}");
 	}
-	if (im_json_parse(payload, &v) != IM_OK)
+	if (im_json_parse_any(payload, &v) != IM_OK)
 		return fail(r, IM_E_PARSE,
 			"the payload is not JSON (RFC 8259, UTF-8, at most 64 levels deep)");
 	if (target.n > 0)

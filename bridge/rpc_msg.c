@@ -32,12 +32,19 @@ static int put_seq(struct rpc_call *c, uint64_t seq, bool changed)
 	return IM_OK;
 }
 
+/* By the scanner: an edit's body carries the message's own JSON, which may hold numbers and members
+ * that a tree parser refuses, and a recall must find every earlier version all the same. */
 static int64_t number_in(struct im_str object, const char *name)
 {
-	json_t *o = json_loadb(object.p ? object.p : "", object.n, 0, NULL);
-	json_int_t n = json_integer_value(json_object_get(o, name));
+	struct im_json v = {IM_JSON_OBJECT, object}, member;
+	struct im_json_iter it;
+	struct im_str key;
+	int64_t n = 0;
 
-	json_decref(o);
+	im_json_iter_any(&v, &it);
+	while (im_json_next(&it, &key, &member))
+		if (im_str_eqz(key, name) && im_json_int(&member, &n) != IM_OK)
+			n = 0;
 	return n;
 }
 

@@ -86,6 +86,8 @@ static int write_row(struct search_index *x, const struct store_msg *m)
 		im_buf_str(&x->text, m->body);
 	else if (im_json_parse(m->body, &json) == IM_OK)
 		json_strings(&json, &x->text);
+	else
+		im_buf_str(&x->text, m->body); /* shown as text, too */
 	if (x->text.n == 0 && !x->text.failed)
 		return IM_OK;
 	struct im_str type = m->type.n ? m->type : im_type_default(m->enc);
@@ -122,9 +124,9 @@ static uint64_t target_seq(struct im_str body)
 	struct im_json_iter it;
 	struct im_str key;
 	int64_t seq;
-	if (im_json_parse(body, &json) != IM_OK || json.type != IM_JSON_OBJECT)
+	if (im_json_parse_any(body, &json) != IM_OK || json.type != IM_JSON_OBJECT)
 		return 0;
-	im_json_iter(&json, &it);
+	im_json_iter_any(&json, &it);
 	while (im_json_next(&it, &key, &value))
 		if (im_str_eqz(key, "seq") && im_json_int(&value, &seq) == IM_OK && seq > 0)
 			return (uint64_t)seq;

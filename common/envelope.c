@@ -54,8 +54,8 @@ static enum member member_of(struct im_str key)
 	return MEMBERS;
 }
 
-/* Sorts an object's members. False if the payload is no JSON object. */
-static bool read_members(struct im_str payload, struct members *m)
+/* Sorts an object's members. False if the payload is no JSON object. any: as im_json_parse_any. */
+static bool read_members(struct im_str payload, bool any, struct members *m)
 {
 	struct im_json object = {IM_JSON_OBJECT, payload};
 	struct im_json_iter it;
@@ -63,7 +63,10 @@ static bool read_members(struct im_str payload, struct members *m)
 	struct im_str key;
 
 	*m = (struct members){.twice = MEMBERS};
-	im_json_iter(&object, &it);
+	if (any)
+		im_json_iter_any(&object, &it);
+	else
+		im_json_iter(&object, &it);
 	while (im_json_next(&it, &key, &value)) {
 		enum member which = member_of(key);
 
@@ -232,9 +235,6 @@ static int read_body(const struct members *m, struct im_buf *scratch, struct im_
 	if (body->type != IM_JSON_STRING)
 		return IM_OK;
 	rc = text_of(body, scratch, &text);
-	/* A string that no UTF-8 text can hold stays the JSON that it is. */
-	if (rc == IM_E_FORMAT)
-		return IM_OK;
 	out->enc = IM_ENC_TEXT;
 	out->body = text;
 	return rc;
@@ -335,6 +335,23 @@ static void read_plain(struct im_str payload, struct im_envelope *out)
 	out->enc = !nul && im_utf8_valid(payload) ? IM_ENC_TEXT : IM_ENC_BYTES;
 }
 
+/* What cannot be taken as JSON: text, or bytes. But an envelope was meant as one, and whoever wrote
+ * it is told what no strict parser would read. */
+static int read_no_json(struct im_str payload, struct im_str s, struct im_buf *scratch,
+	struct im_envelope *out, struct im_buf *why)
+{
+	const char *fault = im_json_fault(s);
+	struct members m;
+
+	if (!fault || s.p[0] != '{' || !read_members(s, true, &m) || !m.has[BODY]) {
+		read_plain(payload, out);
+		return IM_OK;
+	}
+	if (read_id(&m, scratch, &out->id) == IM_E_NOMEM)
+		return IM_E_NOMEM;
+	return refuse(why, fault);
+}
+
 int im_envelope_parse(
 	struct im_str payload, struct im_buf *scratch, struct im_envelope *out, struct im_buf *why)
 {
@@ -345,10 +362,8 @@ int im_envelope_parse(
 
 	im_buf_reset(scratch);
 	*out = (struct im_envelope){0};
-	if (object ? !read_members(s, &m) : im_json_parse(s, &v)) {
-		read_plain(payload, out);
-		return IM_OK;
-	}
+	if (object ? !read_members(s, false, &m) : im_json_parse(s, &v))
+		return read_no_json(payload, s, scratch, out, why);
 	if (!object || !m.has[BODY]) {
 		out->enc = IM_ENC_JSON;
 		out->body = s;
@@ -367,7 +382,8 @@ struct im_str im_envelope_id(struct im_str payload, struct im_buf *scratch)
 	struct members m;
 
 	im_buf_reset(scratch);
-	if (read_members(trim(payload), &m) && m.has[BODY] && read_id(&m, scratch, &id) == IM_OK)
+	if (read_members(trim(payload), true, &m) && m.has[BODY] &&
+		read_id(&m, scratch, &id) == IM_OK)
 		return id;
 	return (struct im_str){NULL, 0};
 }

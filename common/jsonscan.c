@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * The JSON reader. One loop checks a value of any depth without recursion: which brackets are open
- * is a bit a level. Called for every payload, so strings are scanned eight bytes at a time.
+ * is a bit a level. Called for every payload, so strings are scanned eight bytes at a time. What
+ * the grammar allows and strict parsers do not is looked for where an escape or an exponent stands.
  */
 #include "jsonscan.h"
 
@@ -12,6 +13,14 @@
 #define HIGH 0x8080808080808080u
 
 _Static_assert(IM_JSON_DEPTH_MAX <= 64, "the open brackets are the bits of a uint64_t");
+
+/* What of the grammar is let through although strict parsers refuse it. */
+enum { NUL = 1, SURROGATE = 2, HUGE = 4, ALL = 7 };
+
+/* Doubles end at 1.7976931348623157e308: the digits behind the point of 0.17...e309. */
+#define HUGE_DIGITS "17976931348623158"
+#define HUGE_EXPONENT 309
+#define EXPONENT_MAX 100000000 /* beyond, counting on would overflow */
 
 static const char *skip_space(const char *p, const char *end)
 {
@@ -56,26 +65,54 @@ static int hex(char c)
 	return -1;
 }
 
-/* p is behind a backslash. Returns what follows the escape, or NULL. */
-static const char *scan_escape(const char *p, const char *end)
+static uint32_t hex4(const char *p)
 {
-	int i;
+	return (uint32_t)hex(p[0]) << 12 | (uint32_t)hex(p[1]) << 8 | (uint32_t)hex(p[2]) << 4 |
+	       (uint32_t)hex(p[3]);
+}
+
+/* p is behind "\u"; four hexadecimal digits follow. */
+static bool has_hex4(const char *p, const char *end)
+{
+	return end - p >= 4 && hex(p[0]) >= 0 && hex(p[1]) >= 0 && hex(p[2]) >= 0 && hex(p[3]) >= 0;
+}
+
+static bool is_high(uint32_t c)
+{
+	return c >= 0xD800 && c <= 0xDBFF;
+}
+
+static bool is_low(uint32_t c)
+{
+	return c >= 0xDC00 && c <= 0xDFFF;
+}
+
+/* p is behind a backslash. Returns what follows the escape (the second half of a pair included), or
+ * NULL. */
+static const char *scan_escape(const char *p, const char *end, unsigned let)
+{
+	uint32_t c;
 
 	if (p == end)
 		return NULL;
 	if (*p != 'u')
 		return *p && strchr("\"\\/bfnrt", *p) ? p + 1 : NULL;
-	if (end - p < 5)
+	if (!has_hex4(++p, end))
 		return NULL;
-	for (i = 1; i <= 4; i++) {
-		if (hex(p[i]) < 0)
-			return NULL;
-	}
-	return p + 5;
+	c = hex4(p);
+	p += 4;
+	if (c == 0)
+		return let & NUL ? p : NULL;
+	if (!is_high(c))
+		return !is_low(c) || let & SURROGATE ? p : NULL;
+	if (end - p >= 2 && p[0] == '\\' && p[1] == 'u' && has_hex4(p + 2, end) &&
+		is_low(hex4(p + 2)))
+		return p + 6;
+	return let & SURROGATE ? p : NULL;
 }
 
 /* p is at the opening quote. All scan functions return what follows, or NULL if it is not valid. */
-static const char *scan_string(const char *p, const char *end)
+static const char *scan_string(const char *p, const char *end, unsigned let)
 {
 	size_t n;
 
@@ -87,7 +124,7 @@ static const char *scan_string(const char *p, const char *end)
 		if (*p == '"')
 			return p + 1;
 		if (*p == '\\') {
-			p = scan_escape(p + 1, end);
+			p = scan_escape(p + 1, end, let);
 			if (!p)
 				return NULL;
 			continue;
@@ -108,8 +145,59 @@ static const char *scan_digits(const char *p, const char *end)
 	return p > start ? p : NULL;
 }
 
-static const char *scan_number(const char *p, const char *end)
+/* Where the number's point would stand if its first digit other than 0 stood right behind it: the
+ * exponent of 0.d1d2d3... *digits_out: d1, or the end of a number that is 0. */
+static long scale_of(const char *p, const char *end, const char **digits_out)
 {
+	long scale = 0, exponent = 0;
+	bool point = false, negative = false;
+
+	*digits_out = end;
+	for (p += *p == '-'; p < end && *p != 'e' && *p != 'E'; p++) {
+		if (*p == '.') {
+			point = true;
+			continue;
+		}
+		if (*p != '0' && *digits_out == end)
+			*digits_out = p;
+		if (*digits_out != end)
+			scale += !point;
+		else
+			scale -= point;
+	}
+	if (p < end && ++p < end && (*p == '+' || *p == '-'))
+		negative = *p++ == '-';
+	for (; p < end && exponent < EXPONENT_MAX; p++)
+		exponent = exponent * 10 + (*p - '0');
+	return negative ? scale - exponent : scale + exponent;
+}
+
+/* p..end is a number: no double is as large, so that strict parsers stop there. */
+static bool is_huge(const char *p, const char *end)
+{
+	static const char limit[] = HUGE_DIGITS;
+	const char *d;
+	long scale = scale_of(p, end, &d);
+
+	if (d == end || scale != HUGE_EXPONENT)
+		return d != end && scale > HUGE_EXPONENT;
+	for (const char *l = limit; *l; d++) {
+		if (d < end && *d == '.')
+			continue;
+		if (d == end || *d < '0' || *d > '9')
+			return false;
+		if (*d != *l)
+			return *d > *l;
+		l++;
+	}
+	return true;
+}
+
+static const char *scan_number(const char *p, const char *end, unsigned let)
+{
+	const char *start = p;
+	bool exponent = false;
+
 	if (*p == '-')
 		p++;
 	if (p < end && *p == '0')
@@ -119,11 +207,14 @@ static const char *scan_number(const char *p, const char *end)
 	if (p && p < end && *p == '.')
 		p = scan_digits(p + 1, end);
 	if (p && p < end && (*p == 'e' || *p == 'E')) {
+		exponent = true;
 		p++;
 		if (p < end && (*p == '+' || *p == '-'))
 			p++;
 		p = scan_digits(p, end);
 	}
+	if (p && (exponent || p - start >= HUGE_EXPONENT) && !(let & HUGE) && is_huge(start, p))
+		return NULL;
 	return p;
 }
 
@@ -135,11 +226,11 @@ static const char *scan_word(const char *p, const char *end, struct im_str word)
 }
 
 /* Anything but an object or array; p < end. */
-static const char *scan_scalar(const char *p, const char *end)
+static const char *scan_scalar(const char *p, const char *end, unsigned let)
 {
 	switch (*p) {
 	case '"':
-		return scan_string(p, end);
+		return scan_string(p, end, let);
 	case 't':
 		return scan_word(p, end, IM_STR("true"));
 	case 'f':
@@ -147,18 +238,18 @@ static const char *scan_scalar(const char *p, const char *end)
 	case 'n':
 		return scan_word(p, end, IM_STR("null"));
 	default:
-		return scan_number(p, end);
+		return scan_number(p, end, let);
 	}
 }
 
 /* A member's name and colon, up to its value. */
-static const char *scan_key(const char *p, const char *end, struct im_str *key_out)
+static const char *scan_key(const char *p, const char *end, unsigned let, struct im_str *key_out)
 {
 	const char *start = p;
 
 	if (p == end || *p != '"')
 		return NULL;
-	p = scan_string(p, end);
+	p = scan_string(p, end, let);
 	if (!p)
 		return NULL;
 	*key_out = (struct im_str){start + 1, (size_t)(p - start) - 2};
@@ -169,7 +260,7 @@ static const char *scan_key(const char *p, const char *end, struct im_str *key_o
 }
 
 /* Any value, nested at most depth_max deep. */
-static const char *scan_value(const char *p, const char *end, int depth_max)
+static const char *scan_value(const char *p, const char *end, int depth_max, unsigned let)
 {
 	uint64_t object = 0; /* lowest bit: the innermost open bracket is a brace */
 	struct im_str key;
@@ -186,7 +277,7 @@ static const char *scan_value(const char *p, const char *end, int depth_max)
 			object = object << 1 | (*p == '{');
 			p = skip_space(p + 1, end);
 		} else {
-			p = scan_scalar(p, end);
+			p = scan_scalar(p, end, let);
 		}
 		/* Behind a value: close what ends here. Behind a bracket: it may be empty. */
 		while (p && depth) {
@@ -208,7 +299,7 @@ static const char *scan_value(const char *p, const char *end, int depth_max)
 			p = skip_space(p + 1, end);
 		}
 		if (object & 1) {
-			p = scan_key(p, end, &key);
+			p = scan_key(p, end, let, &key);
 			if (!p)
 				return NULL;
 		}
@@ -234,7 +325,7 @@ static enum im_json_type type_of(char c)
 	}
 }
 
-int im_json_parse(struct im_str s, struct im_json *out)
+static int parse(struct im_str s, unsigned let, struct im_json *out)
 {
 	const char *end, *start, *after;
 
@@ -242,11 +333,35 @@ int im_json_parse(struct im_str s, struct im_json *out)
 		return IM_E_FORMAT;
 	end = s.p + s.n;
 	start = skip_space(s.p, end);
-	after = scan_value(start, end, IM_JSON_DEPTH_MAX);
+	after = scan_value(start, end, IM_JSON_DEPTH_MAX, let);
 	if (!after || skip_space(after, end) != end)
 		return IM_E_FORMAT;
 	*out = (struct im_json){type_of(*start), {start, (size_t)(after - start)}};
 	return IM_OK;
+}
+
+int im_json_parse(struct im_str s, struct im_json *out)
+{
+	return parse(s, 0, out);
+}
+
+int im_json_parse_any(struct im_str s, struct im_json *out)
+{
+	return parse(s, ALL, out);
+}
+
+const char *im_json_fault(struct im_str s)
+{
+	struct im_json v;
+
+	if (parse(s, 0, &v) == IM_OK || parse(s, ALL, &v) != IM_OK)
+		return NULL;
+	if (parse(s, ALL & ~(unsigned)NUL, &v) != IM_OK)
+		return "a string holds \\u0000; leave it out";
+	if (parse(s, ALL & ~(unsigned)SURROGATE, &v) != IM_OK)
+		return "a string holds half a surrogate pair; write both halves, or the character "
+		       "itself";
+	return "a number is beyond what a double holds (1.8e308); send it as a string";
 }
 
 void im_json_iter(const struct im_json *container, struct im_json_iter *it)
@@ -261,6 +376,12 @@ void im_json_iter(const struct im_json *container, struct im_json_iter *it)
 	it->p = skip_space(raw.p + 1, it->end);
 }
 
+void im_json_iter_any(const struct im_json *container, struct im_json_iter *it)
+{
+	im_json_iter(container, it);
+	it->any = true;
+}
+
 /* Ends the walk; `after` is what follows the closing bracket, NULL if there was none. */
 static bool end_walk(struct im_json_iter *it, const char *after)
 {
@@ -273,6 +394,7 @@ bool im_json_next(struct im_json_iter *it, struct im_str *key_out, struct im_jso
 {
 	const char *p = it->p;
 	const char *value, *after;
+	unsigned let = it->any ? ALL : 0;
 	struct im_str key;
 
 	if (!p)
@@ -280,14 +402,15 @@ bool im_json_next(struct im_json_iter *it, struct im_str *key_out, struct im_jso
 	if (p < it->end && *p == (it->object ? '}' : ']') && !it->comma)
 		return end_walk(it, p + 1);
 	if (it->object) {
-		p = scan_key(p, it->end, &key);
+		p = scan_key(p, it->end, let, &key);
 		if (!p)
 			return end_walk(it, NULL);
 		if (key_out)
 			*key_out = key;
 	}
 	value = p;
-	after = scan_value(p, it->end, IM_JSON_DEPTH_MAX - 1);
+	/* What is stored may nest a level deeper than what it was made from. */
+	after = scan_value(p, it->end, IM_JSON_DEPTH_MAX - !it->any, let);
 	if (!after)
 		return end_walk(it, NULL);
 	p = skip_space(after, it->end);
@@ -302,12 +425,6 @@ bool im_json_next(struct im_json_iter *it, struct im_str *key_out, struct im_jso
 bool im_json_done(const struct im_json_iter *it)
 {
 	return it->done;
-}
-
-static uint32_t hex4(const char *p)
-{
-	return (uint32_t)hex(p[0]) << 12 | (uint32_t)hex(p[1]) << 8 | (uint32_t)hex(p[2]) << 4 |
-	       (uint32_t)hex(p[3]);
 }
 
 static void put_utf8(struct im_buf *b, uint32_t c)
@@ -346,14 +463,14 @@ static const char *decode_escape(const char *p, const char *end, struct im_buf *
 	}
 	c = hex4(p + 1);
 	p += 5;
-	if (c >= 0xD800 && c <= 0xDBFF && end - p >= 6 && p[0] == '\\' && p[1] == 'u') {
+	if (is_high(c) && end - p >= 6 && p[0] == '\\' && p[1] == 'u') {
 		low = hex4(p + 2);
-		if (low < 0xDC00 || low > 0xDFFF)
+		if (!is_low(low))
 			return NULL;
 		c = 0x10000 + ((c - 0xD800) << 10) + (low - 0xDC00);
 		p += 6;
 	}
-	if (c == 0 || (c >= 0xD800 && c <= 0xDFFF))
+	if (c == 0 || is_high(c) || is_low(c))
 		return NULL;
 	put_utf8(b, c);
 	return p;

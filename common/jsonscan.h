@@ -3,7 +3,9 @@
  * A JSON reader (RFC 8259) that validates and gives byte-exact slices of its input. It exists
  * because a message's body must travel unchanged: a tree parser would round numbers and reorder
  * members. Allocates nothing; nesting is bounded by IM_JSON_DEPTH_MAX. Text that is not valid UTF-8
- * is not JSON.
+ * is not JSON, and neither is what the grammar allows and strict parsers refuse, because a page
+ * that held it could not be read: the escape \u0000, half a surrogate pair, a number that no double
+ * holds.
  */
 #ifndef IM_COMMON_JSONSCAN_H
 #define IM_COMMON_JSONSCAN_H
@@ -31,6 +33,12 @@ struct im_json {
 
 /* 0 if the whole of s is one JSON value, else IM_E_FORMAT. */
 int im_json_parse(struct im_str s, struct im_json *out) IM_MUST_CHECK;
+/* Takes all that the grammar allows: for what was stored before it was refused, and to say what is
+ * wrong with a text. */
+int im_json_parse_any(struct im_str s, struct im_json *out) IM_MUST_CHECK;
+/* What strict parsers refuse in s: a sentence (what, and what would be right). NULL: nothing, or s
+ * is no JSON at all. */
+const char *im_json_fault(struct im_str s);
 
 /*
  * Walks an object or array. One that im_json_parse has accepted is walked to its end. Text that was
@@ -42,8 +50,10 @@ struct im_json_iter {
 	bool object;
 	bool comma; /* one was read: another member must follow */
 	bool done;
+	bool any; /* as im_json_parse_any */
 };
 void im_json_iter(const struct im_json *container, struct im_json_iter *it);
+void im_json_iter_any(const struct im_json *container, struct im_json_iter *it);
 /* Next member/element; false at the end. key_out is the raw text between the quotes (escapes not
  * decoded) and may be NULL. */
 bool im_json_next(struct im_json_iter *it, struct im_str *key_out, struct im_json *value_out);

@@ -6,10 +6,64 @@
 #include "wire.h"
 
 #include "err.h"
+#include "jsonscan.h"
 #include "jsonw.h"
 
 /* Seven members' names, four numbers and the punctuation fit here; the strings come on top. */
 #define TAIL_FIXED 160
+
+/* What an older version took and strict parsers refuse is shown as the text that it is: one such
+ * message would make a page unreadable. Never a member without a value, whatever was stored. */
+static void put_json(struct im_buf *b, struct im_str json)
+{
+	if (json.n == 0)
+		im_buf_str(b, IM_STR("null"));
+	else if (im_json_fault(json))
+		im_jsonw_str(b, json);
+	else
+		im_buf_str(b, json);
+}
+
+static void put_sound_members(struct im_buf *b, const struct im_json *object)
+{
+	struct im_json_iter it;
+	struct im_json v;
+	struct im_str key;
+
+	im_json_iter_any(object, &it);
+	while (im_json_next(&it, &key, &v)) {
+		if (im_json_fault(v.raw))
+			continue;
+		im_buf_put(b, ",\"", 2);
+		im_buf_str(b, key);
+		im_buf_put(b, "\":", 2);
+		im_buf_str(b, v.raw);
+	}
+}
+
+/* `ext` is the one member that a client has written; an older one may hold what strict parsers
+ * refuse, and is left out then. */
+static void put_meta(struct im_buf *b, struct im_str meta)
+{
+	struct im_buf text;
+	struct im_json object;
+
+	im_buf_init(&text, 0);
+	if (meta.n && memmem(meta.p, meta.n, "\"ext\":", 6)) {
+		im_buf_c(&text, '{');
+		im_buf_str(&text, meta);
+		im_buf_c(&text, '}');
+	}
+	if (text.n && im_json_fault(im_buf_view(&text)) &&
+		im_json_parse_any(im_buf_view(&text), &object) == IM_OK) {
+		put_sound_members(b, &object);
+	} else if (meta.n) {
+		im_buf_c(b, ',');
+		im_buf_str(b, meta);
+	}
+	b->failed |= text.failed;
+	im_buf_free(&text);
+}
 
 static void put_body(struct im_buf *b, const struct im_wire_msg *m)
 {
@@ -18,8 +72,7 @@ static void put_body(struct im_buf *b, const struct im_wire_msg *m)
 		im_jsonw_str(b, m->body);
 		return;
 	case IM_ENC_JSON:
-		/* Never leave a member without a value, whatever was stored. */
-		im_buf_str(b, m->body.n ? m->body : IM_STR("null"));
+		put_json(b, m->body);
 		return;
 	default:
 		im_buf_c(b, '"');
@@ -49,10 +102,7 @@ void im_wire_tail(struct im_buf *b, const struct im_wire_msg *m)
 	im_jsonw_str(b, m->type.n ? m->type : im_type_default(m->enc));
 	if (m->enc == IM_ENC_BYTES)
 		im_buf_str(b, IM_STR(",\"enc\":\"base64\""));
-	if (m->meta.n) {
-		im_buf_c(b, ',');
-		im_buf_str(b, m->meta);
-	}
+	put_meta(b, m->meta);
 	im_buf_str(b, IM_STR(",\"cursor\":\""));
 	im_cursor_put(b, m->cursor);
 	im_buf_str(b, IM_STR("\",\"body\":"));

@@ -108,13 +108,14 @@ static struct im_str request_id(const struct refusal_rpc *r)
 	struct im_json v, m;
 	struct im_json_iter it;
 
-	if (r->method.n || r->payload.n > IM_PAYLOAD_DEFAULT || im_json_parse(r->payload, &v) ||
+	if (r->method.n || r->payload.n > IM_PAYLOAD_DEFAULT || im_json_parse_any(r->payload, &v) ||
 		v.type != IM_JSON_OBJECT)
 		return found;
-	im_json_iter(&v, &it);
+	im_json_iter_any(&v, &it);
 	while (im_json_next(&it, &key, &m)) {
 		if (im_str_eqz(key, "id") && m.raw.n <= IM_CORRELATION_MAX &&
-			(m.type == IM_JSON_STRING || m.type == IM_JSON_NUMBER))
+			(m.type == IM_JSON_STRING || m.type == IM_JSON_NUMBER) &&
+			!im_json_fault(m.raw))
 			found = m.raw;
 	}
 	return found;

@@ -24,7 +24,7 @@ def deliver(pair, payload, **kw):
 @pytest.mark.parametrize("text", [
     "hello", " leading and trailing ", "quotes \" and \\ and / and \b\f\n\r\t", "\u007f",
     "grüße 你好 😀 \u2028\u2029", "{not json", "[1,2", "nul l", "tru", "01", "+1", "'single'",
-    "NaN", "a" * 10000,
+    "NaN", "a" * 10000, "1e400", '{"a":"\\u0000"}', '["\\ud800"]', '{"n":-1E999}',
 ])
 def test_text_arrives_as_a_string(pair, text):
     m = deliver(pair, text)
@@ -32,7 +32,7 @@ def test_text_arrives_as_a_string(pair, text):
 
 
 @pytest.mark.parametrize("text", [
-    '{"a":1}', "[1,2,3]", "42", "-0.0", "1e400", "12345678901234567890123", "true", "null",
+    '{"a":1}', "[1,2,3]", "42", "-0.0", "1e308", "12345678901234567890123", "true", "null",
     '"a string"', '{"z":1,"a":2,"z2":{"b":[]}}', '{"dup":1,"dup":2}', '[1.10,1.1e1]',
     '"\\u0041\\ud83d\\ude00\\/"', '{ "space" : [ 1 , 2 ] }',
 ])
@@ -140,6 +140,9 @@ def test_an_envelope_may_carry_base64(pair):
     ({"body": "not base64!", "enc": "base64"}, "base64"),
     ({"body": 5, "enc": "base64"}, "base64"),
     ({"body": "x", "enc": "gzip"}, "enc"),
+    ({"body": "\ud800"}, "surrogate"),
+    ({"body": {"k": ["a\u0000"]}}, "u0000"),
+    ({"body": 1, "ext": {"\udc00": 1}}, "surrogate"),
 ], ids=lambda v: v if isinstance(v, str) else None)
 def test_a_malformed_envelope_is_refused_with_what_is_wrong(pair, members, said):
     a, b, topic, conv = pair
@@ -150,6 +153,15 @@ def test_a_malformed_envelope_is_refused_with_what_is_wrong(pair, members, said)
     a.send(topic, {"id": "good", "body": "ok"})
     b.wait_body(conv, "ok")
     assert [m["seq"] for m in b.got(conv)] == [1]
+
+
+def test_a_number_that_no_double_holds_is_refused(pair):
+    a, b, topic, conv = pair
+    a.publish(topic, '{"id":"huge","body":{"n":1e400}}')
+    error = a.wait_ack_of("huge")["error"]
+    assert error["code"] == -32602 and "double" in error["message"]
+    a.send(topic, {"id": "good", "body": "ok"})
+    assert b.wait_body(conv, "ok")["seq"] == 1
 
 
 @pytest.mark.parametrize("msg_id", ["", "x" * 65, 5, None, "nul\u0000", "line\n"])

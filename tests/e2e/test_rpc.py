@@ -85,6 +85,7 @@ def test_mosquitto_rr_asks_and_gets_the_answer(node):
     (b"[1]", -32602), (b"5", -32602), (b'"x"', -32602), (b"null", -32602),
     (b'{"colour":1}', -32602), (b'{"limit":1,"limit":2}', -32602), (b'{"limit":"1"}', -32602),
     (b'{"limit":99999999999999999999}', -32602), (b'{"next":"\\u0000"}', -32602),
+    (b'{"next":"\\ud800"}', -32602), (b'{"limit":1e400}', -32602), (b'{"\\udfff":1}', -32602),
     (b'{"x":' * 10000 + b"1" + b"}" * 10000, -32700),
 ], ids=lambda v: repr(v)[:20])
 def test_malformed_parameters_are_answered_with_an_error(node, v5, payload, code):

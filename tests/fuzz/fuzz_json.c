@@ -65,7 +65,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct im_json v, child;
 	struct im_json_iter it;
 	int rc = im_json_parse(s, &v);
+	bool any = im_json_parse_any(s, &v) == IM_OK;
 
+	CHECK((rc == IM_OK) == (any && !im_json_fault(s)));
+	CHECK(any || !im_json_fault(s));
 	if (rc == IM_OK) {
 		CHECK(im_utf8_valid(s));
 		check_value(&v);
@@ -77,6 +80,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		while (im_json_next(&it, NULL, &child))
 			;
 		CHECK(im_json_done(&it) == (rc == IM_OK));
+		im_json_iter_any(&v, &it);
+		while (im_json_next(&it, NULL, &child))
+			;
+		CHECK(im_json_done(&it) || !any);
 	}
 	return 0;
 }

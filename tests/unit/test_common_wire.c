@@ -40,6 +40,36 @@ static void everything_appends(void **state)
 	im_buf_free(&b);
 }
 
+/* An older version took JSON that strict parsers refuse; the page that holds it must stay one. */
+static void what_was_stored_before_it_was_refused_is_shown_as_text(void **state)
+{
+	struct im_wire_msg m = {.seq = 1,
+		.cursor = 2,
+		.from = IM_STR("a"),
+		.ts_ms = 3,
+		.enc = IM_ENC_JSON,
+		.meta = IM_STR("\"ttl\":9,\"ext\":{\"n\":1e400},\"edited\":{\"seq\":2}"),
+		.body = IM_STR("{\"a\":\"\\u0000\"}")};
+	struct im_json v;
+	struct im_buf b;
+
+	(void)state;
+	im_buf_init(&b, 0);
+	im_wire_message(&b, IM_STR("u/b"), &m);
+	assert_buf(&b,
+		"{\"conv\":\"u/b\",\"seq\":1,\"from\":\"a\",\"ts\":3,\"type\":\"json\",\"ttl\":9,"
+		"\"edited\":{\"seq\":2},\"cursor\":\"2\",\"body\":\"{\\\"a\\\":\\\"\\\\u0000\\\"}"
+		"\"}");
+	assert_int_equal(im_json_parse(im_buf_view(&b), &v), IM_OK);
+	im_buf_reset(&b);
+	m.meta = IM_STR("\"ext\":{\"s\":\"\\udc00\"}");
+	m.body = IM_STR("[1]");
+	im_wire_message(&b, IM_STR("u/b"), &m);
+	assert_buf(&b, "{\"conv\":\"u/b\",\"seq\":1,\"from\":\"a\",\"ts\":3,\"type\":\"json\","
+		       "\"cursor\":\"2\",\"body\":[1]}");
+	im_buf_free(&b);
+}
+
 static void text_that_grows_in_escaping(void **state)
 {
 	static char text[5000];
@@ -90,6 +120,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(json_without_text_becomes_null),
 		cmocka_unit_test(everything_appends),
+		cmocka_unit_test(what_was_stored_before_it_was_refused_is_shown_as_text),
 		cmocka_unit_test(text_that_grows_in_escaping),
 		cmocka_unit_test(every_code_has_a_text_of_its_own),
 	};
