@@ -48,7 +48,7 @@ BRIDGE_OBJ := $(call obj,$(BRIDGE_SRC))
 IMCTL_OBJ := $(call obj,$(IMCTL_SRC))
 
 PLUGIN_LIBS := -lsqlite3 -ljwt -largon2 -lcrypto -ldl -lpthread
-BRIDGE_LIBS := -lmosquitto -lhs -lsqlite3 -ljansson -largon2 -lcrypto -lsystemd -lpthread
+BRIDGE_LIBS := -lmosquitto -lhs -lsqlite3 -ljansson -lutf8proc -largon2 -lcrypto -lsystemd -lpthread
 IMCTL_LIBS := -lmosquitto -lsqlite3 -ljansson -ljwt -largon2 -lcrypto
 
 # A line a step; V=1 shows the commands, QUIET=1 nothing.

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Turns a user's words into an FTS5 expression and walks the hits. Called by the search method on
- * reader threads. Knows nothing of users' rights: the list of conversations is its whole world.
+ * search.db, and the handle on it: its tables, its statement, and one view for each search. Called
+ * by the search method on reader threads, and by the indexer for the file.
  */
 #include "search.h"
 
@@ -12,12 +12,20 @@
 
 #include "../schema/migrate.h"
 #include "search_marks.h"
+#include "search_table.h"
 #include "search_tokens.h"
+#include "search_walk.h"
+
+/* Steps of SQLite's machine between two questions whether time is up: some tens of microseconds. */
+#define WATCH_STEPS 400
 
 struct search {
 	sqlite3 *db;
+	const struct search_table *table; /* that `find` and `tokenizer` are for; NULL: none yet */
 	sqlite3_stmt *find;
-	struct im_buf match, snippet;
+	struct search_tokenizer tokenizer;
+	struct im_buf match;
+	struct search_walk *walk; /* of the search in hand */
 };
 
 static int db_try_open(const char *path, bool writable, sqlite3 **out, struct im_buf *why)
@@ -75,19 +83,24 @@ int search_db_open(const char *folder, bool writable, sqlite3 **out, struct im_b
 	return db_try_open(path, writable, out, why);
 }
 
+/* seen(rowid): asked for each row before a snippet is made of it. */
+static void on_seen(sqlite3_context *ctx, int n, sqlite3_value **v)
+{
+	struct search *s = sqlite3_user_data(ctx);
+	(void)n;
+	sqlite3_result_int(ctx, search_walk_sees(s->walk, (uint64_t)sqlite3_value_int64(v[0])));
+}
+
 int search_open(const char *folder, struct search **out, struct im_buf *why)
 {
-	static const char sql[] =
-		"SELECT rowid, snippet(fts, 0, '" SEARCH_MARK_START "', '" SEARCH_MARK_END
-		"', '\xe2\x80\xa6', 24) FROM fts WHERE fts MATCH ?1 AND rowid < ?2"
-		" ORDER BY rowid DESC";
 	struct search *s = calloc(1, sizeof(*s));
 	if (!s)
 		return IM_E_NOMEM;
 	im_buf_init(&s->match, 0);
-	im_buf_init(&s->snippet, 0);
 	int code = search_db_open(folder, false, &s->db, why);
-	if (code == IM_OK && sqlite3_prepare_v2(s->db, sql, -1, &s->find, NULL) != SQLITE_OK) {
+	if (code == IM_OK &&
+		sqlite3_create_function_v2(s->db, "seen", 1, SQLITE_UTF8 | SQLITE_DIRECTONLY, s,
+			on_seen, NULL, NULL, NULL) != SQLITE_OK) {
 		im_buf_printf(why, "search.db: %s", sqlite3_errmsg(s->db));
 		code = IM_E_IO;
 	}
@@ -99,146 +112,95 @@ int search_open(const char *folder, struct search **out, struct im_buf *why)
 	return IM_OK;
 }
 
+static void leave_table(struct search *s)
+{
+	sqlite3_finalize(s->find);
+	s->find = NULL;
+	if (s->tokenizer.self)
+		s->tokenizer.calls.xDelete(s->tokenizer.self);
+	s->tokenizer.self = NULL;
+	s->table = NULL;
+}
+
 void search_close(struct search **s)
 {
 	if (!*s)
 		return;
-	sqlite3_finalize((*s)->find);
+	leave_table(*s);
 	sqlite3_close((*s)->db);
 	im_buf_free(&(*s)->match);
-	im_buf_free(&(*s)->snippet);
 	free(*s);
 	*s = NULL;
 }
 
-/* Appends one term as an FTS5 string, so that no character of it is an operator. */
-static void put_term(struct im_buf *b, struct im_str term, bool prefix)
+void search_watch(struct search *s, int (*expired)(void *arg), void *arg)
 {
-	im_buf_c(b, '"');
-	for (size_t i = 0; i < term.n; i++) {
-		if (term.p[i] == '"')
-			im_buf_c(b, '"');
-		im_buf_c(b, term.p[i] ? term.p[i] : ' ');
-	}
-	im_buf_c(b, '"');
-	if (prefix)
-		im_buf_c(b, '*');
+	sqlite3_progress_handler(s->db, expired ? WATCH_STEPS : 0, expired, arg);
 }
 
-/* Takes the next word or quoted phrase off *q. False at the end. */
-static bool next_term(struct im_str *q, struct im_str *term_out, bool *prefix_out)
+static int use_table(struct search *s, const struct search_table *table)
 {
-	while (q->n && (*q->p == ' ' || *q->p == '\t' || *q->p == '\n' || *q->p == '\r')) {
-		q->p++;
-		q->n--;
-	}
-	if (q->n == 0)
-		return false;
-	bool quoted = *q->p == '"';
-	if (quoted) {
-		q->p++;
-		q->n--;
-	}
-	const char *start = q->p;
-	while (q->n && (quoted ? *q->p != '"'
-			       : (*q->p != ' ' && *q->p != '\t' && *q->p != '\n' && *q->p != '\r' &&
-					 *q->p != '"'))) {
-		q->p++;
-		q->n--;
-	}
-	struct im_str term = {start, (size_t)(q->p - start)};
-	if (quoted && q->n) {
-		q->p++;
-		q->n--;
-	}
-	*prefix_out = false;
-	if (quoted && q->n && *q->p == '*') {
-		*prefix_out = true;
-		q->p++;
-		q->n--;
-	} else if (!quoted && term.n > 1 && term.p[term.n - 1] == '*') {
-		*prefix_out = true;
-		term.n--;
-	}
-	*term_out = term;
-	return true;
+	fts5_api *api = search_tokens_api(s->db);
+	char sql[512];
+	void *ctx;
+	if (!api ||
+		api->xFindTokenizer(api, table->tokenizer, &ctx, &s->tokenizer.calls) != SQLITE_OK)
+		return IM_E_IO;
+	if (s->tokenizer.calls.xCreate(ctx, NULL, 0, &s->tokenizer.self) != SQLITE_OK)
+		return IM_E_NOMEM;
+	s->table = table;
+	snprintf(sql, sizeof(sql),
+		"SELECT rowid, CASE WHEN seen(rowid) THEN snippet(%s, 0, '" SEARCH_MARK_START
+		"', '" SEARCH_MARK_END
+		"', '\xe2\x80\xa6', 24) END FROM %s WHERE %s MATCH ?1 AND rowid < ?2"
+		" AND rowid > ?3 ORDER BY rowid DESC",
+		table->name, table->name, table->name);
+	return sqlite3_prepare_v2(s->db, sql, -1, &s->find, NULL) == SQLITE_OK ? IM_OK : IM_E_IO;
 }
 
-/* A term of punctuation alone holds no token; FTS5 would let it match everything or nothing. */
-static bool has_word(struct im_str s)
+/* Which index answers is looked up in the view in which it is asked. */
+static int choose_table(struct search *s)
 {
-	for (size_t i = 0; i < s.n; i++) {
-		unsigned char c = (unsigned char)s.p[i];
-		if (c >= 0x80 || (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z'))
-			return true;
-	}
-	return false;
+	bool old;
+	if (search_has_old(s->db, &old) != IM_OK)
+		return IM_E_IO;
+	const struct search_table *table = old ? &search_table_old : &search_table_new;
+	if (s->table == table && s->find)
+		return IM_OK;
+	leave_table(s);
+	return use_table(s, table);
 }
 
-static int build_match(struct im_buf *b, const struct search_query *query, const char **why_out)
+static int run_in_view(
+	struct search *s, const struct search_query *query, uint64_t *cut_out, const char **why_out)
 {
-	struct im_str q = query->q, term;
-	bool prefix;
-	int terms = 0;
-	if (q.n > SEARCH_QUERY_MAX) {
-		*why_out = "params.q is longer than 256 bytes; search for fewer words";
-		return IM_E_INVALID_PARAMS;
-	}
-	while (next_term(&q, &term, &prefix)) {
-		if (!has_word(term))
-			continue;
-		if (terms++ == SEARCH_TERMS_MAX) {
-			*why_out = "params.q has more than 16 words; search for fewer";
-			return IM_E_INVALID_PARAMS;
-		}
-		im_buf_z(b, terms > 1 ? " AND body : " : "body : ");
-		put_term(b, term, prefix);
-	}
-	if (terms == 0) {
-		*why_out = "params.q names no word; give at least one letter, digit or character";
-		return IM_E_INVALID_PARAMS;
-	}
-	if (query->n_convs <= SEARCH_CONVS_MAX) {
-		im_buf_z(b, " AND tag : (");
-		for (size_t i = 0; i < query->n_convs; i++)
-			im_buf_printf(
-				b, "%sc%llu", i ? " OR " : "", (unsigned long long)query->convs[i]);
-		im_buf_c(b, ')');
-	}
-	if (query->sender)
-		im_buf_printf(b, " AND tag : s%llu", (unsigned long long)query->sender);
-	if (query->type.n) {
-		im_buf_z(b, " AND tag : ");
-		im_buf_z(b, "\"t");
-		im_buf_str(b, query->type);
-		im_buf_c(b, '"');
-	}
-	return b->failed ? IM_E_NOMEM : IM_OK;
-}
-
-int search_run(struct search *s, const struct search_query *query, search_fn fn, void *arg,
-	const char **why_out)
-{
+	struct search_walk walk;
+	int code = choose_table(s);
+	if (code)
+		return code;
 	im_buf_reset(&s->match);
-	int code = build_match(&s->match, query, why_out);
+	code = search_terms_put(&s->tokenizer, query->q, &s->match, why_out);
 	if (code || query->n_convs == 0)
 		return code;
-	sqlite3_bind_text(s->find, 1, s->match.p, (int)s->match.n, SQLITE_STATIC);
-	sqlite3_bind_int64(
-		s->find, 2, query->before_gid ? (sqlite3_int64)query->before_gid : INT64_MAX);
-	int rc;
-	while (code == IM_OK && (rc = sqlite3_step(s->find)) == SQLITE_ROW) {
-		const char *text = (const char *)sqlite3_column_text(s->find, 1);
-		size_t n = (size_t)sqlite3_column_bytes(s->find, 1);
-		im_buf_reset(&s->snippet);
-		search_marks_widen((struct im_str){text, n}, query->q, &s->snippet);
-		code = s->snippet.failed ? IM_E_NOMEM
-					 : fn(arg, (uint64_t)sqlite3_column_int64(s->find, 0),
-						   im_buf_view(&s->snippet));
-	}
-	if (code == IM_OK && rc != SQLITE_DONE)
-		code = IM_E_IO;
-	sqlite3_reset(s->find);
-	sqlite3_clear_bindings(s->find);
+	s->walk = &walk;
+	code = search_walk_init(&walk, s->find, &s->match, query);
+	if (code == IM_OK)
+		code = search_walk_run(&walk, cut_out);
+	search_walk_clear(&walk);
+	s->walk = NULL;
+	return code;
+}
+
+int search_run(
+	struct search *s, const struct search_query *query, uint64_t *cut_out, const char **why_out)
+{
+	*cut_out = 0;
+	*why_out = NULL;
+	if (sqlite3_exec(s->db, "BEGIN", NULL, NULL, NULL) != SQLITE_OK)
+		return IM_E_IO;
+	int code = run_in_view(s, query, cut_out, why_out);
+	/* The view ends whatever the watch thinks of it: an open one lets the write-ahead log grow.
+	 */
+	sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
 	return code;
 }

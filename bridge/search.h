@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * search.db: one handle for looking up, one a reader thread. Finds positions in the log; who may
- * see them and whether they are still there is the caller's to check. The index may be missing or
- * behind: search_index.h builds it.
+ * see them is the caller's to say, and is asked before a hit counts: what a search gives, and where
+ * it goes on, is made of what the caller may see alone. The index may be missing or behind:
+ * search_index.h builds it.
  */
 #ifndef IM_BRIDGE_SEARCH_H
 #define IM_BRIDGE_SEARCH_H
@@ -14,36 +15,56 @@
 #include "../common/buf.h"
 #include "../common/err.h"
 #include "../common/str.h"
+#include "search_terms.h"
 
 struct sqlite3;
 struct search;
 
-#define SEARCH_QUERY_MAX 256 /* bytes of a query; each term costs a walk through its list */
-#define SEARCH_TERMS_MAX 16
-#define SEARCH_CONVS_MAX 500 /* beyond, a look at each hit is cheaper than so many lists */
+/* Conversations of one walk through the index: each is a list to be merged, and keeps pages of it.
+ */
+#define SEARCH_CONVS_MAX 500
 
-/* Opens {folder}/search.db with the tokenizer registered; creates it when `writable`. A file that
+/* Opens {folder}/search.db with the tokenizers registered; creates it when `writable`. A file that
  * is damaged or of another version is removed when `writable`: all of it can be built again. */
 int search_db_open(
 	const char *folder, bool writable, struct sqlite3 **out, struct im_buf *why) IM_MUST_CHECK;
 
 int search_open(const char *folder, struct search **out, struct im_buf *why) IM_MUST_CHECK;
 void search_close(struct search **s);
+/* Asked now and then during a search, which fails when it answers other than 0. NULL: never. */
+void search_watch(struct search *s, int (*expired)(void *arg), void *arg);
+
+struct search_conv {
+	uint64_t conv;
+	uint64_t newest; /* its newest position; needed with more than SEARCH_CONVS_MAX of them */
+};
+
+enum search_sight {
+	SEARCH_UNSEEN, /* not this one */
+	SEARCH_SEEN,
+	SEARCH_ENDED,    /* nor any older one of its conversation */
+	SEARCH_LEFT_OUT, /* seen, and not wanted: so many of them end the search */
+};
 
 struct search_query {
-	struct im_str q;       /* words (all must occur), "phrases in quotes", prefix* */
-	const uint64_t *convs; /* only these conversations; more than SEARCH_CONVS_MAX: any, and the
-				  caller drops the hits of others */
+	struct im_str q;           /* search_terms.h */
+	struct search_conv *convs; /* only these; put in order by the search */
 	size_t n_convs;
 	uint64_t sender;     /* 0: anybody's */
 	struct im_str type;  /* n == 0: any */
 	uint64_t before_gid; /* older than this position; 0: from the newest */
+	uint32_t want;       /* at most so many hits, the newest */
+	void *arg;
+	/* May be asked about any message of the node. < 0 stops the search, which returns it. */
+	int (*sight)(void *arg, uint64_t gid, uint64_t *conv_out);
+	/* Called newest first; `snippet` has search_marks.h's marks around hits. Non-zero stops. */
+	int (*hit)(void *arg, uint64_t gid, struct im_str snippet);
 };
 
-/* Called newest first; `snippet` has search_marks.h's marks around hits. Non-zero stops. */
-typedef int (*search_fn)(void *arg, uint64_t gid, struct im_str snippet);
-/* IM_E_INVALID_PARAMS with *why_out: a query that names no word; IM_E_IO: the index failed. */
-int search_run(struct search *s, const struct search_query *query, search_fn fn, void *arg,
+/* *cut_out: the position of a message that was left out, beyond which none was looked at because so
+ * many were; 0: all were. IM_E_INVALID_PARAMS with *why_out: a query that names no word; IM_E_IO:
+ * the index failed, or the watch ended it. */
+int search_run(struct search *s, const struct search_query *query, uint64_t *cut_out,
 	const char **why_out) IM_MUST_CHECK;
 
 #endif

@@ -2,6 +2,12 @@
 /*
  * Follows the log. What a recall or an edit did to an older message is seen from that operation's
  * own message in the log: the older one is then read again and indexed as it is now.
+ *
+ * A file of an older version holds an index that was made by another tokenizer. It is kept up to
+ * the log and answers while the new one is built beside it, portion by portion; when that has come
+ * as far the old one is dropped, in one transaction, after which the new one answers. Each step is
+ * a transaction of its own, so that whatever ends the process, or fails for want of room, leaves
+ * two indexes that go on where they were.
  */
 #include "search_index.h"
 
@@ -15,6 +21,7 @@
 #include "background.h"
 #include "meta.h"
 #include "search.h"
+#include "search_table.h"
 
 /* A pass is one transaction: FTS5 writes its terms once a transaction and merges them later, so a
  * large one costs half as much a message as one of 2000. */
@@ -32,15 +39,17 @@ struct search_index {
 	const struct store_backend *backend;
 	struct store_reader *reader;
 	sqlite3 *db;
-	sqlite3_stmt *insert, *remove, *mark;
+	struct search_writer old, fresh;
+	bool has_old;                         /* it is in the file */
 	sqlite3_stmt *ends, *due, *done_with; /* of what has a ttl */
 	struct im_buf text, tag;
-	_Atomic uint64_t gid, failures;
+	_Atomic uint64_t gid, failures; /* gid: of the one that answers */
 	pthread_t thread;
 	pthread_mutex_t lock;
 	pthread_cond_t wake;
 	bool threaded, stopping;
 	/* the pass in hand */
+	struct search_writer *table;
 	uint32_t done, step_end;
 	bool more; /* is left for the next one */
 	uint64_t pass_gid;
@@ -100,21 +109,16 @@ static int write_row(struct search_index *x, const struct store_msg *m)
 	if (x->text.failed || x->tag.failed)
 		return IM_E_NOMEM;
 	size_t n = x->text.n < TEXT_MAX ? x->text.n : TEXT_MAX;
-	sqlite3_bind_int64(x->insert, 1, (sqlite3_int64)m->gid);
-	sqlite3_bind_text(x->insert, 2, x->text.p, (int)n, SQLITE_STATIC);
-	sqlite3_bind_text(x->insert, 3, x->tag.p, (int)x->tag.n, SQLITE_STATIC);
-	int rc = sqlite3_step(x->insert);
-	sqlite3_reset(x->insert);
-	return rc != SQLITE_DONE ? IM_E_IO : ends_ms ? run2(x->ends, ends_ms, m->gid) : IM_OK;
+	int code = search_writer_put(
+		x->table, m->gid, (struct im_str){x->text.p, n}, im_buf_view(&x->tag));
+	return code == IM_OK && ends_ms ? run2(x->ends, ends_ms, m->gid) : code;
 }
 
 static int write_again(void *arg, const struct store_msg *m)
 {
 	struct search_index *x = arg;
-	sqlite3_bind_int64(x->remove, 1, (sqlite3_int64)m->gid);
-	int rc = sqlite3_step(x->remove);
-	sqlite3_reset(x->remove);
-	return rc == SQLITE_DONE ? write_row(x, m) : IM_E_IO;
+	int code = search_writer_remove(x->table, m->gid);
+	return code ? code : write_row(x, m);
 }
 
 /* The seq that an operation (`{"seq":41,...}`) is about, 0 if none. */
@@ -161,10 +165,10 @@ static int take(void *arg, const struct store_msg *m)
 
 static int forget(struct search_index *x, int64_t at_ms, uint64_t gid)
 {
-	sqlite3_bind_int64(x->remove, 1, (sqlite3_int64)gid);
-	int rc = sqlite3_step(x->remove);
-	sqlite3_reset(x->remove);
-	return rc == SQLITE_DONE ? run2(x->done_with, at_ms, gid) : IM_E_IO;
+	int code = x->old.of ? search_writer_remove(&x->old, gid) : IM_OK;
+	if (code == IM_OK)
+		code = search_writer_remove(&x->fresh, gid);
+	return code ? code : run2(x->done_with, at_ms, gid);
 }
 
 /* Takes out what has expired, a bounded number; each is read anew, for nothing may be deleted under
@@ -183,14 +187,6 @@ static int forget_due(struct search_index *x, uint32_t *n_out)
 		code = forget(x, at_ms, gid);
 	}
 	return rc == SQLITE_ROW || rc == SQLITE_DONE ? code : IM_E_IO;
-}
-
-static int set_mark(struct search_index *x)
-{
-	sqlite3_bind_int64(x->mark, 1, (sqlite3_int64)x->pass_gid);
-	int rc = sqlite3_step(x->mark);
-	sqlite3_reset(x->mark);
-	return rc == SQLITE_DONE ? IM_OK : IM_E_IO;
 }
 
 static bool stopping(struct search_index *x)
@@ -212,56 +208,104 @@ static int read_on(struct search_index *x, uint32_t limit)
 	return code == IM_E_FULL ? IM_OK : code;
 }
 
-int search_index_pass(struct search_index *x, uint32_t limit, int64_t now_ms, uint32_t *n_out)
+static int end_step(struct search_index *x, int code)
 {
-	uint32_t expired;
+	if (code == IM_OK && sqlite3_exec(x->db, "COMMIT", NULL, NULL, NULL) != SQLITE_OK)
+		code = IM_E_IO;
+	if (code)
+		sqlite3_exec(x->db, "ROLLBACK", NULL, NULL, NULL);
+	return code;
+}
+
+static int follow_log(struct search_index *x, struct search_writer *t, uint32_t limit)
+{
+	x->table = t;
 	x->done = 0;
-	x->now_ms = now_ms;
-	x->pass_gid = atomic_load(&x->gid);
-	*n_out = 0;
+	x->pass_gid = t->gid;
 	if (sqlite3_exec(x->db, "BEGIN IMMEDIATE", NULL, NULL, NULL) != SQLITE_OK)
 		return IM_E_IO;
 	int code = read_on(x, limit);
 	if (code == IM_OK && x->done)
-		code = set_mark(x);
+		code = search_writer_mark(t, x->pass_gid);
+	code = end_step(x, code);
 	if (code == IM_OK)
-		code = forget_due(x, &expired);
-	if (code == IM_OK && sqlite3_exec(x->db, "COMMIT", NULL, NULL, NULL) != SQLITE_OK)
-		code = IM_E_IO;
-	if (code) {
-		sqlite3_exec(x->db, "ROLLBACK", NULL, NULL, NULL);
+		t->gid = x->pass_gid;
+	return code;
+}
+
+static int forget_expired(struct search_index *x, uint32_t *n_out)
+{
+	*n_out = 0;
+	if (sqlite3_exec(x->db, "BEGIN IMMEDIATE", NULL, NULL, NULL) != SQLITE_OK)
+		return IM_E_IO;
+	return end_step(x, forget_due(x, n_out));
+}
+
+/* The new index has come as far as the old one: from here on it answers. When that cannot be, for
+ * want of room, both go on. */
+static int drop_old(struct search_index *x)
+{
+	search_writer_close(&x->old);
+	int code = search_drop_old(x->db);
+	x->has_old = code != IM_OK;
+	return code;
+}
+
+static int follow_old(struct search_index *x, uint32_t limit, uint32_t *done_out)
+{
+	int code = x->old.of ? IM_OK : search_writer_open(x->db, &search_table_old, &x->old);
+	if (code == IM_OK)
+		code = follow_log(x, &x->old, limit);
+	*done_out = x->done;
+	atomic_store(&x->gid, x->old.gid);
+	return code;
+}
+
+int search_index_pass(struct search_index *x, uint32_t limit, int64_t now_ms, uint32_t *n_out)
+{
+	uint32_t expired = 0, done = 0;
+	int code = IM_OK;
+	*n_out = 0;
+	x->now_ms = now_ms;
+	if (x->has_old)
+		code = follow_old(x, limit, &done);
+	if (code == IM_OK)
+		code = follow_log(x, &x->fresh, limit);
+	if (x->done > done)
+		done = x->done;
+	if (code == IM_OK)
+		code = forget_expired(x, &expired);
+	if (code == IM_OK && x->has_old && x->fresh.gid >= x->old.gid)
+		code = drop_old(x);
+	if (code)
 		return code;
-	}
-	atomic_store(&x->gid, x->pass_gid);
-	x->more = (limit && x->done == limit) || expired == PASS_EXPIRED;
-	*n_out = x->done > expired ? x->done : expired;
+	if (!x->has_old)
+		atomic_store(&x->gid, x->fresh.gid);
+	x->more = (limit && done == limit) || expired == PASS_EXPIRED;
+	*n_out = done > expired ? done : expired;
 	return IM_OK;
 }
 
 static int prepare(struct search_index *x, struct im_buf *why)
 {
-	sqlite3_stmt *st = NULL;
-	const char *insert = "INSERT INTO fts(rowid, body, tag) VALUES (?1, ?2, ?3)";
-	const char *remove = "DELETE FROM fts WHERE rowid = ?1";
-	const char *mark = "INSERT INTO meta VALUES ('indexed_gid', ?1)"
-			   " ON CONFLICT(key) DO UPDATE SET value = excluded.value";
 	const char *ends = "INSERT OR IGNORE INTO expire (at, gid) VALUES (?1, ?2)";
 	const char *due = "SELECT at, gid FROM expire WHERE at <= ?1 ORDER BY at LIMIT 1";
 	const char *done_with = "DELETE FROM expire WHERE at = ?1 AND gid = ?2";
-	const char *read = "SELECT value FROM meta WHERE key = 'indexed_gid'";
-	if (sqlite3_prepare_v2(x->db, insert, -1, &x->insert, NULL) != SQLITE_OK ||
-		sqlite3_prepare_v2(x->db, remove, -1, &x->remove, NULL) != SQLITE_OK ||
-		sqlite3_prepare_v2(x->db, mark, -1, &x->mark, NULL) != SQLITE_OK ||
-		sqlite3_prepare_v2(x->db, ends, -1, &x->ends, NULL) != SQLITE_OK ||
+	int code = search_has_old(x->db, &x->has_old);
+	if (code == IM_OK && x->has_old)
+		code = search_writer_open(x->db, &search_table_old, &x->old);
+	/* What nothing is in, as in a file that has just been made, need not be caught up with. */
+	if (code == IM_OK && x->has_old && x->old.gid == 0)
+		code = drop_old(x);
+	if (code == IM_OK)
+		code = search_writer_open(x->db, &search_table_new, &x->fresh);
+	if (code || sqlite3_prepare_v2(x->db, ends, -1, &x->ends, NULL) != SQLITE_OK ||
 		sqlite3_prepare_v2(x->db, due, -1, &x->due, NULL) != SQLITE_OK ||
-		sqlite3_prepare_v2(x->db, done_with, -1, &x->done_with, NULL) != SQLITE_OK ||
-		sqlite3_prepare_v2(x->db, read, -1, &st, NULL) != SQLITE_OK) {
+		sqlite3_prepare_v2(x->db, done_with, -1, &x->done_with, NULL) != SQLITE_OK) {
 		im_buf_printf(why, "search.db: %s", sqlite3_errmsg(x->db));
 		return IM_E_IO;
 	}
-	if (sqlite3_step(st) == SQLITE_ROW)
-		atomic_store(&x->gid, (uint64_t)sqlite3_column_int64(st, 0));
-	sqlite3_finalize(st);
+	atomic_store(&x->gid, x->has_old ? x->old.gid : x->fresh.gid);
 	return IM_OK;
 }
 
@@ -373,9 +417,8 @@ void search_index_stop(struct search_index **px)
 		pthread_mutex_unlock(&x->lock);
 		pthread_join(x->thread, NULL);
 	}
-	sqlite3_finalize(x->insert);
-	sqlite3_finalize(x->remove);
-	sqlite3_finalize(x->mark);
+	search_writer_close(&x->old);
+	search_writer_close(&x->fresh);
 	sqlite3_finalize(x->ends);
 	sqlite3_finalize(x->due);
 	sqlite3_finalize(x->done_with);

@@ -19,7 +19,7 @@ int search_index_start(const char *folder, const struct store_backend *backend,
 	struct store_reader *reader, struct search_index **out, struct im_buf *why) IM_MUST_CHECK;
 /* Finishes the transaction in hand and joins the thread. */
 void search_index_stop(struct search_index **x);
-/* The last log position that can be found; any thread. */
+/* The last log position that can be found, whichever index answers; any thread. */
 uint64_t search_index_gid(const struct search_index *x);
 /* Failed passes so far; any thread. The thread tries again with back-off. */
 uint64_t search_index_failures(const struct search_index *x);

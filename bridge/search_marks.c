@@ -4,62 +4,49 @@
 
 #include <string.h>
 
-/* What is indexed by pairs takes three bytes of UTF-8 or more. */
-#define WIDE_MIN 3
+#include "search_tokens.h"
+#include "unicode.h"
 
-static bool continues(unsigned char c)
+/* How much of what follows a mark belongs to the hit before it, of which `last` is the end. q: the
+ * user's words, folded; pair: room. */
+static size_t rest_of_hit(struct im_str last, const char *next, const char *end,
+	const struct im_buf *q, struct im_buf *pair)
 {
-	return (c & 0xc0) == 0x80;
-}
+	struct im_str after = {next, next < end ? unicode_cluster(next, end) : 0};
+	size_t n;
 
-/* Bytes of the character that begins at p, or of the one that ends before `end`. */
-static size_t next_size(const char *p, const char *end)
-{
-	size_t n = 0;
-
-	if (p < end)
-		for (n = 1; p + n < end && continues((unsigned char)p[n]);)
-			n++;
-	return n;
-}
-
-static size_t last_size(const char *begin, const char *end)
-{
-	size_t n = 0;
-
-	while (end - n > begin && n < 4) {
-		n++;
-		if (!continues((unsigned char)end[-(ptrdiff_t)n]))
-			break;
-	}
-	return n;
-}
-
-/* How much of what follows the mark at `mark` belongs to the hit before it. */
-static size_t rest_of_hit(const char *begin, const char *mark, const char *end, struct im_str q)
-{
-	const char *next = mark + 1;
-	size_t before = last_size(begin, mark), after = next_size(next, end);
-	char pair[8];
-
-	if (before < WIDE_MIN || after < WIDE_MIN || before + after > sizeof(pair) || q.n == 0)
+	im_buf_reset(pair);
+	search_fold(last, pair);
+	n = pair->n;
+	search_fold(after, pair);
+	if (q->n == 0 || n == 0 || pair->n == n || pair->failed ||
+		!search_token_whole(im_buf_view(pair)) ||
+		!search_token_whole((struct im_str){pair->p + n, pair->n - n}))
 		return 0;
-	memcpy(pair, mark - before, before);
-	memcpy(pair + before, next, after);
-	return memmem(q.p, q.n, pair, before + after) ? after : 0;
+	return memmem(q->p, q->n, pair->p, pair->n) ? after.n : 0;
 }
 
 void search_marks_widen(struct im_str snippet, struct im_str q, struct im_buf *out)
 {
-	const char *at = snippet.p, *end = snippet.p + snippet.n, *mark;
-	size_t more;
+	const char *p = snippet.p, *end = snippet.p + snippet.n;
+	struct im_buf words, pair;
+	struct im_str last = {NULL, 0};
+	size_t n, more;
 
-	while ((mark = at < end ? memchr(at, SEARCH_MARK_END[0], (size_t)(end - at)) : NULL)) {
-		more = rest_of_hit(snippet.p, mark, end, q);
-		im_buf_put(out, at, (size_t)(mark - at));
-		im_buf_put(out, mark + 1, more);
-		im_buf_c(out, SEARCH_MARK_END[0]);
-		at = mark + 1 + more;
+	im_buf_init(&words, 0);
+	im_buf_init(&pair, 0);
+	search_fold(q, &words);
+	for (; p < end; p += n) {
+		n = unicode_cluster(p, end);
+		more = 0;
+		if (*p == SEARCH_MARK_END[0]) {
+			more = rest_of_hit(last, p + n, end, &words, &pair);
+			im_buf_put(out, p + n, more);
+		}
+		last = more ? (struct im_str){p + n, more} : (struct im_str){p, n};
+		im_buf_put(out, p, n);
+		n += more;
 	}
-	im_buf_put(out, at, (size_t)(end - at));
+	im_buf_free(&words);
+	im_buf_free(&pair);
 }

@@ -1,170 +1,308 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The tokenizer splits text into runs: CJK characters are handled here, everything else is handed
- * to unicode61 piece by piece, with offsets shifted back. Called by FTS5 only. Knows nothing of
+ * A text becomes clusters, a cluster becomes folded characters, and these are gathered: into words,
+ * or into runs of characters that need no spaces. Called by FTS5 and by search.c. Knows nothing of
  * messages.
  */
 #include "search_tokens.h"
 
-#include <stdbool.h>
-#include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
+#include <utf8proc.h>
 
-struct tokenizer {
-	fts5_tokenizer words;
-	Fts5Tokenizer *words_instance;
-};
+#include "search_tokens_old.h"
+#include "unicode.h"
+
+/* Characters of a cluster that are looked at; more marks on one letter are noise. One becomes 18 at
+ * most. */
+#define CLUSTER_CHARS 16
+#define FOLDED_MAX (CLUSTER_CHARS * 18)
+/* Of a longer word its beginning is kept, in texts and in queries alike. */
+#define WORD_CHARS 64
+/* A character with the marks on it. */
+#define UNIT_BYTES 16
 
 typedef int (*token_fn)(void *arg, int flags, const char *token, int n, int start, int end);
 
-/* Decodes one character of valid or invalid UTF-8; an invalid byte counts as a character of its
- * own. Returns its length. */
-static int char_read(const unsigned char *p, const unsigned char *end, uint32_t *cp_out)
-{
-	int n = p[0] < 0x80 ? 1 : p[0] >= 0xf0 ? 4 : p[0] >= 0xe0 ? 3 : p[0] >= 0xc0 ? 2 : 1;
-	if (n == 1 || end - p < n) {
-		*cp_out = p[0];
-		return 1;
-	}
-	uint32_t cp = p[0] & (0x7f >> n);
-	for (int i = 1; i < n; i++) {
-		if ((p[i] & 0xc0) != 0x80) {
-			*cp_out = p[0];
-			return 1;
-		}
-		cp = cp << 6 | (p[i] & 0x3f);
-	}
-	*cp_out = cp;
-	return n;
-}
-
-/* Scripts written without spaces between words (Unicode blocks; Hangul too, because a Korean word
- * is searched by any of its syllables). */
-static bool is_cjk(uint32_t cp)
-{
-	return (cp >= 0x3040 && cp <= 0x30ff) ||   /* Hiragana, Katakana */
-	       (cp >= 0x3100 && cp <= 0x312f) ||   /* Bopomofo */
-	       (cp >= 0x31f0 && cp <= 0x31ff) ||   /* Katakana extensions */
-	       (cp >= 0x3400 && cp <= 0x4dbf) ||   /* ideographs, extension A */
-	       (cp >= 0x4e00 && cp <= 0x9fff) ||   /* ideographs */
-	       (cp >= 0xac00 && cp <= 0xd7af) ||   /* Hangul syllables */
-	       (cp >= 0xf900 && cp <= 0xfaff) ||   /* compatibility ideographs */
-	       (cp >= 0xff66 && cp <= 0xff9d) ||   /* half-width Katakana */
-	       (cp >= 0x20000 && cp <= 0x323af) || /* extensions B to H */
-	       cp == 0x3005 || cp == 0x3007;       /* iteration mark, zero */
-}
-
-static int tokenizer_create(void *ctx, const char **args, int n_args, Fts5Tokenizer **out)
-{
-	fts5_api *api = ctx;
-	void *words_ctx;
-	struct tokenizer *t = calloc(1, sizeof(*t));
-	(void)args;
-	(void)n_args;
-	if (!t)
-		return SQLITE_NOMEM;
-	const char *options[] = {"remove_diacritics", "2"};
-	int rc = api->xFindTokenizer(api, "unicode61", &words_ctx, &t->words);
-	if (rc == SQLITE_OK)
-		rc = t->words.xCreate(words_ctx, options, 2, &t->words_instance);
-	if (rc != SQLITE_OK) {
-		free(t);
-		return rc;
-	}
-	*out = (Fts5Tokenizer *)t;
-	return SQLITE_OK;
-}
-
-static void tokenizer_delete(Fts5Tokenizer *self)
-{
-	struct tokenizer *t = (struct tokenizer *)self;
-	t->words.xDelete(t->words_instance);
-	free(t);
-}
-
-/* Passes unicode61's tokens on with offsets that count from the start of the whole text. */
-struct shift {
-	void *arg;
-	token_fn emit;
-	int by;
+struct unit {
+	char text[UNIT_BYTES];
+	int n, start, end;
 };
 
-static int shift_token(void *arg, int flags, const char *token, int n, int start, int end)
+/* The gathering of one text. */
+struct gather {
+	token_fn emit;
+	void *arg;
+	bool query;
+	int rc;
+	int told; /* what lies before was told: highlights are put together in order */
+	char word[WORD_CHARS * 4];
+	int word_n, word_chars, word_start, word_end;
+	struct unit last, open; /* of a run: the one before, and the one that marks may follow */
+	bool has_last, has_open;
+};
+
+/* -- folding -- */
+
+/* Marks that most writers leave out, or that others would: accents, and the vowel signs of Hebrew
+ * and Arabic. Those of other scripts are letters in all but name. */
+static bool is_left_out(int32_t cp)
 {
-	struct shift *s = arg;
-	return s->emit(s->arg, flags, token, n, start + s->by, end + s->by);
+	const utf8proc_property_t *p = utf8proc_get_property(cp);
+
+	return p->category == UTF8PROC_CATEGORY_ME ||
+	       (p->combining_class >= 10 && p->combining_class <= 36) || p->combining_class >= 200;
 }
 
-static int emit_words(struct tokenizer *t, void *arg, int flags, const char *text, int from, int to,
-	token_fn emit)
+/* Returns how many characters are in out. */
+static int fold(const char *p, size_t n, int32_t out[FOLDED_MAX])
 {
-	struct shift s = {arg, emit, from};
-	if (from == to)
-		return SQLITE_OK;
-	return t->words.xTokenize(
-		t->words_instance, &s, flags, text + from, to - from, shift_token);
-}
+	const utf8proc_option_t decompose =
+		UTF8PROC_DECOMPOSE | UTF8PROC_COMPAT | UTF8PROC_CASEFOLD | UTF8PROC_IGNORE;
+	utf8proc_ssize_t len, kept = 0;
+	int32_t cp;
 
-/* One run of CJK characters. `more`: other text follows it. */
-static int emit_cjk(
-	void *arg, int flags, const char *text, int from, int to, bool more, token_fn emit)
-{
-	const unsigned char *base = (const unsigned char *)text, *end = base + to;
-	bool query = flags & FTS5_TOKENIZE_QUERY;
-	int rc = SQLITE_OK;
-	int n = 0;
-	for (int at = from; at < to && rc == SQLITE_OK; at += n) {
-		uint32_t cp;
-		n = char_read(base + at, end, &cp);
-		int next = at + n;
-		int pair = next < to ? next + char_read(base + next, end, &cp) : 0;
-		/* A query takes pairs; the last character alone only where it is all there is, or
-		 * where a token must hold its position before what follows. */
-		if (query && pair)
-			rc = emit(arg, 0, text + at, pair - at, at, pair);
-		else if (!query || at == from || more)
-			rc = emit(arg, 0, text + at, n, at, next);
-		if (!query && pair && rc == SQLITE_OK)
-			rc = emit(arg, FTS5_TOKEN_COLOCATED, text + at, pair - at, at, pair);
+	if (n == 1) {
+		*out = *p >= 'A' && *p <= 'Z' ? *p + ('a' - 'A') : *p & 0x80 ? 0xFFFD : *p;
+		return 1;
 	}
-	return rc;
+	for (size_t at = 0, chars = 0; at < n; at += unicode_read(p + at, p + n, &cp))
+		if (chars++ == CLUSTER_CHARS)
+			n = at;
+	len = utf8proc_decompose(
+		(const utf8proc_uint8_t *)p, (utf8proc_ssize_t)n, out, FOLDED_MAX, decompose);
+	if (len < 0 || len > FOLDED_MAX)
+		return 0;
+	for (utf8proc_ssize_t i = 0; i < len; i++)
+		if (!is_left_out(out[i]))
+			out[kept++] = out[i];
+	kept = utf8proc_normalize_utf32(out, kept, UTF8PROC_COMPOSE | UTF8PROC_STABLE);
+	return kept < 0 ? 0 : (int)kept;
+}
+
+void search_fold(struct im_str text, struct im_buf *out)
+{
+	int32_t folded[FOLDED_MAX];
+	const char *end = text.p + text.n;
+	size_t n;
+
+	for (const char *p = text.p; p < end; p += n) {
+		n = unicode_cluster(p, end);
+		for (int i = 0, k = fold(p, n, folded); i < k; i++)
+			unicode_put(out, folded[i]);
+	}
+}
+
+/* -- telling -- */
+
+static void tell(struct gather *g, const char *token, int n, int start, int end)
+{
+	if (g->rc != SQLITE_OK)
+		return;
+	/* Of several tokens of one character the first one stands for it. */
+	if (start < g->told)
+		start = g->told;
+	if (end < start)
+		end = start;
+	g->told = end;
+	g->rc = g->emit(g->arg, 0, token, n, start, end);
+}
+
+static void tell_word(struct gather *g)
+{
+	if (g->word_n)
+		tell(g, g->word, g->word_n, g->word_start, g->word_end);
+	g->word_n = g->word_chars = 0;
+}
+
+/* A character of which the next one is known. A query takes the pair alone. */
+static void tell_pair(struct gather *g, const struct unit *a, const struct unit *b)
+{
+	char pair[2 * UNIT_BYTES];
+
+	memcpy(pair, a->text, (size_t)a->n);
+	memcpy(pair + a->n, b->text, (size_t)b->n);
+	if (g->query) {
+		tell(g, pair, a->n + b->n, a->start, a->end);
+		return;
+	}
+	tell(g, a->text, a->n, a->start, a->end);
+	if (g->rc == SQLITE_OK)
+		g->rc = g->emit(g->arg, FTS5_TOKEN_COLOCATED, pair, a->n + b->n, a->start, b->end);
+}
+
+/* `more`: other text follows. A query takes the last character alone only where it is all there is,
+ * or where a token must hold its position before what follows. */
+static void tell_run(struct gather *g, bool more)
+{
+	if (!g->has_open)
+		return;
+	if (g->has_last)
+		tell_pair(g, &g->last, &g->open);
+	if (!g->query || !g->has_last || more)
+		tell(g, g->open.text, g->open.n, g->open.start, g->open.end);
+	g->has_last = g->has_open = false;
+}
+
+/* -- gathering -- */
+
+static void take_unit(struct gather *g, int32_t cp, int start, int end)
+{
+	tell_word(g);
+	if (g->has_open) {
+		if (g->has_last)
+			tell_pair(g, &g->last, &g->open);
+		g->last = g->open;
+		g->has_last = true;
+	}
+	g->has_open = true;
+	g->open = (struct unit){.start = start, .end = end};
+	g->open.n = (int)utf8proc_encode_char(cp, (utf8proc_uint8_t *)g->open.text);
+}
+
+static void take_letter(struct gather *g, int32_t cp, int start, int end)
+{
+	tell_run(g, true);
+	if (g->word_n == 0)
+		g->word_start = start;
+	if (g->word_chars++ < WORD_CHARS)
+		g->word_n += (int)utf8proc_encode_char(cp, (utf8proc_uint8_t *)g->word + g->word_n);
+	g->word_end = end;
+}
+
+static void take_mark(struct gather *g, int32_t cp, int start, int end)
+{
+	if (g->word_n) {
+		take_letter(g, cp, start, end);
+	} else if (g->has_open) {
+		if (g->open.n + 4 <= UNIT_BYTES)
+			g->open.n += (int)utf8proc_encode_char(
+				cp, (utf8proc_uint8_t *)g->open.text + g->open.n);
+		g->open.end = end;
+	}
+}
+
+static void take_gap(struct gather *g)
+{
+	tell_run(g, true);
+	tell_word(g);
+}
+
+static void take_folded(struct gather *g, int32_t cp, int start, int end)
+{
+	if (cp < 0x80 ? (cp >= 'a' && cp <= 'z') || (cp >= '0' && cp <= '9')
+		      : !unicode_spaceless(cp) && unicode_letter_or_number(cp))
+		take_letter(g, cp, start, end);
+	else if (unicode_spaceless(cp))
+		take_unit(g, cp, start, end);
+	else if (unicode_mark(cp))
+		take_mark(g, cp, start, end);
+	else
+		take_gap(g);
+}
+
+/* True if the cluster is an emoji: each of its characters but skins, joiners and styles is a token,
+ * a flag is one. */
+static bool take_emoji(struct gather *g, const char *text, int start, int end)
+{
+	char token[8];
+	int n = 0;
+	bool emoji = false;
+	int32_t cp;
+
+	for (int at = start, size; at < end; at += size) {
+		size = (int)unicode_read(text + at, text + end, &cp);
+		if (!unicode_pictograph(cp) && !unicode_flag_half(cp))
+			continue;
+		if (!emoji)
+			take_gap(g);
+		emoji = true;
+		memcpy(token + n, text + at, (size_t)size);
+		n += size;
+		if (unicode_flag_half(cp) && n == size && at + size < end)
+			continue;
+		tell(g, token, n, start, end);
+		n = 0;
+	}
+	return emoji;
+}
+
+static void take_cluster(struct gather *g, const char *text, int start, int end)
+{
+	int32_t folded[FOLDED_MAX], cp;
+	int n;
+
+	(void)unicode_read(text + start, text + end, &cp);
+	if (cp >= 0xA9 && take_emoji(g, text, start, end))
+		return;
+	/* It folds to nothing, and yet it is there to part two words. */
+	if (cp == 0x200B)
+		take_gap(g);
+	n = fold(text + start, (size_t)(end - start), folded);
+	for (int i = 0; i < n; i++)
+		take_folded(g, folded[i], start, end);
 }
 
 static int tokenize(
 	Fts5Tokenizer *self, void *arg, int flags, const char *text, int n_text, token_fn emit)
 {
-	struct tokenizer *t = (struct tokenizer *)self;
-	const unsigned char *base = (const unsigned char *)text, *end = base + n_text;
-	int from = 0, rc = SQLITE_OK;
-	bool in_cjk = false;
-	for (int at = 0; at < n_text && rc == SQLITE_OK;) {
-		uint32_t cp;
-		int n = char_read(base + at, end, &cp);
-		if (is_cjk(cp) != in_cjk) {
-			rc = in_cjk ? emit_cjk(arg, flags, text, from, at, true, emit)
-				    : emit_words(t, arg, flags, text, from, at, emit);
-			from = at;
-			in_cjk = !in_cjk;
-		}
-		at += n;
+	struct gather g = {.emit = emit, .arg = arg, .query = flags & FTS5_TOKENIZE_QUERY};
+
+	(void)self;
+	for (int at = 0, end; at < n_text && g.rc == SQLITE_OK; at = end) {
+		end = at + (int)unicode_cluster(text + at, text + n_text);
+		take_cluster(&g, text, at, end);
 	}
-	if (rc == SQLITE_OK)
-		rc = in_cjk ? emit_cjk(arg, flags, text, from, n_text, false, emit)
-			    : emit_words(t, arg, flags, text, from, n_text, emit);
-	return rc;
+	tell_run(&g, false);
+	tell_word(&g);
+	return g.rc;
+}
+
+/* -- for FTS5 -- */
+
+static int tokenizer_create(void *ctx, const char **args, int n_args, Fts5Tokenizer **out)
+{
+	(void)ctx;
+	(void)args;
+	(void)n_args;
+	/* It has no state, but it must be something. */
+	*out = malloc(1);
+	return *out ? SQLITE_OK : SQLITE_NOMEM;
+}
+
+static void tokenizer_delete(Fts5Tokenizer *self)
+{
+	free(self);
+}
+
+fts5_api *search_tokens_api(sqlite3 *db)
+{
+	fts5_api *api = NULL;
+	sqlite3_stmt *st;
+
+	if (sqlite3_prepare_v2(db, "SELECT fts5(?1)", -1, &st, NULL) != SQLITE_OK)
+		return NULL;
+	sqlite3_bind_pointer(st, 1, &api, "fts5_api_ptr", NULL);
+	(void)sqlite3_step(st);
+	sqlite3_finalize(st);
+	return api;
 }
 
 int search_tokens_register(sqlite3 *db)
 {
-	fts5_api *api = NULL;
-	sqlite3_stmt *st;
-	if (sqlite3_prepare_v2(db, "SELECT fts5(?1)", -1, &st, NULL) != SQLITE_OK)
+	fts5_tokenizer im4 = {tokenizer_create, tokenizer_delete, tokenize};
+	fts5_api *api = search_tokens_api(db);
+
+	if (!api || api->xCreateTokenizer(api, "im4", NULL, &im4, NULL) != SQLITE_OK)
 		return IM_E_IO;
-	sqlite3_bind_pointer(st, 1, &api, "fts5_api_ptr", NULL);
-	(void)sqlite3_step(st);
-	sqlite3_finalize(st);
-	fts5_tokenizer im = {tokenizer_create, tokenizer_delete, tokenize};
-	if (!api || api->xCreateTokenizer(api, "im", api, &im, NULL) != SQLITE_OK)
-		return IM_E_IO;
-	return IM_OK;
+	return search_tokens_old_register(api);
+}
+
+bool search_token_whole(struct im_str token)
+{
+	int32_t cp = -1;
+
+	if (token.n)
+		(void)unicode_read(token.p, token.p + token.n, &cp);
+	return unicode_spaceless(cp) || unicode_pictograph(cp) || unicode_flag_half(cp);
 }

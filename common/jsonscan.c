@@ -6,6 +6,7 @@
  */
 #include "jsonscan.h"
 
+#include "jsonhuge.h"
 #include "limits.h"
 #include "utf8.h"
 
@@ -16,11 +17,6 @@ _Static_assert(IM_JSON_DEPTH_MAX <= 64, "the open brackets are the bits of a uin
 
 /* What of the grammar is let through although strict parsers refuse it. */
 enum { NUL = 1, SURROGATE = 2, HUGE = 4, ALL = 7 };
-
-/* Doubles end at 1.7976931348623157e308: the digits behind the point of 0.17...e309. */
-#define HUGE_DIGITS "17976931348623158"
-#define HUGE_EXPONENT 309
-#define EXPONENT_MAX 100000000 /* beyond, counting on would overflow */
 
 static const char *skip_space(const char *p, const char *end)
 {
@@ -145,54 +141,6 @@ static const char *scan_digits(const char *p, const char *end)
 	return p > start ? p : NULL;
 }
 
-/* Where the number's point would stand if its first digit other than 0 stood right behind it: the
- * exponent of 0.d1d2d3... *digits_out: d1, or the end of a number that is 0. */
-static long scale_of(const char *p, const char *end, const char **digits_out)
-{
-	long scale = 0, exponent = 0;
-	bool point = false, negative = false;
-
-	*digits_out = end;
-	for (p += *p == '-'; p < end && *p != 'e' && *p != 'E'; p++) {
-		if (*p == '.') {
-			point = true;
-			continue;
-		}
-		if (*p != '0' && *digits_out == end)
-			*digits_out = p;
-		if (*digits_out != end)
-			scale += !point;
-		else
-			scale -= point;
-	}
-	if (p < end && ++p < end && (*p == '+' || *p == '-'))
-		negative = *p++ == '-';
-	for (; p < end && exponent < EXPONENT_MAX; p++)
-		exponent = exponent * 10 + (*p - '0');
-	return negative ? scale - exponent : scale + exponent;
-}
-
-/* p..end is a number: no double is as large, so that strict parsers stop there. */
-static bool is_huge(const char *p, const char *end)
-{
-	static const char limit[] = HUGE_DIGITS;
-	const char *d;
-	long scale = scale_of(p, end, &d);
-
-	if (d == end || scale != HUGE_EXPONENT)
-		return d != end && scale > HUGE_EXPONENT;
-	for (const char *l = limit; *l; d++) {
-		if (d < end && *d == '.')
-			continue;
-		if (d == end || *d < '0' || *d > '9')
-			return false;
-		if (*d != *l)
-			return *d > *l;
-		l++;
-	}
-	return true;
-}
-
 static const char *scan_number(const char *p, const char *end, unsigned let)
 {
 	const char *start = p;
@@ -213,7 +161,8 @@ static const char *scan_number(const char *p, const char *end, unsigned let)
 			p++;
 		p = scan_digits(p, end);
 	}
-	if (p && (exponent || p - start >= HUGE_EXPONENT) && !(let & HUGE) && is_huge(start, p))
+	if (p && (exponent || p - start >= IM_JSON_HUGE_DIGITS) && !(let & HUGE) &&
+		im_json_huge(start, p))
 		return NULL;
 	return p;
 }

@@ -30,9 +30,9 @@ fuzz_plugin_options_SRC := plugin/options.c plugin/brokerconf.c
 fuzz_bridge_options_SRC := bridge/options.c
 fuzz_wordlist_SRC := bridge/wordlist.c
 fuzz_wordlist_LIBS := -lhs
-fuzz_search_SRC := bridge/search.c bridge/search_marks.c bridge/search_tokens.c
-fuzz_search_OBJ = $(SCHEMA_OBJ)
-fuzz_search_LIBS := -lsqlite3
+fuzz_search_SRC := $(wildcard bridge/search*.c) bridge/unicode.c
+fuzz_search_OBJ = $(BUILD)/unit/bridge.a $(SCHEMA_OBJ)
+fuzz_search_LIBS = $(BRIDGE_LIBS)
 # The methods' tables name their handlers, so all of the bridge comes with them.
 fuzz_rpc_SRC := bridge/rpc.c bridge/rpc_args.c bridge/rpc_check.c
 fuzz_rpc_OBJ = $(BUILD)/unit/bridge.a $(SCHEMA_OBJ)

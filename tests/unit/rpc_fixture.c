@@ -41,6 +41,7 @@ static int set_up(void **state, const struct store_backend *backend)
 	im_buf_init(&why, 0);
 	im_buf_init(&f->why, 0);
 	im_buf_init(&f->told, 0);
+	im_buf_init(&f->reply, 0);
 	strcpy(f->folder, "/tmp/im-rpc-XXXXXX");
 	assert_non_null(mkdtemp(f->folder));
 	f->backend = backend;
@@ -81,10 +82,35 @@ int rpc_set_up_sqlite(void **state)
 	return set_up(state, &store_sqlite);
 }
 
+void rpc_open_search(struct rpc_fixture *f)
+{
+	struct store_reader *reader;
+	struct im_buf why;
+
+	im_buf_init(&why, 0);
+	assert_int_equal(f->backend->reader_open(f->store, &reader), IM_OK);
+	assert_int_equal(search_index_open(f->folder, f->backend, reader, &f->index, &why), IM_OK);
+	assert_int_equal(search_open(f->folder, &f->search, &why), IM_OK);
+	im_buf_free(&why);
+}
+
+void rpc_index(struct rpc_fixture *f)
+{
+	uint32_t n;
+
+	do
+		assert_int_equal(search_index_pass(f->index, 20000, f->now_ms, &n), IM_OK);
+	while (n);
+}
+
 int rpc_tear_down(void **state)
 {
 	struct rpc_fixture *f = *state;
 	char command[128];
+
+	search_close(&f->search);
+	search_index_stop(&f->index);
+	im_buf_free(&f->reply);
 
 	json_decref(f->result);
 	writer_free(&f->w);
@@ -218,15 +244,15 @@ bool rpc_told(const struct rpc_fixture *f, const char *part)
 static void take_reply(struct rpc_fixture *f, const char *method, const char *params, int code,
 	struct im_str why, struct im_str result)
 {
-	struct im_buf reply;
+	struct im_buf *reply = &f->reply;
 	json_t *whole;
 
-	im_buf_init(&reply, 0);
-	rpc_reply_build(&reply, IM_STR("7"), code, why, result);
-	assert_false(reply.failed);
-	whole = json_loadb(reply.p, reply.n, 0, NULL);
+	im_buf_reset(reply);
+	rpc_reply_build(reply, IM_STR("7"), code, why, result);
+	assert_false(reply->failed);
+	whole = json_loadb(reply->p, reply->n, 0, NULL);
 	if (whole == NULL)
-		fail_msg("reply is no JSON: %.*s", (int)reply.n, reply.p);
+		fail_msg("reply is no JSON: %.*s", (int)reply->n, reply->p);
 	assert_int_equal(json_integer_value(json_object_get(whole, "id")), 7);
 	json_decref(f->result);
 	f->result = json_incref(json_object_get(whole, "result"));
@@ -234,9 +260,8 @@ static void take_reply(struct rpc_fixture *f, const char *method, const char *pa
 		assert_int_equal(rpc_num(whole, "error.code"), code);
 	im_buf_reset(&f->why);
 	im_buf_str(&f->why, why);
-	note_request(method, im_str(params), im_buf_view(&reply));
+	note_request(method, im_str(params), im_buf_view(reply));
 	json_decref(whole);
-	im_buf_free(&reply);
 }
 
 static int run(struct rpc_fixture *f, struct rpc_call *c)
@@ -248,6 +273,7 @@ static int run(struct rpc_fixture *f, struct rpc_call *c)
 		c->log = f->log;
 		c->dir = f->reader_dir;
 		c->names = f->names;
+		c->search = f->search;
 		return c->method->call(c);
 	}
 	writer_set_now(f->w, f->now_ms);

@@ -15,6 +15,7 @@
 #include "../../bridge/downq.h"
 #include "../../bridge/presence.h"
 #include "../../bridge/rpc.h"
+#include "../../bridge/search_index.h"
 #include "../../bridge/store.h"
 #include "../../bridge/writer.h"
 
@@ -34,8 +35,11 @@ struct rpc_fixture {
 	struct admin_hooks hooks;
 	int64_t now_ms;
 	uint64_t recno;
-	json_t *result;    /* of the last call, NULL after a refusal */
-	struct im_buf why; /* of the last refusal */
+	struct search_index *index; /* after rpc_open_search */
+	struct search *search;
+	json_t *result;      /* of the last call, NULL after a refusal */
+	struct im_buf reply; /* of the last call, as a client gets it */
+	struct im_buf why;   /* of the last refusal */
 	struct im_buf
 		told; /* what the last call made visible, a line each: "inbox bob event {..}" */
 };
@@ -45,6 +49,10 @@ struct rpc_fixture {
 int rpc_set_up(void **state);
 int rpc_set_up_sqlite(void **state);
 int rpc_tear_down(void **state);
+
+/* Switches search on; rpc_index brings the index up to the log. */
+void rpc_open_search(struct rpc_fixture *f);
+void rpc_index(struct rpc_fixture *f);
 
 uint64_t rpc_uid(struct rpc_fixture *f, const char *uid);
 void rpc_add_user(struct rpc_fixture *f, const char *uid, const char *phc);
