@@ -96,6 +96,11 @@ void directory_view_end(struct directory *d)
 	sqldb_view_end(&d->q);
 }
 
+void directory_watch(struct directory *d, int (*passed)(void *arg), void *arg)
+{
+	sqldb_watch(&d->q, passed, arg);
+}
+
 int directory_meta_get(struct directory *d, const char *key, uint64_t *out)
 {
 	sqlite3_stmt *st = sqldb_get(&d->q, DIR_META_GET);

@@ -34,6 +34,8 @@ void directory_rollback(struct directory *d);
  * writer's handle directory_begin ends it, too; ending it twice is harmless. */
 int directory_view_begin(struct directory *d) IM_MUST_CHECK;
 void directory_view_end(struct directory *d);
+/* As sqldb_watch. */
+void directory_watch(struct directory *d, int (*passed)(void *arg), void *arg);
 
 /* Numbers kept in table meta: "applied_gid", "link_epoch", "link_recno". 0 if never set. */
 int directory_meta_get(struct directory *d, const char *key, uint64_t *out) IM_MUST_CHECK;

@@ -343,6 +343,7 @@ void engine_reads(struct engine *e)
 		struct im_str uid = {job->uid, job->uid_n};
 		struct im_str device = {job->device, job->device_n};
 
+		e->a.health.requests_busy += job->busy;
 		if (job->failed)
 			log_line(e->p.log, LOG_LEVEL_ERROR, "out_of_memory", "what=reply");
 		else if (job->kind == READERS_HELLO)

@@ -8,6 +8,7 @@
 #include "../common/jsonw.h"
 #include "../common/wire.h"
 #include "conv_set.h"
+#include "deadline.h"
 #include "directory_conv.h"
 #include "directory_user.h"
 
@@ -21,8 +22,18 @@ struct reader {
 	struct directory *dir;
 	struct names *names;
 	struct search *search;
+	struct deadline deadline;
 	struct log *out;
 };
+
+/* Time is asked for by whatever reads for a job. */
+static void watch(struct reader *r)
+{
+	r->backend->reader_watch(r->log, deadline_passed, &r->deadline);
+	directory_watch(r->dir, deadline_passed, &r->deadline);
+	if (r->search)
+		search_watch(r->search, deadline_passed, &r->deadline);
+}
 
 int reader_open(const struct readers_parts *p, struct reader **out, struct im_buf *why)
 {
@@ -44,8 +55,11 @@ int reader_open(const struct readers_parts *p, struct reader **out, struct im_bu
 	}
 	if (!rc && p->search)
 		rc = search_open(p->folder, &r->search, why);
+	r->deadline = (struct deadline){.clock = p->clock, .arg = p->clock_arg};
 	if (rc)
 		reader_close(&r);
+	else
+		watch(r);
 	*out = r;
 	return rc;
 }
@@ -91,9 +105,32 @@ static void reply(struct readers_job *job, int code, struct im_str why, struct i
 	job->failed = job->reply.failed;
 }
 
-static void run_request(struct reader *r, struct readers_job *job)
+static void busy(struct readers_job *job, struct im_str why, int64_t retry_ms)
+{
+	im_buf_reset(&job->reply);
+	rpc_reply_busy(&job->reply, im_buf_view(&job->req.id), why, retry_ms);
+	job->failed = job->reply.failed;
+	job->busy = true;
+}
+
+/* What was ended for want of time. True: it has its answer, busy. */
+static bool out_of_time(struct readers_job *job)
+{
+	if (job->req.method->kind == RPC_SEARCH && !job->second) {
+		job->second = true;
+		return false;
+	}
+	busy(job,
+		IM_STR("this request takes longer than the node gives it at present; ask for less, "
+		       "or try again later"),
+		IM_RETRY_LONG_MS);
+	return true;
+}
+
+static bool run_request(struct reader *r, struct readers_job *job)
 {
 	struct rpc_call c = call_of(r, job);
+	bool first = c.method->kind == RPC_SEARCH && !job->second, done = true;
 	struct im_buf result, why;
 	int rc;
 
@@ -101,8 +138,14 @@ static void run_request(struct reader *r, struct readers_job *job)
 	im_buf_init(&why, 0);
 	c.result = &result;
 	c.why = &why;
+	deadline_begin(&r->deadline, first ? IM_SEARCH_FIRST_MS : IM_READ_MS);
 	rc = c.method->call(&c);
+	deadline_end(&r->deadline);
 	/* The internal codes lie above all wire codes (common/err.h). */
+	if (rc < 0 && rc > WIRE_CODES && r->deadline.passed) {
+		done = out_of_time(job);
+		goto out;
+	}
 	if (rc < 0 && rc > WIRE_CODES) {
 		log_line(r->out, LOG_LEVEL_ERROR, "read_failed", "method=%s code=%d why=\"%s\"",
 			c.method->name, rc, directory_errmsg(r->dir));
@@ -111,8 +154,10 @@ static void run_request(struct reader *r, struct readers_job *job)
 		rc = IM_E_INTERNAL;
 	}
 	reply(job, rc, im_buf_view(&why), im_buf_view(&result));
+out:
 	im_buf_free(&result);
 	im_buf_free(&why);
+	return done;
 }
 
 static int on_event(void *arg, const struct directory_event *e)
@@ -184,14 +229,17 @@ static void find_delivered(struct reader *r, struct readers_job *job)
 	r->backend->view_end(r->log);
 }
 
-void reader_run(struct reader *r, struct readers_job *job)
+bool reader_run(struct reader *r, struct readers_job *job)
 {
+	if (job->kind == READERS_REQUEST)
+		return run_request(r, job);
+	deadline_begin(&r->deadline, IM_READ_MS);
 	if (job->kind == READERS_HELLO)
 		hello(job, behind(r, job));
-	else if (job->kind == READERS_DELIVERED)
-		find_delivered(r, job);
 	else
-		run_request(r, job);
+		find_delivered(r, job);
+	deadline_end(&r->deadline);
+	return true;
 }
 
 void reader_refuse(struct readers_job *job)
@@ -199,7 +247,6 @@ void reader_refuse(struct readers_job *job)
 	if (job->kind == READERS_HELLO)
 		hello(job, true);
 	else if (job->kind == READERS_REQUEST)
-		reply(job, IM_E_BUSY,
-			IM_STR("too many requests wait to be answered; try again in a moment"),
-			(struct im_str){0});
+		busy(job, IM_STR("too many requests wait to be answered; try again in a moment"),
+			IM_RETRY_QUEUE_MS);
 }

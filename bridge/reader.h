@@ -10,8 +10,9 @@ struct reader;
 int reader_open(
 	const struct readers_parts *p, struct reader **out, struct im_buf *why) IM_MUST_CHECK;
 void reader_close(struct reader **r);
-/* Fills job->reply. */
-void reader_run(struct reader *r, struct readers_job *job);
+/* Fills job->reply. False: the job has had its first turn and wants another one; its views are
+ * closed until then. */
+bool reader_run(struct reader *r, struct readers_job *job);
 
 /* The answers of a job that is not run because too many wait. */
 void reader_refuse(struct readers_job *job);

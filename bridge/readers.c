@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Owns the threads and the three lists of jobs: held, waiting, done. Called by the engine's thread
- * only; the lock is between it and the threads. */
+/* Owns the threads and the jobs: held, waiting (turns.c), done. Called by the engine's thread only;
+ * the lock is between it and the threads. */
 #include "readers.h"
 
 #include <pthread.h>
@@ -10,11 +10,10 @@
 #include <unistd.h>
 
 #include "reader.h"
+#include "turns.h"
 
 /* Hellos that wait: one for each device of the largest broker, 300 bytes each. */
 #define HELLOS_MAX 200000
-/* So many requests run before a hello or an arrival that waits has its turn. */
-#define REQUESTS_IN_A_ROW 8
 
 struct list {
 	struct readers_job *first, **end;
@@ -25,11 +24,9 @@ struct readers {
 	struct list held;
 	pthread_mutex_t lock;
 	pthread_cond_t more;
-	struct list requests, hellos,
-		done;           /* under the lock, as what follows; hellos: arrivals too */
+	struct turns *turns; /* under the lock, as what follows */
+	struct list done;
 	uint32_t requests_done; /* among done */
-	unsigned in_a_row;      /* requests run while hellos waited */
-	uint32_t running;
 	bool stop;
 	uint32_t queue_max;
 	int fd;
@@ -59,15 +56,6 @@ static struct readers_job *pop(struct list *l)
 		l->end = &l->first;
 	l->n--;
 	return job;
-}
-
-/* Under the lock: what is to be run next. */
-static struct readers_job *next_job(struct readers *r)
-{
-	bool greet = r->hellos.first && (!r->requests.first || r->in_a_row >= REQUESTS_IN_A_ROW);
-
-	r->in_a_row = r->hellos.first && !greet ? r->in_a_row + 1 : 0;
-	return pop(greet ? &r->hellos : &r->requests);
 }
 
 static void clear(struct list *l)
@@ -124,26 +112,36 @@ static void finish(struct readers *r, struct readers_job *job)
 		return;
 }
 
+/* Under the lock: a job that has run. */
+static void ran(struct readers *r, struct readers_job *job, bool done)
+{
+	if (!done) {
+		turns_back(r->turns, job);
+		return;
+	}
+	turns_end(r->turns, job);
+	finish(r, job);
+}
+
 static void *thread_main(void *arg)
 {
 	struct readers *r = arg;
 	struct readers_job *job;
 	struct reader *mine;
+	bool done;
 
 	pthread_mutex_lock(&r->lock);
 	mine = r->readers[r->next++];
-	for (;;) {
-		while (!r->stop && !r->requests.first && !r->hellos.first)
+	while (!r->stop) {
+		job = turns_pop(r->turns);
+		if (!job) {
 			pthread_cond_wait(&r->more, &r->lock);
-		if (r->stop)
-			break;
-		job = next_job(r);
-		r->running++;
+			continue;
+		}
 		pthread_mutex_unlock(&r->lock);
-		reader_run(mine, job);
+		done = reader_run(mine, job);
 		pthread_mutex_lock(&r->lock);
-		r->running--;
-		finish(r, job);
+		ran(r, job, done);
 	}
 	pthread_mutex_unlock(&r->lock);
 	return NULL;
@@ -183,15 +181,14 @@ int readers_open(const struct readers_parts *p, struct readers **out, struct im_
 	if (!r)
 		return IM_E_NOMEM;
 	r->held.end = &r->held.first;
-	r->requests.end = &r->requests.first;
-	r->hellos.end = &r->hellos.first;
 	r->done.end = &r->done.first;
 	pthread_mutex_init(&r->lock, NULL);
 	pthread_cond_init(&r->more, NULL);
 	r->n = p->threads;
 	r->queue_max = p->queue_max;
 	r->fd = -1;
-	rc = start(r, p, why);
+	r->turns = turns_new(r->n);
+	rc = r->turns ? start(r, p, why) : IM_E_NOMEM;
 	if (rc)
 		readers_close(&r);
 	*out = r;
@@ -211,8 +208,7 @@ void readers_close(struct readers **r)
 	for (unsigned i = 0; (*r)->readers && i < ((*r)->n ? (*r)->n : 1); i++)
 		reader_close(&(*r)->readers[i]);
 	clear(&(*r)->held);
-	clear(&(*r)->requests);
-	clear(&(*r)->hellos);
+	turns_free(&(*r)->turns);
 	clear(&(*r)->done);
 	if ((*r)->fd >= 0)
 		close((*r)->fd);
@@ -239,12 +235,22 @@ void readers_discard(struct readers *r)
 	clear(&r->held);
 }
 
-/* Under the lock. */
+/* Under the lock: of all users together. */
 static bool full(const struct readers *r, const struct readers_job *job)
 {
 	if (job->kind != READERS_REQUEST)
-		return r->queue_max == 0 || r->hellos.n >= HELLOS_MAX;
-	return r->requests.n + r->running + r->requests_done >= r->queue_max;
+		return r->queue_max == 0 || turns_waiting_others(r->turns) >= HELLOS_MAX;
+	return turns_waiting_requests(r->turns) + turns_running(r->turns) + r->requests_done >=
+	       r->queue_max;
+}
+
+/* Under the lock, without threads. */
+static void run_all(struct readers *r)
+{
+	struct readers_job *job;
+
+	while ((job = turns_pop(r->turns)))
+		ran(r, job, reader_run(r->readers[0], job));
 }
 
 void readers_release(struct readers *r, uint64_t position)
@@ -256,16 +262,14 @@ void readers_release(struct readers *r, uint64_t position)
 	pthread_mutex_lock(&r->lock);
 	while ((job = pop(&r->held))) {
 		job->position = position;
-		if (full(r, job))
+		if (full(r, job) || turns_push(r->turns, job) != IM_OK) {
 			reader_refuse(job);
-		else if (!r->n)
-			reader_run(r->readers[0], job);
-		else {
-			push(job->kind == READERS_REQUEST ? &r->requests : &r->hellos, job);
+			finish(r, job);
+		} else if (r->n) {
 			pthread_cond_signal(&r->more);
-			continue;
+		} else {
+			run_all(r);
 		}
-		finish(r, job);
 	}
 	pthread_mutex_unlock(&r->lock);
 }
@@ -291,7 +295,8 @@ uint32_t readers_queued(struct readers *r)
 	uint32_t n;
 
 	pthread_mutex_lock(&r->lock);
-	n = r->requests.n + r->hellos.n + r->running;
+	n = turns_waiting_requests(r->turns) + turns_waiting_others(r->turns) +
+	    turns_running(r->turns);
 	pthread_mutex_unlock(&r->lock);
 	return n;
 }

@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Reading off the commit path: a few threads, each with its own handles, that answer RPC_READ
+ * Reading off the commit path: a few threads, each with its own handles, that answer reading
  * requests, find out for a new subscription whether its device is behind, and for an
  * acknowledgement whose messages have arrived. The engine holds jobs back until their batch is
  * committed, so that a request sees what its sender wrote before it.
  *
- * The queues are bounded, answers that nobody has taken included: a request that finds its queue
- * full is answered `busy`, a device is told that it is behind, which is always safe, and of an
- * arrival nobody is told, as conv.receipts knows it. Requests go first, so that the greetings after
- * a restart, one for each device, hold up nobody's question.
+ * Each user has a queue, and the users are served in turn (turns.h). The queues are bounded, each
+ * and all together, answers that nobody has taken included: a request that finds its queue full is
+ * answered `busy`, a device is told that it is behind, which is always safe, and of an arrival
+ * nobody is told, as conv.receipts knows it. Requests go first, so that the greetings after a
+ * restart, one for each device, hold up nobody's question. A job that takes longer than it may is
+ * ended, its views with it, and answered likewise; a search has a short turn first and a second one
+ * behind its user's other requests.
  */
 #ifndef IM_BRIDGE_READERS_H
 #define IM_BRIDGE_READERS_H
@@ -20,6 +23,7 @@
 #include "../common/buf.h"
 #include "../common/err.h"
 #include "../common/limits.h"
+#include "deadline.h"
 #include "delivered.h"
 #include "log.h"
 #include "rpc.h"
@@ -43,6 +47,8 @@ struct readers_job {
 	struct delivered delivered;
 	struct im_buf reply; /* REQUEST: the reply object; HELLO: the event */
 	bool failed;         /* out of memory: there is no reply */
+	bool second;         /* REQUEST: its first turn was not enough */
+	bool busy;           /* REQUEST: the reply says so */
 	struct readers_job *next;
 };
 
@@ -58,8 +64,10 @@ struct readers_parts {
 	const char *folder; /* of directory.db and search.db */
 	bool search;
 	struct log *log;
-	unsigned threads;   /* 0: jobs run inside readers_release (tests) */
-	uint32_t queue_max; /* requests */
+	unsigned threads;     /* 0: jobs run inside readers_release (tests) */
+	uint32_t queue_max;   /* requests of all users */
+	deadline_clock clock; /* what a thread has used; NULL: the thread's own */
+	void *clock_arg;
 };
 
 int readers_open(

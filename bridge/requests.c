@@ -120,16 +120,16 @@ static int run(struct requests *q, const struct im_up_rec *rec, struct rpc_reque
 		q, rec, im_buf_view(&req->id), rc, im_buf_view(&q->why), im_buf_view(&q->result));
 }
 
-static bool wanted(enum rpc_kind kind, enum requests_pass pass)
+static bool wanted(const struct rpc_method *m, enum requests_pass pass)
 {
 	switch (pass) {
 	case REQUESTS_NEW:
 		return true;
 	case REQUESTS_REPLAY_DIRECTORY:
-		return kind != RPC_LOG;
+		return m->kind != RPC_LOG;
 	default:
 		/* A read's answer may have been on its way when the link broke. */
-		return kind == RPC_READ;
+		return rpc_reads(m);
 	}
 }
 
@@ -143,7 +143,7 @@ static int dispatch(struct requests *q, const struct im_up_rec *rec, struct rpc_
 	if (req->code)
 		return answer(
 			q, rec, im_buf_view(&req->id), req->code, im_buf_view(&req->why), none);
-	if (!wanted(req->method->kind, pass))
+	if (!wanted(req->method, pass))
 		return IM_OK;
 	rc = rights_user(q->p.rights, rec->user, &u);
 	if (!rc && u.disabled)
@@ -153,7 +153,7 @@ static int dispatch(struct requests *q, const struct im_up_rec *rec, struct rpc_
 			IM_STR("the caller's account is gone or disabled"), none);
 	if (rc)
 		return rc;
-	if (req->method->kind == RPC_READ)
+	if (rpc_reads(req->method))
 		return hand_over(q, rec, req, &u, now_ms);
 	return run(q, rec, req, &u);
 }

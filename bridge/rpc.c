@@ -250,6 +250,25 @@ void rpc_request_clear(struct rpc_request *r)
 
 /* -- replies -- */
 
+bool rpc_reads(const struct rpc_method *m)
+{
+	return m->kind == RPC_READ || m->kind == RPC_SEARCH;
+}
+
+static void begin_reply(struct im_buf *out, struct im_str id_json)
+{
+	im_buf_z(out, "{\"jsonrpc\":\"2.0\",\"id\":");
+	im_buf_str(out, id_json.n ? id_json : IM_STR("null"));
+}
+
+void rpc_reply_busy(struct im_buf *out, struct im_str id_json, struct im_str why, int64_t retry_ms)
+{
+	begin_reply(out, id_json);
+	im_buf_z(out, ",\"error\":");
+	im_wire_error_retry(out, IM_E_BUSY, why, retry_ms);
+	im_buf_c(out, '}');
+}
+
 void rpc_reply_build(struct im_buf *out, struct im_str id_json, int code, struct im_str why,
 	struct im_str result)
 {
@@ -257,8 +276,7 @@ void rpc_reply_build(struct im_buf *out, struct im_str id_json, int code, struct
 		code = IM_E_TOO_LARGE;
 		why = IM_STR("the result does not fit one reply; give a smaller limit");
 	}
-	im_buf_z(out, "{\"jsonrpc\":\"2.0\",\"id\":");
-	im_buf_str(out, id_json.n ? id_json : IM_STR("null"));
+	begin_reply(out, id_json);
 	if (code == IM_OK) {
 		im_buf_z(out, ",\"result\":");
 		im_buf_str(out, result);

@@ -22,7 +22,8 @@
 #include "writer.h"
 
 enum rpc_kind {
-	RPC_READ,      /* reader thread; writes nothing */
+	RPC_READ,   /* reader thread; writes nothing */
+	RPC_SEARCH, /* the same; what it costs cannot be told before, so its first turn is short */
 	RPC_DIRECTORY, /* writes directory.db only: run again when a replayed batch's directory part
 			  was lost */
 	RPC_LOG,       /* appends to the log (and the directory follows): never run again */
@@ -59,12 +60,12 @@ struct rpc_call {
 	/* The newest log position committed in both databases, read before the call began. What a
 	 * reader finds beyond it may be there by half, so nothing beyond it enters a cursor. */
 	uint64_t position;
-	/* RPC_READ; a handler opens and closes the views it needs itself, the log's first */
+	/* Reading ones; a handler opens and closes the views it needs itself, the log's first */
 	const struct store_backend *backend;
 	struct store_reader *log;
 	struct directory *dir; /* reader's handle, or the writer's in the other kinds */
-	struct names *names;   /* user id -> uid, of this thread; RPC_READ only */
-	struct search *search; /* RPC_READ only; NULL: no index */
+	struct names *names;   /* user id -> uid, of this thread; reading ones only */
+	struct search *search; /* reading ones only; NULL: no index */
 	/* RPC_DIRECTORY, RPC_LOG */
 	struct writer *w;
 	struct hash_budget *budget; /* bounds what password hashing may cost; NULL: no bound */
@@ -122,5 +123,9 @@ void rpc_request_clear(struct rpc_request *r);
  * here. */
 void rpc_reply_build(struct im_buf *out, struct im_str id_json, int code, struct im_str why,
 	struct im_str result);
+/* The reply `busy`, with "data":{"retry_ms"}. */
+void rpc_reply_busy(struct im_buf *out, struct im_str id_json, struct im_str why, int64_t retry_ms);
+/* Whether a method only reads, on a reader thread. */
+bool rpc_reads(const struct rpc_method *m);
 
 #endif

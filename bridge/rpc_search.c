@@ -225,6 +225,6 @@ static const struct rpc_param search_params[] = {
 };
 
 const struct rpc_method rpc_search_methods[] = {
-	{"search", RPC_READ, search_params, search_call},
+	{"search", RPC_SEARCH, search_params, search_call},
 	{0},
 };

@@ -11,13 +11,11 @@
 #include <unistd.h>
 
 #include "../schema/migrate.h"
+#include "deadline.h"
 #include "search_marks.h"
 #include "search_table.h"
 #include "search_tokens.h"
 #include "search_walk.h"
-
-/* Steps of SQLite's machine between two questions whether time is up: some tens of microseconds. */
-#define WATCH_STEPS 400
 
 struct search {
 	sqlite3 *db;
@@ -133,9 +131,9 @@ void search_close(struct search **s)
 	*s = NULL;
 }
 
-void search_watch(struct search *s, int (*expired)(void *arg), void *arg)
+void search_watch(struct search *s, int (*passed)(void *arg), void *arg)
 {
-	sqlite3_progress_handler(s->db, expired ? WATCH_STEPS : 0, expired, arg);
+	sqlite3_progress_handler(s->db, passed ? DEADLINE_STEPS : 0, passed, arg);
 }
 
 static int use_table(struct search *s, const struct search_table *table)

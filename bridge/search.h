@@ -31,8 +31,8 @@ int search_db_open(
 
 int search_open(const char *folder, struct search **out, struct im_buf *why) IM_MUST_CHECK;
 void search_close(struct search **s);
-/* Asked now and then during a search, which fails when it answers other than 0. NULL: never. */
-void search_watch(struct search *s, int (*expired)(void *arg), void *arg);
+/* As sqldb_watch: ends a search with IM_E_IO. */
+void search_watch(struct search *s, int (*passed)(void *arg), void *arg);
 
 struct search_conv {
 	uint64_t conv;

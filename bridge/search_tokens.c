@@ -83,9 +83,12 @@ static int fold(const char *p, size_t n, int32_t out[FOLDED_MAX])
 void search_fold(struct im_str text, struct im_buf *out)
 {
 	int32_t folded[FOLDED_MAX];
-	const char *end = text.p + text.n;
+	const char *end;
 	size_t n;
 
+	if (text.n == 0)
+		return;
+	end = text.p + text.n;
 	for (const char *p = text.p; p < end; p += n) {
 		n = unicode_cluster(p, end);
 		for (int i = 0, k = fold(p, n, folded); i < k; i++)

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "../schema/migrate.h"
+#include "deadline.h"
 #include "sqldb_backup.h"
 #include "walkeeper.h"
 
@@ -338,6 +339,11 @@ void sqldb_view_end(struct sqldb *q)
 	if (q->in_view && !sqlite3_get_autocommit(q->db))
 		roll_back(q);
 	q->in_view = false;
+}
+
+void sqldb_watch(struct sqldb *q, int (*passed)(void *arg), void *arg)
+{
+	sqlite3_progress_handler(q->db, passed ? DEADLINE_STEPS : 0, passed, arg);
 }
 
 void sqldb_bind_int(sqlite3_stmt *st, int at, int64_t v)

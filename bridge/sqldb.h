@@ -83,6 +83,9 @@ void sqldb_rollback(struct sqldb *q);
  * costs about half: each statement alone takes and leaves locks of its own. */
 int sqldb_view_begin(struct sqldb *q) IM_MUST_CHECK;
 void sqldb_view_end(struct sqldb *q);
+/* A reader's: asked every few hundred steps of SQLite's machine; other than 0 ends the statement in
+ * hand with IM_E_IO. NULL: not any more. */
+void sqldb_watch(struct sqldb *q, int (*passed)(void *arg), void *arg);
 
 /* Copies the next pages into {folder}/{spec->name}.db, outside a transaction. The copy gets its
  * name when it is complete and synced. */

@@ -117,6 +117,9 @@ struct store_backend {
 	/* One consistent view for the calls in between; readers outside a view see the newest. */
 	int (*view_begin)(struct store_reader *r);
 	void (*view_end)(struct store_reader *r);
+	/* From now on passed(arg) is asked now and then; other than 0 ends the call in hand with
+	 * IM_E_IO. NULL: not any more. */
+	void (*reader_watch)(struct store_reader *r, int (*passed)(void *arg), void *arg);
 	int (*find_conv)(struct store_reader *r, enum im_conv_kind kind, uint64_t a, uint64_t b,
 		uint64_t *id_out);
 	int (*get_conv)(struct store_reader *r, uint64_t id, struct store_conv *out);

@@ -457,6 +457,7 @@ const struct store_backend store_memory = {
 	.reader_errmsg = store_memory_reader_errmsg,
 	.view_begin = store_memory_view_begin,
 	.view_end = store_memory_view_end,
+	.reader_watch = store_memory_reader_watch,
 	.find_conv = store_memory_find_conv,
 	.get_conv = store_memory_get_conv,
 	.user_convs = store_memory_user_convs,

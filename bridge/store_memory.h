@@ -67,6 +67,8 @@ struct store_reader {
 	struct store *s;
 	bool in_view;
 	uint64_t version;
+	int (*passed)(void *arg); /* NULL: nobody watches */
+	void *passed_arg;
 };
 
 /* store_memory_read.c: what is visible at a version. */
@@ -85,6 +87,7 @@ void store_memory_reader_close(struct store_reader *r);
 const char *store_memory_reader_errmsg(const struct store_reader *r);
 int store_memory_view_begin(struct store_reader *r);
 void store_memory_view_end(struct store_reader *r);
+void store_memory_reader_watch(struct store_reader *r, int (*passed)(void *arg), void *arg);
 int store_memory_find_conv(
 	struct store_reader *r, enum im_conv_kind kind, uint64_t a, uint64_t b, uint64_t *id_out);
 int store_memory_get_conv(struct store_reader *r, uint64_t id, struct store_conv *out);

@@ -149,6 +149,27 @@ static void leave(struct store_reader *r)
 	pthread_rwlock_unlock(&r->s->lock);
 }
 
+void store_memory_reader_watch(struct store_reader *r, int (*passed)(void *arg), void *arg)
+{
+	r->passed = passed;
+	r->passed_arg = arg;
+}
+
+/* A walk that is watched: the question comes with each row. */
+struct watched {
+	const struct store_reader *r;
+	store_msg_fn fn;
+	void *arg;
+};
+
+static int on_watched(void *arg, const struct store_msg *m)
+{
+	struct watched *w = arg;
+	if (w->r->passed && w->r->passed(w->r->passed_arg))
+		return IM_E_IO;
+	return w->fn(w->arg, m);
+}
+
 int store_memory_find_conv(
 	struct store_reader *r, enum im_conv_kind kind, uint64_t a, uint64_t b, uint64_t *id_out)
 {
@@ -195,10 +216,12 @@ int store_memory_read_head(struct store_reader *r, uint64_t conv, struct store_h
 int store_memory_read_conv(struct store_reader *r, uint64_t conv, uint64_t lo, uint64_t hi,
 	bool descending, store_msg_fn fn, void *arg)
 {
+	struct watched w = {r, fn, arg};
 	uint64_t version = enter(r);
 	const struct conv *c = store_memory_conv_at(r->s, conv, version);
-	int ret = c ? store_memory_walk(&c->rows, false, lo, hi, descending, version, fn, arg)
-		    : IM_OK;
+	int ret =
+		c ? store_memory_walk(&c->rows, false, lo, hi, descending, version, on_watched, &w)
+		  : IM_OK;
 	leave(r);
 	return ret;
 }
@@ -206,8 +229,9 @@ int store_memory_read_conv(struct store_reader *r, uint64_t conv, uint64_t lo, u
 int store_memory_read_log(struct store_reader *r, uint64_t lo, uint64_t hi, bool descending,
 	store_msg_fn fn, void *arg)
 {
+	struct watched w = {r, fn, arg};
 	uint64_t version = enter(r);
-	int ret = store_memory_walk(&r->s->log, true, lo, hi, descending, version, fn, arg);
+	int ret = store_memory_walk(&r->s->log, true, lo, hi, descending, version, on_watched, &w);
 	leave(r);
 	return ret;
 }

@@ -369,6 +369,7 @@ const struct store_backend store_sqlite = {
 	.reader_errmsg = store_sqlite_reader_errmsg,
 	.view_begin = store_sqlite_view_begin,
 	.view_end = store_sqlite_view_end,
+	.reader_watch = store_sqlite_reader_watch,
 	.find_conv = store_sqlite_reader_conv,
 	.get_conv = store_sqlite_get_conv,
 	.user_convs = store_sqlite_user_convs,

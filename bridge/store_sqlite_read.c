@@ -37,6 +37,11 @@ const char *store_sqlite_reader_errmsg(const struct store_reader *r)
 	return r->q.err;
 }
 
+void store_sqlite_reader_watch(struct store_reader *r, int (*passed)(void *arg), void *arg)
+{
+	sqldb_watch(&r->q, passed, arg);
+}
+
 int store_sqlite_read_head(struct store_reader *r, uint64_t conv, struct store_head *out)
 {
 	return store_sqlite_find_head(&r->q, conv, out);

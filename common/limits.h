@@ -63,6 +63,20 @@
 #define IM_PAGE_DEFAULT 50
 #define IM_PAGE_MAX 500
 
+/* Reading requests. A client that opens asks about a screen of conversations at once; who asks for
+ * more than that waits for his own answers. Greetings: devices of one user that come back together;
+ * beyond, they are told that they are behind. */
+#define IM_READS_WAITING 32
+#define IM_GREETINGS_WAITING 1000
+/* Milliseconds that one may have a thread; and a search, before it goes to the back of its user's
+ * queue once: most take a tenth of that, and the few that do not hold up nobody. */
+#define IM_READ_MS 250
+#define IM_SEARCH_FIRST_MS 25
+/* What `busy` says when to come again: a queue is shorter in a moment, a request that takes too
+ * long will take as long until there is less to do. */
+#define IM_RETRY_QUEUE_MS 1000
+#define IM_RETRY_LONG_MS 5000
+
 /* Contacts and open requests of one user: a list that a client can still hold and sync. */
 #define IM_CONTACTS_MAX 10000
 

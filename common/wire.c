@@ -153,7 +153,7 @@ void im_wire_refusal(
 	im_buf_c(b, '}');
 }
 
-void im_wire_error(struct im_buf *b, int code, struct im_str why)
+static void put_error(struct im_buf *b, int code, struct im_str why)
 {
 	im_buf_str(b, IM_STR("{\"code\":"));
 	im_buf_i64(b, code);
@@ -163,7 +163,21 @@ void im_wire_error(struct im_buf *b, int code, struct im_str why)
 		im_buf_put(b, ": ", 2);
 		im_jsonw_part(b, why);
 	}
-	im_buf_put(b, "\"}", 2);
+	im_buf_c(b, '"');
+}
+
+void im_wire_error(struct im_buf *b, int code, struct im_str why)
+{
+	put_error(b, code, why);
+	im_buf_c(b, '}');
+}
+
+void im_wire_error_retry(struct im_buf *b, int code, struct im_str why, int64_t retry_ms)
+{
+	put_error(b, code, why);
+	im_buf_str(b, IM_STR(",\"data\":{\"retry_ms\":"));
+	im_buf_i64(b, retry_ms);
+	im_buf_put(b, "}}", 2);
 }
 
 void im_cursor_put(struct im_buf *b, uint64_t pos)

@@ -40,6 +40,8 @@ void im_wire_refusal(
 	struct im_buf *b, struct im_str id, struct im_str conv, int code, struct im_str why);
 /* `{"code":...,"message":"<text>: <why>"}`; just the text when why is empty. */
 void im_wire_error(struct im_buf *b, int code, struct im_str why);
+/* The same with `"data":{"retry_ms":..}`: after how long it is worth while to try again. */
+void im_wire_error_retry(struct im_buf *b, int code, struct im_str why, int64_t retry_ms);
 
 /* Cursor text of a log position (decimal digits today; opaque to clients), and back.
  * im_cursor_parse returns IM_E_INVALID_PARAMS for anything that is no cursor; "" and "0" are 0. */

@@ -268,7 +268,7 @@ static int run(struct rpc_fixture *f, struct rpc_call *c)
 {
 	int rc;
 
-	if (c->method->kind == RPC_READ) {
+	if (rpc_reads(c->method)) {
 		c->backend = f->backend;
 		c->log = f->log;
 		c->dir = f->reader_dir;

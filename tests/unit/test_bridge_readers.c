@@ -3,29 +3,36 @@
 #include "engine_fixture.h"
 
 #include <poll.h>
+#include <sqlite3.h>
 
 #include "../../bridge/directory_user.h"
+#include "../../bridge/search_index.h"
 
 #define DEADLINE_MS 30000
 
-static struct readers *open_readers(struct engine_fixture *f, unsigned threads, uint32_t queue_max)
+static struct readers *open_with(struct engine_fixture *f, struct readers_parts p)
 {
-	struct readers_parts p = {.backend = &f->backend,
-		.store = f->store,
-		.folder = f->folder,
-		.log = f->log,
-		.threads = threads,
-		.queue_max = queue_max};
 	struct readers *r;
 	struct im_buf why;
 
+	p.backend = &f->backend;
+	p.store = f->store;
+	p.folder = f->folder;
+	p.log = f->log;
 	im_buf_init(&why, 0);
-	assert_int_equal(readers_open(&p, &r, &why), IM_OK);
+	if (readers_open(&p, &r, &why) != IM_OK)
+		fail_msg("%.*s", (int)why.n, why.p);
 	im_buf_free(&why);
 	return r;
 }
 
-static struct readers_job *request(const char *uid, uint64_t user, const char *method)
+static struct readers *open_readers(struct engine_fixture *f, unsigned threads, uint32_t queue_max)
+{
+	return open_with(f, (struct readers_parts){.threads = threads, .queue_max = queue_max});
+}
+
+static struct readers_job *request_with(
+	const char *uid, uint64_t user, const char *method, const char *params)
 {
 	struct readers_job *job = readers_job_new(READERS_REQUEST, im_str(uid), IM_STR("phone"));
 
@@ -33,9 +40,14 @@ static struct readers_job *request(const char *uid, uint64_t user, const char *m
 	job->user = user;
 	job->now_ms = 1;
 	job->set.reply_max = 60000;
-	rpc_request_parse(im_str(method), IM_STR("{}"), &job->req);
+	rpc_request_parse(im_str(method), im_str(params), &job->req);
 	assert_int_equal(job->req.code, IM_OK);
 	return job;
+}
+
+static struct readers_job *request(const char *uid, uint64_t user, const char *method)
+{
+	return request_with(uid, user, method, "{}");
 }
 
 /* The next finished job, waited for. */
@@ -56,8 +68,8 @@ static void threads_answer_and_wake_the_loop(void **state)
 	struct pollfd p = {.fd = readers_fd(r), .events = POLLIN};
 
 	assert_int_equal(poll(&p, 1, 0), 0);
-	for (int i = 0; i < 200; i++)
-		readers_hold(r, request("bob", 2, "user.get"));
+	for (unsigned i = 0; i < 200; i++)
+		readers_hold(r, request("bob", 2 + i, "user.get"));
 	assert_int_equal(poll(&p, 1, 0), 0);
 	assert_int_equal(readers_queued(r), 0);
 	readers_release(r, 0);
@@ -101,7 +113,12 @@ static void beyond_the_bound_the_answer_is_busy(void **state)
 	readers_hold(r, readers_job_new(READERS_HELLO, IM_STR("bob"), IM_STR("phone")));
 	readers_release(r, 7);
 	job = wait_job(r);
-	assert_non_null(memmem(job->reply.p, job->reply.n, "-32009", 6));
+	assert_true(job->busy);
+	assert_str(im_buf_view(&job->reply),
+		"{\"jsonrpc\":\"2.0\",\"id\":null,\"error\":{\"code\":-32009,\"message\":\"busy: "
+		"too "
+		"many requests wait to be answered; try again in a moment\","
+		"\"data\":{\"retry_ms\":1000}}}");
 	readers_job_free(job);
 	job = wait_job(r);
 	assert_str(im_buf_view(&job->reply),
@@ -119,8 +136,8 @@ static void requests_go_before_greetings(void **state)
 
 	for (int i = 0; i < 1000; i++)
 		readers_hold(r, readers_job_new(READERS_HELLO, IM_STR("bob"), IM_STR("phone")));
-	for (int i = 0; i < 50; i++)
-		readers_hold(r, request("bob", 2, "user.get"));
+	for (unsigned i = 0; i < 50; i++)
+		readers_hold(r, request("bob", 2 + i, "user.get"));
 	readers_release(r, 0);
 	for (int i = 0; i < 1050; i++) {
 		job = wait_job(r);
@@ -163,12 +180,199 @@ static void closing_drops_what_waits(void **state)
 	struct engine_fixture *f = *state;
 	struct readers *r = open_readers(f, 2, 10000);
 
-	for (int i = 0; i < 5000; i++)
-		readers_hold(r, request("bob", 2, "user.get"));
+	for (unsigned i = 0; i < 5000; i++)
+		readers_hold(r, request("bob", 2 + i % 500, "user.get"));
 	readers_release(r, 0);
 	readers_hold(r, request("bob", 2, "user.get"));
 	readers_close(&r);
 	assert_null(r);
+}
+
+/* -- time -- */
+
+/* Each question costs so much. */
+struct clock {
+	int64_t us, step_us;
+};
+
+static int64_t tick(void *arg)
+{
+	struct clock *c = arg;
+
+	return c->us += c->step_us;
+}
+
+#define MESSAGES 500
+
+/* Alice and bob have said a lot, and it can be searched. */
+static void talk(struct engine_fixture *f)
+{
+	struct store_reader *log;
+	struct search_index *index;
+	struct im_buf why;
+	uint32_t n;
+
+	im_buf_init(&why, 0);
+	for (int i = 0; i < MESSAGES; i++)
+		engine_add_message(f, "alice", "bob", "a needle in the hay of bob");
+	engine_send(f);
+	assert_int_equal(f->backend.reader_open(f->store, &log), IM_OK);
+	assert_int_equal(search_index_open(f->folder, &f->backend, log, &index, &why), IM_OK);
+	assert_int_equal(search_index_pass(index, 10000, 1000, &n), IM_OK);
+	assert_int_equal(n, MESSAGES);
+	search_index_stop(&index);
+}
+
+static struct readers *open_clocked(struct engine_fixture *f, struct clock *c)
+{
+	return open_with(
+		f, (struct readers_parts){
+			   .search = true, .queue_max = 100, .clock = tick, .clock_arg = c});
+}
+
+static struct readers_job *run_job(struct readers *r, struct readers_job *job)
+{
+	readers_hold(r, job);
+	readers_release(r, MESSAGES);
+	return wait_job(r);
+}
+
+static struct readers_job *search_job(void)
+{
+	return request_with("bob", 2, "search", "{\"q\":\"needle\",\"limit\":500}");
+}
+
+static bool has(const struct readers_job *job, const char *part)
+{
+	return memmem(job->reply.p, job->reply.n, part, strlen(part)) != NULL;
+}
+
+/* No view of a job that was ended is left: the write-ahead log can start over. */
+static void assert_no_view(struct engine_fixture *f, const char *name)
+{
+	char path[128];
+	sqlite3 *db;
+	int frames, moved;
+
+	snprintf(path, sizeof(path), "%s/%s.db", f->folder, name);
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	assert_int_equal(
+		sqlite3_wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_TRUNCATE, &frames, &moved),
+		SQLITE_OK);
+	sqlite3_close(db);
+}
+
+static void a_search_has_a_short_turn_and_a_second_one(void **state)
+{
+	struct engine_fixture *f = *state;
+	struct clock slow = {.step_us = 1500};
+	struct readers *r;
+	struct readers_job *job;
+
+	talk(f);
+	/* Nobody counts: it is done in one turn. */
+	r = open_clocked(f, &(struct clock){.step_us = 0});
+	job = run_job(r, search_job());
+	assert_true(has(job, "\"hits\":[{"));
+	assert_false(job->second);
+	readers_job_free(job);
+	readers_close(&r);
+	/* 25 ms are over soon, 250 are enough. */
+	r = open_clocked(f, &slow);
+	job = run_job(r, search_job());
+	assert_true(job->second);
+	assert_false(job->busy);
+	assert_true(has(job, "\"hits\":[{"));
+	readers_job_free(job);
+	assert_no_view(f, "messages");
+	assert_no_view(f, "directory");
+	assert_no_view(f, "search");
+	readers_close(&r);
+}
+
+static void what_takes_too_long_is_busy_and_leaves_no_view(void **state)
+{
+	struct engine_fixture *f = *state;
+	struct clock slow = {.step_us = 40000};
+	struct readers *r;
+	struct readers_job *job;
+
+	talk(f);
+	r = open_clocked(f, &slow);
+	for (int i = 0; i < 3; i++) {
+		job = run_job(r, search_job());
+		assert_true(job->second && job->busy);
+		assert_true(has(job, "\"code\":-32009"));
+		assert_true(has(job, "\"data\":{\"retry_ms\":5000}"));
+		readers_job_free(job);
+		job = run_job(r, request_with("bob", 2, "conv.history",
+					 "{\"conv\":\"u/alice\",\"limit\":500}"));
+		assert_true(job->busy && !job->second);
+		assert_true(has(job, "\"data\":{\"retry_ms\":5000}"));
+		readers_job_free(job);
+		job = run_job(r, request_with("bob", 2, "sync", "{\"cursor\":\"\",\"limit\":500}"));
+		assert_true(job->busy);
+		readers_job_free(job);
+		assert_no_view(f, "messages");
+		assert_no_view(f, "directory");
+		assert_no_view(f, "search");
+	}
+	/* A small one is answered all the same, by the same handles. */
+	job = run_job(r, request("bob", 2, "user.get"));
+	assert_false(job->busy);
+	assert_true(has(job, "\"uid\":\"bob\""));
+	readers_job_free(job);
+	slow.step_us = 0;
+	job = run_job(r, search_job());
+	assert_true(has(job, "\"hits\":[{"));
+	readers_job_free(job);
+	readers_close(&r);
+}
+
+/* A device that cannot be looked up in time is behind: pulling for nothing costs little. */
+static void a_greeting_in_want_of_time_says_behind(void **state)
+{
+	struct engine_fixture *f = *state;
+	struct clock slow = {.step_us = 1000000};
+	struct readers *r;
+	struct readers_job *job;
+
+	talk(f);
+	r = open_clocked(f, &slow);
+	job = readers_job_new(READERS_HELLO, IM_STR("bob"), IM_STR("phone"));
+	assert_non_null(job);
+	job->user = 2;
+	job = run_job(r, job);
+	assert_true(has(job, "\"behind\":true"));
+	readers_job_free(job);
+	readers_close(&r);
+}
+
+static void a_user_who_floods_is_busy_and_the_others_are_not(void **state)
+{
+	struct engine_fixture *f = *state;
+	struct readers *r = open_readers(f, 2, 1000);
+	unsigned busy = 0, others = 0;
+
+	for (int i = 0; i < 200; i++)
+		readers_hold(r, request("bob", 2, "conv.list"));
+	for (unsigned i = 0; i < 20; i++)
+		readers_hold(r, request("carol", 3 + i, "user.get"));
+	readers_release(r, 0);
+	for (int i = 0; i < 220; i++) {
+		struct readers_job *job = wait_job(r);
+
+		busy += job->busy;
+		if (job->uid[0] == 'c') {
+			assert_false(job->busy);
+			others++;
+		}
+		readers_job_free(job);
+	}
+	assert_int_equal(others, 20);
+	/* 32 wait, one runs; a few more by what has ended meanwhile. */
+	assert_in_range(busy, 100, 200 - IM_READS_WAITING);
+	readers_close(&r);
 }
 
 static void names_beyond_their_bound_make_no_job(void **state)
@@ -194,6 +398,10 @@ int main(void)
 		E(requests_go_before_greetings),
 		E(answers_that_nobody_takes_count),
 		E(closing_drops_what_waits),
+		E(a_search_has_a_short_turn_and_a_second_one),
+		E(what_takes_too_long_is_busy_and_leaves_no_view),
+		E(a_greeting_in_want_of_time_says_behind),
+		E(a_user_who_floods_is_busy_and_the_others_are_not),
 		cmocka_unit_test(names_beyond_their_bound_make_no_job),
 	};
 
