@@ -340,7 +340,7 @@ static const struct rpc_param create_params[] = {
 	{"owner", RPC_STRING, true, 1, IM_UID_MAX},
 	{"members", RPC_STRINGS, false, 0, IM_INVITE_MAX},
 	{"kind", RPC_STRING, false, 1, 16},
-	{"name", RPC_STRING, false, 0, 128},
+	{"name", RPC_LINE, false, 0, 128},
 	{"join", RPC_STRING, false, 1, 16},
 	{"history", RPC_STRING, false, 1, 16},
 	{"member_limit", RPC_INTEGER, false, 1, IM_GROUP_MEMBERS_MAX},

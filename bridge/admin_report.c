@@ -94,7 +94,7 @@ static const struct rpc_param list_params[] = {
 };
 static const struct rpc_param close_params[] = {
 	{"id", RPC_INTEGER, true, 1, INT64_MAX},
-	{"note", RPC_STRING, false, 0, IM_REPORT_TEXT_MAX},
+	{"note", RPC_NOTE, false, 0, IM_REPORT_TEXT_MAX},
 	{0},
 };
 

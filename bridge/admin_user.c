@@ -277,7 +277,7 @@ static const struct rpc_param create_params[] = {
 	USERNAME,
 	{"password", RPC_STRING, false, 0, IM_PASSWORD_MAX},
 	{"role", RPC_STRING, false, 1, 16},
-	{"nick", RPC_STRING, false, 0, NICK_MAX},
+	{"nick", RPC_LINE, false, 0, NICK_MAX},
 	{0},
 };
 static const struct rpc_param user_params[] = {USERNAME, {0}};

@@ -83,6 +83,9 @@ struct rpc_param {
 	const char *name;
 	enum {
 		RPC_STRING,
+		RPC_LINE, /* a string that others are shown, text.h; LINES: an array of them */
+		RPC_NOTE, /* the same, of several lines */
+		RPC_LINES,
 		RPC_INTEGER,
 		RPC_BOOLEAN,
 		RPC_STRINGS,
@@ -91,7 +94,7 @@ struct rpc_param {
 		RPC_ANY
 	} type;
 	bool required;
-	int64_t min, max; /* INTEGER: value; STRING: bytes; STRINGS/INTEGERS: elements */
+	int64_t min, max; /* INTEGER: value; texts: bytes; arrays: elements */
 };
 
 struct rpc_method {

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "rpc_args.h"
+#include "text.h"
 
 static const char *type_name(const json_t *v)
 {
@@ -40,6 +41,8 @@ static void say_wanted(struct im_buf *why, const struct rpc_param *p)
 {
 	switch (p->type) {
 	case RPC_STRING:
+	case RPC_LINE:
+	case RPC_NOTE:
 		im_buf_z(why, "a string of ");
 		say_range(why, p, "bytes");
 		break;
@@ -50,6 +53,7 @@ static void say_wanted(struct im_buf *why, const struct rpc_param *p)
 		im_buf_z(why, "true or false");
 		break;
 	case RPC_STRINGS:
+	case RPC_LINES:
 		im_buf_z(why, "an array of strings, ");
 		say_range(why, p, "elements");
 		break;
@@ -79,19 +83,27 @@ static bool elements_are(const json_t *v, bool strings)
 
 static bool wants_array(const struct rpc_param *p)
 {
-	return p->type == RPC_STRINGS || p->type == RPC_INTEGERS;
+	return p->type == RPC_STRINGS || p->type == RPC_LINES || p->type == RPC_INTEGERS;
+}
+
+static bool is_text(const struct rpc_param *p)
+{
+	return p->type == RPC_STRING || p->type == RPC_LINE || p->type == RPC_NOTE;
 }
 
 static bool type_fits(const struct rpc_param *p, const json_t *v)
 {
 	switch (p->type) {
 	case RPC_STRING:
+	case RPC_LINE:
+	case RPC_NOTE:
 		return json_is_string(v);
 	case RPC_INTEGER:
 		return json_is_integer(v);
 	case RPC_BOOLEAN:
 		return json_is_boolean(v);
 	case RPC_STRINGS:
+	case RPC_LINES:
 		return json_is_array(v) && elements_are(v, true);
 	case RPC_INTEGERS:
 		return json_is_array(v) && elements_are(v, false);
@@ -107,15 +119,41 @@ static int64_t size_of(const struct rpc_param *p, const json_t *v)
 {
 	switch (p->type) {
 	case RPC_STRING:
+	case RPC_LINE:
+	case RPC_NOTE:
 		return (int64_t)json_string_length(v);
 	case RPC_INTEGER:
 		return (int64_t)json_integer_value(v);
 	case RPC_STRINGS:
+	case RPC_LINES:
 	case RPC_INTEGERS:
 		return (int64_t)json_array_size(v);
 	default:
 		return p->min;
 	}
+}
+
+static struct im_str text_of(const json_t *v)
+{
+	return (struct im_str){json_string_value(v), json_string_length(v)};
+}
+
+/* What others are shown may not be whatever a string can hold. */
+static int check_text(
+	const struct rpc_param *p, const json_t *v, const char *prefix, struct im_buf *why)
+{
+	const char *fault = NULL;
+
+	if (p->type == RPC_LINE)
+		fault = text_line_fault(text_of(v));
+	else if (p->type == RPC_NOTE)
+		fault = text_note_fault(text_of(v));
+	for (size_t i = 0; p->type == RPC_LINES && !fault && i < json_array_size(v); i++)
+		fault = text_line_fault(text_of(json_array_get(v, i)));
+	if (!fault)
+		return IM_OK;
+	im_buf_printf(why, "%s%s %s", prefix, p->name, fault);
+	return IM_E_INVALID_PARAMS;
 }
 
 static int check_value(
@@ -131,12 +169,12 @@ static int check_value(
 	}
 	size = size_of(p, v);
 	if (size >= p->min && size <= p->max)
-		return IM_OK;
+		return check_text(p, v, prefix, why);
 	im_buf_printf(why, "%s%s %s %" PRId64 "%s; give ", prefix, p->name,
 		p->type == RPC_INTEGER ? "is" : "has", size,
-		p->type == RPC_INTEGER  ? ""
-		: p->type == RPC_STRING ? " bytes"
-					: " elements");
+		p->type == RPC_INTEGER ? ""
+		: is_text(p)           ? " bytes"
+				       : " elements");
 	say_wanted(why, p);
 	return IM_E_INVALID_PARAMS;
 }

@@ -353,14 +353,14 @@ static int list_call(struct rpc_call *c)
 
 static const struct rpc_param request_params[] = {
 	UID,
-	{"note", RPC_STRING, false, 0, NOTE_MAX},
+	{"note", RPC_NOTE, false, 0, NOTE_MAX},
 	{0},
 };
 static const struct rpc_param uid_params[] = {UID, {0}};
 static const struct rpc_param update_params[] = {
 	UID,
-	{"remark", RPC_STRING, false, 0, REMARK_MAX},
-	{"tags", RPC_STRINGS, false, 0, TAGS_MAX},
+	{"remark", RPC_LINE, false, 0, REMARK_MAX},
+	{"tags", RPC_LINES, false, 0, TAGS_MAX},
 	{0},
 };
 static const struct rpc_param list_params[] = {

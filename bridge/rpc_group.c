@@ -325,13 +325,12 @@ static int dismiss_call(struct rpc_call *c)
 	return rc == IM_OK ? rpc_changed(c, true) : rc;
 }
 
-#define PROFILE_PARAMS                                                                     \
-	{"name", RPC_STRING, false, 0, NAME_MAX_BYTES},                                    \
-		{"avatar", RPC_STRING, false, 0, AVATAR_MAX},                              \
-		{"announcement", RPC_STRING, false, 0, ANNOUNCEMENT_MAX},                  \
-		{"join", RPC_STRING, false, 1, 16}, {"history", RPC_STRING, false, 1, 16}, \
-	{                                                                                  \
-		"member_limit", RPC_INTEGER, false, 1, IM_GROUP_MEMBERS_MAX                \
+#define PROFILE_PARAMS                                                                            \
+	{"name", RPC_LINE, false, 0, NAME_MAX_BYTES}, {"avatar", RPC_LINE, false, 0, AVATAR_MAX}, \
+		{"announcement", RPC_LINE, false, 0, ANNOUNCEMENT_MAX},                           \
+		{"join", RPC_STRING, false, 1, 16}, {"history", RPC_STRING, false, 1, 16},        \
+	{                                                                                         \
+		"member_limit", RPC_INTEGER, false, 1, IM_GROUP_MEMBERS_MAX                       \
 	}
 
 static const struct rpc_param create_params[] = {

@@ -333,7 +333,7 @@ static const struct rpc_param kick_params[] = {
 };
 static const struct rpc_param join_params[] = {
 	GID,
-	{"note", RPC_STRING, false, 0, NOTE_MAX},
+	{"note", RPC_NOTE, false, 0, NOTE_MAX},
 	{0},
 };
 static const struct rpc_param gid_params[] = {GID, {0}};

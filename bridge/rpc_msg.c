@@ -18,9 +18,10 @@
 #include "meta.h"
 #include "msg_target.h"
 #include "rpc_args.h"
+#include "text.h"
 
 #define EDITS_MAX 100    /* of one message: bounds what a recall must go through */
-#define REACTION_MAX 32  /* bytes: an emoji with its modifiers */
+#define REACTION_MAX 64  /* bytes: an emoji of several people with their skins takes 35 */
 #define REACTIONS_MAX 20 /* different ones on a message */
 #define REACTORS_MAX 200 /* names on a message, of all its reactions together */
 
@@ -176,6 +177,8 @@ static void put_body(struct im_buf *b, const char *name, enum im_enc enc, struct
 	im_buf_printf(b, ",\"%s\":", name);
 	if (enc == IM_ENC_TEXT) {
 		im_jsonw_str(b, body);
+	} else if (enc == IM_ENC_JSON && im_json_fault(body)) {
+		im_jsonw_str(b, body); /* from before it was refused */
 	} else if (enc == IM_ENC_JSON) {
 		im_buf_str(b, body);
 	} else {
@@ -291,6 +294,34 @@ static size_t reactors(const json_t *reactions)
 	return n;
 }
 
+/* A reaction as it was asked for. */
+struct reaction {
+	const char *text;
+	struct im_buf key; /* its key, with a NUL behind it */
+	const char *fault; /* or what is wrong with it */
+};
+
+/* The key that a message carries already for what is the same reaction: an older version told an
+ * emoji with a variation selector from one without, and took any text. NULL: none. */
+static const char *same_reaction(json_t *reactions, const struct reaction *r)
+{
+	struct im_str key = {r->key.p, r->key.n - 1};
+	const char *found = json_object_get(reactions, r->text) ? r->text : NULL, *have;
+	struct im_buf other;
+	json_t *names;
+
+	im_buf_init(&other, 0);
+	json_object_foreach(reactions, have, names)
+	{
+		im_buf_reset(&other);
+		if (text_reaction(im_str(have), &other) == NULL &&
+			im_str_eq(im_buf_view(&other), key) && !found && !r->fault)
+			found = have;
+	}
+	im_buf_free(&other);
+	return found;
+}
+
 /* Puts or takes the caller's name; *changed_out: there is something to write. */
 static int count_reaction(
 	struct rpc_call *c, json_t *reactions, const char *emoji, bool remove, bool *changed_out)
@@ -321,7 +352,7 @@ static int count_reaction(
 }
 
 static int write_reaction(struct rpc_call *c, const struct conv_ref *ref, struct msg_target *t,
-	const json_t *reactions, bool remove, uint64_t *seq_out)
+	const json_t *reactions, const char *emoji, bool remove, uint64_t *seq_out)
 {
 	char *text = json_object_size(reactions) ? json_dumps(reactions, JSON_COMPACT) : NULL;
 	struct im_buf body, meta;
@@ -330,7 +361,7 @@ static int write_reaction(struct rpc_call *c, const struct conv_ref *ref, struct
 	im_buf_init(&body, 0);
 	im_buf_init(&meta, 0);
 	im_buf_printf(&body, "{\"seq\":%" PRIu64, t->m.seq);
-	im_jsonw_member_str(&body, "emoji", rpc_str(c, "emoji"));
+	im_jsonw_member_str(&body, "emoji", im_str(emoji));
 	im_buf_z(&body, remove ? ",\"remove\":true}" : "}");
 	meta_put(&meta, t->m.meta, "reactions", im_str(text));
 	rc = append_operation(c, ref, MSG_REACT, IM_STR(""), &body, seq_out);
@@ -344,11 +375,14 @@ static int write_reaction(struct rpc_call *c, const struct conv_ref *ref, struct
 	return rc;
 }
 
-static int react(struct rpc_call *c, const struct conv_ref *ref, struct msg_target *t)
+static int react(struct rpc_call *c, const struct conv_ref *ref, struct msg_target *t,
+	const struct reaction *r)
 {
 	struct im_str have = meta_get(t->m.meta, "reactions");
 	bool remove = rpc_bool(c, "remove", false), changed = false;
+	const char *same;
 	json_t *reactions;
+	char *emoji;
 	uint64_t seq = 0;
 	int rc = msg_may_send(c, ref);
 
@@ -357,29 +391,43 @@ static int react(struct rpc_call *c, const struct conv_ref *ref, struct msg_targ
 	if (rc != IM_OK)
 		return rc;
 	reactions = have.n ? json_loadb(have.p, have.n, 0, NULL) : json_object();
-	if (!json_is_object(reactions))
-		rc = IM_E_INTERNAL;
-	if (rc == IM_OK)
-		rc = count_reaction(c, reactions,
-			json_string_value(json_object_get(c->params, "emoji")), remove, &changed);
+	if (!json_is_object(reactions)) {
+		json_decref(reactions);
+		return IM_E_INTERNAL;
+	}
+	same = same_reaction(reactions, r);
+	/* A key of the object goes with its last name. */
+	emoji = strdup(same ? same : r->key.p);
+	if (!emoji)
+		rc = IM_E_NOMEM;
+	else if (!same && r->fault)
+		rc = rpc_fail(c, IM_E_INVALID_PARAMS, "params.emoji %s", r->fault);
+	else
+		rc = count_reaction(c, reactions, emoji, remove, &changed);
 	if (rc == IM_OK && changed)
-		rc = write_reaction(c, ref, t, reactions, remove, &seq);
+		rc = write_reaction(c, ref, t, reactions, emoji, remove, &seq);
+	free(emoji);
 	json_decref(reactions);
 	return rc == IM_OK ? put_seq(c, seq, changed) : rc;
 }
 
 static int react_call(struct rpc_call *c)
 {
+	struct reaction r = {.text = rpc_str(c, "emoji").p};
 	struct conv_ref ref;
 	struct msg_target t;
 	int rc = conv_ref_get(c, "conv", &ref);
 
 	if (rc != IM_OK)
 		return rc;
+	im_buf_init(&r.key, 0);
+	r.fault = text_reaction(rpc_str(c, "emoji"), &r.key);
+	im_buf_c(&r.key, '\0');
 	rc = msg_target_get(c, &ref, (uint64_t)rpc_int(c, "seq", 0), &t);
 	if (rc == IM_OK)
-		rc = react(c, &ref, &t);
+		rc = r.key.failed ? IM_E_NOMEM : react(c, &ref, &t, &r);
 	msg_target_clear(&t);
+	im_buf_free(&r.key);
 	return rc;
 }
 

@@ -90,7 +90,7 @@ static int report_call(struct rpc_call *c)
 static const struct rpc_param report_params[] = {
 	{"conv", RPC_STRING, true, 1, IM_CONV_MAX},
 	{"seq", RPC_INTEGER, true, 1, INT64_MAX},
-	{"reason", RPC_STRING, true, 1, IM_REPORT_TEXT_MAX},
+	{"reason", RPC_NOTE, true, 1, IM_REPORT_TEXT_MAX},
 	{0},
 };
 

@@ -194,8 +194,8 @@ static const struct rpc_param get_params[] = {
 };
 
 static const struct rpc_param update_params[] = {
-	{"nick", RPC_STRING, false, 0, NICK_MAX},
-	{"avatar", RPC_STRING, false, 0, AVATAR_MAX},
+	{"nick", RPC_LINE, false, 0, NICK_MAX},
+	{"avatar", RPC_LINE, false, 0, AVATAR_MAX},
 	{"ext", RPC_OBJECT, false, 0, 0},
 	{"direct_policy", RPC_STRING, false, 1, 16},
 	{"read_receipts", RPC_BOOLEAN, false, 0, 0},

@@ -10,7 +10,7 @@ size_t unicode_read(const char *p, const char *end, int32_t *cp_out)
 	utf8proc_ssize_t n;
 
 	if (!(*p & 0x80)) {
-		*cp_out = *p;
+		*cp_out = (unsigned char)*p;
 		return 1;
 	}
 	n = utf8proc_iterate((const utf8proc_uint8_t *)p, end - p, cp_out);

@@ -24,7 +24,9 @@ static void put_json(struct im_buf *b, struct im_str json)
 		im_buf_str(b, json);
 }
 
-static void put_sound_members(struct im_buf *b, const struct im_json *object)
+/* The members of an object that the server has made, of which some hold what a client wrote. */
+static void put_members(
+	struct im_buf *b, const struct im_json *object, bool leave_out, struct im_str comma)
 {
 	struct im_json_iter it;
 	struct im_json v;
@@ -32,13 +34,30 @@ static void put_sound_members(struct im_buf *b, const struct im_json *object)
 
 	im_json_iter_any(object, &it);
 	while (im_json_next(&it, &key, &v)) {
-		if (im_json_fault(v.raw))
+		if (leave_out && im_json_fault(v.raw))
 			continue;
-		im_buf_put(b, ",\"", 2);
+		im_buf_str(b, comma);
+		im_buf_c(b, '"');
 		im_buf_str(b, key);
 		im_buf_put(b, "\":", 2);
-		im_buf_str(b, v.raw);
+		put_json(b, v.raw);
+		comma = IM_STR(",");
 	}
+}
+
+/* An edit carries the two bodies within one of its own. */
+static void put_edit(struct im_buf *b, struct im_str json)
+{
+	struct im_json object;
+
+	if (!im_json_fault(json) || im_json_parse_any(json, &object) != IM_OK ||
+		object.type != IM_JSON_OBJECT) {
+		put_json(b, json);
+		return;
+	}
+	im_buf_c(b, '{');
+	put_members(b, &object, false, IM_STR(""));
+	im_buf_c(b, '}');
 }
 
 /* `ext` is the one member that a client has written; an older one may hold what strict parsers
@@ -56,7 +75,7 @@ static void put_meta(struct im_buf *b, struct im_str meta)
 	}
 	if (text.n && im_json_fault(im_buf_view(&text)) &&
 		im_json_parse_any(im_buf_view(&text), &object) == IM_OK) {
-		put_sound_members(b, &object);
+		put_members(b, &object, true, IM_STR(","));
 	} else if (meta.n) {
 		im_buf_c(b, ',');
 		im_buf_str(b, meta);
@@ -72,7 +91,10 @@ static void put_body(struct im_buf *b, const struct im_wire_msg *m)
 		im_jsonw_str(b, m->body);
 		return;
 	case IM_ENC_JSON:
-		put_json(b, m->body);
+		if (im_str_eqz(m->type, "edit"))
+			put_edit(b, m->body);
+		else
+			put_json(b, m->body);
 		return;
 	default:
 		im_buf_c(b, '"');

@@ -14,14 +14,14 @@ def over(ack, ttl_s):
 def gone(node, word):
     until(lambda: node.sql("messages", "SELECT count(*) FROM message WHERE instr(body, ?)", word)
           == [(0,)], f"{word} out of the log")
-    until(lambda: node.sql("search", "SELECT count(*) FROM fts_content WHERE instr(c0, ?)", word)
+    until(lambda: node.sql("search", "SELECT count(*) FROM words_content WHERE instr(c0, ?)", word)
           == [(0,)], f"{word} out of the index")
     assert node.sql("messages", "SELECT count(*) FROM expiry") == [(0,)]
     assert node.sql("search", "SELECT count(*) FROM expire") == [(0,)]
 
 
 def indexed(node, word):
-    return node.sql("search", "SELECT count(*) FROM fts_content WHERE instr(c0, ?)", word) == [(1,)]
+    return node.sql("search", "SELECT count(*) FROM words_content WHERE instr(c0, ?)", word) == [(1,)]
 
 
 def test_an_expired_message_leaves_log_history_and_index(own_node):

@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "../../bridge/meta.h"
+#include "../../common/limits.h"
 
 static void assert_body(
 	struct rpc_fixture *f, const char *uid, const char *conv, int seq, const char *want)
@@ -175,6 +176,85 @@ static void reactions_are_counted_in_history(void **state)
 	rpc_ok(f, "bob", "msg.react", "{\"conv\":\"u/alice\",\"seq\":1,\"emoji\":\"7\"}");
 }
 
+static void an_emoji_is_one_reaction_in_all_its_forms(void **state)
+{
+	struct rpc_fixture *f = *state;
+
+	rpc_send(f, "alice", "u/bob", "hi");
+	rpc_ok(f, "bob", "msg.react", "{\"conv\":\"u/alice\",\"seq\":1,\"emoji\":\"❤️\"}");
+	rpc_ok(f, "alice", "msg.react", "{\"conv\":\"u/bob\",\"seq\":1,\"emoji\":\"❤\"}");
+	assert_json(rpc_at(f->result, "changed"), "true");
+	/* What devices replay names the key that history shows. */
+	assert_true(rpc_told(f, "\"emoji\":\"❤️\""));
+	rpc_ok(f, "alice", "msg.react", "{\"conv\":\"u/bob\",\"seq\":1,\"emoji\":\"❤\\ufe0e\"}");
+	assert_json(f->result, "{\"changed\":false}");
+	rpc_ok(f, "bob", "conv.history", "{\"conv\":\"u/alice\",\"around\":1,\"limit\":1}");
+	assert_json(rpc_at(f->result, "messages.0.reactions"), "{\"❤️\":[\"bob\",\"alice\"]}");
+	rpc_ok(f, "bob", "msg.react",
+		"{\"conv\":\"u/alice\",\"seq\":1,\"emoji\":\"❤\",\"remove\":true}");
+	assert_true(rpc_told(f, "\"emoji\":\"❤️\",\"remove\":true"));
+	/* A kiss with two skins is longer than any single emoji. */
+	rpc_ok(f, "bob", "msg.react",
+		"{\"conv\":\"u/"
+		"alice\",\"seq\":1,\"emoji\":\"👩🏽‍❤️‍💋‍👨🏿\"}");
+	rpc_no(f, IM_E_INVALID_PARAMS, "bob", "msg.react",
+		"{\"conv\":\"u/alice\",\"seq\":1,\"emoji\":\"👍\\n\"}");
+	rpc_no(f, IM_E_INVALID_PARAMS, "bob", "msg.react",
+		"{\"conv\":\"u/alice\",\"seq\":1,\"emoji\":\"👍\\u200b\"}");
+	rpc_no(f, IM_E_INVALID_PARAMS, "bob", "msg.react",
+		"{\"conv\":\"u/alice\",\"seq\":1,\"emoji\":\"\\ufe0f\"}");
+}
+
+/* An older version counted the forms apart, and took any text. */
+static void reactions_of_an_older_version_go_on(void **state)
+{
+	struct rpc_fixture *f = *state;
+
+	rpc_send_full(f, "alice", "u/bob", IM_STR(""),
+		IM_STR("\"reactions\":{\"❤\":[\"bob\"],\"x\\u200b\":[\"bob\"]}"), IM_ENC_TEXT,
+		IM_STR("hi"));
+	rpc_ok(f, "alice", "msg.react", "{\"conv\":\"u/bob\",\"seq\":1,\"emoji\":\"❤️\"}");
+	assert_true(rpc_told(f, "\"emoji\":\"❤\"}"));
+	rpc_ok(f, "bob", "msg.react",
+		"{\"conv\":\"u/alice\",\"seq\":1,\"emoji\":\"x\\u200b\",\"remove\":true}");
+	assert_json(rpc_at(f->result, "changed"), "true");
+	rpc_ok(f, "bob", "conv.history", "{\"conv\":\"u/alice\",\"around\":1,\"limit\":1}");
+	assert_json(rpc_at(f->result, "messages.0.reactions"), "{\"❤\":[\"bob\",\"alice\"]}");
+}
+
+/* A tree parser stops at these, and would leave the words of earlier versions in the log. */
+static void a_recall_takes_every_version_of_any_body(void **state)
+{
+	static const char *const bodies[] = {"{\"secret\":123456789012345678901234567890}",
+		"{\"secret\":1,\"secret\":2}", "{\"secret\":\"\\u0000\"}", "[\"secret\",1e400]"};
+	struct rpc_fixture *f = *state;
+	struct im_buf deep;
+	char params[96];
+
+	im_buf_init(&deep, 0);
+	for (int i = 0; i < IM_JSON_DEPTH_MAX; i++)
+		im_buf_c(&deep, '[');
+	for (int i = 0; i < IM_JSON_DEPTH_MAX; i++)
+		im_buf_c(&deep, ']');
+	for (int i = 0; i < 5; i++) {
+		struct im_str body = i < 4 ? im_str(bodies[i]) : im_buf_view(&deep);
+		uint64_t seq = rpc_send_full(
+			f, "alice", "u/bob", IM_STR(""), IM_STR(""), IM_ENC_JSON, body);
+
+		for (int k = 0; k < 3; k++) {
+			snprintf(params, sizeof(params),
+				"{\"conv\":\"u/bob\",\"seq\":%u,\"body\":\"version %d\"}",
+				(unsigned)seq, k);
+			rpc_ok(f, "alice", "msg.edit", params);
+		}
+		snprintf(params, sizeof(params), "{\"conv\":\"u/bob\",\"seq\":%u}", (unsigned)seq);
+		rpc_ok(f, "alice", "msg.recall", params);
+		for (uint64_t at = seq; at < seq + 4; at++)
+			assert_body(f, "bob", "u/alice", (int)at, "null");
+	}
+	im_buf_free(&deep);
+}
+
 static void who_may_not_write_may_not_operate(void **state)
 {
 	struct rpc_fixture *f = *state;
@@ -297,6 +377,9 @@ int main(void)
 		SQLITE(edits_are_bounded_and_bytes_can_be_edited),
 		CASE(reactions_are_counted_in_history),
 		SQLITE(reactions_are_counted_in_history),
+		CASE(an_emoji_is_one_reaction_in_all_its_forms),
+		CASE(reactions_of_an_older_version_go_on),
+		CASE(a_recall_takes_every_version_of_any_body),
 		CASE(who_may_not_write_may_not_operate),
 		CASE(forwarding_copies_what_may_be_seen),
 		SQLITE(forwarding_copies_what_may_be_seen),

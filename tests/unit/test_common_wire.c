@@ -67,6 +67,13 @@ static void what_was_stored_before_it_was_refused_is_shown_as_text(void **state)
 	im_wire_message(&b, IM_STR("u/b"), &m);
 	assert_buf(&b, "{\"conv\":\"u/b\",\"seq\":1,\"from\":\"a\",\"ts\":3,\"type\":\"json\","
 		       "\"cursor\":\"2\",\"body\":[1]}");
+	im_buf_reset(&b);
+	m.meta = IM_STR("");
+	m.type = IM_STR("edit");
+	m.body = IM_STR("{\"seq\":1,\"body\":\"x\",\"was\":[1e999]}");
+	im_wire_message(&b, IM_STR("u/b"), &m);
+	assert_buf(&b, "{\"conv\":\"u/b\",\"seq\":1,\"from\":\"a\",\"ts\":3,\"type\":\"edit\","
+		       "\"cursor\":\"2\",\"body\":{\"seq\":1,\"body\":\"x\",\"was\":\"[1e999]\"}}");
 	im_buf_free(&b);
 }
 

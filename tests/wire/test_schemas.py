@@ -116,8 +116,9 @@ def test_every_method_has_a_schema():
     assert sorted(server_methods()) == METHODS
 
 
-TYPES = {"STRING": "string", "INTEGER": "integer", "BOOLEAN": "boolean", "STRINGS": "array",
-         "INTEGERS": "array", "OBJECT": "object"}
+TYPES = {"STRING": "string", "LINE": "string", "NOTE": "string", "STRINGS": "array",
+         "LINES": "array", "INTEGER": "integer", "INTEGERS": "array", "BOOLEAN": "boolean",
+         "OBJECT": "object"}
 
 
 def type_of(schema):
