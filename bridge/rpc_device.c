@@ -12,14 +12,25 @@
 
 struct listing {
 	struct rpc_page page;
-	struct im_str current;
+	struct im_str current, after;
 };
+
+/* In the order of the list, which is that of the bytes. */
+static bool lies_after(struct im_str device, struct im_str after)
+{
+	size_t n = device.n < after.n ? device.n : after.n;
+	int order = n ? memcmp(device.p, after.p, n) : 0;
+
+	return order > 0 || (order == 0 && device.n > after.n);
+}
 
 static int on_device(void *arg, const struct directory_device *dev)
 {
 	struct listing *l = arg;
 	struct im_buf *b = &l->page.one;
 
+	if (!lies_after(dev->device, l->after))
+		return IM_OK;
 	im_buf_z(b, "{\"device\":");
 	im_jsonw_str(b, dev->device);
 	im_jsonw_member_int(b, "created", dev->created_ms);
@@ -31,10 +42,10 @@ static int on_device(void *arg, const struct directory_device *dev)
 	return rpc_page_add(&l->page, dev->device);
 }
 
-/* A user's devices are few (remembered_devices): one page holds them all. */
+/* A user's devices are few (remembered_devices): one page mostly holds them all. */
 static int list_call(struct rpc_call *c)
 {
-	struct listing l = {.current = c->device};
+	struct listing l = {.current = c->device, .after = rpc_str(c, "next")};
 
 	rpc_page_begin(&l.page, c->result, "devices", UINT32_MAX, rpc_page_bytes(c));
 	return rpc_page_end(&l.page, directory_device_list(c->dir, c->user, on_device, &l));
@@ -66,7 +77,10 @@ static int remove_call(struct rpc_call *c)
 	return rc == IM_OK ? rpc_changed(c, true) : rc;
 }
 
-static const struct rpc_param no_params[] = {{0}};
+static const struct rpc_param list_params[] = {
+	{"next", RPC_STRING, false, 1, IM_DEVICE_MAX},
+	{0},
+};
 
 static const struct rpc_param remove_params[] = {
 	{"device", RPC_STRING, true, 1, IM_DEVICE_MAX},
@@ -74,7 +88,7 @@ static const struct rpc_param remove_params[] = {
 };
 
 const struct rpc_method rpc_device_methods[] = {
-	{"device.list", RPC_READ, no_params, list_call},
+	{"device.list", RPC_READ, list_params, list_call},
 	{"device.remove", RPC_DIRECTORY, remove_params, remove_call},
 	{0},
 };

@@ -20,9 +20,9 @@
 struct sqlite3;
 struct search;
 
-/* Conversations of one walk through the index: each is a list to be merged, and keeps pages of it.
- */
-#define SEARCH_CONVS_MAX 500
+/* Conversations of one walk through the index: each is a list to be merged, some ten microseconds,
+ * and keeps a page or two of it. */
+#define SEARCH_CONVS_MAX 1000
 
 /* Opens {folder}/search.db with the tokenizers registered; creates it when `writable`. A file that
  * is damaged or of another version is removed when `writable`: all of it can be built again. */

@@ -11,6 +11,9 @@
 /* Rows of all conversations that are looked at before the walk goes by conversation: some
  * milliseconds, a fraction of what the lists of thousands of conversations cost. */
 #define WORDS_FIRST 1000
+/* Conversations of a later portion: what a walk costs at its beginning, for words that are
+ * beginnings above all, is then met less often. Each keeps a page or two of the index. */
+#define PORTION_MAX 2000
 /* Rows of conversations that have ended, after which a walk is begun without them. */
 #define ENDED_MAX 64
 
@@ -49,6 +52,13 @@ static bool many(const struct search_walk *w)
 	return w->q->n_convs > SEARCH_CONVS_MAX;
 }
 
+/* How many conversations the portion has that begins at this place. */
+static size_t portion_size(const struct search_query *q, size_t at)
+{
+	size_t left = q->n_convs - at, max = at ? PORTION_MAX : SEARCH_CONVS_MAX;
+	return left < max ? left : max;
+}
+
 int search_walk_init(struct search_walk *w, sqlite3_stmt *find, struct im_buf *words,
 	const struct search_query *q)
 {
@@ -62,11 +72,8 @@ int search_walk_init(struct search_walk *w, sqlite3_stmt *find, struct im_buf *w
 	if (many(w)) {
 		qsort(q->convs, q->n_convs, sizeof(*q->convs), newest_first);
 		/* Within a portion by number: what has ended is looked up there. */
-		for (size_t at = 0; at < q->n_convs; at += SEARCH_CONVS_MAX) {
-			size_t left = q->n_convs - at;
-			qsort(q->convs + at, left < SEARCH_CONVS_MAX ? left : SEARCH_CONVS_MAX,
-				sizeof(*q->convs), by_conv);
-		}
+		for (size_t at = 0; at < q->n_convs; at += portion_size(q, at))
+			qsort(q->convs + at, portion_size(q, at), sizeof(*q->convs), by_conv);
 	} else {
 		qsort(q->convs, q->n_convs, sizeof(*q->convs), by_conv);
 	}
@@ -112,11 +119,9 @@ static int take_hit(struct search_walk *w, uint64_t gid, struct im_str snippet)
 static size_t find_conv(const struct search_walk *w, uint64_t conv)
 {
 	const struct search_conv key = {.conv = conv}, *found = NULL;
-	for (size_t at = 0; at < w->q->n_convs && !found; at += SEARCH_CONVS_MAX) {
-		size_t left = w->q->n_convs - at;
-		found = bsearch(&key, w->q->convs + at,
-			left < SEARCH_CONVS_MAX ? left : SEARCH_CONVS_MAX, sizeof(key), by_conv);
-	}
+	for (size_t at = 0; at < w->q->n_convs && !found; at += portion_size(w->q, at))
+		found = bsearch(
+			&key, w->q->convs + at, portion_size(w->q, at), sizeof(key), by_conv);
 	return found ? (size_t)(found - w->q->convs) : w->q->n_convs;
 }
 
@@ -149,7 +154,7 @@ static bool put_match(struct search_walk *w, const struct portion *p)
 
 static uint32_t left_out_max(const struct search_walk *w)
 {
-	size_t portions = w->q->n_convs / SEARCH_CONVS_MAX + 1;
+	size_t portions = many(w) ? w->q->n_convs / PORTION_MAX + 2 : 1;
 	return portions < LEFT_OUT_MAX / LEFT_OUT_MIN ? (uint32_t)(LEFT_OUT_MAX / portions)
 						      : LEFT_OUT_MIN;
 }
@@ -228,14 +233,12 @@ static int walk_words(struct search_walk *w, uint64_t below, uint64_t *below_out
 static int walk_portions(struct search_walk *w, uint64_t below)
 {
 	int code = IM_OK;
-	for (size_t at = 0; at < w->q->n_convs && code == IM_OK; at += SEARCH_CONVS_MAX) {
+	for (size_t at = 0; at < w->q->n_convs && code == IM_OK; at += portion_size(w->q, at)) {
 		struct portion p = {.from = at,
-			.to = at + SEARCH_CONVS_MAX,
+			.to = at + portion_size(w->q, at),
 			.below = below,
 			.rows_max = UINT32_MAX};
 		uint64_t newest = 0;
-		if (p.to > w->q->n_convs)
-			p.to = w->q->n_convs;
 		for (size_t i = p.from; i < p.to; i++)
 			if (w->q->convs[i].newest > newest)
 				newest = w->q->convs[i].newest;

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * One search's walk through the index. Whose messages a list of the index holds costs a look at
- * each list, so a caller with few conversations has them all in one walk; with many, the words
- * alone are followed first, which ends soon for rare ones, and then the conversations in portions,
- * those with news first, as long as they can still hold something newer than what was found.
+ * One search's walk through the index. Each conversation is a list of it, so a caller with few of
+ * them has them all in one walk, and what it costs says little of others. For very many the words
+ * alone are followed first, for a bounded number of rows, which ends soon for rare ones; and then
+ * the conversations in portions, those with news first, as long as they can still hold something
+ * newer than what was found.
  *
  * What the caller may not see is passed over where it is met. A conversation that has ended for him
  * (what is older is from before he came) leaves the walk, which is begun anew without it when it

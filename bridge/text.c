@@ -69,6 +69,11 @@ static bool wants_style(int32_t cp)
 	       cp == 0x3299 || cp == 0x1F202 || cp == 0x1F237;
 }
 
+static bool is_style(int32_t cp)
+{
+	return cp == UNICODE_TEXT_STYLE || cp == UNICODE_EMOJI_STYLE;
+}
+
 /* The next character that is no variation selector; 0 at the end. */
 static int32_t peek(const char *p, const char *end)
 {
@@ -76,7 +81,7 @@ static int32_t peek(const char *p, const char *end)
 
 	while (p < end) {
 		p += unicode_read(p, end, &cp);
-		if (cp != UNICODE_TEXT_STYLE && cp != UNICODE_EMOJI_STYLE)
+		if (!is_style(cp))
 			return cp;
 	}
 	return 0;
@@ -91,46 +96,59 @@ static bool joins(int32_t before, int32_t cp, int32_t after)
 	       unicode_letter_or_number(after);
 }
 
-/* before: what the key ended with so far. */
-static const char *put_key(struct im_buf *key, int32_t *before, int32_t cp, int32_t after)
+/* Takes in what says something; before: what was taken in last. */
+static const char *keep(struct im_buf *kept, int32_t *before, int32_t cp, int32_t after)
 {
 	bool joiner = cp == UNICODE_ZWJ || cp == ZWNJ;
 
-	if (cp == UNICODE_TEXT_STYLE || cp == UNICODE_EMOJI_STYLE)
-		return NULL;
-	if (joiner && !joins(*before, cp, after))
+	if (is_style(cp) || (joiner && !joins(*before, cp, after)))
 		return NULL;
 	if (!joiner && utf8proc_get_property(cp)->ignorable &&
 		!(is_tag(cp) && (*before == FLAG || is_tag(*before))))
 		return fault_hidden;
-	unicode_put(key, cp);
-	if ((wants_style(cp) && !is_skin(after)) || (cp < 0x80 && after == UNICODE_KEYCAP))
-		unicode_put(key, UNICODE_EMOJI_STYLE);
+	unicode_put(kept, cp);
 	*before = cp;
 	return NULL;
 }
 
+/* Puts the variation selectors where they belong. */
+static void put_styled(struct im_buf *key, struct im_str kept)
+{
+	const char *p = kept.p, *end = kept.p + kept.n;
+	int32_t cp, after;
+
+	while (kept.n && p < end) {
+		p += unicode_read(p, end, &cp);
+		after = peek(p, end);
+		unicode_put(key, cp);
+		if ((wants_style(cp) && !is_skin(after)) || (cp < 0x80 && after == UNICODE_KEYCAP))
+			unicode_put(key, UNICODE_EMOJI_STYLE);
+	}
+}
+
 const char *text_reaction(struct im_str s, struct im_buf *key)
 {
-	const char *fault = text_line_fault(s), *p, *end;
+	const char *fault = text_line_fault(s), *p = s.p, *end = s.p + s.n;
 	utf8proc_uint8_t *composed = NULL;
-	utf8proc_ssize_t n;
 	int32_t cp, before = 0;
+	struct im_buf kept;
+	utf8proc_ssize_t n;
 
 	if (fault || s.n == 0)
 		return fault ? fault : fault_invisible;
-	n = utf8proc_map((const utf8proc_uint8_t *)s.p, (utf8proc_ssize_t)s.n, &composed,
-		UTF8PROC_COMPOSE | UTF8PROC_STABLE);
-	if (n < 0) {
-		key->failed = true;
-		return NULL;
-	}
-	p = (const char *)composed;
-	end = p + n;
+	im_buf_init(&kept, 0);
 	while (p < end && !fault) {
 		p += unicode_read(p, end, &cp);
-		fault = put_key(key, &before, cp, peek(p, end));
+		fault = keep(&kept, &before, cp, peek(p, end));
 	}
+	if (!fault) {
+		n = utf8proc_map((const utf8proc_uint8_t *)kept.p, (utf8proc_ssize_t)kept.n,
+			&composed, UTF8PROC_COMPOSE | UTF8PROC_STABLE);
+		key->failed |= kept.failed || n < 0;
+		if (n > 0)
+			put_styled(key, (struct im_str){(const char *)composed, (size_t)n});
+	}
+	im_buf_free(&kept);
 	free(composed);
 	return fault;
 }

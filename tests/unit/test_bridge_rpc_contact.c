@@ -192,6 +192,40 @@ static void devices_are_listed_and_removed(void **state)
 	assert_int_equal(json_array_size(rpc_at(f->result, "devices")), 1);
 }
 
+/* More of them than a page holds: `next` goes on behind the last one. */
+static void a_long_list_of_devices_is_paged(void **state)
+{
+	struct rpc_fixture *f = *state;
+	char device[16], params[64] = "{}";
+	int seen = 0, pages = 0;
+
+	for (int i = 0; i < 40; i++) {
+		snprintf(device, sizeof(device), "d%03d", i * 7 % 40);
+		assert_int_equal(directory_device_bind(writer_directory(f->w), im_str(device),
+					 rpc_uid(f, "bob"), 5, 0),
+			IM_OK);
+	}
+	rpc_commit(f);
+	f->set.reply_max = 1100;
+	for (bool more = true; more; pages++) {
+		const json_t *page = rpc_ok(f, "bob", "device.list", params);
+
+		for (size_t i = 0; i < json_array_size(rpc_at(page, "devices")); i++) {
+			char path[32];
+
+			snprintf(path, sizeof(path), "devices.%zu.device", i);
+			snprintf(device, sizeof(device), "d%03d", seen++);
+			assert_text(page, path, device);
+		}
+		more = json_is_true(rpc_at(page, "more"));
+		if (more)
+			snprintf(params, sizeof(params), "{\"next\":\"%s\"}",
+				rpc_text(page, "next"));
+	}
+	assert_int_equal(seen, 40);
+	assert_true(pages > 2);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, rpc_set_up, rpc_tear_down)
 
 int main(void)
@@ -205,6 +239,7 @@ int main(void)
 		CASE(requests_respect_blocks_and_sense),
 		CASE(a_deleted_users_contacts_learn_of_it),
 		CASE(devices_are_listed_and_removed),
+		CASE(a_long_list_of_devices_is_paged),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
