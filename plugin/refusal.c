@@ -141,7 +141,10 @@ void refusal_rpc(struct plugin *p, const struct session *e, const struct refusal
 	im_buf_z(&p->text, "{\"jsonrpc\":\"2.0\",\"id\":");
 	im_buf_str(&p->text, request_id(r));
 	im_buf_z(&p->text, ",\"error\":");
-	im_wire_error(&p->text, r->code, r->why);
+	if (r->code == IM_E_BUSY)
+		im_wire_error_retry(&p->text, r->code, r->why, IM_RETRY_QUEUE_MS);
+	else
+		im_wire_error(&p->text, r->code, r->why);
 	im_buf_c(&p->text, '}');
 	if (r->reply_to.n) {
 		im_buf_reset(&p->topic);

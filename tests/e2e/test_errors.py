@@ -133,6 +133,7 @@ def busy(own_node):
     while a.publish(f"im/u/{b}", "x" * 60000) < 0x80:
         pass
     error = a.rpc_raw("user.get")["error"]
+    assert error.pop("data") == {"retry_ms": 1000}
     node.start_bridge()
     return error
 

@@ -379,6 +379,43 @@ static void a_view_stays_as_it_began(void **state)
 	f->be->reader_close(other);
 }
 
+/* Time is up from the third question on. */
+static int on_time(void *arg)
+{
+	return ++*(int *)arg >= 3;
+}
+
+static void whoever_watches_a_reader_ends_its_walk(void **state)
+{
+	struct fixture *f = *state;
+	struct test_seen seen = {.n = 0};
+	struct store_head head;
+	uint64_t conv;
+	int asked = 0;
+
+	assert_ok(f->be->begin(f->s));
+	conv = test_conv(f->be, f->s, 1, 2);
+	assert_ok(f->be->commit(f->s, NULL));
+	test_fill(f->be, f->s, conv, 1, 200);
+	f->be->reader_watch(f->r, on_time, &asked);
+	assert_ok(f->be->view_begin(f->r));
+	assert_int_equal(f->be->read_log(f->r, 1, 200, false, test_see, &seen), IM_E_IO);
+	assert_in_range(seen.n, 1, 199);
+	assert_true(asked >= 3);
+	f->be->view_end(f->r);
+	/* The view is over: what is written next is seen by the next one, as soon as nobody
+	 * watches. */
+	test_fill(f->be, f->s, conv, 201, 10);
+	f->be->reader_watch(f->r, NULL, NULL);
+	memset(&seen, 0, sizeof(seen));
+	assert_ok(f->be->view_begin(f->r));
+	assert_ok(f->be->read_head(f->r, conv, &head));
+	assert_int_equal(head.seq, 210);
+	assert_ok(f->be->read_conv(f->r, conv, 1, 210, true, test_see, &seen));
+	assert_int_equal(seen.n, 210);
+	f->be->view_end(f->r);
+}
+
 static void pages_of_a_conversation_go_both_ways(void **state)
 {
 	struct fixture *f = *state;
@@ -872,6 +909,7 @@ int main(void)
 		BOTH(heads_follow_the_open_transaction_and_come_back),
 		BOTH(readers_see_only_what_is_committed),
 		BOTH(a_view_stays_as_it_began),
+		BOTH(whoever_watches_a_reader_ends_its_walk),
 		BOTH(pages_of_a_conversation_go_both_ways),
 		BOTH(the_log_is_read_across_conversations),
 		BOTH(a_sender_s_newest_place_is_found_within_reach),
