@@ -78,10 +78,11 @@ static const struct im_conf_key keys[] = {
 		.help = "Keep an index for the search method. Without it, search finds nothing and "
 			"search.db may be deleted."},
 	{KEY(reader_threads, IM_CONF_INT), .def = "2", .min = 1, .max = 64,
-		.help = "Threads that answer reading requests (history, sync, lists, search)."},
+		.help = "Threads that answer reading requests (history, sync, lists, search). One "
+			"user has half of them at most."},
 	{KEY(reader_queue, IM_CONF_INT), .def = "1024", .min = 1, .max = 100000,
 		.help = "Requests that may wait for a thread, and answers for the broker; beyond, "
-			"the "
+			"and for one user beyond 32, the "
 			"answer is `busy`. An answer takes up to 64 KB. Where thousands of "
 			"devices "
 			"come back at once, as many as these let all of them sync at once."},

@@ -340,10 +340,10 @@ static void read_plain(struct im_str payload, struct im_envelope *out)
 static int read_no_json(struct im_str payload, struct im_str s, struct im_buf *scratch,
 	struct im_envelope *out, struct im_buf *why)
 {
-	const char *fault = im_json_fault(s);
+	const char *fault = s.n && s.p[0] == '{' ? im_json_fault(s) : NULL;
 	struct members m;
 
-	if (!fault || s.p[0] != '{' || !read_members(s, true, &m) || !m.has[BODY]) {
+	if (!fault || !read_members(s, true, &m) || !m.has[BODY]) {
 		read_plain(payload, out);
 		return IM_OK;
 	}
