@@ -16,6 +16,7 @@ struct effects {
 	struct im_buf tier[EFFECTS_TIERS];
 	effects_forget_fn forget;
 	void *forget_arg;
+	unsigned level; /* of the link, not of the transaction */
 };
 
 struct effects *effects_new(void)
@@ -70,6 +71,16 @@ size_t effects_bytes(const struct effects *fx)
 	for (int i = 0; i < EFFECTS_TIERS; i++)
 		n += fx->tier[i].n;
 	return n;
+}
+
+void effects_set_level(struct effects *fx, unsigned level)
+{
+	fx->level = level;
+}
+
+unsigned effects_level(const struct effects *fx)
+{
+	return fx->level;
 }
 
 void effects_on_forget(struct effects *fx, effects_forget_fn fn, void *arg)

@@ -40,6 +40,12 @@ struct im_str effects_view(const struct effects *fx, enum effects_tier tier);
 /* Bytes of all tiers together: the engine ends a transaction early when fan-out grows large. */
 size_t effects_bytes(const struct effects *fx);
 
+/* What the plugin at the other end of the link understands, IM_PLUGIN_LEVEL of frame.h: whoever
+ * plans a record that needs a level asks first, and does without when it is not there. 0 while
+ * there is no plugin. */
+void effects_set_level(struct effects *fx, unsigned level);
+unsigned effects_level(const struct effects *fx);
+
 /* Called at once when something is forgotten, so that the bridge's own caches follow inside the
  * transaction. uid.n == 0: the whole group; gid.n == 0: the user. */
 typedef void (*effects_forget_fn)(void *arg, struct im_str uid, struct im_str gid);

@@ -134,6 +134,7 @@ void engine_linked(struct engine *e, const struct engine_now *now)
 	e->ready = e->asked_again = false;
 	e->a.health.links++;
 	e->returned_at_ms = now->mono_ms;
+	effects_set_level(e->a.fx, 0);
 	downq_lost(e->a.downq);
 	hello(e, now);
 	outbox_pump(e->a.outbox);
@@ -142,6 +143,7 @@ void engine_linked(struct engine *e, const struct engine_now *now)
 void engine_unlinked(struct engine *e)
 {
 	e->linked = e->ready = e->waiting = false;
+	effects_set_level(e->a.fx, 0);
 }
 
 /* -- failure and recovery -- */
@@ -270,17 +272,18 @@ static void up_sessions(struct engine *e, const struct im_up_frame *f, const str
 	bool complete;
 	int rc;
 
+	effects_set_level(e->a.fx, f->part.level);
 	if (e->stalled || e->draining) {
 		e->dropped = true;
 		return;
 	}
-	if (f->first)
+	if (f->part.first)
 		spool_begins(e, &f->batch);
 	/* The beginning was lost: the rest says nothing. HELLO is said again after a while. */
-	e->in_snapshot |= f->first;
+	e->in_snapshot |= f->part.first;
 	if (!e->in_snapshot)
 		return;
-	e->in_snapshot = !f->last;
+	e->in_snapshot = !f->part.last;
 	writer_set_now(e->a.writer, now->wall_ms);
 	rc = sessions_snapshot(e->a.sessions, f, now->wall_ms, &complete);
 	if (rc == IM_E_FORMAT)
@@ -297,10 +300,11 @@ static void up_sessions(struct engine *e, const struct im_up_frame *f, const str
 		return;
 	e->waiting = false;
 	if (!e->ready)
-		log_line(e->p.log, LOG_LEVEL_INFO, "ready", "users=%zu devices=%zu recno=%llu",
+		log_line(e->p.log, LOG_LEVEL_INFO, "ready",
+			"users=%zu devices=%zu recno=%llu plugin_level=%u",
 			presence_users(sessions_presence(e->a.sessions)),
 			presence_devices(sessions_presence(e->a.sessions)),
-			(unsigned long long)replay_recno(e->a.replay));
+			(unsigned long long)replay_recno(e->a.replay), f->part.level);
 	e->ready = true;
 }
 
@@ -456,6 +460,11 @@ bool engine_fatal(const struct engine *e)
 bool engine_ready(const struct engine *e)
 {
 	return e->ready;
+}
+
+unsigned engine_plugin_level(const struct engine *e)
+{
+	return effects_level(e->a.fx);
 }
 
 bool engine_stalled(const struct engine *e)

@@ -95,6 +95,8 @@ bool engine_idle(const struct engine *e);
 bool engine_fatal(const struct engine *e);
 /* The plugin has answered HELLO on this link and its snapshot is in. */
 bool engine_ready(const struct engine *e);
+/* What the plugin has said it understands, on this link: effects_level. */
+unsigned engine_plugin_level(const struct engine *e);
 /* No transaction may be begun by others while it is stalled. */
 bool engine_stalled(const struct engine *e);
 struct health *engine_health(struct engine *e);

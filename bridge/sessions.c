@@ -278,7 +278,7 @@ int sessions_snapshot(
 	int rc = IM_OK;
 
 	*complete_out = false;
-	if (f->first)
+	if (f->part.first)
 		presence_snapshot_begin(s->presence);
 	for (uint32_t i = 0; i < f->batch.count && !rc; i++) {
 		rc = im_up_rec_read(&in, &rec);
@@ -291,7 +291,7 @@ int sessions_snapshot(
 		if (rc == IM_E_FULL)
 			rc = IM_OK;
 	}
-	if (rc || !f->last)
+	if (rc || !f->part.last)
 		return rc;
 	*complete_out = true;
 	return snapshot_end(s, now_ms);

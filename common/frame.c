@@ -18,6 +18,7 @@
 #define DOWN_FIELDS 5
 #define DOWN_HEAD (4 + 2 + 8 + 8 + 2 * DOWN_FIELDS + 4 + 4)
 #define FRAME_HEAD 4
+#define PART_BITS 2 /* of the flags of SESSIONS, below the level */
 
 /* Byte by byte, so that it is right on every machine; compilers make one move of it. */
 static char *put_le(char *at, uint64_t v, size_t bytes)
@@ -189,10 +190,10 @@ void im_frame_batch_begin(struct im_buf *b, const struct im_up_batch *h)
 	im_buf_le32(b, h->count);
 }
 
-void im_frame_sessions_begin(struct im_buf *b, bool first, bool last, const struct im_up_batch *h)
+void im_frame_sessions_begin(struct im_buf *b, struct im_up_part part, const struct im_up_batch *h)
 {
 	frame_begin(b, IM_FRAME_UP_SESSIONS);
-	im_buf_le8(b, (uint8_t)(first | last << 1));
+	im_buf_le8(b, (uint8_t)(part.first | part.last << 1 | part.level << PART_BITS));
 	im_buf_le64(b, h->epoch);
 	im_buf_le64(b, h->first);
 	im_buf_le32(b, h->count);
@@ -222,7 +223,7 @@ static int take_frame(struct im_str *frame, uint8_t *kind_out)
 }
 
 /* The fixed fields of each kind, in the order of the begin functions above. */
-static int read_up_head(const char *at, struct im_up_frame *out)
+static void read_up_head(const char *at, struct im_up_frame *out)
 {
 	uint8_t flags;
 
@@ -231,20 +232,21 @@ static int read_up_head(const char *at, struct im_up_frame *out)
 		out->batch.epoch = get64(&at);
 		out->batch.first = get64(&at);
 		out->batch.count = get32(&at);
-		return IM_OK;
+		return;
 	case IM_FRAME_UP_SESSIONS:
 		flags = (uint8_t)*at++;
-		out->first = flags & 1;
-		out->last = flags & 2;
+		out->part.first = flags & 1;
+		out->part.last = flags & 2;
+		out->part.level = flags >> PART_BITS;
 		out->batch.epoch = get64(&at);
 		out->batch.first = get64(&at);
 		out->batch.count = get32(&at);
-		return flags > 3 ? IM_E_FORMAT : IM_OK;
+		return;
 	case IM_FRAME_UP_CREDIT:
 		out->credit = get32(&at);
-		return IM_OK;
+		return;
 	default:
-		return IM_OK;
+		return;
 	}
 }
 
@@ -273,8 +275,9 @@ int im_up_frame_read(struct im_str frame, struct im_up_frame *out)
 		return IM_E_FORMAT;
 	}
 	out->kind = (enum im_frame_kind)kind;
-	if (frame.n < head || read_up_head(take(&frame, head).p, out))
+	if (frame.n < head)
 		return IM_E_FORMAT;
+	read_up_head(take(&frame, head).p, out);
 	/* A count that the bytes cannot hold is refused before anybody sizes a table by it. */
 	if (out->batch.count > frame.n / UP_HEAD || (kind == IM_FRAME_UP_CREDIT && frame.n))
 		return IM_E_FORMAT;

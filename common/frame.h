@@ -6,8 +6,8 @@
  *
  * A frame: u8 'I', u8 'M', u8 version, u8 kind, then what the kind says.
  *   UP_BATCH     u64 epoch, u64 first recno, u32 count, count x up record
- *   UP_SESSIONS  u8 flags (1 first part, 2 last part), u64 epoch, u64 first recno, u32 count,
- *                count x up record (type OPEN/SUB)
+ *   UP_SESSIONS  u8 flags (1 first part, 2 last part, the rest: the plugin's level), u64 epoch,
+ *                u64 first recno, u32 count, count x up record (type OPEN/SUB)
  *   UP_CREDIT    u32 number of down frames done
  *   UP_STATS     JSON text of the plugin's counters
  *   DOWN         records until the end of the frame
@@ -24,6 +24,13 @@
 #include "str.h"
 
 #define IM_FRAME_VERSION 1
+
+/* What a plugin understands. It says its level in every SESSIONS frame, and the bridge sends a down
+ * record that needs a level only to a plugin that has it: while a node is upgraded the bridge is
+ * new and the plugin is not, until the broker is restarted. A level includes those below it. 0  the
+ * records up to IM_DOWN_STATS; says nothing of itself 1  the same, and says so */
+#define IM_PLUGIN_LEVEL 1
+#define IM_PLUGIN_LEVEL_MAX 63 /* what the flags have room for */
 
 enum im_frame_kind {
 	IM_FRAME_UP_BATCH = 1,
@@ -83,10 +90,14 @@ struct im_up_batch {
 };
 /* Starts a batch frame; the records follow as bytes. */
 void im_frame_batch_begin(struct im_buf *b, const struct im_up_batch *h);
+struct im_up_part {
+	bool first, last;
+	uint8_t level; /* IM_PLUGIN_LEVEL */
+};
 /* h: the spool's epoch, the number of its oldest record (of the next one when it is empty), and how
  * many session records follow. So the bridge knows where the spool begins, and takes no lost batch
  * for one that never was. */
-void im_frame_sessions_begin(struct im_buf *b, bool first, bool last, const struct im_up_batch *h);
+void im_frame_sessions_begin(struct im_buf *b, struct im_up_part part, const struct im_up_batch *h);
 void im_frame_credit(struct im_buf *b, uint32_t frames);
 void im_frame_stats(struct im_buf *b, struct im_str json);
 
@@ -94,7 +105,7 @@ void im_frame_stats(struct im_buf *b, struct im_str json);
 struct im_up_frame {
 	enum im_frame_kind kind;
 	struct im_up_batch batch; /* BATCH, SESSIONS */
-	bool first, last;         /* SESSIONS */
+	struct im_up_part part;   /* SESSIONS */
 	uint32_t credit;          /* CREDIT */
 	struct im_str rest;
 };

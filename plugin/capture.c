@@ -410,7 +410,8 @@ static void snapshot_part(struct snapshot *s, bool last)
 	const struct im_up_batch h = {r->epoch, spool_begins(r), s->count};
 
 	im_buf_reset(&s->frame);
-	im_frame_sessions_begin(&s->frame, s->first, last, &h);
+	im_frame_sessions_begin(
+		&s->frame, (struct im_up_part){s->first, last, IM_PLUGIN_LEVEL}, &h);
 	im_buf_str(&s->frame, im_buf_view(&s->records));
 	if (s->frame.failed || s->records.failed)
 		s->failed = IM_E_NOMEM;

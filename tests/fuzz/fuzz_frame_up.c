@@ -40,7 +40,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		im_frame_batch_begin(&b, &f.batch);
 		break;
 	case IM_FRAME_UP_SESSIONS:
-		im_frame_sessions_begin(&b, f.first, f.last, &f.batch);
+		im_frame_sessions_begin(&b, f.part, &f.batch);
 		break;
 	case IM_FRAME_UP_CREDIT:
 		im_frame_credit(&b, f.credit);

@@ -196,6 +196,7 @@ struct engine_fixture *engine_prepare(const struct store_backend *backend)
 	f->epoch = ENGINE_EPOCH;
 	f->first = f->next = 1;
 	f->queue_max = 100;
+	f->level = IM_PLUGIN_LEVEL;
 	return f;
 }
 
@@ -411,7 +412,7 @@ void engine_sessions(struct engine_fixture *f, const char *const *user_device_su
 		}
 	}
 	h.count = n;
-	im_frame_sessions_begin(&frame, true, true, &h);
+	im_frame_sessions_begin(&frame, (struct im_up_part){true, true, f->level}, &h);
 	im_buf_str(&frame, im_buf_view(&recs));
 	im_buf_free(&recs);
 	give(f, &frame);

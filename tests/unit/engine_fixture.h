@@ -45,6 +45,7 @@ struct engine_fixture {
 	size_t largest_frame;
 	/* the batch that is being built */
 	uint64_t epoch, first, next;
+	uint8_t level;        /* of the plugin that answers */
 	uint64_t spool_first; /* what a snapshot says of the spool's beginning; 0: first */
 	struct im_buf records;
 };

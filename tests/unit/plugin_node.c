@@ -234,13 +234,14 @@ static void take_sessions(struct node *n, const struct im_up_frame *f)
 	struct im_up_rec r;
 	uint32_t i;
 
-	if (f->first)
+	if (f->part.first)
 		records_clear(&n->snapshot, &n->n_snapshot);
 	for (i = 0; i < f->batch.count; i++) {
 		assert_int_equal(im_up_rec_read(&rest, &r), IM_OK);
 		keep(&n->snapshot, &n->n_snapshot, &r, 0);
 	}
-	if (f->last)
+	n->level = f->part.level;
+	if (f->part.last)
 		n->snapshots++;
 }
 

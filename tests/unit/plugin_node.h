@@ -35,6 +35,7 @@ struct node {
 	struct node_record *snapshot; /* of the last SESSIONS, all parts */
 	size_t n_snapshot;
 	unsigned batches, snapshots, credits;
+	unsigned level; /* that the last SESSIONS said */
 	char *stats;
 };
 

@@ -443,6 +443,51 @@ static void garbage_frames_change_nothing(void **state)
 	assert_told(f, "message alice/phone 1 ");
 }
 
+/* The plugin that says nothing of its level: nobody is connected, the spool begins at record 1. */
+static const char old_snapshot[] = "IM\1\2\3"
+				   "\115\0\0\0\0\0\0\0"
+				   "\1\0\0\0\0\0\0\0"
+				   "\0\0\0\0";
+
+static void give_bytes(struct engine_fixture *f, const char *p, size_t n)
+{
+	engine_up(f->engine, (struct im_str){p, n}, &f->now);
+}
+
+static void a_plugin_of_the_version_before_is_served_as_it_was(void **state)
+{
+	struct engine_fixture *f = *state;
+
+	assert_int_equal(engine_plugin_level(f->engine), IM_PLUGIN_LEVEL);
+	engine_unlinked(f->engine);
+	assert_int_equal(engine_plugin_level(f->engine), 0);
+	engine_linked(f->engine, &f->now);
+	assert_int_equal(engine_plugin_level(f->engine), 0);
+	assert_false(engine_ready(f->engine));
+	give_bytes(f, old_snapshot, sizeof(old_snapshot) - 1);
+	assert_true(engine_ready(f->engine));
+	assert_int_equal(engine_plugin_level(f->engine), 0);
+	engine_message(f, "alice", "bob", "{\"id\":\"1\",\"body\":\"as ever\"}");
+	assert_told(f, "message alice/phone 1 text id=1 bob=u/alice alice=u/bob");
+	assert_told(f, "committed 77:1");
+}
+
+/* Each link has its own: the broker is restarted with a new plugin, or goes back to an old one. */
+static void the_level_is_the_plugins_of_this_link(void **state)
+{
+	struct engine_fixture *f = *state;
+
+	engine_unlinked(f->engine);
+	f->level = IM_PLUGIN_LEVEL_MAX; /* one that knows more than this bridge */
+	engine_link(f);
+	assert_true(engine_ready(f->engine));
+	assert_int_equal(engine_plugin_level(f->engine), IM_PLUGIN_LEVEL_MAX);
+	engine_unlinked(f->engine);
+	f->level = 0;
+	engine_link(f);
+	assert_int_equal(engine_plugin_level(f->engine), 0);
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, engine_set_up, engine_tear_down)
 
 int main(void)
@@ -475,6 +520,8 @@ int main(void)
 		T(a_record_without_an_end_does_not_stop_the_bridge),
 		T(a_record_of_nobody_is_passed_over),
 		T(garbage_frames_change_nothing),
+		T(a_plugin_of_the_version_before_is_served_as_it_was),
+		T(the_level_is_the_plugins_of_this_link),
 	};
 
 	return cmocka_run_group_tests_name("bridge engine", tests, NULL, NULL);

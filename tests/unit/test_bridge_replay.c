@@ -163,7 +163,7 @@ static void half_an_answer_is_none(void **state)
 	engine_linked(f->engine, &f->now);
 	for (int part = 1; part <= 2; part++) {
 		im_buf_init(&frame, 0);
-		im_frame_sessions_begin(&frame, part == 1, part == 2, &h);
+		im_frame_sessions_begin(&frame, (struct im_up_part){part == 1, part == 2, 1}, &h);
 		if (part == 2) /* a HELLO in between makes the first part void */
 			engine_wait(f, 5000);
 		engine_up(f->engine, im_buf_view(&frame), &f->now);

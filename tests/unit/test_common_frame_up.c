@@ -220,20 +220,23 @@ static void other_up_frames(void **state)
 
 	(void)state;
 	im_buf_init(&b, 0);
-	for (flags = 0; flags < 4; flags++) {
+	for (flags = 0; flags < 256; flags++) {
+		const struct im_up_part part = {flags & 1, flags & 2, (uint8_t)(flags >> 2)};
+
 		im_buf_reset(&b);
-		im_frame_sessions_begin(&b, flags & 1, flags & 2, &h);
+		im_frame_sessions_begin(&b, part, &h);
+		assert_int_equal((unsigned char)b.p[4], flags);
 		assert_int_equal(im_up_frame_read(im_buf_view(&b), &f), IM_OK);
 		assert_int_equal(f.kind, IM_FRAME_UP_SESSIONS);
-		assert_int_equal(f.first, !!(flags & 1));
-		assert_int_equal(f.last, !!(flags & 2));
+		assert_int_equal(f.part.first, !!(flags & 1));
+		assert_int_equal(f.part.last, !!(flags & 2));
+		assert_int_equal(f.part.level, flags >> 2);
 		assert_int_equal(f.batch.epoch, 5);
 		assert_int_equal(f.batch.first, 9);
 		assert_int_equal(f.batch.count, 0);
 		assert_int_equal(f.rest.n, 0);
 	}
-	b.p[4] = 4;
-	assert_int_equal(im_up_frame_read(im_buf_view(&b), &f), IM_E_FORMAT);
+	assert_int_equal(f.part.level, IM_PLUGIN_LEVEL_MAX);
 	im_buf_reset(&b);
 	im_frame_credit(&b, 77);
 	assert_int_equal(im_up_frame_read(im_buf_view(&b), &f), IM_OK);

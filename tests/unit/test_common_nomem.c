@@ -151,7 +151,7 @@ static int build_frames(void)
 	for (i = 0; i < 30; i++) {
 		im_down_rec_put(&b, &r, to, 1);
 		im_frame_batch_begin(&b, &h);
-		im_frame_sessions_begin(&b, true, true, &h);
+		im_frame_sessions_begin(&b, (struct im_up_part){true, true, 1}, &h);
 		im_frame_credit(&b, 1);
 		im_frame_stats(&b, IM_STR("{}"));
 	}
