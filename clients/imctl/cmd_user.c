@@ -228,10 +228,10 @@ const struct command cmd_user[] = {
 		.offline = show},
 	{.name = "user import",
 		.help = "creates many users at once, with --offline only; existing ones stay as "
-			"they "
-			"are",
+			"they are",
 		.args = import_args,
-		.offline = import},
+		.offline = import,
+		.counts = true},
 	{.name = "token",
 		.help = "makes a token that a user can log in with in place of a password",
 		.args = token_args,

@@ -13,7 +13,64 @@
 #include "../../common/phc.h"
 #include "password.h"
 
-#define PHC_PREFIX "$argon2id$"
+/* What follows a name may be a secret, and is not repeated: the name's own bytes alone are, and the
+ * one that cannot be in it. */
+static int not_a_uid(struct im_str line, struct im_buf *why)
+{
+	size_t n = 0;
+
+	while (n < line.n && im_uid_valid((struct im_str){line.p + n, 1}))
+		n++;
+	if (n && n + 1 < line.n && line.p[n] == ':' && line.p[n + 1] == '$') {
+		im_buf_printf(why,
+			"this is a line of mosquitto_passwd for %.*s, whose hash cannot be taken "
+			"over: write the name alone, and set a password with imctl user password",
+			(int)(n > IM_UID_MAX ? IM_UID_MAX : n), line.p);
+	} else if (n < line.n && line.p[n] != ',') {
+		im_buf_printf(why,
+			"a user id has 1 to %d of A-Z a-z 0-9 _ . @ - and ends at a comma; "
+			"character %zu is ",
+			IM_UID_MAX, n + 1);
+		if (line.p[n] > ' ' && line.p[n] < 0x7f)
+			im_buf_printf(why, "\"%c\"", line.p[n]);
+		else
+			im_buf_z(why, line.p[n] == ' ' ? "a blank" : "none of these");
+	} else {
+		im_buf_printf(
+			why, "a user id has 1 to %d characters, this one has %zu", IM_UID_MAX, n);
+	}
+	return IM_E_FORMAT;
+}
+
+/* $id$..., as crypt(3), mosquitto_passwd and PHC write it, or {SCHEME}... of LDAP. */
+static bool looks_hashed(struct im_str s)
+{
+	char end = s.n && s.p[0] == '{' ? '}' : '$';
+	size_t n = 1;
+
+	if (!s.n || (s.p[0] != '$' && s.p[0] != '{'))
+		return false;
+	while (n < s.n && (s.p[n] == '-' || (s.p[n] >= '0' && s.p[n] <= '9') ||
+				  ((s.p[n] | 32) >= 'a' && (s.p[n] | 32) <= 'z')))
+		n++;
+	return n > 1 && n < s.n && s.p[n] == end;
+}
+
+static int check_password(struct im_str password, struct im_buf *why)
+{
+	if (password.n == 0 || password.n > IM_PASSWORD_MAX) {
+		im_buf_printf(why, "the password must have 1 to %d bytes", IM_PASSWORD_MAX);
+		return IM_E_FORMAT;
+	}
+	if (!looks_hashed(password) || im_phc_valid(password))
+		return IM_OK;
+	im_buf_z(why,
+		"the password looks like a hash, and would be taken for the password itself: only "
+		"Argon2id as a PHC string of at most 159 bytes is taken over "
+		"(uid,$argon2id$v=19$m=...). "
+		"Write the name alone, and set a password with imctl user password");
+	return IM_E_FORMAT;
+}
 
 int import_line(
 	struct im_str line, struct im_str *uid_out, struct im_str *password_out, struct im_buf *why)
@@ -23,16 +80,13 @@ int import_line(
 		return IM_OK;
 	const char *comma = memchr(line.p, ',', line.n);
 	struct im_str uid = {line.p, comma ? (size_t)(comma - line.p) : line.n};
-	if (!im_uid_valid(uid)) {
-		im_buf_printf(why, "\"%.*s\" is not a user id: 1 to 64 of A-Z a-z 0-9 _ . @ -",
-			(int)(uid.n > IM_UID_MAX ? IM_UID_MAX : uid.n), uid.p);
-		return IM_E_FORMAT;
-	}
-	if (comma)
-		*password_out = (struct im_str){comma + 1, line.n - uid.n - 1};
-	if (comma && (password_out->n == 0 || password_out->n > IM_PASSWORD_MAX)) {
-		im_buf_printf(why, "the password must have 1 to %d bytes", IM_PASSWORD_MAX);
-		return IM_E_FORMAT;
+	if (!im_uid_valid(uid))
+		return not_a_uid(line, why);
+	if (comma) {
+		struct im_str password = {comma + 1, line.n - uid.n - 1};
+		if (check_password(password, why))
+			return IM_E_FORMAT;
+		*password_out = password;
 	}
 	*uid_out = uid;
 	return IM_OK;
@@ -49,8 +103,7 @@ static int to_phc(
 	struct hashed *last, struct im_str password, struct im_str *phc, struct im_buf *why)
 {
 	*phc = password;
-	if (password.n == 0 || (password.n > strlen(PHC_PREFIX) &&
-				       memcmp(password.p, PHC_PREFIX, strlen(PHC_PREFIX)) == 0))
+	if (password.n == 0 || im_phc_valid(password))
 		return IMCTL_OK;
 	if (password.n != last->n || memcmp(password.p, last->password, last->n) != 0) {
 		int rc = password_hash(password, last->phc, why);
@@ -113,6 +166,8 @@ int import_users(struct offline *o, FILE *in, struct import_counts *counts_out, 
 	im_buf_reset(&reason);
 	int end = offline_import_end(o, rc == IMCTL_OK, rc == IMCTL_OK ? why : &reason);
 	explicit_bzero(&last, sizeof(last));
+	if (line)
+		explicit_bzero(line, cap);
 	free(line);
 	im_buf_free(&reason);
 	return rc == IMCTL_OK ? end : rc;

@@ -153,6 +153,8 @@ static void show(const struct options *opt, const struct command *c, const json_
 	} else if (c->text) {
 		print_text(stdout, json_object_get(result, c->text));
 		fputc('\n', stdout);
+	} else if (c->counts) {
+		print_counts(stdout, result);
 	} else {
 		print_object(stdout, result);
 	}

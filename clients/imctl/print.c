@@ -207,6 +207,17 @@ void print_object(FILE *out, const json_t *object)
 	print_indented(out, object, 0);
 }
 
+void print_counts(FILE *out, const json_t *object)
+{
+	const char *name;
+	json_t *v;
+
+	json_object_foreach((json_t *)object, name, v)
+	{
+		fprintf(out, "%s: %" JSON_INTEGER_FORMAT "\n", name, json_integer_value(v));
+	}
+}
+
 void print_text(FILE *out, const json_t *value)
 {
 	struct im_buf b;

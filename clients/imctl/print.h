@@ -11,6 +11,8 @@ void print_table(FILE *out, const json_t *rows, const char *columns);
 /* An object, a line a member; objects within it are indented, arrays of objects become
  * tables. */
 void print_object(FILE *out, const json_t *object);
+/* An object of numbers, a line a member. */
+void print_counts(FILE *out, const json_t *object);
 /* One value without quotes and line end. */
 void print_text(FILE *out, const json_t *value);
 

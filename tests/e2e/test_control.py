@@ -317,6 +317,26 @@ def test_many_users_are_imported_offline(tmp_path):
         node.close()
 
 
+def test_a_file_of_mosquitto_passwd_is_refused_and_not_shown(tmp_path):
+    """Its hashes would become passwords; and the count of an import is no time."""
+    subprocess.run(["mosquitto_passwd", "-b", "-c", tmp_path / "passwd", "alice", "her password"],
+                   check=True, capture_output=True)
+    line = (tmp_path / "passwd").read_text(encoding="utf-8").strip()
+    data = tmp_path / "data"
+    data.mkdir()
+    off = Imctl(tmp_path, "--offline", data)
+    for text in (line, line.replace(":", ",", 1), f"bob\n{line}"):
+        (tmp_path / "list").write_text(text + "\n", encoding="utf-8")
+        done = off.run("user", "import", tmp_path / "list")
+        assert done.returncode == 2 and "hash" in done.stderr
+        secret = line.split("$")[-1]
+        assert secret not in done.stderr and line.split("$")[-2] not in done.stderr
+    assert off.json("user", "list") == {"users": []}
+    (tmp_path / "list").write_text("alice,pw\nbob\n", encoding="utf-8")
+    assert off.ok("user", "import", tmp_path / "list").splitlines() == ["created: 2", "existing: 0"]
+    assert off.ok("user", "import", tmp_path / "list").splitlines() == ["created: 0", "existing: 2"]
+
+
 def test_offline_work_beside_a_running_bridge_is_refused(node, tmp_path):
     done = Imctl(tmp_path, "--offline", node.data).run("user", "create", "sneaky", "--password",
                                                        "x")

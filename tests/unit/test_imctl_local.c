@@ -307,7 +307,9 @@ static void imports_create_what_is_missing(void **state)
 
 	open_offline(w);
 	import_text(w,
-		"# users\nu1\nu2,secret\r\n\nu3,$argon2id$v=19$m=8,t=1,p=1$c2FsdHNhbHQ$aGFzaA\n",
+		"# "
+		"users\nu1\nu2,secret\r\n\nu3,$argon2id$v=19$m=8,t=1,p=1$c2FsdHNhbHQ$"
+		"aGFzaGhhc2hoYXNoaGFzaA\n",
 		IMCTL_OK, &n);
 	assert_int_equal(n.created, 3);
 	import_text(w, "u3,x\nu4,a,b", IMCTL_OK, &n);
@@ -348,8 +350,8 @@ static void a_wrong_line_undoes_the_import(void **state)
 
 	open_offline(w);
 	import_text(w, "u1\nu/2\nu3\n", IMCTL_USAGE, &n);
-	assert_non_null(strstr(why_text(w), "line 2"));
-	assert_non_null(strstr(why_text(w), "u/2"));
+	assert_non_null(strstr(why_text(w), "line 2: a user id has"));
+	assert_non_null(strstr(why_text(w), "character 2 is \"/\""));
 	import_text(w, "u1,\n", IMCTL_USAGE, &n);
 	assert_non_null(strstr(why_text(w), "line 1"));
 	assert_int_equal(offline_user_list(w->o, "", 0, rows, &w->why), IMCTL_OK);
@@ -358,6 +360,57 @@ static void a_wrong_line_undoes_the_import(void **state)
 	/* The database is usable after it. */
 	import_text(w, "u1\n", IMCTL_OK, &n);
 	assert_int_equal(n.created, 1);
+}
+
+/* Taken for the password itself, or shown in an error, it would be of use to nobody but a thief. */
+static void a_hash_is_neither_taken_for_a_password_nor_shown(void **state)
+{
+	static const struct {
+		const char *line, *says;
+	} cases[] = {
+		{"al:$7$101$c2FsdHNhbHQ$c2VjcmV0c2VjcmV0", "a line of mosquitto_passwd for al,"},
+		{"al:$6$c2VjcmV0$c2VjcmV0", "a line of mosquitto_passwd for al,"},
+		{"al:$argon2id$v=19$m=47104,t=1,p=1$c2VjcmV0$c2VjcmV0", "mosquitto_passwd for al,"},
+		{"al,$7$101$c2VjcmV0$c2VjcmV0", "looks like a hash"},
+		{"al,$6$c2VjcmV0$c2VjcmV0", "looks like a hash"},
+		{"al,$2b$12$c2VjcmV0", "looks like a hash"},
+		{"al,$y$j9T$c2VjcmV0", "looks like a hash"},
+		{"al,{SSHA}c2VjcmV0", "looks like a hash"},
+		{"al,{PBKDF2-SHA512}c2VjcmV0", "looks like a hash"},
+		/* An Argon2id that no login could be checked against. */
+		{"al,$argon2id$v=19$m=8,t=1,p=1$c2FsdHNhbHQ$c2VjcmV0", "looks like a hash"},
+		{"al,$argon2i$v=19$m=8,t=1,p=1$c2FsdHNhbHQ$c2VjcmV0c2VjcmV0c2VjcmV0",
+			"like a hash"},
+		/* What is no comma parts nothing. */
+		{"al:c2VjcmV0", "character 3 is \":\""},
+		{"al c2VjcmV0", "character 3 is a blank"},
+		{"al\tc2VjcmV0", "character 3 is none of these"},
+		{"al;c2VjcmV0", "character 3 is \";\""},
+		{",c2VjcmV0", "this one has 0"},
+		{"\xc3\xa4,c2VjcmV0", "character 1 is none of these"},
+		{"0123456789012345678901234567890123456789012345678901234567890123456789,c2VjcmV0",
+			"this one has 70"},
+	};
+	struct world *w = *state;
+	struct import_counts n;
+	json_t *rows = json_array();
+	char text[256];
+
+	open_offline(w);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		snprintf(text, sizeof(text), "u1\n%s\n", cases[i].line);
+		import_text(w, text, IMCTL_USAGE, &n);
+		if (!strstr(why_text(w), cases[i].says) || !strstr(why_text(w), "line 2: "))
+			fail_msg("%s: %s", cases[i].line, why_text(w));
+		if (strstr(why_text(w), "c2Vjc"))
+			fail_msg("shown: %s", why_text(w));
+	}
+	assert_int_equal(offline_user_list(w->o, "", 0, rows, &w->why), IMCTL_OK);
+	assert_int_equal(json_array_size(rows), 0);
+	json_decref(rows);
+	/* What merely begins so is a password. */
+	import_text(w, "u1,$\nu2,$$\nu3,$a b$c\nu4,{\nu5,{}x\nu6,5$a$b\n", IMCTL_OK, &n);
+	assert_int_equal(n.created, 6);
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
@@ -378,6 +431,7 @@ int main(void)
 		TEST(imports_create_what_is_missing),
 		TEST(imported_passwords_are_hashed),
 		TEST(a_wrong_line_undoes_the_import),
+		TEST(a_hash_is_neither_taken_for_a_password_nor_shown),
 	};
 
 	return cmocka_run_group_tests_name("imctl_local", tests, NULL, NULL);
