@@ -15,7 +15,9 @@
 #define IM_METHOD_MAX 32 /* an RPC method's name */
 #define IM_PREFIX_MAX 32 /* the configurable first topic level(s) */
 #define IM_CONV_MAX (2 + IM_UID_MAX)
-#define IM_TOPIC_MAX 1024 /* longest topic or filter looked at; a longer one is denied */
+/* Longest topic or filter of IM; a longer one under the prefix names nothing. Others are as long as
+ * MQTT lets them be. */
+#define IM_TOPIC_MAX 1024
 
 #define IM_DEVICES_LIMIT_MAX 10000 /* the highest limit of one user's connected devices */
 

@@ -157,19 +157,20 @@ void im_topic_parse(struct im_str prefix, struct im_str topic, struct im_topic *
 	bool below;
 
 	*out = (struct im_topic){.kind = IM_TOPIC_OTHER};
-	if (topic.n == 0 || topic.n > IM_TOPIC_MAX)
+	if (topic.n == 0)
 		out->kind = IM_TOPIC_BAD;
 	else if (topic.p[0] == '$')
 		out->kind = parse_dollar(topic);
 	else if (under(topic, prefix, &rest, &below))
-		out->kind = below ? parse_below(rest, out) : IM_TOPIC_BAD;
+		out->kind =
+			below && topic.n <= IM_TOPIC_MAX ? parse_below(rest, out) : IM_TOPIC_BAD;
 }
 
 bool im_filter_valid(struct im_str filter)
 {
 	struct levels l = levels_of(filter);
 
-	if (filter.n == 0 || filter.n > IM_TOPIC_MAX || memchr(filter.p, '\0', filter.n))
+	if (filter.n == 0 || memchr(filter.p, '\0', filter.n))
 		return false;
 	while (l.more) {
 		struct im_str level = next_level(&l);
@@ -217,7 +218,8 @@ static void filter_dollar(struct im_filter *out)
 static void filter_below(struct im_str rest, struct im_filter *out)
 {
 	out->reaches_im = true;
-	out->topic.kind = parse_below(rest, &out->topic);
+	out->topic.kind =
+		out->filter.n <= IM_TOPIC_MAX ? parse_below(rest, &out->topic) : IM_TOPIC_BAD;
 	switch (out->topic.kind) {
 	case IM_TOPIC_INBOX:
 		out->events = im_filter_within(IM_STR("event"), out->topic.rest);

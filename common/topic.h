@@ -55,7 +55,7 @@ struct im_filter {
 	bool events;          /* INBOX: covers {p}/inbox/{id}/event */
 };
 
-/* Well-formed MQTT filter: wildcards alone in their level, '#' last, at most IM_TOPIC_MAX bytes. */
+/* Well-formed MQTT filter: wildcards alone in their level, '#' last. */
 bool im_filter_valid(struct im_str filter);
 
 /* A subscription's filter, wildcards and `$share` included. */

@@ -125,6 +125,18 @@ static int check_jwt(const struct options *o, struct im_buf *why)
 	return IM_OK;
 }
 
+/* With the longest username for each %u. */
+static size_t expanded_max(const char *filter)
+{
+	size_t n = strlen(filter);
+
+	while ((filter = strstr(filter, "%u"))) {
+		n += IM_UID_MAX - 2;
+		filter += 2;
+	}
+	return n;
+}
+
 static int check_allow_topic(const struct options *o, struct im_buf *why)
 {
 	size_t i;
@@ -132,10 +144,17 @@ static int check_allow_topic(const struct options *o, struct im_buf *why)
 	for (i = 0; i < o->allow_topic.n; i++) {
 		const char *f = o->allow_topic.v[i];
 
-		if (im_filter_valid(im_str(f)) && strncmp(f, "$share/", 7) != 0)
-			continue;
-		im_buf_printf(why, "allow_topic \"%s\" is no topic filter", f);
-		return IM_E_FORMAT;
+		if (!im_filter_valid(im_str(f)) || strncmp(f, "$share/", 7) == 0) {
+			im_buf_printf(why, "allow_topic \"%.100s\" is no topic filter", f);
+			return IM_E_FORMAT;
+		}
+		if (expanded_max(f) > IM_TOPIC_MAX) {
+			im_buf_printf(why,
+				"allow_topic \"%.100s...\" is longer than %d bytes with the "
+				"longest username in it",
+				f, IM_TOPIC_MAX);
+			return IM_E_FORMAT;
+		}
 	}
 	return IM_OK;
 }

@@ -170,6 +170,22 @@ def test_order_and_size(side, v5):
     assert payloads(c) == sent
 
 
+@V
+@pytest.mark.parametrize("named", [True, False], ids=["named", "wildcard"])
+@pytest.mark.parametrize("size", [1024, 1025, 20_000, 65_535])
+def test_a_topic_may_be_as_long_as_mqtt_lets_it(side, v5, size, named):
+    topic = side.topic("x" * (size - len(side.topic(""))))
+    assert len(topic) == size
+    c = side.client(v5=v5)
+    assert c.subscribe(topic if named else side.topic("#")) == 1
+    assert c.publish(topic, "long", retain=True) == 0
+    assert [(m.topic, m.payload) for m in wait(c, 1)] == [(topic, b"long")]
+    late = side.client("late", v5=v5)
+    late.subscribe(side.topic("#"))
+    assert [(m.topic, m.retain) for m in wait(late, 1)] == [(topic, True)]
+    c.publish(topic, b"", retain=True)
+
+
 # -- subscriptions --
 
 @pytest.mark.parametrize("topic_filter, matching", [

@@ -215,6 +215,47 @@ static void any_bytes(void **state)
 	}
 }
 
+/* No bound of ours on ordinary topics; what IM cannot name is none of its own either. */
+static void ordinary_topics_are_as_long_as_mqtt_lets_them(void **state)
+{
+	static char text[65536];
+	const struct im_str longest = {text, 65535};
+	struct im_topic t;
+	struct im_filter f;
+
+	(void)state;
+	memset(text, 'x', sizeof(text));
+	im_topic_parse(PREFIX, longest, &t);
+	assert_int_equal(t.kind, IM_TOPIC_OTHER);
+	im_filter_parse(PREFIX, longest, &f);
+	assert_int_equal(f.topic.kind, IM_TOPIC_OTHER);
+	assert_false(f.reaches_im);
+	assert_true(im_filter_within(longest, IM_STR("#")));
+	assert_false(im_filter_within(longest, IM_STR("x/#")));
+	text[1] = '/';
+	assert_true(im_filter_within(longest, IM_STR("x/#")));
+	memcpy(text, "im/inbox/bob/", 13);
+	im_topic_parse(PREFIX, longest, &t);
+	assert_int_equal(t.kind, IM_TOPIC_BAD);
+	im_topic_parse(PREFIX, (struct im_str){text, IM_TOPIC_MAX}, &t);
+	assert_int_equal(t.kind, IM_TOPIC_INBOX);
+	im_topic_parse(PREFIX, (struct im_str){text, IM_TOPIC_MAX + 1}, &t);
+	assert_int_equal(t.kind, IM_TOPIC_BAD);
+	im_filter_parse(PREFIX, (struct im_str){text, IM_TOPIC_MAX + 1}, &f);
+	assert_int_equal(f.topic.kind, IM_TOPIC_BAD);
+	assert_true(f.reaches_im);
+	/* Wildcards before the prefix, however long the rest is. */
+	memcpy(text, "+/inbox/bob//", 13);
+	im_filter_parse(PREFIX, longest, &f);
+	assert_int_equal(f.topic.kind, IM_TOPIC_OTHER);
+	assert_true(f.reaches_im);
+	memcpy(text, "$im/xxxxx/bo/", 13);
+	im_topic_parse(PREFIX, longest, &t);
+	assert_int_equal(t.kind, IM_TOPIC_LINK);
+	im_filter_parse(PREFIX, longest, &f);
+	assert_int_equal(f.topic.kind, IM_TOPIC_LINK);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -222,6 +263,7 @@ int main(void)
 		cmocka_unit_test(within_is_what_matching_says),
 		cmocka_unit_test(filters_reach_what_is_said),
 		cmocka_unit_test(any_bytes),
+		cmocka_unit_test(ordinary_topics_are_as_long_as_mqtt_lets_them),
 	};
 
 	return cmocka_run_group_tests_name("common_topic", tests, NULL, NULL);

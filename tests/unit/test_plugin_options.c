@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The plugin's options, and what it reads of the broker's own configuration. */
+#include "../../common/limits.h"
 #include "../../plugin/brokerconf.h"
 #include "../../plugin/options.h"
 #include "unit.h"
@@ -85,6 +86,7 @@ static void refuses_with_a_sentence(void **state)
 {
 	static const struct options_pair both_keys[] = {{"data_dir", "/d"}, {"link_listener", "/s"},
 		{"jwt_secret_file", "/k"}, {"jwt_key_file", "/k"}};
+	char longest[IM_TOPIC_MAX + 2];
 	struct options o;
 	struct im_buf why;
 
@@ -110,6 +112,11 @@ static void refuses_with_a_sentence(void **state)
 	refused("allow_topic", "a/#/b", "allow_topic");
 	refused("allow_topic", "", "allow_topic");
 	refused("allow_topic", "$share/x/a", "allow_topic");
+	memset(longest, 'x', sizeof(longest));
+	longest[IM_TOPIC_MAX + 1] = '\0';
+	refused("allow_topic", longest, "longer than 1024 bytes");
+	memcpy(longest + IM_TOPIC_MAX - 60, "%u", 3);
+	refused("allow_topic", longest, "longest username");
 	refused("jwt_key_file", "/k", "jwt_algorithm");
 	refused("jwt_algorithm", "RS256", "without a key");
 	refused("jwt_algorithm", "none", "HS256");
