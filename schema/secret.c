@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Reads and makes link.secret. Called by the plugin at start and at each login of the bridge, by
+ * the bridge before each connection, so that who replaces the file restarts nothing but the bridge.
+ */
+#include "secret.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define PATH_BYTES 4096
+#define TEMPORARY ".XXXXXX"
+
+/* The path of the file with a suffix, or false: data_dir is too long for one. */
+static bool path_of(
+	const char *data_dir, const char *suffix, char path[PATH_BYTES], struct im_buf *why)
+{
+	int n = snprintf(path, PATH_BYTES, "%s/" SECRET_FILE "%s", data_dir, suffix);
+
+	if (n > 0 && n < PATH_BYTES)
+		return true;
+	im_buf_z(why, "data_dir is too long");
+	return false;
+}
+
+static int failed(const char *path, const char *doing, struct im_buf *why)
+{
+	im_buf_printf(why,
+		"%s cannot be %s: %s; it belongs to the user that broker and bridge run as, with "
+		"mode 600, in a folder that this user may write to",
+		path, doing, strerror(errno));
+	return IM_E_IO;
+}
+
+static void to_hex(const uint8_t bytes[SECRET_BYTES], char hex[SECRET_PASSWORD + 1])
+{
+	static const char digits[] = "0123456789abcdef";
+	size_t i;
+
+	for (i = 0; i < SECRET_BYTES; i++) {
+		hex[2 * i] = digits[bytes[i] >> 4];
+		hex[2 * i + 1] = digits[bytes[i] & 15];
+	}
+	hex[SECRET_PASSWORD] = '\0';
+}
+
+/* A secret that others know is none, and half of one is easily guessed. */
+static int read_bytes(int fd, const char *path, uint8_t bytes[SECRET_BYTES], struct im_buf *why)
+{
+	struct stat st;
+	char beyond;
+	ssize_t n;
+
+	if (fstat(fd, &st))
+		return failed(path, "read", why);
+	if (S_ISREG(st.st_mode) && st.st_mode & (S_IRWXG | S_IRWXO)) {
+		im_buf_printf(why,
+			"%s has mode %03o, so others may know it: remove it and restart im-bridge, "
+			"which makes another one with mode 600",
+			path, (unsigned)(st.st_mode & 07777));
+		return IM_E_FORMAT;
+	}
+	n = S_ISREG(st.st_mode) ? pread(fd, bytes, SECRET_BYTES, 0) : 0;
+	if (n < 0)
+		return failed(path, "read", why);
+	if (n == SECRET_BYTES && pread(fd, &beyond, 1, SECRET_BYTES) == 0)
+		return IM_OK;
+	im_buf_printf(why,
+		"%s is not a file of %d bytes: remove it and restart im-bridge, which makes "
+		"another one",
+		path, SECRET_BYTES);
+	return IM_E_FORMAT;
+}
+
+int secret_read(const char *data_dir, char password_out[SECRET_PASSWORD + 1], struct im_buf *why)
+{
+	uint8_t bytes[SECRET_BYTES];
+	char path[PATH_BYTES];
+	int fd, ret;
+
+	if (!path_of(data_dir, "", path, why))
+		return IM_E_FORMAT;
+	/* Whatever it is, opening it must not wait. */
+	fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	if (fd < 0 && errno == ENOENT) {
+		im_buf_printf(why,
+			"%s is missing: restart im-bridge with this data_dir, it makes one", path);
+		return IM_E_NONE;
+	}
+	if (fd < 0)
+		return failed(path, "read", why);
+	ret = read_bytes(fd, path, bytes, why);
+	close(fd);
+	if (!ret)
+		to_hex(bytes, password_out);
+	explicit_bzero(bytes, sizeof(bytes));
+	return ret;
+}
+
+/* The name must not be lost where the file is not, or the two sides would have different ones after
+ * a power cut. */
+static int sync_folder(const char *data_dir, const char *path, struct im_buf *why)
+{
+	int fd = open(data_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int rc = fd < 0 ? -1 : fsync(fd);
+
+	if (rc)
+		(void)failed(path, "synced", why);
+	if (fd >= 0)
+		close(fd);
+	return rc ? IM_E_IO : IM_OK;
+}
+
+static int fill(int fd, const uint8_t bytes[SECRET_BYTES])
+{
+	ssize_t n = write(fd, bytes, SECRET_BYTES);
+
+	if (n >= 0 && n < SECRET_BYTES)
+		errno = ENOSPC;
+	return n == SECRET_BYTES && fsync(fd) == 0 ? 0 : -1;
+}
+
+static int make(const char *data_dir, const uint8_t fresh[SECRET_BYTES], struct im_buf *why)
+{
+	char path[PATH_BYTES], temporary[PATH_BYTES];
+	int fd, ret = IM_OK;
+
+	if (!path_of(data_dir, "", path, why) || !path_of(data_dir, TEMPORARY, temporary, why))
+		return IM_E_FORMAT;
+	fd = mkostemp(temporary, O_CLOEXEC); /* mode 600 */
+	if (fd < 0)
+		return failed(path, "made", why);
+	/* Somebody else was faster: his counts. */
+	if (fill(fd, fresh) || (link(temporary, path) && errno != EEXIST))
+		ret = failed(path, "made", why);
+	unlink(temporary);
+	close(fd);
+	return ret ? ret : sync_folder(data_dir, path, why);
+}
+
+int secret_make(const char *data_dir, const uint8_t fresh[SECRET_BYTES],
+	char password_out[SECRET_PASSWORD + 1], struct im_buf *why)
+{
+	struct im_buf missing;
+	int ret;
+
+	im_buf_init(&missing, 0);
+	ret = secret_read(data_dir, password_out, &missing);
+	if (ret == IM_E_NONE) {
+		im_buf_reset(&missing);
+		ret = make(data_dir, fresh, &missing);
+		if (!ret)
+			ret = secret_read(data_dir, password_out, &missing);
+	}
+	if (ret)
+		im_buf_str(why, im_buf_view(&missing));
+	im_buf_free(&missing);
+	return ret;
+}
