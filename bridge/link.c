@@ -13,8 +13,8 @@
 #include <string.h>
 
 #include "../common/topic.h"
+#include "link_key.h"
 
-#define CLIENT_ID "im-bridge"
 #define KEEPALIVE_S 30
 #define RETRY_FIRST_MS 50
 #define RETRY_MAX_MS 2000
@@ -39,9 +39,8 @@ static void on_connect(struct mosquitto *m, void *arg, int rc)
 	if (rc) {
 		if (!l->failed_said)
 			log_line(l->p.log, LOG_LEVEL_ERROR, "link_refused",
-				"username=%s why=\"%s\" what=\"is link_username the plugin's, and "
-				"is "
-				"the plugin loaded?\"",
+				"username=%s why=\"%s\" what=\"is the plugin loaded, with this "
+				"data_dir and link_username? the broker's log says why\"",
 				l->p.username, mosquitto_connack_string(rc));
 		l->failed_said = true;
 		return;
@@ -60,8 +59,7 @@ static void on_subscribe(struct mosquitto *m, void *arg, int mid, int n, const i
 			if (!l->failed_said)
 				log_line(l->p.log, LOG_LEVEL_ERROR, "link_refused",
 					"what=\"the broker lets us not subscribe to %s: is the "
-					"plugin loaded, with this link_listener and "
-					"link_username?\"",
+					"plugin loaded, with this link_username?\"",
 					IM_TOPIC_UP);
 			l->failed_said = true;
 			mosquitto_disconnect(m);
@@ -109,10 +107,11 @@ int link_new(const struct link_parts *p, struct link **out)
 	l->p = *p;
 	l->p.path = strdup(p->path);
 	l->p.username = strdup(p->username);
+	l->p.data_dir = strdup(p->data_dir);
+	l->p.client_id = NULL; /* libmosquitto has it */
 	l->retry_ms = RETRY_FIRST_MS;
-	l->m = mosquitto_new(CLIENT_ID, true, l);
-	if (!l->p.path || !l->p.username || !l->m ||
-		mosquitto_username_pw_set(l->m, l->p.username, NULL)) {
+	l->m = mosquitto_new(p->client_id, true, l);
+	if (!l->p.path || !l->p.username || !l->p.data_dir || !l->m) {
 		link_free(&l);
 		return IM_E_NOMEM;
 	}
@@ -136,6 +135,7 @@ void link_free(struct link **l)
 	}
 	free((char *)(*l)->p.path);
 	free((char *)(*l)->p.username);
+	free((char *)(*l)->p.data_dir);
 	free(*l);
 	*l = NULL;
 	mosquitto_lib_cleanup();
@@ -151,15 +151,39 @@ short link_events(const struct link *l)
 	return mosquitto_want_write(l->m) ? POLLIN | POLLOUT : POLLIN;
 }
 
+/* False: there is none, and why has been said. */
+static bool take_password(struct link *l)
+{
+	char password[SECRET_PASSWORD + 1];
+	struct im_buf why;
+	bool taken;
+
+	im_buf_init(&why, 0);
+	taken = !link_key_password(l->p.data_dir, password, &why) &&
+		!mosquitto_username_pw_set(l->m, l->p.username, password);
+	explicit_bzero(password, sizeof(password));
+	if (!taken && !l->failed_said) {
+		log_line(l->p.log, LOG_LEVEL_ERROR, "link_waits",
+			"broker=%s why=\"%.*s\" will=\"try again until it works\"", l->p.path,
+			LOG_S(why.n ? im_buf_view(&why) : IM_STR("out of memory")));
+		l->failed_said = true;
+	}
+	im_buf_free(&why);
+	return taken;
+}
+
 static void connect_now(struct link *l, int64_t mono_ms)
 {
-	int rc = l->begun ? mosquitto_reconnect(l->m)
-			  : mosquitto_connect(l->m, l->p.path, 0, KEEPALIVE_S);
+	int rc;
 
-	l->begun = true;
-	l->connected = rc == MOSQ_ERR_SUCCESS;
 	l->retry_at_ms = mono_ms + l->retry_ms;
 	l->retry_ms = l->retry_ms * 2 < RETRY_MAX_MS ? l->retry_ms * 2 : RETRY_MAX_MS;
+	if (!take_password(l))
+		return;
+	rc = l->begun ? mosquitto_reconnect(l->m)
+		      : mosquitto_connect(l->m, l->p.path, 0, KEEPALIVE_S);
+	l->begun = true;
+	l->connected = rc == MOSQ_ERR_SUCCESS;
 	if (rc && !l->failed_said) {
 		log_line(l->p.log, LOG_LEVEL_WARNING, "link_waits",
 			"broker=%s why=\"%s\" will=\"try again until it works\"", l->p.path,

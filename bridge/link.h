@@ -18,6 +18,10 @@ struct link;
 struct link_parts {
 	const char *path; /* the broker's Unix socket */
 	const char *username;
+	const char *data_dir; /* of the secret: read before each connection */
+	/* IM_DEVICE_LINK and what nobody can guess: whoever takes a client id takes the connection,
+	 * also where the plugin is not asked. */
+	const char *client_id;
 	struct log *log;
 	void *arg;
 	void (*up)(void *arg, struct im_str frame);

@@ -20,7 +20,8 @@ static const struct im_conf_key keys[] = {
 			"is "
 			"plugin_opt_link_listener too."},
 	{KEY(link_username, IM_CONF_STRING), .def = "im-bridge",
-		.help = "Username on that socket, the same as plugin_opt_link_username."},
+		.help = "Username on that socket, the same as plugin_opt_link_username; its "
+			"password is data_dir/link.secret."},
 	{KEY(log_level, IM_CONF_CHOICE), .def = "info", .choices = "error|warning|info|debug",
 		.reloadable = true, .help = "The least important lines to log."},
 	{KEY(log_dest, IM_CONF_CHOICE), .def = "auto", .choices = "auto|stderr|journal",

@@ -25,6 +25,7 @@
 #include "engine.h"
 #include "health.h"
 #include "link.h"
+#include "link_key.h"
 #include "log.h"
 #include "moderation.h"
 #include "options.h"
@@ -33,6 +34,8 @@
 #include "search_index.h"
 #include "store.h"
 
+/* Whatever this process makes holds what people have written: for its user alone. */
+#define UMASK 0077
 /* For what is committed to be delivered after SIGTERM. */
 #define DRAIN_MS 5000
 /* Open files: databases, logs, link, backup; and those of each reader thread. */
@@ -214,7 +217,7 @@ static int take_lock(struct bridge *b, struct im_buf *why)
 		im_buf_z(why, "data_dir is too long");
 		return IM_E_FORMAT;
 	}
-	b->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
+	b->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	if (b->lock_fd < 0) {
 		im_buf_printf(why, "%s: %s; does data_dir exist, and may this user write there?",
 			path, strerror(errno));
@@ -294,15 +297,17 @@ static int build(struct bridge *b, struct im_buf *why)
 		.dedup_entries = (uint32_t)b->opt.dedup_entries,
 		.dedup_window_ms = b->opt.dedup_hours * 3600 * 1000};
 	struct backup_parts bp = {b->backend, b->store, b->dir, b->opt.data_dir, b->log};
-	struct link_parts lp = {
-		b->opt.broker, b->opt.link_username, b->log, b, on_up, on_ready, on_lost};
+	char client_id[LINK_CLIENT_ID_MAX];
+	struct link_parts lp = {b->opt.broker, b->opt.link_username, b->opt.data_dir, client_id,
+		b->log, b, on_up, on_ready, on_lost};
 	struct engine_settings set = config_settings(&b->opt, &b->moderation);
 	struct engine_now t = now();
 	struct retention_parts rp;
 	int rc;
 
 	if (getrandom(&ep.key, sizeof(ep.key), 0) != sizeof(ep.key) ||
-		getrandom(&ep.instance, sizeof(ep.instance), 0) != sizeof(ep.instance)) {
+		getrandom(&ep.instance, sizeof(ep.instance), 0) != sizeof(ep.instance) ||
+		link_key_client_id(client_id)) {
 		im_buf_z(why, "the kernel gives no random bytes");
 		return IM_E_IO;
 	}
@@ -473,6 +478,7 @@ int service_run(const char *conf_path)
 	struct im_buf why;
 	int status = EXIT_SUCCESS;
 
+	umask(UMASK);
 	im_buf_init(&why, 0);
 	if (start(&b, &why)) {
 		if (!why.n)

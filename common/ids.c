@@ -57,6 +57,13 @@ bool im_device_valid(struct im_str s)
 	return all_of(s, DEVICE, IM_DEVICE_MAX);
 }
 
+bool im_device_link(struct im_str s)
+{
+	size_t n = sizeof(IM_DEVICE_LINK) - 1;
+
+	return s.n >= n && memcmp(s.p, IM_DEVICE_LINK, n) == 0;
+}
+
 bool im_msgid_valid(struct im_str s)
 {
 	size_t i;

@@ -14,6 +14,10 @@ bool im_msgid_valid(struct im_str s);  /* 1-64 bytes of UTF-8 without control ch
 bool im_type_valid(struct im_str s);   /* [a-z0-9_.-]{1,32}, but none of the server's own: system,
 					  recall, edit, react, recalled, expired */
 
+/* Client ids that begin with this are the link's, and nobody else's. */
+#define IM_DEVICE_LINK "$im/"
+bool im_device_link(struct im_str s);
+
 enum im_conv_kind { IM_CONV_USER = 0, IM_CONV_GROUP = 1 };
 
 /* "u/{uid}" or "g/{gid}". False if it is neither; peer_out borrows from s. */

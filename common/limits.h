@@ -110,6 +110,7 @@
 #define IM_CACHE_GROUPS 50000
 #define IM_CACHE_ADDRESSES 10000 /* clients that gave a wrong password lately */
 #define IM_CACHE_MEMBERS 500000
+#define IM_CACHE_IDENTITIES 20000 /* clients let in by TLS that have no session */
 /* Logins that wait for their password's hash: some 15 seconds of one thread. Later answers find
  * nobody.
  */

@@ -9,8 +9,10 @@
 #include "../common/envelope.h"
 #include "../common/ids.h"
 #include "../common/limits.h"
-#include "admit.h"
+#include "account.h"
 #include "capture.h"
+#include "identity.h"
+#include "link.h"
 #include "policy.h"
 #include "refusal.h"
 
@@ -289,16 +291,28 @@ static int write_session(struct write *w, const struct mosquitto_evt_acl_check *
 	return MOSQ_ERR_SUCCESS;
 }
 
-/* Ordinary MQTT traffic, its wills, and the broker's question whether the author of a retained
- * message may still write there. */
-static int write_other(struct plugin *p, const struct mosquitto_evt_acl_check *ed)
+/* Ordinary MQTT traffic and its wills. e: of whoever has written, if he may come here at all. */
+static int write_other(
+	struct plugin *p, struct session *e, const struct mosquitto_evt_acl_check *ed)
 {
-	struct im_str uid = im_str(mosquitto_client_username(ed->client));
-
-	if (!im_uid_valid(uid) || !policy_allowed(&p->opt.allow_topic, uid, im_str(ed->topic)))
+	if (e && sessions_is_will(p->sessions, e))
+		e->will_done = true;
+	if (!e || !account_open(p, e->user) ||
+		!policy_allowed(&p->opt.allow_topic, session_uid(e), im_str(ed->topic)))
 		return deny(p);
 	p->grant = (struct grant){.client = ed->client, .text = ed->topic};
 	return MOSQ_ERR_SUCCESS;
+}
+
+/* May the author of a retained message still write there? The broker has made up the client, and
+ * gives it a name and nothing else. */
+static int write_author(
+	struct plugin *p, struct im_str uid, const struct mosquitto_evt_acl_check *ed)
+{
+	return im_uid_valid(uid) && account_open_name(p, uid) &&
+			       policy_allowed(&p->opt.allow_topic, uid, im_str(ed->topic))
+		       ? MOSQ_ERR_SUCCESS
+		       : deny(p);
 }
 
 int acl_write(struct plugin *p, const struct mosquitto_evt_acl_check *ed)
@@ -308,23 +322,23 @@ int acl_write(struct plugin *p, const struct mosquitto_evt_acl_check *ed)
 
 	p->grant = (struct grant){0};
 	im_topic_parse(p->prefix, im_str(ed->topic), &w.t);
-	if (admit_is_bridge(p, ed->client)) {
+	if (link_is(p, ed->client)) {
 		if (strcmp(ed->topic, IM_TOPIC_DOWN) != 0)
 			return deny(p);
 		p->grant = (struct grant){.client = ed->client, .topic = w.t, .text = ed->topic};
 		return MOSQ_ERR_SUCCESS;
 	}
 	/* The will of a session that has ended is looked for first: its client is not alive. */
-	e = sessions_find(p->sessions, ed->client);
+	e = identity_known(p, ed->client);
 	w.e = e && sessions_is_will(p->sessions, e) ? e : NULL;
-	if (w.t.kind == IM_TOPIC_OTHER) {
-		if (w.e)
-			w.e->will_done = true;
-		return write_other(p, ed);
-	}
+	if (!w.e && !mosquitto_client_address(ed->client) && w.t.kind == IM_TOPIC_OTHER)
+		return write_author(p, im_str(mosquitto_client_username(ed->client)), ed);
 	if (!w.e)
-		w.e = !e && ed->client == p->gone ? admit_gone(p, ed->client)
-						  : admit_session(p, ed->client);
+		w.e = !e && identity_is_gone(p, ed->client)
+			      ? identity_gone(p, ed->client)
+			      : identity_session(p, ed->client, IDENTITY_WROTE);
+	if (w.t.kind == IM_TOPIC_OTHER)
+		return write_other(p, w.e, ed);
 	return w.e ? write_session(&w, ed) : deny(p);
 }
 
@@ -389,10 +403,12 @@ int acl_read(struct plugin *p, const struct mosquitto_evt_acl_check *ed)
 		return MOSQ_ERR_ACL_DENIED;
 	im_topic_parse(p->prefix, topic, &t);
 	if (t.kind == IM_TOPIC_LINK)
-		return strcmp(ed->topic, IM_TOPIC_UP) == 0 && admit_is_bridge(p, ed->client)
+		return strcmp(ed->topic, IM_TOPIC_UP) == 0 && link_is(p, ed->client)
 			       ? MOSQ_ERR_SUCCESS
 			       : MOSQ_ERR_ACL_DENIED;
-	return may_read(p, uid, &t, topic) ? MOSQ_ERR_SUCCESS : MOSQ_ERR_ACL_DENIED;
+	return identity_may_hear(p, ed->client, uid) && may_read(p, uid, &t, topic)
+		       ? MOSQ_ERR_SUCCESS
+		       : MOSQ_ERR_ACL_DENIED;
 }
 
 static int deny_subscribe(struct plugin *p)
@@ -410,7 +426,7 @@ static bool covers_acks(const struct im_filter *f)
 
 void acl_unsubscribe(struct plugin *p, const struct mosquitto_evt_acl_check *ed)
 {
-	struct session *e = sessions_find(p->sessions, ed->client);
+	struct session *e = identity_known(p, ed->client);
 	struct im_filter f;
 
 	im_filter_parse(p->prefix, im_str(ed->topic), &f);
@@ -422,14 +438,17 @@ int acl_subscribe(struct plugin *p, const struct mosquitto_evt_acl_check *ed)
 {
 	struct im_filter f;
 	struct session *e;
-	struct directory_user u;
 
-	if (admit_is_bridge(p, ed->client))
+	if (link_is(p, ed->client))
 		return strcmp(ed->topic, IM_TOPIC_UP) == 0 || strcmp(ed->topic, IM_TOPIC_SINK) == 0
 			       ? MOSQ_ERR_SUCCESS
 			       : deny_subscribe(p);
-	e = admit_session(p, ed->client);
-	if (!e || directory_user(p->dir, session_uid(e), &u) || u.disabled)
+	/* Asked about what a client that we disconnect is subscribed to: to have it taken away
+	 * would take it from whoever comes back to the session, told that it is still there. */
+	if (p->kicking)
+		return MOSQ_ERR_SUCCESS;
+	e = identity_session(p, ed->client, IDENTITY_SPOKE);
+	if (!e || !account_open(p, e->user))
 		return deny_subscribe(p);
 	capture_open(p, e);
 	im_filter_parse(p->prefix, im_str(ed->topic), &f);

@@ -1,20 +1,25 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Admission. Called by hooks.c for BASIC_AUTH and, for clients with a TLS identity, by whatever
- * event shows them first. Passwords and tokens are auth.c's; rights are policy.c's.
+ * Admission. Called by hooks.c for BASIC_AUTH, and by identity.c for clients about which none
+ * comes. Passwords and tokens are auth.c's; the bridge is link.c's; rights are policy.c's.
  */
 #include "admit.h"
 
 #include "../common/ids.h"
 #include "../common/limits.h"
+#include "account.h"
 #include "capture.h"
 #include "later.h"
+#include "link.h"
 #include "refusal.h"
 
 #define AUTO_PREFIX "auto-"
 #define UUID_LENGTH 36
 
-static struct arrival arrival_of(const struct mosquitto *client, struct im_str uid)
+const char admit_unreadable[] = "directory.db cannot be read";
+
+struct arrival admit_arrival(
+	const struct plugin *p, const struct mosquitto *client, struct im_str uid)
 {
 	return (struct arrival){
 		.client = client,
@@ -23,69 +28,35 @@ static struct arrival arrival_of(const struct mosquitto *client, struct im_str u
 		.address = im_str(mosquitto_client_address(client)),
 		.v5 = mosquitto_client_protocol_version(client) == 5,
 		.clean = mosquitto_client_clean_session(client),
+		/* 2.0.15 to 2.0.22 take it from X-Forwarded-For, whoever has sent that. */
+		.hearsay = !p->newer && mosquitto_client_protocol(client) == mp_websockets,
 	};
 }
 
-/* Names that are none would let a client write what it likes into the log. */
-static struct im_str printable(struct im_str s, bool valid)
+/* What is no name may be anything, a password for one. */
+static const char *printable(struct log_text *t, struct im_str s, bool valid)
 {
-	return valid ? s : s.n ? IM_STR("(malformed)") : IM_STR("(none)");
+	return valid || !s.n ? log_text(t, s) : "(malformed)";
 }
 
 void admit_log_refusal(struct plugin *p, const struct arrival *a, const char *why)
 {
-	struct im_str uid = printable(a->uid, im_uid_valid(a->uid));
-	struct im_str device = printable(a->device, im_device_valid(a->device));
+	struct log_text user, client, address;
 
 	p->stats.logins_refused++;
 	if (log_gate(&p->gates.login, clock_mono_us(&p->clock) / 1000, "logins refused"))
-		log_line(LOG_LEVEL_NOTICE, "login refused user=%.*s client=%.*s address=%.*s: %s",
-			LOG_STR(uid), LOG_STR(device),
-			LOG_STR(a->address.n ? a->address : IM_STR("(none)")), why);
+		log_line(LOG_LEVEL_NOTICE, "login refused user=%s client=%s address=%s%s: %s",
+			printable(&user, a->uid, im_uid_valid(a->uid)),
+			printable(&client, a->device, im_device_valid(a->device)),
+			log_text(&address, a->address), a->hearsay ? " via=websocket" : "", why);
 }
 
 static void log_refusal(
 	struct plugin *p, const struct mosquitto *client, struct im_str uid, const char *why)
 {
-	const struct arrival a = arrival_of(client, uid);
+	const struct arrival a = admit_arrival(p, client, uid);
 
 	admit_log_refusal(p, &a, why);
-}
-
-/* ---- the bridge ---- */
-
-static bool on_link_listener(const struct plugin *p, const struct mosquitto *client)
-{
-	const char *address = mosquitto_client_address(client);
-
-	return address && strcmp(address, p->opt.link_listener) == 0;
-}
-
-bool admit_is_bridge(const struct plugin *p, const struct mosquitto *client)
-{
-	const char *name = mosquitto_client_username(client);
-
-	return name && strcmp(name, p->opt.link_username) == 0 && on_link_listener(p, client);
-}
-
-static int login_bridge(struct plugin *p, const struct mosquitto *client, struct im_str uid)
-{
-	const char *why = NULL;
-
-	if (!im_str_eqz(uid, p->opt.link_username))
-		why = "the link listener is for the bridge alone; use another listener";
-	else if (!on_link_listener(p, client))
-		why = "the bridge's username is for the bridge alone (link_username)";
-	else if (p->bridge && p->bridge != client)
-		why = "a bridge is connected already; run one bridge for each broker";
-	if (why) {
-		log_refusal(p, client, uid, why);
-		return MOSQ_ERR_AUTH;
-	}
-	if (!p->bridge)
-		log_line(LOG_LEVEL_INFO, "link connected");
-	p->bridge = client;
-	return MOSQ_ERR_SUCCESS;
 }
 
 /* ---- client ids ---- */
@@ -129,19 +100,21 @@ static int find_owner(struct plugin *p, struct im_str device, struct im_buf *own
 	return IM_OK;
 }
 
-/* NULL and *bind_out, or why the user may not come with this client id. */
-static const char *check_device(struct plugin *p, const struct arrival *a, bool *bind_out)
+const char *admit_check_device(struct plugin *p, const struct arrival *a, bool *bind_out)
 {
 	int ret;
 
 	*bind_out = false;
+	if (im_device_link(a->device))
+		return "client ids that begin with " IM_DEVICE_LINK
+		       " are the bridge's; choose another one";
 	if (!im_device_valid(a->device))
 		return "client id is not 1 to 64 of the characters A-Z a-z 0-9 _ . : @ -";
 	ret = find_owner(p, a->device, &p->text);
 	if (ret == IM_OK && !im_str_eq(im_buf_view(&p->text), a->uid))
 		return "client id belongs to another user; choose another one";
 	if (ret != IM_OK && ret != IM_E_NONE)
-		return "directory.db cannot be read";
+		return admit_unreadable;
 	*bind_out = ret == IM_E_NONE && !made_up(a);
 	return NULL;
 }
@@ -188,19 +161,20 @@ static const char *make_room(struct plugin *p, const struct arrival *a)
 {
 	int64_t limit = device_limit(p, a->uid);
 	struct session_user *u = sessions_user(p->sessions, a->uid);
+	struct log_text user, client, by;
 	struct session *oldest;
 
 	while (limit > 0 && count_devices(u, a->device, &oldest) >= limit) {
 		if (p->opt.device_policy == DEVICES_REFUSE ||
-			!kicks_device_later(
-				&p->kicks, session_device(oldest), clock_mono_us(&p->clock))) {
+			!kicks_session_later(&p->kicks, oldest, clock_mono_us(&p->clock))) {
 			refusal_device(p, u, "refuse", a->device, IM_STR(""));
 			return "the user has max_devices devices connected; disconnect one";
 		}
 		oldest->kicked = true;
 		refusal_device(p, u, "replace", session_device(oldest), a->device);
-		log_line(LOG_LEVEL_INFO, "device replaced user=%.*s client=%.*s by=%.*s",
-			LOG_STR(a->uid), LOG_STR(session_device(oldest)), LOG_STR(a->device));
+		log_line(LOG_LEVEL_INFO, "device replaced user=%s client=%s by=%s",
+			log_text(&user, a->uid), log_text(&client, session_device(oldest)),
+			log_text(&by, a->device));
 	}
 	return NULL;
 }
@@ -241,19 +215,27 @@ static struct session *make_session(struct plugin *p, const struct arrival *a,
 		*why_out = "out of memory";
 		return NULL;
 	}
+	account_is_open(e->user);
 	watch_expiry(p, v->expires_s);
 	return e;
 }
 
+struct session *admit_take(struct plugin *p, const struct arrival *a, const struct auth_verdict *v,
+	const char **why_out)
+{
+	bool bind;
+
+	*why_out = admit_check_device(p, a, &bind);
+	if (!*why_out)
+		*why_out = make_room(p, a);
+	return *why_out ? NULL : make_session(p, a, v, bind, why_out);
+}
+
 int admit_verdict(struct plugin *p, const struct arrival *a, const struct auth_verdict *v)
 {
-	const char *why;
-	bool bind = false;
+	const char *why = v->why;
 
-	why = v->accepted ? check_device(p, a, &bind) : v->why;
-	if (!why)
-		why = make_room(p, a);
-	if (!why && make_session(p, a, v, bind, &why)) {
+	if (v->accepted && admit_take(p, a, v, &why)) {
 		p->stats.logins++;
 		return MOSQ_ERR_SUCCESS;
 	}
@@ -274,13 +256,15 @@ void admit_undo(struct plugin *p, const struct mosquitto *client)
 
 static struct auth_login login_of(const struct arrival *a, const char *password)
 {
-	return (struct auth_login){
-		.uid = a->uid, .password = im_str(password), .address = a->address};
+	return (struct auth_login){.uid = a->uid,
+		.password = im_str(password),
+		.address = a->address,
+		.hearsay = a->hearsay};
 }
 
 static int login_user(struct plugin *p, const struct mosquitto_evt_basic_auth *ed)
 {
-	const struct arrival a = arrival_of(ed->client, im_str(ed->username));
+	const struct arrival a = admit_arrival(p, ed->client, im_str(ed->username));
 	const struct auth_login l = login_of(&a, ed->password);
 	struct auth_verdict v = {0};
 	struct auth_hash h;
@@ -289,7 +273,7 @@ static int login_user(struct plugin *p, const struct mosquitto_evt_basic_auth *e
 	if (!im_uid_valid(a.uid)) {
 		v.why = a.uid.n ? "username is not 1 to 64 of the characters A-Z a-z 0-9 _ . @ -"
 				: "no username";
-	} else if (later_wants(p, &a) && !check_device(p, &a, &bind)) {
+	} else if (later_wants(p, &a) && !admit_check_device(p, &a, &bind)) {
 		auth_begin(p->auth, &l, &v, &h);
 		if (v.later)
 			return later_put(p, &a, &l, &h);
@@ -311,11 +295,11 @@ static int login_again(struct plugin *p, const struct mosquitto_evt_basic_auth *
 	struct auth_login l;
 	struct auth_verdict v;
 
-	if (p->bridge == ed->client || !e || e->state == SESSION_OFFLINE)
+	if (link_is(p, ed->client) || !e || e->state == SESSION_OFFLINE)
 		return MOSQ_ERR_SUCCESS;
 	if (auth_still_valid(p->auth, session_uid(e), e->credential, e->expires_s))
 		return MOSQ_ERR_SUCCESS;
-	a = arrival_of(ed->client, session_uid(e));
+	a = admit_arrival(p, ed->client, session_uid(e));
 	l = login_of(&a, ed->password);
 	auth_check(p->auth, &l, &v);
 	if (!v.accepted) {
@@ -355,73 +339,25 @@ static bool loop_is_seen(struct plugin *p, const struct mosquitto_evt_basic_auth
 	return false;
 }
 
+static int login(struct plugin *p, const struct mosquitto_evt_basic_auth *ed)
+{
+	struct im_str device = im_str(mosquitto_client_id(ed->client));
+
+	link_arrival(p, ed->client);
+	later_forget(p, ed->client, device);
+	if (!loop_is_seen(p, ed))
+		return MOSQ_ERR_AUTH;
+	return link_claimed(p, im_str(ed->username), device) ? link_login(p, ed)
+							     : login_user(p, ed);
+}
+
 int admit_login(struct plugin *p, const struct mosquitto_evt_basic_auth *ed)
 {
-	struct im_str uid = im_str(ed->username);
+	int rc;
 
 	if (p->reloading && asked_again(p, ed->client))
 		return login_again(p, ed);
-	later_forget(p, ed->client, im_str(mosquitto_client_id(ed->client)));
-	if (!loop_is_seen(p, ed))
-		return MOSQ_ERR_AUTH;
-	if (im_str_eqz(uid, p->opt.link_username) || on_link_listener(p, ed->client))
-		return login_bridge(p, ed->client, uid);
-	return login_user(p, ed);
-}
-
-/* ---- clients that were never asked for a password ---- */
-
-static struct session *admit_identity(struct plugin *p, const struct mosquitto *client)
-{
-	const struct arrival a = arrival_of(client, im_str(mosquitto_client_username(client)));
-	const struct auth_verdict v = {.accepted = true};
-	struct directory_user u;
-	struct session *e = NULL;
-	const char *why = NULL;
-	bool bind = false;
-	int ret;
-
-	if (!im_uid_valid(a.uid) || im_str_eqz(a.uid, p->opt.link_username)) {
-		why = "TLS identity is no username";
-	} else {
-		ret = directory_user(p->dir, a.uid, &u);
-		if (ret)
-			why = ret == IM_E_NONE ? "unknown user" : "directory.db cannot be read";
-		else if (u.disabled)
-			why = "user is disabled";
-		else
-			why = check_device(p, &a, &bind);
-		if (!why)
-			why = make_room(p, &a);
-	}
-	if (!why)
-		e = make_session(p, &a, &v, bind, &why);
-	if (!e)
-		admit_log_refusal(p, &a, why);
-	return e;
-}
-
-struct session *admit_session(struct plugin *p, const struct mosquitto *client)
-{
-	struct session *e = sessions_find(p->sessions, client);
-	const char *name = mosquitto_client_username(client);
-
-	if (!name || !mosquitto_client_address(client) || on_link_listener(p, client))
-		return NULL;
-	if (e && e->state != SESSION_OFFLINE && im_str_eqz(session_uid(e), name))
-		return e;
-	return admit_identity(p, client);
-}
-
-struct session *admit_gone(struct plugin *p, const struct mosquitto *client)
-{
-	struct session *e = admit_identity(p, client);
-
-	if (!e)
-		return NULL;
-	if (e->new_device)
-		bindings_drop(p->bindings, session_device(e));
-	/* It ends as NEW, so there is nothing to say of it. */
-	sessions_ended(p->sessions, client, clock_mono_us(&p->clock));
-	return e;
+	rc = login(p, ed);
+	p->denied = rc == MOSQ_ERR_AUTH ? ed->client : NULL;
+	return rc;
 }

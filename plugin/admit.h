@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Who comes in: usernames, client ids and whom they belong to, the bridge itself. Turns a broker's
- * client into a session.
+ * Who comes in: usernames, client ids and whom they belong to, how many. Turns a broker's client
+ * into a session.
  */
 #ifndef IM_PLUGIN_ADMIT_H
 #define IM_PLUGIN_ADMIT_H
@@ -13,10 +13,22 @@ struct arrival {
 	const struct mosquitto *client; /* may have gone when the answer comes later */
 	struct im_str uid, device, address;
 	bool v5, clean;
+	bool hearsay; /* the address; see auth.h */
 };
 
 /* BASIC_AUTH: MOSQ_ERR_SUCCESS, MOSQ_ERR_AUTH; in 2.1 also what later_put answers. */
 int admit_login(struct plugin *p, const struct mosquitto_evt_basic_auth *ed) IM_MUST_CHECK;
+
+/* `uid` may be no name at all. */
+struct arrival admit_arrival(
+	const struct plugin *p, const struct mosquitto *client, struct im_str uid);
+/* Why a client is refused for now, when nothing is known of it. */
+extern const char admit_unreadable[];
+/* NULL, and whether the client id is to be bound to the user; or why he may not come with it. */
+const char *admit_check_device(struct plugin *p, const struct arrival *a, bool *bind_out);
+/* The session of a user who has proved who he is; or NULL, and why he may not come. */
+struct session *admit_take(struct plugin *p, const struct arrival *a, const struct auth_verdict *v,
+	const char **why_out);
 
 /* What has become of the password or token: makes the session, or says why not in the log.
  * MOSQ_ERR_SUCCESS or MOSQ_ERR_AUTH. */
@@ -26,17 +38,5 @@ int admit_verdict(
 void admit_undo(struct plugin *p, const struct mosquitto *client);
 /* For the log, not too often. */
 void admit_log_refusal(struct plugin *p, const struct arrival *a, const char *why);
-
-/* True for the bridge: its username on its own listener, decided without any table. */
-bool admit_is_bridge(const struct plugin *p, const struct mosquitto *client);
-
-/* The session of a client that has just shown that it is alive. A client that was authenticated by
- * its TLS identity has had no BASIC_AUTH; it is admitted here, or asked to leave. NULL: it has no
- * business here. */
-struct session *admit_session(struct plugin *p, const struct mosquitto *client);
-
-/* The session of a client that was authenticated by its TLS identity, never said a word, and has
- * just ended: for its will. Never announced. */
-struct session *admit_gone(struct plugin *p, const struct mosquitto *client);
 
 #endif

@@ -184,30 +184,38 @@ static void cache_put(struct auth *a, const struct cache_key *k, uint64_t creden
 
 /* ---- what wrong ones may cost ---- */
 
-/* One client's share of the address space: an IPv4 address, an IPv6 /64, else the text itself. */
-static size_t address_key(struct im_str text, char key[INET6_ADDRSTRLEN])
+/* One client's share of the address space: an IPv4 address, an IPv6 /64, else the text itself. What
+ * a header says is counted apart: who writes another one's address there spends nothing of his. */
+struct address_key {
+	char bytes[1 + INET6_ADDRSTRLEN];
+	size_t n;
+};
+
+static struct address_key address_key(const struct auth_login *l)
 {
+	struct address_key k = {.bytes = {l->hearsay ? 'h' : 'a'}};
 	char z[INET6_ADDRSTRLEN];
 	struct in6_addr six;
-	size_t n = text.n < sizeof(z) ? text.n : sizeof(z) - 1;
+	size_t n = l->address.n < sizeof(z) ? l->address.n : sizeof(z) - 1;
 
 	if (n)
-		memcpy(z, text.p, n);
+		memcpy(z, l->address.p, n);
 	z[n] = '\0';
 	if (inet_pton(AF_INET6, z, &six) == 1 && !IN6_IS_ADDR_V4MAPPED(&six)) {
-		memcpy(key, &six, 8);
-		return 8;
+		n = 8;
+		memcpy(z, &six, n);
 	}
-	memcpy(key, z, n);
-	return n;
+	memcpy(k.bytes + 1, z, n);
+	k.n = 1 + n;
+	return k;
 }
 
-static void account_wrong(struct auth *a, struct im_str address, int64_t took_us)
+static void account_wrong(struct auth *a, const struct auth_login *login, int64_t took_us)
 {
 	int64_t now_us = clock_mono_us(a->clock);
 	int64_t share_us = a->o->auth_wrong_share * SECOND_US / 100;
-	char key[INET6_ADDRSTRLEN];
-	struct ratelimit *l = lru_put(a->wrong_by_address, key, address_key(address, key));
+	const struct address_key key = address_key(login);
+	struct ratelimit *l = lru_put(a->wrong_by_address, key.bytes, key.n);
 
 	a->stats.wrong++;
 	ratelimit_spend(&a->wrong, now_us, share_us, SAVED_US, took_us);
@@ -216,11 +224,11 @@ static void account_wrong(struct auth *a, struct im_str address, int64_t took_us
 			l, now_us, share_us / AUTH_WRONG_ADDRESSES, SAVED_BY_ADDRESS_US, took_us);
 }
 
-bool auth_throttled(struct auth *a, struct im_str address)
+bool auth_throttled(struct auth *a, const struct auth_login *login)
 {
 	int64_t now_us = clock_mono_us(a->clock);
-	char key[INET6_ADDRSTRLEN];
-	const struct ratelimit *l = lru_get(a->wrong_by_address, key, address_key(address, key));
+	const struct address_key key = address_key(login);
+	const struct ratelimit *l = lru_get(a->wrong_by_address, key.bytes, key.n);
 
 	if (a->wrong_turn_us < AUTH_WRONG_TURN_US && ratelimit_open(&a->wrong, now_us, SAVED_US) &&
 		(!l || ratelimit_open(l, now_us, SAVED_BY_ADDRESS_US)))
@@ -257,7 +265,7 @@ static void begin_password(struct auth *a, const struct auth_login *l,
 	if (h->comparable &&
 		cache_hit(a, &key, h->credential, 0, clock_mono_us(a->clock), &expires_s))
 		return;
-	if (auth_throttled(a, l->address)) {
+	if (auth_throttled(a, l)) {
 		(void)refuse(out, AUTH_THROTTLED);
 		return;
 	}
@@ -282,7 +290,7 @@ void auth_finish(struct auth *a, const struct auth_login *l, const struct auth_h
 		return;
 	}
 	if (result || !h->comparable) {
-		account_wrong(a, l->address, took_us);
+		account_wrong(a, l, took_us);
 		(void)refuse(out, h->why);
 		return;
 	}
@@ -312,14 +320,14 @@ static bool check_token(struct auth *a, const struct auth_login *l, const struct
 	if (!cache_key(a, l->uid, l->password, &key))
 		return refuse(out, "out of memory");
 	if (!cache_hit(a, &key, a->token_credential, now_s, now_us, &expires_s)) {
-		if (auth_throttled(a, l->address))
+		if (auth_throttled(a, l))
 			return refuse(out, AUTH_THROTTLED);
 		a->stats.tokens++;
 		ret = jwt_check(a->tokens, l->password, l->uid, now_s, &expires_s, &why);
 		if (ret) {
 			took_us = clock_mono_us(a->clock) - now_us;
 			a->wrong_turn_us += took_us;
-			account_wrong(a, l->address, took_us);
+			account_wrong(a, l, took_us);
 			return refuse(out, ret == IM_E_NOMEM ? "out of memory" : why);
 		}
 		cache_put(a, &key, a->token_credential, expires_s, now_us);

@@ -54,6 +54,7 @@ struct auth_login {
 	struct im_str uid;      /* well-formed */
 	struct im_str password; /* p NULL: none was given */
 	struct im_str address;  /* of the client, as text; n == 0: unknown */
+	bool hearsay;           /* the address is what a header says, which anybody may send */
 };
 void auth_check(struct auth *a, const struct auth_login *l, struct auth_verdict *out);
 
@@ -75,8 +76,9 @@ void auth_finish(struct auth *a, const struct auth_login *l, const struct auth_h
 	int64_t took_us, struct auth_verdict *out);
 /* A turn of the broker's loop begins. */
 void auth_turn(struct auth *a);
-/* True if wrong ones have used up what this address, or all, may cost; counts the one asked for. */
-bool auth_throttled(struct auth *a, struct im_str address);
+/* True if wrong ones have used up what the login's address, or all, may cost; counts the one asked
+ * for. */
+bool auth_throttled(struct auth *a, const struct auth_login *l);
 
 /* True if a session accepted by `credential` and `expires_s` would be accepted now: for sessions
  * that the broker asks about again. */

@@ -71,6 +71,7 @@ struct directory {
 	int64_t version;
 	struct im_sipkey key;
 	uint64_t lives;
+	uint64_t generation;
 	uint64_t reads, errors;
 	char error[160];
 	struct lru *users, *absent_users;
@@ -151,6 +152,7 @@ int directory_open(const char *data_dir, const struct im_sipkey *key, struct dir
 	if (!d)
 		return IM_E_NOMEM;
 	d->key = *key;
+	d->generation = 1;
 	if (asprintf(&d->path, "%s/directory.db", data_dir) < 0)
 		d->path = NULL;
 	ret = d->path && make_caches(d) ? open_db(d, why) : IM_E_NOMEM;
@@ -439,6 +441,7 @@ int directory_user_pending(struct directory *d, struct im_str uid)
 		return IM_E_NOMEM;
 	if (!u->life)
 		u->life = ++d->lives;
+	d->generation++;
 	lru_del(d->absent_users, uid.p, uid.n);
 	return IM_OK;
 }
@@ -448,6 +451,7 @@ void directory_forget_user(struct directory *d, struct im_str uid)
 	struct directory_user u;
 
 	directory_rest(d);
+	d->generation++;
 	lru_del(d->users, uid.p, uid.n);
 	lru_del(d->absent_users, uid.p, uid.n);
 	if (lru_get(d->pending, uid.p, uid.n) && read_user(d, uid, &u) == IM_OK)
@@ -477,6 +481,7 @@ void directory_forget_all(struct directory *d)
 	struct stat s;
 
 	directory_rest(d);
+	d->generation++;
 	lru_clear(d->users);
 	lru_clear(d->absent_users);
 	lru_clear(d->groups);
@@ -493,6 +498,11 @@ void directory_forget_all(struct directory *d)
 		close_db(d);
 	}
 	im_buf_free(&why);
+}
+
+uint64_t directory_generation(const struct directory *d)
+{
+	return d->generation;
 }
 
 bool directory_changed(struct directory *d)

@@ -82,6 +82,8 @@ void directory_forget_group(struct directory *d, struct im_str gid);
 void directory_forget_member(struct directory *d, struct im_str gid, struct im_str uid);
 /* Everything but pending users; opens the file again if another one has taken its place. */
 void directory_forget_all(struct directory *d);
+/* Another number after whatever may change an answer of directory_user for a user who had one. */
+uint64_t directory_generation(const struct directory *d);
 /* True if somebody has written since the last call; for when no bridge is there to say so. */
 bool directory_changed(struct directory *d);
 /* Text of the last database error, and how often there was one. */

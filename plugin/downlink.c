@@ -11,6 +11,7 @@
 #include "../common/ids.h"
 #include "../common/limits.h"
 #include "../common/msgprops.h"
+#include "account.h"
 #include "capture.h"
 #include "later.h"
 #include "publish.h"
@@ -243,8 +244,7 @@ static int down_kick(struct plugin *p, const struct im_down_rec *r)
 	} else {
 		const struct session *e = sessions_device(p->sessions, r->device);
 
-		taken = !e || !im_str_eq(session_uid(e), r->user) ||
-			kicks_device(&p->kicks, r->device);
+		taken = !e || !im_str_eq(session_uid(e), r->user) || kicks_session(&p->kicks, e);
 	}
 	if (!taken)
 		log_line(LOG_LEVEL_WARN, "kick dropped: too many wait");
@@ -253,16 +253,11 @@ static int down_kick(struct plugin *p, const struct im_down_rec *r)
 
 static int forget_user(struct plugin *p, const struct im_down_rec *r)
 {
-	const struct session_user *su = sessions_user(p->sessions, r->user);
-	struct directory_user u;
-	int ret;
+	struct session_user *u = sessions_user(p->sessions, r->user);
 
 	directory_forget_user(p->dir, r->user);
-	if (!su || !su->list || im_str_eqz(r->user, p->opt.link_username))
-		return IM_OK;
-	ret = directory_user(p->dir, r->user, &u);
-	if (ret == IM_E_NONE || (ret == IM_OK && u.disabled))
-		(void)kicks_user(&p->kicks, r->user);
+	if (u && u->list)
+		(void)account_open(p, u);
 	return IM_OK;
 }
 
@@ -275,7 +270,7 @@ static int down_hello(struct plugin *p)
 	log_line(LOG_LEVEL_NOTICE, "link up spool_bytes=%llu",
 		(unsigned long long)ring_used(&p->spool.ring));
 	/* While the bridge was away nobody said what to forget. */
-	directory_forget_all(p->dir);
+	account_forget_all(p);
 	uplink_hello(&p->uplink, now_us);
 	capture_snapshot(p);
 	return IM_OK;
@@ -423,6 +418,7 @@ void downlink_lost(struct plugin *p)
 	if (p->uplink.up)
 		log_line(LOG_LEVEL_WARN, "link lost: messages wait in the spool");
 	p->bridge = NULL;
+	p->bridge_id[0] = '\0';
 	p->credit = 0;
 	uplink_lost(&p->uplink);
 }

@@ -6,11 +6,14 @@
  */
 #include "hooks.h"
 
+#include "account.h"
 #include "acl.h"
 #include "admit.h"
 #include "capture.h"
 #include "downlink.h"
+#include "identity.h"
 #include "later.h"
+#include "link.h"
 
 #define SECOND_US INT64_C(1000000)
 
@@ -45,6 +48,7 @@ static int on_acl_check(int event, void *event_data, void *userdata)
  * to another one (a `connection` section). It has no user, so IM topics are closed to it. */
 static int ungranted(struct plugin *p, const struct mosquitto_evt_message *ed)
 {
+	struct log_text client;
 	struct im_topic t;
 
 	im_topic_parse(p->prefix, im_str(ed->topic), &t);
@@ -54,7 +58,7 @@ static int ungranted(struct plugin *p, const struct mosquitto_evt_message *ed)
 		log_line(LOG_LEVEL_WARN,
 			"publish refused client=%s: it came without a permission check; do not "
 			"bridge IM topics between brokers",
-			mosquitto_client_id(ed->client));
+			log_text(&client, im_str(mosquitto_client_id(ed->client))));
 	return MOSQ_ERR_ACL_DENIED;
 }
 
@@ -85,7 +89,7 @@ static int on_control(int event, void *event_data, void *userdata)
 {
 	const struct mosquitto_evt_control *ed = event_data;
 	struct plugin *p = userdata;
-	const struct session *e = sessions_find(p->sessions, ed->client);
+	const struct session *e = identity_known(p, ed->client);
 
 	(void)event;
 	p->grant = (struct grant){0};
@@ -98,13 +102,13 @@ static int on_gone(struct plugin *p, const struct mosquitto *client, int reason)
 {
 	const struct session *e;
 
-	if (client == p->bridge) {
-		downlink_lost(p);
+	if (link_ended(p, client))
 		return MOSQ_ERR_SUCCESS;
-	}
-	e = sessions_find(p->sessions, client);
-	if (!e)
+	e = identity_known(p, client);
+	if (!e) {
 		p->gone = client;
+		identity_ended(p, client);
+	}
 	if (e && e->state == SESSION_NEW && e->new_device)
 		bindings_drop(p->bindings, session_device(e));
 	e = sessions_ended(p->sessions, client, clock_mono_us(&p->clock));
@@ -131,10 +135,10 @@ static int on_connect(int event, void *event_data, void *userdata)
 	struct session *e;
 
 	(void)event;
-	if (ed->client == p->bridge)
+	if (link_is(p, ed->client))
 		return MOSQ_ERR_SUCCESS;
 	later_forget(p, ed->client, im_str(mosquitto_client_id(ed->client)));
-	e = admit_session(p, ed->client);
+	e = identity_session(p, ed->client, IDENTITY_SPOKE);
 	if (e)
 		capture_open(p, e);
 	return MOSQ_ERR_SUCCESS;
@@ -182,7 +186,7 @@ static void expire(void *arg, struct session *e)
 	if (!e->expires_s || e->state == SESSION_OFFLINE || e->kicked)
 		return;
 	if (e->expires_s <= x->now_s) {
-		e->kicked = kicks_device(&x->p->kicks, session_device(e));
+		e->kicked = kicks_session(&x->p->kicks, e);
 		if (e->kicked)
 			return;
 	}
@@ -207,7 +211,28 @@ static void watch_directory(struct plugin *p, int64_t now_us)
 		return;
 	p->checked_us = now_us;
 	if (directory_changed(p->dir))
-		directory_forget_all(p->dir);
+		account_forget_all(p);
+}
+
+static bool still_there(void *arg, const struct kick_target *t)
+{
+	const struct plugin *p = arg;
+	const struct session *e = sessions_device(p->sessions, t->device);
+
+	/* The broker finds whoever has the client id now. */
+	if ((e && e->number > t->number) || link_has(p, t->device))
+		return false;
+	e = sessions_find(p->sessions, t->client);
+	if (e && e->number >= t->number)
+		return e->number == t->number && e->state != SESSION_OFFLINE;
+	return identity_alive(p, t);
+}
+
+static void kick(struct plugin *p, int64_t now_us)
+{
+	p->kicking = true;
+	p->stats.kicked += kicks_run(&p->kicks, still_there, p, now_us);
+	p->kicking = false;
 }
 
 static int on_tick(int event, void *event_data, void *userdata)
@@ -222,7 +247,7 @@ static int on_tick(int event, void *event_data, void *userdata)
 	p->ticked_ms = clock_wall_ms(&p->clock);
 	p->reloading = false;
 	p->grant = (struct grant){0};
-	p->gone = NULL;
+	p->gone = p->denied = NULL;
 	capture_forget_notes(p);
 	directory_rest(p->dir);
 	auth_turn(p->auth);
@@ -230,8 +255,9 @@ static int on_tick(int event, void *event_data, void *userdata)
 	later_tick(p);
 	announce(p);
 	expire_tokens(p);
-	p->stats.kicked += kicks_run(&p->kicks, p->sessions, now_us);
 	watch_directory(p, now_us);
+	account_tick(p, now_us);
+	kick(p, now_us);
 	uplink_tick(&p->uplink, now_us);
 	if (p->resync && p->uplink.up && spool_has_room(&p->spool))
 		capture_snapshot(p);

@@ -2,7 +2,9 @@
 /*
  * Clients that are to be disconnected. Only from the broker's TICK: kicked from within another
  * event, the broker would go on using what it has just freed. Never an offline session: 2.0 then
- * enters it twice into a list and frees it twice.
+ * enters it twice into a list and frees it twice. So a single connection is kicked by its client id
+ * only while it is known to be alive and to be the one that is meant; where that cannot be known,
+ * all of a user's are, by the username, by which the broker finds connected clients alone.
  */
 #ifndef IM_PLUGIN_KICKS_H
 #define IM_PLUGIN_KICKS_H
@@ -14,21 +16,34 @@
 #include "sessions.h"
 
 #define KICKS_MAX 10000 /* waiting; what comes on top is not kicked, but has no rights either */
+#define KICKS_BYTES_MAX (4 * 1024 * 1024) /* of names; those of TLS identities may be long */
 
 struct kick;
 
 struct kicks {
 	struct kick *list;
 	uint32_t n;
+	size_t bytes;
 };
 
-/* All connections of a user / the connection with this client id. False: too many wait. */
+/* A connection that is alive; number: sessions_number, when it was met. */
+struct kick_target {
+	const void *client;
+	struct im_str device;
+	uint64_t number;
+};
+
+/* All connections of a user. False: too many wait. */
 bool kicks_user(struct kicks *k, struct im_str uid);
-bool kicks_device(struct kicks *k, struct im_str device);
+/* One connection, and no later one with its client id. */
+bool kicks_client(struct kicks *k, const struct kick_target *t);
+bool kicks_session(struct kicks *k, const struct session *e);
 /* The same, a tenth of a second later: what is published now still reaches it. */
-bool kicks_device_later(struct kicks *k, struct im_str device, int64_t now_us);
+bool kicks_session_later(struct kicks *k, const struct session *e, int64_t now_us);
+/* True if the connection is alive and has its client id still. */
+typedef bool (*kicks_alive_fn)(void *arg, const struct kick_target *t);
 /* Carries out what is due; returns how many. */
-uint32_t kicks_run(struct kicks *k, const struct sessions *s, int64_t now_us);
+uint32_t kicks_run(struct kicks *k, kicks_alive_fn alive, void *arg, int64_t now_us);
 void kicks_clear(struct kicks *k);
 
 #endif

@@ -282,12 +282,13 @@ static void finish(struct plugin *p, struct waiting *w, const struct auth_verdic
 static void give_up(struct plugin *p)
 {
 	const struct auth_verdict no = {.why = AUTH_THROTTLED};
-	struct later *l = p->later;
+	struct later *all = p->later;
 	struct waiting *w, *tmp;
 
-	DL_FOREACH_SAFE (l->all, w, tmp) {
-		if (auth_throttled(p->auth, who(w).address) &&
-			hashers_withdraw(l->hashers, &w->job))
+	DL_FOREACH_SAFE (all->all, w, tmp) {
+		const struct auth_login l = {.address = who(w).address};
+
+		if (auth_throttled(p->auth, &l) && hashers_withdraw(all->hashers, &w->job))
 			finish(p, w, &no);
 	}
 }

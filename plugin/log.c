@@ -4,6 +4,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "compat.h"
 
@@ -24,6 +25,24 @@ void log_line(enum log_level level, const char *fmt, ...)
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
 	mosquitto_log_printf(broker_level[level], "im: %s", text);
+}
+
+static bool plain(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+	       (c && strchr(".:%/_-[]@$", c));
+}
+
+const char *log_text(struct log_text *t, struct im_str s)
+{
+	size_t i, n = s.n < LOG_TEXT_MAX ? s.n : LOG_TEXT_MAX;
+
+	if (!n)
+		return "(none)";
+	for (i = 0; i < n; i++)
+		t->z[i] = plain(s.p[i]) ? s.p[i] : '?';
+	snprintf(t->z + n, sizeof(t->z) - n, "%s", s.n > n ? "..." : "");
+	return t->z;
 }
 
 bool log_gate(struct log_gate *g, int64_t mono_ms, const char *what)

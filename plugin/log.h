@@ -17,6 +17,15 @@ void log_line(enum log_level level, const char *fmt, ...) __attribute__((format(
 /* For %.*s: length and pointer of an im_str. */
 #define LOG_STR(s) (int)(s).n, (s).n ? (s).p : ""
 
+/* What came from outside, as it may be printed: an address is whatever a proxy's or a client's
+ * header says, and a log is read on a terminal. Letters, digits and what stands in addresses, paths
+ * and names (. : % / _ - [ ] @ $); all else becomes '?', too much of it "...", nothing "(none)". */
+#define LOG_TEXT_MAX 128
+struct log_text {
+	char z[LOG_TEXT_MAX + sizeof("...")];
+};
+const char *log_text(struct log_text *t, struct im_str s);
+
 /* Lets LOG_GATE_LINES lines through every LOG_GATE_MS and counts the others. */
 #define LOG_GATE_LINES 10
 #define LOG_GATE_MS 10000

@@ -26,7 +26,8 @@ static const struct im_conf_key keys[] = {
 		.help = "Path of the Unix socket by which the bridge connects, exactly as in the "
 			"line `listener 0 PATH`."},
 	{KEY(link_username, IM_CONF_STRING), .def = "im-bridge",
-		.help = "Username of the bridge. Nobody else can have it."},
+		.help = "Username of the bridge, which proves it by data_dir/link.secret. Nobody "
+			"else can have it."},
 	{KEY(topic_prefix, IM_CONF_STRING), .def = "im",
 		.help = "First topic level (or levels) of everything that belongs to IM."},
 	{KEY(max_payload, IM_CONF_INT), .def = "64k", .min = 1, .max = IM_PAYLOAD_HARD_MAX,

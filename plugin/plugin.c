@@ -9,9 +9,11 @@
 #include <sys/random.h>
 
 #include "../common/limits.h"
+#include "../schema/secret.h"
 #include "brokerconf.h"
 #include "capture.h"
 #include "hooks.h"
+#include "identity.h"
 #include "later.h"
 
 #define EXPORTED __attribute__((visibility("default")))
@@ -73,6 +75,21 @@ static int recover_announcements(struct plugin *p)
 	return IM_OK;
 }
 
+/* The bridge may be started later, or be waiting for us. */
+static int make_secret(const struct plugin *p, struct im_buf *why)
+{
+	char password[SECRET_PASSWORD + 1];
+	uint8_t fresh[SECRET_BYTES];
+	int ret;
+
+	if (getrandom(fresh, sizeof(fresh), 0) != sizeof(fresh))
+		return IM_E_IO;
+	ret = secret_make(p->opt.data_dir, fresh, password, why);
+	explicit_bzero(fresh, sizeof(fresh));
+	explicit_bzero(password, sizeof(password));
+	return ret;
+}
+
 static int make_parts(struct plugin *p, struct im_buf *why)
 {
 	int ret = IM_OK;
@@ -84,11 +101,14 @@ static int make_parts(struct plugin *p, struct im_buf *why)
 	if (!ret)
 		ret = directory_open(p->opt.data_dir, &p->key, &p->dir, why);
 	if (!ret)
+		ret = make_secret(p, why);
+	if (!ret)
 		ret = auth_new(&p->opt, p->dir, &p->clock, &p->auth, why);
 	if (!ret) {
 		p->sessions = sessions_new(&p->key, IM_OFFLINE_SESSIONS);
 		p->bindings = bindings_new(&p->key, IM_PENDING_DEVICES);
-		if (!p->sessions || !p->bindings)
+		p->identities = identities_new(&p->key);
+		if (!p->sessions || !p->bindings || !p->identities)
 			ret = IM_E_NOMEM;
 	}
 	if (!ret)
@@ -108,6 +128,7 @@ static void plugin_free(struct plugin *p)
 	spool_close(&p->spool);
 	sessions_free(&p->sessions);
 	bindings_free(&p->bindings);
+	identities_free(&p->identities);
 	auth_free(&p->auth);
 	directory_close(&p->dir);
 	props_close(&p->props);

@@ -40,7 +40,7 @@ struct grant {
 };
 
 struct gates {
-	struct log_gate login, admit, bypass, full, database, link, frame;
+	struct log_gate login, claim, bypass, full, database, link, frame;
 };
 
 struct plugin {
@@ -57,20 +57,26 @@ struct plugin {
 	struct auth *auth;
 	struct later *later; /* NULL: passwords are hashed at once */
 	struct sessions *sessions;
+	struct identities *identities;
 	struct bindings *bindings;
 	struct kicks kicks;
 	struct stats stats;
 	struct gates gates;
 	struct grant grant;
-	const void *bridge; /* the bridge's connection */
-	const void
-		*gone;  /* in this turn, a client whose connection ended and that was no session */
+	const void *bridge;                /* the bridge's connection, see link.h */
+	char bridge_id[IM_DEVICE_MAX + 1]; /* and its client id */
+	/* In this turn: a client whose connection ended and that was no session; one that was
+	 * denied its login. */
+	const void *gone, *denied;
 	bool reloading; /* between RELOAD and the next TICK */
 	bool resync;    /* the bridge missed session events */
+	bool kicking;   /* the broker disconnects a client for us */
 	bool ticked;    /* TICK works: it does not with per_listener_settings in old brokers */
 	int64_t ticked_us, ticked_ms; /* when it came last, by both clocks */
 	int64_t first_event_us;
 	int64_t checked_us;    /* when directory_changed was asked last */
+	uint32_t unjudged;     /* users to be looked at, see account.h */
+	int64_t judged_us;     /* when some were, last */
 	uint64_t seen_errors;  /* of the directory, already logged */
 	uint32_t credit;       /* down frames done and not yet reported */
 	int64_t next_expiry_s; /* no token of a session ends before; 0: none has an end */

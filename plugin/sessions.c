@@ -35,13 +35,14 @@ struct sessions {
 	struct node *by_client;
 	struct node *by_device;
 	struct user_node *users;
-	struct session_user *idle;
-	struct session *fresh;   /* NEW */
-	struct session *offline; /* OFFLINE and maybe persistent, the oldest first */
-	struct session *gone;    /* to be forgotten at the next turn */
+	struct session_user *active, *idle; /* with sessions, and without */
+	struct session *fresh;              /* NEW */
+	struct session *offline;            /* OFFLINE and maybe persistent, the oldest first */
+	struct session *gone;               /* to be forgotten at the next turn */
 	struct im_sipkey key;
 	uint64_t turn;
-	uint32_t max_offline, n_offline, n_online;
+	uint64_t numbers;
+	uint32_t max_offline, n_offline, n_online, n_active;
 };
 
 struct sessions *sessions_new(const struct im_sipkey *key, uint32_t max_offline)
@@ -143,8 +144,11 @@ static struct session_user *user_get(struct sessions *s, struct im_str uid)
 
 static void user_link(struct sessions *s, struct session_user *u, struct session *e)
 {
-	if (!u->list)
+	if (!u->list) {
 		DL_DELETE(s->idle, u);
+		DL_APPEND(s->active, u);
+		s->n_active++;
+	}
 	DL_APPEND2(u->list, e, user_prev, user_next);
 	e->user = u;
 	if (e->v5)
@@ -159,7 +163,25 @@ static void user_unlink(struct sessions *s, struct session *e, int64_t now_us)
 	if (u->list)
 		return;
 	u->idle_since_us = now_us;
+	DL_DELETE(s->active, u);
+	s->n_active--;
 	DL_APPEND(s->idle, u);
+}
+
+struct session_user *sessions_next_user(struct sessions *s)
+{
+	struct session_user *u = s->active;
+
+	if (u) {
+		DL_DELETE(s->active, u);
+		DL_APPEND(s->active, u);
+	}
+	return u;
+}
+
+uint32_t sessions_users(const struct sessions *s)
+{
+	return s->n_active;
 }
 
 static void users_reap(struct sessions *s, int64_t now_us)
@@ -219,6 +241,11 @@ struct session *sessions_find(const struct sessions *s, const void *client)
 	return n ? &n->e : NULL;
 }
 
+uint64_t sessions_number(struct sessions *s)
+{
+	return ++s->numbers;
+}
+
 static void count(struct sessions *s, const struct session *e, int by)
 {
 	if (e->state == SESSION_OFFLINE)
@@ -274,6 +301,7 @@ struct session *sessions_add(struct sessions *s, const void *client, const struc
 		return NULL;
 	n->e = (struct session){
 		.client = client,
+		.number = sessions_number(s),
 		.device_n = (uint8_t)f->device.n,
 		.state = SESSION_NEW,
 		.v5 = f->v5,

@@ -33,12 +33,17 @@ struct session_user {
 	bool v5; /* has, or had, a session with MQTT 5 */
 	struct ratelimit messages, bytes, refusals;
 	struct session *list;             /* linked by user_next */
-	struct session_user *prev, *next; /* while there is no session */
+	struct session_user *prev, *next; /* of those with sessions, or of those without */
 	int64_t idle_since_us;
+	/* Whether the account is open, and what the directory's generation was then: see account.h.
+	 */
+	bool open;
+	uint64_t judged;
 };
 
 struct session {
 	const void *client;
+	uint64_t number; /* of its connection; later ones have greater numbers */
 	struct session_user *user;
 	char device[IM_DEVICE_MAX + 1];
 	uint8_t device_n;
@@ -96,6 +101,13 @@ bool sessions_is_will(const struct sessions *s, const struct session *e);
 bool sessions_alone(const struct session_user *u, struct im_str device);
 /* Once a turn of the broker's loop: what was only true within it ends. */
 void sessions_turn(struct sessions *s, int64_t now_us);
+
+/* A number for a connection, greater than all before it. */
+uint64_t sessions_number(struct sessions *s);
+/* The users that have sessions, one after the other and over again; NULL: none. A turn of
+ * sessions_users calls meets each that was there at its beginning. */
+struct session_user *sessions_next_user(struct sessions *s);
+uint32_t sessions_users(const struct sessions *s);
 
 /* The session that waits longest for being announced, or NULL. */
 struct session *sessions_first_new(const struct sessions *s);

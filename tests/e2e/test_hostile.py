@@ -104,7 +104,7 @@ def memory_kib(process):
 
 
 def link_logins(node):
-    return sum(" as im-bridge" in line for line in node.broker.text().splitlines())
+    return sum(" as $im/" in line for line in node.broker.text().splitlines())
 
 
 @pytest.fixture

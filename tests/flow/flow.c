@@ -9,6 +9,7 @@
 
 #include "../../bridge/directory_sql.h"
 #include "../../bridge/directory_user.h"
+#include "../../bridge/link_key.h"
 #include "../../common/phc.h"
 #include "../../common/topic.h"
 #include "flow_device.h"
@@ -138,9 +139,18 @@ static int directory_commits(void *arg)
 
 static void connect_link(struct flow *f)
 {
-	const struct fake_spec s = {.id = "im-bridge", .user = "im-bridge", .address = FLOW_LINK};
+	struct fake_spec s = {.user = "im-bridge", .address = FLOW_LINK};
+	char id[LINK_CLIENT_ID_MAX], password[SECRET_PASSWORD + 1];
 	struct engine_now t = now(f);
+	struct im_buf why;
 
+	im_buf_init(&why, 0);
+	assert_int_equal(link_key_client_id(id), IM_OK);
+	if (link_key_password(f->folder, password, &why))
+		fail_msg("%.*s", (int)why.n, why.p);
+	im_buf_free(&why);
+	s.id = id;
+	s.password = password;
 	f->link = fake_connect(&s);
 	assert_non_null(f->link);
 	fake_on_message(f->link, on_up, f);

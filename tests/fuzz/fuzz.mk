@@ -17,6 +17,7 @@ FAKE_BROKER_SRC := tests/lib/fake_broker.c tests/lib/fake_calls.c
 fuzz_ring_SRC := plugin/ring.c plugin/crc32c.c
 fuzz_spool_SRC := plugin/spool.c plugin/ring.c plugin/crc32c.c plugin/log.c
 fuzz_spool_OBJ = $(call obj,$(FAKE_BROKER_SRC))
+fuzz_spool_LIBS := -lcrypto
 fuzz_msgprops_SRC := bridge/meta_props.c bridge/meta.c
 fuzz_jwt_SRC := plugin/jwt.c
 fuzz_jwt_LIBS := -ljwt -lcrypto

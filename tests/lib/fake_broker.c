@@ -261,6 +261,7 @@ static void end_connection(struct mosquitto *c, bool with_will, int reason)
 	c->connected = false;
 	if (with_will && !c->will_delayed)
 		send_will(c);
+	c->socket = false;
 	if (c->persistent && !c->replaced)
 		return;
 	c->freed_at = fake.turns + 1;
@@ -326,7 +327,9 @@ static struct mosquitto *client_new(const struct fake_spec *s)
 	c->version = s->version ? s->version : 4;
 	c->persistent = s->persistent;
 	c->websocket = s->websocket;
-	c->identity = s->identity;
+	c->identity = s->identity || s->psk;
+	c->certificate = s->identity;
+	c->socket = true;
 	c->will_topic = copy_or_null(s->will_topic);
 	c->will = copy_or_null(s->will);
 	c->will_delayed = s->will_delayed;
@@ -338,6 +341,8 @@ static struct mosquitto *client_new(const struct fake_spec *s)
  * old one ends, online or not. */
 static void take_over(struct mosquitto *old, struct mosquitto *c)
 {
+	struct fake_inbox *m, *tmp;
+
 	if (old->persistent && c->persistent) {
 		memcpy(c->filters, old->filters, sizeof(c->filters));
 		c->n_filters = old->n_filters;
@@ -349,6 +354,15 @@ static void take_over(struct mosquitto *old, struct mosquitto *c)
 		send_will(old);
 	old->replaced = true;
 	end_connection(old, false, 142);
+	/* What has waited for the session is asked about again, for whoever has it now. */
+	DL_FOREACH_SAFE (c->inbox, m, tmp) {
+		if (acl(c, m->message.topic, m->message.payload, m->message.qos, false,
+			    MOSQ_ACL_READ) == MOSQ_ERR_SUCCESS)
+			continue;
+		DL_DELETE(c->inbox, m);
+		message_free(&m->message);
+		free(m);
+	}
 }
 
 long fake_next_tick(void)
@@ -407,7 +421,7 @@ struct mosquitto *fake_connect(const struct fake_spec *s)
 	if (taken)
 		fake.auth_result = MOSQ_ERR_UNKNOWN;
 	else
-		fake.auth_result = s->identity ? MOSQ_ERR_SUCCESS : basic_auth(c);
+		fake.auth_result = c->identity ? MOSQ_ERR_SUCCESS : basic_auth(c);
 	if (fake.auth_result == COMPAT_ERR_AUTH_DELAYED && fake.newer) {
 		c->waiting = true;
 		return c;
@@ -572,12 +586,30 @@ void fake_turn(void)
 	fake_run_queue();
 }
 
+/* What the session may not be subscribed to any more is taken from it. */
+static void check_filters(struct mosquitto *c)
+{
+	const struct im_str none = {NULL, 0};
+	size_t i = 0;
+
+	while (i < c->n_filters) {
+		if (acl(c, c->filters[i], none, 0, false, MOSQ_ACL_SUBSCRIBE) == MOSQ_ERR_SUCCESS) {
+			i++;
+			continue;
+		}
+		free(c->filters[i]);
+		c->filters[i] = c->filters[--c->n_filters];
+	}
+}
+
 void fake_kick(struct mosquitto *c, bool with_will)
 {
 	if (!c->connected) {
 		fake.offline_kicks++;
 		return;
 	}
+	if (c->persistent)
+		check_filters(c);
 	end_connection(c, with_will, 152);
 }
 

@@ -30,7 +30,8 @@ struct fake_spec {
 	int version;         /* 3, 4 or 5; 0: 4 */
 	bool persistent;     /* the session stays when the connection ends */
 	bool websocket;
-	bool identity; /* authenticated by TLS: no BASIC_AUTH */
+	bool identity; /* authenticated by a certificate: no BASIC_AUTH */
+	bool psk;      /* likewise, by a pre-shared key */
 	const char *will_topic, *will;
 	bool will_delayed;    /* comes with fake_delayed_will */
 	struct mosquitto *at; /* one that is freed: the broker uses its memory again */

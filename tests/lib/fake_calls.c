@@ -4,6 +4,7 @@
  * from outside the program, like the broker's own.
  */
 #include <dlfcn.h>
+#include <openssl/x509.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -159,9 +160,15 @@ const char *mosquitto_client_username(const struct mosquitto *c)
 	return c->username;
 }
 
+/* Whether there is one is all that a plugin asks. */
+void *mosquitto_client_certificate(const struct mosquitto *c)
+{
+	return c->certificate && c->socket ? X509_new() : NULL;
+}
+
 int mosquitto_client_protocol(const struct mosquitto *c)
 {
-	return c->websocket && (c->connected || fake.newer) ? mp_websockets : mp_mqtt;
+	return c->websocket && (c->socket || fake.newer) ? mp_websockets : mp_mqtt;
 }
 
 int mosquitto_client_protocol_version(const struct mosquitto *c)

@@ -29,8 +29,9 @@ struct fake_line;   /* of the log */
 struct mosquitto {
 	char *id, *username, *password, *address;
 	int version;
-	bool persistent, websocket, identity;
+	bool persistent, websocket, identity, certificate;
 	bool connected;
+	bool socket;   /* there is one, be it before CONNACK */
 	bool waiting;  /* for the plugin's answer to BASIC_AUTH */
 	bool replaced; /* another connection has this id now, or it is freed */
 	char *will_topic, *will;

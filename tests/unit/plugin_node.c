@@ -271,10 +271,23 @@ static void bridge_receives(void *arg, const struct fake_message *m)
 	}
 }
 
+void node_secret(const struct node *n, char password[SECRET_PASSWORD + 1])
+{
+	struct im_buf why;
+
+	im_buf_init(&why, 0);
+	if (secret_read(n->dir, password, &why))
+		fail_msg("%.*s", (int)why.n, why.p);
+	im_buf_free(&why);
+}
+
 void node_bridge(struct node *n)
 {
-	const struct fake_spec s = {.id = "im-bridge", .user = "im-bridge", .address = "/run/link"};
+	struct fake_spec s = {.id = NODE_LINK_ID, .user = "im-bridge", .address = "/run/link"};
+	char password[SECRET_PASSWORD + 1];
 
+	node_secret(n, password);
+	s.password = password;
 	n->bridge = fake_connect(&s);
 	assert_non_null(n->bridge);
 	assert_true(fake_subscribe(n->bridge, IM_TOPIC_UP));

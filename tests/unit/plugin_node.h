@@ -10,6 +10,7 @@
 #include <stdbool.h>
 
 #include "../../common/frame.h"
+#include "../../schema/secret.h"
 #include "../lib/fake_broker.h"
 #include "unit.h"
 
@@ -54,6 +55,10 @@ void node_stop(struct node *n);
 void node_crash(struct node *n);
 void node_unload(struct node *n);
 
+/* The client id of the bridge here. */
+#define NODE_LINK_ID "$im/0123456789abcdef"
+/* What link.secret says now. */
+void node_secret(const struct node *n, char password[SECRET_PASSWORD + 1]);
 void node_bridge(struct node *n); /* connects and says HELLO */
 void node_hello(struct node *n);
 void node_down(

@@ -24,6 +24,7 @@ struct fixture {
 	struct directory *d;
 	struct auth *a;
 	const char *address;
+	bool hearsay;
 	bool one_turn;        /* all in one turn of the broker's loop */
 	int64_t mono_step_us; /* what each look at the clock takes: hashing seems slow */
 };
@@ -84,7 +85,7 @@ static struct auth_verdict check(struct fixture *f, const char *uid, const char 
 		auth_turn(f->a);
 	auth_check(f->a,
 		&(struct auth_login){im_str(uid), im_str(password),
-			im_str(f->address ? f->address : "192.0.2.1")},
+			im_str(f->address ? f->address : "192.0.2.1"), f->hearsay},
 		&v);
 	assert_true(v.accepted || v.why);
 	return v;
@@ -272,6 +273,42 @@ static void one_address_does_not_use_it_up(void **state)
 	f.address = "203.0.113.9";
 	assert_true(accepts(&f, "carol", "pw"));
 	stop(&f);
+}
+
+/* Whoever names another one's address in a header spends nothing of his, and the other way round.
+ */
+static void a_header_spends_nobodys_share(void **state)
+{
+	const char *const names[] = {"203.0.113.9", "2001:db8::1", "/run/mosquitto/im.sock"};
+	struct fixture f = {0};
+	size_t i;
+	int k;
+
+	(void)state;
+	for (int liar = 0; liar < 2; liar++) {
+		node_folder(&f.n);
+		start(&f, NULL, 0);
+		f.mono_step_us = 10000;
+		for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+			f.n.mono_us += 60000000;
+			f.address = names[i];
+			f.hearsay = liar;
+			for (k = 0; k < 200; k++) {
+				assert_false(accepts(&f, "bob", "wrong"));
+				f.n.mono_us -= 5000;
+			}
+			/* Its own share is gone. */
+			assert_string_equal(check(&f, "bob", "pw").why, AUTH_THROTTLED);
+			f.hearsay = !liar;
+			assert_true(accepts(&f,
+				i == 0   ? "alice"
+				: i == 1 ? "carol"
+					 : "root",
+				"pw"));
+		}
+		stop(&f);
+		f = (struct fixture){0};
+	}
 }
 
 static void a_password_that_is_hashed_meanwhile_may_have_changed(void **state)
@@ -702,6 +739,7 @@ int main(void)
 		cmocka_unit_test(wrong_logins_have_a_budget),
 		cmocka_unit_test(wrong_logins_do_not_hold_up_a_turn_of_the_loop),
 		cmocka_unit_test(one_address_does_not_use_it_up),
+		cmocka_unit_test(a_header_spends_nobodys_share),
 		cmocka_unit_test(tokens),
 		cmocka_unit_test(issuer_and_audience),
 		cmocka_unit_test(creates_users_if_asked_to),

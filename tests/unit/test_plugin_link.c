@@ -735,7 +735,7 @@ static void malformed_frames_are_dropped(void **state)
 static void one_bridge_alone(void **state)
 {
 	const struct fake_spec second = {
-		.id = "im-bridge-2", .user = "im-bridge", .address = "/run/link"};
+		.id = "$im/another", .user = "im-bridge", .address = "/run/link"};
 	const struct fake_spec again = {
 		.id = "im-bridge", .user = "im-bridge", .address = "/run/link"};
 	struct node n;

@@ -526,8 +526,13 @@ static void who_may_come_in(void **state)
 		{.id = "bobs", .user = "alice", .password = "pw"},
 		{.id = "im-bridge", .user = "im-bridge", .password = "pw"},
 		{.id = "x", .user = "im-bridge", .address = "/run/link"},
-		{.id = "x", .user = "alice", .password = "pw", .address = "/run/link"},
+		{.id = "x", .user = "alice", .address = "/run/link"},
+		{.id = "$im/x", .user = "alice", .password = "pw"},
+		{.id = "$im/x", .user = "alice", .password = "pw", .address = "/run/link"},
+		{.id = "$im/", .password = "pw"},
 	};
+	const struct fake_spec by_the_links_socket = {
+		.id = "x", .user = "carol", .password = "pw", .address = "/run/link"};
 	struct node n;
 	size_t i;
 
@@ -549,6 +554,8 @@ static void who_may_come_in(void **state)
 		assert_string_equal(node_life(&n, "phone"), "O");
 		assert_string_equal(node_life(&n, "bobs"), "O");
 		assert_int_equal(node_stat(&n, "sessions_online"), 2);
+		/* A socket is no proof of anything, and no obstacle either. */
+		assert_non_null(fake_connect(&by_the_links_socket));
 		node_stop(&n);
 	}
 }

@@ -170,6 +170,50 @@ static void the_log_gate_counts_what_it_holds_back(void **state)
 	fake_close();
 }
 
+static void what_comes_from_outside_is_printed_as_plain_text(void **state)
+{
+	static const struct {
+		struct im_str in;
+		const char *out;
+	} cases[] = {
+		{IM_STR("192.0.2.1"), "192.0.2.1"},
+		{IM_STR("[fe80::1%eth0]"), "[fe80::1%eth0]"},
+		{IM_STR("/run/mosquitto/im-link_1.sock"), "/run/mosquitto/im-link_1.sock"},
+		{IM_STR("$im/00ff"), "$im/00ff"},
+		{IM_STR("a@b.example"), "a@b.example"},
+		{IM_STR(""), "(none)"},
+		{{NULL, 0}, "(none)"},
+		/* Colours, line ends, a second key=value, direction overrides, and what has no end.
+		 */
+		{IM_STR("\033[31mred\033[0m"), "?[31mred?[0m"},
+		{IM_STR("1.2.3.4\r\nim: link connected"), "1.2.3.4??im:?link?connected"},
+		{IM_STR("1.2.3.4 user=admin"), "1.2.3.4?user?admin"},
+		{IM_STR("\xe2\x80\xae\x9b\x7f\x01"), "??????"},
+		{IM_STR("a\0b"), "a?b"},
+		{IM_STR("1.2.3.4, 5.6.7.8"), "1.2.3.4??5.6.7.8"},
+		{IM_STR("%s%n"), "%s%n"},
+	};
+	struct log_text t;
+	char longest[5000];
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		assert_string_equal(log_text(&t, cases[i].in), cases[i].out);
+	memset(longest, 'x', sizeof(longest));
+	assert_int_equal(
+		strlen(log_text(&t, (struct im_str){longest, LOG_TEXT_MAX})), LOG_TEXT_MAX);
+	log_text(&t, (struct im_str){longest, sizeof(longest)});
+	assert_int_equal(strlen(t.z), LOG_TEXT_MAX + 3);
+	assert_string_equal(t.z + LOG_TEXT_MAX, "...");
+	for (i = 1; i < 256; i++) {
+		char c = (char)i;
+		const char *z = log_text(&t, (struct im_str){&c, 1});
+
+		assert_true(z[0] >= 0x20 && z[0] < 0x7f && z[0] != ' ' && z[0] != '=');
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -181,6 +225,7 @@ int main(void)
 		cmocka_unit_test(bindings_last_until_they_are_written),
 		cmocka_unit_test(counters_are_one_json_object),
 		cmocka_unit_test(the_log_gate_counts_what_it_holds_back),
+		cmocka_unit_test(what_comes_from_outside_is_printed_as_plain_text),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -102,7 +102,8 @@ class Client:
 
     def __init__(self, port, user=None, device=None, password=None, *, v5=False, clean=True,
                  transport="tcp", tls_ca=None, will=None, session_expiry=None, keepalive=60,
-                 receive_maximum=None, prefix="im"):
+                 receive_maximum=None, prefix="im", tls_cert=None, headers=None):
+        """tls_cert: (certificate, key), with transport "tls"; headers: of the WebSocket."""
         self.user, self.v5, self.port, self.clean = user, v5, port, clean
         self.prefix = prefix
         # An address of its own: what is counted for each address is then counted for each client.
@@ -129,7 +130,11 @@ class Client:
         self.paho.recorder = self
         self.paho.suppress_exceptions = False
         if transport == "tls":
-            self.paho.tls_set(ca_certs=tls_ca, tls_version=ssl.PROTOCOL_TLS_CLIENT)
+            cert, key = map(str, tls_cert) if tls_cert else (None, None)
+            self.paho.tls_set(ca_certs=tls_ca, certfile=cert, keyfile=key,
+                              tls_version=ssl.PROTOCOL_TLS_CLIENT)
+        if headers:
+            self.paho.ws_set_options(headers=headers)
         if user is not None or password is not None:
             self.paho.username_pw_set(user, password)
         if will:

@@ -18,6 +18,7 @@ from .client import Client
 from .proc import Process, wait_until
 
 PASSWORD = "pw"
+PSK = "0123456789abcdef"  # of each user, and of a nobody
 ADMIN = "admin"
 POOL = 400
 
@@ -28,7 +29,8 @@ class Node:
     text by name, written there; more_users: (name, password or PHC string)."""
 
     def __init__(self, *, options=None, bridge=None, conf=(), files=None, users=POOL, more_users=(),
-                 tls_listener=False, ws_listener=False, max_queued=5000):
+                 tls_listener=False, ws_listener=False, identity_listener=False,
+                 max_queued=5000):
         # A short path: a Unix socket's may have 108 bytes.
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="im-e2e-"))
         self.data = self.folder / "data"
@@ -41,11 +43,17 @@ class Node:
         self.port = ports.take()
         self.tls_port = ports.take() if tls_listener else None
         self.ws_port = ports.take() if ws_listener else None
-        if tls_listener:
+        self.identity_port = ports.take() if identity_listener else None
+        self.psk_port = ports.take() if identity_listener else None
+        self.ports = [p for p in (self.port, self.tls_port, self.ws_port, self.identity_port,
+                                  self.psk_port) if p]
+        if tls_listener or identity_listener:
             self.cert, self.key = tls.make(self.folder)
         self.clients = []
         self._serial = itertools.count(1)
         self._pool = [f"user{n:03d}" for n in range(users)]
+        (self.folder / "psk").write_text("".join(f"{u}:{PSK}\n" for u in [*self._pool, "nobody"]),
+                                         encoding="utf-8")
         directory.create(self.data / "directory.db")
         directory.add_users(self.data / "directory.db",
                             [(ADMIN, PASSWORD, True)] + [(u, PASSWORD, False) for u in self._pool]
@@ -76,6 +84,12 @@ class Node:
                       f"keyfile {self.key}"]
         if self.ws_port:
             lines += [f"listener {self.ws_port} 127.0.0.1", "protocol websockets"]
+        if self.identity_port:
+            lines += [f"listener {self.identity_port} 127.0.0.1", f"cafile {self.cert}",
+                      f"certfile {self.cert}", f"keyfile {self.key}", "require_certificate true",
+                      "use_identity_as_username true",
+                      f"listener {self.psk_port} 127.0.0.1", "psk_hint im",
+                      "use_identity_as_username true", f"psk_file {self.folder}/psk"]
         mine = [line.format(folder=self.folder) for line in self.conf]
         lines = [x for x in lines if x != "allow_anonymous false" or
                  not any(m.startswith("allow_anonymous") for m in mine)] + mine
@@ -106,7 +120,7 @@ class Node:
 
     def start_broker(self):
         self.broker.start()
-        for port in filter(None, (self.port, self.tls_port, self.ws_port)):
+        for port in self.ports:
             self.broker.wait_for(lambda p=port: listening(p), f"listener on {port}")
 
     def start_bridge(self):
@@ -141,7 +155,7 @@ class Node:
             for process in (self.bridge, self.broker):
                 if process.running:
                     process.kill()
-            for port in filter(None, (self.port, self.tls_port, self.ws_port)):
+            for port in self.ports:
                 ports.give_back(port)
             if not os.environ.get("E2E_KEEP"):
                 shutil.rmtree(self.folder, ignore_errors=True)
@@ -165,8 +179,13 @@ class Node:
         return f"{stem}{next(self._serial)}"
 
     def client(self, user, device=None, password=PASSWORD, transport="tcp", **kw):
-        """Not yet connected."""
-        port = {"tcp": self.port, "tls": self.tls_port, "ws": self.ws_port}[transport]
+        """Not yet connected. transport "identity": by a certificate of the user's name."""
+        port = {"tcp": self.port, "tls": self.tls_port, "ws": self.ws_port,
+                "identity": self.identity_port}[transport]
+        if transport == "identity":
+            stem = f"client-{next(self._serial)}"
+            kw["tls_cert"] = tls.client(self.folder, self.cert, self.key, user, stem)
+            transport, password = "tls", None
         if transport == "tls":
             kw.setdefault("tls_ca", str(self.cert))
         client = Client(port, user, device, password, transport=transport, prefix=self.prefix,

@@ -16,10 +16,23 @@ class Closed(Exception):
 class Raw:
     def __init__(self, port, version=w.V311, source="127.0.0.1"):
         """source: the client's own address, any of 127.0.0.0/8."""
-        self.version = version
-        self.sock = socket.create_connection(("127.0.0.1", port), timeout=DEADLINE_S,
-                                             source_address=(source, 0))
-        self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        sock = socket.create_connection(("127.0.0.1", port), timeout=DEADLINE_S,
+                                        source_address=(source, 0))
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.begin(sock, version)
+
+    @classmethod
+    def unix(cls, path, version=w.V311):
+        """A client at a Unix socket."""
+        sock = socket.socket(socket.AF_UNIX)
+        sock.settimeout(DEADLINE_S)
+        sock.connect(str(path))
+        made = cls.__new__(cls)
+        made.begin(sock, version)
+        return made
+
+    def begin(self, sock, version):
+        self.version, self.sock = version, sock
         self.poll = select.poll()  # select() knows no descriptor above 1023
         self.poll.register(self.sock, select.POLLIN)
         self.reader = w.Reader()

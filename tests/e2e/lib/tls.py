@@ -9,6 +9,28 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 
+def client(folder, cert, key, name, stem):
+    """Writes {stem}.pem and {stem}.key: a client certificate with this common name, signed by the
+    certificate of make(); returns their paths."""
+    issuer = x509.load_pem_x509_certificate(cert.read_bytes())
+    signer = serialization.load_pem_private_key(key.read_bytes(), None)
+    own = ec.generate_private_key(ec.SECP256R1())
+    now = datetime.datetime.utcnow()
+    made = (x509.CertificateBuilder()
+            .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]))
+            .issuer_name(issuer.subject).public_key(own.public_key())
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(now - datetime.timedelta(days=1))
+            .not_valid_after(now + datetime.timedelta(days=30))
+            .sign(signer, hashes.SHA256()))
+    paths = folder / f"{stem}.pem", folder / f"{stem}.key"
+    paths[0].write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    paths[1].write_bytes(own.private_bytes(serialization.Encoding.PEM,
+                                           serialization.PrivateFormat.PKCS8,
+                                           serialization.NoEncryption()))
+    return paths
+
+
 def make(folder):
     """Writes cert.pem (self-signed, also the CA) and key.pem; returns their paths."""
     key = ec.generate_private_key(ec.SECP256R1())

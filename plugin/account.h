@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Whether a user may have anything at all: exists and is not disabled. Asked at every publish and
+ * delivery, of IM or not, and however the client came in; so what the directory said is kept with
+ * the user until the directory may say something else. Who may have nothing is disconnected.
+ */
+#ifndef IM_PLUGIN_ACCOUNT_H
+#define IM_PLUGIN_ACCOUNT_H
+
+#include "plugin.h"
+
+/* While the directory cannot be read: what it said last. */
+bool account_open(struct plugin *p, struct session_user *u);
+/* The same for a name without a session; false while the directory cannot be read. */
+bool account_open_name(struct plugin *p, struct im_str uid);
+
+/* The directory has just said so: a session begins. */
+void account_is_open(struct session_user *u);
+
+/* What was known of the directory is void, and nobody has said what has changed: every user with a
+ * session is looked at again, a few at each TICK, so that those who have gone are disconnected. */
+void account_forget_all(struct plugin *p);
+void account_tick(struct plugin *p, int64_t now_us);
+
+#endif

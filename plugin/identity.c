@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Called by acl.c and hooks.c. What has been found out about a client that has no session is kept
+ * by its pointer for a while, so that it costs one look at the database and one line in the log
+ * however much is for it, or it sends before TICK disconnects it.
+ */
+#include "identity.h"
+
+#include <openssl/x509.h>
+
+#include "../common/ids.h"
+#include "../common/limits.h"
+#include "account.h"
+#include "admit.h"
+#include "capture.h"
+#include "link.h"
+#include "lru.h"
+
+/* An id that was somebody else's may have become free. */
+#define REMEMBERED_US INT64_C(10000000)
+
+enum verdict { UNKNOWN, FINE, REFUSED };
+
+struct met {
+	uint64_t who; /* keyed hash of username and client id: the pointer may be another one's */
+	enum verdict verdict;
+	uint64_t generation; /* of the verdict */
+	int64_t since_us;
+	bool kicked;
+	uint64_t number; /* of the kick */
+	bool ended;      /* the connection, not the session */
+};
+
+struct identities {
+	struct lru *met; /* by client pointer */
+	struct im_sipkey key;
+};
+
+struct identities *identities_new(const struct im_sipkey *key)
+{
+	struct identities *s = calloc(1, sizeof(*s));
+
+	if (!s)
+		return NULL;
+	s->key = *key;
+	s->met = lru_new(key, IM_CACHE_IDENTITIES, sizeof(struct met));
+	if (!s->met)
+		identities_free(&s);
+	return s;
+}
+
+void identities_free(struct identities **s)
+{
+	if (!*s)
+		return;
+	lru_free(&(*s)->met);
+	free(*s);
+	*s = NULL;
+}
+
+static uint64_t who(const struct plugin *p, const struct arrival *a)
+{
+	const struct im_sipkey *k = &p->identities->key;
+
+	return im_siphash(k, a->uid.p, a->uid.n) ^ (im_siphash(k, a->device.p, a->device.n) << 1);
+}
+
+/* What is known of the client, or NULL. */
+static struct met *find(const struct plugin *p, const struct arrival *a)
+{
+	struct met *m = lru_get(p->identities->met, &a->client, sizeof(a->client));
+
+	return m && m->who == who(p, a) ? m : NULL;
+}
+
+/* The verdict about it, if that still holds. */
+static struct met *recall(struct plugin *p, const struct arrival *a)
+{
+	struct met *m = find(p, a);
+
+	return m && m->verdict && m->generation == directory_generation(p->dir) &&
+			       clock_mono_us(&p->clock) - m->since_us < REMEMBERED_US
+		       ? m
+		       : NULL;
+}
+
+static struct met *remember(struct plugin *p, const struct arrival *a, enum verdict verdict)
+{
+	struct met *m = find(p, a);
+	bool ended = m && m->ended;
+
+	m = lru_put(p->identities->met, &a->client, sizeof(a->client));
+	if (m)
+		*m = (struct met){
+			.who = who(p, a),
+			.verdict = verdict,
+			.generation = directory_generation(p->dir),
+			.since_us = clock_mono_us(&p->clock),
+			.ended = ended,
+		};
+	return m;
+}
+
+static void forget(struct plugin *p, const struct mosquitto *client)
+{
+	lru_del(p->identities->met, &client, sizeof(client));
+}
+
+/* One that was never met is noted, so that its will is known for one: but for a login that was
+ * denied. 2.1 shows every client when it connects. */
+void identity_ended(struct plugin *p, const struct mosquitto *client)
+{
+	const struct arrival a =
+		admit_arrival(p, client, im_str(mosquitto_client_username(client)));
+	struct met *m;
+
+	if (!a.uid.p || !a.device.p || !a.address.p)
+		return;
+	m = find(p, &a);
+	if (!m && !p->newer && client != p->denied)
+		m = remember(p, &a, UNKNOWN);
+	if (m)
+		m->ended = true;
+}
+
+bool identity_alive(const struct plugin *p, const struct kick_target *t)
+{
+	const struct met *m = lru_get(p->identities->met, &t->client, sizeof(t->client));
+
+	return m && !m->ended && m->number == t->number;
+}
+
+/* ---- refusing ---- */
+
+/* Only a connection that stands has one; the broker gives it away with the connection's end. */
+static bool has_certificate(const struct mosquitto *client)
+{
+	X509 *certificate = mosquitto_client_certificate(client);
+
+	X509_free(certificate);
+	return certificate != NULL;
+}
+
+/* Where nothing proves that this connection is alive, all of the user's are meant: the broker looks
+ * for those that are. 2.1 says by CONNECT that a client is there. */
+static bool kick(
+	struct plugin *p, const struct arrival *a, enum identity_sign sign, uint64_t *number)
+{
+	*number = 0;
+	if (sign == IDENTITY_SPOKE || (a->client != p->gone && has_certificate(a->client))) {
+		*number = sessions_number(p->sessions);
+		return kicks_client(
+			&p->kicks, &(struct kick_target){a->client, a->device, *number});
+	}
+	return !(p->newer && sign == IDENTITY_HEARD) && kicks_user(&p->kicks, a->uid);
+}
+
+static void leave(struct plugin *p, const struct arrival *a, struct met *m, enum identity_sign sign)
+{
+	uint64_t number;
+
+	if ((m && m->kicked) || !kick(p, a, sign, &number) || !m)
+		return;
+	m->kicked = true;
+	m->number = number;
+}
+
+/* A fault of the database is no reason to end a connection. */
+static void turn_away(
+	struct plugin *p, const struct arrival *a, const char *why, enum identity_sign sign)
+{
+	admit_log_refusal(p, a, why);
+	if (why != admit_unreadable)
+		leave(p, a, remember(p, a, REFUSED), sign);
+}
+
+/* ---- looking ---- */
+
+/* NULL, or why this name may have nothing. */
+static const char *check_user(struct plugin *p, const struct arrival *a)
+{
+	struct directory_user u;
+	int ret;
+
+	if (!im_uid_valid(a->uid) || im_str_eqz(a->uid, p->opt.link_username))
+		return "TLS identity is no username";
+	ret = directory_user(p->dir, a->uid, &u);
+	if (ret)
+		return ret == IM_E_NONE ? "unknown user" : admit_unreadable;
+	return u.disabled ? "user is disabled" : NULL;
+}
+
+/* Why no session was made stands in *why_out. */
+static struct session *take(struct plugin *p, const struct arrival *a, const char **why_out)
+{
+	const struct auth_verdict v = {.accepted = true};
+
+	*why_out = check_user(p, a);
+	return *why_out ? NULL : admit_take(p, a, &v, why_out);
+}
+
+struct session *identity_known(struct plugin *p, const struct mosquitto *client)
+{
+	const char *name = mosquitto_client_username(client);
+	struct session *e = sessions_find(p->sessions, client);
+
+	/* The name goes before the last will does. */
+	if (!e || ((!name || im_str_eqz(session_uid(e), name)) &&
+			  im_str_eqz(session_device(e), mosquitto_client_id(client))))
+		return e;
+	if (e->state != SESSION_OFFLINE &&
+		sessions_ended(p->sessions, client, clock_mono_us(&p->clock)))
+		capture_close(p, e, -1);
+	sessions_drop(p->sessions, e, clock_mono_us(&p->clock));
+	return NULL;
+}
+
+struct session *identity_session(
+	struct plugin *p, const struct mosquitto *client, enum identity_sign sign)
+{
+	const char *name = mosquitto_client_username(client), *why = NULL;
+	struct session *e;
+	struct arrival a;
+	struct met *m;
+
+	if (!name || !mosquitto_client_address(client) || link_is(p, client))
+		return NULL;
+	e = identity_known(p, client);
+	if (e && e->state != SESSION_OFFLINE)
+		return e;
+	a = admit_arrival(p, client, im_str(name));
+	m = find(p, &a);
+	/* Another connection, in the same memory. */
+	if (m && m->ended)
+		forget(p, client);
+	m = recall(p, &a);
+	if (m && m->verdict == REFUSED) {
+		leave(p, &a, m, sign);
+		return NULL;
+	}
+	e = take(p, &a, &why);
+	if (e)
+		forget(p, client);
+	else
+		turn_away(p, &a, why, sign);
+	return e;
+}
+
+bool identity_is_gone(struct plugin *p, const struct mosquitto *client)
+{
+	const char *name = mosquitto_client_username(client);
+	const struct met *m;
+	struct arrival a;
+
+	if (client == p->gone)
+		return true;
+	if (!name || !mosquitto_client_address(client))
+		return false;
+	a = admit_arrival(p, client, im_str(name));
+	m = find(p, &a);
+	if (p->newer)
+		return !m || m->ended;
+	return m && m->ended && !has_certificate(client);
+}
+
+struct session *identity_gone(struct plugin *p, const struct mosquitto *client)
+{
+	const struct arrival a =
+		admit_arrival(p, client, im_str(mosquitto_client_username(client)));
+	const char *why;
+	struct session *e = take(p, &a, &why);
+
+	if (!e) {
+		admit_log_refusal(p, &a, why);
+		return NULL;
+	}
+	if (e->new_device)
+		bindings_drop(p->bindings, session_device(e));
+	/* It ends as NEW, so there is nothing to say of it. */
+	sessions_ended(p->sessions, client, clock_mono_us(&p->clock));
+	return e;
+}
+
+/* A client without a session of its own that something is for: one that TLS has let in and that has
+ * not spoken yet, or a session that is away and of which the plugin knows nothing (any more). */
+static bool unknown_may_hear(struct plugin *p, const struct mosquitto *client, struct im_str name)
+{
+	const struct arrival a = admit_arrival(p, client, name);
+	struct met *m;
+	const char *why;
+	bool bind;
+
+	/* From before the broker was restarted, or made up to ask about an author. */
+	if (!mosquitto_client_address(client))
+		return im_uid_valid(name) && account_open_name(p, name);
+	m = recall(p, &a);
+	if (m && m->verdict == REFUSED)
+		leave(p, &a, m, IDENTITY_HEARD);
+	if (m)
+		return m->verdict == FINE;
+	why = check_user(p, &a);
+	if (!why)
+		why = admit_check_device(p, &a, &bind);
+	if (why)
+		turn_away(p, &a, why, IDENTITY_HEARD);
+	else
+		(void)remember(p, &a, FINE);
+	return !why;
+}
+
+bool identity_may_hear(struct plugin *p, const struct mosquitto *client, struct im_str username)
+{
+	struct session *e = identity_known(p, client);
+
+	return e ? account_open(p, e->user) : unknown_may_hear(p, client, username);
+}
