@@ -10,6 +10,7 @@
 #include "acl.h"
 #include "admit.h"
 #include "capture.h"
+#include "conffile.h"
 #include "downlink.h"
 #include "identity.h"
 #include "later.h"
@@ -144,6 +145,19 @@ static int on_connect(int event, void *event_data, void *userdata)
 	return MOSQ_ERR_SUCCESS;
 }
 
+/* 2.1 takes over connections to other brokers at a reload, and a plugin cannot refuse one. */
+static void check_broker(const struct plugin *p)
+{
+	struct brokerconf c;
+
+	conffile_check(&c, p->prefix, p->opt.link_listener);
+	log_lines(LOG_LEVEL_WARN, im_buf_view(&c.warnings));
+	if (c.refused.n)
+		log_line(LOG_LEVEL_ERR, "the broker would not start with this configuration: %.*s",
+			LOG_STR(im_buf_view(&c.refused)));
+	brokerconf_clear(&c);
+}
+
 static int on_reload(int event, void *event_data, void *userdata)
 {
 	struct plugin *p = userdata;
@@ -157,6 +171,7 @@ static int on_reload(int event, void *event_data, void *userdata)
 	if (auth_reload(p->auth, &why))
 		log_line(LOG_LEVEL_ERR, "token key kept: %.*s", (int)why.n, why.n ? why.p : "");
 	im_buf_free(&why);
+	check_broker(p);
 	return MOSQ_ERR_SUCCESS;
 }
 

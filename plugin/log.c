@@ -18,13 +18,25 @@ static const int broker_level[] = {
 
 void log_line(enum log_level level, const char *fmt, ...)
 {
-	char text[1024];
+	char text[LOG_LINE_MAX + 1];
 	va_list ap;
 
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
 	mosquitto_log_printf(broker_level[level], "im: %s", text);
+}
+
+void log_lines(enum log_level level, struct im_str text)
+{
+	while (text.n) {
+		const char *end = memchr(text.p, '\n', text.n);
+		size_t n = end ? (size_t)(end - text.p) : text.n;
+
+		log_line(level, "%.*s", (int)n, text.p);
+		n += end != NULL;
+		text = (struct im_str){text.p + n, text.n - n};
+	}
 }
 
 static bool plain(char c)

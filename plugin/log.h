@@ -17,6 +17,10 @@ void log_line(enum log_level level, const char *fmt, ...) __attribute__((format(
 /* For %.*s: length and pointer of an im_str. */
 #define LOG_STR(s) (int)(s).n, (s).n ? (s).p : ""
 
+/* A line for each line of a text; the broker would cut what is longer than LOG_LINE_MAX. */
+#define LOG_LINE_MAX 1023
+void log_lines(enum log_level level, struct im_str text);
+
 /* What came from outside, as it may be printed: an address is whatever a proxy's or a client's
  * header says, and a log is read on a terminal. Letters, digits and what stands in addresses, paths
  * and names (. : % / _ - [ ] @ $); all else becomes '?', too much of it "...", nothing "(none)". */

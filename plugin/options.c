@@ -24,7 +24,7 @@ static const struct im_conf_key keys[] = {
 		.help = "Batches on their way to the bridge at one time."},
 	{KEY(link_listener, IM_CONF_STRING), .required = true,
 		.help = "Path of the Unix socket by which the bridge connects, exactly as in the "
-			"line `listener 0 PATH`."},
+			"line `listener 0 PATH`: at start it is said if there is none."},
 	{KEY(link_username, IM_CONF_STRING), .def = "im-bridge",
 		.help = "Username of the bridge, which proves it by data_dir/link.secret. Nobody "
 			"else can have it."},

@@ -10,8 +10,8 @@
 
 #include "../common/limits.h"
 #include "../schema/secret.h"
-#include "brokerconf.h"
 #include "capture.h"
+#include "conffile.h"
 #include "hooks.h"
 #include "identity.h"
 #include "later.h"
@@ -120,6 +120,19 @@ static int make_parts(struct plugin *p, struct im_buf *why)
 	return ret;
 }
 
+static int check_broker(const struct plugin *p, struct im_buf *why)
+{
+	struct brokerconf c;
+	int ret;
+
+	conffile_check(&c, p->prefix, p->opt.link_listener);
+	log_lines(LOG_LEVEL_WARN, im_buf_view(&c.warnings));
+	im_buf_str(why, im_buf_view(&c.refused));
+	ret = c.refused.n ? IM_E_FORMAT : IM_OK;
+	brokerconf_clear(&c);
+	return ret;
+}
+
 static void plugin_free(struct plugin *p)
 {
 	later_close(p);
@@ -156,11 +169,8 @@ int mosquitto_plugin_init(mosquitto_plugin_id_t *identifier, void **userdata,
 	p->spool.fd = -1;
 	ret = read_options(p, options, option_count, &why);
 	p->prefix = im_str(p->opt.topic_prefix);
-	if (!ret && brokerconf_running_per_listener()) {
-		im_buf_z(&why, "per_listener_settings is true: a plugin then serves one listener "
-			       "and the others bypass it; remove that line");
-		ret = IM_E_FORMAT;
-	}
+	if (!ret)
+		ret = check_broker(p, &why);
 	if (!ret)
 		ret = make_parts(p, &why);
 	if (!ret)

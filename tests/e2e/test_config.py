@@ -117,6 +117,140 @@ def test_per_listener_settings_are_refused(idle):
     broker_refuses(idle, "per_listener_settings")
 
 
+# -- the rest of the broker's configuration --
+
+DYNSEC = """{
+ "defaultACLAccess": {"publishClientSend": true, "publishClientReceive": true, "subscribe": true,
+                      "unsubscribe": true},
+ "clients": [{"username": "root", "roles": [{"rolename": "admin"}], "iterations": 101,
+              "salt": "%s", "password": "%s"}],
+ "roles": [{"rolename": "admin", "acls": [
+  {"acltype": "subscribePattern", "topic": "#", "allow": true},
+  {"acltype": "publishClientReceive", "topic": "#", "allow": true}]}]
+}"""
+
+
+def dynsec(node):
+    """The lines of Mosquitto's own plugin, with an administrator who may read everything."""
+    import base64
+    import hashlib
+    salt = b"0123456789ab"
+    key = hashlib.pbkdf2_hmac("sha512", b"pw", salt, 101)
+    (node.folder / "dynsec.json").write_text(
+        DYNSEC % (base64.b64encode(salt).decode(), base64.b64encode(key).decode()),
+        encoding="utf-8")
+    return [f"plugin {build.broker_plugin('mosquitto_dynamic_security')}",
+            f"plugin_opt_config_file {node.folder}/dynsec.json"]
+
+
+def change_conf(node, change):
+    """The broker's configuration from now on: `change` of its lines."""
+    write, path = node.write_broker_conf, node.folder / "mosquitto.conf"
+
+    def changed():
+        write()
+        lines = change(path.read_text(encoding="utf-8").splitlines())
+        path.write_text("\n".join(map(str, lines)) + "\n", encoding="utf-8")
+    node.write_broker_conf = changed
+    return path
+
+
+def before_ours(lines, more):
+    at = next(n for n, x in enumerate(lines) if x.startswith("plugin "))
+    return lines[:at] + more + lines[at:]
+
+
+def warnings(node, *said):
+    """The lines of the log that have all the words."""
+    return [x for x in node.broker.text().splitlines()
+            if "im: " in x and all(word in x for word in said)]
+
+
+def test_a_plugin_that_would_decide_first_is_refused(idle):
+    path = change_conf(idle, lambda lines: before_ours(lines, dynsec(idle)))
+    broker_refuses(idle, f"{path}:", "mosquitto_dynamic_security.so is loaded first")
+
+
+def test_a_plugin_behind_ours_is_said_to_be_never_asked():
+    node = Node(users=3)
+    path = change_conf(node, lambda lines: lines + dynsec(node))
+    try:
+        node.start()
+        line, = warnings(node, "mosquitto_dynamic_security.so is never asked")
+        number = next(n for n, x in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
+                      if "mosquitto_dynamic_security" in x)
+        assert f"{path}:{number}:" in line
+        from lib.client import Refused
+        with pytest.raises(Refused):
+            node.client("root", password="pw").connect()
+        eve = node.client(node.user(), v5=True).connect()
+        assert eve.subscribe("#") == 0x87
+    finally:
+        node.close()
+
+
+@pytest.mark.parametrize("topic", ["im/# out", "#", "+/inbox/# both 1", "# out 0 im/ x/", "$im/# out"])
+def test_a_connection_that_would_carry_messages_away_is_refused(idle, topic):
+    path = change_conf(idle, lambda lines: lines + [
+        "connection cloud", "address 127.0.0.1:1", f"topic {topic}"])
+    broker_refuses(idle, f"{path}:", f"`topic {topic}` of connection cloud",
+                   "private messages", "topic sensors/# out")
+
+
+def test_an_included_file_is_looked_at(idle):
+    folder = idle.folder / "conf.d"
+    folder.mkdir()
+    (folder / "a.conf").write_text("# nothing\n", encoding="utf-8")
+    (folder / "b.conf").write_text("\nconnection x\naddress 127.0.0.1:1\ntopic # out\n",
+                                   encoding="utf-8")
+    (folder / "c.txt").write_text("topic im/# out\n", encoding="utf-8")
+    change_conf(idle, lambda lines: lines + [f"include_dir {folder}"])
+    broker_refuses(idle, f"{folder}/b.conf:4:", "of connection x")
+
+
+def test_what_is_no_danger_is_started_and_what_does_not_hold_is_said(own_node):
+    node = own_node(users=3, conf=[
+        "acl_file {folder}/acl", "password_file {folder}/passwd", "connection cloud",
+        "address 127.0.0.1:1", "topic sensors/# out", "topic # in 0 far/", "notifications false"],
+        files={"acl": "topic deny #\n", "passwd": ""})
+    assert len(warnings(node, "acl_file", "/acl is not looked at", "allow_topic")) == 1
+    assert len(warnings(node, "password_file", "/passwd is not looked at", "directory.db")) == 1
+    assert warnings(node, "link_listener") == [] and warnings(node, "never asked") == []
+    c = node.connect(node.user())
+    assert c.rpc("user.get")
+
+
+def test_a_link_listener_that_is_none_is_said(own_node):
+    """It works, because the bridge connects by what its own configuration says."""
+    node = own_node(users=3, options={"link_listener": "{folder}/link.socket"})
+    line, = warnings(node, "link_listener")
+    assert "link.socket" in line and "listener 0 PATH" in line
+    assert node.connect(node.user()).rpc("user.get")
+
+
+def test_a_reload_says_what_would_keep_the_broker_from_starting(own_node):
+    import signal
+    node = own_node(users=3)
+    c = node.connect(node.user())
+    with open(node.folder / "mosquitto.conf", "a", encoding="utf-8") as f:
+        f.write("connection cloud\naddress 127.0.0.1:1\ntopic im/# out\n")
+    node.broker.send_signal(signal.SIGHUP)
+    line = node.broker.wait_text("would not start with this configuration")
+    assert "`topic im/# out` of connection cloud" in line
+    assert c.rpc("user.get")
+
+
+def test_our_plugin_by_name_for_one_listener_is_refused(idle, free_port):
+    """2.1's plugin_load and plugin_use; older brokers do not know them."""
+    change_conf(idle, lambda lines: [f"plugin_load im {build.PLUGIN}" if x.startswith("plugin ")
+                                     else x for x in lines] +
+                [f"listener {free_port()} 127.0.0.1", "plugin_use im"])
+    broker_refuses(idle, *(["plugin_load", "others bypass"] if build.broker_version() >= (2, 1)
+                           else ["plugin_load"]))
+
+
+# -- the bridge's configuration --
+
 @pytest.mark.parametrize("line, said", [
     ("no_such_key 5", "no_such_key"), ("data_dirr /x", "data_dir"), ("log_level loud", "log_level"),
     ("data_dir", "data_dir"), ("data_dir /a\ndata_dir /b", "data_dir"),

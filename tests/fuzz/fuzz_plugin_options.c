@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Lines `key value` as the broker hands over plugin_opt_ lines: taken, or refused with a sentence.
- * The same text as mosquitto.conf: whether it sets per_listener_settings.
  */
 #include "fuzz.h"
 
 #include "../../common/limits.h"
 #include "../../common/topic.h"
-#include "../../plugin/brokerconf.h"
 #include "../../plugin/options.h"
 
 #define PAIRS_MAX 40
@@ -41,7 +39,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	int rc;
 
 	CHECK(text);
-	(void)brokerconf_per_listener(fuzz_str(data, size));
 	for (; line && n < PAIRS_MAX; n++) {
 		char *next = strchr(line, '\n'), *value;
 

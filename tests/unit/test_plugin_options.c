@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The plugin's options, and what it reads of the broker's own configuration. */
+/* The plugin's options. */
 #include "../../common/limits.h"
-#include "../../plugin/brokerconf.h"
 #include "../../plugin/options.h"
 #include "unit.h"
 
@@ -145,29 +144,6 @@ static void every_key_has_help(void **state)
 	}
 }
 
-static void per_listener(const char *text, bool set)
-{
-	char *exact = unit_exact(im_str(text));
-
-	assert_int_equal(brokerconf_per_listener((struct im_str){exact, strlen(text)}), set);
-	free(exact);
-}
-
-static void finds_per_listener_settings(void **state)
-{
-	(void)state;
-	per_listener("", false);
-	per_listener("per_listener_settings true", true);
-	per_listener("x\n  per_listener_settings \t true \r\ny\n", true);
-	per_listener("#per_listener_settings true\n", false);
-	per_listener("per_listener_settings false\n", false);
-	per_listener("per_listener_settings true\nper_listener_settings false\n", false);
-	per_listener("per_listener_settings", false);
-	per_listener("per_listener_settingsx true", false);
-	per_listener("per_listener_settings  ", false);
-	assert_false(brokerconf_running_per_listener());
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -175,7 +151,6 @@ int main(void)
 		cmocka_unit_test(takes_all_it_documents),
 		cmocka_unit_test(refuses_with_a_sentence),
 		cmocka_unit_test(every_key_has_help),
-		cmocka_unit_test(finds_per_listener_settings),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

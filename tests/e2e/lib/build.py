@@ -20,6 +20,15 @@ WATCH = shlex.split(os.environ.get("IM_WATCH", ""))
 MOSQUITTO = os.environ.get("MOSQUITTO") or "/usr/sbin/mosquitto"
 
 
+def broker_plugin(name):
+    """A plugin that comes with the broker under test."""
+    broker = pathlib.Path(MOSQUITTO)
+    root = broker.parent / broker.name.partition("-")[2] if "-" in broker.name else pathlib.Path("/")
+    found = sorted(root.glob(f"usr/lib/*/{name}.so"))
+    assert found, f"no {name}.so under {root}"
+    return found[0]
+
+
 def broker_env():
     """A stock broker can load a plugin built with sanitizers if their libraries come first."""
     preload = os.environ.get("IM_BROKER_PRELOAD")

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Called at start and after a reload. Finds and reads files; brokerconf.c knows what they mean. */
+#include "conffile.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define FILE_MAX (1024 * 1024)
+#define ENDING ".conf"
+
+/* Whole, or not at all. */
+static bool read_file(const char *path, struct im_buf *b)
+{
+	int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	ssize_t n = 0;
+	char chunk[4096];
+
+	if (fd < 0)
+		return false;
+	while (b->n <= FILE_MAX && (n = read(fd, chunk, sizeof(chunk))) > 0)
+		im_buf_put(b, chunk, (size_t)n);
+	close(fd);
+	return n == 0 && !b->failed;
+}
+
+static void take_file(struct brokerconf *c, const char *path)
+{
+	struct im_buf text;
+
+	im_buf_init(&text, 0);
+	if (read_file(path, &text))
+		brokerconf_take(c, im_buf_view(&text), path);
+	else
+		brokerconf_unread(c);
+	im_buf_free(&text);
+}
+
+/* The broker's order: first without regard to case. */
+static int by_name(const struct dirent **a, const struct dirent **b)
+{
+	const char *x = (*a)->d_name, *y = (*b)->d_name;
+
+	for (; *x && *y; x++, y++) {
+		int d = toupper((unsigned char)*x) - toupper((unsigned char)*y);
+
+		if (!d)
+			d = *x - *y;
+		if (d)
+			return d;
+	}
+	return *x - *y;
+}
+
+static int is_conf(const struct dirent *e)
+{
+	size_t n = strlen(e->d_name), ending = sizeof(ENDING) - 1;
+
+	return n > ending && strcmp(e->d_name + n - ending, ENDING) == 0;
+}
+
+static void take_folder(struct brokerconf *c, struct im_str folder)
+{
+	char *name = strndup(folder.p, folder.n), *path;
+	struct dirent **list = NULL;
+	int i, n = name ? scandir(name, &list, is_conf, by_name) : -1;
+
+	if (n < 0)
+		brokerconf_unread(c);
+	for (i = 0; i < n; i++) {
+		if (asprintf(&path, "%s/%s", name, list[i]->d_name) >= 0) {
+			take_file(c, path);
+			free(path);
+		} else {
+			brokerconf_unread(c);
+		}
+		free(list[i]);
+	}
+	free(list);
+	free(name);
+}
+
+/* The argument after -c or --config-file, in a command line whose arguments end with NUL. */
+static const char *config_argument(struct im_str cmdline)
+{
+	bool wanted = false;
+
+	while (cmdline.n) {
+		size_t n = strnlen(cmdline.p, cmdline.n);
+
+		if (n == cmdline.n)
+			return NULL;
+		if (wanted)
+			return cmdline.p;
+		wanted = strcmp(cmdline.p, "-c") == 0 || strcmp(cmdline.p, "--config-file") == 0;
+		cmdline = (struct im_str){cmdline.p + n + 1, cmdline.n - n - 1};
+	}
+	return NULL;
+}
+
+/* This plugin's path, as the broker has loaded it. */
+static const char *own_path(void)
+{
+	static const char here;
+	Dl_info info;
+
+	return dladdr(&here, &info) ? info.dli_fname : NULL;
+}
+
+void conffile_check(struct brokerconf *c, struct im_str prefix, const char *link_listener)
+{
+	const struct brokerconf_own own = {own_path(), prefix, link_listener};
+	struct im_buf cmdline;
+	const char *path = NULL;
+
+	brokerconf_begin(c, &own, take_folder);
+	im_buf_init(&cmdline, 0);
+	if (read_file("/proc/self/cmdline", &cmdline))
+		path = config_argument(im_buf_view(&cmdline));
+	if (path)
+		take_file(c, path);
+	else
+		brokerconf_unread(c);
+	brokerconf_end(c);
+	im_buf_free(&cmdline);
+}

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The configuration that the running broker was started with, as far as this process may read it:
+ * what is root's alone, or cannot be found, says nothing. */
+#ifndef IM_PLUGIN_CONFFILE_H
+#define IM_PLUGIN_CONFFILE_H
+
+#include "brokerconf.h"
+
+/* Looks at the broker's files as they are now; *c is begun, and to be cleared by the caller. */
+void conffile_check(struct brokerconf *c, struct im_str prefix, const char *link_listener);
+
+#endif
