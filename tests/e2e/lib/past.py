@@ -70,6 +70,14 @@ def live(clients):
     b.rpc("contact.accept", uid=a.user)
     c.rpc("block.add", uid=a.user)
     c.rpc("user.update", nick="Cee")
+    # Operations behind the last message of a conversation.
+    c.send(f"im/u/{b.user}", {"id": "m-5", "body": "one"})
+    c.send(f"im/u/{b.user}", {"id": "m-6", "body": "two"})
+    c.send(f"im/u/{b.user}", {"id": "m-7", "body": "three"})
+    b.rpc("msg.react", conv=f"u/{c.user}", seq=2, emoji="+1")
+    c.rpc("msg.recall", conv=f"u/{b.user}", seq=1)
+    a.send(f"im/g/{GID}", {"id": "g-2", "body": "and you"})
+    c.rpc("msg.react", conv=f"g/{GID}", seq=3, emoji="+1")
 
 
 def dump(path, out):
