@@ -19,7 +19,8 @@ struct conv_item {
 	uint64_t conv;
 	uint64_t peer; /* user or group */
 	uint64_t joined_seq;
-	struct store_head head; /* for whoever walks the set */
+	struct store_head head;  /* for whoever walks the set */
+	struct store_head shown; /* the newest that is no operation, for the list */
 	enum im_conv_kind kind;
 	int role;
 	/* filled by conv_item_resolve */

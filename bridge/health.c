@@ -20,6 +20,7 @@ void health_json(const struct health *h, const struct health_gauges *g, struct i
 	G(recno);
 	G(position);
 	G(search_lag);
+	G(unnumbered);
 	G(queued_bytes);
 	G(frames_outstanding);
 	G(reads_queued);

@@ -46,6 +46,7 @@ struct health_gauges {
 	uint64_t epoch, recno; /* committed through */
 	uint64_t position;     /* the log's */
 	uint64_t search_lag;   /* log positions that cannot be found yet */
+	uint64_t unnumbered;   /* messages that are counted as an earlier version did */
 	uint64_t queued_bytes, frames_outstanding;
 	uint64_t reads_queued;
 	uint64_t users_online, devices_online;

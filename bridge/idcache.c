@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* A bounded cache of two numbers by two numbers; see idcache.h. Pure. */
+/* A bounded cache of a few numbers by two numbers; see idcache.h. Pure. */
 #include "idcache.h"
 
 #include <stdlib.h>
@@ -55,7 +55,7 @@ static void move_to_front(struct idcache_entry *b, int from, struct idcache_entr
 	b[0] = e;
 }
 
-bool idcache_get(struct idcache *c, uint64_t k0, uint64_t k1, uint64_t value_out[2])
+bool idcache_get(struct idcache *c, uint64_t k0, uint64_t k1, uint64_t value_out[IDCACHE_VALUES])
 {
 	struct idcache_entry *b = bucket_of(c, k0, k1);
 	int at = place_of(b, k0, k1);
@@ -63,17 +63,17 @@ bool idcache_get(struct idcache *c, uint64_t k0, uint64_t k1, uint64_t value_out
 		return false;
 	if (at > 0)
 		move_to_front(b, at, b[at]);
-	value_out[0] = b[0].value[0];
-	value_out[1] = b[0].value[1];
+	memcpy(value_out, b[0].value, sizeof(b[0].value));
 	return true;
 }
 
-void idcache_put(struct idcache *c, uint64_t k0, uint64_t k1, uint64_t v0, uint64_t v1)
+void idcache_put(struct idcache *c, uint64_t k0, uint64_t k1, const uint64_t value[IDCACHE_VALUES])
 {
 	struct idcache_entry *b = bucket_of(c, k0, k1);
 	int at = place_of(b, k0, k1);
-	move_to_front(b, at < 0 ? WAYS - 1 : at,
-		(struct idcache_entry){.key = {k0, k1}, .value = {v0, v1}});
+	struct idcache_entry e = {.key = {k0, k1}};
+	memcpy(e.value, value, sizeof(e.value));
+	move_to_front(b, at < 0 ? WAYS - 1 : at, e);
 }
 
 void idcache_drop(struct idcache *c, uint64_t k0, uint64_t k1)

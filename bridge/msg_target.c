@@ -9,6 +9,7 @@
 #include "dedup.h"
 #include "directory_group.h"
 #include "directory_user.h"
+#include "kind.h"
 #include "meta.h"
 #include "rpc_args.h"
 #include "view.h"
@@ -63,8 +64,7 @@ int msg_target_get(
 		return unknown(c, seq);
 	if (rc != IM_OK)
 		return rc;
-	if (im_str_eqz(out->m.type, "system") || im_str_eqz(out->m.type, MSG_RECALL) ||
-		im_str_eqz(out->m.type, MSG_EDIT) || im_str_eqz(out->m.type, MSG_REACT))
+	if (kind_of(out->m.type) != KIND_SENT)
 		return rpc_fail(c, IM_E_NOT_ALLOWED,
 			"message %" PRIu64 " is of type %.*s; name a message that a user sent", seq,
 			RPC_S(out->m.type));

@@ -13,11 +13,6 @@
 #include "rpc.h"
 #include "store.h"
 
-/* Types of messages that are operations on others; clients cannot send them. */
-#define MSG_RECALL "recall"
-#define MSG_EDIT "edit"
-#define MSG_REACT "react"
-
 struct msg_target {
 	struct store_msg m; /* strings point into text */
 	struct im_buf text;

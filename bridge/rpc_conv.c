@@ -13,10 +13,6 @@
 #include "rpc_page.h"
 #include "view.h"
 
-/* How far back a user's own last message is looked for when unread is computed; an older one no
- * longer counts as having read what was before it. */
-#define OWN_LOOK_BACK 1000
-
 const char *conv_notify_name(int notify)
 {
 	return notify == 2 ? "none" : notify == 1 ? "mentions" : "all";
@@ -32,11 +28,73 @@ int conv_notify_parse(struct im_str s)
 
 /* -- conv.list -- */
 
-static int newest_first(const void *a, const void *b)
-{
-	const struct conv_item *x = a, *y = b;
+/*
+ * The list is in the order of the newest messages that are shown, so that an operation moves no
+ * conversation. Which one that is costs two looks into conv_log's index, and two more for each
+ * doubling of the operations behind it, and is asked only of those conversations that the page may
+ * hold: it is never newer than the head, so they wait in a heap, each by its head until the other
+ * is known. With 10,000 conversations the heads are 20 ms of a processor for each page, as ever;
+ * the last page, for which all are asked, took 100 ms where half of them ended in 20 operations.
+ */
+struct waiting {
+	struct conv_item *item;
+	uint64_t gid; /* of what is shown, or of the head: that is not newer */
+	bool known;   /* it is of what is shown */
+};
 
-	return x->head.gid > y->head.gid ? -1 : x->head.gid < y->head.gid;
+struct heap {
+	struct waiting *v;
+	size_t n;
+};
+
+static void sink(struct heap *h, size_t i)
+{
+	struct waiting w = h->v[i];
+	size_t child;
+
+	while ((child = 2 * i + 1) < h->n) {
+		if (child + 1 < h->n && h->v[child + 1].gid > h->v[child].gid)
+			child++;
+		if (w.gid >= h->v[child].gid)
+			break;
+		h->v[i] = h->v[child];
+		i = child;
+	}
+	h->v[i] = w;
+}
+
+static void drop_first(struct heap *h)
+{
+	h->v[0] = h->v[--h->n];
+	if (h->n > 0)
+		sink(h, 0);
+}
+
+/* Takes out the next conversation in the list's order, of those that stand behind `before`; NULL:
+ * there is none. */
+static int next_item(struct rpc_call *c, struct heap *h, uint64_t before, struct conv_item **out)
+{
+	*out = NULL;
+	while (h->n > 0) {
+		struct waiting *first = &h->v[0];
+		int rc;
+
+		if (first->known) {
+			*out = first->item;
+			drop_first(h);
+			return IM_OK;
+		}
+		rc = c->backend->read_shown(c->log, first->item->conv, &first->item->shown);
+		if (rc != IM_OK)
+			return rc;
+		first->known = true;
+		first->gid = first->item->shown.gid;
+		if (first->gid < before)
+			sink(h, 0);
+		else
+			drop_first(h);
+	}
+	return IM_OK;
 }
 
 struct last_message {
@@ -57,7 +115,7 @@ static int put_item(struct rpc_call *c, struct conv_item *item, struct im_buf *b
 {
 	struct directory_conv_user mine;
 	struct last_message last = {c, item, b};
-	uint64_t own = 0, unread;
+	uint64_t unread, mark;
 	int rc = conv_item_resolve(c, item, &mine);
 
 	if (rc != IM_OK || item->hidden)
@@ -74,61 +132,71 @@ static int put_item(struct rpc_call *c, struct conv_item *item, struct im_buf *b
 		(unsigned long long)mine.cleared_to);
 	if (mine.draft.n > 0)
 		im_jsonw_member_str(b, "draft", mine.draft);
-	unread = view_unread(item->head.seq, mine.read_seq, item->joined_seq, mine.cleared_to, 0);
-	if (unread > 0)
-		rc = c->backend->last_own_seq(c->log, item->conv, c->user,
-			unread < OWN_LOOK_BACK ? (uint32_t)unread : OWN_LOOK_BACK, &own);
+	mark = view_mark(mine.read_seq, item->joined_seq, mine.cleared_to);
+	rc = c->backend->unread(c->log, item->conv, c->user, mark, &unread);
 	if (rc != IM_OK)
 		return rc;
-	if (own > 0 && item->head.seq - own < unread)
-		unread = item->head.seq - own;
 	im_jsonw_member_int(b, "unread", (int64_t)unread);
-	if (item->head.seq > item->floor)
-		rc = c->backend->read_conv(
-			c->log, item->conv, item->head.seq, item->head.seq, false, on_last, &last);
+	if (item->shown.seq > item->floor)
+		rc = c->backend->read_conv(c->log, item->conv, item->shown.seq, item->shown.seq,
+			false, on_last, &last);
 	im_buf_c(b, '}');
 	return rc != IM_OK ? rc : b->failed ? IM_E_NOMEM : IM_OK;
 }
 
-static int put_page(struct rpc_call *c, struct conv_set *set)
+static int put_page(struct rpc_call *c, struct heap *h, uint64_t before)
 {
+	struct conv_item *item;
 	struct rpc_page page;
 	struct im_buf key;
 	int rc = IM_OK;
 
 	im_buf_init(&key, 0);
 	rpc_page_begin(&page, c->result, "conversations", rpc_limit(c), rpc_page_bytes(c));
-	for (size_t i = 0; rc == IM_OK && i < set->n; i++) {
-		rc = put_item(c, &set->v[i], &page.one);
+	while (rc == IM_OK) {
+		rc = next_item(c, h, before, &item);
+		if (rc != IM_OK || item == NULL)
+			break;
+		rc = put_item(c, item, &page.one);
 		if (rc != IM_OK || page.one.n == 0)
 			continue;
 		im_buf_reset(&key);
-		im_cursor_put(&key, set->v[i].head.gid);
+		im_cursor_put(&key, item->shown.gid);
 		rc = rpc_page_add(&page, im_buf_view(&key));
 	}
 	im_buf_free(&key);
 	return rpc_page_end(&page, rc);
 }
 
-static int list_in_view(struct rpc_call *c, uint64_t before)
+static int collect(struct rpc_call *c, struct conv_set *set, struct heap *h)
 {
-	struct conv_set set;
-	size_t kept = 0;
-	int rc = conv_set_load(c, &set);
+	int rc = IM_OK;
 
-	for (size_t i = 0; rc == IM_OK && i < set.n; i++) {
-		struct conv_item *item = &set.v[i];
+	for (size_t i = 0; rc == IM_OK && i < set->n; i++) {
+		struct conv_item *item = &set->v[i];
 
 		rc = c->backend->read_head(c->log, item->conv, &item->head);
-		if (item->head.seq > 0 && item->head.gid < before)
-			set.v[kept++] = *item;
+		if (rc == IM_OK && item->head.seq > 0)
+			h->v[h->n++] = (struct waiting){.item = item, .gid = item->head.gid};
 	}
+	for (size_t i = h->n / 2; i-- > 0;)
+		sink(h, i);
+	return rc;
+}
+
+static int list_in_view(struct rpc_call *c, uint64_t before)
+{
+	struct heap h = {NULL, 0};
+	struct conv_set set;
+	int rc = conv_set_load(c, &set);
+
 	if (rc == IM_OK) {
-		set.n = kept;
-		if (kept > 1)
-			qsort(set.v, kept, sizeof(*set.v), newest_first);
-		rc = put_page(c, &set);
+		h.v = calloc(set.n + 1, sizeof(*h.v));
+		rc = h.v ? collect(c, &set, &h) : IM_E_NOMEM;
 	}
+	if (rc == IM_OK)
+		rc = put_page(c, &h, before);
+	free(h.v);
 	conv_set_clear(&set);
 	return rc;
 }

@@ -15,6 +15,7 @@
 #include "../common/limits.h"
 #include "conv_ref.h"
 #include "directory_group.h"
+#include "kind.h"
 #include "meta.h"
 #include "msg_target.h"
 #include "rpc_args.h"
@@ -116,7 +117,7 @@ static int recall(struct rpc_call *c, const struct conv_ref *ref, struct msg_tar
 	im_buf_printf(&body, "{\"seq\":%" PRIu64 "}", t->m.seq);
 	im_buf_z(&meta, "\"recalled_by\":");
 	im_jsonw_str(&meta, c->uid);
-	rc = append_operation(c, ref, MSG_RECALL, IM_STR(""), &body, &seq);
+	rc = append_operation(c, ref, KIND_RECALL, IM_STR(""), &body, &seq);
 	if (rc == IM_OK)
 		rc = blank_edits(
 			c, ref->conv, (uint64_t)number_in(meta_get(t->m.meta, "edited"), "seq"));
@@ -214,7 +215,7 @@ static int write_edit(struct rpc_call *c, const struct conv_ref *ref, struct msg
 		     ? rpc_fail(c, IM_E_TOO_LARGE,
 			       "an edit carries the old text and the new one; recall this message "
 			       "and send another")
-		     : append_operation(c, ref, MSG_EDIT, im_buf_view(&ttl), &body, seq_out);
+		     : append_operation(c, ref, KIND_EDIT, im_buf_view(&ttl), &body, seq_out);
 	if (rc == IM_OK) {
 		im_buf_printf(&edited,
 			"{\"seq\":%" PRIu64 ",\"ts\":%" PRId64 ",\"count\":%" PRId64 "}", *seq_out,
@@ -364,7 +365,7 @@ static int write_reaction(struct rpc_call *c, const struct conv_ref *ref, struct
 	im_jsonw_member_str(&body, "emoji", im_str(emoji));
 	im_buf_z(&body, remove ? ",\"remove\":true}" : "}");
 	meta_put(&meta, t->m.meta, "reactions", im_str(text));
-	rc = append_operation(c, ref, MSG_REACT, IM_STR(""), &body, seq_out);
+	rc = append_operation(c, ref, KIND_REACT, IM_STR(""), &body, seq_out);
 	if (rc == IM_OK) {
 		t->m.meta = im_buf_view(&meta);
 		rc = meta.failed ? IM_E_NOMEM : writer_amend(c->w, &t->m);

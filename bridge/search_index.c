@@ -19,6 +19,7 @@
 
 #include "../common/jsonscan.h"
 #include "background.h"
+#include "kind.h"
 #include "meta.h"
 #include "search.h"
 #include "search_table.h"
@@ -137,18 +138,13 @@ static uint64_t target_seq(struct im_str body)
 	return 0;
 }
 
-static bool is_operation(struct im_str type)
-{
-	return im_str_eqz(type, "recall") || im_str_eqz(type, "edit") || im_str_eqz(type, "react");
-}
-
 static int take(void *arg, const struct store_msg *m)
 {
 	struct search_index *x = arg;
 	int code;
 	if (x->done == x->step_end)
 		return IM_E_FULL;
-	if (is_operation(m->type)) {
+	if (kind_of(m->type) == KIND_OPERATION) {
 		uint64_t seq = target_seq(m->body);
 		code = seq ? x->backend->read_conv(
 				     x->reader, m->conv, seq, seq, false, write_again, x)

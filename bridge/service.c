@@ -30,9 +30,9 @@
 #include "moderation.h"
 #include "options.h"
 #include "readers.h"
-#include "retention.h"
 #include "search_index.h"
 #include "store.h"
+#include "upkeep.h"
 
 /* Whatever this process makes holds what people have written: for its user alone. */
 #define UMASK 0077
@@ -56,7 +56,7 @@ struct bridge {
 	struct engine *engine;
 	struct link *link;
 	struct backup *backup;
-	struct retention *retention;
+	struct upkeep *upkeep;
 	int64_t started_ms, stop_at_ms, alive_at_ms;
 	bool stopping, ready_said;
 };
@@ -69,6 +69,11 @@ static struct engine_now now(void)
 	clock_gettime(CLOCK_MONOTONIC, &mono);
 	return (struct engine_now){(int64_t)wall.tv_sec * 1000 + wall.tv_nsec / 1000000,
 		(int64_t)mono.tv_sec * 1000 + mono.tv_nsec / 1000000};
+}
+
+static int64_t mono_ms(void)
+{
+	return now().mono_ms;
 }
 
 /* -- configuration -- */
@@ -102,7 +107,7 @@ static void reload(struct bridge *b)
 	options_clear(&fresh);
 	set = config_settings(&b->opt, &b->moderation);
 	engine_set(b->engine, &set);
-	retention_set(b->retention, b->opt.retention_days);
+	upkeep_set(b->upkeep, b->opt.retention_days);
 	log_set_level(b->log, (enum log_level)b->opt.log_level);
 	im_buf_init(&words, 0);
 	if (load_words(b, &words))
@@ -158,10 +163,11 @@ static int on_stats(void *arg, struct im_buf *out)
 	uint64_t head = 0;
 
 	engine_gauges(b->engine, &g);
-	g.uptime_ms = now().mono_ms - b->started_ms;
+	g.uptime_ms = mono_ms() - b->started_ms;
 	/* Of messages: events take positions, too, and there is nothing in them to find. */
 	if (b->index && !b->backend->log_head(b->store, &head) && head > search_index_gid(b->index))
 		g.search_lag = head - search_index_gid(b->index);
+	g.unnumbered = upkeep_unnumbered(b->upkeep);
 	im_buf_z(out, "{\"bridge\":");
 	health_json(engine_health(b->engine), &g, out);
 	im_buf_z(out, ",\"plugin\":");
@@ -302,7 +308,6 @@ static int build(struct bridge *b, struct im_buf *why)
 		b->log, b, on_up, on_ready, on_lost};
 	struct engine_settings set = config_settings(&b->opt, &b->moderation);
 	struct engine_now t = now();
-	struct retention_parts rp;
 	int rc;
 
 	if (getrandom(&ep.key, sizeof(ep.key), 0) != sizeof(ep.key) ||
@@ -314,15 +319,14 @@ static int build(struct bridge *b, struct im_buf *why)
 	rc = engine_new(&ep, &set, &t, &b->engine, why);
 	if (rc)
 		return rc;
-	rp = (struct retention_parts){
-		b->backend, b->store, b->dir, engine_health(b->engine), b->log};
 	b->backup = backup_new(&bp);
-	b->retention = retention_new(&rp);
-	if (!b->backup || !b->retention || link_new(&lp, &b->link)) {
+	b->upkeep = upkeep_new(&(struct upkeep_parts){
+		b->backend, b->store, b->dir, engine_health(b->engine), b->log, mono_ms});
+	if (!b->backup || !b->upkeep || link_new(&lp, &b->link)) {
 		im_buf_z(why, "out of memory");
 		return IM_E_NOMEM;
 	}
-	retention_set(b->retention, b->opt.retention_days);
+	upkeep_set(b->upkeep, b->opt.retention_days);
 	b->started_ms = t.mono_ms;
 	return IM_OK;
 }
@@ -338,10 +342,7 @@ static void take_signals(struct bridge *b)
 			reload(b);
 			continue;
 		}
-		if (b->stopping)
-			b->stop_at_ms = 0;
-		else
-			b->stop_at_ms = now().mono_ms + DRAIN_MS;
+		b->stop_at_ms = b->stopping ? 0 : mono_ms() + DRAIN_MS;
 		b->stopping = true;
 		health_stopping();
 		engine_drain(b->engine);
@@ -349,13 +350,13 @@ static void take_signals(struct bridge *b)
 	}
 }
 
-static void tell_health(struct bridge *b, int64_t mono_ms)
+static void tell_health(struct bridge *b, int64_t at_ms)
 {
 	int64_t every = health_watchdog_ms();
 
-	if (every && mono_ms >= b->alive_at_ms) {
+	if (every && at_ms >= b->alive_at_ms) {
 		health_alive();
-		b->alive_at_ms = mono_ms + every;
+		b->alive_at_ms = at_ms + every;
 	}
 	if (engine_ready(b->engine) && !b->ready_said) {
 		b->ready_said = true;
@@ -379,7 +380,7 @@ static int64_t work(struct bridge *b)
 			backup_step(b->backup, on_backup_done, b);
 			wait = 0;
 		}
-		wait = min64(wait, retention_step(b->retention, t.wall_ms, t.mono_ms));
+		wait = min64(wait, upkeep_step(b->upkeep, t.wall_ms, t.mono_ms));
 	}
 	tell_health(b, t.mono_ms);
 	if (health_watchdog_ms())
@@ -393,7 +394,7 @@ static bool finished(struct bridge *b)
 	if (engine_fatal(b->engine))
 		return true;
 	return b->stopping &&
-	       (engine_idle(b->engine) || now().mono_ms >= b->stop_at_ms || link_fd(b->link) < 0);
+	       (engine_idle(b->engine) || mono_ms() >= b->stop_at_ms || link_fd(b->link) < 0);
 }
 
 static void run(struct bridge *b)
@@ -412,17 +413,17 @@ static void run(struct bridge *b)
 			take_signals(b);
 		if (p[1].revents)
 			engine_reads(b->engine);
-		link_step(b->link, p[2].fd >= 0 ? p[2].revents : 0, now().mono_ms);
+		link_step(b->link, p[2].fd >= 0 ? p[2].revents : 0, mono_ms());
 		wait = work(b);
 	}
 	engine_reads(b->engine);
-	link_step(b->link, 0, now().mono_ms);
+	link_step(b->link, 0, mono_ms());
 }
 
 static void close_all(struct bridge *b)
 {
 	link_free(&b->link);
-	retention_free(&b->retention);
+	upkeep_free(&b->upkeep);
 	backup_free(&b->backup);
 	readers_close(&b->readers);
 	search_index_stop(&b->index);

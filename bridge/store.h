@@ -84,8 +84,10 @@ struct store_backend {
 	/* The message as the open transaction sees it (what it appended and amended included). The
 	 * callback must not call the store. IM_E_NONE: no such message. */
 	int (*get)(struct store *s, uint64_t conv, uint64_t seq, store_msg_fn fn, void *arg);
-	/* Replaces body, enc, meta and type of the stored message m->gid (recall: body.n == 0 and
-	 * recalled). IM_E_NONE: no such message. */
+	/* Replaces body, enc, meta and type of the stored message m->gid; the type stays of its
+	 * kind (kind.h). recalled (body.n == 0): its body is gone for good, it counts no longer as
+	 * unread, and is not amended back. Whatever takes a message's words away for good, recall
+	 * or erasure, comes through here. IM_E_NONE: no such message. */
 	int (*amend)(struct store *s, const struct store_msg *m);
 	/* Makes the transaction durable (fsync) together with the mark (NULL: leave the marks).
 	 * Only IM_OK means stored. On any failure everything since begin is gone, conversations
@@ -104,8 +106,12 @@ struct store_backend {
 	int (*prune)(struct store *s, uint64_t conv, const uint64_t *except, size_t n_except,
 		int64_t before_ms, uint32_t limit, uint32_t *deleted_out);
 	/* Outside: takes the body, and what was sent beside it but the ttl, out of up to `limit`
-	 * messages whose time is over; their seqs stay. */
+	 * messages whose time is over; their seqs stay, and they count as unread as before. */
 	int (*expire)(struct store *s, int64_t now_ms, uint32_t limit, uint32_t *expired_out);
+	/* Outside: gives ordinals to up to `limit` messages that an earlier version has stored
+	 * without, those of the conversation with the newest message first. *left_out: about so
+	 * many have none yet; 0: all have. */
+	int (*number)(struct store *s, uint32_t limit, uint64_t *left_out);
 	/* Outside: a consistent copy into folder `where` while running; steps until *done_out, with
 	 * transactions in between as they come. IM_E_NONE: the backend has nothing to copy. */
 	int (*backup_step)(struct store *s, const char *where, bool *done_out, struct im_buf *why);
@@ -132,13 +138,21 @@ struct store_backend {
 	/* Messages with lo <= gid <= hi, ascending or descending, of every conversation. */
 	int (*read_log)(struct store_reader *r, uint64_t lo, uint64_t hi, bool descending,
 		store_msg_fn fn, void *arg);
-	/* The seq of the sender's newest message in a conversation, 0 if none within the last
-	 * `look_back` messages. */
-	int (*last_own_seq)(struct store_reader *r, uint64_t conv, uint64_t sender,
-		uint32_t look_back, uint64_t *seq_out);
+	/* Where the newest message stands that is no operation (kind.h), however many of those
+	 * came after it. seq 0: there is none; where retention has taken it, gid is the position of
+	 * the oldest operation that is left. While a conversation has no ordinals: its head. */
+	int (*read_shown)(struct store_reader *r, uint64_t conv, struct store_head *out);
+	/* How many messages other users have sent after `mark` and after the last one that `user`
+	 * sent there, without those that are gone: recalled, or deleted. Up to STORE_GONE_MAX gone
+	 * ones are taken into account. Where ordinals are missing, every message counts, and any of
+	 * the user's last STORE_LOOK_BACK places. */
+	int (*unread)(struct store_reader *r, uint64_t conv, uint64_t user, uint64_t mark,
+		uint64_t *n_out);
 };
 
 #define STORE_MARKS 64
+#define STORE_GONE_MAX 1000
+#define STORE_LOOK_BACK 1000
 
 extern const struct store_backend store_sqlite;
 extern const struct store_backend store_memory;

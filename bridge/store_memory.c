@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "kind.h"
 #include "meta.h"
 #include "store_memory.h"
 
@@ -47,6 +48,13 @@ static void free_row(struct row *r)
 	free(r);
 }
 
+static void free_conv(struct conv *c)
+{
+	free(c->rows.at);
+	free(c->spoke);
+	free(c);
+}
+
 /* -- opening ------------------------------------------------------------------------------- */
 
 static int memory_open(const char *where, struct store **out, struct im_buf *why)
@@ -70,8 +78,7 @@ static void memory_close(struct store *s)
 	for (size_t i = 0; i < s->log.n; i++)
 		free_row(s->log.at[i]);
 	for (size_t i = 0; i < s->n_convs; i++) {
-		free(s->convs[i]->rows.at);
-		free(s->convs[i]);
+		free_conv(s->convs[i]);
 	}
 	free(s->convs);
 	free(s->log.at);
@@ -277,11 +284,8 @@ static void undo(struct store *s)
 		s->convs[r->conv - 1]->rows.n--;
 		free_row(r);
 	}
-	while (s->n_convs > 0 && s->convs[s->n_convs - 1]->born == born) {
-		struct conv *c = s->convs[--s->n_convs];
-		free(c->rows.at);
-		free(c);
-	}
+	while (s->n_convs > 0 && s->convs[s->n_convs - 1]->born == born)
+		free_conv(s->convs[--s->n_convs]);
 	s->amended.n = 0;
 	s->log_head = s->log_head_before;
 }
@@ -374,6 +378,7 @@ static int memory_prune(struct store *s, uint64_t conv, const uint64_t *except, 
 	int64_t before_ms, uint32_t limit, uint32_t *deleted_out)
 {
 	uint32_t views;
+	int ret = IM_OK;
 	*deleted_out = 0;
 	pthread_rwlock_wrlock(&s->lock);
 	for (size_t i = 0; i < s->log.n && *deleted_out < limit; i++) {
@@ -382,6 +387,9 @@ static int memory_prune(struct store *s, uint64_t conv, const uint64_t *except, 
 			(conv ? r->conv != conv : excepted(except, n_except, r->conv)) ||
 			r->seq == store_memory_head_of(s->convs[r->conv - 1], s->version).seq)
 			continue;
+		ret = store_memory_keep_spoke(s->convs[r->conv - 1], r);
+		if (ret != IM_OK)
+			break;
 		r->died = s->version + 1;
 		++*deleted_out;
 	}
@@ -392,6 +400,15 @@ static int memory_prune(struct store *s, uint64_t conv, const uint64_t *except, 
 	if (views == 0)
 		free_dead(s);
 	pthread_rwlock_unlock(&s->lock);
+	return ret;
+}
+
+/* Nothing here was stored by an earlier version. */
+static int memory_number(struct store *s, uint32_t limit, uint64_t *left_out)
+{
+	(void)s;
+	(void)limit;
+	*left_out = 0;
 	return IM_OK;
 }
 
@@ -451,6 +468,7 @@ const struct store_backend store_memory = {
 	.marks = memory_marks,
 	.prune = memory_prune,
 	.expire = memory_expire,
+	.number = memory_number,
 	.backup_step = memory_backup_step,
 	.reader_open = store_memory_reader_open,
 	.reader_close = store_memory_reader_close,
@@ -464,5 +482,6 @@ const struct store_backend store_memory = {
 	.read_head = store_memory_read_head,
 	.read_conv = store_memory_read_conv,
 	.read_log = store_memory_read_log,
-	.last_own_seq = store_memory_last_own_seq,
+	.read_shown = store_memory_read_shown,
+	.unread = store_memory_unread,
 };

@@ -45,6 +45,11 @@ struct conv {
 	struct store_conv c;
 	uint64_t born;
 	struct list rows; /* by seq */
+	/* Of messages that were deleted: who sent them, and the newest seq of each. */
+	struct {
+		uint64_t user, seq;
+	} * spoke;
+	size_t n_spoke;
 };
 
 struct store {
@@ -81,6 +86,9 @@ struct store_head store_memory_head_of(const struct conv *c, uint64_t version);
 int store_memory_walk(const struct list *l, bool by_gid, uint64_t lo, uint64_t hi, bool descending,
 	uint64_t version, store_msg_fn fn, void *arg);
 
+/* store_memory_read.c: before a row is deleted. */
+int store_memory_keep_spoke(struct conv *c, const struct row *r);
+
 /* store_memory_read.c: the readers' part of the table. */
 int store_memory_reader_open(struct store *s, struct store_reader **out);
 void store_memory_reader_close(struct store_reader *r);
@@ -97,7 +105,8 @@ int store_memory_read_conv(struct store_reader *r, uint64_t conv, uint64_t lo, u
 	bool descending, store_msg_fn fn, void *arg);
 int store_memory_read_log(struct store_reader *r, uint64_t lo, uint64_t hi, bool descending,
 	store_msg_fn fn, void *arg);
-int store_memory_last_own_seq(struct store_reader *r, uint64_t conv, uint64_t sender,
-	uint32_t look_back, uint64_t *seq_out);
+int store_memory_read_shown(struct store_reader *r, uint64_t conv, struct store_head *out);
+int store_memory_unread(
+	struct store_reader *r, uint64_t conv, uint64_t user, uint64_t mark, uint64_t *n_out);
 
 #endif

@@ -2,6 +2,7 @@
 /* What of the log in memory is visible at a version, and the readers. */
 #include <stdlib.h>
 
+#include "kind.h"
 #include "store_memory.h"
 
 const struct version *store_memory_visible(const struct row *r, uint64_t version)
@@ -236,19 +237,70 @@ int store_memory_read_log(struct store_reader *r, uint64_t lo, uint64_t hi, bool
 	return ret;
 }
 
-int store_memory_last_own_seq(struct store_reader *r, uint64_t conv, uint64_t sender,
-	uint32_t look_back, uint64_t *seq_out)
+int store_memory_read_shown(struct store_reader *r, uint64_t conv, struct store_head *out)
 {
 	uint64_t version = enter(r);
 	const struct conv *c = store_memory_conv_at(r->s, conv, version);
-	*seq_out = 0;
-	for (size_t i = c ? c->rows.n : 0; i-- > 0 && look_back > 0 && *seq_out == 0;) {
+	*out = (struct store_head){0};
+	for (size_t i = c ? c->rows.n : 0; i-- > 0 && out->seq == 0;) {
 		const struct row *row = c->rows.at[i];
-		if (!store_memory_visible(row, version))
-			continue;
-		look_back--;
-		if (row->sender == sender)
-			*seq_out = row->seq;
+		const struct version *v = store_memory_visible(row, version);
+		if (v)
+			*out = (struct store_head){kind_shows(v->type) ? row->seq : 0, row->gid};
+	}
+	leave(r);
+	return IM_OK;
+}
+
+/* That somebody had sent a message is known also when it is deleted. */
+int store_memory_keep_spoke(struct conv *c, const struct row *r)
+{
+	size_t i = 0;
+	if (!kind_counts(r->content->type))
+		return IM_OK;
+	while (i < c->n_spoke && c->spoke[i].user != r->sender)
+		i++;
+	if (i == c->n_spoke) {
+		void *more = realloc(c->spoke, (c->n_spoke + 1) * sizeof(*c->spoke));
+		if (!more)
+			return IM_E_NOMEM;
+		c->spoke = more;
+		c->spoke[c->n_spoke].user = r->sender;
+		c->spoke[c->n_spoke++].seq = 0;
+	}
+	if (c->spoke[i].seq < r->seq)
+		c->spoke[i].seq = r->seq;
+	return IM_OK;
+}
+
+/* The user's newest message, one that was deleted too. */
+static uint64_t own_seq(const struct conv *c, uint64_t user, uint64_t version)
+{
+	uint64_t seq = 0;
+	for (size_t i = 0; i < c->n_spoke; i++)
+		if (c->spoke[i].user == user)
+			seq = c->spoke[i].seq;
+	for (size_t i = 0; i < c->rows.n; i++) {
+		const struct row *row = c->rows.at[i];
+		const struct version *v = store_memory_visible(row, version);
+		if (v && row->sender == user && row->seq > seq && kind_counts(v->type))
+			seq = row->seq;
+	}
+	return seq;
+}
+
+int store_memory_unread(
+	struct store_reader *r, uint64_t conv, uint64_t user, uint64_t mark, uint64_t *n_out)
+{
+	uint64_t version = enter(r);
+	const struct conv *c = store_memory_conv_at(r->s, conv, version);
+	uint64_t own = c ? own_seq(c, user, version) : 0;
+	uint64_t from = own > mark ? own : mark;
+	*n_out = 0;
+	for (size_t i = 0; c && i < c->rows.n; i++) {
+		const struct row *row = c->rows.at[i];
+		const struct version *v = store_memory_visible(row, version);
+		*n_out += v && row->seq > from && kind_counts(v->type) && !v->recalled;
 	}
 	leave(r);
 	return IM_OK;

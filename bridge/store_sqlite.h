@@ -7,6 +7,7 @@
 
 #include "fresh.h"
 #include "idcache.h"
+#include "kind.h"
 #include "sqldb.h"
 #include "store.h"
 
@@ -17,6 +18,17 @@ enum store_sqlite_statement {
 	STORE_STATEMENTS
 };
 extern const struct sqldb_spec store_sqlite_spec;
+
+/* A row of conv_log. */
+struct store_place {
+	struct store_head at;
+	uint64_t ord, shown; /* of an unnumbered one: its seq */
+	bool numbered;       /* false: stored by an earlier version, and not numbered yet */
+};
+
+/* A sender's place is noted when the noted one is so many places before it: noting every message
+ * would cost a page of the write-ahead log each. A reader looks through as many. */
+#define STORE_SPOKE_EVERY 128
 
 struct store_touched {
 	struct idcache *cache;
@@ -38,8 +50,9 @@ struct store {
 	struct store_move move;
 	uint64_t first_new; /* of the conversations made in this transaction */
 	uint32_t n_new;
-	struct idcache heads; /* (conv, 0) -> seq, gid */
-	struct idcache convs; /* (a, b) of direct ones, (-1, group) -> id, 0 */
+	struct idcache heads;  /* (conv, 0) -> seq, gid, ord, shown */
+	struct idcache convs;  /* (a, b) of direct ones, (-1, group) -> id */
+	struct idcache spoken; /* (conv, user) -> seq as in table spoke, or older; 0: none */
 	/* What this transaction put into the caches; beyond the bound a rollback empties them. */
 	struct store_touched *touched;
 	uint32_t n_touched;
@@ -47,6 +60,8 @@ struct store {
 	uint64_t mark_epoch;                /* the only epoch in the marks, if known */
 	bool mark_epoch_known;
 	uint64_t prune_after; /* where the walk over the whole log goes on */
+	/* Through this gid there may be rows without ordinals, 0: none; so many have got them. */
+	uint64_t unnumbered, numbered;
 };
 
 struct store_reader {
@@ -56,11 +71,28 @@ struct store_reader {
 };
 
 /* store_sqlite.c */
-int store_sqlite_find_head(struct sqldb *q, uint64_t conv, struct store_head *out);
-int store_sqlite_head(struct store *s, uint64_t conv, struct store_head *out);
+/* The newest message, with ordinals also where it was stored without. */
+int store_sqlite_head(struct store *s, uint64_t conv, struct store_place *out);
 /* Puts into one of the caches; a rollback takes it out again. */
-void store_sqlite_remember(
-	struct store *s, struct idcache *cache, uint64_t k0, uint64_t k1, uint64_t v0, uint64_t v1);
+void store_sqlite_remember(struct store *s, struct idcache *cache, uint64_t k0, uint64_t k1,
+	const uint64_t value[IDCACHE_VALUES]);
+
+/* store_sqlite_place.c: of conv_log and spoke, for the writer and for readers. Seq 0: none. */
+void store_sqlite_bind_ordinals(sqlite3_stmt *st, int at, const struct store_place *p);
+int store_sqlite_find_head(struct sqldb *q, uint64_t conv, struct store_place *out);
+int store_sqlite_place_up(struct sqldb *q, uint64_t conv, uint64_t seq, struct store_place *out);
+int store_sqlite_place_down(struct sqldb *q, uint64_t conv, uint64_t seq, struct store_place *out);
+/* The first numbered place through which `shown` messages are shown, and the one before it, which
+ * has fewer or is unnumbered. `from`: a place of which that is so already. */
+int store_sqlite_first_place(struct sqldb *q, uint64_t conv, const struct store_place *from,
+	uint64_t shown, struct store_place *first_out, struct store_place *before_out);
+/* The kind of a message; an operation where there is none any more. */
+int store_sqlite_kind_at(struct sqldb *q, uint64_t gid, enum kind *out);
+/* Where a user's message was noted last, 0: nowhere. */
+int store_sqlite_spoke(struct sqldb *q, uint64_t conv, uint64_t user, uint64_t *seq_out);
+int store_sqlite_spoke_put(struct sqldb *q, uint64_t conv, uint64_t user, uint64_t seq);
+/* Notes that a message that a user sent is gone. */
+int store_sqlite_gone(struct sqldb *q, uint64_t gid);
 
 /* store_sqlite_conv.c: of the writer's transaction. */
 int store_sqlite_convs_load(struct store *s);
@@ -95,8 +127,15 @@ int store_sqlite_read_conv(struct store_reader *r, uint64_t conv, uint64_t lo, u
 	bool descending, store_msg_fn fn, void *arg);
 int store_sqlite_read_log(struct store_reader *r, uint64_t lo, uint64_t hi, bool descending,
 	store_msg_fn fn, void *arg);
-int store_sqlite_last_own_seq(struct store_reader *r, uint64_t conv, uint64_t sender,
-	uint32_t look_back, uint64_t *seq_out);
 const char *store_sqlite_reader_errmsg(const struct store_reader *r);
+
+/* store_sqlite_unread.c */
+int store_sqlite_read_shown(struct store_reader *r, uint64_t conv, struct store_head *out);
+int store_sqlite_unread(
+	struct store_reader *r, uint64_t conv, uint64_t user, uint64_t mark, uint64_t *n_out);
+
+/* store_sqlite_number.c */
+int store_sqlite_number_start(struct store *s);
+int store_sqlite_number(struct store *s, uint32_t limit, uint64_t *left_out);
 
 #endif

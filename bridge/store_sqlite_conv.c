@@ -91,7 +91,7 @@ static int add(struct store *s, enum im_conv_kind kind, struct fresh_conv *c)
 	}
 	if (s->n_new++ == 0)
 		s->first_new = c->id;
-	store_sqlite_remember(s, &s->heads, c->id, 0, 0, 0);
+	store_sqlite_remember(s, &s->heads, c->id, 0, (const uint64_t[IDCACHE_VALUES]){0});
 	return IM_OK;
 }
 
@@ -99,7 +99,7 @@ int store_sqlite_conv(struct store *s, enum im_conv_kind kind, uint64_t a, uint6
 	uint64_t *id_out)
 {
 	struct fresh_conv c = key_of(kind, a, b);
-	uint64_t value[2];
+	uint64_t value[IDCACHE_VALUES] = {0};
 	int ret = IM_OK;
 	/* A group's key begins with 0, which is no key of the cache. */
 	uint64_t k0 = c.a ? c.a : UINT64_MAX;
@@ -117,7 +117,8 @@ int store_sqlite_conv(struct store *s, enum im_conv_kind kind, uint64_t a, uint6
 	if (ret != IM_OK)
 		return ret;
 	*id_out = c.id;
-	store_sqlite_remember(s, &s->convs, k0, c.b, c.id, 0);
+	value[0] = c.id;
+	store_sqlite_remember(s, &s->convs, k0, c.b, value);
 	return IM_OK;
 }
 

@@ -34,7 +34,8 @@ static int do_all(struct store *s, int (*one)(struct store *s, const void *item)
 }
 
 struct victim {
-	uint64_t gid, conv, seq;
+	uint64_t gid, conv, seq, sender;
+	bool counts;
 };
 
 static int compare_ids(const void *a, const void *b)
@@ -44,11 +45,20 @@ static int compare_ids(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
+static struct victim victim_of_row(sqlite3_stmt *st)
+{
+	return (struct victim){.gid = sqldb_id(st, 0),
+		.conv = sqldb_id(st, 1),
+		.seq = sqldb_id(st, 2),
+		.sender = sqldb_id(st, 3),
+		.counts = kind_counts(sqldb_str(st, 5))};
+}
+
 /* Of one conversation: the oldest ones, up to the first that is to be kept. */
 static int find_in_conv(struct store *s, uint64_t conv, int64_t before_ms, uint32_t limit,
 	struct victim *v, uint32_t *n_out)
 {
-	struct store_head head;
+	struct store_place head;
 	sqlite3_stmt *st;
 	int ret = store_sqlite_head(s, conv, &head);
 	if (ret != IM_OK)
@@ -57,8 +67,8 @@ static int find_in_conv(struct store *s, uint64_t conv, int64_t before_ms, uint3
 	sqldb_bind_id(st, 1, conv);
 	sqldb_bind_int(st, 2, limit);
 	while ((ret = sqldb_step(&s->q, st)) == SQLDB_ROW) {
-		struct victim x = {sqldb_id(st, 0), sqldb_id(st, 1), sqldb_id(st, 2)};
-		if (sqlite3_column_int64(st, 3) >= before_ms || x.seq >= head.seq) {
+		struct victim x = victim_of_row(st);
+		if (sqlite3_column_int64(st, 4) >= before_ms || x.seq >= head.at.seq) {
 			sqldb_done(st);
 			return IM_OK;
 		}
@@ -78,11 +88,11 @@ static int find_in_log(struct store *s, const uint64_t *except, size_t n_except,
 	sqldb_bind_id(st, 1, s->prune_after);
 	sqldb_bind_int(st, 2, look_max);
 	while ((ret = sqldb_step(&s->q, st)) == SQLDB_ROW) {
-		struct victim x = {sqldb_id(st, 0), sqldb_id(st, 1), sqldb_id(st, 2)};
-		struct store_head head;
+		struct victim x = victim_of_row(st);
+		struct store_place head;
 		looked++;
 		s->prune_after = x.gid;
-		if (sqlite3_column_int64(st, 3) >= before_ms) {
+		if (sqlite3_column_int64(st, 4) >= before_ms) {
 			if (++newer < NEWER_MAX)
 				continue;
 			s->prune_after = 0;
@@ -94,7 +104,7 @@ static int find_in_log(struct store *s, const uint64_t *except, size_t n_except,
 		ret = store_sqlite_head(s, x.conv, &head);
 		if (ret != IM_OK)
 			break;
-		if (x.seq >= head.seq)
+		if (x.seq >= head.at.seq)
 			continue;
 		v[(*n_out)++] = x;
 		if (*n_out == limit)
@@ -109,14 +119,39 @@ static int find_in_log(struct store *s, const uint64_t *except, size_t n_except,
 	return ret;
 }
 
+static int on_place(struct store *s, int which, const struct victim *v)
+{
+	sqlite3_stmt *st = sqldb_get(&s->q, which);
+	sqldb_bind_id(st, 1, v->conv);
+	sqldb_bind_id(st, 2, v->seq);
+	return sqldb_run(&s->q, st);
+}
+
+/* What is unread is counted from the oldest message that is left: before it no note of what is gone
+ * is needed any more. Behind an older one that stays, what counted is gone from now on, and its
+ * sender had spoken there all the same; but where the older one has no ordinals yet, it will get
+ * them without what is deleted. */
+static int keep_count(struct store *s, const struct victim *v)
+{
+	struct store_place older;
+	int ret = store_sqlite_place_down(&s->q, v->conv, v->seq - 1, &older);
+	if (ret != IM_OK)
+		return ret;
+	if (older.at.seq == 0)
+		return on_place(s, STORE_GONE_FORGET, v);
+	if (!v->counts)
+		return IM_OK;
+	ret = older.numbered ? store_sqlite_gone(&s->q, v->gid) : on_place(s, STORE_GONE_DROP, v);
+	return ret == IM_OK ? store_sqlite_spoke_put(&s->q, v->conv, v->sender, v->seq) : ret;
+}
+
 static int delete_one(struct store *s, const void *item)
 {
 	const struct victim *v = item;
-	sqlite3_stmt *st = sqldb_get(&s->q, STORE_PRUNE_INDEX);
-	int ret;
-	sqldb_bind_id(st, 1, v->conv);
-	sqldb_bind_id(st, 2, v->seq);
-	ret = sqldb_run(&s->q, st);
+	sqlite3_stmt *st;
+	int ret = keep_count(s, v);
+	if (ret == IM_OK)
+		ret = on_place(s, STORE_PRUNE_INDEX, v);
 	if (ret != IM_OK)
 		return ret;
 	st = sqldb_get(&s->q, STORE_PRUNE_MESSAGE);

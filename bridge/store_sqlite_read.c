@@ -44,7 +44,10 @@ void store_sqlite_reader_watch(struct store_reader *r, int (*passed)(void *arg),
 
 int store_sqlite_read_head(struct store_reader *r, uint64_t conv, struct store_head *out)
 {
-	return store_sqlite_find_head(&r->q, conv, out);
+	struct store_place p;
+	int ret = store_sqlite_find_head(&r->q, conv, &p);
+	*out = p.at;
+	return ret;
 }
 
 static struct store_msg msg_of_row(sqlite3_stmt *st)
@@ -107,22 +110,4 @@ int store_sqlite_read_log(struct store_reader *r, uint64_t lo, uint64_t hi, bool
 	sqldb_bind_id(st, 1, clamp(lo));
 	sqldb_bind_id(st, 2, clamp(hi));
 	return walk(&r->q, st, fn, arg);
-}
-
-int store_sqlite_last_own_seq(struct store_reader *r, uint64_t conv, uint64_t sender,
-	uint32_t look_back, uint64_t *seq_out)
-{
-	sqlite3_stmt *st = sqldb_get(&r->q, STORE_LAST_OWN);
-	int ret;
-	*seq_out = 0;
-	sqldb_bind_id(st, 1, conv);
-	sqldb_bind_int(st, 2, look_back);
-	while ((ret = sqldb_step(&r->q, st)) == SQLDB_ROW) {
-		if (sqldb_id(st, 1) != sender)
-			continue;
-		*seq_out = sqldb_id(st, 0);
-		sqldb_done(st);
-		return IM_OK;
-	}
-	return ret;
 }

@@ -20,12 +20,9 @@ uint64_t view_floor(bool history_all, uint64_t joined_seq, uint64_t cleared_to)
 	return history_all ? cleared_to : max_u64(joined_seq, cleared_to);
 }
 
-uint64_t view_unread(uint64_t head, uint64_t read_seq, uint64_t joined_seq, uint64_t cleared_to,
-	uint64_t own_seq)
+uint64_t view_mark(uint64_t read_seq, uint64_t joined_seq, uint64_t cleared_to)
 {
-	uint64_t from = max_u64(max_u64(read_seq, joined_seq), max_u64(cleared_to, own_seq));
-
-	return head > from ? head - from : 0;
+	return max_u64(read_seq, max_u64(joined_seq, cleared_to));
 }
 
 bool view_expired(const struct store_msg *m, int64_t now_ms)

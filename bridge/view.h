@@ -24,10 +24,9 @@
  * came. */
 uint64_t view_floor(bool history_all, uint64_t joined_seq, uint64_t cleared_to);
 
-/* head - max(read, joined, cleared, own), never below 0. joined_seq: the head when the user came;
- * own_seq: the last message that the user sent. */
-uint64_t view_unread(uint64_t head, uint64_t read_seq, uint64_t joined_seq, uint64_t cleared_to,
-	uint64_t own_seq);
+/* What was sent after this seq is new to the user, unless he has sent something since. joined_seq:
+ * the head when the user came. */
+uint64_t view_mark(uint64_t read_seq, uint64_t joined_seq, uint64_t cleared_to);
 
 /* True if the message said how long it lives and that time has passed. */
 bool view_expired(const struct store_msg *m, int64_t now_ms);

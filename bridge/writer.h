@@ -57,7 +57,8 @@ int writer_append(struct writer *w, const struct writer_msg *m, uint64_t *seq_ou
 /* A message as this transaction sees it; for recall, edit and reaction. IM_E_NONE: none. */
 int writer_message(
 	struct writer *w, uint64_t conv, uint64_t seq, store_msg_fn fn, void *arg) IM_MUST_CHECK;
-/* Replaces type, meta, body (and enc) of a stored message; conv, seq and gid say which. */
+/* Replaces type, meta, body (and enc) of a stored message; conv, seq and gid say which. The one way
+ * by which a message's words are taken away for good (recalled), see store.h. */
 int writer_amend(struct writer *w, const struct store_msg *m) IM_MUST_CHECK;
 /* Appends a `system` message with this JSON object as body to a group's conversation. The JSON is
  * also what project_run applies after a crash, so it must say all of the change: see

@@ -333,7 +333,10 @@ class ImNode(_Node):
 
         db.executemany("INSERT INTO message(gid, conv, seq, sender, ts, enc, client_id, body) "
                        "VALUES(?,?,?,?,?,0,?,?)", rows())
-        db.executemany("INSERT INTO conv_log(conv, seq, gid) VALUES(?,?,?)",
+        # Nothing but messages, in conversations so short that no speakers are noted.
+        assert each < 128
+        db.executemany("INSERT INTO conv_log(conv, seq, gid, less_ord, less_shown) "
+                       "VALUES(?,?,?,0,0)",
                        ((c + 1, s + 1, s * convs + c + 1) for c in range(convs)
                         for s in range((messages - c + convs - 1) // convs)))
         db.commit()

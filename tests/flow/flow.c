@@ -124,6 +124,19 @@ static int commit(struct store *s, const struct store_mark *mark)
 	return real->commit(s, running->sabotage == FLOW_TWICE ? NULL : mark);
 }
 
+static int unread(
+	struct store_reader *r, uint64_t conv, uint64_t user, uint64_t mark, uint64_t *n_out)
+{
+	struct store_head head;
+	int rc;
+
+	if (running->sabotage != FLOW_COUNTS_ALL)
+		return real->unread(r, conv, user, mark, n_out);
+	rc = real->read_head(r, conv, &head);
+	*n_out = head.seq > mark ? head.seq - mark : 0;
+	return rc;
+}
+
 /* The log is committed by then: this is the moment between the two. */
 static int directory_commits(void *arg)
 {
@@ -295,6 +308,7 @@ struct flow *flow_start(const struct store_backend *backend, const char *const *
 	f->spool_size = "1M";
 	f->backend = *backend;
 	f->backend.commit = commit;
+	f->backend.unread = unread;
 	running = f;
 	real = backend;
 	f->log = log_new(out, LOG_LEVEL_DEBUG, LOG_STDERR);

@@ -27,6 +27,7 @@ enum flow_sabotage {
 	FLOW_BLIND,       /* devices do not see holes */
 	FLOW_DEAF,        /* devices do not sync when they are behind */
 	FLOW_UNMOVED,     /* devices take no notice of recalls */
+	FLOW_COUNTS_ALL,  /* whatever came after the mark is unread */
 	FLOW_SABOTAGES
 };
 

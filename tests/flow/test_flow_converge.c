@@ -15,6 +15,7 @@
 #include "flow.h"
 #include "flow_app.h"
 #include "flow_chaos.h"
+#include "flow_list.h"
 #include "flow_log.h"
 
 #include <fcntl.h>
@@ -235,19 +236,47 @@ static void check_settings(const struct flow_device *d, const json_t *listed)
 		fail_msg("%s knows another read mark of %s", d->name, conv);
 }
 
+static void check_counts(
+	const struct flow_device *d, const struct flow_conv *c, const json_t *listed)
+{
+	uint64_t read = (uint64_t)json_integer_value(json_object_get(listed, "read"));
+	int64_t unread = json_integer_value(json_object_get(listed, "unread"));
+	json_t *last = json_object_get(listed, "last");
+	uint64_t seq = flow_list_last(c);
+	char *text;
+
+	if (unread != (int64_t)flow_list_unread(d, c, read))
+		fail_msg("%s is told of %lld unread in %s, not %llu", d->name, (long long)unread,
+			c->name, (unsigned long long)flow_list_unread(d, c, read));
+	if (seq == 0) {
+		assert_null(last);
+		return;
+	}
+	text = flow_app_text(last);
+	assert_string_equal(text, c->messages[seq - 1]);
+	free(text);
+}
+
 static void check_conversations(struct flow_device *d)
 {
 	json_t *root, *result = ask(d, "conv.list", "{\"limit\":500}", &root), *listed;
+	uint64_t before = UINT64_MAX;
 	size_t i;
 
 	json_array_foreach(json_object_get(result, "conversations"), i, listed)
 	{
 		const struct flow_conv *c =
 			flow_conv(d, json_string_value(json_object_get(listed, "conv")));
+		const json_t *last = json_object_get(listed, "last");
 
 		check_settings(d, listed);
+		check_counts(d, c, listed);
 		if (first_seen(c) <= c->n)
 			assert_int_equal(c->n, json_integer_value(json_object_get(listed, "head")));
+		if (last) {
+			assert_true(flow_app_cursor(last) < before);
+			before = flow_app_cursor(last);
+		}
 	}
 	json_decref(root);
 }

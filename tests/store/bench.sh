@@ -6,7 +6,7 @@ set -eu
 program=$1
 folder=$2
 rm -rf "$folder"
-mkdir -p "$folder/log" "$folder/pairs" "$folder/directory"
+mkdir -p "$folder/log" "$folder/pairs" "$folder/old" "$folder/directory"
 
 echo '== 100 pairs, then 10,000 pairs'
 "$program" append "$folder/pairs" 500000 1000 1000000 100
@@ -19,6 +19,8 @@ echo '== one message a transaction, back to back and a thousand a second at most
 echo '== ids from the tail of the log, pages of history'
 "$program" dedup "$folder/log"
 "$program" history "$folder/pairs" 10000
+echo '== a log of an earlier version'
+"$program" upgrade "$folder/old" 1000000
 echo '== a million users, a group of 100,000'
 "$program" directory "$folder/directory" 1000000 100000
 rm -rf "$folder"

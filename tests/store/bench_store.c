@@ -6,6 +6,8 @@
  *     bench_store single FOLDER MESSAGES PACE_US PAIRS       one message a transaction
  *     bench_store dedup FOLDER                               the window from the log's tail
  *     bench_store history FOLDER CALLS                       pages of 50 of random conversations
+ *     bench_store upgrade FOLDER MESSAGES                    a log of schema version 2: the start,
+ *                                                            and the ordinals after it
  *     bench_store directory FOLDER USERS MEMBERS
  */
 #include <stdio.h>
@@ -21,6 +23,8 @@
 #include "../../bridge/directory_user.h"
 #include "../../bridge/sqldb.h"
 #include "../../bridge/store.h"
+#include "../../bridge/store_sqlite.h"
+#include "../../schema/migrate.h"
 
 static double now_s(void)
 {
@@ -106,6 +110,11 @@ static void one_message(struct store *s, struct load *l, int64_t ts_ms)
 		uint64_t pair = next_random() % l->pairs;
 		a = 1 + pair;
 		b = 1 + (pair * 7919 + 13) % l->users;
+		if (next_random() % 2) {
+			uint64_t peer = a;
+			a = b;
+			b = peer;
+		}
 	}
 	must(store_sqlite.conv(s, IM_CONV_USER, a, b, true, &conv), "conv", store_sqlite.errmsg(s));
 	must(store_sqlite.head(s, conv, &head), "head", store_sqlite.errmsg(s));
@@ -130,6 +139,7 @@ static void append(const char *folder, uint32_t messages, uint32_t batch, uint32
 	double *took = calloc(n, sizeof(*took));
 	double start, wal_max = 0, last = 0, cpu;
 	struct rusage u;
+	int pages = 0, unused = 0;
 	uint64_t head;
 	memset(l.body, 'x', sizeof(l.body));
 	must(store_sqlite.log_head(s, &head), "log_head", NULL);
@@ -174,6 +184,8 @@ static void append(const char *folder, uint32_t messages, uint32_t batch, uint32
 		percentile(took, n, 0.5) * 1e3, percentile(took, n, 0.99) * 1e3,
 		percentile(took, n, 0.999) * 1e3, percentile(took, n, 1) * 1e3, wal_max,
 		size_mb(folder, "messages.db"), (double)u.ru_maxrss / 1e3);
+	sqlite3_db_status(s->q.db, SQLITE_DBSTATUS_CACHE_WRITE, &pages, &unused, 0);
+	printf("  pages written %.3f a message\n", pages / (n * (double)batch));
 	free(took);
 	last = now_s();
 	store_sqlite.close(s);
@@ -228,6 +240,70 @@ static void history(const char *folder, uint32_t calls)
 		percentile(took, calls, 1) * 1e6, (unsigned long long)bytes);
 	free(took);
 	store_sqlite.reader_close(r);
+	store_sqlite.close(s);
+}
+
+static void raw(sqlite3 *db, const char *sql)
+{
+	if (sqlite3_exec(db, sql, NULL, NULL, NULL) != SQLITE_OK)
+		must(IM_E_IO, sql, sqlite3_errmsg(db));
+}
+
+/* As the version before ordinals stored it: a hundred messages a conversation, all of them going on
+ * at the same time; every tenth message a reaction. */
+static void make_old(const char *folder, uint32_t messages)
+{
+	sqlite3 *db = NULL;
+	char path[4096], sql[1024];
+	uint32_t convs = messages / 100 + 1;
+	snprintf(path, sizeof(path), "%s/messages.db", folder);
+	if (sqlite3_open(path, &db) != SQLITE_OK)
+		must(IM_E_IO, path, sqlite3_errmsg(db));
+	raw(db, "PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF; BEGIN");
+	for (const struct schema_migration *m = schema_migrations; m->database; m++)
+		if (strcmp(m->database, "messages") == 0 && m->version <= 2)
+			raw(db, m->sql);
+	snprintf(sql, sizeof(sql),
+		"PRAGMA user_version = 2;"
+		"WITH n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < %u)"
+		" INSERT INTO conv (kind, a, b) SELECT 0, 1 + i, 2000000 + i FROM n;"
+		"WITH n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < %u)"
+		" INSERT INTO message (gid, conv, seq, sender, ts, enc, type, client_id, body)"
+		" SELECT i + 1, i %% %u + 1, i / %u + 1, i %% 7, i, 0,"
+		" CASE WHEN i %% 10 = 0 THEN 'react' END, 'past-' || i,"
+		" cast(printf('%%.128c', 'x') AS BLOB) FROM n;"
+		"INSERT INTO conv_log (conv, seq, gid) SELECT conv, seq, gid FROM message"
+		" ORDER BY conv, seq; COMMIT",
+		convs - 1, messages - 1, convs, convs);
+	raw(db, sql);
+	sqlite3_close(db);
+}
+
+static void upgrade(const char *folder, uint32_t messages)
+{
+	const uint32_t piece = 512;
+	double *took = calloc(messages, sizeof(*took));
+	double t;
+	uint64_t left = 1;
+	size_t n = 0;
+	struct store *s;
+	make_old(folder, messages);
+	t = now_s();
+	s = open_store(folder);
+	printf("upgrade: %u messages, db %.0f MB, open after %.3f s\n", messages,
+		size_mb(folder, "messages.db"), now_s() - t);
+	for (; left > 0 && n < messages; n++) {
+		t = now_s();
+		must(store_sqlite.number(s, piece, &left), "number", store_sqlite.errmsg(s));
+		took[n] = now_s() - t;
+	}
+	t = 0;
+	for (size_t i = 0; i < n; i++)
+		t += took[i];
+	printf("  ordinals: %zu pieces of %u in %.1f s; ms p50 %.2f p99 %.2f max %.2f\n", n, piece,
+		t, percentile(took, n, 0.5) * 1e3, percentile(took, n, 0.99) * 1e3,
+		percentile(took, n, 1) * 1e3);
+	free(took);
 	store_sqlite.close(s);
 }
 
@@ -338,6 +414,8 @@ int main(int argc, char **argv)
 		rebuild(argv[2]);
 	else if (strcmp(what, "history") == 0 && argc == 4)
 		history(argv[2], number[0]);
+	else if (strcmp(what, "upgrade") == 0 && argc == 4)
+		upgrade(argv[2], number[0]);
 	else if (strcmp(what, "directory") == 0 && argc == 5)
 		directory(argv[2], number[0], number[1]);
 	else

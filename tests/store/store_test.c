@@ -3,6 +3,7 @@
 #include "store_test.h"
 
 #include <dirent.h>
+#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -50,6 +51,35 @@ long test_file_size(const char *path)
 {
 	struct stat st;
 	return stat(path, &st) == 0 ? (long)st.st_size : -1;
+}
+
+static sqlite3 *open_raw(const char *folder)
+{
+	sqlite3 *db = NULL;
+	assert_int_equal(sqlite3_open(test_path(folder, "messages.db"), &db), SQLITE_OK);
+	return db;
+}
+
+void test_execute(const char *folder, const char *sql)
+{
+	sqlite3 *db = open_raw(folder);
+	char *err = NULL;
+	if (sqlite3_exec(db, sql, NULL, NULL, &err) != SQLITE_OK)
+		fail_msg("%s: %s", sql, err);
+	sqlite3_close(db);
+}
+
+int64_t test_number(const char *folder, const char *sql)
+{
+	sqlite3 *db = open_raw(folder);
+	sqlite3_stmt *st = NULL;
+	int64_t n;
+	assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &st, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_step(st), SQLITE_ROW);
+	n = sqlite3_column_int64(st, 0);
+	sqlite3_finalize(st);
+	sqlite3_close(db);
+	return n;
 }
 
 struct store *test_store_open(const struct store_backend *be, const char *folder)
@@ -109,6 +139,48 @@ void test_fill(
 	for (uint32_t i = 0; i < n; i++)
 		assert_ok(test_append(be, s, conv, 1, gid + i));
 	assert_ok(be->commit(s, NULL));
+}
+
+static int set_up(void **state, const struct store_backend *be)
+{
+	struct test_node *f = calloc(1, sizeof(*f));
+	assert_non_null(f);
+	f->be = be;
+	f->folder = test_folder_new();
+	f->s = test_store_open(be, f->folder);
+	f->r = test_reader_open(be, f->s);
+	*state = f;
+	return 0;
+}
+
+int test_set_up_sqlite(void **state)
+{
+	return set_up(state, &store_sqlite);
+}
+
+int test_set_up_memory(void **state)
+{
+	return set_up(state, &store_memory);
+}
+
+int test_tear_down(void **state)
+{
+	struct test_node *f = *state;
+	f->be->reader_close(f->r);
+	f->be->close(f->s);
+	test_folder_remove(f->folder);
+	free(f);
+	return 0;
+}
+
+void test_reopen(struct test_node *f)
+{
+	if (f->be == &store_memory)
+		return; /* lives as long as its process */
+	f->be->reader_close(f->r);
+	f->be->close(f->s);
+	f->s = test_store_open(f->be, f->folder);
+	f->r = test_reader_open(f->be, f->s);
 }
 
 int test_see(void *arg, const struct store_msg *m)

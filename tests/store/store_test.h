@@ -22,6 +22,11 @@ void test_folder_remove(char *folder);
 const char *test_path(const char *folder, const char *name);
 long test_file_size(const char *path);
 
+/* On messages.db in the folder, by a connection of their own: any SQL, and one that gives a number.
+ */
+void test_execute(const char *folder, const char *sql);
+int64_t test_number(const char *folder, const char *sql);
+
 /* Opens, or fails the test with the sentence. */
 struct store *test_store_open(const struct store_backend *be, const char *folder);
 struct store_reader *test_reader_open(const struct store_backend *be, struct store *s);
@@ -34,6 +39,24 @@ int test_append(const struct store_backend *be, struct store *s, uint64_t conv, 
 /* One transaction: n messages from gid on, one conversation. */
 void test_fill(
 	const struct store_backend *be, struct store *s, uint64_t conv, uint64_t gid, uint32_t n);
+
+/* An empty store of one backend, for tests that hold for every one. */
+struct test_node {
+	const struct store_backend *be;
+	char *folder;
+	struct store *s;
+	struct store_reader *r;
+};
+int test_set_up_sqlite(void **state);
+int test_set_up_memory(void **state);
+int test_tear_down(void **state);
+/* Closes and opens it again, if its backend keeps its data. */
+void test_reopen(struct test_node *f);
+#define TEST_BOTH(test)                                                            \
+	cmocka_unit_test_setup_teardown(test, test_set_up_sqlite, test_tear_down), \
+	{                                                                          \
+#test " (memory)", test, test_set_up_memory, test_tear_down, NULL  \
+	}
 
 /* What a walk saw, newest call only: gids, and all of each message as text. */
 struct test_seen {

@@ -9,70 +9,21 @@
 
 #include "store_test.h"
 
-struct fixture {
-	const struct store_backend *be;
-	char *folder;
-	struct store *s;
-	struct store_reader *r;
-};
-
-static int set_up(void **state, const struct store_backend *be)
-{
-	struct fixture *f = calloc(1, sizeof(*f));
-	assert_non_null(f);
-	f->be = be;
-	f->folder = test_folder_new();
-	f->s = test_store_open(be, f->folder);
-	f->r = test_reader_open(be, f->s);
-	*state = f;
-	return 0;
-}
-
-static int set_up_sqlite(void **state)
-{
-	return set_up(state, &store_sqlite);
-}
-
-static int set_up_memory(void **state)
-{
-	return set_up(state, &store_memory);
-}
-
-static int tear_down(void **state)
-{
-	struct fixture *f = *state;
-	f->be->reader_close(f->r);
-	f->be->close(f->s);
-	test_folder_remove(f->folder);
-	free(f);
-	return 0;
-}
-
-static void reopen(struct fixture *f)
-{
-	if (f->be == &store_memory)
-		return; /* lives as long as its process */
-	f->be->reader_close(f->r);
-	f->be->close(f->s);
-	f->s = test_store_open(f->be, f->folder);
-	f->r = test_reader_open(f->be, f->s);
-}
-
-static uint64_t log_head(struct fixture *f)
+static uint64_t log_head(struct test_node *f)
 {
 	uint64_t gid = 99;
 	assert_ok(f->be->log_head(f->s, &gid));
 	return gid;
 }
 
-static struct store_head head_of(struct fixture *f, uint64_t conv)
+static struct store_head head_of(struct test_node *f, uint64_t conv)
 {
 	struct store_head h;
 	assert_ok(f->be->head(f->s, conv, &h));
 	return h;
 }
 
-static uint32_t count_log(struct fixture *f)
+static uint32_t count_log(struct test_node *f)
 {
 	struct test_seen seen = {0};
 	assert_ok(f->be->read_log(f->r, 1, UINT64_MAX, false, test_see, &seen));
@@ -80,7 +31,7 @@ static uint32_t count_log(struct fixture *f)
 }
 
 /* One conversation of users 1 and 2 with n messages, gids from 1 on. */
-static uint64_t filled(struct fixture *f, uint32_t n)
+static uint64_t filled(struct test_node *f, uint32_t n)
 {
 	uint64_t conv;
 	assert_ok(f->be->begin(f->s));
@@ -92,11 +43,11 @@ static uint64_t filled(struct fixture *f, uint32_t n)
 
 static void an_empty_store_says_so(void **state)
 {
-	struct fixture *f = *state;
-	struct store_head head = {5, 5};
+	struct test_node *f = *state;
+	struct store_head head = {5, 5}, shown = {5, 5};
 	struct store_conv conv;
 	struct test_seen seen = {0};
-	uint64_t id, seq = 9;
+	uint64_t id, unread = 9;
 	assert_int_equal(log_head(f), 0);
 	assert_int_equal(f->be->conv(f->s, IM_CONV_USER, 1, 2, false, &id), IM_E_NONE);
 	assert_int_equal(f->be->find_conv(f->r, IM_CONV_USER, 1, 2, &id), IM_E_NONE);
@@ -106,14 +57,16 @@ static void an_empty_store_says_so(void **state)
 	assert_int_equal(head.gid, 0);
 	assert_ok(f->be->read_conv(f->r, 1, 1, 100, false, test_see, &seen));
 	assert_ok(f->be->read_log(f->r, 1, UINT64_MAX, true, test_see, &seen));
-	assert_ok(f->be->last_own_seq(f->r, 1, 1, 100, &seq));
+	assert_ok(f->be->read_shown(f->r, 1, &shown));
+	assert_int_equal(shown.seq + shown.gid, 0);
+	assert_ok(f->be->unread(f->r, 1, 1, 0, &unread));
 	assert_int_equal(seen.n, 0);
-	assert_int_equal(seq, 0);
+	assert_int_equal(unread, 0);
 }
 
 static void what_is_committed_is_read_as_it_was_written(void **state)
 {
-	struct fixture *f = *state;
+	struct test_node *f = *state;
 	struct test_seen seen = {0};
 	uint64_t conv;
 	struct store_msg m;
@@ -131,7 +84,7 @@ static void what_is_committed_is_read_as_it_was_written(void **state)
 		.body = IM_STR("{\"a\":\"\xc3\xa9\"}")};
 	assert_ok(f->be->append(f->s, &m));
 	assert_ok(f->be->commit(f->s, NULL));
-	reopen(f);
+	test_reopen(f);
 	assert_ok(f->be->read_log(f->r, 1, UINT64_MAX, false, test_see, &seen));
 	assert_string_equal(seen.last,
 		"gid=12 conv=1 seq=1 sender=5 ts=1763650000123 enc=1 type=poll id=c-17 "
@@ -153,7 +106,7 @@ static int body_has_zeros(void *arg, const struct store_msg *m)
 
 static void bodies_may_be_empty_or_hold_zeros(void **state)
 {
-	struct fixture *f = *state;
+	struct test_node *f = *state;
 	bool seen = false;
 	uint64_t conv;
 	struct store_msg m = {.gid = 1, .seq = 1, .sender = 1, .ts_ms = 1, .enc = IM_ENC_TEXT};
@@ -176,7 +129,7 @@ static void bodies_may_be_empty_or_hold_zeros(void **state)
 
 static void a_conversation_is_found_by_both_sides(void **state)
 {
-	struct fixture *f = *state;
+	struct test_node *f = *state;
 	uint64_t direct, other, group, id = 0;
 	struct store_conv c;
 	assert_ok(f->be->begin(f->s));
@@ -186,7 +139,7 @@ static void a_conversation_is_found_by_both_sides(void **state)
 	assert_ok(f->be->conv(f->s, IM_CONV_GROUP, 4, 0, true, &group));
 	assert_true(direct != other && other != group && direct != group);
 	assert_ok(f->be->commit(f->s, NULL));
-	reopen(f);
+	test_reopen(f);
 	assert_ok(f->be->find_conv(f->r, IM_CONV_USER, 7, 4, &id));
 	assert_int_equal(id, direct);
 	assert_ok(f->be->find_conv(f->r, IM_CONV_USER, 4, 7, &id));
@@ -218,7 +171,7 @@ static int stop_at_first(void *arg, const struct store_conv *c)
 
 static void a_user_s_conversations_are_direct_ones_on_either_side(void **state)
 {
-	struct fixture *f = *state;
+	struct test_node *f = *state;
 	uint64_t a, b, self, group, sum = 0, n = 0;
 	assert_ok(f->be->begin(f->s));
 	a = test_conv(f->be, f->s, 5, 9);
@@ -235,7 +188,7 @@ static void a_user_s_conversations_are_direct_ones_on_either_side(void **state)
 
 static void seq_is_dense_and_gid_grows(void **state)
 {
-	struct fixture *f = *state;
+	struct test_node *f = *state;
 	uint64_t conv = filled(f, 3);
 	struct store_msg m = {.conv = conv, .sender = 1, .ts_ms = 1};
 	static const struct {
@@ -260,7 +213,7 @@ static void seq_is_dense_and_gid_grows(void **state)
 
 static void after_a_conflict_nothing_can_be_committed(void **state)
 {
-	struct fixture *f = *state;
+	struct test_node *f = *state;
 	uint64_t conv = filled(f, 3);
 	struct store_msg m = {.gid = 3, .conv = conv, .seq = 4, .sender = 1};
 	assert_ok(f->be->begin(f->s));
@@ -277,7 +230,7 @@ static void after_a_conflict_nothing_can_be_committed(void **state)
 
 static void writing_needs_a_transaction(void **state)
 {
-	struct fixture *f = *state;
+	struct test_node *f = *state;
 	uint64_t conv = filled(f, 1);
 	struct store_msg m = {.gid = 2, .conv = conv, .seq = 2, .sender = 1};
 	struct store_mark mark = {.epoch = 1, .recno = 1, .gid_first = 1};
@@ -295,7 +248,7 @@ static void writing_needs_a_transaction(void **state)
 
 static void heads_follow_the_open_transaction_and_come_back(void **state)
 {
-	struct fixture *f = *state;
+	struct test_node *f = *state;
 	uint64_t conv = filled(f, 2);
 	uint64_t fresh, id;
 	assert_ok(f->be->begin(f->s));
@@ -324,7 +277,7 @@ static void heads_follow_the_open_transaction_and_come_back(void **state)
 
 static void readers_see_only_what_is_committed(void **state)
 {
-	struct fixture *f = *state;
+	struct test_node *f = *state;
 	uint64_t conv = filled(f, 2);
 	struct store_head head;
 	struct store_msg m = {.gid = 1, .enc = IM_ENC_TEXT, .body = IM_STR("changed")};
@@ -345,7 +298,7 @@ static void readers_see_only_what_is_committed(void **state)
 
 static void a_view_stays_as_it_began(void **state)
 {
-	struct fixture *f = *state;
+	struct test_node *f = *state;
 	uint64_t conv = filled(f, 3);
 	struct store_reader *other = test_reader_open(f->be, f->s);
 	struct store_msg m = {.gid = 2, .enc = IM_ENC_TEXT, .recalled = true};
@@ -387,7 +340,7 @@ static int on_time(void *arg)
 
 static void whoever_watches_a_reader_ends_its_walk(void **state)
 {
-	struct fixture *f = *state;
+	struct test_node *f = *state;
 	struct test_seen seen = {.n = 0};
 	struct store_head head;
 	uint64_t conv;
@@ -418,7 +371,7 @@ static void whoever_watches_a_reader_ends_its_walk(void **state)
 
 static void pages_of_a_conversation_go_both_ways(void **state)
 {
-	struct fixture *f = *state;
+	struct test_node *f = *state;
 	uint64_t conv = filled(f, 10);
 	struct test_seen seen = {0};
 	assert_ok(f->be->read_conv(f->r, conv, 3, 6, false, test_see, &seen));
@@ -449,7 +402,7 @@ static void pages_of_a_conversation_go_both_ways(void **state)
 
 static void the_log_is_read_across_conversations(void **state)
 {
-	struct fixture *f = *state;
+	struct test_node *f = *state;
 	struct test_seen seen = {0};
 	uint64_t a, b;
 	assert_ok(f->be->begin(f->s));
@@ -472,30 +425,9 @@ static void the_log_is_read_across_conversations(void **state)
 	assert_int_equal(seen.gid[2], 5);
 }
 
-static void a_sender_s_newest_place_is_found_within_reach(void **state)
-{
-	struct fixture *f = *state;
-	uint64_t conv, seq = 9;
-	assert_ok(f->be->begin(f->s));
-	conv = test_conv(f->be, f->s, 1, 2);
-	assert_ok(test_append(f->be, f->s, conv, 2, 1));
-	assert_ok(test_append(f->be, f->s, conv, 1, 2));
-	for (uint64_t gid = 3; gid <= 6; gid++)
-		assert_ok(test_append(f->be, f->s, conv, 2, gid));
-	assert_ok(f->be->commit(f->s, NULL));
-	assert_ok(f->be->last_own_seq(f->r, conv, 2, 100, &seq));
-	assert_int_equal(seq, 6);
-	assert_ok(f->be->last_own_seq(f->r, conv, 1, 5, &seq));
-	assert_int_equal(seq, 2);
-	assert_ok(f->be->last_own_seq(f->r, conv, 1, 4, &seq));
-	assert_int_equal(seq, 0);
-	assert_ok(f->be->last_own_seq(f->r, conv, 3, 100, &seq));
-	assert_int_equal(seq, 0);
-}
-
 static void the_writer_reads_what_it_has_not_committed_yet(void **state)
 {
-	struct fixture *f = *state;
+	struct test_node *f = *state;
 	uint64_t conv = filled(f, 2);
 	struct store_msg m = {.gid = 3, .enc = IM_ENC_TEXT, .body = IM_STR("edited")};
 	struct test_seen seen = {0};
@@ -516,7 +448,7 @@ static void the_writer_reads_what_it_has_not_committed_yet(void **state)
 
 static void a_message_is_amended_or_recalled(void **state)
 {
-	struct fixture *f = *state;
+	struct test_node *f = *state;
 	uint64_t conv = filled(f, 3);
 	struct test_seen seen = {0};
 	struct store_msg m = {.gid = 2,
@@ -531,7 +463,7 @@ static void a_message_is_amended_or_recalled(void **state)
 	m.gid = 4;
 	assert_int_equal(f->be->amend(f->s, &m), IM_E_NONE);
 	assert_ok(f->be->commit(f->s, NULL));
-	reopen(f);
+	test_reopen(f);
 	assert_ok(f->be->read_conv(f->r, conv, 2, 2, false, test_see, &seen));
 	assert_string_equal(seen.last, "gid=2 conv=1 seq=2 sender=1 ts=2 enc=1 type=card id=id-2 "
 				       "meta=\"edited\":true body=[1]");
@@ -543,7 +475,7 @@ static void a_message_is_amended_or_recalled(void **state)
 
 static void an_amendment_is_rolled_back(void **state)
 {
-	struct fixture *f = *state;
+	struct test_node *f = *state;
 	uint64_t conv = filled(f, 2);
 	struct test_seen seen = {0};
 	struct store_msg m = {.gid = 1, .enc = IM_ENC_TEXT, .recalled = true};
@@ -576,7 +508,7 @@ static int take_mark(void *arg, const struct store_mark *m)
 	return 0;
 }
 
-static void commit_mark(struct fixture *f, uint64_t epoch, uint64_t recno, uint64_t gid)
+static void commit_mark(struct test_node *f, uint64_t epoch, uint64_t recno, uint64_t gid)
 {
 	struct store_mark m = {epoch, recno, gid, gid - 1};
 	assert_ok(f->be->begin(f->s));
@@ -585,11 +517,11 @@ static void commit_mark(struct fixture *f, uint64_t epoch, uint64_t recno, uint6
 
 static void marks_are_kept_for_the_newest_batches(void **state)
 {
-	struct fixture *f = *state;
+	struct test_node *f = *state;
 	struct marks marks = {0};
 	for (uint64_t recno = 1; recno <= 100; recno++)
 		commit_mark(f, UINT64_MAX - 5, recno * 3, recno);
-	reopen(f);
+	test_reopen(f);
 	assert_ok(f->be->marks(f->s, take_mark, &marks));
 	assert_int_equal(marks.n, STORE_MARKS);
 	assert_int_equal(marks.at[STORE_MARKS - 1].recno, 300);
@@ -601,7 +533,7 @@ static void marks_are_kept_for_the_newest_batches(void **state)
 
 static void an_epoch_s_marks_go_with_it(void **state)
 {
-	struct fixture *f = *state;
+	struct test_node *f = *state;
 	struct marks marks = {0};
 	struct store_mark m = {1, 1, 1, 0};
 	commit_mark(f, 900, 50, 1);
@@ -616,7 +548,7 @@ static void an_epoch_s_marks_go_with_it(void **state)
 	f->be->rollback(f->s);
 	assert_ok(f->be->begin(f->s));
 	assert_ok(f->be->commit(f->s, NULL));
-	reopen(f);
+	test_reopen(f);
 	commit_mark(f, 7, 2, 3);
 	marks.n = 0;
 	assert_ok(f->be->marks(f->s, take_mark, &marks));
@@ -631,7 +563,7 @@ static void an_epoch_s_marks_go_with_it(void **state)
 
 static void pruning_keeps_the_newest_of_each_conversation(void **state)
 {
-	struct fixture *f = *state;
+	struct test_node *f = *state;
 	uint64_t a = filled(f, 5);
 	uint64_t b;
 	uint32_t deleted = 9;
@@ -647,7 +579,7 @@ static void pruning_keeps_the_newest_of_each_conversation(void **state)
 	assert_int_equal(deleted, 3);
 	assert_ok(f->be->prune(f->s, 0, NULL, 0, 1000, 100, &deleted));
 	assert_int_equal(deleted, 0);
-	reopen(f);
+	test_reopen(f);
 	assert_ok(f->be->read_log(f->r, 1, UINT64_MAX, false, test_see, &seen));
 	assert_int_equal(seen.n, 2);
 	assert_int_equal(seen.gid[0], 5);
@@ -661,7 +593,7 @@ static void pruning_keeps_the_newest_of_each_conversation(void **state)
 
 static void pruning_stops_at_its_limit_and_goes_on(void **state)
 {
-	struct fixture *f = *state;
+	struct test_node *f = *state;
 	uint32_t deleted, calls = 0, all = 0;
 	filled(f, 100);
 	do {
@@ -687,7 +619,7 @@ static int see_expired(void *arg, const struct store_msg *m)
 
 static void what_has_expired_keeps_its_place_alone(void **state)
 {
-	struct fixture *f = *state;
+	struct test_node *f = *state;
 	static const int64_t ends[] = {30, 0, 10, 20, 20};
 	char text[256] = "";
 	struct store_msg m = {.meta = IM_STR("\"ttl\":5,\"ext\":{}"), .body = IM_STR("words")};
@@ -718,7 +650,7 @@ static void what_has_expired_keeps_its_place_alone(void **state)
 
 static void pruning_one_conversation_or_all_but_some(void **state)
 {
-	struct fixture *f = *state;
+	struct test_node *f = *state;
 	uint64_t conv[4];
 	uint32_t deleted;
 	struct test_seen seen = {0};
@@ -766,7 +698,7 @@ static uint32_t draw(uint64_t *rng, uint32_t n)
 	return (uint32_t)(*rng >> 33) % n;
 }
 
-static void model_append(struct fixture *f, struct model *m, uint64_t *rng)
+static void model_append(struct test_node *f, struct model *m, uint64_t *rng)
 {
 	uint32_t c = draw(rng, MODEL_CONVS);
 	uint64_t id = test_conv(f->be, f->s, c + 1, c + 2);
@@ -783,12 +715,13 @@ static void model_append(struct fixture *f, struct model *m, uint64_t *rng)
 	m->msg[m->n++].recalled = false;
 }
 
-static void model_amend(struct fixture *f, struct model *m, uint64_t *rng)
+static void model_amend(struct test_node *f, struct model *m, uint64_t *rng)
 {
 	char body[32];
 	uint32_t i = draw(rng, m->n);
 	struct store_msg x = {.gid = m->msg[i].gid, .enc = IM_ENC_TEXT};
-	x.recalled = draw(rng, 3) == 0;
+	/* What is gone stays gone. */
+	x.recalled = m->msg[i].recalled || draw(rng, 3) == 0;
 	if (!x.recalled)
 		m->msg[i].edits++;
 	m->msg[i].recalled = x.recalled;
@@ -821,7 +754,7 @@ static int model_see(void *arg, const struct store_msg *x)
 	return 0;
 }
 
-static void model_compare(struct fixture *f, const struct model *m)
+static void model_compare(struct test_node *f, const struct model *m)
 {
 	struct model_check c = {m, 0};
 	assert_ok(f->be->read_log(f->r, 1, UINT64_MAX, false, model_see, &c));
@@ -840,7 +773,7 @@ static void model_compare(struct fixture *f, const struct model *m)
 
 static void random_work_agrees_with_a_plain_list(void **state)
 {
-	struct fixture *f = *state;
+	struct test_node *f = *state;
 	struct model *now = calloc(1, sizeof(*now));
 	struct model *before = calloc(1, sizeof(*before));
 	uint64_t rng = 20260101;
@@ -862,7 +795,7 @@ static void random_work_agrees_with_a_plain_list(void **state)
 			assert_ok(f->be->commit(f->s, NULL));
 		}
 		if (draw(&rng, 30) == 0)
-			reopen(f);
+			test_reopen(f);
 		model_compare(f, now);
 	}
 	free(now);
@@ -871,59 +804,52 @@ static void random_work_agrees_with_a_plain_list(void **state)
 
 static int nested_head(void *arg, const struct store_msg *m)
 {
-	struct fixture *f = arg;
+	struct test_node *f = arg;
 	struct store_head head;
 	struct store_conv c;
-	uint64_t seq;
+	uint64_t n;
 	assert_ok(f->be->read_head(f->r, m->conv, &head));
 	assert_ok(f->be->get_conv(f->r, m->conv, &c));
-	assert_ok(f->be->last_own_seq(f->r, m->conv, 1, 10, &seq));
+	assert_ok(f->be->unread(f->r, m->conv, 2, 0, &n));
 	return m->seq == 2 ? 5 : 0;
 }
 
 static void a_callback_may_read_on(void **state)
 {
-	struct fixture *f = *state;
+	struct test_node *f = *state;
 	uint64_t conv = filled(f, 3);
 	assert_int_equal(f->be->read_conv(f->r, conv, 1, 9, false, nested_head, f), 5);
 	assert_int_equal(count_log(f), 3);
 }
 
-#define BOTH(test)                                                       \
-	cmocka_unit_test_setup_teardown(test, set_up_sqlite, tear_down), \
-	{                                                                \
-#test " (memory)", test, set_up_memory, tear_down, NULL  \
-	}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		BOTH(an_empty_store_says_so),
-		BOTH(what_is_committed_is_read_as_it_was_written),
-		BOTH(bodies_may_be_empty_or_hold_zeros),
-		BOTH(a_conversation_is_found_by_both_sides),
-		BOTH(a_user_s_conversations_are_direct_ones_on_either_side),
-		BOTH(seq_is_dense_and_gid_grows),
-		BOTH(after_a_conflict_nothing_can_be_committed),
-		BOTH(writing_needs_a_transaction),
-		BOTH(heads_follow_the_open_transaction_and_come_back),
-		BOTH(readers_see_only_what_is_committed),
-		BOTH(a_view_stays_as_it_began),
-		BOTH(whoever_watches_a_reader_ends_its_walk),
-		BOTH(pages_of_a_conversation_go_both_ways),
-		BOTH(the_log_is_read_across_conversations),
-		BOTH(a_sender_s_newest_place_is_found_within_reach),
-		BOTH(the_writer_reads_what_it_has_not_committed_yet),
-		BOTH(a_message_is_amended_or_recalled),
-		BOTH(an_amendment_is_rolled_back),
-		BOTH(marks_are_kept_for_the_newest_batches),
-		BOTH(an_epoch_s_marks_go_with_it),
-		BOTH(pruning_keeps_the_newest_of_each_conversation),
-		BOTH(pruning_stops_at_its_limit_and_goes_on),
-		BOTH(what_has_expired_keeps_its_place_alone),
-		BOTH(pruning_one_conversation_or_all_but_some),
-		BOTH(random_work_agrees_with_a_plain_list),
-		BOTH(a_callback_may_read_on),
+		TEST_BOTH(an_empty_store_says_so),
+		TEST_BOTH(what_is_committed_is_read_as_it_was_written),
+		TEST_BOTH(bodies_may_be_empty_or_hold_zeros),
+		TEST_BOTH(a_conversation_is_found_by_both_sides),
+		TEST_BOTH(a_user_s_conversations_are_direct_ones_on_either_side),
+		TEST_BOTH(seq_is_dense_and_gid_grows),
+		TEST_BOTH(after_a_conflict_nothing_can_be_committed),
+		TEST_BOTH(writing_needs_a_transaction),
+		TEST_BOTH(heads_follow_the_open_transaction_and_come_back),
+		TEST_BOTH(readers_see_only_what_is_committed),
+		TEST_BOTH(a_view_stays_as_it_began),
+		TEST_BOTH(whoever_watches_a_reader_ends_its_walk),
+		TEST_BOTH(pages_of_a_conversation_go_both_ways),
+		TEST_BOTH(the_log_is_read_across_conversations),
+		TEST_BOTH(the_writer_reads_what_it_has_not_committed_yet),
+		TEST_BOTH(a_message_is_amended_or_recalled),
+		TEST_BOTH(an_amendment_is_rolled_back),
+		TEST_BOTH(marks_are_kept_for_the_newest_batches),
+		TEST_BOTH(an_epoch_s_marks_go_with_it),
+		TEST_BOTH(pruning_keeps_the_newest_of_each_conversation),
+		TEST_BOTH(pruning_stops_at_its_limit_and_goes_on),
+		TEST_BOTH(what_has_expired_keeps_its_place_alone),
+		TEST_BOTH(pruning_one_conversation_or_all_but_some),
+		TEST_BOTH(random_work_agrees_with_a_plain_list),
+		TEST_BOTH(a_callback_may_read_on),
 	};
 	return cmocka_run_group_tests_name("store", tests, NULL, NULL);
 }

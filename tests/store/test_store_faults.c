@@ -42,16 +42,6 @@ static int tear_down(void **state)
 	return 0;
 }
 
-static void execute(const char *path, const char *sql)
-{
-	sqlite3 *db = NULL;
-	char *err = NULL;
-	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-	if (sqlite3_exec(db, sql, NULL, NULL, &err) != SQLITE_OK)
-		fail_msg("%s: %s", sql, err);
-	sqlite3_close(db);
-}
-
 /* -- a failing call in a commit ------------------------------------------------------------------
  */
 
@@ -359,12 +349,11 @@ static void a_place_that_another_writer_took_is_a_conflict(void **state)
 	conv = test_conv(BE, s, 1, 2);
 	assert_ok(BE->commit(s, NULL));
 	test_fill(BE, s, conv, 1, 2);
-	execute(test_path(f->folder, "messages.db"),
-		"INSERT INTO conv_log (conv, seq, gid) VALUES (1, 3, 700)");
+	test_execute(f->folder, "INSERT INTO conv_log (conv, seq, gid) VALUES (1, 3, 700)");
 	assert_ok(BE->begin(s));
 	assert_int_equal(test_append(BE, s, conv, 1, 3), IM_E_CONFLICT);
 	assert_int_equal(BE->commit(s, NULL), IM_E_IO);
-	execute(test_path(f->folder, "messages.db"),
+	test_execute(f->folder,
 		"DELETE FROM conv_log WHERE seq = 3;"
 		"INSERT INTO message (gid, conv, seq, sender, ts, enc) VALUES (3, 7, 1, 1, 1, 0)");
 	assert_ok(BE->begin(s));
@@ -404,7 +393,7 @@ static void a_newer_database_is_refused(void **state)
 {
 	struct fixture *f = *state;
 	make_database(f);
-	execute(test_path(f->folder, "messages.db"), "PRAGMA user_version = 999");
+	test_execute(f->folder, "PRAGMA user_version = 999");
 	assert_refused(f->folder, IM_E_FORMAT, "messages.db has schema version 999",
 		"install the newer program again");
 }

@@ -34,6 +34,21 @@ static int same_length(void *arg, const struct store_msg *m)
 	return m->body.n == 0 && !m->recalled ? -1 : 0;
 }
 
+static int is_there(void *arg, const struct store_msg *m)
+{
+	*(uint64_t *)arg += !m->recalled;
+	return 0;
+}
+
+/* What is unread is what is there, for one who never says anything. */
+static bool is_counted(const struct reader *x, struct store_reader *r, uint64_t conv)
+{
+	const struct store_backend *be = x->sh->be;
+	uint64_t there = 0, unread;
+	return be->read_conv(r, conv, 1, UINT64_MAX, false, is_there, &there) == IM_OK &&
+	       be->unread(r, conv, 99, 0, &unread) == IM_OK && unread == there;
+}
+
 /* Every batch adds one message to each conversation: in a view they are all of one length. */
 static const char *look(struct reader *x, struct store_reader *r)
 {
@@ -47,6 +62,8 @@ static const char *look(struct reader *x, struct store_reader *r)
 			first = head;
 		if (head.seq != first.seq)
 			return "a batch was seen in part";
+		if (!is_counted(x, r, x->sh->conv[c]))
+			return "what is unread is not what is there";
 	}
 	if (first.seq < x->newest)
 		return "a view was older than the one before";

@@ -145,19 +145,24 @@ static void what_is_used_stays_when_room_is_needed(void **state)
 	names_free(&n);
 }
 
+static void put(struct idcache *c, uint64_t k0, uint64_t k1, uint64_t v)
+{
+	idcache_put(c, k0, k1, (const uint64_t[IDCACHE_VALUES]){v, 2 * v, 3 * v, 4 * v});
+}
+
 static void numbers_are_kept_replaced_and_dropped(void **state)
 {
 	struct idcache c;
-	uint64_t v[2];
+	uint64_t v[IDCACHE_VALUES];
 	(void)state;
 	assert_int_equal(idcache_init(&c, 100), IM_OK);
 	assert_false(idcache_get(&c, 1, 2, v));
-	idcache_put(&c, 1, 2, 10, 20);
-	idcache_put(&c, 1, 3, 11, 21);
+	put(&c, 1, 2, 10);
+	put(&c, 1, 3, 11);
 	assert_true(idcache_get(&c, 1, 2, v));
-	assert_int_equal(v[0], 10);
-	assert_int_equal(v[1], 20);
-	idcache_put(&c, 1, 2, 12, 22);
+	for (uint64_t i = 0; i < IDCACHE_VALUES; i++)
+		assert_int_equal(v[i], 10 * (i + 1));
+	put(&c, 1, 2, 12);
 	assert_true(idcache_get(&c, 1, 2, v));
 	assert_int_equal(v[0], 12);
 	idcache_drop(&c, 1, 2);
@@ -172,19 +177,19 @@ static void numbers_are_kept_replaced_and_dropped(void **state)
 static void in_a_bucket_the_one_unused_longest_gives_way(void **state)
 {
 	struct idcache c;
-	uint64_t v[2];
+	uint64_t v[IDCACHE_VALUES];
 	(void)state;
 	assert_int_equal(idcache_init(&c, 4), IM_OK); /* one bucket */
 	for (uint64_t k = 1; k <= 4; k++)
-		idcache_put(&c, k, 0, k, 0);
+		put(&c, k, 0, k);
 	assert_true(idcache_get(&c, 1, 0, v));
-	idcache_put(&c, 5, 0, 5, 0);
+	put(&c, 5, 0, 5);
 	assert_false(idcache_get(&c, 2, 0, v));
 	for (uint64_t k = 1; k <= 5; k++)
 		if (k != 2)
 			assert_true(idcache_get(&c, k, 0, v));
 	idcache_drop(&c, 3, 0);
-	idcache_put(&c, 6, 0, 6, 0);
+	put(&c, 6, 0, 6);
 	for (uint64_t k = 4; k <= 6; k++)
 		assert_true(idcache_get(&c, k, 0, v));
 	assert_true(idcache_get(&c, 1, 0, v));

@@ -5,7 +5,6 @@
 #include <stdio.h>
 
 #include "../../bridge/directory_user.h"
-#include "../../bridge/view.h"
 
 static void talk(struct rpc_fixture *f, const char *from, const char *conv, int n)
 {
@@ -141,59 +140,6 @@ static void the_list_is_ordered_by_the_newest_message(void **state)
 		json_array_size(rpc_at(rpc_ok(f, "bob", "conv.list", "{}"), "conversations")), 2);
 }
 
-static int64_t unread(struct rpc_fixture *f, const char *uid, const char *conv)
-{
-	json_t *r = rpc_ok(f, uid, "conv.list", "{}");
-	char path[64];
-
-	for (size_t i = 0; i < json_array_size(rpc_at(r, "conversations")); i++) {
-		snprintf(path, sizeof(path), "conversations.%zu.conv", i);
-		if (strcmp(rpc_text(r, path), conv) == 0) {
-			snprintf(path, sizeof(path), "conversations.%zu.unread", i);
-			return rpc_num(r, path);
-		}
-	}
-	return -1;
-}
-
-static void unread_is_what_came_since_reading_joining_clearing_or_answering(void **state)
-{
-	struct rpc_fixture *f = *state;
-
-	talk(f, "alice", "u/bob", 5);
-	assert_int_equal(unread(f, "bob", "u/alice"), 5);
-	assert_int_equal(unread(f, "alice", "u/bob"), 0);
-	rpc_ok(f, "bob", "conv.read", "{\"conv\":\"u/alice\",\"seq\":2}");
-	assert_int_equal(unread(f, "bob", "u/alice"), 3);
-	rpc_ok(f, "bob", "conv.update", "{\"conv\":\"u/alice\",\"cleared_to\":4}");
-	assert_int_equal(unread(f, "bob", "u/alice"), 1);
-	rpc_send(f, "bob", "u/alice", "answer");
-	talk(f, "alice", "u/bob", 2);
-	assert_int_equal(unread(f, "bob", "u/alice"), 2);
-	assert_int_equal(unread(f, "alice", "u/bob"), 0);
-	rpc_ok(f, "alice", "group.create", "{\"gid\":\"team\",\"join\":\"open\"}");
-	talk(f, "alice", "g/team", 3);
-	rpc_ok(f, "alice", "group.invite", "{\"gid\":\"team\",\"members\":[\"bob\"]}");
-	assert_int_equal(unread(f, "bob", "g/team"), 1);
-	rpc_ok(f, "carol", "group.join", "{\"gid\":\"team\"}");
-	assert_int_equal(unread(f, "carol", "g/team"), 0);
-	assert_int_equal(unread(f, "bob", "g/team"), 2);
-}
-
-static void the_formula_of_unread_never_goes_below_zero(void **state)
-{
-	(void)state;
-	assert_int_equal(view_unread(10, 3, 0, 0, 0), 7);
-	assert_int_equal(view_unread(10, 3, 4, 0, 0), 6);
-	assert_int_equal(view_unread(10, 3, 4, 5, 0), 5);
-	assert_int_equal(view_unread(10, 3, 4, 5, 6), 4);
-	assert_int_equal(view_unread(10, 11, 0, 0, 0), 0);
-	assert_int_equal(view_unread(0, 0, 0, 0, 0), 0);
-	assert_int_equal(view_floor(true, 9, 4), 4);
-	assert_int_equal(view_floor(false, 9, 4), 9);
-	assert_int_equal(view_floor(false, 3, 4), 4);
-}
-
 static void reading_is_monotone_clamped_and_told(void **state)
 {
 	struct rpc_fixture *f = *state;
@@ -318,9 +264,6 @@ int main(void)
 		CASE(history_of_a_group_begins_where_it_may),
 		CASE(the_list_is_ordered_by_the_newest_message),
 		SQLITE(the_list_is_ordered_by_the_newest_message),
-		CASE(unread_is_what_came_since_reading_joining_clearing_or_answering),
-		SQLITE(unread_is_what_came_since_reading_joining_clearing_or_answering),
-		cmocka_unit_test(the_formula_of_unread_never_goes_below_zero),
 		CASE(reading_is_monotone_clamped_and_told),
 		CASE(settings_are_kept_and_told_to_the_users_devices),
 		CASE(receipts_come_from_cursors_and_read_marks),
