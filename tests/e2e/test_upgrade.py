@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """A node started on what an earlier version stored: everything is there, and it goes on."""
+import contextlib
+import sqlite3
+
 import pytest
 
 from lib import past
@@ -7,20 +10,28 @@ from lib.node import Node, until
 from lib.proc import wait_until
 
 
-@pytest.fixture(params=past.versions())
-def upgraded(request):
-    """A node whose data is of that version, in the order that docs/OPERATIONS.md gives."""
+@contextlib.contextmanager
+def of_version(version, more=lambda data: None):
+    """A node whose data is of that version, started in the order that docs/OPERATIONS.md gives.
+    more: what is stored besides."""
     node = Node(users=3)
     try:
-        past.load(request.param, node.data)
+        past.load(version, node.data)
+        more(node.data)
         node.write_broker_conf()
         node.write_bridge_conf()
         node.bridge.start()
         node.bridge.wait_text("info started")
         node.start_broker()
-        yield node, past.answers(request.param)
+        yield node
     finally:
         node.close()
+
+
+@pytest.fixture(params=past.versions())
+def upgraded(request):
+    with of_version(request.param) as node:
+        yield node, past.answers(request.param)
 
 
 # What was told once and is not any more: the node's own number of a member.
@@ -42,7 +53,11 @@ COUNTED = {"unread", "last"}
 
 
 def conversations(answers, user):
-    return {x["conv"]: x for x in answers[f"{user} conv.list {{}}"]["conversations"]}
+    return by_conv(answers[f"{user} conv.list {{}}"])
+
+
+def by_conv(result):
+    return {x["conv"]: x for x in result["conversations"]}
 
 
 def kind(message):
@@ -137,3 +152,57 @@ def test_an_upgraded_node_goes_on(upgraded):
     assert "error" in a.wait_ack_of("no")
     a.rpc("msg.edit", conv=conv, seq=ack["seq"], body="an edited needle")
     assert wait_until(lambda: len(b.rpc("search", q="needle")["hits"]) == 2)
+
+
+# The last version without ordinals, and a conversation in it: of user001 and user002, numbers 3 and 4.
+WITHOUT, CONV = "v5", 3
+LONG = 30000
+
+
+def make_long(data):
+    """user002 has gone on in that conversation: two messages and a reaction, over and over."""
+    with contextlib.closing(sqlite3.connect(data / "messages.db")) as db:
+        gid = db.execute("SELECT max(gid) FROM message").fetchone()[0]
+        seq = db.execute("SELECT max(seq) FROM conv_log WHERE conv = ?", (CONV,)).fetchone()[0]
+        rows = [(gid + n, CONV, seq + n, 4, n, None if n % 3 else "react", f"long-{n}",
+                 "hi" if n % 3 else '{"seq":2,"emoji":"+1"}') for n in range(1, LONG + 1)]
+        db.executemany("INSERT INTO message (gid, conv, seq, sender, ts, enc, type, client_id, body)"
+                       " VALUES (?,?,?,?,?,0,?,?,?)", rows)
+        db.executemany("INSERT INTO conv_log (gid, conv, seq) VALUES (?,?,?)",
+                       [row[:3] for row in rows])
+        db.commit()
+
+
+def unnumbered(node):
+    return node.sql("messages", "SELECT count(*) FROM conv_log WHERE less_ord IS NULL")[0][0]
+
+
+def test_a_kill_while_a_long_log_is_gone_through():
+    """It goes on where it was; meanwhile the node is used, and counts as the earlier version did,
+    or right."""
+    told = past.answers(WITHOUT)
+    with of_version(WITHOUT, make_long) as node:
+        _, me, peer = node.users(3)
+        conv = f"u/{peer}"
+        was = conversations(told, me)[conv]
+        until(lambda: unnumbered(node) < LONG, "progress")
+        node.kill_bridge()
+        left = unnumbered(node)
+        assert left > 0
+        node.start_bridge()
+        line = node.bridge.wait_text("info ordinals_begin")
+        # It counts by places in the log, of which the old one left some out.
+        assert left <= int(line.split("messages=")[1].split()[0]) < left + 32
+        client = node.connect(me)
+        assert node.connect(peer).send(f"im/u/{me}", {"id": "now", "body": "?"})["seq"] == \
+            was["head"] + LONG + 1
+        right = expected(told, me, conv, was["read"])[0] + LONG * 2 // 3 + 1
+        entry = by_conv(client.rpc("conv.list"))[conv]
+        assert entry["unread"] in (right, entry["head"] - entry["read"])
+        node.bridge.wait_text("info ordinals_done")
+        assert unnumbered(node) == 0
+        client.rpc("msg.react", conv=conv, seq=2, emoji="-1")
+        entry = by_conv(client.rpc("conv.list"))[conv]
+        assert (entry["head"], entry["last"]["seq"]) == (was["head"] + LONG + 2,
+                                                         was["head"] + LONG + 1)
+        assert entry["unread"] == right
