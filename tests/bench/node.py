@@ -233,14 +233,15 @@ class ImNode(_Node):
     users: how many there are; logins: how many of them will connect (tokens are made for these);
     groups: [(number, kind, first user, members)] with kind "group" or "room"; login: "jwt", or
     "password" (one password for all, hashed as the product hashes); bridge: further keys of
-    im-bridge.conf.
+    im-bridge.conf; log_version: the schema of messages.db, if not the newest.
     """
 
     side = "im"
     PASSWORD = "correct-horse"
+    ORDINALS = 3  # the schema of messages.db that brought them
 
     def __init__(self, folder, broker, build, schema, users, logins=None, groups=(), login="jwt",
-                 bridge=None):
+                 bridge=None, log_version=None):
         super().__init__(folder, broker)
         self.build, self.schema = pathlib.Path(build), pathlib.Path(schema)
         self.data = self.folder / "data"
@@ -254,8 +255,8 @@ class ImNode(_Node):
                                          self.folder / "im-bridge.conf"],
                               self.folder / "bridge.log")
         self._make_logins(min(users, logins or users))
-        for name in ("directory", "messages"):
-            self._create(name)
+        self._create("directory")
+        self._create("messages", log_version)
         self._fill_directory(groups)
         self._write_confs()
 
@@ -280,9 +281,10 @@ class ImNode(_Node):
     def database(self, name):
         return self.data / f"{name}.db"
 
-    def _create(self, name):
-        """An empty database from the numbered migrations, as the bridge would create it."""
-        files = sorted((self.schema / "sqlite" / name).glob("*.sql"))
+    def _create(self, name, version=None):
+        """An empty database from the numbered migrations, as the bridge would create it; or as that
+        of an earlier version did."""
+        files = sorted((self.schema / "sqlite" / name).glob("*.sql"))[:version]
         db = sqlite3.connect(self.database(name))
         db.execute("PRAGMA journal_mode = WAL")
         for path in files:
@@ -335,8 +337,10 @@ class ImNode(_Node):
                        "VALUES(?,?,?,?,?,0,?,?)", rows())
         # Nothing but messages, in conversations so short that no speakers are noted.
         assert each < 128
+        ordinals = db.execute("PRAGMA user_version").fetchone()[0] >= self.ORDINALS
         db.executemany("INSERT INTO conv_log(conv, seq, gid, less_ord, less_shown) "
-                       "VALUES(?,?,?,0,0)",
+                       "VALUES(?,?,?,0,0)" if ordinals else
+                       "INSERT INTO conv_log(conv, seq, gid) VALUES(?,?,?)",
                        ((c + 1, s + 1, s * convs + c + 1) for c in range(convs)
                         for s in range((messages - c + convs - 1) // convs)))
         db.commit()
@@ -371,6 +375,15 @@ class ImNode(_Node):
         finally:
             log.close()
             index.close()
+
+    def unnumbered(self):
+        """About so many messages of an earlier version have no ordinals yet."""
+        db = sqlite3.connect(f"file:{self.database('messages')}?mode=ro", uri=True)
+        try:
+            meta = dict(db.execute("SELECT key, value FROM meta"))
+            return meta.get("unnumbered", 0) - meta.get("numbered", 0)
+        finally:
+            db.close()
 
     def forget_cache(self):
         """Drops the databases from the page cache; the node must be stopped."""

@@ -9,6 +9,7 @@ import time
 
 import machine
 import search
+import upgrade
 from load import Failed
 from results import Case, Metric, flow_rate, flow_us, cpu
 
@@ -386,4 +387,5 @@ ALL = {
     8: idle_and_storm,
     9: growth,
     10: search.search,
+    11: upgrade.upgrade,
 }
