@@ -56,14 +56,14 @@ static int rate_limited(struct plugin *p)
 
 int acl_check_bytes(struct plugin *p, struct session_user *u, int64_t now_us, size_t n)
 {
-	return ratelimit_take(&u->bytes, now_us, p->opt.rate_bytes, BURST_US, (int64_t)n)
+	return im_ratelimit_take(&u->bytes, now_us, p->opt.rate_bytes, BURST_US, (int64_t)n)
 		       ? IM_OK
 		       : rate_limited(p);
 }
 
 int acl_check_rate(struct plugin *p, struct session_user *u, int64_t now_us, size_t n)
 {
-	return ratelimit_take(&u->messages, now_us, p->opt.rate_messages, BURST_US, 1)
+	return im_ratelimit_take(&u->messages, now_us, p->opt.rate_messages, BURST_US, 1)
 		       ? acl_check_bytes(p, u, now_us, n)
 		       : rate_limited(p);
 }

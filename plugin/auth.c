@@ -15,9 +15,9 @@
 #include <sys/random.h>
 
 #include "../common/limits.h"
+#include "../common/ratelimit.h"
 #include "jwt.h"
 #include "lru.h"
-#include "ratelimit.h"
 
 #define SECOND_US INT64_C(1000000)
 /* What may be saved up: on a slow machine one hash takes a good part of a second, and one guess
@@ -39,7 +39,7 @@ struct auth {
 	struct lru *verified;        /* 128-bit keyed hash of user and password */
 	uint64_t token_credential;   /* of logins by token */
 	struct jwt_verifier *tokens; /* NULL: not configured */
-	struct ratelimit wrong;
+	struct im_ratelimit wrong;
 	int64_t wrong_turn_us; /* what the broker has waited for in this turn */
 	struct lru *wrong_by_address;
 	struct im_buf scratch;
@@ -76,7 +76,7 @@ int auth_new(const struct options *o, struct directory *d, const struct clock *c
 	}
 	if (!ret) {
 		a->wrong_by_address =
-			lru_new(&a->key, IM_CACHE_ADDRESSES, sizeof(struct ratelimit));
+			lru_new(&a->key, IM_CACHE_ADDRESSES, sizeof(struct im_ratelimit));
 		if (!a->wrong_by_address)
 			ret = IM_E_NOMEM;
 	}
@@ -215,12 +215,12 @@ static void account_wrong(struct auth *a, const struct auth_login *login, int64_
 	int64_t now_us = clock_mono_us(a->clock);
 	int64_t share_us = a->o->auth_wrong_share * SECOND_US / 100;
 	const struct address_key key = address_key(login);
-	struct ratelimit *l = lru_put(a->wrong_by_address, key.bytes, key.n);
+	struct im_ratelimit *l = lru_put(a->wrong_by_address, key.bytes, key.n);
 
 	a->stats.wrong++;
-	ratelimit_spend(&a->wrong, now_us, share_us, SAVED_US, took_us);
+	im_ratelimit_spend(&a->wrong, now_us, share_us, SAVED_US, took_us);
 	if (l)
-		ratelimit_spend(
+		im_ratelimit_spend(
 			l, now_us, share_us / AUTH_WRONG_ADDRESSES, SAVED_BY_ADDRESS_US, took_us);
 }
 
@@ -228,10 +228,11 @@ bool auth_throttled(struct auth *a, const struct auth_login *login)
 {
 	int64_t now_us = clock_mono_us(a->clock);
 	const struct address_key key = address_key(login);
-	const struct ratelimit *l = lru_get(a->wrong_by_address, key.bytes, key.n);
+	const struct im_ratelimit *l = lru_get(a->wrong_by_address, key.bytes, key.n);
 
-	if (a->wrong_turn_us < AUTH_WRONG_TURN_US && ratelimit_open(&a->wrong, now_us, SAVED_US) &&
-		(!l || ratelimit_open(l, now_us, SAVED_BY_ADDRESS_US)))
+	if (a->wrong_turn_us < AUTH_WRONG_TURN_US &&
+		im_ratelimit_open(&a->wrong, now_us, SAVED_US) &&
+		(!l || im_ratelimit_open(l, now_us, SAVED_BY_ADDRESS_US)))
 		return false;
 	a->stats.throttled++;
 	return true;

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "../common/buf.h"
+#include "../common/ratelimit.h"
 #include "../common/siphash.h"
 #include "../common/str.h"
 #include "../common/topic.h"
@@ -23,7 +24,6 @@
 #include "log.h"
 #include "options.h"
 #include "props.h"
-#include "ratelimit.h"
 #include "sessions.h"
 #include "spool.h"
 #include "stats.h"

@@ -19,7 +19,7 @@
 /* True if the user may be told about one more refusal. */
 static bool may_tell(struct plugin *p, struct session_user *u)
 {
-	if (ratelimit_take(
+	if (im_ratelimit_take(
 		    &u->refusals, clock_mono_us(&p->clock), IM_REFUSALS_PER_SECOND, BURST_US, 1))
 		return true;
 	p->stats.refusals_kept++;

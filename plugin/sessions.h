@@ -18,9 +18,9 @@
 #include <stdint.h>
 
 #include "../common/limits.h"
+#include "../common/ratelimit.h"
 #include "../common/siphash.h"
 #include "../common/str.h"
-#include "ratelimit.h"
 
 struct sessions;
 
@@ -31,7 +31,7 @@ struct session_user {
 	char uid[IM_UID_MAX + 1];
 	uint8_t uid_n;
 	bool v5; /* has, or had, a session with MQTT 5 */
-	struct ratelimit messages, bytes, refusals;
+	struct im_ratelimit messages, bytes, refusals;
 	struct session *list;             /* linked by user_next */
 	struct session_user *prev, *next; /* of those with sessions, or of those without */
 	int64_t idle_since_us;

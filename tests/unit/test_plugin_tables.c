@@ -1,15 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The plugin's small tables and counters: bounded cache, token buckets, bindings, counters' JSON.
- */
+/* The plugin's small tables and counters: bounded cache, bindings, counters' JSON. */
 #include "../../plugin/bindings.h"
 #include "../../plugin/log.h"
 #include "../../plugin/lru.h"
-#include "../../plugin/ratelimit.h"
 #include "../../plugin/stats.h"
 #include "../lib/fake_broker.h"
 #include "unit.h"
-
-#define S INT64_C(1000000)
 
 static const struct im_sipkey key = {"0123456789abcde"};
 
@@ -56,57 +52,6 @@ static void cache_stays_at_its_bound_and_keeps_what_is_used(void **state)
 	i = 0;
 	assert_null(lru_get(l, &i, sizeof(i)));
 	lru_free(&l);
-}
-
-static void bucket_gives_its_burst_and_then_its_rate(void **state)
-{
-	struct ratelimit l = {0};
-	int64_t now = 5 * S;
-	int i, taken = 0;
-
-	(void)state;
-	for (i = 0; i < 100; i++)
-		taken += ratelimit_take(&l, now, 10, 4 * S, 1);
-	assert_int_equal(taken, 40);
-	assert_false(ratelimit_idle(&l, now));
-	for (i = 0; i < 1000; i++)
-		taken += ratelimit_take(&l, now += S / 100, 10, 4 * S, 1);
-	assert_in_range(taken, 139, 141);
-	now += 4 * S;
-	assert_true(ratelimit_idle(&l, now));
-	/* A clock that goes back gives nothing. */
-	for (i = 0; i < 100; i++)
-		(void)ratelimit_take(&l, now, 10, 4 * S, 1);
-	assert_false(ratelimit_take(&l, now - 100 * S, 10, 4 * S, 1));
-	/* No rate, no limit. */
-	for (i = 0; i < 1000; i++)
-		assert_true(ratelimit_take(&l, now, 0, 4 * S, 1000000));
-}
-
-static void bucket_lets_a_big_one_pass_when_full(void **state)
-{
-	struct ratelimit l = {0};
-
-	(void)state;
-	assert_true(ratelimit_take(&l, S, 1000, 4 * S, 100000));
-	assert_false(ratelimit_take(&l, 2 * S, 1000, 4 * S, 1));
-	assert_false(ratelimit_take(&l, 90 * S, 1000, 4 * S, 1));
-	assert_true(ratelimit_take(&l, 98 * S, 1000, 4 * S, 1));
-	assert_true(ratelimit_take(&(struct ratelimit){0}, S, 1, 4 * S, INT64_MAX));
-}
-
-static void spending_is_bounded_and_closes(void **state)
-{
-	struct ratelimit l = {0};
-
-	(void)state;
-	assert_true(ratelimit_open(&l, S, S));
-	ratelimit_spend(&l, S, 200000, S, 199999);
-	assert_true(ratelimit_open(&l, S, S));
-	ratelimit_spend(&l, S, 200000, S, 1000000000);
-	assert_false(ratelimit_open(&l, S, S));
-	assert_false(ratelimit_open(&l, 2 * S - 1, S));
-	assert_true(ratelimit_open(&l, 2 * S + 1, S));
 }
 
 static void bindings_last_until_they_are_written(void **state)
@@ -219,9 +164,6 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(cache_finds_what_was_put),
 		cmocka_unit_test(cache_stays_at_its_bound_and_keeps_what_is_used),
-		cmocka_unit_test(bucket_gives_its_burst_and_then_its_rate),
-		cmocka_unit_test(bucket_lets_a_big_one_pass_when_full),
-		cmocka_unit_test(spending_is_bounded_and_closes),
 		cmocka_unit_test(bindings_last_until_they_are_written),
 		cmocka_unit_test(counters_are_one_json_object),
 		cmocka_unit_test(the_log_gate_counts_what_it_holds_back),

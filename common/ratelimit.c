@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Token buckets, counted in time: what has been taken is the time that refilling it takes. Used for
- * each user's sends and for what wrong passwords may cost. */
+ * each user's sends, for the work that a user's requests make, and for what wrong passwords may
+ * cost. */
 #include "ratelimit.h"
 
 #define SECOND_US INT64_C(1000000)
 
-static int64_t spent_now(const struct ratelimit *l, int64_t now_us)
+static int64_t spent_now(const struct im_ratelimit *l, int64_t now_us)
 {
 	int64_t passed = now_us - l->seen_us;
 
@@ -22,8 +23,8 @@ static int64_t cost_us(int64_t rate, int64_t amount)
 	return us < 1e15 ? (int64_t)us : INT64_C(1000000000000000);
 }
 
-bool ratelimit_take(
-	struct ratelimit *l, int64_t now_us, int64_t rate, int64_t burst_us, int64_t amount)
+bool im_ratelimit_take(
+	struct im_ratelimit *l, int64_t now_us, int64_t rate, int64_t burst_us, int64_t amount)
 {
 	int64_t spent, cost;
 
@@ -38,8 +39,21 @@ bool ratelimit_take(
 	return true;
 }
 
-void ratelimit_spend(
-	struct ratelimit *l, int64_t now_us, int64_t rate, int64_t burst_us, int64_t amount)
+int64_t im_ratelimit_wait_us(const struct im_ratelimit *l, int64_t now_us, int64_t rate,
+	int64_t burst_us, int64_t amount)
+{
+	int64_t spent = spent_now(l, now_us), cost;
+
+	if (rate <= 0 || spent == 0)
+		return 0;
+	cost = cost_us(rate, amount);
+	if (cost >= burst_us)
+		return spent;
+	return spent + cost > burst_us ? spent + cost - burst_us : 0;
+}
+
+void im_ratelimit_spend(
+	struct im_ratelimit *l, int64_t now_us, int64_t rate, int64_t burst_us, int64_t amount)
 {
 	int64_t spent = spent_now(l, now_us) + cost_us(rate, amount);
 
@@ -47,12 +61,12 @@ void ratelimit_spend(
 	l->seen_us = now_us;
 }
 
-bool ratelimit_open(const struct ratelimit *l, int64_t now_us, int64_t burst_us)
+bool im_ratelimit_open(const struct im_ratelimit *l, int64_t now_us, int64_t burst_us)
 {
 	return spent_now(l, now_us) < burst_us;
 }
 
-bool ratelimit_idle(const struct ratelimit *l, int64_t now_us)
+bool im_ratelimit_idle(const struct im_ratelimit *l, int64_t now_us)
 {
 	return spent_now(l, now_us) == 0;
 }
