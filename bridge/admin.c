@@ -10,8 +10,10 @@
 
 #include "../common/jsonscan.h"
 #include "../common/jsonw.h"
+#include "admin_ban.h"
 #include "admin_group.h"
 #include "admin_node.h"
+#include "admin_quota.h"
 #include "admin_report.h"
 #include "admin_user.h"
 #include "directory_user.h"
@@ -26,6 +28,8 @@ static const struct rpc_method *const topics[] = {
 	admin_group_commands,
 	admin_node_commands,
 	admin_report_commands,
+	admin_ban_commands,
+	admin_quota_commands,
 };
 
 static const struct rpc_method *find(struct im_str name)
@@ -175,11 +179,14 @@ int admin_execute(struct admin_call *a)
 	struct im_buf result, why;
 	struct rpc_call c = {.uid = a->uid,
 		.admin = true,
+		.by_operator = true,
 		.now_ms = a->now_ms,
 		.set = a->set,
 		.dir = writer_directory(a->w),
 		.w = a->w,
 		.hooks = a->hooks,
+		.presence = a->presence,
+		.out = a->log,
 		.result = &result,
 		.why = &why};
 	int rc;

@@ -10,6 +10,7 @@
 #include "directory_group.h"
 #include "directory_user.h"
 #include "group_change.h"
+#include "group_people.h"
 #include "group_ref.h"
 #include "group_write.h"
 #include "rpc_args.h"
@@ -158,7 +159,7 @@ static int dismiss_group(struct rpc_call *c)
 static int add_members(struct rpc_call *c)
 {
 	struct group_ref ref;
-	struct group_people people = {NULL, 0};
+	struct group_people people = {0};
 	uint64_t seq;
 	int rc = named_group(c, &ref);
 
@@ -172,8 +173,6 @@ static int add_members(struct rpc_call *c)
 	if (rc == IM_OK && people.n > 0)
 		rc = group_write_people(
 			&ref.write, "invite", IM_STR(""), true, people.v, people.n, &seq);
-	for (size_t i = 0; rc == IM_OK && i < people.n; i++)
-		rc = group_write_tell(&ref.write, &people.v[i], "invite");
 	group_people_clear(&people);
 	return rc;
 }
@@ -181,7 +180,7 @@ static int add_members(struct rpc_call *c)
 static int remove_members(struct rpc_call *c)
 {
 	struct group_ref ref;
-	struct group_people people = {NULL, 0};
+	struct group_people people = {0};
 	uint64_t seq;
 	int rc = named_group(c, &ref);
 
@@ -199,8 +198,6 @@ static int remove_members(struct rpc_call *c)
 	if (rc == IM_OK && people.n > 0)
 		rc = group_write_people(
 			&ref.write, "kick", IM_STR(""), false, people.v, people.n, &seq);
-	for (size_t i = 0; rc == IM_OK && i < people.n; i++)
-		rc = group_write_tell(&ref.write, &people.v[i], "kick");
 	group_people_clear(&people);
 	return rc;
 }

@@ -12,7 +12,9 @@
 #include "directory_user.h"
 #include "group_change.h"
 #include "password.h"
+#include "presence.h"
 #include "rpc_args.h"
+#include "rpc_contact.h"
 #include "rpc_page.h"
 
 #define NICK_MAX 128
@@ -97,6 +99,10 @@ static int delete_user(struct rpc_call *c)
 		rc = not_myself(c, &u);
 	if (rc == IM_OK)
 		rc = admin_group_remove_user(c, u.id, uid);
+	if (rc == IM_OK)
+		rc = contact_forget_user(c, u.id, uid);
+	if (rc == IM_OK && c->presence)
+		rc = presence_gone(c->presence, uid, c->now_ms);
 	if (rc == IM_OK)
 		rc = directory_user_delete(c->dir, u.id);
 	if (rc != IM_OK)

@@ -16,10 +16,11 @@ static int build(struct assembly *a, const struct engine_parts *p, int64_t wall_
 	a->fx = wp.fx = effects_new();
 	a->downq = wp.downq = downq_new(SIZE_MAX, DOWN_WINDOW);
 	a->rights = rights_new(p->dir, &p->key);
+	a->cost = cost_new(&p->key);
 	a->acks = acks_new();
 	a->dedup = dedup_new(p->dedup_entries, p->dedup_window_ms, &p->key);
 	a->names = names_new(p->dir, NAMES_CACHED);
-	if (!a->fx || !a->downq || !a->rights || !a->acks || !a->dedup || !a->names)
+	if (!a->fx || !a->downq || !a->rights || !a->cost || !a->acks || !a->dedup || !a->names)
 		return IM_E_NOMEM;
 	effects_on_forget(a->fx, rights_forget, a->rights);
 	if (p->backend->reader_open(p->store, &a->log_reader))
@@ -32,16 +33,17 @@ static int build(struct assembly *a, const struct engine_parts *p, int64_t wall_
 static int assemble(struct assembly *a, const struct engine_parts *p)
 {
 	struct intake_parts ip = {
-		a->rights, a->dedup, a->writer, a->fx, a->acks, &a->health, p->moderation};
+		a->rights, a->cost, a->dedup, a->writer, a->fx, a->acks, &a->health, p->moderation};
 	struct sessions_parts sp = {
 		a->rights, a->writer, p->dir, a->fx, p->readers, &a->health, p->log};
 	struct requests_parts qp = {p->backend, a->rights, a->writer, a->fx, p->readers, &a->health,
-		p->log, p->hooks, p->hold, NULL, a->dedup};
+		p->log, p->hooks, p->hold, NULL, a->dedup, a->cost};
 	struct replay_parts rp = {
 		p->backend, p->store, a->log_reader, a->names, a->writer, a->acks};
 	struct batch_parts bp = {.writer = a->writer,
 		.fx = a->fx,
 		.rights = a->rights,
+		.cost = a->cost,
 		.dedup = a->dedup,
 		.acks = a->acks,
 		.readers = p->readers,
@@ -86,6 +88,7 @@ void assembly_close(struct assembly *a)
 		a->backend->reader_close(a->log_reader);
 	dedup_free(&a->dedup);
 	acks_free(&a->acks);
+	cost_free(&a->cost);
 	rights_free(&a->rights);
 	downq_free(&a->downq);
 	effects_free(&a->fx);

@@ -7,6 +7,7 @@
 
 #include "../common/err.h"
 #include "batch.h"
+#include "cost.h"
 #include "engine.h"
 #include "names.h"
 
@@ -17,6 +18,7 @@ struct assembly {
 	struct downq *downq;
 	struct writer *writer;
 	struct rights *rights;
+	struct cost *cost;
 	struct dedup *dedup;
 	struct acks *acks;
 	struct intake *intake;

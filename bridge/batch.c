@@ -38,6 +38,7 @@ static void undo(struct batch *b)
 	acks_reset(b->p.acks);
 	readers_discard(b->p.readers);
 	rights_clear(b->p.rights);
+	cost_clear(b->p.cost);
 	dedup_forget_since(b->p.dedup, writer_first(b->p.writer));
 	b->p.health->commits_failed++;
 }

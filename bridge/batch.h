@@ -12,6 +12,7 @@
 
 #include "../common/err.h"
 #include "../common/frame.h"
+#include "cost.h"
 #include "dedup.h"
 #include "intake.h"
 #include "outbox.h"
@@ -28,6 +29,7 @@ struct batch_parts {
 	struct writer *writer;
 	struct effects *fx;
 	struct rights *rights;
+	struct cost *cost;
 	struct dedup *dedup;
 	struct acks *acks;
 	struct intake *intake;

@@ -50,6 +50,9 @@ struct engine_settings config_settings(const struct options *o, struct moderatio
 	return (struct engine_settings){
 		.rpc = {.group_members_max = (uint32_t)o->group_members_max,
 			.groups_per_user_max = (uint32_t)o->groups_per_user_max,
+			.groups_per_day = o->groups_per_day,
+			.invitations_per_day = o->invitations_per_day,
+			.requests_per_day = o->requests_per_day,
 			.recall_window_s = o->recall_window,
 			.contacts_only = o->direct_policy == OPTIONS_DIRECT_CONTACTS,
 			.presence_policy = o->presence_policy,
@@ -60,6 +63,7 @@ struct engine_settings config_settings(const struct options *o, struct moderatio
 		.presence = o->presence,
 		.contacts_only = o->direct_policy == OPTIONS_DIRECT_CONTACTS,
 		.remembered_devices = (uint32_t)o->remembered_devices,
+		.rate_cost = o->rate_cost,
 		.backlog_bytes = (size_t)o->backlog_bytes,
 	};
 }

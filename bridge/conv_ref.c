@@ -7,6 +7,7 @@
 
 #include "directory_group.h"
 #include "directory_user.h"
+#include "group_ref.h"
 #include "rpc_args.h"
 
 static int find_group(struct rpc_call *c, struct conv_ref *out)
@@ -16,17 +17,18 @@ static int find_group(struct rpc_call *c, struct conv_ref *out)
 	int rc = directory_group_get(c->dir, out->peer, &g);
 
 	if (rc == IM_E_NONE)
-		return rpc_fail(
-			c, IM_E_UNKNOWN_GROUP, "there is no group \"%.*s\"", RPC_S(out->peer));
+		return group_unknown(c, out->peer);
 	if (rc != IM_OK)
 		return rc;
+	out->members = g.members;
+	out->slow_ms = g.slow_ms;
 	out->peer_id = out->a = g.id;
 	out->group_kind = g.kind;
 	out->history_all = g.history != 0;
 	rc = directory_member_get(c->dir, out->peer_id, c->user, &m);
 	if (rc == IM_E_NONE)
-		return rpc_fail(c, IM_E_NOT_MEMBER, "you do not belong to \"%.*s\"; join it first",
-			RPC_S(out->peer));
+		return group_hidden(c, &g) ? group_unknown(c, out->peer)
+					   : group_not_member(c, out->peer);
 	if (rc != IM_OK)
 		return rc;
 	out->role = m.role;

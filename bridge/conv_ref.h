@@ -21,13 +21,15 @@ struct conv_ref {
 	uint64_t conv;      /* 0: nothing was ever sent in it */
 	/* groups */
 	int group_kind, role;
+	uint32_t members;
+	int64_t slow_ms; /* least time between two messages of a plain member */
 	bool history_all;
 	uint64_t joined_seq;
 };
 
 /* Looks up the conversation named by this parameter. In a reading call through the log's reader, in
  * a writing one through the writer, which does not create it. Wire codes: INVALID_PARAMS,
- * UNKNOWN_USER, UNKNOWN_GROUP, NOT_MEMBER. */
+ * UNKNOWN_USER, UNKNOWN_GROUP (also a hidden one that is not the caller's), NOT_MEMBER. */
 int conv_ref_get(struct rpc_call *c, const char *param, struct conv_ref *out) IM_MUST_CHECK;
 /* What the caller keeps about it (all zero if nothing; draft copied nowhere: valid until the next
  * call on the directory). */

@@ -35,14 +35,19 @@ void delivered_clear(struct delivered *d)
 	*d = (struct delivered){NULL, 0, 0};
 }
 
-/* Who has the name of a deleted user by now has sent nothing. */
+/* Who has the name of a deleted user by now has sent nothing, and between two of whom one has
+ * blocked the other nothing is told. */
 static int add(struct search *s, uint64_t conv, uint64_t peer, uint64_t seq)
 {
 	struct delivered *d = s->out;
 	struct delivered_item *v;
 	struct directory_user u;
-	int rc = directory_user_by_id(s->c->dir, peer, &u);
+	bool blocked;
+	int rc = directory_block_between(s->c->dir, s->c->user, peer, &blocked);
 
+	if (rc != IM_OK || blocked)
+		return rc;
+	rc = directory_user_by_id(s->c->dir, peer, &u);
 	if (rc != IM_OK || u.deleted || u.uid.n > IM_UID_MAX)
 		return rc == IM_E_NONE ? IM_OK : rc;
 	if (d->n == CONVS_MAX)

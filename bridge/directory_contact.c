@@ -80,6 +80,22 @@ int directory_contact_list(struct directory *d, uint64_t owner, uint64_t after, 
 	return rc;
 }
 
+int directory_contact_owners(struct directory *d, uint64_t peer, directory_owner_fn fn, void *arg)
+{
+	sqlite3_stmt *st = sqldb_get(&d->q, DIR_CONTACT_OWNERS);
+	int rc;
+
+	sqldb_bind_id(st, 1, peer);
+	while ((rc = sqldb_step(&d->q, st)) == SQLDB_ROW) {
+		rc = fn(arg, sqldb_id(st, 0), sqldb_str(st, 1));
+		if (rc != 0) {
+			sqldb_done(st);
+			return rc;
+		}
+	}
+	return rc;
+}
+
 static int number(struct directory *d, int which, uint64_t owner, uint64_t *out)
 {
 	sqlite3_stmt *st = sqldb_get(&d->q, which);

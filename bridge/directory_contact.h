@@ -33,6 +33,10 @@ typedef int (*directory_contact_fn)(void *arg, const struct directory_contact *c
 /* Rows with version > after, by version, at most limit. */
 int directory_contact_list(struct directory *d, uint64_t owner, uint64_t after, uint32_t limit,
 	directory_contact_fn fn, void *arg) IM_MUST_CHECK;
+typedef int (*directory_owner_fn)(void *arg, uint64_t owner, struct im_str uid);
+/* Whose lists this user is on, as a contact or with a request. */
+int directory_contact_owners(
+	struct directory *d, uint64_t peer, directory_owner_fn fn, void *arg) IM_MUST_CHECK;
 /* The newest version of the owner's list, 0 if it is empty. */
 int directory_contact_version(
 	struct directory *d, uint64_t owner, uint64_t *version_out) IM_MUST_CHECK;

@@ -108,15 +108,17 @@ int directory_group_update(struct directory *d, const struct directory_group *g)
 
 int directory_group_dismiss(struct directory *d, uint64_t id)
 {
+	static const int emptied[] = {DIR_GROUP_EMPTY, DIR_BANS_END, DIR_MUTES_END};
 	sqlite3_stmt *st = sqldb_get(&d->q, DIR_GROUP_DISMISS);
 	int ret;
 	sqldb_bind_id(st, 1, id);
 	ret = directory_change(d, st);
-	if (ret != IM_OK)
-		return ret;
-	st = sqldb_get(&d->q, DIR_GROUP_EMPTY);
-	sqldb_bind_id(st, 1, id);
-	return sqldb_run(&d->q, st);
+	for (size_t i = 0; ret == IM_OK && i < sizeof(emptied) / sizeof(emptied[0]); i++) {
+		st = sqldb_get(&d->q, emptied[i]);
+		sqldb_bind_id(st, 1, id);
+		ret = sqldb_run(&d->q, st);
+	}
+	return ret;
 }
 
 int directory_group_list(
@@ -228,6 +230,22 @@ int directory_member_admins(struct directory *d, uint64_t group, directory_membe
 	sqlite3_stmt *st = sqldb_get(&d->q, DIR_MEMBER_ADMINS);
 	sqldb_bind_id(st, 1, group);
 	return walk_members(d, st, fn, arg);
+}
+
+int directory_user_in_groups(struct directory *d, uint64_t user, uint32_t max, bool *full_out)
+{
+	sqlite3_stmt *st;
+	int64_t one;
+	int ret;
+	*full_out = false;
+	if (max == 0)
+		return IM_OK;
+	st = sqldb_get(&d->q, DIR_USER_IN_GROUPS);
+	sqldb_bind_id(st, 1, user);
+	sqldb_bind_int(st, 2, (int64_t)max - 1);
+	ret = sqldb_number(&d->q, st, &one);
+	*full_out = ret == IM_OK;
+	return ret == IM_E_NONE ? IM_OK : ret;
 }
 
 int directory_user_groups(struct directory *d, uint64_t user, directory_member_fn fn, void *arg)

@@ -48,7 +48,7 @@ int directory_group_create(
 	struct directory *d, const struct directory_group *g, uint64_t *id_out) IM_MUST_CHECK;
 /* Writes every column of g but id, gid, kind, members, created_ms. */
 int directory_group_update(struct directory *d, const struct directory_group *g) IM_MUST_CHECK;
-/* Marks dismissed and removes the members. */
+/* Marks dismissed and removes the members, bans and mutes. */
 int directory_group_dismiss(struct directory *d, uint64_t id) IM_MUST_CHECK;
 typedef int (*directory_group_fn)(void *arg, const struct directory_group *g);
 /* Groups with gid > after, by gid. */
@@ -69,6 +69,9 @@ int directory_member_list(struct directory *d, uint64_t group, struct im_str aft
 /* The owner and the admins, in no order; m->uid filled. */
 int directory_member_admins(
 	struct directory *d, uint64_t group, directory_member_fn fn, void *arg) IM_MUST_CHECK;
+/* True if the user belongs to `max` groups or more; max 0: there is no bound. */
+int directory_user_in_groups(
+	struct directory *d, uint64_t user, uint32_t max, bool *full_out) IM_MUST_CHECK;
 /* Every group that a user belongs to. */
 int directory_user_groups(
 	struct directory *d, uint64_t user, directory_member_fn fn, void *arg) IM_MUST_CHECK;

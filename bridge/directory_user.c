@@ -244,6 +244,12 @@ int directory_block_has(struct directory *d, uint64_t owner, uint64_t peer, bool
 	return ret == IM_E_NONE ? IM_OK : ret;
 }
 
+int directory_block_between(struct directory *d, uint64_t a, uint64_t b, bool *out)
+{
+	int ret = directory_block_has(d, a, b, out);
+	return ret == IM_OK && !*out ? directory_block_has(d, b, a, out) : ret;
+}
+
 int directory_contact_has(struct directory *d, uint64_t owner, uint64_t peer, bool *out)
 {
 	sqlite3_stmt *st = sqldb_get(&d->q, DIR_CONTACT_HAS);

@@ -89,6 +89,8 @@ int directory_block_add(
 int directory_block_remove(struct directory *d, uint64_t owner, uint64_t peer) IM_MUST_CHECK;
 int directory_block_has(
 	struct directory *d, uint64_t owner, uint64_t peer, bool *out) IM_MUST_CHECK;
+/* True if either has blocked the other. */
+int directory_block_between(struct directory *d, uint64_t a, uint64_t b, bool *out) IM_MUST_CHECK;
 /* Blocked users of `owner` with uid > after, by uid. */
 int directory_block_list(struct directory *d, uint64_t owner, struct im_str after, uint32_t limit,
 	directory_user_fn fn, void *arg) IM_MUST_CHECK;

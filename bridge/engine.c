@@ -109,6 +109,7 @@ void engine_free(struct engine **out)
 void engine_set(struct engine *e, const struct engine_settings *set)
 {
 	rights_set_contacts_only(e->a.rights, set->contacts_only);
+	cost_set(e->a.cost, set->rate_cost);
 	sessions_set(e->a.sessions, set->presence, set->remembered_devices);
 	requests_set(e->a.requests, &set->rpc);
 	downq_set_max(e->a.downq, set->backlog_bytes);
@@ -493,6 +494,7 @@ void engine_gauges(const struct engine *e, struct health_gauges *out)
 		.users_online = presence_users(p),
 		.devices_online = presence_devices(p),
 		.dedup_entries = dedup_count(e->a.dedup),
+		.cost_refused = cost_refused(e->a.cost),
 		.users = directory_user_count(e->p.dir),
 	};
 }

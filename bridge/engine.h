@@ -63,6 +63,7 @@ struct engine_settings {
 	bool presence;
 	bool contacts_only; /* direct_policy of users who have set none */
 	uint32_t remembered_devices;
+	int64_t rate_cost;    /* units a second that one user's requests may cost; 0: no limit */
 	size_t backlog_bytes; /* of deliveries that wait for their turn */
 };
 

@@ -160,6 +160,7 @@ static int each_member(struct change *ch, each_fn fn)
 	return rc;
 }
 
+/* Who was muted when the last membership ended still is. */
 static int add_member(struct change *ch, uint64_t user, int role)
 {
 	struct directory_member m = {.group = ch->group,
@@ -167,8 +168,13 @@ static int add_member(struct change *ch, uint64_t user, int role)
 		.role = role < 0 ? DIRECTORY_MEMBER : role,
 		.joined_seq = ch->seq - 1,
 		.joined_ms = ch->ts_ms};
+	int rc = directory_mute_get(ch->d, ch->group, user, &m.muted_until_ms);
 
-	return directory_member_add(ch->d, &m);
+	if (rc == IM_OK)
+		rc = directory_member_add(ch->d, &m);
+	if (rc == IM_OK && m.muted_until_ms)
+		rc = directory_mute_remove(ch->d, ch->group, user);
+	return rc;
 }
 
 static int invite_member(struct change *ch, uint64_t user, int role)
@@ -178,16 +184,30 @@ static int invite_member(struct change *ch, uint64_t user, int role)
 	return rc == IM_OK ? add_member(ch, user, role) : rc;
 }
 
-static int remove_member(struct change *ch, uint64_t user, int role)
+static int unban_user(struct change *ch, uint64_t user, int role)
 {
 	(void)role;
-	if (json_is_true(json_object_get(ch->o, "ban"))) {
-		int rc = directory_ban_add(ch->d, ch->group, user, ch->ts_ms);
+	return directory_ban_remove(ch->d, ch->group, user);
+}
 
-		if (rc != IM_OK)
-			return rc;
-	}
-	return directory_member_remove(ch->d, ch->group, user);
+static int keep_mute(struct change *ch, uint64_t user)
+{
+	struct directory_member m;
+	int rc = directory_member_get(ch->d, ch->group, user, &m);
+
+	if (rc != IM_OK || m.muted_until_ms <= ch->ts_ms)
+		return rc == IM_E_NONE ? IM_OK : rc;
+	return directory_mute_put(ch->d, ch->group, user, m.muted_until_ms, ch->ts_ms);
+}
+
+static int remove_member(struct change *ch, uint64_t user, int role)
+{
+	int rc = keep_mute(ch, user);
+
+	(void)role;
+	if (rc == IM_OK && json_is_true(json_object_get(ch->o, "ban")))
+		rc = directory_ban_add(ch->d, ch->group, user, ch->ts_ms);
+	return rc == IM_OK ? directory_member_remove(ch->d, ch->group, user) : rc;
 }
 
 static int change_role(struct change *ch, uint64_t user, int role)
@@ -204,12 +224,18 @@ static int change_role(struct change *ch, uint64_t user, int role)
 static int mute_member(struct change *ch, uint64_t user, int role)
 {
 	struct directory_member m;
+	int64_t until_ms = number_of(ch->o, "until", 0);
 	int rc = directory_member_get(ch->d, ch->group, user, &m);
 
 	(void)role;
+	/* One who has left: lifted now, or found again at the next coming. */
+	if (rc == IM_E_NONE)
+		return until_ms > ch->ts_ms
+			       ? directory_mute_put(ch->d, ch->group, user, until_ms, ch->ts_ms)
+			       : directory_mute_remove(ch->d, ch->group, user);
 	if (rc != IM_OK)
 		return rc;
-	m.muted_until_ms = number_of(ch->o, "until", 0);
+	m.muted_until_ms = until_ms;
 	return directory_member_update(ch->d, &m);
 }
 
@@ -303,6 +329,8 @@ static int dispatch(struct change *ch, struct im_str action)
 		return each_member(ch, invite_member);
 	if (im_str_eqz(action, "leave") || im_str_eqz(action, "kick"))
 		return each_member(ch, remove_member);
+	if (im_str_eqz(action, "unban"))
+		return each_member(ch, unban_user);
 	if (im_str_eqz(action, "role") || im_str_eqz(action, "transfer"))
 		return each_member(ch, change_role);
 	if (im_str_eqz(action, "mute"))

@@ -9,6 +9,7 @@
  *    "members":[{"uid":"alice","user":1,"role":"owner"},...]}
  *   {"action":"join"|"invite","by":..,"members":[{"uid","user","role"}]}
  *   {"action":"leave"|"kick","by":..,"members":[{"uid","user"}],"ban":true?}
+ *   {"action":"unban","by":..,"members":[{"uid","user"}]}
  *   {"action":"role"|"transfer","by":..,"members":[{"uid","user","role"}]}
  *   {"action":"mute","by":..,"until":ms,"members":[{"uid","user"}]}   no members: everybody
  *   {"action":"update","by":.., and those of name, avatar, announcement, join, history,

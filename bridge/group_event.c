@@ -4,6 +4,7 @@
 #include "group_event.h"
 
 #include <jansson.h>
+#include <stdlib.h>
 
 #include "../common/jsonw.h"
 #include "../common/wire.h"
@@ -23,82 +24,65 @@ int group_event_build(struct im_buf *key, struct im_buf *json, struct im_str gid
 	return key->failed || json->failed ? IM_E_NOMEM : IM_OK;
 }
 
-/* A change that is looked through for who is to be told of it. */
-struct telling {
-	struct directory *d;
-	struct directory_event e; /* the one that was written last */
-	struct im_buf json;
-	struct im_str open; /* the event's object without its end */
-	uint64_t group;
-	uint64_t *users; /* everybody, of a group that ends */
-	size_t n, cap;
-};
+/* -- who -- */
 
-static int on_member(void *arg, const struct directory_member *m)
+static int add(struct group_told *t, uint64_t user, struct im_str uid)
 {
-	struct telling *t = arg;
+	struct group_person *v;
+	size_t cap;
 
+	if (uid.n > IM_UID_MAX)
+		return IM_E_INTERNAL;
 	if (t->n == t->cap) {
-		size_t cap = t->cap ? 2 * t->cap : 64;
-		uint64_t *users = realloc(t->users, cap * sizeof(*users));
-
-		if (!users)
+		cap = t->cap ? 2 * t->cap : 64;
+		v = realloc(t->v, cap * sizeof(*v));
+		if (!v)
 			return IM_E_NOMEM;
-		t->users = users;
+		t->v = v;
 		t->cap = cap;
 	}
-	t->users[t->n++] = m->user;
+	t->v[t->n++] = group_person_of(user, uid, DIRECTORY_MEMBER);
 	return IM_OK;
 }
 
-/* Each event takes a position behind its message, as it had when it was lost; the log has nothing
- * there. */
-static int tell(struct telling *t, uint64_t user)
+static int on_member(void *arg, const struct directory_member *m)
 {
-	t->e.user = user;
-	t->e.gid++;
-	im_buf_reset(&t->json);
-	im_buf_str(&t->json, t->open);
-	im_buf_z(&t->json, ",\"cursor\":\"");
-	im_cursor_put(&t->json, t->e.gid);
-	im_buf_z(&t->json, "\"}");
-	t->e.event = im_buf_view(&t->json);
-	return t->json.failed ? IM_E_NOMEM : directory_event_put(t->d, &t->e);
+	return add(arg, m->user, m->uid);
 }
 
-/* As group_write_dismiss: a room's members hear of its end on its topic. */
-static int tell_all(struct telling *t)
+/* Nobody can see the conversation of a group that has ended. A room's members hear of its end on
+ * its topic: they are too many, and have no inbox entry for it. */
+static int add_all(struct group_told *t, struct directory *d, uint64_t group)
 {
 	struct directory_group row;
-	int rc = directory_group_by_id(t->d, t->group, &row);
+	int rc = directory_group_by_id(d, group, &row);
 
 	if (rc || row.dismissed || row.kind == DIRECTORY_ROOM)
 		return rc == IM_E_NONE ? IM_OK : rc;
-	rc = directory_member_list(t->d, t->group, IM_STR(""), 0, on_member, t);
-	for (size_t i = 0; !rc && i < t->n; i++)
-		rc = tell(t, t->users[i]);
-	free(t->users);
-	return rc;
+	return directory_member_list(d, group, IM_STR(""), 0, on_member, t);
 }
 
-/* Who comes was no member before, who goes was one. Who does it knows. */
-static int tell_some(struct telling *t, const json_t *members, const char *by, bool coming)
+/* Who comes was no member before, who goes was one. Who makes a group knows. */
+static int add_some(struct group_told *t, struct directory *d, uint64_t group, const json_t *change)
 {
+	const char *by = json_string_value(json_object_get(change, "by"));
+	bool made = json_object_get(change, "gid") != NULL;
+	bool coming = strcmp(t->action, "invite") == 0;
 	struct directory_member m;
 	const json_t *one;
 	size_t i;
 
-	json_array_foreach(members, i, one)
+	json_array_foreach(json_object_get(change, "members"), i, one)
 	{
 		const char *uid = json_string_value(json_object_get(one, "uid"));
 		json_int_t user = json_integer_value(json_object_get(one, "user"));
 		int rc;
 
-		if (!uid || user <= 0 || (coming && strcmp(uid, by) == 0))
+		if (!uid || user <= 0 || (made && by && strcmp(uid, by) == 0))
 			continue;
-		rc = directory_member_get(t->d, t->group, (uint64_t)user, &m);
+		rc = directory_member_get(d, group, (uint64_t)user, &m);
 		if (rc == (coming ? IM_E_NONE : IM_OK))
-			rc = tell(t, (uint64_t)user);
+			rc = add(t, (uint64_t)user, im_str(uid));
 		if (rc && rc != IM_E_NONE)
 			return rc;
 	}
@@ -118,24 +102,74 @@ static const char *told_as(const char *action)
 	return NULL;
 }
 
+static int find(struct directory *d, uint64_t group, const json_t *change, struct group_told *out)
+{
+	const char *action = json_string_value(json_object_get(change, "action"));
+
+	*out = (struct group_told){.action = action ? told_as(action) : NULL};
+	if (!out->action)
+		return IM_OK;
+	return json_object_get(change, "members") ? add_some(out, d, group, change)
+						  : add_all(out, d, group);
+}
+
+int group_told_find(
+	struct directory *d, uint64_t group, struct im_str change, struct group_told *out)
+{
+	json_t *o = json_loadb(change.p, change.n, 0, NULL);
+	int rc = find(d, group, o, out);
+
+	json_decref(o);
+	return rc;
+}
+
+void group_told_clear(struct group_told *t)
+{
+	free(t->v);
+	*t = (struct group_told){0};
+}
+
+/* -- from the log -- */
+
+struct telling {
+	struct directory *d;
+	struct directory_event e; /* the one that was written last */
+	struct im_buf json;
+	struct im_str open; /* the event's object without its end */
+};
+
+/* Each event takes a position behind its message, as it had when it was lost; the log has nothing
+ * there. */
+static int tell(struct telling *t, uint64_t user)
+{
+	t->e.user = user;
+	t->e.gid++;
+	im_buf_reset(&t->json);
+	im_buf_str(&t->json, t->open);
+	im_buf_z(&t->json, ",\"cursor\":\"");
+	im_cursor_put(&t->json, t->e.gid);
+	im_buf_z(&t->json, "\"}");
+	t->e.event = im_buf_view(&t->json);
+	return t->json.failed ? IM_E_NOMEM : directory_event_put(t->d, &t->e);
+}
+
 /* gid: the group's, as the change or the directory has it. */
-static int project(struct telling *t, const json_t *change, const char *action, struct im_str gid)
+static int tell_all(
+	struct telling *t, const struct group_told *told, const json_t *change, struct im_str gid)
 {
 	const char *by = json_string_value(json_object_get(change, "by"));
-	const json_t *members = json_object_get(change, "members");
 	struct im_buf key, json;
 	int rc;
 
 	im_buf_init(&key, 0);
 	im_buf_init(&json, 0);
 	im_buf_init(&t->json, 0);
-	rc = group_event_build(&key, &json, gid, action, im_str(by ? by : ""));
+	rc = group_event_build(&key, &json, gid, told->action, im_str(by ? by : ""));
 	t->e.key = im_buf_view(&key);
 	if (!rc)
 		t->open = (struct im_str){json.p, json.n - 1};
-	if (!rc)
-		rc = members ? tell_some(t, members, by ? by : "", strcmp(action, "invite") == 0)
-			     : tell_all(t);
+	for (size_t i = 0; !rc && i < told->n; i++)
+		rc = tell(t, told->v[i].user);
 	im_buf_free(&key);
 	im_buf_free(&json);
 	im_buf_free(&t->json);
@@ -145,21 +179,18 @@ static int project(struct telling *t, const json_t *change, const char *action, 
 int group_event_project(
 	struct directory *d, uint64_t group, uint64_t position, int64_t ts_ms, struct im_str change)
 {
-	struct telling t = {.d = d, .group = group, .e = {.gid = position, .ts_ms = ts_ms}};
+	struct telling t = {.d = d, .e = {.gid = position, .ts_ms = ts_ms}};
 	json_t *o = json_loadb(change.p, change.n, 0, NULL);
-	const char *said = json_string_value(json_object_get(o, "action"));
-	const char *action = said ? told_as(said) : NULL;
 	const char *gid = json_string_value(json_object_get(o, "gid"));
-	struct directory_group row;
-	int rc = IM_OK;
+	struct directory_group row = {.gid = im_str(gid ? gid : "")};
+	struct group_told told;
+	int rc = find(d, group, o, &told);
 
-	if (action && !gid) {
+	if (!rc && told.n > 0 && !gid)
 		rc = directory_group_by_id(d, group, &row);
-		if (!rc)
-			rc = project(&t, o, action, row.gid);
-	} else if (action) {
-		rc = project(&t, o, action, im_str(gid));
-	}
+	if (!rc && told.n > 0)
+		rc = tell_all(&t, &told, o, row.gid);
+	group_told_clear(&told);
 	json_decref(o);
 	return rc == IM_E_NONE ? IM_OK : rc;
 }

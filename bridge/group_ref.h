@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The group that a request names (params.gid), the caller's place in it, and the people that it
- * names (params.uids). */
+/* The group that a request names (params.gid), and the caller's place in it. */
 #ifndef IM_BRIDGE_GROUP_REF_H
 #define IM_BRIDGE_GROUP_REF_H
 
@@ -21,24 +20,20 @@ struct group_ref {
 	struct directory_member me; /* valid if member; uid blank */
 };
 
+/* A group that is joined by invitation is nobody's business but its members' and the
+ * administrators': to everybody else it is answered for as if it were not there. */
+bool group_hidden(const struct rpc_call *c, const struct directory_group *g);
+/* The refusals, in the same words wherever they are said. */
+int group_unknown(struct rpc_call *c, struct im_str gid);
+int group_not_member(struct rpc_call *c, struct im_str gid);
+
 /* least: a role, or GROUP_REF_ANYBODY. Wire codes: INVALID_PARAMS, UNKNOWN_GROUP, NOT_MEMBER,
  * NOT_ALLOWED. */
 int group_ref_get(struct rpc_call *c, int least, struct group_ref *out) IM_MUST_CHECK;
 
-struct group_people {
-	struct group_person *v;
-	size_t n;
-};
-/* Resolves a list of user ids, each once, one user (0: nobody) left out; role DIRECTORY_MEMBER.
- * Wire codes: INVALID_PARAMS, UNKNOWN_USER. Free with group_people_clear, also after a failure. */
-int group_people_get(struct rpc_call *c, const char *param, uint64_t except,
-	struct group_people *out) IM_MUST_CHECK;
-/* Leaves only those who are (or are not) members of the group; members get their role. */
-int group_people_keep(
-	struct rpc_call *c, uint64_t group, bool member, struct group_people *p) IM_MUST_CHECK;
-void group_people_clear(struct group_people *p);
-/* Refuses people who have blocked the caller or belong to too many groups already. */
-int group_people_may_come(struct rpc_call *c, const struct group_people *p) IM_MUST_CHECK;
+/* Pays for a change that all members of the group are told of, and that brings `people` in or out
+ * or gives them an event. RATE_LIMITED. */
+int group_pay(struct rpc_call *c, const struct directory_group *g, size_t people) IM_MUST_CHECK;
 /* The caller itself may belong to one group more. */
 int group_self_may_come(struct rpc_call *c) IM_MUST_CHECK;
 /* Most members that a group may have. */

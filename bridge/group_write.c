@@ -3,19 +3,9 @@
  * and admin commands. */
 #include "group_write.h"
 
-#include <stdlib.h>
-
 #include "directory_group.h"
 #include "group_change.h"
 #include "group_event.h"
-
-struct group_person group_person_of(uint64_t user, struct im_str uid, int role)
-{
-	struct group_person who = {.user = user, .role = role};
-
-	memcpy(who.uid, uid.p, uid.n < IM_UID_MAX ? uid.n : IM_UID_MAX);
-	return who;
-}
 
 static int next_seq(struct group_write *g, uint64_t *seq_out)
 {
@@ -40,20 +30,7 @@ static int append(struct group_write *g, struct im_str json, uint64_t *seq_out)
 	return writer_system(g->w, &row, g->actor, g->actor_uid, json, seq_out);
 }
 
-int group_write_change(struct group_write *g, struct im_str json, uint64_t *seq_out)
-{
-	int rc = next_seq(g, seq_out);
-
-	if (rc == IM_OK)
-		rc = group_apply(
-			writer_directory(g->w), &g->group, *seq_out, writer_now_ms(g->w), json);
-	if (rc != IM_OK)
-		return rc == IM_E_FORMAT ? IM_E_INTERNAL : rc;
-	writer_members_changed(g->w, g->group);
-	return append(g, json, seq_out);
-}
-
-int group_write_tell(struct group_write *g, const struct group_person *who, const char *action)
+static int tell_one(struct group_write *g, const struct group_person *who, const char *action)
 {
 	struct im_buf key, json;
 	int rc;
@@ -69,53 +46,44 @@ int group_write_tell(struct group_write *g, const struct group_person *who, cons
 	return rc;
 }
 
-struct people {
-	struct group_person *v;
-	size_t n, cap;
-};
-
-static int on_member(void *arg, const struct directory_member *m)
+static int tell(struct group_write *g, const struct group_told *told)
 {
-	struct people *p = arg;
-	struct group_person *v;
-	size_t cap;
+	int rc = IM_OK;
 
-	if (p->n == p->cap) {
-		cap = p->cap ? 2 * p->cap : 64;
-		v = realloc(p->v, cap * sizeof(*v));
-		if (v == NULL)
-			return IM_E_NOMEM;
-		p->v = v;
-		p->cap = cap;
-	}
-	if (m->uid.n > IM_UID_MAX)
-		return IM_E_INTERNAL;
-	v = &p->v[p->n++];
-	v->user = m->user;
-	v->role = m->role;
-	memcpy(v->uid, m->uid.p, m->uid.n);
-	v->uid[m->uid.n] = '\0';
-	return IM_OK;
+	for (size_t i = 0; rc == IM_OK && i < told->n; i++)
+		rc = tell_one(g, &told->v[i], told->action);
+	return rc;
 }
 
-static int tell_all(struct group_write *g, const char *action)
+static int apply(struct group_write *g, struct im_str json, uint64_t seq)
 {
-	struct directory *d = writer_directory(g->w);
-	struct people p = {NULL, 0, 0};
-	struct directory_group row;
-	int rc = directory_group_by_id(d, g->group, &row);
+	int rc = group_apply(writer_directory(g->w), &g->group, seq, writer_now_ms(g->w), json);
 
-	if (rc != IM_OK || row.kind == DIRECTORY_ROOM)
-		return rc;
-	rc = directory_member_list(d, g->group, IM_STR(""), 0, on_member, &p);
-	for (size_t i = 0; rc == IM_OK && i < p.n; i++)
-		rc = group_write_tell(g, &p.v[i], action);
-	free(p.v);
+	if (rc == IM_OK)
+		writer_members_changed(g->w, g->group);
+	return rc == IM_E_FORMAT ? IM_E_INTERNAL : rc;
+}
+
+int group_write_change(struct group_write *g, struct im_str json, uint64_t *seq_out)
+{
+	struct group_told told;
+	int rc = group_told_find(writer_directory(g->w), g->group, json, &told);
+
+	if (rc == IM_OK)
+		rc = next_seq(g, seq_out);
+	if (rc == IM_OK)
+		rc = apply(g, json, *seq_out);
+	if (rc == IM_OK)
+		rc = append(g, json, seq_out);
+	if (rc == IM_OK)
+		rc = tell(g, &told);
+	group_told_clear(&told);
 	return rc;
 }
 
 int group_write_dismiss(struct group_write *g, uint64_t *seq_out)
 {
+	struct group_told told = {0};
 	struct im_buf json;
 	int rc;
 
@@ -124,16 +92,16 @@ int group_write_dismiss(struct group_write *g, uint64_t *seq_out)
 	im_buf_c(&json, '}');
 	rc = json.failed ? IM_E_NOMEM : append(g, im_buf_view(&json), seq_out);
 	if (rc == IM_OK)
-		rc = tell_all(g, "dismiss");
+		rc = group_told_find(writer_directory(g->w), g->group, im_buf_view(&json), &told);
 	if (rc == IM_OK)
-		rc = group_apply(writer_directory(g->w), &g->group, *seq_out, writer_now_ms(g->w),
-			im_buf_view(&json));
+		rc = apply(g, im_buf_view(&json), *seq_out);
+	if (rc == IM_OK)
+		rc = tell(g, &told);
+	group_told_clear(&told);
 	im_buf_free(&json);
-	if (rc != IM_OK)
-		return rc;
-	writer_members_changed(g->w, g->group);
-	effects_forget_group(writer_effects(g->w), g->gid);
-	return IM_OK;
+	if (rc == IM_OK)
+		effects_forget_group(writer_effects(g->w), g->gid);
+	return rc;
 }
 
 int group_write_people(struct group_write *g, const char *action, struct im_str more, bool roles,

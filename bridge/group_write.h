@@ -6,11 +6,12 @@
 #ifndef IM_BRIDGE_GROUP_WRITE_H
 #define IM_BRIDGE_GROUP_WRITE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "../common/err.h"
-#include "../common/limits.h"
 #include "../common/str.h"
+#include "group_person.h"
 #include "writer.h"
 
 /* How long "until it is lifted" is: the end of the year 9999, which every client can show. */
@@ -26,29 +27,15 @@ struct group_write {
 	uint64_t group; /* 0: to be created */
 };
 
-/* A user who is to come, go or change. */
-struct group_person {
-	uint64_t user;
-	int role;
-	char uid[IM_UID_MAX + 1];
-};
-
-/* uid: at most IM_UID_MAX bytes. */
-struct group_person group_person_of(uint64_t user, struct im_str uid, int role);
-
-/* Applies and appends; json: see group_change.h. IM_E_EXISTS: a creation's gid is taken. */
+/* Applies, appends, and tells those whom it brings in or takes out; json: see group_change.h.
+ * IM_E_EXISTS: a creation's gid is taken. */
 int group_write_change(struct group_write *g, struct im_str json, uint64_t *seq_out) IM_MUST_CHECK;
-/* The same for the last change of all: the members are told before they are none any more.
- * Everybody gets an event, because nobody can see the conversation afterwards; a room's members do
- * not, they are too many and have no inbox entry for it. */
+/* The same for the last change of all: the members get it before they are none any more. */
 int group_write_dismiss(struct group_write *g, uint64_t *seq_out) IM_MUST_CHECK;
 /* Builds and writes a change of these people: {"action","by","members":[..]}, `more` (text of
  * further members with leading commas, may be empty) before the list. roles: say each one's role.
  * Drops their memberships from the plugin's cache. */
 int group_write_people(struct group_write *g, const char *action, struct im_str more, bool roles,
 	const struct group_person *who, size_t n, uint64_t *seq_out) IM_MUST_CHECK;
-/* An event for one who cannot see the system message, or could not see the group before. */
-int group_write_tell(
-	struct group_write *g, const struct group_person *who, const char *action) IM_MUST_CHECK;
 
 #endif

@@ -27,6 +27,7 @@ void health_json(const struct health *h, const struct health_gauges *g, struct i
 	G(users_online);
 	G(devices_online);
 	G(dedup_entries);
+	G(cost_refused);
 	G(users);
 #undef G
 	im_jsonw_member_int(out, "uptime_ms", g->uptime_ms);

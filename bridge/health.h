@@ -51,6 +51,8 @@ struct health_gauges {
 	uint64_t reads_queued;
 	uint64_t users_online, devices_online;
 	uint64_t dedup_entries;
+	uint64_t cost_refused; /* requests and messages whose work was more than one user may cause
+				*/
 	uint64_t users;
 	int64_t uptime_ms;
 };

@@ -14,13 +14,14 @@
 #include "../common/limits.h"
 #include "../common/msgprops.h"
 #include "../common/utf8.h"
+#include "directory_group.h"
 #include "meta_props.h"
 #include "moderation.h"
 
 struct intake {
 	struct intake_parts p;
 	struct im_buf scratch; /* decoded envelope, or a signal's payload */
-	struct im_buf why;     /* what the envelope's decoder said */
+	struct im_buf why;     /* what the envelope's decoder said, or what the sender cannot pay */
 	struct im_buf meta;    /* the envelope's, and properties */
 };
 
@@ -89,12 +90,11 @@ static int may_send_group(struct intake *in, struct send *s)
 {
 	int rc = rights_group(in->p.rights, s->rec->target, &s->group);
 
+	if (!rc)
+		rc = rights_send(in->p.rights, &s->group, &s->from, s->ts_ms, &s->role);
 	if (rc == IM_E_UNKNOWN_GROUP)
 		s->why = IM_STR("no group has this name");
-	if (rc)
-		return rc;
-	rc = rights_send(in->p.rights, &s->group, &s->from, s->ts_ms, &s->role);
-	if (rc == IM_E_NOT_MEMBER)
+	else if (rc == IM_E_NOT_MEMBER)
 		s->why = IM_STR("only members write to a group; join it first");
 	else if (rc == IM_E_MUTED)
 		s->why = IM_STR("you may not write to this group at present");
@@ -273,6 +273,35 @@ static int moderate(struct intake *in, struct send *s)
 	return rc ? rc : moderation_check(in->p.moderation, s->env.enc, &s->env.body);
 }
 
+/* What a publish of the sender's leads to beyond itself: the plugin has counted that one. */
+static int pay(struct intake *in, struct send *s, int64_t units)
+{
+	int64_t wait_ms;
+
+	if (cost_take(in->p.cost, s->from.id, s->ts_ms, units, &wait_ms))
+		return IM_OK;
+	im_buf_reset(&in->why);
+	cost_say(&in->why, wait_ms);
+	s->why = im_buf_view(&in->why);
+	return in->why.failed ? IM_E_NOMEM : IM_E_RATE_LIMITED;
+}
+
+static int pay_members(struct intake *in, struct send *s)
+{
+	if (s->kind == IM_CONV_USER)
+		return IM_OK;
+	return pay(in, s, cost_members(s->group.members, s->group.kind == DIRECTORY_ROOM));
+}
+
+static int pace(struct intake *in, struct send *s)
+{
+	if (s->kind == IM_CONV_USER || !s->group.slow_ms || s->role != DIRECTORY_MEMBER ||
+		!rights_pace(in->p.rights, &s->group, s->from.id, s->ts_ms))
+		return IM_OK;
+	s->why = IM_STR(RIGHTS_SLOW_WHY);
+	return IM_E_RATE_LIMITED;
+}
+
 static int take(struct intake *in, struct send *s)
 {
 	uint64_t hash = 0;
@@ -285,14 +314,13 @@ static int take(struct intake *in, struct send *s)
 		if (rc || done)
 			return rc;
 	}
-	rc = moderate(in, s);
+	rc = pay_members(in, s);
+	if (!rc)
+		rc = moderate(in, s);
+	if (!rc)
+		rc = pace(in, s);
 	if (rc)
 		return broken(rc) ? rc : refuse(in, s, rc);
-	if (s->kind == IM_CONV_GROUP && s->group.slow_ms && s->role == DIRECTORY_MEMBER &&
-		rights_pace(in->p.rights, &s->group, s->from.id, s->ts_ms)) {
-		s->why = IM_STR("this group is in slow mode; wait before you write again");
-		return refuse(in, s, IM_E_RATE_LIMITED);
-	}
 	return store(in, s, hash);
 }
 
@@ -357,12 +385,13 @@ static struct im_str signal_payload(struct intake *in, const struct send *s)
 static int deliver_signal(struct intake *in, struct send *s)
 {
 	char suffix[7 + IM_UID_MAX];
-	struct im_down_rec r = {.type = IM_DOWN_INBOX,
-		.topic = {suffix, 7 + s->rec->user.n},
-		.payload = signal_payload(in, s)};
+	struct im_down_rec r = {.type = IM_DOWN_INBOX, .topic = {suffix, 7 + s->rec->user.n}};
 	struct im_recipient to = {.uid = s->rec->target};
-	int rc;
+	int rc = pay_members(in, s);
 
+	if (rc)
+		return broken(rc) ? rc : refuse(in, s, rc);
+	r.payload = signal_payload(in, s);
 	if (!r.payload.n)
 		return IM_E_NOMEM;
 	if (r.payload.n > IM_MESSAGE_BYTES_MAX) {

@@ -12,6 +12,7 @@
 #include "../common/err.h"
 #include "../common/frame.h"
 #include "acks.h"
+#include "cost.h"
 #include "dedup.h"
 #include "effects.h"
 #include "health.h"
@@ -25,6 +26,7 @@ struct moderation;
 
 struct intake_parts {
 	struct rights *rights;
+	struct cost *cost;
 	struct dedup *dedup;
 	struct writer *writer;
 	struct effects *fx;

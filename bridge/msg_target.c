@@ -6,11 +6,13 @@
 #include <string.h>
 
 #include "../common/jsonscan.h"
+#include "cost.h"
 #include "dedup.h"
 #include "directory_group.h"
 #include "directory_user.h"
 #include "kind.h"
 #include "meta.h"
+#include "rights.h"
 #include "rpc_args.h"
 #include "view.h"
 
@@ -64,10 +66,15 @@ int msg_target_get(
 		return unknown(c, seq);
 	if (rc != IM_OK)
 		return rc;
-	if (kind_of(out->m.type) != KIND_SENT)
+	return msg_target_plain(c, out);
+}
+
+int msg_target_plain(struct rpc_call *c, const struct msg_target *t)
+{
+	if (kind_of(t->m.type) != KIND_SENT)
 		return rpc_fail(c, IM_E_NOT_ALLOWED,
-			"message %" PRIu64 " is of type %.*s; name a message that a user sent", seq,
-			RPC_S(out->m.type));
+			"message %" PRIu64 " is of type %.*s; name a message that a user sent",
+			t->m.seq, RPC_S(t->m.type));
 	return IM_OK;
 }
 
@@ -76,10 +83,35 @@ void msg_target_clear(struct msg_target *t)
 	im_buf_free(&t->text);
 }
 
+int msg_target_call(struct rpc_call *c, msg_target_fn fn)
+{
+	struct conv_ref ref;
+	struct msg_target t;
+	int rc = conv_ref_get(c, "conv", &ref);
+
+	if (rc != IM_OK)
+		return rc;
+	rc = msg_target_get(c, &ref, (uint64_t)rpc_int(c, "seq", 0), &t);
+	if (rc == IM_OK)
+		rc = fn(c, &ref, &t);
+	msg_target_clear(&t);
+	return rc;
+}
+
+int msg_not_blocked(struct rpc_call *c, uint64_t user)
+{
+	bool blocked;
+	int rc = directory_block_has(c->dir, user, c->user, &blocked);
+
+	return rc == IM_OK && blocked
+		       ? rpc_fail(c, IM_E_BLOCKED, "this user takes no messages from you")
+		       : rc;
+}
+
 static int may_send_direct(struct rpc_call *c, const struct conv_ref *ref)
 {
 	struct directory_user peer;
-	bool blocked, contact, contacts_only;
+	bool contact, contacts_only;
 	int rc;
 
 	if (ref->peer_id == c->user)
@@ -90,9 +122,7 @@ static int may_send_direct(struct rpc_call *c, const struct conv_ref *ref)
 	if (rc != IM_OK)
 		return rc;
 	contacts_only = peer.direct_policy ? peer.direct_policy == 2 : c->set->contacts_only;
-	rc = directory_block_has(c->dir, ref->peer_id, c->user, &blocked);
-	if (rc == IM_OK && blocked)
-		return rpc_fail(c, IM_E_BLOCKED, "this user takes no messages from you");
+	rc = msg_not_blocked(c, ref->peer_id);
 	if (rc == IM_OK && contacts_only) {
 		rc = directory_contact_has(c->dir, ref->peer_id, c->user, &contact);
 		if (rc == IM_OK && !contact)
@@ -122,26 +152,75 @@ int msg_may_send(struct rpc_call *c, const struct conv_ref *ref)
 	return IM_OK;
 }
 
-int msg_append(
-	struct rpc_call *c, const struct conv_ref *ref, const struct msg_new *n, uint64_t *seq_out)
+int msg_pace(struct rpc_call *c, const struct conv_ref *ref)
 {
-	struct writer_msg m = {.kind = ref->kind,
+	const struct rights_group g = {.id = ref->peer_id, .slow_ms = ref->slow_ms};
+
+	if (ref->kind == IM_CONV_USER || ref->slow_ms == 0 || ref->role != DIRECTORY_MEMBER ||
+		!c->rights || rights_pace(c->rights, &g, c->user, c->now_ms) == IM_OK)
+		return IM_OK;
+	return rpc_fail(c, IM_E_RATE_LIMITED, RIGHTS_SLOW_WHY);
+}
+
+int msg_pay(struct rpc_call *c, const struct conv_ref *ref, uint64_t bytes)
+{
+	int64_t told = ref->kind == IM_CONV_GROUP
+			       ? cost_members(ref->members, ref->group_kind == DIRECTORY_ROOM)
+			       : 0;
+
+	return rpc_pay(c, told + cost_bytes(bytes));
+}
+
+int64_t msg_number_in(struct im_str object, const char *name)
+{
+	struct im_json v = {IM_JSON_OBJECT, object}, member;
+	struct im_json_iter it;
+	struct im_str key;
+	int64_t n = 0;
+
+	im_json_iter_any(&v, &it);
+	while (im_json_next(&it, &key, &member))
+		if (im_str_eqz(key, name) && im_json_int(&member, &n) != IM_OK)
+			n = 0;
+	return n;
+}
+
+int msg_in_time(struct rpc_call *c, const struct msg_target *t)
+{
+	if (c->now_ms - t->m.ts_ms <= c->set->recall_window_s * 1000)
+		return IM_OK;
+	return rpc_fail(c, IM_E_TOO_LATE,
+		"a message is recalled or edited within %" PRId64 " seconds of its sending",
+		c->set->recall_window_s);
+}
+
+void msg_from_caller(const struct rpc_call *c, const struct conv_ref *ref, struct writer_msg *m)
+{
+	*m = (struct writer_msg){.kind = ref->kind,
 		.a = ref->kind == IM_CONV_GROUP ? ref->peer_id : c->user,
 		.b = ref->kind == IM_CONV_GROUP ? 0 : ref->peer_id,
 		.sender = c->user,
 		.from = c->uid,
 		.device = c->device,
 		.peer = ref->peer,
-		.ts_ms = writer_now_ms(c->w),
-		.enc = n->enc,
-		.id = n->id,
-		.type = n->type,
-		.meta = n->meta,
-		.body = n->body};
-	struct dedup_value v = {.ts_ms = m.ts_ms};
-	uint64_t conv;
-	int rc = writer_append(c->w, &m, seq_out, &v.gid);
+		.ts_ms = writer_now_ms(c->w)};
+}
 
+int msg_append(
+	struct rpc_call *c, const struct conv_ref *ref, const struct msg_new *n, uint64_t *seq_out)
+{
+	struct writer_msg m;
+	struct dedup_value v = {.ts_ms = writer_now_ms(c->w)};
+	uint64_t conv;
+	int rc;
+
+	msg_from_caller(c, ref, &m);
+	m.enc = n->enc;
+	m.id = n->id;
+	m.type = n->type;
+	m.meta = n->meta;
+	m.body = n->body;
+	rc = writer_append(c->w, &m, seq_out, &v.gid);
 	if (rc != IM_OK || n->id.n == 0 || c->dedup == NULL)
 		return rc;
 	rc = writer_conv(c->w, m.kind, m.a, m.b, false, &conv);
@@ -150,6 +229,23 @@ int msg_append(
 	v.seq = *seq_out;
 	v.body_hash = dedup_body_hash(c->dedup, n->enc, n->body);
 	dedup_put(c->dedup, c->user, conv, n->id, &v);
+	return IM_OK;
+}
+
+int msg_append_operation(struct rpc_call *c, const struct conv_ref *ref, const char *type,
+	struct im_str meta, const struct im_buf *body, uint64_t *seq_out)
+{
+	struct msg_new n = {
+		.enc = IM_ENC_JSON, .type = im_str(type), .meta = meta, .body = im_buf_view(body)};
+
+	return body->failed ? IM_E_NOMEM : msg_append(c, ref, &n, seq_out);
+}
+
+int msg_put_seq(struct rpc_call *c, uint64_t seq, bool changed)
+{
+	if (!changed)
+		return rpc_changed(c, false);
+	im_buf_printf(c->result, "{\"changed\":true,\"seq\":%" PRIu64 "}", seq);
 	return IM_OK;
 }
 

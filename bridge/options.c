@@ -48,6 +48,26 @@ static const struct im_conf_key keys[] = {
 		.reloadable = true, .help = "Members of one group or room."},
 	{KEY(groups_per_user_max, IM_CONF_INT), .def = "1000", .min = 1, .max = 100000,
 		.reloadable = true, .help = "Groups that one user may belong to."},
+	{KEY(rate_cost, IM_CONF_INT), .def = "20000", .min = 0, .max = 1000000000,
+		.reloadable = true,
+		.help = "What the requests and group messages of one user may cost a second, "
+			"beside "
+			"what plugin_opt_rate_messages and plugin_opt_rate_bytes count; 0: no "
+			"limit. "
+			"A unit is a row looked up or a member who is sent something. Four "
+			"seconds' worth may be spent at once."},
+	{KEY(groups_per_day, IM_CONF_INT), .def = "20", .min = 0, .max = 1000000,
+		.reloadable = true,
+		.help = "Groups that one user may create within a day; 0: no limit. For one user: "
+			"imctl user quota."},
+	{KEY(invitations_per_day, IM_CONF_INT), .def = "200", .min = 0, .max = 1000000,
+		.reloadable = true,
+		.help = "People whom one user may put into groups within a day, and groups handed "
+			"over; 0: no limit."},
+	{KEY(requests_per_day, IM_CONF_INT), .def = "200", .min = 0, .max = 1000000,
+		.reloadable = true,
+		.help = "Requests that one user may send within a day, to become a contact or to "
+			"join a group; 0: no limit."},
 	{KEY(recall_window, IM_CONF_INT), .def = "120", .min = 0, .max = 31536000,
 		.reloadable = true,
 		.help = "Seconds within which a sender may recall or edit a message. A group's "

@@ -25,6 +25,10 @@ struct options {
 	int64_t remembered_devices;
 	int64_t group_members_max;
 	int64_t groups_per_user_max;
+	int64_t rate_cost;
+	int64_t groups_per_day;
+	int64_t invitations_per_day;
+	int64_t requests_per_day;
 	int64_t recall_window;
 	int64_t password_memory;
 	int64_t password_passes;

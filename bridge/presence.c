@@ -242,6 +242,16 @@ int presence_marked(struct presence *p, struct im_str uid, int state, int64_t no
 	return IM_OK;
 }
 
+int presence_gone(struct presence *p, struct im_str uid, int64_t now_ms)
+{
+	struct user *u = user_get(p, uid);
+
+	if (!u)
+		return IM_E_NOMEM;
+	touch(p, u, now_ms);
+	return IM_OK;
+}
+
 void presence_touch_all(struct presence *p, int64_t now_ms)
 {
 	struct user *u, *tmp;

@@ -45,6 +45,8 @@ int presence_set(struct presence *p, struct im_str uid, struct im_str device, in
 /* The directory's mark says that this user is in this state (not offline): true or not, it is to be
  * looked at. */
 int presence_marked(struct presence *p, struct im_str uid, int state, int64_t now_ms) IM_MUST_CHECK;
+/* The user is deleted: whoever watches is told so, connected or not. IM_E_NOMEM. */
+int presence_gone(struct presence *p, struct im_str uid, int64_t now_ms) IM_MUST_CHECK;
 /* Every connected user counts as changed (the bridge has just started). */
 void presence_touch_all(struct presence *p, int64_t now_ms);
 

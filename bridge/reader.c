@@ -108,7 +108,7 @@ static void reply(struct readers_job *job, int code, struct im_str why, struct i
 static void busy(struct readers_job *job, struct im_str why, int64_t retry_ms)
 {
 	im_buf_reset(&job->reply);
-	rpc_reply_busy(&job->reply, im_buf_view(&job->req.id), why, retry_ms);
+	rpc_reply_retry(&job->reply, im_buf_view(&job->req.id), IM_E_BUSY, why, retry_ms);
 	job->failed = job->reply.failed;
 	job->busy = true;
 }

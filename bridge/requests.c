@@ -5,6 +5,8 @@
 
 #include <stdlib.h>
 
+#include "price.h"
+
 /* Codes below belong to the wire, those above never leave the process (common/err.h). */
 #define WIRE_CODES (-32000)
 
@@ -13,6 +15,7 @@ struct requests {
 	struct rpc_settings set;
 	struct hash_budget budget;
 	struct im_buf result, why, reply;
+	int64_t retry_ms; /* of the request in hand, see rpc.h */
 };
 
 struct requests *requests_new(const struct requests_parts *p)
@@ -49,12 +52,28 @@ static int answer(struct requests *q, const struct im_up_rec *rec, struct im_str
 	struct im_str why, struct im_str result)
 {
 	im_buf_reset(&q->reply);
-	rpc_reply_build(&q->reply, id, code, why, result);
+	if (q->retry_ms > 0)
+		rpc_reply_retry(&q->reply, id, code, why, q->retry_ms);
+	else
+		rpc_reply_build(&q->reply, id, code, why, result);
 	if (q->reply.failed)
 		return IM_E_NOMEM;
 	effects_reply(q->p.fx, rec->user, rec->device, rec->reply_topic, rec->corr,
 		im_buf_view(&q->reply));
 	return IM_OK;
+}
+
+/* A reading request is paid for before it waits for a thread. */
+static int take_price(struct requests *q, const struct im_up_rec *rec,
+	const struct rpc_request *req, const struct rights_user *u)
+{
+	int64_t units = price_of(req->method, req->params);
+
+	if (cost_take(q->p.cost, u->id, rec->ts_ms, units, &q->retry_ms))
+		return IM_OK;
+	im_buf_reset(&q->why);
+	cost_say(&q->why, q->retry_ms);
+	return IM_E_RATE_LIMITED;
 }
 
 /* Hands the request over to the readers; *req is then empty. */
@@ -82,7 +101,7 @@ static int hand_over(struct requests *q, const struct im_up_rec *rec, struct rpc
 }
 
 static int run(struct requests *q, const struct im_up_rec *rec, struct rpc_request *req,
-	const struct rights_user *u)
+	const struct rights_user *u, enum requests_pass pass)
 {
 	struct rpc_call c = {
 		.method = req->method,
@@ -101,6 +120,9 @@ static int run(struct requests *q, const struct im_up_rec *rec, struct rpc_reque
 		.presence = q->p.presence,
 		.dedup = q->p.dedup,
 		.readers = q->p.readers,
+		.rights = q->p.rights,
+		/* What a replay does again was paid for. */
+		.cost = pass == REQUESTS_NEW ? q->p.cost : NULL,
 		.result = &q->result,
 		.why = &q->why,
 	};
@@ -111,6 +133,7 @@ static int run(struct requests *q, const struct im_up_rec *rec, struct rpc_reque
 	rc = req->method->call(&c);
 	if (rc == IM_E_IO || rc == IM_E_NOMEM)
 		return rc;
+	q->retry_ms = rc == IM_OK ? 0 : c.retry_ms;
 	if (rc < 0 && rc > WIRE_CODES) {
 		log_line(q->p.log, LOG_LEVEL_ERROR, "request_failed", "method=%s code=%d",
 			req->method->name, rc);
@@ -153,9 +176,13 @@ static int dispatch(struct requests *q, const struct im_up_rec *rec, struct rpc_
 			IM_STR("the caller's account is gone or disabled"), none);
 	if (rc)
 		return rc;
-	if (rpc_reads(req->method))
-		return hand_over(q, rec, req, &u, now_ms);
-	return run(q, rec, req, &u);
+	if (!rpc_reads(req->method))
+		return run(q, rec, req, &u, pass);
+	if (pass == REQUESTS_NEW)
+		rc = take_price(q, rec, req, &u);
+	if (rc)
+		return answer(q, rec, im_buf_view(&req->id), rc, im_buf_view(&q->why), none);
+	return hand_over(q, rec, req, &u, now_ms);
 }
 
 int requests_rpc(
@@ -165,6 +192,7 @@ int requests_rpc(
 	int rc;
 
 	q->p.health->requests++;
+	q->retry_ms = 0;
 	rpc_request_parse(rec->target, rec->payload, &req);
 	rc = dispatch(q, rec, &req, pass, now_ms);
 	rpc_request_clear(&req);
@@ -179,6 +207,8 @@ int requests_control(struct requests *q, const struct im_up_rec *rec, int64_t no
 		.set = &q->set,
 		.hooks = &q->p.hooks,
 		.w = q->p.writer,
+		.presence = q->p.presence,
+		.log = q->p.log,
 		.payload = rec->payload,
 		.out = &q->reply,
 	};

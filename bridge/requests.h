@@ -12,6 +12,7 @@
 #include "../common/err.h"
 #include "../common/frame.h"
 #include "admin.h"
+#include "cost.h"
 #include "effects.h"
 #include "hash_budget.h"
 #include "health.h"
@@ -37,6 +38,7 @@ struct requests_parts {
 	bool (*hold)(void *arg, struct im_str uid, struct im_str device, struct im_str response);
 	struct presence *presence;
 	struct dedup *dedup;
+	struct cost *cost;
 };
 
 struct requests *requests_new(const struct requests_parts *p);

@@ -138,7 +138,8 @@ int rights_group(struct rights *r, struct im_str gid, struct rights_group *out)
 	e = assoc_put(r->groups, hash);
 	memcpy(e->gid, gid.p, gid.n);
 	e->n = (uint8_t)gid.n;
-	e->g = (struct rights_group){g.id, g.kind, g.members, g.muted_until_ms, g.slow_ms};
+	e->g = (struct rights_group){g.id, g.kind, g.join_policy == DIRECTORY_JOIN_INVITE,
+		g.members, g.muted_until_ms, g.slow_ms};
 	*out = e->g;
 	return IM_OK;
 }
@@ -203,11 +204,29 @@ int rights_send(struct rights *r, const struct rights_group *g, const struct rig
 	if (rc)
 		return rc;
 	if (e->role < 0)
-		return IM_E_NOT_MEMBER;
+		return g->hidden ? IM_E_UNKNOWN_GROUP : IM_E_NOT_MEMBER;
 	*role_out = e->role;
 	if (e->muted_until_ms > now_ms)
 		return IM_E_MUTED;
 	return e->role == DIRECTORY_MEMBER && g->muted_until_ms > now_ms ? IM_E_MUTED : IM_OK;
+}
+
+int rights_mention(struct rights *r, const struct rights_group *g, const struct rights_user *from,
+	struct im_str uid)
+{
+	const struct pair_entry *e;
+	struct rights_user u;
+	int rc = rights_user(r, uid, &u);
+
+	if (rc)
+		return rc == IM_E_UNKNOWN_USER ? IM_E_NOT_MEMBER : rc;
+	rc = pair(r, PAIR_MEMBER, g->id, u.id, &e);
+	if (rc || e->role < 0)
+		return rc ? rc : IM_E_NOT_MEMBER;
+	rc = pair(r, PAIR_DIRECT, from->id, u.id, &e);
+	if (rc)
+		return rc;
+	return e->blocked ? IM_E_BLOCKED : IM_OK;
 }
 
 int rights_pace(struct rights *r, const struct rights_group *g, uint64_t user, int64_t now_ms)

@@ -25,7 +25,8 @@ struct rights_user {
 
 struct rights_group {
 	uint64_t id;
-	int kind; /* enum directory_group_kind */
+	int kind;    /* enum directory_group_kind */
+	bool hidden; /* joined by invitation: to others it is as if it were not there */
 	uint32_t members;
 	int64_t muted_until_ms; /* for everybody but owner and admins */
 	int64_t slow_ms;        /* least time between two messages of one of them */
@@ -42,13 +43,18 @@ int rights_group(struct rights *r, struct im_str gid, struct rights_group *out) 
 /* A message or signal from one user to another: IM_E_BLOCKED, IM_E_CONTACTS_ONLY. */
 int rights_direct(struct rights *r, const struct rights_user *from,
 	const struct rights_user *to) IM_MUST_CHECK;
-/* To a group: IM_E_NOT_MEMBER, IM_E_MUTED. */
+/* To a group: IM_E_UNKNOWN_GROUP (a hidden one, to who does not belong to it), IM_E_NOT_MEMBER,
+ * IM_E_MUTED. */
 int rights_send(struct rights *r, const struct rights_group *g, const struct rights_user *from,
 	int64_t now_ms, int *role_out) IM_MUST_CHECK;
+/* May a member's message single this user out: IM_E_NOT_MEMBER, IM_E_BLOCKED. */
+int rights_mention(struct rights *r, const struct rights_group *g, const struct rights_user *from,
+	struct im_str uid) IM_MUST_CHECK;
 /* Slow mode, for a plain member: IM_E_RATE_LIMITED, or IM_OK and the time counts as used. Kept in
  * memory only: after a restart everybody may write at once. */
 int rights_pace(struct rights *r, const struct rights_group *g, uint64_t user,
 	int64_t now_ms) IM_MUST_CHECK;
+#define RIGHTS_SLOW_WHY "this group is in slow mode; wait before you write again"
 
 /* As effects_forget_fn says; arg is the struct rights. */
 void rights_forget(void *arg, struct im_str uid, struct im_str gid);

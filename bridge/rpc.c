@@ -13,11 +13,13 @@
 #include "../common/limits.h"
 #include "../common/wire.h"
 #include "rpc_args.h"
+#include "rpc_ban.h"
 #include "rpc_block.h"
 #include "rpc_check.h"
 #include "rpc_contact.h"
 #include "rpc_conv.h"
 #include "rpc_device.h"
+#include "rpc_edit.h"
 #include "rpc_forward.h"
 #include "rpc_group.h"
 #include "rpc_mark.h"
@@ -25,6 +27,7 @@
 #include "rpc_msg.h"
 #include "rpc_presence.h"
 #include "rpc_rank.h"
+#include "rpc_recall.h"
 #include "rpc_receipt.h"
 #include "rpc_report.h"
 #include "rpc_search.h"
@@ -36,7 +39,7 @@
 /* What a reply needs around its result, and the frame around the reply. */
 #define REPLY_BYTES_MAX (IM_FRAME_BYTES_MAX - 4096)
 
-static const struct rpc_method *const topics[] = {
+const struct rpc_method *const rpc_topics[] = {
 	rpc_sync_methods,
 	rpc_conv_methods,
 	rpc_mark_methods,
@@ -44,21 +47,25 @@ static const struct rpc_method *const topics[] = {
 	rpc_group_methods,
 	rpc_member_methods,
 	rpc_rank_methods,
+	rpc_ban_methods,
 	rpc_block_methods,
 	rpc_presence_methods,
 	rpc_receipt_methods,
 	rpc_search_methods,
 	rpc_device_methods,
 	rpc_contact_methods,
+	rpc_recall_methods,
+	rpc_edit_methods,
 	rpc_msg_methods,
 	rpc_report_methods,
 	rpc_forward_methods,
+	NULL,
 };
 
 const struct rpc_method *rpc_find(struct im_str name)
 {
-	for (size_t i = 0; i < sizeof(topics) / sizeof(topics[0]); i++)
-		for (const struct rpc_method *m = topics[i]; m->name != NULL; m++)
+	for (const struct rpc_method *const *t = rpc_topics; *t; t++)
+		for (const struct rpc_method *m = *t; m->name != NULL; m++)
 			if (im_str_eqz(name, m->name))
 				return m;
 	return NULL;
@@ -261,11 +268,12 @@ static void begin_reply(struct im_buf *out, struct im_str id_json)
 	im_buf_str(out, id_json.n ? id_json : IM_STR("null"));
 }
 
-void rpc_reply_busy(struct im_buf *out, struct im_str id_json, struct im_str why, int64_t retry_ms)
+void rpc_reply_retry(
+	struct im_buf *out, struct im_str id_json, int code, struct im_str why, int64_t retry_ms)
 {
 	begin_reply(out, id_json);
 	im_buf_z(out, ",\"error\":");
-	im_wire_error_retry(out, IM_E_BUSY, why, retry_ms);
+	im_wire_error_retry(out, code, why, retry_ms);
 	im_buf_c(out, '}');
 }
 

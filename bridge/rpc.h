@@ -34,11 +34,15 @@ struct admin_hooks;
 struct presence;
 struct dedup;
 struct readers;
+struct rights;
+struct cost;
+struct log;
 
 /* Server settings that handlers need; filled from the configuration. */
 struct rpc_settings {
 	uint32_t group_members_max;
 	uint32_t groups_per_user_max;
+	int64_t groups_per_day, invitations_per_day, requests_per_day; /* 0: no limit */
 	int64_t recall_window_s;
 	bool contacts_only;  /* the server's direct_policy, for users who have set none */
 	int presence_policy; /* who sees whose presence: 0 everyone, 1 contacts, 2 oneself */
@@ -54,6 +58,8 @@ struct rpc_call {
 	struct im_str uid, device;
 	uint64_t user;
 	bool admin;
+	/* an administrator's command: no quota is counted and nobody's consent is asked */
+	bool by_operator;
 	int64_t now_ms;
 	const struct rpc_settings *set;
 	json_t *params; /* an object; checked against the method's table */
@@ -69,14 +75,18 @@ struct rpc_call {
 	/* RPC_DIRECTORY, RPC_LOG */
 	struct writer *w;
 	struct hash_budget *budget; /* bounds what password hashing may cost; NULL: no bound */
-	struct presence *presence;  /* who is connected */
+	struct presence *presence;  /* who is connected; may be NULL in a command */
 	struct dedup *dedup;        /* ids that senders have given their messages; may be NULL */
 	struct readers *readers;    /* for what is looked up after the commit; may be NULL */
+	struct rights *rights;      /* slow mode; NULL: there is none */
+	struct cost *cost;          /* what the caller's requests may cost; NULL: no bound */
 	/* admin commands, which are methods of the same form */
 	const struct admin_hooks *hooks;
+	struct log *out; /* for what is noted of administrators; may be NULL */
 	/* the answer: the text of the `result` value; or an error code returned and `why` filled */
 	struct im_buf *result;
 	struct im_buf *why;
+	int64_t retry_ms; /* of an error: when it would be none; 0: not known */
 };
 
 struct rpc_param {
@@ -106,6 +116,9 @@ struct rpc_method {
 	int (*call)(struct rpc_call *c);
 };
 
+/* The tables of all methods that clients may call; ends with NULL. */
+extern const struct rpc_method *const rpc_topics[];
+
 /* The method of this name, or NULL. */
 const struct rpc_method *rpc_find(struct im_str name);
 
@@ -126,8 +139,9 @@ void rpc_request_clear(struct rpc_request *r);
  * here. */
 void rpc_reply_build(struct im_buf *out, struct im_str id_json, int code, struct im_str why,
 	struct im_str result);
-/* The reply `busy`, with "data":{"retry_ms"}. */
-void rpc_reply_busy(struct im_buf *out, struct im_str id_json, struct im_str why, int64_t retry_ms);
+/* An error's reply with "data":{"retry_ms"}. */
+void rpc_reply_retry(
+	struct im_buf *out, struct im_str id_json, int code, struct im_str why, int64_t retry_ms);
 /* Whether a method only reads, on a reader thread. */
 bool rpc_reads(const struct rpc_method *m);
 

@@ -7,6 +7,7 @@
 
 #include "../common/ids.h"
 #include "../common/limits.h"
+#include "cost.h"
 
 /* Room for the reply's frame (jsonrpc, id) around a result. */
 #define REPLY_FRAME_BYTES 512
@@ -80,6 +81,15 @@ size_t rpc_page_bytes(const struct rpc_call *c)
 	size_t max = c->set && c->set->reply_max ? c->set->reply_max : IM_REPLY_MAX;
 
 	return max > 2 * REPLY_FRAME_BYTES ? max - REPLY_FRAME_BYTES : max / 2;
+}
+
+int rpc_pay(struct rpc_call *c, int64_t units)
+{
+	if (!c->cost || cost_take(c->cost, c->user, c->now_ms, units, &c->retry_ms))
+		return IM_OK;
+	im_buf_reset(c->why);
+	cost_say(c->why, c->retry_ms);
+	return IM_E_RATE_LIMITED;
 }
 
 int rpc_user(struct rpc_call *c, struct im_str uid, struct directory_user *out)

@@ -30,6 +30,9 @@ uint32_t rpc_limit(const struct rpc_call *c);
 /* Bytes that this call's result may take before its page is closed. */
 size_t rpc_page_bytes(const struct rpc_call *c);
 
+/* Pays for work of the caller's before it is done, in the units of cost.h. IM_E_RATE_LIMITED. */
+int rpc_pay(struct rpc_call *c, int64_t units) IM_MUST_CHECK;
+
 /* A user named by a parameter. IM_E_INVALID_PARAMS for what is no uid, IM_E_UNKNOWN_USER. */
 int rpc_user(struct rpc_call *c, struct im_str uid, struct directory_user *out) IM_MUST_CHECK;
 int rpc_user_id(struct rpc_call *c, struct im_str uid, uint64_t *id_out) IM_MUST_CHECK;

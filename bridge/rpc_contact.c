@@ -7,11 +7,13 @@
 
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "../common/jsonw.h"
 #include "../common/limits.h"
 #include "directory_contact.h"
 #include "directory_user.h"
+#include "quota.h"
 #include "rpc_args.h"
 #include "rpc_page.h"
 
@@ -99,9 +101,9 @@ static int set_state(
 	return rc;
 }
 
-/* `who` hears about its list's entry `uid`. */
+/* `who` hears about its list's entry `uid`, and who has done it. */
 static int tell(struct rpc_call *c, uint64_t who, struct im_str who_uid, struct im_str uid,
-	const char *action, struct im_str note)
+	const char *action, struct im_str by, struct im_str note)
 {
 	struct im_buf key, json;
 	uint64_t version;
@@ -115,7 +117,7 @@ static int tell(struct rpc_call *c, uint64_t who, struct im_str who_uid, struct 
 	im_buf_str(&key, uid);
 	im_buf_printf(&json, "{\"event\":\"contact\",\"action\":\"%s\"", action);
 	im_jsonw_member_str(&json, "uid", uid);
-	im_jsonw_member_str(&json, "by", c->uid);
+	im_jsonw_member_str(&json, "by", by);
 	if (note.n > 0)
 		im_jsonw_member_str(&json, "note", note);
 	im_jsonw_member_int(&json, "version", (int64_t)version);
@@ -128,7 +130,9 @@ static int tell(struct rpc_call *c, uint64_t who, struct im_str who_uid, struct 
 	return rc;
 }
 
-/* Both sides change, both are told. */
+/* Both sides change, both are told: a list that its owner's devices do not follow is no list. What
+ * ends a request or a contact is told to who has blocked the caller as well, once, and without any
+ * words. */
 static int change(struct rpc_call *c, const struct pair *p, int mine, int theirs,
 	const char *action, struct im_str note)
 {
@@ -137,14 +141,26 @@ static int change(struct rpc_call *c, const struct pair *p, int mine, int theirs
 	if (rc == IM_OK)
 		rc = set_state(c, p->peer, c->user, theirs, note);
 	if (rc == IM_OK)
-		rc = tell(c, c->user, c->uid, p->uid, action, note);
+		rc = tell(c, c->user, c->uid, p->uid, action, c->uid, note);
 	if (rc == IM_OK)
-		rc = tell(c, p->peer, p->uid, c->uid, action, note);
+		rc = tell(c, p->peer, p->uid, c->uid, action, c->uid, note);
 	if (rc != IM_OK)
 		return rc;
 	effects_forget_user(writer_effects(c->w), c->uid);
 	effects_forget_user(writer_effects(c->w), p->uid);
 	return rpc_changed(c, true);
+}
+
+/* What makes two contacts, or may do so, is refused to who was blocked. */
+static int not_blocked(struct rpc_call *c, const struct pair *p)
+{
+	bool blocked;
+	int rc = directory_block_has(c->dir, p->peer, c->user, &blocked);
+
+	if (rc == IM_OK && blocked)
+		return rpc_fail(
+			c, IM_E_BLOCKED, "\"%.*s\" takes no requests from you", RPC_S(p->uid));
+	return rc;
 }
 
 static int check_room(struct rpc_call *c, uint64_t owner, const char *whose)
@@ -163,21 +179,19 @@ static int request_call(struct rpc_call *c)
 {
 	struct im_str note = rpc_has(c, "note") ? rpc_str(c, "note") : IM_STR("");
 	struct pair p;
-	bool blocked;
 	int rc = get_pair(c, &p);
 
 	if (rc != IM_OK)
 		return rc;
 	if (p.mine == DIRECTORY_CONTACT_YES || p.mine == DIRECTORY_CONTACT_SENT)
 		return rpc_changed(c, false);
-	rc = directory_block_has(c->dir, p.peer, c->user, &blocked);
-	if (rc == IM_OK && blocked)
-		return rpc_fail(
-			c, IM_E_BLOCKED, "\"%.*s\" takes no requests from you", RPC_S(p.uid));
+	rc = not_blocked(c, &p);
 	if (rc == IM_OK)
 		rc = check_room(c, c->user, "your");
 	if (rc == IM_OK)
 		rc = check_room(c, p.peer, "that user's");
+	if (rc == IM_OK && p.mine != DIRECTORY_CONTACT_RECEIVED)
+		rc = quota_request(c, DIRECTORY_QUOTA_USER, p.peer);
 	if (rc != IM_OK)
 		return rc;
 	/* Two who ask each other have both said yes. */
@@ -199,6 +213,9 @@ static int accept_call(struct rpc_call *c)
 	if (p.mine != DIRECTORY_CONTACT_RECEIVED)
 		return rpc_fail(c, IM_E_NOT_ALLOWED,
 			"\"%.*s\" has not asked you; use contact.request", RPC_S(p.uid));
+	rc = not_blocked(c, &p);
+	if (rc != IM_OK)
+		return rc;
 	return change(c, &p, DIRECTORY_CONTACT_YES, DIRECTORY_CONTACT_YES, "accept",
 		(struct im_str){NULL, 0});
 }
@@ -226,6 +243,50 @@ static int remove_call(struct rpc_call *c)
 	if (p.mine == DIRECTORY_CONTACT_NONE && p.theirs == DIRECTORY_CONTACT_NONE)
 		return rpc_changed(c, false);
 	return change(c, &p, DIRECTORY_CONTACT_NONE, DIRECTORY_CONTACT_NONE, "remove", IM_STR(""));
+}
+
+/* -- a user who is deleted -- */
+
+static int on_owner(void *arg, uint64_t owner, struct im_str uid)
+{
+	struct im_buf *b = arg;
+
+	im_buf_put(b, &owner, sizeof(owner));
+	im_buf_le8(b, (uint8_t)uid.n);
+	im_buf_str(b, uid);
+	return b->failed ? IM_E_NOMEM : IM_OK;
+}
+
+static int forget_all(struct rpc_call *c, uint64_t user, struct im_str uid, struct im_str owners)
+{
+	int rc = IM_OK;
+
+	while (rc == IM_OK && owners.n > 0) {
+		uint64_t owner;
+		struct im_str name = {
+			owners.p + sizeof(owner) + 1, (unsigned char)owners.p[sizeof(owner)]};
+
+		memcpy(&owner, owners.p, sizeof(owner));
+		rc = set_state(c, owner, user, DIRECTORY_CONTACT_NONE, IM_STR(""));
+		if (rc == IM_OK)
+			rc = tell(c, owner, name, uid, "remove", uid, IM_STR(""));
+		owners.n -= (size_t)(name.p + name.n - owners.p);
+		owners.p = name.p + name.n;
+	}
+	return rc;
+}
+
+int contact_forget_user(struct rpc_call *c, uint64_t user, struct im_str uid)
+{
+	struct im_buf owners; /* number, length and name of each */
+	int rc;
+
+	im_buf_init(&owners, 0);
+	rc = directory_contact_owners(c->dir, user, on_owner, &owners);
+	if (rc == IM_OK)
+		rc = forget_all(c, user, uid, im_buf_view(&owners));
+	im_buf_free(&owners);
+	return rc;
 }
 
 /* -- contact.update -- */
@@ -260,7 +321,7 @@ static int write_own(struct rpc_call *c, const struct pair *p, struct im_str tag
 	if (rc == IM_OK && !same)
 		rc = directory_contact_put(c->dir, &row);
 	if (rc == IM_OK && !same)
-		rc = tell(c, c->user, c->uid, p->uid, "update", IM_STR(""));
+		rc = tell(c, c->user, c->uid, p->uid, "update", c->uid, IM_STR(""));
 	im_buf_free(&t.buf);
 	return rc == IM_OK ? rpc_changed(c, !same) : rc;
 }

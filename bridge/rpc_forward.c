@@ -11,45 +11,66 @@
 #include "../common/jsonw.h"
 #include "../common/limits.h"
 #include "conv_ref.h"
+#include "cost.h"
 #include "dedup.h"
+#include "directory_group.h"
 #include "directory_user.h"
 #include "meta.h"
 #include "meta_props.h"
 #include "msg_target.h"
 #include "rpc_args.h"
 
-#define FORWARD_MAX 100
+/* Looked at before the first is sent: either all go or none. Each costs what a message of the
+ * caller's would, its words too, and what was looked at for nothing is paid for as well. */
+static int look_at(struct rpc_call *c, const struct conv_ref *from, const struct conv_ref *to,
+	uint64_t seq, uint64_t *bytes)
+{
+	struct msg_target t;
+	int rc = msg_target_get(c, from, seq, &t);
 
-static int forward_one(struct rpc_call *c, const struct conv_ref *from, const struct conv_ref *to,
+	if (rc == IM_OK && t.m.recalled)
+		rc = rpc_fail(c, IM_E_UNKNOWN_MESSAGE, "message %" PRIu64 " was recalled", seq);
+	if (rc == IM_OK)
+		rc = msg_pay(c, to, t.m.body.n);
+	*bytes += t.m.body.n;
+	msg_target_clear(&t);
+	return rc;
+}
+
+/* Not from which conversation it is: that may be nobody's business there. */
+static int put_origin(struct rpc_call *c, const struct msg_target *t, struct im_buf *meta)
+{
+	struct directory_user sender;
+	int rc = directory_user_by_id(c->dir, t->m.sender, &sender);
+
+	if (rc != IM_OK)
+		return rc;
+	im_buf_z(meta, "\"forwarded\":{\"from\":");
+	im_jsonw_str(meta, sender.uid);
+	im_jsonw_member_int(meta, "ts", t->m.ts_ms);
+	im_buf_c(meta, '}');
+	msg_ttl_left(c, &t->m, meta);
+	meta_props_of_body(meta, t->m.meta);
+	return meta->failed ? IM_E_NOMEM : IM_OK;
+}
+
+static int copy(struct rpc_call *c, const struct conv_ref *from, const struct conv_ref *to,
 	uint64_t seq, struct im_str id, uint64_t *seq_out)
 {
-	struct directory_user sender = {0};
+	struct msg_new n = {.id = id};
 	struct msg_target t;
 	struct im_buf meta;
 	int rc = msg_target_get(c, from, seq, &t);
 
 	im_buf_init(&meta, 0);
-	if (rc == IM_OK && t.m.recalled)
-		rc = rpc_fail(c, IM_E_UNKNOWN_MESSAGE, "message %" PRIu64 " was recalled", seq);
-	if (rc == IM_OK && seq_out != NULL)
-		rc = directory_user_by_id(c->dir, t.m.sender, &sender);
-	if (rc == IM_OK && seq_out != NULL) {
-		/* Not from which conversation: that may be nobody's business there. */
-		im_buf_z(&meta, "\"forwarded\":{\"from\":");
-		im_jsonw_str(&meta, sender.uid);
-		im_jsonw_member_int(&meta, "ts", t.m.ts_ms);
-		im_buf_c(&meta, '}');
-		msg_ttl_left(c, &t.m, &meta);
-		meta_props_of_body(&meta, t.m.meta);
-		rc = meta.failed ? IM_E_NOMEM
-				 : msg_append(c, to,
-					   &(struct msg_new){.enc = t.m.enc,
-						   .type = t.m.type,
-						   .meta = im_buf_view(&meta),
-						   .body = t.m.body,
-						   .id = id},
-					   seq_out);
-	}
+	if (rc == IM_OK)
+		rc = put_origin(c, &t, &meta);
+	n.enc = t.m.enc;
+	n.type = t.m.type;
+	n.meta = im_buf_view(&meta);
+	n.body = t.m.body;
+	if (rc == IM_OK)
+		rc = msg_append(c, to, &n, seq_out);
 	msg_target_clear(&t);
 	im_buf_free(&meta);
 	return rc;
@@ -62,21 +83,47 @@ static uint64_t seq_at(const struct rpc_call *c, size_t i)
 	return seq > 0 ? (uint64_t)seq : 0;
 }
 
-/* All are looked at before the first is sent: either all go or none. */
+static int look_at_all(
+	struct rpc_call *c, const struct conv_ref *from, const struct conv_ref *to, size_t n)
+{
+	uint64_t bytes = 0;
+	int rc = rpc_pay(c, COST_MESSAGE * (int64_t)(n - 1));
+
+	for (size_t i = 0; rc == IM_OK && i < n; i++) {
+		rc = look_at(c, from, to, seq_at(c, i), &bytes);
+		if (rc == IM_OK && i > 0 && bytes > IM_FORWARD_BYTES_MAX)
+			rc = rpc_fail(c, IM_E_TOO_LARGE,
+				"these messages are longer than %d MiB together; forward fewer at "
+				"a time",
+				IM_FORWARD_BYTES_MAX / 1024 / 1024);
+	}
+	return rc;
+}
+
+/* In slow mode one message at a time is all that a member may write. */
+static int at_once(struct rpc_call *c, const struct conv_ref *to, size_t n)
+{
+	if (n == 1 || to->kind == IM_CONV_USER || to->slow_ms == 0 || to->role != DIRECTORY_MEMBER)
+		return IM_OK;
+	return rpc_fail(c, IM_E_RATE_LIMITED,
+		"this group is in slow mode; forward one message, and wait before the next");
+}
+
 static int forward_all(struct rpc_call *c, const struct conv_ref *from, const struct conv_ref *to)
 {
 	size_t n = json_array_size(json_object_get(c->params, "seqs"));
 	uint64_t seq = 0;
-	int rc = IM_OK;
+	int rc = at_once(c, to, n);
 
-	for (size_t i = 0; rc == IM_OK && i < n; i++)
-		rc = forward_one(c, from, to, seq_at(c, i), IM_STR(""), NULL);
+	if (rc == IM_OK)
+		rc = look_at_all(c, from, to, n);
+	if (rc == IM_OK)
+		rc = msg_pace(c, to);
 	if (rc != IM_OK)
 		return rc;
 	im_buf_z(c->result, "{\"seqs\":[");
 	for (size_t i = 0; rc == IM_OK && i < n; i++) {
-		rc = forward_one(
-			c, from, to, seq_at(c, i), i ? IM_STR("") : rpc_str(c, "id"), &seq);
+		rc = copy(c, from, to, seq_at(c, i), i ? IM_STR("") : rpc_str(c, "id"), &seq);
 		im_buf_printf(c->result, "%s%" PRIu64, i ? "," : "", seq);
 	}
 	im_buf_z(c->result, "]}");
@@ -144,7 +191,7 @@ static int forward_call(struct rpc_call *c)
 
 static const struct rpc_param forward_params[] = {
 	{"from_conv", RPC_STRING, true, 1, IM_CONV_MAX},
-	{"seqs", RPC_INTEGERS, true, 1, FORWARD_MAX},
+	{"seqs", RPC_INTEGERS, true, 1, IM_FORWARD_MAX},
 	{"to_conv", RPC_STRING, true, 1, IM_CONV_MAX},
 	{"id", RPC_STRING, false, 1, IM_MSGID_MAX},
 	{0},

@@ -9,9 +9,12 @@
 #include "../common/ids.h"
 #include "../common/jsonw.h"
 #include "../common/limits.h"
+#include "directory_group.h"
 #include "group_change.h"
+#include "group_people.h"
 #include "group_ref.h"
 #include "group_write.h"
+#include "quota.h"
 #include "rpc_args.h"
 
 #define NAME_MAX_BYTES 128
@@ -104,9 +107,41 @@ static int random_gid(char out[RANDOM_GID_CHARS + 1])
 	return IM_OK;
 }
 
-/* A repeat of the creation (QoS 1) finds its own group; anything else meets a taken name. */
+static int taken(struct rpc_call *c, struct im_str gid)
+{
+	/* The same words for one that is there, that was, and that is hidden from the caller. */
+	return rpc_fail(c, IM_E_CONFLICT,
+		"the name \"%.*s\" is or was a group's, and no other gets it; give another gid, or "
+		"none",
+		RPC_S(gid));
+}
+
+/* A repeat of the creation (QoS 1) finds its own group, its people in it but for those who stay
+ * out; anything else meets a taken name. */
+static int meet_people(struct rpc_call *c, struct im_str gid, uint64_t group)
+{
+	struct group_people people;
+	int rc = group_people_get(c, "members", c->user, &people);
+
+	if (rc == IM_OK)
+		rc = group_people_keep(c, group, false, &people);
+	if (rc == IM_OK)
+		rc = group_people_consent(c, 0, DIRECTORY_OWNER, &people);
+	if (rc == IM_OK && people.n > 0)
+		rc = taken(c, gid);
+	if (rc == IM_OK) {
+		im_buf_c(c->result, '{');
+		rc = group_put(c, gid);
+		im_buf_z(c->result, ",\"changed\":false");
+		group_people_put_refused(c->result, &people);
+		im_buf_c(c->result, '}');
+	}
+	group_people_clear(&people);
+	return rc;
+}
+
 static int meet_existing(struct rpc_call *c, struct im_str gid, const struct directory_group *row,
-	const struct wanted *w, const struct group_people *people)
+	const struct wanted *w)
 {
 	struct directory_member m;
 	struct im_buf scratch;
@@ -118,20 +153,11 @@ static int meet_existing(struct rpc_call *c, struct im_str gid, const struct dir
 	same = !put_differences(&scratch, w, row) && same;
 	im_buf_free(&scratch);
 	rc = directory_member_get(c->dir, group, c->user, &m);
-	same = same && rc == IM_OK && m.role == DIRECTORY_OWNER;
-	for (size_t i = 0; same && i < people->n; i++) {
-		rc = directory_member_get(c->dir, group, people->v[i].user, &m);
-		same = rc == IM_OK;
-	}
 	if (rc != IM_OK && rc != IM_E_NONE)
 		return rc;
-	if (!same)
-		return rpc_fail(c, IM_E_CONFLICT,
-			"there is a group \"%.*s\" already; give another gid, or none", RPC_S(gid));
-	im_buf_c(c->result, '{');
-	rc = group_put(c, gid);
-	im_buf_z(c->result, ",\"changed\":false}");
-	return rc;
+	if (rc == IM_E_NONE || m.role != DIRECTORY_OWNER || !same)
+		return taken(c, gid);
+	return meet_people(c, gid, group);
 }
 
 static void put_creation(struct rpc_call *c, struct im_buf *b, struct im_str gid,
@@ -158,7 +184,7 @@ static void put_creation(struct rpc_call *c, struct im_buf *b, struct im_str gid
 	im_buf_c(b, '}');
 }
 
-static int create_group(struct rpc_call *c, struct im_str gid, const struct wanted *w,
+static int write_group(struct rpc_call *c, struct im_str gid, const struct wanted *w,
 	const struct group_people *people)
 {
 	struct group_write write = {c->w, c->user, c->uid, gid, 0};
@@ -166,54 +192,73 @@ static int create_group(struct rpc_call *c, struct im_str gid, const struct want
 	uint64_t seq;
 	int rc;
 
-	if (w->member_limit >= 0 && people->n + 1 > (uint64_t)w->member_limit)
-		return rpc_fail(c, IM_E_LIMIT_REACHED,
-			"%zu members and you are more than params.member_limit, %" PRId64,
-			people->n, w->member_limit);
 	im_buf_init(&json, 0);
 	put_creation(c, &json, gid, w, people);
 	rc = json.failed ? IM_E_NOMEM : group_write_change(&write, im_buf_view(&json), &seq);
 	im_buf_free(&json);
+	if (rc == IM_OK)
+		rc = quota_count(c, DIRECTORY_QUOTA_GROUPS, 1);
+	if (rc == IM_OK)
+		rc = quota_count(c, DIRECTORY_QUOTA_INVITATIONS, people->n);
 	if (rc != IM_OK)
 		return rc;
 	/* The plugin may remember that there was no such group. */
 	effects_forget_group(writer_effects(c->w), gid);
-	for (size_t i = 0; rc == IM_OK && i < people->n; i++)
-		rc = group_write_tell(&write, &people->v[i], "invite");
 	im_buf_c(c->result, '{');
-	if (rc == IM_OK)
-		rc = group_put(c, gid);
-	im_buf_printf(c->result, ",\"changed\":true,\"seq\":%" PRIu64 "}", seq);
+	rc = group_put(c, gid);
+	im_buf_printf(c->result, ",\"changed\":true,\"seq\":%" PRIu64, seq);
+	group_people_put_refused(c->result, people);
+	im_buf_c(c->result, '}');
 	return rc;
 }
 
-static int create_or_meet(struct rpc_call *c, struct im_str gid, const struct wanted *w,
-	const struct group_people *people)
+static int create_group(
+	struct rpc_call *c, struct im_str gid, const struct wanted *w, struct group_people *people)
 {
+	const struct directory_group size = {.kind = w->kind, .members = (uint32_t)people->n + 1};
+	int rc = group_people_consent(c, 0, DIRECTORY_OWNER, people);
+
+	if (rc == IM_OK && w->member_limit >= 0 && people->n + 1 > (uint64_t)w->member_limit)
+		return rpc_fail(c, IM_E_LIMIT_REACHED,
+			"%zu members and you are more than params.member_limit, %" PRId64,
+			people->n, w->member_limit);
+	if (rc == IM_OK)
+		rc = quota_check(c, DIRECTORY_QUOTA_INVITATIONS, people->n);
+	if (rc == IM_OK)
+		rc = group_pay(c, &size, people->n);
+	return rc == IM_OK ? write_group(c, gid, w, people) : rc;
+}
+
+/* What can be refused at once is, before anybody of the list is looked up. */
+static int create_or_meet(struct rpc_call *c, struct im_str gid, const struct wanted *w)
+{
+	struct group_people people;
 	struct directory_group row;
 	int rc = directory_group_get(c->dir, gid, &row);
 
 	if (rc == IM_OK)
-		return meet_existing(c, gid, &row, w, people);
+		return meet_existing(c, gid, &row, w);
 	if (rc == IM_E_NONE)
 		rc = directory_group_gone(c->dir, gid, &row);
 	if (rc == IM_OK)
-		return rpc_fail(c, IM_E_CONFLICT,
-			"there was a group \"%.*s\", and no other gets its name; give another gid, "
-			"or none",
-			RPC_S(gid));
+		return taken(c, gid);
 	if (rc == IM_E_NONE)
 		rc = group_self_may_come(c);
 	if (rc == IM_OK)
-		rc = group_people_may_come(c, people);
-	return rc == IM_OK ? create_group(c, gid, w, people) : rc;
+		rc = quota_check(c, DIRECTORY_QUOTA_GROUPS, 1);
+	if (rc != IM_OK)
+		return rc;
+	rc = group_people_get(c, "members", c->user, &people);
+	if (rc == IM_OK)
+		rc = create_group(c, gid, w, &people);
+	group_people_clear(&people);
+	return rc;
 }
 
 static int create_call(struct rpc_call *c)
 {
 	char random[RANDOM_GID_CHARS + 1];
 	struct im_str gid = rpc_str(c, "gid");
-	struct group_people people;
 	struct wanted w;
 	int rc = take_wanted(c, &w);
 
@@ -226,13 +271,7 @@ static int create_call(struct rpc_call *c)
 		rc = rpc_fail(c, IM_E_INVALID_PARAMS,
 			"params.gid is no group id; give 1 to 64 of A-Z a-z 0-9 _ . @ -");
 	}
-	if (rc != IM_OK)
-		return rc;
-	rc = group_people_get(c, "members", c->user, &people);
-	if (rc == IM_OK)
-		rc = create_or_meet(c, gid, &w, &people);
-	group_people_clear(&people);
-	return rc;
+	return rc == IM_OK ? create_or_meet(c, gid, &w) : rc;
 }
 
 /* -- the others -- */
@@ -273,6 +312,8 @@ static int update_call(struct rpc_call *c)
 	if (json.failed)
 		rc = IM_E_NOMEM;
 	else if (changed)
+		rc = group_pay(c, &now, 0);
+	if (rc == IM_OK && changed)
 		rc = group_write_change(&ref.write, im_buf_view(&json), &seq);
 	im_buf_free(&json);
 	if (rc == IM_OK && changed)
@@ -314,14 +355,17 @@ static int dismiss_call(struct rpc_call *c)
 	bool before = false;
 	int rc = group_ref_get(c, DIRECTORY_OWNER, &ref);
 
-	if (rc == IM_OK)
-		rc = group_write_dismiss(&ref.write, &seq);
 	if (rc == IM_E_UNKNOWN_GROUP) {
 		int found = dismissed_before(c, &before);
 
 		if (found != IM_OK || before)
 			return found != IM_OK ? found : rpc_changed(c, false);
 	}
+	/* The message and the event. */
+	if (rc == IM_OK)
+		rc = group_pay(c, &ref.row, ref.row.kind == DIRECTORY_ROOM ? 0 : ref.row.members);
+	if (rc == IM_OK)
+		rc = group_write_dismiss(&ref.write, &seq);
 	return rc == IM_OK ? rpc_changed(c, true) : rc;
 }
 

@@ -41,6 +41,7 @@ static int tell_read(struct rpc_call *c, uint64_t user, struct im_str uid, const
 static int tell_peer(struct rpc_call *c, const struct conv_ref *ref, uint64_t seq)
 {
 	struct directory_user me;
+	bool blocked;
 	int rc;
 
 	if (ref->kind != IM_CONV_USER || ref->peer_id == c->user || ref->peer_gone)
@@ -48,6 +49,9 @@ static int tell_peer(struct rpc_call *c, const struct conv_ref *ref, uint64_t se
 	rc = directory_user_by_id(c->dir, c->user, &me);
 	if (rc != IM_OK || !me.read_receipts)
 		return rc == IM_E_NONE ? IM_OK : rc;
+	rc = directory_block_between(c->dir, c->user, ref->peer_id, &blocked);
+	if (rc != IM_OK || blocked)
+		return rc;
 	return tell_read(c, ref->peer_id, ref->peer, "peer_read", 'u', c->uid, seq);
 }
 

@@ -10,12 +10,15 @@
 
 #include "../common/jsonw.h"
 #include "../common/limits.h"
+#include "cost.h"
 #include "directory_ban.h"
 #include "directory_group.h"
 #include "directory_user.h"
 #include "group_change.h"
+#include "group_people.h"
 #include "group_ref.h"
 #include "group_write.h"
+#include "quota.h"
 #include "rpc_args.h"
 #include "rpc_page.h"
 
@@ -31,43 +34,43 @@ static int check_limit(struct rpc_call *c, const struct group_ref *ref, size_t m
 
 /* -- group.invite -- */
 
-static int check_bans(
-	struct rpc_call *c, const struct group_ref *ref, const struct group_people *people)
+static int answer(struct rpc_call *c, bool changed, const struct group_people *people)
 {
-	bool banned;
-	int rc = IM_OK;
+	im_buf_z(c->result, changed ? "{\"changed\":true" : "{\"changed\":false");
+	group_people_put_refused(c->result, people);
+	im_buf_c(c->result, '}');
+	return IM_OK;
+}
 
-	if (ref->me.role >= DIRECTORY_GROUP_ADMIN)
-		return IM_OK;
-	for (size_t i = 0; rc == IM_OK && i < people->n; i++) {
-		rc = directory_ban_has(c->dir, ref->row.id, people->v[i].user, &banned);
-		if (rc == IM_OK && banned)
-			return rpc_fail(c, IM_E_NOT_ALLOWED,
-				"\"%s\" is banned from the group; ask an admin to invite this user",
-				people->v[i].uid);
-	}
+static int write_invitation(
+	struct rpc_call *c, struct group_ref *ref, const struct group_people *people)
+{
+	uint64_t seq;
+	int rc = check_limit(c, ref, people->n);
+
+	if (rc == IM_OK)
+		rc = quota_check(c, DIRECTORY_QUOTA_INVITATIONS, people->n);
+	if (rc == IM_OK)
+		rc = group_pay(c, &ref->row, people->n);
+	if (rc == IM_OK)
+		rc = group_write_people(
+			&ref->write, "invite", IM_STR(""), true, people->v, people->n, &seq);
+	if (rc == IM_OK)
+		rc = quota_count(c, DIRECTORY_QUOTA_INVITATIONS, people->n);
 	return rc;
 }
 
 static int invite_people(struct rpc_call *c, struct group_ref *ref, struct group_people *people)
 {
-	uint64_t seq;
+	bool changed;
 	int rc = group_people_keep(c, ref->row.id, false, people);
 
-	if (rc == IM_OK && people->n == 0)
-		return rpc_changed(c, false);
 	if (rc == IM_OK)
-		rc = check_limit(c, ref, people->n);
-	if (rc == IM_OK)
-		rc = check_bans(c, ref, people);
-	if (rc == IM_OK)
-		rc = group_people_may_come(c, people);
-	if (rc == IM_OK)
-		rc = group_write_people(
-			&ref->write, "invite", IM_STR(""), true, people->v, people->n, &seq);
-	for (size_t i = 0; rc == IM_OK && i < people->n; i++)
-		rc = group_write_tell(&ref->write, &people->v[i], "invite");
-	return rc == IM_OK ? rpc_changed(c, true) : rc;
+		rc = group_people_consent(c, ref->row.id, ref->me.role, people);
+	changed = people->n > 0;
+	if (rc == IM_OK && changed)
+		rc = write_invitation(c, ref, people);
+	return rc == IM_OK ? answer(c, changed, people) : rc;
 }
 
 static int invite_call(struct rpc_call *c)
@@ -91,8 +94,6 @@ static int invite_call(struct rpc_call *c)
 /* -- group.join -- */
 
 struct asking {
-	struct group_write *write;
-	struct im_str json, key;
 	struct group_person admins[32]; /* enough to be heard; a group seldom has more */
 	size_t n;
 };
@@ -100,24 +101,43 @@ struct asking {
 static int on_admin(void *arg, const struct directory_member *m)
 {
 	struct asking *a = arg;
-	struct group_person *who = &a->admins[a->n];
 
 	if (a->n == sizeof(a->admins) / sizeof(a->admins[0]) || m->uid.n > IM_UID_MAX)
 		return IM_OK;
-	who->user = m->user;
-	memcpy(who->uid, m->uid.p, m->uid.n);
-	who->uid[m->uid.n] = '\0';
-	a->n++;
+	a->admins[a->n++] = group_person_of(m->user, m->uid, m->role);
 	return IM_OK;
+}
+
+/* Those who have blocked the caller are not asked; the caller does not learn whether somebody was.
+ */
+static int find_admins(struct rpc_call *c, const struct group_ref *ref, struct asking *a)
+{
+	size_t kept = 0;
+	bool blocked;
+	int rc = directory_member_admins(c->dir, ref->row.id, on_admin, a);
+
+	for (size_t i = 0; rc == IM_OK && i < a->n; i++) {
+		rc = directory_block_has(c->dir, a->admins[i].user, c->user, &blocked);
+		if (rc == IM_OK && !blocked)
+			a->admins[kept++] = a->admins[i];
+	}
+	a->n = kept;
+	return rc;
 }
 
 /* Asks those who can invite; they answer with group.invite, or not at all. */
 static int ask_admins(struct rpc_call *c, struct group_ref *ref)
 {
-	struct asking a = {.write = &ref->write};
+	struct asking a = {.n = 0};
 	struct im_buf key, json;
-	int rc = directory_member_admins(c->dir, ref->row.id, on_admin, &a);
+	int rc = find_admins(c, ref, &a);
 
+	if (rc == IM_OK)
+		rc = rpc_pay(c, COST_PERSON * (int64_t)a.n);
+	if (rc == IM_OK)
+		rc = quota_request(c, DIRECTORY_QUOTA_GROUP, ref->row.id);
+	if (rc != IM_OK)
+		return rc;
 	im_buf_init(&key, 0);
 	im_buf_init(&json, 0);
 	im_buf_printf(&key, "request:g/%.*s:%.*s", RPC_S(ref->row.gid), RPC_S(c->uid));
@@ -156,6 +176,8 @@ static int join_group(struct rpc_call *c, struct group_ref *ref)
 	if (rc == IM_OK && ref->row.join_policy == DIRECTORY_JOIN_APPROVAL)
 		return ask_admins(c, ref);
 	if (rc == IM_OK)
+		rc = group_pay(c, &ref->row, 1);
+	if (rc == IM_OK)
 		rc = group_write_people(&ref->write, "join", IM_STR(""), true, &me, 1, &seq);
 	if (rc != IM_OK)
 		return rc;
@@ -172,6 +194,7 @@ static int join_call(struct rpc_call *c)
 		return rc;
 	if (ref.member)
 		return rpc_changed(c, false);
+	/* An administrator of the node sees it, and still does not come in by itself. */
 	if (ref.row.join_policy == DIRECTORY_JOIN_INVITE)
 		return rpc_fail(c, IM_E_NOT_ALLOWED,
 			"this group is joined by invitation; ask an admin for one");
@@ -187,20 +210,20 @@ static int leave_call(struct rpc_call *c)
 	uint64_t seq;
 	int rc = group_ref_get(c, GROUP_REF_ANYBODY, &ref);
 
-	if (rc != IM_OK)
-		return rc;
-	if (!ref.member)
+	/* Who has left and says so again must be answered as one who was never there. */
+	if (rc == IM_E_UNKNOWN_GROUP || (rc == IM_OK && !ref.member))
 		return rpc_changed(c, false);
-	if (ref.me.role == DIRECTORY_OWNER && ref.row.members > 1)
+	if (rc == IM_OK && ref.me.role == DIRECTORY_OWNER && ref.row.members > 1)
 		return rpc_fail(c, IM_E_NOT_ALLOWED,
 			"you own this group; group.transfer it first, or group.dismiss it");
-	if (ref.me.role == DIRECTORY_OWNER) {
-		rc = group_write_dismiss(&ref.write, &seq);
-		return rc == IM_OK ? rpc_changed(c, true) : rc;
-	}
-	rc = group_write_people(&ref.write, "leave", IM_STR(""), false, &me, 1, &seq);
 	if (rc == IM_OK)
-		rc = group_write_tell(&ref.write, &me, "leave");
+		rc = group_pay(c, &ref.row, 1);
+	if (rc != IM_OK)
+		return rc;
+	if (ref.me.role == DIRECTORY_OWNER)
+		rc = group_write_dismiss(&ref.write, &seq);
+	else
+		rc = group_write_people(&ref.write, "leave", IM_STR(""), false, &me, 1, &seq);
 	return rc == IM_OK ? rpc_changed(c, true) : rc;
 }
 
@@ -238,6 +261,20 @@ static int keep_kicked(
 	return IM_OK;
 }
 
+static int room_for_bans(struct rpc_call *c, const struct group_ref *ref, size_t n)
+{
+	bool full = false;
+	int rc = n < IM_BANS_MAX ? directory_ban_count_is(c->dir, ref->row.id,
+					   IM_BANS_MAX + 1 - (uint32_t)n, &full)
+				 : IM_OK;
+
+	if (rc == IM_OK && full)
+		return rpc_fail(c, IM_E_LIMIT_REACHED,
+			"this group has as many bans as it may, %d; lift some with group.unban",
+			IM_BANS_MAX);
+	return rc;
+}
+
 static int kick_people(struct rpc_call *c, struct group_ref *ref, struct group_people *people)
 {
 	bool ban = rpc_bool(c, "ban", false);
@@ -246,13 +283,14 @@ static int kick_people(struct rpc_call *c, struct group_ref *ref, struct group_p
 
 	if (rc == IM_OK && people->n == 0)
 		return rpc_changed(c, false);
+	if (rc == IM_OK && ban)
+		rc = room_for_bans(c, ref, people->n);
+	if (rc == IM_OK)
+		rc = group_pay(c, &ref->row, people->n);
 	if (rc == IM_OK)
 		rc = group_write_people(&ref->write, "kick",
 			ban ? IM_STR(",\"ban\":true") : IM_STR(""), false, people->v, people->n,
 			&seq);
-	for (size_t i = 0; rc == IM_OK && i < people->n; i++)
-		if (people->v[i].role >= 0)
-			rc = group_write_tell(&ref->write, &people->v[i], "kick");
 	return rc == IM_OK ? rpc_changed(c, true) : rc;
 }
 

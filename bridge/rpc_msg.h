@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* `msg.recall`, `msg.edit`, `msg.react`, `msg.forward`: operations on messages. Each is itself a
- * message with its own seq, so that devices that were off replay it. */
+/* `msg.react`. As msg.recall, msg.edit and msg.forward it is itself a message with a seq of its
+ * own, so that devices that were off replay it. */
 #ifndef IM_BRIDGE_RPC_MSG_H
 #define IM_BRIDGE_RPC_MSG_H
 

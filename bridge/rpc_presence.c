@@ -5,6 +5,7 @@
 
 #include "../common/jsonw.h"
 #include "../common/limits.h"
+#include "cost.h"
 #include "directory_user.h"
 #include "presence.h"
 #include "rpc_args.h"
@@ -79,6 +80,10 @@ static int set_call(struct rpc_call *c)
 		return rpc_fail(c, IM_E_INVALID_PARAMS,
 			"params.state is \"%.*s\"; give \"online\", \"away\" or \"suspended\"",
 			RPC_S(word));
+	/* However many watch; saying what is so already costs the same and is as seldom. */
+	rc = rpc_pay(c, COST_PRESENCE);
+	if (rc != IM_OK)
+		return rc;
 	rc = presence_set(c->presence, c->uid, c->device, state, c->now_ms, &changed);
 	if (rc == IM_E_NONE)
 		return rpc_fail(c, IM_E_NOT_ALLOWED,

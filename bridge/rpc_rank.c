@@ -9,11 +9,13 @@
 
 #include "../common/jsonw.h"
 #include "../common/limits.h"
+#include "directory_ban.h"
 #include "directory_group.h"
 #include "directory_user.h"
 #include "group_change.h"
 #include "group_ref.h"
 #include "group_write.h"
+#include "quota.h"
 #include "rpc_args.h"
 
 #define MUTE_MAX_S (100LL * 366 * 86400)
@@ -63,8 +65,30 @@ static int role_call(struct rpc_call *c)
 	if (rc != IM_OK || m.role == role)
 		return rc == IM_OK ? rpc_changed(c, false) : rc;
 	who.role = role;
-	rc = group_write_people(&ref.write, "role", IM_STR(""), true, &who, 1, &seq);
+	rc = group_pay(c, &ref.row, 0);
+	if (rc == IM_OK)
+		rc = group_write_people(&ref.write, "role", IM_STR(""), true, &who, 1, &seq);
 	return rc == IM_OK ? rpc_changed(c, true) : rc;
+}
+
+/* A group is nothing that somebody may be given unasked: who gets it helps to run it already, or is
+ * a contact, and has not blocked the giver. */
+static int may_hand_over(struct rpc_call *c, const struct group_person *to, int role)
+{
+	bool blocked, contact = role == DIRECTORY_GROUP_ADMIN;
+	int rc = directory_block_has(c->dir, to->user, c->user, &blocked);
+
+	if (rc == IM_OK && blocked)
+		return rpc_fail(
+			c, IM_E_BLOCKED, "\"%s\" has blocked you; choose another member", to->uid);
+	if (rc == IM_OK && !contact)
+		rc = directory_contact_has(c->dir, to->user, c->user, &contact);
+	if (rc == IM_OK && !contact)
+		return rpc_fail(c, IM_E_CONTACTS_ONLY,
+			"\"%s\" is neither an admin of the group nor a contact of yours; make one "
+			"of them first",
+			to->uid);
+	return rc == IM_OK ? quota_check(c, DIRECTORY_QUOTA_INVITATIONS, 1) : rc;
 }
 
 static int transfer_call(struct rpc_call *c)
@@ -82,11 +106,17 @@ static int transfer_call(struct rpc_call *c)
 		return rpc_changed(c, false);
 	if (rc == IM_OK)
 		rc = group_ref_get(c, DIRECTORY_OWNER, &ref);
+	if (rc == IM_OK)
+		rc = may_hand_over(c, &two[0], m.role);
+	if (rc == IM_OK)
+		rc = group_pay(c, &ref.row, 0);
 	if (rc != IM_OK)
 		return rc;
 	two[0].role = DIRECTORY_OWNER;
 	two[1] = group_person_of(c->user, c->uid, DIRECTORY_GROUP_ADMIN);
 	rc = group_write_people(&ref.write, "transfer", IM_STR(""), true, two, 2, &seq);
+	if (rc == IM_OK)
+		rc = quota_count(c, DIRECTORY_QUOTA_INVITATIONS, 1);
 	return rc == IM_OK ? rpc_changed(c, true) : rc;
 }
 
@@ -117,12 +147,31 @@ static int mute_all(struct rpc_call *c, struct group_ref *ref, int64_t until)
 	group_change_begin(&json, "mute", c->uid);
 	im_jsonw_member_int(&json, "until", until);
 	im_buf_c(&json, '}');
-	rc = json.failed ? IM_E_NOMEM : group_write_change(&ref->write, im_buf_view(&json), &seq);
+	rc = json.failed ? IM_E_NOMEM : group_pay(c, &ref->row, 0);
+	if (rc == IM_OK)
+		rc = group_write_change(&ref->write, im_buf_view(&json), &seq);
 	im_buf_free(&json);
 	if (rc != IM_OK)
 		return rc;
 	effects_forget_group(writer_effects(c->w), ref->row.gid);
 	return rpc_changed(c, true);
+}
+
+/* A member; or one who was muted and has left since, which a mute outlives. */
+static int muted_one(struct rpc_call *c, const struct group_ref *ref, struct group_person *who,
+	struct directory_member *m)
+{
+	int rc = one_member(c, ref, who, m);
+
+	if (rc != IM_E_NOT_MEMBER)
+		return rc;
+	*m = (struct directory_member){.role = DIRECTORY_MEMBER};
+	if (directory_mute_get(c->dir, ref->row.id, who->user, &m->muted_until_ms) != IM_OK)
+		return IM_E_IO;
+	if (m->muted_until_ms <= c->now_ms)
+		return rc;
+	*who = group_person_of(who->user, rpc_str(c, "uid"), DIRECTORY_MEMBER);
+	return IM_OK;
 }
 
 static int mute_call(struct rpc_call *c)
@@ -139,14 +188,17 @@ static int mute_call(struct rpc_call *c)
 		return rc;
 	if (!rpc_has(c, "uid"))
 		return mute_all(c, &ref, until);
-	rc = one_member(c, &ref, &who, &m);
+	rc = muted_one(c, &ref, &who, &m);
 	if (rc == IM_OK && m.role >= ref.me.role)
 		return rpc_fail(c, IM_E_NOT_ALLOWED, "\"%s\" is the group's %s, as high as you",
 			who.uid, group_role_name(m.role));
 	if (rc != IM_OK || same_end(m.muted_until_ms, until))
 		return rc == IM_OK ? rpc_changed(c, false) : rc;
 	snprintf(until_text, sizeof(until_text), ",\"until\":%" PRId64, until);
-	rc = group_write_people(&ref.write, "mute", im_str(until_text), false, &who, 1, &seq);
+	rc = group_pay(c, &ref.row, 0);
+	if (rc == IM_OK)
+		rc = group_write_people(
+			&ref.write, "mute", im_str(until_text), false, &who, 1, &seq);
 	return rc == IM_OK ? rpc_changed(c, true) : rc;
 }
 

@@ -93,12 +93,22 @@
 /* Groups. */
 #define IM_GROUP_MEMBERS_MAX 100000
 #define IM_INVITE_MAX 1000 /* uids in one group.create or group.invite */
+#define IM_BANS_MAX 10000  /* of one group: what those who run it can still look through */
+
+/* How often one user may ask another to become a contact, or to join a group, within a day: who has
+ * overlooked it may be asked again, and nobody is pestered. */
+#define IM_REQUESTS_TO_ONE 3
+
+/* Messages of one msg.forward, and their bytes together: what one request may write. */
+#define IM_FORWARD_MAX 100
+#define IM_FORWARD_BYTES_MAX (4 * 1024 * 1024)
 
 /* The bridge's caches: what is read again from a database when it is not there. */
 #define IM_CACHED_USERS (64 * 1024)   /* who may send, about 100 bytes each */
 #define IM_CACHED_GROUPS (16 * 1024)  /* groups that are written to, likewise */
 #define IM_CACHED_RIGHTS (128 * 1024) /* blocks and memberships, 48 bytes each */
 #define IM_CACHED_PACED (16 * 1024)   /* last messages in groups in slow mode, 24 bytes each */
+#define IM_CACHED_COSTS (16 * 1024)   /* users who lately asked for much, 24 bytes each */
 /* Members of all cached groups together: six groups of the largest size, or 60,000 of ten. About
  * 20 MB with short names. */
 #define IM_CACHED_MEMBERS 600000

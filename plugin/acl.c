@@ -126,6 +126,7 @@ static int check_group(struct write *w)
 		code = absent(w->p, ret);
 	} else {
 		f.exists = true;
+		f.hidden = g.hidden;
 		f.group_muted_until_ms = g.muted_until_ms;
 		ret = directory_member(w->p->dir, &g, session_uid(w->e), &w->from, &m);
 		if (ret) {
@@ -406,9 +407,13 @@ int acl_read(struct plugin *p, const struct mosquitto_evt_acl_check *ed)
 		return strcmp(ed->topic, IM_TOPIC_UP) == 0 && link_is(p, ed->client)
 			       ? MOSQ_ERR_SUCCESS
 			       : MOSQ_ERR_ACL_DENIED;
-	return identity_may_hear(p, ed->client, uid) && may_read(p, uid, &t, topic)
-		       ? MOSQ_ERR_SUCCESS
-		       : MOSQ_ERR_ACL_DENIED;
+	if (!identity_may_hear(p, ed->client, uid))
+		return MOSQ_ERR_ACL_DENIED;
+	/* A deleted user's presence ends with an empty message. Nobody could be told by a user's
+	 * rights who is not there any more: who was let in to watch hears it. */
+	if (t.kind == IM_TOPIC_PRESENCE && ed->payloadlen == 0)
+		return MOSQ_ERR_SUCCESS;
+	return may_read(p, uid, &t, topic) ? MOSQ_ERR_SUCCESS : MOSQ_ERR_ACL_DENIED;
 }
 
 static int deny_subscribe(struct plugin *p)

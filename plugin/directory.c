@@ -43,7 +43,8 @@ static const char *const sql[STATEMENTS] = {
 		    " OR EXISTS(SELECT 1 FROM contact WHERE owner = user.id)"
 		    " FROM user WHERE uid = ?1 AND deleted = 0",
 	[ST_PASSWORD] = "SELECT password FROM user WHERE uid = ?1 AND deleted = 0",
-	[ST_GROUP] = "SELECT id, kind, muted_until_ms FROM grp WHERE gid = ?1 AND dismissed = 0",
+	[ST_GROUP] = "SELECT id, kind, muted_until_ms, join_policy FROM grp"
+		     " WHERE gid = ?1 AND dismissed = 0",
 	[ST_MEMBER] = "SELECT role, muted_until_ms FROM member"
 		      " WHERE grp = ?1 AND uid = ?2 AND user = ?3",
 	[ST_RELATION] =
@@ -327,6 +328,7 @@ int directory_group(struct directory *d, struct im_str gid, struct directory_gro
 		.life = ++d->lives,
 		.room = sqlite3_column_int(st, 1) == 1,
 		.muted_until_ms = sqlite3_column_int64(st, 2),
+		.hidden = sqlite3_column_int(st, 3) == 2,
 	};
 	sqlite3_reset(st);
 	g = lru_put(d->groups, gid.p, gid.n);

@@ -35,6 +35,7 @@ struct directory_group {
 	int64_t id;
 	uint64_t life;
 	bool room;
+	bool hidden; /* joined by invitation: to others it is as if it were not there */
 	int64_t muted_until_ms;
 };
 

@@ -38,7 +38,7 @@ static int muted(struct im_buf *why, const char *who, int64_t until_ms)
 
 int policy_group(const struct policy_group *f, struct im_buf *why)
 {
-	if (!f->exists)
+	if (!f->exists || (f->hidden && !f->member))
 		return refuse(why, IM_E_UNKNOWN_GROUP, "there is no group of this name; check it");
 	if (!f->member)
 		return refuse(why, IM_E_NOT_MEMBER,

@@ -31,7 +31,8 @@ int policy_direct(const struct policy_direct *f, struct im_buf *why) IM_MUST_CHE
 /* A message or signal to a group. */
 struct policy_group {
 	bool exists, member;
-	int role; /* 0 member, 1 admin, 2 owner */
+	bool hidden; /* to those who are no members */
+	int role;    /* 0 member, 1 admin, 2 owner */
 	int64_t member_muted_until_ms, group_muted_until_ms, now_ms;
 };
 int policy_group(const struct policy_group *f, struct im_buf *why) IM_MUST_CHECK;

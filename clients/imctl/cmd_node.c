@@ -20,6 +20,12 @@
 
 static const struct arg no_args[] = {END};
 static const struct arg gid_args[] = {GID_ARG, END};
+static const struct arg kept_args[] = {
+	GID_ARG,
+	{"--after", "after", ARG_UID, false, NULL, "start behind this user"},
+	{"--limit", "limit", ARG_INTEGER, false, NULL, "at most so many (all)"},
+	END,
+};
 static const struct arg create_args[] = {
 	GID_ARG,
 	{"--owner", "owner", ARG_UID, true, NULL, "the user it belongs to"},
@@ -120,6 +126,26 @@ const struct command cmd_node[] = {
 		.help = "sets what a member of a group may do",
 		.args = role_args,
 		.request = "setGroupRole"},
+	{.name = "group bans",
+		.help = "lists who was banned from a group",
+		.args = kept_args,
+		.request = "listGroupBans",
+		.rows = "bans",
+		.columns = "username since_ms"},
+	{.name = "group unban",
+		.help = "lets users join a group again",
+		.args = add_args,
+		.request = "unbanGroupMember"},
+	{.name = "group mutes",
+		.help = "lists who may not write to a group, members and others",
+		.args = kept_args,
+		.request = "listGroupMutes",
+		.rows = "mutes",
+		.columns = "username until_ms"},
+	{.name = "group unmute",
+		.help = "lets users write to a group again",
+		.args = add_args,
+		.request = "unmuteGroupMember"},
 	{.name = "kick",
 		.help = "disconnects a user's devices, or one of them",
 		.args = kick_args,

@@ -157,6 +157,14 @@ static const struct arg max_devices_args[] = {
 		"how many; 0 for no limit (what the server says)"},
 	END,
 };
+static const struct arg quota_args[] = {
+	UID_ARG,
+	{"KIND", "kind", ARG_CHOICE, false, "groups|invitations|requests",
+		"of what; without it, all are shown"},
+	{"N", "max", ARG_INTEGER, false, NULL,
+		"how many within a day; 0 for no limit (what the server says)"},
+	END,
+};
 static const struct arg list_args[] = {
 	{"--after", "after", ARG_UID, false, NULL, "start behind this user id"},
 	{"--limit", "limit", ARG_INTEGER, false, NULL, "at most so many (all)"},
@@ -214,6 +222,13 @@ const struct command cmd_user[] = {
 		.help = "limits how many devices of a user may be connected at a time",
 		.args = max_devices_args,
 		.request = "setUserMaxDevices"},
+	{.name = "user quota",
+		.help = "limits what a user may do to others within a day, or shows it",
+		.args = quota_args,
+		.request = "setUserQuota",
+		.rows = "quotas",
+		.whole = true,
+		.columns = "kind max used own"},
 	{.name = "user list",
 		.help = "lists the users by user id",
 		.args = list_args,

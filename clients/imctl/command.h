@@ -60,8 +60,9 @@ struct command {
 	int (*local)(struct command_call *c);
 	bool password; /* the request carries a password hash: asked for unless an option brings it
 			*/
-	/* The answer's array that comes in pages. NULL: none. */
+	/* The answer's array; in pages unless `whole`. NULL: none. */
 	const char *rows;
+	bool whole;
 	/* On a terminal: those rows alone as a table with these columns (names separated by
 	 * blanks), the member `text` alone, or the whole object. */
 	const char *columns, *text;

@@ -81,7 +81,7 @@ static int run_online(struct command_call *call, const struct command *c)
 	if (rc != IMCTL_OK)
 		return rc;
 	drop_local(call->params);
-	if (c->rows)
+	if (c->rows && !c->whole)
 		rc = call_paged(con, c, call->params, &call->result, call->why);
 	else
 		rc = control_call(

@@ -395,6 +395,14 @@ class ImNode(_Node):
             finally:
                 os.close(fd)
 
+    def bounds(self):
+        """What one user may cause, as far as the bridge under test has a bound: none here, as with
+        the rates of the plugin."""
+        printed = subprocess.run([self.build / "im-bridge", "--print-config"], check=True,
+                                 capture_output=True, text=True).stdout
+        return [key for key in ("rate_cost", "groups_per_day", "invitations_per_day",
+                                "requests_per_day") if f"\n#{key} " in printed]
+
     # -- processes --
 
     def _write_confs(self):
@@ -411,6 +419,7 @@ class ImNode(_Node):
         self.write_conf("im-bridge.conf", [
             f"data_dir {self.data}",
             f"broker {self.link}",
+            *(f"{key} 0" for key in self.bounds()),
             *(f"{key} {value}" for key, value in self.bridge_options.items()),
         ])
 

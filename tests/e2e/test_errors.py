@@ -58,7 +58,7 @@ def unknown_group(node):
 
 def not_member(node):
     owner, stranger = node.connect(node.user()), node.connect(node.user())
-    return refusal(stranger, f"im/g/{node.group(owner)}")
+    return refusal(stranger, f"im/g/{node.group(owner, join='open')}")
 
 
 def muted(node):

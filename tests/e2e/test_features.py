@@ -109,7 +109,9 @@ def test_operations_on_what_is_not_there_are_refused(node, pair, method, more):
     for seq in (2, 10 ** 12):
         denied(lambda s=seq: a.rpc(method, conv=f"u/{b.user}", seq=s, **more), -32014)
     gid = node.group(b)
-    denied(lambda: a.rpc(method, conv=f"g/{gid}", seq=1, **more), -32003)
+    denied(lambda: a.rpc(method, conv=f"g/{gid}", seq=1, **more), -32002)
+    opened = node.group(b, join="open")
+    denied(lambda: a.rpc(method, conv=f"g/{opened}", seq=1, **more), -32003)
     denied(lambda: a.rpc(method, conv="u/nobody-there", seq=1, **more), -32001)
 
 
@@ -145,7 +147,7 @@ def test_forwarding_needs_both_ends(node, pair):
     # What one cannot read one cannot forward, and where one cannot write neither.
     denied(lambda: c.rpc("msg.forward", from_conv=f"u/{a.user}", seqs=[1], to_conv=f"u/{b.user}"),
            -32014)
-    gid = node.group(a)
+    gid = node.group(a, join="approval")
     denied(lambda: b.rpc("msg.forward", from_conv=f"g/{gid}", seqs=[1], to_conv=f"u/{c.user}"),
            -32003)
     denied(lambda: b.rpc("msg.forward", from_conv=f"u/{a.user}", seqs=[seq], to_conv=f"g/{gid}"),
@@ -203,6 +205,8 @@ def test_slow_mode_spaces_a_members_messages(node):
 def test_a_group_can_be_handed_over(node):
     owner, heir = node.connect(node.user()), node.connect(node.user())
     gid = node.group(owner, [heir.user])
+    denied(lambda: owner.rpc("group.transfer", gid=gid, uid=heir.user), -32006)
+    owner.rpc("group.role", gid=gid, uid=heir.user, role="admin")
     owner.rpc("group.transfer", gid=gid, uid=heir.user)
     assert heir.members(gid)[heir.user] == "owner"
     denied(lambda: owner.rpc("group.dismiss", gid=gid), -32012)
@@ -284,7 +288,7 @@ def test_search_finds_what_one_may_read_and_nothing_else(node, pair):
     assert set(found(b, q=word)) == {f"{word} again", f"a {word} at the zoo"}
     assert found(b, q=word, conv=f"g/{gid}") == [f"{word} again"]
     assert found(eve, q=word) == []
-    denied(lambda: eve.rpc("search", q=word, conv=f"g/{gid}"), -32003)
+    denied(lambda: eve.rpc("search", q=word, conv=f"g/{gid}"), -32002)
     a.kick(gid, b.user)
     assert found(b, q=word) == [f"a {word} at the zoo"]
     a.rpc("msg.recall", conv=f"u/{b.user}", seq=1)

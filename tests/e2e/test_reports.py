@@ -68,7 +68,7 @@ def test_a_report_keeps_what_was_said(node, pair):
 def test_only_who_sees_a_message_reports_it_and_not_its_sender(node, pair):
     a, b = pair
     stranger = node.connect(node.user())
-    gid = node.group(a, [b.user])
+    gid = node.group(a, [b.user], join="open")
     seq = say(a, f"im/g/{gid}", "1", "x")
     report = dict(conv=f"g/{gid}", seq=seq, reason="spam")
     refused(-32003, lambda: stranger.rpc("msg.report", **report))

@@ -135,7 +135,7 @@ static void a_group_lives_from_creation_to_kick(void **state)
 	assert_has(c->carol, "g/team", 6, "without bob");
 	assert_null(flow_has(c->bob, "g/team", 6));
 	assert_non_null(
-		strstr(flow_rpc(c->bob, "conv.history", "{\"conv\":\"g/team\"}"), "-32003"));
+		strstr(flow_rpc(c->bob, "conv.history", "{\"conv\":\"g/team\"}"), "-32002"));
 }
 
 static void a_room_is_fanned_out_by_the_broker(void **state)

@@ -136,6 +136,7 @@ static bool may_scan(const char *name)
 		"MARK_FORGET", "MARK_LIST",  /* 64 rows */
 		"USER_COUNT",                /* for statistics */
 		"BLOCK_LIST", "DEVICE_LIST", /* sort what one user has */
+		"BAN_LIST", "MUTED_LIST",    /* or one group */
 	};
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		if (strcmp(name, names[i]) == 0)

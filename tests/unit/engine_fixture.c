@@ -205,6 +205,7 @@ void engine_open(struct engine_fixture *f)
 	struct readers_parts rp = {
 		.backend = &f->backend, .folder = f->folder, .queue_max = f->queue_max};
 	struct engine_parts ep = {.backend = &f->backend,
+		.moderation = f->moderation,
 		.send = on_frame,
 		.send_arg = f,
 		.hooks = {.arg = f},

@@ -20,8 +20,9 @@ static const char seed[] =
 	" (1, 'alice', 0, :pw, 0), (2, 'bob', 0, :pw, 0), (3, 'carol', 0, :pw, 0),"
 	" (4, 'root', 1, :pw, 0)";
 static const char seed_groups[] =
-	"INSERT INTO grp(id, gid, kind, member_limit, created_ms) VALUES"
-	" (1, 'team', 0, 100, 0), (2, 'hall', 1, 100, 0);"
+	/* The team is joined by invitation, the hall by anybody. */
+	"INSERT INTO grp(id, gid, kind, join_policy, member_limit, created_ms) VALUES"
+	" (1, 'team', 0, 2, 100, 0), (2, 'hall', 1, 0, 100, 0);"
 	"INSERT INTO member(grp, uid, user, role, joined_seq, joined_ms) VALUES"
 	" (1, 'alice', 1, 2, 0, 0), (1, 'bob', 2, 0, 0, 0),"
 	" (2, 'alice', 1, 2, 0, 0), (2, 'bob', 2, 0, 0, 0)";

@@ -60,6 +60,9 @@ static int set_up(void **state, const struct store_backend *backend)
 	f->fx = effects_new();
 	f->presence = presence_new(100);
 	f->downq = downq_new(1 << 20, 4);
+	f->rights = rights_new(f->dir, &(struct im_sipkey){{2}});
+	f->cost = cost_new(&(struct im_sipkey){{3}});
+	effects_on_forget(f->fx, rights_forget, f->rights);
 	parts = (struct writer_parts){backend, f->store, f->dir, f->fx, f->downq, {{1}}};
 	assert_int_equal(writer_new(&parts, &f->w), IM_OK);
 	writer_set_now(f->w, f->now_ms);
@@ -114,6 +117,8 @@ int rpc_tear_down(void **state)
 
 	json_decref(f->result);
 	writer_free(&f->w);
+	rights_free(&f->rights);
+	cost_free(&f->cost);
 	downq_free(&f->downq);
 	effects_free(&f->fx);
 	presence_free(&f->presence);
@@ -281,6 +286,8 @@ static int run(struct rpc_fixture *f, struct rpc_call *c)
 	c->dir = writer_directory(f->w);
 	c->budget = &f->budget;
 	c->presence = f->presence;
+	c->rights = f->rights;
+	c->cost = f->cost;
 	rc = c->method->call(c);
 	rpc_commit(f);
 	return rc;
@@ -437,8 +444,13 @@ void rpc_assert_json(const json_t *v, const char *want, const char *file, int li
 json_t *rpc_admin(struct rpc_fixture *f, const char *command)
 {
 	struct im_buf out, payload;
-	struct admin_call a = {
-		.uid = IM_STR("root"), .set = &f->set, .hooks = &f->hooks, .w = f->w, .out = &out};
+	struct admin_call a = {.uid = IM_STR("root"),
+		.set = &f->set,
+		.hooks = &f->hooks,
+		.w = f->w,
+		.presence = f->presence,
+		.now_ms = f->now_ms,
+		.out = &out};
 	struct directory_user root;
 	json_t *whole;
 	uint64_t id;

@@ -12,8 +12,10 @@
 #include <stdbool.h>
 
 #include "../../bridge/admin.h"
+#include "../../bridge/cost.h"
 #include "../../bridge/downq.h"
 #include "../../bridge/presence.h"
+#include "../../bridge/rights.h"
 #include "../../bridge/rpc.h"
 #include "../../bridge/search_index.h"
 #include "../../bridge/store.h"
@@ -32,6 +34,8 @@ struct rpc_fixture {
 	struct rpc_settings set;
 	struct hash_budget budget;
 	struct presence *presence;
+	struct rights *rights;
+	struct cost *cost; /* without a limit, until a test sets one */
 	struct admin_hooks hooks;
 	int64_t now_ms;
 	uint64_t recno;

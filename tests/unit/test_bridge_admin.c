@@ -254,6 +254,32 @@ static void a_system_message_cannot_pass_for_a_change(void **state)
 		IM_E_UNKNOWN_GROUP, "x");
 }
 
+/* -- who hears of a deletion -- */
+
+static void contacts_groups_and_watchers_hear_of_a_deletion(void **state)
+{
+	struct rpc_fixture *f = *state;
+
+	rpc_ok(f, "alice", "group.create", "{\"gid\":\"team\",\"members\":[\"bob\",\"carol\"]}");
+	rpc_ok(f, "carol", "contact.request", "{\"uid\":\"bob\"}");
+	rpc_ok(f, "bob", "contact.accept", "{\"uid\":\"carol\"}");
+	rpc_ok(f, "bob", "contact.request", "{\"uid\":\"dave\"}");
+	done(f, "{\"command\":\"deleteUser\",\"username\":\"bob\"}");
+	assert_true(rpc_told(f, "message alice,carol g/team"));
+	assert_true(rpc_told(f, "inbox carol event {\"event\":\"contact\",\"action\":\"remove\","
+				"\"uid\":\"bob\",\"by\":\"bob\",\"version\":3,"));
+	assert_true(rpc_told(f, "inbox dave event {\"event\":\"contact\",\"action\":\"remove\","));
+	/* It is told of the groups that it loses, as in any other removal. */
+	assert_true(rpc_told(f, "inbox bob event {\"event\":\"group\",\"conv\":\"g/team\","
+				"\"action\":\"kick\""));
+	assert_true(presence_changed(f->presence));
+	rpc_ok(f, "carol", "contact.list", "{}");
+	assert_int_equal(json_array_size(rpc_at(f->result, "contacts")), 0);
+	/* Devices that were away hear of it as well. */
+	rpc_ok(f, "carol", "sync", "{\"cursor\":\"\"}");
+	assert_true(json_array_size(rpc_at(f->result, "events")) >= 2);
+}
+
 static int stats(void *arg, struct im_buf *out)
 {
 	(void)arg;
@@ -303,6 +329,7 @@ int main(void)
 		CASE(a_deleted_user_leaves_every_group_in_good_hands),
 		CASE(groups_are_managed_from_outside),
 		CASE(a_system_message_cannot_pass_for_a_change),
+		CASE(contacts_groups_and_watchers_hear_of_a_deletion),
 		CASE(the_nodes_own_commands_reach_the_engine),
 	};
 

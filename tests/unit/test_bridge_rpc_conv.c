@@ -83,7 +83,7 @@ static void a_conversation_is_named_right_or_refused(void **state)
 	rpc_no(f, IM_E_UNKNOWN_USER, "bob", "conv.history", "{\"conv\":\"u/nobody\"}");
 	rpc_no(f, IM_E_UNKNOWN_GROUP, "bob", "conv.history", "{\"conv\":\"g/nothing\"}");
 	rpc_ok(f, "alice", "group.create", "{\"gid\":\"team\"}");
-	rpc_no(f, IM_E_NOT_MEMBER, "bob", "conv.history", "{\"conv\":\"g/team\"}");
+	rpc_no(f, IM_E_UNKNOWN_GROUP, "bob", "conv.history", "{\"conv\":\"g/team\"}");
 	rpc_no(f, IM_E_INVALID_PARAMS, "bob", "conv.history", "{\"conv\":\"x/team\"}");
 	rpc_no(f, IM_E_INVALID_PARAMS, "bob", "conv.history", "{\"conv\":\"u/a b\"}");
 	talk(f, "alice", "u/bob", 1);

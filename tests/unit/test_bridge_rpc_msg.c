@@ -51,7 +51,7 @@ static void recalling_is_for_the_sender_in_time_and_for_admins_always(void **sta
 	rpc_no(f, IM_E_NOT_ALLOWED, "alice", "msg.recall", "{\"conv\":\"g/team\",\"seq\":1}");
 	rpc_no(f, IM_E_UNKNOWN_MESSAGE, "alice", "msg.recall", "{\"conv\":\"g/team\",\"seq\":9}");
 	rpc_no(f, IM_E_UNKNOWN_MESSAGE, "alice", "msg.recall", "{\"conv\":\"u/dave\",\"seq\":1}");
-	rpc_no(f, IM_E_NOT_MEMBER, "dave", "msg.recall", "{\"conv\":\"g/team\",\"seq\":2}");
+	rpc_no(f, IM_E_UNKNOWN_GROUP, "dave", "msg.recall", "{\"conv\":\"g/team\",\"seq\":2}");
 	f->now_ms += 120000;
 	rpc_ok(f, "bob", "msg.recall", "{\"conv\":\"g/team\",\"seq\":2}");
 	f->now_ms += 1;
@@ -265,7 +265,7 @@ static void who_may_not_write_may_not_operate(void **state)
 	rpc_no(f, IM_E_BLOCKED, "alice", "msg.react",
 		"{\"conv\":\"u/bob\",\"seq\":2,\"emoji\":\"a\"}");
 	rpc_no(f, IM_E_BLOCKED, "alice", "msg.edit", "{\"conv\":\"u/bob\",\"seq\":1,\"body\":1}");
-	rpc_ok(f, "alice", "msg.recall", "{\"conv\":\"u/bob\",\"seq\":1}");
+	rpc_no(f, IM_E_BLOCKED, "alice", "msg.recall", "{\"conv\":\"u/bob\",\"seq\":1}");
 	rpc_ok(f, "bob", "block.remove", "{\"uid\":\"alice\"}");
 	f->set.contacts_only = true;
 	rpc_no(f, IM_E_CONTACTS_ONLY, "alice", "msg.react",

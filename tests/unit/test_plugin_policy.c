@@ -54,6 +54,22 @@ static int group(struct policy_group f)
 	return code;
 }
 
+/* Nobody can tell a group that is joined by invitation from one that is not there. */
+static void a_hidden_group_is_refused_as_none(void **state)
+{
+	struct im_buf hidden, none;
+
+	(void)state;
+	im_buf_init(&hidden, 0);
+	im_buf_init(&none, 0);
+	assert_int_equal(
+		policy_group(&(struct policy_group){.exists = true, .hidden = true}, &hidden),
+		policy_group(&(struct policy_group){0}, &none));
+	assert_true(im_str_eq(im_buf_view(&hidden), im_buf_view(&none)));
+	im_buf_free(&hidden);
+	im_buf_free(&none);
+}
+
 static void group_messages(void **state)
 {
 	const int64_t now = 1000;
@@ -61,6 +77,11 @@ static void group_messages(void **state)
 	(void)state;
 	assert_int_equal(group((struct policy_group){0}), IM_E_UNKNOWN_GROUP);
 	assert_int_equal(group((struct policy_group){.exists = true}), IM_E_NOT_MEMBER);
+	assert_int_equal(
+		group((struct policy_group){.exists = true, .hidden = true}), IM_E_UNKNOWN_GROUP);
+	assert_int_equal(
+		group((struct policy_group){.exists = true, .hidden = true, .member = true}),
+		IM_OK);
 	assert_int_equal(group((struct policy_group){.exists = true, .member = true}), IM_OK);
 	assert_int_equal(group((struct policy_group){.exists = true,
 				 .member = true,
@@ -162,6 +183,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(direct_messages),
 		cmocka_unit_test(group_messages),
+		cmocka_unit_test(a_hidden_group_is_refused_as_none),
 		cmocka_unit_test(presence),
 		cmocka_unit_test(other_topics),
 		cmocka_unit_test(dead_ends_say_where_to_go),

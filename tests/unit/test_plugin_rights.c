@@ -38,11 +38,11 @@ static void who_may_publish_where(void **state)
 		{"im/u/alice", 0, 0, 0},
 		{"im/u/root", 0, 0, 0},
 		{"im/u/nobody", IM_E_UNKNOWN_USER, IM_E_UNKNOWN_USER, IM_E_UNKNOWN_USER},
-		{"im/g/team", 0, IM_E_NOT_MEMBER, IM_E_NOT_MEMBER},
+		{"im/g/team", 0, IM_E_UNKNOWN_GROUP, IM_E_UNKNOWN_GROUP},
 		{"im/g/hall", 0, IM_E_NOT_MEMBER, IM_E_NOT_MEMBER},
 		{"im/g/none", IM_E_UNKNOWN_GROUP, IM_E_UNKNOWN_GROUP, IM_E_UNKNOWN_GROUP},
 		{"im/s/u/bob", 0, 0, IM_E_BLOCKED},
-		{"im/s/g/team", 0, IM_E_NOT_MEMBER, IM_E_NOT_MEMBER},
+		{"im/s/g/team", 0, IM_E_UNKNOWN_GROUP, IM_E_UNKNOWN_GROUP},
 		{"im/rpc/sync", 0, 0, 0},
 		{"im/rpc", 0, 0, 0},
 		{"im/inbox/alice/u/bob", IM_E_NOT_ALLOWED, IM_E_NOT_ALLOWED, IM_E_NOT_ALLOWED},
@@ -242,6 +242,12 @@ static void presence_follows_the_policy(void **state)
 	deliver(&n, "presence/bob", "away", true);
 	assert_null(fake_received(alice));
 	assert_non_null(fake_retained("im/presence/bob"));
+	/* But that bob is deleted is told. */
+	node_sql(&n, "DELETE FROM user WHERE uid = 'bob'");
+	node_down(&n, &(struct im_down_rec){.type = IM_DOWN_FORGET_USER, .user = IM_STR("bob")},
+		NULL, 0);
+	deliver(&n, "presence/bob", "", true);
+	received(alice, "im/presence/bob", "");
 	node_stop(&n);
 	node_start(&n, false, self);
 	alice = node_client(&n, "alice", "a", 4);

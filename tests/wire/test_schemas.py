@@ -93,13 +93,16 @@ def test_a_schema_knows_every_member(name):
 
 # -- against the server's table --
 
+def macros_of(text):
+    return {m[1]: m[2] for m in re.finditer(r"#define (\w+) *\\\n((?:.*\\\n)*.*)\n", text)}
+
+
 def server_methods():
     """{method: {parameter: (type, required, min, max)}} from the handlers' sources."""
-    found = {}
+    found, shared = {}, macros_of((ROOT / "bridge/msg_target.h").read_text(encoding="utf-8"))
     for path in sorted((ROOT / "bridge").glob("rpc_*.c")):
         text = path.read_text(encoding="utf-8")
-        macros = {m[1]: m[2] for m in re.finditer(
-            r"#define (\w+) *\\\n((?:.*\\\n)*.*)\n", text)}
+        macros = {**shared, **macros_of(text)}
         tables = {}
         for m in re.finditer(r"struct rpc_param (\w+)\[\] = \{(.*?)\};", text, re.S):
             body = m[2]

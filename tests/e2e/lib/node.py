@@ -105,7 +105,9 @@ class Node:
                                                     encoding="utf-8")
 
     def write_bridge_conf(self):
-        options = {"data_dir": self.data, "broker": self.link, **self.bridge_options}
+        # A test makes as many groups as it likes.
+        options = {"data_dir": self.data, "broker": self.link, "groups_per_day": 0,
+                   "invitations_per_day": 0, "requests_per_day": 0, **self.bridge_options}
         (self.folder / "im-bridge.conf").write_text(
             "".join(f"{k} {v}\n" for k, v in options.items() if v is not None), encoding="utf-8")
 

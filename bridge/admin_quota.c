@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Owns the showing and setting of quotas by administrators. What they mean is quota.c's. */
+#include "admin_quota.h"
+
+#include "../common/jsonw.h"
+#include "../common/limits.h"
+#include "audit.h"
+#include "quota.h"
+#include "rpc_args.h"
+
+#define QUOTA_MAX 1000000
+
+static const char *const names[] = {
+	[DIRECTORY_QUOTA_GROUPS] = "groups",
+	[DIRECTORY_QUOTA_INVITATIONS] = "invitations",
+	[DIRECTORY_QUOTA_REQUESTS] = "requests",
+};
+
+static int kind_of(struct rpc_call *c, int *out)
+{
+	struct im_str name = rpc_str(c, "kind");
+
+	for (int k = DIRECTORY_QUOTA_GROUPS; k <= DIRECTORY_QUOTA_REQUESTS; k++)
+		if (im_str_eqz(name, names[k])) {
+			*out = k;
+			return IM_OK;
+		}
+	return rpc_fail(c, IM_E_INVALID_PARAMS,
+		"kind is \"%.*s\"; give \"groups\", \"invitations\" or \"requests\"",
+		RPC_S(rpc_clip(name, 32)));
+}
+
+static int put_one(struct rpc_call *c, uint64_t user, int kind)
+{
+	int64_t own, max, used;
+	int rc = directory_quota_max(c->dir, user, kind, &own);
+
+	if (rc == IM_OK)
+		rc = quota_max(c, user, kind, &max);
+	if (rc == IM_OK)
+		rc = directory_quota_used(c->dir, user, kind, 0, c->now_ms, &used);
+	if (rc != IM_OK)
+		return rc;
+	im_buf_printf(c->result, "%s{\"kind\":\"%s\"", kind == DIRECTORY_QUOTA_GROUPS ? "" : ",",
+		names[kind]);
+	im_jsonw_member_int(c->result, "max", max);
+	im_jsonw_member_int(c->result, "used", used);
+	im_buf_printf(c->result, ",\"own\":%s}", own == DIRECTORY_QUOTA_DEFAULT ? "false" : "true");
+	return IM_OK;
+}
+
+static int put_all(struct rpc_call *c, uint64_t user)
+{
+	int rc = IM_OK;
+
+	im_buf_z(c->result, "{\"quotas\":[");
+	for (int kind = DIRECTORY_QUOTA_GROUPS; rc == IM_OK && kind <= DIRECTORY_QUOTA_REQUESTS;
+		kind++)
+		rc = put_one(c, user, kind);
+	im_buf_z(c->result, "]}");
+	return rc;
+}
+
+/* Without a kind it shows, and changes nothing. */
+static int set_quota(struct rpc_call *c)
+{
+	int64_t max = rpc_int(c, "max", DIRECTORY_QUOTA_DEFAULT);
+	bool change = rpc_has(c, "kind");
+	uint64_t user = 0;
+	int kind = DIRECTORY_QUOTA_GROUPS, rc = change ? kind_of(c, &kind) : IM_OK;
+
+	if (rc == IM_OK)
+		rc = rpc_user_id(c, rpc_str(c, "username"), &user);
+	if (rc == IM_OK && change)
+		rc = directory_quota_set_max(c->dir, user, kind, max);
+	if (rc == IM_OK && change)
+		audit_note(c, "quota", "uid=%.*s kind=%s max=%lld", RPC_S(rpc_str(c, "username")),
+			names[kind], (long long)max);
+	return rc == IM_OK ? put_all(c, user) : rc;
+}
+
+static const struct rpc_param quota_params[] = {
+	{"username", RPC_STRING, true, 1, IM_UID_MAX},
+	{"kind", RPC_STRING, false, 1, 16},
+	{"max", RPC_INTEGER, false, 0, QUOTA_MAX},
+	{0},
+};
+
+const struct rpc_method admin_quota_commands[] = {
+	{"setUserQuota", RPC_LOG, quota_params, set_quota},
+	{0},
+};

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What one user's work may cost: a bucket each, refilled by the records' own time. */
+#include "../../bridge/cost.h"
+#include "../../bridge/price.h"
+#include "unit.h"
+
+static const struct im_sipkey key = {"0123456789abcde"};
+
+static int64_t wait_of(struct cost *c, uint64_t user, int64_t now_ms, int64_t units)
+{
+	int64_t wait_ms;
+
+	return cost_take(c, user, now_ms, units, &wait_ms) ? 0 : wait_ms;
+}
+
+static void each_pays_from_a_bucket_of_its_own(void **state)
+{
+	struct cost *c = cost_new(&key);
+
+	(void)state;
+	cost_set(c, 1000);
+	assert_int_equal(wait_of(c, 1, 10000, 4000), 0);
+	assert_int_equal(wait_of(c, 1, 10000, 100), 100);
+	assert_int_equal(wait_of(c, 2, 10000, 4000), 0);
+	assert_int_equal(wait_of(c, 1, 10099, 100), 1);
+	assert_int_equal(wait_of(c, 1, 10100, 100), 0);
+	assert_int_equal(cost_refused(c), 2);
+	/* More than it holds passes when it is full, and is paid off in full. */
+	assert_int_equal(wait_of(c, 3, 10000, 9000), 0);
+	assert_int_equal(wait_of(c, 3, 14000, 9000), 5000);
+	assert_int_equal(wait_of(c, 3, 19000, 9000), 0);
+	cost_clear(c);
+	assert_int_equal(wait_of(c, 3, 19000, 9000), 0);
+	cost_free(&c);
+}
+
+static void without_a_rate_everything_passes(void **state)
+{
+	struct cost *c = cost_new(&key);
+
+	(void)state;
+	for (int i = 0; i < 100; i++)
+		assert_int_equal(wait_of(c, 1, 1, INT64_C(1) << 40), 0);
+	cost_set(c, 10);
+	assert_int_equal(wait_of(c, 1, 1, 0), 0);
+	assert_int_equal(cost_refused(c), 0);
+	cost_free(&c);
+}
+
+static void a_clock_that_is_set_back_stops_nobody(void **state)
+{
+	struct cost *c = cost_new(&key);
+
+	(void)state;
+	cost_set(c, 1000);
+	assert_int_equal(wait_of(c, 1, 3600000, 4000), 0);
+	assert_int_equal(wait_of(c, 1, 1000, 1000), 1000);
+	assert_int_equal(wait_of(c, 1, 2000, 1000), 0);
+	cost_free(&c);
+}
+
+static int64_t price(const char *method, const char *params)
+{
+	json_t *o = json_loads(params, 0, NULL);
+	int64_t units = price_of(rpc_find(im_str(method)), o);
+
+	assert_non_null(o);
+	json_decref(o);
+	return units;
+}
+
+static void reading_costs_the_rows_that_it_looks_at(void **state)
+{
+	(void)state;
+	assert_int_equal(price("presence.get", "{\"uids\":[\"a\",\"b\",\"c\"]}"), 6);
+	assert_int_equal(price("conv.history", "{\"conv\":\"u/b\",\"limit\":10}"), 10);
+	assert_int_equal(price("conv.history", "{\"conv\":\"u/b\"}"), 50);
+	assert_int_equal(price("search", "{\"q\":\"x\",\"limit\":500}"), 2000);
+	assert_int_equal(price("user.get", "{}"), 0);
+}
+
+static bool takes(const struct rpc_method *m, const char *param)
+{
+	for (const struct rpc_param *p = m->params; p->name; p++)
+		if (strcmp(p->name, param) == 0)
+			return true;
+	return false;
+}
+
+/* Whatever looks at more than one row because it was asked to has a price. */
+static void every_list_has_a_price(void **state)
+{
+	json_t *o = json_loads("{\"limit\":500,\"uids\":[\"a\"]}", 0, NULL);
+
+	(void)state;
+	for (const struct rpc_method *const *t = rpc_topics; *t; t++)
+		for (const struct rpc_method *m = *t; m->name; m++)
+			if (rpc_reads(m) && (takes(m, "limit") || takes(m, "uids")) &&
+				price_of(m, o) == 0)
+				fail_msg("%s", m->name);
+	json_decref(o);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(each_pays_from_a_bucket_of_its_own),
+		cmocka_unit_test(without_a_rate_everything_passes),
+		cmocka_unit_test(a_clock_that_is_set_back_stops_nobody),
+		cmocka_unit_test(reading_costs_the_rows_that_it_looks_at),
+		cmocka_unit_test(every_list_has_a_price),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

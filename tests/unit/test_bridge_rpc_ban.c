@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Bans and mutes: they outlive a membership, are listed to those who run the group, and are lifted.
+ */
+#include "rpc_fixture.h"
+
+#include "../../bridge/directory_ban.h"
+#include "../../common/limits.h"
+
+static void make_team(struct rpc_fixture *f)
+{
+	rpc_ok(f, "alice", "group.create",
+		"{\"gid\":\"team\",\"join\":\"open\",\"members\":[\"bob\",\"carol\"]}");
+}
+
+static int64_t muted_until(struct rpc_fixture *f, const char *uid)
+{
+	rpc_ok(f, uid, "group.get", "{\"gid\":\"team\"}");
+	return rpc_at(f->result, "group.you_muted_until")
+		       ? rpc_num(f->result, "group.you_muted_until")
+		       : 0;
+}
+
+static void a_mute_outlives_leaving_and_joining(void **state)
+{
+	struct rpc_fixture *f = *state;
+
+	make_team(f);
+	rpc_ok(f, "alice", "group.mute", "{\"gid\":\"team\",\"uid\":\"bob\",\"seconds\":60}");
+	rpc_ok(f, "bob", "group.leave", "{\"gid\":\"team\"}");
+	rpc_ok(f, "bob", "group.join", "{\"gid\":\"team\"}");
+	assert_int_equal(muted_until(f, "bob"), 1060000);
+	/* Nor does being thrown out and invited again end it. */
+	rpc_ok(f, "alice", "group.kick", "{\"gid\":\"team\",\"members\":[\"bob\"]}");
+	rpc_ok(f, "alice", "group.invite", "{\"gid\":\"team\",\"members\":[\"bob\"]}");
+	assert_int_equal(muted_until(f, "bob"), 1060000);
+	rpc_ok(f, "bob", "group.leave", "{\"gid\":\"team\"}");
+	f->now_ms += 60000;
+	rpc_ok(f, "bob", "group.join", "{\"gid\":\"team\"}");
+	assert_int_equal(muted_until(f, "bob"), 0);
+}
+
+static void mutes_are_listed_and_lifted_for_those_who_left_too(void **state)
+{
+	struct rpc_fixture *f = *state;
+
+	make_team(f);
+	rpc_ok(f, "alice", "group.mute", "{\"gid\":\"team\",\"uid\":\"bob\",\"seconds\":60}");
+	rpc_ok(f, "alice", "group.mute", "{\"gid\":\"team\",\"uid\":\"carol\"}");
+	rpc_ok(f, "bob", "group.leave", "{\"gid\":\"team\"}");
+	rpc_ok(f, "alice", "group.mutes", "{\"gid\":\"team\"}");
+	assert_json(f->result,
+		"{\"mutes\":[{\"uid\":\"bob\",\"muted_until\":1060000},"
+		"{\"uid\":\"carol\",\"muted_until\":253402300799000}],\"more\":false}");
+	rpc_ok(f, "alice", "group.mutes", "{\"gid\":\"team\",\"limit\":1}");
+	assert_text(f->result, "next", "bob");
+	rpc_no(f, IM_E_NOT_ALLOWED, "carol", "group.mutes", "{\"gid\":\"team\"}");
+	rpc_no(f, IM_E_NOT_MEMBER, "dave", "group.mutes", "{\"gid\":\"team\"}");
+	rpc_ok(f, "alice", "group.mute", "{\"gid\":\"team\",\"uid\":\"bob\",\"seconds\":0}");
+	assert_json(f->result, "{\"changed\":true}");
+	rpc_ok(f, "alice", "group.mutes", "{\"gid\":\"team\",\"next\":\"alice\"}");
+	assert_text(f->result, "mutes.0.uid", "carol");
+	rpc_ok(f, "bob", "group.join", "{\"gid\":\"team\"}");
+	assert_int_equal(muted_until(f, "bob"), 0);
+	/* Who never was there has nothing to be lifted. */
+	rpc_no(f, IM_E_NOT_MEMBER, "alice", "group.mute",
+		"{\"gid\":\"team\",\"uid\":\"dave\",\"seconds\":0}");
+	rpc_admin(f, "{\"command\":\"listGroupMutes\",\"gid\":\"team\"}");
+	assert_json(rpc_at(f->result, "0.data.mutes"),
+		"[{\"username\":\"carol\",\"until_ms\":253402300799000}]");
+	rpc_admin(f, "{\"command\":\"unmuteGroupMember\",\"gid\":\"team\","
+		     "\"members\":[\"carol\",\"bob\"]}");
+	assert_json(rpc_at(f->result, "0.data"), "{\"changed\":true}");
+	assert_int_equal(muted_until(f, "carol"), 0);
+}
+
+static void bans_are_listed_and_lifted(void **state)
+{
+	struct rpc_fixture *f = *state;
+
+	make_team(f);
+	rpc_ok(f, "alice", "group.kick",
+		"{\"gid\":\"team\",\"members\":[\"bob\",\"dave\"],\"ban\":true}");
+	f->now_ms += 5;
+	rpc_ok(f, "alice", "group.bans", "{\"gid\":\"team\"}");
+	assert_json(f->result,
+		"{\"bans\":[{\"uid\":\"bob\",\"since\":1000000},{\"uid\":\"dave\",\"since\":"
+		"1000000}],\"more\":false}");
+	rpc_no(f, IM_E_NOT_ALLOWED, "carol", "group.bans", "{\"gid\":\"team\"}");
+	rpc_no(f, IM_E_NOT_ALLOWED, "carol", "group.unban",
+		"{\"gid\":\"team\",\"members\":[\"bob\"]}");
+	rpc_no(f, IM_E_NOT_ALLOWED, "bob", "group.join", "{\"gid\":\"team\"}");
+	rpc_ok(f, "alice", "group.unban", "{\"gid\":\"team\",\"members\":[\"bob\",\"carol\"]}");
+	assert_json(f->result, "{\"changed\":true}");
+	assert_true(
+		rpc_told(f, "\"action\":\"unban\",\"by\":\"alice\",\"members\":[{\"uid\":\"bob\""
+			    "}]"));
+	rpc_ok(f, "alice", "group.unban", "{\"gid\":\"team\",\"members\":[\"bob\"]}");
+	assert_json(f->result, "{\"changed\":false}");
+	rpc_ok(f, "bob", "group.join", "{\"gid\":\"team\"}");
+	rpc_admin(f, "{\"command\":\"listGroupBans\",\"gid\":\"team\"}");
+	assert_json(
+		rpc_at(f->result, "0.data.bans"), "[{\"username\":\"dave\",\"since_ms\":1000000}]");
+	rpc_admin(f, "{\"command\":\"unbanGroupMember\",\"gid\":\"team\",\"members\":[\"dave\"]}");
+	rpc_ok(f, "dave", "group.join", "{\"gid\":\"team\"}");
+}
+
+static void a_group_has_so_many_bans_and_no_more(void **state)
+{
+	struct rpc_fixture *f = *state;
+	struct directory *d;
+	uint64_t group;
+	char uid[16];
+
+	make_team(f);
+	group = 1;
+	d = writer_directory(f->w);
+	for (uint64_t i = 0; i < IM_BANS_MAX - 1; i++) {
+		uint64_t id;
+
+		snprintf(uid, sizeof(uid), "u%d", (int)i);
+		assert_int_equal(directory_user_create(d, im_str(uid), DIRECTORY_USER, IM_STR(""),
+					 f->now_ms, &id),
+			IM_OK);
+		assert_int_equal(directory_ban_add(d, group, id, f->now_ms), IM_OK);
+	}
+	rpc_commit(f);
+	rpc_no(f, IM_E_LIMIT_REACHED, "alice", "group.kick",
+		"{\"gid\":\"team\",\"members\":[\"bob\",\"dave\"],\"ban\":true}");
+	rpc_ok(f, "alice", "group.kick", "{\"gid\":\"team\",\"members\":[\"bob\"],\"ban\":true}");
+	rpc_no(f, IM_E_LIMIT_REACHED, "alice", "group.kick",
+		"{\"gid\":\"team\",\"members\":[\"dave\"],\"ban\":true}");
+	rpc_ok(f, "alice", "group.kick", "{\"gid\":\"team\",\"members\":[\"carol\"]}");
+	rpc_ok(f, "alice", "group.unban", "{\"gid\":\"team\",\"members\":[\"bob\"]}");
+	rpc_ok(f, "alice", "group.kick", "{\"gid\":\"team\",\"members\":[\"dave\"],\"ban\":true}");
+}
+
+#define CASE(name) cmocka_unit_test_setup_teardown(name, rpc_set_up, rpc_tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		CASE(a_mute_outlives_leaving_and_joining),
+		CASE(mutes_are_listed_and_lifted_for_those_who_left_too),
+		CASE(bans_are_listed_and_lifted),
+		CASE(a_group_has_so_many_bans_and_no_more),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
