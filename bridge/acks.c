@@ -11,8 +11,8 @@
 
 /* Below the soft bound of a frame, with room for the record around it. */
 #define ACK_PUBLISH_BYTES (IM_DOWN_BYTES_SOFT - 1024)
-/* One element at most: names, numbers, a sentence, all escaped. */
-#define ACK_BYTES_MAX 2048
+/* One element at most: names, numbers, a sentence, all escaped; and every mention dropped. */
+#define ACK_BYTES_MAX (2048 + IM_MENTIONS_MAX * (IM_UID_MAX + 3))
 /* Senders whose buffers are kept. A batch has no more records than this. */
 #define ACK_POOL IM_BATCH_RECORDS_MAX
 
@@ -131,14 +131,14 @@ static struct im_str conv_name(struct acks *a, enum im_conv_kind kind, struct im
 }
 
 int acks_stored(struct acks *a, struct im_str sender, struct im_str id, enum im_conv_kind kind,
-	struct im_str peer, uint64_t seq, int64_t ts_ms)
+	struct im_str peer, uint64_t seq, int64_t ts_ms, struct im_str dropped)
 {
 	struct sender *s = sender_get(a, sender);
 
 	if (!s)
 		return IM_E_NOMEM;
 	begin_element(a, s);
-	im_wire_ack(&s->array, id, conv_name(a, kind, peer), seq, ts_ms);
+	im_wire_ack(&s->array, id, conv_name(a, kind, peer), seq, ts_ms, dropped);
 	return s->array.failed || a->conv.failed || a->full.failed ? IM_E_NOMEM : IM_OK;
 }
 

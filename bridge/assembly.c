@@ -39,7 +39,7 @@ static int assemble(struct assembly *a, const struct engine_parts *p)
 	struct requests_parts qp = {p->backend, a->rights, a->writer, a->fx, p->readers, &a->health,
 		p->log, p->hooks, p->hold, NULL, a->dedup, a->cost};
 	struct replay_parts rp = {
-		p->backend, p->store, a->log_reader, a->names, a->writer, a->acks};
+		p->backend, p->store, a->log_reader, p->dir, a->names, a->writer, a->acks};
 	struct batch_parts bp = {.writer = a->writer,
 		.fx = a->fx,
 		.rights = a->rights,

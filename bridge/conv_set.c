@@ -153,6 +153,7 @@ int conv_item_resolve(
 	if (rc != IM_OK)
 		return rc;
 	item->floor = view_floor(history_all, item->joined_seq, mine.cleared_to);
+	item->was_after = view_was_after(history_all, item->floor);
 	item->resolved = true;
 	if (user_out != NULL)
 		*user_out = mine;

@@ -8,6 +8,7 @@
 #include "../common/limits.h"
 #include "../common/wire.h"
 #include "downq.h"
+#include "edit_body.h"
 #include "meta.h"
 #include "meta_props.h"
 #include "system_body.h"
@@ -21,7 +22,7 @@ struct fanout {
 	struct downq *q;
 	struct members *members;
 	struct im_buf tail;
-	struct im_buf body; /* of a system message */
+	struct im_buf body; /* of a system message or an edit */
 	struct im_buf text; /* names of conversations, or a room's whole payload */
 	struct im_buf props;
 	struct im_recipient to[IM_RECIPIENTS_PER_RECORD];
@@ -64,9 +65,12 @@ enum effects_tier fanout_tier(int kind, size_t members)
 	return members <= MEDIUM_MAX ? EFFECTS_MEDIUM : EFFECTS_LARGE;
 }
 
-static void direct(struct fanout *f, const struct writer_msg *m, struct im_down_rec *r)
+/* who: those who are meant this time. */
+static void direct(
+	struct fanout *f, const struct writer_msg *m, struct im_down_rec *r, enum writer_was who)
 {
 	struct im_recipient to[2];
+	uint32_t n = 0;
 	size_t cut;
 
 	im_buf_reset(&f->text);
@@ -77,9 +81,12 @@ static void direct(struct fanout *f, const struct writer_msg *m, struct im_down_
 	im_buf_str(&f->text, m->peer);
 	if (f->text.failed)
 		return;
-	to[0] = (struct im_recipient){m->peer, {f->text.p, cut}};
-	to[1] = (struct im_recipient){m->from, {f->text.p + cut, f->text.n - cut}};
-	effects_put(f->fx, EFFECTS_DIRECT, r, to, m->a == m->b ? 1 : 2);
+	if (who & WRITER_WAS_OTHERS)
+		to[n++] = (struct im_recipient){m->peer, {f->text.p, cut}};
+	if ((who & WRITER_WAS_SENDER) && m->a != m->b)
+		to[n++] = (struct im_recipient){m->from, {f->text.p + cut, f->text.n - cut}};
+	if (n)
+		effects_put(f->fx, EFFECTS_DIRECT, r, to, n);
 }
 
 static void chunks(struct fanout *f, enum effects_tier tier, const struct members_group *g,
@@ -167,8 +174,9 @@ static void expire(struct im_wire_msg *wire, struct im_down_rec *r)
 	wire->body = IM_STR("null");
 }
 
-int fanout_message(
-	struct fanout *f, const struct writer_msg *m, uint64_t seq, uint64_t gid, int64_t now_ms)
+/* was: with what an edited text was before. */
+static int deliver(struct fanout *f, const struct writer_msg *m, uint64_t seq, uint64_t gid,
+	int64_t now_ms, enum writer_was who, bool was)
 {
 	struct im_wire_msg wire = {
 		.seq = seq,
@@ -196,6 +204,9 @@ int fanout_message(
 	if (system_body_is(m->type)) {
 		system_body_put(&f->body, m->body);
 		wire.body = im_buf_view(&f->body);
+	} else if (!was && edit_body_is(m->type)) {
+		edit_body_without_was(&f->body, m->body);
+		wire.body = im_buf_view(&f->body);
 	}
 	if (now_ms > 0 && r.epoch && r.epoch <= (uint64_t)now_ms)
 		expire(&wire, &r);
@@ -206,9 +217,22 @@ int fanout_message(
 	im_wire_tail(&f->tail, &wire);
 	r.payload = im_buf_view(&f->tail);
 	if (m->kind == IM_CONV_USER)
-		direct(f, m, &r);
+		direct(f, m, &r, who);
 	else
 		rc = group(f, m, &r);
 	return f->tail.failed || f->text.failed || f->body.failed || f->props.failed ? IM_E_NOMEM
 										     : rc;
+}
+
+int fanout_message(
+	struct fanout *f, const struct writer_msg *m, uint64_t seq, uint64_t gid, int64_t now_ms)
+{
+	enum writer_was others = WRITER_WAS_ALL & ~m->was_for;
+	int rc = IM_OK;
+
+	if (m->was_for)
+		rc = deliver(f, m, seq, gid, now_ms, m->was_for, true);
+	if (!rc && others)
+		rc = deliver(f, m, seq, gid, now_ms, others, false);
+	return rc;
 }

@@ -15,6 +15,8 @@
 #include "../common/msgprops.h"
 #include "../common/utf8.h"
 #include "directory_group.h"
+#include "mentions.h"
+#include "meta.h"
 #include "meta_props.h"
 #include "moderation.h"
 
@@ -23,6 +25,7 @@ struct intake {
 	struct im_buf scratch; /* decoded envelope, or a signal's payload */
 	struct im_buf why;     /* what the envelope's decoder said, or what the sender cannot pay */
 	struct im_buf meta;    /* the envelope's, and properties */
+	struct im_buf kept, dropped, sifted; /* mentions, and the meta with those that stay */
 };
 
 /* One send on its way through the checks. */
@@ -36,6 +39,7 @@ struct send {
 	struct im_str id;
 	struct im_envelope env;
 	struct im_props props;
+	struct im_str dropped; /* mentions */
 	struct im_str why;
 };
 
@@ -48,6 +52,9 @@ struct intake *intake_new(const struct intake_parts *p)
 	in->p = *p;
 	im_buf_init(&in->scratch, 0);
 	im_buf_init(&in->why, 0);
+	im_buf_init(&in->kept, 0);
+	im_buf_init(&in->dropped, 0);
+	im_buf_init(&in->sifted, 0);
 	im_buf_init(&in->meta, 0);
 	return in;
 }
@@ -58,6 +65,9 @@ void intake_free(struct intake **in)
 		return;
 	im_buf_free(&(*in)->scratch);
 	im_buf_free(&(*in)->why);
+	im_buf_free(&(*in)->kept);
+	im_buf_free(&(*in)->dropped);
+	im_buf_free(&(*in)->sifted);
 	im_buf_free(&(*in)->meta);
 	free(*in);
 	*in = NULL;
@@ -221,8 +231,9 @@ static int repeated(struct intake *in, struct send *s, uint64_t hash, bool *done
 		s->why = IM_STR("this id was used for another message; take a new one");
 		return refuse(in, s, IM_E_CONFLICT);
 	}
-	return acks_stored(
-		in->p.acks, s->rec->user, s->id, s->kind, s->rec->target, first.seq, first.ts_ms);
+	/* Which mentions were dropped was told with the first one. */
+	return acks_stored(in->p.acks, s->rec->user, s->id, s->kind, s->rec->target, first.seq,
+		first.ts_ms, (struct im_str){0});
 }
 
 static int store(struct intake *in, struct send *s, uint64_t hash)
@@ -256,8 +267,8 @@ static int store(struct intake *in, struct send *s, uint64_t hash)
 	if (rc)
 		return rc;
 	dedup_put(in->p.dedup, s->from.id, conv, s->id, &v);
-	return acks_stored(
-		in->p.acks, s->rec->user, s->id, s->kind, s->rec->target, v.seq, s->ts_ms);
+	return acks_stored(in->p.acks, s->rec->user, s->id, s->kind, s->rec->target, v.seq,
+		s->ts_ms, s->dropped);
 }
 
 /* What is stored may be a masked body; a repeated id is compared by what the sender wrote. */
@@ -293,6 +304,32 @@ static int pay_members(struct intake *in, struct send *s)
 	return pay(in, s, cost_members(s->group.members, s->group.kind == DIRECTORY_ROOM));
 }
 
+/* Leaves out whom this message may not single out. */
+static int sift(struct intake *in, struct send *s)
+{
+	struct mentions_place p = {.kind = s->kind,
+		.group = &s->group,
+		.from = &s->from,
+		.from_uid = s->rec->user,
+		.peer_uid = s->rec->target};
+	size_t n;
+	int rc;
+
+	if (!s->env.mentions.n)
+		return IM_OK;
+	rc = mentions_sift(in->p.rights, &p, s->env.mentions, &in->kept, &in->dropped, &n);
+	if (!rc)
+		rc = pay(in, s, 2 * COST_ROW * (int64_t)n);
+	if (rc || !in->dropped.n)
+		return rc;
+	im_buf_reset(&in->sifted);
+	meta_put(&in->sifted, s->env.meta, "mentions",
+		in->kept.n > 2 ? im_buf_view(&in->kept) : (struct im_str){0});
+	s->env.meta = im_buf_view(&in->sifted);
+	s->dropped = im_buf_view(&in->dropped);
+	return in->sifted.failed ? IM_E_NOMEM : IM_OK;
+}
+
 static int pace(struct intake *in, struct send *s)
 {
 	if (s->kind == IM_CONV_USER || !s->group.slow_ms || s->role != DIRECTORY_MEMBER ||
@@ -317,6 +354,8 @@ static int take(struct intake *in, struct send *s)
 	rc = pay_members(in, s);
 	if (!rc)
 		rc = moderate(in, s);
+	if (!rc)
+		rc = sift(in, s);
 	if (!rc)
 		rc = pace(in, s);
 	if (rc)

@@ -220,6 +220,7 @@ int msg_append(
 	m.type = n->type;
 	m.meta = n->meta;
 	m.body = n->body;
+	m.was_for = n->was_for;
 	rc = writer_append(c->w, &m, seq_out, &v.gid);
 	if (rc != IM_OK || n->id.n == 0 || c->dedup == NULL)
 		return rc;

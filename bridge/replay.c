@@ -6,6 +6,8 @@
 #include <stdlib.h>
 
 #include "../common/limits.h"
+#include "edit_body.h"
+#include "edit_live.h"
 
 struct replay {
 	struct replay_parts p;
@@ -122,6 +124,8 @@ static int again(void *arg, const struct store_msg *m)
 
 	if (!rc)
 		rc = names_of(r, &c, m->sender, &from, &peer);
+	if (!rc && edit_body_is(m->type))
+		rc = edit_live(r->p.dir, &c, m->sender, edit_body_seq(m->body), &w.was_for);
 	if (rc)
 		return rc == IM_E_NONE ? IM_OK : rc;
 	w.kind = c.kind;
@@ -133,7 +137,9 @@ static int again(void *arg, const struct store_msg *m)
 	rc = writer_redeliver(r->p.writer, &w, m->seq, m->gid);
 	if (rc || !m->id.n)
 		return rc;
-	return acks_stored(r->p.acks, w.from, m->id, c.kind, w.peer, m->seq, m->ts_ms);
+	/* Which mentions were dropped is told once; what was kept stands in the message. */
+	return acks_stored(
+		r->p.acks, w.from, m->id, c.kind, w.peer, m->seq, m->ts_ms, (struct im_str){0});
 }
 
 int replay_again(struct replay *r, uint64_t first, uint64_t through, uint64_t *messages_out)

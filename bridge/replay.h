@@ -23,6 +23,7 @@ struct replay_parts {
 	const struct store_backend *backend;
 	struct store *store;
 	struct store_reader *log;
+	struct directory *dir;
 	struct names *names;
 	struct writer *writer;
 	struct acks *acks;

@@ -108,7 +108,8 @@ static int on_last(void *arg, const struct store_msg *m)
 	struct last_message *l = arg;
 
 	im_buf_z(l->out, ",\"last\":");
-	return view_message(l->out, l->c->names, conv_item_name(l->item), m, l->c->now_ms);
+	return view_message(
+		l->out, l->c->names, conv_item_name(l->item), m, l->item->was_after, l->c->now_ms);
 }
 
 static int put_item(struct rpc_call *c, struct conv_item *item, struct im_buf *b)
@@ -223,6 +224,7 @@ static int list_call(struct rpc_call *c)
 struct history {
 	struct rpc_call *c;
 	const struct conv_ref *ref;
+	uint64_t was_after;
 	struct im_buf texts;
 	size_t end[IM_PAGE_MAX]; /* of each message in texts */
 	uint32_t count, limit;
@@ -239,7 +241,7 @@ static int on_history(void *arg, const struct store_msg *m)
 	h->full = h->count == h->limit;
 	if (h->full)
 		return 1;
-	rc = view_message(&h->texts, h->c->names, h->ref->name, m, h->c->now_ms);
+	rc = view_message(&h->texts, h->c->names, h->ref->name, m, h->was_after, h->c->now_ms);
 	if (rc != IM_OK)
 		return rc;
 	h->full = h->count > 0 && h->texts.n + h->count > h->max_bytes;
@@ -321,6 +323,7 @@ static int read_history(struct rpc_call *c, const struct conv_ref *ref, struct h
 	if (rc != IM_OK)
 		return rc;
 	floor = view_floor(ref->history_all, ref->joined_seq, mine.cleared_to);
+	h->was_after = view_was_after(ref->history_all, floor);
 	if (rpc_has(c, "around")) {
 		at = (uint64_t)rpc_int(c, "around", 1);
 		return read_around(h, floor, head.seq, at);

@@ -73,11 +73,14 @@ static int on_sight(void *arg, uint64_t gid, uint64_t *conv_out)
 static int put_message(void *arg, const struct store_msg *m)
 {
 	struct hunt *h = arg;
+	struct conv_item *item = conv_set_find(&h->set, m->conv);
 	int rc;
 
 	im_buf_z(&h->one, "{\"message\":");
-	rc = view_message(&h->one, h->c->names, conv_item_name(conv_set_find(&h->set, m->conv)), m,
-		h->c->now_ms);
+	rc = conv_item_resolve(h->c, item, NULL);
+	if (rc == IM_OK)
+		rc = view_message(&h->one, h->c->names, conv_item_name(item), m, item->was_after,
+			h->c->now_ms);
 	im_jsonw_member_str(&h->one, "snippet", h->snippet);
 	im_buf_c(&h->one, '}');
 	return rc != IM_OK ? rc : h->one.failed ? IM_E_NOMEM : IM_OK;

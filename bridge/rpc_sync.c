@@ -77,7 +77,8 @@ static int on_message(void *arg, const struct conv_item *item, const struct stor
 	if (p->count >= p->limit)
 		return STOP_FULL;
 	im_buf_reset(&p->one);
-	rc = view_message(&p->one, p->c->names, conv_item_name(item), m, p->c->now_ms);
+	rc = view_message(
+		&p->one, p->c->names, conv_item_name(item), m, item->was_after, p->c->now_ms);
 	if (rc != IM_OK)
 		return rc;
 	return page_add(p, &p->messages, im_buf_view(&p->one), m->gid);

@@ -7,6 +7,7 @@
 
 #include "../common/err.h"
 #include "../common/wire.h"
+#include "edit_body.h"
 #include "meta.h"
 #include "system_body.h"
 
@@ -18,6 +19,11 @@ static uint64_t max_u64(uint64_t a, uint64_t b)
 uint64_t view_floor(bool history_all, uint64_t joined_seq, uint64_t cleared_to)
 {
 	return history_all ? cleared_to : max_u64(joined_seq, cleared_to);
+}
+
+uint64_t view_was_after(bool history_all, uint64_t floor)
+{
+	return history_all ? floor : UINT64_MAX;
 }
 
 uint64_t view_mark(uint64_t read_seq, uint64_t joined_seq, uint64_t cleared_to)
@@ -32,8 +38,21 @@ bool view_expired(const struct store_msg *m, int64_t now_ms)
 	return at_ms > 0 && now_ms >= at_ms;
 }
 
+/* True for what is not shown as it is stored, and the body that is shown. */
+static bool shown_otherwise(struct im_buf *body, const struct store_msg *m, uint64_t was_after)
+{
+	if (system_body_is(m->type)) {
+		system_body_put(body, m->body);
+		return true;
+	}
+	if (!edit_body_is(m->type) || edit_body_seq(m->body) > was_after)
+		return false;
+	edit_body_without_was(body, m->body);
+	return true;
+}
+
 int view_message(struct im_buf *b, struct names *names, struct im_str conv,
-	const struct store_msg *m, int64_t now_ms)
+	const struct store_msg *m, uint64_t was_after, int64_t now_ms)
 {
 	struct im_wire_msg w = {.seq = m->seq,
 		.cursor = m->gid,
@@ -59,8 +78,7 @@ int view_message(struct im_buf *b, struct names *names, struct im_str conv,
 			w.meta = (struct im_str){NULL, 0};
 	}
 	im_buf_init(&body, 0);
-	if (!m->recalled && system_body_is(m->type)) {
-		system_body_put(&body, m->body);
+	if (!m->recalled && !expired && shown_otherwise(&body, m, was_after)) {
 		w.body = im_buf_view(&body);
 		if (body.failed)
 			b->failed = true;

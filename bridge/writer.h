@@ -37,6 +37,14 @@ int writer_conv(struct writer *w, enum im_conv_kind kind, uint64_t a, uint64_t b
 	uint64_t *conv_out) IM_MUST_CHECK;
 int writer_head(struct writer *w, uint64_t conv, struct store_head *out) IM_MUST_CHECK;
 
+/* Of a direct conversation either of the two, both or none; of a group all or none. */
+enum writer_was {
+	WRITER_WAS_NOBODY = 0,
+	WRITER_WAS_SENDER = 1,
+	WRITER_WAS_OTHERS = 2,
+	WRITER_WAS_ALL = 3
+};
+
 /* A message to append. conv is given by its parts so that its fan-out is known. No string may be
  * one that the writer's directory handle returned: appending asks the directory for the members. */
 struct writer_msg {
@@ -49,6 +57,7 @@ struct writer_msg {
 	int64_t ts_ms;
 	enum im_enc enc;
 	struct im_str id, type, meta, body;
+	enum writer_was was_for; /* an edit: who is told what the text was */
 };
 /* Gives it the next seq, appends it, and plans its delivery: direct: peer and sender; group: the
  * members at this point of the transaction; room: its topic. */

@@ -155,14 +155,18 @@ static void put_id_conv(struct im_buf *b, struct im_str id, struct im_str conv)
 	put_str_or_null(b, conv);
 }
 
-void im_wire_ack(
-	struct im_buf *b, struct im_str id, struct im_str conv, uint64_t seq, int64_t ts_ms)
+void im_wire_ack(struct im_buf *b, struct im_str id, struct im_str conv, uint64_t seq,
+	int64_t ts_ms, struct im_str dropped)
 {
 	put_id_conv(b, id, conv);
 	im_buf_str(b, IM_STR(",\"seq\":"));
 	im_buf_u64(b, seq);
 	im_buf_str(b, IM_STR(",\"ts\":"));
 	im_buf_i64(b, ts_ms);
+	if (dropped.n) {
+		im_buf_str(b, IM_STR(",\"dropped_mentions\":"));
+		im_buf_str(b, dropped);
+	}
 	im_buf_c(b, '}');
 }
 

@@ -32,9 +32,10 @@ void im_wire_tail(struct im_buf *b, const struct im_wire_msg *m);
 /* The whole object, for history and sync. */
 void im_wire_message(struct im_buf *b, struct im_str conv, const struct im_wire_msg *m);
 
-/* One element of an ack array (without brackets or commas). */
-void im_wire_ack(
-	struct im_buf *b, struct im_str id, struct im_str conv, uint64_t seq, int64_t ts_ms);
+/* One element of an ack array (without brackets or commas). dropped: a ready JSON array of those
+ * whom the message does not mention although it was to; n == 0: none. */
+void im_wire_ack(struct im_buf *b, struct im_str id, struct im_str conv, uint64_t seq,
+	int64_t ts_ms, struct im_str dropped);
 /* One refusal: `{"id":"c-17"|null,"conv":...,"error":{"code":...,"message":"<text>: <why>"}}`. */
 void im_wire_refusal(
 	struct im_buf *b, struct im_str id, struct im_str conv, int code, struct im_str why);

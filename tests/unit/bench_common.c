@@ -95,7 +95,7 @@ static void tail(void)
 static void ack(void)
 {
 	im_buf_reset(&buf);
-	im_wire_ack(&buf, message.id, IM_STR("u/bob"), 42, message.ts_ms);
+	im_wire_ack(&buf, message.id, IM_STR("u/bob"), 42, message.ts_ms, (struct im_str){0});
 	sink += buf.n;
 }
 

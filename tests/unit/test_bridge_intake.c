@@ -1,6 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What becomes of messages and signals on their way in: what they cost. */
+/* What becomes of messages and signals on their way in: whom they mention, and what they cost. */
 #include "engine_fixture.h"
+/* Deliveries to groups wait for the broker; it has them all. */
+static void say(struct engine_fixture *f, const char *payload)
+{
+	engine_credit(f, 2);
+	engine_message(f, "alice", "g/team", payload);
+}
+
 static void make_team(struct engine_fixture *f)
 {
 	engine_rpc(f, "alice", "group.create",
@@ -8,6 +15,46 @@ static void make_team(struct engine_fixture *f)
 }
 
 /* -- mentions -- */
+
+static void mentions_of_others_are_dropped_and_said_so(void **state)
+{
+	struct engine_fixture *f = *state;
+
+	make_team(f);
+	say(f, "{\"id\":\"1\",\"body\":\"x\",\"mentions\":[\"bob\",\"dave\",\"nobody\",\"all\"],"
+	       "\"reply_to\":1}");
+	assert_told(f, "message alice/phone 2 text id=1 g/team: ");
+	assert_true(engine_told_part(f, "\"reply_to\":1,\"mentions\":[\"bob\",\"all\"],"));
+	assert_told(f,
+		"inbox alice ack [{\"id\":\"1\",\"conv\":\"g/team\",\"seq\":2,\"ts\":1000000,"
+		"\"dropped_mentions\":[\"dave\",\"nobody\"]}]");
+	/* Nobody is left: nothing is said of mentions. */
+	say(f, "{\"id\":\"2\",\"body\":\"x\",\"mentions\":[\"dave\"]}");
+	assert_false(engine_told_part(f, "\"mentions\":"));
+	assert_true(engine_told_part(f, "\"dropped_mentions\":[\"dave\"]"));
+	/* Everybody stays: as it was written. */
+	say(f, "{\"id\":\"3\",\"body\":\"x\",\"mentions\":[ \"\\u0062ob\" ]}");
+	assert_true(engine_told_part(f, "\"mentions\":[ \"\\u0062ob\" ]"));
+	assert_false(engine_told_part(f, "dropped"));
+	/* Between two, these two. */
+	engine_message(f, "alice", "bob",
+		"{\"id\":\"4\",\"body\":\"x\",\"mentions\":[\"bob\",\"alice\",\"carol\"]}");
+	assert_true(engine_told_part(f, "\"mentions\":[\"bob\",\"alice\"]"));
+	assert_true(engine_told_part(f, "\"dropped_mentions\":[\"carol\"]"));
+}
+
+static void who_has_blocked_the_sender_is_not_singled_out(void **state)
+{
+	struct engine_fixture *f = *state;
+
+	make_team(f);
+	engine_rpc(f, "bob", "block.add", "{\"uid\":\"alice\"}");
+	say(f, "{\"id\":\"1\",\"body\":\"x\",\"mentions\":[\"bob\",\"carol\"]}");
+	/* The message itself is the group's, and stays visible. */
+	assert_told(f, "message alice/phone 2 text id=1 g/team: alice bob carol ");
+	assert_true(engine_told_part(f, "\"mentions\":[\"carol\"]"));
+	assert_true(engine_told_part(f, "\"dropped_mentions\":[\"bob\"]"));
+}
 
 /* -- cost -- */
 
@@ -64,6 +111,8 @@ static void a_reading_request_is_paid_before_it_is_asked(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		CASE(mentions_of_others_are_dropped_and_said_so),
+		CASE(who_has_blocked_the_sender_is_not_singled_out),
 		CASE(a_group_message_costs_its_members),
 		CASE(a_reading_request_is_paid_before_it_is_asked),
 	};

@@ -100,8 +100,12 @@ static void operations_cost_their_words_and_who_is_told(void **state)
 	assert_int_equal(
 		price(f, "carol", "msg.react", "{\"conv\":\"g/team\",\"seq\":2,\"emoji\":\"a\"}"),
 		3 * COST_TOLD + COST_KIB);
+	assert_int_equal(
+		price(f, "bob", "msg.edit",
+			"{\"conv\":\"g/team\",\"seq\":2,\"mentions\":[\"carol\",\"alice\"]}"),
+		3 * COST_TOLD + COST_KIB + 4 * COST_ROW);
 	assert_int_equal(price(f, "bob", "msg.recall", "{\"conv\":\"g/team\",\"seq\":2}"),
-		3 * COST_TOLD + COST_MESSAGE);
+		3 * COST_TOLD + 2 * COST_MESSAGE);
 }
 
 static void groups_cost_their_people(void **state)

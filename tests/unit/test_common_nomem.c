@@ -129,7 +129,7 @@ static int build_wire(void)
 	for (i = 0; i < 50; i++) {
 		m.enc = (enum im_enc)(i % 3);
 		im_wire_message(&b, IM_STR("u/bob"), &m);
-		im_wire_ack(&b, IM_STR("id"), IM_STR("u/bob"), 1, 2);
+		im_wire_ack(&b, IM_STR("id"), IM_STR("u/bob"), 1, 2, IM_STR("[]"));
 		im_wire_refusal(&b, IM_STR("id"), IM_STR("u/bob"), IM_E_BUSY, IM_STR("why\n"));
 		im_topic_inbox(&b, IM_STR("im"), IM_STR("bob"), IM_STR("ack"));
 		im_topic_room(&b, IM_STR("im"), IM_STR("hall"));

@@ -180,7 +180,7 @@ static void check_ack(const json_t *c)
 			text_of(c, "why"));
 	else
 		im_wire_ack(&out, text_of(c, "id"), text_of(c, "conv"), (uint64_t)int_of(c, "seq"),
-			int_of(c, "ts"));
+			int_of(c, "ts"), text_of(c, "dropped"));
 	assert_str_eq(im_buf_view(&out), text_of(c, "text"));
 	im_buf_free(&out);
 }

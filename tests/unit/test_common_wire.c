@@ -28,7 +28,7 @@ static void everything_appends(void **state)
 	(void)state;
 	im_buf_init(&b, 0);
 	im_buf_c(&b, '[');
-	im_wire_ack(&b, IM_STR("i"), IM_STR("u/b"), 1, 2);
+	im_wire_ack(&b, IM_STR("i"), IM_STR("u/b"), 1, 2, IM_STR(""));
 	im_buf_c(&b, ',');
 	im_wire_refusal(&b, IM_STR("i"), IM_STR("u/b"), IM_E_BUSY, IM_STR("later"));
 	im_buf_c(&b, ',');
