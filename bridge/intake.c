@@ -274,14 +274,19 @@ static int store(struct intake *in, struct send *s, uint64_t hash)
 /* What is stored may be a masked body; a repeated id is compared by what the sender wrote. */
 static int moderate(struct intake *in, struct send *s)
 {
-	int rc = IM_OK;
+	struct moderation *m = in->p.moderation;
+	struct im_str ext;
 
-	if (!in->p.moderation)
+	if (!m || !m->words)
 		return IM_OK;
-	s->why = IM_STR("this message holds a word that is not allowed here; leave it out");
-	if (s->rec->corr.n)
-		rc = moderation_check_props(in->p.moderation, &s->props);
-	return rc ? rc : moderation_check(in->p.moderation, s->env.enc, &s->env.body);
+	s->why = IM_STR(MODERATION_WHY);
+	if (s->rec->corr.n && moderation_check_props(m, &s->props))
+		return IM_E_NOT_ALLOWED;
+	/* First, for a masked body lives where this one is looked at. */
+	ext = meta_get(s->env.meta, "ext");
+	if (ext.n && moderation_check(m, IM_ENC_JSON, &ext))
+		return IM_E_NOT_ALLOWED;
+	return moderation_check(m, s->env.enc, &s->env.body);
 }
 
 /* What a publish of the sender's leads to beyond itself: the plugin has counted that one. */
@@ -393,12 +398,26 @@ int intake_message(struct intake *in, const struct im_up_rec *rec)
 	return rc ? refuse(in, &s, rc) : take(in, &s);
 }
 
+/* What a signal says, and how that is shown. */
+static int signal_body(struct intake *in, struct send *s, enum im_enc *enc_out, struct im_str *out)
+{
+	struct im_json json;
+
+	*out = s->rec->payload;
+	*enc_out = im_utf8_valid(*out) ? IM_ENC_TEXT : IM_ENC_BYTES;
+	if (im_json_parse(*out, &json) == IM_OK) {
+		*enc_out = IM_ENC_JSON;
+		*out = json.raw;
+	}
+	s->why = IM_STR(MODERATION_WHY);
+	return in->p.moderation ? moderation_check(in->p.moderation, *enc_out, out) : IM_OK;
+}
+
 /* `{"from":..,"conv":..,"ts":..,"body":..}`; conv as the receiver sees it. */
-static struct im_str signal_payload(struct intake *in, const struct send *s)
+static struct im_str signal_payload(
+	struct intake *in, const struct send *s, enum im_enc enc, struct im_str body)
 {
 	struct im_buf *b = &in->scratch;
-	struct im_str payload = s->rec->payload;
-	struct im_json json;
 
 	im_buf_reset(b);
 	im_buf_z(b, "{\"from\":");
@@ -407,14 +426,14 @@ static struct im_str signal_payload(struct intake *in, const struct send *s)
 	im_buf_str(b, s->kind == IM_CONV_USER ? s->rec->user : s->rec->target);
 	im_buf_c(b, '"');
 	im_jsonw_member_int(b, "ts", s->ts_ms);
-	if (im_json_parse(payload, &json) == IM_OK) {
+	if (enc == IM_ENC_JSON) {
 		im_buf_z(b, ",\"body\":");
-		im_buf_str(b, json.raw);
-	} else if (im_utf8_valid(payload)) {
-		im_jsonw_member_str(b, "body", payload);
+		im_buf_str(b, body);
+	} else if (enc == IM_ENC_TEXT) {
+		im_jsonw_member_str(b, "body", body);
 	} else {
 		im_buf_z(b, ",\"enc\":\"base64\",\"body\":\"");
-		im_buf_base64(b, payload.p, payload.n);
+		im_buf_base64(b, body.p, body.n);
 		im_buf_c(b, '"');
 	}
 	im_buf_c(b, '}');
@@ -426,11 +445,15 @@ static int deliver_signal(struct intake *in, struct send *s)
 	char suffix[7 + IM_UID_MAX];
 	struct im_down_rec r = {.type = IM_DOWN_INBOX, .topic = {suffix, 7 + s->rec->user.n}};
 	struct im_recipient to = {.uid = s->rec->target};
+	struct im_str body;
+	enum im_enc enc;
 	int rc = pay_members(in, s);
 
+	if (!rc)
+		rc = signal_body(in, s, &enc, &body);
 	if (rc)
 		return broken(rc) ? rc : refuse(in, s, rc);
-	r.payload = signal_payload(in, s);
+	r.payload = signal_payload(in, s, enc, body);
 	if (!r.payload.n)
 		return IM_E_NOMEM;
 	if (r.payload.n > IM_MESSAGE_BYTES_MAX) {

@@ -64,6 +64,15 @@ void moderation_clear(struct moderation *m)
 	im_buf_free(&m->text);
 }
 
+/* A string's text as it is read, or as it is written if no text can hold it. */
+static bool string_match(struct moderation *m, const struct im_json *v)
+{
+	im_buf_reset(&m->text);
+	if (im_json_text(v, &m->text) != IM_OK)
+		return wordlist_match(m->words, v->raw);
+	return wordlist_match(m->words, im_buf_view(&m->text));
+}
+
 /* True if a string anywhere within the value, member names included, holds a listed word. */
 static bool json_match(struct moderation *m, const struct im_json *v)
 {
@@ -71,22 +80,26 @@ static bool json_match(struct moderation *m, const struct im_json *v)
 	struct im_json member;
 	struct im_str key;
 
-	if (v->type == IM_JSON_STRING) {
-		im_buf_reset(&m->text);
-		if (im_json_text(v, &m->text) != IM_OK)
-			return wordlist_match(m->words, v->raw);
-		return wordlist_match(m->words, im_buf_view(&m->text));
-	}
+	if (v->type == IM_JSON_STRING)
+		return string_match(m, v);
 	if (v->type != IM_JSON_ARRAY && v->type != IM_JSON_OBJECT)
 		return false;
-	im_json_iter(v, &it);
+	im_json_iter_any(v, &it);
 	while (im_json_next(&it, &key, &member)) {
-		if (v->type == IM_JSON_OBJECT && wordlist_match(m->words, key))
+		/* The scanner gives a name without its quotes, which stand around it. */
+		const struct im_json name = {IM_JSON_STRING, {key.p - 1, key.n + 2}};
+
+		if (v->type == IM_JSON_OBJECT && string_match(m, &name))
 			return true;
 		if (json_match(m, &member))
 			return true;
 	}
 	return false;
+}
+
+bool moderation_hit(struct moderation *m, struct im_str text)
+{
+	return m->words && wordlist_match(m->words, text);
 }
 
 int moderation_check(struct moderation *m, enum im_enc enc, struct im_str *body)
@@ -96,7 +109,7 @@ int moderation_check(struct moderation *m, enum im_enc enc, struct im_str *body)
 	if (!m->words || enc == IM_ENC_BYTES)
 		return IM_OK;
 	if (enc == IM_ENC_JSON)
-		return im_json_parse(*body, &json) == IM_OK && json_match(m, &json)
+		return im_json_parse_any(*body, &json) == IM_OK && json_match(m, &json)
 			       ? IM_E_NOT_ALLOWED
 			       : IM_OK;
 	if (!wordlist_match(m->words, *body))

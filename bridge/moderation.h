@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What a message's body may hold: applies the operator's word list to it, by rejecting or masking.
- * Called by intake and by msg.edit, on the engine's thread. Must not know who writes or where.
+ * What texts that others read may hold: applies the operator's word list to them, by rejecting or
+ * masking. Called by intake for messages and signals, by texts.c for requests and by forwarding for
+ * copies, on the engine's thread. Must not know who writes or where.
  */
 #ifndef IM_BRIDGE_MODERATION_H
 #define IM_BRIDGE_MODERATION_H
+
+#include <stdbool.h>
 
 #include "../common/buf.h"
 #include "../common/envelope.h"
@@ -20,6 +23,8 @@ struct moderation {
 	enum moderation_action action;
 	struct im_buf text; /* scratch; holds a masked body */
 };
+/* What to say of a message that is not taken. */
+#define MODERATION_WHY "this message holds a word that is not allowed here; leave it out"
 
 /* Reads and compiles a list from a file. On failure `why` says what is wrong, and an old list, if
  * any, stays in force. path NULL or empty: no list. */
@@ -35,5 +40,8 @@ int moderation_check(struct moderation *m, enum im_enc enc, struct im_str *body)
 /* The same for what a sender says by MQTT properties, in words of his own: content type, and names
  * and values of user properties. Nothing of it is masked. */
 int moderation_check_props(struct moderation *m, const struct im_props *p) IM_MUST_CHECK;
+/* Of a text that has a use of its own (a name to look up, an emoji), where asterisks would be no
+ * answer: true if it holds a listed word. */
+bool moderation_hit(struct moderation *m, struct im_str text);
 
 #endif

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "price.h"
+#include "texts.h"
 
 /* Codes below belong to the wire, those above never leave the process (common/err.h). */
 #define WIRE_CODES (-32000)
@@ -130,7 +131,9 @@ static int run(struct requests *q, const struct im_up_rec *rec, struct rpc_reque
 
 	im_buf_reset(&q->result);
 	im_buf_reset(&q->why);
-	rc = req->method->call(&c);
+	rc = texts_check(q->set.moderation, req->method, req->params, &q->why);
+	if (rc == IM_OK)
+		rc = req->method->call(&c);
 	if (rc == IM_E_IO || rc == IM_E_NOMEM)
 		return rc;
 	q->retry_ms = rc == IM_OK ? 0 : c.retry_ms;

@@ -20,19 +20,40 @@
 #include "msg_target.h"
 #include "rpc_args.h"
 
+/* The words of what a copy has of the message; *body may have to be masked. */
+static int look_into(struct rpc_call *c, const struct msg_target *t, struct im_str *body)
+{
+	struct moderation *m = c->set->moderation;
+	struct im_str type = m ? meta_get(t->m.meta, "content_type") : (struct im_str){0};
+
+	if (!m)
+		return IM_OK;
+	if (type.n && moderation_check(m, IM_ENC_JSON, &type))
+		return IM_E_NOT_ALLOWED;
+	return moderation_check(m, t->m.enc, body);
+}
+
 /* Looked at before the first is sent: either all go or none. Each costs what a message of the
  * caller's would, its words too, and what was looked at for nothing is paid for as well. */
 static int look_at(struct rpc_call *c, const struct conv_ref *from, const struct conv_ref *to,
 	uint64_t seq, uint64_t *bytes)
 {
 	struct msg_target t;
+	struct im_str body;
 	int rc = msg_target_get(c, from, seq, &t);
 
 	if (rc == IM_OK && t.m.recalled)
 		rc = rpc_fail(c, IM_E_UNKNOWN_MESSAGE, "message %" PRIu64 " was recalled", seq);
 	if (rc == IM_OK)
 		rc = msg_pay(c, to, t.m.body.n);
-	*bytes += t.m.body.n;
+	body = t.m.body;
+	*bytes += body.n;
+	if (rc == IM_OK)
+		rc = look_into(c, &t, &body);
+	if (rc == IM_E_NOT_ALLOWED && c->why->n == 0)
+		rc = rpc_fail(c, rc,
+			"message %" PRIu64 " holds a word that is not allowed here; leave it out",
+			seq);
 	msg_target_clear(&t);
 	return rc;
 }
@@ -69,6 +90,9 @@ static int copy(struct rpc_call *c, const struct conv_ref *from, const struct co
 	n.type = t.m.type;
 	n.meta = im_buf_view(&meta);
 	n.body = t.m.body;
+	/* It passes, but may have to be masked. */
+	if (rc == IM_OK)
+		rc = look_into(c, &t, &n.body);
 	if (rc == IM_OK)
 		rc = msg_append(c, to, &n, seq_out);
 	msg_target_clear(&t);

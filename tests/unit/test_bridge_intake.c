@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What becomes of messages and signals on their way in: whom they mention, and what they cost. */
+/* What becomes of messages and signals on their way in: whom they mention, what they may hold, and
+ * what they cost. */
 #include "engine_fixture.h"
+#include "words.h"
 /* Deliveries to groups wait for the broker; it has them all. */
 static void say(struct engine_fixture *f, const char *payload)
 {
@@ -54,6 +56,63 @@ static void who_has_blocked_the_sender_is_not_singled_out(void **state)
 	assert_told(f, "message alice/phone 2 text id=1 g/team: alice bob carol ");
 	assert_true(engine_told_part(f, "\"mentions\":[\"carol\"]"));
 	assert_true(engine_told_part(f, "\"dropped_mentions\":[\"bob\"]"));
+}
+
+/* -- words -- */
+
+static void the_word_list_looks_into_all_that_is_sent(void **state)
+{
+	static const char *const bad[] = {"damn", "{\"body\":\"damn\"}", "{\"a\":\"d\\u0061mn\"}",
+		"{\"\\u0064amn\":1}", "{\"body\":\"x\",\"ext\":{\"a\":[\"damn\"]}}",
+		"{\"body\":\"x\",\"ext\":{\"d\\u0061mn\":1}}", "{\"body\":{\"damn\":1}}"};
+	struct engine_fixture *f = *state;
+	unsigned refused = 0;
+
+	make_team(f);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		engine_message(f, "alice", i % 2 ? "bob" : "g/team", bad[i]);
+		refused += engine_told_part(f, "\"code\":-32012");
+		assert_int_equal(engine_count(f, "message"), 0);
+	}
+	assert_int_equal(refused, sizeof(bad) / sizeof(bad[0]));
+	/* Signals too, which are shown as messages are. */
+	engine_add(f, (struct im_up_rec){.type = IM_UP_SIGNAL_USER,
+			      .user = IM_STR("alice"),
+			      .device = IM_STR("phone"),
+			      .target = IM_STR("bob"),
+			      .payload = IM_STR("\"oh d\\u0061mn\"")});
+	engine_send(f);
+	assert_true(engine_told_part(f, "\"code\":-32012"));
+	assert_not_told(f, "inbox0 bob signal");
+	engine_rpc(f, "alice", "group.update", "{\"gid\":\"team\",\"name\":\"damn\"}");
+	assert_true(engine_told_part(f, "params.name holds a word"));
+	engine_message(f, "alice", "bob", "fine");
+	assert_told(f, "message alice/phone 1 ");
+}
+
+static int set_up_words(void **state)
+{
+	static struct moderation words;
+	struct engine_fixture *f = engine_prepare(&store_memory);
+
+	words = (struct moderation){0};
+	words_load(&words, "damn\n", MODERATION_REJECT);
+	f->moderation = &words;
+	engine_open(f);
+	f->set.rpc.moderation = &words;
+	engine_set(f->engine, &f->set);
+	engine_link(f);
+	*state = f;
+	return 0;
+}
+
+static int tear_down_words(void **state)
+{
+	struct moderation *words = ((struct engine_fixture *)*state)->moderation;
+	int rc = engine_tear_down(state);
+
+	moderation_clear(words);
+	return rc;
 }
 
 /* -- cost -- */
@@ -113,6 +172,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(mentions_of_others_are_dropped_and_said_so),
 		CASE(who_has_blocked_the_sender_is_not_singled_out),
+		cmocka_unit_test_setup_teardown(
+			the_word_list_looks_into_all_that_is_sent, set_up_words, tear_down_words),
 		CASE(a_group_message_costs_its_members),
 		CASE(a_reading_request_is_paid_before_it_is_asked),
 	};

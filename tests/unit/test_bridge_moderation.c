@@ -55,6 +55,9 @@ static void json_cannot_hide_a_word_behind_escapes(void **state)
 	assert_int_equal(
 		check(&m, IM_ENC_JSON, "{\"a\":[1,{\"b\":\"oh d\\u0061mn\"}]}"), IM_E_NOT_ALLOWED);
 	assert_int_equal(check(&m, IM_ENC_JSON, "{\"damn\":1}"), IM_E_NOT_ALLOWED);
+	assert_int_equal(check(&m, IM_ENC_JSON, "{\"d\\u0061mn\":1}"), IM_E_NOT_ALLOWED);
+	assert_int_equal(
+		check(&m, IM_ENC_JSON, "[{\"x\":{\"\\u0064AMN\":null}}]"), IM_E_NOT_ALLOWED);
 	assert_int_equal(check(&m, IM_ENC_JSON, "{\"a\":\"fine\"}"), IM_OK);
 	moderation_clear(&m);
 }
