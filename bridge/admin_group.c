@@ -7,6 +7,7 @@
 #include "../common/ids.h"
 #include "../common/jsonw.h"
 #include "../common/limits.h"
+#include "audit.h"
 #include "directory_group.h"
 #include "directory_user.h"
 #include "group_change.h"
@@ -107,7 +108,7 @@ static int leave_group(struct rpc_call *c, uint64_t group, int role, struct grou
 	if (role == DIRECTORY_OWNER) {
 		rc = find_heir(c, group, &heir);
 		if (rc == IM_OK && heir.who.user == 0)
-			return group_write_dismiss(&write, &seq);
+			return group_write_dismiss(&write, false, &seq);
 		heir.who.role = DIRECTORY_OWNER;
 		if (rc == IM_OK)
 			rc = group_write_people(
@@ -147,13 +148,35 @@ static int named_group(struct rpc_call *c, struct group_ref *out)
 	return group_ref_get(c, GROUP_REF_ANYBODY, out);
 }
 
+/* One that is gone already can still be erased. */
+static int erase_gone(struct rpc_call *c)
+{
+	struct directory_group row;
+	int rc = directory_group_gone(c->dir, rpc_str(c, "gid"), &row);
+
+	if (rc == IM_OK)
+		rc = directory_group_erase(c->dir, row.id);
+	return rc;
+}
+
 static int dismiss_group(struct rpc_call *c)
 {
+	bool erase = rpc_bool(c, "erase", false);
 	struct group_ref ref;
 	uint64_t seq;
 	int rc = named_group(c, &ref);
 
-	return rc == IM_OK ? group_write_dismiss(&ref.write, &seq) : rc;
+	if (rc == IM_E_UNKNOWN_GROUP && erase) {
+		int gone = erase_gone(c);
+
+		if (gone != IM_E_NONE)
+			rc = gone;
+	} else if (rc == IM_OK) {
+		rc = group_write_dismiss(&ref.write, erase, &seq);
+	}
+	if (rc == IM_OK && erase)
+		audit_note(c, "group_erased", "gid=%.*s", RPC_S(rpc_str(c, "gid")));
+	return rc;
 }
 
 static int add_members(struct rpc_call *c)
@@ -343,7 +366,11 @@ static const struct rpc_param create_params[] = {
 	{"member_limit", RPC_INTEGER, false, 1, IM_GROUP_MEMBERS_MAX},
 	{0},
 };
-static const struct rpc_param gid_params[] = {GID, {0}};
+static const struct rpc_param dismiss_params[] = {
+	GID,
+	{"erase", RPC_BOOLEAN, false, 0, 0},
+	{0},
+};
 static const struct rpc_param members_params[] = {
 	GID,
 	{"members", RPC_STRINGS, true, 1, IM_INVITE_MAX},
@@ -369,7 +396,7 @@ static const struct rpc_param get_params[] = {
 
 const struct rpc_method admin_group_commands[] = {
 	{"createGroup", RPC_LOG, create_params, create_group},
-	{"dismissGroup", RPC_LOG, gid_params, dismiss_group},
+	{"dismissGroup", RPC_LOG, dismiss_params, dismiss_group},
 	{"listGroups", RPC_LOG, list_params, list_groups},
 	{"getGroup", RPC_LOG, get_params, get_group},
 	{"addGroupMember", RPC_LOG, members_params, add_members},

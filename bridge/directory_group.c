@@ -121,6 +121,45 @@ int directory_group_dismiss(struct directory *d, uint64_t id)
 	return ret;
 }
 
+int directory_group_erase(struct directory *d, uint64_t id)
+{
+	sqlite3_stmt *st = sqldb_get(&d->q, DIR_GROUP_ERASE);
+	sqldb_bind_id(st, 1, id);
+	return directory_change(d, st);
+}
+
+int directory_group_erased(struct directory *d, uint64_t id)
+{
+	sqlite3_stmt *st = sqldb_get(&d->q, DIR_GROUP_ERASED);
+	sqldb_bind_id(st, 1, id);
+	return sqldb_run(&d->q, st);
+}
+
+int directory_group_to_erase(struct directory *d, uint64_t *id_out)
+{
+	int64_t id = 0;
+	int ret = sqldb_number(&d->q, sqldb_get(&d->q, DIR_GROUP_TO_ERASE), &id);
+	*id_out = (uint64_t)id;
+	return ret;
+}
+
+int directory_group_retentions(
+	struct directory *d, uint64_t after, uint32_t limit, directory_retention_fn fn, void *arg)
+{
+	sqlite3_stmt *st = sqldb_get(&d->q, DIR_GROUP_RETENTIONS);
+	int ret;
+	sqldb_bind_id(st, 1, after);
+	sqldb_bind_int(st, 2, limit);
+	while ((ret = sqldb_step(&d->q, st)) == SQLDB_ROW) {
+		ret = fn(arg, sqldb_id(st, 0), sqlite3_column_int64(st, 1));
+		if (ret != 0) {
+			sqldb_done(st);
+			return ret;
+		}
+	}
+	return ret;
+}
+
 int directory_group_list(
 	struct directory *d, struct im_str after, uint32_t limit, directory_group_fn fn, void *arg)
 {

@@ -50,6 +50,17 @@ int directory_group_create(
 int directory_group_update(struct directory *d, const struct directory_group *g) IM_MUST_CHECK;
 /* Marks dismissed and removes the members, bans and mutes. */
 int directory_group_dismiss(struct directory *d, uint64_t id) IM_MUST_CHECK;
+/* The messages of a dismissed group are to go at once, and its texts with them. IM_E_NONE: it is
+ * so already, or it is not dismissed. */
+int directory_group_erase(struct directory *d, uint64_t id) IM_MUST_CHECK;
+/* They are gone. */
+int directory_group_erased(struct directory *d, uint64_t id) IM_MUST_CHECK;
+/* A group whose messages are to go; IM_E_NONE: there is none. */
+int directory_group_to_erase(struct directory *d, uint64_t *id_out) IM_MUST_CHECK;
+typedef int (*directory_retention_fn)(void *arg, uint64_t group, int64_t days);
+/* Groups with a retention of their own, dismissed ones too, with id > after, by id. */
+int directory_group_retentions(struct directory *d, uint64_t after, uint32_t limit,
+	directory_retention_fn fn, void *arg) IM_MUST_CHECK;
 typedef int (*directory_group_fn)(void *arg, const struct directory_group *g);
 /* Groups with gid > after, by gid. */
 int directory_group_list(struct directory *d, struct im_str after, uint32_t limit,

@@ -315,6 +315,15 @@ static int mute(struct change *ch)
 	return directory_group_update(ch->d, &g);
 }
 
+static int dismiss(struct change *ch)
+{
+	int rc = directory_group_dismiss(ch->d, ch->group);
+
+	if (rc == IM_OK && json_is_true(json_object_get(ch->o, "erase")))
+		rc = directory_group_erase(ch->d, ch->group);
+	return rc;
+}
+
 static int dispatch(struct change *ch, struct im_str action)
 {
 	int rc;
@@ -338,7 +347,7 @@ static int dispatch(struct change *ch, struct im_str action)
 	else if (im_str_eqz(action, "update"))
 		rc = update(ch);
 	else if (im_str_eqz(action, "dismiss"))
-		rc = directory_group_dismiss(ch->d, ch->group);
+		rc = dismiss(ch);
 	else
 		return IM_OK;
 	/* A group that was never projected has nothing to change. */

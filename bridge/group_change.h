@@ -14,7 +14,7 @@
  *   {"action":"mute","by":..,"until":ms,"members":[{"uid","user"}]}   no members: everybody
  *   {"action":"update","by":.., and those of name, avatar, announcement, join, history,
  *    member_limit, slow_ms, retention_days that change}
- *   {"action":"dismiss","by":..}
+ *   {"action":"dismiss","by":..,"erase":true?}
  *   {"action":"notice","by":..,"body":any}      changes nothing: an administrator's words
  */
 #ifndef IM_BRIDGE_GROUP_CHANGE_H

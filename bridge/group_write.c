@@ -81,7 +81,7 @@ int group_write_change(struct group_write *g, struct im_str json, uint64_t *seq_
 	return rc;
 }
 
-int group_write_dismiss(struct group_write *g, uint64_t *seq_out)
+int group_write_dismiss(struct group_write *g, bool erase, uint64_t *seq_out)
 {
 	struct group_told told = {0};
 	struct im_buf json;
@@ -89,7 +89,7 @@ int group_write_dismiss(struct group_write *g, uint64_t *seq_out)
 
 	im_buf_init(&json, 0);
 	group_change_begin(&json, "dismiss", g->actor_uid);
-	im_buf_c(&json, '}');
+	im_buf_z(&json, erase ? ",\"erase\":true}" : "}");
 	rc = json.failed ? IM_E_NOMEM : append(g, im_buf_view(&json), seq_out);
 	if (rc == IM_OK)
 		rc = group_told_find(writer_directory(g->w), g->group, im_buf_view(&json), &told);

@@ -4,10 +4,9 @@
 #include "retention.h"
 
 #include <stdlib.h>
-#include <string.h>
 
-#include "../common/limits.h"
 #include "directory_group.h"
+#include "erase.h"
 
 #define DAY_MS (INT64_C(24) * 60 * 60 * 1000)
 #define GROUPS_PAGE 500
@@ -26,7 +25,8 @@ struct own {
 
 enum stage { SCAN, OWN, ALL };
 
-/* How late an expired body may still be in the log of an idle node. */
+/* How late an expired body, or a group that is to be erased, may still be in the log of an idle
+ * node. */
 #define EXPIRE_EVERY_MS 1000
 
 struct retention {
@@ -36,10 +36,9 @@ struct retention {
 	struct own *own, *fresh; /* sorted by conv when complete; the list that is being read */
 	size_t n_own, n_fresh, cap_fresh;
 	uint64_t *except; /* the convs of `own` */
-	char after[IM_GID_MAX];
-	size_t after_n;
+	uint64_t after;   /* the last group that was read */
 	size_t next_own;
-	int64_t due_ms, scan_at_ms, expire_at_ms;
+	int64_t due_ms, scan_at_ms, expire_at_ms, erase_at_ms;
 	bool failed_said;
 };
 
@@ -69,22 +68,17 @@ void retention_set(struct retention *r, int64_t days)
 	r->due_ms = 0;
 }
 
-/* One page of groups; strings and ids only, because the walk holds the directory's handle. */
+/* One page of groups. */
 struct page {
-	struct retention *r;
 	struct own found[GROUPS_PAGE]; /* conv: the group's id for now */
-	size_t n, looked_at;
+	size_t n;
 };
 
-static int on_group(void *arg, const struct directory_group *g)
+static int on_group(void *arg, uint64_t group, int64_t days)
 {
 	struct page *p = arg;
 
-	p->looked_at++;
-	p->r->after_n = g->gid.n;
-	memcpy(p->r->after, g->gid.p, g->gid.n);
-	if (g->retention_days > 0)
-		p->found[p->n++] = (struct own){g->id, g->retention_days};
+	p->found[p->n++] = (struct own){group, days};
 	return IM_OK;
 }
 
@@ -127,23 +121,21 @@ static int adopt(struct retention *r)
 	r->own = r->fresh;
 	r->n_own = r->n_fresh;
 	r->fresh = NULL;
-	r->n_fresh = r->cap_fresh = r->after_n = r->next_own = 0;
+	r->n_fresh = r->cap_fresh = r->next_own = 0;
+	r->after = 0;
 	r->stage = OWN;
 	return IM_OK;
 }
 
 static int scan(struct retention *r)
 {
-	struct page p = {.r = r};
-	char after[IM_GID_MAX];
-	struct im_str from = {after, r->after_n};
-	int rc;
+	struct page p = {.n = 0};
+	int rc = directory_group_retentions(r->p.dir, r->after, GROUPS_PAGE, on_group, &p);
 
-	memcpy(after, r->after, r->after_n);
-	rc = directory_group_list(r->p.dir, from, GROUPS_PAGE, on_group, &p);
 	for (size_t i = 0; i < p.n && !rc; i++) {
 		uint64_t conv;
 
+		r->after = p.found[i].conv;
 		rc = r->p.backend->conv(
 			r->p.store, IM_CONV_GROUP, p.found[i].conv, 0, false, &conv);
 		if (rc == IM_E_NONE)
@@ -151,7 +143,7 @@ static int scan(struct retention *r)
 		else if (!rc)
 			rc = add(r, conv, p.found[i].days);
 	}
-	return rc || p.looked_at == GROUPS_PAGE ? rc : adopt(r);
+	return rc || p.n == GROUPS_PAGE ? rc : adopt(r);
 }
 
 static int prune(struct retention *r, uint64_t conv, int64_t days, int64_t wall_ms, uint32_t *n_out)
@@ -209,9 +201,26 @@ static int expire(struct retention *r, int64_t wall_ms, int64_t mono_ms)
 	return rc;
 }
 
+/* Groups that are to be erased. */
+static int erase(struct retention *r, int64_t mono_ms)
+{
+	const struct erase_parts p = {
+		r->p.backend, r->p.store, r->p.dir, r->p.index, r->p.health, r->p.log};
+	bool more = false;
+	int rc = IM_OK;
+
+	if (mono_ms < r->erase_at_ms)
+		return rc;
+	rc = erase_step(&p, PRUNE_MAX, &more);
+	r->erase_at_ms = mono_ms + (more ? BUSY_MS : EXPIRE_EVERY_MS);
+	return rc;
+}
+
 static int64_t next_ms(const struct retention *r, int64_t mono_ms)
 {
-	return (r->due_ms < r->expire_at_ms ? r->due_ms : r->expire_at_ms) - mono_ms;
+	int64_t at = r->due_ms < r->expire_at_ms ? r->due_ms : r->expire_at_ms;
+
+	return (at < r->erase_at_ms ? at : r->erase_at_ms) - mono_ms;
 }
 
 int64_t retention_step(struct retention *r, int64_t wall_ms, int64_t mono_ms)
@@ -219,6 +228,8 @@ int64_t retention_step(struct retention *r, int64_t wall_ms, int64_t mono_ms)
 	int64_t pause = 0;
 	int rc = expire(r, wall_ms, mono_ms);
 
+	if (!rc)
+		rc = erase(r, mono_ms);
 	if (!rc && mono_ms < r->due_ms)
 		return next_ms(r, mono_ms);
 	if (!rc)
@@ -229,7 +240,7 @@ int64_t retention_step(struct retention *r, int64_t wall_ms, int64_t mono_ms)
 				"code=%d will=\"try again\"", rc);
 		r->failed_said = true;
 		pause = IDLE_MS;
-		r->expire_at_ms = mono_ms + pause;
+		r->expire_at_ms = r->erase_at_ms = mono_ms + pause;
 	} else {
 		r->failed_said = false;
 	}

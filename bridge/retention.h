@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Deletes old messages, a few at a time, between the engine's transactions. Groups with a
- * retention of their own are exempt from the server's.
+ * retention of their own, dismissed ones too, are exempt from the server's; those that are to be
+ * erased go first (erase.h).
  */
 #ifndef IM_BRIDGE_RETENTION_H
 #define IM_BRIDGE_RETENTION_H
@@ -12,6 +13,7 @@
 #include "directory.h"
 #include "health.h"
 #include "log.h"
+#include "search_index.h"
 #include "store.h"
 
 struct retention;
@@ -21,6 +23,7 @@ struct retention_parts {
 	const struct store_backend *backend;
 	struct store *store;
 	struct directory *dir;
+	struct search_index *index; /* NULL: none */
 	struct health *health;
 	struct log *log;
 };

@@ -331,13 +331,14 @@ static int on_end(void *arg, const struct store_msg *m)
 
 /* A repeat does not find the group any more; the end of its conversation says who has dismissed it.
  */
-static int dismissed_before(struct rpc_call *c, bool *out)
+static int dismissed_before(struct rpc_call *c, uint64_t *group_out, bool *out)
 {
 	struct directory_group row;
 	struct store_head head;
 	uint64_t conv, sender = 0;
 	int rc = directory_group_gone(c->dir, rpc_str(c, "gid"), &row);
 
+	*group_out = row.id;
 	if (rc == IM_OK)
 		rc = writer_conv(c->w, IM_CONV_GROUP, row.id, 0, false, &conv);
 	if (rc == IM_OK)
@@ -348,24 +349,35 @@ static int dismissed_before(struct rpc_call *c, bool *out)
 	return rc == IM_E_NONE ? IM_OK : rc;
 }
 
+/* Who has dismissed a group may still have its messages erased. */
+static int dismiss_again(struct rpc_call *c, bool *done_out)
+{
+	uint64_t group = 0;
+	int rc = dismissed_before(c, &group, done_out);
+
+	if (rc != IM_OK || !*done_out)
+		return rc;
+	rc = rpc_bool(c, "erase", false) ? directory_group_erase(c->dir, group) : IM_E_NONE;
+	return rc == IM_OK || rc == IM_E_NONE ? rpc_changed(c, rc == IM_OK) : rc;
+}
+
 static int dismiss_call(struct rpc_call *c)
 {
 	struct group_ref ref;
 	uint64_t seq;
-	bool before = false;
+	bool done = false;
 	int rc = group_ref_get(c, DIRECTORY_OWNER, &ref);
 
 	if (rc == IM_E_UNKNOWN_GROUP) {
-		int found = dismissed_before(c, &before);
+		int again = dismiss_again(c, &done);
 
-		if (found != IM_OK || before)
-			return found != IM_OK ? found : rpc_changed(c, false);
+		return again != IM_OK || done ? again : rc;
 	}
 	/* The message and the event. */
 	if (rc == IM_OK)
 		rc = group_pay(c, &ref.row, ref.row.kind == DIRECTORY_ROOM ? 0 : ref.row.members);
 	if (rc == IM_OK)
-		rc = group_write_dismiss(&ref.write, &seq);
+		rc = group_write_dismiss(&ref.write, rpc_bool(c, "erase", false), &seq);
 	return rc == IM_OK ? rpc_changed(c, true) : rc;
 }
 
@@ -398,10 +410,16 @@ static const struct rpc_param gid_params[] = {
 	{0},
 };
 
+static const struct rpc_param dismiss_params[] = {
+	{"gid", RPC_STRING, true, 1, IM_GID_MAX},
+	{"erase", RPC_BOOLEAN, false, 0, 0},
+	{0},
+};
+
 const struct rpc_method rpc_group_methods[] = {
 	{"group.create", RPC_LOG, create_params, create_call},
 	{"group.get", RPC_READ, gid_params, get_call},
 	{"group.update", RPC_LOG, update_params, update_call},
-	{"group.dismiss", RPC_LOG, gid_params, dismiss_call},
+	{"group.dismiss", RPC_LOG, dismiss_params, dismiss_call},
 	{0},
 };

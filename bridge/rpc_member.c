@@ -221,7 +221,7 @@ static int leave_call(struct rpc_call *c)
 	if (rc != IM_OK)
 		return rc;
 	if (ref.me.role == DIRECTORY_OWNER)
-		rc = group_write_dismiss(&ref.write, &seq);
+		rc = group_write_dismiss(&ref.write, false, &seq);
 	else
 		rc = group_write_people(&ref.write, "leave", IM_STR(""), false, &me, 1, &seq);
 	return rc == IM_OK ? rpc_changed(c, true) : rc;

@@ -49,6 +49,7 @@ struct search_index {
 	pthread_mutex_t lock;
 	pthread_cond_t wake;
 	bool threaded, stopping;
+	_Atomic uint64_t forget, forgotten; /* conversations to take out, and taken out last */
 	/* the pass in hand */
 	struct search_writer *table;
 	uint32_t done, step_end;
@@ -185,6 +186,43 @@ static int forget_due(struct search_index *x, uint32_t *n_out)
 	return rc == SQLITE_ROW || rc == SQLITE_DONE ? code : IM_E_IO;
 }
 
+/* Takes out some of a conversation. *left_out: there may be more. */
+static int forget_conv(struct search_index *x, uint64_t conv, bool *left_out)
+{
+	bool old_left = false;
+	*left_out = false;
+	if (!conv)
+		return IM_OK;
+	im_buf_reset(&x->tag);
+	im_buf_c(&x->tag, 'c');
+	im_buf_u64(&x->tag, conv);
+	if (x->tag.failed)
+		return IM_E_NOMEM;
+	int code = x->old.of ? search_writer_forget(
+				       &x->old, im_buf_view(&x->tag), PASS_EXPIRED, &old_left)
+			     : IM_OK;
+	if (code == IM_OK)
+		code = search_writer_forget(
+			&x->fresh, im_buf_view(&x->tag), PASS_EXPIRED, left_out);
+	*left_out = *left_out || old_left;
+	return code;
+}
+
+static void set_forgotten(struct search_index *x, uint64_t conv)
+{
+	atomic_store(&x->forgotten, conv);
+	atomic_compare_exchange_strong(&x->forget, &conv, 0);
+}
+
+bool search_index_forget(struct search_index *x, uint64_t conv)
+{
+	uint64_t done = conv;
+	if (atomic_compare_exchange_strong(&x->forgotten, &done, 0))
+		return true;
+	atomic_store(&x->forget, conv);
+	return false;
+}
+
 static bool stopping(struct search_index *x)
 {
 	pthread_mutex_lock(&x->lock);
@@ -229,12 +267,20 @@ static int follow_log(struct search_index *x, struct search_writer *t, uint32_t 
 	return code;
 }
 
-static int forget_expired(struct search_index *x, uint32_t *n_out)
+/* What has expired, and what is to be erased. */
+static int forget_some(struct search_index *x, uint32_t *n_out, bool *left_out)
 {
+	uint64_t conv = atomic_load(&x->forget);
 	*n_out = 0;
 	if (sqlite3_exec(x->db, "BEGIN IMMEDIATE", NULL, NULL, NULL) != SQLITE_OK)
 		return IM_E_IO;
-	return end_step(x, forget_due(x, n_out));
+	int code = forget_due(x, n_out);
+	if (code == IM_OK)
+		code = forget_conv(x, conv, left_out);
+	code = end_step(x, code);
+	if (code == IM_OK && conv && !*left_out)
+		set_forgotten(x, conv);
+	return code;
 }
 
 /* The new index has come as far as the old one: from here on it answers. When that cannot be, for
@@ -260,6 +306,7 @@ static int follow_old(struct search_index *x, uint32_t limit, uint32_t *done_out
 int search_index_pass(struct search_index *x, uint32_t limit, int64_t now_ms, uint32_t *n_out)
 {
 	uint32_t expired = 0, done = 0;
+	bool left = false;
 	int code = IM_OK;
 	*n_out = 0;
 	x->now_ms = now_ms;
@@ -270,14 +317,14 @@ int search_index_pass(struct search_index *x, uint32_t limit, int64_t now_ms, ui
 	if (x->done > done)
 		done = x->done;
 	if (code == IM_OK)
-		code = forget_expired(x, &expired);
+		code = forget_some(x, &expired, &left);
 	if (code == IM_OK && x->has_old && x->fresh.gid >= x->old.gid)
 		code = drop_old(x);
 	if (code)
 		return code;
 	if (!x->has_old)
 		atomic_store(&x->gid, x->fresh.gid);
-	x->more = (limit && done == limit) || expired == PASS_EXPIRED;
+	x->more = (limit && done == limit) || expired == PASS_EXPIRED || left;
 	*n_out = done > expired ? done : expired;
 	return IM_OK;
 }

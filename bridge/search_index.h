@@ -6,6 +6,7 @@
 #ifndef IM_BRIDGE_SEARCH_INDEX_H
 #define IM_BRIDGE_SEARCH_INDEX_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "../common/buf.h"
@@ -21,6 +22,10 @@ int search_index_start(const char *folder, const struct store_backend *backend,
 void search_index_stop(struct search_index **x);
 /* The last log position that can be found, whichever index answers; any thread. */
 uint64_t search_index_gid(const struct search_index *x);
+/* Takes everything of a conversation out of the index, a bounded number of messages a pass. To be
+ * called, from one thread, until it says true: nothing of it is left. Nothing of it may be in the
+ * log any more. */
+bool search_index_forget(struct search_index *x, uint64_t conv);
 /* Failed passes so far; any thread. The thread tries again with back-off. */
 uint64_t search_index_failures(const struct search_index *x);
 

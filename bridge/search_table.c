@@ -4,6 +4,7 @@
 #include "search_table.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 const struct search_table search_table_old = {"fts", "im", "indexed_gid"};
 const struct search_table search_table_new = {"words", "im4", "words_gid"};
@@ -47,6 +48,8 @@ int search_writer_open(sqlite3 *db, const struct search_table *of, struct search
 	if (code == IM_OK)
 		code = prepare(db, &w->remove, "DELETE FROM %s WHERE rowid = ?1", of->name);
 	if (code == IM_OK)
+		code = prepare(db, &w->tagged, "SELECT rowid FROM %s WHERE tag MATCH ?1", of->name);
+	if (code == IM_OK)
 		code = prepare(db, &w->mark,
 			"INSERT INTO meta VALUES ('%s', ?1)"
 			" ON CONFLICT(key) DO UPDATE SET value = excluded.value",
@@ -65,6 +68,7 @@ void search_writer_close(struct search_writer *w)
 {
 	sqlite3_finalize(w->insert);
 	sqlite3_finalize(w->remove);
+	sqlite3_finalize(w->tagged);
 	sqlite3_finalize(w->mark);
 	*w = (struct search_writer){.of = NULL};
 }
@@ -88,6 +92,25 @@ int search_writer_remove(struct search_writer *w, uint64_t gid)
 {
 	sqlite3_bind_int64(w->remove, 1, (sqlite3_int64)gid);
 	return run(w->remove);
+}
+
+int search_writer_forget(struct search_writer *w, struct im_str tag, uint32_t max, bool *more_out)
+{
+	uint64_t *gids = calloc(max, sizeof(*gids));
+	uint32_t n = 0;
+	int rc, code = IM_OK;
+	if (!gids)
+		return IM_E_NOMEM;
+	sqlite3_bind_text(w->tagged, 1, tag.p, (int)tag.n, SQLITE_STATIC);
+	/* Read first: nothing may be deleted under a walk. */
+	while ((rc = sqlite3_step(w->tagged)) == SQLITE_ROW && n < max)
+		gids[n++] = (uint64_t)sqlite3_column_int64(w->tagged, 0);
+	sqlite3_reset(w->tagged);
+	for (uint32_t i = 0; i < n && code == IM_OK; i++)
+		code = search_writer_remove(w, gids[i]);
+	*more_out = n == max;
+	free(gids);
+	return rc == SQLITE_ROW || rc == SQLITE_DONE ? code : IM_E_IO;
 }
 
 int search_writer_mark(struct search_writer *w, uint64_t gid)

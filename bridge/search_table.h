@@ -24,7 +24,7 @@ int search_drop_old(sqlite3 *db) IM_MUST_CHECK;
 /* The indexer's statements on one of them. */
 struct search_writer {
 	const struct search_table *of; /* NULL: closed */
-	sqlite3_stmt *insert, *remove, *mark;
+	sqlite3_stmt *insert, *remove, *tagged, *mark;
 	uint64_t gid; /* what the mark said when it was opened */
 };
 
@@ -34,6 +34,9 @@ void search_writer_close(struct search_writer *w);
 int search_writer_put(
 	struct search_writer *w, uint64_t gid, struct im_str text, struct im_str tag) IM_MUST_CHECK;
 int search_writer_remove(struct search_writer *w, uint64_t gid) IM_MUST_CHECK;
+/* Takes out up to max rows that have this tag. *more_out: there may be more. */
+int search_writer_forget(
+	struct search_writer *w, struct im_str tag, uint32_t max, bool *more_out) IM_MUST_CHECK;
 int search_writer_mark(struct search_writer *w, uint64_t gid) IM_MUST_CHECK;
 
 #endif

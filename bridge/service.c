@@ -321,7 +321,7 @@ static int build(struct bridge *b, struct im_buf *why)
 		return rc;
 	b->backup = backup_new(&bp);
 	b->upkeep = upkeep_new(&(struct upkeep_parts){
-		b->backend, b->store, b->dir, engine_health(b->engine), b->log, mono_ms});
+		b->backend, b->store, b->dir, b->index, engine_health(b->engine), b->log, mono_ms});
 	if (!b->backup || !b->upkeep || link_new(&lp, &b->link)) {
 		im_buf_z(why, "out of memory");
 		return IM_E_NOMEM;

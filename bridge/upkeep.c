@@ -14,7 +14,7 @@ struct upkeep {
 
 struct upkeep *upkeep_new(const struct upkeep_parts *p)
 {
-	struct retention_parts rp = {p->backend, p->store, p->dir, p->health, p->log};
+	struct retention_parts rp = {p->backend, p->store, p->dir, p->index, p->health, p->log};
 	struct ordinals_parts op = {p->backend, p->store, p->log, p->mono_ms};
 	struct upkeep *u = calloc(1, sizeof(*u));
 

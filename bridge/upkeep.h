@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What is done between the engine's transactions, while nobody waits for anything: retention and
- * expiry, and ordinals for what an earlier version has stored. */
+/* What is done between the engine's transactions, while nobody waits for anything: retention,
+ * expiry and erasing, and ordinals for what an earlier version has stored. */
 #ifndef IM_BRIDGE_UPKEEP_H
 #define IM_BRIDGE_UPKEEP_H
 
@@ -9,6 +9,7 @@
 #include "directory.h"
 #include "health.h"
 #include "log.h"
+#include "search_index.h"
 #include "store.h"
 
 struct upkeep;
@@ -18,6 +19,7 @@ struct upkeep_parts {
 	const struct store_backend *backend;
 	struct store *store;
 	struct directory *dir;
+	struct search_index *index; /* NULL: none */
 	struct health *health;
 	struct log *log;
 	int64_t (*mono_ms)(void); /* by which a piece of work is measured */

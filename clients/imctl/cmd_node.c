@@ -19,7 +19,13 @@
 #define BACKUP_TIMEOUT_S 3600
 
 static const struct arg no_args[] = {END};
-static const struct arg gid_args[] = {GID_ARG, END};
+static const struct arg dismiss_args[] = {
+	GID_ARG,
+	{"--erase", "erase", ARG_FLAG, false, NULL,
+		"its messages go at once; also for one that is dismissed already"},
+	END,
+};
+static const struct arg show_args[] = {GID_ARG, END};
 static const struct arg kept_args[] = {
 	GID_ARG,
 	{"--after", "after", ARG_UID, false, NULL, "start behind this user"},
@@ -101,7 +107,7 @@ const struct command cmd_node[] = {
 		.request = "createGroup"},
 	{.name = "group dismiss",
 		.help = "ends a group: nobody is a member any longer",
-		.args = gid_args,
+		.args = dismiss_args,
 		.request = "dismissGroup"},
 	{.name = "group list",
 		.help = "lists the groups by group id",
@@ -111,7 +117,7 @@ const struct command cmd_node[] = {
 		.columns = "gid kind members created_ms name"},
 	{.name = "group show",
 		.help = "shows a group with its members",
-		.args = gid_args,
+		.args = show_args,
 		.request = "getGroup",
 		.rows = "members"},
 	{.name = "group add",

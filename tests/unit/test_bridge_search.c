@@ -877,6 +877,63 @@ static void a_pass_that_may_take_in_nothing_still_forgets(void **state)
 	assert_int_equal(search_index_gid(f->index), m.gid);
 }
 
+static unsigned rows(struct fixture *f, const char *match)
+{
+	char path[128];
+	sqlite3 *db;
+	sqlite3_stmt *st;
+	unsigned n;
+	snprintf(path, sizeof(path), "%s/search.db", f->folder);
+	assert_int_equal(sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY, NULL), SQLITE_OK);
+	assert_int_equal(
+		sqlite3_prepare_v2(
+			db, "SELECT count(*) FROM words_content WHERE c0 LIKE ?1", -1, &st, NULL),
+		SQLITE_OK);
+	sqlite3_bind_text(st, 1, match, -1, SQLITE_STATIC);
+	assert_int_equal(sqlite3_step(st), SQLITE_ROW);
+	n = (unsigned)sqlite3_column_int(st, 0);
+	sqlite3_finalize(st);
+	sqlite3_close(db);
+	return n;
+}
+
+static void a_conversation_is_forgotten_in_passes(void **state)
+{
+	struct fixture *f = *state;
+	uint32_t n;
+	unsigned passes = 0;
+	for (int i = 0; i < 1200; i++)
+		store_as(f, 1, 1, "", IM_ENC_TEXT, "secret words");
+	for (int i = 0; i < 5; i++)
+		store_as(f, 2, 1, "", IM_ENC_TEXT, "other words");
+	assert_int_equal(search_index_pass(f->index, 2000, 0, &n), IM_OK);
+	assert_int_equal(rows(f, "secret%"), 1200);
+	while (!search_index_forget(f->index, 1)) {
+		assert_int_equal(search_index_pass(f->index, 100, 0, &n), IM_OK);
+		assert_true(++passes < 10);
+	}
+	assert_int_equal(passes, 3);
+	assert_int_equal(rows(f, "secret%"), 0);
+	assert_int_equal(rows(f, "other%"), 5);
+	/* It may be asked for again, of this one or another. */
+	assert_false(search_index_forget(f->index, 2));
+	assert_int_equal(search_index_pass(f->index, 0, 0, &n), IM_OK);
+	assert_true(search_index_forget(f->index, 2));
+	assert_int_equal(rows(f, "%"), 0);
+}
+
+static void an_old_index_forgets_as_well(void **state)
+{
+	struct fixture *f = *state;
+	take_over(f);
+	assert_int_equal(count(f, "needle"), 1);
+	assert_false(search_index_forget(f->index, 1));
+	pass(f, 1);
+	assert_int_equal(search_index_gid(f->index), 8);
+	assert_int_equal(count(f, "needle"), 0);
+	assert_true(search_index_forget(f->index, 1));
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -906,6 +963,8 @@ int main(void)
 		CASE(a_pass_takes_in_many_steps_up_to_its_limit),
 		CASE(a_pass_that_may_take_in_nothing_still_forgets),
 		CASE(whoever_has_very_many_conversations_finds_his_own),
+		CASE(a_conversation_is_forgotten_in_passes),
+		CASE(an_old_index_forgets_as_well),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -19,7 +19,7 @@
 static struct retention *open_retention(struct engine_fixture *f)
 {
 	struct retention_parts p = {
-		&f->backend, f->store, f->dir, engine_health(f->engine), f->log};
+		&f->backend, f->store, f->dir, NULL, engine_health(f->engine), f->log};
 
 	return retention_new(&p);
 }
@@ -111,6 +111,67 @@ static void a_group_may_have_its_own(void **state)
 	assert_int_equal(stored(f), 303); /* of bob's, too */
 	f->now.wall_ms += 100 * DAY_MS;
 	run(f, r, 30);
+	assert_int_equal(stored(f), 3);
+	retention_free(&r);
+}
+
+static void a_dismissed_group_keeps_to_its_retention(void **state)
+{
+	struct engine_fixture *f = *state;
+	struct retention *r = open_retention(f);
+
+	engine_rpc(f, "alice", "group.create", "{\"gid\":\"g\"}");
+	engine_rpc(f, "alice", "group.update", "{\"gid\":\"g\",\"retention_days\":1}");
+	for (int i = 0; i < 10; i++)
+		engine_add_message(f, "alice", "g/g", "x");
+	engine_add_rpc(f, "alice", "group.dismiss", "{\"gid\":\"g\"}");
+	engine_send(f);
+	run(f, r, 20);
+	assert_int_equal(stored(f), 13);
+	f->now.wall_ms += 2 * DAY_MS;
+	run(f, r, 20);
+	assert_int_equal(stored(f), 1);
+	retention_free(&r);
+}
+
+static void a_group_that_is_erased_loses_its_messages_at_once(void **state)
+{
+	struct engine_fixture *f = *state;
+	struct retention *r = open_retention(f);
+	struct directory_group g;
+	uint64_t id;
+
+	engine_rpc(f, "alice", "group.create",
+		"{\"gid\":\"g\",\"name\":\"Secret\",\"announcement\":\"words\"}");
+	for (int i = 0; i < 1000; i++)
+		engine_add_message(f, "alice", "g/g", "x");
+	engine_add_message(f, "alice", "bob", "stays");
+	engine_add_rpc(f, "alice", "group.dismiss", "{\"gid\":\"g\",\"erase\":true}");
+	engine_send(f);
+	assert_int_equal(directory_group_to_erase(f->dir, &id), IM_OK);
+	/* A few at a time; a new process goes on where the last one ended. */
+	run(f, r, 2);
+	assert_in_range(stored(f), 300, 900);
+	retention_free(&r);
+	r = open_retention(f);
+	run(f, r, 10);
+	assert_int_equal(stored(f), 2);
+	assert_int_equal(directory_group_to_erase(f->dir, &id), IM_E_NONE);
+	assert_int_equal(directory_group_gone(f->dir, IM_STR("g"), &g), IM_OK);
+	assert_int_equal(g.name.n + g.announcement.n, 0);
+	/* One that is gone can still be erased, by who dismissed it. */
+	engine_rpc(f, "alice", "group.create", "{\"gid\":\"h\"}");
+	engine_add_message(f, "alice", "g/h", "x");
+	engine_add_rpc(f, "alice", "group.dismiss", "{\"gid\":\"h\"}");
+	engine_send(f);
+	engine_rpc(f, "bob", "group.dismiss", "{\"gid\":\"h\",\"erase\":true}");
+	assert_true(engine_told_part(f, "\"code\":-32002"));
+	engine_rpc(f, "alice", "group.dismiss", "{\"gid\":\"h\",\"erase\":true}");
+	assert_true(engine_told_part(f, "\"changed\":true"));
+	engine_rpc(f, "alice", "group.dismiss", "{\"gid\":\"h\",\"erase\":true}");
+	assert_true(engine_told_part(f, "\"changed\":false"));
+	f->now.mono_ms += 2000;
+	run(f, r, 5);
 	assert_int_equal(stored(f), 3);
 	retention_free(&r);
 }
@@ -294,6 +355,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(old_messages_go_and_the_newest_of_each_stays),
 		T(a_group_may_have_its_own),
+		T(a_dismissed_group_keeps_to_its_retention),
+		T(a_group_that_is_erased_loses_its_messages_at_once),
 		S(a_copy_is_made_while_it_runs_and_then_answered),
 		S(a_failure_is_the_answer),
 		S(folders_that_cannot_be_are_refused),
