@@ -12,6 +12,7 @@
 #include "../common/jsonw.h"
 #include "admin_ban.h"
 #include "admin_group.h"
+#include "admin_message.h"
 #include "admin_node.h"
 #include "admin_quota.h"
 #include "admin_report.h"
@@ -28,6 +29,7 @@ static const struct rpc_method *const topics[] = {
 	admin_group_commands,
 	admin_node_commands,
 	admin_report_commands,
+	admin_message_commands,
 	admin_ban_commands,
 	admin_quota_commands,
 };

@@ -84,21 +84,21 @@ static struct directory_report report_of_row(sqlite3_stmt *st)
 		.closed_ms = sqlite3_column_int64(st, 13),
 		.closed_by = sqldb_str(st, 14),
 		.note = sqldb_str(st, 15),
+		.reporter = sqldb_id(st, 16),
+		.conv = sqldb_id(st, 17),
+		.sender = sqldb_id(st, 18),
 	};
 }
 
-int directory_report_list(struct directory *d, bool closed, uint64_t after, uint32_t limit,
-	directory_report_fn fn, void *arg)
+static int walk(
+	struct directory *d, sqlite3_stmt *st, directory_report_fn fn, void *arg, bool *any_out)
 {
-	sqlite3_stmt *st = sqldb_get(&d->q, DIR_REPORT_LIST);
 	int rc;
 
-	sqldb_bind_int(st, 1, closed);
-	sqldb_bind_id(st, 2, after);
-	sqldb_bind_int(st, 3, limit);
 	while ((rc = sqldb_step(&d->q, st)) == SQLDB_ROW) {
 		struct directory_report r = report_of_row(st);
 
+		*any_out = true;
 		rc = fn(arg, &r);
 		if (rc != 0) {
 			sqldb_done(st);
@@ -106,6 +106,29 @@ int directory_report_list(struct directory *d, bool closed, uint64_t after, uint
 		}
 	}
 	return rc;
+}
+
+int directory_report_list(struct directory *d, bool closed, uint64_t after, uint32_t limit,
+	directory_report_fn fn, void *arg)
+{
+	sqlite3_stmt *st = sqldb_get(&d->q, DIR_REPORT_LIST);
+	bool any;
+
+	sqldb_bind_int(st, 1, closed);
+	sqldb_bind_id(st, 2, after);
+	sqldb_bind_int(st, 3, limit);
+	return walk(d, st, fn, arg, &any);
+}
+
+int directory_report_get(struct directory *d, uint64_t id, directory_report_fn fn, void *arg)
+{
+	sqlite3_stmt *st = sqldb_get(&d->q, DIR_REPORT_GET);
+	bool any = false;
+	int rc;
+
+	sqldb_bind_id(st, 1, id);
+	rc = walk(d, st, fn, arg, &any);
+	return rc == IM_OK && !any ? IM_E_NONE : rc;
 }
 
 int directory_report_close(struct directory *d, uint64_t id, uint64_t by, struct im_str note,

@@ -42,7 +42,10 @@ static int say(struct rpc_call *c, const struct recall *r, uint64_t seq, uint64_
 	int rc;
 
 	im_buf_init(&body, 0);
-	im_buf_printf(&body, "{\"seq\":%" PRIu64 "}", seq);
+	im_buf_printf(&body, "{\"seq\":%" PRIu64, seq);
+	if (r->say_by)
+		im_jsonw_member_str(&body, "by", r->by);
+	im_buf_c(&body, '}');
 	m.ts_ms = writer_now_ms(c->w);
 	m.enc = IM_ENC_JSON;
 	m.type = IM_STR(KIND_RECALL);

@@ -71,6 +71,16 @@ static const struct arg message_args[] = {
 	{"TEXT", "body", ARG_TEXT, true, NULL, "the message"},
 	END,
 };
+static const struct arg recall_args[] = {
+	{"CONV", "conv", ARG_CONV, true, NULL, "g/GID, or u/UID"},
+	{"SEQ", "seq", ARG_INTEGER, true, NULL, "the message"},
+	{"--with", "with", ARG_UID, false, NULL, "of u/UID: the other of the two"},
+	END,
+};
+static const struct arg report_args[] = {
+	{"ID", "id", ARG_INTEGER, true, NULL, "the report"},
+	END,
+};
 static const struct arg reports_args[] = {
 	{"--closed", "closed", ARG_FLAG, false, NULL, "those that are closed"},
 	{"--after", "after", ARG_TEXT, false, NULL, "start behind this report"},
@@ -156,6 +166,10 @@ const struct command cmd_node[] = {
 		.help = "disconnects a user's devices, or one of them",
 		.args = kick_args,
 		.request = "kickUser"},
+	{.name = "message recall",
+		.help = "takes a message back, whoever has sent it",
+		.args = recall_args,
+		.request = "recallMessage"},
 	{.name = "message",
 		.help = "sends a system message to a user or a group",
 		.args = message_args,
@@ -166,6 +180,10 @@ const struct command cmd_node[] = {
 		.request = "listReports",
 		.rows = "reports",
 		.columns = "id created_ms reporter sender conv seq reason body"},
+	{.name = "report recall",
+		.help = "takes a reported message back",
+		.args = report_args,
+		.request = "recallReported"},
 	{.name = "report close",
 		.help = "closes a report",
 		.args = close_args,

@@ -254,6 +254,83 @@ static void a_system_message_cannot_pass_for_a_change(void **state)
 		IM_E_UNKNOWN_GROUP, "x");
 }
 
+/* -- messages -- */
+
+static void an_administrator_recalls_any_message(void **state)
+{
+	struct rpc_fixture *f = *state;
+
+	rpc_ok(f, "alice", "group.create", "{\"gid\":\"team\",\"members\":[\"bob\"]}");
+	rpc_send(f, "bob", "g/team", "spam");
+	rpc_ok(f, "bob", "msg.edit", "{\"conv\":\"g/team\",\"seq\":2,\"body\":\"more spam\"}");
+	f->now_ms += 3600000;
+	done(f, "{\"command\":\"recallMessage\",\"conv\":\"g/team\",\"seq\":2}");
+	/* As from its sender; nobody learns which administrator it was. */
+	assert_true(rpc_told(f, "message alice,bob g/team ,\"seq\":4,\"from\":\"bob\","));
+	assert_true(rpc_told(f, "\"type\":\"recall\",\"cursor\":"));
+	assert_true(rpc_told(f, "\"body\":{\"seq\":2,\"by\":\"administrator\"}}"));
+	assert_false(rpc_told(f, "root"));
+	rpc_ok(f, "alice", "conv.history", "{\"conv\":\"g/team\"}");
+	assert_text(f->result, "messages.1.type", "recalled");
+	assert_text(f->result, "messages.1.recalled_by", "administrator");
+	assert_text(f->result, "messages.2.type", "recalled");
+	assert_text(f->result, "messages.3.from", "bob");
+	rpc_admin(f, "{\"command\":\"recallMessage\",\"conv\":\"g/team\",\"seq\":2}");
+	assert_json(rpc_at(f->result, "0.data"), "{\"changed\":false}");
+	assert_int_equal(f->told.n, 0);
+	refused(f, "{\"command\":\"recallMessage\",\"conv\":\"g/team\",\"seq\":1}",
+		IM_E_NOT_ALLOWED, "system");
+	refused(f, "{\"command\":\"recallMessage\",\"conv\":\"g/team\",\"seq\":9}",
+		IM_E_UNKNOWN_MESSAGE, "9");
+	refused(f, "{\"command\":\"recallMessage\",\"conv\":\"g/none\",\"seq\":1}",
+		IM_E_UNKNOWN_GROUP, "none");
+	rpc_send(f, "bob", "u/alice", "direct spam");
+	refused(f, "{\"command\":\"recallMessage\",\"conv\":\"u/bob\",\"seq\":1}",
+		IM_E_INVALID_PARAMS, "with");
+	refused(f,
+		"{\"command\":\"recallMessage\",\"conv\":\"u/bob\",\"with\":\"carol\","
+		"\"seq\":1}",
+		IM_E_UNKNOWN_MESSAGE, "nothing was ever sent");
+	done(f, "{\"command\":\"recallMessage\",\"conv\":\"u/alice\",\"with\":\"bob\",\"seq\":1}");
+	assert_true(rpc_told(f, "message alice,bob ,\"seq\":2,\"from\":\"bob\","));
+	rpc_ok(f, "alice", "conv.history", "{\"conv\":\"u/bob\"}");
+	assert_text(f->result, "messages.0.recalled_by", "administrator");
+}
+
+static void a_reported_message_is_recalled_by_its_report(void **state)
+{
+	struct rpc_fixture *f = *state;
+
+	rpc_send(f, "bob", "u/alice", "threat");
+	rpc_ok(f, "alice", "group.create", "{\"gid\":\"team\",\"members\":[\"bob\"]}");
+	rpc_send(f, "bob", "g/team", "spam");
+	rpc_ok(f, "alice", "msg.report", "{\"conv\":\"u/bob\",\"seq\":1,\"reason\":\"r\"}");
+	rpc_ok(f, "alice", "msg.report", "{\"conv\":\"g/team\",\"seq\":2,\"reason\":\"r\"}");
+	done(f, "{\"command\":\"recallReported\",\"id\":1}");
+	assert_true(rpc_told(f, "message alice,bob ,\"seq\":2,\"from\":\"bob\","));
+	done(f, "{\"command\":\"recallReported\",\"id\":2}");
+	assert_true(rpc_told(f, "message alice,bob g/team ,\"seq\":3,\"from\":\"bob\","));
+	refused(f, "{\"command\":\"recallReported\",\"id\":3}", IM_E_INVALID_PARAMS, "3");
+	/* What was reported is still there to be judged. */
+	rpc_admin(f, "{\"command\":\"listReports\"}");
+	assert_text(f->result, "0.data.reports.0.body", "threat");
+	rpc_ok(f, "alice", "conv.history", "{\"conv\":\"u/bob\"}");
+	assert_text(f->result, "messages.0.type", "recalled");
+}
+
+static void a_recall_reaches_nobody_who_has_the_name_since(void **state)
+{
+	struct rpc_fixture *f = *state;
+
+	rpc_send(f, "bob", "u/alice", "threat");
+	rpc_ok(f, "alice", "msg.report", "{\"conv\":\"u/bob\",\"seq\":1,\"reason\":\"r\"}");
+	done(f, "{\"command\":\"deleteUser\",\"username\":\"bob\"}");
+	done(f, "{\"command\":\"recallReported\",\"id\":1}");
+	assert_false(rpc_told(f, "message"));
+	rpc_ok(f, "alice", "conv.history", "{\"conv\":\"u/bob\"}");
+	assert_text(f->result, "messages.0.type", "recalled");
+}
+
 /* -- who hears of a deletion -- */
 
 static void contacts_groups_and_watchers_hear_of_a_deletion(void **state)
@@ -329,6 +406,9 @@ int main(void)
 		CASE(a_deleted_user_leaves_every_group_in_good_hands),
 		CASE(groups_are_managed_from_outside),
 		CASE(a_system_message_cannot_pass_for_a_change),
+		CASE(an_administrator_recalls_any_message),
+		CASE(a_reported_message_is_recalled_by_its_report),
+		CASE(a_recall_reaches_nobody_who_has_the_name_since),
 		CASE(contacts_groups_and_watchers_hear_of_a_deletion),
 		CASE(the_nodes_own_commands_reach_the_engine),
 	};

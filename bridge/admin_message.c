@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Owns the recall of any message by an administrator, who belongs to none of its conversation. It
+ * is told as from the message's own sender, "by":"administrator"; who it was is noted (audit.h) and
+ * told to nobody.
+ */
+#include "admin_message.h"
+
+#include <inttypes.h>
+
+#include "../common/ids.h"
+#include "../common/limits.h"
+#include "audit.h"
+#include "directory_group.h"
+#include "directory_report.h"
+#include "directory_user.h"
+#include "group_person.h"
+#include "group_ref.h"
+#include "msg_target.h"
+#include "recall.h"
+#include "rpc_args.h"
+#include "view.h"
+
+/* A conversation as the log has it. */
+struct place {
+	enum im_conv_kind kind;
+	struct im_str gid; /* a group's */
+	uint64_t group;
+	struct group_person one, other; /* of a direct one, in any order */
+};
+
+static int person(struct rpc_call *c, uint64_t user, struct group_person *out)
+{
+	struct directory_user u;
+	int rc = directory_user_by_id(c->dir, user, &u);
+
+	if (rc == IM_OK)
+		*out = group_person_of(user, u.uid, 0);
+	return rc;
+}
+
+/* A name that has passed to somebody else since: nothing of this conversation is for the new one.
+ */
+static int passed_on(struct rpc_call *c, const struct group_person *p, bool *out)
+{
+	struct directory_user u;
+	int rc = directory_user_get(c->dir, im_str(p->uid), &u);
+
+	*out = rc == IM_E_NONE || (rc == IM_OK && u.id != p->user);
+	return rc == IM_E_NONE ? IM_OK : rc;
+}
+
+/* Who seems to say it to whom. from: the message's sender. */
+static int fill_in(struct rpc_call *c, const struct place *at, const struct group_person *from,
+	struct writer_msg *m)
+{
+	const struct group_person *other = at->one.user == from->user ? &at->other : &at->one;
+	bool mine = false, theirs = false;
+	int rc = IM_OK;
+
+	*m = (struct writer_msg){.kind = at->kind,
+		.a = at->kind == IM_CONV_GROUP ? at->group : from->user,
+		.b = at->kind == IM_CONV_GROUP ? 0 : other->user,
+		.sender = from->user,
+		.from = im_str(from->uid),
+		.peer = at->kind == IM_CONV_GROUP ? at->gid : im_str(other->uid)};
+	if (at->kind == IM_CONV_USER) {
+		rc = passed_on(c, from, &mine);
+		if (rc == IM_OK)
+			rc = passed_on(c, other, &theirs);
+	}
+	m->silent = mine || theirs;
+	return rc;
+}
+
+static int write_recall(
+	struct rpc_call *c, const struct place *at, uint64_t conv, struct msg_target *t)
+{
+	struct recall r = {.conv = conv, .by = IM_STR(RECALL_ADMINISTRATOR), .say_by = true};
+	struct group_person from;
+	uint64_t seq;
+	int rc = person(c, t->m.sender, &from);
+
+	if (rc == IM_OK)
+		rc = fill_in(c, at, &from, &r.say);
+	if (rc == IM_OK)
+		rc = recall_write(c, &r, t, &seq);
+	if (rc != IM_OK)
+		return rc;
+	if (at->kind == IM_CONV_GROUP)
+		audit_note(c, "recall", "conv=g/%.*s seq=%" PRIu64 " sender=%s", RPC_S(at->gid),
+			t->m.seq, from.uid);
+	else
+		audit_note(c, "recall", "conv=u/%s with=%s seq=%" PRIu64 " sender=%s", at->one.uid,
+			at->other.uid, t->m.seq, from.uid);
+	return rpc_changed(c, true);
+}
+
+static int recall(struct rpc_call *c, const struct place *at, uint64_t conv, uint64_t seq)
+{
+	struct msg_target t;
+	int rc = msg_target_read(c, conv, seq, &t);
+
+	if (rc == IM_E_NONE || (rc == IM_OK && view_expired(&t.m, c->now_ms)))
+		rc = rpc_fail(c, IM_E_UNKNOWN_MESSAGE,
+			"there is no message %" PRIu64 " in this conversation", seq);
+	if (rc == IM_OK)
+		rc = msg_target_plain(c, &t);
+	if (rc == IM_OK)
+		rc = t.m.recalled ? rpc_changed(c, false) : write_recall(c, at, conv, &t);
+	msg_target_clear(&t);
+	return rc;
+}
+
+/* -- recallMessage -- */
+
+static int named_group(struct rpc_call *c, struct im_str gid, struct place *out)
+{
+	struct directory_group g;
+	int rc = directory_group_get(c->dir, gid, &g);
+
+	if (rc == IM_E_NONE)
+		return group_unknown(c, gid);
+	out->gid = gid;
+	out->group = g.id;
+	return rc;
+}
+
+static int named_pair(struct rpc_call *c, struct im_str one, struct place *out)
+{
+	struct im_str other = rpc_str(c, "with");
+	uint64_t a, b;
+	int rc;
+
+	if (other.p == NULL)
+		return rpc_fail(c, IM_E_INVALID_PARAMS,
+			"a direct conversation is between two; give with, the other one");
+	rc = rpc_user_id(c, one, &a);
+	if (rc == IM_OK)
+		rc = rpc_user_id(c, other, &b);
+	if (rc == IM_OK)
+		rc = person(c, a, &out->one);
+	return rc == IM_OK ? person(c, b, &out->other) : rc;
+}
+
+static int find_conv(struct rpc_call *c, const struct place *at, uint64_t *conv_out)
+{
+	int rc = at->kind == IM_CONV_GROUP
+			 ? writer_conv(c->w, at->kind, at->group, 0, false, conv_out)
+			 : writer_conv(
+				   c->w, at->kind, at->one.user, at->other.user, false, conv_out);
+
+	return rc == IM_E_NONE ? rpc_fail(c, IM_E_UNKNOWN_MESSAGE,
+					 "nothing was ever sent in this conversation")
+			       : rc;
+}
+
+static int recall_message(struct rpc_call *c)
+{
+	struct place at = {.group = 0};
+	struct im_str peer;
+	uint64_t conv;
+	int rc;
+
+	if (!im_conv_parse(rpc_str(c, "conv"), &at.kind, &peer))
+		return rpc_fail(c, IM_E_INVALID_PARAMS,
+			"conv is no conversation; give \"g/{gid}\", or \"u/{uid}\" and with");
+	rc = at.kind == IM_CONV_GROUP ? named_group(c, peer, &at) : named_pair(c, peer, &at);
+	if (rc == IM_OK)
+		rc = find_conv(c, &at, &conv);
+	return rc == IM_OK ? recall(c, &at, conv, (uint64_t)rpc_int(c, "seq", 0)) : rc;
+}
+
+/* -- recallReported -- */
+
+struct reported {
+	struct place at;
+	uint64_t conv, seq, reporter, sender;
+	char gid[IM_GID_MAX + 1];
+};
+
+static int on_report(void *arg, const struct directory_report *r)
+{
+	struct reported *out = arg;
+	struct im_str peer;
+
+	out->conv = r->conv;
+	out->seq = r->seq;
+	out->reporter = r->reporter;
+	out->sender = r->sender;
+	if (!im_conv_parse(r->conv_name, &out->at.kind, &peer))
+		return IM_E_INTERNAL;
+	memcpy(out->gid, peer.p, peer.n);
+	return IM_OK;
+}
+
+/* By the numbers of the report: names may have passed on since. */
+static int reported_place(struct rpc_call *c, struct reported *r)
+{
+	struct directory_group g;
+	int rc;
+
+	if (r->at.kind == IM_CONV_USER) {
+		rc = person(c, r->reporter, &r->at.one);
+		return rc == IM_OK ? person(c, r->sender, &r->at.other) : rc;
+	}
+	r->at.gid = im_str(r->gid);
+	rc = directory_group_get(c->dir, r->at.gid, &g);
+	r->at.group = g.id;
+	return rc == IM_E_NONE ? group_unknown(c, r->at.gid) : rc;
+}
+
+static int recall_reported(struct rpc_call *c)
+{
+	int64_t id = rpc_int(c, "id", 0);
+	struct reported r = {.conv = 0};
+	int rc = directory_report_get(c->dir, (uint64_t)id, on_report, &r);
+
+	if (rc == IM_E_NONE)
+		return rpc_fail(c, IM_E_INVALID_PARAMS,
+			"there is no report %" PRId64 "; see listReports", id);
+	if (rc == IM_OK)
+		rc = reported_place(c, &r);
+	return rc == IM_OK ? recall(c, &r.at, r.conv, r.seq) : rc;
+}
+
+static const struct rpc_param recall_params[] = {
+	{"conv", RPC_STRING, true, 1, IM_CONV_MAX},
+	{"with", RPC_STRING, false, 1, IM_UID_MAX},
+	{"seq", RPC_INTEGER, true, 1, INT64_MAX},
+	{0},
+};
+static const struct rpc_param report_params[] = {
+	{"id", RPC_INTEGER, true, 1, INT64_MAX},
+	{0},
+};
+
+const struct rpc_method admin_message_commands[] = {
+	{"recallMessage", RPC_LOG, recall_params, recall_message},
+	{"recallReported", RPC_LOG, report_params, recall_reported},
+	{0},
+};
