@@ -14,6 +14,7 @@
 #include "../common/limits.h"
 #include "../common/msgprops.h"
 #include "../common/utf8.h"
+#include "../common/wire.h"
 #include "directory_group.h"
 #include "mentions.h"
 #include "meta.h"
@@ -131,19 +132,6 @@ static int may_send(struct intake *in, struct send *s)
 	return s->kind == IM_CONV_USER ? may_send_direct(in, s) : may_send_group(in, s);
 }
 
-/* As it will stand in JSON. */
-static bool fits(const struct im_envelope *env)
-{
-	size_t n = env->meta.n;
-
-	if (env->enc == IM_ENC_TEXT)
-		n += env->body.n > IM_MESSAGE_BYTES_MAX / 6 ? im_jsonw_size(env->body)
-							    : 6 * env->body.n;
-	else
-		n += env->enc == IM_ENC_JSON ? env->body.n : (env->body.n + 2) / 3 * 4;
-	return n <= IM_MESSAGE_BYTES_MAX;
-}
-
 /* Puts what came as properties beside what the envelope says. */
 static int take_properties(struct intake *in, struct send *s)
 {
@@ -189,7 +177,7 @@ static int decode(struct intake *in, struct send *s)
 		s->why = IM_STR("the user property id and the member id differ; give one of them");
 		return IM_E_INVALID_PARAMS;
 	}
-	if (!fits(&s->env)) {
+	if (!im_wire_fits(s->env.meta, s->env.enc, s->env.body)) {
 		s->why = IM_STR(
 			"its control characters grow sixfold in JSON; send less, or bytes as "
 			"base64");

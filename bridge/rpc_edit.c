@@ -12,6 +12,7 @@
 #include "../common/jsonscan.h"
 #include "../common/jsonw.h"
 #include "../common/limits.h"
+#include "../common/wire.h"
 #include "conv_ref.h"
 #include "cost.h"
 #include "directory_group.h"
@@ -254,6 +255,11 @@ static int write_edit(struct rpc_call *c, const struct conv_ref *ref, const stru
 	if (count >= MSG_EDITS_MAX)
 		return rpc_fail(c, IM_E_LIMIT_REACHED,
 			"this message was edited %d times, which is the limit", MSG_EDITS_MAX);
+	/* What stays counts as well: an ext of before beside a body of now. */
+	if (!im_wire_fits(im_buf_view(&e->meta), e->enc, e->body))
+		return rpc_fail(c, IM_E_TOO_LARGE,
+			"body and ext would be longer than %d KiB together; give less of one",
+			IM_MESSAGE_BYTES_MAX / 1024);
 	rc = msg_pay(c, ref, t->m.body.n + t->m.meta.n);
 	if (rc == IM_OK)
 		rc = msg_pace(c, ref);

@@ -8,6 +8,7 @@
 #include "err.h"
 #include "jsonscan.h"
 #include "jsonw.h"
+#include "limits.h"
 
 /* Seven members' names, four numbers and the punctuation fit here; the strings come on top. */
 #define TAIL_FIXED 160
@@ -153,6 +154,17 @@ static void put_id_conv(struct im_buf *b, struct im_str id, struct im_str conv)
 	put_str_or_null(b, id);
 	im_buf_str(b, IM_STR(",\"conv\":"));
 	put_str_or_null(b, conv);
+}
+
+bool im_wire_fits(struct im_str meta, enum im_enc enc, struct im_str body)
+{
+	size_t n = meta.n;
+
+	if (enc == IM_ENC_TEXT)
+		n += body.n > IM_MESSAGE_BYTES_MAX / 6 ? im_jsonw_size(body) : 6 * body.n;
+	else
+		n += enc == IM_ENC_JSON ? body.n : (body.n + 2) / 3 * 4;
+	return n <= IM_MESSAGE_BYTES_MAX;
 }
 
 void im_wire_ack(struct im_buf *b, struct im_str id, struct im_str conv, uint64_t seq,

@@ -6,6 +6,7 @@
 #ifndef IM_COMMON_WIRE_H
 #define IM_COMMON_WIRE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "buf.h"
@@ -31,6 +32,9 @@ struct im_wire_msg {
 void im_wire_tail(struct im_buf *b, const struct im_wire_msg *m);
 /* The whole object, for history and sync. */
 void im_wire_message(struct im_buf *b, struct im_str conv, const struct im_wire_msg *m);
+
+/* False for a message that would be longer in JSON than a frame can carry to anybody. */
+bool im_wire_fits(struct im_str meta, enum im_enc enc, struct im_str body);
 
 /* One element of an ack array (without brackets or commas). dropped: a ready JSON array of those
  * whom the message does not mention although it was to; n == 0: none. */

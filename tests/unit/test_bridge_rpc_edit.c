@@ -158,6 +158,27 @@ static void bytes_stay_bytes_beside_another_ext(void **state)
 	assert_text(f->result, "messages.0.body", "AP8=");
 }
 
+/* One request after the other: each part is short enough, what comes of them is not. */
+static void body_and_ext_are_no_longer_together_than_a_message_may_be(void **state)
+{
+	struct rpc_fixture *f = *state;
+	char *half = calloc(1, 1024 * 1024), *request = malloc(2 * 1024 * 1024);
+
+	assert_true(half && request);
+	memset(half, 'x', 1024 * 1024 - 1);
+	rpc_send(f, "alice", "u/bob", "hi");
+	sprintf(request, "{\"conv\":\"u/bob\",\"seq\":1,\"ext\":{\"k\":\"%s\"}}", half);
+	rpc_ok(f, "alice", "msg.edit", request);
+	sprintf(request, "{\"conv\":\"u/bob\",\"seq\":1,\"body\":\"%s\"}", half);
+	rpc_no(f, IM_E_TOO_LARGE, "alice", "msg.edit", request);
+	sprintf(request, "{\"conv\":\"u/bob\",\"seq\":1,\"ext\":{},\"body\":\"%s\"}", half);
+	rpc_ok(f, "alice", "msg.edit", request);
+	rpc_ok(f, "bob", "conv.history", "{\"conv\":\"u/alice\",\"around\":1,\"limit\":1}");
+	assert_text(f->result, "messages.0.body", half);
+	free(half);
+	free(request);
+}
+
 static void an_edits_body_is_read_as_it_was_built(void **state)
 {
 	struct im_buf out;
@@ -189,6 +210,7 @@ int main(void)
 		CASE(mentions_and_ext_can_be_changed),
 		CASE(direct_mentions_are_of_the_two),
 		CASE(bytes_stay_bytes_beside_another_ext),
+		CASE(body_and_ext_are_no_longer_together_than_a_message_may_be),
 		cmocka_unit_test(an_edits_body_is_read_as_it_was_built),
 	};
 
