@@ -20,6 +20,9 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 from . import wire
 from .build import DEADLINE_S
 
+# So often a request is sent before it counts as unanswered.
+ASKED_AGAIN = 10
+
 
 class Refused(Exception):
     """CONNACK said no; `code` is its number."""
@@ -358,17 +361,38 @@ class Client:
         assert "seq" in ack, f"refused: {ack}"
         return ack
 
-    def rpc_raw(self, method, params=None):
-        """The whole reply object of a request through im/rpc (JSON-RPC 2.0). Needs the inbox."""
+    def _ask(self, method, params):
+        """Sends a request through im/rpc (JSON-RPC 2.0) and returns its id. Needs the inbox."""
         number = f"{self.device}-{next(self._rpc_serial)}"
         request = {"jsonrpc": "2.0", "id": number, "method": method}
         if params is not None:
             request["params"] = params
         code = self.publish(f"{self.prefix}/rpc", request)
         assert code < 0x80, f"PUBACK {code:#x} for {method}"
-        return self.wait_for(
-            lambda: next((m.json for m in self.on(f"rpc/{self.device}")
-                          if m.json.get("id") == number), None), what=f"reply to {method}")
+        return number
+
+    def _answer(self, numbers):
+        return next((m.json for m in self.on(f"rpc/{self.device}") if m.json.get("id") in numbers),
+                    None)
+
+    def rpc_raw(self, method, params=None):
+        """The whole reply object of a request."""
+        number = self._ask(method, params)
+        return self.wait_for(lambda: self._answer([number]), what=f"reply to {method}")
+
+    def rpc_asked_again(self, method, **params):
+        """As rpc, and asks again while no answer comes, as a client has to whose broker holds it
+        back until something new comes."""
+        numbers = []
+        for _ in range(ASKED_AGAIN):
+            numbers.append(self._ask(method, params))
+            try:
+                reply = self.wait_for(lambda: self._answer(numbers), DEADLINE_S / ASKED_AGAIN)
+            except AssertionError:
+                continue
+            wire.check_rpc(method, params, reply["result"])
+            return reply["result"]
+        raise AssertionError(f"{self.device}: no answer to {method}, asked {ASKED_AGAIN} times")
 
     def rpc(self, method, **params):
         reply = self.rpc_raw(method, params)
