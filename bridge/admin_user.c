@@ -65,7 +65,6 @@ static int create_user(struct rpc_call *c)
 {
 	const struct im_str keep = {NULL, 0};
 	struct im_str uid = rpc_str(c, "username");
-	struct directory_user there;
 	char phc[IM_PHC_MAX];
 	uint64_t id;
 	int role, rc = take_role(c, &role);
@@ -75,13 +74,13 @@ static int create_user(struct rpc_call *c)
 			"username is no user id; give 1 to 64 of A-Z a-z 0-9 _ . @ -");
 	if (rc != IM_OK)
 		return rc;
-	rc = directory_user_get(c->dir, uid, &there);
+	rc = directory_user_nameable(c->dir, uid);
 	if (rc == IM_OK)
-		return rpc_fail(c, IM_E_CONFLICT, "there is a user \"%.*s\" already", RPC_S(uid));
-	if (rc == IM_E_NONE)
 		rc = take_password(c, phc);
 	if (rc == IM_OK)
 		rc = directory_user_create(c->dir, uid, role, im_str(phc), c->now_ms, &id);
+	if (rc == IM_E_EXISTS)
+		return rpc_fail(c, IM_E_CONFLICT, "%s", directory_errmsg(c->dir));
 	if (rc == IM_OK && rpc_has(c, "nick"))
 		rc = directory_user_set_profile(c->dir, id, rpc_str(c, "nick"), keep, keep, -1, -1);
 	if (rc == IM_OK)
@@ -110,6 +109,32 @@ static int delete_user(struct rpc_call *c)
 	effects_forget_user(writer_effects(c->w), uid);
 	effects_kick(writer_effects(c->w), uid, IM_STR(""));
 	return IM_OK;
+}
+
+/* The same user again: what he wrote is his, whom he knew is not kept. */
+static int restore_user(struct rpc_call *c)
+{
+	struct im_str uid = rpc_str(c, "username");
+	struct directory_user u;
+	char phc[IM_PHC_MAX];
+	int role, rc = take_role(c, &role);
+
+	if (rc == IM_OK)
+		rc = rpc_user_past(c, uid, &u);
+	if (rc == IM_OK && !u.deleted)
+		return rpc_fail(c, IM_E_CONFLICT, "the user \"%.*s\" is not deleted", RPC_S(uid));
+	if (rc == IM_OK && im_name_reserved(uid))
+		return rpc_fail(c, IM_E_NOT_ALLOWED,
+			"\"%.*s\" stands for a user whose name is gone; there is nothing to give "
+			"back",
+			RPC_S(uid));
+	if (rc == IM_OK)
+		rc = take_password(c, phc);
+	if (rc == IM_OK)
+		rc = directory_user_restore(c->dir, u.id, role, im_str(phc), c->now_ms);
+	if (rc == IM_OK)
+		effects_forget_user(writer_effects(c->w), uid);
+	return rc;
 }
 
 static int set_disabled(struct rpc_call *c, bool disabled)
@@ -286,6 +311,12 @@ static const struct rpc_param create_params[] = {
 	{"nick", RPC_LINE, false, 0, NICK_MAX},
 	{0},
 };
+static const struct rpc_param restore_params[] = {
+	USERNAME,
+	{"password", RPC_STRING, false, 0, IM_PASSWORD_MAX},
+	{"role", RPC_STRING, false, 1, 16},
+	{0},
+};
 static const struct rpc_param user_params[] = {USERNAME, {0}};
 static const struct rpc_param password_params[] = {
 	USERNAME,
@@ -311,6 +342,7 @@ static const struct rpc_param list_params[] = {
 const struct rpc_method admin_user_commands[] = {
 	{"createUser", RPC_LOG, create_params, create_user},
 	{"deleteUser", RPC_LOG, user_params, delete_user},
+	{"restoreUser", RPC_LOG, restore_params, restore_user},
 	{"disableUser", RPC_LOG, user_params, disable_user},
 	{"enableUser", RPC_LOG, user_params, enable_user},
 	{"setUserPassword", RPC_LOG, password_params, set_password},

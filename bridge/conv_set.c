@@ -123,9 +123,8 @@ static int resolve_peer(struct rpc_call *c, struct conv_item *item, bool *histor
 		rc = directory_user_by_id(c->dir, item->peer, &u);
 		if (rc == IM_OK)
 			name_it(item, 'u', u.uid);
-		if (rc == IM_OK && u.deleted)
-			rc = directory_user_last(c->dir, im_str(item->name + 2), &u);
-		item->hidden = rc == IM_E_NONE || (rc == IM_OK && u.id != item->peer);
+		item->peer_gone = rc == IM_OK && u.deleted;
+		item->hidden = rc == IM_E_NONE;
 		return rc == IM_E_NONE ? IM_OK : rc;
 	}
 	rc = directory_group_by_id(c->dir, item->peer, &g);

@@ -25,6 +25,7 @@ struct conv_item {
 	int role;
 	/* filled by conv_item_resolve */
 	bool resolved, hidden;
+	bool peer_gone; /* a deleted user */
 	uint64_t floor, was_after; /* see view.h */
 	char name[IM_CONV_MAX + 1];
 };
@@ -39,9 +40,9 @@ struct conv_set {
 int conv_set_load(struct rpc_call *c, struct conv_set *out) IM_MUST_CHECK;
 void conv_set_clear(struct conv_set *set);
 struct conv_item *conv_set_find(struct conv_set *set, uint64_t conv);
-/* The name, the floor, and whether it is to be shown at all: a conversation with a deleted user is
- * not when its name belongs to somebody else by now. user_out (may be NULL): the caller's
- * own settings; its draft is valid until the next call on the directory. */
+/* The name, the floor, whether the peer was deleted, and whether it is to be shown at all. user_out
+ * (may be NULL): the caller's own settings; its draft is valid until the next call on the
+ * directory. */
 int conv_item_resolve(struct rpc_call *c, struct conv_item *item,
 	struct directory_conv_user *user_out) IM_MUST_CHECK;
 

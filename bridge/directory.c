@@ -32,6 +32,12 @@ static int open_mode(
 		return IM_E_NOMEM;
 	im_buf_init(&d->row, 0);
 	ret = sqldb_open(&d->q, folder, &spec, mode, why);
+	if (ret == IM_OK) {
+		d->accounts = accounts_open(d->q.db);
+		ret = d->accounts ? IM_OK : IM_E_NOMEM;
+		if (ret != IM_OK)
+			sqldb_close(&d->q);
+	}
 	if (ret != IM_OK)
 		free(d);
 	else
@@ -53,6 +59,7 @@ void directory_close(struct directory **d)
 {
 	if (!*d)
 		return;
+	accounts_close(&(*d)->accounts);
 	sqldb_close(&(*d)->q);
 	im_buf_free(&(*d)->row);
 	free(*d);
@@ -120,6 +127,14 @@ int directory_meta_set(struct directory *d, const char *key, uint64_t value)
 	return sqldb_run(&d->q, st);
 }
 
+int directory_setting_set(struct directory *d, const char *key, struct im_str value)
+{
+	sqlite3_stmt *st = sqldb_get(&d->q, DIR_SETTING_SET);
+	sqldb_bind_text(st, 1, im_str(key));
+	sqldb_bind_text(st, 2, value);
+	return sqldb_run(&d->q, st);
+}
+
 int directory_backup_step(
 	struct directory *d, const char *folder, bool *done_out, struct im_buf *why)
 {
@@ -153,6 +168,42 @@ struct im_str directory_keep(struct directory *d, sqlite3_stmt *st, int column)
 	p = d->row.p + d->row.n;
 	im_buf_str(&d->row, s);
 	return (struct im_str){p, s.n};
+}
+
+struct accounts *directory_accounts(struct directory *d)
+{
+	return d->q.in_tx && d->q.failed ? NULL : d->accounts;
+}
+
+static int taken(struct directory *d, enum account_name is, const char *what, struct im_str name,
+	struct im_str holder)
+{
+	struct im_buf why;
+	im_buf_init(&why, 0);
+	accounts_explain(is, what, name, holder, &why);
+	im_buf_c(&why, '\0');
+	sqldb_fail(&d->q, IM_E_EXISTS, why.failed ? "the name is taken" : why.p);
+	im_buf_free(&why);
+	return IM_E_EXISTS;
+}
+
+int directory_nameable(struct directory *d, const char *what, struct im_str name)
+{
+	struct accounts *a = directory_accounts(d);
+	enum account_name is = ACCOUNT_FREE;
+	struct im_buf holder;
+	int ret;
+	if (!a)
+		return IM_E_IO;
+	im_buf_init(&holder, 0);
+	ret = strcmp(what, ACCOUNT_USER) == 0 ? accounts_user_name(a, name, &is, &holder)
+					      : accounts_group_name(a, name, &is, &holder);
+	if (ret != IM_OK)
+		ret = sqldb_failed(&d->q);
+	else if (is != ACCOUNT_FREE)
+		ret = taken(d, is, what, name, im_buf_view(&holder));
+	im_buf_free(&holder);
+	return ret;
 }
 
 int directory_change(struct directory *d, sqlite3_stmt *st)

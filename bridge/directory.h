@@ -41,6 +41,9 @@ void directory_watch(struct directory *d, int (*passed)(void *arg), void *arg);
 int directory_meta_get(struct directory *d, const char *key, uint64_t *out) IM_MUST_CHECK;
 int directory_meta_set(struct directory *d, const char *key, uint64_t value) IM_MUST_CHECK;
 
+/* What the configuration says and who reads this file has to know: "link_username". */
+int directory_setting_set(struct directory *d, const char *key, struct im_str value) IM_MUST_CHECK;
+
 /* A consistent copy to {folder}/directory.db, while running; call until *done_out. */
 int directory_backup_step(
 	struct directory *d, const char *folder, bool *done_out, struct im_buf *why) IM_MUST_CHECK;

@@ -63,10 +63,18 @@ int directory_group_by_id(struct directory *d, uint64_t id, struct directory_gro
 	return get_group(d, st, out);
 }
 
+int directory_group_nameable(struct directory *d, struct im_str gid)
+{
+	return directory_nameable(d, ACCOUNT_GROUP, gid);
+}
+
 int directory_group_create(struct directory *d, const struct directory_group *g, uint64_t *id_out)
 {
-	sqlite3_stmt *st = sqldb_get(&d->q, DIR_GROUP_ADD);
-	int ret;
+	sqlite3_stmt *st;
+	int ret = g->id ? IM_OK : directory_group_nameable(d, g->gid);
+	if (ret != IM_OK)
+		return ret;
+	st = sqldb_get(&d->q, DIR_GROUP_ADD);
 	if (g->id)
 		sqldb_bind_id(st, 1, g->id);
 	else

@@ -42,8 +42,11 @@ int directory_group_gone(
 	struct directory *d, struct im_str gid, struct directory_group *out) IM_MUST_CHECK;
 int directory_group_by_id(struct directory *d, uint64_t id,
 	struct directory_group *out) IM_MUST_CHECK; /* dismissed ones too */
+/* May a new group have this name? IM_E_EXISTS: no, and directory_errmsg says why. */
+int directory_group_nameable(struct directory *d, struct im_str gid) IM_MUST_CHECK;
 /* Creates with g's gid, kind, texts and policies. g->id != 0 asks for that id (projection from the
- * log); IM_E_EXISTS if the gid is taken. */
+ * log). IM_E_EXISTS: the gid cannot be given, and directory_errmsg says why; but what the log says
+ * has been made is made. */
 int directory_group_create(
 	struct directory *d, const struct directory_group *g, uint64_t *id_out) IM_MUST_CHECK;
 /* Writes every column of g but id, gid, kind, members, created_ms. */

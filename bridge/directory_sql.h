@@ -3,6 +3,7 @@
 #ifndef IM_BRIDGE_DIRECTORY_SQL_H
 #define IM_BRIDGE_DIRECTORY_SQL_H
 
+#include "../schema/account.h"
 #include "directory.h"
 #include "sqldb.h"
 
@@ -17,6 +18,7 @@ struct directory {
 	struct sqldb q;
 	struct im_buf row;   /* the strings of the row that was returned last */
 	uint64_t event_head; /* to be written with this transaction; 0: nothing */
+	struct accounts *accounts;
 };
 
 /* A string of the current row, copied to where the handle keeps them; offsets move, so rows are
@@ -24,6 +26,10 @@ struct directory {
 struct im_str directory_keep(struct directory *d, sqlite3_stmt *st, int column);
 /* Forgets the last row and makes room for this one. */
 int directory_keep_begin(struct directory *d, sqlite3_stmt *st) IM_MUST_CHECK;
+/* The rule of names; NULL inside a transaction that is spoilt. */
+struct accounts *directory_accounts(struct directory *d);
+/* The same question for users and groups; what: ACCOUNT_USER, ACCOUNT_GROUP. */
+int directory_nameable(struct directory *d, const char *what, struct im_str name) IM_MUST_CHECK;
 /* Runs an UPDATE or DELETE; IM_E_NONE if it met no row. */
 int directory_change(struct directory *d, sqlite3_stmt *st) IM_MUST_CHECK;
 

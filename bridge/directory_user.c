@@ -81,18 +81,29 @@ int directory_user_by_id(struct directory *d, uint64_t id, struct directory_user
 	return get_one(d, st, out);
 }
 
+int directory_user_nameable(struct directory *d, struct im_str uid)
+{
+	return directory_nameable(d, ACCOUNT_USER, uid);
+}
+
 int directory_user_create(struct directory *d, struct im_str uid, int role, struct im_str password,
 	int64_t now_ms, uint64_t *id_out)
 {
-	sqlite3_stmt *st = sqldb_get(&d->q, DIR_USER_ADD);
+	const struct account_new n = {.uid = uid, .role = role, .phc = password, .now_ms = now_ms};
+	struct accounts *a = directory_accounts(d);
+	struct im_buf why;
 	int ret;
-	sqldb_bind_text(st, 1, uid);
-	sqldb_bind_int(st, 2, role);
-	sqldb_bind_text_or_null(st, 3, password);
-	sqldb_bind_int(st, 4, now_ms);
-	ret = sqldb_run(&d->q, st);
-	if (ret == IM_OK)
-		*id_out = (uint64_t)sqlite3_last_insert_rowid(d->q.db);
+	if (!a)
+		return IM_E_IO;
+	im_buf_init(&why, 0);
+	ret = accounts_create(a, &n, id_out, &why);
+	if (ret == IM_E_EXISTS) {
+		im_buf_c(&why, '\0');
+		sqldb_fail(&d->q, ret, why.failed ? "the name is taken" : why.p);
+	} else if (ret != IM_OK) {
+		ret = sqldb_failed(&d->q);
+	}
+	im_buf_free(&why);
 	return ret;
 }
 
@@ -178,6 +189,17 @@ int directory_user_delete(struct directory *d, uint64_t id)
 		ret = sqldb_run(&d->q, st);
 	}
 	return ret;
+}
+
+int directory_user_restore(
+	struct directory *d, uint64_t id, int role, struct im_str password, int64_t now_ms)
+{
+	sqlite3_stmt *st = sqldb_get(&d->q, DIR_USER_RESTORE);
+	sqldb_bind_id(st, 1, id);
+	sqldb_bind_int(st, 2, role);
+	sqldb_bind_text_or_null(st, 3, password);
+	sqldb_bind_int(st, 4, now_ms);
+	return directory_change(d, st);
 }
 
 int directory_user_set_online(struct directory *d, uint64_t id, int online, int64_t now_ms)

@@ -26,13 +26,15 @@ struct directory_user {
 
 int directory_user_get(struct directory *d, struct im_str uid,
 	struct directory_user *out) IM_MUST_CHECK; /* not deleted ones */
-/* The user of this name, or else who had it last and was deleted: what was said to a deleted user
- * can be read until the name belongs to somebody else. */
+/* The user of this name, deleted or not: what was said to a deleted user can be read. */
 int directory_user_last(
 	struct directory *d, struct im_str uid, struct directory_user *out) IM_MUST_CHECK;
 int directory_user_by_id(struct directory *d, uint64_t id,
 	struct directory_user *out) IM_MUST_CHECK; /* deleted ones too */
-/* IM_E_EXISTS if there is one. password empty: none. */
+/* May a new user have this name? IM_E_EXISTS: no, and directory_errmsg says why. */
+int directory_user_nameable(struct directory *d, struct im_str uid) IM_MUST_CHECK;
+/* IM_E_EXISTS: the name cannot be given, and directory_errmsg says why (schema/account.h). password
+ * empty: none. */
 int directory_user_create(struct directory *d, struct im_str uid, int role, struct im_str password,
 	int64_t now_ms, uint64_t *id_out) IM_MUST_CHECK;
 int directory_user_set_password(struct directory *d, uint64_t id, struct im_str phc) IM_MUST_CHECK;
@@ -43,8 +45,13 @@ int directory_user_set_role(struct directory *d, uint64_t id, int role) IM_MUST_
 int directory_user_set_profile(struct directory *d, uint64_t id, struct im_str nick,
 	struct im_str avatar, struct im_str ext, int direct_policy,
 	int read_receipts) IM_MUST_CHECK;
-/* Marks deleted and removes devices, blocks, contacts, memberships, conv_user, events. */
+/* Marks deleted and removes devices, blocks, contacts, memberships, events, and what conv_user says
+ * but how far was read. */
 int directory_user_delete(struct directory *d, uint64_t id) IM_MUST_CHECK;
+/* Undoes the mark, with a new password (empty: none); tokens issued before now are void. IM_E_NONE:
+ * this user is not deleted. */
+int directory_user_restore(struct directory *d, uint64_t id, int role, struct im_str password,
+	int64_t now_ms) IM_MUST_CHECK;
 int directory_user_set_online(
 	struct directory *d, uint64_t id, int online, int64_t now_ms) IM_MUST_CHECK;
 

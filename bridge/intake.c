@@ -85,7 +85,8 @@ static int may_send_direct(struct intake *in, struct send *s)
 	int rc = rights_user(in->p.rights, s->rec->target, &s->to);
 
 	if (rc == IM_E_UNKNOWN_USER)
-		s->why = IM_STR("nobody has this name");
+		s->why = s->to.gone ? IM_STR("this user's account was deleted")
+				    : IM_STR("nobody has this name");
 	if (rc)
 		return rc;
 	rc = rights_direct(in->p.rights, &s->from, &s->to);

@@ -103,15 +103,18 @@ int rights_user(struct rights *r, struct im_str uid, struct rights_user *out)
 		user_fill(r, e, out);
 		return IM_OK;
 	}
+	out->gone = false;
 	if (uid.n == 0 || uid.n > IM_UID_MAX)
 		return IM_E_UNKNOWN_USER;
-	rc = directory_user_get(r->d, uid, &u);
-	if (rc)
-		return rc == IM_E_NONE ? IM_E_UNKNOWN_USER : rc;
+	rc = directory_user_last(r->d, uid, &u);
+	out->gone = !rc && u.deleted;
+	if (rc || u.deleted)
+		return rc == IM_E_NONE || !rc ? IM_E_UNKNOWN_USER : rc;
 	e = assoc_put(r->users, hash);
 	memcpy(e->uid, uid.p, uid.n);
 	e->n = (uint8_t)uid.n;
 	e->policy = (uint8_t)u.direct_policy;
+	e->u.gone = false;
 	e->u.id = u.id;
 	e->u.admin = u.role == DIRECTORY_ADMIN;
 	e->u.disabled = u.disabled;

@@ -20,6 +20,7 @@ struct rights;
 struct rights_user {
 	uint64_t id;
 	bool admin, disabled;
+	bool gone;          /* beside IM_E_UNKNOWN_USER: there was such a user, who was deleted */
 	bool contacts_only; /* the user's own policy, or the server's when the user has none */
 };
 

@@ -92,7 +92,7 @@ int rpc_pay(struct rpc_call *c, int64_t units)
 	return IM_E_RATE_LIMITED;
 }
 
-int rpc_user(struct rpc_call *c, struct im_str uid, struct directory_user *out)
+int rpc_user_past(struct rpc_call *c, struct im_str uid, struct directory_user *out)
 {
 	int rc;
 
@@ -100,9 +100,19 @@ int rpc_user(struct rpc_call *c, struct im_str uid, struct directory_user *out)
 		return rpc_fail(c, IM_E_INVALID_PARAMS,
 			"\"%.*s\" is no user id; give 1 to 64 of A-Z a-z 0-9 _ . @ -",
 			RPC_S(rpc_clip(uid, 80)));
-	rc = directory_user_get(c->dir, uid, out);
+	rc = directory_user_last(c->dir, uid, out);
 	if (rc == IM_E_NONE)
 		return rpc_fail(c, IM_E_UNKNOWN_USER, "there is no user \"%.*s\"", RPC_S(uid));
+	return rc;
+}
+
+int rpc_user(struct rpc_call *c, struct im_str uid, struct directory_user *out)
+{
+	int rc = rpc_user_past(c, uid, out);
+
+	if (rc == IM_OK && out->deleted)
+		return rpc_fail(
+			c, IM_E_UNKNOWN_USER, "the account \"%.*s\" was deleted", RPC_S(uid));
 	return rc;
 }
 

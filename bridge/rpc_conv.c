@@ -123,6 +123,8 @@ static int put_item(struct rpc_call *c, struct conv_item *item, struct im_buf *b
 		return rc;
 	im_buf_z(b, "{\"conv\":");
 	im_jsonw_str(b, conv_item_name(item));
+	if (item->peer_gone)
+		im_buf_z(b, ",\"deleted\":true");
 	im_jsonw_member_int(b, "head", (int64_t)item->head.seq);
 	im_jsonw_member_int(b, "read", (int64_t)mine.read_seq);
 	im_buf_printf(b,

@@ -111,8 +111,8 @@ static int taken(struct rpc_call *c, struct im_str gid)
 {
 	/* The same words for one that is there, that was, and that is hidden from the caller. */
 	return rpc_fail(c, IM_E_CONFLICT,
-		"the name \"%.*s\" is or was a group's, and no other gets it; give another gid, or "
-		"none",
+		"the name \"%.*s\" is or was a group's, differs from one in case alone, or is "
+		"reserved; give another gid, or none",
 		RPC_S(gid));
 }
 
@@ -239,10 +239,10 @@ static int create_or_meet(struct rpc_call *c, struct im_str gid, const struct wa
 	if (rc == IM_OK)
 		return meet_existing(c, gid, &row, w);
 	if (rc == IM_E_NONE)
-		rc = directory_group_gone(c->dir, gid, &row);
-	if (rc == IM_OK)
+		rc = directory_group_nameable(c->dir, gid);
+	if (rc == IM_E_EXISTS)
 		return taken(c, gid);
-	if (rc == IM_E_NONE)
+	if (rc == IM_OK)
 		rc = group_self_may_come(c);
 	if (rc == IM_OK)
 		rc = quota_check(c, DIRECTORY_QUOTA_GROUPS, 1);

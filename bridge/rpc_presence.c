@@ -30,15 +30,16 @@ static int may_see(struct rpc_call *c, uint64_t user, bool *out)
 static int put_user(struct rpc_call *c, struct im_str uid)
 {
 	struct directory_user u;
-	bool visible;
+	bool visible, gone;
 	int state;
 	int64_t seen_ms;
-	int rc = rpc_user(c, uid, &u);
+	int rc = rpc_user_past(c, uid, &u);
 
 	if (rc != IM_OK)
 		return rc;
 	state = u.online;
-	seen_ms = u.seen_ms;
+	seen_ms = u.deleted ? 0 : u.seen_ms;
+	gone = u.deleted;
 	rc = may_see(c, u.id, &visible);
 	if (rc != IM_OK)
 		return rc;
@@ -48,6 +49,8 @@ static int put_user(struct rpc_call *c, struct im_str uid)
 		im_str(presence_state_name(visible ? state : PRESENCE_OFFLINE)));
 	if (seen_ms > 0 && visible)
 		im_jsonw_member_int(c->result, "seen", seen_ms);
+	if (gone)
+		im_buf_z(c->result, ",\"deleted\":true");
 	im_buf_c(c->result, '}');
 	return IM_OK;
 }

@@ -171,6 +171,7 @@ static int search_in_view(struct hunt *h)
 		.arg = h,
 		.sight = on_sight,
 		.hit = on_hit};
+	struct directory_user from;
 	int rc = IM_OK;
 
 	if (rpc_has(c, "next") &&
@@ -178,8 +179,10 @@ static int search_in_view(struct hunt *h)
 			query.before_gid == 0))
 		return rpc_fail(c, IM_E_INVALID_PARAMS,
 			"params.next is none that search gave; leave it out to begin");
-	if (rpc_has(c, "from"))
-		rc = rpc_user_id(c, rpc_str(c, "from"), &query.sender);
+	if (rpc_has(c, "from")) {
+		rc = rpc_user_past(c, rpc_str(c, "from"), &from);
+		query.sender = rc == IM_OK ? from.id : 0;
+	}
 	if (rc == IM_OK)
 		rc = choose_convs(h, &query);
 	if (rc == IM_OK)

@@ -45,7 +45,7 @@ static void put_own(struct im_buf *b, const struct directory_user *u)
 static int get_call(struct rpc_call *c)
 {
 	struct directory_user u;
-	int rc = rpc_user(c, rpc_has(c, "uid") ? rpc_str(c, "uid") : c->uid, &u);
+	int rc = rpc_user_past(c, rpc_has(c, "uid") ? rpc_str(c, "uid") : c->uid, &u);
 
 	if (rc != IM_OK)
 		return rc;
@@ -54,6 +54,8 @@ static int get_call(struct rpc_call *c)
 		put_own(c->result, &u);
 	else
 		user_put_profile(c->result, &u);
+	if (u.deleted)
+		im_buf_z(c->result, ",\"deleted\":true");
 	im_buf_c(c->result, '}');
 	return c->result->failed ? IM_E_NOMEM : IM_OK;
 }

@@ -258,6 +258,17 @@ static int expect_log(const struct bridge *b, struct im_buf *why)
 	return IM_E_IO;
 }
 
+/* For whoever makes users without this process's configuration. */
+static int tell_settings(const struct bridge *b, struct im_buf *why)
+{
+	int rc = directory_setting_set(b->dir, "link_username", im_str(b->opt.link_username));
+
+	if (rc)
+		im_buf_printf(
+			why, "directory.db could not be written: %s", directory_errmsg(b->dir));
+	return rc;
+}
+
 static int open_databases(struct bridge *b, struct im_buf *why)
 {
 	struct store_reader *reader;
@@ -272,6 +283,8 @@ static int open_databases(struct bridge *b, struct im_buf *why)
 
 	b->backend = p.backend = &store_sqlite;
 	rc = directory_open(b->opt.data_dir, &b->dir, why);
+	if (!rc)
+		rc = tell_settings(b, why);
 	if (!rc)
 		rc = expect_log(b, why);
 	if (!rc)

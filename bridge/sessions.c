@@ -75,7 +75,14 @@ static int session_user(struct sessions *s, const struct im_up_rec *rec, struct 
 		(struct im_str){0}, rec->ts_ms, &id);
 	if (rc && rc != IM_E_EXISTS)
 		return rc;
-	log_line(s->p.log, LOG_LEVEL_INFO, "user_created", "uid=%.*s by=token", LOG_S(rec->user));
+	/* The plugin has asked, too, but earlier. */
+	if (rc)
+		log_line(s->p.log, LOG_LEVEL_WARNING, "user_refused",
+			"uid=%.*s by=token why=\"%s\"", LOG_S(rec->user),
+			directory_errmsg(writer_directory(s->p.writer)));
+	else
+		log_line(s->p.log, LOG_LEVEL_INFO, "user_created", "uid=%.*s by=token",
+			LOG_S(rec->user));
 	effects_forget_user(s->p.fx, rec->user);
 	return rights_user(s->p.rights, rec->user, out);
 }

@@ -59,6 +59,13 @@ int sqldb_fail(struct sqldb *q, int code, const char *what)
 	return code;
 }
 
+int sqldb_failed(struct sqldb *q)
+{
+	int code = note(q);
+	q->failed = true;
+	return code == IM_E_NOMEM ? code : IM_E_IO;
+}
+
 static void explain_open(
 	int code, const char *path, enum sqldb_mode mode, const char *reason, struct im_buf *why)
 {

@@ -105,5 +105,8 @@ uint64_t sqldb_id(sqlite3_stmt *st, int column);
 
 /* Notes a failure in err for a caller that found it by itself; returns code. */
 int sqldb_fail(struct sqldb *q, int code, const char *what);
+/* Notes the failure of a statement that is not one of ours, which spoils the transaction as one of
+ * ours would. */
+int sqldb_failed(struct sqldb *q) IM_MUST_CHECK;
 
 #endif

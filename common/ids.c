@@ -95,6 +95,31 @@ bool im_type_valid(struct im_str s)
 	return all_of(s, TYPE, IM_TYPE_MAX);
 }
 
+static unsigned char folded(char c)
+{
+	return (unsigned char)(c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c);
+}
+
+bool im_name_same(struct im_str a, struct im_str b)
+{
+	size_t i = 0;
+
+	while (i < a.n && i < b.n && folded(a.p[i]) == folded(b.p[i]))
+		i++;
+	return a.n == b.n && i == a.n;
+}
+
+bool im_name_reserved(struct im_str s)
+{
+	static const char *const words[] = {"all", "system", "administrator"};
+	const struct im_str gone = IM_STR(IM_NAME_GONE);
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (im_name_same(s, im_str(words[i])))
+			return true;
+	return s.n >= gone.n && im_name_same((struct im_str){s.p, gone.n}, gone);
+}
+
 bool im_conv_parse(struct im_str s, enum im_conv_kind *kind_out, struct im_str *peer_out)
 {
 	struct im_str peer;

@@ -18,6 +18,13 @@ bool im_type_valid(struct im_str s);   /* [a-z0-9_.-]{1,32}, but none of the ser
 #define IM_DEVICE_LINK "$im/"
 bool im_device_link(struct im_str s);
 
+/* Names that no new user or group gets, whatever their case: what stands for many or for the
+ * server, and how those are shown whose own names are gone. */
+#define IM_NAME_GONE "deleted-"
+bool im_name_reserved(struct im_str s);
+/* The same but for the case of ASCII letters. */
+bool im_name_same(struct im_str a, struct im_str b);
+
 enum im_conv_kind { IM_CONV_USER = 0, IM_CONV_GROUP = 1 };
 
 /* "u/{uid}" or "g/{gid}". False if it is neither; peer_out borrows from s. */

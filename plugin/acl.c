@@ -93,7 +93,7 @@ struct write {
 static int check_direct(struct write *w)
 {
 	struct policy_direct f = {.server_rule = w->p->opt.direct_policy};
-	struct directory_user to;
+	struct directory_user to = {0};
 	struct directory_relation rel = {0};
 	int ret, code = IM_OK;
 
@@ -107,6 +107,7 @@ static int check_direct(struct write *w)
 		if (!code && ret == IM_E_IO)
 			code = absent(w->p, ret);
 		f.exists = ret == IM_OK;
+		f.gone = to.gone;
 		f.recipient_rule = f.exists ? to.direct_policy : 0;
 	}
 	f.blocked = rel.blocked;

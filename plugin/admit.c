@@ -39,16 +39,31 @@ static const char *printable(struct log_text *t, struct im_str s, bool valid)
 	return valid || !s.n ? log_text(t, s) : "(malformed)";
 }
 
+/* Whom an unknown name may have meant. */
+static void put_namesake(struct plugin *p, struct im_str uid, struct im_buf *out)
+{
+	im_buf_z(out, "; names are matched as they are written, and there is ");
+	if (directory_namesake(p->dir, uid, out))
+		im_buf_reset(out);
+}
+
 void admit_log_refusal(struct plugin *p, const struct arrival *a, const char *why)
 {
 	struct log_text user, client, address;
+	struct im_buf meant;
 
 	p->stats.logins_refused++;
-	if (log_gate(&p->gates.login, clock_mono_us(&p->clock) / 1000, "logins refused"))
-		log_line(LOG_LEVEL_NOTICE, "login refused user=%s client=%s address=%s%s: %s",
-			printable(&user, a->uid, im_uid_valid(a->uid)),
-			printable(&client, a->device, im_device_valid(a->device)),
-			log_text(&address, a->address), a->hearsay ? " via=websocket" : "", why);
+	if (!log_gate(&p->gates.login, clock_mono_us(&p->clock) / 1000, "logins refused"))
+		return;
+	im_buf_init(&meant, 0);
+	if (strcmp(why, AUTH_UNKNOWN) == 0 && im_uid_valid(a->uid))
+		put_namesake(p, a->uid, &meant);
+	log_line(LOG_LEVEL_NOTICE, "login refused user=%s client=%s address=%s%s: %s%.*s",
+		printable(&user, a->uid, im_uid_valid(a->uid)),
+		printable(&client, a->device, im_device_valid(a->device)),
+		log_text(&address, a->address), a->hearsay ? " via=websocket" : "", why,
+		LOG_STR(im_buf_view(&meant)));
+	im_buf_free(&meant);
 }
 
 static void log_refusal(

@@ -240,10 +240,15 @@ bool auth_throttled(struct auth *a, const struct auth_login *login)
 
 /* ---- passwords ---- */
 
+const char *auth_absent(const struct directory_user *u)
+{
+	return u->gone ? "the account was deleted" : AUTH_UNKNOWN;
+}
+
 /* Decided by the cache or a bound; or later, and *h says what is to be hashed, also when there is
  * nothing to compare with. */
 static void begin_password(struct auth *a, const struct auth_login *l,
-	const struct directory_user *u, struct auth_hash *h, struct auth_verdict *out)
+	const struct directory_user *u, bool exists, struct auth_hash *h, struct auth_verdict *out)
 {
 	struct im_buf *phc = &a->scratch;
 	struct cache_key key;
@@ -254,10 +259,10 @@ static void begin_password(struct auth *a, const struct auth_login *l,
 		return;
 	}
 	*h = (struct auth_hash){
-		.comparable = u && u->has_password && !u->disabled,
-		.credential = u ? u->credential : 0,
+		.comparable = exists && u->has_password && !u->disabled,
+		.credential = u->credential,
 		.key = {key.h[0], key.h[1]},
-		.why = !u                ? "unknown user"
+		.why = !exists           ? auth_absent(u)
 		       : u->disabled     ? "user is disabled"
 		       : u->has_password ? "wrong password"
 					 : "user has no password",
@@ -308,38 +313,68 @@ void auth_finish(struct auth *a, const struct auth_login *l, const struct auth_h
 
 /* ---- tokens ---- */
 
-static bool check_token(struct auth *a, const struct auth_login *l, const struct directory_user *u,
+/* By which a token's login is remembered: not the same after the user was deleted and has come
+ * back.
+ */
+static uint64_t token_credential(const struct auth *a, const struct directory_user *u)
+{
+	int64_t from_ms = u->tokens_from_ms;
+
+	return from_ms ? a->token_credential ^ im_siphash(&a->key, &from_ms, sizeof(from_ms))
+		       : a->token_credential;
+}
+
+/* A token for somebody who does not exist. */
+static bool check_new(struct auth *a, const struct auth_login *l, const struct directory_user *u,
 	struct auth_verdict *out)
+{
+	enum account_name is = ACCOUNT_FREE;
+
+	if (u->gone || !a->o->jwt_auto_create)
+		return refuse(out, auth_absent(u));
+	if (directory_new_name(a->dir, l->uid, &is))
+		return refuse(out, "directory.db cannot be read");
+	if (is == ACCOUNT_RESERVED)
+		return refuse(out, "the name is reserved");
+	return is == ACCOUNT_FREE || refuse(out, AUTH_UNKNOWN);
+}
+
+static bool check_token(struct auth *a, const struct auth_login *l, const struct directory_user *u,
+	bool exists, struct auth_verdict *out)
 {
 	int64_t now_s = clock_wall_ms(a->clock) / 1000;
 	int64_t now_us = clock_mono_us(a->clock);
 	struct cache_key key;
 	int64_t expires_s = 0, took_us;
+	uint64_t credential = token_credential(a, u);
 	const char *why;
 	int ret;
 
 	if (!cache_key(a, l->uid, l->password, &key))
 		return refuse(out, "out of memory");
-	if (!cache_hit(a, &key, a->token_credential, now_s, now_us, &expires_s)) {
+	if (!cache_hit(a, &key, credential, now_s, now_us, &expires_s)) {
 		if (auth_throttled(a, l))
 			return refuse(out, AUTH_THROTTLED);
 		a->stats.tokens++;
-		ret = jwt_check(a->tokens, l->password, l->uid, now_s, &expires_s, &why);
+		ret = jwt_check(a->tokens, l->password, l->uid, now_s,
+			(u->tokens_from_ms + 999) / 1000, &expires_s, &why);
 		if (ret) {
 			took_us = clock_mono_us(a->clock) - now_us;
 			a->wrong_turn_us += took_us;
 			account_wrong(a, l, took_us);
 			return refuse(out, ret == IM_E_NOMEM ? "out of memory" : why);
 		}
-		cache_put(a, &key, a->token_credential, expires_s, now_us);
+		cache_put(a, &key, credential, expires_s, now_us);
 	}
-	if (u ? u->disabled : !a->o->jwt_auto_create)
-		return refuse(out, u ? "user is disabled" : "unknown user");
+	if (exists && u->disabled)
+		return refuse(out, "user is disabled");
+	if (!exists && !check_new(a, l, u, out))
+		return false;
 	*out = (struct auth_verdict){
 		.accepted = true,
-		.create = !u,
+		.create = !exists,
 		.expires_s = expires_s,
-		.credential = a->token_credential,
+		.credential = credential,
 	};
 	return true;
 }
@@ -355,9 +390,9 @@ void auth_begin(
 	else if (!l->password.p)
 		(void)refuse(out, "no password");
 	else if (a->tokens && jwt_looks_like(l->password))
-		(void)check_token(a, l, ret ? NULL : &u, out);
+		(void)check_token(a, l, &u, !ret, out);
 	else
-		begin_password(a, l, ret ? NULL : &u, h, out);
+		begin_password(a, l, &u, !ret, h, out);
 }
 
 void auth_check(struct auth *a, const struct auth_login *l, struct auth_verdict *out)
@@ -389,7 +424,7 @@ bool auth_still_valid(struct auth *a, struct im_str uid, uint64_t credential, in
 	if (directory_user(a->dir, uid, &u) || u.disabled)
 		return false;
 	if (expires_s)
-		return credential == a->token_credential &&
+		return credential == token_credential(a, &u) &&
 		       expires_s > clock_wall_ms(a->clock) / 1000;
 	return u.has_password && credential == u.credential;
 }

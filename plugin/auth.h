@@ -25,9 +25,13 @@
 /* Nor may they hold up the broker for longer than this in one turn of its loop; then the rest of
  * the turn is theirs who are known. */
 #define AUTH_WRONG_TURN_US 50000
+#define AUTH_UNKNOWN "unknown user"
 #define AUTH_THROTTLED "too many wrong logins at this moment"
 
 struct auth;
+
+/* Of a name that directory_user has not found: why, for the log. */
+const char *auth_absent(const struct directory_user *u);
 
 struct auth_verdict {
 	bool accepted;

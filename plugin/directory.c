@@ -40,8 +40,9 @@ static const char *const sql[STATEMENTS] = {
 	[ST_USER] = "SELECT id, role, disabled, direct_policy, password,"
 		    " coalesce(max_devices, -1),"
 		    " EXISTS(SELECT 1 FROM block WHERE owner = user.id)"
-		    " OR EXISTS(SELECT 1 FROM contact WHERE owner = user.id)"
-		    " FROM user WHERE uid = ?1 AND deleted = 0",
+		    " OR EXISTS(SELECT 1 FROM contact WHERE owner = user.id),"
+		    " tokens_from_ms, deleted"
+		    " FROM user WHERE uid = ?1 ORDER BY deleted, id DESC LIMIT 1",
 	[ST_PASSWORD] = "SELECT password FROM user WHERE uid = ?1 AND deleted = 0",
 	[ST_GROUP] = "SELECT id, kind, muted_until_ms, join_policy FROM grp"
 		     " WHERE gid = ?1 AND dismissed = 0",
@@ -65,6 +66,7 @@ struct cached_member {
 struct directory {
 	sqlite3 *db;
 	sqlite3_stmt *st[STATEMENTS];
+	struct accounts *accounts;
 	bool viewing; /* between BEGIN and COMMIT */
 	char *path;
 	ino_t inode;
@@ -90,6 +92,7 @@ static void close_db(struct directory *d)
 		sqlite3_finalize(d->st[i]);
 		d->st[i] = NULL;
 	}
+	accounts_close(&d->accounts);
 	sqlite3_close(d->db);
 	d->db = NULL;
 	d->viewing = false;
@@ -122,6 +125,9 @@ static int open_db(struct directory *d, struct im_buf *why)
 			    d->db, sql[i], -1, SQLITE_PREPARE_PERSISTENT, &d->st[i], NULL))
 			return open_failed(d, why);
 	}
+	d->accounts = accounts_open(d->db);
+	if (!d->accounts)
+		return open_failed(d, why);
 	if (stat(d->path, &s) == 0) {
 		d->inode = s.st_ino;
 		d->device = s.st_dev;
@@ -134,7 +140,7 @@ static bool make_caches(struct directory *d)
 	const struct im_sipkey *k = &d->key;
 
 	d->users = lru_new(k, IM_CACHE_USERS, sizeof(struct directory_user));
-	d->absent_users = lru_new(k, IM_CACHE_ABSENT, 1);
+	d->absent_users = lru_new(k, IM_CACHE_ABSENT, sizeof(bool)); /* gone */
 	d->groups = lru_new(k, IM_CACHE_GROUPS, sizeof(struct directory_group));
 	d->absent_groups = lru_new(k, IM_CACHE_ABSENT, 1);
 	d->members = lru_new(k, IM_CACHE_MEMBERS, sizeof(struct cached_member));
@@ -245,6 +251,11 @@ static int read_user(struct directory *d, struct im_str uid, struct directory_us
 
 	bind_str(st, 1, uid);
 	ret = step(d, st);
+	*out = (struct directory_user){.gone = !ret && sqlite3_column_int(st, 8)};
+	if (out->gone) {
+		sqlite3_reset(st);
+		ret = IM_E_NONE;
+	}
 	if (ret)
 		return ret;
 	phc = column_str(st, 4);
@@ -256,6 +267,7 @@ static int read_user(struct directory *d, struct im_str uid, struct directory_us
 		.direct_policy = sqlite3_column_int(st, 3),
 		.max_devices = sqlite3_column_int64(st, 5),
 		.relations = sqlite3_column_int(st, 6) != 0,
+		.tokens_from_ms = sqlite3_column_int64(st, 7),
 		.has_password = phc.n > 0,
 		.credential = phc.n ? im_siphash(&d->key, phc.p, phc.n) : 0,
 	};
@@ -266,6 +278,7 @@ static int read_user(struct directory *d, struct im_str uid, struct directory_us
 int directory_user(struct directory *d, struct im_str uid, struct directory_user *out)
 {
 	struct directory_user *u = lru_get(d->users, uid.p, uid.n);
+	bool *gone;
 	int ret;
 
 	if (!u && lru_count(d->pending))
@@ -274,17 +287,64 @@ int directory_user(struct directory *d, struct im_str uid, struct directory_user
 		*out = *u;
 		return IM_OK;
 	}
-	if (lru_get(d->absent_users, uid.p, uid.n))
+	gone = lru_get(d->absent_users, uid.p, uid.n);
+	if (gone) {
+		*out = (struct directory_user){.gone = *gone};
 		return IM_E_NONE;
+	}
 	ret = read_user(d, uid, out);
-	if (ret == IM_E_NONE)
-		(void)lru_put(d->absent_users, uid.p, uid.n);
+	if (ret == IM_E_NONE) {
+		gone = lru_put(d->absent_users, uid.p, uid.n);
+		if (gone)
+			*gone = out->gone;
+	}
 	if (ret)
 		return ret;
 	u = lru_put(d->users, uid.p, uid.n);
 	if (u)
 		*u = *out;
 	return IM_OK;
+}
+
+/* What the rule says of a name; who has it is appended to holder. */
+static int ask_name(
+	struct directory *d, struct im_str uid, enum account_name *out, struct im_buf *holder)
+{
+	int ret;
+
+	d->reads++;
+	view(d);
+	ret = d->accounts ? accounts_user_name(d->accounts, uid, out, holder) : IM_E_IO;
+	if (ret != IM_E_IO)
+		return ret;
+	d->errors++;
+	snprintf(d->error, sizeof(d->error), "%s",
+		d->db ? sqlite3_errmsg(d->db) : "database is not open");
+	directory_rest(d);
+	return ret;
+}
+
+int directory_new_name(struct directory *d, struct im_str uid, enum account_name *out)
+{
+	struct im_buf holder;
+	int ret;
+
+	im_buf_init(&holder, 0);
+	ret = ask_name(d, uid, out, &holder);
+	im_buf_free(&holder);
+	return ret;
+}
+
+int directory_namesake(struct directory *d, struct im_str uid, struct im_buf *out)
+{
+	enum account_name is = ACCOUNT_FREE;
+	size_t before = out->n;
+	int ret = ask_name(d, uid, &is, out);
+
+	if (!ret && is == ACCOUNT_CASE)
+		return IM_OK;
+	out->n = before;
+	return ret ? ret : IM_E_NONE;
 }
 
 int directory_password(struct directory *d, struct im_str uid, struct im_buf *phc)

@@ -17,6 +17,7 @@
 #include "../common/err.h"
 #include "../common/siphash.h"
 #include "../common/str.h"
+#include "../schema/account.h"
 
 struct directory;
 
@@ -25,10 +26,12 @@ struct directory_user {
 	uint64_t life; /* differs after every change that was announced */
 	bool admin, disabled;
 	bool has_password;
-	int direct_policy;   /* 0 server's default, 1 anyone, 2 contacts */
-	bool relations;      /* has blocked somebody, or has contacts */
-	int64_t max_devices; /* connected at a time; 0 no limit, -1 what the options say */
-	uint64_t credential; /* keyed hash of the stored password: differs when it changes */
+	int direct_policy;      /* 0 server's default, 1 anyone, 2 contacts */
+	bool relations;         /* has blocked somebody, or has contacts */
+	int64_t max_devices;    /* connected at a time; 0 no limit, -1 what the options say */
+	uint64_t credential;    /* keyed hash of the stored password: differs when it changes */
+	int64_t tokens_from_ms; /* tokens issued before are void */
+	bool gone;              /* beside IM_E_NONE: there was such a user, who was deleted */
 };
 
 struct directory_group {
@@ -69,6 +72,12 @@ int directory_relation(struct directory *d, const struct directory_user *owner,
 /* IM_OK: the client id belongs to owner_out (appended); IM_E_NONE: to nobody. */
 int directory_device(
 	struct directory *d, struct im_str device, struct im_buf *owner_out) IM_MUST_CHECK;
+
+/* May a token make a user of this name (schema/account.h)? Straight from the database, as is who
+ * else has a name like it (appended; IM_E_NONE: nobody). */
+int directory_new_name(
+	struct directory *d, struct im_str uid, enum account_name *out) IM_MUST_CHECK;
+int directory_namesake(struct directory *d, struct im_str uid, struct im_buf *out) IM_MUST_CHECK;
 
 /* From now on the user exists, until directory_forget_user finds it in the database. IM_E_FULL: too
  * many wait for the bridge. */

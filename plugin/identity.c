@@ -186,7 +186,7 @@ static const char *check_user(struct plugin *p, const struct arrival *a)
 		return "TLS identity is no username";
 	ret = directory_user(p->dir, a->uid, &u);
 	if (ret)
-		return ret == IM_E_NONE ? "unknown user" : admit_unreadable;
+		return ret == IM_E_NONE ? auth_absent(&u) : admit_unreadable;
 	return u.disabled ? "user is disabled" : NULL;
 }
 

@@ -199,7 +199,7 @@ static bool has_audience(jwt_t *j, const char *want)
 }
 
 static const char *check_claims(const struct jwt_verifier *v, jwt_t *j, struct im_str uid,
-	int64_t now_s, int64_t *expires_s_out)
+	int64_t now_s, int64_t from_s, int64_t *expires_s_out)
 {
 	const char *s;
 	int64_t date = 0;
@@ -217,6 +217,8 @@ static const char *check_claims(const struct jwt_verifier *v, jwt_t *j, struct i
 	*expires_s_out = date;
 	if (!get_date(j, "nbf", &there, &date) || (there && date > now_s + JWT_NBF_LEEWAY_S))
 		return "token is not valid yet";
+	if (from_s && (!get_date(j, "iat", &there, &date) || !there || date < from_s))
+		return "token was not issued after the account came back (iat)";
 	s = jwt_get_grant(j, "iss");
 	if (v->issuer && (!s || strcmp(s, v->issuer) != 0))
 		return "token's iss is not jwt_issuer";
@@ -226,7 +228,7 @@ static const char *check_claims(const struct jwt_verifier *v, jwt_t *j, struct i
 }
 
 int jwt_check(const struct jwt_verifier *v, struct im_str token, struct im_str uid, int64_t now_s,
-	int64_t *expires_s_out, const char **why_out)
+	int64_t from_s, int64_t *expires_s_out, const char **why_out)
 {
 	char text[JWT_TOKEN_MAX + 1];
 	jwt_t *j = NULL;
@@ -242,7 +244,7 @@ int jwt_check(const struct jwt_verifier *v, struct im_str token, struct im_str u
 	OPENSSL_cleanse(text, token.n);
 	if (rc)
 		return rc == ENOMEM ? IM_E_NOMEM : IM_E_NONE;
-	*why_out = check_claims(v, j, uid, now_s, expires_s_out);
+	*why_out = check_claims(v, j, uid, now_s, from_s, expires_s_out);
 	jwt_free(j);
 	return *why_out ? IM_E_NONE : IM_OK;
 }

@@ -28,9 +28,10 @@ bool jwt_verifier_same(const struct jwt_verifier *a, const struct jwt_verifier *
 /* True if s has the form of a token: three parts of base64url. */
 bool jwt_looks_like(struct im_str s);
 
-/* IM_OK: signed with our key, for this uid, valid at now_s; *expires_s_out is when it ends. Else
+/* IM_OK: signed with our key, for this uid, valid at now_s, and issued at from_s or later (0:
+ * whenever, which need not be said); *expires_s_out is when it ends. Else
  * IM_E_NONE (IM_E_NOMEM), and *why_out points to a static text for the log. */
 int jwt_check(const struct jwt_verifier *v, struct im_str token, struct im_str uid, int64_t now_s,
-	int64_t *expires_s_out, const char **why_out) IM_MUST_CHECK;
+	int64_t from_s, int64_t *expires_s_out, const char **why_out) IM_MUST_CHECK;
 
 #endif

@@ -20,7 +20,9 @@ int policy_direct(const struct policy_direct *f, struct im_buf *why)
 	if (f->self)
 		return IM_OK;
 	if (!f->exists)
-		return refuse(why, IM_E_UNKNOWN_USER, "there is no user of this name; check it");
+		return refuse(why, IM_E_UNKNOWN_USER,
+			f->gone ? "this user's account was deleted"
+				: "there is no user of this name; check it");
 	if (f->blocked)
 		return refuse(why, IM_E_BLOCKED, "the recipient takes no messages from you");
 	if (contacts && !f->contact)

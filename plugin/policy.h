@@ -21,6 +21,7 @@
 struct policy_direct {
 	bool self;          /* to oneself */
 	bool exists;        /* the recipient */
+	bool gone;          /* does not exist any more */
 	bool blocked;       /* by the recipient */
 	bool contact;       /* of the recipient */
 	int recipient_rule; /* user.direct_policy: 0 server's default, 1 anyone, 2 contacts */

@@ -144,6 +144,12 @@ static const struct arg create_args[] = {
 	PASSWORD_ARGS,
 	END,
 };
+static const struct arg restore_args[] = {
+	UID_ARG,
+	{"--role", "role", ARG_CHOICE, false, "user|admin", "what the user may do (user)"},
+	PASSWORD_ARGS,
+	END,
+};
 static const struct arg password_args[] = {UID_ARG, PASSWORD_ARGS, END};
 static const struct arg uid_args[] = {UID_ARG, END};
 static const struct arg role_args[] = {
@@ -194,9 +200,17 @@ const struct command cmd_user[] = {
 		.offline = create,
 		.password = true},
 	{.name = "user delete",
-		.help = "deletes a user for good and disconnects it; its messages stay",
+		.help = "deletes a user and disconnects it; its messages stay, its name is not "
+			"given "
+			"again",
 		.args = uid_args,
 		.request = "deleteUser"},
+	{.name = "user restore",
+		.help = "gives a deleted user the account back, with a new password; tokens issued "
+			"before are void",
+		.args = restore_args,
+		.request = "restoreUser",
+		.password = true},
 	{.name = "user disable",
 		.help = "refuses a user's logins and disconnects it",
 		.args = uid_args,

@@ -15,12 +15,13 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../../schema/account.h"
 #include "../../schema/migrate.h"
 
 struct offline {
 	sqlite3 *db;
 	int lock_fd;
-	sqlite3_stmt *insert; /* of an import */
+	struct accounts *accounts;
 	int64_t now_ms;
 };
 
@@ -117,6 +118,10 @@ int offline_open(const char *folder, struct offline **out, struct im_buf *why)
 		rc = take_lock(o, folder, why);
 	if (rc == IMCTL_OK)
 		rc = open_database(o, folder, why);
+	if (rc == IMCTL_OK) {
+		o->accounts = accounts_open(o->db);
+		rc = o->accounts ? IMCTL_OK : fail(o, "cannot open directory.db", why);
+	}
 	if (rc == IMCTL_OK)
 		*out = o;
 	else
@@ -128,18 +133,12 @@ void offline_close(struct offline **o)
 {
 	if (!*o)
 		return;
-	sqlite3_finalize((*o)->insert);
+	accounts_close(&(*o)->accounts);
 	sqlite3_close((*o)->db);
 	if ((*o)->lock_fd >= 0)
 		close((*o)->lock_fd);
 	free(*o);
 	*o = NULL;
-}
-
-static int exists(const char *uid, struct im_buf *why)
-{
-	im_buf_printf(why, "user %s exists already", uid);
-	return IMCTL_REFUSED;
 }
 
 static int unknown(const char *uid, struct im_buf *why)
@@ -157,29 +156,17 @@ static int bind_phc(sqlite3_stmt *s, int at, const char *phc)
 int offline_user_create(struct offline *o, const char *uid, int role, const char *phc,
 	const char *nick, struct im_buf *why)
 {
-	sqlite3_stmt *s = NULL;
-	int rc = IMCTL_OK;
+	const struct account_new n = {.uid = im_str(uid),
+		.role = role,
+		.phc = im_str(phc),
+		.nick = im_str(nick),
+		.now_ms = o->now_ms};
+	uint64_t id;
+	int rc = accounts_create(o->accounts, &n, &id, why);
 
-	if (sqlite3_prepare_v2(o->db,
-		    "INSERT INTO user(uid, role, password, created_ms, nick)"
-		    " VALUES(?1, ?2, ?3, ?4, ?5)",
-		    -1, &s, NULL)) {
-		rc = fail(o, "cannot create the user", why);
-		goto out;
-	}
-	sqlite3_bind_text(s, 1, uid, -1, SQLITE_STATIC);
-	sqlite3_bind_int(s, 2, role);
-	bind_phc(s, 3, phc);
-	sqlite3_bind_int64(s, 4, o->now_ms);
-	sqlite3_bind_text(s, 5, nick ? nick : "", -1, SQLITE_STATIC);
-	int step = sqlite3_step(s);
-	if (step == SQLITE_CONSTRAINT)
-		rc = exists(uid, why);
-	else if (step != SQLITE_DONE)
-		rc = fail(o, "cannot create the user", why);
-out:
-	sqlite3_finalize(s);
-	return rc;
+	if (rc == IM_OK)
+		return IMCTL_OK;
+	return rc == IM_E_EXISTS ? IMCTL_REFUSED : fail(o, "cannot create the user", why);
 }
 
 /* UPDATE ... ?1 = uid, ?2 = the value, already bound. */
@@ -291,35 +278,33 @@ out:
 
 int offline_import_begin(struct offline *o, struct im_buf *why)
 {
-	if (sqlite3_exec(o->db, "BEGIN IMMEDIATE", NULL, NULL, NULL) ||
-		sqlite3_prepare_v2(o->db,
-			"INSERT INTO user(uid, password, created_ms) VALUES(?1, ?2, ?3)"
-			" ON CONFLICT DO NOTHING",
-			-1, &o->insert, NULL))
-		return fail(o, "cannot import", why);
-	return IMCTL_OK;
+	return sqlite3_exec(o->db, "BEGIN IMMEDIATE", NULL, NULL, NULL)
+		       ? fail(o, "cannot import", why)
+		       : IMCTL_OK;
 }
 
 int offline_import_add(struct offline *o, struct im_str uid, struct im_str phc, bool *created_out,
 	struct im_buf *why)
 {
-	sqlite3_reset(o->insert);
-	sqlite3_bind_text(o->insert, 1, uid.p, (int)uid.n, SQLITE_STATIC);
-	if (phc.n)
-		sqlite3_bind_text(o->insert, 2, phc.p, (int)phc.n, SQLITE_STATIC);
-	else
-		sqlite3_bind_null(o->insert, 2);
-	sqlite3_bind_int64(o->insert, 3, o->now_ms);
-	if (sqlite3_step(o->insert) != SQLITE_DONE)
-		return fail(o, "cannot import", why);
-	*created_out = sqlite3_changes(o->db) > 0;
-	return IMCTL_OK;
+	const struct account_new n = {.uid = uid, .phc = phc, .now_ms = o->now_ms};
+	enum account_name is = ACCOUNT_FREE;
+	struct im_buf holder;
+	uint64_t id;
+	int rc;
+
+	im_buf_init(&holder, 0);
+	rc = accounts_user_name(o->accounts, uid, &is, &holder);
+	im_buf_free(&holder);
+	*created_out = is != ACCOUNT_EXISTS;
+	if (rc == IM_OK && *created_out)
+		rc = accounts_create(o->accounts, &n, &id, why);
+	if (rc == IM_OK)
+		return IMCTL_OK;
+	return rc == IM_E_EXISTS ? IMCTL_REFUSED : fail(o, "cannot import", why);
 }
 
 int offline_import_end(struct offline *o, bool commit, struct im_buf *why)
 {
-	sqlite3_finalize(o->insert);
-	o->insert = NULL;
 	if (sqlite3_exec(o->db, commit ? "COMMIT" : "ROLLBACK", NULL, NULL, NULL))
 		return fail(o, "cannot import", why);
 	return IMCTL_OK;

@@ -37,7 +37,8 @@ int offline_user_list(
 int offline_user_get(struct offline *o, const char *uid, json_t **out, struct im_buf *why);
 
 /* Many users in one transaction: begin, any number of adds, end. An existing user is left as it is
- * and *created_out is false. With commit false, end undoes all. */
+ * and *created_out is false; a name that cannot be given is refused. With commit false, end undoes
+ * all. */
 int offline_import_begin(struct offline *o, struct im_buf *why);
 int offline_import_add(struct offline *o, struct im_str uid, struct im_str phc, bool *created_out,
 	struct im_buf *why);

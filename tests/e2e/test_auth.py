@@ -382,23 +382,6 @@ def test_a_deleted_user_is_disconnected_and_refused(node):
     assert [m["from"] for m in p.history(f"u/{user}")] == [user]
 
 
-def test_nothing_passes_to_a_later_user_of_the_same_name(node):
-    admin, peer = node.admin(), node.user()
-    name = node.new_name("again")
-    p = node.connect(peer)
-    admin.create_user(name)
-    c = node.connect(name)
-    c.send(f"im/u/{peer}", {"id": "1", "body": "the first of the name"})
-    p.wait_message(f"u/{name}")
-    admin.command("deleteUser", username=name)
-    c.wait_disconnected()
-    admin.create_user(name)
-    second = node.connect(name)
-    assert second.sync_all()[0] == []
-    assert second.rpc("conv.list")["conversations"] == []
-    assert second.send(f"im/u/{peer}", {"id": "1", "body": "the second"})["seq"] == 1
-
-
 def test_a_deleted_users_device_can_be_used_by_another(node):
     admin, other = node.admin(), node.user()
     name, device = node.new_name("gone"), node.new_name("handed-on")

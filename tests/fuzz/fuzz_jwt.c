@@ -74,7 +74,7 @@ static bool accepted(const struct jwt_verifier *v, struct im_str token)
 {
 	const char *why = NULL;
 	int64_t expires_s = 0;
-	int rc = jwt_check(v, token, IM_STR("alice"), NOW_S, &expires_s, &why);
+	int rc = jwt_check(v, token, IM_STR("alice"), NOW_S, 0, &expires_s, &why);
 
 	CHECK(rc == IM_OK || rc == IM_E_NONE);
 	CHECK((rc == IM_OK) == (why == NULL));

@@ -233,7 +233,14 @@ static void a_deleted_user_takes_all_along(void **state)
 	struct directory *d = ((struct fixture *)*state)->d;
 	uint64_t alice = add_user(d, "alice"), bob = add_user(d, "bob");
 	uint64_t team = add_group(d, "team"), again;
-	struct directory_conv_user c = {.user = alice, .conv = 3, .read_seq = 5};
+	struct directory_conv_user c = {.user = alice,
+		.conv = 3,
+		.read_seq = 5,
+		.pinned = true,
+		.notify = 2,
+		.cleared_to = 2,
+		.marked_unread = true,
+		.draft = IM_STR("dear")};
 	struct directory_event e = {alice, IM_STR("k"), 4, 1, IM_STR("{}")};
 	struct directory_user u;
 	struct directory_device dev;
@@ -263,15 +270,16 @@ static void a_deleted_user_takes_all_along(void **state)
 	assert_string_equal(seen.text, "bob ");
 	assert_ok(directory_group_by_id(d, team, &g));
 	assert_int_equal(g.members, 1);
+	/* How far was read stays, because the peer is told of it; the rest was the user's own. */
 	assert_ok(directory_conv_get(d, alice, 3, &c));
-	assert_int_equal(c.read_seq, 0);
+	assert_int_equal(c.read_seq, 5);
+	assert_int_equal(c.cleared_to, 2);
+	assert_int_equal(c.draft.n, 0);
+	assert_false(c.pinned || c.notify || c.marked_unread);
 	seen = (struct seen){0};
 	assert_ok(directory_event_list(d, alice, 1, 99, see_event, &seen));
 	assert_int_equal(seen.n, 0);
-	/* The name may be taken again, by somebody else. */
-	again = add_user(d, "alice");
-	assert_true(again > bob);
-	assert_int_equal(directory_user_count(d), 2);
+	assert_int_equal(directory_user_count(d), 1);
 	/* Where the event was stays used. */
 	assert_ok(directory_event_head(d, &again));
 	assert_int_equal(again, 4);
@@ -279,6 +287,82 @@ static void a_deleted_user_takes_all_along(void **state)
 	assert_int_equal(
 		directory_member_add(d, &(struct directory_member){.group = team, .user = alice}),
 		IM_E_NONE);
+}
+
+static void refuses_user(struct directory *d, const char *uid, const char *why)
+{
+	uint64_t id = 0;
+	assert_int_equal(
+		directory_user_create(d, im_str(uid), 0, (struct im_str){0}, 1, &id), IM_E_EXISTS);
+	assert_non_null(strstr(directory_errmsg(d), why));
+	assert_int_equal(directory_user_nameable(d, im_str(uid)), IM_E_EXISTS);
+}
+
+static void refuses_group(struct directory *d, const char *gid, const char *why)
+{
+	struct directory_group g = {.gid = im_str(gid), .member_limit = 9};
+	uint64_t id = 0;
+	assert_int_equal(directory_group_create(d, &g, &id), IM_E_EXISTS);
+	assert_non_null(strstr(directory_errmsg(d), why));
+	assert_int_equal(directory_group_nameable(d, im_str(gid)), IM_E_EXISTS);
+	/* What the log says has been made is made. */
+	g.id = 1000 + strlen(gid);
+	if (strcmp(gid, "team"))
+		assert_ok(directory_group_create(d, &g, &id));
+}
+
+static void a_name_is_given_once(void **state)
+{
+	struct directory *d = ((struct fixture *)*state)->d;
+	uint64_t alice = add_user(d, "alice"), zoe = add_user(d, "Zoe"),
+		 team = add_group(d, "team");
+	refuses_user(d, "alice", "there is a user \"alice\" already");
+	refuses_user(d, "Alice", "differs from the user \"alice\" in case alone");
+	refuses_user(d, "ZOE", "\"Zoe\"");
+	refuses_user(d, "ALL", "reserved");
+	refuses_user(d, "System", "reserved");
+	refuses_user(d, "administrator", "reserved");
+	refuses_user(d, "Deleted-17", "reserved");
+	refuses_user(d, "im-Bridge", "reserved");
+	refuses_group(d, "team", "there is a group \"team\" already");
+	refuses_group(d, "Team", "differs from the group \"team\" in case alone");
+	refuses_group(d, "aLL", "reserved");
+	/* Users and groups have names of their own; what only looks like a reserved one is free. */
+	assert_true(add_user(d, "team") > zoe);
+	assert_true(add_group(d, "alice") > team);
+	add_user(d, "deleted");
+	add_user(d, "all.");
+	assert_ok(directory_setting_set(d, "link_username", IM_STR("uplink")));
+	refuses_user(d, "UPLINK", "reserved");
+	add_user(d, "im-bridge");
+	/* Gone is not free. */
+	assert_ok(directory_user_delete(d, alice));
+	refuses_user(d, "alice", "there was a user \"alice\", and no other gets its name");
+	refuses_user(d, "aLice", "\"alice\"");
+	assert_ok(directory_group_dismiss(d, team));
+	refuses_group(d, "team", "there was a group \"team\"");
+}
+
+static void a_user_comes_back_as_he_was(void **state)
+{
+	struct directory *d = ((struct fixture *)*state)->d;
+	uint64_t alice = add_user(d, "alice"), bob = add_user(d, "bob");
+	struct directory_user u;
+	assert_int_equal(directory_user_restore(d, bob, 0, (struct im_str){0}, 5000), IM_E_NONE);
+	assert_ok(directory_user_delete(d, alice));
+	assert_ok(directory_user_restore(d, alice, DIRECTORY_USER, IM_STR("$new"), 5000));
+	assert_ok(directory_user_get(d, IM_STR("alice"), &u));
+	assert_int_equal(u.id, alice);
+	assert_int_equal(u.created_ms, 1000);
+	assert_str(u.password, "$new");
+	assert_false(u.deleted || u.disabled);
+	assert_int_equal(directory_user_restore(d, alice, 0, IM_STR("$x"), 5000), IM_E_NONE);
+	/* Without a password there is only the token. */
+	assert_ok(directory_user_delete(d, alice));
+	assert_ok(directory_user_restore(d, alice, DIRECTORY_ADMIN, (struct im_str){0}, 6000));
+	assert_ok(directory_user_by_id(d, alice, &u));
+	assert_int_equal(u.role, DIRECTORY_ADMIN);
+	assert_int_equal(u.password.n, 0);
 }
 
 /* -- devices and blocks --------------------------------------------------------------------------
@@ -437,9 +521,8 @@ static void a_dismissed_group_leaves_its_name_and_no_members(void **state)
 	assert_int_equal(g.members, 0);
 	assert_ok(directory_user_groups(d, alice, see_member, &seen));
 	assert_int_equal(seen.n, 0);
-	assert_true(add_group(d, "team") > team);
 	assert_ok(directory_group_list(d, (struct im_str){"", 0}, 10, see_group, &seen));
-	assert_string_equal(seen.text, "team zoo ");
+	assert_string_equal(seen.text, "zoo ");
 }
 
 static void members_are_counted_listed_and_changed(void **state)
@@ -686,6 +769,8 @@ int main(void)
 		TEST(what_is_not_there_is_said_so),
 		TEST(users_are_listed_by_name_and_by_presence),
 		TEST(a_deleted_user_takes_all_along),
+		TEST(a_name_is_given_once),
+		TEST(a_user_comes_back_as_he_was),
 		TEST(a_device_belongs_to_its_first_user),
 		TEST(devices_are_listed_by_name_and_by_when_they_were_seen),
 		TEST(the_best_cursor_outlives_its_device),

@@ -145,6 +145,21 @@ static void accounts_are_made_and_changed(void **state)
 	assert_num(f->result, "0.data.more", 1);
 }
 
+/* One of the list that was answered last. */
+static const json_t *conversation(const struct rpc_fixture *f, const char *conv)
+{
+	const json_t *list = rpc_at(f->result, "conversations"), *one;
+	size_t i;
+
+	json_array_foreach(list, i, one)
+	{
+		if (strcmp(json_string_value(json_object_get(one, "conv")), conv) == 0)
+			return one;
+	}
+	fail_msg("no conversation %s", conv);
+	return NULL;
+}
+
 static void a_deleted_user_leaves_every_group_in_good_hands(void **state)
 {
 	struct rpc_fixture *f = *state;
@@ -171,14 +186,53 @@ static void a_deleted_user_leaves_every_group_in_good_hands(void **state)
 		"{\"conv\":\"u/alice\",\"seq\":1,\"emoji\":\"x\"}");
 	rpc_ok(f, "bob", "conv.list", "{}");
 	assert_int_equal(json_array_size(rpc_at(f->result, "conversations")), 3);
-	/* The name is free, and nothing of the former user passes to the new one. */
-	done(f, "{\"command\":\"createUser\",\"username\":\"alice\"}");
-	assert_json(rpc_ok(f, "bob", "conv.history", "{\"conv\":\"u/alice\"}"),
-		"{\"messages\":[],\"more\":false}");
-	rpc_ok(f, "alice", "sync", "{\"cursor\":\"0\"}");
-	assert_int_equal(json_array_size(rpc_at(f->result, "messages")), 0);
+	assert_num(conversation(f, "u/alice"), "deleted", 1);
+	assert_null(rpc_at(conversation(f, "g/in"), "deleted"));
+	assert_json(rpc_ok(f, "bob", "user.get", "{\"uid\":\"alice\"}"),
+		"{\"uid\":\"alice\",\"nick\":\"\",\"avatar\":\"\",\"deleted\":true}");
+	assert_json(rpc_ok(f, "bob", "presence.get", "{\"uids\":[\"carol\",\"alice\"]}"),
+		"{\"users\":[{\"uid\":\"carol\",\"state\":\"offline\"},"
+		"{\"uid\":\"alice\",\"state\":\"offline\",\"deleted\":true}]}");
+	/* A name is given once, whatever its case. */
+	refused(f, "{\"command\":\"createUser\",\"username\":\"alice\"}", IM_E_CONFLICT,
+		"imctl user restore");
+	refused(f, "{\"command\":\"createUser\",\"username\":\"Alice\"}", IM_E_CONFLICT,
+		"in case alone");
+}
+
+static void a_deleted_user_comes_back(void **state)
+{
+	struct rpc_fixture *f = *state;
+	uint64_t number = rpc_uid(f, "alice");
+	struct directory_user u;
+
+	rpc_send(f, "alice", "u/bob", "one");
+	rpc_send(f, "bob", "u/alice", "two");
+	rpc_ok(f, "alice", "conv.read", "{\"conv\":\"u/bob\",\"seq\":2}");
+	rpc_ok(f, "alice", "group.create", "{\"gid\":\"led\",\"members\":[\"bob\"]}");
+	refused(f, "{\"command\":\"restoreUser\",\"username\":\"alice\"}", IM_E_CONFLICT,
+		"not deleted");
+	done(f, "{\"command\":\"deleteUser\",\"username\":\"alice\"}");
+	refused(f, "{\"command\":\"restoreUser\",\"username\":\"alicia\"}", IM_E_UNKNOWN_USER,
+		"alicia");
+	f->now_ms = 2000000;
+	done(f, "{\"command\":\"restoreUser\",\"username\":\"alice\",\"password\":\"new\"}");
+	assert_true(rpc_told(f, "forget_user alice"));
+	assert_int_equal(rpc_uid(f, "alice"), number);
+	assert_int_equal(directory_user_get(f->reader_dir, IM_STR("alice"), &u), IM_OK);
+	assert_int_equal(im_phc_verify(u.password, IM_STR("new")), IM_OK);
+	assert_int_equal(u.role, DIRECTORY_USER);
+	/* What was said is there, and goes on; whom he knew is not kept. */
+	assert_int_equal(rpc_send(f, "alice", "u/bob", "three"), 3);
+	rpc_ok(f, "alice", "conv.history", "{\"conv\":\"u/bob\"}");
+	assert_text(f->result, "messages.0.body", "one");
+	assert_text(f->result, "messages.2.body", "three");
+	rpc_ok(f, "alice", "conv.list", "{}");
+	assert_num(f->result, "conversations.0.read", 2);
+	assert_int_equal(json_array_size(rpc_at(f->result, "conversations")), 1);
+	rpc_no(f, IM_E_NOT_MEMBER, "alice", "conv.history", "{\"conv\":\"g/led\"}");
 	rpc_ok(f, "bob", "conv.list", "{}");
-	assert_int_equal(json_array_size(rpc_at(f->result, "conversations")), 2);
+	assert_null(rpc_at(conversation(f, "u/alice"), "deleted"));
 }
 
 static void groups_are_managed_from_outside(void **state)
@@ -404,6 +458,7 @@ int main(void)
 		CASE(only_an_administrator_is_listened_to),
 		CASE(accounts_are_made_and_changed),
 		CASE(a_deleted_user_leaves_every_group_in_good_hands),
+		CASE(a_deleted_user_comes_back),
 		CASE(groups_are_managed_from_outside),
 		CASE(a_system_message_cannot_pass_for_a_change),
 		CASE(an_administrator_recalls_any_message),

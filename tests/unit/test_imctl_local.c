@@ -241,7 +241,11 @@ static void users_are_kept(void **state)
 	assert_int_equal(offline_user_create(w->o, "ann", 1, NULL, "Ann", &w->why), IMCTL_OK);
 	assert_int_equal(offline_user_create(w->o, "bea", 0, "$x", NULL, &w->why), IMCTL_OK);
 	assert_int_equal(offline_user_create(w->o, "ann", 0, NULL, NULL, &w->why), IMCTL_REFUSED);
-	assert_non_null(strstr(why_text(w), "ann exists"));
+	assert_non_null(strstr(why_text(w), "\"ann\" already"));
+	im_buf_reset(&w->why);
+	assert_int_equal(offline_user_create(w->o, "Ann", 0, NULL, NULL, &w->why), IMCTL_REFUSED);
+	assert_non_null(strstr(why_text(w), "differs from the user \"ann\" in case alone"));
+	assert_int_equal(offline_user_create(w->o, "all", 0, NULL, NULL, &w->why), IMCTL_REFUSED);
 	assert_int_equal(offline_user_set_disabled(w->o, "bea", true, &w->why), IMCTL_OK);
 	assert_int_equal(offline_user_set_role(w->o, "bea", 1, &w->why), IMCTL_OK);
 	assert_int_equal(offline_user_set_password(w->o, "cora", NULL, &w->why), IMCTL_REFUSED);

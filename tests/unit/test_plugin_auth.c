@@ -354,6 +354,7 @@ struct claims {
 	const char *exp_json, *nbf_json;
 	jwt_alg_t alg;
 	const char *key;
+	int64_t iat;
 };
 
 static char *make_token(const struct claims *c)
@@ -365,6 +366,8 @@ static char *make_token(const struct claims *c)
 	snprintf(json, sizeof(json), "{\"exp\":%s}", c->exp_json ? c->exp_json : "1763650100");
 	if (!c->exp_json || *c->exp_json)
 		assert_int_equal(jwt_add_grants_json(j, json), 0);
+	if (c->iat)
+		assert_int_equal(jwt_add_grant_int(j, "iat", (long)c->iat), 0);
 	if (c->nbf_json) {
 		snprintf(json, sizeof(json), "{\"nbf\":%s}", c->nbf_json);
 		assert_int_equal(jwt_add_grants_json(j, json), 0);
@@ -487,6 +490,70 @@ static void creates_users_if_asked_to(void **state)
 	assert_false(check(&f, "erin", token).accepted);
 	assert_false(accepts(&f, "dave", "pw"));
 	free(token);
+	stop(&f);
+}
+
+static void a_token_makes_nobody_of_a_name_that_is_taken(void **state)
+{
+	const struct options_pair o[] = {{"jwt_auto_create", "true"}};
+	static const struct {
+		const char *uid, *why;
+	} cases[] = {
+		{"bob", "the account was deleted"},
+		{"Alice", "unknown user"},
+		{"BOB", "unknown user"},
+		{"all", "the name is reserved"},
+		{"Deleted-3", "the name is reserved"},
+		{"IM-bridge", "the name is reserved"},
+	};
+	struct fixture f = {0};
+	struct auth_verdict v;
+
+	(void)state;
+	start_hs256(&f, o, 1);
+	node_sql(&f.n, "UPDATE user SET deleted = 1, disabled = 1 WHERE uid = 'bob'");
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct claims c = HS(.sub = cases[i].uid, .key = SECRET);
+		char *token = make_token(&c);
+
+		v = check(&f, cases[i].uid, token);
+		assert_false(v.accepted);
+		assert_string_equal(v.why, cases[i].why);
+		free(token);
+	}
+	assert_string_equal(check(&f, "bob", "pw").why, "the account was deleted");
+	assert_string_equal(check(&f, "Alice", "pw").why, "unknown user");
+	stop(&f);
+}
+
+static void tokens_from_before_a_return_are_void(void **state)
+{
+	struct fixture f = {0};
+	struct claims old = HS(.key = SECRET, .iat = NOW - 10), none = HS(.key = SECRET),
+		      fresh = HS(.key = SECRET, .iat = NOW + 6);
+	struct auth_verdict v;
+	char *tokens[3] = {make_token(&old), make_token(&none), make_token(&fresh)};
+
+	(void)state;
+	start_hs256(&f, NULL, 0);
+	v = check(&f, "alice", tokens[0]);
+	assert_true(v.accepted);
+	assert_true(accepts(&f, "alice", tokens[1]));
+	/* Deleted and given back half a second after NOW + 5. */
+	node_sql(&f.n, "UPDATE user SET tokens_from_ms = 1763650005500 WHERE uid = 'alice'");
+	directory_forget_user(f.d, IM_STR("alice"));
+	assert_false(auth_still_valid(f.a, IM_STR("alice"), v.credential, v.expires_s));
+	for (int i = 0; i < 2; i++) { /* remembered or not */
+		v = check(&f, "alice", tokens[i]);
+		assert_false(v.accepted);
+		assert_non_null(strstr(v.why, "iat"));
+	}
+	v = check(&f, "alice", tokens[2]);
+	assert_true(v.accepted);
+	assert_true(auth_still_valid(f.a, IM_STR("alice"), v.credential, v.expires_s));
+	assert_true(accepts(&f, "alice", tokens[2]));
+	for (int i = 0; i < 3; i++)
+		free(tokens[i]);
 	stop(&f);
 }
 
@@ -743,6 +810,8 @@ int main(void)
 		cmocka_unit_test(tokens),
 		cmocka_unit_test(issuer_and_audience),
 		cmocka_unit_test(creates_users_if_asked_to),
+		cmocka_unit_test(a_token_makes_nobody_of_a_name_that_is_taken),
+		cmocka_unit_test(tokens_from_before_a_return_are_void),
 		cmocka_unit_test(a_remembered_token_still_expires),
 		cmocka_unit_test(a_new_key_voids_the_old_ones_logins),
 		cmocka_unit_test(still_valid_follows_the_directory),
