@@ -10,6 +10,7 @@
 
 #include "../common/jsonscan.h"
 #include "../common/jsonw.h"
+#include "admin_audit.h"
 #include "admin_ban.h"
 #include "admin_group.h"
 #include "admin_message.h"
@@ -17,6 +18,7 @@
 #include "admin_quota.h"
 #include "admin_report.h"
 #include "admin_user.h"
+#include "audit.h"
 #include "directory_user.h"
 #include "rpc_args.h"
 #include "rpc_check.h"
@@ -32,6 +34,7 @@ static const struct rpc_method *const topics[] = {
 	admin_message_commands,
 	admin_ban_commands,
 	admin_quota_commands,
+	admin_audit_commands,
 };
 
 static const struct rpc_method *find(struct im_str name)
@@ -89,6 +92,17 @@ static int put_response(struct im_buf *out, struct im_str name, const json_t *co
 	return c->result->failed || c->why->failed ? IM_E_NOMEM : IM_OK;
 }
 
+/* Refused ones, too: who tries what is not his to do is of interest. */
+static int audited(struct rpc_call *c, struct im_str name, int code)
+{
+	int rc;
+
+	if (code == IM_E_IO || code == IM_E_NOMEM)
+		return code;
+	rc = audit_command(c, name, code == IM_OK || rpc_is_wire(code) ? code : IM_E_INTERNAL);
+	return rc == IM_OK ? code : rc;
+}
+
 static int run_command(struct rpc_call *c, struct im_str name, json_t *command, struct im_buf *out)
 {
 	json_t *correlation = json_incref(json_object_get(command, "correlationData"));
@@ -96,6 +110,9 @@ static int run_command(struct rpc_call *c, struct im_str name, json_t *command, 
 
 	im_buf_reset(c->result);
 	im_buf_reset(c->why);
+	im_buf_reset(c->noted);
+	c->looked = false;
+	c->about = 0;
 	json_object_del(command, "command");
 	json_object_del(command, "correlationData");
 	c->params = command;
@@ -107,6 +124,7 @@ static int run_command(struct rpc_call *c, struct im_str name, json_t *command, 
 		rc = rpc_check(c->method, command, "", c->why);
 	if (rc == IM_OK)
 		rc = c->method->call(c);
+	rc = audited(c, name, rc);
 	rc = put_response(out, name, correlation, c, rc);
 	json_decref(correlation);
 	return rc;
@@ -178,7 +196,7 @@ static int execute(struct admin_call *a, struct rpc_call *c)
 
 int admin_execute(struct admin_call *a)
 {
-	struct im_buf result, why;
+	struct im_buf result, why, noted;
 	struct rpc_call c = {.uid = a->uid,
 		.admin = true,
 		.by_operator = true,
@@ -188,17 +206,19 @@ int admin_execute(struct admin_call *a)
 		.w = a->w,
 		.hooks = a->hooks,
 		.presence = a->presence,
-		.out = a->log,
+		.noted = &noted,
 		.result = &result,
 		.why = &why};
 	int rc;
 
 	im_buf_init(&result, 0);
 	im_buf_init(&why, 0);
+	im_buf_init(&noted, 0);
 	im_buf_z(a->out, "{\"responses\":[");
 	rc = execute(a, &c);
 	im_buf_z(a->out, "]}");
 	im_buf_free(&result);
 	im_buf_free(&why);
+	im_buf_free(&noted);
 	return rc != IM_OK ? rc : a->out->failed ? IM_E_NOMEM : IM_OK;
 }

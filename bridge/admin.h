@@ -33,8 +33,7 @@ struct admin_call {
 	const struct rpc_settings *set;
 	const struct admin_hooks *hooks;
 	struct writer *w;
-	struct presence *presence; /* may be NULL, as the log */
-	struct log *log;
+	struct presence *presence; /* may be NULL */
 	struct im_str payload;
 	struct im_buf *out; /* the response; always filled when IM_OK is returned */
 };

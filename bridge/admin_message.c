@@ -7,6 +7,7 @@
 #include "admin_message.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 
 #include "../common/ids.h"
 #include "../common/limits.h"
@@ -39,38 +40,36 @@ static int person(struct rpc_call *c, uint64_t user, struct group_person *out)
 	return rc;
 }
 
-/* A name that has passed to somebody else since: nothing of this conversation is for the new one.
- */
-static int passed_on(struct rpc_call *c, const struct group_person *p, bool *out)
-{
-	struct directory_user u;
-	int rc = directory_user_get(c->dir, im_str(p->uid), &u);
-
-	*out = rc == IM_E_NONE || (rc == IM_OK && u.id != p->user);
-	return rc == IM_E_NONE ? IM_OK : rc;
-}
-
 /* Who seems to say it to whom. from: the message's sender. */
-static int fill_in(struct rpc_call *c, const struct place *at, const struct group_person *from,
-	struct writer_msg *m)
+static struct writer_msg said_by(const struct place *at, const struct group_person *from)
 {
 	const struct group_person *other = at->one.user == from->user ? &at->other : &at->one;
-	bool mine = false, theirs = false;
-	int rc = IM_OK;
 
-	*m = (struct writer_msg){.kind = at->kind,
+	return (struct writer_msg){.kind = at->kind,
 		.a = at->kind == IM_CONV_GROUP ? at->group : from->user,
 		.b = at->kind == IM_CONV_GROUP ? 0 : other->user,
 		.sender = from->user,
 		.from = im_str(from->uid),
 		.peer = at->kind == IM_CONV_GROUP ? at->gid : im_str(other->uid)};
-	if (at->kind == IM_CONV_USER) {
-		rc = passed_on(c, from, &mine);
-		if (rc == IM_OK)
-			rc = passed_on(c, other, &theirs);
+}
+
+/* What the command does not say by its parameters. */
+static void note(struct rpc_call *c, const struct place *at, uint64_t seq, const char *sender)
+{
+	char text[IM_CONV_MAX + 1];
+
+	if (!rpc_has(c, "conv")) {
+		if (at->kind == IM_CONV_GROUP)
+			snprintf(text, sizeof(text), "g/%.*s", RPC_S(at->gid));
+		else
+			snprintf(text, sizeof(text), "u/%s", at->one.uid);
+		audit_note(c, "conv", im_str(text));
+		if (at->kind == IM_CONV_USER)
+			audit_note(c, "with", im_str(at->other.uid));
+		snprintf(text, sizeof(text), "%" PRIu64, seq);
+		audit_note(c, "seq", im_str(text));
 	}
-	m->silent = mine || theirs;
-	return rc;
+	audit_note(c, "sender", im_str(sender));
 }
 
 static int write_recall(
@@ -81,18 +80,14 @@ static int write_recall(
 	uint64_t seq;
 	int rc = person(c, t->m.sender, &from);
 
-	if (rc == IM_OK)
-		rc = fill_in(c, at, &from, &r.say);
-	if (rc == IM_OK)
-		rc = recall_write(c, &r, t, &seq);
 	if (rc != IM_OK)
 		return rc;
-	if (at->kind == IM_CONV_GROUP)
-		audit_note(c, "recall", "conv=g/%.*s seq=%" PRIu64 " sender=%s", RPC_S(at->gid),
-			t->m.seq, from.uid);
-	else
-		audit_note(c, "recall", "conv=u/%s with=%s seq=%" PRIu64 " sender=%s", at->one.uid,
-			at->other.uid, t->m.seq, from.uid);
+	r.say = said_by(at, &from);
+	rc = recall_write(c, &r, t, &seq);
+	if (rc != IM_OK)
+		return rc;
+	c->about = t->m.sender;
+	note(c, at, t->m.seq, from.uid);
 	return rpc_changed(c, true);
 }
 
@@ -126,21 +121,27 @@ static int named_group(struct rpc_call *c, struct im_str gid, struct place *out)
 	return rc;
 }
 
+/* Deleted ones, too. */
+static int person_past(struct rpc_call *c, struct im_str uid, struct group_person *out)
+{
+	struct directory_user u;
+	int rc = rpc_user_past(c, uid, &u);
+
+	if (rc == IM_OK)
+		*out = group_person_of(u.id, u.uid, 0);
+	return rc;
+}
+
 static int named_pair(struct rpc_call *c, struct im_str one, struct place *out)
 {
 	struct im_str other = rpc_str(c, "with");
-	uint64_t a, b;
 	int rc;
 
 	if (other.p == NULL)
 		return rpc_fail(c, IM_E_INVALID_PARAMS,
 			"a direct conversation is between two; give with, the other one");
-	rc = rpc_user_id(c, one, &a);
-	if (rc == IM_OK)
-		rc = rpc_user_id(c, other, &b);
-	if (rc == IM_OK)
-		rc = person(c, a, &out->one);
-	return rc == IM_OK ? person(c, b, &out->other) : rc;
+	rc = person_past(c, one, &out->one);
+	return rc == IM_OK ? person_past(c, other, &out->other) : rc;
 }
 
 static int find_conv(struct rpc_call *c, const struct place *at, uint64_t *conv_out)

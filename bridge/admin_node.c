@@ -148,7 +148,7 @@ const struct rpc_method admin_node_commands[] = {
 	{"kickUser", RPC_LOG, kick_params, kick_user},
 	{"kickDevice", RPC_LOG, kick_device_params, kick_user},
 	{"sendSystemMessage", RPC_LOG, message_params, send_message},
-	{"getStats", RPC_LOG, no_params, get_stats},
+	{"getStats", RPC_READ, no_params, get_stats},
 	{"backup", RPC_LOG, backup_params, backup},
 	{0},
 };

@@ -4,7 +4,6 @@
 
 #include "../common/jsonw.h"
 #include "../common/limits.h"
-#include "audit.h"
 #include "quota.h"
 #include "rpc_args.h"
 
@@ -73,9 +72,8 @@ static int set_quota(struct rpc_call *c)
 		rc = rpc_user_id(c, rpc_str(c, "username"), &user);
 	if (rc == IM_OK && change)
 		rc = directory_quota_set_max(c->dir, user, kind, max);
-	if (rc == IM_OK && change)
-		audit_note(c, "quota", "uid=%.*s kind=%s max=%lld", RPC_S(rpc_str(c, "username")),
-			names[kind], (long long)max);
+	if (!change)
+		c->looked = true;
 	return rc == IM_OK ? put_all(c, user) : rc;
 }
 

@@ -348,7 +348,7 @@ const struct rpc_method admin_user_commands[] = {
 	{"setUserPassword", RPC_LOG, password_params, set_password},
 	{"setUserRole", RPC_LOG, role_params, set_role},
 	{"setUserMaxDevices", RPC_LOG, max_devices_params, set_max_devices},
-	{"listUsers", RPC_LOG, list_params, list_users},
-	{"getUser", RPC_LOG, user_params, get_user},
+	{"listUsers", RPC_READ, list_params, list_users},
+	{"getUser", RPC_READ, user_params, get_user},
 	{0},
 };

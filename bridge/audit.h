@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What administrators do to others, noted in one place: who, what, on whom. No bodies, no secrets.
- */
+/* What administrators' commands leave in the audit log (schema/audit.h), in the transaction of what
+ * they change. Commands of the kind RPC_READ leave nothing. */
 #ifndef IM_BRIDGE_AUDIT_H
 #define IM_BRIDGE_AUDIT_H
 
 #include "rpc.h"
 
-/* In the log: `audit by=root action=recall conv=g/team seq=4`. fmt: further key=value pairs. */
-void audit_note(struct rpc_call *c, const char *action, const char *fmt, ...)
-	__attribute__((format(printf, 3, 4)));
+/* A further thing to say of the command that is being carried out: `recallMessage` of whose. */
+void audit_note(struct rpc_call *c, const char *member, struct im_str value);
+/* The command is done, or was refused with this code. params: as they came, checked or not. */
+int audit_command(struct rpc_call *c, struct im_str name, int code) IM_MUST_CHECK;
 
 #endif

@@ -59,6 +59,7 @@ struct engine_settings config_settings(const struct options *o, struct moderatio
 			.password_memory_kib = (uint32_t)o->password_memory,
 			.password_passes = (uint32_t)o->password_passes,
 			.moderation = moderation,
+			.audit_days = o->audit_days,
 			.reply_max = IM_REPLY_MAX},
 		.presence = o->presence,
 		.contacts_only = o->direct_policy == OPTIONS_DIRECT_CONTACTS,

@@ -25,7 +25,7 @@ struct conv_item {
 	int role;
 	/* filled by conv_item_resolve */
 	bool resolved, hidden;
-	bool peer_gone; /* a deleted user */
+	bool peer_gone;            /* a deleted user */
 	uint64_t floor, was_after; /* see view.h */
 	char name[IM_CONV_MAX + 1];
 };

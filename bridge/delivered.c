@@ -35,7 +35,8 @@ void delivered_clear(struct delivered *d)
 	*d = (struct delivered){NULL, 0, 0};
 }
 
-/* A deleted user is told nothing, and between two of whom one has blocked the other nothing is told. */
+/* A deleted user is told nothing, and between two of whom one has blocked the other nothing is
+ * told. */
 static int add(struct search *s, uint64_t conv, uint64_t peer, uint64_t seq)
 {
 	struct delivered *d = s->out;

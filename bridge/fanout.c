@@ -230,8 +230,6 @@ int fanout_message(
 	enum writer_was others = WRITER_WAS_ALL & ~m->was_for;
 	int rc = IM_OK;
 
-	if (m->silent)
-		return IM_OK;
 	if (m->was_for)
 		rc = deliver(f, m, seq, gid, now_ms, m->was_for, true);
 	if (!rc && others)

@@ -82,6 +82,9 @@ static const struct im_conf_key keys[] = {
 		.help = "Days after which messages are deleted; 0: never. A group may have its "
 			"own. "
 			"The newest message of a conversation stays."},
+	{KEY(audit_days, IM_CONF_INT), .def = "400", .min = 0, .max = 36500, .reloadable = true,
+		.help = "Days for which administrators' commands stay in the audit log; 0: until "
+			"there are 100,000 newer ones."},
 	{KEY(word_list, IM_CONF_STRING),
 		.help = "File with words that messages may not hold, one a line; whole words, in "
 			"either case, *part* for a part of one. Read again at SIGHUP. Not set: "

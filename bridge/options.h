@@ -33,6 +33,7 @@ struct options {
 	int64_t password_memory;
 	int64_t password_passes;
 	int64_t retention_days;
+	int64_t audit_days;
 	char *word_list;
 	int word_action; /* enum moderation_action */
 	int64_t dedup_entries;

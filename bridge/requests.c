@@ -211,7 +211,6 @@ int requests_control(struct requests *q, const struct im_up_rec *rec, int64_t no
 		.hooks = &q->p.hooks,
 		.w = q->p.writer,
 		.presence = q->p.presence,
-		.log = q->p.log,
 		.payload = rec->payload,
 		.out = &q->reply,
 	};

@@ -36,7 +36,6 @@ struct dedup;
 struct readers;
 struct rights;
 struct cost;
-struct log;
 
 /* Server settings that handlers need; filled from the configuration. */
 struct rpc_settings {
@@ -49,6 +48,7 @@ struct rpc_settings {
 	uint32_t password_memory_kib, password_passes;
 	struct moderation
 		*moderation; /* what bodies may hold; engine's thread only; NULL: anything */
+	int64_t audit_days;  /* how long the audit log is kept; 0: for ever */
 	size_t reply_max; /* soft bound of a page: one item is given even if it is larger alone */
 };
 
@@ -82,7 +82,9 @@ struct rpc_call {
 	struct cost *cost;          /* what the caller's requests may cost; NULL: no bound */
 	/* admin commands, which are methods of the same form */
 	const struct admin_hooks *hooks;
-	struct log *out; /* for what is noted of administrators; may be NULL */
+	struct im_buf *noted; /* for the audit log: audit_note */
+	bool looked;          /* nothing was changed, and nothing is noted */
+	uint64_t about;       /* for the audit log: a user whom the parameters do not name */
 	/* the answer: the text of the `result` value; or an error code returned and `why` filled */
 	struct im_buf *result;
 	struct im_buf *why;

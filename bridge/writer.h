@@ -58,7 +58,6 @@ struct writer_msg {
 	enum im_enc enc;
 	struct im_str id, type, meta, body;
 	enum writer_was was_for; /* an edit: who is told what the text was */
-	bool silent;             /* stored, and nobody is told */
 };
 /* Gives it the next seq, appends it, and plans its delivery: direct: peer and sender; group: the
  * members at this point of the transaction; room: its topic. */

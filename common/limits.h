@@ -90,6 +90,9 @@
 #define IM_REPORT_BODY_MAX (16 * 1024)
 #define IM_REPORT_TEXT_MAX 1024 /* reason, and the administrator's note */
 
+/* The audit log: years of an ordinary node, 30 MB. */
+#define IM_AUDIT_MAX 100000
+
 /* Groups. */
 #define IM_GROUP_MEMBERS_MAX 100000
 #define IM_INVITE_MAX 1000 /* uids in one group.create or group.invite */

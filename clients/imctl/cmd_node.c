@@ -98,6 +98,13 @@ static const struct arg backup_args[] = {
 	END,
 };
 
+static const struct arg audit_args[] = {
+	{"--user", "username", ARG_UID, false, NULL, "only what this user did, or was done to it"},
+	{"--after", "after", ARG_TEXT, false, NULL, "start behind this row"},
+	{"--last", "last", ARG_INTEGER, false, NULL, "the newest so many (all)"},
+	{"--limit", "limit", ARG_INTEGER, false, NULL, "at most so many (all)"},
+	END,
+};
 static const struct arg vacuum_args[] = {
 	{"DATABASE", "database", ARG_CHOICE, false, "messages|directory|search",
 		"only this one (all of them)"},
@@ -188,6 +195,12 @@ const struct command cmd_node[] = {
 		.help = "closes a report",
 		.args = close_args,
 		.request = "closeReport"},
+	{.name = "audit",
+		.help = "shows what administrators have done",
+		.args = audit_args,
+		.request = "listAudit",
+		.rows = "rows",
+		.columns = "id ts_ms by command subject outcome detail"},
 	{.name = "stats",
 		.help = "shows the counters of plugin and bridge",
 		.args = no_args,
@@ -202,6 +215,8 @@ const struct command cmd_node[] = {
 			"runs",
 		.args = vacuum_args,
 		.offline = vacuum,
+		.noted = "vacuum",
+		.alone = true,
 		.rows = "databases",
 		.columns = "database before after"},
 	{.name = NULL},

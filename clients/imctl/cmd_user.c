@@ -77,9 +77,11 @@ static int import(struct command_call *c)
 	struct import_counts counts;
 	int rc = import_users(c->offline, c->input, &counts, c->why);
 
-	if (rc == IMCTL_OK)
-		c->result = json_pack("{s:I, s:I}", "created", (json_int_t)counts.created,
-			"existing", (json_int_t)counts.existing);
+	if (rc != IMCTL_OK)
+		return rc;
+	c->result = json_pack("{s:I, s:I}", "created", (json_int_t)counts.created, "existing",
+		(json_int_t)counts.existing);
+	json_object_update(c->params, c->result);
 	return rc;
 }
 
@@ -198,6 +200,7 @@ const struct command cmd_user[] = {
 		.args = create_args,
 		.request = "createUser",
 		.offline = create,
+		.noted = "createUser",
 		.password = true},
 	{.name = "user delete",
 		.help = "deletes a user and disconnects it; its messages stay, its name is not "
@@ -215,23 +218,27 @@ const struct command cmd_user[] = {
 		.help = "refuses a user's logins and disconnects it",
 		.args = uid_args,
 		.request = "disableUser",
-		.offline = disable},
+		.offline = disable,
+		.noted = "disableUser"},
 	{.name = "user enable",
 		.help = "ends a user's being disabled",
 		.args = uid_args,
 		.request = "enableUser",
-		.offline = enable},
+		.offline = enable,
+		.noted = "enableUser"},
 	{.name = "user password",
 		.help = "sets a user's password",
 		.args = password_args,
 		.request = "setUserPassword",
 		.offline = set_password,
+		.noted = "setUserPassword",
 		.password = true},
 	{.name = "user role",
 		.help = "makes a user an administrator, or one no longer",
 		.args = role_args,
 		.request = "setUserRole",
-		.offline = set_role},
+		.offline = set_role,
+		.noted = "setUserRole"},
 	{.name = "user devices",
 		.help = "limits how many devices of a user may be connected at a time",
 		.args = max_devices_args,
@@ -260,6 +267,7 @@ const struct command cmd_user[] = {
 			"they are",
 		.args = import_args,
 		.offline = import,
+		.noted = "importUsers",
 		.counts = true},
 	{.name = "token",
 		.help = "makes a token that a user can log in with in place of a password",

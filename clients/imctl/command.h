@@ -58,6 +58,10 @@ struct command {
 	 * one. NULL: cannot. */
 	int (*offline)(struct command_call *c);
 	int (*local)(struct command_call *c);
+	/* What it is called in the audit log when it runs offline; NULL: it changes nothing. alone:
+	 * it works on the files by itself, and is noted when it is done. */
+	const char *noted;
+	bool alone;
 	bool password; /* the request carries a password hash: asked for unless an option brings it
 			*/
 	/* The answer's array; in pages unless `whole`. NULL: none. */

@@ -148,9 +148,8 @@ int import_users(struct offline *o, FILE *in, struct import_counts *counts_out, 
 	int64_t number = 0;
 
 	*counts_out = (struct import_counts){0};
-	int rc = offline_import_begin(o, why);
-	if (rc != IMCTL_OK)
-		return rc;
+	int rc = IMCTL_OK;
+
 	im_buf_init(&reason, 0);
 	while (rc == IMCTL_OK && (n = getline(&line, &cap, in)) >= 0) {
 		number++;
@@ -163,12 +162,10 @@ int import_users(struct offline *o, FILE *in, struct import_counts *counts_out, 
 		im_buf_z(why, "cannot read the file; no user was imported");
 		rc = IMCTL_USAGE;
 	}
-	im_buf_reset(&reason);
-	int end = offline_import_end(o, rc == IMCTL_OK, rc == IMCTL_OK ? why : &reason);
 	explicit_bzero(&last, sizeof(last));
 	if (line)
 		explicit_bzero(line, cap);
 	free(line);
 	im_buf_free(&reason);
-	return rc == IMCTL_OK ? end : rc;
+	return rc;
 }

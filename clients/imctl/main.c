@@ -104,6 +104,22 @@ static int open_input(struct command_call *call)
 	return IMCTL_USAGE;
 }
 
+static int work_offline(struct command_call *call, const struct command *c)
+{
+	int rc = IMCTL_OK;
+
+	if (!c->noted)
+		return c->offline(call);
+	if (!c->alone)
+		rc = offline_begin(call->offline, call->why);
+	if (rc != IMCTL_OK)
+		return rc;
+	rc = c->offline(call);
+	if (c->alone && rc == IMCTL_OK)
+		rc = offline_begin(call->offline, call->why);
+	return offline_end(call->offline, c->noted, call->params, rc, call->why);
+}
+
 static int run_offline(struct command_call *call, const struct command *c)
 {
 	int rc = open_input(call);
@@ -111,7 +127,7 @@ static int run_offline(struct command_call *call, const struct command *c)
 	if (rc == IMCTL_OK)
 		rc = offline_open(call->opt->offline, &call->offline, call->why);
 	if (rc == IMCTL_OK)
-		rc = c->offline(call);
+		rc = work_offline(call, c);
 	offline_close(&call->offline);
 	if (call->input && call->input != stdin)
 		fclose(call->input);

@@ -17,12 +17,14 @@
 
 #include "../../schema/account.h"
 #include "../../schema/migrate.h"
+#include "offline_audit.h"
 
 struct offline {
 	sqlite3 *db;
 	int lock_fd;
 	struct accounts *accounts;
 	int64_t now_ms;
+	char actor[OFFLINE_ACTOR_MAX];
 };
 
 static int fail(struct offline *o, const char *what, struct im_buf *why)
@@ -112,6 +114,7 @@ int offline_open(const char *folder, struct offline **out, struct im_buf *why)
 	o->lock_fd = -1;
 	clock_gettime(CLOCK_REALTIME, &now);
 	o->now_ms = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+	offline_actor(o->actor);
 	umask(077);
 	int rc = become_owner(folder, why);
 	if (rc == IMCTL_OK)
@@ -139,6 +142,24 @@ void offline_close(struct offline **o)
 		close((*o)->lock_fd);
 	free(*o);
 	*o = NULL;
+}
+
+int offline_begin(struct offline *o, struct im_buf *why)
+{
+	return sqlite3_exec(o->db, "BEGIN IMMEDIATE", NULL, NULL, NULL)
+		       ? fail(o, "cannot write to directory.db", why)
+		       : IMCTL_OK;
+}
+
+int offline_end(
+	struct offline *o, const char *action, const json_t *params, int rc, struct im_buf *why)
+{
+	if (rc == IMCTL_OK && (offline_audit(o->db, o->actor, o->now_ms, action, params) != IM_OK ||
+				      sqlite3_exec(o->db, "COMMIT", NULL, NULL, NULL) != SQLITE_OK))
+		rc = fail(o, "cannot write to directory.db", why);
+	if (!sqlite3_get_autocommit(o->db))
+		sqlite3_exec(o->db, "ROLLBACK", NULL, NULL, NULL);
+	return rc;
 }
 
 static int unknown(const char *uid, struct im_buf *why)
@@ -276,13 +297,6 @@ out:
 	return rc;
 }
 
-int offline_import_begin(struct offline *o, struct im_buf *why)
-{
-	return sqlite3_exec(o->db, "BEGIN IMMEDIATE", NULL, NULL, NULL)
-		       ? fail(o, "cannot import", why)
-		       : IMCTL_OK;
-}
-
 int offline_import_add(struct offline *o, struct im_str uid, struct im_str phc, bool *created_out,
 	struct im_buf *why)
 {
@@ -301,11 +315,4 @@ int offline_import_add(struct offline *o, struct im_str uid, struct im_str phc, 
 	if (rc == IM_OK)
 		return IMCTL_OK;
 	return rc == IM_E_EXISTS ? IMCTL_REFUSED : fail(o, "cannot import", why);
-}
-
-int offline_import_end(struct offline *o, bool commit, struct im_buf *why)
-{
-	if (sqlite3_exec(o->db, commit ? "COMMIT" : "ROLLBACK", NULL, NULL, NULL))
-		return fail(o, "cannot import", why);
-	return IMCTL_OK;
 }

@@ -23,6 +23,12 @@ struct offline;
 int offline_open(const char *folder, struct offline **out, struct im_buf *why);
 void offline_close(struct offline **o);
 
+/* Between the two a command does its work; with IMCTL_OK it counts, and stands in the audit log.
+ * Exit codes; end returns rc, or what went wrong at the end. */
+int offline_begin(struct offline *o, struct im_buf *why);
+int offline_end(
+	struct offline *o, const char *action, const json_t *params, int rc, struct im_buf *why);
+
 /* Exit codes; why: a sentence. phc empty: no password; nick NULL: none. role: 0 user, 1 admin. */
 int offline_user_create(struct offline *o, const char *uid, int role, const char *phc,
 	const char *nick, struct im_buf *why);
@@ -36,12 +42,8 @@ int offline_user_list(
 	struct offline *o, const char *after, int64_t limit, json_t *rows, struct im_buf *why);
 int offline_user_get(struct offline *o, const char *uid, json_t **out, struct im_buf *why);
 
-/* Many users in one transaction: begin, any number of adds, end. An existing user is left as it is
- * and *created_out is false; a name that cannot be given is refused. With commit false, end undoes
- * all. */
-int offline_import_begin(struct offline *o, struct im_buf *why);
+/* One of many: an existing user is left as it is and *created_out is false. */
 int offline_import_add(struct offline *o, struct im_str uid, struct im_str phc, bool *created_out,
 	struct im_buf *why);
-int offline_import_end(struct offline *o, bool commit, struct im_buf *why);
 
 #endif

@@ -137,6 +137,7 @@ static bool may_scan(const char *name)
 		"USER_COUNT",                /* for statistics */
 		"BLOCK_LIST", "DEVICE_LIST", /* sort what one user has */
 		"BAN_LIST", "MUTED_LIST",    /* or one group */
+		"AUDIT_NEWEST",              /* IM_AUDIT_MAX rows, for an administrator */
 	};
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		if (strcmp(name, names[i]) == 0)

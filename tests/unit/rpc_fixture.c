@@ -3,6 +3,7 @@
  * request and reply is written to it as a line of JSON, for the check of the JSON schemas. */
 #include "rpc_fixture.h"
 
+#include <sqlite3.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -437,6 +438,17 @@ void rpc_assert_json(const json_t *v, const char *want, const char *file, int li
 		_fail(file, line);
 	}
 	json_decref(other);
+}
+
+void rpc_sql(struct rpc_fixture *f, const char *sql)
+{
+	char path[96];
+	sqlite3 *db = NULL;
+
+	snprintf(path, sizeof(path), "%s/directory.db", f->folder);
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+	sqlite3_close(db);
 }
 
 /* -- administration -- */

@@ -77,6 +77,8 @@ uint64_t rpc_send_full(struct rpc_fixture *f, const char *from, const char *conv
 /* Administration, as "root" (created when needed): the response's first element; all
  * of them are in result. */
 json_t *rpc_admin(struct rpc_fixture *f, const char *command);
+/* What no command does: on a connection of its own to directory.db. */
+void rpc_sql(struct rpc_fixture *f, const char *sql);
 /* Commits what is open. */
 void rpc_commit(struct rpc_fixture *f);
 /* The last call told this (part of a line). */

@@ -230,7 +230,7 @@ static void a_deleted_user_comes_back(void **state)
 	rpc_ok(f, "alice", "conv.list", "{}");
 	assert_num(f->result, "conversations.0.read", 2);
 	assert_int_equal(json_array_size(rpc_at(f->result, "conversations")), 1);
-	rpc_no(f, IM_E_NOT_MEMBER, "alice", "conv.history", "{\"conv\":\"g/led\"}");
+	rpc_no(f, IM_E_UNKNOWN_GROUP, "alice", "conv.history", "{\"conv\":\"g/led\"}");
 	rpc_ok(f, "bob", "conv.list", "{}");
 	assert_null(rpc_at(conversation(f, "u/alice"), "deleted"));
 }
@@ -372,17 +372,27 @@ static void a_reported_message_is_recalled_by_its_report(void **state)
 	assert_text(f->result, "messages.0.type", "recalled");
 }
 
-static void a_recall_reaches_nobody_who_has_the_name_since(void **state)
+static void what_a_deleted_user_sent_is_recalled_for_the_others(void **state)
 {
 	struct rpc_fixture *f = *state;
 
 	rpc_send(f, "bob", "u/alice", "threat");
+	rpc_send(f, "bob", "u/alice", "another");
 	rpc_ok(f, "alice", "msg.report", "{\"conv\":\"u/bob\",\"seq\":1,\"reason\":\"r\"}");
 	done(f, "{\"command\":\"deleteUser\",\"username\":\"bob\"}");
 	done(f, "{\"command\":\"recallReported\",\"id\":1}");
-	assert_false(rpc_told(f, "message"));
+	assert_true(rpc_told(f, "message alice,bob ,\"seq\":3,\"from\":\"bob\","));
+	done(f, "{\"command\":\"recallMessage\",\"conv\":\"u/bob\",\"with\":\"alice\","
+		"\"seq\":2}");
 	rpc_ok(f, "alice", "conv.history", "{\"conv\":\"u/bob\"}");
 	assert_text(f->result, "messages.0.type", "recalled");
+	assert_text(f->result, "messages.1.recalled_by", "administrator");
+	rpc_admin(f, "{\"command\":\"listAudit\",\"username\":\"bob\"}");
+	assert_text(f->result, "0.data.rows.1.command", "recallReported");
+	assert_json(rpc_at(f->result, "0.data.rows.1.detail"),
+		"{\"conv\":\"u/alice\",\"with\":\"bob\",\"seq\":\"1\",\"sender\":\"bob\"}");
+	assert_json(rpc_at(f->result, "0.data.rows.2.detail"),
+		"{\"with\":\"alice\",\"seq\":2,\"sender\":\"bob\"}");
 }
 
 /* -- who hears of a deletion -- */
@@ -463,7 +473,7 @@ int main(void)
 		CASE(a_system_message_cannot_pass_for_a_change),
 		CASE(an_administrator_recalls_any_message),
 		CASE(a_reported_message_is_recalled_by_its_report),
-		CASE(a_recall_reaches_nobody_who_has_the_name_since),
+		CASE(what_a_deleted_user_sent_is_recalled_for_the_others),
 		CASE(contacts_groups_and_watchers_hear_of_a_deletion),
 		CASE(the_nodes_own_commands_reach_the_engine),
 	};

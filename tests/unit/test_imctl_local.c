@@ -299,7 +299,9 @@ static void import_text(struct world *w, const char *text, int expected, struct 
 	FILE *f = fopen(path, "r");
 	assert_non_null(f);
 	im_buf_reset(&w->why);
+	assert_int_equal(offline_begin(w->o, &w->why), IMCTL_OK);
 	assert_int_equal(import_users(w->o, f, n, &w->why), expected);
+	assert_int_equal(offline_end(w->o, "importUsers", NULL, expected, &w->why), expected);
 	fclose(f);
 }
 

@@ -50,7 +50,8 @@ UPDATE user SET uid = 'deleted-' || id || CASE WHEN EXISTS
 -- What administrators have done.
 CREATE TABLE audit (
 	id      INTEGER PRIMARY KEY AUTOINCREMENT,
-	ts_ms   INTEGER NOT NULL,
+	first_ms INTEGER NOT NULL,
+	ts_ms   INTEGER NOT NULL,		-- of the last time
 	actor   INTEGER NOT NULL,		-- user; 0: not over the broker
 	name    TEXT NOT NULL,			-- the actor's, then
 	action  TEXT NOT NULL,			-- the command
@@ -58,7 +59,6 @@ CREATE TABLE audit (
 	subject TEXT NOT NULL,			-- what it was about, as it was named then
 	detail  TEXT NOT NULL,			-- a JSON object: no bodies, no secrets
 	code    INTEGER NOT NULL,		-- 0: done; else of the refusal
-	n       INTEGER NOT NULL DEFAULT 1	-- so often in a row, the last time at ts_ms
+	n       INTEGER NOT NULL DEFAULT 1	-- so often in a row
 );
 CREATE INDEX audit_actor ON audit(actor, id);
-CREATE INDEX audit_user ON audit(user, id) WHERE user > 0;
