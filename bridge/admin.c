@@ -12,6 +12,7 @@
 #include "../common/jsonw.h"
 #include "admin_audit.h"
 #include "admin_ban.h"
+#include "admin_erase.h"
 #include "admin_group.h"
 #include "admin_message.h"
 #include "admin_node.h"
@@ -35,6 +36,7 @@ static const struct rpc_method *const topics[] = {
 	admin_ban_commands,
 	admin_quota_commands,
 	admin_audit_commands,
+	admin_erase_commands,
 };
 
 static const struct rpc_method *find(struct im_str name)

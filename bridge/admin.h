@@ -13,6 +13,7 @@
 
 #include "../common/buf.h"
 #include "../common/err.h"
+#include "../common/siphash.h"
 #include "../common/str.h"
 #include "rpc.h"
 #include "writer.h"
@@ -25,6 +26,10 @@ struct admin_hooks {
 	/* Starts an online backup into this folder on the bridge's machine; returns at once. why: a
 	 * sentence when it cannot be started. */
 	int (*backup)(void *arg, struct im_str folder, struct im_buf *why);
+	/* An erasure of this number was written, in the transaction in hand. */
+	void (*erase)(void *arg, uint64_t id);
+	/* The key of erased names, made if there is none. why: a sentence. */
+	int (*name_key)(void *arg, struct im_sipkey *out, struct im_buf *why);
 };
 
 struct admin_call {

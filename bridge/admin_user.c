@@ -7,14 +7,12 @@
 #include "../common/jsonw.h"
 #include "../common/limits.h"
 #include "../common/phc.h"
-#include "admin_group.h"
+#include "account_end.h"
 #include "directory_group.h"
 #include "directory_user.h"
 #include "group_change.h"
 #include "password.h"
-#include "presence.h"
 #include "rpc_args.h"
-#include "rpc_contact.h"
 #include "rpc_page.h"
 
 #define NICK_MAX 128
@@ -90,25 +88,29 @@ static int create_user(struct rpc_call *c)
 
 static int delete_user(struct rpc_call *c)
 {
-	struct im_str uid = rpc_str(c, "username");
 	struct directory_user u;
+	struct account a;
 	int rc = named_user(c, &u);
 
 	if (rc == IM_OK)
 		rc = not_myself(c, &u);
-	if (rc == IM_OK)
-		rc = admin_group_remove_user(c, u.id, uid);
-	if (rc == IM_OK)
-		rc = contact_forget_user(c, u.id, uid);
-	if (rc == IM_OK && c->presence)
-		rc = presence_gone(c->presence, uid, c->now_ms);
-	if (rc == IM_OK)
-		rc = directory_user_delete(c->dir, u.id);
 	if (rc != IM_OK)
 		return rc;
-	effects_forget_user(writer_effects(c->w), uid);
-	effects_kick(writer_effects(c->w), uid, IM_STR(""));
-	return IM_OK;
+	a = account_of(&u);
+	return account_delete(c, &a);
+}
+
+/* What is being erased is not to be sent again meanwhile. */
+static int not_busy(struct rpc_call *c, uint64_t user)
+{
+	bool busy = false;
+	int rc = account_busy(c, user, &busy);
+
+	if (rc == IM_OK && busy)
+		return rpc_fail(c, IM_E_BUSY,
+			"this user's words are being erased; see listErasures, and try again when "
+			"that is done");
+	return rc;
 }
 
 /* The same user again: what he wrote is his, whom he knew is not kept. */
@@ -116,6 +118,7 @@ static int restore_user(struct rpc_call *c)
 {
 	struct im_str uid = rpc_str(c, "username");
 	struct directory_user u;
+	bool nameless = false;
 	char phc[IM_PHC_MAX];
 	int role, rc = take_role(c, &role);
 
@@ -123,11 +126,15 @@ static int restore_user(struct rpc_call *c)
 		rc = rpc_user_past(c, uid, &u);
 	if (rc == IM_OK && !u.deleted)
 		return rpc_fail(c, IM_E_CONFLICT, "the user \"%.*s\" is not deleted", RPC_S(uid));
-	if (rc == IM_OK && im_name_reserved(uid))
+	if (rc == IM_OK)
+		rc = account_nameless(c, u.id, &nameless);
+	if (rc == IM_OK && nameless)
 		return rpc_fail(c, IM_E_NOT_ALLOWED,
 			"\"%.*s\" stands for a user whose name is gone; there is nothing to give "
 			"back",
 			RPC_S(uid));
+	if (rc == IM_OK)
+		rc = not_busy(c, u.id);
 	if (rc == IM_OK)
 		rc = take_password(c, phc);
 	if (rc == IM_OK)
@@ -145,6 +152,8 @@ static int set_disabled(struct rpc_call *c, bool disabled)
 
 	if (rc == IM_OK)
 		rc = not_myself(c, &u);
+	if (rc == IM_OK && !disabled)
+		rc = not_busy(c, u.id);
 	if (rc == IM_OK)
 		rc = directory_user_set_disabled(c->dir, u.id, disabled);
 	if (rc != IM_OK)

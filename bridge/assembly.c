@@ -93,3 +93,20 @@ void assembly_close(struct assembly *a)
 	downq_free(&a->downq);
 	effects_free(&a->fx);
 }
+
+void assembly_gauges(const struct assembly *a, struct health_gauges *out)
+{
+	const struct presence *p = sessions_presence(a->sessions);
+
+	*out = (struct health_gauges){
+		.epoch = replay_epoch(a->replay),
+		.recno = replay_recno(a->replay),
+		.position = writer_position(a->writer),
+		.queued_bytes = downq_bytes(a->downq),
+		.frames_outstanding = downq_outstanding(a->downq),
+		.users_online = presence_users(p),
+		.devices_online = presence_devices(p),
+		.dedup_entries = dedup_count(a->dedup),
+		.cost_refused = cost_refused(a->cost),
+	};
+}

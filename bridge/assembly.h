@@ -35,5 +35,7 @@ struct assembly {
  * the log, which takes about a second for a million. */
 int assembly_open(struct assembly *a, const struct engine_parts *p, int64_t wall_ms) IM_MUST_CHECK;
 void assembly_close(struct assembly *a);
+/* What its parts say of themselves; all else is zero. */
+void assembly_gauges(const struct assembly *a, struct health_gauges *out);
 
 #endif

@@ -72,6 +72,11 @@ enum writer_outcome batch_finish(struct batch *b, uint64_t epoch, uint64_t recno
 	return WRITER_DONE;
 }
 
+enum writer_outcome batch_call(struct batch *b, int (*fn)(void *arg, struct writer *w), void *arg)
+{
+	return fn(arg, b->p.writer) == IM_OK ? batch_finish(b, 0, 0) : give_up(b);
+}
+
 /* The directory's part of a committed record may be lost: it is committed second. */
 static bool directory_behind(const struct batch *b, uint64_t recno)
 {

@@ -48,6 +48,9 @@ void batch_free(struct batch **b);
 /* A whole batch whose first record is at most the one after the last committed. */
 enum writer_outcome batch_process(
 	struct batch *b, const struct im_up_frame *f, int64_t now_ms) IM_MUST_CHECK;
+/* A transaction of fn's own: what it returns but IM_OK rolls it back. */
+enum writer_outcome batch_call(
+	struct batch *b, int (*fn)(void *arg, struct writer *w), void *arg) IM_MUST_CHECK;
 /* Commits and sends what is planned now. epoch 0: no record of the spool has part in it. */
 enum writer_outcome batch_finish(struct batch *b, uint64_t epoch, uint64_t recno) IM_MUST_CHECK;
 

@@ -33,7 +33,7 @@ static int open_mode(
 	im_buf_init(&d->row, 0);
 	ret = sqldb_open(&d->q, folder, &spec, mode, why);
 	if (ret == IM_OK) {
-		d->accounts = accounts_open(d->q.db);
+		d->accounts = accounts_open(d->q.db, folder);
 		ret = d->accounts ? IM_OK : IM_E_NOMEM;
 		if (ret != IM_OK)
 			sqldb_close(&d->q);
@@ -133,6 +133,11 @@ int directory_setting_set(struct directory *d, const char *key, struct im_str va
 	sqldb_bind_text(st, 1, im_str(key));
 	sqldb_bind_text(st, 2, value);
 	return sqldb_run(&d->q, st);
+}
+
+int directory_clean_step(struct directory *d, uint32_t *page, bool *done_out)
+{
+	return sqldb_clean_step(&d->q, page, done_out);
 }
 
 int directory_backup_step(

@@ -44,6 +44,8 @@ int directory_meta_set(struct directory *d, const char *key, uint64_t value) IM_
 /* What the configuration says and who reads this file has to know: "link_username". */
 int directory_setting_set(struct directory *d, const char *key, struct im_str value) IM_MUST_CHECK;
 
+/* As sqldb_clean_step: what was deleted leaves the files. */
+int directory_clean_step(struct directory *d, uint32_t *page, bool *done_out) IM_MUST_CHECK;
 /* A consistent copy to {folder}/directory.db, while running; call until *done_out. */
 int directory_backup_step(
 	struct directory *d, const char *folder, bool *done_out, struct im_buf *why) IM_MUST_CHECK;

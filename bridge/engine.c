@@ -364,6 +364,18 @@ void engine_reads(struct engine *e)
 	}
 }
 
+bool engine_call(struct engine *e, int (*fn)(void *arg, struct writer *w), void *arg,
+	const struct engine_now *now)
+{
+	writer_set_now(e->a.writer, now->wall_ms);
+	return batch_call(e->a.batch, fn, arg) == WRITER_DONE;
+}
+
+void engine_forget_names(struct engine *e)
+{
+	names_clear(e->a.names);
+}
+
 bool engine_takes_reads(const struct engine *e)
 {
 	return downq_answers(e->a.downq) < ANSWERS_MAX;
@@ -480,23 +492,11 @@ struct health *engine_health(struct engine *e)
 
 void engine_gauges(const struct engine *e, struct health_gauges *out)
 {
-	const struct presence *p = sessions_presence(e->a.sessions);
-
-	*out = (struct health_gauges){
-		.linked = e->ready,
-		.stalled = e->stalled,
-		.epoch = replay_epoch(e->a.replay),
-		.recno = replay_recno(e->a.replay),
-		.position = writer_position(e->a.writer),
-		.queued_bytes = downq_bytes(e->a.downq),
-		.frames_outstanding = downq_outstanding(e->a.downq),
-		.reads_queued = readers_queued(e->p.readers),
-		.users_online = presence_users(p),
-		.devices_online = presence_devices(p),
-		.dedup_entries = dedup_count(e->a.dedup),
-		.cost_refused = cost_refused(e->a.cost),
-		.users = directory_user_count(e->p.dir),
-	};
+	assembly_gauges(&e->a, out);
+	out->linked = e->ready;
+	out->stalled = e->stalled;
+	out->reads_queued = readers_queued(e->p.readers);
+	out->users = directory_user_count(e->p.dir);
 }
 
 struct im_str engine_plugin_stats(const struct engine *e)

@@ -82,6 +82,12 @@ void engine_up(struct engine *e, struct im_str frame, const struct engine_now *n
  * engine_takes_reads says so; it says no while too many answers wait. */
 void engine_reads(struct engine *e);
 bool engine_takes_reads(const struct engine *e);
+/* fn in a transaction of its own, before there is a link; false: it did not happen, and the engine
+ * is not to be used. */
+bool engine_call(struct engine *e, int (*fn)(void *arg, struct writer *w), void *arg,
+	const struct engine_now *now) IM_MUST_CHECK;
+/* A user has another name. */
+void engine_forget_names(struct engine *e);
 /* A response that was held back. */
 void engine_respond(
 	struct engine *e, struct im_str uid, struct im_str device, struct im_str response);

@@ -29,6 +29,8 @@ void health_json(const struct health *h, const struct health_gauges *g, struct i
 	G(dedup_entries);
 	G(cost_refused);
 	G(users);
+	G(erasures);
+	G(erasure_left);
 #undef G
 	im_jsonw_member_int(out, "uptime_ms", g->uptime_ms);
 	im_buf_c(out, '}');

@@ -54,6 +54,8 @@ struct health_gauges {
 	uint64_t cost_refused; /* requests and messages whose work was more than one user may cause
 				*/
 	uint64_t users;
+	uint64_t erasures,
+		erasure_left; /* not done; log positions that the one in hand has ahead */
 	int64_t uptime_ms;
 };
 

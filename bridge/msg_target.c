@@ -221,6 +221,7 @@ int msg_append(
 	m.meta = n->meta;
 	m.body = n->body;
 	m.was_for = n->was_for;
+	m.origin = n->origin;
 	rc = writer_append(c->w, &m, seq_out, &v.gid);
 	if (rc != IM_OK || n->id.n == 0 || c->dedup == NULL)
 		return rc;

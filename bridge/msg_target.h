@@ -63,8 +63,9 @@ int64_t msg_number_in(struct im_str object, const char *name);
 struct msg_new {
 	enum im_enc enc;
 	struct im_str type, meta, body;
-	enum writer_was was_for; /* as struct writer_msg has it */
-	struct im_str id;        /* n == 0: none; the caller has looked whether it is new */
+	enum writer_was was_for;    /* as struct writer_msg has it */
+	struct im_str id;           /* n == 0: none; the caller has looked whether it is new */
+	struct store_origin origin; /* of a copy */
 };
 /* Appends a message of the caller's, and remembers its id. */
 int msg_append(struct rpc_call *c, const struct conv_ref *ref, const struct msg_new *n,

@@ -59,6 +59,11 @@ void names_free(struct names **n)
 	*n = NULL;
 }
 
+void names_clear(struct names *n)
+{
+	memset(n->buckets, 0, n->n_buckets * sizeof(*n->buckets));
+}
+
 static struct bucket *bucket_of(struct names *n, uint64_t key)
 {
 	uint64_t h = key * 0x9e3779b97f4a7c15u;

@@ -64,6 +64,11 @@ int reader_open(const struct readers_parts *p, struct reader **out, struct im_bu
 	return rc;
 }
 
+void reader_forget_names(struct reader *r)
+{
+	names_clear(r->names);
+}
+
 void reader_close(struct reader **r)
 {
 	if (!*r)

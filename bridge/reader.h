@@ -9,6 +9,7 @@ struct reader;
 
 int reader_open(
 	const struct readers_parts *p, struct reader **out, struct im_buf *why) IM_MUST_CHECK;
+void reader_forget_names(struct reader *r);
 void reader_close(struct reader **r);
 /* Fills job->reply. False: the job has had its first turn and wants another one; its views are
  * closed until then. */

@@ -27,6 +27,7 @@ struct readers {
 	struct turns *turns; /* under the lock, as what follows */
 	struct list done;
 	uint32_t requests_done; /* among done */
+	uint64_t names;         /* so often has a user got another name */
 	bool stop;
 	uint32_t queue_max;
 	int fd;
@@ -128,6 +129,7 @@ static void *thread_main(void *arg)
 	struct readers *r = arg;
 	struct readers_job *job;
 	struct reader *mine;
+	uint64_t names = 0;
 	bool done;
 
 	pthread_mutex_lock(&r->lock);
@@ -138,6 +140,9 @@ static void *thread_main(void *arg)
 			pthread_cond_wait(&r->more, &r->lock);
 			continue;
 		}
+		if (names != r->names)
+			reader_forget_names(mine);
+		names = r->names;
 		pthread_mutex_unlock(&r->lock);
 		done = reader_run(mine, job);
 		pthread_mutex_lock(&r->lock);
@@ -288,6 +293,15 @@ struct readers_job *readers_take(struct readers *r)
 		count = 0;
 	pthread_mutex_unlock(&r->lock);
 	return job;
+}
+
+void readers_forget_names(struct readers *r)
+{
+	pthread_mutex_lock(&r->lock);
+	r->names++;
+	if (!r->n)
+		reader_forget_names(r->readers[0]);
+	pthread_mutex_unlock(&r->lock);
 }
 
 uint32_t readers_queued(struct readers *r)

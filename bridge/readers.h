@@ -85,6 +85,8 @@ void readers_release(struct readers *r, uint64_t position);
 void readers_discard(struct readers *r);
 /* The next finished job, or NULL. */
 struct readers_job *readers_take(struct readers *r);
+/* A user has another name: jobs that begin from now on know it. */
+void readers_forget_names(struct readers *r);
 /* Waiting and running ones. */
 uint32_t readers_queued(struct readers *r);
 

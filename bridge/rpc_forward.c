@@ -75,6 +75,17 @@ static int put_origin(struct rpc_call *c, const struct msg_target *t, struct im_
 	return meta->failed ? IM_E_NOMEM : IM_OK;
 }
 
+/* A copy of a copy is of the first author, as well as of whom it was copied from. */
+static int origin_of(struct rpc_call *c, const struct store_msg *m, struct store_origin *out)
+{
+	int rc = meta_get(m->meta, "forwarded").n ? writer_origin(c->w, m->gid, out) : IM_E_NONE;
+
+	if (rc == IM_E_NONE)
+		out->author = m->sender;
+	out->via = m->sender;
+	return rc == IM_E_NONE ? IM_OK : rc;
+}
+
 static int copy(struct rpc_call *c, const struct conv_ref *from, const struct conv_ref *to,
 	uint64_t seq, struct im_str id, uint64_t *seq_out)
 {
@@ -86,6 +97,8 @@ static int copy(struct rpc_call *c, const struct conv_ref *from, const struct co
 	im_buf_init(&meta, 0);
 	if (rc == IM_OK)
 		rc = put_origin(c, &t, &meta);
+	if (rc == IM_OK)
+		rc = origin_of(c, &t.m, &n.origin);
 	n.enc = t.m.enc;
 	n.type = t.m.type;
 	n.meta = im_buf_view(&meta);

@@ -45,7 +45,7 @@ static int db_try_open(const char *path, bool writable, sqlite3 **out, struct im
 	/* Nothing here is the only copy: a power cut may cost the index, which is then rebuilt. */
 	if (writable && sqlite3_exec(db,
 				"PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;"
-				" PRAGMA cache_size = -16384",
+				" PRAGMA cache_size = -16384; PRAGMA secure_delete = ON",
 				NULL, NULL, NULL) != SQLITE_OK) {
 		im_buf_printf(why, "cannot use %s: %s", path, sqlite3_errmsg(db));
 		code = IM_E_FORMAT;
@@ -61,9 +61,19 @@ out:
 	return IM_OK;
 }
 
+void search_db_remove(const char *folder)
+{
+	static const char *const ends[] = {"", "-wal", "-shm"};
+	char path[4096];
+	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++)
+		if (snprintf(path, sizeof(path), "%s/search.db%s", folder, ends[i]) <
+			(int)sizeof(path))
+			unlink(path);
+}
+
 int search_db_open(const char *folder, bool writable, sqlite3 **out, struct im_buf *why)
 {
-	char path[4096], side[4096 + 4];
+	char path[4096];
 	int n = snprintf(path, sizeof(path), "%s/search.db", folder);
 	if (n < 0 || (size_t)n >= sizeof(path)) {
 		im_buf_z(why, "the data folder's path is too long");
@@ -72,11 +82,7 @@ int search_db_open(const char *folder, bool writable, sqlite3 **out, struct im_b
 	int code = db_try_open(path, writable, out, why);
 	if (code == IM_OK || !writable || access(path, F_OK) != 0)
 		return code;
-	unlink(path);
-	snprintf(side, sizeof(side), "%s-wal", path);
-	unlink(side);
-	snprintf(side, sizeof(side), "%s-shm", path);
-	unlink(side);
+	search_db_remove(folder);
 	im_buf_reset(why);
 	return db_try_open(path, writable, out, why);
 }

@@ -29,6 +29,9 @@ struct search;
 int search_db_open(
 	const char *folder, bool writable, struct sqlite3 **out, struct im_buf *why) IM_MUST_CHECK;
 
+/* Removes the index; it is built again by whoever opens it for writing. Not while it is open. */
+void search_db_remove(const char *folder);
+
 int search_open(const char *folder, struct search **out, struct im_buf *why) IM_MUST_CHECK;
 void search_close(struct search **s);
 /* As sqldb_watch: ends a search with IM_E_IO. */

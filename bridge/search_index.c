@@ -22,6 +22,7 @@
 #include "kind.h"
 #include "meta.h"
 #include "search.h"
+#include "search_erase.h"
 #include "search_table.h"
 
 /* A pass is one transaction: FTS5 writes its terms once a transaction and merges them later, so a
@@ -50,6 +51,7 @@ struct search_index {
 	pthread_cond_t wake;
 	bool threaded, stopping;
 	_Atomic uint64_t forget, forgotten; /* conversations to take out, and taken out last */
+	struct search_erase erase;
 	/* the pass in hand */
 	struct search_writer *table;
 	uint32_t done, step_end;
@@ -160,11 +162,15 @@ static int take(void *arg, const struct store_msg *m)
 	return IM_OK;
 }
 
-static int forget(struct search_index *x, int64_t at_ms, uint64_t gid)
+static int take_out(struct search_index *x, uint64_t gid)
 {
 	int code = x->old.of ? search_writer_remove(&x->old, gid) : IM_OK;
-	if (code == IM_OK)
-		code = search_writer_remove(&x->fresh, gid);
+	return code ? code : search_writer_remove(&x->fresh, gid);
+}
+
+static int forget(struct search_index *x, int64_t at_ms, uint64_t gid)
+{
+	int code = take_out(x, gid);
 	return code ? code : run2(x->done_with, at_ms, gid);
 }
 
@@ -283,6 +289,19 @@ static int forget_some(struct search_index *x, uint32_t *n_out, bool *left_out)
 	return code;
 }
 
+/* What erasures have asked for. */
+static int forget_erased(struct search_index *x)
+{
+	struct search_writer *const both[] = {&x->fresh, &x->old};
+	return search_erase_run(&x->erase, x->db, both, x->old.of ? 2 : 1);
+}
+
+static int purge(struct search_index *x)
+{
+	const char *const tables[] = {x->fresh.of->name, search_table_old.name};
+	return search_erase_purge(&x->erase, x->db, tables, x->has_old ? 2 : 1, &x->more);
+}
+
 /* The new index has come as far as the old one: from here on it answers. When that cannot be, for
  * want of room, both go on. */
 static int drop_old(struct search_index *x)
@@ -318,6 +337,8 @@ int search_index_pass(struct search_index *x, uint32_t limit, int64_t now_ms, ui
 		done = x->done;
 	if (code == IM_OK)
 		code = forget_some(x, &expired, &left);
+	if (code == IM_OK)
+		code = forget_erased(x);
 	if (code == IM_OK && x->has_old && x->fresh.gid >= x->old.gid)
 		code = drop_old(x);
 	if (code)
@@ -326,7 +347,7 @@ int search_index_pass(struct search_index *x, uint32_t limit, int64_t now_ms, ui
 		atomic_store(&x->gid, x->fresh.gid);
 	x->more = (limit && done == limit) || expired == PASS_EXPIRED || left;
 	*n_out = done > expired ? done : expired;
-	return IM_OK;
+	return purge(x);
 }
 
 static int prepare(struct search_index *x, struct im_buf *why)
@@ -372,6 +393,7 @@ int search_index_open(const char *folder, const struct store_backend *backend,
 	im_buf_init(&x->text, 0);
 	im_buf_init(&x->tag, 0);
 	pthread_mutex_init(&x->lock, NULL);
+	search_erase_init(&x->erase);
 	wake_init(x);
 	int code = search_db_open(folder, true, &x->db, why);
 	if (code == IM_OK)
@@ -470,6 +492,7 @@ void search_index_stop(struct search_index **px)
 		x->backend->reader_close(x->reader);
 	im_buf_free(&x->text);
 	im_buf_free(&x->tag);
+	search_erase_free(&x->erase);
 	pthread_mutex_destroy(&x->lock);
 	pthread_cond_destroy(&x->wake);
 	free(x);
@@ -484,4 +507,25 @@ uint64_t search_index_gid(const struct search_index *x)
 uint64_t search_index_failures(const struct search_index *x)
 {
 	return atomic_load(&x->failures);
+}
+
+static void wake(struct search_index *x)
+{
+	pthread_mutex_lock(&x->lock);
+	pthread_cond_signal(&x->wake);
+	pthread_mutex_unlock(&x->lock);
+}
+
+bool search_index_drop(struct search_index *x, const uint64_t *gids, size_t n)
+{
+	bool taken = search_erase_drop(&x->erase, gids, n);
+	wake(x);
+	return taken;
+}
+
+bool search_index_purged(struct search_index *x)
+{
+	bool done = search_erase_purged(&x->erase);
+	wake(x);
+	return done;
 }

@@ -7,6 +7,7 @@
 #define IM_BRIDGE_SEARCH_INDEX_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "../common/buf.h"
@@ -28,6 +29,14 @@ uint64_t search_index_gid(const struct search_index *x);
 bool search_index_forget(struct search_index *x, uint64_t conv);
 /* Failed passes so far; any thread. The thread tries again with back-off. */
 uint64_t search_index_failures(const struct search_index *x);
+
+#define SEARCH_DROP_MAX 200
+/* Messages whose words are out of the log leave the index: false while those given before have not
+ * left it yet. n == 0 asks whether they have. Any thread, but one at a time. */
+bool search_index_drop(struct search_index *x, const uint64_t *gids, size_t n);
+/* Begins to take what was deleted out of the file, and tells when that is so: true once. The same
+ * thread. */
+bool search_index_purged(struct search_index *x);
 
 /* One pass without the thread, for tests: indexes up to `limit` messages, *n_out of them done. */
 int search_index_pass(

@@ -5,30 +5,30 @@
  */
 #include "service.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/random.h>
-#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "../schema/name_key.h"
 #include "backup.h"
 #include "config.h"
 #include "engine.h"
+#include "erasure.h"
+#include "erasure_again.h"
 #include "health.h"
 #include "link.h"
 #include "link_key.h"
 #include "log.h"
 #include "moderation.h"
 #include "options.h"
+#include "premises.h"
 #include "readers.h"
 #include "search_index.h"
 #include "store.h"
@@ -38,9 +38,6 @@
 #define UMASK 0077
 /* For what is committed to be delivered after SIGTERM. */
 #define DRAIN_MS 5000
-/* Open files: databases, logs, link, backup; and those of each reader thread. */
-#define FILES_OWN 32
-#define FILES_READER 8
 
 struct bridge {
 	const char *conf_path;
@@ -57,6 +54,7 @@ struct bridge {
 	struct link *link;
 	struct backup *backup;
 	struct upkeep *upkeep;
+	struct erasure *erasure;
 	int64_t started_ms, stop_at_ms, alive_at_ms;
 	bool stopping, ready_said;
 };
@@ -163,6 +161,7 @@ static int on_stats(void *arg, struct im_buf *out)
 	uint64_t head = 0;
 
 	engine_gauges(b->engine, &g);
+	erasure_progress(b->erasure, &g.erasures, &g.erasure_left);
 	g.uptime_ms = mono_ms() - b->started_ms;
 	/* Of messages: events take positions, too, and there is nothing in them to find. */
 	if (b->index && !b->backend->log_head(b->store, &head) && head > search_index_gid(b->index))
@@ -183,15 +182,41 @@ static int on_backup(void *arg, struct im_str folder, struct im_buf *why)
 	return backup_start(b->backup, folder, why);
 }
 
+static void on_erase(void *arg, uint64_t id)
+{
+	struct bridge *b = arg;
+
+	erasure_asked(b->erasure, id);
+}
+
+static int on_name_key(void *arg, struct im_sipkey *out, struct im_buf *why)
+{
+	const struct bridge *b = arg;
+	struct im_sipkey fresh;
+
+	if (getrandom(&fresh, sizeof(fresh), 0) == sizeof(fresh))
+		return name_key_make(b->opt.data_dir, &fresh, out, why);
+	im_buf_z(why, "the kernel gives no random bytes");
+	return IM_E_IO;
+}
+
+static void on_renamed(void *arg)
+{
+	struct bridge *b = arg;
+
+	readers_forget_names(b->readers);
+	engine_forget_names(b->engine);
+}
+
 static bool on_hold(void *arg, struct im_str uid, struct im_str device, struct im_str response)
 {
 	struct bridge *b = arg;
 
-	return backup_hold(b->backup, uid, device, response);
+	return backup_hold(b->backup, uid, device, response) ||
+	       erasure_hold(b->erasure, uid, device, response);
 }
 
-static void on_backup_done(
-	void *arg, struct im_str uid, struct im_str device, struct im_str response)
+static void on_held_done(void *arg, struct im_str uid, struct im_str device, struct im_str response)
 {
 	struct bridge *b = arg;
 
@@ -199,75 +224,6 @@ static void on_backup_done(
 }
 
 /* -- start -- */
-
-/* Said at once: what ran out later would be said by whoever came last. */
-static int expect_files(const struct bridge *b, struct im_buf *why)
-{
-	struct rlimit limit;
-	rlim_t need = FILES_OWN + FILES_READER * (rlim_t)b->opt.reader_threads;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur >= need)
-		return IM_OK;
-	im_buf_printf(why,
-		"only %llu files may be open, %llu are needed; raise the limit (LimitNOFILE, "
-		"ulimit -n)",
-		(unsigned long long)limit.rlim_cur, (unsigned long long)need);
-	return IM_E_IO;
-}
-
-static int take_lock(struct bridge *b, struct im_buf *why)
-{
-	char path[4096];
-
-	if (snprintf(path, sizeof(path), "%s/bridge.lock", b->opt.data_dir) >= (int)sizeof(path)) {
-		im_buf_z(why, "data_dir is too long");
-		return IM_E_FORMAT;
-	}
-	b->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	if (b->lock_fd < 0) {
-		im_buf_printf(why, "%s: %s; does data_dir exist, and may this user write there?",
-			path, strerror(errno));
-		return IM_E_IO;
-	}
-	if (flock(b->lock_fd, LOCK_EX | LOCK_NB)) {
-		im_buf_printf(why, "another im-bridge runs on %s; stop it first", b->opt.data_dir);
-		return IM_E_IO;
-	}
-	return IM_OK;
-}
-
-/* Only at the first start is there no log. One that has gone since must not be begun again unasked:
- * places that have been given would be given again. */
-static int expect_log(const struct bridge *b, struct im_buf *why)
-{
-	char path[4096];
-	uint64_t epoch, applied;
-
-	if (directory_meta_get(b->dir, "link_epoch", &epoch) ||
-		directory_meta_get(b->dir, "applied_gid", &applied)) {
-		im_buf_printf(why, "directory.db could not be read: %s", directory_errmsg(b->dir));
-		return IM_E_IO;
-	}
-	snprintf(path, sizeof(path), "%s/messages.db", b->opt.data_dir);
-	if ((!epoch && !applied) || access(path, F_OK) == 0)
-		return IM_OK;
-	im_buf_printf(why,
-		"%s is missing, but directory.db beside it has been in use; restore it from a "
-		"backup, or create it as an empty file to begin an empty log",
-		path);
-	return IM_E_IO;
-}
-
-/* For whoever makes users without this process's configuration. */
-static int tell_settings(const struct bridge *b, struct im_buf *why)
-{
-	int rc = directory_setting_set(b->dir, "link_username", im_str(b->opt.link_username));
-
-	if (rc)
-		im_buf_printf(
-			why, "directory.db could not be written: %s", directory_errmsg(b->dir));
-	return rc;
-}
 
 static int open_databases(struct bridge *b, struct im_buf *why)
 {
@@ -284,9 +240,9 @@ static int open_databases(struct bridge *b, struct im_buf *why)
 	b->backend = p.backend = &store_sqlite;
 	rc = directory_open(b->opt.data_dir, &b->dir, why);
 	if (!rc)
-		rc = tell_settings(b, why);
+		rc = premises_settings(b->dir, &b->opt, why);
 	if (!rc)
-		rc = expect_log(b, why);
+		rc = premises_log(b->dir, b->opt.data_dir, why);
 	if (!rc)
 		rc = b->backend->open(b->opt.data_dir, &b->store, why);
 	if (!rc && b->opt.search) {
@@ -301,6 +257,19 @@ static int open_databases(struct bridge *b, struct im_buf *why)
 	return rc ? rc : readers_open(&p, &b->readers, why);
 }
 
+/* What an older backup has brought back. */
+static bool erase_again(struct bridge *b, const struct engine_now *t)
+{
+	struct erasure_again again = {b->opt.data_dir, b->log, t->wall_ms, 0};
+	bool done = engine_call(b->engine, erasure_again, &again, t);
+
+	if (done && again.n)
+		log_line(b->log, LOG_LEVEL_WARNING, "erasures_again",
+			"n=%u what=\"the databases are from before these; they are erased again\"",
+			again.n);
+	return done;
+}
+
 static int build(struct bridge *b, struct im_buf *why)
 {
 	struct engine_parts ep = {.backend = b->backend,
@@ -311,7 +280,7 @@ static int build(struct bridge *b, struct im_buf *why)
 		.send = on_send,
 		.send_arg = b,
 		.moderation = &b->moderation,
-		.hooks = {b, on_stats, on_backup},
+		.hooks = {b, on_stats, on_backup, on_erase, on_name_key},
 		.hold = on_hold,
 		.dedup_entries = (uint32_t)b->opt.dedup_entries,
 		.dedup_window_ms = b->opt.dedup_hours * 3600 * 1000};
@@ -321,6 +290,8 @@ static int build(struct bridge *b, struct im_buf *why)
 		b->log, b, on_up, on_ready, on_lost};
 	struct engine_settings set = config_settings(&b->opt, &b->moderation);
 	struct engine_now t = now();
+	struct erasure_parts xp = {b->backend, b->store, b->dir, b->index, b->opt.data_dir, b->log,
+		b, on_renamed, on_held_done};
 	int rc;
 
 	if (getrandom(&ep.key, sizeof(ep.key), 0) != sizeof(ep.key) ||
@@ -332,6 +303,10 @@ static int build(struct bridge *b, struct im_buf *why)
 	rc = engine_new(&ep, &set, &t, &b->engine, why);
 	if (rc)
 		return rc;
+	if (erasure_new(&xp, &b->erasure) || !erase_again(b, &t)) {
+		im_buf_z(why, "the erasures could not be read from directory.db");
+		return IM_E_IO;
+	}
 	b->backup = backup_new(&bp);
 	b->upkeep = upkeep_new(&(struct upkeep_parts){
 		b->backend, b->store, b->dir, b->index, engine_health(b->engine), b->log, mono_ms});
@@ -390,10 +365,11 @@ static int64_t work(struct bridge *b)
 
 	if (!engine_stalled(b->engine)) {
 		if (backup_running(b->backup)) {
-			backup_step(b->backup, on_backup_done, b);
+			backup_step(b->backup, on_held_done, b);
 			wait = 0;
 		}
 		wait = min64(wait, upkeep_step(b->upkeep, t.wall_ms, t.mono_ms));
+		wait = min64(wait, erasure_step(b->erasure, t.wall_ms, t.mono_ms));
 	}
 	tell_health(b, t.mono_ms);
 	if (health_watchdog_ms())
@@ -437,6 +413,7 @@ static void close_all(struct bridge *b)
 {
 	link_free(&b->link);
 	upkeep_free(&b->upkeep);
+	erasure_free(&b->erasure);
 	backup_free(&b->backup);
 	readers_close(&b->readers);
 	search_index_stop(&b->index);
@@ -476,9 +453,9 @@ static int start(struct bridge *b, struct im_buf *why)
 		im_buf_z(why, "no memory or no file descriptor left");
 		return IM_E_NOMEM;
 	}
-	rc = expect_files(b, why);
+	rc = premises_files((unsigned)b->opt.reader_threads, why);
 	if (!rc)
-		rc = take_lock(b, why);
+		rc = premises_lock(b->opt.data_dir, &b->lock_fd, why);
 	if (!rc)
 		rc = load_words(b, why);
 	if (!rc)

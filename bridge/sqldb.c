@@ -14,10 +14,13 @@
 #include "../schema/migrate.h"
 #include "deadline.h"
 #include "sqldb_backup.h"
+#include "sqldb_scrub.h"
 #include "walkeeper.h"
 
 /* How long another process (imctl on a stopped node, a backup tool) may hold the write lock. */
 #define BUSY_TIMEOUT_MS 5000
+/* Pages looked at in one step of cleaning: 8 MiB, some ten milliseconds. */
+#define CLEAN_PAGES 2048
 
 static int code_of(int sqlite_code)
 {
@@ -91,6 +94,8 @@ static int configure(struct sqldb *q, enum sqldb_mode mode)
 		/* The answer of journal_mode is looked at below. */
 		"PRAGMA synchronous=FULL",
 		"PRAGMA foreign_keys=ON",
+		/* What was taken back or erased is gone; Debian's library does so by itself. */
+		"PRAGMA secure_delete=ON",
 		"PRAGMA temp_store=MEMORY",
 	};
 	static const char *const reader[] = {"PRAGMA query_only=ON", "PRAGMA temp_store=MEMORY"};
@@ -351,6 +356,22 @@ void sqldb_view_end(struct sqldb *q)
 void sqldb_watch(struct sqldb *q, int (*passed)(void *arg), void *arg)
 {
 	sqlite3_progress_handler(q->db, passed ? DEADLINE_STEPS : 0, passed, arg);
+}
+
+/* The log is emptied before each step, for pages in it are read in place of the file's; and again
+ * at the end, because others have written meanwhile. */
+int sqldb_clean_step(struct sqldb *q, uint32_t *page, bool *done_out)
+{
+	int ret;
+	*done_out = false;
+	if (q->in_tx || q->in_view || q->backup)
+		return IM_E_BUSY;
+	ret = walkeeper_empty(q->keeper);
+	if (ret == IM_OK)
+		ret = sqldb_scrub(q->db, CLEAN_PAGES, page, done_out);
+	if (ret == IM_E_FORMAT)
+		return sqldb_fail(q, ret, "the file is too large or of another form");
+	return ret == IM_E_IO ? sqldb_fail(q, ret, "the file could not be cleaned") : ret;
 }
 
 void sqldb_bind_int(sqlite3_stmt *st, int at, int64_t v)

@@ -87,6 +87,12 @@ void sqldb_view_end(struct sqldb *q);
  * hand with IM_E_IO. NULL: not any more. */
 void sqldb_watch(struct sqldb *q, int (*passed)(void *arg), void *arg);
 
+/* A writer, outside a transaction and while nothing is copied: nothing of what was deleted before
+ * is left in the files of the database when *done_out is set. *page: 0 at first, kept for the next
+ * call. IM_E_BUSY: somebody reads what is to go; try again. IM_E_FORMAT: this file is none that can
+ * be cleaned (err says it). */
+int sqldb_clean_step(struct sqldb *q, uint32_t *page, bool *done_out) IM_MUST_CHECK;
+
 /* Copies the next pages into {folder}/{spec->name}.db, outside a transaction. The copy gets its
  * name when it is complete and synced. */
 int sqldb_backup_step(

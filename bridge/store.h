@@ -19,6 +19,11 @@
 #include "../common/ids.h"
 #include "../common/str.h"
 
+/* Of a forwarded message: who wrote it, and who had sent what was forwarded. 0: it is none. */
+struct store_origin {
+	uint64_t author, via;
+};
+
 struct store_msg {
 	uint64_t gid; /* log position */
 	uint64_t conv;
@@ -30,8 +35,9 @@ struct store_msg {
 	struct im_str id;   /* n == 0: none */
 	struct im_str meta; /* n == 0: none */
 	struct im_str body;
-	bool recalled;      /* the body is gone */
-	int64_t expires_ms; /* append: when its body goes; 0: never */
+	bool recalled;              /* the body is gone */
+	int64_t expires_ms;         /* append: when its body goes; 0: never */
+	struct store_origin origin; /* append */
 };
 
 struct store_conv {
@@ -84,11 +90,14 @@ struct store_backend {
 	/* The message as the open transaction sees it (what it appended and amended included). The
 	 * callback must not call the store. IM_E_NONE: no such message. */
 	int (*get)(struct store *s, uint64_t conv, uint64_t seq, store_msg_fn fn, void *arg);
-	/* Replaces body, enc, meta and type of the stored message m->gid; the type stays of its
+	/* Replaces body, enc, meta, type and id of the stored message m->gid; the type stays of its
 	 * kind (kind.h). recalled (body.n == 0): its body is gone for good, it counts no longer as
 	 * unread, and is not amended back. Whatever takes a message's words away for good, recall
 	 * or erasure, comes through here. IM_E_NONE: no such message. */
 	int (*amend)(struct store *s, const struct store_msg *m);
+	/* Of a message that is there. IM_E_NONE: it was not forwarded, or by a version that did not
+	 * keep it. */
+	int (*origin)(struct store *s, uint64_t gid, struct store_origin *out);
 	/* Makes the transaction durable (fsync) together with the mark (NULL: leave the marks).
 	 * Only IM_OK means stored. On any failure everything since begin is gone, conversations
 	 * too. */
@@ -112,6 +121,10 @@ struct store_backend {
 	 * without, those of the conversation with the newest message first. *left_out: about so
 	 * many have none yet; 0: all have. */
 	int (*number)(struct store *s, uint32_t limit, uint64_t *left_out);
+	/* Outside: nothing of what was amended or deleted before is left on the disk when *done_out
+	 * is set. *at: 0 at first, kept for the next call. IM_E_BUSY: somebody reads what is to go;
+	 * try again. IM_E_FORMAT: not in a store like this one. */
+	int (*clean)(struct store *s, uint32_t *at, bool *done_out);
 	/* Outside: a consistent copy into folder `where` while running; steps until *done_out, with
 	 * transactions in between as they come. IM_E_NONE: the backend has nothing to copy. */
 	int (*backup_step)(struct store *s, const char *where, bool *done_out, struct im_buf *why);

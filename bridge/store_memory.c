@@ -169,14 +169,15 @@ static char *copy_str(char *to, struct im_str from, struct im_str *out)
 static struct version *new_version(const struct store *s, const struct store_msg *m)
 {
 	struct im_str body = m->recalled ? (struct im_str){NULL, 0} : m->body;
-	struct version *v = malloc(sizeof(*v) + m->type.n + m->meta.n + body.n + 1);
+	struct version *v = malloc(sizeof(*v) + m->type.n + m->meta.n + body.n + m->id.n + 1);
 	char *p;
 	if (!v)
 		return NULL;
 	*v = (struct version){.born = s->version + 1, .enc = m->enc, .recalled = m->recalled};
 	p = copy_str(v->data, m->type, &v->type);
 	p = copy_str(p, m->meta, &v->meta);
-	copy_str(p, body, &v->body);
+	p = copy_str(p, body, &v->body);
+	copy_str(p, m->id, &v->id);
 	return v;
 }
 
@@ -197,10 +198,8 @@ static int add_row(struct store *s, struct conv *c, const struct store_msg *m)
 		.born = s->version + 1,
 		.died = NEVER,
 		.expires_ms = m->expires_ms,
-		.content = v,
-		.id_n = m->id.n};
-	if (m->id.n)
-		memcpy(r->id, m->id.p, m->id.n);
+		.origin = m->origin,
+		.content = v};
 	if (!push(&c->rows, r)) {
 		s->log.n--;
 		free_row(r);
@@ -267,6 +266,24 @@ static int memory_amend(struct store *s, const struct store_msg *m)
 	v->older = r->content;
 	r->content = v;
 	pthread_rwlock_unlock(&s->lock);
+	return IM_OK;
+}
+
+static int memory_origin(struct store *s, uint64_t gid, struct store_origin *out)
+{
+	size_t i = store_memory_lower_bound(&s->log, true, gid);
+	const struct row *r = i < s->log.n ? s->log.at[i] : NULL;
+	if (!r || r->gid != gid || !r->origin.author || !store_memory_visible(r, s->version + 1))
+		return IM_E_NONE;
+	*out = r->origin;
+	return IM_OK;
+}
+
+static int memory_clean(struct store *s, uint32_t *at, bool *done_out)
+{
+	(void)s;
+	(void)at;
+	*done_out = true;
 	return IM_OK;
 }
 
@@ -435,7 +452,8 @@ static int memory_expire(struct store *s, int64_t now_ms, uint32_t limit, uint32
 	*expired_out = 0;
 	for (size_t i = 0; i < s->log.n && ret == IM_OK && *expired_out < limit; i++) {
 		struct row *r = s->log.at[i];
-		struct store_msg m = {.gid = r->gid, .type = r->content->type};
+		struct store_msg m = {
+			.gid = r->gid, .type = r->content->type, .id = r->content->id};
 		if (r->expires_ms <= 0 || r->expires_ms > now_ms ||
 			!store_memory_visible(r, s->version + 1))
 			continue;
@@ -462,6 +480,8 @@ const struct store_backend store_memory = {
 	.append = memory_append,
 	.get = memory_get,
 	.amend = memory_amend,
+	.origin = memory_origin,
+	.clean = memory_clean,
 	.commit = memory_commit,
 	.rollback = memory_rollback,
 	.log_head = memory_log_head,

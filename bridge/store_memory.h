@@ -22,7 +22,7 @@ struct version {
 	struct version *older;
 	enum im_enc enc;
 	bool recalled;
-	struct im_str type, meta, body; /* in data */
+	struct im_str type, meta, body, id; /* in data */
 	char data[];
 };
 
@@ -31,9 +31,8 @@ struct row {
 	int64_t ts_ms;
 	int64_t expires_ms; /* 0: never, or done */
 	uint64_t born, died;
+	struct store_origin origin;
 	struct version *content; /* newest first */
-	size_t id_n;
-	char id[IM_MSGID_MAX];
 };
 
 struct list {

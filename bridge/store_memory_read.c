@@ -25,7 +25,7 @@ static int show(const struct row *r, const struct version *v, store_msg_fn fn, v
 		.ts_ms = r->ts_ms,
 		.enc = v->enc,
 		.type = v->type,
-		.id = {r->id, r->id_n},
+		.id = v->id,
 		.meta = v->meta,
 		.body = v->body,
 		.recalled = v->recalled,

@@ -179,6 +179,23 @@ static int conflict(struct store *s, const struct store_msg *m)
 	return IM_E_CONFLICT;
 }
 
+static int insert_expiry(struct store *s, const struct store_msg *m)
+{
+	sqlite3_stmt *st = sqldb_get(&s->q, STORE_EXPIRY_ADD);
+	sqldb_bind_int(st, 1, m->expires_ms);
+	sqldb_bind_id(st, 2, m->gid);
+	return sqldb_run(&s->q, st);
+}
+
+static int insert_copy(struct store *s, const struct store_msg *m)
+{
+	sqlite3_stmt *st = sqldb_get(&s->q, STORE_COPY_ADD);
+	sqldb_bind_id(st, 1, m->gid);
+	sqldb_bind_id(st, 2, m->origin.author);
+	sqldb_bind_id(st, 3, m->origin.via);
+	return sqldb_run(&s->q, st);
+}
+
 static int insert(struct store *s, const struct store_msg *m, const struct store_place *p)
 {
 	sqlite3_stmt *st = sqldb_get(&s->q, STORE_APPEND);
@@ -204,15 +221,10 @@ static int insert(struct store *s, const struct store_msg *m, const struct store
 	sqldb_bind_id(st, 2, m->seq);
 	sqldb_bind_id(st, 3, m->gid);
 	store_sqlite_bind_ordinals(st, 4, p);
-	return sqldb_run(&s->q, st);
-}
-
-static int insert_expiry(struct store *s, const struct store_msg *m)
-{
-	sqlite3_stmt *st = sqldb_get(&s->q, STORE_EXPIRY_ADD);
-	sqldb_bind_int(st, 1, m->expires_ms);
-	sqldb_bind_id(st, 2, m->gid);
-	return sqldb_run(&s->q, st);
+	ret = sqldb_run(&s->q, st);
+	if (ret == IM_OK && m->expires_ms > 0)
+		ret = insert_expiry(s, m);
+	return ret == IM_OK && m->origin.author ? insert_copy(s, m) : ret;
 }
 
 /* What holds for every speaker in every conversation: his last message there is less than
@@ -301,12 +313,26 @@ static int store_amend(struct store *s, const struct store_msg *m)
 		sqldb_bind_null(st, 5);
 	else
 		sqldb_bind_blob(st, 5, m->body);
+	sqldb_bind_text_or_null(st, 6, m->id);
 	ret = sqldb_run(&s->q, st);
 	if (ret == IM_OK && sqldb_changes(&s->q) == 0)
 		return IM_E_NONE;
 	if (ret == IM_OK && m->recalled && kind_counts(m->type))
 		ret = store_sqlite_gone(&s->q, m->gid);
 	return ret;
+}
+
+static int store_origin(struct store *s, uint64_t gid, struct store_origin *out)
+{
+	sqlite3_stmt *st = sqldb_get(&s->q, STORE_COPY_GET);
+	int ret;
+	sqldb_bind_id(st, 1, gid);
+	ret = sqldb_step(&s->q, st);
+	if (ret != SQLDB_ROW)
+		return ret == IM_OK ? IM_E_NONE : ret;
+	*out = (struct store_origin){sqldb_id(st, 0), sqldb_id(st, 1)};
+	sqldb_done(st);
+	return IM_OK;
 }
 
 static int write_mark(struct store *s, const struct store_mark *mark)
@@ -385,6 +411,11 @@ static int store_marks(struct store *s, store_mark_fn fn, void *arg)
 	return ret;
 }
 
+static int store_clean(struct store *s, uint32_t *at, bool *done_out)
+{
+	return sqldb_clean_step(&s->q, at, done_out);
+}
+
 static int store_backup_step(struct store *s, const char *where, bool *done_out, struct im_buf *why)
 {
 	return sqldb_backup_step(&s->q, where, done_out, why);
@@ -401,6 +432,7 @@ const struct store_backend store_sqlite = {
 	.append = store_append,
 	.get = store_get,
 	.amend = store_amend,
+	.origin = store_origin,
 	.commit = store_commit,
 	.rollback = store_rollback,
 	.log_head = store_log_head,
@@ -408,6 +440,7 @@ const struct store_backend store_sqlite = {
 	.prune = store_sqlite_prune,
 	.expire = store_sqlite_expire,
 	.number = store_sqlite_number,
+	.clean = store_clean,
 	.backup_step = store_backup_step,
 	.reader_open = store_sqlite_reader_open,
 	.reader_close = store_sqlite_reader_close,

@@ -156,6 +156,11 @@ static int delete_one(struct store *s, const void *item)
 		return ret;
 	st = sqldb_get(&s->q, STORE_PRUNE_MESSAGE);
 	sqldb_bind_id(st, 1, v->gid);
+	ret = sqldb_run(&s->q, st);
+	if (ret != IM_OK)
+		return ret;
+	st = sqldb_get(&s->q, STORE_COPY_REMOVE);
+	sqldb_bind_id(st, 1, v->gid);
 	return sqldb_run(&s->q, st);
 }
 

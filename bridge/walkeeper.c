@@ -20,6 +20,8 @@
 #define FILL_STEP (1024 * 1024)
 /* A long log is worked on in steps of this part of it: pages written often are moved once. */
 #define STEP_PART 4
+/* How long readers may keep the log from being emptied, at a time: the writer waits for it. */
+#define EMPTY_WAIT_MS 50
 /* What the writer itself moves is at most this part. */
 #define FINISH_PART 8
 
@@ -172,6 +174,24 @@ static void finish(struct walkeeper *k)
 	k->finished = k->pages;
 	checkpoint(k, k->writer);
 	pthread_mutex_unlock(&k->work);
+}
+
+int walkeeper_empty(struct walkeeper *k)
+{
+	int left = -1, moved = -1, rc;
+	pthread_mutex_lock(&k->work);
+	sqlite3_busy_timeout(k->own, EMPTY_WAIT_MS);
+	rc = sqlite3_wal_checkpoint_v2(k->own, NULL, SQLITE_CHECKPOINT_TRUNCATE, &left, &moved);
+	sqlite3_busy_timeout(k->own, 0);
+	pthread_mutex_unlock(&k->work);
+	if (rc != SQLITE_OK)
+		return rc == SQLITE_BUSY || rc == SQLITE_LOCKED ? IM_E_BUSY : IM_E_IO;
+	pthread_mutex_lock(&k->lock);
+	k->moved = 0;
+	pthread_mutex_unlock(&k->lock);
+	k->pages = k->finished = 0;
+	k->filled = 0; /* the zeros have gone, too */
+	return IM_OK;
 }
 
 void walkeeper_committed(struct walkeeper *k)

@@ -33,6 +33,9 @@ int walkeeper_start(sqlite3 *writer, const char *path, struct walkeeper_bounds b
 	struct walkeeper **out) IM_MUST_CHECK;
 /* Before the writer's connection is closed. NULL is allowed. */
 void walkeeper_stop(struct walkeeper **k);
+/* The writer, outside of any transaction: moves everything and makes the log's file empty, words of
+ * earlier transactions with it. IM_E_BUSY: somebody reads what is in it; try again. */
+int walkeeper_empty(struct walkeeper *k) IM_MUST_CHECK;
 /* The writer, after each commit. */
 void walkeeper_committed(struct walkeeper *k);
 

@@ -201,6 +201,7 @@ int writer_append(
 		.id = m->id,
 		.meta = m->meta,
 		.body = m->body,
+		.origin = m->origin,
 	};
 	int rc = writer_conv(w, m->kind, m->a, m->b, true, &row.conv);
 
@@ -230,6 +231,13 @@ int writer_message(struct writer *w, uint64_t conv, uint64_t seq, store_msg_fn f
 	int rc = log_begin(w);
 
 	return rc ? rc : w->p.backend->get(w->p.store, conv, seq, fn, arg);
+}
+
+int writer_origin(struct writer *w, uint64_t gid, struct store_origin *out)
+{
+	int rc = log_begin(w);
+
+	return rc ? rc : w->p.backend->origin(w->p.store, gid, out);
 }
 
 int writer_amend(struct writer *w, const struct store_msg *m)

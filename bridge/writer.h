@@ -57,7 +57,8 @@ struct writer_msg {
 	int64_t ts_ms;
 	enum im_enc enc;
 	struct im_str id, type, meta, body;
-	enum writer_was was_for; /* an edit: who is told what the text was */
+	enum writer_was was_for;    /* an edit: who is told what the text was */
+	struct store_origin origin; /* of a forwarded one */
 };
 /* Gives it the next seq, appends it, and plans its delivery: direct: peer and sender; group: the
  * members at this point of the transaction; room: its topic. */
@@ -66,6 +67,8 @@ int writer_append(struct writer *w, const struct writer_msg *m, uint64_t *seq_ou
 /* A message as this transaction sees it; for recall, edit and reaction. IM_E_NONE: none. */
 int writer_message(
 	struct writer *w, uint64_t conv, uint64_t seq, store_msg_fn fn, void *arg) IM_MUST_CHECK;
+/* Whose words a forwarded message repeats. IM_E_NONE: it is none, or nobody knows. */
+int writer_origin(struct writer *w, uint64_t gid, struct store_origin *out) IM_MUST_CHECK;
 /* Replaces type, meta, body (and enc) of a stored message; conv, seq and gid say which. The one way
  * by which a message's words are taken away for good (recalled), see store.h. */
 int writer_amend(struct writer *w, const struct store_msg *m) IM_MUST_CHECK;

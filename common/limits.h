@@ -93,6 +93,9 @@
 /* The audit log: years of an ordinary node, 30 MB. */
 #define IM_AUDIT_MAX 100000
 
+/* Erasures that wait for the one in hand; each looks through the whole log. */
+#define IM_ERASURES_OPEN_MAX 1000
+
 /* Groups. */
 #define IM_GROUP_MEMBERS_MAX 100000
 #define IM_INVITE_MAX 1000 /* uids in one group.create or group.invite */

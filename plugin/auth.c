@@ -242,7 +242,7 @@ bool auth_throttled(struct auth *a, const struct auth_login *login)
 
 const char *auth_absent(const struct directory_user *u)
 {
-	return u->gone ? "the account was deleted" : AUTH_UNKNOWN;
+	return u->gone ? AUTH_DELETED : AUTH_UNKNOWN;
 }
 
 /* Decided by the cache or a bound; or later, and *h says what is to be hashed, also when there is
@@ -336,6 +336,8 @@ static bool check_new(struct auth *a, const struct auth_login *l, const struct d
 		return refuse(out, "directory.db cannot be read");
 	if (is == ACCOUNT_RESERVED)
 		return refuse(out, "the name is reserved");
+	if (is == ACCOUNT_GONE)
+		return refuse(out, AUTH_DELETED);
 	return is == ACCOUNT_FREE || refuse(out, AUTH_UNKNOWN);
 }
 

@@ -26,6 +26,7 @@
  * the turn is theirs who are known. */
 #define AUTH_WRONG_TURN_US 50000
 #define AUTH_UNKNOWN "unknown user"
+#define AUTH_DELETED "the account was deleted"
 #define AUTH_THROTTLED "too many wrong logins at this moment"
 
 struct auth;

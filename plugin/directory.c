@@ -68,7 +68,7 @@ struct directory {
 	sqlite3_stmt *st[STATEMENTS];
 	struct accounts *accounts;
 	bool viewing; /* between BEGIN and COMMIT */
-	char *path;
+	char *path, *data_dir;
 	ino_t inode;
 	dev_t device;
 	int64_t version;
@@ -125,7 +125,7 @@ static int open_db(struct directory *d, struct im_buf *why)
 			    d->db, sql[i], -1, SQLITE_PREPARE_PERSISTENT, &d->st[i], NULL))
 			return open_failed(d, why);
 	}
-	d->accounts = accounts_open(d->db);
+	d->accounts = accounts_open(d->db, d->data_dir);
 	if (!d->accounts)
 		return open_failed(d, why);
 	if (stat(d->path, &s) == 0) {
@@ -162,7 +162,8 @@ int directory_open(const char *data_dir, const struct im_sipkey *key, struct dir
 	d->generation = 1;
 	if (asprintf(&d->path, "%s/directory.db", data_dir) < 0)
 		d->path = NULL;
-	ret = d->path && make_caches(d) ? open_db(d, why) : IM_E_NOMEM;
+	d->data_dir = strdup(data_dir);
+	ret = d->path && d->data_dir && make_caches(d) ? open_db(d, why) : IM_E_NOMEM;
 	if (ret)
 		directory_close(&d);
 	*out = d;
@@ -182,6 +183,7 @@ void directory_close(struct directory **d)
 	lru_free(&(*d)->relations);
 	lru_free(&(*d)->pending);
 	free((*d)->path);
+	free((*d)->data_dir);
 	free(*d);
 	*d = NULL;
 }

@@ -6,8 +6,9 @@
 #include <stdlib.h>
 
 #include "../common/ids.h"
+#include "name_key.h"
 
-enum statement { ST_USER, ST_GROUP, ST_LINK, ST_ADD, STATEMENTS };
+enum statement { ST_USER, ST_GROUP, ST_LINK, ST_ANY_ERASED, ST_ERASED, ST_ADD, STATEMENTS };
 
 /* Of two that differ in case, who is written exactly so is meant. */
 static const char *const sql[STATEMENTS] = {
@@ -17,21 +18,28 @@ static const char *const sql[STATEMENTS] = {
 		     " ORDER BY gid = ?1 DESC, dismissed LIMIT 1",
 	[ST_LINK] = "SELECT 1 FROM setting WHERE key = 'link_username'"
 		    " AND value = ?1 COLLATE NOCASE",
+	[ST_ANY_ERASED] = "SELECT 1 FROM erasure WHERE hash IS NOT NULL LIMIT 1",
+	[ST_ERASED] = "SELECT 1 FROM erasure WHERE hash = ?1",
 	[ST_ADD] = "INSERT INTO user (uid, role, password, created_ms, nick)"
 		   " VALUES (?1, ?2, ?3, ?4, ?5)",
 };
 
 struct accounts {
 	sqlite3 *db;
+	char *data_dir;
 	sqlite3_stmt *st[STATEMENTS];
 };
 
-struct accounts *accounts_open(sqlite3 *db)
+struct accounts *accounts_open(sqlite3 *db, const char *data_dir)
 {
 	struct accounts *a = calloc(1, sizeof(*a));
 
-	if (a)
-		a->db = db;
+	if (!a)
+		return NULL;
+	a->db = db;
+	a->data_dir = strdup(data_dir);
+	if (!a->data_dir)
+		accounts_close(&a);
 	return a;
 }
 
@@ -41,6 +49,7 @@ void accounts_close(struct accounts **a)
 		return;
 	for (int i = 0; i < STATEMENTS; i++)
 		sqlite3_finalize((*a)->st[i]);
+	free((*a)->data_dir);
 	free(*a);
 	*a = NULL;
 }
@@ -64,19 +73,55 @@ static void bind_text(sqlite3_stmt *st, int at, struct im_str s)
 	sqlite3_bind_text(st, at, s.n ? s.p : "", (int)s.n, SQLITE_STATIC);
 }
 
-/* A question with one parameter: IM_OK, IM_E_NONE without a row (and then it is reset). */
-static int ask(struct accounts *a, sqlite3_stmt *st, struct im_str s)
+/* IM_OK, IM_E_NONE without a row (and then it is reset). */
+static int step(const struct accounts *a, sqlite3_stmt *st)
 {
-	int rc;
+	int rc = st ? sqlite3_step(st) : SQLITE_ERROR;
 
-	if (!st)
-		return failed(a);
-	bind_text(st, 1, s);
-	rc = sqlite3_step(st);
 	if (rc == SQLITE_ROW)
 		return IM_OK;
 	sqlite3_reset(st);
 	return rc == SQLITE_DONE ? IM_E_NONE : failed(a);
+}
+
+/* A question with one parameter. */
+static int ask(struct accounts *a, sqlite3_stmt *st, struct im_str s)
+{
+	if (st)
+		bind_text(st, 1, s);
+	return step(a, st);
+}
+
+/* A question whose row says nothing more. */
+static int yes_or_no(sqlite3_stmt *st, int rc, bool *out)
+{
+	*out = rc == IM_OK;
+	if (rc == IM_OK)
+		sqlite3_reset(st);
+	return rc == IM_E_NONE ? IM_OK : rc;
+}
+
+/* Without the key nobody can say whether this name is one of those. */
+static int is_erased(struct accounts *a, struct im_str name, bool *out)
+{
+	uint8_t hash[NAME_HASH_BYTES];
+	sqlite3_stmt *st = statement(a, ST_ANY_ERASED);
+	struct im_sipkey key;
+	struct im_buf why;
+	int rc = yes_or_no(st, step(a, st), out);
+
+	if (rc != IM_OK || !*out)
+		return rc;
+	im_buf_init(&why, 0);
+	*out = name_key_read(a->data_dir, &key, &why) == IM_OK;
+	im_buf_free(&why);
+	if (!*out)
+		return IM_OK;
+	name_key_hash(&key, name, hash);
+	st = statement(a, ST_ERASED);
+	if (st)
+		sqlite3_bind_blob(st, 1, hash, sizeof(hash), SQLITE_TRANSIENT);
+	return yes_or_no(st, step(a, st), out);
 }
 
 /* IM_E_NONE: nobody has or had it. */
@@ -100,22 +145,29 @@ static int find_holder(struct accounts *a, enum statement which, struct im_str n
 	return holder->failed ? IM_E_NOMEM : IM_OK;
 }
 
+/* Nobody has it. */
+static int is_reserved(struct accounts *a, struct im_str name, bool *out)
+{
+	sqlite3_stmt *st = statement(a, ST_LINK);
+
+	*out = im_name_reserved(name);
+	return *out ? IM_OK : yes_or_no(st, ask(a, st, name), out);
+}
+
+/* Nobody is told as the holder of a name that was erased. */
 static int look(struct accounts *a, enum statement which, struct im_str name,
 	enum account_name *out, struct im_buf *holder)
 {
+	bool reserved = false, erased = false;
 	int rc = find_holder(a, which, name, out, holder);
 
 	if (rc != IM_E_NONE)
 		return rc;
-	*out = im_name_reserved(name) ? ACCOUNT_RESERVED : ACCOUNT_FREE;
-	if (*out == ACCOUNT_RESERVED)
-		return IM_OK;
-	rc = ask(a, statement(a, ST_LINK), name);
-	if (rc != IM_OK)
-		return rc == IM_E_NONE ? IM_OK : rc;
-	sqlite3_reset(a->st[ST_LINK]);
-	*out = ACCOUNT_RESERVED;
-	return IM_OK;
+	rc = is_reserved(a, name, &reserved);
+	if (rc == IM_OK && !reserved && which == ST_USER)
+		rc = is_erased(a, name, &erased);
+	*out = reserved ? ACCOUNT_RESERVED : erased ? ACCOUNT_GONE : ACCOUNT_FREE;
+	return rc;
 }
 
 int accounts_user_name(
@@ -140,6 +192,12 @@ void accounts_explain(enum account_name is, const char *what, struct im_str name
 		im_buf_printf(why, "there is a %s \"%.*s\" already", what, n, name.p);
 		break;
 	case ACCOUNT_GONE:
+		if (m == 0) {
+			im_buf_printf(why,
+				"the name \"%.*s\" was erased, and nobody gets it; choose another",
+				n, name.p);
+			break;
+		}
 		im_buf_printf(why,
 			"there was a %s \"%.*s\", and no other gets its name; choose another name",
 			what, n, name.p);

@@ -20,20 +20,20 @@
 enum account_name {
 	ACCOUNT_FREE,
 	ACCOUNT_EXISTS,   /* it is another's */
-	ACCOUNT_GONE,     /* it was another's, who was deleted */
+	ACCOUNT_GONE,     /* it was another's, who was deleted; his name may be erased */
 	ACCOUNT_CASE,     /* it differs from another in case alone */
 	ACCOUNT_RESERVED, /* nobody gets it */
 };
 
 struct accounts;
 
-/* On a connection to a directory.db of this program's version; to be closed before it. NULL: out of
- * memory. */
-struct accounts *accounts_open(sqlite3 *db);
+/* On a connection to {data_dir}/directory.db of this program's version; to be closed before it.
+ * NULL: out of memory. */
+struct accounts *accounts_open(sqlite3 *db, const char *data_dir);
 void accounts_close(struct accounts **a);
 
-/* What a name is. holder (appended): as it is written by whoever has it, for CASE. IM_OK, IM_E_IO
- * (the connection says what), IM_E_NOMEM. */
+/* What a name is. holder (appended): as it is written by whoever has or had it; nothing when it was
+ * erased. IM_OK, IM_E_IO (the connection says what), IM_E_NOMEM. */
 int accounts_user_name(struct accounts *a, struct im_str uid, enum account_name *out,
 	struct im_buf *holder) IM_MUST_CHECK;
 int accounts_group_name(struct accounts *a, struct im_str gid, enum account_name *out,

@@ -17,6 +17,8 @@
 #define TOKEN_TTL_S (30 * 86400)
 #define SECRET_MIN 32 /* RFC 7518: as long as the hash */
 #define SECRET_MAX 4096
+/* The answer comes when all is erased. */
+#define ERASE_TIMEOUT_S 86400
 
 static const char *text_of(const struct command_call *c, const char *member)
 {
@@ -146,6 +148,17 @@ static const struct arg create_args[] = {
 	PASSWORD_ARGS,
 	END,
 };
+static const struct arg erase_args[] = {
+	UID_ARG,
+	{"--name", "name", ARG_FLAG, false, NULL,
+		"the name as well: the account is deleted, and shown by its number"},
+	END,
+};
+static const struct arg erasures_args[] = {
+	{"--after", "after", ARG_TEXT, false, NULL, "start behind this erasure"},
+	{"--limit", "limit", ARG_INTEGER, false, NULL, "at most so many (all)"},
+	END,
+};
 static const struct arg restore_args[] = {
 	UID_ARG,
 	{"--role", "role", ARG_CHOICE, false, "user|admin", "what the user may do (user)"},
@@ -214,6 +227,19 @@ const struct command cmd_user[] = {
 		.args = restore_args,
 		.request = "restoreUser",
 		.password = true},
+	{.name = "user erase",
+		.help = "takes everything that a disabled or deleted user wrote out of the node, "
+			"for "
+			"good, and comes back when it is done",
+		.args = erase_args,
+		.request = "eraseUser",
+		.timeout_s = ERASE_TIMEOUT_S},
+	{.name = "user erasures",
+		.help = "lists what was erased, and what is being erased",
+		.args = erasures_args,
+		.request = "listErasures",
+		.rows = "erasures",
+		.columns = "id user username words name asked_ms stage done_ms"},
 	{.name = "user disable",
 		.help = "refuses a user's logins and disconnects it",
 		.args = uid_args,

@@ -122,7 +122,7 @@ int offline_open(const char *folder, struct offline **out, struct im_buf *why)
 	if (rc == IMCTL_OK)
 		rc = open_database(o, folder, why);
 	if (rc == IMCTL_OK) {
-		o->accounts = accounts_open(o->db);
+		o->accounts = accounts_open(o->db, folder);
 		rc = o->accounts ? IMCTL_OK : fail(o, "cannot open directory.db", why);
 	}
 	if (rc == IMCTL_OK)

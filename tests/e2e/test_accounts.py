@@ -225,6 +225,29 @@ def test_names_given_twice_are_told_apart(twice):
     assert b.send("im/u/zoe", {"id": "again", "body": "welcome"})["seq"] == 2
 
 
+def test_what_names_somebody_is_told_apart_too(twice):
+    """In texts that are stored with names: each means whoever had the name when it was written."""
+    node, first = twice, odd_name(twice)
+    imctl = Imctl.of(node)
+    assert wait_until(lambda: all(e["stage"] == "done"
+                                  for e in imctl.json("user", "erasures")["erasures"]))
+    b, c = node.connect("bob"), node.connect("carol")
+    to_first = {str(m["body"]): m for m in b.history(f"u/{first}")}
+    assert to_first["first alice"]["reactions"] == {"+1": ["bob"]}
+    assert to_first["to the first alice"]["reactions"] == {"+1": [first]}
+    assert next(m for m in b.history("g/team") if m.get("mentions"))["mentions"] == [first]
+    assert b.history("u/deleted-9")[-1]["mentions"] == ["deleted-9"]
+    assert b.history("u/alice")[-1]["mentions"] == ["alice"]
+    copies = [m for m in c.history("u/bob") if "forwarded" in m]
+    assert [m["forwarded"]["from"] for m in copies] == [first]
+    for client in (b, c):
+        for message in client.history("g/team"):
+            if message["type"] == "system":
+                assert '"alice"' not in json.dumps(message["body"])
+    events = {e["event"]: e for e in b.sync_all()[1]}
+    assert events["contact"]["uid"] == first and events["read"]["conv"] == f"u/{first}"
+
+
 def test_pairs_of_an_earlier_version_go_on(twice):
     bob, other, everybody = (twice.connect(n) for n in ("bob", "Bob", "all"))
     assert bob.send("im/u/Bob", {"id": "1", "body": "to the big one"})["seq"] == 1

@@ -133,11 +133,23 @@ static const struct statement directory[] = {
 static bool may_scan(const char *name)
 {
 	static const char *const names[] = {
-		"MARK_FORGET", "MARK_LIST",  /* 64 rows */
-		"USER_COUNT",                /* for statistics */
-		"BLOCK_LIST", "DEVICE_LIST", /* sort what one user has */
-		"BAN_LIST", "MUTED_LIST",    /* or one group */
-		"AUDIT_NEWEST",              /* IM_AUDIT_MAX rows, for an administrator */
+		"MARK_FORGET",
+		"MARK_LIST",  /* 64 rows */
+		"USER_COUNT", /* for statistics */
+		"BLOCK_LIST",
+		"DEVICE_LIST", /* sort what one user has */
+		"BAN_LIST",
+		"MUTED_LIST",   /* or one group */
+		"AUDIT_NEWEST", /* IM_AUDIT_MAX rows, for an administrator */
+		"ERASURE_NEXT",
+		"ERASURE_OPEN", /* an index of the few that are not done */
+		/* once an erasure: of these tables only so many rows are kept */
+		"WIPE_REPORTED",
+		"WIPE_VERDICTS",
+		"REPORT_RENAME",
+		"AUDIT_RENAME_USER",
+		"AUDIT_RENAME_CONV",
+		"AUDIT_RENAME_NOBODY",
 	};
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		if (strcmp(name, names[i]) == 0)

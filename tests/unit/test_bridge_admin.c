@@ -444,7 +444,7 @@ static void the_nodes_own_commands_reach_the_engine(void **state)
 	int backups = 0;
 
 	refused(f, "{\"command\":\"getStats\"}", IM_E_NOT_ALLOWED, "statistics");
-	f->hooks = (struct admin_hooks){&backups, stats, backup};
+	f->hooks = (struct admin_hooks){.arg = &backups, .stats = stats, .backup = backup};
 	rpc_admin(f, "{\"command\":\"getStats\"}");
 	assert_json(rpc_at(f->result, "0.data"), "{\"messages\":7}");
 	done(f, "{\"command\":\"backup\",\"dir\":\"/var/backups/im\"}");

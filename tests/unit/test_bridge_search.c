@@ -934,6 +934,94 @@ static void an_old_index_forgets_as_well(void **state)
 	assert_true(search_index_forget(f->index, 1));
 }
 
+/* How often the word stands in search.db or its write-ahead log. */
+static unsigned in_files(const struct fixture *f, const char *word)
+{
+	static const char *const ends[] = {"", "-wal"};
+	unsigned found = 0;
+	for (int i = 0; i < 2; i++) {
+		char path[96], *data;
+		size_t n = 0, at = 0;
+		FILE *in;
+		snprintf(path, sizeof(path), "%s/search.db%s", f->folder, ends[i]);
+		data = malloc(8 << 20);
+		in = fopen(path, "r");
+		assert_non_null(data);
+		if (in) {
+			n = fread(data, 1, 8 << 20, in);
+			fclose(in);
+		}
+		for (; at + strlen(word) <= n; at++)
+			found += memcmp(data + at, word, strlen(word)) == 0;
+		free(data);
+	}
+	return found;
+}
+
+/* Erased messages: many, so that their terms are in several parts of the index. */
+static void what_is_dropped_leaves_the_files_as_well(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t gids[SEARCH_DROP_MAX];
+	char body[64];
+	uint32_t n;
+	for (int i = 0; i < 2 * SEARCH_DROP_MAX; i++) {
+		snprintf(body, sizeof(body), "%s%d stays%d", i % 2 ? "zqxv" : "keepme", i, i);
+		if (i % 2)
+			gids[i / 2] = store_as(f, 1, 1, "", IM_ENC_TEXT, body);
+		else
+			store_as(f, 1, 2, "", IM_ENC_TEXT, body);
+		if (i % 50 == 0)
+			assert_int_equal(search_index_pass(f->index, 100, 0, &n), IM_OK);
+	}
+	assert_int_equal(search_index_pass(f->index, 100, 0, &n), IM_OK);
+	assert_int_equal(count(f, "zqxv399"), 1);
+	assert_true(in_files(f, "zqxv") > 0);
+	assert_true(search_index_drop(f->index, gids, SEARCH_DROP_MAX));
+	assert_false(search_index_drop(f->index, gids, 1));
+	assert_false(search_index_drop(f->index, NULL, 0));
+	assert_int_equal(search_index_pass(f->index, 100, 0, &n), IM_OK);
+	assert_true(search_index_drop(f->index, NULL, 0));
+	assert_int_equal(count(f, "zqxv*"), 0);
+	assert_int_equal(count(f, "keepme398"), 1);
+	assert_true(in_files(f, "zqxv") > 0);
+	assert_false(search_index_purged(f->index));
+	for (int i = 0; i < 1000 && !search_index_purged(f->index); i++)
+		assert_int_equal(search_index_pass(f->index, 100, 0, &n), IM_OK);
+	assert_int_equal(in_files(f, "zqxv"), 0);
+	assert_true(in_files(f, "keepme") > 0);
+	assert_int_equal(count(f, "keepme398"), 1);
+	assert_int_equal(count(f, "stays1"), 0);
+	/* It is asked for anew. */
+	assert_false(search_index_purged(f->index));
+}
+
+/* While a new index is built beside the one that answers, both lose it. */
+static void what_is_dropped_leaves_an_old_index_too(void **state)
+{
+	struct fixture *f = *state;
+	struct store_msg m = {.gid = 1, .recalled = true};
+	uint64_t gid = 1;
+	take_over(f);
+	pass(f, 2);
+	assert_int_equal(count(f, "needle"), 1);
+	assert_true(in_files(f, "needle") >= 2);
+	assert_int_equal(store_memory.begin(f->store), IM_OK);
+	assert_int_equal(store_memory.amend(f->store, &m), IM_OK);
+	assert_int_equal(store_memory.commit(f->store, NULL), IM_OK);
+	assert_true(search_index_drop(f->index, &gid, 1));
+	assert_false(search_index_purged(f->index));
+	for (int i = 0; i < 1000 && !search_index_purged(f->index); i++)
+		pass(f, 0);
+	assert_true(search_index_drop(f->index, NULL, 0));
+	assert_int_equal(count(f, "needle"), 0);
+	assert_int_equal(in_files(f, "needle"), 0);
+	assert_refused(f, "🎉", "holds nothing"); /* still the old one */
+	pass(f, 100);
+	assert_int_equal(count(f, "needle"), 0);
+	assert_int_equal(count(f, "snacks"), 1);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -962,6 +1050,8 @@ int main(void)
 		CASE(a_missing_index_is_built_again),
 		CASE(a_pass_takes_in_many_steps_up_to_its_limit),
 		CASE(a_pass_that_may_take_in_nothing_still_forgets),
+		CASE(what_is_dropped_leaves_the_files_as_well),
+		CASE(what_is_dropped_leaves_an_old_index_too),
 		CASE(whoever_has_very_many_conversations_finds_his_own),
 		CASE(a_conversation_is_forgotten_in_passes),
 		CASE(an_old_index_forgets_as_well),

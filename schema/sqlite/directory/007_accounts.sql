@@ -26,11 +26,12 @@ CREATE TABLE erasure (
 	until_ms   INTEGER NOT NULL DEFAULT 9223372036854775807,
 	hash       BLOB,			-- keyed, of the name: it stays taken
 	asked_ms   INTEGER NOT NULL,
-	stage      INTEGER NOT NULL DEFAULT 0,	-- what is being done (bridge/erasure.h)
+	stage      INTEGER NOT NULL DEFAULT 0,	-- what is being done (bridge/directory_erasure.h)
 	position   INTEGER NOT NULL DEFAULT 0,	-- how far
 	done_ms    INTEGER NOT NULL DEFAULT 0	-- 0: not yet
 );
 CREATE INDEX erasure_open ON erasure(id) WHERE done_ms = 0;
+CREATE INDEX erasure_user ON erasure(user);
 CREATE INDEX erasure_hash ON erasure(hash) WHERE hash IS NOT NULL;
 
 -- Names that were given twice: whoever had one earlier is shown by his number. Where that name is

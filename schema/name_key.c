@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Reads and makes names.key. Called by account.c when a name is asked for, and by the bridge when
+ * one is erased. */
+#include "name_key.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../common/limits.h"
+
+#define PATH_BYTES 4096
+
+static bool path_of(
+	const char *data_dir, const char *suffix, char path[PATH_BYTES], struct im_buf *why)
+{
+	int n = snprintf(path, PATH_BYTES, "%s/" NAME_KEY_FILE "%s", data_dir, suffix);
+
+	if (n > 0 && n < PATH_BYTES)
+		return true;
+	im_buf_z(why, "data_dir is too long");
+	return false;
+}
+
+static int failed(const char *path, const char *doing, struct im_buf *why)
+{
+	im_buf_printf(why, "%s cannot be %s: %s", path, doing, strerror(errno));
+	return IM_E_IO;
+}
+
+int name_key_read(const char *data_dir, struct im_sipkey *out, struct im_buf *why)
+{
+	char path[PATH_BYTES];
+	ssize_t n;
+	int fd;
+
+	if (!path_of(data_dir, "", path, why))
+		return IM_E_FORMAT;
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0 && errno == ENOENT) {
+		im_buf_printf(why, "%s is missing", path);
+		return IM_E_NONE;
+	}
+	if (fd < 0)
+		return failed(path, "read", why);
+	n = read(fd, out->k, sizeof(out->k));
+	close(fd);
+	if (n == (ssize_t)sizeof(out->k))
+		return IM_OK;
+	im_buf_printf(why, "%s is not a file of %zu bytes; restore it", path, sizeof(out->k));
+	return IM_E_FORMAT;
+}
+
+/* It must not be lost where the hashes are not. */
+static int sync_folder(const char *data_dir)
+{
+	int fd = open(data_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int rc = fd < 0 ? -1 : fsync(fd);
+
+	if (fd >= 0)
+		close(fd);
+	return rc;
+}
+
+static int make(const char *data_dir, const struct im_sipkey *fresh, struct im_buf *why)
+{
+	char path[PATH_BYTES], part[PATH_BYTES];
+	int fd, rc = IM_OK;
+
+	if (!path_of(data_dir, "", path, why) || !path_of(data_dir, ".part", part, why))
+		return IM_E_FORMAT;
+	fd = open(part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return failed(path, "made", why);
+	if (write(fd, fresh->k, sizeof(fresh->k)) != (ssize_t)sizeof(fresh->k) || fsync(fd) ||
+		rename(part, path) || sync_folder(data_dir))
+		rc = failed(path, "made", why);
+	close(fd);
+	return rc;
+}
+
+int name_key_make(const char *data_dir, const struct im_sipkey *fresh, struct im_sipkey *out,
+	struct im_buf *why)
+{
+	struct im_buf missing;
+	int rc;
+
+	im_buf_init(&missing, 0);
+	rc = name_key_read(data_dir, out, &missing);
+	if (rc == IM_E_NONE) {
+		im_buf_reset(&missing);
+		rc = make(data_dir, fresh, &missing);
+		if (rc == IM_OK)
+			*out = *fresh;
+	}
+	if (rc != IM_OK)
+		im_buf_str(why, im_buf_view(&missing));
+	im_buf_free(&missing);
+	return rc;
+}
+
+void name_key_hash(const struct im_sipkey *key, struct im_str name, uint8_t out[NAME_HASH_BYTES])
+{
+	char folded[IM_UID_MAX];
+	size_t n = name.n < sizeof(folded) ? name.n : sizeof(folded);
+	uint64_t h[2];
+
+	for (size_t i = 0; i < n; i++)
+		folded[i] =
+			name.p[i] >= 'A' && name.p[i] <= 'Z' ? (char)(name.p[i] + 32) : name.p[i];
+	im_siphash128(key, folded, n, h);
+	for (size_t i = 0; i < NAME_HASH_BYTES; i++)
+		out[i] = (uint8_t)(h[i / 8] >> 8 * (i % 8));
+}
