@@ -13,6 +13,7 @@
 #include "admin_audit.h"
 #include "admin_ban.h"
 #include "admin_erase.h"
+#include "admin_export.h"
 #include "admin_group.h"
 #include "admin_message.h"
 #include "admin_node.h"
@@ -21,6 +22,7 @@
 #include "admin_user.h"
 #include "audit.h"
 #include "directory_user.h"
+#include "readers.h"
 #include "rpc_args.h"
 #include "rpc_check.h"
 
@@ -37,6 +39,7 @@ static const struct rpc_method *const topics[] = {
 	admin_quota_commands,
 	admin_audit_commands,
 	admin_erase_commands,
+	admin_export_commands,
 };
 
 static const struct rpc_method *find(struct im_str name)
@@ -72,25 +75,45 @@ static void put_refusal(struct im_buf *out, int code, const char *why)
 	im_buf_c(out, '}');
 }
 
-/* The response to one command; IM_E_IO and IM_E_NOMEM pass through. */
-static int put_response(struct im_buf *out, struct im_str name, const json_t *correlation,
-	const struct rpc_call *c, int rc)
+static void put_head(struct im_buf *out, struct im_str name, const json_t *correlation)
 {
-	if (rc == IM_E_IO || rc == IM_E_NOMEM)
-		return rc;
 	im_buf_z(out, "{\"command\":");
 	im_jsonw_str(out, name);
 	if (json_is_string(correlation))
 		im_jsonw_member_str(out, "correlationData",
 			(struct im_str){
 				json_string_value(correlation), json_string_length(correlation)});
-	if (rc != IM_OK) {
-		put_error(out, rpc_is_wire(rc) ? rc : IM_E_INTERNAL, im_buf_view(c->why));
-	} else if (c->result->n > 0) {
+}
+
+static void put_outcome(struct im_buf *out, int code, struct im_str why, struct im_str result)
+{
+	if (code != IM_OK) {
+		put_error(out, rpc_is_wire(code) ? code : IM_E_INTERNAL, why);
+	} else if (result.n > 0) {
 		im_buf_z(out, ",\"data\":");
-		im_buf_str(out, im_buf_view(c->result));
+		im_buf_str(out, result);
 	}
 	im_buf_c(out, '}');
+}
+
+void admin_response_end(struct im_buf *out, int code, struct im_str why, struct im_str result)
+{
+	put_outcome(out, code, why, result);
+	im_buf_z(out, "]}");
+}
+
+/* The response to one command; IM_E_IO and IM_E_NOMEM pass through. */
+static int put_response(struct im_buf *out, struct im_str name, const json_t *correlation,
+	const struct rpc_call *c, int rc)
+{
+	if (rc == IM_E_IO || rc == IM_E_NOMEM)
+		return rc;
+	put_head(out, name, correlation);
+	if (c->later != NULL) {
+		im_buf_str(&c->later->head, im_buf_view(out));
+		return c->later->head.failed ? IM_E_NOMEM : IM_OK;
+	}
+	put_outcome(out, rc, im_buf_view(c->why), im_buf_view(c->result));
 	return c->result->failed || c->why->failed ? IM_E_NOMEM : IM_OK;
 }
 
@@ -136,6 +159,7 @@ static int run_all(struct rpc_call *c, json_t *commands, struct im_buf *out)
 {
 	int rc = IM_OK;
 
+	c->alone = json_array_size(commands) == 1;
 	if (!json_is_array(commands) || json_array_size(commands) > COMMANDS_MAX) {
 		put_refusal(out, IM_E_INVALID_REQUEST,
 			"give {\"commands\":[..]} with at most 100 commands");
@@ -200,6 +224,7 @@ int admin_execute(struct admin_call *a)
 {
 	struct im_buf result, why, noted;
 	struct rpc_call c = {.uid = a->uid,
+		.device = a->device,
 		.admin = true,
 		.by_operator = true,
 		.now_ms = a->now_ms,
@@ -222,5 +247,12 @@ int admin_execute(struct admin_call *a)
 	im_buf_free(&result);
 	im_buf_free(&why);
 	im_buf_free(&noted);
-	return rc != IM_OK ? rc : a->out->failed ? IM_E_NOMEM : IM_OK;
+	if (rc == IM_OK && a->out->failed)
+		rc = IM_E_NOMEM;
+	a->later = c.later;
+	if (rc != IM_OK) {
+		readers_job_free(a->later);
+		a->later = NULL;
+	}
+	return rc;
 }

@@ -39,11 +39,16 @@ struct admin_call {
 	const struct admin_hooks *hooks;
 	struct writer *w;
 	struct presence *presence; /* may be NULL */
+	struct im_str device;      /* from which the payload came */
 	struct im_str payload;
 	struct im_buf *out; /* the response; always filled when IM_OK is returned */
+	/* Set in place of a response that the readers give: a job that is the caller's now. */
+	struct readers_job *later;
 };
 
 /* IM_OK, or IM_E_IO / IM_E_NOMEM: the whole transaction is to be rolled back and tried again. */
 int admin_execute(struct admin_call *c) IM_MUST_CHECK;
+/* Ends a response that such a job has begun with its head. */
+void admin_response_end(struct im_buf *out, int code, struct im_str why, struct im_str result);
 
 #endif

@@ -120,6 +120,18 @@ int directory_report_list(struct directory *d, bool closed, uint64_t after, uint
 	return walk(d, st, fn, arg, &any);
 }
 
+int directory_report_of(struct directory *d, uint64_t reporter, uint64_t after, uint32_t limit,
+	directory_report_fn fn, void *arg)
+{
+	sqlite3_stmt *st = sqldb_get(&d->q, DIR_REPORT_OF);
+	bool any;
+
+	sqldb_bind_id(st, 1, reporter);
+	sqldb_bind_id(st, 2, after);
+	sqldb_bind_int(st, 3, limit);
+	return walk(d, st, fn, arg, &any);
+}
+
 int directory_report_get(struct directory *d, uint64_t id, directory_report_fn fn, void *arg)
 {
 	sqlite3_stmt *st = sqldb_get(&d->q, DIR_REPORT_GET);

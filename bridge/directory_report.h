@@ -41,6 +41,9 @@ int directory_report_list(struct directory *d, bool closed, uint64_t after, uint
 /* One report, open or closed. IM_E_NONE: there is none. */
 int directory_report_get(
 	struct directory *d, uint64_t id, directory_report_fn fn, void *arg) IM_MUST_CHECK;
+/* Those of one reporter, likewise. */
+int directory_report_of(struct directory *d, uint64_t reporter, uint64_t after, uint32_t limit,
+	directory_report_fn fn, void *arg) IM_MUST_CHECK;
 /* IM_E_NONE: no such report; IM_E_EXISTS: it is closed, and stays as it is. Of closed reports the
  * newest `keep` stay. */
 int directory_report_close(struct directory *d, uint64_t id, uint64_t by, struct im_str note,

@@ -356,6 +356,8 @@ void engine_reads(struct engine *e)
 		else if (job->kind == READERS_DELIVERED)
 			delivered_tell(
 				&job->delivered, uid, sessions_presence(e->a.sessions), e->a.fx);
+		else if (job->control)
+			engine_respond(e, uid, device, im_buf_view(&job->reply));
 		else
 			effects_reply(e->a.fx, uid, device, im_buf_view(&job->topic),
 				im_buf_view(&job->corr), im_buf_view(&job->reply));

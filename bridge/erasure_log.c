@@ -67,10 +67,10 @@ static int note_announcement(struct erasure_stretch *s, const struct store_msg *
 	struct store_conv conv;
 	int rc;
 
-	if (im_json_parse(m->body, &o) != IM_OK || o.type != IM_JSON_OBJECT)
+	if (im_json_parse_any(m->body, &o) != IM_OK || o.type != IM_JSON_OBJECT)
 		return IM_OK;
 	a->at = s->texts.n;
-	im_json_iter(&o, &it);
+	im_json_iter_any(&o, &it);
 	while (im_json_next(&it, &key, &v))
 		if (im_str_eqz(key, "announcement") && im_json_text(&v, &s->texts) == IM_E_NOMEM)
 			return IM_E_NOMEM;

@@ -53,9 +53,9 @@ uint64_t erasure_number(struct im_str object, const char *name)
 	struct im_str key;
 	int64_t n = 0;
 
-	if (object.n == 0 || im_json_parse(object, &o) != IM_OK || o.type != IM_JSON_OBJECT)
+	if (object.n == 0 || im_json_parse_any(object, &o) != IM_OK || o.type != IM_JSON_OBJECT)
 		return 0;
-	im_json_iter(&o, &it);
+	im_json_iter_any(&o, &it);
 	while (im_json_next(&it, &key, &v))
 		if (im_str_eqz(key, name) && (im_json_int(&v, &n) != IM_OK || n < 0))
 			n = 0;
@@ -75,9 +75,9 @@ static bool forwarded_from(const struct erasure_who *who, struct im_str forwarde
 	struct im_str key;
 	bool him = false;
 
-	if (im_json_parse(forwarded, &o) != IM_OK || o.type != IM_JSON_OBJECT)
+	if (im_json_parse_any(forwarded, &o) != IM_OK || o.type != IM_JSON_OBJECT)
 		return false;
-	im_json_iter(&o, &it);
+	im_json_iter_any(&o, &it);
 	while (im_json_next(&it, &key, &v)) {
 		struct im_str text = {v.raw.p + 1, v.raw.n - 2};
 

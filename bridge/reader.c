@@ -7,6 +7,7 @@
 
 #include "../common/jsonw.h"
 #include "../common/wire.h"
+#include "admin.h"
 #include "conv_set.h"
 #include "deadline.h"
 #include "directory_conv.h"
@@ -106,16 +107,24 @@ static struct rpc_call call_of(const struct reader *r, struct readers_job *job)
 static void reply(struct readers_job *job, int code, struct im_str why, struct im_str result)
 {
 	im_buf_reset(&job->reply);
-	rpc_reply_build(&job->reply, im_buf_view(&job->req.id), code, why, result);
+	im_buf_str(&job->reply, im_buf_view(&job->head));
+	if (job->control)
+		admin_response_end(&job->reply, code, why, result);
+	else
+		rpc_reply_build(&job->reply, im_buf_view(&job->req.id), code, why, result);
 	job->failed = job->reply.failed;
 }
 
 static void busy(struct readers_job *job, struct im_str why, int64_t retry_ms)
 {
+	job->busy = true;
+	if (job->control) {
+		reply(job, IM_E_BUSY, why, (struct im_str){NULL, 0});
+		return;
+	}
 	im_buf_reset(&job->reply);
 	rpc_reply_retry(&job->reply, im_buf_view(&job->req.id), IM_E_BUSY, why, retry_ms);
 	job->failed = job->reply.failed;
-	job->busy = true;
 }
 
 /* What was ended for want of time. True: it has its answer, busy. */

@@ -84,6 +84,7 @@ struct readers_job *readers_job_new(enum readers_kind kind, struct im_str uid, s
 	job->device_n = device.n;
 	im_buf_init(&job->topic, 0);
 	im_buf_init(&job->corr, 0);
+	im_buf_init(&job->head, 0);
 	im_buf_init(&job->reply, 0);
 	return job;
 }
@@ -97,6 +98,7 @@ void readers_job_free(struct readers_job *job)
 	delivered_clear(&job->delivered);
 	im_buf_free(&job->topic);
 	im_buf_free(&job->corr);
+	im_buf_free(&job->head);
 	im_buf_free(&job->reply);
 	free(job);
 }

@@ -42,6 +42,8 @@ struct readers_job {
 	uint64_t position;         /* committed in both databases when the job was released */
 	struct rpc_request req;    /* REQUEST */
 	struct im_buf topic, corr; /* REQUEST: where the answer goes */
+	bool control;              /* REQUEST: it was a command, and goes to its response topic */
+	struct im_buf head;        /* that response up to what the command gives */
 	struct rpc_settings set;
 	uint64_t after, through; /* DELIVERED: the positions that the user has come past */
 	struct delivered delivered;

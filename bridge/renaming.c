@@ -46,7 +46,7 @@ static void put_all(struct work *w, const struct im_json *v)
 		return;
 	}
 	im_buf_c(w->out, object ? '{' : '[');
-	im_json_iter(v, &it);
+	im_json_iter_any(v, &it);
 	while (im_json_next(&it, &key, &one)) {
 		if (!first)
 			im_buf_c(w->out, ',');
@@ -71,7 +71,7 @@ static void put_members(struct work *w, const struct im_json *object, member_fn 
 	struct im_str key;
 	bool first = true;
 
-	im_json_iter(object, &it);
+	im_json_iter_any(object, &it);
 	while (im_json_next(&it, &key, &v)) {
 		size_t before = w->out->n;
 
@@ -91,7 +91,7 @@ static bool rewrite(struct im_buf *out, struct im_str text, const struct renamin
 	struct work w = {out, r, false};
 	struct im_json object;
 
-	if (im_json_parse(text, &object) != IM_OK || object.type != IM_JSON_OBJECT) {
+	if (im_json_parse_any(text, &object) != IM_OK || object.type != IM_JSON_OBJECT) {
 		im_buf_str(out, text);
 		return false;
 	}
@@ -127,7 +127,8 @@ bool renaming_meta(struct im_buf *out, struct im_str meta, const struct renaming
 	im_buf_c(&text, '{');
 	im_buf_str(&text, meta);
 	im_buf_c(&text, '}');
-	if (im_json_parse(im_buf_view(&text), &object) == IM_OK && object.type == IM_JSON_OBJECT)
+	if (im_json_parse_any(im_buf_view(&text), &object) == IM_OK &&
+		object.type == IM_JSON_OBJECT)
 		put_members(&w, &object, in_meta);
 	else
 		im_buf_str(out, meta);
@@ -148,12 +149,12 @@ static void put_person(struct work *w, const struct im_json *person)
 	int64_t user = 0;
 	bool first = true;
 
-	im_json_iter(person, &it);
+	im_json_iter_any(person, &it);
 	while (im_json_next(&it, &key, &v))
 		if (im_str_eqz(key, "user") && im_json_int(&v, &user) != IM_OK)
 			user = 0;
 	im_buf_c(w->out, '{');
-	im_json_iter(person, &it);
+	im_json_iter_any(person, &it);
 	while (im_json_next(&it, &key, &v)) {
 		im_buf_z(w->out, first ? "\"" : ",\"");
 		first = false;
@@ -174,7 +175,7 @@ static void put_people(struct work *w, const struct im_json *people)
 	bool first = true;
 
 	im_buf_c(w->out, '[');
-	im_json_iter(people, &it);
+	im_json_iter_any(people, &it);
 	while (im_json_next(&it, NULL, &v)) {
 		if (!first)
 			im_buf_c(w->out, ',');
@@ -255,9 +256,9 @@ static bool is_by(struct im_str event, const struct renaming *r)
 	struct im_str key;
 	bool by = false;
 
-	if (im_json_parse(event, &object) != IM_OK || object.type != IM_JSON_OBJECT)
+	if (im_json_parse_any(event, &object) != IM_OK || object.type != IM_JSON_OBJECT)
 		return false;
-	im_json_iter(&object, &it);
+	im_json_iter_any(&object, &it);
 	while (im_json_next(&it, &key, &v))
 		if (im_str_eqz(key, "by"))
 			by = is_name(&v, IM_STR(""), r->name) || is_name(&v, IM_STR(""), r->to);
@@ -311,7 +312,7 @@ static bool without(struct work *w, struct im_str key, const struct im_json *nam
 
 	(void)key;
 	im_buf_c(w->out, '[');
-	im_json_iter(names, &it);
+	im_json_iter_any(names, &it);
 	while (im_json_next(&it, NULL, &v)) {
 		if (is_name(&v, IM_STR(""), w->r->name) || is_name(&v, IM_STR(""), w->r->to)) {
 			w->changed = true;

@@ -211,6 +211,7 @@ int requests_control(struct requests *q, const struct im_up_rec *rec, int64_t no
 		.hooks = &q->p.hooks,
 		.w = q->p.writer,
 		.presence = q->p.presence,
+		.device = rec->device,
 		.payload = rec->payload,
 		.out = &q->reply,
 	};
@@ -230,6 +231,10 @@ int requests_control(struct requests *q, const struct im_up_rec *rec, int64_t no
 	rc = admin_execute(&c);
 	if (rc)
 		return rc;
+	if (c.later) {
+		readers_hold(q->p.readers, c.later);
+		return IM_OK;
+	}
 	r.payload = im_buf_view(&q->reply);
 	if (q->reply.failed)
 		return IM_E_NOMEM;

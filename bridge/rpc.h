@@ -36,6 +36,7 @@ struct dedup;
 struct readers;
 struct rights;
 struct cost;
+struct readers_job;
 
 /* Server settings that handlers need; filled from the configuration. */
 struct rpc_settings {
@@ -85,6 +86,9 @@ struct rpc_call {
 	struct im_buf *noted; /* for the audit log: audit_note */
 	bool looked;          /* nothing was changed, and nothing is noted */
 	uint64_t about;       /* for the audit log: a user whom the parameters do not name */
+	bool alone;           /* the only one of its payload */
+	/* Set by a command that the readers answer, once what it has done is committed. */
+	struct readers_job *later;
 	/* the answer: the text of the `result` value; or an error code returned and `why` filled */
 	struct im_buf *result;
 	struct im_buf *why;

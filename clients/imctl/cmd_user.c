@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "../../common/limits.h"
+#include "export.h"
 #include "file.h"
 #include "import.h"
 #include "offline.h"
@@ -159,6 +160,12 @@ static const struct arg erasures_args[] = {
 	{"--limit", "limit", ARG_INTEGER, false, NULL, "at most so many (all)"},
 	END,
 };
+static const struct arg export_args[] = {
+	UID_ARG,
+	{"--output", ".output", ARG_TEXT, false, NULL,
+		"the file to write, replaced when all is there (standard output)"},
+	END,
+};
 static const struct arg restore_args[] = {
 	UID_ARG,
 	{"--role", "role", ARG_CHOICE, false, "user|admin", "what the user may do (user)"},
@@ -240,6 +247,11 @@ const struct command cmd_user[] = {
 		.request = "listErasures",
 		.rows = "erasures",
 		.columns = "id user username words name asked_ms stage done_ms"},
+	{.name = "user export",
+		.help = "writes everything that the node has of a user, as one JSON object",
+		.args = export_args,
+		.request = "exportUser",
+		.online = export_user},
 	{.name = "user disable",
 		.help = "refuses a user's logins and disconnects it",
 		.args = uid_args,

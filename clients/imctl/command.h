@@ -13,6 +13,7 @@
 
 #include "../../common/buf.h"
 
+struct control;
 struct offline;
 struct options;
 
@@ -58,6 +59,9 @@ struct command {
 	 * one. NULL: cannot. */
 	int (*offline)(struct command_call *c);
 	int (*local)(struct command_call *c);
+	/* On a connection to the server, in as many requests as it takes; what comes is written as
+	 * it comes. NULL: one request, and its answer. */
+	int (*online)(struct command_call *c, struct control *con);
 	/* What it is called in the audit log when it runs offline; NULL: it changes nothing. alone:
 	 * it works on the files by itself, and is noted when it is done. */
 	const char *noted;

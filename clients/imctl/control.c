@@ -38,6 +38,7 @@ struct control {
 	unsigned last_id;
 	char correlation[16];
 	json_t *answer;
+	int code; /* of the last answer */
 	unsigned timeout_s;
 };
 
@@ -290,6 +291,7 @@ static int read_answer(struct control *c, json_t **data_out, struct im_buf *why)
 {
 	const char *error = json_string_value(json_object_get(c->answer, "error"));
 
+	c->code = (int)json_integer_value(json_object_get(c->answer, "code"));
 	if (error) {
 		im_buf_z(why, error);
 		return IMCTL_REFUSED;
@@ -324,6 +326,11 @@ int control_call(struct control *c, const char *command, const json_t *params, u
 		im_buf_printf(why, "no answer within %lld s: is the bridge running?",
 			(long long)wait_ms / 1000);
 	return c->state == STATE_REFUSED ? IMCTL_REFUSED : IMCTL_UNREACHABLE;
+}
+
+int control_code(const struct control *c)
+{
+	return c->code;
 }
 
 void control_close(struct control **c)

@@ -22,6 +22,8 @@ int control_open(
  * object when it has none; owned by the caller. */
 int control_call(struct control *c, const char *command, const json_t *params, unsigned timeout_s,
 	json_t **data_out, struct im_buf *why);
+/* The code of the last refusal (common/err.h), 0 when there was none. */
+int control_code(const struct control *c);
 void control_close(struct control **c);
 
 #endif

@@ -80,6 +80,11 @@ static int run_online(struct command_call *call, const struct command *c)
 	im_buf_free(&password);
 	if (rc != IMCTL_OK)
 		return rc;
+	if (c->online) {
+		rc = c->online(call, con);
+		control_close(&con);
+		return rc;
+	}
 	drop_local(call->params);
 	if (c->rows && !c->whole)
 		rc = call_paged(con, c, call->params, &call->result, call->why);
@@ -234,7 +239,7 @@ static int run_words(struct options *opt, int argc, char *const *argv, struct im
 	if (!c || args_parse(c, argc - words, argv + words, &call.params, why) != IM_OK)
 		return IMCTL_USAGE;
 	int rc = run(&call, c);
-	if (rc == IMCTL_OK) {
+	if (rc == IMCTL_OK && !c->online) {
 		json_t *result = call.result ? call.result : json_object();
 		show(opt, c, result);
 		call.result = result;

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "../../bridge/rpc_check.h"
 #include "../../common/ids.h"
 
 static const struct directory_user *user_row(struct rpc_fixture *f, const char *uid)
@@ -321,6 +322,36 @@ static int call(struct rpc_fixture *f, const char *uid, const char *device, cons
 	}
 	take_reply(f, method, params, code, im_buf_view(&why), im_buf_view(&result));
 	rpc_request_clear(&req);
+	im_buf_free(&result);
+	im_buf_free(&why);
+	return code;
+}
+
+int rpc_read(struct rpc_fixture *f, const struct rpc_method *m, const char *params)
+{
+	struct im_buf result, why;
+	struct rpc_call c = {.method = m,
+		.uid = IM_STR("root"),
+		.admin = true,
+		.now_ms = f->now_ms,
+		.set = &f->set,
+		.params = json_loads(params, 0, NULL),
+		.position = writer_position(f->w),
+		.result = &result,
+		.why = &why};
+	int code;
+
+	im_buf_init(&result, 0);
+	im_buf_init(&why, 0);
+	assert_non_null(c.params);
+	code = rpc_check(m, c.params, "", &why);
+	if (code == IM_OK)
+		code = run(f, &c);
+	json_decref(f->result);
+	f->result = code == IM_OK ? json_loadb(result.p, result.n, 0, NULL) : NULL;
+	im_buf_reset(&f->why);
+	im_buf_str(&f->why, im_buf_view(&why));
+	json_decref(c.params);
 	im_buf_free(&result);
 	im_buf_free(&why);
 	return code;

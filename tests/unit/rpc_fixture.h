@@ -74,6 +74,9 @@ void rpc_no(
 uint64_t rpc_send(struct rpc_fixture *f, const char *from, const char *conv, const char *text);
 uint64_t rpc_send_full(struct rpc_fixture *f, const char *from, const char *conv,
 	struct im_str type, struct im_str meta, enum im_enc enc, struct im_str body);
+/* A reading method that no request names, as the readers call it: its code; result or why are
+ * filled. */
+int rpc_read(struct rpc_fixture *f, const struct rpc_method *m, const char *params);
 /* Administration, as "root" (created when needed): the response's first element; all
  * of them are in result. */
 json_t *rpc_admin(struct rpc_fixture *f, const char *command);
