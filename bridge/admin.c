@@ -12,6 +12,7 @@
 #include "../common/jsonw.h"
 #include "admin_audit.h"
 #include "admin_ban.h"
+#include "admin_check.h"
 #include "admin_erase.h"
 #include "admin_export.h"
 #include "admin_group.h"
@@ -38,6 +39,7 @@ static const struct rpc_method *const topics[] = {
 	admin_ban_commands,
 	admin_quota_commands,
 	admin_audit_commands,
+	admin_check_commands,
 	admin_erase_commands,
 	admin_export_commands,
 };

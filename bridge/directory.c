@@ -211,6 +211,13 @@ int directory_nameable(struct directory *d, const char *what, struct im_str name
 	return ret;
 }
 
+int directory_check_names(
+	struct directory *d, struct check_place *place, uint32_t findings, check_fn fn, void *arg)
+{
+	int ret = check_names(d->q.db, place, findings, fn, arg);
+	return ret == IM_E_IO ? sqldb_failed(&d->q) : ret;
+}
+
 int directory_change(struct directory *d, sqlite3_stmt *st)
 {
 	int ret = sqldb_run(&d->q, st);

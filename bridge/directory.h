@@ -16,6 +16,7 @@
 #include "../common/buf.h"
 #include "../common/err.h"
 #include "../common/str.h"
+#include "../schema/check.h"
 
 struct directory;
 
@@ -43,6 +44,10 @@ int directory_meta_set(struct directory *d, const char *key, uint64_t value) IM_
 
 /* What the configuration says and who reads this file has to know: "link_username". */
 int directory_setting_set(struct directory *d, const char *key, struct im_str value) IM_MUST_CHECK;
+
+/* As check_names. */
+int directory_check_names(struct directory *d, struct check_place *place, uint32_t findings,
+	check_fn fn, void *arg) IM_MUST_CHECK;
 
 /* As sqldb_clean_step: what was deleted leaves the files. */
 int directory_clean_step(struct directory *d, uint32_t *page, bool *done_out) IM_MUST_CHECK;

@@ -3,6 +3,7 @@
  * needs it to be down. */
 #include "cmd_node.h"
 
+#include "offline.h"
 #include "options.h"
 #include "vacuum.h"
 
@@ -117,6 +118,14 @@ static int vacuum(struct command_call *c)
 		json_string_value(json_object_get(c->params, "database")), &c->result, c->why);
 }
 
+static int check(struct command_call *c)
+{
+	json_t *findings = json_array();
+
+	c->result = json_pack("{s:o}", "findings", findings);
+	return offline_check(c->offline, findings, c->why);
+}
+
 const struct command cmd_node[] = {
 	{.name = "group create",
 		.help = "creates a group or room",
@@ -201,6 +210,13 @@ const struct command cmd_node[] = {
 		.request = "listAudit",
 		.rows = "rows",
 		.columns = "id ts_ms by command subject outcome detail"},
+	{.name = "check",
+		.help = "lists names that earlier versions gave and nobody could get today",
+		.args = no_args,
+		.request = "checkNames",
+		.offline = check,
+		.rows = "findings",
+		.columns = "kind name finding beside deleted"},
 	{.name = "stats",
 		.help = "shows the counters of plugin and bridge",
 		.args = no_args,

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "../../schema/account.h"
+#include "../../schema/check.h"
 #include "../../schema/migrate.h"
 #include "offline_audit.h"
 
@@ -315,4 +316,26 @@ int offline_import_add(struct offline *o, struct im_str uid, struct im_str phc, 
 	if (rc == IM_OK)
 		return IMCTL_OK;
 	return rc == IM_E_EXISTS ? IMCTL_REFUSED : fail(o, "cannot import", why);
+}
+
+static int on_finding(void *arg, const struct check_finding *f)
+{
+	struct im_buf text;
+	json_t *one;
+
+	im_buf_init(&text, 0);
+	check_put(&text, f);
+	one = json_loadb(text.p, text.n, 0, NULL);
+	im_buf_free(&text);
+	return json_array_append_new(arg, one) == 0 ? IM_OK : IM_E_NOMEM;
+}
+
+int offline_check(struct offline *o, json_t *findings, struct im_buf *why)
+{
+	struct check_place place = {.id = 0};
+	int rc = IM_OK;
+
+	while (rc == IM_OK && !place.done)
+		rc = check_names(o->db, &place, CHECK_NAMES, on_finding, findings);
+	return rc == IM_OK ? IMCTL_OK : fail(o, "cannot check the names", why);
 }

@@ -42,6 +42,9 @@ int offline_user_list(
 	struct offline *o, const char *after, int64_t limit, json_t *rows, struct im_buf *why);
 int offline_user_get(struct offline *o, const char *uid, json_t **out, struct im_buf *why);
 
+/* Appends what there is to say about names. */
+int offline_check(struct offline *o, json_t *findings, struct im_buf *why);
+
 /* One of many: an existing user is left as it is and *created_out is false. */
 int offline_import_add(struct offline *o, struct im_str uid, struct im_str phc, bool *created_out,
 	struct im_buf *why);

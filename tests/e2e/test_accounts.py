@@ -248,6 +248,23 @@ def test_what_names_somebody_is_told_apart_too(twice):
     assert events["contact"]["uid"] == first and events["read"]["conv"] == f"u/{first}"
 
 
+def test_what_earlier_versions_let_happen_is_listed(twice):
+    first = odd_name(twice)
+    found = Imctl.of(twice).json("check")["findings"]
+    assert [(f["kind"], f["name"], f["finding"], f.get("beside"), f["deleted"])
+            for f in sorted(found, key=lambda f: (f["kind"], f["finding"], f["name"]))] == [
+        ("group", "Team", "case", "team", False), ("group", "team", "case", "Team", False),
+        ("user", "Bob", "case", "bob", False), ("user", "bob", "case", "Bob", False),
+        ("user", "all", "reserved", None, False), ("user", "deleted-2", "reserved", None, False),
+        ("user", first, "twice", None, True), ("user", "deleted-7", "twice", None, True),
+        ("user", "deleted-9", "twice", None, True)]
+    shown = Imctl.of(twice).ok("check")
+    assert "FINDING" in shown.upper() and "deleted-9" in shown
+    twice.bridge.stop()
+    off = Imctl(twice.folder, "--offline", twice.data)
+    assert off.json("check")["findings"] == found
+
+
 def test_pairs_of_an_earlier_version_go_on(twice):
     bob, other, everybody = (twice.connect(n) for n in ("bob", "Bob", "all"))
     assert bob.send("im/u/Bob", {"id": "1", "body": "to the big one"})["seq"] == 1

@@ -343,6 +343,87 @@ static void a_name_is_given_once(void **state)
 	refuses_group(d, "team", "there was a group \"team\"");
 }
 
+/* As earlier versions did. */
+static void add_anyway(const char *folder, const char *sql)
+{
+	char path[512], *error = NULL;
+	sqlite3 *db = NULL;
+	snprintf(path, sizeof(path), "%s/directory.db", folder);
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	if (sqlite3_exec(db, sql, NULL, NULL, &error) != SQLITE_OK)
+		fail_msg("%s", error);
+	sqlite3_close(db);
+}
+
+static int on_finding(void *arg, const struct check_finding *f)
+{
+	check_put(arg, f);
+	im_buf_c(arg, '\n');
+	return IM_OK;
+}
+
+static void what_is_wrong_with_names_is_found(void **state)
+{
+	struct fixture *f = *state;
+	struct check_place place = {.id = 0};
+	struct im_buf found;
+	unsigned n = 0;
+	im_buf_init(&found, 0);
+	add_user(f->d, "alice");
+	add_group(f->d, "alice");
+	add_user(f->d, "all.");
+	assert_ok(directory_check_names(f->d, &place, 10, on_finding, &found));
+	assert_true(place.groups && !place.done);
+	assert_ok(directory_check_names(f->d, &place, 10, on_finding, &found));
+	assert_true(place.done);
+	assert_int_equal(found.n, 0);
+	add_anyway(f->folder,
+		"INSERT INTO user (uid, role, created_ms, deleted) VALUES ('Alice', 0, 1, 0),"
+		" ('all', 0, 1, 0), ('IM-bridge', 0, 1, 0), ('System', 0, 1, 1);"
+		"INSERT INTO grp (gid, kind, name, member_limit, created_ms, dismissed)"
+		" VALUES ('alice', 0, '', 9, 1, 1)");
+	/* One finding at a time gives each of them once. */
+	place = (struct check_place){.id = 0};
+	for (; !place.done; n++)
+		assert_ok(directory_check_names(f->d, &place, 1, on_finding, &found));
+	assert_int_equal(n, 8);
+	im_buf_c(&found, '\0');
+	assert_string_equal(found.p,
+		"{\"kind\":\"user\",\"name\":\"alice\",\"finding\":\"case\","
+		"\"beside\":\"Alice\",\"deleted\":false}\n"
+		"{\"kind\":\"user\",\"name\":\"Alice\",\"finding\":\"case\","
+		"\"beside\":\"alice\",\"deleted\":false}\n"
+		"{\"kind\":\"user\",\"name\":\"all\",\"finding\":\"reserved\","
+		"\"deleted\":false}\n"
+		"{\"kind\":\"user\",\"name\":\"IM-bridge\",\"finding\":\"reserved\","
+		"\"deleted\":false}\n"
+		"{\"kind\":\"group\",\"name\":\"alice\",\"finding\":\"twice\","
+		"\"beside\":\"alice\",\"deleted\":false}\n"
+		"{\"kind\":\"group\",\"name\":\"alice\",\"finding\":\"twice\","
+		"\"beside\":\"alice\",\"deleted\":true}\n");
+	im_buf_free(&found);
+}
+
+/* The end of a walk is at the end of a stretch, too. */
+static void many_names_are_looked_at_in_stretches(void **state)
+{
+	struct fixture *f = *state;
+	struct check_place place = {.id = 0};
+	struct im_buf found;
+	im_buf_init(&found, 0);
+	add_anyway(f->folder,
+		"WITH n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 4000)"
+		" INSERT INTO user (uid, role, created_ms) SELECT 'u' || i, 0, 1 FROM n;"
+		"INSERT INTO user (uid, role, created_ms) VALUES ('U4000', 0, 1)");
+	assert_ok(directory_check_names(f->d, &place, 10, on_finding, &found));
+	assert_true(!place.groups && place.id == CHECK_NAMES);
+	assert_ok(directory_check_names(f->d, &place, 10, on_finding, &found));
+	assert_true(!place.groups && place.id == 2 * CHECK_NAMES && found.n > 0);
+	assert_ok(directory_check_names(f->d, &place, 10, on_finding, &found));
+	assert_true(place.groups && place.id == 0);
+	im_buf_free(&found);
+}
+
 static void a_user_comes_back_as_he_was(void **state)
 {
 	struct directory *d = ((struct fixture *)*state)->d;
@@ -770,6 +851,8 @@ int main(void)
 		TEST(users_are_listed_by_name_and_by_presence),
 		TEST(a_deleted_user_takes_all_along),
 		TEST(a_name_is_given_once),
+		TEST(what_is_wrong_with_names_is_found),
+		TEST(many_names_are_looked_at_in_stretches),
 		TEST(a_user_comes_back_as_he_was),
 		TEST(a_device_belongs_to_its_first_user),
 		TEST(devices_are_listed_by_name_and_by_when_they_were_seen),
