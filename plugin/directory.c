@@ -6,9 +6,8 @@
  * Cached members and relations are keyed by the `life` of what they belong to, so that forgetting a
  * user or a group makes them unreachable at once, however many there are.
  */
-#include "directory.h"
+#include "directory_handle.h"
 
-#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,25 +15,11 @@
 
 #include "../common/limits.h"
 #include "../schema/migrate.h"
-#include "lru.h"
 
 /* Readers of a WAL database wait only while another process recovers or replaces the log. */
 #define BUSY_MS 25
 /* 16 MiB: the names of half a million users. */
 #define CACHE "PRAGMA cache_size = -16384"
-
-enum statement {
-	ST_USER,
-	ST_PASSWORD,
-	ST_GROUP,
-	ST_MEMBER,
-	ST_RELATION,
-	ST_DEVICE,
-	ST_CHANGED,
-	ST_BEGIN,
-	ST_END,
-	STATEMENTS
-};
 
 static const char *const sql[STATEMENTS] = {
 	[ST_USER] = "SELECT id, role, disabled, direct_policy, password,"
@@ -61,27 +46,6 @@ static const char *const sql[STATEMENTS] = {
 struct cached_member {
 	bool is_member;
 	struct directory_member m;
-};
-
-struct directory {
-	sqlite3 *db;
-	sqlite3_stmt *st[STATEMENTS];
-	struct accounts *accounts;
-	bool viewing; /* between BEGIN and COMMIT */
-	char *path, *data_dir;
-	ino_t inode;
-	dev_t device;
-	int64_t version;
-	struct im_sipkey key;
-	uint64_t lives;
-	uint64_t generation;
-	uint64_t reads, errors;
-	char error[160];
-	struct lru *users, *absent_users;
-	struct lru *groups, *absent_groups;
-	struct lru *members;   /* group's life, uid */
-	struct lru *relations; /* owner's life, peer's life */
-	struct lru *pending;   /* users that only a token knows yet */
 };
 
 static void close_db(struct directory *d)
@@ -208,8 +172,7 @@ static struct im_str column_str(sqlite3_stmt *st, int i)
 	return (struct im_str){p, p ? (size_t)sqlite3_column_bytes(st, i) : 0};
 }
 
-/* One view serves many reads, because each one that SQLite begins costs two locks of a file. */
-static void view(struct directory *d)
+void directory_view(struct directory *d)
 {
 	if (d->viewing || !d->db)
 		return;
@@ -226,19 +189,23 @@ void directory_rest(struct directory *d)
 	sqlite3_reset(d->st[ST_END]);
 }
 
+void directory_fault(struct directory *d)
+{
+	d->errors++;
+	snprintf(d->error, sizeof(d->error), "%s",
+		d->db ? sqlite3_errmsg(d->db) : "database is not open");
+}
+
 /* IM_OK: there is a row. Otherwise the statement has been reset. */
 static int step(struct directory *d, sqlite3_stmt *st)
 {
-	view(d);
+	directory_view(d);
 	int rc = st ? sqlite3_step(st) : SQLITE_MISUSE;
 
 	if (rc == SQLITE_ROW)
 		return IM_OK;
-	if (rc != SQLITE_DONE) {
-		d->errors++;
-		snprintf(d->error, sizeof(d->error), "%s",
-			d->db && st ? sqlite3_errmsg(d->db) : "database is not open");
-	}
+	if (rc != SQLITE_DONE)
+		directory_fault(d);
 	sqlite3_reset(st);
 	if (rc != SQLITE_DONE)
 		directory_rest(d);
@@ -306,47 +273,6 @@ int directory_user(struct directory *d, struct im_str uid, struct directory_user
 	if (u)
 		*u = *out;
 	return IM_OK;
-}
-
-/* What the rule says of a name; who has it is appended to holder. */
-static int ask_name(
-	struct directory *d, struct im_str uid, enum account_name *out, struct im_buf *holder)
-{
-	int ret;
-
-	d->reads++;
-	view(d);
-	ret = d->accounts ? accounts_user_name(d->accounts, uid, out, holder) : IM_E_IO;
-	if (ret != IM_E_IO)
-		return ret;
-	d->errors++;
-	snprintf(d->error, sizeof(d->error), "%s",
-		d->db ? sqlite3_errmsg(d->db) : "database is not open");
-	directory_rest(d);
-	return ret;
-}
-
-int directory_new_name(struct directory *d, struct im_str uid, enum account_name *out)
-{
-	struct im_buf holder;
-	int ret;
-
-	im_buf_init(&holder, 0);
-	ret = ask_name(d, uid, out, &holder);
-	im_buf_free(&holder);
-	return ret;
-}
-
-int directory_namesake(struct directory *d, struct im_str uid, struct im_buf *out)
-{
-	enum account_name is = ACCOUNT_FREE;
-	size_t before = out->n;
-	int ret = ask_name(d, uid, &is, out);
-
-	if (!ret && is == ACCOUNT_CASE)
-		return IM_OK;
-	out->n = before;
-	return ret ? ret : IM_E_NONE;
 }
 
 int directory_password(struct directory *d, struct im_str uid, struct im_buf *phc)

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The inside of plugin/directory.h, for the files that it consists of. */
+#ifndef IM_PLUGIN_DIRECTORY_HANDLE_H
+#define IM_PLUGIN_DIRECTORY_HANDLE_H
+
+#include <sqlite3.h>
+#include <sys/types.h>
+
+#include "directory.h"
+#include "lru.h"
+
+enum statement {
+	ST_USER,
+	ST_PASSWORD,
+	ST_GROUP,
+	ST_MEMBER,
+	ST_RELATION,
+	ST_DEVICE,
+	ST_CHANGED,
+	ST_BEGIN,
+	ST_END,
+	STATEMENTS
+};
+
+struct directory {
+	sqlite3 *db;
+	sqlite3_stmt *st[STATEMENTS];
+	struct accounts *accounts;
+	bool viewing; /* between BEGIN and COMMIT */
+	char *path, *data_dir;
+	ino_t inode;
+	dev_t device;
+	int64_t version;
+	struct im_sipkey key;
+	uint64_t lives;
+	uint64_t generation;
+	uint64_t reads, errors;
+	char error[160];
+	struct lru *users, *absent_users;
+	struct lru *groups, *absent_groups;
+	struct lru *members;   /* group's life, uid */
+	struct lru *relations; /* owner's life, peer's life */
+	struct lru *pending;   /* users that only a token knows yet */
+};
+
+/* One view serves many reads, because each one that SQLite begins costs two locks of a file. */
+void directory_view(struct directory *d);
+/* What the connection says is the last error. */
+void directory_fault(struct directory *d);
+
+#endif
