@@ -28,6 +28,7 @@
 #include "log.h"
 #include "moderation.h"
 #include "options.h"
+#include "password.h"
 #include "premises.h"
 #include "readers.h"
 #include "search_index.h"
@@ -56,7 +57,7 @@ struct bridge {
 	struct upkeep *upkeep;
 	struct erasure *erasure;
 	int64_t started_ms, stop_at_ms, alive_at_ms;
-	bool stopping, ready_said;
+	bool stopping, ready_said, cost_said;
 };
 
 static struct engine_now now(void)
@@ -105,6 +106,7 @@ static void reload(struct bridge *b)
 	options_clear(&fresh);
 	set = config_settings(&b->opt, &b->moderation);
 	engine_set(b->engine, &set);
+	b->cost_said = false;
 	upkeep_set(b->upkeep, b->opt.retention_days);
 	log_set_level(b->log, (enum log_level)b->opt.log_level);
 	im_buf_init(&words, 0);
@@ -357,6 +359,13 @@ static int64_t min64(int64_t a, int64_t b)
 	return a < b ? a : b;
 }
 
+static void tell_cost(struct bridge *b)
+{
+	const struct engine_settings set = config_settings(&b->opt, &b->moderation);
+
+	b->cost_said = password_announce(b->dir, &set.rpc) == IM_OK;
+}
+
 /* Everything that is due by time; returns how long to wait at most. */
 static int64_t work(struct bridge *b)
 {
@@ -364,6 +373,8 @@ static int64_t work(struct bridge *b)
 	int64_t wait = engine_tick(b->engine, &t);
 
 	if (!engine_stalled(b->engine)) {
+		if (!b->cost_said)
+			tell_cost(b);
 		if (backup_running(b->backup)) {
 			backup_step(b->backup, on_held_done, b);
 			wait = 0;

@@ -7,10 +7,15 @@
 #include "phc.h"
 
 #include <argon2.h>
+#include <stdio.h>
 
 #define HASH_BYTES 32
 /* libargon2 starts a thread a lane; the broker is one thread and wants none. */
 #define LANES 1
+
+_Static_assert(IM_PHC_DECOY == IM_PHC_SALT + HASH_BYTES, "a decoy is a salt and a tag");
+
+static const char base64[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 static bool cost_valid(uint32_t memory_kib, uint32_t passes, uint32_t lanes)
 {
@@ -59,17 +64,15 @@ static bool take_number(struct im_str *s, uint32_t *out)
  * the spare bits of the last character are zero. */
 static bool take_base64(struct im_str *s, size_t min, size_t max)
 {
-	static const char alphabet[] =
-		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 	size_t last = 0;
 	size_t i, spare_bits;
 
 	for (i = 0; i < s->n && s->p[i] != '$'; i++) {
-		const char *at = memchr(alphabet, s->p[i], 64);
+		const char *at = memchr(base64, s->p[i], 64);
 
 		if (!at)
 			return false;
-		last = (size_t)(at - alphabet);
+		last = (size_t)(at - base64);
 	}
 	spare_bits = 6 * i % 8;
 	if (spare_bits == 6 || last & ((1u << spare_bits) - 1))
@@ -80,18 +83,55 @@ static bool take_base64(struct im_str *s, size_t min, size_t max)
 	return true;
 }
 
-bool im_phc_valid(struct im_str s)
+bool im_phc_read(struct im_str s, struct im_phc_cost *out)
 {
-	uint32_t memory_kib, passes, lanes;
+	uint32_t lanes;
 
 	/* RFC 9106's least salt, and a tag that cannot be guessed; 64 bytes are more than enough.
 	 */
 	return s.n < IM_PHC_MAX && take_text(&s, IM_STR("$argon2id$v=19$m=")) &&
-	       take_number(&s, &memory_kib) && take_text(&s, IM_STR(",t=")) &&
-	       take_number(&s, &passes) && take_text(&s, IM_STR(",p=")) &&
-	       take_number(&s, &lanes) && cost_valid(memory_kib, passes, lanes) &&
+	       take_number(&s, &out->memory_kib) && take_text(&s, IM_STR(",t=")) &&
+	       take_number(&s, &out->passes) && take_text(&s, IM_STR(",p=")) &&
+	       take_number(&s, &lanes) && cost_valid(out->memory_kib, out->passes, lanes) &&
 	       take_text(&s, IM_STR("$")) && take_base64(&s, 8, 64) && take_text(&s, IM_STR("$")) &&
 	       take_base64(&s, 16, 64) && s.n == 0;
+}
+
+bool im_phc_valid(struct im_str s)
+{
+	struct im_phc_cost cost;
+
+	return im_phc_read(s, &cost);
+}
+
+/* Unpadded base64. */
+static char *put_base64(char *to, const uint8_t *bytes, size_t n)
+{
+	for (size_t i = 0; i < n; i += 3) {
+		size_t left = n - i < 3 ? n - i : 3;
+		uint32_t v = (uint32_t)bytes[i] << 16;
+
+		v |= left > 1 ? (uint32_t)bytes[i + 1] << 8 : 0;
+		v |= left > 2 ? bytes[i + 2] : 0;
+		for (size_t k = 0; k <= left; k++)
+			*to++ = base64[v >> (18 - 6 * k) & 63];
+	}
+	return to;
+}
+
+int im_phc_decoy(const uint8_t bytes[IM_PHC_DECOY], struct im_phc_cost cost, char out[IM_PHC_MAX])
+{
+	char *end;
+	int n;
+
+	if (!cost_valid(cost.memory_kib, cost.passes, LANES))
+		return IM_E_FORMAT;
+	n = snprintf(out, IM_PHC_MAX, "$argon2id$v=19$m=%u,t=%u,p=%d$", cost.memory_kib,
+		cost.passes, LANES);
+	end = put_base64(out + n, bytes, IM_PHC_SALT);
+	*end++ = '$';
+	*put_base64(end, bytes + IM_PHC_SALT, HASH_BYTES) = '\0';
+	return IM_OK;
 }
 
 int im_phc_verify(struct im_str phc, struct im_str password)

@@ -15,6 +15,7 @@
 
 #define IM_PHC_SALT 16
 #define IM_PHC_MAX 160
+#define IM_PHC_DECOY 48 /* random bytes: a salt, and a tag that nothing was hashed to */
 /* RFC 9106 and OWASP's smallest set for Argon2id; about 15 ms of one core. */
 #define IM_PHC_MEMORY_KIB 19456
 #define IM_PHC_PASSES 2
@@ -28,9 +29,18 @@
  * least 8, passes at least 1, the password at most IM_PASSWORD_MAX bytes); IM_E_NOMEM. */
 int im_phc_hash(struct im_str password, const uint8_t salt[IM_PHC_SALT], uint32_t memory_kib,
 	uint32_t passes, char out[IM_PHC_MAX]) IM_MUST_CHECK;
+/* What verifying costs: so much memory, gone through so often. */
+struct im_phc_cost {
+	uint32_t memory_kib, passes;
+};
 /* True for a PHC string that im_phc_verify takes: argon2id, version 19, within the bounds above, a
  * salt of 8 to 64 bytes and a tag of 16 to 64. */
+bool im_phc_read(struct im_str s, struct im_phc_cost *out);
 bool im_phc_valid(struct im_str s);
+/* Writes a string, with its NUL, that no password matches, and on which im_phc_verify spends what
+ * it spends on one of this cost. `bytes` are random. IM_E_FORMAT: the cost is out of its bounds. */
+int im_phc_decoy(const uint8_t bytes[IM_PHC_DECOY], struct im_phc_cost cost,
+	char out[IM_PHC_MAX]) IM_MUST_CHECK;
 /* IM_OK: matches; IM_E_NONE: does not; IM_E_FORMAT: not a PHC string that we take;
  * IM_E_NOMEM: cannot say. */
 int im_phc_verify(struct im_str phc, struct im_str password) IM_MUST_CHECK;

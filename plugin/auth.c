@@ -43,20 +43,9 @@ struct auth {
 	int64_t wrong_turn_us; /* what the broker has waited for in this turn */
 	struct lru *wrong_by_address;
 	struct im_buf scratch;
-	char dummy[IM_PHC_MAX]; /* an unknown user costs as much as a wrong password */
+	uint8_t decoy[IM_PHC_DECOY];
 	struct auth_stats stats;
 };
-
-static int make_dummy(struct auth *a)
-{
-	uint8_t salt[IM_PHC_SALT], password[16];
-
-	if (getrandom(salt, sizeof(salt), 0) != sizeof(salt) ||
-		getrandom(password, sizeof(password), 0) != sizeof(password))
-		return IM_E_IO;
-	return im_phc_hash((struct im_str){(const char *)password, sizeof(password)}, salt,
-		IM_PHC_MEMORY_KIB, IM_PHC_PASSES, a->dummy);
-}
 
 int auth_new(const struct options *o, struct directory *d, const struct clock *c, struct auth **out,
 	struct im_buf *why)
@@ -70,6 +59,7 @@ int auth_new(const struct options *o, struct directory *d, const struct clock *c
 		a->clock = c;
 		im_buf_init(&a->scratch, 0);
 		if (getrandom(&a->key, sizeof(a->key), 0) != sizeof(a->key) ||
+			getrandom(a->decoy, sizeof(a->decoy), 0) != sizeof(a->decoy) ||
 			getrandom(&a->token_credential, sizeof(a->token_credential), 0) !=
 				sizeof(a->token_credential))
 			ret = IM_E_IO;
@@ -85,8 +75,6 @@ int auth_new(const struct options *o, struct directory *d, const struct clock *c
 		if (!a->verified)
 			ret = IM_E_NOMEM;
 	}
-	if (!ret)
-		ret = make_dummy(a);
 	if (!ret && options_jwt(o))
 		ret = jwt_verifier_new(o, &a->tokens, why);
 	if (ret) {
@@ -245,12 +233,44 @@ const char *auth_absent(const struct directory_user *u)
 	return u->gone ? AUTH_DELETED : AUTH_UNKNOWN;
 }
 
+/* One that was set when a password cost less is followed by what it lacks. One that cost more than
+ * those of now does, for as long as it is not set again. */
+static void set_pad(struct auth *a, struct im_phc_cost stored, struct im_phc_cost now, char *pad)
+{
+	int64_t lacks =
+		(int64_t)now.memory_kib * now.passes - (int64_t)stored.memory_kib * stored.passes;
+	struct im_phc_cost cost = {.passes = now.passes};
+
+	if (lacks > 0)
+		cost.memory_kib = (uint32_t)(lacks / now.passes);
+	if (im_phc_decoy(a->decoy, cost, pad))
+		pad[0] = '\0';
+}
+
+/* Whoever has no password that could be right costs what a wrong one costs. */
+static void set_work(struct auth *a, struct im_str uid, struct auth_hash *h)
+{
+	struct im_buf *phc = &a->scratch;
+	struct im_phc_cost stored, now;
+
+	directory_password_cost(a->dir, &now);
+	im_buf_reset(phc);
+	h->comparable = h->comparable && directory_password(a->dir, uid, phc) == IM_OK &&
+			im_phc_read(im_buf_view(phc), &stored);
+	if (h->comparable) {
+		memcpy(h->work.phc, phc->p, phc->n);
+		h->work.phc[phc->n] = '\0';
+		set_pad(a, stored, now, h->work.pad);
+	} else if (im_phc_decoy(a->decoy, now, h->work.phc)) {
+		h->work.phc[0] = '\0'; /* a cost that is none: nothing matches */
+	}
+}
+
 /* Decided by the cache or a bound; or later, and *h says what is to be hashed, also when there is
  * nothing to compare with. */
 static void begin_password(struct auth *a, const struct auth_login *l,
 	const struct directory_user *u, bool exists, struct auth_hash *h, struct auth_verdict *out)
 {
-	struct im_buf *phc = &a->scratch;
 	struct cache_key key;
 	int64_t expires_s = 0;
 
@@ -275,13 +295,7 @@ static void begin_password(struct auth *a, const struct auth_login *l,
 		(void)refuse(out, AUTH_THROTTLED);
 		return;
 	}
-	im_buf_reset(phc);
-	if (h->comparable && (directory_password(a->dir, l->uid, phc) || phc->n >= IM_PHC_MAX))
-		h->comparable = false;
-	if (h->comparable)
-		memcpy(h->phc, phc->p, phc->n);
-	else
-		memcpy(h->phc, a->dummy, sizeof(h->phc));
+	set_work(a, l->uid, h);
 	*out = (struct auth_verdict){.later = true};
 }
 
@@ -407,7 +421,7 @@ void auth_check(struct auth *a, const struct auth_login *l, struct auth_verdict 
 	if (!out->later)
 		return;
 	began_us = clock_mono_us(a->clock);
-	result = im_phc_verify(im_str(h.phc), l->password);
+	result = hash_work_run(&h.work, l->password);
 	took_us = clock_mono_us(a->clock) - began_us;
 	auth_finish(a, l, &h, result, took_us, out);
 	if (!out->accepted)

@@ -11,11 +11,11 @@
 
 #include "../common/buf.h"
 #include "../common/err.h"
-#include "../common/phc.h"
 #include "../common/siphash.h"
 #include "../common/str.h"
 #include "clock.h"
 #include "directory.h"
+#include "hashers.h"
 #include "options.h"
 
 /* Wrong logins may use auth_wrong_share percent of the time; beyond, logins that are not in the
@@ -47,7 +47,7 @@ struct auth_stats {
 	uint64_t hashed, cached, tokens, wrong, throttled;
 };
 
-/* `o`, `d` and `c` are borrowed. Costs one password hash of time. why: a sentence on failure. */
+/* `o`, `d` and `c` are borrowed. why: a sentence on failure. */
 int auth_new(const struct options *o, struct directory *d, const struct clock *c, struct auth **out,
 	struct im_buf *why) IM_MUST_CHECK;
 void auth_free(struct auth **a);
@@ -65,15 +65,14 @@ void auth_check(struct auth *a, const struct auth_login *l, struct auth_verdict 
 
 /* A password that is still to be hashed, and what is needed to judge the result. */
 struct auth_hash {
-	char phc[IM_PHC_MAX]; /* what to compare it with; for users without one, something as slow
-			       */
-	bool comparable;      /* right, the password counts */
+	struct hash_work work; /* for users without a password, something as slow */
+	bool comparable;       /* right, the password counts */
 	uint64_t credential;
 	uint64_t key[2]; /* of the cache */
 	const char *why; /* if it is wrong */
 };
 /* The two halves of auth_check: what costs little, and what remains when the password has been
- * compared (`result` of im_phc_verify, by whatever thread). If the first says `later`, *h is filled
+ * compared (`result` of hash_work_run, by whatever thread). If the first says `later`, *h is filled
  * and the second has to follow; of the login it needs uid and address. */
 void auth_begin(
 	struct auth *a, const struct auth_login *l, struct auth_verdict *out, struct auth_hash *h);

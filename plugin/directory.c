@@ -29,6 +29,8 @@ static const char *const sql[STATEMENTS] = {
 		    " tokens_from_ms, deleted"
 		    " FROM user WHERE uid = ?1 ORDER BY deleted, id DESC LIMIT 1",
 	[ST_PASSWORD] = "SELECT password FROM user WHERE uid = ?1 AND deleted = 0",
+	[ST_PASSWORD_COST] = "SELECT (SELECT value FROM meta WHERE key = 'password_memory_kib'),"
+			     " (SELECT value FROM meta WHERE key = 'password_passes')",
 	[ST_GROUP] = "SELECT id, kind, muted_until_ms, join_policy FROM grp"
 		     " WHERE gid = ?1 AND dismissed = 0",
 	[ST_MEMBER] = "SELECT role, muted_until_ms FROM member"
@@ -290,6 +292,24 @@ int directory_password(struct directory *d, struct im_str uid, struct im_buf *ph
 	ret = s.n ? IM_OK : IM_E_NONE;
 	sqlite3_reset(st);
 	return phc->failed ? IM_E_NOMEM : ret;
+}
+
+void directory_password_cost(struct directory *d, struct im_phc_cost *out)
+{
+	sqlite3_stmt *st = statement(d, ST_PASSWORD_COST);
+	int64_t memory_kib = 0, passes = 0;
+
+	if (step(d, st) == IM_OK) {
+		memory_kib = sqlite3_column_int64(st, 0);
+		passes = sqlite3_column_int64(st, 1);
+		sqlite3_reset(st);
+	}
+	if (memory_kib < 8 || memory_kib > IM_PHC_MEMORY_KIB_MAX || passes < 1 ||
+		passes > IM_PHC_PASSES_MAX) {
+		memory_kib = IM_PHC_MEMORY_KIB;
+		passes = IM_PHC_PASSES;
+	}
+	*out = (struct im_phc_cost){(uint32_t)memory_kib, (uint32_t)passes};
 }
 
 int directory_group(struct directory *d, struct im_str gid, struct directory_group *out)

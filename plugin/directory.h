@@ -15,6 +15,7 @@
 
 #include "../common/buf.h"
 #include "../common/err.h"
+#include "../common/phc.h"
 #include "../common/siphash.h"
 #include "../common/str.h"
 #include "../schema/account.h"
@@ -62,6 +63,9 @@ int directory_user(
 	struct directory *d, struct im_str uid, struct directory_user *out) IM_MUST_CHECK;
 /* Appends the stored password (PHC); straight from the database. IM_E_NONE: no password login. */
 int directory_password(struct directory *d, struct im_str uid, struct im_buf *phc) IM_MUST_CHECK;
+/* What a password that is set now will cost to verify, as the bridge has written; the default until
+ * it has, and while the database cannot be read. */
+void directory_password_cost(struct directory *d, struct im_phc_cost *out);
 int directory_group(
 	struct directory *d, struct im_str gid, struct directory_group *out) IM_MUST_CHECK;
 int directory_member(struct directory *d, const struct directory_group *g, struct im_str uid,

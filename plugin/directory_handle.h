@@ -12,6 +12,7 @@
 enum statement {
 	ST_USER,
 	ST_PASSWORD,
+	ST_PASSWORD_COST,
 	ST_GROUP,
 	ST_MEMBER,
 	ST_RELATION,

@@ -14,12 +14,21 @@
 #include "../common/phc.h"
 #include "clock.h"
 
+/* A comparison. A wrong password costs what one costs that is set now, whenever the stored one was
+ * set: `pad` makes up what `phc` lacks. */
+struct hash_work {
+	char phc[IM_PHC_MAX];
+	char pad[IM_PHC_MAX]; /* empty: nothing */
+};
+/* im_phc_verify of phc. */
+int hash_work_run(const struct hash_work *w, struct im_str password) IM_MUST_CHECK;
+
 /* The caller's memory, from hashers_put until hashers_take or hashers_withdraw has returned it. */
 struct hash_job {
-	char phc[IM_PHC_MAX]; /* with its NUL */
+	struct hash_work work;
 	char password[IM_PASSWORD_MAX];
 	size_t password_n;
-	int result; /* of im_phc_verify */
+	int result; /* of hash_work_run */
 	int64_t took_us;
 	bool waiting; /* nobody has begun with it */
 	struct hash_job *prev, *next;

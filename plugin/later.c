@@ -209,7 +209,7 @@ int later_put(struct plugin *p, const struct arrival *a, const struct auth_login
 	memcpy(w->uid, a->uid.p, a->uid.n);
 	memcpy(w->device, a->device.p, a->device.n);
 	memcpy(w->address, address.n ? address.p : "", address.n);
-	memcpy(w->job.phc, h->phc, sizeof(h->phc));
+	w->job.work = h->work;
 	memcpy(w->job.password, login->password.p, login->password.n);
 	w->job.password_n = login->password.n;
 	if (!set_index(l, w)) {

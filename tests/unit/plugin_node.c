@@ -58,6 +58,7 @@ void node_folder(struct node *n)
 	assert_int_equal(sqlite3_step(st), SQLITE_DONE);
 	sqlite3_finalize(st);
 	node_sql(n, seed_groups);
+	node_sql(n, "INSERT INTO meta VALUES ('password_memory_kib', 8), ('password_passes', 1)");
 }
 
 static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)

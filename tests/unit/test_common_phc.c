@@ -221,10 +221,40 @@ static void hashing_keeps_its_bounds(void **state)
 	assert_int_equal(im_phc_hash(IM_STR("x"), salt, 8, 1, phc), IM_OK);
 }
 
+static void a_decoy_costs_what_it_says_and_matches_nothing(void **state)
+{
+	static const struct im_phc_cost costs[] = {
+		{8, 1}, {19456, 2}, {IM_PHC_MEMORY_KIB_MAX, IM_PHC_PASSES_MAX}};
+	static const struct im_phc_cost none[] = {
+		{7, 1}, {8, 0}, {IM_PHC_MEMORY_KIB_MAX + 1, 1}, {8, IM_PHC_PASSES_MAX + 1}};
+	uint8_t bytes[IM_PHC_DECOY];
+	struct im_phc_cost read;
+	char phc[IM_PHC_MAX];
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(bytes); i++)
+		bytes[i] = (uint8_t)(i * 37 + 200);
+	for (i = 0; i < 3; i++) {
+		assert_int_equal(im_phc_decoy(bytes, costs[i], phc), IM_OK);
+		assert_true(im_phc_read(im_str(phc), &read));
+		assert_int_equal(read.memory_kib, costs[i].memory_kib);
+		assert_int_equal(read.passes, costs[i].passes);
+	}
+	for (i = 0; i < 4; i++)
+		assert_int_equal(im_phc_decoy(bytes, none[i], phc), IM_E_FORMAT);
+	assert_int_equal(im_phc_decoy(bytes, costs[0], phc), IM_OK);
+	assert_string_equal(phc, "$argon2id$v=19$m=8,t=1,p=1$yO0SN1yBpsvwFTpfhKnO8w$"
+				 "GD1ih6zR9htAZYqv1PkeQ2iNstf8IUZrkLXa/yRJbpM");
+	assert_int_equal(verify(phc, ""), IM_E_NONE);
+	assert_int_equal(verify(phc, "secret"), IM_E_NONE);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(own_hash_verifies),
+		cmocka_unit_test(a_decoy_costs_what_it_says_and_matches_nothing),
 		cmocka_unit_test(password_may_hold_any_bytes),
 		cmocka_unit_test(salt_matters),
 		cmocka_unit_test(foreign_hash_verifies),

@@ -333,6 +333,8 @@ static void guesses_that_wait_are_given_up_when_they_have_cost_enough(void **sta
 
 	(void)state;
 	node_start(&n, true, GUESSED);
+	node_sql(&n, "UPDATE meta SET value = 19456 WHERE key = 'password_memory_kib';"
+		     "UPDATE meta SET value = 2 WHERE key = 'password_passes'");
 	/* Each as slow as a real password; one address has saved up a quarter of a second for them.
 	 */
 	for (i = 0; i < 400; i++)
