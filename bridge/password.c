@@ -8,12 +8,29 @@
 #define META_MEMORY "password_memory_kib"
 #define META_PASSES "password_passes"
 
+/* What one with the default parameters takes. */
+#define DEFAULT_MS INT64_C(15)
+
 static struct im_phc_cost cost_of(const struct rpc_settings *set)
 {
 	return (struct im_phc_cost){
 		set->password_memory_kib ? set->password_memory_kib : IM_PHC_MEMORY_KIB,
 		set->password_passes ? set->password_passes : IM_PHC_PASSES,
 	};
+}
+
+/* In proportion to the default's. */
+static int64_t cost_ms(struct im_phc_cost c)
+{
+	return DEFAULT_MS * c.memory_kib * c.passes / (IM_PHC_MEMORY_KIB * IM_PHC_PASSES);
+}
+
+int64_t password_change_ms(const struct rpc_settings *set, struct im_str stored)
+{
+	struct im_phc_cost old = {0};
+	bool known = im_phc_read(stored, &old);
+
+	return 1 + (known ? cost_ms(old) : 0) + cost_ms(cost_of(set));
 }
 
 int password_hash(const struct rpc_settings *set, struct im_str password, char phc_out[IM_PHC_MAX])

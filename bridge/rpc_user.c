@@ -151,17 +151,19 @@ static int update_call(struct rpc_call *c)
 
 /* -- user.password -- */
 
-static int check_old(struct rpc_call *c)
+static int check_old(struct rpc_call *c, struct im_str stored)
 {
-	struct directory_user u;
-	int rc = directory_user_by_id(c->dir, c->user, &u);
+	int rc;
 
-	if (rc != IM_OK)
-		return rc;
-	if (u.password.n == 0)
+	if (stored.n == 0)
 		return rpc_fail(c, IM_E_NOT_ALLOWED,
 			"this account has no password; an administrator can set one");
-	rc = im_phc_verify(u.password, rpc_str(c, "old"));
+	/* Runs on the engine's thread, so what it may cost is bounded. */
+	if (c->budget != NULL && !hash_budget_take(c->budget, c->user, c->now_ms,
+					 password_change_ms(c->set, stored)))
+		return rpc_fail(c, IM_E_RATE_LIMITED,
+			"passwords are changed too often; try again in a few seconds");
+	rc = im_phc_verify(stored, rpc_str(c, "old"));
 	if (rc == IM_E_NONE)
 		return rpc_fail(c, IM_E_NOT_ALLOWED, "params.old is not this account's password");
 	if (rc == IM_E_FORMAT)
@@ -170,16 +172,14 @@ static int check_old(struct rpc_call *c)
 	return rc;
 }
 
-/* Runs on the engine's thread, so how often it may is bounded (see hash_budget.h). */
 static int password_call(struct rpc_call *c)
 {
+	struct directory_user u;
 	char phc[IM_PHC_MAX];
-	int rc;
+	int rc = directory_user_by_id(c->dir, c->user, &u);
 
-	if (c->budget != NULL && !hash_budget_take(c->budget, c->user, c->now_ms))
-		return rpc_fail(c, IM_E_RATE_LIMITED,
-			"passwords are changed too often; try again in a few seconds");
-	rc = check_old(c);
+	if (rc == IM_OK)
+		rc = check_old(c, u.password);
 	if (rc == IM_OK)
 		rc = password_hash(c->set, rpc_str(c, "new"), phc);
 	if (rc == IM_OK)

@@ -77,19 +77,42 @@ static void hashing_is_bounded_for_each_and_for_all(void **state)
 
 	(void)state;
 	hash_budget_init(&b);
-	assert_true(hash_budget_take(&b, 1, 100000));
-	assert_false(hash_budget_take(&b, 1, 100000));
-	assert_false(hash_budget_take(&b, 1, 101999));
-	assert_true(hash_budget_take(&b, 2, 100100));
-	assert_true(hash_budget_take(&b, 3, 100200));
-	assert_true(hash_budget_take(&b, 4, 100300));
-	assert_false(hash_budget_take(&b, 5, 100999));
-	assert_true(hash_budget_take(&b, 5, 101000));
-	assert_true(hash_budget_take(&b, 1, 102000));
+	assert_true(hash_budget_take(&b, 1, 100000, 30));
+	assert_false(hash_budget_take(&b, 1, 100000, 30));
+	assert_false(hash_budget_take(&b, 1, 101999, 30));
+	assert_true(hash_budget_take(&b, 1, 102000, 30));
 	/* A clock that jumps back locks nobody out. */
-	assert_true(hash_budget_take(&b, 1, 5000));
+	assert_true(hash_budget_take(&b, 1, 5000, 30));
 	for (int i = 0; i < 1000; i++)
-		assert_true(hash_budget_take(&b, 7, 1000000 + i * 2000));
+		assert_true(hash_budget_take(&b, 7, 1000000 + i * 2000, 30));
+	/* All together have an eighth of the time, however much one costs. */
+	for (int64_t cost_ms = 1; cost_ms <= 1000; cost_ms *= 10) {
+		int64_t spent_ms = 0;
+
+		hash_budget_init(&b);
+		for (int i = 0; i < 100000; i++) {
+			if (hash_budget_take(&b, 1 + (uint64_t)i % 200, 1 + i, cost_ms))
+				spent_ms += cost_ms;
+		}
+		assert_in_range(spent_ms, 1, 100000 / 8 + HASH_BUDGET_SAVED_MS + cost_ms);
+		assert_true(cost_ms == 1 || spent_ms > 10000);
+	}
+}
+
+static void who_changes_passwords_all_the_time_keeps_nobody_else_from_it(void **state)
+{
+	struct hash_budget b;
+	int i;
+
+	(void)state;
+	hash_budget_init(&b);
+	/* Twenty users, each as often as it may, for five minutes; somebody else every ten seconds.
+	 */
+	for (i = 0; i < 300 * 100; i++) {
+		(void)hash_budget_take(&b, 1 + (uint64_t)i % 20, 1000000 + i * 10, 30);
+		if (i % 1000 == 500)
+			assert_true(hash_budget_take(&b, 1000 + (uint64_t)i, 1000000 + i * 10, 30));
+	}
 }
 
 static void blocking_is_idempotent_and_listed(void **state)
@@ -202,6 +225,7 @@ int main(void)
 		CASE(too_large_an_ext_is_refused),
 		CASE(a_password_is_changed_by_who_knows_the_old_one),
 		cmocka_unit_test(hashing_is_bounded_for_each_and_for_all),
+		cmocka_unit_test(who_changes_passwords_all_the_time_keeps_nobody_else_from_it),
 		CASE(blocking_is_idempotent_and_listed),
 		CASE(presence_is_shown_by_policy),
 		CASE(a_device_says_how_present_it_is),
