@@ -13,6 +13,7 @@
 #include "admin_audit.h"
 #include "admin_ban.h"
 #include "admin_check.h"
+#include "admin_device.h"
 #include "admin_erase.h"
 #include "admin_export.h"
 #include "admin_group.h"
@@ -33,6 +34,7 @@
 static const struct rpc_method *const topics[] = {
 	admin_user_commands,
 	admin_group_commands,
+	admin_device_commands,
 	admin_node_commands,
 	admin_report_commands,
 	admin_message_commands,

@@ -56,6 +56,9 @@
 #define IM_RECIPIENTS_PER_RECORD 256
 #define IM_LARGE_PAYLOAD (4 * 1024)
 
+/* Tokens. One that ends later than this is refused: it could be taken back with its key only. */
+#define IM_TOKEN_TTL_MAX_S (INT64_C(3653) * 86400)
+
 /* The spool. */
 #define IM_SPOOL_BYTES_DEFAULT (64u * 1024 * 1024)
 #define IM_SPOOL_BYTES_MIN (1u * 1024 * 1024)
@@ -131,6 +134,7 @@
  * nobody.
  */
 #define IM_LOGINS_WAITING 1000
+#define IM_LOGINS_LOCAL 16             /* of administrators on this machine, beyond */
 #define IM_CACHE_RELATIONS 500000      /* (recipient, sender) pairs: blocks and contacts */
 #define IM_PENDING_USERS 10000         /* users by token that the bridge has not written yet */
 #define IM_PENDING_DEVICES 100000      /* client ids bound and not written yet */

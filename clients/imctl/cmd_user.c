@@ -88,43 +88,55 @@ static int import(struct command_call *c)
 	return rc;
 }
 
-static int token(struct command_call *c)
+/* Appends the secret that tokens are signed with. */
+static int read_secret(struct command_call *c, struct im_buf *secret)
 {
 	const char *path = text_of(c, ".secret_file");
-	json_t *ttl = json_object_get(c->params, ".ttl");
-	struct im_buf secret, out;
-	int rc = IMCTL_USAGE;
+	int error;
 
-	im_buf_init(&secret, SECRET_MAX + 1);
-	im_buf_init(&out, 0);
 	if (!path)
 		path = c->opt->jwt_secret_file;
 	if (!path) {
 		im_buf_z(c->why,
 			"no secret to sign with: give --secret-file, or jwt_secret_file in "
 			"imctl's configuration");
-		goto out;
+		return IMCTL_USAGE;
 	}
-	int error = file_read_line(path, &secret);
-	if (error) {
+	error = file_read_line(path, secret);
+	if (!error && secret->n >= SECRET_MIN)
+		return IMCTL_OK;
+	if (error)
 		im_buf_printf(c->why, "secret file %s: %s", path, strerror(error));
-		goto out;
-	}
-	if (secret.n < SECRET_MIN) {
+	else
 		im_buf_printf(
 			c->why, "secret file %s: a secret has at least %d bytes", path, SECRET_MIN);
-		goto out;
+	return IMCTL_USAGE;
+}
+
+static int token(struct command_call *c)
+{
+	json_t *ttl = json_object_get(c->params, ".ttl");
+	const struct token_facts facts = {.uid = text_of(c, ".username"),
+		.kid = text_of(c, ".kid"),
+		.now_s = (int64_t)time(NULL),
+		.ttl_s = ttl ? json_integer_value(ttl) : TOKEN_TTL_S};
+	struct im_buf secret, out;
+	int rc;
+
+	if (facts.ttl_s > IM_TOKEN_TTL_MAX_S) {
+		im_buf_z(c->why, "--ttl: the broker takes no token that is good for more than ten "
+				 "years");
+		return IMCTL_USAGE;
 	}
-	if (token_make(text_of(c, ".username"), (int64_t)time(NULL),
-		    ttl ? json_integer_value(ttl) : TOKEN_TTL_S, im_buf_view(&secret),
-		    &out) != IM_OK) {
+	im_buf_init(&secret, SECRET_MAX + 1);
+	im_buf_init(&out, 0);
+	rc = read_secret(c, &secret);
+	if (rc == IMCTL_OK && token_make(&facts, im_buf_view(&secret), &out) != IM_OK) {
 		im_buf_z(c->why, "cannot make the token: out of memory");
 		rc = IMCTL_REFUSED;
-		goto out;
 	}
-	c->result = json_pack("{s:s%}", "token", out.p, out.n);
-	rc = IMCTL_OK;
-out:
+	if (rc == IMCTL_OK)
+		c->result = json_pack("{s:s%}", "token", out.p, out.n);
 	if (secret.p)
 		explicit_bzero(secret.p, secret.cap);
 	im_buf_free(&secret);
@@ -207,6 +219,8 @@ static const struct arg token_args[] = {
 	{"UID", ".username", ARG_UID, true, NULL, "the user that it is for"},
 	{"--ttl", ".ttl", ARG_SECONDS, false, NULL,
 		"how long it is good, such as 90s, 15m, 12h (30d)"},
+	{"--kid", ".kid", ARG_TEXT, false, NULL,
+		"name of the secret, where the broker has several (jwt_key_dir)"},
 	{"--secret-file", ".secret_file", ARG_TEXT, false, NULL,
 		"file with the broker's HS256 secret (jwt_secret_file of the configuration)"},
 	END,

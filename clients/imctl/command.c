@@ -4,11 +4,12 @@
 
 #include <string.h>
 
+#include "cmd_device.h"
 #include "cmd_node.h"
 #include "cmd_user.h"
 #include "options.h"
 
-static const struct command *const tables[] = {cmd_user, cmd_node};
+static const struct command *const tables[] = {cmd_user, cmd_device, cmd_node};
 #define TABLES (sizeof(tables) / sizeof(tables[0]))
 
 /* How many of argv's first words are the name; 0: another command. */

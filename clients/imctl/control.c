@@ -20,6 +20,9 @@
 #define RETRY_MS 50
 /* How long one turn of the loop may wait: only bounds how late a deadline is noticed. */
 #define TURN_MS 200
+#define THROTTLED                                                                             \
+	"the node may be turning logins away because too many were wrong (its log says so); " \
+	"try again in a moment, with --wait-s or over a Unix socket"
 
 enum state {
 	STATE_CONNECTING,
@@ -34,6 +37,7 @@ struct control {
 	struct mosquitto *m;
 	struct device device;
 	enum state state;
+	bool heard;         /* the broker has answered CONNECT */
 	struct im_buf *why; /* of the call in progress */
 	unsigned last_id;
 	char correlation[16];
@@ -66,6 +70,7 @@ static void on_connect(
 
 	(void)flags;
 	(void)props;
+	c->heard = true;
 	switch (reason) {
 	case MQTT_RC_SUCCESS:
 		if (mosquitto_subscribe_v5(m, NULL, RESPONSE_TOPIC, 1, 0, NULL) != MOSQ_ERR_SUCCESS)
@@ -77,8 +82,10 @@ static void on_connect(
 		fail(c, STATE_REFUSED, "wrong user or password");
 		break;
 	case MQTT_RC_SERVER_UNAVAILABLE:
+		fail(c, STATE_LOST, "the node cannot check logins now; its log says why");
+		break;
 	case MQTT_RC_SERVER_BUSY:
-		fail(c, STATE_LOST, mosquitto_reason_string(reason));
+		fail(c, STATE_LOST, THROTTLED);
 		break;
 	default:
 		fail(c, STATE_REFUSED, mosquitto_reason_string(reason));
@@ -123,7 +130,10 @@ static void on_disconnect(
 	(void)m;
 	(void)reason;
 	(void)props;
-	fail(c, STATE_LOST, "the broker closed the connection");
+	/* All that Mosquitto 2.0 lets a node say that does not look at a login now. */
+	fail(c, STATE_LOST,
+		c->heard ? "the broker closed the connection"
+			 : "the broker closed the connection without an answer: " THROTTLED);
 }
 
 static void on_message(struct mosquitto *m, void *arg, const struct mosquitto_message *msg,
@@ -217,6 +227,7 @@ static void connect_once(struct control *c, const struct options *opt, struct im
 	im_buf_reset(why);
 	c->why = why;
 	c->state = STATE_CONNECTING;
+	c->heard = false;
 	int rc = mosquitto_connect(c->m, host, port, KEEPALIVE_S);
 	if (rc != MOSQ_ERR_SUCCESS) {
 		fail(c, STATE_LOST, mosquitto_strerror(rc));

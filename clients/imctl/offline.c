@@ -298,6 +298,34 @@ out:
 	return rc;
 }
 
+int offline_device_owner(struct offline *o, const char *device, json_t **out, struct im_buf *why)
+{
+	sqlite3_stmt *s = NULL;
+	int rc = IMCTL_OK;
+
+	*out = NULL;
+	if (sqlite3_prepare_v2(o->db,
+		    "SELECT u.uid, d.created_ms, d.seen_ms FROM device d"
+		    " JOIN user u ON u.id = d.user WHERE d.device = ?1",
+		    -1, &s, NULL))
+		return fail(o, "cannot read the devices", why);
+	sqlite3_bind_text(s, 1, device, -1, SQLITE_STATIC);
+	int step = sqlite3_step(s);
+	if (step == SQLITE_ROW) {
+		*out = json_pack("{s:s, s:s, s:I, s:I}", "device", device, "username",
+			(const char *)sqlite3_column_text(s, 0), "created_ms",
+			(json_int_t)sqlite3_column_int64(s, 1), "seen_ms",
+			(json_int_t)sqlite3_column_int64(s, 2));
+	} else if (step == SQLITE_DONE) {
+		im_buf_printf(why, "no user has the client id %s", device);
+		rc = IMCTL_REFUSED;
+	} else {
+		rc = fail(o, "cannot read the devices", why);
+	}
+	sqlite3_finalize(s);
+	return rc;
+}
+
 int offline_import_add(struct offline *o, struct im_str uid, struct im_str phc, bool *created_out,
 	struct im_buf *why)
 {

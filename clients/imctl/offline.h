@@ -41,6 +41,8 @@ int offline_user_set_role(struct offline *o, const char *uid, int role, struct i
 int offline_user_list(
 	struct offline *o, const char *after, int64_t limit, json_t *rows, struct im_buf *why);
 int offline_user_get(struct offline *o, const char *uid, json_t **out, struct im_buf *why);
+/* Whose a client id is. */
+int offline_device_owner(struct offline *o, const char *device, json_t **out, struct im_buf *why);
 
 /* Appends what there is to say about names. */
 int offline_check(struct offline *o, json_t *findings, struct im_buf *why);

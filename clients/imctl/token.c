@@ -5,15 +5,15 @@
 #include <jwt.h>
 #include <stdlib.h>
 
-int token_make(
-	const char *uid, int64_t now_s, int64_t ttl_s, struct im_str secret, struct im_buf *out)
+int token_make(const struct token_facts *t, struct im_str secret, struct im_buf *out)
 {
 	jwt_t *jwt = NULL;
 	char *text = NULL;
 
-	if (jwt_new(&jwt) == 0 && jwt_add_grant(jwt, "sub", uid) == 0 &&
-		jwt_add_grant_int(jwt, "iat", (long)now_s) == 0 &&
-		jwt_add_grant_int(jwt, "exp", (long)(now_s + ttl_s)) == 0 &&
+	if (jwt_new(&jwt) == 0 && jwt_add_grant(jwt, "sub", t->uid) == 0 &&
+		(!t->kid || jwt_add_header(jwt, "kid", t->kid) == 0) &&
+		jwt_add_grant_int(jwt, "iat", (long)t->now_s) == 0 &&
+		jwt_add_grant_int(jwt, "exp", (long)(t->now_s + t->ttl_s)) == 0 &&
 		jwt_set_alg(jwt, JWT_ALG_HS256, (const unsigned char *)secret.p, (int)secret.n) ==
 			0)
 		text = jwt_encode_str(jwt);

@@ -9,8 +9,14 @@
 #include "../../common/err.h"
 #include "../../common/str.h"
 
-/* Appends the token: sub = uid, iat = now_s, exp = now_s + ttl_s. */
-int token_make(const char *uid, int64_t now_s, int64_t ttl_s, struct im_str secret,
-	struct im_buf *out) IM_MUST_CHECK;
+struct token_facts {
+	const char *uid; /* sub */
+	const char *kid; /* of the header; NULL: none */
+	int64_t now_s;   /* iat */
+	int64_t ttl_s;   /* exp = iat + ttl_s */
+};
+
+/* Appends the token. */
+int token_make(const struct token_facts *t, struct im_str secret, struct im_buf *out) IM_MUST_CHECK;
 
 #endif

@@ -150,18 +150,27 @@ static void wrong_options_are_refused(void **state)
 static void a_token_says_who_and_until_when(void **state)
 {
 	static const char secret[] = "0123456789abcdef0123456789abcdef";
+	struct token_facts facts = {.uid = "alice", .now_s = 4102444800, .ttl_s = 60};
 	struct im_buf out;
 	jwt_t *jwt = NULL;
 
 	(void)state;
 	im_buf_init(&out, 0);
-	assert_int_equal(token_make("alice", 4102444800, 60, im_str(secret), &out), IM_OK);
+	assert_int_equal(token_make(&facts, im_str(secret), &out), IM_OK);
 	im_buf_c(&out, '\0');
 	assert_int_equal(jwt_decode(&jwt, out.p, (const unsigned char *)secret, 32), 0);
 	assert_int_equal(jwt_get_alg(jwt), JWT_ALG_HS256);
 	assert_string_equal(jwt_get_grant(jwt, "sub"), "alice");
 	assert_int_equal(jwt_get_grant_int(jwt, "iat"), 4102444800);
 	assert_int_equal(jwt_get_grant_int(jwt, "exp"), 4102444860);
+	assert_null(jwt_get_header(jwt, "kid"));
+	jwt_free(jwt);
+	im_buf_reset(&out);
+	facts.kid = "2025-11";
+	assert_int_equal(token_make(&facts, im_str(secret), &out), IM_OK);
+	im_buf_c(&out, '\0');
+	assert_int_equal(jwt_decode(&jwt, out.p, (const unsigned char *)secret, 32), 0);
+	assert_string_equal(jwt_get_header(jwt, "kid"), "2025-11");
 	jwt_free(jwt);
 	im_buf_free(&out);
 }
