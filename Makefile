@@ -47,7 +47,7 @@ PLUGIN_OBJ := $(call obj,$(PLUGIN_SRC))
 BRIDGE_OBJ := $(call obj,$(BRIDGE_SRC))
 IMCTL_OBJ := $(call obj,$(IMCTL_SRC))
 
-PLUGIN_LIBS := -lsqlite3 -ljwt -largon2 -lcrypto -ldl -lpthread
+PLUGIN_LIBS := -lsqlite3 -largon2 -lcrypto -ldl -lpthread
 BRIDGE_LIBS := -lmosquitto -lhs -lsqlite3 -ljansson -lutf8proc -largon2 -lcrypto -lsystemd -lpthread
 IMCTL_LIBS := -lmosquitto -lsqlite3 -ljansson -ljwt -largon2 -lcrypto
 

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Decodes what JSON carries bytes in: bodies and correlation data. Pure; the caller has the room.
- */
+/* Decodes what JSON carries bytes in, bodies and correlation data, and the parts of tokens. Pure;
+ * the caller has the room. */
 #include "base64.h"
 
 #include <stdint.h>
 
-static int sextet(char c)
+/* The last two digits differ. */
+static int digit(char c, char d62, char d63)
 {
 	if (c >= 'A' && c <= 'Z')
 		return c - 'A';
@@ -13,7 +14,12 @@ static int sextet(char c)
 		return c - 'a' + 26;
 	if (c >= '0' && c <= '9')
 		return c - '0' + 52;
-	return c == '+' ? 62 : c == '/' ? 63 : -1;
+	return c == d62 ? 62 : c == d63 ? 63 : -1;
+}
+
+int im_base64url_digit(char c)
+{
+	return digit(c, '-', '_');
 }
 
 /* One group of four; digits: how many of them are not padding. */
@@ -23,7 +29,7 @@ static int decode_group(const char *in, size_t digits, char *at)
 	size_t k;
 
 	for (k = 0; k < 4; k++) {
-		int s = k < digits ? sextet(in[k]) : 0;
+		int s = k < digits ? digit(in[k], '+', '/') : 0;
 
 		if (s < 0)
 			return IM_E_FORMAT;
@@ -55,5 +61,32 @@ int im_base64_decode(struct im_str in, char *at, size_t *n_out)
 			return IM_E_FORMAT;
 	}
 	*n_out = in.n / 4 * 3 - padding;
+	return IM_OK;
+}
+
+int im_base64url_decode(struct im_str in, char *at, size_t max, size_t *n_out)
+{
+	uint32_t bits = 0;
+	unsigned have = 0;
+	size_t n = 0;
+
+	*n_out = 0;
+	for (size_t i = 0; i < in.n; i++) {
+		int v = im_base64url_digit(in.p[i]);
+
+		if (v < 0)
+			return IM_E_FORMAT;
+		bits = bits << 6 | (uint32_t)v;
+		have += 6;
+		if (have < 8)
+			continue;
+		if (n == max)
+			return IM_E_FORMAT;
+		have -= 8;
+		at[n++] = (char)(bits >> have);
+	}
+	if (have >= 6 || (bits & ((1u << have) - 1)) != 0)
+		return IM_E_FORMAT;
+	*n_out = n;
 	return IM_OK;
 }

@@ -225,6 +225,7 @@ static struct session *make_session(struct plugin *p, const struct arrival *a,
 			.now_ms = clock_wall_ms(&p->clock),
 			.expires_s = v->expires_s,
 			.credential = v->credential,
+			.password = v->password,
 		});
 	if (!e) {
 		*why_out = "out of memory";
@@ -312,7 +313,9 @@ static int login_again(struct plugin *p, const struct mosquitto_evt_basic_auth *
 
 	if (link_is(p, ed->client) || !e || e->state == SESSION_OFFLINE)
 		return MOSQ_ERR_SUCCESS;
-	if (auth_still_valid(p->auth, session_uid(e), e->credential, e->expires_s))
+	v = (struct auth_verdict){
+		.expires_s = e->expires_s, .credential = e->credential, .password = e->password};
+	if (auth_still_valid(p->auth, session_uid(e), &v))
 		return MOSQ_ERR_SUCCESS;
 	a = admit_arrival(p, ed->client, session_uid(e));
 	l = login_of(&a, ed->password);
@@ -322,6 +325,7 @@ static int login_again(struct plugin *p, const struct mosquitto_evt_basic_auth *
 		return MOSQ_ERR_AUTH;
 	}
 	e->credential = v.credential;
+	e->password = v.password;
 	e->expires_s = v.expires_s;
 	watch_expiry(p, v.expires_s);
 	return MOSQ_ERR_SUCCESS;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Decides about a login. Called by admit.c for each BASIC_AUTH, and by later.c when a thread has
- * done the hashing. Knows nothing of client ids or sessions.
+ * done the hashing. Knows nothing of client ids or sessions. What would be expensive is asked of
+ * budget.c first, tokens of one and passwords of another, so that neither pays for the other.
  *
  * Verifying a password takes about 15 ms: of the broker's only thread in 2.0. A login that was
  * right is remembered by a keyed hash of user and password, together with what it was checked
@@ -15,74 +16,65 @@
 #include <sys/random.h>
 
 #include "../common/limits.h"
-#include "../common/ratelimit.h"
 #include "jwt.h"
-#include "lru.h"
+#include "remembered.h"
 
 #define SECOND_US INT64_C(1000000)
-/* What may be saved up: on a slow machine one hash takes a good part of a second, and one guess
- * from one address must not close the door for all others. */
-#define SAVED_US (5 * SECOND_US)
-#define SAVED_BY_ADDRESS_US SECOND_US
-
-struct verified {
-	uint64_t credential;
-	int64_t expires_s;
-	int64_t used_us;
-};
+/* Until some have been measured: a hash with the default parameters, a signature of ES256. */
+#define PASSWORD_US 15000
+#define SIGNATURE_US 100
 
 struct auth {
 	const struct options *o;
 	struct directory *dir;
 	const struct clock *clock;
-	struct im_sipkey key;        /* of the cache: what leaves memory proves nothing */
-	struct lru *verified;        /* 128-bit keyed hash of user and password */
-	uint64_t token_credential;   /* of logins by token */
-	struct jwt_verifier *tokens; /* NULL: not configured */
-	struct im_ratelimit wrong;
-	int64_t wrong_turn_us; /* what the broker has waited for in this turn */
-	struct lru *wrong_by_address;
+	struct im_sipkey key;
+	struct remembered *remembered;
+	struct jwt_keys *keys; /* NULL: tokens are not configured */
+	struct budget *passwords, *signatures;
+	/* What the broker has waited for in this turn of its loop. */
+	int64_t passwords_turn_us, signatures_turn_us;
 	struct im_buf scratch;
 	uint8_t decoy[IM_PHC_DECOY];
 	struct auth_stats stats;
 };
 
+static int make_parts(struct auth *a, struct im_buf *why)
+{
+	int64_t share_us = a->o->auth_wrong_share * SECOND_US / 100;
+	const struct budget_settings passwords = {share_us, PASSWORD_US};
+	const struct budget_settings signatures = {share_us / AUTH_TOKENS_PART, SIGNATURE_US};
+
+	if (getrandom(&a->key, sizeof(a->key), 0) != sizeof(a->key) ||
+		getrandom(a->decoy, sizeof(a->decoy), 0) != sizeof(a->decoy))
+		return IM_E_IO;
+	a->passwords = budget_new(&a->key, &passwords);
+	a->signatures = budget_new(&a->key, &signatures);
+	a->remembered = remembered_new(
+		&a->key, (uint32_t)a->o->auth_cache, a->o->auth_cache_ttl * SECOND_US);
+	if (!a->passwords || !a->signatures || !a->remembered)
+		return IM_E_NOMEM;
+	return options_jwt(a->o) ? jwt_keys_load(a->o, &a->key, &a->keys, why) : IM_OK;
+}
+
 int auth_new(const struct options *o, struct directory *d, const struct clock *c, struct auth **out,
 	struct im_buf *why)
 {
 	struct auth *a = calloc(1, sizeof(*a));
-	int ret = a ? IM_OK : IM_E_NOMEM;
+	int ret = IM_E_NOMEM;
 
-	if (!ret) {
+	*out = NULL;
+	if (a) {
 		a->o = o;
 		a->dir = d;
 		a->clock = c;
 		im_buf_init(&a->scratch, 0);
-		if (getrandom(&a->key, sizeof(a->key), 0) != sizeof(a->key) ||
-			getrandom(a->decoy, sizeof(a->decoy), 0) != sizeof(a->decoy) ||
-			getrandom(&a->token_credential, sizeof(a->token_credential), 0) !=
-				sizeof(a->token_credential))
-			ret = IM_E_IO;
+		ret = make_parts(a, why);
 	}
-	if (!ret) {
-		a->wrong_by_address =
-			lru_new(&a->key, IM_CACHE_ADDRESSES, sizeof(struct im_ratelimit));
-		if (!a->wrong_by_address)
-			ret = IM_E_NOMEM;
-	}
-	if (!ret && o->auth_cache) {
-		a->verified = lru_new(&a->key, (uint32_t)o->auth_cache, sizeof(struct verified));
-		if (!a->verified)
-			ret = IM_E_NOMEM;
-	}
-	if (!ret && options_jwt(o))
-		ret = jwt_verifier_new(o, &a->tokens, why);
-	if (ret) {
-		if (!why->n)
-			im_buf_z(why,
-				"preparing authentication failed: out of memory or randomness");
+	if (ret && !why->n)
+		im_buf_z(why, "preparing authentication failed: out of memory or randomness");
+	if (ret && a)
 		auth_free(&a);
-	}
 	*out = a;
 	return ret;
 }
@@ -91,9 +83,10 @@ void auth_free(struct auth **a)
 {
 	if (!*a)
 		return;
-	lru_free(&(*a)->verified);
-	lru_free(&(*a)->wrong_by_address);
-	jwt_verifier_free(&(*a)->tokens);
+	remembered_free(&(*a)->remembered);
+	budget_free(&(*a)->passwords);
+	budget_free(&(*a)->signatures);
+	jwt_keys_free(&(*a)->keys);
 	im_buf_free(&(*a)->scratch);
 	free(*a);
 	*a = NULL;
@@ -101,20 +94,22 @@ void auth_free(struct auth **a)
 
 int auth_reload(struct auth *a, struct im_buf *why)
 {
-	struct jwt_verifier *v;
+	struct jwt_keys *fresh;
 	int ret;
 
-	if (!a->tokens)
+	if (!a->keys)
 		return IM_OK;
-	ret = jwt_verifier_new(a->o, &v, why);
+	ret = jwt_keys_load(a->o, &a->key, &fresh, why);
 	if (ret)
 		return ret;
-	/* What the old key had verified has to be verified again. */
-	if (!jwt_verifier_same(a->tokens, v))
-		a->token_credential++;
-	jwt_verifier_free(&a->tokens);
-	a->tokens = v;
+	jwt_keys_free(&a->keys);
+	a->keys = fresh;
 	return IM_OK;
+}
+
+int auth_keys(const struct auth *a)
+{
+	return a->keys ? (int)jwt_keys_count(a->keys) : -1;
 }
 
 static bool refuse(struct auth_verdict *out, const char *why)
@@ -123,60 +118,71 @@ static bool refuse(struct auth_verdict *out, const char *why)
 	return false;
 }
 
-/* ---- the cache ---- */
-
-struct cache_key {
-	uint64_t h[2];
-};
-
-static bool cache_key(
-	struct auth *a, struct im_str uid, struct im_str password, struct cache_key *out)
+/* Nothing has been found out. */
+static bool put_off(struct auth_verdict *out, const char *why)
 {
-	im_buf_reset(&a->scratch);
-	im_buf_str(&a->scratch, uid);
-	im_buf_c(&a->scratch, '\0'); /* no uid holds one */
-	im_buf_str(&a->scratch, password);
-	if (a->scratch.failed)
-		return false;
-	im_siphash128(&a->key, a->scratch.p, a->scratch.n, out->h);
-	memset(a->scratch.p, 0, a->scratch.n);
-	return true;
+	*out = (struct auth_verdict){.busy = true, .why = why};
+	return false;
 }
 
-static bool cache_hit(struct auth *a, const struct cache_key *k, uint64_t credential, int64_t now_s,
-	int64_t now_us, int64_t *expires_s_out)
-{
-	struct verified *v = a->verified ? lru_get(a->verified, k, sizeof(*k)) : NULL;
+/* ---- those that are remembered ---- */
 
-	if (!v)
-		return false;
-	if (v->credential != credential || (v->expires_s && v->expires_s <= now_s) ||
-		now_us - v->used_us > a->o->auth_cache_ttl * SECOND_US) {
-		lru_del(a->verified, k, sizeof(*k));
-		return false;
+static bool remembers_password(struct auth *a, const struct remembered_key *k, uint64_t credential)
+{
+	const struct remembered_login *r =
+		remembered_get(a->remembered, k, clock_mono_us(a->clock));
+
+	if (r && r->credential == credential) {
+		a->stats.cached++;
+		return true;
 	}
-	v->used_us = now_us;
-	*expires_s_out = v->expires_s;
-	a->stats.cached++;
-	return true;
+	if (r)
+		remembered_drop(a->remembered, k);
+	return false;
 }
 
-static void cache_put(struct auth *a, const struct cache_key *k, uint64_t credential,
-	int64_t expires_s, int64_t now_us)
+/* A key's fingerprint as the logins of this user's tokens hold it, and back: another one after the
+ * user was deleted and has come back. */
+static uint64_t of_user(const struct auth *a, const struct directory_user *u, uint64_t fingerprint)
 {
-	struct verified *v = a->verified ? lru_put(a->verified, k, sizeof(*k)) : NULL;
+	int64_t from_ms = u->tokens_from_ms;
 
-	if (v)
-		*v = (struct verified){credential, expires_s, now_us};
+	return from_ms ? fingerprint ^ im_siphash(&a->key, &from_ms, sizeof(from_ms)) : fingerprint;
 }
 
-/* ---- what wrong ones may cost ---- */
+/* True, and when it ends and by which key. */
+static bool remembers_token(struct auth *a, const struct remembered_key *k,
+	const struct directory_user *u, int64_t now_s, struct remembered_login *out)
+{
+	const struct remembered_login *r =
+		remembered_get(a->remembered, k, clock_mono_us(a->clock));
+
+	if (r && r->expires_s > now_s && jwt_keys_have(a->keys, of_user(a, u, r->credential))) {
+		*out = *r;
+		a->stats.cached++;
+		return true;
+	}
+	if (r)
+		remembered_drop(a->remembered, k);
+	return false;
+}
+
+static void remember(
+	struct auth *a, const struct remembered_key *k, uint64_t credential, int64_t expires_s)
+{
+	const struct remembered_login login = {credential, expires_s};
+
+	remembered_put(a->remembered, k, &login, clock_mono_us(a->clock));
+}
+
+/* ---- who it is ---- */
 
 /* One client's share of the address space: an IPv4 address, an IPv6 /64, else the text itself. What
  * a header says is counted apart: who writes another one's address there spends nothing of his. */
 struct address_key {
 	char bytes[1 + INET6_ADDRSTRLEN];
 	size_t n;
+	bool local; /* this machine's, or a Unix socket's */
 };
 
 static struct address_key address_key(const struct auth_login *l)
@@ -189,40 +195,81 @@ static struct address_key address_key(const struct auth_login *l)
 	if (n)
 		memcpy(z, l->address.p, n);
 	z[n] = '\0';
+	k.local = z[0] == '/' || strncmp(z, "127.", 4) == 0 || strncmp(z, "::ffff:127.", 11) == 0;
 	if (inet_pton(AF_INET6, z, &six) == 1 && !IN6_IS_ADDR_V4MAPPED(&six)) {
+		k.local = IN6_IS_ADDR_LOOPBACK(&six);
 		n = 8;
 		memcpy(z, &six, n);
 	}
+	k.local = k.local && !l->hearsay;
 	memcpy(k.bytes + 1, z, n);
 	k.n = 1 + n;
 	return k;
 }
 
-static void account_wrong(struct auth *a, const struct auth_login *login, int64_t took_us)
+static struct budget_login login_of(
+	const struct budget *b, const struct auth_login *l, const struct directory_user *u)
 {
-	int64_t now_us = clock_mono_us(a->clock);
-	int64_t share_us = a->o->auth_wrong_share * SECOND_US / 100;
-	const struct address_key key = address_key(login);
-	struct im_ratelimit *l = lru_put(a->wrong_by_address, key.bytes, key.n);
+	const struct address_key k = address_key(l);
 
-	a->stats.wrong++;
-	im_ratelimit_spend(&a->wrong, now_us, share_us, SAVED_US, took_us);
-	if (l)
-		im_ratelimit_spend(
-			l, now_us, share_us / AUTH_WRONG_ADDRESSES, SAVED_BY_ADDRESS_US, took_us);
+	return budget_login(b, l->uid, (struct im_str){k.bytes, k.n}, k.local && u->admin);
 }
 
-bool auth_throttled(struct auth *a, const struct auth_login *login)
+/* ---- what wrong ones may cost ---- */
+
+/* What the log says of each bound: of passwords, and of signatures. */
+static const char *const throttled[2][BUDGET_ALL + 1] = {
+	{
+		[BUDGET_PAIR] = "throttled: too many wrong passwords for this user and address",
+		[BUDGET_ADDRESS] = "throttled: too many wrong passwords from this address",
+		[BUDGET_LOCAL] = "throttled: too many wrong passwords of local administrators",
+		[BUDGET_ALL] = "throttled: too many wrong passwords in all",
+	},
+	{
+		[BUDGET_PAIR] = "throttled: too many wrong tokens for this user and address",
+		[BUDGET_ADDRESS] = "throttled: too many wrong tokens from this address",
+		[BUDGET_LOCAL] = "throttled: too many wrong tokens of local administrators",
+		[BUDGET_ALL] = "throttled: too many wrong tokens in all",
+	},
+};
+
+static void turn_away(
+	struct auth *a, const struct budget *b, enum budget_bound bound, struct auth_verdict *out)
+{
+	uint64_t *const of[BUDGET_ALL + 1] = {
+		[BUDGET_OPEN] = &a->stats.throttled_all, /* never */
+		[BUDGET_PAIR] = &a->stats.throttled_pair,
+		[BUDGET_ADDRESS] = &a->stats.throttled_address,
+		[BUDGET_LOCAL] = &a->stats.throttled_address,
+		[BUDGET_ALL] = &a->stats.throttled_all,
+	};
+	bool tokens = b == a->signatures;
+
+	a->stats.throttled++;
+	++*(tokens ? &a->stats.throttled_tokens : of[bound]);
+	(void)put_off(out, throttled[tokens][bound]);
+}
+
+static bool turn_is_over(const struct auth *a, const struct budget *b, unsigned rank)
+{
+	int64_t us = b == a->passwords ? a->passwords_turn_us : a->signatures_turn_us;
+
+	return us >= (rank ? AUTH_SUSPECT_TURN_US : AUTH_WRONG_TURN_US);
+}
+
+/* True, and *out says why: nobody looks at it now. */
+static bool throttles(
+	struct auth *a, struct budget *b, const struct budget_login *who, struct auth_verdict *out)
 {
 	int64_t now_us = clock_mono_us(a->clock);
-	const struct address_key key = address_key(login);
-	const struct im_ratelimit *l = lru_get(a->wrong_by_address, key.bytes, key.n);
+	enum budget_bound bound = budget_ask(b, who, now_us);
 
-	if (a->wrong_turn_us < AUTH_WRONG_TURN_US &&
-		im_ratelimit_open(&a->wrong, now_us, SAVED_US) &&
-		(!l || im_ratelimit_open(l, now_us, SAVED_BY_ADDRESS_US)))
+	if (bound == BUDGET_OPEN && !who->local && turn_is_over(a, b, budget_rank(b, who, now_us)))
+		bound = BUDGET_ALL;
+	if (bound == BUDGET_OPEN)
 		return false;
-	a->stats.throttled++;
+	budget_refused(b, who, now_us);
+	turn_away(a, b, bound, out);
 	return true;
 }
 
@@ -271,71 +318,114 @@ static void set_work(struct auth *a, struct im_str uid, struct auth_hash *h)
 static void begin_password(struct auth *a, const struct auth_login *l,
 	const struct directory_user *u, bool exists, struct auth_hash *h, struct auth_verdict *out)
 {
-	struct cache_key key;
-	int64_t expires_s = 0;
+	struct remembered_key key;
 
-	if (l->password.n > IM_PASSWORD_MAX || !cache_key(a, l->uid, l->password, &key)) {
+	if (l->password.n > IM_PASSWORD_MAX ||
+		!remembered_hash(a->remembered, l->uid, l->password, &key)) {
 		(void)refuse(out, "password is too long");
 		return;
 	}
 	*h = (struct auth_hash){
 		.comparable = exists && u->has_password && !u->disabled,
 		.credential = u->credential,
-		.key = {key.h[0], key.h[1]},
+		.key = key,
 		.why = !exists           ? auth_absent(u)
 		       : u->disabled     ? "user is disabled"
 		       : u->has_password ? "wrong password"
 					 : "user has no password",
+		.who = login_of(a->passwords, l, u),
 	};
-	*out = (struct auth_verdict){.accepted = true, .credential = h->credential};
-	if (h->comparable &&
-		cache_hit(a, &key, h->credential, 0, clock_mono_us(a->clock), &expires_s))
-		return;
-	if (auth_throttled(a, l)) {
-		(void)refuse(out, AUTH_THROTTLED);
+	if (h->comparable && remembers_password(a, &key, h->credential)) {
+		*out = (struct auth_verdict){
+			.accepted = true, .credential = h->credential, .password = h->credential};
 		return;
 	}
+	if (throttles(a, a->passwords, &h->who, out))
+		return;
+	budget_begin(a->passwords);
 	set_work(a, l->uid, h);
 	*out = (struct auth_verdict){.later = true};
 }
 
-void auth_finish(struct auth *a, const struct auth_login *l, const struct auth_hash *h, int result,
+void auth_finish(struct auth *a, struct im_str uid, const struct auth_hash *h, int result,
 	int64_t took_us, struct auth_verdict *out)
 {
 	struct directory_user u;
 
 	a->stats.hashed++;
 	if (result == IM_E_NOMEM) {
-		(void)refuse(out, "out of memory");
+		budget_given_up(a->passwords);
+		(void)put_off(out, "out of memory");
 		return;
 	}
 	if (result || !h->comparable) {
-		account_wrong(a, l, took_us);
+		a->stats.wrong++;
+		budget_wrong(a->passwords, &h->who, clock_mono_us(a->clock), took_us);
 		(void)refuse(out, h->why);
 		return;
 	}
+	budget_right(a->passwords);
 	/* Hashed by a thread, it may be a password of yesterday. */
-	if (directory_user(a->dir, l->uid, &u) || u.disabled || !u.has_password ||
+	if (directory_user(a->dir, uid, &u) || u.disabled || !u.has_password ||
 		u.credential != h->credential) {
 		(void)refuse(out, "user or password has changed meanwhile");
 		return;
 	}
-	cache_put(a, &(struct cache_key){{h->key[0], h->key[1]}}, h->credential, 0,
-		clock_mono_us(a->clock));
-	*out = (struct auth_verdict){.accepted = true, .credential = h->credential};
+	remember(a, &h->key, h->credential, 0);
+	*out = (struct auth_verdict){
+		.accepted = true, .credential = h->credential, .password = h->credential};
+}
+
+enum budget_bound auth_bound(const struct auth *a, const struct auth_hash *h)
+{
+	return budget_ask(a->passwords, &h->who, clock_mono_us(a->clock));
+}
+
+void auth_give_up(struct auth *a, const struct auth_hash *h, enum budget_bound bound,
+	struct auth_verdict *out)
+{
+	budget_given_up(a->passwords);
+	budget_refused(a->passwords, &h->who, clock_mono_us(a->clock));
+	if (bound != BUDGET_OPEN)
+		turn_away(a, a->passwords, bound, out);
+	else
+		(void)put_off(out, "too many logins wait for their passwords to be checked");
+}
+
+unsigned auth_rank(const struct auth *a, const struct auth_hash *h)
+{
+	return budget_rank(a->passwords, &h->who, clock_mono_us(a->clock));
 }
 
 /* ---- tokens ---- */
 
-/* By which a token's login is remembered: not the same after the user was deleted and has come
- * back.
- */
-static uint64_t token_credential(const struct auth *a, const struct directory_user *u)
+/* NULL: the signature is right; or *out says why not. */
+static bool check_signature(struct auth *a, const struct auth_login *l,
+	const struct directory_user *u, const struct jwt_token *t, struct auth_verdict *out)
 {
-	int64_t from_ms = u->tokens_from_ms;
+	const struct budget_login who = login_of(a->signatures, l, u);
+	int64_t began_us, took_us;
+	int ret;
 
-	return from_ms ? a->token_credential ^ im_siphash(&a->key, &from_ms, sizeof(from_ms))
-		       : a->token_credential;
+	if (throttles(a, a->signatures, &who, out))
+		return false;
+	began_us = clock_mono_us(a->clock);
+	budget_begin(a->signatures);
+	a->stats.tokens++;
+	ret = jwt_verify(t);
+	took_us = clock_mono_us(a->clock) - began_us;
+	if (ret == IM_OK) {
+		budget_right(a->signatures);
+		return true;
+	}
+	if (ret == IM_E_NOMEM) {
+		budget_given_up(a->signatures);
+		return put_off(out, "out of memory");
+	}
+	a->stats.wrong++;
+	a->signatures_turn_us += took_us;
+	budget_wrong(a->signatures, &who, began_us + took_us, took_us);
+	return refuse(out, "token's signature is wrong");
 }
 
 /* A token for somebody who does not exist. */
@@ -347,7 +437,7 @@ static bool check_new(struct auth *a, const struct auth_login *l, const struct d
 	if (u->gone || !a->o->jwt_auto_create)
 		return refuse(out, auth_absent(u));
 	if (directory_new_name(a->dir, l->uid, &is))
-		return refuse(out, "directory.db cannot be read");
+		return put_off(out, "directory.db cannot be read");
 	if (is == ACCOUNT_RESERVED)
 		return refuse(out, "the name is reserved");
 	if (is == ACCOUNT_GONE)
@@ -359,28 +449,21 @@ static bool check_token(struct auth *a, const struct auth_login *l, const struct
 	bool exists, struct auth_verdict *out)
 {
 	int64_t now_s = clock_wall_ms(a->clock) / 1000;
-	int64_t now_us = clock_mono_us(a->clock);
-	struct cache_key key;
-	int64_t expires_s = 0, took_us;
-	uint64_t credential = token_credential(a, u);
+	int64_t from_s = (u->tokens_from_ms + 999) / 1000;
+	struct remembered_login login;
+	struct remembered_key key;
+	struct jwt_token t;
 	const char *why;
-	int ret;
 
-	if (!cache_key(a, l->uid, l->password, &key))
-		return refuse(out, "out of memory");
-	if (!cache_hit(a, &key, credential, now_s, now_us, &expires_s)) {
-		if (auth_throttled(a, l))
-			return refuse(out, AUTH_THROTTLED);
-		a->stats.tokens++;
-		ret = jwt_check(a->tokens, l->password, l->uid, now_s,
-			(u->tokens_from_ms + 999) / 1000, &expires_s, &why);
-		if (ret) {
-			took_us = clock_mono_us(a->clock) - now_us;
-			a->wrong_turn_us += took_us;
-			account_wrong(a, l, took_us);
-			return refuse(out, ret == IM_E_NOMEM ? "out of memory" : why);
-		}
-		cache_put(a, &key, credential, expires_s, now_us);
+	if (!remembered_hash(a->remembered, l->uid, l->password, &key))
+		return put_off(out, "out of memory");
+	if (!remembers_token(a, &key, u, now_s, &login)) {
+		if (jwt_read(a->keys, a->o, l->password, l->uid, now_s, from_s, &t, &why))
+			return refuse(out, why);
+		if (!check_signature(a, l, u, &t, out))
+			return false;
+		login = (struct remembered_login){of_user(a, u, t.key->fingerprint), t.expires_s};
+		remember(a, &key, login.credential, login.expires_s);
 	}
 	if (exists && u->disabled)
 		return refuse(out, "user is disabled");
@@ -389,8 +472,9 @@ static bool check_token(struct auth *a, const struct auth_login *l, const struct
 	*out = (struct auth_verdict){
 		.accepted = true,
 		.create = !exists,
-		.expires_s = expires_s,
-		.credential = credential,
+		.expires_s = login.expires_s,
+		.credential = login.credential,
+		.password = u->credential,
 	};
 	return true;
 }
@@ -401,11 +485,12 @@ void auth_begin(
 	struct directory_user u;
 	int ret = directory_user(a->dir, l->uid, &u);
 
+	*h = (struct auth_hash){0};
 	if (ret && ret != IM_E_NONE)
-		(void)refuse(out, "directory.db cannot be read");
+		(void)put_off(out, "directory.db cannot be read");
 	else if (!l->password.p)
 		(void)refuse(out, "no password");
-	else if (a->tokens && jwt_looks_like(l->password))
+	else if (a->keys && jwt_looks_like(l->password))
 		(void)check_token(a, l, &u, !ret, out);
 	else
 		begin_password(a, l, &u, !ret, h, out);
@@ -423,26 +508,26 @@ void auth_check(struct auth *a, const struct auth_login *l, struct auth_verdict 
 	began_us = clock_mono_us(a->clock);
 	result = hash_work_run(&h.work, l->password);
 	took_us = clock_mono_us(a->clock) - began_us;
-	auth_finish(a, l, &h, result, took_us, out);
+	auth_finish(a, l->uid, &h, result, took_us, out);
 	if (!out->accepted)
-		a->wrong_turn_us += took_us;
+		a->passwords_turn_us += took_us;
 }
 
 void auth_turn(struct auth *a)
 {
-	a->wrong_turn_us = 0;
+	a->passwords_turn_us = a->signatures_turn_us = 0;
 }
 
-bool auth_still_valid(struct auth *a, struct im_str uid, uint64_t credential, int64_t expires_s)
+bool auth_still_valid(struct auth *a, struct im_str uid, const struct auth_verdict *v)
 {
 	struct directory_user u;
 
-	if (directory_user(a->dir, uid, &u) || u.disabled)
+	if (directory_user(a->dir, uid, &u) || u.disabled || u.credential != v->password)
 		return false;
-	if (expires_s)
-		return credential == token_credential(a, &u) &&
-		       expires_s > clock_wall_ms(a->clock) / 1000;
-	return u.has_password && credential == u.credential;
+	if (v->expires_s)
+		return a->keys && jwt_keys_have(a->keys, of_user(a, &u, v->credential)) &&
+		       v->expires_s > clock_wall_ms(a->clock) / 1000;
+	return u.has_password && v->credential == u.credential;
 }
 
 const struct auth_stats *auth_stats(const struct auth *a)

@@ -13,21 +13,22 @@
 #include "../common/err.h"
 #include "../common/siphash.h"
 #include "../common/str.h"
+#include "budget.h"
 #include "clock.h"
 #include "directory.h"
 #include "hashers.h"
 #include "options.h"
+#include "remembered.h"
 
-/* Wrong logins may use auth_wrong_share percent of the time; beyond, logins that are not in the
- * cache are refused unlooked at. One address alone may use a quarter of that, so that who guesses
- * from one place does not keep everybody else out. */
-#define AUTH_WRONG_ADDRESSES 4
-/* Nor may they hold up the broker for longer than this in one turn of its loop; then the rest of
- * the turn is theirs who are known. */
+/* Wrong passwords may take auth_wrong_share percent of a second's time, wrong signatures of tokens
+ * a part of that of their own; how it is shared out, see budget.h. */
+#define AUTH_TOKENS_PART 4
+/* Nor may each kind hold up the broker for longer than this in one turn of its loop; the last part
+ * of that is theirs against whom nothing speaks, and the rest of the turn theirs who are known. */
 #define AUTH_WRONG_TURN_US 50000
+#define AUTH_SUSPECT_TURN_US 30000
 #define AUTH_UNKNOWN "unknown user"
 #define AUTH_DELETED "the account was deleted"
-#define AUTH_THROTTLED "too many wrong logins at this moment"
 
 struct auth;
 
@@ -37,23 +38,31 @@ const char *auth_absent(const struct directory_user *u);
 struct auth_verdict {
 	bool accepted;
 	bool later;          /* only by auth_begin: not decided yet */
+	bool busy;           /* refused for now, whatever was given: nobody has looked at it */
 	bool create;         /* accepted by token; the user does not exist yet */
 	int64_t expires_s;   /* by token: when the session ends; 0: never */
-	uint64_t credential; /* what it was accepted by, see auth_still_valid */
-	const char *why;     /* refused: static text for the log */
+	uint64_t credential; /* what it was accepted by: a password, or the key of a token */
+	uint64_t password; /* the user's at that time, 0 for none: a change ends what it began with
+			    */
+	const char *why;   /* refused: static text for the log */
 };
 
 struct auth_stats {
-	uint64_t hashed, cached, tokens, wrong, throttled;
+	uint64_t hashed, cached, tokens, wrong;
+	/* Turned away unlooked at, and for whose sake: all of them; by budget of passwords; tokens.
+	 */
+	uint64_t throttled, throttled_pair, throttled_address, throttled_all, throttled_tokens;
 };
 
 /* `o`, `d` and `c` are borrowed. why: a sentence on failure. */
 int auth_new(const struct options *o, struct directory *d, const struct clock *c, struct auth **out,
 	struct im_buf *why) IM_MUST_CHECK;
 void auth_free(struct auth **a);
-/* Reads the token key again; the old one stays if that fails (why: a sentence). Another key ends
- * the sessions that the old one had let in, at the broker's next question about them. */
+/* Reads the token keys again; the old ones stay if that fails (why: a sentence). A key that is gone
+ * ends the sessions that it had let in, at the broker's next question about them. */
 int auth_reload(struct auth *a, struct im_buf *why) IM_MUST_CHECK;
+/* How many there are; -1: tokens are not configured. */
+int auth_keys(const struct auth *a);
 
 struct auth_login {
 	struct im_str uid;      /* well-formed */
@@ -68,25 +77,33 @@ struct auth_hash {
 	struct hash_work work; /* for users without a password, something as slow */
 	bool comparable;       /* right, the password counts */
 	uint64_t credential;
-	uint64_t key[2]; /* of the cache */
+	struct remembered_key key;
 	const char *why; /* if it is wrong */
+	struct budget_login who;
 };
 /* The two halves of auth_check: what costs little, and what remains when the password has been
  * compared (`result` of hash_work_run, by whatever thread). If the first says `later`, *h is filled
- * and the second has to follow; of the login it needs uid and address. */
+ * and the second has to follow, or auth_give_up. */
 void auth_begin(
 	struct auth *a, const struct auth_login *l, struct auth_verdict *out, struct auth_hash *h);
-void auth_finish(struct auth *a, const struct auth_login *l, const struct auth_hash *h, int result,
+void auth_finish(struct auth *a, struct im_str uid, const struct auth_hash *h, int result,
 	int64_t took_us, struct auth_verdict *out);
+/* Which budget has been used up since auth_begin, so that it should be given up; BUDGET_OPEN: none.
+ */
+enum budget_bound auth_bound(const struct auth *a, const struct auth_hash *h);
+/* It will not be compared, for that reason or (BUDGET_OPEN) because there is no room for it to
+ * wait.
+ */
+void auth_give_up(struct auth *a, const struct auth_hash *h, enum budget_bound bound,
+	struct auth_verdict *out);
+/* See budget_rank. */
+unsigned auth_rank(const struct auth *a, const struct auth_hash *h);
 /* A turn of the broker's loop begins. */
 void auth_turn(struct auth *a);
-/* True if wrong ones have used up what the login's address, or all, may cost; counts the one asked
- * for. */
-bool auth_throttled(struct auth *a, const struct auth_login *l);
 
-/* True if a session accepted by `credential` and `expires_s` would be accepted now: for sessions
- * that the broker asks about again. */
-bool auth_still_valid(struct auth *a, struct im_str uid, uint64_t credential, int64_t expires_s);
+/* True if what was accepted so (credential, password, expires_s) would be accepted now: for
+ * sessions that the broker asks about again. */
+bool auth_still_valid(struct auth *a, struct im_str uid, const struct auth_verdict *v);
 const struct auth_stats *auth_stats(const struct auth *a);
 
 #endif

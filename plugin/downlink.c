@@ -321,6 +321,10 @@ static int down_stats(struct plugin *p)
 		.logins_cached = a->cached,
 		.tokens_checked = a->tokens,
 		.logins_throttled = a->throttled,
+		.throttled_user = a->throttled_pair,
+		.throttled_address = a->throttled_address,
+		.throttled_all = a->throttled_all,
+		.throttled_tokens = a->throttled_tokens,
 	};
 	struct im_buf frame;
 

@@ -97,11 +97,14 @@ void hashers_free(struct hashers **h)
 	*h = NULL;
 }
 
-void hashers_put(struct hashers *h, struct hash_job *job)
+void hashers_put(struct hashers *h, struct hash_job *job, bool first)
 {
 	pthread_mutex_lock(&h->lock);
 	job->waiting = true;
-	DL_APPEND(h->todo, job);
+	if (first)
+		DL_PREPEND(h->todo, job);
+	else
+		DL_APPEND(h->todo, job);
 	pthread_cond_signal(&h->work);
 	pthread_mutex_unlock(&h->lock);
 }

@@ -40,8 +40,8 @@ struct hashers;
 struct hashers *hashers_new(unsigned threads, const struct clock *c);
 /* Waits for the hashes that have begun; all others stay undone. */
 void hashers_free(struct hashers **h);
-/* The caller bounds how many there are. */
-void hashers_put(struct hashers *h, struct hash_job *job);
+/* The caller bounds how many there are. `first`: before all that wait. */
+void hashers_put(struct hashers *h, struct hash_job *job, bool first);
 /* One that is done, or NULL. */
 struct hash_job *hashers_take(struct hashers *h);
 /* True: nobody had begun with it, and it is the caller's again. */

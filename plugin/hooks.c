@@ -169,7 +169,10 @@ static int on_reload(int event, void *event_data, void *userdata)
 	p->reloading = p->ticked;
 	im_buf_init(&why, 0);
 	if (auth_reload(p->auth, &why))
-		log_line(LOG_LEVEL_ERR, "token key kept: %.*s", (int)why.n, why.n ? why.p : "");
+		log_line(LOG_LEVEL_ERR, "token keys kept as they were: %.*s", (int)why.n,
+			why.n ? why.p : "");
+	else if (auth_keys(p->auth) >= 0)
+		log_line(LOG_LEVEL_NOTICE, "token keys read again n=%d", auth_keys(p->auth));
 	im_buf_free(&why);
 	check_broker(p);
 	return MOSQ_ERR_SUCCESS;

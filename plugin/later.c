@@ -163,11 +163,13 @@ bool later_wants(struct plugin *p, const struct arrival *a)
 	return !until_us || *until_us <= clock_mono_us(&p->clock);
 }
 
-static bool has_room(const struct later *l, struct im_str address)
+static bool has_room(const struct later *l, struct im_str address, const struct auth_hash *h)
 {
 	const struct waiting *w;
 	uint32_t same = 0;
 
+	if (h->who.local)
+		return l->n < IM_LOGINS_WAITING + IM_LOGINS_LOCAL;
 	if (l->n < IM_LOGINS_WAITING / 2)
 		return true;
 	DL_FOREACH (l->all, w) {
@@ -177,10 +179,13 @@ static bool has_room(const struct later *l, struct im_str address)
 	return l->n < IM_LOGINS_WAITING && same < IM_LOGINS_WAITING / 2;
 }
 
-static int busy(struct plugin *p, const struct arrival *a)
+static int busy(struct plugin *p, const struct arrival *a, const struct auth_hash *h)
 {
+	struct auth_verdict no;
+
+	auth_give_up(p->auth, h, BUDGET_OPEN, &no);
 	p->stats.logins_busy++;
-	admit_log_refusal(p, a, "too many logins wait for their passwords to be checked");
+	admit_log_refusal(p, a, no.why);
 	return a->v5 ? COMPAT_ERR_SERVER_BUSY : MOSQ_ERR_UNKNOWN;
 }
 
@@ -193,9 +198,9 @@ int later_put(struct plugin *p, const struct arrival *a, const struct auth_login
 	struct later *l = p->later;
 	struct waiting *w;
 
-	w = has_room(l, address) ? calloc(1, sizeof(*w)) : NULL;
+	w = has_room(l, address, h) ? calloc(1, sizeof(*w)) : NULL;
 	if (!w)
-		return busy(p, a);
+		return busy(p, a, h);
 	/* A waiting client that goes leaves its will behind, and nobody has checked who it is: what
 	 * a former client of this pointer was must not speak for it. */
 	if (old)
@@ -214,12 +219,12 @@ int later_put(struct plugin *p, const struct arrival *a, const struct auth_login
 	w->job.password_n = login->password.n;
 	if (!set_index(l, w)) {
 		free(w);
-		return busy(p, a);
+		return busy(p, a, h);
 	}
 	DL_APPEND(l->all, w);
 	l->n++;
 	p->stats.logins_later++;
-	hashers_put(l->hashers, &w->job);
+	hashers_put(l->hashers, &w->job, h->who.local);
 	return COMPAT_ERR_AUTH_DELAYED;
 }
 
@@ -277,19 +282,27 @@ static void finish(struct plugin *p, struct waiting *w, const struct auth_verdic
 	drop(p->later, w);
 }
 
-/* Once wrong ones have cost what they may, those that still wait are refused unlooked at, like
- * those that come now. */
+/* Once wrong ones have cost what they may, those that still wait are turned away unlooked at, like
+ * those that come now: first those against whom most speaks, the newest first. All that the broker
+ * can tell them now is that they are refused. */
 static void give_up(struct plugin *p)
 {
-	const struct auth_verdict no = {.why = AUTH_THROTTLED};
-	struct later *all = p->later;
-	struct waiting *w, *tmp;
+	struct later *l = p->later;
+	struct waiting *w, *before;
+	struct auth_verdict no;
+	enum budget_bound bound;
 
-	DL_FOREACH_SAFE (all->all, w, tmp) {
-		const struct auth_login l = {.address = who(w).address};
-
-		if (auth_throttled(p->auth, &l) && hashers_withdraw(all->hashers, &w->job))
+	for (unsigned rank = BUDGET_RANKS; rank-- > 0;) {
+		for (w = l->all ? l->all->prev : NULL; w; w = before) {
+			before = w == l->all ? NULL : w->prev;
+			if (auth_rank(p->auth, &w->hash) != rank)
+				continue;
+			bound = auth_bound(p->auth, &w->hash);
+			if (bound == BUDGET_OPEN || !hashers_withdraw(l->hashers, &w->job))
+				continue;
+			auth_give_up(p->auth, &w->hash, bound, &no);
 			finish(p, w, &no);
+		}
 	}
 }
 
@@ -303,10 +316,9 @@ void later_tick(struct plugin *p)
 	while ((job = hashers_take(p->later->hashers))) {
 		struct waiting *w = (struct waiting *)job;
 		const struct arrival a = who(w);
-		const struct auth_login l = {.uid = a.uid, .address = a.address};
 		struct auth_verdict v;
 
-		auth_finish(p->auth, &l, &w->hash, job->result, job->took_us, &v);
+		auth_finish(p->auth, a.uid, &w->hash, job->result, job->took_us, &v);
 		if (!v.accepted) {
 			remember_wrong(p, a.device);
 			wrong = true;

@@ -58,7 +58,14 @@ static const struct im_conf_key keys[] = {
 	{KEY(jwt_key_file, IM_CONF_STRING),
 		.help = "File with the public key in PEM form, for RS256 and ES256."},
 	{KEY(jwt_algorithm, IM_CONF_CHOICE), .def = "HS256", .choices = "HS256|RS256|ES256",
-		.help = "The one algorithm that tokens may be signed with."},
+		.help = "The one algorithm that tokens may be signed with whose key is in "
+			"jwt_secret_file or jwt_key_file."},
+	{KEY(jwt_key_dir, IM_CONF_STRING),
+		.help = "Folder of keys: a token's kid says which. KID.secret holds an HS256 "
+			"secret, "
+			"KID.pem a public key for ES256 (P-256) or RS256; tokens without kid need "
+			"the one called default, which may be jwt_secret_file or jwt_key_file too. "
+			"Read again at SIGHUP."},
 	{KEY(jwt_auto_create, IM_CONF_BOOL), .def = "false",
 		.help = "Create a user at the first connection with a valid token."},
 	{KEY(jwt_issuer, IM_CONF_STRING), .help = "If set, the token's iss must be equal."},
@@ -70,9 +77,10 @@ static const struct im_conf_key keys[] = {
 	{KEY(auth_cache_ttl, IM_CONF_INT), .def = "86400", .min = 1, .max = 31536000,
 		.help = "Seconds for which a verified login that is not used is remembered."},
 	{KEY(auth_wrong_share, IM_CONF_INT), .def = "20", .min = 1, .max = 100,
-		.help = "Percent of the broker's time that checking wrong passwords may take; one "
-			"address may cause a quarter of it. Beyond, logins that are not remembered "
-			"are refused for a moment."},
+		.help = "Percent of the broker's time that checking wrong passwords may take: a "
+			"sixteenth of it for one user from one address, a quarter for one address; "
+			"wrong tokens may take another quarter. Beyond, logins that are not "
+			"remembered are turned away for a moment."},
 	{KEY(auth_threads, IM_CONF_INT), .def = "1", .min = 0, .max = 16,
 		.help = "Threads that check passwords, with Mosquitto 2.1 or later. 0, and always "
 			"with 2.0: the broker's own thread does it."},
@@ -118,9 +126,13 @@ static int check_jwt(const struct options *o, struct im_buf *why)
 			      "jwt_secret_file, RS256 and ES256 need jwt_key_file");
 		return IM_E_FORMAT;
 	}
-	if ((o->jwt_auto_create || o->jwt_issuer || o->jwt_audience || !hmac) && !options_jwt(o)) {
-		im_buf_z(why, "jwt_ options are set without a key: set jwt_secret_file (HS256) or "
-			      "jwt_key_file (RS256, ES256)");
+	if (!hmac && !o->jwt_key_file && !o->jwt_key_dir) {
+		im_buf_z(why, "jwt_algorithm is set without a key: set jwt_key_file");
+		return IM_E_FORMAT;
+	}
+	if ((o->jwt_auto_create || o->jwt_issuer || o->jwt_audience) && !options_jwt(o)) {
+		im_buf_z(why, "jwt_ options are set without a key: set jwt_secret_file (HS256), "
+			      "jwt_key_file (RS256, ES256) or jwt_key_dir");
 		return IM_E_FORMAT;
 	}
 	return IM_OK;
@@ -218,5 +230,5 @@ void options_clear(struct options *o)
 
 bool options_jwt(const struct options *o)
 {
-	return o->jwt_secret_file || o->jwt_key_file;
+	return o->jwt_secret_file || o->jwt_key_file || o->jwt_key_dir;
 }

@@ -34,6 +34,7 @@ struct options {
 	int device_policy;
 	char *jwt_secret_file;
 	char *jwt_key_file;
+	char *jwt_key_dir;
 	int jwt_algorithm;
 	bool jwt_auto_create;
 	char *jwt_issuer;

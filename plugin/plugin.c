@@ -180,6 +180,12 @@ int mosquitto_plugin_init(mosquitto_plugin_id_t *identifier, void **userdata,
 	if (!ret) {
 		log_line(LOG_LEVEL_NOTICE, "plugin ready version=%s prefix=%s spool=%s", IM_VERSION,
 			p->opt.topic_prefix, p->opt.spool_file);
+		if (auth_keys(p->auth) == 0)
+			log_line(LOG_LEVEL_WARN,
+				"jwt_key_dir %s is empty: no token is accepted until a key is "
+				"there and "
+				"the broker has got SIGHUP",
+				p->opt.jwt_key_dir);
 		*userdata = p;
 	} else {
 		log_line(LOG_LEVEL_ERR, "plugin not loaded: %.*s",

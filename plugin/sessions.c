@@ -311,6 +311,7 @@ struct session *sessions_add(struct sessions *s, const void *client, const struc
 		.opened_ms = f->now_ms,
 		.expires_s = f->expires_s,
 		.credential = f->credential,
+		.password = f->password,
 	};
 	memcpy(n->e.device, f->device.p, f->device.n);
 	HASH_ADD_KEYPTR_BYHASHVALUE(

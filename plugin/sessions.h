@@ -58,8 +58,8 @@ struct session {
 	bool kicked;         /* asked to leave; not again */
 	uint64_t taken_turn; /* when another connection was accepted with this client id */
 	int64_t opened_ms;
-	int64_t expires_s; /* 0: never */
-	uint64_t credential;
+	int64_t expires_s;             /* 0: never */
+	uint64_t credential, password; /* see auth.h */
 	struct session *user_prev, *user_next;
 	struct session **queue; /* the one it waits in, or NULL */
 	struct session *prev, *next;
@@ -70,7 +70,7 @@ struct session_facts {
 	bool v5, ephemeral, new_device, new_user;
 	int64_t now_ms;
 	int64_t expires_s;
-	uint64_t credential;
+	uint64_t credential, password;
 };
 
 /* At most max_offline sessions are remembered after their end. NULL: out of memory. */

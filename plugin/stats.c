@@ -35,5 +35,9 @@ void stats_json(const struct stats *s, const struct stats_gauges *g, struct im_b
 	member(out, "logins_cached", g->logins_cached);
 	member(out, "tokens_checked", g->tokens_checked);
 	member(out, "logins_throttled", g->logins_throttled);
+	member(out, "throttled_user", g->throttled_user);
+	member(out, "throttled_address", g->throttled_address);
+	member(out, "throttled_all", g->throttled_all);
+	member(out, "throttled_tokens", g->throttled_tokens);
 	im_buf_c(out, '}');
 }

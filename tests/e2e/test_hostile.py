@@ -29,7 +29,6 @@ MEMORY_KIB_MAX = 400 * 1024
 LAPS_MIN = 20
 MINUTES = float(os.environ.get("HOSTILE_MINUTES") or 0)
 SEED = int(os.environ.get("HOSTILE_SEED") or 1)
-STORM_S = 3
 V = pytest.mark.parametrize("version", [w.V311, w.V5], ids=["v311", "v5"])
 
 
@@ -442,6 +441,8 @@ def test_a_burst_of_wrong_passwords(node, bystanders, version):
 SECRET = b"0123456789abcdef0123456789abcdef"
 REAL = phc.hash_password(PASSWORD, memory_kib=19456, passes=2)  # as slow as the bridge makes them
 TOKEN = ("token-user", PASSWORD)
+GUESSED = [f"real{n}" for n in range(20)]
+CALM = [f"calm{n}" for n in range(12)]  # nobody guesses these
 
 
 def guard(own_node):
@@ -449,7 +450,7 @@ def guard(own_node):
     return own_node(options={"allow_topic": "public/#", "rate_messages": 1000,
                              "auth_wrong_share": 20, "jwt_secret_file": "{folder}/secret"},
                     files={"secret": SECRET.decode()}, users=40,
-                    more_users=[TOKEN] + [(f"real{n}", REAL) for n in range(20)])
+                    more_users=[TOKEN] + [(u, REAL) for u in GUESSED + CALM])
 
 
 def guesses(kind, version):
@@ -466,33 +467,79 @@ def guesses(kind, version):
         yield w.connect(device, user, password, version=version)
 
 
+def first_login(node, user, **kw):
+    """The password has to be hashed: nothing remembers it."""
+    with Raw(node.port, w.V5) as r:
+        r.send(w.connect(f"{user}-first", user, PASSWORD, version=w.V5, **kw))
+        try:
+            return w.decode_connack(r.expect(w.CONNACK)[1], w.V5)["code"] == 0
+        except Closed:
+            return False
+
+
+def fresh_token(node, n):
+    """One that has not been seen before."""
+    token = tokens.token(SECRET, "HS256", tokens.claims(TOKEN[0], jti=n))
+    try:
+        node.client(TOKEN[0], device="token-fresh", password=token).connect().close()
+        return True
+    except Refused:
+        return False
+
+
 @V
 @pytest.mark.parametrize("kind", ["passwords", "unknown", "tokens"])
 def test_a_storm_of_wrong_logins(own_node, version, kind):
-    """As many as two processes make, from 250 addresses. Whoever is known comes in meanwhile."""
+    """As many as two processes make, from 250 addresses. Whoever is known comes in meanwhile; and so
+    does from elsewhere whoever is not: by a token, by the password of a user whom nobody guesses,
+    and of one who is guessed."""
     node = guard(own_node)
-    user, token = known(node), tokens.token(SECRET, "HS256", tokens.claims(TOKEN[0]))
-    node.client(TOKEN[0], password=token).connect().close()
+    user, admin = known(node, version), node.admin()
     with talking(node) as by:
-        storms = [Storm(node.port, guesses(kind, version), STORM_S) for _ in range(2)]
+        storms = [Storm(node.port, guesses(kind, version)) for _ in range(2)]
         have = len(by.acked)
-        while any(s.running for s in storms):
-            node.client(user, device=f"{user}-again").connect().close()
-            node.client(TOKEN[0], device="token-again", password=token).connect().close()
+        came = [fresh_token(node, n) for n in range(39)]
+        if kind != "tokens":  # they cost too little for that; others until all are known
+            until(lambda: admin.command("getStats")["plugin"]["logins_throttled"] > 2500 or
+                  by.failure, "who is turned away")
+        node.client(user, device=f"{user}-again").connect().close()
+        firsts = [first_login(node, u) for u in CALM[:6]]
+        guessed = [first_login(node, u) for u in GUESSED[:6]]
         until(lambda: len(by.acked) >= have + LAPS_MIN or by.failure, "laps")
         answers = [s.finish() for s in storms]
-        made = sum(sum(a.values()) for a in answers)
-        print(f"{kind}: {made / STORM_S:.0f} wrong logins a second, answers {answers}")
-        assert made and not any("0" in a for a in answers)
-    # When it is over, a first login is looked at again.
-    until(lambda: comes_in(node), "a first login")
+        made, seconds = sum(sum(a.values()) for a, _ in answers), answers[0][1]
+        print(f"{kind}: {made / seconds:.0f} wrong logins a second, answers {answers}")
+        assert made and not any("0" in a for a, _ in answers)
+    assert came == [True] * 39
+    assert firsts == [True] * 6
+    assert guessed == [True] * 6
 
 
-def comes_in(node):
-    try:
-        return node.client("real0", device="first").connect().connected
-    except Refused:
-        return False
+@V
+def test_a_stale_password_behind_the_address_of_all(own_node, version):
+    """One device that comes back at once, for ever; the others have its address, and nobody has
+    logged in before."""
+    node = guard(own_node)
+    with talking(node) as by:
+        storm = Storm(node.port, [w.connect("stale", "real0", "stale", version=version)], lanes=4,
+                      source="127.0.0.1")
+        node.broker.wait_for(lambda: "throttled: too many wrong passwords for this user and address"
+                             in node.broker.text(), "the bound")
+        firsts = [first_login(node, u) for u in CALM[:6]]
+        answers, _ = storm.finish()
+        assert not by.failure
+    assert firsts == [True] * 6
+    assert answers.get("0", 0) == 0
+    # It is told that its password is wrong when somebody has looked at it, and else nothing.
+    wrong = {w.V311: "5", w.V5: "135"}[version]
+    assert answers[wrong] >= 5 and sum(answers.values()) > 2 * answers[wrong]
+
+
+def test_after_one_wrong_guess_everybody_is_looked_at(own_node):
+    node = guard(own_node)
+    with Raw(node.port, w.V5) as r:
+        assert r.connect("x", "nobody-at-all", "wrong")["code"] == 0x87
+    assert [first_login(node, u) for u in CALM] == [True] * len(CALM)
 
 
 # -- everything at once --
@@ -539,13 +586,13 @@ def test_everything_at_once(own_node):
         for seed in itertools.count(SEED):
             print(f"seed {seed}: {by.times() if by.took_ms else 'begins'}", flush=True)
             storm = Storm(node.port, [h for kind in ("passwords", "unknown", "tokens")
-                                      for h in guesses(kind, w.V5)], STORM_S, lanes=10)
+                                      for h in guesses(kind, w.V5)], lanes=10)
             threads = [threading.Thread(target=run, args=(what, node, by, seed), daemon=True)
                        for what in (fuzz, flood, fuzz)]
             for t in threads:
                 t.start()
             for t in threads:
                 t.join()
-            assert not storm.finish().get("0") and not failures, (seed, failures)
+            assert not storm.finish()[0].get("0") and not failures, (seed, failures)
             if by.failure or time.monotonic() >= end:
                 break

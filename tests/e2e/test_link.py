@@ -2,6 +2,7 @@
 """Who is the bridge: whoever knows the link's secret. Neither a name nor an address, a client id or a
 header makes anybody the bridge, throws it off the link, or lets him read or forge what is on it.
 """
+import itertools
 import os
 import re
 import shutil
@@ -302,11 +303,11 @@ def test_a_header_spends_no_other_address_share(own_node):
     """Wrong passwords under somebody's address keep nobody out who really comes from there."""
     node = own_node(users=6, ws_listener=True, options={"auth_wrong_share": 40})
     victim = node.client(node.user())
-    stop = threading.Event()
+    names, stop = itertools.count(), threading.Event()
 
     def guess():
         while not stop.is_set():
-            c = node.client("nobody", transport="ws",
+            c = node.client(f"nobody-{next(names)}", transport="ws",
                             headers={"X-Forwarded-For": victim.source})
             c.source = "127.0.0.3"  # where the header is not believed, one address of its own
             try:
@@ -319,7 +320,8 @@ def test_a_header_spends_no_other_address_share(own_node):
     for t in threads:
         t.start()
     try:
-        until(lambda: "too many wrong logins" in node.broker.text(), "the bound of the header")
+        until(lambda: "throttled: too many wrong passwords from this address" in
+              node.broker.text(), "the bound of the header")
         assert victim.connect().connected
     finally:
         stop.set()

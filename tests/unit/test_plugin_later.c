@@ -333,20 +333,54 @@ static void guesses_that_wait_are_given_up_when_they_have_cost_enough(void **sta
 
 	(void)state;
 	node_start(&n, true, GUESSED);
-	node_sql(&n, "UPDATE meta SET value = 19456 WHERE key = 'password_memory_kib';"
-		     "UPDATE meta SET value = 2 WHERE key = 'password_passes'");
-	/* Each as slow as a real password; one address has saved up a quarter of a second for them.
-	 */
-	for (i = 0; i < 400; i++)
-		assert_int_equal(come_from("nobody", i, "192.0.2.1", 4), COMPAT_ERR_AUTH_DELAYED);
+	node_sql(&n, "UPDATE meta SET value = 19456 WHERE key = 'password_memory_kib'");
+	/* From one address, of users that there are and of others: until the first is found wrong,
+	 * nothing speaks against them. */
+	for (i = 0; i < 400; i++) {
+		char user[16];
+
+		snprintf(user, sizeof(user), "user%d", i);
+		assert_int_equal(come_from(user, i, "192.0.2.1", 4), COMPAT_ERR_AUTH_DELAYED);
+	}
 	assert_int_equal(come_from("alice", 0, "192.0.2.2", 4), COMPAT_ERR_AUTH_DELAYED);
 	until_answered(&n);
-	assert_true(node_stat(&n, "logins_throttled") > 100);
+	assert_true(node_stat(&n, "throttled_address") > 200);
 	assert_int_equal(node_stat(&n, "logins_refused"), 400);
+	/* Who has waited with them from elsewhere was let in. */
 	assert_int_equal(node_stat(&n, "sessions_online"), 1);
-	assert_int_equal(come_from("nobody", 0, "192.0.2.1", 4), MOSQ_ERR_AUTH);
+	assert_int_equal(come_from("user0", 0, "192.0.2.1", 4), MOSQ_ERR_AUTH);
 	assert_int_equal(come_from("bob", 1, "192.0.2.2", 4), COMPAT_ERR_AUTH_DELAYED);
 	until_answered(&n);
+	assert_int_equal(node_stat(&n, "sessions_online"), 2);
+	node_stop(&n);
+}
+
+/* They find room and come first, whoever else waits. */
+static void an_administrator_on_the_machine_waits_for_nobody(void **state)
+{
+	struct mosquitto *root;
+	struct node n;
+	int i;
+
+	(void)state;
+	node_start(&n, true, THREADS("1"));
+	node_sql(&n, "UPDATE user SET max_devices = 0;"
+		     "UPDATE meta SET value = 8192 WHERE key = 'password_memory_kib'");
+	for (i = 0; i < IM_LOGINS_WAITING / 2; i++) {
+		assert_int_equal(come_from("alice", i, "127.0.0.1", 4), COMPAT_ERR_AUTH_DELAYED);
+		assert_int_equal(come_from("nobody", i, "192.0.2.1", 4), COMPAT_ERR_AUTH_DELAYED);
+	}
+	assert_int_equal(come_from("carol", i, "127.0.0.1", 5), COMPAT_ERR_SERVER_BUSY);
+	root = fake_connect(&(struct fake_spec){.id = "imctl", .user = "root", .password = "pw"});
+	assert_int_equal(fake_auth_result(), COMPAT_ERR_AUTH_DELAYED);
+	for (i = 0; i < 60000 && !fake_connected(root); i++) {
+		const struct timespec ms = {.tv_nsec = 1000000};
+
+		nanosleep(&ms, NULL);
+		fake_turn();
+	}
+	assert_true(fake_connected(root));
+	assert_true(node_stat(&n, "logins_waiting") > 100);
 	node_stop(&n);
 }
 
@@ -414,6 +448,7 @@ int main(void)
 		cmocka_unit_test(the_will_of_a_stranger_is_nobodys),
 		cmocka_unit_test(who_finds_no_place_to_wait_is_told_that_the_server_is_busy),
 		cmocka_unit_test(guesses_that_wait_are_given_up_when_they_have_cost_enough),
+		cmocka_unit_test(an_administrator_on_the_machine_waits_for_nobody),
 		cmocka_unit_test(a_reload_keeps_waiting_logins_waiting),
 		cmocka_unit_test(the_end_of_the_broker_waits_for_nobody),
 		cmocka_unit_test(while_somebody_waits_the_broker_does_not_sleep),

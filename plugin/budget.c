@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Owns who has spent what. Called by auth.c; knows neither passwords nor the broker. */
+#include "budget.h"
+
+#include <stdlib.h>
+
+#include "sketch.h"
+
+#define SECOND_US INT64_C(1000000)
+
+/* What may be saved up, in time, and in looks at a login: where one takes a good part of a second,
+ * one wrong guess must not close the door for the others behind it. */
+#define ALL_US (5 * SECOND_US)
+#define ALL_LOOKS 32
+#define ADDRESS_PART 4
+#define ADDRESS_US SECOND_US
+#define ADDRESS_LOOKS 16
+#define PAIR_PART 16
+#define PAIR_US SECOND_US
+#define PAIR_LOOKS 5
+
+/* How much of the whole is open to whom, in percent; and of an address's to a user who has failed
+ * from there. Each step is worth several looks. */
+static const int64_t open_to[BUDGET_RANKS] = {100, 80, 55, 30};
+#define ADDRESS_TO_FAILED 50
+
+/* Tries of an address or of a user that are forgiven: a few typing errors, a client that comes back
+ * at once when it was turned away. One is forgotten in five minutes. */
+#define TRIES 3
+#define TRY_S 300
+#define TRIES_US (TRIES * TRY_S * SECOND_US)
+
+/* How likely one is to be wrong goes by the last ones, about so many. */
+#define WRONG_ONE 1024
+#define WRONG_OF 32
+/* What one costs, too; and it stays where it can still grow. */
+#define COST_OF 8
+
+struct budget {
+	struct im_sipkey key;
+	int64_t share_us, one_us;
+	int64_t looking; /* at so many at this moment */
+	int64_t wrong;   /* of WRONG_ONE */
+	struct im_ratelimit all, local;
+	struct sketch *pairs, *addresses; /* work */
+	struct sketch *user_tries, *address_tries,
+		*pair_tries; /* so that none crowds another out */
+};
+
+struct budget *budget_new(const struct im_sipkey *key, const struct budget_settings *set)
+{
+	struct budget *b = calloc(1, sizeof(*b));
+
+	if (!b)
+		return NULL;
+	b->key = *key;
+	b->share_us = set->share_us > PAIR_PART ? set->share_us : PAIR_PART;
+	b->one_us = set->one_us;
+	b->pairs = sketch_new();
+	b->addresses = sketch_new();
+	b->user_tries = sketch_new();
+	b->address_tries = sketch_new();
+	b->pair_tries = sketch_new();
+	if (!b->pairs || !b->addresses || !b->user_tries || !b->address_tries || !b->pair_tries)
+		budget_free(&b);
+	return b;
+}
+
+void budget_free(struct budget **b)
+{
+	if (!*b)
+		return;
+	sketch_free(&(*b)->pairs);
+	sketch_free(&(*b)->addresses);
+	sketch_free(&(*b)->user_tries);
+	sketch_free(&(*b)->address_tries);
+	sketch_free(&(*b)->pair_tries);
+	free(*b);
+	*b = NULL;
+}
+
+struct budget_login budget_login(
+	const struct budget *b, struct im_str user, struct im_str address, bool local)
+{
+	uint64_t both[2] = {
+		im_siphash(&b->key, user.p, user.n), im_siphash(&b->key, address.p, address.n)};
+
+	return (struct budget_login){
+		.user = both[0],
+		.address = both[1],
+		.pair = im_siphash(&b->key, both, sizeof(both)),
+		.local = local,
+	};
+}
+
+/* What a part of the share may save up, as the time in which that flows in. */
+static int64_t saved_us(const struct budget *b, int64_t part, int64_t least_us, int64_t looks)
+{
+	int64_t us = looks * b->one_us * SECOND_US / (b->share_us / part);
+
+	return us > least_us ? us : least_us;
+}
+
+static int64_t all_us(const struct budget *b)
+{
+	return saved_us(b, 1, ALL_US, ALL_LOOKS);
+}
+
+static int64_t address_us(const struct budget *b)
+{
+	return saved_us(b, ADDRESS_PART, ADDRESS_US, ADDRESS_LOOKS);
+}
+
+static int64_t pair_us(const struct budget *b)
+{
+	return saved_us(b, PAIR_PART, PAIR_US, PAIR_LOOKS);
+}
+
+unsigned budget_rank(const struct budget *b, const struct budget_login *l, int64_t now_us)
+{
+	bool address = sketch_open(b->address_tries, l->address, now_us, TRIES_US);
+	bool user = sketch_open(b->user_tries, l->user, now_us, TRIES_US);
+
+	return (address ? 0 : 2) + (user ? 0 : 1);
+}
+
+/* Time in which that flows in which those will have cost that are being looked at. */
+static int64_t pending_us(const struct budget *b)
+{
+	return b->looking * b->one_us * b->wrong / WRONG_ONE * SECOND_US / b->share_us;
+}
+
+enum budget_bound budget_ask(const struct budget *b, const struct budget_login *l, int64_t now_us)
+{
+	bool failed = !sketch_open(b->pair_tries, l->pair, now_us, 1);
+	int64_t address = address_us(b) * (failed ? ADDRESS_TO_FAILED : 100) / 100;
+	int64_t all = all_us(b) * open_to[budget_rank(b, l, now_us)] / 100;
+
+	if (!sketch_open(b->pairs, l->pair, now_us, pair_us(b)))
+		return BUDGET_PAIR;
+	if (l->local)
+		return im_ratelimit_open(&b->local, now_us, address_us(b)) ? BUDGET_OPEN
+									   : BUDGET_LOCAL;
+	if (!sketch_open(b->addresses, l->address, now_us, address))
+		return BUDGET_ADDRESS;
+	return im_ratelimit_open(&b->all, now_us, all - pending_us(b)) ? BUDGET_OPEN : BUDGET_ALL;
+}
+
+void budget_begin(struct budget *b)
+{
+	b->looking++;
+}
+
+void budget_given_up(struct budget *b)
+{
+	b->looking--;
+}
+
+static void count_end(struct budget *b, int64_t wrong)
+{
+	b->looking--;
+	b->wrong += (wrong - b->wrong) / WRONG_OF;
+}
+
+void budget_right(struct budget *b)
+{
+	count_end(b, 0);
+}
+
+static void count_try(struct sketch *tries, uint64_t key, int64_t now_us)
+{
+	sketch_spend(tries, key, now_us, 1, TRIES_US, TRY_S);
+}
+
+void budget_refused(struct budget *b, const struct budget_login *l, int64_t now_us)
+{
+	/* Not against the user: his name is what anybody can say, and as many names as one likes.
+	 */
+	count_try(b->address_tries, l->address, now_us);
+}
+
+/* Slowly, or one that was held up for a minute would pass for what they cost. */
+static void measure(struct budget *b, int64_t took_us)
+{
+	int64_t seen_us = took_us < 2 * b->one_us ? took_us : 2 * b->one_us;
+
+	b->one_us += (seen_us - b->one_us) / COST_OF;
+	if (b->one_us < COST_OF)
+		b->one_us = COST_OF;
+}
+
+void budget_wrong(struct budget *b, const struct budget_login *l, int64_t now_us, int64_t took_us)
+{
+	count_end(b, WRONG_ONE);
+	measure(b, took_us);
+	count_try(b->address_tries, l->address, now_us);
+	count_try(b->user_tries, l->user, now_us);
+	count_try(b->pair_tries, l->pair, now_us);
+	sketch_spend(b->pairs, l->pair, now_us, b->share_us / PAIR_PART, pair_us(b), took_us);
+	if (l->local) {
+		im_ratelimit_spend(
+			&b->local, now_us, b->share_us / ADDRESS_PART, address_us(b), took_us);
+		return;
+	}
+	sketch_spend(b->addresses, l->address, now_us, b->share_us / ADDRESS_PART, address_us(b),
+		took_us);
+	im_ratelimit_spend(&b->all, now_us, b->share_us, all_us(b), took_us);
+}
