@@ -14,8 +14,10 @@
 static struct im_phc_cost cost_of(const struct rpc_settings *set)
 {
 	return (struct im_phc_cost){
-		set->password_memory_kib ? set->password_memory_kib : IM_PHC_MEMORY_KIB,
-		set->password_passes ? set->password_passes : IM_PHC_PASSES,
+		.memory_kib =
+			set->password_memory_kib ? set->password_memory_kib : IM_PHC_MEMORY_KIB,
+		.passes = set->password_passes ? set->password_passes : IM_PHC_PASSES,
+		.lanes = 1,
 	};
 }
 

@@ -59,6 +59,9 @@
 /* Tokens. One that ends later than this is refused: it could be taken back with its key only. */
 #define IM_TOKEN_TTL_MAX_S (INT64_C(3653) * 86400)
 
+/* What a client may always ask for, whatever the operator's max_keepalive: imctl does. */
+#define IM_KEEPALIVE_LEAST_S 10
+
 /* The spool. */
 #define IM_SPOOL_BYTES_DEFAULT (64u * 1024 * 1024)
 #define IM_SPOOL_BYTES_MIN (1u * 1024 * 1024)

@@ -85,16 +85,15 @@ static bool take_base64(struct im_str *s, size_t min, size_t max)
 
 bool im_phc_read(struct im_str s, struct im_phc_cost *out)
 {
-	uint32_t lanes;
-
 	/* RFC 9106's least salt, and a tag that cannot be guessed; 64 bytes are more than enough.
 	 */
 	return s.n < IM_PHC_MAX && take_text(&s, IM_STR("$argon2id$v=19$m=")) &&
 	       take_number(&s, &out->memory_kib) && take_text(&s, IM_STR(",t=")) &&
 	       take_number(&s, &out->passes) && take_text(&s, IM_STR(",p=")) &&
-	       take_number(&s, &lanes) && cost_valid(out->memory_kib, out->passes, lanes) &&
-	       take_text(&s, IM_STR("$")) && take_base64(&s, 8, 64) && take_text(&s, IM_STR("$")) &&
-	       take_base64(&s, 16, 64) && s.n == 0;
+	       take_number(&s, &out->lanes) &&
+	       cost_valid(out->memory_kib, out->passes, out->lanes) && take_text(&s, IM_STR("$")) &&
+	       take_base64(&s, 8, 64) && take_text(&s, IM_STR("$")) && take_base64(&s, 16, 64) &&
+	       s.n == 0;
 }
 
 bool im_phc_valid(struct im_str s)

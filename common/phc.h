@@ -29,9 +29,9 @@
  * least 8, passes at least 1, the password at most IM_PASSWORD_MAX bytes); IM_E_NOMEM. */
 int im_phc_hash(struct im_str password, const uint8_t salt[IM_PHC_SALT], uint32_t memory_kib,
 	uint32_t passes, char out[IM_PHC_MAX]) IM_MUST_CHECK;
-/* What verifying costs: so much memory, gone through so often. */
+/* What verifying costs: so much memory, gone through so often, by so many threads. */
 struct im_phc_cost {
-	uint32_t memory_kib, passes;
+	uint32_t memory_kib, passes, lanes;
 };
 /* True for a PHC string that im_phc_verify takes: argon2id, version 19, within the bounds above, a
  * salt of 8 to 64 bytes and a tag of 16 to 64. */

@@ -16,7 +16,7 @@
 #define AUTO_PREFIX "auto-"
 #define UUID_LENGTH 36
 
-const char admit_unreadable[] = "directory.db cannot be read";
+const struct denial admit_unreadable = {DENIAL_FAULT, "directory.db cannot be read"};
 
 struct arrival admit_arrival(
 	const struct plugin *p, const struct mosquitto *client, struct im_str uid)
@@ -28,6 +28,7 @@ struct arrival admit_arrival(
 		.address = im_str(mosquitto_client_address(client)),
 		.v5 = mosquitto_client_protocol_version(client) == 5,
 		.clean = mosquitto_client_clean_session(client),
+		.keepalive_s = mosquitto_client_keepalive(client),
 		/* 2.0.15 to 2.0.22 take it from X-Forwarded-For, whoever has sent that. */
 		.hearsay = !p->newer && mosquitto_client_protocol(client) == mp_websockets,
 	};
@@ -47,31 +48,33 @@ static void put_namesake(struct plugin *p, struct im_str uid, struct im_buf *out
 		im_buf_reset(out);
 }
 
-void admit_log_refusal(struct plugin *p, const struct arrival *a, const char *why)
+void admit_log_refusal(struct plugin *p, const struct arrival *a, const struct denial *no)
 {
+	bool busy = no->kind == DENIAL_BUSY;
 	struct log_text user, client, address;
 	struct im_buf meant;
 
 	p->stats.logins_refused++;
-	if (!log_gate(&p->gates.login, clock_mono_us(&p->clock) / 1000, "logins refused"))
+	/* Apart, so that what is wrong does not hide that others are turned away for it. */
+	if (!log_gate(busy ? &p->gates.busy : &p->gates.login, clock_mono_us(&p->clock) / 1000,
+		    busy ? "logins turned away" : "logins refused"))
 		return;
 	im_buf_init(&meant, 0);
-	if (strcmp(why, AUTH_UNKNOWN) == 0 && im_uid_valid(a->uid))
+	if (strcmp(no->why, AUTH_UNKNOWN) == 0 && im_uid_valid(a->uid))
 		put_namesake(p, a->uid, &meant);
 	log_line(LOG_LEVEL_NOTICE, "login refused user=%s client=%s address=%s%s: %s%.*s",
 		printable(&user, a->uid, im_uid_valid(a->uid)),
 		printable(&client, a->device, im_device_valid(a->device)),
-		log_text(&address, a->address), a->hearsay ? " via=websocket" : "", why,
+		log_text(&address, a->address), a->hearsay ? " via=websocket" : "", no->why,
 		LOG_STR(im_buf_view(&meant)));
 	im_buf_free(&meant);
 }
 
-static void log_refusal(
-	struct plugin *p, const struct mosquitto *client, struct im_str uid, const char *why)
+/* Says it, and returns what BASIC_AUTH does. */
+static int refuse(struct plugin *p, const struct arrival *a, const struct denial *no)
 {
-	const struct arrival a = admit_arrival(p, client, uid);
-
-	admit_log_refusal(p, &a, why);
+	admit_log_refusal(p, a, no);
+	return denial_code(no->kind, p->newer, a->v5);
 }
 
 /* ---- client ids ---- */
@@ -115,23 +118,40 @@ static int find_owner(struct plugin *p, struct im_str device, struct im_buf *own
 	return IM_OK;
 }
 
-const char *admit_check_device(struct plugin *p, const struct arrival *a, bool *bind_out)
+const struct denial *admit_check_device(struct plugin *p, const struct arrival *a, bool *bind_out)
 {
+	static const struct denial link = {DENIAL_CLIENT_ID,
+		"client ids that begin with " IM_DEVICE_LINK
+		" are the bridge's; choose another one"};
+	static const struct denial unfit = {DENIAL_CLIENT_ID,
+		"client id is not 1 to 64 of the characters A-Z a-z 0-9 _ . : @ -"};
+	static const struct denial foreign = {
+		DENIAL_CLIENT_ID, "client id belongs to another user; choose another one"};
 	int ret;
 
 	*bind_out = false;
 	if (im_device_link(a->device))
-		return "client ids that begin with " IM_DEVICE_LINK
-		       " are the bridge's; choose another one";
+		return &link;
 	if (!im_device_valid(a->device))
-		return "client id is not 1 to 64 of the characters A-Z a-z 0-9 _ . : @ -";
+		return &unfit;
 	ret = find_owner(p, a->device, &p->text);
 	if (ret == IM_OK && !im_str_eq(im_buf_view(&p->text), a->uid))
-		return "client id belongs to another user; choose another one";
+		return &foreign;
 	if (ret != IM_OK && ret != IM_E_NONE)
-		return admit_unreadable;
+		return &admit_unreadable;
 	*bind_out = ret == IM_E_NONE && !made_up(a);
 	return NULL;
+}
+
+/* ---- how it connects ---- */
+
+const struct denial *admit_check_keepalive(const struct plugin *p, const struct arrival *a)
+{
+	static const struct denial no = {
+		DENIAL_KEEPALIVE, "keepalive is 0 or above max_keepalive; choose a shorter one"};
+	int64_t max_s = p->opt.max_keepalive;
+
+	return max_s && (a->keepalive_s == 0 || a->keepalive_s > max_s) ? &no : NULL;
 }
 
 /* ---- how many ---- */
@@ -172,8 +192,10 @@ static int64_t device_limit(struct plugin *p, struct im_str uid)
 }
 
 /* NULL when the user may come with this device, though others may have to go; or why not. */
-static const char *make_room(struct plugin *p, const struct arrival *a)
+static const struct denial *make_room(struct plugin *p, const struct arrival *a)
 {
+	static const struct denial full = {
+		DENIAL_LASTING, "the user has max_devices devices connected; disconnect one"};
 	int64_t limit = device_limit(p, a->uid);
 	struct session_user *u = sessions_user(p->sessions, a->uid);
 	struct log_text user, client, by;
@@ -183,7 +205,7 @@ static const char *make_room(struct plugin *p, const struct arrival *a)
 		if (p->opt.device_policy == DEVICES_REFUSE ||
 			!kicks_session_later(&p->kicks, oldest, clock_mono_us(&p->clock))) {
 			refusal_device(p, u, "refuse", a->device, IM_STR(""));
-			return "the user has max_devices devices connected; disconnect one";
+			return &full;
 		}
 		oldest->kicked = true;
 		refusal_device(p, u, "replace", session_device(oldest), a->device);
@@ -204,11 +226,14 @@ static void watch_expiry(struct plugin *p, int64_t expires_s)
 
 /* Makes the session, with what the bridge has to be told about it. */
 static struct session *make_session(struct plugin *p, const struct arrival *a,
-	const struct auth_verdict *v, bool bind, const char **why_out)
+	const struct auth_verdict *v, bool bind, const struct denial **no_out)
 {
+	static const struct denial full = {
+		DENIAL_FAULT, "the bridge is away and too many new users or devices wait for it"};
+	static const struct denial nomem = {DENIAL_FAULT, "out of memory"};
 	struct session *e;
 
-	*why_out = "the bridge is away and too many new users or devices wait for it";
+	*no_out = &full;
 	if (v->create && directory_user_pending(p->dir, a->uid))
 		return NULL;
 	if (bind && bindings_add(p->bindings, a->device, a->uid))
@@ -228,7 +253,7 @@ static struct session *make_session(struct plugin *p, const struct arrival *a,
 			.password = v->password,
 		});
 	if (!e) {
-		*why_out = "out of memory";
+		*no_out = &nomem;
 		return NULL;
 	}
 	account_is_open(e->user);
@@ -237,26 +262,27 @@ static struct session *make_session(struct plugin *p, const struct arrival *a,
 }
 
 struct session *admit_take(struct plugin *p, const struct arrival *a, const struct auth_verdict *v,
-	const char **why_out)
+	const struct denial **no_out)
 {
-	bool bind;
+	bool bind = false;
 
-	*why_out = admit_check_device(p, a, &bind);
-	if (!*why_out)
-		*why_out = make_room(p, a);
-	return *why_out ? NULL : make_session(p, a, v, bind, why_out);
+	*no_out = admit_check_keepalive(p, a);
+	if (!*no_out)
+		*no_out = admit_check_device(p, a, &bind);
+	if (!*no_out)
+		*no_out = make_room(p, a);
+	return *no_out ? NULL : make_session(p, a, v, bind, no_out);
 }
 
 int admit_verdict(struct plugin *p, const struct arrival *a, const struct auth_verdict *v)
 {
-	const char *why = v->why;
+	const struct denial *no = &v->no;
 
-	if (v->accepted && admit_take(p, a, v, &why)) {
+	if (v->accepted && admit_take(p, a, v, &no)) {
 		p->stats.logins++;
 		return MOSQ_ERR_SUCCESS;
 	}
-	admit_log_refusal(p, a, why);
-	return MOSQ_ERR_AUTH;
+	return refuse(p, a, no);
 }
 
 void admit_undo(struct plugin *p, const struct mosquitto *client)
@@ -280,16 +306,21 @@ static struct auth_login login_of(const struct arrival *a, const char *password)
 
 static int login_user(struct plugin *p, const struct mosquitto_evt_basic_auth *ed)
 {
+	static const struct denial nameless = {DENIAL_LASTING, "no username"};
+	static const struct denial unfit = {
+		DENIAL_LASTING, "username is not 1 to 64 of the characters A-Z a-z 0-9 _ . @ -"};
 	const struct arrival a = admit_arrival(p, ed->client, im_str(ed->username));
 	const struct auth_login l = login_of(&a, ed->password);
-	struct auth_verdict v = {0};
+	const struct denial *no = admit_check_keepalive(p, &a);
+	struct auth_verdict v;
 	struct auth_hash h;
 	bool bind;
 
-	if (!im_uid_valid(a.uid)) {
-		v.why = a.uid.n ? "username is not 1 to 64 of the characters A-Z a-z 0-9 _ . @ -"
-				: "no username";
-	} else if (later_wants(p, &a) && !admit_check_device(p, &a, &bind)) {
+	if (!im_uid_valid(a.uid))
+		no = a.uid.n ? &unfit : &nameless;
+	if (no)
+		return refuse(p, &a, no);
+	if (later_wants(p, &a) && !admit_check_device(p, &a, &bind)) {
 		auth_begin(p->auth, &l, &v, &h);
 		if (v.later)
 			return later_put(p, &a, &l, &h);
@@ -320,8 +351,11 @@ static int login_again(struct plugin *p, const struct mosquitto_evt_basic_auth *
 	a = admit_arrival(p, ed->client, session_uid(e));
 	l = login_of(&a, ed->password);
 	auth_check(p->auth, &l, &v);
+	/* A fault of the node is no reason to end a connection. */
+	if (!v.accepted && v.no.kind == DENIAL_FAULT)
+		return MOSQ_ERR_SUCCESS;
 	if (!v.accepted) {
-		admit_log_refusal(p, &a, v.why);
+		admit_log_refusal(p, &a, &v.no);
 		return MOSQ_ERR_AUTH;
 	}
 	e->credential = v.credential;
@@ -342,7 +376,7 @@ static bool asked_again(const struct plugin *p, const struct mosquitto *client)
 
 /* TICK comes with every turn of the broker's loop, ten times a second at least. In 2.0.11 to 2.0.14
  * it never comes with per_listener_settings, and then other listeners bypass the plugin. */
-static bool loop_is_seen(struct plugin *p, const struct mosquitto_evt_basic_auth *ed)
+static bool loop_is_seen(struct plugin *p)
 {
 	int64_t now_us;
 
@@ -351,21 +385,22 @@ static bool loop_is_seen(struct plugin *p, const struct mosquitto_evt_basic_auth
 	now_us = clock_mono_us(&p->clock);
 	if (!p->first_event_us)
 		p->first_event_us = now_us;
-	if (now_us - p->first_event_us < 5000000)
-		return true;
-	log_refusal(p, ed->client, im_str(ed->username),
-		"the broker gives the plugin no TICK: remove per_listener_settings true");
-	return false;
+	return now_us - p->first_event_us < 5000000;
 }
 
 static int login(struct plugin *p, const struct mosquitto_evt_basic_auth *ed)
 {
+	static const struct denial blind = {DENIAL_FAULT,
+		"the broker gives the plugin no TICK: remove per_listener_settings true"};
 	struct im_str device = im_str(mosquitto_client_id(ed->client));
+	struct arrival a;
 
 	link_arrival(p, ed->client);
 	later_forget(p, ed->client, device);
-	if (!loop_is_seen(p, ed))
-		return MOSQ_ERR_AUTH;
+	if (!loop_is_seen(p)) {
+		a = admit_arrival(p, ed->client, im_str(ed->username));
+		return refuse(p, &a, &blind);
+	}
 	return link_claimed(p, im_str(ed->username), device) ? link_login(p, ed)
 							     : login_user(p, ed);
 }
@@ -377,6 +412,6 @@ int admit_login(struct plugin *p, const struct mosquitto_evt_basic_auth *ed)
 	if (p->reloading && asked_again(p, ed->client))
 		return login_again(p, ed);
 	rc = login(p, ed);
-	p->denied = rc == MOSQ_ERR_AUTH ? ed->client : NULL;
+	p->denied = rc == MOSQ_ERR_SUCCESS || rc == COMPAT_ERR_AUTH_DELAYED ? NULL : ed->client;
 	return rc;
 }

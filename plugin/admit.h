@@ -14,29 +14,32 @@ struct arrival {
 	struct im_str uid, device, address;
 	bool v5, clean;
 	bool hearsay; /* the address; see auth.h */
+	int keepalive_s;
 };
 
-/* BASIC_AUTH: MOSQ_ERR_SUCCESS, MOSQ_ERR_AUTH; in 2.1 also what later_put answers. */
+/* BASIC_AUTH: MOSQ_ERR_SUCCESS, what denial_code says, or what later_put answers. */
 int admit_login(struct plugin *p, const struct mosquitto_evt_basic_auth *ed) IM_MUST_CHECK;
 
 /* `uid` may be no name at all. */
 struct arrival admit_arrival(
 	const struct plugin *p, const struct mosquitto *client, struct im_str uid);
 /* Why a client is refused for now, when nothing is known of it. */
-extern const char admit_unreadable[];
+extern const struct denial admit_unreadable;
 /* NULL, and whether the client id is to be bound to the user; or why he may not come with it. */
-const char *admit_check_device(struct plugin *p, const struct arrival *a, bool *bind_out);
+const struct denial *admit_check_device(struct plugin *p, const struct arrival *a, bool *bind_out);
+/* NULL, or why nobody may come with this keepalive. */
+const struct denial *admit_check_keepalive(const struct plugin *p, const struct arrival *a);
 /* The session of a user who has proved who he is; or NULL, and why he may not come. */
 struct session *admit_take(struct plugin *p, const struct arrival *a, const struct auth_verdict *v,
-	const char **why_out);
+	const struct denial **no_out);
 
 /* What has become of the password or token: makes the session, or says why not in the log.
- * MOSQ_ERR_SUCCESS or MOSQ_ERR_AUTH. */
+ * MOSQ_ERR_SUCCESS, or what denial_code says. */
 int admit_verdict(
 	struct plugin *p, const struct arrival *a, const struct auth_verdict *v) IM_MUST_CHECK;
 /* The session that admit_verdict has just made, but the client has gone before the broker knew. */
 void admit_undo(struct plugin *p, const struct mosquitto *client);
 /* For the log, not too often. */
-void admit_log_refusal(struct plugin *p, const struct arrival *a, const char *why);
+void admit_log_refusal(struct plugin *p, const struct arrival *a, const struct denial *no);
 
 #endif

@@ -24,6 +24,11 @@
 #define PASSWORD_US 15000
 #define SIGNATURE_US 100
 
+/* What the broker has waited for in this turn of its loop. */
+struct turn {
+	int64_t suspects_us, others_us;
+};
+
 struct auth {
 	const struct options *o;
 	struct directory *dir;
@@ -32,8 +37,7 @@ struct auth {
 	struct remembered *remembered;
 	struct jwt_keys *keys; /* NULL: tokens are not configured */
 	struct budget *passwords, *signatures;
-	/* What the broker has waited for in this turn of its loop. */
-	int64_t passwords_turn_us, signatures_turn_us;
+	struct turn passwords_turn, signatures_turn;
 	struct im_buf scratch;
 	uint8_t decoy[IM_PHC_DECOY];
 	struct auth_stats stats;
@@ -114,15 +118,19 @@ int auth_keys(const struct auth *a)
 
 static bool refuse(struct auth_verdict *out, const char *why)
 {
-	*out = (struct auth_verdict){.why = why};
+	*out = (struct auth_verdict){.no = {DENIAL_LASTING, why}};
 	return false;
 }
 
-/* Nothing has been found out. */
-static bool put_off(struct auth_verdict *out, const char *why)
+static bool fault(struct auth_verdict *out, const char *why)
 {
-	*out = (struct auth_verdict){.busy = true, .why = why};
+	*out = (struct auth_verdict){.no = {DENIAL_FAULT, why}};
 	return false;
+}
+
+static void put_off(struct auth_verdict *out, const char *why)
+{
+	*out = (struct auth_verdict){.no = {DENIAL_BUSY, why}};
 }
 
 /* ---- those that are remembered ---- */
@@ -218,43 +226,59 @@ static struct budget_login login_of(
 /* ---- what wrong ones may cost ---- */
 
 /* What the log says of each bound: of passwords, and of signatures. */
-static const char *const throttled[2][BUDGET_ALL + 1] = {
+static const char *const throttled[2][BUDGET_BOUNDS] = {
 	{
 		[BUDGET_PAIR] = "throttled: too many wrong passwords for this user and address",
 		[BUDGET_ADDRESS] = "throttled: too many wrong passwords from this address",
 		[BUDGET_LOCAL] = "throttled: too many wrong passwords of local administrators",
 		[BUDGET_ALL] = "throttled: too many wrong passwords in all",
+		[BUDGET_TURN] = "throttled: too many wrong passwords at once",
 	},
 	{
 		[BUDGET_PAIR] = "throttled: too many wrong tokens for this user and address",
 		[BUDGET_ADDRESS] = "throttled: too many wrong tokens from this address",
 		[BUDGET_LOCAL] = "throttled: too many wrong tokens of local administrators",
 		[BUDGET_ALL] = "throttled: too many wrong tokens in all",
+		[BUDGET_TURN] = "throttled: too many wrong tokens at once",
 	},
 };
 
 static void turn_away(
 	struct auth *a, const struct budget *b, enum budget_bound bound, struct auth_verdict *out)
 {
-	uint64_t *const of[BUDGET_ALL + 1] = {
+	uint64_t *const of[BUDGET_BOUNDS] = {
 		[BUDGET_OPEN] = &a->stats.throttled_all, /* never */
 		[BUDGET_PAIR] = &a->stats.throttled_pair,
 		[BUDGET_ADDRESS] = &a->stats.throttled_address,
 		[BUDGET_LOCAL] = &a->stats.throttled_address,
 		[BUDGET_ALL] = &a->stats.throttled_all,
+		[BUDGET_TURN] = &a->stats.throttled_all,
 	};
 	bool tokens = b == a->signatures;
 
 	a->stats.throttled++;
 	++*(tokens ? &a->stats.throttled_tokens : of[bound]);
-	(void)put_off(out, throttled[tokens][bound]);
+	put_off(out, throttled[tokens][bound]);
 }
 
-static bool turn_is_over(const struct auth *a, const struct budget *b, unsigned rank)
+static struct turn *turn_of(struct auth *a, const struct budget *b)
 {
-	int64_t us = b == a->passwords ? a->passwords_turn_us : a->signatures_turn_us;
+	return b == a->passwords ? &a->passwords_turn : &a->signatures_turn;
+}
 
-	return us >= (rank ? AUTH_SUSPECT_TURN_US : AUTH_WRONG_TURN_US);
+static bool turn_is_over(struct auth *a, const struct budget *b, unsigned rank)
+{
+	const struct turn *t = turn_of(a, b);
+
+	return rank >= BUDGET_SUSPECT ? t->suspects_us >= AUTH_SUSPECTS_TURN_US
+				      : t->others_us >= AUTH_OTHERS_TURN_US;
+}
+
+static void count_turn(struct auth *a, const struct budget *b, unsigned rank, int64_t took_us)
+{
+	struct turn *t = turn_of(a, b);
+
+	*(rank >= BUDGET_SUSPECT ? &t->suspects_us : &t->others_us) += took_us;
 }
 
 /* True, and *out says why: nobody looks at it now. */
@@ -265,7 +289,7 @@ static bool throttles(
 	enum budget_bound bound = budget_ask(b, who, now_us);
 
 	if (bound == BUDGET_OPEN && !who->local && turn_is_over(a, b, budget_rank(b, who, now_us)))
-		bound = BUDGET_ALL;
+		bound = BUDGET_TURN;
 	if (bound == BUDGET_OPEN)
 		return false;
 	budget_refused(b, who, now_us);
@@ -275,7 +299,7 @@ static bool throttles(
 
 /* ---- passwords ---- */
 
-const char *auth_absent(const struct directory_user *u)
+static const char *absent(const struct directory_user *u)
 {
 	return u->gone ? AUTH_DELETED : AUTH_UNKNOWN;
 }
@@ -286,7 +310,7 @@ static void set_pad(struct auth *a, struct im_phc_cost stored, struct im_phc_cos
 {
 	int64_t lacks =
 		(int64_t)now.memory_kib * now.passes - (int64_t)stored.memory_kib * stored.passes;
-	struct im_phc_cost cost = {.passes = now.passes};
+	struct im_phc_cost cost = {.passes = now.passes, .lanes = 1};
 
 	if (lacks > 0)
 		cost.memory_kib = (uint32_t)(lacks / now.passes);
@@ -307,6 +331,7 @@ static void set_work(struct auth *a, struct im_str uid, struct auth_hash *h)
 	if (h->comparable) {
 		memcpy(h->work.phc, phc->p, phc->n);
 		h->work.phc[phc->n] = '\0';
+		h->work.threads = stored.lanes > 1;
 		set_pad(a, stored, now, h->work.pad);
 	} else if (im_phc_decoy(a->decoy, now, h->work.phc)) {
 		h->work.phc[0] = '\0'; /* a cost that is none: nothing matches */
@@ -329,7 +354,7 @@ static void begin_password(struct auth *a, const struct auth_login *l,
 		.comparable = exists && u->has_password && !u->disabled,
 		.credential = u->credential,
 		.key = key,
-		.why = !exists           ? auth_absent(u)
+		.why = !exists           ? absent(u)
 		       : u->disabled     ? "user is disabled"
 		       : u->has_password ? "wrong password"
 					 : "user has no password",
@@ -355,7 +380,7 @@ void auth_finish(struct auth *a, struct im_str uid, const struct auth_hash *h, i
 	a->stats.hashed++;
 	if (result == IM_E_NOMEM) {
 		budget_given_up(a->passwords);
-		(void)put_off(out, "out of memory");
+		(void)fault(out, "out of memory");
 		return;
 	}
 	if (result || !h->comparable) {
@@ -378,7 +403,7 @@ void auth_finish(struct auth *a, struct im_str uid, const struct auth_hash *h, i
 
 enum budget_bound auth_bound(const struct auth *a, const struct auth_hash *h)
 {
-	return budget_ask(a->passwords, &h->who, clock_mono_us(a->clock));
+	return budget_ask_again(a->passwords, &h->who, clock_mono_us(a->clock));
 }
 
 void auth_give_up(struct auth *a, const struct auth_hash *h, enum budget_bound bound,
@@ -389,12 +414,17 @@ void auth_give_up(struct auth *a, const struct auth_hash *h, enum budget_bound b
 	if (bound != BUDGET_OPEN)
 		turn_away(a, a->passwords, bound, out);
 	else
-		(void)put_off(out, "too many logins wait for their passwords to be checked");
+		put_off(out, "too many logins wait for their passwords to be checked");
 }
 
 unsigned auth_rank(const struct auth *a, const struct auth_hash *h)
 {
 	return budget_rank(a->passwords, &h->who, clock_mono_us(a->clock));
+}
+
+void auth_suspects(struct auth *a, uint32_t n)
+{
+	budget_suspects(a->passwords, n);
 }
 
 /* ---- tokens ---- */
@@ -404,27 +434,29 @@ static bool check_signature(struct auth *a, const struct auth_login *l,
 	const struct directory_user *u, const struct jwt_token *t, struct auth_verdict *out)
 {
 	const struct budget_login who = login_of(a->signatures, l, u);
-	int64_t began_us, took_us;
+	int64_t now_us = clock_mono_us(a->clock), took_us;
+	unsigned rank;
 	int ret;
 
 	if (throttles(a, a->signatures, &who, out))
 		return false;
-	began_us = clock_mono_us(a->clock);
+	rank = budget_rank(a->signatures, &who, now_us);
+	took_us = -clock_cpu_us(a->clock);
 	budget_begin(a->signatures);
 	a->stats.tokens++;
 	ret = jwt_verify(t);
-	took_us = clock_mono_us(a->clock) - began_us;
+	took_us += clock_cpu_us(a->clock);
 	if (ret == IM_OK) {
 		budget_right(a->signatures);
 		return true;
 	}
 	if (ret == IM_E_NOMEM) {
 		budget_given_up(a->signatures);
-		return put_off(out, "out of memory");
+		return fault(out, "out of memory");
 	}
 	a->stats.wrong++;
-	a->signatures_turn_us += took_us;
-	budget_wrong(a->signatures, &who, began_us + took_us, took_us);
+	count_turn(a, a->signatures, rank, took_us);
+	budget_wrong(a->signatures, &who, now_us, took_us);
 	return refuse(out, "token's signature is wrong");
 }
 
@@ -435,9 +467,9 @@ static bool check_new(struct auth *a, const struct auth_login *l, const struct d
 	enum account_name is = ACCOUNT_FREE;
 
 	if (u->gone || !a->o->jwt_auto_create)
-		return refuse(out, auth_absent(u));
+		return refuse(out, absent(u));
 	if (directory_new_name(a->dir, l->uid, &is))
-		return put_off(out, "directory.db cannot be read");
+		return fault(out, "directory.db cannot be read");
 	if (is == ACCOUNT_RESERVED)
 		return refuse(out, "the name is reserved");
 	if (is == ACCOUNT_GONE)
@@ -456,7 +488,7 @@ static bool check_token(struct auth *a, const struct auth_login *l, const struct
 	const char *why;
 
 	if (!remembered_hash(a->remembered, l->uid, l->password, &key))
-		return put_off(out, "out of memory");
+		return fault(out, "out of memory");
 	if (!remembers_token(a, &key, u, now_s, &login)) {
 		if (jwt_read(a->keys, a->o, l->password, l->uid, now_s, from_s, &t, &why))
 			return refuse(out, why);
@@ -487,7 +519,7 @@ void auth_begin(
 
 	*h = (struct auth_hash){0};
 	if (ret && ret != IM_E_NONE)
-		(void)put_off(out, "directory.db cannot be read");
+		(void)fault(out, "directory.db cannot be read");
 	else if (!l->password.p)
 		(void)refuse(out, "no password");
 	else if (a->keys && jwt_looks_like(l->password))
@@ -499,23 +531,23 @@ void auth_begin(
 void auth_check(struct auth *a, const struct auth_login *l, struct auth_verdict *out)
 {
 	struct auth_hash h;
-	int64_t began_us, took_us;
+	int64_t took_us;
+	unsigned rank;
 	int result;
 
 	auth_begin(a, l, out, &h);
 	if (!out->later)
 		return;
-	began_us = clock_mono_us(a->clock);
-	result = hash_work_run(&h.work, l->password);
-	took_us = clock_mono_us(a->clock) - began_us;
+	rank = auth_rank(a, &h);
+	result = hash_work_run(&h.work, l->password, a->clock, &took_us);
 	auth_finish(a, l->uid, &h, result, took_us, out);
 	if (!out->accepted)
-		a->passwords_turn_us += took_us;
+		count_turn(a, a->passwords, rank, took_us);
 }
 
 void auth_turn(struct auth *a)
 {
-	a->passwords_turn_us = a->signatures_turn_us = 0;
+	a->passwords_turn = a->signatures_turn = (struct turn){0};
 }
 
 bool auth_still_valid(struct auth *a, struct im_str uid, const struct auth_verdict *v)

@@ -15,6 +15,7 @@
 #include "../common/str.h"
 #include "budget.h"
 #include "clock.h"
+#include "denial.h"
 #include "directory.h"
 #include "hashers.h"
 #include "options.h"
@@ -23,28 +24,25 @@
 /* Wrong passwords may take auth_wrong_share percent of a second's time, wrong signatures of tokens
  * a part of that of their own; how it is shared out, see budget.h. */
 #define AUTH_TOKENS_PART 4
-/* Nor may each kind hold up the broker for longer than this in one turn of its loop; the last part
- * of that is theirs against whom nothing speaks, and the rest of the turn theirs who are known. */
-#define AUTH_WRONG_TURN_US 50000
-#define AUTH_SUSPECT_TURN_US 30000
+/* Nor may each kind hold up the broker for longer than this in one turn of its loop: those that
+ * come from where many were wrong, and apart from them the others. The rest of the turn is theirs
+ * who are known. */
+#define AUTH_SUSPECTS_TURN_US 25000
+#define AUTH_OTHERS_TURN_US 50000
+
 #define AUTH_UNKNOWN "unknown user"
 #define AUTH_DELETED "the account was deleted"
 
 struct auth;
 
-/* Of a name that directory_user has not found: why, for the log. */
-const char *auth_absent(const struct directory_user *u);
-
 struct auth_verdict {
 	bool accepted;
 	bool later;          /* only by auth_begin: not decided yet */
-	bool busy;           /* refused for now, whatever was given: nobody has looked at it */
 	bool create;         /* accepted by token; the user does not exist yet */
 	int64_t expires_s;   /* by token: when the session ends; 0: never */
 	uint64_t credential; /* what it was accepted by: a password, or the key of a token */
-	uint64_t password; /* the user's at that time, 0 for none: a change ends what it began with
-			    */
-	const char *why;   /* refused: static text for the log */
+	uint64_t password;   /* the user's at that time, 0 for none; if it changes, this ends */
+	struct denial no;    /* if not accepted */
 };
 
 struct auth_stats {
@@ -98,6 +96,8 @@ void auth_give_up(struct auth *a, const struct auth_hash *h, enum budget_bound b
 	struct auth_verdict *out);
 /* See budget_rank. */
 unsigned auth_rank(const struct auth *a, const struct auth_hash *h);
+/* See budget_suspects. */
+void auth_suspects(struct auth *a, uint32_t n);
 /* A turn of the broker's loop begins. */
 void auth_turn(struct auth *a);
 

@@ -12,16 +12,20 @@
  * one wrong guess must not close the door for the others behind it. */
 #define ALL_US (5 * SECOND_US)
 #define ALL_LOOKS 32
+/* Of that, what may be spent at once, and how much faster than it flows in after that: so something
+ * is left when it has become known who spends it. */
+#define BURST_LOOKS 16
+#define BURST_SPEED 2
 #define ADDRESS_PART 4
 #define ADDRESS_US SECOND_US
 #define ADDRESS_LOOKS 16
 #define PAIR_PART 16
 #define PAIR_US SECOND_US
-#define PAIR_LOOKS 5
+#define PAIR_LOOKS 4
 
 /* How much of the whole is open to whom, in percent; and of an address's to a user who has failed
  * from there. Each step is worth several looks. */
-static const int64_t open_to[BUDGET_RANKS] = {100, 80, 55, 30};
+static const int64_t open_to[BUDGET_RANKS] = {100, 90, 60, 30};
 #define ADDRESS_TO_FAILED 50
 
 /* Tries of an address or of a user that are forgiven: a few typing errors, a client that comes back
@@ -33,15 +37,16 @@ static const int64_t open_to[BUDGET_RANKS] = {100, 80, 55, 30};
 /* How likely one is to be wrong goes by the last ones, about so many. */
 #define WRONG_ONE 1024
 #define WRONG_OF 32
-/* What one costs, too; and it stays where it can still grow. */
-#define COST_OF 8
+#define COST_UP 2
+#define COST_DOWN 16
 
 struct budget {
 	struct im_sipkey key;
 	int64_t share_us, one_us;
-	int64_t looking; /* at so many at this moment */
-	int64_t wrong;   /* of WRONG_ONE */
-	struct im_ratelimit all, local;
+	int64_t looking;  /* at so many at this moment... */
+	int64_t suspects; /* of them from addresses that are suspect by now */
+	int64_t wrong;    /* of WRONG_ONE */
+	struct im_ratelimit all, burst, local;
 	struct sketch *pairs, *addresses; /* work */
 	struct sketch *user_tries, *address_tries,
 		*pair_tries; /* so that none crowds another out */
@@ -106,6 +111,11 @@ static int64_t all_us(const struct budget *b)
 	return saved_us(b, 1, ALL_US, ALL_LOOKS);
 }
 
+static int64_t burst_us(const struct budget *b)
+{
+	return saved_us(b, 1, 0, BURST_LOOKS) / BURST_SPEED;
+}
+
 static int64_t address_us(const struct budget *b)
 {
 	return saved_us(b, ADDRESS_PART, ADDRESS_US, ADDRESS_LOOKS);
@@ -124,17 +134,32 @@ unsigned budget_rank(const struct budget *b, const struct budget_login *l, int64
 	return (address ? 0 : 2) + (user ? 0 : 1);
 }
 
-/* Time in which that flows in which those will have cost that are being looked at. */
-static int64_t pending_us(const struct budget *b)
+/* Time in which that flows in which those will have cost that are being looked at. Of suspects many
+ * may wait from before they were; they are given up in time, and nobody else stands behind them. */
+static int64_t pending_us(const struct budget *b, unsigned rank)
 {
-	return b->looking * b->one_us * b->wrong / WRONG_ONE * SECOND_US / b->share_us;
+	int64_t n = b->looking - (rank < BUDGET_SUSPECT ? b->suspects : 0);
+
+	return n > 0 ? n * b->one_us * b->wrong / WRONG_ONE * SECOND_US / b->share_us : 0;
 }
 
-enum budget_bound budget_ask(const struct budget *b, const struct budget_login *l, int64_t now_us)
+static bool all_open(
+	const struct budget *b, const struct budget_login *l, int64_t now_us, bool at_once)
+{
+	unsigned rank = budget_rank(b, l, now_us);
+	int64_t open = open_to[rank];
+	int64_t pending = pending_us(b, rank);
+
+	return im_ratelimit_open(&b->all, now_us, all_us(b) * open / 100 - pending) &&
+	       (!at_once || im_ratelimit_open(&b->burst, now_us,
+				    burst_us(b) * open / 100 - pending / BURST_SPEED));
+}
+
+static enum budget_bound ask(
+	const struct budget *b, const struct budget_login *l, int64_t now_us, bool at_once)
 {
 	bool failed = !sketch_open(b->pair_tries, l->pair, now_us, 1);
 	int64_t address = address_us(b) * (failed ? ADDRESS_TO_FAILED : 100) / 100;
-	int64_t all = all_us(b) * open_to[budget_rank(b, l, now_us)] / 100;
 
 	if (!sketch_open(b->pairs, l->pair, now_us, pair_us(b)))
 		return BUDGET_PAIR;
@@ -143,12 +168,28 @@ enum budget_bound budget_ask(const struct budget *b, const struct budget_login *
 									   : BUDGET_LOCAL;
 	if (!sketch_open(b->addresses, l->address, now_us, address))
 		return BUDGET_ADDRESS;
-	return im_ratelimit_open(&b->all, now_us, all - pending_us(b)) ? BUDGET_OPEN : BUDGET_ALL;
+	return all_open(b, l, now_us, at_once) ? BUDGET_OPEN : BUDGET_ALL;
+}
+
+enum budget_bound budget_ask(const struct budget *b, const struct budget_login *l, int64_t now_us)
+{
+	return ask(b, l, now_us, true);
+}
+
+enum budget_bound budget_ask_again(
+	const struct budget *b, const struct budget_login *l, int64_t now_us)
+{
+	return ask(b, l, now_us, false);
 }
 
 void budget_begin(struct budget *b)
 {
 	b->looking++;
+}
+
+void budget_suspects(struct budget *b, int64_t n)
+{
+	b->suspects = n;
 }
 
 void budget_given_up(struct budget *b)
@@ -179,14 +220,14 @@ void budget_refused(struct budget *b, const struct budget_login *l, int64_t now_
 	count_try(b->address_tries, l->address, now_us);
 }
 
-/* Slowly, or one that was held up for a minute would pass for what they cost. */
+/* Up at once, for the budgets must hold several; but not to what one takes that is held up. */
 static void measure(struct budget *b, int64_t took_us)
 {
-	int64_t seen_us = took_us < 2 * b->one_us ? took_us : 2 * b->one_us;
+	int64_t seen_us = took_us < 4 * b->one_us ? took_us : 4 * b->one_us;
 
-	b->one_us += (seen_us - b->one_us) / COST_OF;
-	if (b->one_us < COST_OF)
-		b->one_us = COST_OF;
+	b->one_us += (seen_us - b->one_us) / (seen_us > b->one_us ? COST_UP : COST_DOWN);
+	if (b->one_us < COST_UP)
+		b->one_us = COST_UP;
 }
 
 void budget_wrong(struct budget *b, const struct budget_login *l, int64_t now_us, int64_t took_us)
@@ -205,4 +246,5 @@ void budget_wrong(struct budget *b, const struct budget_login *l, int64_t now_us
 	sketch_spend(b->addresses, l->address, now_us, b->share_us / ADDRESS_PART, address_us(b),
 		took_us);
 	im_ratelimit_spend(&b->all, now_us, b->share_us, all_us(b), took_us);
+	im_ratelimit_spend(&b->burst, now_us, BURST_SPEED * b->share_us, burst_us(b), took_us);
 }

@@ -42,8 +42,16 @@ struct budget_login {
 	bool local;                   /* an administrator on this machine */
 };
 
-/* Which budget is used up. */
-enum budget_bound { BUDGET_OPEN, BUDGET_PAIR, BUDGET_ADDRESS, BUDGET_LOCAL, BUDGET_ALL };
+/* Which budget is used up. TURN: not one of these, but what the caller gives to a moment. */
+enum budget_bound {
+	BUDGET_OPEN,
+	BUDGET_PAIR,
+	BUDGET_ADDRESS,
+	BUDGET_LOCAL,
+	BUDGET_ALL,
+	BUDGET_TURN,
+	BUDGET_BOUNDS
+};
 
 /* NULL: out of memory. */
 struct budget *budget_new(const struct im_sipkey *key, const struct budget_settings *set);
@@ -54,16 +62,23 @@ struct budget_login budget_login(
 	const struct budget *b, struct im_str user, struct im_str address, bool local);
 /* How much speaks against it: 0, 1 the user, 2 the address, 3 both. */
 #define BUDGET_RANKS 4
+#define BUDGET_SUSPECT 2 /* from here on */
 unsigned budget_rank(const struct budget *b, const struct budget_login *l, int64_t now_us);
 /* Whether the login may be looked at. Those that are being looked at count as what they will have
  * cost, as far as the last ones were wrong. */
 enum budget_bound budget_ask(const struct budget *b, const struct budget_login *l, int64_t now_us);
+/* Of one that waits for its look: what is only spent too fast does not matter to it. */
+enum budget_bound budget_ask_again(
+	const struct budget *b, const struct budget_login *l, int64_t now_us);
 
 /* A look at it begins; one of the next three ends it. */
 void budget_begin(struct budget *b);
 void budget_right(struct budget *b);
 void budget_wrong(struct budget *b, const struct budget_login *l, int64_t now_us, int64_t took_us);
 void budget_given_up(struct budget *b);
+/* How many of those that are being looked at are suspect by now, to be told when that changes: they
+ * do not count for whoever is not. */
+void budget_suspects(struct budget *b, int64_t n);
 /* Turned away unlooked at, for whatever want of room or time. */
 void budget_refused(struct budget *b, const struct budget_login *l, int64_t now_us);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The two clocks of the plugin, as a table so that tests set the time. */
+/* The clocks of the plugin, as a table so that tests set the time. */
 #ifndef IM_PLUGIN_CLOCK_H
 #define IM_PLUGIN_CLOCK_H
 
@@ -9,6 +9,7 @@ struct clock {
 	int64_t (*wall_ms)(void *arg); /* milliseconds since 1970; may jump */
 	int64_t (*mono_us)(void *arg); /* microseconds; never goes back */
 	void *arg;
+	int64_t (*cpu_us)(void *arg); /* what the thread has used; NULL: mono_us */
 };
 
 /* The machine's clocks. */
@@ -22,6 +23,12 @@ static inline int64_t clock_wall_ms(const struct clock *c)
 static inline int64_t clock_mono_us(const struct clock *c)
 {
 	return c->mono_us(c->arg);
+}
+
+/* What something costs, on a machine that does other things too. */
+static inline int64_t clock_cpu_us(const struct clock *c)
+{
+	return c->cpu_us ? c->cpu_us(c->arg) : c->mono_us(c->arg);
 }
 
 #endif

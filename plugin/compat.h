@@ -31,6 +31,9 @@
 /* BASIC_AUTH of 2.1: the answer comes later, by mosquitto_complete_basic_auth. */
 #define COMPAT_ERR_AUTH_DELAYED (-5)
 /* BASIC_AUTH of 2.1: an MQTT 5 client is told so in CONNACK. */
+#define COMPAT_ERR_IMPLEMENTATION_SPECIFIC 131
+#define COMPAT_ERR_CLIENT_ID_NOT_VALID 133
+#define COMPAT_ERR_SERVER_UNAVAILABLE 136
 #define COMPAT_ERR_SERVER_BUSY 137
 
 #endif

@@ -309,7 +309,7 @@ void directory_password_cost(struct directory *d, struct im_phc_cost *out)
 		memory_kib = IM_PHC_MEMORY_KIB;
 		passes = IM_PHC_PASSES;
 	}
-	*out = (struct im_phc_cost){(uint32_t)memory_kib, (uint32_t)passes};
+	*out = (struct im_phc_cost){(uint32_t)memory_kib, (uint32_t)passes, 1};
 }
 
 int directory_group(struct directory *d, struct im_str gid, struct directory_group *out)

@@ -19,9 +19,11 @@
 struct hash_work {
 	char phc[IM_PHC_MAX];
 	char pad[IM_PHC_MAX]; /* empty: nothing */
+	bool threads;         /* it takes more than the caller's */
 };
-/* im_phc_verify of phc. */
-int hash_work_run(const struct hash_work *w, struct im_str password) IM_MUST_CHECK;
+/* im_phc_verify of phc, and what that has cost. */
+int hash_work_run(const struct hash_work *w, struct im_str password, const struct clock *c,
+	int64_t *took_us_out) IM_MUST_CHECK;
 
 /* The caller's memory, from hashers_put until hashers_take or hashers_withdraw has returned it. */
 struct hash_job {

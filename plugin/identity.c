@@ -167,36 +167,42 @@ static void leave(struct plugin *p, const struct arrival *a, struct met *m, enum
 
 /* A fault of the database is no reason to end a connection. */
 static void turn_away(
-	struct plugin *p, const struct arrival *a, const char *why, enum identity_sign sign)
+	struct plugin *p, const struct arrival *a, const struct denial *no, enum identity_sign sign)
 {
-	admit_log_refusal(p, a, why);
-	if (why != admit_unreadable)
+	admit_log_refusal(p, a, no);
+	if (no->kind != DENIAL_FAULT)
 		leave(p, a, remember(p, a, REFUSED), sign);
 }
 
 /* ---- looking ---- */
 
 /* NULL, or why this name may have nothing. */
-static const char *check_user(struct plugin *p, const struct arrival *a)
+static const struct denial *check_user(struct plugin *p, const struct arrival *a)
 {
+	static const struct denial nameless = {DENIAL_LASTING, "TLS identity is no username"};
+	static const struct denial unknown = {DENIAL_LASTING, AUTH_UNKNOWN};
+	static const struct denial deleted = {DENIAL_LASTING, AUTH_DELETED};
+	static const struct denial disabled = {DENIAL_LASTING, "user is disabled"};
 	struct directory_user u;
 	int ret;
 
 	if (!im_uid_valid(a->uid) || im_str_eqz(a->uid, p->opt.link_username))
-		return "TLS identity is no username";
+		return &nameless;
 	ret = directory_user(p->dir, a->uid, &u);
+	if (ret && ret != IM_E_NONE)
+		return &admit_unreadable;
 	if (ret)
-		return ret == IM_E_NONE ? auth_absent(&u) : admit_unreadable;
-	return u.disabled ? "user is disabled" : NULL;
+		return u.gone ? &deleted : &unknown;
+	return u.disabled ? &disabled : NULL;
 }
 
-/* Why no session was made stands in *why_out. */
-static struct session *take(struct plugin *p, const struct arrival *a, const char **why_out)
+/* Why no session was made stands in *no_out. */
+static struct session *take(struct plugin *p, const struct arrival *a, const struct denial **no_out)
 {
 	const struct auth_verdict v = {.accepted = true};
 
-	*why_out = check_user(p, a);
-	return *why_out ? NULL : admit_take(p, a, &v, why_out);
+	*no_out = check_user(p, a);
+	return *no_out ? NULL : admit_take(p, a, &v, no_out);
 }
 
 struct session *identity_known(struct plugin *p, const struct mosquitto *client)
@@ -218,7 +224,8 @@ struct session *identity_known(struct plugin *p, const struct mosquitto *client)
 struct session *identity_session(
 	struct plugin *p, const struct mosquitto *client, enum identity_sign sign)
 {
-	const char *name = mosquitto_client_username(client), *why = NULL;
+	const char *name = mosquitto_client_username(client);
+	const struct denial *no = NULL;
 	struct session *e;
 	struct arrival a;
 	struct met *m;
@@ -238,11 +245,11 @@ struct session *identity_session(
 		leave(p, &a, m, sign);
 		return NULL;
 	}
-	e = take(p, &a, &why);
+	e = take(p, &a, &no);
 	if (e)
 		forget(p, client);
 	else
-		turn_away(p, &a, why, sign);
+		turn_away(p, &a, no, sign);
 	return e;
 }
 
@@ -267,11 +274,11 @@ struct session *identity_gone(struct plugin *p, const struct mosquitto *client)
 {
 	const struct arrival a =
 		admit_arrival(p, client, im_str(mosquitto_client_username(client)));
-	const char *why;
-	struct session *e = take(p, &a, &why);
+	const struct denial *no;
+	struct session *e = take(p, &a, &no);
 
 	if (!e) {
-		admit_log_refusal(p, &a, why);
+		admit_log_refusal(p, &a, no);
 		return NULL;
 	}
 	if (e->new_device)
@@ -287,7 +294,7 @@ static bool unknown_may_hear(struct plugin *p, const struct mosquitto *client, s
 {
 	const struct arrival a = admit_arrival(p, client, name);
 	struct met *m;
-	const char *why;
+	const struct denial *no;
 	bool bind;
 
 	/* From before the broker was restarted, or made up to ask about an author. */
@@ -298,14 +305,16 @@ static bool unknown_may_hear(struct plugin *p, const struct mosquitto *client, s
 		leave(p, &a, m, IDENTITY_HEARD);
 	if (m)
 		return m->verdict == FINE;
-	why = check_user(p, &a);
-	if (!why)
-		why = admit_check_device(p, &a, &bind);
-	if (why)
-		turn_away(p, &a, why, IDENTITY_HEARD);
+	no = check_user(p, &a);
+	if (!no)
+		no = admit_check_keepalive(p, &a);
+	if (!no)
+		no = admit_check_device(p, &a, &bind);
+	if (no)
+		turn_away(p, &a, no, IDENTITY_HEARD);
 	else
 		(void)remember(p, &a, FINE);
-	return !why;
+	return !no;
 }
 
 bool identity_may_hear(struct plugin *p, const struct mosquitto *client, struct im_str username)

@@ -30,6 +30,7 @@ struct waiting {
 	const struct mosquitto *client;
 	char uid[IM_UID_MAX], device[IM_DEVICE_MAX + 1], address[ADDRESS_MAX];
 	uint8_t uid_n, address_n;
+	uint32_t behind; /* so many of its address waited before it */
 	bool v5, clean;
 	bool gone;
 	bool refused; /* uthash had no memory for it */
@@ -163,20 +164,23 @@ bool later_wants(struct plugin *p, const struct arrival *a)
 	return !until_us || *until_us <= clock_mono_us(&p->clock);
 }
 
-static bool has_room(const struct later *l, struct im_str address, const struct auth_hash *h)
+/* How many of this address wait. */
+static uint32_t same_address(const struct later *l, const struct auth_hash *h)
 {
 	const struct waiting *w;
-	uint32_t same = 0;
+	uint32_t n = 0;
 
+	DL_FOREACH (l->all, w)
+		n += w->hash.who.address == h->who.address;
+	return n;
+}
+
+static bool has_room(const struct later *l, const struct auth_hash *h, uint32_t same)
+{
 	if (h->who.local)
 		return l->n < IM_LOGINS_WAITING + IM_LOGINS_LOCAL;
-	if (l->n < IM_LOGINS_WAITING / 2)
-		return true;
-	DL_FOREACH (l->all, w) {
-		if (im_str_eq(address, (struct im_str){w->address, w->address_n}))
-			same++;
-	}
-	return l->n < IM_LOGINS_WAITING && same < IM_LOGINS_WAITING / 2;
+	return l->n < IM_LOGINS_WAITING / 2 ||
+	       (l->n < IM_LOGINS_WAITING && same < IM_LOGINS_WAITING / 2);
 }
 
 static int busy(struct plugin *p, const struct arrival *a, const struct auth_hash *h)
@@ -185,8 +189,8 @@ static int busy(struct plugin *p, const struct arrival *a, const struct auth_has
 
 	auth_give_up(p->auth, h, BUDGET_OPEN, &no);
 	p->stats.logins_busy++;
-	admit_log_refusal(p, a, no.why);
-	return a->v5 ? COMPAT_ERR_SERVER_BUSY : MOSQ_ERR_UNKNOWN;
+	admit_log_refusal(p, a, &no.no);
+	return denial_code(no.no.kind, p->newer, a->v5);
 }
 
 int later_put(struct plugin *p, const struct arrival *a, const struct auth_login *login,
@@ -196,9 +200,10 @@ int later_put(struct plugin *p, const struct arrival *a, const struct auth_login
 		a->address.p, a->address.n < ADDRESS_MAX ? a->address.n : ADDRESS_MAX};
 	struct session *old = sessions_find(p->sessions, a->client);
 	struct later *l = p->later;
+	uint32_t same = same_address(l, h);
 	struct waiting *w;
 
-	w = has_room(l, address, h) ? calloc(1, sizeof(*w)) : NULL;
+	w = has_room(l, h, same) ? calloc(1, sizeof(*w)) : NULL;
 	if (!w)
 		return busy(p, a, h);
 	/* A waiting client that goes leaves its will behind, and nobody has checked who it is: what
@@ -206,6 +211,7 @@ int later_put(struct plugin *p, const struct arrival *a, const struct auth_login
 	if (old)
 		sessions_drop(p->sessions, old, clock_mono_us(&p->clock));
 	w->hash = *h;
+	w->behind = same;
 	w->client = a->client;
 	w->uid_n = (uint8_t)a->uid.n;
 	w->address_n = (uint8_t)address.n;
@@ -282,34 +288,53 @@ static void finish(struct plugin *p, struct waiting *w, const struct auth_verdic
 	drop(p->later, w);
 }
 
-/* Once wrong ones have cost what they may, those that still wait are turned away unlooked at, like
- * those that come now: first those against whom most speaks, the newest first. All that the broker
- * can tell them now is that they are refused. */
-static void give_up(struct plugin *p)
+static void count_suspects(struct plugin *p)
+{
+	const struct waiting *w;
+	uint32_t n = 0;
+
+	DL_FOREACH (p->later->all, w)
+		n += auth_rank(p->auth, &w->hash) >= BUDGET_SUSPECT;
+	auth_suspects(p->auth, n);
+}
+
+/* Where more than so many come from one address, the others are given up last. */
+#define SEVERAL 3
+
+static void give_up_some(struct plugin *p, unsigned rank, bool several)
 {
 	struct later *l = p->later;
 	struct waiting *w, *before;
 	struct auth_verdict no;
 	enum budget_bound bound;
 
+	for (w = l->all ? l->all->prev : NULL; w; w = before) {
+		before = w == l->all ? NULL : w->prev;
+		if ((w->behind >= SEVERAL) != several || auth_rank(p->auth, &w->hash) != rank)
+			continue;
+		bound = auth_bound(p->auth, &w->hash);
+		if (bound == BUDGET_OPEN || !hashers_withdraw(l->hashers, &w->job))
+			continue;
+		auth_give_up(p->auth, &w->hash, bound, &no);
+		finish(p, w, &no);
+	}
+}
+
+/* Once wrong ones have cost what they may, those that still wait are turned away unlooked at, like
+ * those that come now: first those against whom most speaks, the newest first. All that the broker
+ * can tell them now is that they are refused. */
+static void give_up(struct plugin *p)
+{
 	for (unsigned rank = BUDGET_RANKS; rank-- > 0;) {
-		for (w = l->all ? l->all->prev : NULL; w; w = before) {
-			before = w == l->all ? NULL : w->prev;
-			if (auth_rank(p->auth, &w->hash) != rank)
-				continue;
-			bound = auth_bound(p->auth, &w->hash);
-			if (bound == BUDGET_OPEN || !hashers_withdraw(l->hashers, &w->job))
-				continue;
-			auth_give_up(p->auth, &w->hash, bound, &no);
-			finish(p, w, &no);
-		}
+		give_up_some(p, rank, true);
+		give_up_some(p, rank, false);
 	}
 }
 
 void later_tick(struct plugin *p)
 {
 	struct hash_job *job;
-	bool wrong = false;
+	bool done = false, wrong = false;
 
 	if (!p->later || !p->later->n)
 		return;
@@ -324,7 +349,13 @@ void later_tick(struct plugin *p)
 			wrong = true;
 		}
 		finish(p, w, &v);
+		done = true;
 	}
-	if (wrong)
-		give_up(p);
+	if (!done)
+		return;
+	count_suspects(p);
+	if (!wrong)
+		return;
+	give_up(p);
+	count_suspects(p);
 }

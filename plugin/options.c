@@ -52,6 +52,9 @@ static const struct im_conf_key keys[] = {
 	{KEY(device_policy, IM_CONF_CHOICE), .def = "refuse", .choices = "refuse|oldest",
 		.help = "What happens to one device more: it is refused, or the one connected "
 			"longest is disconnected for it."},
+	{KEY(max_keepalive, IM_CONF_INT), .def = "0", .min = 0, .max = 65535,
+		.help = "Longest keepalive of a client, in seconds, 10 at least; a client with a "
+			"longer one, or with none (0), is refused. 0: any."},
 	{KEY(jwt_secret_file, IM_CONF_STRING),
 		.help = "File with the HS256 secret, at least 32 bytes; a newline at its end does "
 			"not count."},
@@ -172,6 +175,16 @@ static int check_allow_topic(const struct options *o, struct im_buf *why)
 	return IM_OK;
 }
 
+/* imctl has one of ten seconds. */
+static int check_keepalive(const struct options *o, struct im_buf *why)
+{
+	if (o->max_keepalive == 0 || o->max_keepalive >= IM_KEEPALIVE_LEAST_S)
+		return IM_OK;
+	im_buf_printf(why, "max_keepalive %lld is too short: give %d seconds or more, or 0 for any",
+		(long long)o->max_keepalive, IM_KEEPALIVE_LEAST_S);
+	return IM_E_FORMAT;
+}
+
 static int complete(struct options *o, struct im_buf *why)
 {
 	struct im_buf b;
@@ -200,6 +213,8 @@ static int check(struct options *o, struct im_buf *why)
 		ret = check_jwt(o, why);
 	if (!ret)
 		ret = check_allow_topic(o, why);
+	if (!ret)
+		ret = check_keepalive(o, why);
 	return ret ? ret : complete(o, why);
 }
 

@@ -32,6 +32,7 @@ struct options {
 	int direct_policy;
 	int64_t max_devices;
 	int device_policy;
+	int64_t max_keepalive;
 	char *jwt_secret_file;
 	char *jwt_key_file;
 	char *jwt_key_dir;

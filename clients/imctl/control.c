@@ -12,11 +12,12 @@
 #include <string.h>
 #include <time.h>
 
+#include "../../common/limits.h"
 #include "device.h"
 
 #define COMMAND_TOPIC "$CONTROL/im/v1"
 #define RESPONSE_TOPIC "$CONTROL/im/v1/response"
-#define KEEPALIVE_S 60
+#define KEEPALIVE_S IM_KEEPALIVE_LEAST_S
 #define RETRY_MS 50
 /* How long one turn of the loop may wait: only bounds how late a deadline is noticed. */
 #define TURN_MS 200

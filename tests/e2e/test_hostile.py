@@ -467,10 +467,10 @@ def guesses(kind, version):
         yield w.connect(device, user, password, version=version)
 
 
-def first_login(node, user, **kw):
+def first_login(node, user, source="127.0.0.1"):
     """The password has to be hashed: nothing remembers it."""
-    with Raw(node.port, w.V5) as r:
-        r.send(w.connect(f"{user}-first", user, PASSWORD, version=w.V5, **kw))
+    with Raw(node.port, w.V5, source=source) as r:
+        r.send(w.connect(f"{user}-first", user, PASSWORD, version=w.V5))
         try:
             return w.decode_connack(r.expect(w.CONNACK)[1], w.V5)["code"] == 0
         except Closed:
@@ -499,9 +499,12 @@ def test_a_storm_of_wrong_logins(own_node, version, kind):
         storms = [Storm(node.port, guesses(kind, version)) for _ in range(2)]
         have = len(by.acked)
         came = [fresh_token(node, n) for n in range(39)]
-        if kind != "tokens":  # they cost too little for that; others until all are known
-            until(lambda: admin.command("getStats")["plugin"]["logins_throttled"] > 2500 or
+        if kind != "tokens":  # which cost too little; of the others, until their addresses are known
+            until(lambda: admin.command("getStats")["plugin"]["logins_throttled"] > 5000 or
                   by.failure, "who is turned away")
+            tries = itertools.count(1)
+            until(lambda: first_login(node, GUESSED[19], f"127.99.0.{next(tries)}") or by.failure,
+                  "a first login")
         node.client(user, device=f"{user}-again").connect().close()
         firsts = [first_login(node, u) for u in CALM[:6]]
         guessed = [first_login(node, u) for u in GUESSED[:6]]
@@ -532,7 +535,7 @@ def test_a_stale_password_behind_the_address_of_all(own_node, version):
     assert answers.get("0", 0) == 0
     # It is told that its password is wrong when somebody has looked at it, and else nothing.
     wrong = {w.V311: "5", w.V5: "135"}[version]
-    assert answers[wrong] >= 5 and sum(answers.values()) > 2 * answers[wrong]
+    assert answers[wrong] >= 1 and sum(answers.values()) > 2 * answers[wrong]
 
 
 def test_after_one_wrong_guess_everybody_is_looked_at(own_node):

@@ -43,7 +43,7 @@ int flow_plugin_load(struct flow *f)
 	rc = fake_load(&plugin, o);
 	if (!rc)
 		((struct plugin *)fake_userdata())->clock =
-			(struct clock){flow_wall_ms, flow_mono_us, f};
+			(struct clock){.wall_ms = flow_wall_ms, .mono_us = flow_mono_us, .arg = f};
 	return rc;
 }
 

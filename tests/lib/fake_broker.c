@@ -325,6 +325,7 @@ static struct mosquitto *client_new(const struct fake_spec *s)
 	c->password = copy_or_null(s->password);
 	c->address = strdup(s->address ? s->address : "127.0.0.1");
 	c->version = s->version ? s->version : 4;
+	c->keepalive_s = s->keepalive_s < 0 ? 0 : s->keepalive_s ? s->keepalive_s : 60;
 	c->persistent = s->persistent;
 	c->websocket = s->websocket;
 	c->identity = s->identity || s->psk;

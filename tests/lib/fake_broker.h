@@ -28,6 +28,7 @@ struct fake_spec {
 	const char *id, *user, *password;
 	const char *address; /* NULL: 127.0.0.1 */
 	int version;         /* 3, 4 or 5; 0: 4 */
+	int keepalive_s;     /* 0: 60; -1: 0 */
 	bool persistent;     /* the session stays when the connection ends */
 	bool websocket;
 	bool identity; /* authenticated by a certificate: no BASIC_AUTH */

@@ -171,6 +171,11 @@ int mosquitto_client_protocol(const struct mosquitto *c)
 	return c->websocket && (c->socket || fake.newer) ? mp_websockets : mp_mqtt;
 }
 
+int mosquitto_client_keepalive(const struct mosquitto *c)
+{
+	return c->keepalive_s;
+}
+
 int mosquitto_client_protocol_version(const struct mosquitto *c)
 {
 	return c->version;

@@ -28,7 +28,7 @@ struct fake_line;   /* of the log */
 
 struct mosquitto {
 	char *id, *username, *password, *address;
-	int version;
+	int version, keepalive_s;
 	bool persistent, websocket, identity, certificate;
 	bool connected;
 	bool socket;   /* there is one, be it before CONNACK */

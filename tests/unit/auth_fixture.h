@@ -4,6 +4,8 @@
 #ifndef IM_TESTS_AUTH_FIXTURE_H
 #define IM_TESTS_AUTH_FIXTURE_H
 
+#include <stdbool.h>
+
 #include "../../plugin/auth.h"
 #include "plugin_node.h"
 
@@ -28,6 +30,10 @@ void fixture_start(struct fixture *f, const struct options_pair *more, size_t n)
 void fixture_stop(struct fixture *f);
 
 struct auth_verdict fixture_check(struct fixture *f, const char *uid, const char *password);
+static inline bool is_busy(struct auth_verdict v)
+{
+	return !v.accepted && v.no.kind == DENIAL_BUSY;
+}
 bool fixture_accepts(struct fixture *f, const char *uid, const char *password);
 
 #endif

@@ -89,7 +89,9 @@ static int64_t wall_ms(void *arg)
 
 static int64_t mono_us(void *arg)
 {
-	return ((struct node *)arg)->mono_us;
+	struct node *n = arg;
+
+	return n->mono_us += n->mono_step_us;
 }
 
 int node_load(struct node *n, bool newer, const char *const options[])
@@ -118,7 +120,8 @@ int node_load(struct node *n, bool newer, const char *const options[])
 	fake_open(newer);
 	rc = fake_load(&plugin, o);
 	if (rc == MOSQ_ERR_SUCCESS)
-		((struct plugin *)fake_userdata())->clock = (struct clock){wall_ms, mono_us, n};
+		((struct plugin *)fake_userdata())->clock =
+			(struct clock){.wall_ms = wall_ms, .mono_us = mono_us, .arg = n};
 	return rc;
 }
 

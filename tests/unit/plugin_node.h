@@ -27,6 +27,7 @@ struct node {
 	char dir[64];
 	sqlite3 *db;
 	int64_t wall_ms, mono_us;
+	int64_t mono_step_us; /* what each look at the clock takes */
 	bool newer;
 	struct mosquitto *bridge;
 	bool commit; /* answer each batch at once */

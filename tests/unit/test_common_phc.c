@@ -224,9 +224,9 @@ static void hashing_keeps_its_bounds(void **state)
 static void a_decoy_costs_what_it_says_and_matches_nothing(void **state)
 {
 	static const struct im_phc_cost costs[] = {
-		{8, 1}, {19456, 2}, {IM_PHC_MEMORY_KIB_MAX, IM_PHC_PASSES_MAX}};
-	static const struct im_phc_cost none[] = {
-		{7, 1}, {8, 0}, {IM_PHC_MEMORY_KIB_MAX + 1, 1}, {8, IM_PHC_PASSES_MAX + 1}};
+		{8, 1, 1}, {19456, 2, 1}, {IM_PHC_MEMORY_KIB_MAX, IM_PHC_PASSES_MAX, 1}};
+	static const struct im_phc_cost none[] = {{7, 1, 1}, {8, 0, 1},
+		{IM_PHC_MEMORY_KIB_MAX + 1, 1, 1}, {8, IM_PHC_PASSES_MAX + 1, 1}};
 	uint8_t bytes[IM_PHC_DECOY];
 	struct im_phc_cost read;
 	char phc[IM_PHC_MAX];
@@ -240,6 +240,7 @@ static void a_decoy_costs_what_it_says_and_matches_nothing(void **state)
 		assert_true(im_phc_read(im_str(phc), &read));
 		assert_int_equal(read.memory_kib, costs[i].memory_kib);
 		assert_int_equal(read.passes, costs[i].passes);
+		assert_int_equal(read.lanes, 1);
 	}
 	for (i = 0; i < 4; i++)
 		assert_int_equal(im_phc_decoy(bytes, none[i], phc), IM_E_FORMAT);

@@ -188,7 +188,7 @@ static void what_is_kept_for_the_innocent_is_worth_several_looks(void **state)
 
 	(void)state;
 	storm(&w, 10 * SECOND, 250, 20);
-	for (i = 0; i < 20; i++) {
+	for (i = 0; i < 6; i++) {
 		snprintf(user, sizeof(user), "new%d", i);
 		snprintf(address, sizeof(address), "192.0.2.%d", i);
 		assert_true(guess(&w, user, address));
@@ -332,9 +332,35 @@ static void those_under_way_count_as_far_as_the_last_were_wrong(void **state)
 		budget_wrong(w.b, &l, w.now_us, HASH_US);
 	}
 	assert_int_equal(ask(&w, "bob", "192.0.2.2"), BUDGET_ALL);
-	for (i = 0; i < 970; i++)
+	for (i = 0; i < 980; i++)
+		budget_given_up(w.b);
+	w.now_us += SECOND;
+	assert_true(open_for(&w, "bob", "192.0.2.2"));
+	budget_free(&w.b);
+}
+
+/* Many may have been let in from one address before any was found wrong. */
+static void suspects_under_way_count_for_suspects_alone(void **state)
+{
+	struct world w = begin(HASH_US);
+	struct budget_login bad = login(&w, "x", "198.51.100.1");
+	int i;
+
+	(void)state;
+	for (i = 0; i < 1000; i++)
+		budget_begin(w.b);
+	for (i = 0; i < 5; i++)
+		budget_wrong(w.b, &bad, w.now_us, HASH_US);
+	assert_int_equal(ask(&w, "bob", "192.0.2.2"), BUDGET_ALL);
+	budget_suspects(w.b, 995);
+	assert_true(open_for(&w, "bob", "192.0.2.2"));
+	assert_int_equal(ask(&w, "bob", "198.51.100.1"), BUDGET_ALL);
+	/* Those that are done by now are no more among them. */
+	for (i = 0; i < 900; i++)
 		budget_given_up(w.b);
 	assert_true(open_for(&w, "bob", "192.0.2.2"));
+	budget_suspects(w.b, 0);
+	assert_int_equal(ask(&w, "bob", "192.0.2.2"), BUDGET_ALL);
 	budget_free(&w.b);
 }
 
@@ -351,6 +377,7 @@ int main(void)
 		cmocka_unit_test(turned_away_speaks_against_an_address_but_not_against_a_name),
 		cmocka_unit_test(administrators_on_the_machine_pay_apart),
 		cmocka_unit_test(those_under_way_count_as_far_as_the_last_were_wrong),
+		cmocka_unit_test(suspects_under_way_count_for_suspects_alone),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

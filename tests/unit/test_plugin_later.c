@@ -28,6 +28,7 @@ static void until_answered(struct node *n)
 		if (i > 60000)
 			fail_msg("a login waits for a minute");
 		nanosleep(&ms, NULL);
+		n->mono_us += 1000;
 		fake_turn();
 	}
 }
@@ -294,7 +295,7 @@ static void the_will_of_a_stranger_is_nobodys(void **state)
 
 static int come_from(const char *user, int i, const char *address, int version)
 {
-	char id[32];
+	char id[48];
 
 	snprintf(id, sizeof(id), "%s-%d", address, i);
 	(void)fake_connect(&(struct fake_spec){
@@ -344,14 +345,44 @@ static void guesses_that_wait_are_given_up_when_they_have_cost_enough(void **sta
 	}
 	assert_int_equal(come_from("alice", 0, "192.0.2.2", 4), COMPAT_ERR_AUTH_DELAYED);
 	until_answered(&n);
-	assert_true(node_stat(&n, "throttled_address") > 200);
+	assert_true(node_stat(&n, "logins_throttled") > 200);
 	assert_int_equal(node_stat(&n, "logins_refused"), 400);
 	/* Who has waited with them from elsewhere was let in. */
 	assert_int_equal(node_stat(&n, "sessions_online"), 1);
-	assert_int_equal(come_from("user0", 0, "192.0.2.1", 4), MOSQ_ERR_AUTH);
+	assert_int_equal(come_from("user0", 0, "192.0.2.1", 4), MOSQ_ERR_UNKNOWN);
 	assert_int_equal(come_from("bob", 1, "192.0.2.2", 4), COMPAT_ERR_AUTH_DELAYED);
 	until_answered(&n);
 	assert_int_equal(node_stat(&n, "sessions_online"), 2);
+	node_stop(&n);
+}
+
+/* However many of them were let in before the first was found wrong. */
+static void guesses_that_wait_keep_nobody_else_out(void **state)
+{
+	const struct timespec ms = {.tv_nsec = 1000000};
+	char user[16], address[32];
+	uint64_t looked;
+	struct node n;
+	int i;
+
+	(void)state;
+	node_start(&n, true,
+		((const char *const[]){"auth_threads", "1", "auth_wrong_share", "100", "auth_cache",
+			"0", "max_devices", "0", NULL}));
+	node_sql(&n, "UPDATE meta SET value = 19456 WHERE key = 'password_memory_kib'");
+	for (i = 0; i < 200; i++) {
+		snprintf(user, sizeof(user), "user%d", i);
+		assert_int_equal(come_from(user, i, "192.0.2.1", 4), COMPAT_ERR_AUTH_DELAYED);
+	}
+	while ((looked = node_stat(&n, "passwords_hashed")) < 12) {
+		nanosleep(&ms, NULL);
+		fake_turn();
+		if (node_stat(&n, "passwords_hashed") == looked)
+			continue;
+		snprintf(address, sizeof(address), "198.51.100.%d", (int)looked);
+		assert_int_equal(come_from("alice", i++, address, 4), COMPAT_ERR_AUTH_DELAYED);
+	}
+	until_answered(&n);
 	node_stop(&n);
 }
 
@@ -448,6 +479,7 @@ int main(void)
 		cmocka_unit_test(the_will_of_a_stranger_is_nobodys),
 		cmocka_unit_test(who_finds_no_place_to_wait_is_told_that_the_server_is_busy),
 		cmocka_unit_test(guesses_that_wait_are_given_up_when_they_have_cost_enough),
+		cmocka_unit_test(guesses_that_wait_keep_nobody_else_out),
 		cmocka_unit_test(an_administrator_on_the_machine_waits_for_nobody),
 		cmocka_unit_test(a_reload_keeps_waiting_logins_waiting),
 		cmocka_unit_test(the_end_of_the_broker_waits_for_nobody),
