@@ -140,7 +140,7 @@ static int restore_user(struct rpc_call *c)
 	if (rc == IM_OK)
 		rc = directory_user_restore(c->dir, u.id, role, im_str(phc), c->now_ms);
 	if (rc == IM_OK)
-		effects_forget_user(writer_effects(c->w), uid);
+		effects_credential(writer_effects(c->w), uid, IM_STR(""), c->now_ms);
 	return rc;
 }
 
@@ -178,14 +178,18 @@ static int set_password(struct rpc_call *c)
 {
 	struct directory_user u;
 	char phc[IM_PHC_MAX];
+	uint64_t id;
 	int rc = named_user(c, &u);
 
+	id = rc == IM_OK ? u.id : 0;
 	if (rc == IM_OK)
 		rc = take_password(c, phc);
 	if (rc == IM_OK)
-		rc = directory_user_set_password(c->dir, u.id, im_str(phc));
+		rc = directory_user_set_password(c->dir, id, im_str(phc));
+	/* Whoever sets his own keeps the connection that he does it with. */
 	if (rc == IM_OK)
-		effects_forget_user(writer_effects(c->w), rpc_str(c, "username"));
+		effects_credential(writer_effects(c->w), rpc_str(c, "username"),
+			id == c->user ? c->device : IM_STR(""), c->now_ms);
 	return rc;
 }
 

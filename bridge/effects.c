@@ -144,6 +144,25 @@ void effects_forget_user(struct effects *fx, struct im_str uid)
 	forget(fx, IM_DOWN_FORGET_USER, uid, (struct im_str){0});
 }
 
+void effects_credential(
+	struct effects *fx, struct im_str uid, struct im_str device, int64_t since_ms)
+{
+	struct im_down_rec r = {
+		.type = IM_DOWN_CREDENTIAL,
+		.user = uid,
+		.device = device,
+		.epoch = since_ms > 0 ? (uint64_t)since_ms : 0,
+	};
+
+	if (fx->level < IM_PLUGIN_LEVEL_CREDENTIAL) {
+		effects_forget_user(fx, uid);
+		return;
+	}
+	effects_put(fx, EFFECTS_CONTROL, &r, NULL, 0);
+	if (fx->forget)
+		fx->forget(fx->forget_arg, uid, (struct im_str){0});
+}
+
 void effects_forget_group(struct effects *fx, struct im_str gid)
 {
 	forget(fx, IM_DOWN_FORGET_GROUP, (struct im_str){0}, gid);

@@ -65,6 +65,10 @@ void effects_reply(struct effects *fx, struct im_str uid, struct im_str device,
 void effects_forget_user(struct effects *fx, struct im_str uid);
 void effects_forget_group(struct effects *fx, struct im_str gid);
 void effects_forget_member(struct effects *fx, struct im_str gid, struct im_str uid);
+/* The same of a user whose password has changed, which ends his connections, but for the one that
+ * the device (n == 0: none) had at that time. A plugin that does not know of it keeps them. */
+void effects_credential(
+	struct effects *fx, struct im_str uid, struct im_str device, int64_t since_ms);
 /* Disconnects a user's clients, or one device (device.n != 0). */
 void effects_kick(struct effects *fx, struct im_str uid, struct im_str device);
 

@@ -186,7 +186,7 @@ static int password_call(struct rpc_call *c)
 		rc = directory_user_set_password(c->dir, c->user, im_str(phc));
 	if (rc != IM_OK)
 		return rc;
-	effects_forget_user(writer_effects(c->w), c->uid);
+	effects_credential(writer_effects(c->w), c->uid, c->device, c->now_ms);
 	return rpc_changed(c, true);
 }
 

@@ -402,7 +402,7 @@ int im_down_rec_read(struct im_str *in, struct im_down_rec *out)
 	payload_n = get32(&at);
 	out->recipients = get32(&at);
 	take(&body, DOWN_HEAD - 4);
-	if (out->type < IM_DOWN_HELLO || out->type > IM_DOWN_STATS || sum + payload_n > body.n)
+	if (out->type < IM_DOWN_HELLO || out->type > IM_DOWN_LAST || sum + payload_n > body.n)
 		return IM_E_FORMAT;
 	out->user = take(&body, n[0]);
 	out->device = take(&body, n[1]);

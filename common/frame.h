@@ -27,9 +27,12 @@
 
 /* What a plugin understands. It says its level in every SESSIONS frame, and the bridge sends a down
  * record that needs a level only to a plugin that has it: while a node is upgraded the bridge is
- * new and the plugin is not, until the broker is restarted. A level includes those below it. 0  the
- * records up to IM_DOWN_STATS; says nothing of itself 1  the same, and says so */
-#define IM_PLUGIN_LEVEL 1
+ * new and the plugin is not, until the broker is restarted. A level includes those below it.
+ *   0  the records up to IM_DOWN_STATS; says nothing of itself
+ *   1  the same, and says so
+ *   2  IM_DOWN_CREDENTIAL */
+#define IM_PLUGIN_LEVEL 2
+#define IM_PLUGIN_LEVEL_CREDENTIAL 2
 #define IM_PLUGIN_LEVEL_MAX 63 /* what the flags have room for */
 
 enum im_frame_kind {
@@ -128,6 +131,11 @@ enum im_down_type {
 	IM_DOWN_FORGET_MEMBER = 12, /* drop the membership of `user` in the group `topic` */
 	IM_DOWN_CREDIT = 13,        /* return an UP_CREDIT when this frame has been carried out */
 	IM_DOWN_STATS = 14,         /* return UP_STATS */
+	/* The password of `user` has changed: drop what is cached of it, and end its connections,
+	 * but for that of `device` (n == 0: none) that had begun by `epoch`, in the plugin's
+	 * milliseconds since 1970. */
+	IM_DOWN_CREDENTIAL = 15,
+	IM_DOWN_LAST = IM_DOWN_CREDENTIAL
 };
 
 #define IM_DOWNF_QOS1 0x01

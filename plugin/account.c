@@ -21,43 +21,93 @@ static bool connected(const struct session_user *u)
 	return false;
 }
 
-/* False: the directory says nothing, and *open_out is what it was. */
-static bool look(struct plugin *p, struct im_str uid, bool *open_out)
+/* False: the directory says nothing. */
+static bool look(struct plugin *p, struct im_str uid, struct directory_user *d, bool *open_out)
 {
-	struct directory_user d;
-	int ret = directory_user(p->dir, uid, &d);
+	int ret = directory_user(p->dir, uid, d);
 
 	if (ret && ret != IM_E_NONE) {
 		acl_database_failed(p);
 		return false;
 	}
-	*open_out = ret == IM_OK && !d.disabled;
+	*open_out = ret == IM_OK && !d->disabled;
 	return true;
 }
 
 bool account_open_name(struct plugin *p, struct im_str uid)
 {
+	struct directory_user d;
 	bool open = false;
 
-	return look(p, uid, &open) && open;
+	return look(p, uid, &d, &open) && open;
+}
+
+/* Ends the connections that began with another password than is the user's now, however they came
+ * in. False: too many wait. */
+static bool end_outdated(struct plugin *p, struct session_user *u, uint64_t password)
+{
+	int64_t now_us = clock_mono_us(&p->clock);
+	struct session *e;
+	bool done = true;
+
+	for (e = u->list; e; e = e->user_next) {
+		if (e->state == SESSION_OFFLINE || e->kicked || e->password == password)
+			continue;
+		e->kicked = e->outdated = kicks_session_later(&p->kicks, e, now_us);
+		done = done && e->kicked;
+	}
+	return done;
 }
 
 bool account_open(struct plugin *p, struct session_user *u)
 {
 	const struct im_str uid = {u->uid, u->uid_n};
 	uint64_t generation = directory_generation(p->dir);
+	struct directory_user d;
 
 	if (u->judged == generation)
 		return u->open;
-	if (!look(p, uid, &u->open)) {
+	if (!look(p, uid, &d, &u->open)) {
 		/* What was true of who is here stays so until it can be read again. */
 		p->unjudged = sessions_users(p->sessions);
 		return u->open;
 	}
 	u->judged = generation;
-	if (!u->open && connected(u) && !kicks_user(&p->kicks, uid))
-		u->judged = 0; /* too many wait: again at the next sign of life */
+	/* Too many wait: again at the next sign of life. */
+	if (u->open ? !end_outdated(p, u, d.credential)
+		    : connected(u) && !kicks_user(&p->kicks, uid))
+		u->judged = 0;
 	return u->open;
+}
+
+/* Something else that is new of the user may have shown the password before this was told. */
+static void stay(struct plugin *p, struct session *e)
+{
+	if (!e->outdated)
+		return;
+	e->kicked = e->outdated = false;
+	/* The kick that waits means a connection that has ended. */
+	e->number = sessions_number(p->sessions);
+}
+
+void account_credential(
+	struct plugin *p, struct session_user *u, struct im_str device, int64_t since_ms)
+{
+	struct directory_user d;
+	struct session *e;
+
+	if (directory_user(p->dir, (struct im_str){u->uid, u->uid_n}, &d))
+		return;
+	for (e = u->list; e; e = e->user_next) {
+		if (e->state == SESSION_OFFLINE || e->opened_ms > since_ms ||
+			!im_str_eq(session_device(e), device))
+			continue;
+		/* One by token stays one by token. */
+		if (!e->expires_s && e->credential == e->password)
+			e->credential = d.credential;
+		e->password = d.credential;
+		stay(p, e);
+	}
 }
 
 void account_is_open(struct session_user *u)

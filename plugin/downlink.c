@@ -261,6 +261,18 @@ static int forget_user(struct plugin *p, const struct im_down_rec *r)
 	return IM_OK;
 }
 
+static int credential(struct plugin *p, const struct im_down_rec *r)
+{
+	struct session_user *u = sessions_user(p->sessions, r->user);
+
+	directory_forget_user(p->dir, r->user);
+	if (!u || !u->list)
+		return IM_OK;
+	account_credential(p, u, r->device, r->epoch < INT64_MAX ? (int64_t)r->epoch : INT64_MAX);
+	(void)account_open(p, u);
+	return IM_OK;
+}
+
 /* ---- the link itself ---- */
 
 static int down_hello(struct plugin *p)
@@ -374,6 +386,8 @@ static int carry_out(struct plugin *p, const struct im_down_rec *r)
 		return down_kick(p, r);
 	case IM_DOWN_FORGET_USER:
 		return forget_user(p, r);
+	case IM_DOWN_CREDENTIAL:
+		return credential(p, r);
 	case IM_DOWN_FORGET_GROUP:
 		directory_forget_group(p->dir, r->topic);
 		return IM_OK;

@@ -201,10 +201,11 @@ static void expire(void *arg, struct session *e)
 {
 	struct expiry *x = arg;
 
-	if (!e->expires_s || e->state == SESSION_OFFLINE || e->kicked)
+	if (!e->expires_s || e->state == SESSION_OFFLINE || (e->kicked && !e->outdated))
 		return;
 	if (e->expires_s <= x->now_s) {
 		e->kicked = kicks_session(&x->p->kicks, e);
+		e->outdated = false;
 		if (e->kicked)
 			return;
 	}

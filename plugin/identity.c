@@ -176,8 +176,9 @@ static void turn_away(
 
 /* ---- looking ---- */
 
-/* NULL, or why this name may have nothing. */
-static const struct denial *check_user(struct plugin *p, const struct arrival *a)
+/* NULL, and what the user's password is; or why this name may have nothing. */
+static const struct denial *check_user(
+	struct plugin *p, const struct arrival *a, uint64_t *password_out)
 {
 	static const struct denial nameless = {DENIAL_LASTING, "TLS identity is no username"};
 	static const struct denial unknown = {DENIAL_LASTING, AUTH_UNKNOWN};
@@ -193,15 +194,16 @@ static const struct denial *check_user(struct plugin *p, const struct arrival *a
 		return &admit_unreadable;
 	if (ret)
 		return u.gone ? &deleted : &unknown;
+	*password_out = u.credential;
 	return u.disabled ? &disabled : NULL;
 }
 
 /* Why no session was made stands in *no_out. */
 static struct session *take(struct plugin *p, const struct arrival *a, const struct denial **no_out)
 {
-	const struct auth_verdict v = {.accepted = true};
+	struct auth_verdict v = {.accepted = true};
 
-	*no_out = check_user(p, a);
+	*no_out = check_user(p, a, &v.password);
 	return *no_out ? NULL : admit_take(p, a, &v, no_out);
 }
 
@@ -295,6 +297,7 @@ static bool unknown_may_hear(struct plugin *p, const struct mosquitto *client, s
 	const struct arrival a = admit_arrival(p, client, name);
 	struct met *m;
 	const struct denial *no;
+	uint64_t password;
 	bool bind;
 
 	/* From before the broker was restarted, or made up to ask about an author. */
@@ -305,7 +308,7 @@ static bool unknown_may_hear(struct plugin *p, const struct mosquitto *client, s
 		leave(p, &a, m, IDENTITY_HEARD);
 	if (m)
 		return m->verdict == FINE;
-	no = check_user(p, &a);
+	no = check_user(p, &a, &password);
 	if (!no)
 		no = admit_check_keepalive(p, &a);
 	if (!no)

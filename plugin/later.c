@@ -31,7 +31,8 @@ struct waiting {
 	char uid[IM_UID_MAX], device[IM_DEVICE_MAX + 1], address[ADDRESS_MAX];
 	uint8_t uid_n, address_n;
 	uint32_t behind; /* so many of its address waited before it */
-	bool v5, clean;
+	bool v5, clean, hearsay;
+	int keepalive_s;
 	bool gone;
 	bool refused; /* uthash had no memory for it */
 	UT_hash_handle hh_client, hh_device;
@@ -93,6 +94,8 @@ static struct arrival who(const struct waiting *w)
 		.address = {w->address, w->address_n},
 		.v5 = w->v5,
 		.clean = w->clean,
+		.hearsay = w->hearsay,
+		.keepalive_s = w->keepalive_s,
 	};
 }
 
@@ -217,6 +220,8 @@ int later_put(struct plugin *p, const struct arrival *a, const struct auth_login
 	w->address_n = (uint8_t)address.n;
 	w->v5 = a->v5;
 	w->clean = a->clean;
+	w->hearsay = a->hearsay;
+	w->keepalive_s = a->keepalive_s;
 	memcpy(w->uid, a->uid.p, a->uid.n);
 	memcpy(w->device, a->device.p, a->device.n);
 	memcpy(w->address, address.n ? address.p : "", address.n);

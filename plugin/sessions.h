@@ -56,6 +56,7 @@ struct session {
 	bool new_device, new_user;
 	bool heir;           /* NEW, of a device that is announced by the one it took over from */
 	bool kicked;         /* asked to leave; not again */
+	bool outdated;       /* for its password alone: see account_credential */
 	uint64_t taken_turn; /* when another connection was accepted with this client id */
 	int64_t opened_ms;
 	int64_t expires_s;             /* 0: never */

@@ -322,7 +322,7 @@ def test_logs_hold_no_secrets_and_no_bodies(own_node):
     from lib.client import Refused
     with pytest.raises(Refused):
         node.client(alice, password="SECRET-try").connect()
-    b.rpc("user.get")
+    b.wait_disconnected()
     for name, text in node.logs(10 ** 6):
         for word in ("BODY-NOT-FOR-LOGS", "SECRET", "$argon2id$"):
             assert word not in text, f"{word} in the log of {name}"

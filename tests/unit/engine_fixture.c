@@ -79,7 +79,8 @@ static void put_other(struct im_buf *b, const struct im_down_rec *r)
 		[IM_DOWN_FORGET_GROUP] = "forget group",
 		[IM_DOWN_FORGET_MEMBER] = "forget member",
 		[IM_DOWN_CREDIT] = "credit",
-		[IM_DOWN_STATS] = "stats"};
+		[IM_DOWN_STATS] = "stats",
+		[IM_DOWN_CREDENTIAL] = "credential"};
 	const struct im_str part[] = {r->topic, r->user, r->device, r->corr, r->payload};
 	bool reply = r->type == IM_DOWN_REPLY;
 

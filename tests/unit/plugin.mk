@@ -8,5 +8,6 @@ $(foreach t,$(PLUGIN_UNIT),$(eval $(t)_LDFLAGS := -rdynamic))
 test_plugin_exports_CFLAGS := -DPLUGIN_SO='"$(abspath $(BUILD))/mosquitto_im.so"'
 $(BUILD)/unit/test_plugin_exports: $(BUILD)/mosquitto_im.so
 # They make tokens by another library than the plugin reads them with.
+test_plugin_credential_LIBS := -ljwt
 test_plugin_presence_LIBS := -ljwt
 test_plugin_tokens_LIBS := -ljwt

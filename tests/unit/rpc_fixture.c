@@ -194,6 +194,8 @@ static const char *down_name(int type)
 		return "kick";
 	case IM_DOWN_FORGET_USER:
 		return "forget_user";
+	case IM_DOWN_CREDENTIAL:
+		return "credential";
 	case IM_DOWN_FORGET_GROUP:
 		return "forget_group";
 	case IM_DOWN_FORGET_MEMBER:
@@ -488,6 +490,7 @@ json_t *rpc_admin(struct rpc_fixture *f, const char *command)
 {
 	struct im_buf out, payload;
 	struct admin_call a = {.uid = IM_STR("root"),
+		.device = IM_STR("root-desk"),
 		.set = &f->set,
 		.hooks = &f->hooks,
 		.w = f->w,

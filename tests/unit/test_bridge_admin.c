@@ -125,6 +125,15 @@ static void accounts_are_made_and_changed(void **state)
 	assert_true(rpc_told(f, "forget_user erin"));
 	assert_int_equal(directory_user_get(f->reader_dir, IM_STR("erin"), &u), IM_OK);
 	assert_str_eq(u.password, im_str(phc));
+	/* Nobody who has come with the old one stays; but who sets his own does. */
+	effects_set_level(f->fx, IM_PLUGIN_LEVEL);
+	done(f, command);
+	assert_true(rpc_told(f, "credential erin\n"));
+	snprintf(command, sizeof(command),
+		"{\"command\":\"setUserPassword\",\"username\":\"root\",\"password\":\"%s\"}", phc);
+	done(f, command);
+	assert_true(rpc_told(f, "credential root root-desk\n"));
+	effects_set_level(f->fx, 0);
 	done(f, "{\"command\":\"disableUser\",\"username\":\"erin\"}");
 	assert_true(rpc_told(f, "forget_user erin"));
 	assert_true(rpc_told(f, "kick erin"));

@@ -80,6 +80,39 @@ static void forgetting_is_told_at_once(void **state)
 	effects_free(&fx);
 }
 
+/* A plugin of the version before would drop what it does not know, and the rest of the frame. */
+static void a_new_password_is_told_as_far_as_the_plugin_understands(void **state)
+{
+	struct effects *fx = effects_new();
+	struct forgotten f = {""};
+	struct im_down_rec r;
+
+	(void)state;
+	effects_on_forget(fx, on_forget, &f);
+	for (unsigned level = 0; level < IM_PLUGIN_LEVEL_CREDENTIAL; level++) {
+		effects_set_level(fx, level);
+		effects_credential(fx, IM_STR("bob"), IM_STR("phone"), 1763650000123);
+		r = one(effects_view(fx, EFFECTS_CONTROL));
+		assert_int_equal(r.type, IM_DOWN_FORGET_USER);
+		assert_str(r.user, "bob");
+		effects_reset(fx);
+	}
+	effects_set_level(fx, IM_PLUGIN_LEVEL_CREDENTIAL);
+	effects_credential(fx, IM_STR("bob"), IM_STR("phone"), 1763650000123);
+	r = one(effects_view(fx, EFFECTS_CONTROL));
+	assert_int_equal(r.type, IM_DOWN_CREDENTIAL);
+	assert_str(r.user, "bob");
+	assert_str(r.device, "phone");
+	assert_int_equal(r.epoch, 1763650000123);
+	effects_reset(fx);
+	effects_credential(fx, IM_STR("bob"), IM_STR(""), -1);
+	r = one(effects_view(fx, EFFECTS_CONTROL));
+	assert_int_equal(r.device.n, 0);
+	assert_int_equal(r.epoch, 0);
+	assert_string_equal(f.text, "[bob|][bob|][bob|][bob|]");
+	effects_free(&fx);
+}
+
 static void a_record_that_cannot_be_encoded_fails_the_transaction(void **state)
 {
 	struct effects *fx = effects_new();
@@ -295,6 +328,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_reply_without_a_topic_goes_to_the_device),
 		cmocka_unit_test(forgetting_is_told_at_once),
+		cmocka_unit_test(a_new_password_is_told_as_far_as_the_plugin_understands),
 		cmocka_unit_test(a_record_that_cannot_be_encoded_fails_the_transaction),
 		cmocka_unit_test(acks_are_gathered_for_each_sender),
 		cmocka_unit_test(acks_stay_below_a_frame),

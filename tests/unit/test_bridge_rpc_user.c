@@ -67,6 +67,13 @@ static void a_password_is_changed_by_who_knows_the_old_one(void **state)
 	assert_int_equal(im_phc_verify(u.password, IM_STR("new one")), IM_OK);
 	rpc_no(f, IM_E_RATE_LIMITED, "erin", "user.password",
 		"{\"old\":\"new one\",\"new\":\"x\"}");
+	/* Whoever else is connected goes, but not the device that asks. */
+	f->now_ms += 10000;
+	effects_set_level(f->fx, IM_PLUGIN_LEVEL);
+	rpc_ok(f, "erin", "user.password", "{\"old\":\"new one\",\"new\":\"newest\"}");
+	assert_true(rpc_told(f, "credential erin phone\n"));
+	assert_false(rpc_told(f, "forget_user"));
+	effects_set_level(f->fx, 0);
 	f->now_ms += 10000;
 	rpc_no(f, IM_E_NOT_ALLOWED, "alice", "user.password", "{\"old\":\"\",\"new\":\"x\"}");
 }

@@ -19,7 +19,7 @@ static struct im_down_rec random_down(struct prng *r, struct down_room *room, ui
 		room->to[i].uid = prng_field(r, room->names[0][i], 64);
 		room->to[i].conv = prng_field(r, room->names[1][i], 66);
 	}
-	return (struct im_down_rec){.type = (uint8_t)(1 + prng_below(r, IM_DOWN_STATS)),
+	return (struct im_down_rec){.type = (uint8_t)(1 + prng_below(r, IM_DOWN_LAST)),
 		.flags = (uint8_t)prng_next(r),
 		.epoch = prng_next(r),
 		.recno = prng_next(r),
@@ -189,7 +189,7 @@ static void made_up_down_numbers_are_refused(void **state)
 	b.p[4] = 0;
 	bytes = im_buf_view(&b);
 	assert_int_equal(im_down_rec_read(&bytes, &out), IM_E_FORMAT);
-	b.p[4] = IM_DOWN_STATS + 1;
+	b.p[4] = IM_DOWN_LAST + 1;
 	bytes = im_buf_view(&b);
 	assert_int_equal(im_down_rec_read(&bytes, &out), IM_E_FORMAT);
 	im_buf_free(&b);

@@ -55,6 +55,26 @@ static void a_login_waits_and_is_then_remembered(void **state)
 	node_stop(&n);
 }
 
+static void who_has_waited_is_who_he_was(void **state)
+{
+	struct mosquitto *c;
+	struct node n;
+
+	(void)state;
+	node_start(&n, true,
+		((const char *const[]){"auth_threads", "1", "max_keepalive", "90", NULL}));
+	c = fake_connect(&(struct fake_spec){
+		.id = "phone", .user = "alice", .password = "pw", .keepalive_s = 90});
+	assert_true(fake_waiting(c));
+	until_answered(&n);
+	assert_true(fake_connected(c));
+	/* Who cannot come in anyhow does not wait. */
+	assert_null(fake_connect(&(struct fake_spec){
+		.id = "tablet", .user = "bob", .password = "pw", .keepalive_s = 91}));
+	assert_int_equal(node_stat(&n, "logins_later"), 1);
+	node_stop(&n);
+}
+
 static void without_ticks_no_login_waits_for_one(void **state)
 {
 	struct node n;
@@ -452,6 +472,7 @@ static void while_somebody_waits_the_broker_does_not_sleep(void **state)
 
 	(void)state;
 	node_start(&n, true, THREADS("1"));
+	node_sql(&n, "UPDATE meta SET value = 65536 WHERE key = 'password_memory_kib'");
 	fake_turn();
 	assert_int_equal(fake_next_tick(), 0);
 	(void)come("nobody", "x", "pw");
@@ -467,6 +488,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_login_waits_and_is_then_remembered),
+		cmocka_unit_test(who_has_waited_is_who_he_was),
 		cmocka_unit_test(without_ticks_no_login_waits_for_one),
 		cmocka_unit_test(a_wrong_password_is_refused_and_its_client_id_waits_no_more),
 		cmocka_unit_test(who_need_not_wait_does_not),
