@@ -367,8 +367,8 @@ class ImNode(_Node):
         index = sqlite3.connect(uri.format(self.database("search")), uri=True)
         try:
             head = log.execute("SELECT MAX(gid) FROM message").fetchone()[0] or 0
-            done = index.execute("SELECT value FROM meta WHERE key = 'indexed_gid'").fetchone()
-            done = done[0] if done else 0
+            meta = dict(index.execute("SELECT key, value FROM meta"))
+            done = meta.get("words_gid", meta.get("indexed_gid", 0))  # the latter: before version 4
             oldest = log.execute("SELECT ts FROM message WHERE gid > ? AND gid <= ? LIMIT 1",
                                  (done, head)).fetchone()
             return max(0, head - done), max(0.0, time.time() - oldest[0] / 1000) if oldest else 0.0

@@ -99,7 +99,7 @@ class Case:
         metrics = []
         for m in self.metrics:
             entry = {"label": m.label, "unit": m.unit, "aim": m.aim, "ratio": self.ratio(m),
-                     "ratios": self.ratios(m), "higher_is_better": m.higher_is_better,
+                     "ratios": self.ratios(m), "to_before": self.ratios(m, "before"), "higher_is_better": m.higher_is_better,
                      "variants": {}}
             for variant in self.runs:
                 entry["variants"][variant] = {"median": self.median(m, variant),
@@ -146,6 +146,8 @@ def table(case):
         if ratio is not None:
             aim = f" (aim {m.aim:g})" if m.aim is not None else ""
             cells.append(f"ratio {ratio:.2f}{aim}")
+        if "before" in variants and (ratio := case.ratio(m, "before")) is not None:
+            cells.append(f"to before {ratio:.3f}")
         lines.append(f"     {m.label + ', ' + m.unit:30} " + "   ".join(cells))
     lines += [f"     {note}" for note in case.notes]
     for variant in variants:
@@ -163,7 +165,8 @@ def markdown(case):
     """The case as a Markdown table, as docs/BENCHMARKS.md has them."""
     variants = list(case.runs)
     with_ratio = len(variants) > 1
-    head = [case.name] + variants + (["ratio"] if with_ratio else [])
+    to_before = "before" in variants
+    head = [case.name] + variants + ["ratio"] * with_ratio + ["to before"] * to_before
     lines = [_row(head), _row(["---"] * len(head))]
     for m in case.metrics:
         cells = [f"{m.label}, {m.unit}"] + [number(case.median(m, v)) for v in variants]
@@ -171,6 +174,9 @@ def markdown(case):
             ratio = case.ratio(m)
             aim = f" (aim {m.aim:g})" if m.aim is not None else ""
             cells.append("" if ratio is None else f"{ratio:.2f}{aim}")
+        if to_before:
+            ratio = case.ratio(m, "before")
+            cells.append("" if ratio is None else f"{ratio:.3f}")
         lines.append(_row(cells))
     for name in ("broker", "bridge", "generator"):
         cells = [f"{name}, cores (us each)"]
@@ -180,7 +186,7 @@ def markdown(case):
             cells.append("" if share is None else
                          f"{share:.2f}" + (f" ({each:.1f})" if each else ""))
         if any(cells[1:]):
-            lines.append(_row(cells + ([""] if with_ratio else [])))
+            lines.append(_row(cells + [""] * (with_ratio + to_before)))
     remarks = list(case.notes) + [f"FAILED: {f}" for f in case.failures]
     remarks += [f"{v}: all runs were disturbed" for v in variants
                 if others(case.runs[v][0]) is not None and not case.undisturbed(v)]

@@ -37,6 +37,8 @@ def arguments():
     p.add_argument("--markdown", help="write the tables to this file")
     p.add_argument("--plots", help="folder for the SVG files of scenario 9")
     p.add_argument("--build", default=str(ROOT / "build"), help="build folder (build)")
+    p.add_argument("--before", metavar="TREE", help="also measure what is built in this tree, of "
+                   "an earlier version, in turns with the others: scenarios 1 to 5 and 9")
     p.add_argument("--dir", help="where the nodes keep their data (a folder under TMPDIR)")
     p.add_argument("--broker", default=os.environ.get("MOSQUITTO") or "/usr/sbin/mosquitto")
     p.add_argument("--side", choices=("both", "plain"), default="both")
@@ -75,6 +77,11 @@ class Nodes:
         return self._keep(ImNode(self._next(), self.opt.broker, self.opt.build, ROOT / "schema",
                                  **kw))
 
+    def before(self, **kw):
+        tree = self.opt.before
+        return self._keep(ImNode(self._next(), self.opt.broker, tree / "build", tree / "schema",
+                                 **kw))
+
     def close(self):
         for node in self.made:
             node.kill()
@@ -92,8 +99,8 @@ def measure(opt, nodes, bench):
     has_im = opt.side == "both" and ImNode.available(opt.build)
     if opt.side == "both" and not has_im:
         print(f"mosquitto-im is not built in {opt.build}: plain Mosquitto only\n")
-    ctx = scenarios.Context(bench, nodes.plain, nodes.im if has_im else None, not opt.full,
-                            opt.quiet)
+    ctx = scenarios.Context(bench, nodes.plain, nodes.im if has_im else None,
+                            nodes.before if opt.before else None, not opt.full, opt.quiet)
     if opt.repeat:
         ctx.repeats = opt.repeat
     cases = []
@@ -115,6 +122,10 @@ def write_json(path, opt, facts, cases, seconds):
 def main():
     opt = arguments()
     opt.build = os.path.abspath(opt.build)
+    if opt.before:
+        opt.before = pathlib.Path(opt.before).resolve()
+        if not ImNode.available(opt.before / "build"):
+            sys.exit(f"run.py: nothing is built in {opt.before}; run make there")
     chosen(opt.only)
     # So that what is under way is stopped and cleaned up then too.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))

@@ -3,7 +3,8 @@
 
 The variants of a case are "plain" (Mosquitto, a sender's window moved by PUBACKs), "plain e2e"
 (the same, the window moved by the receivers) and "im" (the window moved by the acks that follow
-the fsync). They are measured in turns, so that a change of the machine's mood hits all alike.
+the fsync), and "before", the same of an earlier version, if one is given. They are measured in
+turns, so that a change of the machine's mood hits all alike.
 """
 import time
 
@@ -13,7 +14,7 @@ import upgrade
 from load import Failed
 from results import Case, Metric, flow_rate, flow_us, cpu
 
-PLAIN, PLAIN_E2E, IM = "plain", "plain e2e", "im"
+PLAIN, PLAIN_E2E, IM, BEFORE = "plain", "plain e2e", "im", "before"
 
 # Between two turns of the generator's loop where only throughput counts; with thousands of
 # messages under way it adds nothing that could be seen, and saves the broker wake-ups.
@@ -40,24 +41,27 @@ def ms_metrics(flow=0, prefix=""):
 class Context:
     """What the scenarios share: the generator, nodes, how long and how often."""
 
-    def __init__(self, bench, make_plain, make_im, quick, quiet_s):
-        self.bench, self.make_plain, self.make_im, self.quick = bench, make_plain, make_im, quick
-        self.quiet_s = quiet_s
+    def __init__(self, bench, make_plain, make_im, make_before, quick, quiet_s):
+        self.bench, self.make_plain, self.make_im = bench, make_plain, make_im
+        self.make_before, self.quick, self.quiet_s = make_before, quick, quiet_s
         self.duration_s = 3.0 if quick else 10.0
         self.repeats = 2 if quick else 5
-        self._crowd = None
+        self._crowds = {}
 
     @property
     def has_im(self):
         return self.make_im is not None
 
-    def crowd(self):
-        """The mosquitto-im node of most scenarios: 12,000 users and the groups they need."""
-        if self._crowd is None:
+    def crowds(self):
+        """The mosquitto-im nodes of most scenarios, by variant: 12,000 users and the groups they
+        need."""
+        if not self._crowds:
             groups = [(0, "group", 0, 500), (1, "room", 0, 5000), (2, "group", 0, 10000)]
             groups += [(100 + n, "group", 0, members) for n, members in enumerate(GROUP_SIZES)]
-            self._crowd = self.make_im(users=12000, groups=groups)
-        return self._crowd
+            self._crowds = {name: make(users=12000, groups=groups)
+                            for name, make in ((IM, self.make_im), (BEFORE, self.make_before))
+                            if make}
+        return self._crowds
 
     def start(self, node):
         node.start()
@@ -107,8 +111,7 @@ def _sides(ctx, flows, plain=None, e2e=True):
     variants = [(PLAIN, plain, flows("puback"))]
     if e2e:
         variants.append((PLAIN_E2E, plain, flows("delivery")))
-    if ctx.has_im:
-        variants.append((IM, ctx.crowd(), flows("ack")))
+    variants += [(name, node, flows("ack")) for name, node in ctx.crowds().items()]
     return variants
 
 
