@@ -4,6 +4,7 @@
 
 #include "../common/limits.h"
 #include "export.h"
+#include "presence.h"
 #include "readers.h"
 #include "rpc_args.h"
 
@@ -28,7 +29,9 @@ static int export_user(struct rpc_call *c)
 	job->set = *c->set;
 	job->req.method = &export_method;
 	job->req.params = json_deep_copy(c->params);
-	if (job->req.params == NULL) {
+	if (c->presence)
+		presence_states(c->presence, u.uid, &job->states);
+	if (job->req.params == NULL || job->states.failed) {
 		readers_job_free(job);
 		return IM_E_NOMEM;
 	}

@@ -61,9 +61,10 @@ struct engine_settings config_settings(const struct options *o, struct moderatio
 			.moderation = moderation,
 			.audit_days = o->audit_days,
 			.reply_max = IM_REPLY_MAX},
-		.presence = o->presence,
+		.sessions = {.presence = o->presence,
+			.names = o->presence_devices,
+			.remembered_devices = (uint32_t)o->remembered_devices},
 		.contacts_only = o->direct_policy == OPTIONS_DIRECT_CONTACTS,
-		.remembered_devices = (uint32_t)o->remembered_devices,
 		.rate_cost = o->rate_cost,
 		.backlog_bytes = (size_t)o->backlog_bytes,
 	};

@@ -110,7 +110,7 @@ void engine_set(struct engine *e, const struct engine_settings *set)
 {
 	rights_set_contacts_only(e->a.rights, set->contacts_only);
 	cost_set(e->a.cost, set->rate_cost);
-	sessions_set(e->a.sessions, set->presence, set->remembered_devices);
+	sessions_set(e->a.sessions, &set->sessions);
 	requests_set(e->a.requests, &set->rpc);
 	downq_set_max(e->a.downq, set->backlog_bytes);
 }

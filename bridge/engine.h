@@ -26,6 +26,7 @@
 #include "log.h"
 #include "readers.h"
 #include "rpc.h"
+#include "sessions.h"
 #include "store.h"
 
 struct engine;
@@ -60,9 +61,8 @@ struct engine_parts {
 /* May change while running. */
 struct engine_settings {
 	struct rpc_settings rpc;
-	bool presence;
-	bool contacts_only; /* direct_policy of users who have set none */
-	uint32_t remembered_devices;
+	struct sessions_settings sessions;
+	bool contacts_only;   /* direct_policy of users who have set none */
 	int64_t rate_cost;    /* units a second that one user's requests may cost; 0: no limit */
 	size_t backlog_bytes; /* of deliveries that wait for their turn */
 };

@@ -32,6 +32,9 @@ static const struct im_conf_key keys[] = {
 		.help = "Publish who is online, retained, on {prefix}/presence/{user}, and keep "
 			"when "
 			"a user was seen last."},
+	{KEY(presence_devices, IM_CONF_BOOL), .def = "false", .reloadable = true,
+		.help = "Name a user's connected devices, and the state of each, to whoever may "
+			"see the user's presence. Without it others see the user's state alone."},
 	{KEY(presence_policy, IM_CONF_CHOICE), .def = "everyone",
 		.choices = "everyone|contacts|self", .reloadable = true,
 		.help = "Who may see a user's presence, the same as plugin_opt_presence_policy."},

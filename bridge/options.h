@@ -20,6 +20,7 @@ struct options {
 	int log_level; /* enum log_level */
 	int log_dest;  /* enum log_dest */
 	bool presence;
+	bool presence_devices;
 	int presence_policy; /* as struct rpc_settings has it */
 	int direct_policy;
 	int64_t remembered_devices;

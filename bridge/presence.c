@@ -13,11 +13,11 @@
 #define LISTED_MAX 32
 
 struct device {
-	char name[IM_DEVICE_MAX];
-	size_t n;
-	int state;  /* never PRESENCE_OFFLINE */
-	bool stale; /* not seen yet in the snapshot that is coming in */
 	struct device *next;
+	uint8_t state; /* never PRESENCE_OFFLINE */
+	bool stale;    /* not seen yet in the snapshot that is coming in */
+	uint8_t n;
+	char name[];
 };
 
 struct user {
@@ -36,6 +36,7 @@ struct presence {
 	struct user *by_uid;
 	struct user *changes;
 	size_t devices, devices_max;
+	bool names; /* what is told names the devices */
 	struct im_buf json;
 };
 
@@ -126,6 +127,28 @@ static void touch(struct presence *p, struct user *u, int64_t now_ms)
 	}
 }
 
+/* The names are in the order of presence. */
+static int state_of(const struct user *u)
+{
+	int state = PRESENCE_OFFLINE;
+	const struct device *d;
+
+	LL_FOREACH(u->devices, d)
+	{
+		if (state == PRESENCE_OFFLINE || d->state < state)
+			state = d->state;
+	}
+	return state;
+}
+
+/* One of the devices has come, gone, or said something, and the user was `before`. Where devices
+ * are not named, that they come and go is not told either. */
+static void moved(struct presence *p, struct user *u, int before, int64_t now_ms)
+{
+	if (p->names || state_of(u) != before)
+		touch(p, u, now_ms);
+}
+
 static struct device *device_find(const struct user *u, struct im_str device)
 {
 	struct device *d;
@@ -142,41 +165,47 @@ int presence_open(struct presence *p, struct im_str uid, struct im_str device, i
 {
 	struct user *u = user_get(p, uid);
 	struct device *d;
+	int before;
 
 	if (!u)
 		return IM_E_NOMEM;
+	before = state_of(u);
 	d = device_find(u, device);
 	if (d) {
 		/* What it said of itself is kept through a snapshot; a new connection starts anew.
 		 */
 		if (!d->stale && d->state != PRESENCE_ONLINE) {
 			d->state = PRESENCE_ONLINE;
-			touch(p, u, now_ms);
+			moved(p, u, before, now_ms);
 		}
 		d->stale = false;
 		return IM_OK;
 	}
-	d = p->devices < p->devices_max && device.n <= IM_DEVICE_MAX ? calloc(1, sizeof(*d)) : NULL;
+	d = p->devices < p->devices_max && device.n <= IM_DEVICE_MAX
+		    ? calloc(1, sizeof(*d) + device.n)
+		    : NULL;
 	if (!d) {
 		if (!u->devices && !u->listed)
 			user_drop(p, u);
 		return IM_E_FULL;
 	}
 	memcpy(d->name, device.p, device.n);
-	d->n = device.n;
+	d->n = (uint8_t)device.n;
 	d->state = PRESENCE_ONLINE;
 	LL_APPEND(u->devices, d);
 	p->devices++;
-	touch(p, u, now_ms);
+	moved(p, u, before, now_ms);
 	return IM_OK;
 }
 
 static void device_drop(struct presence *p, struct user *u, struct device *d, int64_t now_ms)
 {
+	int before = state_of(u);
+
 	LL_DELETE(u->devices, d);
 	free(d);
 	p->devices--;
-	touch(p, u, now_ms);
+	moved(p, u, before, now_ms);
 }
 
 void presence_close(struct presence *p, struct im_str uid, struct im_str device, int64_t now_ms)
@@ -218,15 +247,17 @@ int presence_set(struct presence *p, struct im_str uid, struct im_str device, in
 {
 	struct user *u = user_find(p, uid);
 	struct device *d = u ? device_find(u, device) : NULL;
+	int before;
 
 	*changed_out = false;
 	if (!d)
 		return IM_E_NONE;
 	if (d->state == state)
 		return IM_OK;
-	d->state = state;
+	before = state_of(u);
+	d->state = (uint8_t)state;
 	*changed_out = true;
-	touch(p, u, now_ms);
+	moved(p, u, before, now_ms);
 	return IM_OK;
 }
 
@@ -250,6 +281,17 @@ int presence_gone(struct presence *p, struct im_str uid, int64_t now_ms)
 		return IM_E_NOMEM;
 	touch(p, u, now_ms);
 	return IM_OK;
+}
+
+void presence_set_names(struct presence *p, bool names)
+{
+	struct user *u, *tmp;
+
+	if (p->names == names)
+		return;
+	p->names = names;
+	HASH_ITER (hh, p->by_uid, u, tmp)
+		touch(p, u, u->ts_ms);
 }
 
 void presence_touch_all(struct presence *p, int64_t now_ms)
@@ -289,38 +331,60 @@ bool presence_changed(const struct presence *p)
 	return p->changes != NULL;
 }
 
-/* The names are in the order of presence. */
-static int state_of(const struct user *u)
+void presence_states(const struct presence *p, struct im_str uid, struct im_buf *out)
 {
-	int state = PRESENCE_OFFLINE;
+	const struct user *u = user_find(p, uid);
 	const struct device *d;
 
-	LL_FOREACH(u->devices, d)
+	LL_FOREACH(u ? u->devices : NULL, d)
 	{
-		if (state == PRESENCE_OFFLINE || d->state < state)
-			state = d->state;
+		im_buf_le8(out, d->state);
+		im_buf_le8(out, d->n);
+		im_buf_put(out, d->name, d->n);
 	}
-	return state;
 }
 
-static struct im_str describe(struct presence *p, const struct user *u)
+int presence_state_in(struct im_str states, struct im_str device)
 {
-	struct im_buf *b = &p->json;
+	while (states.n >= 2) {
+		size_t n = (uint8_t)states.p[1];
+
+		if (n > states.n - 2)
+			break;
+		if (im_str_eq(device, (struct im_str){states.p + 2, n}))
+			return states.p[0];
+		states.p += 2 + n;
+		states.n -= 2 + n;
+	}
+	return PRESENCE_OFFLINE;
+}
+
+static void put_devices(struct im_buf *b, const struct user *u)
+{
 	const struct device *d;
 	int listed = 0;
 
-	im_buf_reset(b);
-	im_buf_z(b, "{\"uid\":");
-	im_jsonw_str(b, (struct im_str){u->uid, u->n});
-	im_jsonw_member_str(b, "state", im_str(presence_state_name(state_of(u))));
-	im_jsonw_member_int(b, "ts", u->ts_ms);
 	im_buf_z(b, ",\"devices\":[");
 	for (d = u->devices; d && listed < LISTED_MAX; d = d->next, listed++) {
 		im_buf_z(b, listed ? ",{\"device\":" : "{\"device\":");
 		im_jsonw_str(b, (struct im_str){d->name, d->n});
 		im_buf_printf(b, ",\"state\":\"%s\"}", presence_state_name(d->state));
 	}
-	im_buf_z(b, "]}");
+	im_buf_c(b, ']');
+}
+
+static struct im_str describe(struct presence *p, const struct user *u)
+{
+	struct im_buf *b = &p->json;
+
+	im_buf_reset(b);
+	im_buf_z(b, "{\"uid\":");
+	im_jsonw_str(b, (struct im_str){u->uid, u->n});
+	im_jsonw_member_str(b, "state", im_str(presence_state_name(state_of(u))));
+	im_jsonw_member_int(b, "ts", u->ts_ms);
+	if (p->names)
+		put_devices(b, u);
+	im_buf_c(b, '}');
 	return im_buf_view(b);
 }
 

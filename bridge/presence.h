@@ -50,6 +50,15 @@ int presence_gone(struct presence *p, struct im_str uid, int64_t now_ms) IM_MUST
 /* Every connected user counts as changed (the bridge has just started). */
 void presence_touch_all(struct presence *p, int64_t now_ms);
 
+/* Whether what is told names the devices; told anew when that changes. Without, which is how it
+ * begins, only a change of the user's own state is told. */
+void presence_set_names(struct presence *p, bool names);
+
+/* Appends the states of a user's connected devices, to be asked by presence_state_in, which knows
+ * nothing else: PRESENCE_OFFLINE for one that is not in there. */
+void presence_states(const struct presence *p, struct im_str uid, struct im_buf *out);
+int presence_state_in(struct im_str states, struct im_str device);
+
 bool presence_has(const struct presence *p, struct im_str uid, struct im_str device);
 bool presence_online(const struct presence *p, struct im_str uid);
 size_t presence_users(const struct presence *p);
@@ -63,7 +72,8 @@ struct presence_change {
 	int state;
 	bool mark; /* the directory's mark differs */
 	int64_t ts_ms;
-	struct im_str json; /* {"uid":..,"state":..,"ts":..,"devices":[{"device":..,"state":..}]} */
+	struct im_str json; /* {"uid":..,"state":..,"ts":..}, with names
+			       "devices":[{"device":..,"state":..}] as well */
 };
 typedef int (*presence_fn)(void *arg, const struct presence_change *c);
 /* Tells up to `limit` changes that were not told yet. Non-zero from fn stops and is returned. */

@@ -101,6 +101,7 @@ static struct rpc_call call_of(const struct reader *r, struct readers_job *job)
 		.dir = r->dir,
 		.names = r->names,
 		.search = r->search,
+		.states = im_buf_view(&job->states),
 	};
 }
 

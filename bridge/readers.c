@@ -12,7 +12,7 @@
 #include "reader.h"
 #include "turns.h"
 
-/* Hellos that wait: one for each device of the largest broker, 300 bytes each. */
+/* Hellos that wait: one for each device of the largest broker, 400 bytes each. */
 #define HELLOS_MAX 200000
 
 struct list {
@@ -85,6 +85,7 @@ struct readers_job *readers_job_new(enum readers_kind kind, struct im_str uid, s
 	im_buf_init(&job->topic, 0);
 	im_buf_init(&job->corr, 0);
 	im_buf_init(&job->head, 0);
+	im_buf_init(&job->states, 0);
 	im_buf_init(&job->reply, 0);
 	return job;
 }
@@ -99,6 +100,7 @@ void readers_job_free(struct readers_job *job)
 	im_buf_free(&job->topic);
 	im_buf_free(&job->corr);
 	im_buf_free(&job->head);
+	im_buf_free(&job->states);
 	im_buf_free(&job->reply);
 	free(job);
 }

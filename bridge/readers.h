@@ -45,6 +45,7 @@ struct readers_job {
 	bool control;              /* REQUEST: it was a command, and goes to its response topic */
 	struct im_buf head;        /* that response up to what the command gives */
 	struct rpc_settings set;
+	struct im_buf states;    /* RPC_DEVICES: presence_states */
 	uint64_t after, through; /* DELIVERED: the positions that the user has come past */
 	struct delivered delivered;
 	struct im_buf reply; /* REQUEST: the reply object; HELLO: the event */

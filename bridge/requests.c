@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 
+#include "presence.h"
 #include "price.h"
 #include "texts.h"
 
@@ -93,7 +94,9 @@ static int hand_over(struct requests *q, const struct im_up_rec *rec, struct rpc
 	*req = (struct rpc_request){0};
 	im_buf_str(&job->topic, rec->reply_topic);
 	im_buf_str(&job->corr, rec->corr);
-	if (job->topic.failed || job->corr.failed) {
+	if (job->req.method->kind == RPC_DEVICES)
+		presence_states(q->p.presence, rec->user, &job->states);
+	if (job->topic.failed || job->corr.failed || job->states.failed) {
 		readers_job_free(job);
 		return IM_E_NOMEM;
 	}

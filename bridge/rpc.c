@@ -259,7 +259,7 @@ void rpc_request_clear(struct rpc_request *r)
 
 bool rpc_reads(const struct rpc_method *m)
 {
-	return m->kind == RPC_READ || m->kind == RPC_SEARCH;
+	return m->kind == RPC_READ || m->kind == RPC_SEARCH || m->kind == RPC_DEVICES;
 }
 
 static void begin_reply(struct im_buf *out, struct im_str id_json)

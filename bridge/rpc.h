@@ -22,8 +22,9 @@
 #include "writer.h"
 
 enum rpc_kind {
-	RPC_READ,   /* reader thread; writes nothing */
-	RPC_SEARCH, /* the same; what it costs cannot be told before, so its first turn is short */
+	RPC_READ,    /* reader thread; writes nothing */
+	RPC_SEARCH,  /* the same; what it costs cannot be told before, so its first turn is short */
+	RPC_DEVICES, /* a reading one that is told which of the caller's devices are connected */
 	RPC_DIRECTORY, /* writes directory.db only: run again when a replayed batch's directory part
 			  was lost */
 	RPC_LOG,       /* appends to the log (and the directory follows): never run again */
@@ -73,6 +74,7 @@ struct rpc_call {
 	struct directory *dir; /* reader's handle, or the writer's in the other kinds */
 	struct names *names;   /* user id -> uid, of this thread; reading ones only */
 	struct search *search; /* reading ones only; NULL: no index */
+	struct im_str states;  /* RPC_DEVICES: presence_states of the caller */
 	/* RPC_DIRECTORY, RPC_LOG */
 	struct writer *w;
 	struct hash_budget *budget; /* bounds what password hashing may cost; NULL: no bound */

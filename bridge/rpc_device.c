@@ -7,12 +7,13 @@
 #include "../common/limits.h"
 #include "../common/wire.h"
 #include "directory_user.h"
+#include "presence.h"
 #include "rpc_args.h"
 #include "rpc_page.h"
 
 struct listing {
 	struct rpc_page page;
-	struct im_str current, after;
+	struct im_str current, after, states;
 };
 
 /* In the order of the list, which is that of the bytes. */
@@ -37,15 +38,18 @@ static int on_device(void *arg, const struct directory_device *dev)
 	im_jsonw_member_int(b, "seen", dev->seen_ms);
 	im_buf_z(b, ",\"cursor\":\"");
 	im_cursor_put(b, dev->cursor);
-	im_buf_z(b, im_str_eq(dev->device, l->current) ? "\",\"current\":true}"
-						       : "\",\"current\":false}");
+	im_buf_z(b, im_str_eq(dev->device, l->current) ? "\",\"current\":true"
+						       : "\",\"current\":false");
+	im_jsonw_member_str(
+		b, "state", im_str(presence_state_name(presence_state_in(l->states, dev->device))));
+	im_buf_c(b, '}');
 	return rpc_page_add(&l->page, dev->device);
 }
 
 /* A user's devices are few (remembered_devices): one page mostly holds them all. */
 static int list_call(struct rpc_call *c)
 {
-	struct listing l = {.current = c->device, .after = rpc_str(c, "next")};
+	struct listing l = {.current = c->device, .after = rpc_str(c, "next"), .states = c->states};
 
 	rpc_page_begin(&l.page, c->result, "devices", UINT32_MAX, rpc_page_bytes(c));
 	return rpc_page_end(&l.page, directory_device_list(c->dir, c->user, on_device, &l));
@@ -88,7 +92,7 @@ static const struct rpc_param remove_params[] = {
 };
 
 const struct rpc_method rpc_device_methods[] = {
-	{"device.list", RPC_READ, list_params, list_call},
+	{"device.list", RPC_DEVICES, list_params, list_call},
 	{"device.remove", RPC_DIRECTORY, remove_params, remove_call},
 	{0},
 };

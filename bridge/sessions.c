@@ -18,8 +18,7 @@
 struct sessions {
 	struct sessions_parts p;
 	struct presence *presence;
-	bool on;
-	uint32_t remembered_devices;
+	struct sessions_settings set;
 	bool snapshot_seen; /* one has been completed since the process started */
 	bool greeting;      /* the next one's devices are greeted */
 };
@@ -47,10 +46,10 @@ void sessions_free(struct sessions **s)
 	*s = NULL;
 }
 
-void sessions_set(struct sessions *s, bool presence, uint32_t remembered_devices)
+void sessions_set(struct sessions *s, const struct sessions_settings *set)
 {
-	s->on = presence;
-	s->remembered_devices = remembered_devices;
+	s->set = *set;
+	presence_set_names(s->presence, set->names);
 }
 
 struct presence *sessions_presence(const struct sessions *s)
@@ -60,7 +59,7 @@ struct presence *sessions_presence(const struct sessions *s)
 
 bool sessions_pending(const struct sessions *s)
 {
-	return s->on && presence_changed(s->presence);
+	return s->set.presence && presence_changed(s->presence);
 }
 
 /* The user of a session, created if the plugin says that a token did so. */
@@ -120,7 +119,7 @@ static int forget_spare(struct sessions *s, const struct im_up_rec *rec, uint64_
 			.presence = s->presence, .uid = rec->user, .keep = rec->device};
 		int rc = directory_device_list_seen(d, user, on_remembered, &spare);
 
-		if (rc || !spare.n || spare.rows <= s->remembered_devices)
+		if (rc || !spare.n || spare.rows <= s->set.remembered_devices)
 			return rc;
 		rc = directory_device_remove(d, (struct im_str){spare.device, spare.n});
 		if (rc)
@@ -260,7 +259,7 @@ static int snapshot_end(struct sessions *s, int64_t now_ms)
 	int rc = IM_OK;
 
 	presence_snapshot_end(s->presence, now_ms);
-	if (s->on && !s->snapshot_seen) {
+	if (s->set.presence && !s->snapshot_seen) {
 		rc = read_marks(s);
 		if (!rc)
 			presence_touch_all(s->presence, now_ms);
@@ -334,7 +333,7 @@ static int tell(void *arg, const struct presence_change *c)
 
 int sessions_tell(struct sessions *s)
 {
-	return s->on ? presence_tell(s->presence, TELL_MAX, tell, s) : IM_OK;
+	return s->set.presence ? presence_tell(s->presence, TELL_MAX, tell, s) : IM_OK;
 }
 
 void sessions_settle(struct sessions *s, bool committed)

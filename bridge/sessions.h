@@ -34,8 +34,12 @@ struct sessions_parts {
 
 struct sessions *sessions_new(const struct sessions_parts *p);
 void sessions_free(struct sessions **s);
-/* presence: keep marks and publish; remembered_devices: of one user. */
-void sessions_set(struct sessions *s, bool presence, uint32_t remembered_devices);
+struct sessions_settings {
+	bool presence;               /* keep marks and publish */
+	bool names;                  /* of the devices, in what is published */
+	uint32_t remembered_devices; /* of one user */
+};
+void sessions_set(struct sessions *s, const struct sessions_settings *set);
 
 /* Record types OPEN, SUB, CLOSE, inside the transaction. replayed: the record was handled before,
  * but its part of the directory may be lost. IM_E_IO, IM_E_NOMEM: roll back. */

@@ -56,7 +56,7 @@ def test_a_document_holds_all_that_is_the_users(node):
     assert account["deleted"] is account["disabled"] is False
     assert account["profile"]["nick"] == "Al" and account["profile"]["ext"] == {"k": 1}
     assert "password" not in text and "argon2" not in text
-    assert [x["device"] for x in doc["devices"]] == [a.device]
+    assert [(x["device"], x["state"]) for x in doc["devices"]] == [(a.device, "online")]
     assert [(x["uid"], x["state"]) for x in doc["contacts"]] == [(bob, "contact")]
     assert [x["uid"] for x in doc["blocks"]] == [carol]
     assert [(x["gid"], x["name"], x["role"]) for x in doc["groups"]] == [(stays, "Stay", "member")]

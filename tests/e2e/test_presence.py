@@ -5,7 +5,9 @@ import signal
 import pytest
 
 from lib.client import Refused
+from lib.node import until
 
+NODE = {"bridge": {"presence_devices": "true"}}
 V = pytest.mark.parametrize("v5", [False, True], ids=["v311", "v5"])
 
 
@@ -244,3 +246,37 @@ def test_the_policy_and_blocks_decide_who_sees_presence(own_node, policy, seen_b
         (found, ) = who[name].rpc("presence.get", uids=[u.user])["users"]
         assert ("seen" in found) == (name in seen_by), name
     assert states(who["blocked"], u.user) == []
+
+
+def name_devices(node, wanted):
+    node.bridge_options["presence_devices"] = wanted
+    node.write_bridge_conf()
+    node.bridge.send_signal(signal.SIGHUP)
+
+
+def newest(watcher, uid):
+    return (states(watcher, uid) or [{}])[-1]
+
+
+def test_others_see_the_user_and_not_the_devices(own_node):
+    """Neither named, nor by the times at which they come and go; until the operator wants it."""
+    node = own_node()
+    watcher, user = node.users(2)
+    w = node.connect(watcher)
+    w.subscribe(f"im/presence/{user}")
+    one = node.connect(user, "private phone")
+    w.wait_for(lambda: newest(w, user).get("state") == "online")
+    assert set(newest(w, user)) == {"uid", "state", "ts"}
+    two = node.connect(user, "work desk")
+    assert two.rpc("presence.set", state="away") == {"changed": True}
+    own = {d["device"]: d["state"] for d in one.rpc("device.list")["devices"]}
+    assert own == {"private phone": "online", "work desk": "away"}
+    two.disconnect()
+    until(lambda: one.rpc("device.list")["devices"][1]["state"] == "offline", "the desk is off")
+    assert len(states(w, user)) == 1
+    assert "devices" not in w.rpc("presence.get", uids=[user])["users"][0]
+    name_devices(node, "true")
+    w.wait_for(lambda: newest(w, user).get("devices") == [
+        {"device": "private phone", "state": "online"}])
+    name_devices(node, "false")
+    w.wait_for(lambda: "devices" not in newest(w, user))

@@ -61,6 +61,7 @@ static int set_up(void **state, const struct store_backend *backend)
 	f->names = names_new(f->reader_dir, 1000);
 	f->fx = effects_new();
 	f->presence = presence_new(100);
+	im_buf_init(&f->states, 0);
 	f->downq = downq_new(1 << 20, 4);
 	f->rights = rights_new(f->dir, &(struct im_sipkey){{2}});
 	f->cost = cost_new(&(struct im_sipkey){{3}});
@@ -124,6 +125,7 @@ int rpc_tear_down(void **state)
 	downq_free(&f->downq);
 	effects_free(&f->fx);
 	presence_free(&f->presence);
+	im_buf_free(&f->states);
 	names_free(&f->names);
 	directory_close(&f->reader_dir);
 	directory_close(&f->dir);
@@ -283,6 +285,10 @@ static int run(struct rpc_fixture *f, struct rpc_call *c)
 		c->dir = f->reader_dir;
 		c->names = f->names;
 		c->search = f->search;
+		im_buf_reset(&f->states);
+		if (c->method->kind == RPC_DEVICES)
+			presence_states(f->presence, c->uid, &f->states);
+		c->states = im_buf_view(&f->states);
 		return c->method->call(c);
 	}
 	writer_set_now(f->w, f->now_ms);

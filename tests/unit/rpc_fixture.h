@@ -36,6 +36,7 @@ struct rpc_fixture {
 	struct presence *presence;
 	struct rights *rights;
 	struct cost *cost; /* without a limit, until a test sets one */
+	struct im_buf states;
 	struct admin_hooks hooks;
 	int64_t now_ms;
 	uint64_t recno;

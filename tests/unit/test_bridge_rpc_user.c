@@ -187,6 +187,7 @@ static void a_device_says_how_present_it_is(void **state)
 	struct im_buf told;
 
 	im_buf_init(&told, 0);
+	presence_set_names(f->presence, true);
 	rpc_no(f, IM_E_NOT_ALLOWED, "bob", "presence.set", "{\"state\":\"away\"}");
 	assert_int_equal(presence_open(f->presence, IM_STR("bob"), IM_STR("phone"), 1), IM_OK);
 	assert_int_equal(presence_open(f->presence, IM_STR("bob"), IM_STR("tablet"), 2), IM_OK);

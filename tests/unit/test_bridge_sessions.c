@@ -38,6 +38,7 @@ static void changes_are_told_until_they_are_settled(void **state)
 	struct presence *p = presence_new(10);
 
 	(void)state;
+	presence_set_names(p, true);
 	assert_int_equal(presence_open(p, IM_STR("bob"), IM_STR("a"), 1), IM_OK);
 	assert_string_equal(tell(p, 10), "bob+m ");
 	presence_settle(p, false);
@@ -57,6 +58,81 @@ static void changes_are_told_until_they_are_settled(void **state)
 	presence_settle(p, true);
 	assert_int_equal(presence_users(p), 0);
 	assert_int_equal(presence_devices(p), 0);
+	presence_free(&p);
+}
+
+/* Others learn that the user is there, not with how many devices, nor when one comes or goes. */
+static void without_names_only_the_users_state_is_told(void **state)
+{
+	struct presence *p = presence_new(10);
+	bool changed;
+
+	(void)state;
+	assert_int_equal(presence_open(p, IM_STR("bob"), IM_STR("a"), 1), IM_OK);
+	assert_string_equal(tell(p, 10), "bob+m ");
+	presence_settle(p, true);
+	assert_int_equal(presence_open(p, IM_STR("bob"), IM_STR("b"), 2), IM_OK);
+	assert_int_equal(
+		presence_set(p, IM_STR("bob"), IM_STR("b"), PRESENCE_AWAY, 3, &changed), IM_OK);
+	assert_true(changed);
+	assert_int_equal(presence_open(p, IM_STR("bob"), IM_STR("b"), 4), IM_OK);
+	assert_false(presence_changed(p));
+	/* Told with the names once they are wanted, and without once they are not. */
+	presence_set_names(p, true);
+	assert_string_equal(tell(p, 10), "bob+ ");
+	presence_settle(p, true);
+	presence_set_names(p, false);
+	assert_string_equal(tell(p, 10), "bob+ ");
+	presence_settle(p, true);
+	assert_int_equal(
+		presence_set(p, IM_STR("bob"), IM_STR("b"), PRESENCE_AWAY, 5, &changed), IM_OK);
+	presence_close(p, IM_STR("bob"), IM_STR("b"), 6);
+	assert_false(presence_changed(p));
+	assert_int_equal(
+		presence_set(p, IM_STR("bob"), IM_STR("a"), PRESENCE_AWAY, 7, &changed), IM_OK);
+	assert_string_equal(tell(p, 10), "bob+m ");
+	presence_settle(p, true);
+	presence_close(p, IM_STR("bob"), IM_STR("a"), 8);
+	assert_string_equal(tell(p, 10), "bob-m ");
+	presence_settle(p, true);
+	assert_int_equal(presence_users(p), 0);
+	presence_free(&p);
+}
+
+static void the_states_of_a_users_devices_are_found(void **state)
+{
+	struct presence *p = presence_new(10);
+	struct im_buf b;
+	char longest[IM_DEVICE_MAX];
+	bool changed;
+
+	(void)state;
+	memset(longest, '#', sizeof(longest));
+	im_buf_init(&b, 0);
+	presence_states(p, IM_STR("bob"), &b);
+	assert_int_equal(b.n, 0);
+	assert_int_equal(presence_open(p, IM_STR("bob"), IM_STR("my phone"), 1), IM_OK);
+	assert_int_equal(
+		presence_open(p, IM_STR("bob"), (struct im_str){longest, sizeof(longest)}, 1),
+		IM_OK);
+	assert_int_equal(
+		presence_set(p, IM_STR("bob"), IM_STR("my phone"), PRESENCE_AWAY, 2, &changed),
+		IM_OK);
+	presence_states(p, IM_STR("bob"), &b);
+	assert_int_equal(presence_state_in(im_buf_view(&b), IM_STR("my phone")), PRESENCE_AWAY);
+	assert_int_equal(
+		presence_state_in(im_buf_view(&b), (struct im_str){longest, sizeof(longest)}),
+		PRESENCE_ONLINE);
+	assert_int_equal(presence_state_in(im_buf_view(&b), IM_STR("my")), PRESENCE_OFFLINE);
+	/* Nothing is read beyond what is there. */
+	for (size_t n = 0; n < b.n; n++) {
+		char *cut = memcpy(malloc(n ? n : 1), b.p, n);
+		int found = presence_state_in((struct im_str){cut, n}, IM_STR("my phone"));
+
+		assert_int_equal(found, n < 10 ? PRESENCE_OFFLINE : PRESENCE_AWAY);
+		free(cut);
+	}
+	im_buf_free(&b);
 	presence_free(&p);
 }
 
@@ -96,6 +172,7 @@ static void a_snapshot_ends_what_is_not_in_it(void **state)
 	struct presence *p = presence_new(10);
 
 	(void)state;
+	presence_set_names(p, true);
 	assert_int_equal(presence_open(p, IM_STR("bob"), IM_STR("a"), 1), IM_OK);
 	assert_int_equal(presence_open(p, IM_STR("bob"), IM_STR("b"), 1), IM_OK);
 	assert_int_equal(presence_open(p, IM_STR("carol"), IM_STR("c"), 1), IM_OK);
@@ -141,10 +218,31 @@ static void open_and_close(struct engine_fixture *f, const char *user, const cha
 	engine_send(f);
 }
 
+static void devices_are_not_named_to_others_by_default(void **state)
+{
+	struct engine_fixture *f = *state;
+
+	engine_add_session(f, IM_UP_OPEN, "bob", "phone", IM_UPF_NEW_DEVICE);
+	engine_send(f);
+	assert_told(f, "topic+ presence/bob {\"uid\":\"bob\",\"state\":\"online\",\"ts\":1000000}");
+	f->now.wall_ms += 1000;
+	engine_add_session(f, IM_UP_OPEN, "bob", "tablet", IM_UPF_NEW_DEVICE);
+	engine_add_session(f, IM_UP_CLOSE, "bob", "phone", 0);
+	engine_send(f);
+	assert_not_told(f, "topic");
+	engine_add_session(f, IM_UP_CLOSE, "bob", "tablet", 0);
+	engine_send(f);
+	assert_told(
+		f, "topic+ presence/bob {\"uid\":\"bob\",\"state\":\"offline\",\"ts\":1001000}");
+	assert_false(marked(f, "bob"));
+}
+
 static void coming_and_going_is_published_retained(void **state)
 {
 	struct engine_fixture *f = *state;
 
+	f->set.sessions.names = true;
+	engine_set(f->engine, &f->set);
 	engine_add_session(f, IM_UP_OPEN, "bob", "phone", IM_UPF_NEW_DEVICE);
 	engine_send(f);
 	assert_told(f, "topic+ presence/bob {\"uid\":\"bob\",\"state\":\"online\",\"ts\":1000000,"
@@ -169,13 +267,13 @@ static void presence_can_be_switched_off(void **state)
 {
 	struct engine_fixture *f = *state;
 
-	f->set.presence = false;
+	f->set.sessions.presence = false;
 	engine_set(f->engine, &f->set);
 	engine_add_session(f, IM_UP_OPEN, "bob", "phone", IM_UPF_NEW_DEVICE);
 	engine_send(f);
 	assert_not_told(f, "topic");
 	assert_false(marked(f, "bob"));
-	f->set.presence = true;
+	f->set.sessions.presence = true;
 	engine_set(f->engine, &f->set);
 	engine_wait(f, 1000);
 	assert_told(f, "topic+ presence/bob ");
@@ -348,12 +446,15 @@ int main(void)
 		cmocka_unit_test(telling_is_bounded),
 		cmocka_unit_test(a_snapshot_ends_what_is_not_in_it),
 		cmocka_unit_test(devices_are_bounded),
+		cmocka_unit_test(without_names_only_the_users_state_is_told),
+		cmocka_unit_test(the_states_of_a_users_devices_are_found),
 		E(coming_and_going_is_published_retained),
 		E(presence_can_be_switched_off),
 		E(a_subscription_is_greeted_with_the_newest_cursor),
 		E(a_new_device_has_missed_everything),
 		E(a_client_id_belongs_to_its_first_user),
 		E(devices_beyond_the_bound_are_forgotten),
+		E(devices_are_not_named_to_others_by_default),
 		E(a_token_may_create_its_user),
 		E(the_first_snapshot_mends_the_marks_and_greets_all),
 		E(many_changes_are_told_bit_by_bit),
