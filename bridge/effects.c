@@ -7,6 +7,7 @@
 
 #include <stdlib.h>
 
+#include "../common/ids.h"
 #include "../common/limits.h"
 
 /* What a buffer may keep between transactions; one that a burst has blown up is given back. */
@@ -115,7 +116,7 @@ void effects_reply(struct effects *fx, struct im_str uid, struct im_str device,
 		.topic = reply_topic,
 		.corr = corr,
 		.payload = payload};
-	char suffix[4 + IM_DEVICE_MAX];
+	char suffix[4 + IM_DEVICE_TOPIC_MAX], level[IM_DEVICE_TOPIC_MAX];
 
 	if (reply_topic.n) {
 		effects_put(fx, EFFECTS_CONTROL, &r, NULL, 0);
@@ -126,6 +127,7 @@ void effects_reply(struct effects *fx, struct im_str uid, struct im_str device,
 	if (device.n == 0 || device.n > IM_DEVICE_MAX)
 		return;
 	memcpy(suffix, "rpc/", 4);
+	device = im_device_topic(device, level);
 	memcpy(suffix + 4, device.p, device.n);
 	effects_inbox(fx, uid, (struct im_str){suffix, 4 + device.n}, payload);
 }

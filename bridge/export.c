@@ -59,6 +59,25 @@ uint64_t export_from(const struct user_export *x)
 
 /* -- what the user may ask for, too -- */
 
+/* A number, or a text: a client id may have in it what JSON escapes. */
+static int take_next(struct user_export *x, const struct im_json *v)
+{
+	struct im_buf text;
+	int rc = IM_OK;
+
+	im_buf_init(&text, 0);
+	if (v->type == IM_JSON_STRING)
+		rc = im_json_text(v, &text);
+	else
+		im_buf_str(&text, v->raw);
+	if (rc == IM_OK && text.failed)
+		rc = IM_E_NOMEM;
+	if (rc == IM_OK && text.n < sizeof(x->next))
+		snprintf(x->next, sizeof(x->next), "%.*s", RPC_S(im_buf_view(&text)));
+	im_buf_free(&text);
+	return rc;
+}
+
 /* A page of a method becomes one of ours: its list, and the member that says where it goes on. */
 static int take_page(
 	struct user_export *x, struct im_str result, const char *list, const char *next)
@@ -66,22 +85,20 @@ static int take_page(
 	struct im_json page, v;
 	struct im_json_iter it;
 	struct im_str key;
+	int rc = IM_OK;
 
 	if (im_json_parse_any(result, &page) != IM_OK)
 		return IM_E_INTERNAL;
 	im_json_iter_any(&page, &it);
-	while (im_json_next(&it, &key, &v)) {
-		bool text = v.type == IM_JSON_STRING;
-
+	while (rc == IM_OK && im_json_next(&it, &key, &v)) {
 		if (im_str_eqz(key, list))
 			im_buf_put(&x->items, v.raw.p + 1, v.raw.n - 2);
 		else if (im_str_eqz(key, "more"))
 			x->more = im_str_eqz(v.raw, "true");
-		else if (im_str_eqz(key, next) && v.raw.n < sizeof(x->next))
-			snprintf(x->next, sizeof(x->next), "%.*s", (int)v.raw.n - 2 * text,
-				v.raw.p + text);
+		else if (im_str_eqz(key, next))
+			rc = take_next(x, &v);
 	}
-	return x->items.failed ? IM_E_NOMEM : IM_OK;
+	return rc == IM_OK && x->items.failed ? IM_E_NOMEM : rc;
 }
 
 /* As the user would have asked. params: taken over. */

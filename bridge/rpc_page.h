@@ -14,6 +14,8 @@
 #include "../common/str.h"
 
 #define RPC_PAGE_STOP 0x7003 /* positive: no error code */
+/* The longest name that a list goes by. */
+#define RPC_PAGE_KEY_MAX (IM_DEVICE_MAX > IM_CONV_MAX ? IM_DEVICE_MAX : IM_CONV_MAX)
 
 struct rpc_page {
 	struct im_buf one; /* the element in hand; emptied by rpc_page_add */
@@ -21,15 +23,15 @@ struct rpc_page {
 	uint32_t count, limit;
 	size_t max_bytes;
 	bool more;
-	char next[IM_CONV_MAX + 1]; /* key of the last element that was taken */
+	char next[RPC_PAGE_KEY_MAX + 1]; /* key of the last element that was taken */
 };
 
 /* Writes `{"<list>":[`, or `,"<list>":[` behind members that stand in `out` already. Whoever feeds
  * the page asks for limit + 1 rows. */
 void rpc_page_begin(
 	struct rpc_page *p, struct im_buf *out, const char *list, uint32_t limit, size_t max_bytes);
-/* Takes `one`, whose key (at most IM_CONV_MAX bytes) continues the list. RPC_PAGE_STOP: the page is
- * full; IM_E_NOMEM. */
+/* Takes `one`, whose key (at most RPC_PAGE_KEY_MAX bytes) continues the list. RPC_PAGE_STOP: the
+ * page is full; IM_E_NOMEM. */
 int rpc_page_add(struct rpc_page *p, struct im_str key) IM_MUST_CHECK;
 /* rc: how the walk ended. Closes the object unless it failed; frees what the page holds. */
 int rpc_page_end(struct rpc_page *p, int rc) IM_MUST_CHECK;

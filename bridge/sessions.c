@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 
+#include "../common/ids.h"
 #include "../common/limits.h"
 
 /* Changes of presence in one transaction: a reconnect storm shares the link with messages. */
@@ -137,9 +138,12 @@ static int bind_device(struct sessions *s, const struct im_up_rec *rec, const st
 		writer_directory(s->p.writer), rec->device, u->id, rec->ts_ms, 0);
 
 	if (rc == IM_E_EXISTS) {
+		char level[IM_DEVICE_TOPIC_MAX];
+		struct im_str shown = im_device_topic(rec->device, level);
+
 		log_line(s->p.log, LOG_LEVEL_WARNING, "device_taken",
 			"uid=%.*s device=%.*s what=\"this client id belongs to another user\"",
-			LOG_S(rec->user), LOG_S(rec->device));
+			LOG_S(rec->user), LOG_S(shown));
 		effects_kick(s->p.fx, rec->user, rec->device);
 		return IM_OK;
 	}

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The alphabets of names. Called at every edge where a name comes in; knows no topics. */
+/* The alphabets of names. Called at every edge where a name comes in. */
 #include "ids.h"
 
 #include <stdint.h>
 
-#include "limits.h"
 #include "utf8.h"
 
 enum { ID = 1, DEVICE = 2, TYPE = 4 };
@@ -52,9 +51,62 @@ bool im_gid_valid(struct im_str s)
 	return all_of(s, ID, IM_GID_MAX);
 }
 
+/* C0 and DEL; and U+0080 ... U+009F, which are C2 80 ... C2 9F. */
+static bool is_control(const char *p, const char *end)
+{
+	unsigned char c = (unsigned char)*p;
+
+	if (c < 0x20 || c == 0x7F)
+		return true;
+	return c == 0xC2 && end - p > 1 && (unsigned char)p[1] < 0xA0;
+}
+
+/* U+2028 ... U+202E are E2 80 A8 ... E2 80 AE, and U+2066 ... U+2069 are E2 81 A6 ... E2 81 A9. */
+static bool turns_or_ends(const char *p, const char *end)
+{
+	unsigned char second, third;
+
+	if ((unsigned char)*p != 0xE2 || end - p < 3)
+		return false;
+	second = (unsigned char)p[1];
+	third = (unsigned char)p[2];
+	return (second == 0x80 && third >= 0xA8 && third <= 0xAE) ||
+	       (second == 0x81 && third >= 0xA6 && third <= 0xA9);
+}
+
 bool im_device_valid(struct im_str s)
 {
-	return all_of(s, DEVICE, IM_DEVICE_MAX);
+	const char *p, *end;
+
+	if (s.n < 1 || s.n > IM_DEVICE_MAX)
+		return false;
+	end = s.p + s.n;
+	for (p = s.p; p < end; p++) {
+		if (is_control(p, end) || turns_or_ends(p, end))
+			return false;
+	}
+	return im_utf8_valid(s);
+}
+
+struct im_str im_device_topic(struct im_str device, char out[IM_DEVICE_TOPIC_MAX])
+{
+	static const char hex[] = "0123456789ABCDEF";
+	size_t i, n = 0;
+
+	if (all_of(device, DEVICE, IM_DEVICE_MAX))
+		return device;
+	for (i = 0; i < device.n && i < IM_DEVICE_MAX; i++) {
+		unsigned char c = (unsigned char)device.p[i];
+
+		if (class_of[c] & DEVICE) {
+			out[n++] = (char)c;
+			continue;
+		}
+		out[n++] = '%';
+		out[n++] = hex[c >> 4];
+		out[n++] = hex[c & 15];
+	}
+	return (struct im_str){out, n};
 }
 
 bool im_device_link(struct im_str s)
@@ -66,17 +118,13 @@ bool im_device_link(struct im_str s)
 
 bool im_msgid_valid(struct im_str s)
 {
-	size_t i;
+	const char *p, *end;
 
 	if (s.n < 1 || s.n > IM_MSGID_MAX)
 		return false;
-	for (i = 0; i < s.n; i++) {
-		unsigned char c = (unsigned char)s.p[i];
-
-		/* C2 80 ... C2 9F are the control characters U+0080 ... U+009F. */
-		if (c < 0x20 || c == 0x7F)
-			return false;
-		if (c == 0xC2 && i + 1 < s.n && (unsigned char)s.p[i + 1] < 0xA0)
+	end = s.p + s.n;
+	for (p = s.p; p < end; p++) {
+		if (is_control(p, end))
 			return false;
 	}
 	return im_utf8_valid(s);

@@ -5,14 +5,22 @@
 
 #include <stdbool.h>
 
+#include "limits.h"
 #include "str.h"
 
-bool im_uid_valid(struct im_str s);    /* [A-Za-z0-9_.@-]{1,64} */
-bool im_gid_valid(struct im_str s);    /* the same alphabet */
-bool im_device_valid(struct im_str s); /* [A-Za-z0-9_.:@-]{1,64} */
-bool im_msgid_valid(struct im_str s);  /* 1-64 bytes of UTF-8 without control characters */
-bool im_type_valid(struct im_str s);   /* [a-z0-9_.-]{1,32}, but none of the server's own: system,
-					  recall, edit, react, recalled, expired */
+bool im_uid_valid(struct im_str s);   /* [A-Za-z0-9_.@-]{1,64} */
+bool im_gid_valid(struct im_str s);   /* the same alphabet */
+bool im_msgid_valid(struct im_str s); /* 1-64 bytes of UTF-8 without control characters */
+bool im_type_valid(struct im_str s);  /* [a-z0-9_.-]{1,32}, but none of the server's own: system,
+					 recall, edit, react, recalled, expired */
+
+/* A client id: 1-128 bytes of UTF-8 that can be shown in one line as they are: without control
+ * characters, ends of lines (U+2028, U+2029) and what turns the direction of text (U+202A-U+202E,
+ * U+2066-U+2069). */
+bool im_device_valid(struct im_str s);
+/* A valid client id as one level of a topic, and in the log: every byte outside [A-Za-z0-9_.:@-] is
+ * %XX, `%` too. Writes `out` only where there is such a byte. */
+struct im_str im_device_topic(struct im_str device, char out[IM_DEVICE_TOPIC_MAX]);
 
 /* Client ids that begin with this are the link's, and nobody else's. */
 #define IM_DEVICE_LINK "$im/"

@@ -6,9 +6,12 @@
 #ifndef IM_COMMON_LIMITS_H
 #define IM_COMMON_LIMITS_H
 
-/* Names. 64 bytes hold every e-mail-like id and keep an inbox topic below 256 bytes. */
+/* Names. 64 bytes hold every e-mail-like id. */
 #define IM_UID_MAX 64
-#define IM_DEVICE_MAX 64
+/* A client id: what clouds and test suites make of a serial number, a version and a signature. In a
+ * topic each of its bytes may take three. */
+#define IM_DEVICE_MAX 128
+#define IM_DEVICE_TOPIC_MAX (3 * IM_DEVICE_MAX)
 #define IM_GID_MAX 64
 #define IM_MSGID_MAX 64
 #define IM_TYPE_MAX 32   /* a message's type name */

@@ -34,12 +34,6 @@ struct arrival admit_arrival(
 	};
 }
 
-/* What is no name may be anything, a password for one. */
-static const char *printable(struct log_text *t, struct im_str s, bool valid)
-{
-	return valid || !s.n ? log_text(t, s) : "(malformed)";
-}
-
 /* Whom an unknown name may have meant. */
 static void put_namesake(struct plugin *p, struct im_str uid, struct im_buf *out)
 {
@@ -51,7 +45,8 @@ static void put_namesake(struct plugin *p, struct im_str uid, struct im_buf *out
 void admit_log_refusal(struct plugin *p, const struct arrival *a, const struct denial *no)
 {
 	bool busy = no->kind == DENIAL_BUSY;
-	struct log_text user, client, address;
+	struct log_text user, address;
+	struct log_device client;
 	struct im_buf meant;
 
 	p->stats.logins_refused++;
@@ -63,10 +58,10 @@ void admit_log_refusal(struct plugin *p, const struct arrival *a, const struct d
 	if (strcmp(no->why, AUTH_UNKNOWN) == 0 && im_uid_valid(a->uid))
 		put_namesake(p, a->uid, &meant);
 	log_line(LOG_LEVEL_NOTICE, "login refused user=%s client=%s address=%s%s: %s%.*s",
-		printable(&user, a->uid, im_uid_valid(a->uid)),
-		printable(&client, a->device, im_device_valid(a->device)),
-		log_text(&address, a->address), a->hearsay ? " via=websocket" : "", no->why,
-		LOG_STR(im_buf_view(&meant)));
+		/* What is no name may be anything, a password for one. */
+		a->uid.n && !im_uid_valid(a->uid) ? "(malformed)" : log_text(&user, a->uid),
+		log_device(&client, a->device), log_text(&address, a->address),
+		a->hearsay ? " via=websocket" : "", no->why, LOG_STR(im_buf_view(&meant)));
 	im_buf_free(&meant);
 }
 
@@ -124,7 +119,8 @@ const struct denial *admit_check_device(struct plugin *p, const struct arrival *
 		"client ids that begin with " IM_DEVICE_LINK
 		" are the bridge's; choose another one"};
 	static const struct denial unfit = {DENIAL_CLIENT_ID,
-		"client id is not 1 to 64 of the characters A-Z a-z 0-9 _ . : @ -"};
+		"client id is not 1 to 128 bytes of UTF-8 without control characters, ends of "
+		"lines and what turns the direction of text"};
 	static const struct denial foreign = {
 		DENIAL_CLIENT_ID, "client id belongs to another user; choose another one"};
 	int ret;
@@ -198,7 +194,8 @@ static const struct denial *make_room(struct plugin *p, const struct arrival *a)
 		DENIAL_LASTING, "the user has max_devices devices connected; disconnect one"};
 	int64_t limit = device_limit(p, a->uid);
 	struct session_user *u = sessions_user(p->sessions, a->uid);
-	struct log_text user, client, by;
+	struct log_text user;
+	struct log_device client, by;
 	struct session *oldest;
 
 	while (limit > 0 && count_devices(u, a->device, &oldest) >= limit) {
@@ -210,8 +207,8 @@ static const struct denial *make_room(struct plugin *p, const struct arrival *a)
 		oldest->kicked = true;
 		refusal_device(p, u, "replace", session_device(oldest), a->device);
 		log_line(LOG_LEVEL_INFO, "device replaced user=%s client=%s by=%s",
-			log_text(&user, a->uid), log_text(&client, session_device(oldest)),
-			log_text(&by, a->device));
+			log_text(&user, a->uid), log_device(&client, session_device(oldest)),
+			log_device(&by, a->device));
 	}
 	return NULL;
 }

@@ -19,7 +19,7 @@ struct binding {
 	uint64_t recno;              /* 0: not announced yet */
 	bool refused;
 	uint8_t uid_n, device_n;
-	char uid[IM_DEVICE_MAX];
+	char uid[IM_UID_MAX];
 	char device[IM_DEVICE_MAX];
 };
 
@@ -85,7 +85,7 @@ int bindings_add(struct bindings *b, struct im_str device, struct im_str uid)
 
 	if (e)
 		drop(b, e);
-	if (HASH_COUNT(b->table) >= b->max || device.n > IM_DEVICE_MAX || uid.n > IM_DEVICE_MAX)
+	if (HASH_COUNT(b->table) >= b->max || device.n > IM_DEVICE_MAX || uid.n > IM_UID_MAX)
 		return IM_E_FULL;
 	e = calloc(1, sizeof(*e));
 	if (!e)

@@ -18,7 +18,7 @@ struct bindings *bindings_new(const struct im_sipkey *key, uint32_t max);
 void bindings_free(struct bindings **b);
 /* n == 0: not in here. Valid until the next change. */
 struct im_str bindings_owner(const struct bindings *b, struct im_str device);
-/* IM_E_FULL: too many wait for the bridge. Both at most IM_DEVICE_MAX bytes. */
+/* IM_E_FULL: too many wait for the bridge, or it is longer than a name may be. */
 int bindings_add(struct bindings *b, struct im_str device, struct im_str uid) IM_MUST_CHECK;
 /* The announcement has this record number; numbers grow. */
 void bindings_announced(struct bindings *b, struct im_str device, uint64_t recno);

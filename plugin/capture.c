@@ -70,13 +70,13 @@ static int no_room(
 	struct plugin *p, const struct grant *g, struct mosquitto_evt_message *ed, struct im_str id)
 {
 	struct session *e = g->session;
-	struct log_text client;
+	struct log_device client;
 
 	p->stats.busy++;
 	if (log_gate(&p->gates.full, g->now_ms, "spool full"))
 		log_line(LOG_LEVEL_WARN, "spool full bytes=%llu client=%s: publishes are refused",
 			(unsigned long long)ring_used(&p->spool.ring),
-			log_text(&client, session_device(e)));
+			log_device(&client, session_device(e)));
 	if (ed->qos > 0 && !e->v5) {
 		p->stats.closed++;
 		return MOSQ_ERR_CONN_LOST;

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "../common/ids.h"
 #include "compat.h"
 
 static const int broker_level[] = {
@@ -54,6 +55,21 @@ const char *log_text(struct log_text *t, struct im_str s)
 	for (i = 0; i < n; i++)
 		t->z[i] = plain(s.p[i]) ? s.p[i] : '?';
 	snprintf(t->z + n, sizeof(t->z) - n, "%s", s.n > n ? "..." : "");
+	return t->z;
+}
+
+const char *log_device(struct log_device *t, struct im_str device)
+{
+	char topic[IM_DEVICE_TOPIC_MAX];
+	struct im_str s;
+
+	if (!device.n)
+		return "(none)";
+	if (!im_device_valid(device))
+		return "(malformed)";
+	s = im_device_topic(device, topic);
+	memcpy(t->z, s.p, s.n);
+	t->z[s.n] = '\0';
 	return t->z;
 }
 

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "../common/limits.h"
 #include "../common/str.h"
 
 enum log_level { LOG_LEVEL_DEBUG, LOG_LEVEL_INFO, LOG_LEVEL_NOTICE, LOG_LEVEL_WARN, LOG_LEVEL_ERR };
@@ -29,6 +30,13 @@ struct log_text {
 	char z[LOG_TEXT_MAX + sizeof("...")];
 };
 const char *log_text(struct log_text *t, struct im_str s);
+
+/* A client id as it stands in topics (common/ids.h), so that two that differ look different. What
+ * is none may be anything: "(malformed)"; nothing "(none)". */
+struct log_device {
+	char z[IM_DEVICE_TOPIC_MAX + 1];
+};
+const char *log_device(struct log_device *t, struct im_str device);
 
 /* Lets LOG_GATE_LINES lines through every LOG_GATE_MS and counts the others. */
 #define LOG_GATE_LINES 10

@@ -123,10 +123,12 @@ static struct im_str request_id(const struct refusal_rpc *r)
 
 const char *refusal_default_reply(struct plugin *p, struct im_str uid, struct im_str device)
 {
+	char level[IM_DEVICE_TOPIC_MAX];
+
 	im_buf_reset(&p->topic);
 	im_topic_inbox(&p->topic, p->prefix, uid, IM_STR("rpc"));
 	im_buf_c(&p->topic, '/');
-	im_buf_str(&p->topic, device);
+	im_buf_str(&p->topic, im_device_topic(device, level));
 	im_buf_c(&p->topic, '\0');
 	return p->topic.failed ? NULL : p->topic.p;
 }

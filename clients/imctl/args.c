@@ -136,7 +136,7 @@ static int parse_value(const struct arg *a, const char *value, json_t **out, str
 		break;
 	case ARG_DEVICE:
 		good = im_device_valid(s);
-		right = "a device: 1 to 64 of A-Z a-z 0-9 _ . : @ -";
+		right = "a client id: 1 to 128 bytes without control characters";
 		break;
 	case ARG_CONV:
 		good = im_conv_parse(s, &kind, &peer);

@@ -7,10 +7,11 @@
 #ifndef IM_IMCTL_DEVICE_H
 #define IM_IMCTL_DEVICE_H
 
-#include "../../common/limits.h"
+/* What it is made of fits: a part of the user id, a hash and a number. */
+#define DEVICE_ID_MAX 64
 
 struct device {
-	char id[IM_DEVICE_MAX + 1];
+	char id[DEVICE_ID_MAX + 1];
 	int fd; /* holds the number; -1: none */
 };
 

@@ -317,7 +317,7 @@ int offline_device_owner(struct offline *o, const char *device, json_t **out, st
 			(json_int_t)sqlite3_column_int64(s, 1), "seen_ms",
 			(json_int_t)sqlite3_column_int64(s, 2));
 	} else if (step == SQLITE_DONE) {
-		im_buf_printf(why, "no user has the client id %s", device);
+		im_buf_printf(why, "no user has the client id \"%s\"", device);
 		rc = IMCTL_REFUSED;
 	} else {
 		rc = fail(o, "cannot read the devices", why);

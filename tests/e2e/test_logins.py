@@ -103,7 +103,7 @@ def test_a_foreign_client_id_is_told_to_who_has_the_right_password_alone(node, v
 
 @V
 def test_an_unfit_client_id_is_told(node, version):
-    assert answer(node, version, "no/fit", node.user()) == told(version, 0x85, NO)
+    assert answer(node, version, "no\u2028fit", node.user()) == told(version, 0x85, NO)
 
 
 @V

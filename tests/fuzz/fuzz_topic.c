@@ -2,6 +2,7 @@
 /*
  * Lines: a prefix, a filter, a filter it may be within, a topic. What is said of filters and topics
  * agrees with MQTT's matching rule, so that no subscription reaches what is not seen to be reached.
+ * The last line as a client id: one level of a topic, from which it can be read back.
  */
 #include "fuzz.h"
 
@@ -91,6 +92,36 @@ static void check_reach(const struct im_filter *f, const struct im_topic *t)
 		CHECK(t->kind == f->topic.kind && im_str_eq(t->id, f->topic.id));
 }
 
+static unsigned hex(char c)
+{
+	CHECK((c >= '0' && c <= '9') || (c >= 'A' && c <= 'F'));
+	return (unsigned)(c <= '9' ? c - '0' : c - 'A' + 10);
+}
+
+static void check_device(struct im_str device)
+{
+	char *out = malloc(IM_DEVICE_TOPIC_MAX);
+	struct im_str level;
+	size_t i, k = 0;
+
+	CHECK(out && device.n <= IM_DEVICE_MAX);
+	level = im_device_topic(device, out);
+	CHECK(level.n >= device.n && level.n <= IM_DEVICE_TOPIC_MAX);
+	for (i = 0; i < level.n; k++) {
+		char c = level.p[i++];
+
+		CHECK(c > ' ' && c < 0x7f && !strchr("/+#$", c) && k < device.n);
+		if (c == '%') {
+			CHECK(level.n - i >= 2);
+			c = (char)(hex(level.p[i]) << 4 | hex(level.p[i + 1]));
+			i += 2;
+		}
+		CHECK(c == device.p[k]);
+	}
+	CHECK(k == device.n);
+	free(out);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct im_str in = fuzz_str(data, size);
@@ -108,6 +139,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	im_filter_parse(prefix, filter, &f);
 	im_topic_parse(prefix, topic, &t);
+	if (im_device_valid(topic))
+		check_device(topic);
 	check_topic(&t, topic);
 	check_topic(&f.topic, filter);
 	(void)im_filter_within(filter, allowed);

@@ -33,6 +33,18 @@ static void a_reply_without_a_topic_goes_to_the_device(void **state)
 	assert_int_equal(r.flags, IM_DOWNF_QOS1);
 	assert_str(r.topic, "rpc/phone");
 	effects_reset(fx);
+	effects_reply(fx, IM_STR("bob"), IM_STR("Bob's phone/#1"), (struct im_str){0},
+		(struct im_str){0}, IM_STR("{}"));
+	r = one(effects_view(fx, EFFECTS_CONTROL));
+	assert_str(r.topic, "rpc/Bob%27s%20phone%2F%231");
+	effects_reset(fx);
+	memset(longer, '+', sizeof(longer));
+	effects_reply(fx, IM_STR("bob"), (struct im_str){longer, IM_DEVICE_MAX}, (struct im_str){0},
+		(struct im_str){0}, IM_STR("{}"));
+	r = one(effects_view(fx, EFFECTS_CONTROL));
+	assert_int_equal(r.topic.n, 4 + IM_DEVICE_TOPIC_MAX);
+	assert_memory_equal(r.topic.p + r.topic.n - 3, "%2B", 3);
+	effects_reset(fx);
 	memset(longer, 'x', sizeof(longer));
 	effects_reply(fx, IM_STR("bob"), (struct im_str){longer, sizeof(longer)},
 		(struct im_str){0}, (struct im_str){0}, IM_STR("{}"));

@@ -21,11 +21,12 @@ static struct pages section(struct rpc_fixture *f, const char *name)
 
 	snprintf(next, sizeof(next), "%s", name);
 	do {
-		char params[512];
-		json_t *got;
+		json_t *asked = json_pack("{s:s,s:s}", "username", "alice", "next", next), *got;
+		char *params = json_dumps(asked, 0);
 
-		snprintf(params, sizeof(params), "{\"username\":\"alice\",\"next\":\"%s\"}", next);
 		assert_int_equal(rpc_read(f, &export_method, params), IM_OK);
+		free(params);
+		json_decref(asked);
 		assert_text(f->result, "section", name);
 		got = json_loads(rpc_text(f->result, "items"), 0, NULL);
 		assert_non_null(got);
@@ -94,6 +95,32 @@ static void a_page_has_so_many_items_and_bytes(void **state)
 	json_decref(p.items);
 }
 
+/* Pages end within them, and JSON escapes what is in them. */
+static void client_ids_may_have_anything_in_them(void **state)
+{
+	struct rpc_fixture *f = *state;
+	struct directory *dir = writer_directory(f->w);
+	char id[16], path[32];
+	struct pages p;
+
+	for (int i = 0; i < 40; i++) {
+		snprintf(id, sizeof(id), "\"%02d\\\"", i);
+		assert_int_equal(
+			directory_device_bind(dir, im_str(id), rpc_uid(f, "alice"), 5, 0), IM_OK);
+	}
+	rpc_commit(f);
+	f->set.reply_max = 2048;
+	p = section(f, "devices");
+	assert_true(p.n > 1);
+	assert_int_equal(json_array_size(p.items), 40);
+	for (int i = 0; i < 40; i++) {
+		snprintf(id, sizeof(id), "\"%02d\\\"", i);
+		snprintf(path, sizeof(path), "%d.device", i);
+		assert_text(p.items, path, id);
+	}
+	json_decref(p.items);
+}
+
 /* Numbers that no parser holds exactly do not pass through one. */
 static void bodies_are_told_to_the_byte(void **state)
 {
@@ -131,6 +158,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(a_long_log_is_looked_at_in_stretches),
 		CASE(a_page_has_so_many_items_and_bytes),
+		CASE(client_ids_may_have_anything_in_them),
 		CASE(bodies_are_told_to_the_byte),
 		CASE(a_place_that_is_none_is_refused),
 	};

@@ -227,6 +227,34 @@ static void a_long_list_of_devices_is_paged(void **state)
 	assert_true(pages > 2);
 }
 
+/* The list goes by client ids, and the longest one is where it goes on. */
+static void the_longest_client_ids_are_paged(void **state)
+{
+	struct rpc_fixture *f = *state;
+	char device[IM_DEVICE_MAX + 1] = "", params[IM_DEVICE_MAX + 16] = "{}";
+	const json_t *page;
+
+	memset(device, '+', IM_DEVICE_MAX);
+	for (int i = 0; i < 3; i++) {
+		device[IM_DEVICE_MAX - 1] = (char)('a' + i);
+		assert_int_equal(directory_device_bind(writer_directory(f->w), im_str(device),
+					 rpc_uid(f, "bob"), 5, 0),
+			IM_OK);
+	}
+	rpc_commit(f);
+	f->set.reply_max = 100;
+	for (int i = 0; i < 3; i++) {
+		page = rpc_ok(f, "bob", "device.list", params);
+		device[IM_DEVICE_MAX - 1] = (char)('a' + i);
+		assert_int_equal(json_array_size(rpc_at(page, "devices")), 1);
+		assert_text(page, "devices.0.device", device);
+		assert_int_equal(json_is_true(rpc_at(page, "more")), i < 2);
+		if (i < 2)
+			assert_text(page, "next", device);
+		snprintf(params, sizeof(params), "{\"next\":\"%s\"}", device);
+	}
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, rpc_set_up, rpc_tear_down)
 
 int main(void)
@@ -241,6 +269,7 @@ int main(void)
 		CASE(a_deleted_users_contacts_learn_of_it),
 		CASE(devices_are_listed_and_removed),
 		CASE(a_long_list_of_devices_is_paged),
+		CASE(the_longest_client_ids_are_paged),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

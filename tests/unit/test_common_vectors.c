@@ -247,6 +247,19 @@ static void check_within(const json_t *c)
 	assert_int_equal(im_filter_within(f, a), flag_of(c, "within"));
 }
 
+/* Within the bound, though `out` is not one byte longer. */
+static void check_level(const json_t *c, struct im_str device)
+{
+	char *out = malloc(IM_DEVICE_TOPIC_MAX);
+	struct im_str level;
+
+	assert_non_null(out);
+	level = im_device_topic(device, out);
+	assert_str_eq(level, json_object_get(c, "topic") ? text_of(c, "topic") : device);
+	assert_true(level.n <= IM_DEVICE_TOPIC_MAX);
+	free(out);
+}
+
 static void check_ids(const json_t *c)
 {
 	static const struct {
@@ -274,6 +287,8 @@ static void check_ids(const json_t *c)
 	for (k = 0; k < json_array_size(valid); k++)
 		conv |= !strcmp(json_string_value(json_array_get(valid, k)), "conv");
 	assert_int_equal(im_conv_parse(s, &kind, &peer), conv);
+	if (im_device_valid(s))
+		check_level(c, s);
 	assert_str_eq(peer, text_of(c, "peer"));
 	if (conv)
 		assert_str_eq(kind == IM_CONV_USER ? IM_STR("user") : IM_STR("group"),

@@ -116,8 +116,8 @@ static void names_are_checked(void **state)
 	(void)state;
 	expect_complaint("user delete b/b", "\"b/b\" is not a user id");
 	expect_complaint("group show g+", "\"g+\" is not a group id");
-	expect_complaint("kick bob dev/ice", "\"dev/ice\" is not a device");
-	expect("kick bob dev:ice", "{\"device\":\"dev:ice\",\"username\":\"bob\"}");
+	expect_complaint("kick bob dev\002ice", "is not a client id");
+	expect("kick bob dev/ice+#%", "{\"device\":\"dev/ice+#%\",\"username\":\"bob\"}");
 	expect_complaint("message bob hi", "\"bob\" is not a conversation");
 	expect("message g/team hi", "{\"body\":\"hi\",\"conv\":\"g/team\"}");
 	memset(line + n, 'a', 64);

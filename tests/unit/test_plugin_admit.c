@@ -60,7 +60,7 @@ static void what_stays_so_is_not_authorised(void **state)
 
 static void another_client_id_may_do(void **state)
 {
-	const struct fake_spec unfit = {.id = "a b", .user = "alice", .password = "pw"};
+	const struct fake_spec unfit = {.id = "x\xe2\x80\xa8y", .user = "alice", .password = "pw"};
 	const struct fake_spec foreign = {.id = "bobs", .user = "alice", .password = "pw"};
 	const struct fake_spec guess = {.id = "bobs", .user = "alice", .password = "wrong"};
 	const char bind[] = "INSERT INTO device VALUES ('bobs', 2, 0, 0, 0)";

@@ -140,7 +140,7 @@ static void who_need_not_wait_does_not(void **state)
 	until_answered(&n);
 	assert_null(come("bob", "phone", "pw"));
 	assert_int_equal(fake_auth_result(), MOSQ_ERR_AUTH);
-	assert_null(come("bob", "no/id", "pw"));
+	assert_null(come("bob", "no\nid", "pw"));
 	assert_null(come("alice", "tablet", NULL));
 	assert_int_equal(node_stat(&n, "logins_later"), 1);
 	node_stop(&n);

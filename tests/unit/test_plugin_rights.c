@@ -485,6 +485,59 @@ static void requests_are_answered_where_they_ask(void **state)
 	node_stop(&n);
 }
 
+/* A request of nonsense, which the plugin answers itself, and one that the bridge answers. */
+static void asked_and_answered(struct node *n, const char *id, const char *topic)
+{
+	struct mosquitto *c = node_client(n, "bob", id, 4);
+	const struct im_down_rec reply = {.type = IM_DOWN_REPLY,
+		.user = IM_STR("bob"),
+		.device = im_str(id),
+		.payload = IM_STR("{}")};
+	const struct fake_message *m;
+	char large[1025];
+
+	assert_true(fake_subscribe(c, topic));
+	memset(large, ' ', sizeof(large));
+	assert_int_equal(fake_publish(c, "im/rpc/sync", (struct im_str){large, sizeof(large)}, 1,
+				 false, NULL),
+		FAKE_ACCEPTED);
+	node_settle(n);
+	received(c, topic, "too large");
+	assert_string_equal(node_find(n, IM_UP_OPEN, node_count(n, IM_UP_OPEN) - 1)->device, id);
+	node_down(n, &reply, NULL, 0);
+	node_settle(n);
+	m = fake_received(c);
+	assert_non_null(m);
+	assert_string_equal(m->topic, topic);
+	assert_str(m->payload, "{}");
+	fake_logged("");
+	assert_null(fake_connect(&(struct fake_spec){.id = id, .user = "alice", .password = "pw"}));
+	assert_true(fake_logged(strrchr(topic, '/') + 1));
+}
+
+static void a_client_id_stands_encoded_in_topics_and_in_the_log(void **state)
+{
+	char longest[IM_DEVICE_MAX + 1], topic[512] = "im/inbox/bob/rpc/";
+	struct node n;
+
+	(void)state;
+	for (int newer = 0; newer < 2; newer++) {
+		node_start(&n, newer, (const char *[]){"max_payload", "1024", NULL});
+		asked_and_answered(&n, "b:c@d.e_f-g", "im/inbox/bob/rpc/b:c@d.e_f-g");
+		asked_and_answered(
+			&n, "Bob's 1/2 + #%", "im/inbox/bob/rpc/Bob%27s%201%2F2%20%2B%20%23%25");
+		asked_and_answered(&n, "\xc3\x84rger", "im/inbox/bob/rpc/%C3%84rger");
+		topic[sizeof("im/inbox/bob/rpc/") - 1] = '\0';
+		for (size_t i = 0; i < IM_DEVICE_MAX; i++) {
+			longest[i] = '#';
+			strcat(topic, "%23");
+		}
+		longest[IM_DEVICE_MAX] = '\0';
+		asked_and_answered(&n, longest, topic);
+		node_stop(&n);
+	}
+}
+
 static void the_senders_name_is_the_brokers(void **state)
 {
 	mosquitto_property *props = NULL;
@@ -519,6 +572,7 @@ static void the_senders_name_is_the_brokers(void **state)
 
 static void who_may_come_in(void **state)
 {
+	char longer[IM_DEVICE_MAX + 2];
 	const struct fake_spec refused[] = {
 		{.id = "x", .user = "alice", .password = "wrong"},
 		{.id = "x", .user = "alice"},
@@ -526,7 +580,8 @@ static void who_may_come_in(void **state)
 		{.id = "x", .password = "pw"},
 		{.id = "x"},
 		{.id = "x", .user = "al ice", .password = "pw"},
-		{.id = "a/b", .user = "alice", .password = "pw"},
+		{.id = "right\xe2\x80\xaeleft", .user = "alice", .password = "pw"},
+		{.id = longer, .user = "alice", .password = "pw"},
 		{.id = "line\nbreak", .user = "alice", .password = "pw"},
 		{.id = "phone", .user = "bob", .password = "pw"},
 		{.id = "bobs", .user = "alice", .password = "pw"},
@@ -543,6 +598,8 @@ static void who_may_come_in(void **state)
 	size_t i;
 
 	(void)state;
+	memset(longer, 'x', sizeof(longer) - 1);
+	longer[sizeof(longer) - 1] = '\0';
 	for (int newer = 0; newer < 2; newer++) {
 		node_start(&n, newer, NULL);
 		node_sql(&n, "INSERT INTO device VALUES ('bobs', 2, 0, 0, 0)");
@@ -661,6 +718,7 @@ int main(void)
 		cmocka_unit_test(refusals_are_bounded),
 		cmocka_unit_test(requests_are_answered_where_they_ask),
 		cmocka_unit_test(the_senders_name_is_the_brokers),
+		cmocka_unit_test(a_client_id_stands_encoded_in_topics_and_in_the_log),
 		cmocka_unit_test(who_may_come_in),
 		cmocka_unit_test(a_deleted_or_disabled_user_leaves),
 		cmocka_unit_test(without_a_directory_everything_is_refused_and_said),

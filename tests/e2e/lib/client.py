@@ -97,11 +97,18 @@ def properties_of(packet_type, values):
     return props
 
 
+def level(device):
+    """A client id as one level of a topic."""
+    plain = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.:@-"
+    return "".join(chr(c) if chr(c) in plain else f"%{c:02X}" for c in device.encode())
+
+
 class Client:
     """Use as a context manager or through Node.client, which closes it at the end of the test."""
 
     _serial = itertools.count(1)
     _addresses = itertools.count(os.getpid() * 1000)
+    _requests = itertools.count(1)
 
     def __init__(self, port, user=None, device=None, password=None, *, v5=False, clean=True,
                  transport="tcp", tls_ca=None, will=None, session_expiry=None, keepalive=60,
@@ -120,7 +127,6 @@ class Client:
         self._disconnected = None
         self._suback = {}
         self._acks = {}
-        self._rpc_serial = itertools.count(1)
         self._connect_props = {}
         if session_expiry is not None:
             self._connect_props["SessionExpiryInterval"] = session_expiry
@@ -363,7 +369,7 @@ class Client:
 
     def _ask(self, method, params):
         """Sends a request through im/rpc (JSON-RPC 2.0) and returns its id. Needs the inbox."""
-        number = f"{self.device}-{next(self._rpc_serial)}"
+        number = f"r-{next(self._requests)}"
         request = {"jsonrpc": "2.0", "id": number, "method": method}
         if params is not None:
             request["params"] = params
@@ -372,8 +378,8 @@ class Client:
         return number
 
     def _answer(self, numbers):
-        return next((m.json for m in self.on(f"rpc/{self.device}") if m.json.get("id") in numbers),
-                    None)
+        return next((m.json for m in self.on(f"rpc/{level(self.device)}")
+                     if m.json.get("id") in numbers), None)
 
     def rpc_raw(self, method, params=None):
         """The whole reply object of a request."""
