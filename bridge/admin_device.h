@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The admin commands on devices (client ids): whose one is. */
+/* The admin commands on devices (client ids): whose one is, and taking one from its user. */
 #ifndef IM_BRIDGE_ADMIN_DEVICE_H
 #define IM_BRIDGE_ADMIN_DEVICE_H
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Owns the listing and removal of devices. A removed device is disconnected; its client id is free,
- * and whoever logs in with it next binds it anew. */
+ * and whoever logs in with it next binds it anew. Called by admin_device.c, too. */
 #include "rpc_device.h"
 
 #include "../common/jsonw.h"
@@ -55,18 +55,11 @@ static int list_call(struct rpc_call *c)
 	return rpc_page_end(&l.page, directory_device_list(c->dir, c->user, on_device, &l));
 }
 
-static int remove_call(struct rpc_call *c)
+int rpc_device_drop(struct rpc_call *c, uint64_t user, struct im_str uid, struct im_str device)
 {
-	struct im_str device = rpc_str(c, "device");
-	struct directory_device dev;
 	struct im_buf json;
-	int rc = directory_device_get(c->dir, device, &dev);
+	int rc = directory_device_remove(c->dir, device);
 
-	/* Another user's device is none of the caller's business: as if it were not there. */
-	if (rc == IM_E_NONE || (rc == IM_OK && dev.user != c->user))
-		return rpc_changed(c, false);
-	if (rc == IM_OK)
-		rc = directory_device_remove(c->dir, device);
 	if (rc != IM_OK)
 		return rc;
 	im_buf_init(&json, 0);
@@ -74,10 +67,24 @@ static int remove_call(struct rpc_call *c)
 	im_jsonw_member_str(&json, "device", device);
 	im_buf_c(&json, '}');
 	rc = json.failed ? IM_E_NOMEM
-			 : writer_event(c->w, c->user, c->uid, IM_STR(""), im_buf_view(&json));
+			 : writer_event(c->w, user, uid, IM_STR(""), im_buf_view(&json));
 	im_buf_free(&json);
-	effects_forget_user(writer_effects(c->w), c->uid);
-	effects_kick(writer_effects(c->w), c->uid, device);
+	effects_forget_user(writer_effects(c->w), uid);
+	effects_kick(writer_effects(c->w), uid, device);
+	return rc;
+}
+
+static int remove_call(struct rpc_call *c)
+{
+	struct im_str device = rpc_str(c, "device");
+	struct directory_device dev;
+	int rc = directory_device_get(c->dir, device, &dev);
+
+	/* Another user's device is none of the caller's business: as if it were not there. */
+	if (rc == IM_E_NONE || (rc == IM_OK && dev.user != c->user))
+		return rpc_changed(c, false);
+	if (rc == IM_OK)
+		rc = rpc_device_drop(c, c->user, c->uid, device);
 	return rc == IM_OK ? rpc_changed(c, true) : rc;
 }
 

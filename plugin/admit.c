@@ -106,9 +106,10 @@ static int find_owner(struct plugin *p, struct im_str device, struct im_buf *own
 		return IM_OK;
 	}
 	ret = directory_device(p->dir, device, owner);
-	if (ret != IM_E_NONE || !e)
+	if (ret != IM_E_NONE || !e || e->released)
 		return ret;
-	/* Bound and unbound again, or made up: whoever has the session has the id. */
+	/* Made up, or not bound any more: whoever has the session has the id, until he is told to
+	 * leave. What waits in a session that is away is for its user's name alone. */
 	im_buf_str(owner, session_uid(e));
 	return IM_OK;
 }

@@ -242,9 +242,14 @@ static int down_kick(struct plugin *p, const struct im_down_rec *r)
 		/* Not the bridge itself, whatever its user is called. */
 		taken = im_str_eqz(r->user, p->opt.link_username) || kicks_user(&p->kicks, r->user);
 	} else {
-		const struct session *e = sessions_device(p->sessions, r->device);
+		struct session *e = sessions_device(p->sessions, r->device);
 
-		taken = !e || !im_str_eq(session_uid(e), r->user) || kicks_session(&p->kicks, e);
+		taken = !e || !im_str_eq(session_uid(e), r->user);
+		if (!taken) {
+			/* One that is away may be among those whose id was taken from them. */
+			e->released = true;
+			taken = kicks_session(&p->kicks, e);
+		}
 	}
 	if (!taken)
 		log_line(LOG_LEVEL_WARN, "kick dropped: too many wait");

@@ -57,6 +57,7 @@ struct session {
 	bool heir;           /* NEW, of a device that is announced by the one it took over from */
 	bool kicked;         /* asked to leave; not again */
 	bool outdated;       /* for its password alone: see account_credential */
+	bool released;       /* told to leave: the client id is the next one's who may have it */
 	uint64_t taken_turn; /* when another connection was accepted with this client id */
 	int64_t opened_ms;
 	int64_t expires_s;             /* 0: never */

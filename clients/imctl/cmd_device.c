@@ -11,16 +11,32 @@ static int owner(struct command_call *c)
 		json_string_value(json_object_get(c->params, "device")), &c->result, c->why);
 }
 
-static const struct arg device_args[] = {
-	{"ID", "device", ARG_DEVICE, true, NULL, "the client id"},
-	{NULL, NULL, ARG_TEXT, false, NULL, NULL},
+#define DEVICE_ARG                                                      \
+	{                                                               \
+		"ID", "device", ARG_DEVICE, true, NULL, "the client id" \
+	}
+#define END                                             \
+	{                                               \
+		NULL, NULL, ARG_TEXT, false, NULL, NULL \
+	}
+
+static const struct arg owner_args[] = {DEVICE_ARG, END};
+static const struct arg unbind_args[] = {
+	DEVICE_ARG,
+	{"--for", "owner", ARG_UID, false, NULL,
+		"the user who has it from then on (whoever comes with it first)"},
+	END,
 };
 
 const struct command cmd_device[] = {
 	{.name = "device owner",
 		.help = "shows which user a client id belongs to",
-		.args = device_args,
+		.args = owner_args,
 		.request = "getDeviceOwner",
 		.offline = owner},
+	{.name = "device unbind",
+		.help = "takes a client id from the user it belongs to, and disconnects it",
+		.args = unbind_args,
+		.request = "unbindDevice"},
 	{.name = NULL},
 };

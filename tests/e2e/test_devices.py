@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""How many devices of a user may be connected, and what becomes of one more."""
+"""How many devices of a user may be connected, what becomes of one more, and whose one is."""
 import pytest
 
 from lib.client import Refused
@@ -93,3 +93,74 @@ def test_a_connected_device_is_remembered_however_long_ago_it_came(own_node):
     listed = [d["device"] for d in here.rpc("device.list")["devices"]]
     assert len(listed) == 3 and here.device in listed
     here.rpc("device.ack", cursor=here.sync_all()[2])
+
+
+# -- whose a client id is --
+
+def test_a_client_id_is_taken_from_a_squatter(node, v5):
+    """He is connected, and would be back at once: it goes to its owner in the same step."""
+    carol, bob = node.users(2)
+    device = f"bob's tablet {int(v5)}"
+    squatter = node.connect(carol, device, v5=v5, clean=False, session_expiry=300 if v5 else None)
+    squatter.rpc("user.get")
+    hers = node.connect(carol)
+    with pytest.raises(Refused):
+        node.client(bob, device, v5=v5).connect()
+    imctl = Imctl.of(node)
+    assert imctl.json("device", "owner", device)["username"] == carol
+    assert imctl.json("device", "unbind", device, "--for", bob) == {
+        "device": device, "username": carol}
+    assert imctl.json("device", "owner", device)["username"] == bob
+    row, = imctl.json("audit", "--user", carol)["rows"]
+    assert (row["command"], row["subject"], row["detail"]) == (
+        "unbindDevice", device, {"owner": bob, "username": carol})
+    told = hers.wait_event("device")
+    assert (told["action"], told["device"]) == ("remove", device)
+    squatter.wait_disconnected()
+    with pytest.raises(Refused):
+        squatter.connect()
+    owner = node.connect(bob, device, v5=v5)
+    assert [d["device"] for d in owner.rpc("device.list")["devices"]] == [device]
+
+
+def test_an_unbound_client_id_brings_nothing_of_its_former_user(node, v5):
+    """He is away, with messages waiting; whoever has the id next gets none of them."""
+    carol, bob, dave = node.users(3)
+    device = f"hall tablet {int(v5)}"
+    imctl = Imctl.of(node)
+    first = node.connect(carol, device, v5=v5, clean=False, session_expiry=300 if v5 else None)
+    first.rpc("user.get")
+    first.disconnect()
+    sender = node.connect(dave)
+    sender.send(f"im/u/{carol}", {"id": "s-1", "body": "for carol's eyes"})
+    with pytest.raises(Refused):
+        node.client(bob, device, v5=v5).connect()
+    assert imctl.json("device", "unbind", device) == {"device": device, "username": carol}
+    for what in ("owner", "unbind"):
+        assert imctl.run("device", what, device).returncode == 1
+    second = node.connect(bob, device, v5=v5, clean=False, session_expiry=300 if v5 else None)
+    sender.send(f"im/u/{bob}", {"id": "s-2", "body": "for bob"})
+    sender.send(f"im/u/{carol}", {"id": "s-3", "body": "for carol again"})
+    second.wait_body(f"u/{dave}", "for bob")
+    second.rpc("user.get")
+    assert not [m for m in second.messages if f"/{carol}/" in m.topic]
+    assert carol.encode() not in b"".join(m.payload for m in second.messages)
+    with pytest.raises(Refused):
+        first.connect()
+    again = node.connect(carol)
+    assert [m["body"] for m in again.sync_all()[0]] == ["for carol's eyes", "for carol again"]
+
+
+def test_what_is_wrong_with_an_unbinding_is_said(node):
+    user = node.user()
+    c = node.connect(user, "mine to keep")
+    c.rpc("user.get")
+    imctl = Imctl.of(node)
+    for args, why in ((("nobody's",), "no user has the client id"),
+                      (("mine to keep", "--for", user), "already"),
+                      (("mine to keep", "--for", "nobody-there"), "nobody-there"),
+                      (("$im/x", "--for", user), "no client id")):
+        done = imctl.run("device", "unbind", *args)
+        assert done.returncode == 1 and why in done.stderr
+    assert imctl.run("device", "unbind", "x" * 129).returncode == 2
+    assert c.connected

@@ -468,12 +468,46 @@ static void the_nodes_own_commands_reach_the_engine(void **state)
 		"device");
 }
 
+/* Carol has come as bob's tablet first. */
+static void a_client_id_is_taken_from_its_user(void **state)
+{
+	struct rpc_fixture *f = *state;
+	struct directory_device dev;
+
+	assert_int_equal(directory_device_bind(writer_directory(f->w), IM_STR("bob's tablet"),
+				 rpc_uid(f, "carol"), 5, 0),
+		IM_OK);
+	rpc_commit(f);
+	refused(f, "{\"command\":\"unbindDevice\",\"device\":\"nobody's\"}", IM_E_INVALID_PARAMS,
+		"no user has the client id \"nobody's\"");
+	refused(f,
+		"{\"command\":\"unbindDevice\",\"device\":\"bob's tablet\",\"owner\":\"nobody\"}",
+		IM_E_UNKNOWN_USER, "nobody");
+	refused(f, "{\"command\":\"unbindDevice\",\"device\":\"bob's tablet\",\"owner\":\"carol\"}",
+		IM_E_INVALID_PARAMS, "already");
+	refused(f, "{\"command\":\"unbindDevice\",\"device\":\"$im/x\",\"owner\":\"bob\"}",
+		IM_E_INVALID_PARAMS, "no client id");
+	assert_false(rpc_told(f, "kick"));
+	done(f, "{\"command\":\"unbindDevice\",\"device\":\"bob's tablet\",\"owner\":\"bob\"}");
+	assert_json(rpc_at(f->result, "0.data"),
+		"{\"device\":\"bob's tablet\",\"username\":\"carol\"}");
+	assert_true(rpc_told(f, "kick carol bob's tablet\n"));
+	assert_true(rpc_told(f, "inbox carol event {\"event\":\"device\",\"action\":\"remove\","
+				"\"device\":\"bob's tablet\"}"));
+	assert_int_equal(directory_device_get(f->reader_dir, IM_STR("bob's tablet"), &dev), IM_OK);
+	assert_int_equal(dev.user, rpc_uid(f, "bob"));
+	done(f, "{\"command\":\"unbindDevice\",\"device\":\"bob's tablet\"}");
+	assert_int_equal(
+		directory_device_get(f->reader_dir, IM_STR("bob's tablet"), &dev), IM_E_NONE);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, rpc_set_up, rpc_tear_down)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CASE(each_command_gets_a_response),
+		CASE(a_client_id_is_taken_from_its_user),
 		CASE(only_an_administrator_is_listened_to),
 		CASE(accounts_are_made_and_changed),
 		CASE(a_deleted_user_leaves_every_group_in_good_hands),

@@ -46,6 +46,24 @@ static void a_command_is_noted_with_what_it_did_to_whom(void **state)
 	assert_json(rpc_at(r, "4.detail"), "{}");
 }
 
+/* What it was taken from is found under whoever lost it. */
+static void a_client_id_that_was_taken_is_noted_for_who_had_it(void **state)
+{
+	struct rpc_fixture *f = *state;
+
+	assert_int_equal(directory_device_bind(writer_directory(f->w), IM_STR("bob's tablet"),
+				 rpc_uid(f, "carol"), 5, 0),
+		IM_OK);
+	rpc_commit(f);
+	rpc_admin(
+		f, "{\"command\":\"unbindDevice\",\"device\":\"bob's tablet\",\"owner\":\"bob\"}");
+	assert_json(json_array_get(rows(f, ",\"username\":\"carol\""), 0),
+		"{\"id\":1,\"ts_ms\":1000000,\"by\":\"root\",\"command\":\"unbindDevice\","
+		"\"subject\":\"bob's "
+		"tablet\",\"detail\":{\"owner\":\"bob\",\"username\":\"carol\"},"
+		"\"outcome\":\"done\"}");
+}
+
 static void what_only_looks_is_not_noted(void **state)
 {
 	struct rpc_fixture *f = *state;
@@ -53,6 +71,7 @@ static void what_only_looks_is_not_noted(void **state)
 	rpc_admin(f, "{\"command\":\"listUsers\"}");
 	rpc_admin(f, "{\"command\":\"getUser\",\"username\":\"bob\"}");
 	rpc_admin(f, "{\"command\":\"listGroups\"}");
+	rpc_admin(f, "{\"command\":\"getDeviceOwner\",\"device\":\"none\"}");
 	rpc_admin(f, "{\"command\":\"getStats\"}");
 	rpc_admin(f, "{\"command\":\"noSuch\"}");
 	assert_int_equal(json_array_size(rows(f, "")), 0);
@@ -161,6 +180,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CASE(a_command_is_noted_with_what_it_did_to_whom),
+		CASE(a_client_id_that_was_taken_is_noted_for_who_had_it),
 		CASE(what_only_looks_is_not_noted),
 		CASE(strange_parameters_are_kept_short),
 		CASE(rows_are_found_by_user_and_paged),

@@ -118,6 +118,9 @@ static void names_are_checked(void **state)
 	expect_complaint("group show g+", "\"g+\" is not a group id");
 	expect_complaint("kick bob dev\002ice", "is not a client id");
 	expect("kick bob dev/ice+#%", "{\"device\":\"dev/ice+#%\",\"username\":\"bob\"}");
+	expect("device owner dev/ice+#%", "{\"device\":\"dev/ice+#%\"}");
+	expect("device unbind dev/ice", "{\"device\":\"dev/ice\"}");
+	expect("device unbind dev/ice --for bob", "{\"device\":\"dev/ice\",\"owner\":\"bob\"}");
 	expect_complaint("message bob hi", "\"bob\" is not a conversation");
 	expect("message g/team hi", "{\"body\":\"hi\",\"conv\":\"g/team\"}");
 	memset(line + n, 'a', 64);

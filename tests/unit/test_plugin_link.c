@@ -586,6 +586,39 @@ static void offline_sessions_are_never_kicked(void **state)
 	}
 }
 
+/* Alice is away with the client id when it is taken from her; the directory knows it no more. */
+static void an_id_that_was_taken_from_its_user_is_the_next_ones(void **state)
+{
+	const struct fake_spec hers = {
+		.id = "a", .user = "alice", .password = "pw", .persistent = true};
+	const struct fake_spec his = {.id = "a", .user = "bob", .password = "pw"};
+	const struct im_down_rec kick = {
+		.type = IM_DOWN_KICK_DEVICE, .user = IM_STR("alice"), .device = IM_STR("a")};
+	struct mosquitto *c;
+	struct node n;
+
+	(void)state;
+	for (int newer = 0; newer < 2; newer++) {
+		node_start(&n, newer, NULL);
+		fake_disconnect(fake_connect(&hers), true);
+		node_settle(&n);
+		assert_null(fake_connect(&his));
+		node_down(&n, &kick, NULL, 0);
+		node_settle(&n);
+		c = fake_connect(&his);
+		assert_non_null(c);
+		assert_true(fake_connected(c));
+		assert_int_equal(fake_offline_kicks(), 0);
+		node_settle(&n);
+		/* His now, and not to be taken by a kick of hers. */
+		node_down(&n, &kick, NULL, 0);
+		node_settle(&n);
+		assert_true(fake_connected(c));
+		assert_null(fake_connect(&hers));
+		node_stop(&n);
+	}
+}
+
 static void credits_are_returned_when_done(void **state)
 {
 	struct node n;
@@ -814,6 +847,7 @@ int main(void)
 		cmocka_unit_test(messages_reach_their_inboxes),
 		cmocka_unit_test(the_other_down_records),
 		cmocka_unit_test(offline_sessions_are_never_kicked),
+		cmocka_unit_test(an_id_that_was_taken_from_its_user_is_the_next_ones),
 		cmocka_unit_test(credits_are_returned_when_done),
 		cmocka_unit_test(a_hello_may_be_followed_by_what_is_stored),
 		cmocka_unit_test(what_was_never_sent_is_not_committed),
