@@ -21,6 +21,15 @@
 /* Longest topic or filter of IM; a longer one under the prefix names nothing. Others are as long as
  * MQTT lets them be. */
 #define IM_TOPIC_MAX 1024
+/* Subscriptions. The broker keeps a node of its tree for each level of a filter, and a table of the
+ * levels below it: up to 650 bytes for two bytes of `/+`. Topics of people have less levels than
+ * these; a session that has some twenty filters has a hundred in all. */
+#define IM_FILTER_LEVELS_MAX 16
+#define IM_INBOX_LEVELS_MAX 4             /* below an inbox: a topic that answers are asked for */
+#define IM_INBOX_BYTES_MAX 256            /* of it */
+#define IM_FILTER_BYTES_MAX (256u * 1024) /* all filters of a session together */
+#define IM_SUBSCRIPTIONS_MAX 10000        /* the highest limit of one session, of either kind */
+#define IM_LEVELS_PER_DEVICE 512 /* of all sessions of a user, for each device that may connect */
 
 #define IM_DEVICES_LIMIT_MAX 10000 /* the highest limit of one user's connected devices */
 

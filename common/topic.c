@@ -214,6 +214,33 @@ static void filter_dollar(struct im_filter *out)
 		out->topic.kind = IM_TOPIC_CTRL_RESPONSE;
 }
 
+static size_t count_levels(struct im_str s)
+{
+	size_t i, n = 1;
+
+	for (i = 0; i < s.n; i++)
+		n += s.p[i] == '/';
+	return n;
+}
+
+/* The inbox's rows of the topic table, with a wildcard where an id stands; and topics without one,
+ * to which answers may be asked for. A filter costs the broker memory for each of its levels. */
+static bool inbox_filter_valid(struct im_str rest)
+{
+	static const char *const forms[] = {"#", "+", "+/+", "u/+", "u/#", "g/+", "g/#", "signal/+",
+		"signal/#", "rpc/+", "rpc/#"};
+	size_t i;
+
+	if (rest.n == 0)
+		return false;
+	for (i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
+		if (im_str_eqz(rest, forms[i]))
+			return true;
+	}
+	return !memchr(rest.p, '+', rest.n) && !memchr(rest.p, '#', rest.n) &&
+	       rest.n <= IM_INBOX_BYTES_MAX && count_levels(rest) <= IM_INBOX_LEVELS_MAX;
+}
+
 /* A filter whose literal levels equal the prefix's: what follows decides. */
 static void filter_below(struct im_str rest, struct im_filter *out)
 {
@@ -222,7 +249,10 @@ static void filter_below(struct im_str rest, struct im_filter *out)
 		out->filter.n <= IM_TOPIC_MAX ? parse_below(rest, &out->topic) : IM_TOPIC_BAD;
 	switch (out->topic.kind) {
 	case IM_TOPIC_INBOX:
-		out->events = im_filter_within(IM_STR("event"), out->topic.rest);
+		if (inbox_filter_valid(out->topic.rest))
+			out->events = im_filter_within(IM_STR("event"), out->topic.rest);
+		else
+			out->topic = (struct im_topic){.kind = IM_TOPIC_BAD};
 		break;
 	case IM_TOPIC_ROOM:
 	case IM_TOPIC_PRESENCE:
@@ -242,6 +272,7 @@ void im_filter_parse(struct im_str prefix, struct im_str filter, struct im_filte
 	*out = (struct im_filter){.topic.kind = IM_TOPIC_BAD, .filter = filter};
 	if (!im_filter_valid(filter) || !strip_share(out))
 		return;
+	out->levels = count_levels(out->filter);
 	if (out->filter.p[0] == '$') {
 		filter_dollar(out);
 		return;

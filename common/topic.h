@@ -48,11 +48,13 @@ void im_topic_parse(struct im_str prefix, struct im_str topic, struct im_topic *
 struct im_filter {
 	struct im_topic
 		topic; /* kind INBOX/ROOM/PRESENCE/CTRL_RESPONSE/LINK/OTHER/BAD; for a filter whose
-			  wildcards stand where an id would (im/+/bob, im/inbox/+/u): BAD */
+			  wildcards stand where an id would (im/+/bob, im/inbox/+/u), or that
+			  is none of the forms in which an inbox may be listened to: BAD */
 	bool shared;   /* $share/{group}/... */
 	struct im_str filter; /* the filter itself, without $share/{group}/ */
 	bool reaches_im;      /* could match a topic under the prefix (e.g. "#", "+/x") */
 	bool events;          /* INBOX: covers {p}/inbox/{id}/event */
+	size_t levels;        /* of the filter itself; 0 if it is malformed */
 };
 
 /* Well-formed MQTT filter: wildcards alone in their level, '#' last. */

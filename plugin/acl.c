@@ -375,8 +375,7 @@ static bool in_room(struct plugin *p, struct im_str uid, struct im_str gid)
 	       directory_member(p->dir, &g, uid, &u, &m) == IM_OK;
 }
 
-/* Reading and subscribing follow the same table. */
-static bool may_read(
+bool acl_may_read(
 	struct plugin *p, struct im_str uid, const struct im_topic *t, struct im_str filter)
 {
 	switch (t->kind) {
@@ -414,60 +413,5 @@ int acl_read(struct plugin *p, const struct mosquitto_evt_acl_check *ed)
 	 * rights who is not there any more: who was let in to watch hears it. */
 	if (t.kind == IM_TOPIC_PRESENCE && ed->payloadlen == 0)
 		return MOSQ_ERR_SUCCESS;
-	return may_read(p, uid, &t, topic) ? MOSQ_ERR_SUCCESS : MOSQ_ERR_ACL_DENIED;
-}
-
-static int deny_subscribe(struct plugin *p)
-{
-	p->stats.subscribes_denied++;
-	return MOSQ_ERR_ACL_DENIED;
-}
-
-/* A shared subscription may bring them to another client. */
-static bool covers_acks(const struct im_filter *f)
-{
-	return f->topic.kind == IM_TOPIC_INBOX && !f->shared &&
-	       im_filter_within(IM_STR("ack"), f->topic.rest);
-}
-
-void acl_unsubscribe(struct plugin *p, const struct mosquitto_evt_acl_check *ed)
-{
-	struct session *e = identity_known(p, ed->client);
-	struct im_filter f;
-
-	im_filter_parse(p->prefix, im_str(ed->topic), &f);
-	if (e && covers_acks(&f))
-		e->acks = false;
-}
-
-int acl_subscribe(struct plugin *p, const struct mosquitto_evt_acl_check *ed)
-{
-	struct im_filter f;
-	struct session *e;
-
-	if (link_is(p, ed->client))
-		return strcmp(ed->topic, IM_TOPIC_UP) == 0 || strcmp(ed->topic, IM_TOPIC_SINK) == 0
-			       ? MOSQ_ERR_SUCCESS
-			       : deny_subscribe(p);
-	/* Asked about what a client that we disconnect is subscribed to: to have it taken away
-	 * would take it from whoever comes back to the session, told that it is still there. */
-	if (p->kicking)
-		return MOSQ_ERR_SUCCESS;
-	e = identity_session(p, ed->client, IDENTITY_SPOKE);
-	if (!e || !account_open(p, e->user))
-		return deny_subscribe(p);
-	capture_open(p, e);
-	im_filter_parse(p->prefix, im_str(ed->topic), &f);
-	if (f.shared && f.filter.n && f.filter.p[0] == '$')
-		return deny_subscribe(p);
-	if (!may_read(p, session_uid(e), &f.topic, f.filter))
-		return deny_subscribe(p);
-	if (covers_acks(&f))
-		e->acks = true;
-	/* Every subscription asks for a hello, so it counts like a message; a client that does
-	 * nothing but subscribe gets no more of them. */
-	im_buf_reset(&p->why);
-	if (f.events && acl_check_rate(p, e->user, clock_mono_us(&p->clock), 0) == IM_OK)
-		capture_sub(p, e);
-	return MOSQ_ERR_SUCCESS;
+	return acl_may_read(p, uid, &t, topic) ? MOSQ_ERR_SUCCESS : MOSQ_ERR_ACL_DENIED;
 }

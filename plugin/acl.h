@@ -19,6 +19,9 @@ int acl_check_rate(
 /* What a publish brings beside its payload, which acl_check_rate has counted. */
 int acl_check_bytes(
 	struct plugin *p, struct session_user *u, int64_t now_us, size_t n) IM_MUST_CHECK;
+/* Whether a topic may be read, or a filter subscribed to, which follow the same table. */
+bool acl_may_read(
+	struct plugin *p, struct im_str uid, const struct im_topic *t, struct im_str filter);
 /* True if the user exists, is not disabled, and is an admin. */
 bool acl_is_admin(struct plugin *p, struct im_str uid);
 /* Logs, seldom, that the database cannot be read. */

@@ -178,7 +178,7 @@ static int64_t count_devices(
 	return n;
 }
 
-static int64_t device_limit(struct plugin *p, struct im_str uid)
+int64_t admit_device_limit(struct plugin *p, struct im_str uid)
 {
 	struct directory_user u;
 
@@ -193,7 +193,7 @@ static const struct denial *make_room(struct plugin *p, const struct arrival *a)
 {
 	static const struct denial full = {
 		DENIAL_LASTING, "the user has max_devices devices connected; disconnect one"};
-	int64_t limit = device_limit(p, a->uid);
+	int64_t limit = admit_device_limit(p, a->uid);
 	struct session_user *u = sessions_user(p->sessions, a->uid);
 	struct log_text user;
 	struct log_device client, by;
@@ -243,6 +243,7 @@ static struct session *make_session(struct plugin *p, const struct arrival *a,
 			.v5 = a->v5,
 			/* MQTT 5 says at DISCONNECT at the latest whether a session stays. */
 			.ephemeral = !a->v5 && a->clean,
+			.clean = a->clean,
 			.new_device = bind,
 			.new_user = v->create,
 			.now_ms = clock_wall_ms(&p->clock),

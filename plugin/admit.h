@@ -33,6 +33,9 @@ const struct denial *admit_check_keepalive(const struct plugin *p, const struct 
 struct session *admit_take(struct plugin *p, const struct arrival *a, const struct auth_verdict *v,
 	const struct denial **no_out);
 
+/* How many devices of a user may be connected; 0: as many as come. */
+int64_t admit_device_limit(struct plugin *p, struct im_str uid);
+
 /* What has become of the password or token: makes the session, or says why not in the log.
  * MOSQ_ERR_SUCCESS, or what denial_code says. */
 int admit_verdict(

@@ -55,6 +55,12 @@ static const struct im_conf_key keys[] = {
 	{KEY(max_keepalive, IM_CONF_INT), .def = "0", .min = 0, .max = 65535,
 		.help = "Longest keepalive of a client, in seconds, 10 at least; a client with a "
 			"longer one, or with none (0), is refused. 0: any."},
+	{KEY(im_subscriptions, IM_CONF_INT), .def = "200", .min = 1, .max = IM_SUBSCRIPTIONS_MAX,
+		.help = "Subscriptions of one session to topics of IM: its inbox, rooms, "
+			"presence."},
+	{KEY(other_subscriptions, IM_CONF_INT), .def = "1000", .min = 1,
+		.max = IM_SUBSCRIPTIONS_MAX,
+		.help = "Subscriptions of one session to topics beside IM."},
 	{KEY(jwt_secret_file, IM_CONF_STRING),
 		.help = "File with the HS256 secret, at least 32 bytes; a newline at its end does "
 			"not count."},
@@ -155,6 +161,7 @@ static size_t expanded_max(const char *filter)
 
 static int check_allow_topic(const struct options *o, struct im_buf *why)
 {
+	struct im_filter parsed;
 	size_t i;
 
 	for (i = 0; i < o->allow_topic.n; i++) {
@@ -162,6 +169,14 @@ static int check_allow_topic(const struct options *o, struct im_buf *why)
 
 		if (!im_filter_valid(im_str(f)) || strncmp(f, "$share/", 7) == 0) {
 			im_buf_printf(why, "allow_topic \"%.100s\" is no topic filter", f);
+			return IM_E_FORMAT;
+		}
+		im_filter_parse(im_str(o->topic_prefix), im_str(f), &parsed);
+		if (parsed.levels > IM_FILTER_LEVELS_MAX) {
+			im_buf_printf(why,
+				"allow_topic \"%.100s\" has %zu levels; at most %d are taken, and "
+				"# opens whatever lies below",
+				f, parsed.levels, IM_FILTER_LEVELS_MAX);
 			return IM_E_FORMAT;
 		}
 		if (expanded_max(f) > IM_TOPIC_MAX) {

@@ -67,6 +67,7 @@ void sessions_free(struct sessions **s)
 	HASH_CLEAR(hh_dev, (*s)->by_device);
 	HASH_ITER (hh, (*s)->by_client, n, tmp) {
 		HASH_DEL((*s)->by_client, n);
+		filters_clear(&n->e.filters);
 		free(n);
 	}
 	HASH_ITER (hh, (*s)->users, u, utmp) {
@@ -159,6 +160,7 @@ static void user_unlink(struct sessions *s, struct session *e, int64_t now_us)
 {
 	struct session_user *u = e->user;
 
+	u->levels -= e->filters.levels;
 	DL_DELETE2(u->list, e, user_prev, user_next);
 	if (u->list)
 		return;
@@ -274,7 +276,15 @@ void sessions_drop(struct sessions *s, struct session *e, int64_t now_us)
 		}
 	}
 	HASH_DEL(s->by_client, n);
+	filters_clear(&e->filters);
 	free(n);
+}
+
+/* The two have one user. */
+static void inherit(struct session *to, struct session *from)
+{
+	to->filters = from->filters;
+	from->filters = (struct filters){0};
 }
 
 /* Another connection has the client id now: what this one still says is its will. */
@@ -323,6 +333,8 @@ struct session *sessions_add(struct sessions *s, const void *client, const struc
 	old = sessions_device(s, f->device);
 	if (old)
 		take_over(s, old);
+	if (old && !f->clean && !old->ephemeral && old->user == u)
+		inherit(&n->e, old);
 	user_link(s, u, &n->e);
 	set_index(s, n);
 	enqueue(&s->fresh, &n->e);
@@ -330,16 +342,28 @@ struct session *sessions_add(struct sessions *s, const void *client, const struc
 	return &n->e;
 }
 
+/* The connection that this one has taken over from in this turn, or NULL. */
+static struct session *predecessor(const struct sessions *s, const struct session *e)
+{
+	struct session *other;
+
+	DL_FOREACH2(e->user->list, other, user_next)
+	{
+		if (other != e && other->taken_turn == s->turn &&
+			im_str_eq(session_device(other), session_device(e)))
+			return other;
+	}
+	return NULL;
+}
+
 void sessions_undo(struct sessions *s, struct session *e, int64_t now_us)
 {
-	char device[IM_DEVICE_MAX];
-	struct im_str name = {device, e->device_n};
-	struct session *old;
+	struct session *old = predecessor(s, e);
 
-	memcpy(device, e->device, e->device_n);
+	if (old && e->filters.n)
+		inherit(old, e);
 	sessions_drop(s, e, now_us);
-	old = sessions_device(s, name);
-	if (!old || old->taken_turn != s->turn)
+	if (!old)
 		return;
 	old->taken_turn = 0;
 	if (old->queue == &s->gone && !old->ephemeral)

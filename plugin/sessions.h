@@ -21,6 +21,7 @@
 #include "../common/ratelimit.h"
 #include "../common/siphash.h"
 #include "../common/str.h"
+#include "filters.h"
 
 struct sessions;
 
@@ -32,6 +33,7 @@ struct session_user {
 	uint8_t uid_n;
 	bool v5; /* has, or had, a session with MQTT 5 */
 	struct im_ratelimit messages, bytes, refusals;
+	uint64_t levels;                  /* of the filters of all sessions */
 	struct session *list;             /* linked by user_next */
 	struct session_user *prev, *next; /* of those with sessions, or of those without */
 	int64_t idle_since_us;
@@ -62,6 +64,7 @@ struct session {
 	int64_t opened_ms;
 	int64_t expires_s;             /* 0: never */
 	uint64_t credential, password; /* see auth.h */
+	struct filters filters;
 	struct session *user_prev, *user_next;
 	struct session **queue; /* the one it waits in, or NULL */
 	struct session *prev, *next;
@@ -70,6 +73,7 @@ struct session {
 struct session_facts {
 	struct im_str uid, device;
 	bool v5, ephemeral, new_device, new_user;
+	bool clean; /* begins anew, whatever the broker has kept of the client id */
 	int64_t now_ms;
 	int64_t expires_s;
 	uint64_t credential, password;
@@ -80,7 +84,8 @@ struct sessions *sessions_new(const struct im_sipkey *key, uint32_t max_offline)
 void sessions_free(struct sessions **s);
 
 /* A connection was accepted. What the table knew of this pointer is void; an older connection with
- * the client id is marked as taken over. NULL: out of memory. */
+ * the client id is marked as taken over, and unless it is clean its filters are the new one's.
+ * NULL: out of memory. */
 struct session *sessions_add(struct sessions *s, const void *client, const struct session_facts *f);
 struct session *sessions_find(const struct sessions *s, const void *client);
 /* The newest session with this client id, or NULL. */

@@ -70,6 +70,11 @@ SUBSCRIBE = [
     ("im/inbox/{alice}/u/+", True), ("im/inbox/{alice}/+/+", True), ("im/inbox/{alice}/+", True),
     ("im/inbox/{alice}/ack", True), ("im/inbox/{alice}/event", True),
     ("im/inbox/{alice}/signal/#", True), ("im/inbox/{alice}/rpc/+", True),
+    ("im/inbox/{alice}/my/answers/to/x", True), ("im/inbox/{alice}/my/answers/to/x/y", False),
+    ("im/inbox/{alice}/" + "x" * 256, True), ("im/inbox/{alice}/" + "x" * 257, False),
+    ("im/inbox/{alice}/+/#", False), ("im/inbox/{alice}/+/+/+", False),
+    ("im/inbox/{alice}/+/{ben}", False), ("im/inbox/{alice}/x/#", False),
+    ("im/inbox/{alice}/u/{ben}/#", False), ("im/inbox/{alice}", False),
     ("im/inbox/{ben}/#", False), ("im/inbox/{ben}/u/{alice}", False), ("im/inbox/{ben}/ack", False),
     ("im/inbox/+/#", False), ("im/inbox/+/u/{alice}", False), ("im/inbox/#", False),
     ("im/+/{ben}/#", False), ("im/+/+/u/+", False), ("im/#", False), ("#", False), ("+/#", False),
@@ -78,6 +83,7 @@ SUBSCRIBE = [
     ("im/g/#", False), ("im/s/#", False), ("im/s/u/{alice}", False), ("im/rpc/#", False),
     ("im/rpc", False), ("im/rpc/+", False),
     ("im/room/{hall}", True), ("im/room/{their_hall}", False), ("im/room/+", False),
+    ("$share/g/im/room/{hall}", False),
     ("im/room/#", False), ("im/room/none", False),
     ("im/presence/{alice}", True), ("im/presence/{ben}", True), ("im/presence/+", False),
     ("im/presence/#", False), ("im/presence/nobody", False),
@@ -92,6 +98,8 @@ SUBSCRIBE = [
     ("telemetry/{alice}/#", True), ("telemetry/{ben}/#", False), ("telemetry/+/t", False),
     ("telemetry/#", False), ("public/#", True), ("public/+/x", True), ("$share/g/public/#", True),
     ("$share/g/telemetry/{ben}/#", False), ("anything", False), ("other/#", False),
+    ("public" + "/+" * 15, True), ("public" + "/+" * 16, False),
+    ("$share/g/public" + "/+" * 15, True), ("$share/g/public" + "/+" * 16, False),
 ]
 
 

@@ -347,6 +347,7 @@ static void take_over(struct mosquitto *old, struct mosquitto *c)
 	if (old->persistent && c->persistent) {
 		memcpy(c->filters, old->filters, sizeof(c->filters));
 		c->n_filters = old->n_filters;
+		c->most_filters = old->most_filters;
 		c->inbox = old->inbox;
 		old->n_filters = 0;
 		old->inbox = NULL;
@@ -439,12 +440,19 @@ struct mosquitto *fake_connect(const struct fake_spec *s)
 bool fake_subscribe(struct mosquitto *c, const char *filter)
 {
 	struct im_str none = {NULL, 0};
+	size_t i;
 
 	if (acl(c, filter, none, 1, false, MOSQ_ACL_SUBSCRIBE) != MOSQ_ERR_SUCCESS)
 		return false;
+	for (i = 0; i < c->n_filters; i++) {
+		if (strcmp(c->filters[i], filter) == 0)
+			return true;
+	}
 	if (c->n_filters == FAKE_FILTERS)
 		abort();
 	c->filters[c->n_filters++] = strdup(filter);
+	if (c->most_filters < c->n_filters)
+		c->most_filters = c->n_filters;
 	return true;
 }
 

@@ -150,6 +150,12 @@ bool mosquitto_client_clean_session(const struct mosquitto *c)
 	return !c->persistent;
 }
 
+/* 2.0 counts places, which it uses again. */
+int mosquitto_client_sub_count(const struct mosquitto *c)
+{
+	return (int)(fake.newer ? c->n_filters : c->most_filters);
+}
+
 const char *mosquitto_client_id(const struct mosquitto *c)
 {
 	return c->id;

@@ -38,7 +38,7 @@ struct mosquitto {
 	bool will_delayed;
 	uint64_t freed_at;
 	char *filters[FAKE_FILTERS];
-	size_t n_filters;
+	size_t n_filters, most_filters;
 	struct fake_inbox *inbox;
 	struct fake_message last;
 	fake_receiver receiver;

@@ -111,6 +111,9 @@ static void refuses_with_a_sentence(void **state)
 	refused("allow_topic", "a/#/b", "allow_topic");
 	refused("allow_topic", "", "allow_topic");
 	refused("allow_topic", "$share/x/a", "allow_topic");
+	refused("allow_topic", "1/2/3/4/5/6/7/8/9/10/11/12/13/14/15/16/#", "17 levels");
+	refused("im_subscriptions", "0", "im_subscriptions");
+	refused("other_subscriptions", "10001", "other_subscriptions");
 	memset(longest, 'x', sizeof(longest));
 	longest[IM_TOPIC_MAX + 1] = '\0';
 	refused("allow_topic", longest, "longer than 1024 bytes");

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * ACL_CHECK of subscriptions. Called by hooks.c. Who may listen where is said by the same table as
+ * for READ; what is added here is a bound on what each subscription leaves at the broker.
+ */
+#include "acl.h"
+
+#include "../common/limits.h"
+#include "account.h"
+#include "admit.h"
+#include "capture.h"
+#include "identity.h"
+#include "link.h"
+
+static int deny(struct plugin *p)
+{
+	p->stats.subscribes_denied++;
+	return MOSQ_ERR_ACL_DENIED;
+}
+
+/* The client is told that it was refused and no more; the operator, why. */
+static int refuse(struct plugin *p, const struct session *e, const char *why)
+{
+	struct log_text user, client;
+
+	if (log_gate(&p->gates.subscribe, clock_mono_us(&p->clock) / 1000, "subscriptions refused"))
+		log_line(LOG_LEVEL_NOTICE, "subscription refused user=%s client=%s: %s",
+			log_text(&user, session_uid(e)), log_text(&client, session_device(e)), why);
+	return deny(p);
+}
+
+/* A shared subscription may bring them to another client. */
+static bool covers_acks(const struct im_filter *f)
+{
+	return f->topic.kind == IM_TOPIC_INBOX && !f->shared &&
+	       im_filter_within(IM_STR("ack"), f->topic.rest);
+}
+
+static struct filters_one one_of(const struct im_filter *f, const char *text)
+{
+	return (struct filters_one){.text = im_str(text),
+		.levels = (uint32_t)f->levels,
+		.im = f->topic.kind != IM_TOPIC_OTHER};
+}
+
+void acl_unsubscribe(struct plugin *p, const struct mosquitto_evt_acl_check *ed)
+{
+	struct session *e = identity_known(p, ed->client);
+	struct filters_one one;
+	struct im_filter f;
+
+	if (!e)
+		return;
+	im_filter_parse(p->prefix, im_str(ed->topic), &f);
+	if (covers_acks(&f))
+		e->acks = false;
+	one = one_of(&f, ed->topic);
+	e->user->levels -= e->filters.levels;
+	filters_remove(&e->filters, &p->key, &one);
+	e->user->levels += e->filters.levels;
+}
+
+/* What the user's sessions may have in all, and have not. */
+static int64_t levels_left(struct plugin *p, const struct session_user *u)
+{
+	int64_t devices = admit_device_limit(p, (struct im_str){u->uid, u->uid_n});
+
+	return devices ? devices * IM_LEVELS_PER_DEVICE - (int64_t)u->levels : INT64_MAX;
+}
+
+/* NULL, and it is counted; or why the session may have no more. */
+static const char *count(struct plugin *p, struct session *e, const struct im_filter *f,
+	const struct mosquitto_evt_acl_check *ed)
+{
+	const struct filters_one one = one_of(f, ed->topic);
+	const struct filters_limits limits = {
+		.im = p->opt.im_subscriptions,
+		.others = p->opt.other_subscriptions,
+		.levels = levels_left(p, e->user),
+		.broker_count = mosquitto_client_sub_count(ed->client),
+	};
+	uint32_t had = e->filters.levels;
+	int ret;
+
+	if (f->levels > IM_FILTER_LEVELS_MAX)
+		return "a filter has at most 16 levels";
+	ret = filters_add(&e->filters, &p->key, &one, &limits);
+	e->user->levels += e->filters.levels - had;
+	switch (ret) {
+	case IM_OK:
+		return NULL;
+	case IM_E_FULL:
+		return one.im ? "the session has im_subscriptions subscriptions; it may "
+				"unsubscribe, or use # and + below its inbox"
+			      : "the session has other_subscriptions subscriptions; it may "
+				"unsubscribe, or use wildcards";
+	case IM_E_TOO_LARGE:
+		return "the session's filters have 256 KiB, or those of the user's sessions 512 "
+		       "levels for each of max_devices; use wildcards";
+	default:
+		return "out of memory";
+	}
+}
+
+int acl_subscribe(struct plugin *p, const struct mosquitto_evt_acl_check *ed)
+{
+	const char *why;
+	struct im_filter f;
+	struct session *e;
+
+	if (link_is(p, ed->client))
+		return strcmp(ed->topic, IM_TOPIC_UP) == 0 || strcmp(ed->topic, IM_TOPIC_SINK) == 0
+			       ? MOSQ_ERR_SUCCESS
+			       : deny(p);
+	/* Asked about what a client that we disconnect is subscribed to: to have it taken away
+	 * would take it from whoever comes back to the session, told that it is still there. */
+	if (p->kicking)
+		return MOSQ_ERR_SUCCESS;
+	e = identity_session(p, ed->client, IDENTITY_SPOKE);
+	if (!e || !account_open(p, e->user))
+		return deny(p);
+	capture_open(p, e);
+	im_filter_parse(p->prefix, im_str(ed->topic), &f);
+	if (f.shared && f.filter.n && f.filter.p[0] == '$')
+		return deny(p);
+	/* Who is away when he is taken out of the room could not be taken out of the share: it
+	 * would go on giving him, and so nobody, his part of the messages. */
+	if (f.shared && f.topic.kind == IM_TOPIC_ROOM)
+		return refuse(p, e, "a room cannot be shared; subscribe to it without $share");
+	if (!acl_may_read(p, session_uid(e), &f.topic, f.filter))
+		return deny(p);
+	why = count(p, e, &f, ed);
+	if (why)
+		return refuse(p, e, why);
+	if (covers_acks(&f))
+		e->acks = true;
+	/* Every subscription asks for a hello, so it counts like a message; a client that does
+	 * nothing but subscribe gets no more of them. */
+	im_buf_reset(&p->why);
+	if (f.events && acl_check_rate(p, e->user, clock_mono_us(&p->clock), 0) == IM_OK)
+		capture_sub(p, e);
+	return MOSQ_ERR_SUCCESS;
+}
