@@ -224,7 +224,7 @@ static void hello(struct readers_job *job, bool is_behind)
 	struct im_buf *b = &job->reply;
 
 	im_buf_reset(b);
-	im_buf_z(b, "{\"event\":\"hello\",\"device\":");
+	im_buf_z(b, IM_HELLO_BEGIN);
 	im_jsonw_str(b, (struct im_str){job->device, job->device_n});
 	im_buf_z(b, ",\"cursor\":\"");
 	im_cursor_put(b, job->position);

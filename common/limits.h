@@ -31,6 +31,7 @@
 #define IM_SUBSCRIPTIONS_MAX 10000        /* the highest limit of one session, of either kind */
 #define IM_LEVELS_PER_DEVICE 512 /* of all sessions of a user, for each device that may connect */
 
+#define IM_KEPT_SESSIONS_MAX 1000  /* the highest limit of one user's sessions that are away */
 #define IM_DEVICES_LIMIT_MAX 10000 /* the highest limit of one user's connected devices */
 
 /* Payloads. 64 KiB is the default of `max_payload`; the hard bound keeps a frame below the
@@ -144,6 +145,7 @@
 #define IM_CACHE_GROUPS 50000
 #define IM_CACHE_ADDRESSES 10000 /* clients that gave a wrong password lately */
 #define IM_CACHE_MEMBERS 500000
+#define IM_CACHE_DEVICES 200000   /* client ids of sessions that are away */
 #define IM_CACHE_IDENTITIES 20000 /* clients let in by TLS that have no session */
 /* Logins that wait for their password's hash: some 15 seconds of one thread. Later answers find
  * nobody.

@@ -48,6 +48,9 @@ void im_wire_error(struct im_buf *b, int code, struct im_str why);
 /* The same with `"data":{"retry_ms":..}`: after how long it is worth while to try again. */
 void im_wire_error_retry(struct im_buf *b, int code, struct im_str why, int64_t retry_ms);
 
+/* How a hello begins; its device follows, a JSON string. */
+#define IM_HELLO_BEGIN "{\"event\":\"hello\",\"device\":"
+
 /* Cursor text of a log position (decimal digits today; opaque to clients), and back.
  * im_cursor_parse returns IM_E_INVALID_PARAMS for anything that is no cursor; "" and "0" are 0. */
 void im_cursor_put(struct im_buf *b, uint64_t pos);

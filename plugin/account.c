@@ -59,6 +59,22 @@ static bool end_outdated(struct plugin *p, struct session_user *u, uint64_t pass
 	return done;
 }
 
+/* An older database may have given the name to another user meanwhile: what the former one has left
+ * is not his. */
+static void renumber(struct plugin *p, struct session_user *u, int64_t number)
+{
+	struct session *e;
+
+	for (e = u->list; e; e = e->user_next) {
+		/* The bridge has written a user whom a token has made. */
+		if (e->user_id == 0 && u->id == 0)
+			e->user_id = number;
+		else if (e->user_id != number && !e->kicked)
+			e->kicked = kicks_session(&p->kicks, e);
+	}
+	u->id = number;
+}
+
 bool account_open(struct plugin *p, struct session_user *u)
 {
 	const struct im_str uid = {u->uid, u->uid_n};
@@ -73,6 +89,8 @@ bool account_open(struct plugin *p, struct session_user *u)
 		return u->open;
 	}
 	u->judged = generation;
+	if (u->open && d.id != u->id)
+		renumber(p, u, d.id);
 	/* Too many wait: again at the next sign of life. */
 	if (u->open ? !end_outdated(p, u, d.credential)
 		    : connected(u) && !kicks_user(&p->kicks, uid))
@@ -110,9 +128,18 @@ void account_credential(
 	}
 }
 
-void account_is_open(struct session_user *u)
+bool account_own(struct plugin *p, const struct session *e)
+{
+	(void)account_open(p, e->user);
+	return e->user_id == e->user->id;
+}
+
+void account_is_open(struct session_user *u, int64_t number)
 {
 	u->open = true;
+	/* Where there are sessions of a former user of the name, account_open finds that out. */
+	if (!u->id)
+		u->id = number;
 	u->judged = 0;
 }
 

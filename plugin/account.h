@@ -19,8 +19,11 @@ bool account_open_name(struct plugin *p, struct im_str uid);
 void account_credential(
 	struct plugin *p, struct session_user *u, struct im_str device, int64_t since_ms);
 
-/* The directory has just said so: a session begins. */
-void account_is_open(struct session_user *u);
+/* Whether the session began when the name was the same user's as it is. */
+bool account_own(struct plugin *p, const struct session *e);
+
+/* The directory has just said so, and what the user's number is (0: none yet): a session begins. */
+void account_is_open(struct session_user *u, int64_t number);
 
 /* What was known of the directory is void, and nobody has said what has changed: every user with a
  * session is looked at again, a few at each TICK, so that those who have gone are disconnected. */

@@ -8,7 +8,9 @@
 
 #include "../common/envelope.h"
 #include "../common/ids.h"
+#include "../common/jsonw.h"
 #include "../common/limits.h"
+#include "../common/wire.h"
 #include "account.h"
 #include "capture.h"
 #include "identity.h"
@@ -333,6 +335,8 @@ int acl_write(struct plugin *p, const struct mosquitto_evt_acl_check *ed)
 	/* The will of a session that has ended is looked for first: its client is not alive. */
 	e = identity_known(p, ed->client);
 	w.e = e && sessions_is_will(p->sessions, e) ? e : NULL;
+	if (w.e && !account_own(p, w.e))
+		return deny(p);
 	if (!w.e && !mosquitto_client_address(ed->client) && w.t.kind == IM_TOPIC_OTHER)
 		return write_author(p, im_str(mosquitto_client_username(ed->client)), ed);
 	if (!w.e)
@@ -394,6 +398,24 @@ bool acl_may_read(
 	}
 }
 
+/* What the bridge says when a device has subscribed is for that one alone: queued for all of a
+ * user's others it would fill them, and say nothing to them. */
+static bool is_others_hello(
+	struct plugin *p, const struct im_topic *t, const struct mosquitto_evt_acl_check *ed)
+{
+	const struct im_str payload = {ed->payload, ed->payloadlen}, begin = IM_STR(IM_HELLO_BEGIN);
+	struct im_str device, rest;
+
+	if (t->kind != IM_TOPIC_INBOX || !im_str_eq(t->rest, IM_STR("event")) ||
+		payload.n <= begin.n || memcmp(payload.p, begin.p, begin.n) != 0)
+		return false;
+	rest = (struct im_str){payload.p + begin.n, payload.n - begin.n};
+	im_buf_reset(&p->text);
+	im_jsonw_str(&p->text, im_str(mosquitto_client_id(ed->client)));
+	device = im_buf_view(&p->text);
+	return rest.n <= device.n || memcmp(rest.p, device.p, device.n) != 0;
+}
+
 int acl_read(struct plugin *p, const struct mosquitto_evt_acl_check *ed)
 {
 	struct im_str uid = im_str(mosquitto_client_username(ed->client));
@@ -407,7 +429,7 @@ int acl_read(struct plugin *p, const struct mosquitto_evt_acl_check *ed)
 		return strcmp(ed->topic, IM_TOPIC_UP) == 0 && link_is(p, ed->client)
 			       ? MOSQ_ERR_SUCCESS
 			       : MOSQ_ERR_ACL_DENIED;
-	if (!identity_may_hear(p, ed->client, uid))
+	if (!identity_may_hear(p, ed->client, uid) || is_others_hello(p, &t, ed))
 		return MOSQ_ERR_ACL_DENIED;
 	/* A deleted user's presence ends with an empty message. Nobody could be told by a user's
 	 * rights who is not there any more: who was let in to watch hears it. */

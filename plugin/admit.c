@@ -93,25 +93,38 @@ static bool made_up(const struct arrival *a)
 	return true;
 }
 
-/* Finds the owner of a client id. IM_E_NONE: nobody. */
-static int find_owner(struct plugin *p, struct im_str device, struct im_buf *owner)
+int64_t admit_number(struct plugin *p, struct im_str uid)
 {
-	struct im_str pending = bindings_owner(p->bindings, device);
+	struct directory_user u;
+
+	return directory_user(p->dir, uid, &u) ? 0 : u.id;
+}
+
+/* Finds the owner of a client id. IM_E_NONE: nobody. */
+static int find_owner(struct plugin *p, struct im_str device, struct owner *out)
+{
 	const struct session *e = sessions_device(p->sessions, device);
+	struct directory_device d;
 	int ret;
 
-	im_buf_reset(owner);
-	if (pending.n) {
-		im_buf_str(owner, pending);
+	if (bindings_owner(p->bindings, device, out))
 		return IM_OK;
-	}
-	ret = directory_device(p->dir, device, owner);
-	if (ret != IM_E_NONE || !e || e->released)
+	ret = directory_device(p->dir, device, &d);
+	if (!ret)
+		*out = (struct owner){.user = d.user};
+	if (ret != IM_E_NONE || !e || e->state == SESSION_OFFLINE || e->released)
 		return ret;
-	/* Made up, or not bound any more: whoever has the session has the id, until he is told to
-	 * leave. What waits in a session that is away is for its user's name alone. */
-	im_buf_str(owner, session_uid(e));
+	/* Bound and unbound again, or made up: whoever is connected with the id has it. */
+	*out = (struct owner){e->user_id, session_uid(e)};
 	return IM_OK;
+}
+
+/* A name says whose it is only of a user who has no number yet. */
+static bool is_own(struct plugin *p, const struct owner *o, struct im_str uid)
+{
+	int64_t number = admit_number(p, uid);
+
+	return o->user || number ? o->user == number : im_str_eq(o->uid, uid);
 }
 
 const struct denial *admit_check_device(struct plugin *p, const struct arrival *a, bool *bind_out)
@@ -124,6 +137,7 @@ const struct denial *admit_check_device(struct plugin *p, const struct arrival *
 		"lines and what turns the direction of text"};
 	static const struct denial foreign = {
 		DENIAL_CLIENT_ID, "client id belongs to another user; choose another one"};
+	struct owner owner;
 	int ret;
 
 	*bind_out = false;
@@ -131,8 +145,8 @@ const struct denial *admit_check_device(struct plugin *p, const struct arrival *
 		return &link;
 	if (!im_device_valid(a->device))
 		return &unfit;
-	ret = find_owner(p, a->device, &p->text);
-	if (ret == IM_OK && !im_str_eq(im_buf_view(&p->text), a->uid))
+	ret = find_owner(p, a->device, &owner);
+	if (ret == IM_OK && !is_own(p, &owner, a->uid))
 		return &foreign;
 	if (ret != IM_OK && ret != IM_E_NONE)
 		return &admit_unreadable;
@@ -229,16 +243,19 @@ static struct session *make_session(struct plugin *p, const struct arrival *a,
 	static const struct denial full = {
 		DENIAL_FAULT, "the bridge is away and too many new users or devices wait for it"};
 	static const struct denial nomem = {DENIAL_FAULT, "out of memory"};
+	const struct owner owner = {admit_number(p, a->uid), a->uid};
 	struct session *e;
 
 	*no_out = &full;
 	if (v->create && directory_user_pending(p->dir, a->uid))
 		return NULL;
-	if (bind && bindings_add(p->bindings, a->device, a->uid))
+	if (bind && bindings_add(p->bindings, a->device, &owner))
 		return NULL;
+	directory_forget_device(p->dir, a->uid, a->device);
 	e = sessions_add(p->sessions, a->client,
 		&(struct session_facts){
 			.uid = a->uid,
+			.user_id = owner.user,
 			.device = a->device,
 			.v5 = a->v5,
 			/* MQTT 5 says at DISCONNECT at the latest whether a session stays. */
@@ -255,7 +272,7 @@ static struct session *make_session(struct plugin *p, const struct arrival *a,
 		*no_out = &nomem;
 		return NULL;
 	}
-	account_is_open(e->user);
+	account_is_open(e->user, owner.user);
 	watch_expiry(p, v->expires_s);
 	return e;
 }

@@ -33,6 +33,8 @@ const struct denial *admit_check_keepalive(const struct plugin *p, const struct 
 struct session *admit_take(struct plugin *p, const struct arrival *a, const struct auth_verdict *v,
 	const struct denial **no_out);
 
+/* The user's number in the directory; 0: nobody has the name, or it is not written yet. */
+int64_t admit_number(struct plugin *p, struct im_str uid);
 /* How many devices of a user may be connected; 0: as many as come. */
 int64_t admit_device_limit(struct plugin *p, struct im_str uid);
 

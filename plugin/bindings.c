@@ -2,7 +2,6 @@
 /* Bindings on their way to the directory. Used by admit.c, capture.c and the downlink. */
 #include "bindings.h"
 
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,6 +16,7 @@ struct binding {
 	UT_hash_handle hh;
 	struct binding *prev, *next; /* in order of recno, once announced */
 	uint64_t recno;              /* 0: not announced yet */
+	int64_t user;
 	bool refused;
 	uint8_t uid_n, device_n;
 	char uid[IM_UID_MAX];
@@ -72,15 +72,18 @@ static void drop(struct bindings *b, struct binding *e)
 	free(e);
 }
 
-struct im_str bindings_owner(const struct bindings *b, struct im_str device)
+bool bindings_owner(const struct bindings *b, struct im_str device, struct owner *out)
 {
 	const struct binding *e = find(b, device);
 
-	return e ? (struct im_str){e->uid, e->uid_n} : (struct im_str){NULL, 0};
+	if (e)
+		*out = (struct owner){e->user, {e->uid, e->uid_n}};
+	return e != NULL;
 }
 
-int bindings_add(struct bindings *b, struct im_str device, struct im_str uid)
+int bindings_add(struct bindings *b, struct im_str device, const struct owner *owner)
 {
+	const struct im_str uid = owner->uid;
 	struct binding *e = find(b, device);
 
 	if (e)
@@ -94,6 +97,7 @@ int bindings_add(struct bindings *b, struct im_str device, struct im_str uid)
 	memcpy(e->uid, uid.p, uid.n);
 	e->device_n = (uint8_t)device.n;
 	e->uid_n = (uint8_t)uid.n;
+	e->user = owner->user;
 	HASH_ADD_KEYPTR_BYHASHVALUE(hh, b->table, e->device, device.n,
 		(unsigned)im_siphash(&b->key, device.p, device.n), e);
 	if (e->refused) {

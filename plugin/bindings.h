@@ -6,6 +6,7 @@
 #ifndef IM_PLUGIN_BINDINGS_H
 #define IM_PLUGIN_BINDINGS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "../common/err.h"
@@ -16,10 +17,16 @@ struct bindings;
 
 struct bindings *bindings_new(const struct im_sipkey *key, uint32_t max);
 void bindings_free(struct bindings **b);
-/* n == 0: not in here. Valid until the next change. */
-struct im_str bindings_owner(const struct bindings *b, struct im_str device);
-/* IM_E_FULL: too many wait for the bridge, or it is longer than a name may be. */
-int bindings_add(struct bindings *b, struct im_str device, struct im_str uid) IM_MUST_CHECK;
+/* Whose a client id is. A user whom the bridge has not written yet has no number: 0. */
+struct owner {
+	int64_t user;
+	struct im_str uid;
+};
+
+/* False: not in here. Valid until the next change. */
+bool bindings_owner(const struct bindings *b, struct im_str device, struct owner *out);
+/* IM_E_FULL: too many wait for the bridge, or a name is longer than names are. */
+int bindings_add(struct bindings *b, struct im_str device, const struct owner *owner) IM_MUST_CHECK;
 /* The announcement has this record number; numbers grow. */
 void bindings_announced(struct bindings *b, struct im_str device, uint64_t recno);
 /* The bridge has stored everything through recno. */

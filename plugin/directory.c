@@ -38,8 +38,7 @@ static const char *const sql[STATEMENTS] = {
 	[ST_RELATION] =
 		"SELECT EXISTS(SELECT 1 FROM block WHERE owner = ?1 AND peer = ?2),"
 		" EXISTS(SELECT 1 FROM contact WHERE owner = ?1 AND peer = ?2 AND state = 3)",
-	[ST_DEVICE] = "SELECT u.uid FROM device d JOIN user u ON u.id = d.user"
-		      " WHERE d.device = ?1 AND u.deleted = 0",
+	[ST_DEVICE] = "SELECT user FROM device WHERE device = ?1",
 	[ST_CHANGED] = "PRAGMA data_version",
 	[ST_BEGIN] = "BEGIN",
 	[ST_END] = "COMMIT",
@@ -111,9 +110,10 @@ static bool make_caches(struct directory *d)
 	d->absent_groups = lru_new(k, IM_CACHE_ABSENT, 1);
 	d->members = lru_new(k, IM_CACHE_MEMBERS, sizeof(struct cached_member));
 	d->relations = lru_new(k, IM_CACHE_RELATIONS, sizeof(struct directory_relation));
+	d->devices = lru_new(k, IM_CACHE_DEVICES, sizeof(bool));
 	d->pending = lru_new(k, IM_PENDING_USERS, sizeof(struct directory_user));
 	return d->users && d->absent_users && d->groups && d->absent_groups && d->members &&
-	       d->relations && d->pending;
+	       d->relations && d->devices && d->pending;
 }
 
 int directory_open(const char *data_dir, const struct im_sipkey *key, struct directory **out,
@@ -147,6 +147,7 @@ void directory_close(struct directory **d)
 	lru_free(&(*d)->absent_groups);
 	lru_free(&(*d)->members);
 	lru_free(&(*d)->relations);
+	lru_free(&(*d)->devices);
 	lru_free(&(*d)->pending);
 	free((*d)->path);
 	free((*d)->data_dir);
@@ -156,13 +157,13 @@ void directory_close(struct directory **d)
 
 /* ---- reading ---- */
 
-static sqlite3_stmt *statement(struct directory *d, enum statement which)
+sqlite3_stmt *directory_statement(struct directory *d, enum statement which)
 {
 	d->reads++;
 	return d->st[which];
 }
 
-static void bind_str(sqlite3_stmt *st, int i, struct im_str s)
+void directory_bind(sqlite3_stmt *st, int i, struct im_str s)
 {
 	sqlite3_bind_text(st, i, s.p, (int)s.n, SQLITE_STATIC);
 }
@@ -198,8 +199,7 @@ void directory_fault(struct directory *d)
 		d->db ? sqlite3_errmsg(d->db) : "database is not open");
 }
 
-/* IM_OK: there is a row. Otherwise the statement has been reset. */
-static int step(struct directory *d, sqlite3_stmt *st)
+int directory_step(struct directory *d, sqlite3_stmt *st)
 {
 	directory_view(d);
 	int rc = st ? sqlite3_step(st) : SQLITE_MISUSE;
@@ -216,12 +216,12 @@ static int step(struct directory *d, sqlite3_stmt *st)
 
 static int read_user(struct directory *d, struct im_str uid, struct directory_user *out)
 {
-	sqlite3_stmt *st = statement(d, ST_USER);
+	sqlite3_stmt *st = directory_statement(d, ST_USER);
 	struct im_str phc;
 	int ret;
 
-	bind_str(st, 1, uid);
-	ret = step(d, st);
+	directory_bind(st, 1, uid);
+	ret = directory_step(d, st);
 	*out = (struct directory_user){.gone = !ret && sqlite3_column_int(st, 8)};
 	if (out->gone) {
 		sqlite3_reset(st);
@@ -279,12 +279,12 @@ int directory_user(struct directory *d, struct im_str uid, struct directory_user
 
 int directory_password(struct directory *d, struct im_str uid, struct im_buf *phc)
 {
-	sqlite3_stmt *st = statement(d, ST_PASSWORD);
+	sqlite3_stmt *st = directory_statement(d, ST_PASSWORD);
 	struct im_str s;
 	int ret;
 
-	bind_str(st, 1, uid);
-	ret = step(d, st);
+	directory_bind(st, 1, uid);
+	ret = directory_step(d, st);
 	if (ret)
 		return ret;
 	s = column_str(st, 0);
@@ -296,10 +296,10 @@ int directory_password(struct directory *d, struct im_str uid, struct im_buf *ph
 
 void directory_password_cost(struct directory *d, struct im_phc_cost *out)
 {
-	sqlite3_stmt *st = statement(d, ST_PASSWORD_COST);
+	sqlite3_stmt *st = directory_statement(d, ST_PASSWORD_COST);
 	int64_t memory_kib = 0, passes = 0;
 
-	if (step(d, st) == IM_OK) {
+	if (directory_step(d, st) == IM_OK) {
 		memory_kib = sqlite3_column_int64(st, 0);
 		passes = sqlite3_column_int64(st, 1);
 		sqlite3_reset(st);
@@ -324,9 +324,9 @@ int directory_group(struct directory *d, struct im_str gid, struct directory_gro
 	}
 	if (lru_get(d->absent_groups, gid.p, gid.n))
 		return IM_E_NONE;
-	st = statement(d, ST_GROUP);
-	bind_str(st, 1, gid);
-	ret = step(d, st);
+	st = directory_statement(d, ST_GROUP);
+	directory_bind(st, 1, gid);
+	ret = directory_step(d, st);
 	if (ret == IM_E_NONE)
 		(void)lru_put(d->absent_groups, gid.p, gid.n);
 	if (ret)
@@ -373,11 +373,11 @@ int directory_member(struct directory *d, const struct directory_group *g, struc
 		*out = c->m;
 		return c->is_member ? IM_OK : IM_E_NONE;
 	}
-	st = statement(d, ST_MEMBER);
+	st = directory_statement(d, ST_MEMBER);
 	sqlite3_bind_int64(st, 1, g->id);
-	bind_str(st, 2, uid);
+	directory_bind(st, 2, uid);
 	sqlite3_bind_int64(st, 3, u->id);
-	ret = step(d, st);
+	ret = directory_step(d, st);
 	if (ret == IM_E_IO)
 		return ret;
 	if (!ret) {
@@ -409,10 +409,10 @@ int directory_relation(struct directory *d, const struct directory_user *owner,
 		*out = *c;
 		return IM_OK;
 	}
-	st = statement(d, ST_RELATION);
+	st = directory_statement(d, ST_RELATION);
 	sqlite3_bind_int64(st, 1, owner->id);
 	sqlite3_bind_int64(st, 2, peer->id);
-	ret = step(d, st);
+	ret = directory_step(d, st);
 	if (ret)
 		return IM_E_IO;
 	out->blocked = sqlite3_column_int(st, 0);
@@ -422,20 +422,6 @@ int directory_relation(struct directory *d, const struct directory_user *owner,
 	if (c)
 		*c = *out;
 	return IM_OK;
-}
-
-int directory_device(struct directory *d, struct im_str device, struct im_buf *owner_out)
-{
-	sqlite3_stmt *st = statement(d, ST_DEVICE);
-	int ret;
-
-	bind_str(st, 1, device);
-	ret = step(d, st);
-	if (ret)
-		return ret;
-	im_buf_str(owner_out, column_str(st, 0));
-	sqlite3_reset(st);
-	return owner_out->failed ? IM_E_NOMEM : IM_OK;
 }
 
 /* ---- forgetting ---- */
@@ -498,6 +484,7 @@ void directory_forget_all(struct directory *d)
 	lru_clear(d->absent_groups);
 	lru_clear(d->members);
 	lru_clear(d->relations);
+	lru_clear(d->devices);
 	if (d->db && (stat(d->path, &s) || (s.st_ino == d->inode && s.st_dev == d->device)))
 		return;
 	im_buf_init(&why, 0);
@@ -521,7 +508,7 @@ bool directory_changed(struct directory *d)
 	int64_t version;
 
 	directory_rest(d);
-	if (step(d, st))
+	if (directory_step(d, st))
 		return false;
 	version = sqlite3_column_int64(st, 0);
 	sqlite3_reset(st);

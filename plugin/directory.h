@@ -49,6 +49,10 @@ struct directory_member {
 };
 
 /* How `owner` stands to `peer`. */
+struct directory_device {
+	int64_t user; /* his number, which is never given twice, as names may have been */
+};
+
 struct directory_relation {
 	bool blocked; /* owner has blocked peer */
 	bool contact; /* both have agreed */
@@ -73,9 +77,12 @@ int directory_member(struct directory *d, const struct directory_group *g, struc
 /* Never IM_E_NONE: no relation is all false. */
 int directory_relation(struct directory *d, const struct directory_user *owner,
 	const struct directory_user *peer, struct directory_relation *out) IM_MUST_CHECK;
-/* IM_OK: the client id belongs to owner_out (appended); IM_E_NONE: to nobody. */
+/* Whose the client id is; IM_E_NONE: nobody's. Not cached. */
 int directory_device(
-	struct directory *d, struct im_str device, struct im_buf *owner_out) IM_MUST_CHECK;
+	struct directory *d, struct im_str device, struct directory_device *out) IM_MUST_CHECK;
+/* Whether it is the user's. Never IM_E_NONE. */
+int directory_owns(struct directory *d, const struct directory_user *u, struct im_str device,
+	bool *out) IM_MUST_CHECK;
 
 /* May a token make a user of this name (schema/account.h)? Straight from the database, as is who
  * else has a name like it (appended; IM_E_NONE: nobody). */
@@ -92,6 +99,8 @@ int directory_user_pending(struct directory *d, struct im_str uid) IM_MUST_CHECK
  * open view keeps the database's log from starting over. Forgetting does it too. */
 void directory_rest(struct directory *d);
 void directory_forget_user(struct directory *d, struct im_str uid);
+/* The client id is about to become the user's. */
+void directory_forget_device(struct directory *d, struct im_str uid, struct im_str device);
 void directory_forget_group(struct directory *d, struct im_str gid);
 void directory_forget_member(struct directory *d, struct im_str gid, struct im_str uid);
 /* Everything but pending users; opens the file again if another one has taken its place. */

@@ -41,6 +41,7 @@ struct directory {
 	struct lru *groups, *absent_groups;
 	struct lru *members;   /* group's life, uid */
 	struct lru *relations; /* owner's life, peer's life */
+	struct lru *devices;   /* a user's life, client id: whether it is his */
 	struct lru *pending;   /* users that only a token knows yet */
 };
 
@@ -48,5 +49,9 @@ struct directory {
 void directory_view(struct directory *d);
 /* What the connection says is the last error. */
 void directory_fault(struct directory *d);
+sqlite3_stmt *directory_statement(struct directory *d, enum statement which);
+void directory_bind(sqlite3_stmt *st, int i, struct im_str s);
+/* IM_OK: there is a row. Otherwise the statement has been reset. */
+int directory_step(struct directory *d, sqlite3_stmt *st) IM_MUST_CHECK;
 
 #endif

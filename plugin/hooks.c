@@ -9,6 +9,7 @@
 #include "account.h"
 #include "acl.h"
 #include "admit.h"
+#include "away.h"
 #include "capture.h"
 #include "conffile.h"
 #include "downlink.h"
@@ -94,14 +95,17 @@ static int on_control(int event, void *event_data, void *userdata)
 
 	(void)event;
 	p->grant = (struct grant){0};
-	if (e && e->state == SESSION_OPEN && acl_is_admin(p, session_uid(e)))
+	if (e && e->state == SESSION_OPEN && account_own(p, e) && acl_is_admin(p, session_uid(e)))
 		capture_control(p, e, (struct im_str){ed->payload, ed->payloadlen});
 	return MOSQ_ERR_SUCCESS;
 }
 
-static int on_gone(struct plugin *p, const struct mosquitto *client, int reason)
+/* What is known of the session that the client leaves behind. */
+enum rest { REST_UNKNOWN, REST_STAYS, REST_NONE };
+
+static int on_gone(struct plugin *p, const struct mosquitto *client, int reason, enum rest rest)
 {
-	const struct session *e;
+	struct session *e;
 
 	if (link_ended(p, client))
 		return MOSQ_ERR_SUCCESS;
@@ -112,19 +116,26 @@ static int on_gone(struct plugin *p, const struct mosquitto *client, int reason)
 	}
 	if (e && e->state == SESSION_NEW && e->new_device)
 		bindings_drop(p->bindings, session_device(e));
-	e = sessions_ended(p->sessions, client, clock_mono_us(&p->clock));
-	if (e)
+	if (e && rest == REST_NONE)
+		e->ephemeral = true;
+	if (sessions_ended(p->sessions, client, clock_mono_us(&p->clock)))
 		capture_close(p, e, reason);
+	e = sessions_find(p->sessions, client);
+	if (e && e->state == SESSION_OFFLINE)
+		away_left(p, e, rest == REST_STAYS || !e->v5);
 	return MOSQ_ERR_SUCCESS;
 }
 
-/* DISCONNECT; and CLIENT_OFFLINE, which takes its place in 2.1 for sessions that persist. */
+/* DISCONNECT; and CLIENT_OFFLINE, which takes its place in 2.1 for sessions that persist. 2.0 does
+ * not say which of them an MQTT 5 client's does. */
 static int on_disconnect(int event, void *event_data, void *userdata)
 {
 	const struct mosquitto_evt_disconnect *ed = event_data;
+	const struct plugin *p = userdata;
 
-	(void)event;
-	return on_gone(userdata, ed->client, ed->reason);
+	if (event == COMPAT_EVT_CLIENT_OFFLINE)
+		return on_gone(userdata, ed->client, ed->reason, REST_STAYS);
+	return on_gone(userdata, ed->client, ed->reason, p->newer ? REST_NONE : REST_UNKNOWN);
 }
 
 /* 2.1: the connection stands. */

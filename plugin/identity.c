@@ -12,6 +12,7 @@
 #include "../common/limits.h"
 #include "account.h"
 #include "admit.h"
+#include "away.h"
 #include "capture.h"
 #include "link.h"
 #include "lru.h"
@@ -19,7 +20,8 @@
 /* An id that was somebody else's may have become free. */
 #define REMEMBERED_US INT64_C(10000000)
 
-enum verdict { UNKNOWN, FINE, REFUSED };
+/* DEAF: it may come in, but what is for it now is for an earlier session with its client id. */
+enum verdict { UNKNOWN, FINE, DEAF, REFUSED };
 
 struct met {
 	uint64_t who; /* keyed hash of username and client id: the pointer may be another one's */
@@ -236,7 +238,7 @@ struct session *identity_session(
 		return NULL;
 	e = identity_known(p, client);
 	if (e && e->state != SESSION_OFFLINE)
-		return e;
+		return account_own(p, e) ? e : NULL;
 	a = admit_arrival(p, client, im_str(name));
 	m = find(p, &a);
 	/* Another connection, in the same memory. */
@@ -298,11 +300,11 @@ static bool unknown_may_hear(struct plugin *p, const struct mosquitto *client, s
 	struct met *m;
 	const struct denial *no;
 	uint64_t password;
-	bool bind;
+	bool bind = false;
 
-	/* From before the broker was restarted, or made up to ask about an author. */
+	/* From before the broker was restarted. */
 	if (!mosquitto_client_address(client))
-		return im_uid_valid(name) && account_open_name(p, name);
+		return away_meet(p, client, name);
 	m = recall(p, &a);
 	if (m && m->verdict == REFUSED)
 		leave(p, &a, m, IDENTITY_HEARD);
@@ -316,13 +318,20 @@ static bool unknown_may_hear(struct plugin *p, const struct mosquitto *client, s
 	if (no)
 		turn_away(p, &a, no, IDENTITY_HEARD);
 	else
-		(void)remember(p, &a, FINE);
-	return !no;
+		(void)remember(p, &a, bind ? DEAF : FINE);
+	return !no && !bind;
 }
 
 bool identity_may_hear(struct plugin *p, const struct mosquitto *client, struct im_str username)
 {
 	struct session *e = identity_known(p, client);
 
-	return e ? account_open(p, e->user) : unknown_may_hear(p, client, username);
+	if (!e)
+		return unknown_may_hear(p, client, username);
+	if (!account_open(p, e->user) || e->user_id != e->user->id)
+		return false;
+	if (e->state != SESSION_OFFLINE)
+		return !e->handover;
+	/* In 2.0 it may have come back, in the same memory, and not have spoken yet. */
+	return away_may_hear(p, e) || (e->owned && !p->newer && has_certificate(client));
 }

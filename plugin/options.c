@@ -55,6 +55,9 @@ static const struct im_conf_key keys[] = {
 	{KEY(max_keepalive, IM_CONF_INT), .def = "0", .min = 0, .max = 65535,
 		.help = "Longest keepalive of a client, in seconds, 10 at least; a client with a "
 			"longer one, or with none (0), is refused. 0: any."},
+	{KEY(kept_sessions, IM_CONF_INT), .def = "10", .min = 0, .max = IM_KEPT_SESSIONS_MAX,
+		.help = "Sessions of one user that are away and that the broker keeps messages "
+			"for, those that left last; the others sync. 0: all of them."},
 	{KEY(im_subscriptions, IM_CONF_INT), .def = "200", .min = 1, .max = IM_SUBSCRIPTIONS_MAX,
 		.help = "Subscriptions of one session to topics of IM: its inbox, rooms, "
 			"presence."},

@@ -10,6 +10,7 @@
 
 #include "../common/limits.h"
 #include "../schema/secret.h"
+#include "admit.h"
 #include "capture.h"
 #include "conffile.h"
 #include "hooks.h"
@@ -67,7 +68,9 @@ static int recover_announcements(struct plugin *p)
 			directory_user_pending(p->dir, r.user) == IM_E_NOMEM)
 			return IM_E_NOMEM;
 		if (r.flags & IM_UPF_NEW_DEVICE) {
-			if (bindings_add(p->bindings, r.device, r.user) == IM_E_NOMEM)
+			const struct owner owner = {admit_number(p, r.user), r.user};
+
+			if (bindings_add(p->bindings, r.device, &owner) == IM_E_NOMEM)
 				return IM_E_NOMEM;
 			bindings_announced(p->bindings, r.device, rec.recno);
 		}

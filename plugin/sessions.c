@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "kept.h"
+
 /* uthash would end the process when memory runs out. */
 #define HASH_NONFATAL_OOM 1
 #define uthash_nonfatal_oom(elt) ((elt)->refused = true)
@@ -265,6 +267,7 @@ void sessions_drop(struct sessions *s, struct session *e, int64_t now_us)
 	count(s, e, -1);
 	unqueue(e);
 	unindex(s, n);
+	kept_remove(e);
 	user_unlink(s, e, now_us);
 	if (indexed) {
 		DL_FOREACH2(e->user->list, other, user_next)
@@ -291,33 +294,55 @@ static void inherit(struct session *to, struct session *from)
 static void take_over(struct sessions *s, struct session *e)
 {
 	e->taken_turn = s->turn;
+	kept_remove(e);
 	if (e->state == SESSION_OFFLINE)
 		enqueue(&s->gone, e);
 }
 
-struct session *sessions_add(struct sessions *s, const void *client, const struct session_facts *f)
+static void go_offline(struct sessions *s, struct session *e, int64_t now_us)
+{
+	count(s, e, -1);
+	e->state = SESSION_OFFLINE;
+	e->events = false;
+	count(s, e, 1);
+	if (e->ephemeral || e->taken_turn == s->turn)
+		enqueue(&s->gone, e);
+	else
+		enqueue(&s->offline, e);
+	if (s->n_offline > s->max_offline && s->offline && s->offline != e)
+		sessions_drop(s, s->offline, now_us);
+}
+
+static void node_free(struct sessions *s, struct node *n)
+{
+	if (!n)
+		return;
+	HASH_DEL(s->by_client, n);
+	free(n);
+}
+
+/* A session in the table of clients, and nowhere else. */
+static struct node *node_new(struct sessions *s, const void *client, const struct session_facts *f)
 {
 	struct session *old = sessions_find(s, client);
-	struct session_user *u;
 	struct node *n;
 
 	if (old)
 		sessions_drop(s, old, 0);
-	if (f->device.n > IM_DEVICE_MAX)
-		return NULL;
-	u = user_get(s, f->uid);
-	n = u ? calloc(1, sizeof(*n)) : NULL;
+	n = f->device.n <= IM_DEVICE_MAX ? calloc(1, sizeof(*n)) : NULL;
 	if (!n)
 		return NULL;
 	n->e = (struct session){
 		.client = client,
 		.number = sessions_number(s),
+		.user_id = f->user_id,
 		.device_n = (uint8_t)f->device.n,
 		.state = SESSION_NEW,
 		.v5 = f->v5,
 		.ephemeral = f->ephemeral,
 		.new_device = f->new_device,
 		.new_user = f->new_user,
+		.handover = f->new_device && !f->clean,
 		.opened_ms = f->now_ms,
 		.expires_s = f->expires_s,
 		.credential = f->credential,
@@ -326,19 +351,55 @@ struct session *sessions_add(struct sessions *s, const void *client, const struc
 	memcpy(n->e.device, f->device.p, f->device.n);
 	HASH_ADD_KEYPTR_BYHASHVALUE(
 		hh, s->by_client, &n->e.client, sizeof(client), hash_client(client), n);
-	if (n->refused) {
-		free(n);
+	if (!n->refused)
+		return n;
+	free(n);
+	return NULL;
+}
+
+struct session *sessions_add(struct sessions *s, const void *client, const struct session_facts *f)
+{
+	struct session_user *u;
+	struct session *old;
+	struct node *n = node_new(s, client, f);
+
+	u = n ? user_get(s, f->uid) : NULL;
+	if (!u) {
+		node_free(s, n);
 		return NULL;
 	}
 	old = sessions_device(s, f->device);
 	if (old)
 		take_over(s, old);
-	if (old && !f->clean && !old->ephemeral && old->user == u)
+	if (old && !f->clean && !old->ephemeral && old->user == u && old->user_id == f->user_id)
 		inherit(&n->e, old);
 	user_link(s, u, &n->e);
 	set_index(s, n);
 	enqueue(&s->fresh, &n->e);
 	count(s, &n->e, 1);
+	return &n->e;
+}
+
+struct session *sessions_meet(
+	struct sessions *s, const void *client, const struct session_facts *f, int64_t now_us)
+{
+	struct session_user *u;
+	struct node *n;
+
+	if (sessions_device(s, f->device))
+		return NULL;
+	n = node_new(s, client, f);
+	u = n ? user_get(s, f->uid) : NULL;
+	if (!u) {
+		node_free(s, n);
+		return NULL;
+	}
+	/* Its will is not the plugin's to see any more. */
+	n->e.will_done = true;
+	user_link(s, u, &n->e);
+	set_index(s, n);
+	count(s, &n->e, 1);
+	go_offline(s, &n->e, now_us);
 	return &n->e;
 }
 
@@ -377,20 +438,7 @@ void sessions_opened(struct sessions *s, struct session *e)
 		return;
 	unqueue(e);
 	e->state = SESSION_OPEN;
-}
-
-static void go_offline(struct sessions *s, struct session *e, int64_t now_us)
-{
-	count(s, e, -1);
-	e->state = SESSION_OFFLINE;
-	e->events = false;
-	count(s, e, 1);
-	if (e->ephemeral || e->taken_turn == s->turn)
-		enqueue(&s->gone, e);
-	else
-		enqueue(&s->offline, e);
-	if (s->n_offline > s->max_offline && s->offline && s->offline != e)
-		sessions_drop(s, s->offline, now_us);
+	e->handover = false;
 }
 
 /* The connection that has taken over from this one, or NULL. */
@@ -447,7 +495,11 @@ bool sessions_alone(const struct session_user *u, struct im_str device)
 
 void sessions_turn(struct sessions *s, int64_t now_us)
 {
+	struct session *e;
+
 	s->turn++;
+	DL_FOREACH (s->fresh, e)
+		e->handover = false;
 	while (s->gone)
 		sessions_drop(s, s->gone, now_us);
 	users_reap(s, now_us);

@@ -31,10 +31,13 @@ enum session_state { SESSION_NEW, SESSION_OPEN, SESSION_OFFLINE };
 struct session_user {
 	char uid[IM_UID_MAX + 1];
 	uint8_t uid_n;
-	bool v5; /* has, or had, a session with MQTT 5 */
+	int64_t id; /* his number in the directory; 0: not written yet */
+	bool v5;    /* has, or had, a session with MQTT 5 */
 	struct im_ratelimit messages, bytes, refusals;
-	uint64_t levels;                  /* of the filters of all sessions */
-	struct session *list;             /* linked by user_next */
+	uint64_t levels;      /* of the filters of all sessions */
+	struct session *list; /* linked by user_next */
+	struct session *kept; /* AWAY_KEPT, linked by kept_next, who left first first */
+	uint32_t n_kept;
 	struct session_user *prev, *next; /* of those with sessions, or of those without */
 	int64_t idle_since_us;
 	/* Whether the account is open, and what the directory's generation was then: see account.h.
@@ -47,6 +50,7 @@ struct session {
 	const void *client;
 	uint64_t number; /* of its connection; later ones have greater numbers */
 	struct session_user *user;
+	int64_t user_id; /* the user's number when it began: see account_own */
 	char device[IM_DEVICE_MAX + 1];
 	uint8_t device_n;
 	enum session_state state;
@@ -65,6 +69,15 @@ struct session {
 	int64_t expires_s;             /* 0: never */
 	uint64_t credential, password; /* see auth.h */
 	struct filters filters;
+	/* It has just come with a client id that was nobody's: what the broker hands over of an
+	 * earlier session with it was somebody else's. */
+	bool handover;
+	/* Of one that is away, see away.h. */
+	uint64_t judged; /* the directory's generation then */
+	bool owned;
+	uint64_t left; /* grows; 0: met after a restart of the broker */
+	enum { AWAY_UNKNOWN, AWAY_KEPT, AWAY_BEYOND } away;
+	struct session *kept_prev, *kept_next;
 	struct session *user_prev, *user_next;
 	struct session **queue; /* the one it waits in, or NULL */
 	struct session *prev, *next;
@@ -72,6 +85,7 @@ struct session {
 
 struct session_facts {
 	struct im_str uid, device;
+	int64_t user_id;
 	bool v5, ephemeral, new_device, new_user;
 	bool clean; /* begins anew, whatever the broker has kept of the client id */
 	int64_t now_ms;
@@ -87,6 +101,10 @@ void sessions_free(struct sessions **s);
  * the client id is marked as taken over, and unless it is clean its filters are the new one's.
  * NULL: out of memory. */
 struct session *sessions_add(struct sessions *s, const void *client, const struct session_facts *f);
+/* One that is away and was not known: the broker has kept it over a restart. NULL: out of memory,
+ * or there is another one with the client id. */
+struct session *sessions_meet(
+	struct sessions *s, const void *client, const struct session_facts *f, int64_t now_us);
 struct session *sessions_find(const struct sessions *s, const void *client);
 /* The newest session with this client id, or NULL. */
 struct session *sessions_device(const struct sessions *s, struct im_str device);

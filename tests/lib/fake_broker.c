@@ -437,6 +437,19 @@ struct mosquitto *fake_connect(const struct fake_spec *s)
 	return c;
 }
 
+struct mosquitto *fake_restored(const struct fake_spec *s, const char *filter)
+{
+	struct mosquitto *c = client_new(s);
+
+	free(c->address);
+	c->address = NULL;
+	c->persistent = true;
+	c->socket = false;
+	c->filters[c->n_filters++] = strdup(filter);
+	c->most_filters = 1;
+	return c;
+}
+
 bool fake_subscribe(struct mosquitto *c, const char *filter)
 {
 	struct im_str none = {NULL, 0};

@@ -72,6 +72,8 @@ void *fake_userdata(void);
  * client waits and is not connected yet. */
 struct mosquitto *fake_connect(const struct fake_spec *s);
 int fake_auth_result(void);
+/* A session that the broker has kept over its restart, with its subscription. */
+struct mosquitto *fake_restored(const struct fake_spec *s, const char *filter);
 /* The client sends DISCONNECT (no will), or its connection is lost (will). */
 void fake_disconnect(struct mosquitto *c, bool lost);
 void fake_delayed_will(struct mosquitto *c);

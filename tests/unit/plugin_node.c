@@ -215,6 +215,24 @@ static void keep(struct node_record **list, size_t *n, const struct im_up_rec *r
 	};
 }
 
+/* As the bridge does. */
+static void bind_device(struct node *n, const struct im_up_rec *r)
+{
+	sqlite3_stmt *st;
+
+	/* A test may have taken the tables away. */
+	if (sqlite3_prepare_v2(n->db,
+		    "INSERT OR IGNORE INTO device (device, user, created_ms, seen_ms)"
+		    " SELECT ?1, id, ?3, ?3 FROM user WHERE uid = ?2 AND deleted = 0",
+		    -1, &st, NULL))
+		return;
+	sqlite3_bind_text(st, 1, r->device.p, (int)r->device.n, SQLITE_STATIC);
+	sqlite3_bind_text(st, 2, r->user.p, (int)r->user.n, SQLITE_STATIC);
+	sqlite3_bind_int64(st, 3, r->ts_ms);
+	assert_int_equal(sqlite3_step(st), SQLITE_DONE);
+	sqlite3_finalize(st);
+}
+
 static void take_batch(struct node *n, const struct im_up_frame *f)
 {
 	struct im_str rest = f->rest;
@@ -227,6 +245,8 @@ static void take_batch(struct node *n, const struct im_up_frame *f)
 	for (i = 0; i < f->batch.count; i++) {
 		assert_int_equal(im_up_rec_read(&rest, &r), IM_OK);
 		keep(&n->records, &n->n_records, &r, f->batch.first + i);
+		if (n->commit && r.type == IM_UP_OPEN && r.flags & IM_UPF_NEW_DEVICE)
+			bind_device(n, &r);
 	}
 	assert_int_equal(rest.n, 0);
 	if (n->commit)

@@ -249,21 +249,48 @@ static void pending_users_wait_for_the_bridge(void **state)
 	close_directory(&n, d);
 }
 
+static bool owns(struct directory *d, const char *uid, const char *device)
+{
+	struct directory_user u;
+	bool owned;
+
+	assert_int_equal(directory_user(d, im_str(uid), &u), IM_OK);
+	assert_int_equal(directory_owns(d, &u, im_str(device), &owned), IM_OK);
+	return owned;
+}
+
 static void finds_a_devices_owner(void **state)
 {
 	struct node n;
 	struct directory *d = open_directory(&n);
-	struct im_buf b;
+	struct directory_device found;
+	uint64_t reads;
 
 	(void)state;
-	im_buf_init(&b, 0);
-	assert_int_equal(directory_device(d, IM_STR("phone"), &b), IM_E_NONE);
+	assert_int_equal(directory_device(d, IM_STR("phone"), &found), IM_E_NONE);
+	assert_false(owns(d, "bob", "phone"));
 	node_sql(&n, "INSERT INTO device(device, user, created_ms, seen_ms)"
 		     " VALUES ('phone', 2, 0, 0)");
 	directory_rest(d);
-	assert_int_equal(directory_device(d, IM_STR("phone"), &b), IM_OK);
-	assert_buf(&b, "bob");
-	im_buf_free(&b);
+	assert_int_equal(directory_device(d, IM_STR("phone"), &found), IM_OK);
+	assert_int_equal(found.user, 2);
+	/* Remembered until something of the user is new. */
+	reads = directory_reads(d);
+	assert_false(owns(d, "bob", "phone"));
+	assert_int_equal(directory_reads(d), reads);
+	directory_forget_user(d, IM_STR("bob"));
+	assert_true(owns(d, "bob", "phone"));
+	assert_true(owns(d, "bob", "phone"));
+	assert_int_equal(directory_reads(d), reads + 2);
+	assert_false(owns(d, "alice", "phone"));
+	assert_false(owns(d, "bob", ""));
+	/* A number owns it, not a name. */
+	node_sql(&n, "UPDATE user SET deleted = 1 WHERE id = 2;"
+		     "INSERT INTO user(id, uid, created_ms) VALUES (9, 'bob', 0)");
+	directory_forget_user(d, IM_STR("bob"));
+	assert_false(owns(d, "bob", "phone"));
+	assert_int_equal(directory_device(d, IM_STR("phone"), &found), IM_OK);
+	assert_int_equal(found.user, 2);
 	close_directory(&n, d);
 }
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The plugin's small tables and counters: bounded cache, bindings, counters' JSON. */
+#include <stdio.h>
+
+#include "../../common/limits.h"
 #include "../../plugin/bindings.h"
 #include "../../plugin/log.h"
 #include "../../plugin/lru.h"
@@ -54,33 +57,51 @@ static void cache_stays_at_its_bound_and_keeps_what_is_used(void **state)
 	lru_free(&l);
 }
 
+static int add_binding(struct bindings *b, const char *device, const char *uid, int64_t user)
+{
+	return bindings_add(b, im_str(device), &(struct owner){user, im_str(uid)});
+}
+
+/* "": nobody's. */
+static const char *binding(const struct bindings *b, const char *device)
+{
+	static char name[IM_UID_MAX + 24];
+	struct owner o;
+
+	if (!bindings_owner(b, im_str(device), &o))
+		return "";
+	snprintf(name, sizeof(name), "%.*s %d", (int)o.uid.n, o.uid.p, (int)o.user);
+	return name;
+}
+
 static void bindings_last_until_they_are_written(void **state)
 {
 	struct bindings *b = bindings_new(&key, 3);
 
 	(void)state;
-	assert_int_equal(bindings_owner(b, IM_STR("d1")).n, 0);
-	assert_int_equal(bindings_add(b, IM_STR("d1"), IM_STR("alice")), IM_OK);
-	assert_int_equal(bindings_add(b, IM_STR("d2"), IM_STR("bob")), IM_OK);
-	assert_int_equal(bindings_add(b, IM_STR("d3"), IM_STR("bob")), IM_OK);
-	assert_int_equal(bindings_add(b, IM_STR("d4"), IM_STR("bob")), IM_E_FULL);
-	assert_str(bindings_owner(b, IM_STR("d1")), "alice");
+	assert_string_equal(binding(b, "d1"), "");
+	assert_int_equal(add_binding(b, "d1", "alice", 1), IM_OK);
+	assert_int_equal(add_binding(b, "d2", "bob", 2), IM_OK);
+	assert_int_equal(add_binding(b, "d3", "bob", 0), IM_OK);
+	assert_int_equal(add_binding(b, "d4", "bob", 2), IM_E_FULL);
+	assert_string_equal(binding(b, "d1"), "alice 1");
 	bindings_announced(b, IM_STR("d2"), 10);
 	bindings_announced(b, IM_STR("d1"), 12);
 	bindings_committed(b, 9);
-	assert_str(bindings_owner(b, IM_STR("d2")), "bob");
+	assert_string_equal(binding(b, "d2"), "bob 2");
 	bindings_committed(b, 11);
-	assert_int_equal(bindings_owner(b, IM_STR("d2")).n, 0);
-	assert_str(bindings_owner(b, IM_STR("d1")), "alice");
+	assert_string_equal(binding(b, "d2"), "");
+	assert_string_equal(binding(b, "d1"), "alice 1");
 	/* Announced ones wait for the commit, others go with their connection. */
 	bindings_drop(b, IM_STR("d1"));
-	assert_str(bindings_owner(b, IM_STR("d1")), "alice");
+	assert_string_equal(binding(b, "d1"), "alice 1");
+	assert_string_equal(binding(b, "d3"), "bob 0");
 	bindings_drop(b, IM_STR("d3"));
-	assert_int_equal(bindings_owner(b, IM_STR("d3")).n, 0);
+	assert_string_equal(binding(b, "d3"), "");
 	/* Again for the same id: the newer one holds. */
-	assert_int_equal(bindings_add(b, IM_STR("d1"), IM_STR("carol")), IM_OK);
+	assert_int_equal(add_binding(b, "d1", "carol", 3), IM_OK);
 	bindings_committed(b, 12);
-	assert_str(bindings_owner(b, IM_STR("d1")), "carol");
+	assert_string_equal(binding(b, "d1"), "carol 3");
 	bindings_free(&b);
 }
 

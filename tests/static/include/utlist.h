@@ -12,6 +12,7 @@ void im_static_list(void *head_address, void *el);
 #define DL_DELETE(head, el) im_static_list(&(head), (el))
 #define DL_APPEND2(head, el, prev, next) im_static_list(&(head), (el))
 #define DL_DELETE2(head, el, prev, next) im_static_list(&(head), (el))
+#define DL_PREPEND_ELEM2(head, at, el, prev, next) im_static_list(&(head), (el))
 #define LL_APPEND(head, el) im_static_list(&(head), (el))
 #define LL_DELETE(head, el) im_static_list(&(head), (el))
 #define DL_FOREACH2(head, el, next) for ((el) = (head); (el); (el) = (el)->next)

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Called by hooks.c when a connection ends, and by identity.c for READ. The answer about a client
+ * id is kept in the session until the directory may say something else. */
+#include "away.h"
+
+#include "../common/ids.h"
+#include "account.h"
+#include "acl.h"
+#include "kept.h"
+
+/* Whose a client id is that the bridge may not have written yet. */
+static bool owns(
+	struct plugin *p, const struct directory_user *u, struct im_str uid, struct im_str device)
+{
+	struct owner o;
+	bool owned;
+
+	if (bindings_owner(p->bindings, device, &o))
+		return o.user || u->id ? o.user == u->id : im_str_eq(o.uid, uid);
+	if (directory_owns(p->dir, u, device, &owned) == IM_OK)
+		return owned;
+	acl_database_failed(p);
+	return false;
+}
+
+void away_left(struct plugin *p, struct session *e, bool stays)
+{
+	e->left = sessions_number(p->sessions);
+	e->judged = 0;
+	if (stays && e->filters.n)
+		(void)kept_place(e, (uint32_t)p->opt.kept_sessions);
+}
+
+bool away_may_hear(struct plugin *p, struct session *e)
+{
+	uint64_t generation = directory_generation(p->dir);
+	struct directory_user u;
+
+	if (e->judged != generation) {
+		e->owned = directory_user(p->dir, session_uid(e), &u) == IM_OK &&
+			   owns(p, &u, session_uid(e), session_device(e));
+		e->judged = generation;
+	}
+	return e->owned && kept_place(e, (uint32_t)p->opt.kept_sessions);
+}
+
+bool away_meet(struct plugin *p, const struct mosquitto *client, struct im_str name)
+{
+	const char *device = mosquitto_client_id(client);
+	struct session_facts f = {.uid = name, .device = im_str(device)};
+	struct directory_user u;
+	struct session *e;
+
+	if (!device || !im_device_valid(f.device) || !im_uid_valid(name) ||
+		directory_user(p->dir, name, &u) || u.disabled || !owns(p, &u, name, f.device))
+		return false;
+	f.user_id = u.id;
+	e = sessions_meet(p->sessions, client, &f, clock_mono_us(&p->clock));
+	if (!e)
+		return false;
+	account_is_open(e->user, u.id);
+	return away_may_hear(p, e);
+}

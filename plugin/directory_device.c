@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Whose a client id is. Asked by admit.c at each connection, straight from the database, and by
+ * away.c at deliveries to sessions that are away, behind a cache: keyed by the user's life, so that
+ * it is void when the bridge says that something of him is new. */
+#include "directory_handle.h"
+
+#include <string.h>
+
+#include "../common/limits.h"
+
+int directory_device(struct directory *d, struct im_str device, struct directory_device *out)
+{
+	sqlite3_stmt *st = directory_statement(d, ST_DEVICE);
+	int ret;
+
+	directory_bind(st, 1, device);
+	ret = directory_step(d, st);
+	if (ret)
+		return ret;
+	*out = (struct directory_device){.user = sqlite3_column_int64(st, 0)};
+	sqlite3_reset(st);
+	return IM_OK;
+}
+
+struct device_key {
+	uint64_t life;
+	char device[IM_DEVICE_MAX];
+};
+
+/* Its size; 0: that is no client id. */
+static size_t device_key(struct device_key *k, const struct directory_user *u, struct im_str device)
+{
+	if (device.n < 1 || device.n > sizeof(k->device))
+		return 0;
+	k->life = u->life;
+	memcpy(k->device, device.p, device.n);
+	return offsetof(struct device_key, device) + device.n;
+}
+
+int directory_owns(
+	struct directory *d, const struct directory_user *u, struct im_str device, bool *out)
+{
+	struct directory_device found = {0};
+	struct device_key key;
+	size_t key_n = device_key(&key, u, device);
+	bool *cached = key_n ? lru_get(d->devices, &key, key_n) : NULL;
+	int ret;
+
+	*out = cached && *cached;
+	if (cached || !key_n)
+		return IM_OK;
+	ret = directory_device(d, device, &found);
+	if (ret && ret != IM_E_NONE)
+		return ret;
+	*out = !ret && found.user == u->id;
+	cached = lru_put(d->devices, &key, key_n);
+	if (cached)
+		*cached = *out;
+	return IM_OK;
+}
+
+void directory_forget_device(struct directory *d, struct im_str uid, struct im_str device)
+{
+	const struct directory_user *u = lru_get(d->users, uid.p, uid.n);
+	struct device_key key;
+	size_t key_n = u ? device_key(&key, u, device) : 0;
+
+	if (key_n)
+		lru_del(d->devices, &key, key_n);
+}

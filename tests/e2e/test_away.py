@@ -1,0 +1,191 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Sessions that are away: the broker keeps messages for those of a user that left last, and for nobody
+but the user whose session it is, though another one may have the name by now.
+"""
+import sqlite3
+
+import pytest
+
+from lib import mqttwire as w
+from lib.client import Refused
+from lib.node import PASSWORD, until
+from lib.raw import Raw
+from test_hostile_sessions import memory_kib
+
+NODE = {"options": {"kept_sessions": 3, "allow_topic": "public/#", "rate_messages": 0}}
+V = pytest.mark.parametrize("v5", [False, True], ids=["v311", "v5"])
+
+
+def keep(node, user, device, v5, inbox=True):
+    """Connected with a session that stays."""
+    return node.connect(user, device, inbox=inbox, v5=v5, clean=False,
+                        session_expiry=3600 if v5 else None)
+
+
+def bodies(client):
+    return [m.json["body"] for m in client.messages if "/u/" in m.topic]
+
+
+@V
+def test_those_that_left_last_are_kept_for(node, v5):
+    """All of them are told where they are, and what the others have missed `sync` brings."""
+    user, other = node.users(2)
+    sender = node.connect(other)
+    devices = [f"{user}-{n}" for n in range(6)]
+    for device in devices:
+        keep(node, user, device, v5).disconnect()
+    for n in range(5):
+        sender.send(f"im/u/{user}", {"id": f"m{n}", "body": n})
+    for at, device in enumerate(devices):
+        back = keep(node, user, device, v5, inbox=False)
+        assert back.subscribe(f"im/inbox/{user}/#") < 0x80
+        back.wait_event("hello", lambda e: e["behind"])
+        # Of MQTT 5 sessions 2.0 does not say that they stay: the first message finds them.
+        assert bodies(back)[-4:] == ([1, 2, 3, 4] if at >= 3 else bodies(back)[-4:])
+        assert at >= 3 or not {1, 2, 3, 4} & set(bodies(back))
+        assert [m["body"] for m in back.sync_all()[0]] == [0, 1, 2, 3, 4]
+        back.disconnect()
+
+
+@V
+def test_after_a_restart_those_met_first_are_kept_for(own_node, v5):
+    node = own_node(options=NODE["options"])
+    user, other = node.users(2)
+    devices = [f"{user}-{n}" for n in range(6)]
+    for device in devices:
+        keep(node, user, device, v5).disconnect()
+    node.broker.stop()
+    node.start_broker()
+    sender = node.connect(other)
+    for n in range(3):
+        sender.send(f"im/u/{user}", {"id": f"m{n}", "body": n})
+    heard = []
+    for device in devices:
+        back = keep(node, user, device, v5)
+        back.wait_event("hello", lambda e: e["behind"])
+        heard.append(bodies(back))
+        assert [m["body"] for m in back.sync_all()[0]] == [0, 1, 2]
+        back.disconnect()
+    assert sorted(heard) == [[]] * 3 + [[0, 1, 2]] * 3
+
+
+def test_hello_is_for_the_device_that_it_names(node):
+    user = node.user()
+    one = node.connect(user)
+    two = node.connect(user)
+    away = keep(node, user, f"{user}-away", False)
+    away.wait_event("hello")
+    away.disconnect()
+    for _ in range(3):
+        two.subscribe(f"im/inbox/{user}/event")
+    until(lambda: len(two.got("event")) >= 4, "four hellos")
+    one.rpc("user.get")
+    for client in (one, two):
+        assert {e["device"] for e in client.got("event") if e["event"] == "hello"} == \
+            {client.device}
+    back = keep(node, user, f"{user}-away", False, inbox=False)
+    back.rpc("user.get")
+    assert not back.got("event")
+
+
+@V
+def test_greetings_do_not_fill_the_sessions_left_behind(node, v5):
+    user = node.user()
+    version = w.V5 if v5 else w.V311
+    props = {"session_expiry_interval": 3600} if v5 else None
+    for n in range(50):
+        with Raw(node.port, version) as r:
+            kw = {"props": props} if v5 else {}
+            assert r.connect(f"{user}-{n}", user, PASSWORD, clean=False, **kw)["code"] == 0
+            assert r.subscribe(f"im/inbox/{user}/#") < 0x80
+    c = node.connect(user)
+    before = memory_kib(node.broker)
+    for _ in range(60):
+        assert c.subscribe(*[f"im/inbox/{user}/event"] * 50)[0] < 0x80
+    c.rpc("user.get")
+    grown = memory_kib(node.broker) - before
+    print(f"broker: {grown} KiB more")
+    assert grown < 4096
+
+
+# -- a name that two users have had --
+
+def give_name_again(node, name):
+    """As versions that took a deleted name for free have left it: to another user number."""
+    node.bridge.stop()
+    with sqlite3.connect(node.data / "directory.db") as db:
+        (old, password), = db.execute("SELECT id, password FROM user WHERE uid = ?", (name,))
+        db.execute("UPDATE user SET deleted = 1, disabled = 1 WHERE id = ?", (old,))
+        db.execute("DELETE FROM device WHERE user = ?", (old,))
+        db.execute("INSERT INTO user (uid, password, created_ms) VALUES (?, ?, 1)",
+                   (name, password))
+    db.close()
+
+
+@V
+@pytest.mark.parametrize("restart", [False, True], ids=["running", "restarted"])
+def test_what_waited_for_a_former_user_is_not_for_the_next_one(own_node, v5, restart):
+    node = own_node(options=NODE["options"], users=10)
+    bob, alice = node.users(2)
+    phone = keep(node, bob, f"{bob}-phone", v5)
+    phone.subscribe("public/#")
+    phone.disconnect()
+    a = node.connect(alice)
+    a.send(f"im/u/{bob}", {"id": "s1", "body": "SECRET"})
+    a.publish("public/x", "SECRET")
+    give_name_again(node, bob)
+    if restart:
+        node.broker.stop()
+        node.start_broker()
+        a = node.connect(alice, inbox=False)
+    node.start_bridge()
+    a.inbox()
+    a.send(f"im/u/{bob}", {"id": "s2", "body": "for the next one"})
+    a.publish("public/x", "SECRET")
+    b = keep(node, bob, f"{bob}-phone", v5)
+    a.send(f"im/u/{bob}", {"id": "s3", "body": "fence"})
+    b.wait_body(f"u/{alice}", "fence")
+    assert [m for m in b.messages if b"SECRET" in m.payload] == []
+    assert bodies(b) == ["fence"]
+    assert [m["body"] for m in b.sync_all()[0]] == ["for the next one", "fence"]
+    # What waits for his own session is his.
+    b.disconnect()
+    a.send(f"im/u/{bob}", {"id": "s4", "body": "later"})
+    b = keep(node, bob, f"{bob}-phone", v5)
+    b.wait_body(f"u/{alice}", "later")
+
+
+@V
+def test_a_former_users_connection_ends(own_node, v5):
+    """He is online when the name is given again, and nobody says so before the bridge is back."""
+    node = own_node(options=NODE["options"], users=10)
+    bob, alice = node.users(2)
+    b, a = node.connect(bob, v5=v5), node.connect(alice)
+    a.send(f"im/u/{bob}", {"id": "s1", "body": "his"})
+    b.wait_body(f"u/{alice}", "his")
+    give_name_again(node, bob)
+    b.wait_disconnected()
+    node.start_bridge()
+    a.send(f"im/u/{bob}", {"id": "s2", "body": "for the next one"})
+    assert bodies(b) == ["his"]
+    c = node.connect(bob, b.device, v5=v5)
+    assert [m["body"] for m in c.sync_all()[0]] == ["for the next one"]
+
+
+def test_a_client_id_is_a_user_numbers(own_node):
+    node = own_node(options=NODE["options"], users=10)
+    bob, alice = node.users(2)
+    tablet = node.connect(bob, "tablet")
+    tablet.rpc("user.get")
+    tablet.disconnect()
+    node.bridge.stop()
+    with sqlite3.connect(node.data / "directory.db") as db:
+        db.execute("UPDATE user SET deleted = 1, disabled = 1 WHERE uid = ?", (bob,))
+        db.execute("INSERT INTO user (uid, password, created_ms)"
+                   " SELECT uid, password, 1 FROM user WHERE uid = ?", (bob,))
+    db.close()
+    node.start_bridge()
+    for user in (bob, alice):
+        with pytest.raises(Refused):
+            node.client(user, "tablet").connect()
+    node.broker.wait_text("belongs to another user")

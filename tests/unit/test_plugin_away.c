@@ -1,0 +1,380 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What waits for sessions that are away, in both broker generations: for whom, and for how many. */
+#include <stdio.h>
+
+#include "../lib/fake_internal.h"
+#include "plugin_node.h"
+
+#define INBOX "im/inbox/alice/#"
+
+static const char *const options[] = {"allow_topic", "plant/#", "kept_sessions", "3", NULL};
+
+static void each(void (*test)(struct node *n))
+{
+	for (int newer = 0; newer < 2; newer++) {
+		struct node n;
+
+		node_start(&n, newer, options);
+		test(&n);
+		node_stop(&n);
+	}
+}
+
+static struct mosquitto *keep_v(const char *user, const char *id, int version)
+{
+	return fake_connect(&(struct fake_spec){
+		.id = id, .user = user, .password = "pw", .version = version, .persistent = true});
+}
+
+static struct mosquitto *keep(const char *user, const char *id)
+{
+	return keep_v(user, id, 4);
+}
+
+static void deliver(struct node *n, const char *user, const char *payload)
+{
+	node_down(n,
+		&(struct im_down_rec){.type = IM_DOWN_INBOX,
+			.topic = IM_STR("event"),
+			.payload = im_str(payload)},
+		&(struct im_recipient){.uid = im_str(user)}, 1);
+	node_settle(n);
+}
+
+static void tell(struct node *n, const char *user)
+{
+	node_down(n, &(struct im_down_rec){.type = IM_DOWN_FORGET_USER, .user = im_str(user)}, NULL,
+		0);
+	node_settle(n);
+}
+
+/* The payloads that the client has received, one after the other. */
+static const char *heard(struct mosquitto *c)
+{
+	static char text[256];
+	const struct fake_message *m;
+	size_t n = 0;
+
+	text[0] = '\0';
+	while ((m = fake_received(c)))
+		n += (size_t)snprintf(text + n, sizeof(text) - n, "%s%.*s", n ? " " : "",
+			(int)m->payload.n, m->payload.p);
+	return text;
+}
+
+/* As an older bridge did: the user goes, his devices with him, and the name is given again. */
+static void give_name_again(struct node *n)
+{
+	node_sql(n, "UPDATE user SET deleted = 1, disabled = 1 WHERE id = 1;"
+		    "DELETE FROM device WHERE user = 1;"
+		    "INSERT INTO user(id, uid, password, created_ms)"
+		    " SELECT 9, 'alice', password, 0 FROM user WHERE id = 2");
+	tell(n, "alice");
+}
+
+/* ---- whose ---- */
+
+static void a_name_given_again(struct node *n)
+{
+	struct mosquitto *c = keep("alice", "phone"), *next;
+
+	assert_true(fake_subscribe(c, INBOX));
+	node_settle(n);
+	fake_disconnect(c, true);
+	deliver(n, "alice", "old");
+	give_name_again(n);
+	/* For the new one; the session that is away is not his. */
+	deliver(n, "alice", "new");
+	next = keep("alice", "phone");
+	assert_non_null(next);
+	node_settle(n);
+	assert_string_equal(heard(next), "");
+	/* From now on it is, and what comes is for him. */
+	deliver(n, "alice", "now");
+	assert_string_equal(heard(next), "now");
+	fake_disconnect(next, true);
+	deliver(n, "alice", "later");
+	next = keep("alice", "phone");
+	node_settle(n);
+	assert_string_equal(heard(next), "later");
+}
+
+static void one_that_goes_on(struct node *n)
+{
+	struct mosquitto *c = keep("alice", "phone");
+
+	assert_true(fake_subscribe(c, INBOX));
+	assert_true(fake_subscribe(c, "plant/#"));
+	node_settle(n);
+	/* Nobody has said that he was deleted before somebody else got the name. */
+	node_sql(n, "UPDATE user SET id = 99 WHERE id = 1");
+	node_down(n, &(struct im_down_rec){.type = IM_DOWN_FORGET_USER, .user = IM_STR("alice")},
+		NULL, 0);
+	node_down(n,
+		&(struct im_down_rec){
+			.type = IM_DOWN_INBOX, .topic = IM_STR("event"), .payload = IM_STR("new")},
+		&(struct im_recipient){.uid = IM_STR("alice")}, 1);
+	assert_int_equal(fake_publish(c, "plant/1", IM_STR("x"), 1, false, NULL), FAKE_DENIED);
+	assert_int_equal(fake_publish(c, "im/u/bob", IM_STR("x"), 1, false, NULL), FAKE_DENIED);
+	assert_false(fake_subscribe(c, "plant/1"));
+	node_settle(n);
+	assert_false(fake_connected(c));
+	assert_string_equal(heard(c), "");
+	assert_int_equal(node_count(n, IM_UP_MSG_USER), 0);
+}
+
+static void a_will_of_who_had_the_name(struct node *n)
+{
+	struct mosquitto *c = fake_connect(&(struct fake_spec){.id = "w",
+		.user = "alice",
+		.password = "pw",
+		.will_topic = "im/u/bob",
+		.will = "bye"});
+
+	node_settle(n);
+	node_sql(n, "UPDATE user SET id = 99 WHERE id = 1");
+	node_down(n, &(struct im_down_rec){.type = IM_DOWN_FORGET_USER, .user = IM_STR("alice")},
+		NULL, 0);
+	fake_disconnect(c, true);
+	node_settle(n);
+	assert_int_equal(node_count(n, IM_UP_MSG_USER), 0);
+}
+
+static void over_a_restart(struct node *n)
+{
+	struct mosquitto *mine, *former, *unknown, *c;
+
+	node_sql(n, "INSERT INTO device(device, user, created_ms, seen_ms) VALUES"
+		    " ('mine', 1, 0, 0), ('former', 7, 0, 0), ('bobs', 2, 0, 0)");
+	mine = fake_restored(
+		&(struct fake_spec){.id = "mine", .user = "alice", .password = "pw"}, INBOX);
+	former = fake_restored(&(struct fake_spec){.id = "former", .user = "alice"}, INBOX);
+	unknown = fake_restored(
+		&(struct fake_spec){.id = "unknown", .user = "alice", .password = "pw"}, INBOX);
+	deliver(n, "alice", "one");
+	deliver(n, "alice", "two");
+	assert_string_equal(heard(former), "");
+	assert_string_equal(heard(unknown), "");
+	c = keep("alice", "mine");
+	node_settle(n);
+	assert_string_equal(heard(c), "one two");
+	assert_string_equal(heard(mine), "");
+	/* Nobody's client id: whoever comes with it gets nothing that is older. */
+	fake_route(&(struct fake_message){
+		.topic = (char *)"im/inbox/alice/x", .payload = IM_STR("none")});
+	c = keep("alice", "unknown");
+	node_settle(n);
+	deliver(n, "alice", "three");
+	assert_string_equal(heard(c), "three");
+	fake_disconnect(c, true);
+	deliver(n, "alice", "four");
+	assert_string_equal(heard(c), "four");
+	assert_null(keep("alice", "former"));
+	assert_null(keep("bob", "former"));
+	assert_int_equal(fake_offline_kicks(), 0);
+}
+
+static void a_session_belongs_to_a_number(void **state)
+{
+	(void)state;
+	each(a_name_given_again);
+	each(one_that_goes_on);
+	each(a_will_of_who_had_the_name);
+	each(over_a_restart);
+}
+
+/* What is asked of the database for many deliveries to many that are away. */
+static void what_it_costs(void **state)
+{
+	struct node n;
+	char id[16], sql[128];
+	uint64_t reads;
+	int i;
+
+	(void)state;
+	node_start(&n, false, options);
+	for (i = 0; i < 100; i++) {
+		snprintf(id, sizeof(id), "d%d", i);
+		snprintf(sql, sizeof(sql),
+			"INSERT INTO device(device, user, created_ms, seen_ms)"
+			" VALUES ('%s', 1, 0, 0)",
+			id);
+		node_sql(&n, sql);
+		fake_restored(&(struct fake_spec){.id = id, .user = "alice"}, INBOX);
+	}
+	reads = node_stat(&n, "directory_reads");
+	for (i = 0; i < 10; i++)
+		deliver(&n, "alice", "x");
+	assert_in_range(node_stat(&n, "directory_reads"), reads + 100, reads + 110);
+	/* Something else is new in the directory: nothing is read again of her. */
+	tell(&n, "bob");
+	reads = node_stat(&n, "directory_reads");
+	deliver(&n, "alice", "x");
+	assert_in_range(node_stat(&n, "directory_reads"), reads, reads + 3);
+	node_stop(&n);
+}
+
+/* ---- how many ---- */
+
+static struct mosquitto *leave_one(struct node *n, const char *id)
+{
+	struct mosquitto *c = keep("alice", id);
+
+	assert_true(fake_subscribe(c, INBOX));
+	node_settle(n);
+	fake_disconnect(c, true);
+	node_settle(n);
+	return c;
+}
+
+static void those_that_left_last(struct node *n)
+{
+	struct mosquitto *c[5];
+	char id[8];
+	int i;
+
+	for (i = 0; i < 5; i++) {
+		snprintf(id, sizeof(id), "d%d", i);
+		c[i] = leave_one(n, id);
+	}
+	deliver(n, "alice", "one");
+	for (i = 0; i < 5; i++)
+		assert_string_equal(heard(c[i]), i < 2 ? "" : "one");
+	/* One comes back, and leaves again: it is among them. */
+	keep("alice", "d0");
+	node_settle(n);
+	deliver(n, "alice", "two");
+	for (i = 1; i < 5; i++)
+		assert_string_equal(heard(c[i]), i < 2 ? "" : "two");
+	fake_disconnect(fake_by_id("d0"), true);
+	node_settle(n);
+	heard(fake_by_id("d0"));
+	deliver(n, "alice", "three");
+	assert_string_equal(heard(fake_by_id("d0")), "three");
+	assert_string_equal(heard(c[1]), "");
+	assert_string_equal(heard(c[2]), "");
+	assert_string_equal(heard(c[3]), "three");
+	assert_string_equal(heard(c[4]), "three");
+	assert_int_equal(fake_offline_kicks(), 0);
+}
+
+/* MQTT 5 in 2.0: those that are gone take no place. */
+static void those_that_are_gone(struct node *n)
+{
+	struct mosquitto *phone = leave_one(n, "phone"), *tab;
+	char id[8];
+	int i;
+
+	for (i = 0; i < 20; i++) {
+		snprintf(id, sizeof(id), "tab%d", i);
+		tab = node_client(n, "alice", id, 5);
+		assert_true(fake_subscribe(tab, INBOX));
+		node_settle(n);
+		fake_disconnect(tab, false);
+		node_settle(n);
+	}
+	deliver(n, "alice", "one");
+	assert_string_equal(heard(phone), "one");
+}
+
+static void with_mqtt_5(struct node *n)
+{
+	struct mosquitto *c[5];
+	char id[8];
+	int i;
+
+	for (i = 0; i < 5; i++) {
+		snprintf(id, sizeof(id), "d%d", i);
+		c[i] = keep_v("alice", id, 5);
+		assert_true(fake_subscribe(c[i], INBOX));
+		node_settle(n);
+		fake_disconnect(c[i], true);
+		node_settle(n);
+	}
+	deliver(n, "alice", "one");
+	for (i = 0; i < 5; i++)
+		(void)heard(c[i]);
+	/* 2.0 knows of them from the first on. */
+	deliver(n, "alice", "two");
+	for (i = 0; i < 5; i++)
+		assert_string_equal(heard(c[i]), i < 2 ? "" : "two");
+}
+
+static void met_after_a_restart(struct node *n)
+{
+	struct mosquitto *c[5], *left;
+	char id[8], sql[128];
+	int i;
+
+	for (i = 0; i < 5; i++) {
+		snprintf(id, sizeof(id), "d%d", i);
+		snprintf(sql, sizeof(sql),
+			"INSERT INTO device(device, user, created_ms, seen_ms)"
+			" VALUES ('%s', 1, 0, 0)",
+			id);
+		node_sql(n, sql);
+		c[i] = fake_restored(&(struct fake_spec){.id = id, .user = "alice"}, INBOX);
+	}
+	deliver(n, "alice", "one");
+	for (i = 0; i < 5; i++)
+		assert_string_equal(heard(c[i]), i < 3 ? "one" : "");
+	/* One that leaves after the restart has left later. */
+	left = leave_one(n, "phone");
+	deliver(n, "alice", "two");
+	assert_string_equal(heard(left), "two");
+	assert_string_equal(heard(c[0]), "");
+	assert_string_equal(heard(c[1]), "two");
+	assert_string_equal(heard(c[2]), "two");
+}
+
+static void a_few_are_kept(void **state)
+{
+	(void)state;
+	each(those_that_left_last);
+	each(those_that_are_gone);
+	each(with_mqtt_5);
+	each(met_after_a_restart);
+}
+
+/* ---- hello ---- */
+
+static void greeted_by_name(struct node *n)
+{
+	struct mosquitto *one = keep("alice", "d"), *two = keep("alice", "d2"),
+			 *away = leave_one(n, "away");
+
+	assert_true(fake_subscribe(one, INBOX));
+	assert_true(fake_subscribe(two, INBOX));
+	node_settle(n);
+	deliver(n, "alice", "{\"event\":\"hello\",\"device\":\"d\",\"cursor\":\"1\"}");
+	deliver(n, "alice", "{\"event\":\"hello\",\"device\":\"d2\",\"cursor\":\"1\"}");
+	deliver(n, "alice", "{\"event\":\"hello\",\"device\":\"d");
+	deliver(n, "alice", "{\"event\":\"hello\",\"device\":");
+	deliver(n, "alice", "{\"event\":\"device\",\"device\":\"d\"}");
+	assert_string_equal(heard(one),
+		"{\"event\":\"hello\",\"device\":\"d\",\"cursor\":\"1\"}"
+		" {\"event\":\"hello\",\"device\": {\"event\":\"device\",\"device\":\"d\"}");
+	assert_string_equal(heard(two),
+		"{\"event\":\"hello\",\"device\":\"d2\",\"cursor\":\"1\"}"
+		" {\"event\":\"hello\",\"device\": {\"event\":\"device\",\"device\":\"d\"}");
+	assert_string_equal(heard(away),
+		"{\"event\":\"hello\",\"device\": {\"event\":\"device\",\"device\":\"d\"}");
+}
+
+static void hello_is_for_the_one_it_names(void **state)
+{
+	(void)state;
+	each(greeted_by_name);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_session_belongs_to_a_number),
+		cmocka_unit_test(what_it_costs),
+		cmocka_unit_test(a_few_are_kept),
+		cmocka_unit_test(hello_is_for_the_one_it_names),
+	};
+
+	return cmocka_run_group_tests_name("plugin_away", tests, NULL, NULL);
+}
