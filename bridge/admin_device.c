@@ -18,6 +18,10 @@ static int owner_of(struct rpc_call *c, struct im_str device, struct directory_d
 {
 	int rc = directory_device_get(c->dir, device, dev_out);
 
+	if (rc == IM_E_NONE) {
+		*dev_out = (struct directory_device){.device = device};
+		rc = directory_device_mark(c->dir, device, &dev_out->user);
+	}
 	if (rc == IM_E_NONE)
 		return rpc_fail(c, IM_E_INVALID_PARAMS,
 			"no user has the client id \"%.*s\": it is the next one's who comes with "
@@ -44,8 +48,10 @@ static int get_owner(struct rpc_call *c)
 	if (rc != IM_OK)
 		return rc;
 	put_owner(c, device, u.uid);
-	im_jsonw_member_int(c->result, "created_ms", dev.created_ms);
-	im_jsonw_member_int(c->result, "seen_ms", dev.seen_ms);
+	if (dev.created_ms) { /* else it is forgotten, and a session with it may be left */
+		im_jsonw_member_int(c->result, "created_ms", dev.created_ms);
+		im_jsonw_member_int(c->result, "seen_ms", dev.seen_ms);
+	}
 	im_buf_c(c->result, '}');
 	return IM_OK;
 }
@@ -87,7 +93,7 @@ static int unbind(struct rpc_call *c)
 	im_buf_c(c->result, '}');
 	c->about = u.id;
 	audit_note(c, "username", uid);
-	rc = rpc_device_drop(c, u.id, uid, device);
+	rc = rpc_device_take(c, u.id, uid, device);
 	if (rc == IM_OK && next)
 		rc = directory_device_bind(c->dir, device, next, c->now_ms, 0);
 	return rc;

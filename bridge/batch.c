@@ -116,6 +116,7 @@ static int handle_old(struct batch *b, const struct im_up_rec *rec, uint64_t rec
 			behind ? REQUESTS_REPLAY_DIRECTORY : REQUESTS_REPLAY, b->now_ms);
 	case IM_UP_OPEN:
 	case IM_UP_SUB:
+	case IM_UP_KEEP:
 	case IM_UP_CLOSE:
 		return behind ? sessions_record(b->p.sessions, rec, true) : IM_OK;
 	default:

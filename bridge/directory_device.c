@@ -4,6 +4,8 @@
 #include "directory_sql.h"
 #include "directory_user.h"
 
+#define DAY_MS INT64_C(86400000)
+
 static struct directory_device device_of_row(sqlite3_stmt *st)
 {
 	return (struct directory_device){
@@ -32,6 +34,34 @@ int directory_device_get(struct directory *d, struct im_str device, struct direc
 	return ret;
 }
 
+int directory_device_mark(struct directory *d, struct im_str device, uint64_t *user_out)
+{
+	sqlite3_stmt *st = sqldb_get(&d->q, DIR_MARK_GET);
+	int64_t user = 0;
+	int ret;
+	sqldb_bind_text(st, 1, device);
+	ret = sqldb_number(&d->q, st, &user);
+	*user_out = (uint64_t)user;
+	return ret;
+}
+
+static int remove_mark(struct directory *d, struct im_str device)
+{
+	sqlite3_stmt *st = sqldb_get(&d->q, DIR_MARK_REMOVE);
+	sqldb_bind_text(st, 1, device);
+	return sqldb_run(&d->q, st);
+}
+
+/* IM_OK: nobody's, or the user's own. */
+static int check_mark(struct directory *d, struct im_str device, uint64_t user)
+{
+	uint64_t owner;
+	int ret = directory_device_mark(d, device, &owner);
+	if (ret == IM_OK && owner != user)
+		return IM_E_EXISTS;
+	return ret == IM_E_NONE ? IM_OK : ret;
+}
+
 int directory_device_bind(
 	struct directory *d, struct im_str device, uint64_t user, int64_t now_ms, uint64_t cursor)
 {
@@ -40,13 +70,48 @@ int directory_device_bind(
 	int ret = directory_device_get(d, device, &found);
 	if (ret == IM_OK)
 		return found.user == user ? IM_OK : IM_E_EXISTS;
-	if (ret != IM_E_NONE)
+	if (ret == IM_E_NONE)
+		ret = check_mark(d, device, user);
+	if (ret != IM_OK)
 		return ret;
 	st = sqldb_get(&d->q, DIR_DEVICE_ADD);
 	sqldb_bind_text(st, 1, device);
 	sqldb_bind_id(st, 2, user);
 	sqldb_bind_int(st, 3, now_ms);
 	sqldb_bind_id(st, 4, cursor);
+	ret = sqldb_run(&d->q, st);
+	return ret == IM_OK ? remove_mark(d, device) : ret;
+}
+
+int directory_device_kept(struct directory *d, struct im_str device, int64_t now_ms)
+{
+	sqlite3_stmt *st = sqldb_get(&d->q, DIR_DEVICE_KEPT);
+	sqldb_bind_text(st, 1, device);
+	sqldb_bind_int(st, 2, now_ms > 0 ? now_ms : 1);
+	return sqldb_run(&d->q, st);
+}
+
+int directory_device_forget(struct directory *d, struct im_str device)
+{
+	sqlite3_stmt *st = sqldb_get(&d->q, DIR_DEVICE_MARK);
+	int ret;
+	sqldb_bind_text(st, 1, device);
+	ret = sqldb_run(&d->q, st);
+	return ret == IM_OK ? directory_device_remove(d, device) : ret;
+}
+
+int directory_marks_sweep(struct directory *d, int64_t now_ms, int64_t days, uint32_t limit)
+{
+	sqlite3_stmt *st = sqldb_get(&d->q, DIR_MARKS_EXPIRE);
+	int ret;
+	sqldb_bind_int(st, 1, now_ms);
+	sqldb_bind_int(st, 2, limit);
+	ret = sqldb_run(&d->q, st);
+	if (ret != IM_OK)
+		return ret;
+	st = sqldb_get(&d->q, DIR_MARKS_RECKON);
+	sqldb_bind_int(st, 1, now_ms + days * DAY_MS);
+	sqldb_bind_int(st, 2, limit);
 	return sqldb_run(&d->q, st);
 }
 
@@ -82,6 +147,12 @@ int directory_device_remove(struct directory *d, struct im_str device)
 	sqlite3_stmt *st = sqldb_get(&d->q, DIR_DEVICE_REMOVE);
 	sqldb_bind_text(st, 1, device);
 	return directory_change(d, st);
+}
+
+int directory_device_release(struct directory *d, struct im_str device)
+{
+	int ret = directory_device_remove(d, device);
+	return ret == IM_OK || ret == IM_E_NONE ? remove_mark(d, device) : ret;
 }
 
 static int walk(struct directory *d, enum directory_statement which, uint64_t user,

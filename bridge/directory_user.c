@@ -176,9 +176,10 @@ int directory_user_set_profile(struct directory *d, uint64_t id, struct im_str n
 int directory_user_delete(struct directory *d, uint64_t id)
 {
 	/* The mark first: it says whether there is such a user. */
-	static const int steps[] = {DIR_USER_DELETE_DEVICES, DIR_USER_DELETE_BLOCKS,
-		DIR_USER_DELETE_BLOCKED, DIR_USER_DELETE_CONTACTS, DIR_USER_DELETE_CONTACTED,
-		DIR_USER_DELETE_MEMBERS, DIR_USER_DELETE_CONVS, DIR_USER_DELETE_EVENTS};
+	static const int steps[] = {DIR_USER_MARK_DEVICES, DIR_USER_DELETE_DEVICES,
+		DIR_USER_DELETE_BLOCKS, DIR_USER_DELETE_BLOCKED, DIR_USER_DELETE_CONTACTS,
+		DIR_USER_DELETE_CONTACTED, DIR_USER_DELETE_MEMBERS, DIR_USER_DELETE_CONVS,
+		DIR_USER_DELETE_EVENTS};
 	sqlite3_stmt *st = sqldb_get(&d->q, DIR_USER_DELETE);
 	int ret;
 	sqldb_bind_id(st, 1, id);

@@ -71,8 +71,8 @@ struct directory_device {
 };
 int directory_device_get(
 	struct directory *d, struct im_str device, struct directory_device *out) IM_MUST_CHECK;
-/* Binds a client id to a user unless it is bound; IM_E_EXISTS if it belongs to another. A new
- * device's cursor is `cursor`. */
+/* Binds a client id to a user unless it is bound; IM_E_EXISTS if it belongs to another, or did and
+ * his session with it may still be at the broker. A new device's cursor is `cursor`. */
 int directory_device_bind(struct directory *d, struct im_str device, uint64_t user, int64_t now_ms,
 	uint64_t cursor) IM_MUST_CHECK;
 int directory_device_seen(struct directory *d, struct im_str device, int64_t now_ms) IM_MUST_CHECK;
@@ -83,10 +83,24 @@ int directory_device_set_cursor(
  */
 int directory_device_best(struct directory *d, uint64_t user, uint64_t *cursor_out) IM_MUST_CHECK;
 int directory_device_remove(struct directory *d, struct im_str device) IM_MUST_CHECK;
+/* It has subscribed in a session that may stay at the broker: those that did within a day are
+ * counted by the plugin. */
+int directory_device_kept(struct directory *d, struct im_str device, int64_t now_ms) IM_MUST_CHECK;
+/* Removes it; if it may have left a session at the broker, a mark says whose the client id is until
+ * directory_marks_sweep finds that the session must have expired. */
+int directory_device_forget(struct directory *d, struct im_str device) IM_MUST_CHECK;
+/* Whose mark there is on a client id that is no device's. IM_E_NONE: nobody's. */
+int directory_device_mark(
+	struct directory *d, struct im_str device, uint64_t *user_out) IM_MUST_CHECK;
+/* Removes it, and its mark. */
+int directory_device_release(struct directory *d, struct im_str device) IM_MUST_CHECK;
+/* At most `limit` of each: new marks last for `days` from now on, old ones are removed. */
+int directory_marks_sweep(
+	struct directory *d, int64_t now_ms, int64_t days, uint32_t limit) IM_MUST_CHECK;
 typedef int (*directory_device_fn)(void *arg, const struct directory_device *dev);
 int directory_device_list(
 	struct directory *d, uint64_t user, directory_device_fn fn, void *arg) IM_MUST_CHECK;
-/* The one unseen longest first. */
+/* Those that have never acknowledged anything first; of either, the one unseen longest. */
 int directory_device_list_seen(
 	struct directory *d, uint64_t user, directory_device_fn fn, void *arg) IM_MUST_CHECK;
 

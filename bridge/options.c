@@ -47,6 +47,10 @@ static const struct im_conf_key keys[] = {
 		.help = "Client ids remembered for each user, not fewer than "
 			"plugin_opt_max_devices; "
 			"beyond, the one unseen longest and not connected is forgotten."},
+	{KEY(device_days, IM_CONF_INT), .def = "14", .min = 1, .max = 36500, .reloadable = true,
+		.help = "Days for which a forgotten or removed client id that may have left a "
+			"session at the broker is nobody else's: persistent_client_expiration of "
+			"mosquitto.conf, in days."},
 	{KEY(group_members_max, IM_CONF_INT), .def = "10000", .min = 2, .max = IM_GROUP_MEMBERS_MAX,
 		.reloadable = true, .help = "Members of one group or room."},
 	{KEY(groups_per_user_max, IM_CONF_INT), .def = "1000", .min = 1, .max = 100000,

@@ -24,6 +24,7 @@ struct options {
 	int presence_policy; /* as struct rpc_settings has it */
 	int direct_policy;
 	int64_t remembered_devices;
+	int64_t device_days;
 	int64_t group_members_max;
 	int64_t groups_per_user_max;
 	int64_t rate_cost;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Owns the listing and removal of devices. A removed device is disconnected; its client id is free,
- * and whoever logs in with it next binds it anew. Called by admin_device.c, too. */
+/* Owns the listing and removal of devices. A removed device is disconnected; its client id is free
+ * for whoever logs in with it next, once no session with it can be left at the broker, and at once
+ * where an administrator takes it away (admin_device.c). */
 #include "rpc_device.h"
 
 #include "../common/jsonw.h"
@@ -55,13 +56,12 @@ static int list_call(struct rpc_call *c)
 	return rpc_page_end(&l.page, directory_device_list(c->dir, c->user, on_device, &l));
 }
 
-int rpc_device_drop(struct rpc_call *c, uint64_t user, struct im_str uid, struct im_str device)
+/* The user's devices are told, and this one is disconnected. */
+static int tell_removal(struct rpc_call *c, uint64_t user, struct im_str uid, struct im_str device)
 {
 	struct im_buf json;
-	int rc = directory_device_remove(c->dir, device);
+	int rc;
 
-	if (rc != IM_OK)
-		return rc;
 	im_buf_init(&json, 0);
 	im_buf_z(&json, "{\"event\":\"device\",\"action\":\"remove\"");
 	im_jsonw_member_str(&json, "device", device);
@@ -74,6 +74,13 @@ int rpc_device_drop(struct rpc_call *c, uint64_t user, struct im_str uid, struct
 	return rc;
 }
 
+int rpc_device_take(struct rpc_call *c, uint64_t user, struct im_str uid, struct im_str device)
+{
+	int rc = directory_device_release(c->dir, device);
+
+	return rc == IM_OK ? tell_removal(c, user, uid, device) : rc;
+}
+
 static int remove_call(struct rpc_call *c)
 {
 	struct im_str device = rpc_str(c, "device");
@@ -84,7 +91,9 @@ static int remove_call(struct rpc_call *c)
 	if (rc == IM_E_NONE || (rc == IM_OK && dev.user != c->user))
 		return rpc_changed(c, false);
 	if (rc == IM_OK)
-		rc = rpc_device_drop(c, c->user, c->uid, device);
+		rc = directory_device_forget(c->dir, device);
+	if (rc == IM_OK)
+		rc = tell_removal(c, c->user, c->uid, device);
 	return rc == IM_OK ? rpc_changed(c, true) : rc;
 }
 

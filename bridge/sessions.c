@@ -13,6 +13,10 @@
 /* Rows of users marked online that are read at once. */
 #define MARKED_PAGE 1000
 
+/* Marks of forgotten devices: looked at once an hour, a bounded number at a time. */
+#define SWEEP_MS INT64_C(3600000)
+#define SWEEP_MAX 10000
+
 /* Client ids forgotten when one is added: more than one only after the bound was lowered. */
 #define FORGET_MAX 10
 
@@ -20,6 +24,7 @@ struct sessions {
 	struct sessions_parts p;
 	struct presence *presence;
 	struct sessions_settings set;
+	int64_t swept_ms;   /* when marks of forgotten devices were looked at last */
 	bool snapshot_seen; /* one has been completed since the process started */
 	bool greeting;      /* the next one's devices are greeted */
 };
@@ -51,6 +56,7 @@ void sessions_set(struct sessions *s, const struct sessions_settings *set)
 {
 	s->set = *set;
 	presence_set_names(s->presence, set->names);
+	s->swept_ms = 0;
 }
 
 struct presence *sessions_presence(const struct sessions *s)
@@ -122,9 +128,10 @@ static int forget_spare(struct sessions *s, const struct im_up_rec *rec, uint64_
 
 		if (rc || !spare.n || spare.rows <= s->set.remembered_devices)
 			return rc;
-		rc = directory_device_remove(d, (struct im_str){spare.device, spare.n});
+		rc = directory_device_forget(d, (struct im_str){spare.device, spare.n});
 		if (rc)
 			return rc;
+		effects_forget_user(s->p.fx, rec->user);
 	}
 	return IM_OK;
 }
@@ -152,6 +159,19 @@ static int bind_device(struct sessions *s, const struct im_up_rec *rec, const st
 	return rc == IM_E_NONE ? IM_OK : rc;
 }
 
+/* The number of days is there for the plugin, too, which compares it with the broker's. */
+static int sweep(struct sessions *s, int64_t now_ms)
+{
+	struct directory *d = writer_directory(s->p.writer);
+	int rc;
+
+	if (s->swept_ms && now_ms - s->swept_ms < SWEEP_MS && now_ms >= s->swept_ms)
+		return IM_OK;
+	s->swept_ms = now_ms;
+	rc = directory_meta_set(d, "device_days", (uint64_t)s->set.device_days);
+	return rc ? rc : directory_marks_sweep(d, now_ms, s->set.device_days, SWEEP_MAX);
+}
+
 static int opened(struct sessions *s, const struct im_up_rec *rec, bool replayed)
 {
 	struct rights_user u;
@@ -163,14 +183,17 @@ static int opened(struct sessions *s, const struct im_up_rec *rec, bool replayed
 	}
 	if (rc)
 		return rc;
-	if (rec->flags & IM_UPF_NEW_DEVICE) {
+	rc = sweep(s, rec->ts_ms);
+	if (!rc && rec->flags & IM_UPF_NEW_DEVICE)
 		rc = bind_device(s, rec, &u);
-		if (rc)
-			return rc;
-	}
-	/* Devices unseen longest give way to new ones, so coming counts as being seen. */
+	if (rc)
+		return rc;
+	/* Devices unseen longest give way to new ones, so coming counts as being seen. One that the
+	 * plugin has found bound may have gone meanwhile, with its last connection. */
 	rc = directory_device_seen(writer_directory(s->p.writer), rec->device, rec->ts_ms);
-	if (rc && rc != IM_E_NONE)
+	if (rc == IM_E_NONE)
+		rc = im_device_made_up(rec->device) ? IM_OK : bind_device(s, rec, &u);
+	if (rc)
 		return rc;
 	if (replayed)
 		return IM_OK;
@@ -201,13 +224,55 @@ static int subscribed(struct sessions *s, struct im_str uid, struct im_str devic
 	return IM_OK;
 }
 
+/* A made-up client id is bound now that it has subscribed: its session may stay like others. */
+static int kept(struct sessions *s, const struct im_up_rec *rec)
+{
+	struct directory *d = writer_directory(s->p.writer);
+	struct directory_device dev;
+	struct rights_user u;
+	int rc = rights_user(s->p.rights, rec->user, &u);
+
+	if (rc)
+		return rc == IM_E_UNKNOWN_USER ? IM_OK : rc;
+	rc = directory_device_get(d, rec->device, &dev);
+	if (rc == IM_E_NONE) {
+		rc = bind_device(s, rec, &u);
+		if (!rc)
+			rc = directory_device_get(d, rec->device, &dev);
+	}
+	if (rc || dev.user != u.id)
+		return rc == IM_E_NONE ? IM_OK : rc;
+	return directory_device_kept(d, rec->device, rec->ts_ms);
+}
+
+/* Of a device that has never acknowledged anything, and has left no session, there is nothing to
+ * remember: whoever wants the client id next may have it. */
+static int unbind_gone(struct sessions *s, const struct im_up_rec *rec)
+{
+	struct directory *d = writer_directory(s->p.writer);
+	struct directory_device dev;
+	struct rights_user u;
+	int rc = rights_user(s->p.rights, rec->user, &u);
+
+	if (!rc)
+		rc = directory_device_get(d, rec->device, &dev);
+	if (!rc && dev.user == u.id && dev.cursor == 0)
+		rc = directory_device_remove(d, rec->device);
+	return rc == IM_E_NONE || rc == IM_E_UNKNOWN_USER ? IM_OK : rc;
+}
+
 static int closed(struct sessions *s, const struct im_up_rec *rec, bool replayed)
 {
 	int rc;
 
 	if (!replayed)
 		presence_close(s->presence, rec->user, rec->device, rec->ts_ms);
-	rc = directory_device_seen(writer_directory(s->p.writer), rec->device, rec->ts_ms);
+	if (rec->flags & IM_UPF_GONE)
+		rc = unbind_gone(s, rec);
+	else
+		rc = IM_OK;
+	if (!rc)
+		rc = directory_device_seen(writer_directory(s->p.writer), rec->device, rec->ts_ms);
 	return rc == IM_E_NONE ? IM_OK : rc;
 }
 
@@ -216,6 +281,8 @@ int sessions_record(struct sessions *s, const struct im_up_rec *rec, bool replay
 	switch (rec->type) {
 	case IM_UP_OPEN:
 		return opened(s, rec, replayed);
+	case IM_UP_KEEP:
+		return kept(s, rec);
 	case IM_UP_SUB:
 		return replayed ? IM_OK : subscribed(s, rec->user, rec->device, rec->ts_ms);
 	default:

@@ -38,11 +38,12 @@ struct sessions_settings {
 	bool presence;               /* keep marks and publish */
 	bool names;                  /* of the devices, in what is published */
 	uint32_t remembered_devices; /* of one user */
+	int64_t device_days;         /* after which the broker forgets a session */
 };
 void sessions_set(struct sessions *s, const struct sessions_settings *set);
 
-/* Record types OPEN, SUB, CLOSE, inside the transaction. replayed: the record was handled before,
- * but its part of the directory may be lost. IM_E_IO, IM_E_NOMEM: roll back. */
+/* Record types OPEN, SUB, KEEP, CLOSE, inside the transaction. replayed: the record was handled
+ * before, but its part of the directory may be lost. IM_E_IO, IM_E_NOMEM: roll back. */
 int sessions_record(struct sessions *s, const struct im_up_rec *rec, bool replayed) IM_MUST_CHECK;
 /* A part of a snapshot; `records` are the frame's. After the last part *complete_out is set. In the
  * first snapshot of the process every subscribed device gets a hello, because deliveries that the

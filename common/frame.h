@@ -56,6 +56,7 @@ enum im_up_type {
 	IM_UP_SUB = 7,     /* the device subscribed to its inbox's events */
 	IM_UP_CLOSE = 8,   /* the device's connection ended; target = decimal reason */
 	IM_UP_CONTROL = 9, /* an admin's $CONTROL/im/v1 publish; device = where to answer */
+	IM_UP_KEEP = 10,   /* the device subscribed, and its session may stay at the broker */
 };
 
 #define IM_UPF_DURABLE 0x01    /* survives a broker crash: replayed from the spool file */
@@ -63,6 +64,7 @@ enum im_up_type {
 #define IM_UPF_NEW_DEVICE 0x04 /* OPEN: bind this client id to the user */
 #define IM_UPF_NEW_USER 0x08   /* OPEN: create the user (JWT auto-create) */
 #define IM_UPF_WILL 0x10       /* MSG: sent by the broker as the client's will */
+#define IM_UPF_GONE 0x20       /* CLOSE: nothing of the session is left at the broker */
 
 /* One layout for all types; a field that a type does not use is empty. */
 struct im_up_rec {

@@ -3,8 +3,11 @@
 #include "ids.h"
 
 #include <stdint.h>
+#include <string.h>
 
 #include "utf8.h"
+
+#define UUID_LENGTH 36
 
 enum { ID = 1, DEVICE = 2, TYPE = 4 };
 
@@ -114,6 +117,23 @@ bool im_device_link(struct im_str s)
 	size_t n = sizeof(IM_DEVICE_LINK) - 1;
 
 	return s.n >= n && memcmp(s.p, IM_DEVICE_LINK, n) == 0;
+}
+
+bool im_device_made_up(struct im_str s)
+{
+	const struct im_str begin = IM_STR("auto-");
+	size_t i;
+
+	if (s.n != begin.n + UUID_LENGTH || memcmp(s.p, begin.p, begin.n) != 0)
+		return false;
+	for (i = begin.n; i < s.n; i++) {
+		char c = s.p[i];
+
+		if (!(c >= '0' && c <= '9') && !(c >= 'A' && c <= 'F') && !(c >= 'a' && c <= 'f') &&
+			c != '-')
+			return false;
+	}
+	return true;
 }
 
 bool im_msgid_valid(struct im_str s)

@@ -33,6 +33,9 @@ bool im_name_reserved(struct im_str s);
 /* The same but for the case of ASCII letters. */
 bool im_name_same(struct im_str a, struct im_str b);
 
+/* One that the broker has made up for a client without one: `auto-` and a UUID. */
+bool im_device_made_up(struct im_str s);
+
 enum im_conv_kind { IM_CONV_USER = 0, IM_CONV_GROUP = 1 };
 
 /* "u/{uid}" or "g/{gid}". False if it is neither; peer_out borrows from s. */

@@ -32,6 +32,7 @@
 #define IM_LEVELS_PER_DEVICE 512 /* of all sessions of a user, for each device that may connect */
 
 #define IM_KEPT_SESSIONS_MAX 1000  /* the highest limit of one user's sessions that are away */
+#define IM_DEVICE_DAYS 14          /* device_days, while the bridge has not said what it is */
 #define IM_DEVICES_LIMIT_MAX 10000 /* the highest limit of one user's connected devices */
 
 /* Payloads. 64 KiB is the default of `max_payload`; the hard bound keeps a frame below the

@@ -40,6 +40,7 @@ set_tcp_nodelay true
 max_inflight_messages 1000
 max_queued_messages 5000
 max_packet_size 2000000
+persistent_client_expiration 14d
 connection_messages false
 log_dest stderr
 log_type error

@@ -12,6 +12,10 @@
 #include "identity.h"
 #include "link.h"
 
+#define DAY_MS INT64_C(86400000)
+/* Who is refused may try as often as he likes: it is not counted again for so long. */
+#define COUNT_AGAIN_US INT64_C(10000000)
+
 static int deny(struct plugin *p)
 {
 	p->stats.subscribes_denied++;
@@ -102,6 +106,53 @@ static const char *count(struct plugin *p, struct session *e, const struct im_fi
 	}
 }
 
+/* What is on its way to the directory may be there, and counted there, before the bridge says so.
+ */
+static void drop_arrived(struct plugin *p)
+{
+	uint64_t epoch = (uint64_t)directory_meta(p->dir, "link_epoch", 0);
+
+	if (epoch == p->spool.ring.epoch)
+		bindings_committed(p->bindings, (uint64_t)directory_meta(p->dir, "link_recno", 0));
+}
+
+/* Whether as many new devices have come to stay as may within a day. Counted by what the directory
+ * holds, so that a restart changes nothing, and what is on its way there. */
+static bool no_more_devices(struct plugin *p, struct session_user *u)
+{
+	const struct im_str uid = {u->uid, u->uid_n};
+	int64_t now_us = clock_mono_us(&p->clock), n = 0;
+
+	if (!p->opt.new_devices_per_day)
+		return false;
+	if (now_us < u->no_more_until_us)
+		return true;
+	if (u->id &&
+		directory_kept(p->dir, u->id, clock_wall_ms(&p->clock) - DAY_MS, &n) != IM_OK) {
+		acl_database_failed(p);
+		return true;
+	}
+	if (n + bindings_count_kept(p->bindings, uid) >= p->opt.new_devices_per_day)
+		drop_arrived(p);
+	if (n + bindings_count_kept(p->bindings, uid) < p->opt.new_devices_per_day)
+		return false;
+	u->no_more_until_us = now_us + COUNT_AGAIN_US;
+	return true;
+}
+
+/* NULL, and the bridge knows that the session may stay with what it subscribes to; or why it may
+ * not subscribe. */
+static const char *stay(struct plugin *p, struct session *e)
+{
+	if (e->kept || e->ephemeral)
+		return NULL;
+	if (no_more_devices(p, e->user))
+		return "new_devices_per_day new client ids of the user have subscribed within 24 "
+		       "hours in sessions that may stay at the broker; keep one client id for each "
+		       "device, or use a clean session with MQTT 3.1.1, which leaves nothing";
+	return capture_keep(p, e) ? "the spool has no room to say that the device is new" : NULL;
+}
+
 int acl_subscribe(struct plugin *p, const struct mosquitto_evt_acl_check *ed)
 {
 	const char *why;
@@ -129,7 +180,9 @@ int acl_subscribe(struct plugin *p, const struct mosquitto_evt_acl_check *ed)
 		return refuse(p, e, "a room cannot be shared; subscribe to it without $share");
 	if (!acl_may_read(p, session_uid(e), &f.topic, f.filter))
 		return deny(p);
-	why = count(p, e, &f, ed);
+	why = stay(p, e);
+	if (!why)
+		why = count(p, e, &f, ed);
 	if (why)
 		return refuse(p, e, why);
 	if (covers_acks(&f))

@@ -13,9 +13,6 @@
 #include "link.h"
 #include "refusal.h"
 
-#define AUTO_PREFIX "auto-"
-#define UUID_LENGTH 36
-
 const struct denial admit_unreadable = {DENIAL_FAULT, "directory.db cannot be read"};
 
 struct arrival admit_arrival(
@@ -75,22 +72,10 @@ static int refuse(struct plugin *p, const struct arrival *a, const struct denial
 /* ---- client ids ---- */
 
 /* An id that the broker has just made up for a client without one: it never comes back, so it is
- * not bound to anybody. */
+ * not bound to anybody; unless it subscribes in a session that may stay. */
 static bool made_up(const struct arrival *a)
 {
-	struct im_str device = a->device;
-	size_t i, n = sizeof(AUTO_PREFIX) - 1;
-
-	if (device.n != n + UUID_LENGTH || memcmp(device.p, AUTO_PREFIX, n) != 0 || !a->clean)
-		return false;
-	for (i = n; i < device.n; i++) {
-		char c = device.p[i];
-
-		if (!(c >= '0' && c <= '9') && !(c >= 'A' && c <= 'F') && !(c >= 'a' && c <= 'f') &&
-			c != '-')
-			return false;
-	}
-	return true;
+	return a->clean && im_device_made_up(a->device);
 }
 
 int64_t admit_number(struct plugin *p, struct im_str uid)
@@ -111,11 +96,11 @@ static int find_owner(struct plugin *p, struct im_str device, struct owner *out)
 		return IM_OK;
 	ret = directory_device(p->dir, device, &d);
 	if (!ret)
-		*out = (struct owner){.user = d.user};
+		*out = (struct owner){.user = d.user, .kept = d.kept, .mark = d.mark};
 	if (ret != IM_E_NONE || !e || e->state == SESSION_OFFLINE || e->released)
 		return ret;
 	/* Bound and unbound again, or made up: whoever is connected with the id has it. */
-	*out = (struct owner){e->user_id, session_uid(e)};
+	*out = (struct owner){.user = e->user_id, .uid = session_uid(e), .kept = e->kept};
 	return IM_OK;
 }
 
@@ -127,7 +112,8 @@ static bool is_own(struct plugin *p, const struct owner *o, struct im_str uid)
 	return o->user || number ? o->user == number : im_str_eq(o->uid, uid);
 }
 
-const struct denial *admit_check_device(struct plugin *p, const struct arrival *a, bool *bind_out)
+const struct denial *admit_check_device(
+	struct plugin *p, const struct arrival *a, struct claim *out)
 {
 	static const struct denial link = {DENIAL_CLIENT_ID,
 		"client ids that begin with " IM_DEVICE_LINK
@@ -140,7 +126,7 @@ const struct denial *admit_check_device(struct plugin *p, const struct arrival *
 	struct owner owner;
 	int ret;
 
-	*bind_out = false;
+	*out = (struct claim){0};
 	if (im_device_link(a->device))
 		return &link;
 	if (!im_device_valid(a->device))
@@ -150,7 +136,9 @@ const struct denial *admit_check_device(struct plugin *p, const struct arrival *
 		return &foreign;
 	if (ret != IM_OK && ret != IM_E_NONE)
 		return &admit_unreadable;
-	*bind_out = ret == IM_E_NONE && !made_up(a);
+	out->bind = (ret == IM_E_NONE || owner.mark) && !made_up(a);
+	/* Bound again, it is counted as what it was. */
+	out->kept = ret == IM_OK && owner.kept && (!owner.mark || out->bind);
 	return NULL;
 }
 
@@ -238,18 +226,18 @@ static void watch_expiry(struct plugin *p, int64_t expires_s)
 
 /* Makes the session, with what the bridge has to be told about it. */
 static struct session *make_session(struct plugin *p, const struct arrival *a,
-	const struct auth_verdict *v, bool bind, const struct denial **no_out)
+	const struct auth_verdict *v, const struct claim *claim, const struct denial **no_out)
 {
 	static const struct denial full = {
 		DENIAL_FAULT, "the bridge is away and too many new users or devices wait for it"};
 	static const struct denial nomem = {DENIAL_FAULT, "out of memory"};
-	const struct owner owner = {admit_number(p, a->uid), a->uid};
+	const struct owner owner = {.user = admit_number(p, a->uid), .uid = a->uid};
 	struct session *e;
 
 	*no_out = &full;
 	if (v->create && directory_user_pending(p->dir, a->uid))
 		return NULL;
-	if (bind && bindings_add(p->bindings, a->device, &owner))
+	if (claim->bind && bindings_add(p->bindings, a->device, &owner))
 		return NULL;
 	directory_forget_device(p->dir, a->uid, a->device);
 	e = sessions_add(p->sessions, a->client,
@@ -261,7 +249,8 @@ static struct session *make_session(struct plugin *p, const struct arrival *a,
 			/* MQTT 5 says at DISCONNECT at the latest whether a session stays. */
 			.ephemeral = !a->v5 && a->clean,
 			.clean = a->clean,
-			.new_device = bind,
+			.new_device = claim->bind,
+			.kept = claim->kept,
 			.new_user = v->create,
 			.now_ms = clock_wall_ms(&p->clock),
 			.expires_s = v->expires_s,
@@ -280,14 +269,14 @@ static struct session *make_session(struct plugin *p, const struct arrival *a,
 struct session *admit_take(struct plugin *p, const struct arrival *a, const struct auth_verdict *v,
 	const struct denial **no_out)
 {
-	bool bind = false;
+	struct claim claim;
 
 	*no_out = admit_check_keepalive(p, a);
 	if (!*no_out)
-		*no_out = admit_check_device(p, a, &bind);
+		*no_out = admit_check_device(p, a, &claim);
 	if (!*no_out)
 		*no_out = make_room(p, a);
-	return *no_out ? NULL : make_session(p, a, v, bind, no_out);
+	return *no_out ? NULL : make_session(p, a, v, &claim, no_out);
 }
 
 int admit_verdict(struct plugin *p, const struct arrival *a, const struct auth_verdict *v)
@@ -330,13 +319,13 @@ static int login_user(struct plugin *p, const struct mosquitto_evt_basic_auth *e
 	const struct denial *no = admit_check_keepalive(p, &a);
 	struct auth_verdict v;
 	struct auth_hash h;
-	bool bind;
+	struct claim claim;
 
 	if (!im_uid_valid(a.uid))
 		no = a.uid.n ? &unfit : &nameless;
 	if (no)
 		return refuse(p, &a, no);
-	if (later_wants(p, &a) && !admit_check_device(p, &a, &bind)) {
+	if (later_wants(p, &a) && !admit_check_device(p, &a, &claim)) {
 		auth_begin(p->auth, &l, &v, &h);
 		if (v.later)
 			return later_put(p, &a, &l, &h);

@@ -25,8 +25,15 @@ struct arrival admit_arrival(
 	const struct plugin *p, const struct mosquitto *client, struct im_str uid);
 /* Why a client is refused for now, when nothing is known of it. */
 extern const struct denial admit_unreadable;
-/* NULL, and whether the client id is to be bound to the user; or why he may not come with it. */
-const struct denial *admit_check_device(struct plugin *p, const struct arrival *a, bool *bind_out);
+/* What a client id is to the user who comes with it. */
+struct claim {
+	bool bind; /* to be bound to him */
+	bool kept; /* is remembered as one that may leave a session */
+};
+
+/* NULL, and *out; or why he may not come with the client id. */
+const struct denial *admit_check_device(
+	struct plugin *p, const struct arrival *a, struct claim *out);
 /* NULL, or why nobody may come with this keepalive. */
 const struct denial *admit_check_keepalive(const struct plugin *p, const struct arrival *a);
 /* The session of a user who has proved who he is; or NULL, and why he may not come. */

@@ -16,6 +16,7 @@ struct binding {
 	UT_hash_handle hh;
 	struct binding *prev, *next; /* in order of recno, once announced */
 	uint64_t recno;              /* 0: not announced yet */
+	struct keeper *keeper;       /* NULL: it has not subscribed */
 	int64_t user;
 	bool refused;
 	uint8_t uid_n, device_n;
@@ -23,8 +24,18 @@ struct binding {
 	char device[IM_DEVICE_MAX];
 };
 
+/* A user some of whose bindings are of devices that may leave a session. */
+struct keeper {
+	UT_hash_handle hh;
+	uint32_t n;
+	bool refused;
+	uint8_t uid_n;
+	char uid[IM_UID_MAX];
+};
+
 struct bindings {
 	struct binding *table;
+	struct keeper *keepers;
 	struct binding *announced;
 	struct im_sipkey key;
 	uint32_t max;
@@ -44,12 +55,17 @@ struct bindings *bindings_new(const struct im_sipkey *key, uint32_t max)
 void bindings_free(struct bindings **b)
 {
 	struct binding *e, *tmp;
+	struct keeper *k, *ktmp;
 
 	if (!*b)
 		return;
 	HASH_ITER (hh, (*b)->table, e, tmp) {
 		HASH_DEL((*b)->table, e);
 		free(e);
+	}
+	HASH_ITER (hh, (*b)->keepers, k, ktmp) {
+		HASH_DEL((*b)->keepers, k);
+		free(k);
 	}
 	free(*b);
 	*b = NULL;
@@ -64,8 +80,45 @@ static struct binding *find(const struct bindings *b, struct im_str device)
 	return e;
 }
 
+static struct keeper *find_keeper(const struct bindings *b, struct im_str uid)
+{
+	unsigned hashv = (unsigned)im_siphash(&b->key, uid.p, uid.n);
+	struct keeper *k;
+
+	HASH_FIND_BYHASHVALUE(hh, b->keepers, uid.p, uid.n, hashv, k);
+	return k;
+}
+
+static struct keeper *keeper(struct bindings *b, const struct binding *e)
+{
+	struct keeper *k = find_keeper(b, (struct im_str){e->uid, e->uid_n});
+
+	if (k)
+		return k;
+	k = calloc(1, sizeof(*k));
+	if (!k)
+		return NULL;
+	memcpy(k->uid, e->uid, e->uid_n);
+	k->uid_n = e->uid_n;
+	HASH_ADD_KEYPTR_BYHASHVALUE(hh, b->keepers, k->uid, k->uid_n,
+		(unsigned)im_siphash(&b->key, e->uid, e->uid_n), k);
+	if (!k->refused)
+		return k;
+	free(k);
+	return NULL;
+}
+
+static void keeper_less(struct bindings *b, struct keeper *k)
+{
+	if (!k || --k->n)
+		return;
+	HASH_DEL(b->keepers, k);
+	free(k);
+}
+
 static void drop(struct bindings *b, struct binding *e)
 {
+	keeper_less(b, e->keeper);
 	if (e->recno)
 		DL_DELETE(b->announced, e);
 	HASH_DEL(b->table, e);
@@ -77,7 +130,8 @@ bool bindings_owner(const struct bindings *b, struct im_str device, struct owner
 	const struct binding *e = find(b, device);
 
 	if (e)
-		*out = (struct owner){e->user, {e->uid, e->uid_n}};
+		*out = (struct owner){
+			.user = e->user, .uid = {e->uid, e->uid_n}, .kept = e->keeper != NULL};
 	return e != NULL;
 }
 
@@ -105,6 +159,35 @@ int bindings_add(struct bindings *b, struct im_str device, const struct owner *o
 		return IM_E_NOMEM;
 	}
 	return IM_OK;
+}
+
+int bindings_kept(
+	struct bindings *b, struct im_str device, const struct owner *owner, uint64_t recno)
+{
+	struct binding *e = find(b, device);
+	int ret = e ? IM_OK : bindings_add(b, device, owner);
+
+	e = ret ? NULL : find(b, device);
+	if (!e)
+		return ret;
+	if (!e->keeper) {
+		e->keeper = keeper(b, e);
+		if (!e->keeper)
+			return IM_E_NOMEM;
+		e->keeper->n++;
+	}
+	if (e->recno)
+		DL_DELETE(b->announced, e);
+	e->recno = recno;
+	DL_APPEND(b->announced, e);
+	return IM_OK;
+}
+
+uint32_t bindings_count_kept(const struct bindings *b, struct im_str uid)
+{
+	const struct keeper *k = find_keeper(b, uid);
+
+	return k ? k->n : 0;
 }
 
 void bindings_announced(struct bindings *b, struct im_str device, uint64_t recno)

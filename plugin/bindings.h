@@ -21,12 +21,19 @@ void bindings_free(struct bindings **b);
 struct owner {
 	int64_t user;
 	struct im_str uid;
+	bool kept, mark; /* see directory.h */
 };
 
 /* False: not in here. Valid until the next change. */
 bool bindings_owner(const struct bindings *b, struct im_str device, struct owner *out);
 /* IM_E_FULL: too many wait for the bridge, or a name is longer than names are. */
 int bindings_add(struct bindings *b, struct im_str device, const struct owner *owner) IM_MUST_CHECK;
+/* It has subscribed in a session that may stay, which this record says; it is bound if it was not.
+ */
+int bindings_kept(struct bindings *b, struct im_str device, const struct owner *owner,
+	uint64_t recno) IM_MUST_CHECK;
+/* How many of a user's such records are not written yet. */
+uint32_t bindings_count_kept(const struct bindings *b, struct im_str uid);
 /* The announcement has this record number; numbers grow. */
 void bindings_announced(struct bindings *b, struct im_str device, uint64_t recno);
 /* The bridge has stored everything through recno. */

@@ -289,6 +289,25 @@ static void anonymous_line(struct brokerconf *c, struct im_str rest)
 			" true lets nobody in: the plugin takes no client without a username");
 }
 
+/* A number and one of h, d, w, m (30 days), y. */
+static void expiration_line(struct brokerconf *c, struct im_str rest)
+{
+	static const struct {
+		char unit;
+		int64_t seconds;
+	} units[] = {{'h', 3600}, {'d', 86400}, {'w', 604800}, {'m', 2592000}, {'y', 31536000}};
+	struct im_str value = word(&rest);
+	int64_t n = 0;
+	size_t i;
+
+	for (i = 0; i + 1 < value.n && value.p[i] >= '0' && value.p[i] <= '9' && n < 1000000; i++)
+		n = n * 10 + (value.p[i] - '0');
+	for (size_t u = 0; u < sizeof(units) / sizeof(units[0]); u++) {
+		if (i + 1 == value.n && value.p[i] == units[u].unit)
+			c->expiration_s = n * units[u].seconds;
+	}
+}
+
 static void prefixes_line(struct brokerconf *c, struct im_str rest)
 {
 	struct im_str prefix = trim(rest), ours = IM_STR(IM_DEVICE_LINK);
@@ -315,6 +334,7 @@ static void take_line(struct brokerconf *c, struct im_str line)
 		{"listener", listener_line},
 		{"listener_allow_anonymous", anonymous_line},
 		{"password_file", password_file_line},
+		{"persistent_client_expiration", expiration_line},
 		{"per_listener_settings", per_listener_line},
 		{"plugin", plugin_line},
 		{"plugin_load", load_line},
@@ -360,6 +380,8 @@ void brokerconf_end(struct brokerconf *c)
 	if (c->per_listener && !c->refused.n)
 		im_buf_z(&c->refused, "per_listener_settings is true: a plugin then serves one "
 				      "listener and the others bypass it; remove that line");
+	if (c->unread && !c->expiration_s)
+		c->expiration_s = -1;
 	if (c->unread || c->listener_seen || !c->own.link_listener)
 		return;
 	im_buf_printf(&c->warnings,

@@ -30,6 +30,7 @@ struct brokerconf {
 	/* Found: */
 	struct im_buf refused;  /* why the broker must not start so, a sentence; n == 0: it may */
 	struct im_buf warnings; /* sentences, each with a newline behind it */
+	int64_t expiration_s;   /* of sessions; 0: never; -1: what could not be read may say so */
 	/* While reading: */
 	const char *file;
 	unsigned line, depth;

@@ -319,6 +319,17 @@ static struct im_up_rec session_record(const struct session *e, uint8_t type, in
 	};
 }
 
+void capture_sub(struct plugin *p, struct session *e)
+{
+	struct im_up_rec r = session_record(e, IM_UP_SUB, clock_wall_ms(&p->clock));
+
+	e->events = true;
+	if (spool_put(&p->spool, &r, NULL))
+		p->resync = true;
+	else
+		uplink_pump(&p->uplink, clock_mono_us(&p->clock));
+}
+
 int capture_open(struct plugin *p, struct session *e)
 {
 	struct im_up_rec r;
@@ -340,19 +351,31 @@ int capture_open(struct plugin *p, struct session *e)
 	}
 	sessions_opened(p->sessions, e);
 	p->stats.opened++;
+	/* While there was no room; and a snapshot has left out what was not announced. */
+	if (e->events)
+		capture_sub(p, e);
 	uplink_pump(&p->uplink, clock_mono_us(&p->clock));
 	return IM_OK;
 }
 
-void capture_sub(struct plugin *p, struct session *e)
+int capture_keep(struct plugin *p, struct session *e)
 {
-	struct im_up_rec r = session_record(e, IM_UP_SUB, clock_wall_ms(&p->clock));
+	const struct owner owner = {.user = e->user_id, .uid = session_uid(e)};
+	struct im_up_rec r = session_record(e, IM_UP_KEEP, clock_wall_ms(&p->clock));
+	uint64_t recno;
+	int ret = capture_open(p, e);
 
-	e->events = true;
-	if (spool_put(&p->spool, &r, NULL))
-		p->resync = true;
-	else
-		uplink_pump(&p->uplink, clock_mono_us(&p->clock));
+	r.flags |= IM_UPF_DURABLE;
+	if (!ret)
+		ret = spool_put(&p->spool, &r, &recno);
+	if (!ret)
+		ret = bindings_kept(p->bindings, r.device, &owner, recno);
+	if (ret)
+		return ret;
+	directory_forget_device(p->dir, r.user, r.device);
+	e->kept = true;
+	uplink_pump(&p->uplink, clock_mono_us(&p->clock));
+	return IM_OK;
 }
 
 void capture_close(struct plugin *p, const struct session *e, int reason)
@@ -360,6 +383,8 @@ void capture_close(struct plugin *p, const struct session *e, int reason)
 	struct im_up_rec r = session_record(e, IM_UP_CLOSE, clock_wall_ms(&p->clock));
 	char number[16];
 
+	if (e->ephemeral)
+		r.flags |= IM_UPF_GONE;
 	snprintf(number, sizeof(number), "%d", reason);
 	r.target = im_str(number);
 	p->stats.closed_sessions++;

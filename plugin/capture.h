@@ -33,6 +33,9 @@ void capture_notes(struct plugin *p);
  * must know of it; tried again at the next sign of life, and nothing else of it is captured. */
 int capture_open(struct plugin *p, struct session *e);
 void capture_sub(struct plugin *p, struct session *e);
+/* The session has subscribed, and may stay at the broker. IM_E_FULL, IM_E_NOMEM: it cannot be said
+ * now, so it must not subscribe. */
+int capture_keep(struct plugin *p, struct session *e) IM_MUST_CHECK;
 void capture_close(struct plugin *p, const struct session *e, int reason);
 /* An admin's command; answered at once when there is no room. */
 void capture_control(struct plugin *p, const struct session *e, struct im_str payload);

@@ -11,6 +11,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "log.h"
+
 #define FILE_MAX (1024 * 1024)
 #define ENDING ".conf"
 
@@ -128,4 +130,23 @@ void conffile_check(struct brokerconf *c, struct im_str prefix, const char *link
 		brokerconf_unread(c);
 	brokerconf_end(c);
 	im_buf_free(&cmdline);
+}
+
+void conffile_warn_expiration(int64_t expiration_s, int64_t device_days)
+{
+	if (expiration_s == 0)
+		log_line(LOG_LEVEL_WARN,
+			"persistent_client_expiration is not set: sessions of devices that do not "
+			"come back stay at the broker for ever; set it to %lldd, which is "
+			"device_days "
+			"of the bridge",
+			(long long)device_days);
+	else if (expiration_s > device_days * 86400)
+		log_line(LOG_LEVEL_WARN,
+			"persistent_client_expiration is %lld hours, device_days of the bridge "
+			"%lld: "
+			"the broker would keep sessions whose client ids others may have; give "
+			"both "
+			"the same",
+			(long long)(expiration_s / 3600), (long long)device_days);
 }

@@ -8,5 +8,8 @@
 
 /* Looks at the broker's files as they are now; *c is begun, and to be cleared by the caller. */
 void conffile_check(struct brokerconf *c, struct im_str prefix, const char *link_listener);
+/* Says so if the broker keeps sessions for longer than the client ids of forgotten devices are
+ * withheld from others. */
+void conffile_warn_expiration(int64_t expiration_s, int64_t device_days);
 
 #endif

@@ -38,7 +38,11 @@ static const char *const sql[STATEMENTS] = {
 	[ST_RELATION] =
 		"SELECT EXISTS(SELECT 1 FROM block WHERE owner = ?1 AND peer = ?2),"
 		" EXISTS(SELECT 1 FROM contact WHERE owner = ?1 AND peer = ?2 AND state = 3)",
-	[ST_DEVICE] = "SELECT user FROM device WHERE device = ?1",
+	[ST_DEVICE] = "SELECT user, kept_ms > 0, 0 FROM device WHERE device = ?1"
+		      " UNION ALL SELECT user, 1, 1 FROM device_mark WHERE device = ?1",
+	[ST_KEPT] = "SELECT (SELECT count(*) FROM device WHERE user = ?1 AND kept_ms > ?2)"
+		    " + (SELECT count(*) FROM device_mark WHERE user = ?1 AND kept_ms > ?2)",
+	[ST_META] = "SELECT value FROM meta WHERE key = ?1",
 	[ST_CHANGED] = "PRAGMA data_version",
 	[ST_BEGIN] = "BEGIN",
 	[ST_END] = "COMMIT",

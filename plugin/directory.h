@@ -51,6 +51,8 @@ struct directory_member {
 /* How `owner` stands to `peer`. */
 struct directory_device {
 	int64_t user; /* his number, which is never given twice, as names may have been */
+	bool kept;    /* has subscribed in a session that may stay at the broker */
+	bool mark;    /* the device is forgotten; its session may not be */
 };
 
 struct directory_relation {
@@ -80,6 +82,11 @@ int directory_relation(struct directory *d, const struct directory_user *owner,
 /* Whose the client id is; IM_E_NONE: nobody's. Not cached. */
 int directory_device(
 	struct directory *d, struct im_str device, struct directory_device *out) IM_MUST_CHECK;
+/* How many of a user's client ids have begun to subscribe in a session that may stay since then. */
+int directory_kept(
+	struct directory *d, int64_t user, int64_t since_ms, int64_t *n_out) IM_MUST_CHECK;
+/* A number that the bridge has left, or `otherwise`. */
+int64_t directory_meta(struct directory *d, const char *key, int64_t otherwise);
 /* Whether it is the user's. Never IM_E_NONE. */
 int directory_owns(struct directory *d, const struct directory_user *u, struct im_str device,
 	bool *out) IM_MUST_CHECK;

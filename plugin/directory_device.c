@@ -17,9 +17,40 @@ int directory_device(struct directory *d, struct im_str device, struct directory
 	ret = directory_step(d, st);
 	if (ret)
 		return ret;
-	*out = (struct directory_device){.user = sqlite3_column_int64(st, 0)};
+	*out = (struct directory_device){
+		.user = sqlite3_column_int64(st, 0),
+		.kept = sqlite3_column_int(st, 1),
+		.mark = sqlite3_column_int(st, 2),
+	};
 	sqlite3_reset(st);
 	return IM_OK;
+}
+
+int directory_kept(struct directory *d, int64_t user, int64_t since_ms, int64_t *n_out)
+{
+	sqlite3_stmt *st = directory_statement(d, ST_KEPT);
+	int ret;
+
+	sqlite3_bind_int64(st, 1, user);
+	sqlite3_bind_int64(st, 2, since_ms);
+	ret = directory_step(d, st);
+	if (ret)
+		return ret;
+	*n_out = sqlite3_column_int64(st, 0);
+	sqlite3_reset(st);
+	return IM_OK;
+}
+
+int64_t directory_meta(struct directory *d, const char *key, int64_t otherwise)
+{
+	sqlite3_stmt *st = directory_statement(d, ST_META);
+
+	directory_bind(st, 1, im_str(key));
+	if (directory_step(d, st))
+		return otherwise;
+	otherwise = sqlite3_column_int64(st, 0);
+	sqlite3_reset(st);
+	return otherwise;
 }
 
 struct device_key {
@@ -52,7 +83,7 @@ int directory_owns(
 	ret = directory_device(d, device, &found);
 	if (ret && ret != IM_E_NONE)
 		return ret;
-	*out = !ret && found.user == u->id;
+	*out = !ret && !found.mark && found.user == u->id;
 	cached = lru_put(d->devices, &key, key_n);
 	if (cached)
 		*cached = *out;

@@ -17,6 +17,8 @@ enum statement {
 	ST_MEMBER,
 	ST_RELATION,
 	ST_DEVICE,
+	ST_KEPT,
+	ST_META,
 	ST_CHANGED,
 	ST_BEGIN,
 	ST_END,

@@ -18,6 +18,7 @@
 #include "link.h"
 
 #define SECOND_US INT64_C(1000000)
+#define DAY_US (86400 * SECOND_US)
 
 static int on_basic_auth(int event, void *event_data, void *userdata)
 {
@@ -157,12 +158,15 @@ static int on_connect(int event, void *event_data, void *userdata)
 }
 
 /* 2.1 takes over connections to other brokers at a reload, and a plugin cannot refuse one. */
-static void check_broker(const struct plugin *p)
+static void check_broker(struct plugin *p)
 {
 	struct brokerconf c;
 
 	conffile_check(&c, p->prefix, p->opt.link_listener);
 	log_lines(LOG_LEVEL_WARN, im_buf_view(&c.warnings));
+	p->device_days = directory_meta(p->dir, "device_days", p->device_days);
+	directory_rest(p->dir);
+	conffile_warn_expiration(c.expiration_s, p->device_days);
 	if (c.refused.n)
 		log_line(LOG_LEVEL_ERR, "the broker would not start with this configuration: %.*s",
 			LOG_STR(im_buf_view(&c.refused)));
@@ -282,6 +286,7 @@ static int on_tick(int event, void *event_data, void *userdata)
 	directory_rest(p->dir);
 	auth_turn(p->auth);
 	sessions_turn(p->sessions, now_us);
+	sessions_expire(p->sessions, p->device_days * DAY_US, now_us);
 	later_tick(p);
 	announce(p);
 	expire_tokens(p);

@@ -300,7 +300,7 @@ static bool unknown_may_hear(struct plugin *p, const struct mosquitto *client, s
 	struct met *m;
 	const struct denial *no;
 	uint64_t password;
-	bool bind = false;
+	struct claim claim = {0};
 
 	/* From before the broker was restarted. */
 	if (!mosquitto_client_address(client))
@@ -314,12 +314,12 @@ static bool unknown_may_hear(struct plugin *p, const struct mosquitto *client, s
 	if (!no)
 		no = admit_check_keepalive(p, &a);
 	if (!no)
-		no = admit_check_device(p, &a, &bind);
+		no = admit_check_device(p, &a, &claim);
 	if (no)
 		turn_away(p, &a, no, IDENTITY_HEARD);
 	else
-		(void)remember(p, &a, bind ? DEAF : FINE);
-	return !no && !bind;
+		(void)remember(p, &a, claim.bind ? DEAF : FINE);
+	return !no && !claim.bind;
 }
 
 bool identity_may_hear(struct plugin *p, const struct mosquitto *client, struct im_str username)

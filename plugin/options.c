@@ -58,6 +58,10 @@ static const struct im_conf_key keys[] = {
 	{KEY(kept_sessions, IM_CONF_INT), .def = "10", .min = 0, .max = IM_KEPT_SESSIONS_MAX,
 		.help = "Sessions of one user that are away and that the broker keeps messages "
 			"for, those that left last; the others sync. 0: all of them."},
+	{KEY(new_devices_per_day, IM_CONF_INT), .def = "200", .min = 0, .max = 1000000,
+		.help = "New client ids of one user that may subscribe within 24 hours in sessions "
+			"that may stay at the broker: MQTT 3.1.1 without clean session, MQTT 5. 0: "
+			"no limit."},
 	{KEY(im_subscriptions, IM_CONF_INT), .def = "200", .min = 1, .max = IM_SUBSCRIPTIONS_MAX,
 		.help = "Subscriptions of one session to topics of IM: its inbox, rooms, "
 			"presence."},

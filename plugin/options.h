@@ -34,6 +34,7 @@ struct options {
 	int device_policy;
 	int64_t max_keepalive;
 	int64_t kept_sessions;
+	int64_t new_devices_per_day;
 	int64_t im_subscriptions;
 	int64_t other_subscriptions;
 	char *jwt_secret_file;

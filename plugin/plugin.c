@@ -52,6 +52,23 @@ static int read_options(
 	return options_read(&p->opt, pairs, (size_t)n, why);
 }
 
+static int recover_one(struct plugin *p, const struct im_up_rec *r, uint64_t recno)
+{
+	struct owner owner = {.uid = r->user};
+	int ret = IM_OK;
+
+	if (r->type == IM_UP_OPEN && r->flags & IM_UPF_NEW_USER)
+		ret = directory_user_pending(p->dir, r->user);
+	owner.user = admit_number(p, r->user);
+	if (ret != IM_E_NOMEM && r->type == IM_UP_OPEN && r->flags & IM_UPF_NEW_DEVICE) {
+		ret = bindings_add(p->bindings, r->device, &owner);
+		bindings_announced(p->bindings, r->device, recno);
+	}
+	if (r->type == IM_UP_KEEP)
+		ret = bindings_kept(p->bindings, r->device, &owner, recno);
+	return ret == IM_E_NOMEM ? ret : IM_OK;
+}
+
 /* What the spool holds of users and client ids that the bridge has not written yet. */
 static int recover_announcements(struct plugin *p)
 {
@@ -62,18 +79,8 @@ static int recover_announcements(struct plugin *p)
 	while (ring_next(&p->spool.ring, &c, &rec)) {
 		struct im_str in = rec.bytes;
 
-		if (im_up_rec_read(&in, &r) || r.type != IM_UP_OPEN)
-			continue;
-		if (r.flags & IM_UPF_NEW_USER &&
-			directory_user_pending(p->dir, r.user) == IM_E_NOMEM)
+		if (im_up_rec_read(&in, &r) == IM_OK && recover_one(p, &r, rec.recno))
 			return IM_E_NOMEM;
-		if (r.flags & IM_UPF_NEW_DEVICE) {
-			const struct owner owner = {admit_number(p, r.user), r.user};
-
-			if (bindings_add(p->bindings, r.device, &owner) == IM_E_NOMEM)
-				return IM_E_NOMEM;
-			bindings_announced(p->bindings, r.device, rec.recno);
-		}
 	}
 	return IM_OK;
 }
@@ -103,8 +110,12 @@ static int make_parts(struct plugin *p, struct im_buf *why)
 		ret = props_open(&p->props, why);
 	if (!ret)
 		ret = directory_open(p->opt.data_dir, &p->key, &p->dir, why);
-	if (!ret)
+	if (!ret) {
+		p->device_days = directory_meta(p->dir, "device_days", IM_DEVICE_DAYS);
+		directory_rest(p->dir);
+		conffile_warn_expiration(p->expiration_s, p->device_days);
 		ret = make_secret(p, why);
+	}
 	if (!ret)
 		ret = auth_new(&p->opt, p->dir, &p->clock, &p->auth, why);
 	if (!ret) {
@@ -123,13 +134,14 @@ static int make_parts(struct plugin *p, struct im_buf *why)
 	return ret;
 }
 
-static int check_broker(const struct plugin *p, struct im_buf *why)
+static int check_broker(struct plugin *p, struct im_buf *why)
 {
 	struct brokerconf c;
 	int ret;
 
 	conffile_check(&c, p->prefix, p->opt.link_listener);
 	log_lines(LOG_LEVEL_WARN, im_buf_view(&c.warnings));
+	p->expiration_s = c.expiration_s;
 	im_buf_str(why, im_buf_view(&c.refused));
 	ret = c.refused.n ? IM_E_FORMAT : IM_OK;
 	brokerconf_clear(&c);

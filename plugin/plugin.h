@@ -49,7 +49,10 @@ struct plugin {
 	struct im_str prefix;
 	struct clock clock;
 	struct im_sipkey key;
-	bool newer; /* Mosquitto 2.1 or later */
+	bool newer;           /* Mosquitto 2.1 or later */
+	int64_t expiration_s; /* of sessions, as the broker's configuration says; see brokerconf.h
+			       */
+	int64_t device_days;  /* the bridge's; see its options */
 	struct props props;
 	struct spool spool;
 	struct uplink uplink;

@@ -303,6 +303,7 @@ static void go_offline(struct sessions *s, struct session *e, int64_t now_us)
 {
 	count(s, e, -1);
 	e->state = SESSION_OFFLINE;
+	e->left_us = now_us;
 	e->events = false;
 	count(s, e, 1);
 	if (e->ephemeral || e->taken_turn == s->turn)
@@ -342,6 +343,7 @@ static struct node *node_new(struct sessions *s, const void *client, const struc
 		.ephemeral = f->ephemeral,
 		.new_device = f->new_device,
 		.new_user = f->new_user,
+		.kept = f->kept,
 		.handover = f->new_device && !f->clean,
 		.opened_ms = f->now_ms,
 		.expires_s = f->expires_s,
@@ -491,6 +493,12 @@ bool sessions_alone(const struct session_user *u, struct im_str device)
 		any = true;
 	}
 	return any;
+}
+
+void sessions_expire(struct sessions *s, int64_t age_us, int64_t now_us)
+{
+	while (s->offline && now_us - s->offline->left_us > age_us)
+		sessions_drop(s, s->offline, now_us);
 }
 
 void sessions_turn(struct sessions *s, int64_t now_us)

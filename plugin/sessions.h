@@ -38,6 +38,7 @@ struct session_user {
 	struct session *list; /* linked by user_next */
 	struct session *kept; /* AWAY_KEPT, linked by kept_next, who left first first */
 	uint32_t n_kept;
+	int64_t no_more_until_us;         /* new devices: see acl_subscribe.c */
 	struct session_user *prev, *next; /* of those with sessions, or of those without */
 	int64_t idle_since_us;
 	/* Whether the account is open, and what the directory's generation was then: see account.h.
@@ -60,6 +61,7 @@ struct session {
 	bool events;    /* subscribed to its inbox's events */
 	bool acks;      /* subscribed to its inbox's acks: it can be told of a refusal */
 	bool new_device, new_user;
+	bool kept;           /* the bridge knows that it may leave a session with subscriptions */
 	bool heir;           /* NEW, of a device that is announced by the one it took over from */
 	bool kicked;         /* asked to leave; not again */
 	bool outdated;       /* for its password alone: see account_credential */
@@ -76,6 +78,7 @@ struct session {
 	uint64_t judged; /* the directory's generation then */
 	bool owned;
 	uint64_t left; /* grows; 0: met after a restart of the broker */
+	int64_t left_us;
 	enum { AWAY_UNKNOWN, AWAY_KEPT, AWAY_BEYOND } away;
 	struct session *kept_prev, *kept_next;
 	struct session *user_prev, *user_next;
@@ -86,7 +89,7 @@ struct session {
 struct session_facts {
 	struct im_str uid, device;
 	int64_t user_id;
-	bool v5, ephemeral, new_device, new_user;
+	bool v5, ephemeral, new_device, new_user, kept;
 	bool clean; /* begins anew, whatever the broker has kept of the client id */
 	int64_t now_ms;
 	int64_t expires_s;
@@ -124,6 +127,8 @@ void sessions_drop(struct sessions *s, struct session *e, int64_t now_us);
 bool sessions_is_will(const struct sessions *s, const struct session *e);
 /* True if `device` is the only session known of its user. */
 bool sessions_alone(const struct session_user *u, struct im_str device);
+/* Forgets those that have been away for so long that the broker has forgotten them, too. */
+void sessions_expire(struct sessions *s, int64_t age_us, int64_t now_us);
 /* Once a turn of the broker's loop: what was only true within it ends. */
 void sessions_turn(struct sessions *s, int64_t now_us);
 

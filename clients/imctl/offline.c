@@ -306,16 +306,22 @@ int offline_device_owner(struct offline *o, const char *device, json_t **out, st
 	*out = NULL;
 	if (sqlite3_prepare_v2(o->db,
 		    "SELECT u.uid, d.created_ms, d.seen_ms FROM device d"
-		    " JOIN user u ON u.id = d.user WHERE d.device = ?1",
+		    " JOIN user u ON u.id = d.user WHERE d.device = ?1"
+		    " UNION ALL SELECT u.uid, NULL, NULL FROM device_mark m"
+		    " JOIN user u ON u.id = m.user WHERE m.device = ?1 LIMIT 1",
 		    -1, &s, NULL))
 		return fail(o, "cannot read the devices", why);
 	sqlite3_bind_text(s, 1, device, -1, SQLITE_STATIC);
 	int step = sqlite3_step(s);
 	if (step == SQLITE_ROW) {
-		*out = json_pack("{s:s, s:s, s:I, s:I}", "device", device, "username",
-			(const char *)sqlite3_column_text(s, 0), "created_ms",
-			(json_int_t)sqlite3_column_int64(s, 1), "seen_ms",
-			(json_int_t)sqlite3_column_int64(s, 2));
+		*out = json_pack("{s:s, s:s}", "device", device, "username",
+			(const char *)sqlite3_column_text(s, 0));
+		if (*out && sqlite3_column_int64(s, 1)) {
+			json_object_set_new(
+				*out, "created_ms", json_integer(sqlite3_column_int64(s, 1)));
+			json_object_set_new(
+				*out, "seen_ms", json_integer(sqlite3_column_int64(s, 2)));
+		}
 	} else if (step == SQLITE_DONE) {
 		im_buf_printf(why, "no user has the client id \"%s\"", device);
 		rc = IMCTL_REFUSED;

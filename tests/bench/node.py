@@ -130,7 +130,7 @@ class _Node:
             "max_inflight_messages 0",
             "max_queued_messages 100000",
             "allow_duplicate_messages true",
-            "max_packet_size 2000000",
+            "max_packet_size 2000000", "persistent_client_expiration 14d",
             f"listener {self.port} 127.0.0.1",
         ]
 

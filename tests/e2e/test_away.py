@@ -6,6 +6,7 @@ import sqlite3
 
 import pytest
 
+from lib import build
 from lib import mqttwire as w
 from lib.client import Refused
 from lib.node import PASSWORD, until
@@ -175,7 +176,7 @@ def test_a_former_users_connection_ends(own_node, v5):
 def test_a_client_id_is_a_user_numbers(own_node):
     node = own_node(options=NODE["options"], users=10)
     bob, alice = node.users(2)
-    tablet = node.connect(bob, "tablet")
+    tablet = keep(node, bob, "tablet", False)
     tablet.rpc("user.get")
     tablet.disconnect()
     node.bridge.stop()
@@ -189,3 +190,125 @@ def test_a_client_id_is_a_user_numbers(own_node):
         with pytest.raises(Refused):
             node.client(user, "tablet").connect()
     node.broker.wait_text("belongs to another user")
+
+
+# -- client ids that come to stay --
+
+def come(node, user, device, v5, clean=False):
+    """What SUBACK says, of a session that may stay."""
+    c = node.client(user, device, v5=v5, clean=clean,
+                    session_expiry=3600 if v5 and not clean else None).connect()
+    code = c.subscribe(f"im/inbox/{user}/#")
+    if code < 0x80:
+        c.wait_event("hello", lambda e: e["device"] == device)
+    else:
+        c.publish(f"im/u/{user}", "still may write")
+    c.disconnect()
+    return code
+
+
+@V
+def test_new_devices_of_a_day_are_counted(own_node, v5):
+    """Over restarts of both; testers' random ids keep nobody out; what is known comes in."""
+    node = own_node(options={"new_devices_per_day": 3, "kept_sessions": 3}, users=10)
+    user, other = node.users(2)
+    no = 0x87 if v5 else 0x80
+    for n in range(20):
+        c = node.client(user, f"pub{n}", v5=True).connect()
+        c.publish(f"im/u/{other}", "hi")
+        c.disconnect()
+        assert come(node, user, f"clean{n}", False, clean=True) == 1
+    assert [come(node, user, f"d{n}", v5) for n in range(5)] == [1, 1, 1, no, no]
+    node.broker.wait_text("new_devices_per_day")
+    assert come(node, user, "d1", v5) == 1
+    assert come(node, other, "others", v5) == 1
+    # What is removed counts still, since the broker has its session.
+    c = keep(node, user, "d1", v5)
+    assert c.rpc("device.remove", device="d0") == {"changed": True}
+    c.disconnect()
+    for process in ("broker", "bridge"):
+        getattr(node, process).stop()
+        getattr(node, f"start_{process}")()
+        assert come(node, user, "d5", v5) == no
+        assert come(node, user, "d2", v5) == 1
+    # And is nobody else's meanwhile; his own it may be again.
+    with pytest.raises(Refused):
+        node.client(other, "d0", v5=v5).connect()
+    assert come(node, user, "d0", v5) == 1
+
+
+@V
+def test_what_has_left_nothing_is_not_remembered(node, v5):
+    """A client id of a clean session that never acknowledged is free when it has gone; 2.0 does not
+    say so of MQTT 5."""
+    user, other = node.users(2)
+    device = node.new_name("free")
+    c = node.connect(user, device, v5=v5)
+    assert [d["device"] for d in c.rpc("device.list")["devices"]] == [device]
+    with pytest.raises(Refused):
+        node.client(other, device, v5=v5).connect()
+    # It goes and comes at once: it is bound as before.
+    c.disconnect()
+    c = node.connect(user, device, v5=v5)
+    assert [d["device"] for d in c.rpc("device.list")["devices"]] == [device]
+    c.disconnect()
+    if v5 and build.broker_version() < (2, 1):
+        with pytest.raises(Refused):
+            node.client(other, device, v5=v5).connect()
+    else:
+        until(lambda: comes_in(node, other, device, v5), "the id to be free")
+    # One that has acknowledged is remembered.
+    acked = node.new_name("acked")
+    node.connect(other).send(f"im/u/{user}", {"id": "m", "body": "something to acknowledge"})
+    c = node.connect(user, acked, v5=v5)
+    c.rpc("device.ack", cursor=c.sync_all()[2])
+    c.disconnect()
+    c = node.connect(user)
+    assert acked in [d["device"] for d in c.rpc("device.list")["devices"]]
+    with pytest.raises(Refused):
+        node.client(other, acked, v5=v5).connect()
+
+
+def comes_in(node, user, device, v5):
+    try:
+        node.client(user, device, v5=v5).connect().close()
+        return True
+    except Refused:
+        return False
+
+
+@V
+def test_what_waits_for_a_forgotten_device_is_given_to_nobody(own_node, v5):
+    """Under a mark nothing more is kept for it, and what was is not handed over."""
+    node = own_node(options={"kept_sessions": 10}, bridge={"remembered_devices": 2}, users=10)
+    user, other = node.users(2)
+    sender = node.connect(other)
+    for n in range(4):
+        assert come(node, user, f"d{n}", v5) == 1
+    until(lambda: len(node.sql("directory", "SELECT device FROM device_mark")) == 2, "marks")
+    assert node.sql("directory", "SELECT device FROM device_mark") == [("d0",), ("d1",)]
+    for n in range(3):
+        sender.send(f"im/u/{user}", {"id": f"m{n}", "body": n})
+    back = keep(node, user, "d0", v5)
+    back.wait_event("hello", lambda e: e["behind"])
+    assert bodies(back) == []
+    assert [m["body"] for m in back.sync_all()[0]] == [0, 1, 2]
+    back.disconnect()
+    back = keep(node, user, "d3", v5)
+    back.wait_event("hello", lambda e: e["behind"])
+    assert bodies(back) == [0, 1, 2]
+
+
+def test_a_deleted_users_client_ids_are_marked(own_node):
+    node = own_node(options={"kept_sessions": 10}, users=10)
+    user, other = node.users(2)
+    assert come(node, user, "phone", False) == 1
+    node.admin().command("deleteUser", username=user)
+    assert node.sql("directory", "SELECT device FROM device_mark") == [("phone",)]
+    with pytest.raises(Refused):
+        node.client(other, "phone").connect()
+
+
+def test_the_brokers_expiration_is_compared(own_node):
+    node = own_node(conf=["persistent_client_expiration 20d"], users=3)
+    node.broker.wait_text("device_days")

@@ -70,7 +70,8 @@ def test_the_oldest_makes_room_where_the_operator_wants_it(own_node, v5):
     node = own_node(options={"max_devices": 2, "device_policy": "oldest"})
     user, other = node.users(2)
     stranger = node.connect(other, v5=v5)
-    clients = [node.connect(user, v5=v5) for _ in range(4)]
+    stays = {"clean": False, "session_expiry": 300 if v5 else None}
+    clients = [node.connect(user, v5=v5, **stays) for _ in range(4)]
     for old, new in ((0, 2), (1, 3)):
         told = clients[old].wait_event("device", lambda e, o=old: e["device"] == clients[o].device)
         assert told == {"event": "device", "action": "replace", "device": clients[old].device,
@@ -79,7 +80,7 @@ def test_the_oldest_makes_room_where_the_operator_wants_it(own_node, v5):
     assert clients[2].connected and clients[3].connected and stranger.connected
     clients[3].rpc("user.get")
     # Its place among the remembered ones stays: it goes on where it was, and the next one goes.
-    back = node.connect(user, clients[0].device, v5=v5)
+    back = node.connect(user, clients[0].device, v5=v5, **stays)
     clients[2].wait_disconnected()
     until(lambda: len(back.rpc("device.list")["devices"]) == 4, "four devices")
 
@@ -89,7 +90,7 @@ def test_a_connected_device_is_remembered_however_long_ago_it_came(own_node):
     user = node.user()
     here = node.connect(user)
     for _ in range(5):
-        node.connect(user).disconnect()
+        node.connect(user, clean=False).disconnect()
     listed = [d["device"] for d in here.rpc("device.list")["devices"]]
     assert len(listed) == 3 and here.device in listed
     here.rpc("device.ack", cursor=here.sync_all()[2])

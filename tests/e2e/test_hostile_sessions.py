@@ -120,3 +120,26 @@ def test_long_filters_are_counted_by_their_bytes(node, version):
     grown = memory_kib(node.broker) - before
     print(f"broker: {grown} KiB more")
     assert grown < SUBSCRIPTIONS_KIB
+
+
+@V
+def test_sessions_left_behind_cost_the_broker_a_bounded_amount(node, version):
+    """New client ids, one after the other, each to stay: 200 a day subscribe. What comes meanwhile,
+    a hello for each and messages, is kept for ten of them."""
+    user = node.user()
+    sender = node.connect(node.user())
+    before = memory_kib(node.broker)
+    kw = {"props": {"session_expiry_interval": 3600}} if version == w.V5 else {}
+    taken = 0
+    for n in range(600):
+        with Raw(node.port, version) as r:
+            assert r.connect(f"{user}-{n}", user, PASSWORD, clean=False, **kw)["code"] == 0
+            taken += r.subscribe(f"im/inbox/{user}/#") < 0x80
+    assert taken == 200
+    for n in range(300):
+        sender.post(f"im/u/{user}", {"id": f"m{n}", "body": "x" * 100}, qos=0)
+    sender.send(f"im/u/{user}", {"id": "last", "body": "last"})
+    grown = memory_kib(node.broker) - before
+    print(f"broker: {grown} KiB more")
+    assert grown < SUBSCRIPTIONS_KIB
+    node.broker.wait_text("new_devices_per_day")

@@ -319,7 +319,7 @@ struct flow *flow_start(const struct store_backend *backend, const char *const *
 			.password_memory_kib = 8192,
 			.password_passes = 1,
 			.reply_max = 60000},
-		.sessions = {.presence = true, .remembered_devices = 100},
+		.sessions = {.presence = true, .remembered_devices = 100, .device_days = 14},
 		.backlog_bytes = 64 * 1024 * 1024,
 	};
 	add_users(f, users);

@@ -472,6 +472,34 @@ static void a_device_belongs_to_its_first_user(void **state)
 	assert_ok(directory_device_bind(d, IM_STR("phone"), bob, 30, 0));
 }
 
+/* A user who goes leaves marks of what may have left a session, and they are his number's. */
+static void marks_outlive_devices(void **state)
+{
+	struct directory *d = ((struct fixture *)*state)->d;
+	uint64_t alice = add_user(d, "alice"), bob = add_user(d, "bob");
+	struct directory_device dev;
+	assert_ok(directory_device_bind(d, IM_STR("phone"), alice, 10, 5));
+	assert_ok(directory_device_bind(d, IM_STR("tab"), alice, 10, 5));
+	assert_ok(directory_device_kept(d, IM_STR("phone"), 20));
+	assert_ok(directory_device_kept(d, IM_STR("phone"), 30));
+	assert_ok(directory_device_forget(d, IM_STR("phone")));
+	assert_int_equal(directory_device_forget(d, IM_STR("phone")), IM_E_NONE);
+	assert_int_equal(directory_device_bind(d, IM_STR("phone"), bob, 30, 0), IM_E_EXISTS);
+	assert_ok(directory_device_bind(d, IM_STR("phone"), alice, 40, 0));
+	assert_ok(directory_device_get(d, IM_STR("phone"), &dev));
+	assert_int_equal(dev.created_ms, 40);
+	assert_ok(directory_user_delete(d, alice));
+	assert_int_equal(directory_device_get(d, IM_STR("phone"), &dev), IM_E_NONE);
+	assert_ok(directory_device_bind(d, IM_STR("tab"), bob, 50, 0));
+	assert_int_equal(directory_device_bind(d, IM_STR("phone"), bob, 50, 0), IM_E_EXISTS);
+	/* Reckoned from the first look on. */
+	assert_ok(directory_marks_sweep(d, 1000, 1, 10));
+	assert_ok(directory_marks_sweep(d, 86400999, 1, 10));
+	assert_int_equal(directory_device_bind(d, IM_STR("phone"), bob, 50, 0), IM_E_EXISTS);
+	assert_ok(directory_marks_sweep(d, 86401000, 1, 10));
+	assert_ok(directory_device_bind(d, IM_STR("phone"), bob, 50, 0));
+}
+
 static void devices_are_listed_by_name_and_by_when_they_were_seen(void **state)
 {
 	struct directory *d = ((struct fixture *)*state)->d;
@@ -487,6 +515,10 @@ static void devices_are_listed_by_name_and_by_when_they_were_seen(void **state)
 	seen = (struct seen){0};
 	assert_ok(directory_device_list_seen(d, alice, see_device, &seen));
 	assert_string_equal(seen.text, "b c a ");
+	assert_ok(directory_device_set_cursor(d, IM_STR("b"), 1));
+	seen = (struct seen){0};
+	assert_ok(directory_device_list_seen(d, alice, see_device, &seen));
+	assert_string_equal(seen.text, "c a b ");
 }
 
 /* What a device had acknowledged counts when it is gone. */
@@ -855,6 +887,7 @@ int main(void)
 		TEST(many_names_are_looked_at_in_stretches),
 		TEST(a_user_comes_back_as_he_was),
 		TEST(a_device_belongs_to_its_first_user),
+		TEST(marks_outlive_devices),
 		TEST(devices_are_listed_by_name_and_by_when_they_were_seen),
 		TEST(the_best_cursor_outlives_its_device),
 		TEST(blocks_are_added_and_removed_once),

@@ -189,7 +189,7 @@ struct engine_fixture *engine_prepare(const struct store_backend *backend)
 			.password_memory_kib = 8192,
 			.password_passes = 1,
 			.reply_max = 60000},
-		.sessions = {.presence = true, .remembered_devices = 3},
+		.sessions = {.presence = true, .remembered_devices = 3, .device_days = 14},
 		.backlog_bytes = 64 * 1024 * 1024,
 	};
 	f->now = (struct engine_now){1000000, 5000};

@@ -215,7 +215,6 @@ static void keep(struct node_record **list, size_t *n, const struct im_up_rec *r
 	};
 }
 
-/* As the bridge does. */
 static void bind_device(struct node *n, const struct im_up_rec *r)
 {
 	sqlite3_stmt *st;
@@ -233,6 +232,30 @@ static void bind_device(struct node *n, const struct im_up_rec *r)
 	sqlite3_finalize(st);
 }
 
+static void change_device(struct node *n, const char *sql, const struct im_up_rec *r)
+{
+	sqlite3_stmt *st;
+
+	if (sqlite3_prepare_v2(n->db, sql, -1, &st, NULL))
+		return;
+	sqlite3_bind_text(st, 1, r->device.p, (int)r->device.n, SQLITE_STATIC);
+	sqlite3_bind_int64(st, 2, r->ts_ms);
+	assert_int_equal(sqlite3_step(st), SQLITE_DONE);
+	sqlite3_finalize(st);
+}
+
+/* As the bridge does. */
+static void write_device(struct node *n, const struct im_up_rec *r)
+{
+	if ((r->type == IM_UP_OPEN && r->flags & IM_UPF_NEW_DEVICE) || r->type == IM_UP_KEEP)
+		bind_device(n, r);
+	if (r->type == IM_UP_KEEP)
+		change_device(
+			n, "UPDATE device SET kept_ms = ?2 WHERE device = ?1 AND kept_ms = 0", r);
+	if (r->type == IM_UP_CLOSE && r->flags & IM_UPF_GONE)
+		change_device(n, "DELETE FROM device WHERE device = ?1 AND ?2", r);
+}
+
 static void take_batch(struct node *n, const struct im_up_frame *f)
 {
 	struct im_str rest = f->rest;
@@ -245,8 +268,8 @@ static void take_batch(struct node *n, const struct im_up_frame *f)
 	for (i = 0; i < f->batch.count; i++) {
 		assert_int_equal(im_up_rec_read(&rest, &r), IM_OK);
 		keep(&n->records, &n->n_records, &r, f->batch.first + i);
-		if (n->commit && r.type == IM_UP_OPEN && r.flags & IM_UPF_NEW_DEVICE)
-			bind_device(n, &r);
+		if (n->commit)
+			write_device(n, &r);
 	}
 	assert_int_equal(rest.n, 0);
 	if (n->commit)

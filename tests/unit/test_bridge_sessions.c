@@ -355,6 +355,95 @@ static void devices_beyond_the_bound_are_forgotten(void **state)
 	assert_int_equal(directory_device_get(f->dir, IM_STR("d4"), &d), IM_OK);
 }
 
+static bool known(struct engine_fixture *f, const char *device)
+{
+	struct directory_device d;
+
+	return directory_device_get(f->dir, im_str(device), &d) == IM_OK;
+}
+
+static void session(struct engine_fixture *f, int type, const char *device, int flags)
+{
+	f->now.wall_ms += 1000;
+	engine_add_session(f, type, "bob", device, flags);
+	engine_send(f);
+}
+
+/* Those that may have left a session leave a mark, too; those that have never acknowledged anything
+ * go first. */
+static void a_forgotten_device_leaves_a_mark(void **state)
+{
+	struct engine_fixture *f = *state;
+	static const char *const kept[] = {"phone", "k1", "k2"};
+	struct directory *d = f->dir;
+
+	for (int i = 0; i < 3; i++) {
+		session(f, IM_UP_OPEN, kept[i], IM_UPF_NEW_DEVICE);
+		session(f, IM_UP_KEEP, kept[i], IM_UPF_DURABLE);
+		if (i == 0)
+			assert_int_equal(directory_device_set_cursor(d, IM_STR("phone"), 1), IM_OK);
+		session(f, IM_UP_CLOSE, kept[i], 0);
+	}
+	session(f, IM_UP_OPEN, "new", IM_UPF_NEW_DEVICE);
+	assert_told(f, "forget bob");
+	assert_true(known(f, "phone"));
+	assert_false(known(f, "k1"));
+	assert_int_equal(directory_device_bind(d, IM_STR("k1"), 3, 1, 0), IM_E_EXISTS);
+	/* He comes back to it, and others may come when the broker has forgotten its session. */
+	session(f, IM_UP_OPEN, "k1", IM_UPF_NEW_DEVICE);
+	assert_true(known(f, "k1") && !known(f, "k2"));
+	assert_int_equal(directory_device_bind(d, IM_STR("k2"), 3, 1, 0), IM_E_EXISTS);
+	f->now.wall_ms += 3600000;
+	session(f, IM_UP_OPEN, "k1", 0);
+	f->now.wall_ms += INT64_C(14) * 86400000 - 3600000;
+	session(f, IM_UP_OPEN, "k1", 0);
+	assert_int_equal(directory_device_bind(d, IM_STR("k2"), 3, 1, 0), IM_E_EXISTS);
+	f->now.wall_ms += 3600000;
+	session(f, IM_UP_OPEN, "k1", 0);
+	assert_int_equal(directory_device_bind(d, IM_STR("k2"), 3, 1, 0), IM_OK);
+}
+
+static void a_session_that_left_nothing_leaves_no_binding(void **state)
+{
+	struct engine_fixture *f = *state;
+
+	session(f, IM_UP_OPEN, "a", IM_UPF_NEW_DEVICE);
+	session(f, IM_UP_OPEN, "b", IM_UPF_NEW_DEVICE);
+	assert_true(known(f, "a"));
+	assert_int_equal(directory_device_set_cursor(f->dir, IM_STR("b"), 1), IM_OK);
+	session(f, IM_UP_CLOSE, "a", IM_UPF_GONE);
+	session(f, IM_UP_CLOSE, "b", IM_UPF_GONE);
+	assert_false(known(f, "a"));
+	assert_true(known(f, "b"));
+	/* The plugin took it for bound: its end was still on the way. */
+	session(f, IM_UP_OPEN, "a", 0);
+	assert_true(known(f, "a"));
+	session(f, IM_UP_OPEN, "auto-01234567-89AB-CDEF-0123-456789ABCDEF", 0);
+	assert_false(known(f, "auto-01234567-89AB-CDEF-0123-456789ABCDEF"));
+	session(f, IM_UP_KEEP, "auto-01234567-89AB-CDEF-0123-456789ABCDEF", IM_UPF_DURABLE);
+	assert_true(known(f, "auto-01234567-89AB-CDEF-0123-456789ABCDEF"));
+	/* Another user's end says nothing of it. */
+	engine_add_session(f, IM_UP_CLOSE, "carol", "a", IM_UPF_GONE);
+	engine_add_session(f, IM_UP_KEEP, "nobody", "x", IM_UPF_DURABLE);
+	engine_send(f);
+	assert_true(known(f, "a"));
+	assert_false(known(f, "x"));
+}
+
+static void a_removed_device_leaves_a_mark(void **state)
+{
+	struct engine_fixture *f = *state;
+
+	session(f, IM_UP_OPEN, "a", IM_UPF_NEW_DEVICE);
+	session(f, IM_UP_OPEN, "b", IM_UPF_NEW_DEVICE);
+	session(f, IM_UP_KEEP, "b", IM_UPF_DURABLE);
+	engine_rpc(f, "bob", "device.remove", "{\"device\":\"a\"}");
+	engine_rpc(f, "bob", "device.remove", "{\"device\":\"b\"}");
+	assert_false(known(f, "a") || known(f, "b"));
+	assert_int_equal(directory_device_bind(f->dir, IM_STR("a"), 3, 1, 0), IM_OK);
+	assert_int_equal(directory_device_bind(f->dir, IM_STR("b"), 3, 1, 0), IM_E_EXISTS);
+}
+
 static void a_token_may_create_its_user(void **state)
 {
 	struct engine_fixture *f = *state;
@@ -455,6 +544,9 @@ int main(void)
 		E(a_client_id_belongs_to_its_first_user),
 		E(devices_beyond_the_bound_are_forgotten),
 		E(devices_are_not_named_to_others_by_default),
+		E(a_forgotten_device_leaves_a_mark),
+		E(a_session_that_left_nothing_leaves_no_binding),
+		E(a_removed_device_leaves_a_mark),
 		E(a_token_may_create_its_user),
 		E(the_first_snapshot_mends_the_marks_and_greets_all),
 		E(many_changes_are_told_bit_by_bit),

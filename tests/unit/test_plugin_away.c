@@ -367,6 +367,209 @@ static void hello_is_for_the_one_it_names(void **state)
 	each(greeted_by_name);
 }
 
+/* ---- new devices ---- */
+
+static const char *const two_a_day[] = {
+	"allow_topic", "plant/#", "new_devices_per_day", "2", "auth_threads", "0", NULL};
+
+static bool comes_to_stay(struct node *n, const char *id, int version)
+{
+	struct mosquitto *c = keep_v("alice", id, version);
+	bool taken;
+
+	assert_non_null(c);
+	taken = fake_subscribe(c, "plant/#");
+	node_settle(n);
+	fake_disconnect(c, false);
+	node_settle(n);
+	return taken;
+}
+
+static void new_devices_of_a_day(struct node *n)
+{
+	struct mosquitto *c;
+
+	assert_true(comes_to_stay(n, "one", 4));
+	/* What leaves nothing, or never subscribes, does not count. */
+	c = node_client(n, "alice", "clean", 4);
+	assert_true(fake_subscribe(c, "plant/#"));
+	fake_disconnect(c, false);
+	fake_disconnect(node_client(n, "alice", "pub", 5), false);
+	node_settle(n);
+	assert_true(comes_to_stay(n, "two", 5));
+	assert_false(comes_to_stay(n, "three", 4));
+	assert_true(fake_logged("new_devices_per_day"));
+	assert_false(comes_to_stay(n, "three", 5));
+	/* Those that are known are not kept out, nor are others' or clean ones. */
+	assert_true(comes_to_stay(n, "one", 4));
+	assert_true(comes_to_stay(n, "two", 5));
+	c = node_client(n, "alice", "clean", 4);
+	assert_true(fake_subscribe(c, "plant/#"));
+	c = fake_connect(&(struct fake_spec){
+		.id = "bobs", .user = "bob", .password = "pw", .persistent = true});
+	assert_true(fake_subscribe(c, "plant/#"));
+	/* Forgotten ones count. */
+	node_sql(n, "INSERT INTO device_mark(device, user, kept_ms) SELECT device, user, kept_ms"
+		    " FROM device WHERE device = 'one'; DELETE FROM device WHERE device = 'one'");
+	node_pass(n, 11000);
+	assert_false(comes_to_stay(n, "four", 4));
+	/* The next day. */
+	node_pass(n, 86400000);
+	assert_true(comes_to_stay(n, "four", 4));
+	assert_int_equal(node_count(n, IM_UP_KEEP), 4);
+}
+
+/* Not written yet: the bridge is away, and the broker is restarted. */
+static void on_their_way(struct node *n)
+{
+	n->commit = false;
+	assert_true(comes_to_stay(n, "one", 4));
+	assert_true(comes_to_stay(n, "two", 4));
+	assert_false(comes_to_stay(n, "three", 4));
+	node_pass(n, 11000);
+	assert_false(comes_to_stay(n, "three", 4));
+	node_crash(n);
+	node_forget_records(n);
+	assert_int_equal(node_load(n, n->newer, two_a_day), 0);
+	assert_false(comes_to_stay(n, "three", 4));
+	n->commit = true;
+	node_bridge(n);
+	node_pass(n, 11000);
+	assert_false(comes_to_stay(n, "three", 4));
+	assert_true(comes_to_stay(n, "one", 4));
+	assert_int_equal(node_count(n, IM_UP_KEEP), 2);
+}
+
+/* An id that the broker made up, of a client that asks for a session: it can come back to it. */
+static void made_up_ids(struct node *n)
+{
+	static const char *const ids[] = {"auto-01234567-89AB-CDEF-0123-456789ABCDEF",
+		"auto-11234567-89AB-CDEF-0123-456789ABCDEF",
+		"auto-21234567-89AB-CDEF-0123-456789ABCDEF"};
+	struct mosquitto *c;
+
+	for (int i = 0; i < 3; i++) {
+		c = node_client(n, "alice", ids[i], 5);
+		assert_int_equal(fake_subscribe(c, "plant/#"), i < 2);
+		node_settle(n);
+		assert_null(keep_v("bob", ids[i], 5));
+	}
+	/* 2.1 says that nothing is left. */
+	for (int i = 0; i < 2; i++)
+		fake_disconnect(fake_by_id(ids[i]), false);
+	node_pass(n, 11000);
+	assert_int_equal(comes_to_stay(n, "tab", 5), n->newer);
+}
+
+static void under_a_mark(struct node *n)
+{
+	struct mosquitto *c = leave_one(n, "phone");
+
+	node_sql(n, "INSERT INTO device_mark(device, user, kept_ms) VALUES ('phone', 1, 1);"
+		    "DELETE FROM device WHERE device = 'phone'");
+	tell(n, "alice");
+	deliver(n, "alice", "denied");
+	assert_string_equal(heard(c), "");
+	assert_null(keep("bob", "phone"));
+	/* Hers still; what waited before is not. */
+	fake_route(&(struct fake_message){
+		.topic = (char *)"im/inbox/alice/x", .payload = IM_STR("denied")});
+	c = keep("alice", "phone");
+	assert_non_null(c);
+	node_settle(n);
+	assert_string_equal(heard(c), "");
+	deliver(n, "alice", "heard");
+	assert_string_equal(heard(c), "heard");
+	assert_true(node_find(n, IM_UP_OPEN, 1)->flags & IM_UPF_NEW_DEVICE);
+}
+
+static void each_of_two(void (*test)(struct node *n))
+{
+	for (int newer = 0; newer < 2; newer++) {
+		struct node n;
+
+		node_start(&n, newer, two_a_day);
+		test(&n);
+		node_stop(&n);
+	}
+}
+
+static void devices_that_come_to_stay_are_counted(void **state)
+{
+	(void)state;
+	each_of_two(new_devices_of_a_day);
+	each_of_two(on_their_way);
+	each_of_two(made_up_ids);
+}
+
+static void a_mark_keeps_the_client_id(void **state)
+{
+	(void)state;
+	each(under_a_mark);
+}
+
+static const struct node_record *close_of(const struct node *n, const char *device)
+{
+	const struct node_record *r;
+
+	for (size_t i = 0; (r = node_find(n, IM_UP_CLOSE, i)); i++) {
+		if (strcmp(r->device, device) == 0)
+			return r;
+	}
+	fail_msg("%s was not closed", device);
+	return NULL;
+}
+
+static void what_an_end_says(struct node *n)
+{
+	static const struct {
+		const char *id;
+		int version;
+		bool persistent, gone, gone_newer;
+	} cases[] = {
+		{"clean", 4, false, true, true},
+		{"stays", 4, true, false, false},
+		{"clean5", 5, false, false, true},
+		{"stays5", 5, true, false, false},
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct mosquitto *c = fake_connect(&(struct fake_spec){.id = cases[i].id,
+			.user = "alice",
+			.password = "pw",
+			.version = cases[i].version,
+			.persistent = cases[i].persistent});
+
+		node_settle(n);
+		fake_disconnect(c, false);
+		node_settle(n);
+		assert_int_equal(close_of(n, cases[i].id)->flags & IM_UPF_GONE ? 1 : 0,
+			n->newer ? cases[i].gone_newer : cases[i].gone);
+	}
+}
+
+static void the_bridge_hears_what_is_left(void **state)
+{
+	(void)state;
+	each(what_an_end_says);
+}
+
+/* The broker has forgotten them, too. */
+static void sessions_expire_here_as_there(void **state)
+{
+	struct node n;
+
+	(void)state;
+	node_start(&n, false, options);
+	leave_one(&n, "phone");
+	assert_int_equal(node_stat(&n, "sessions_offline"), 1);
+	node_pass(&n, 13 * INT64_C(86400000));
+	assert_int_equal(node_stat(&n, "sessions_offline"), 1);
+	node_pass(&n, 2 * INT64_C(86400000));
+	assert_int_equal(node_stat(&n, "sessions_offline"), 0);
+	node_stop(&n);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -374,6 +577,10 @@ int main(void)
 		cmocka_unit_test(what_it_costs),
 		cmocka_unit_test(a_few_are_kept),
 		cmocka_unit_test(hello_is_for_the_one_it_names),
+		cmocka_unit_test(devices_that_come_to_stay_are_counted),
+		cmocka_unit_test(a_mark_keeps_the_client_id),
+		cmocka_unit_test(the_bridge_hears_what_is_left),
+		cmocka_unit_test(sessions_expire_here_as_there),
 	};
 
 	return cmocka_run_group_tests_name("plugin_away", tests, NULL, NULL);

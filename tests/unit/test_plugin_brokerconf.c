@@ -220,6 +220,33 @@ static void a_connection_carries_nothing_of_im(void **state)
 }
 
 /* However long it is: bounded, and never half a sentence. */
+static void expiration(const char *text, int64_t seconds)
+{
+	struct brokerconf c;
+
+	read_conf(&c, text);
+	if (c.expiration_s != seconds)
+		fail_msg("%s: %lld", text, (long long)c.expiration_s);
+	brokerconf_clear(&c);
+}
+
+static void how_long_sessions_are_kept(void **state)
+{
+	(void)state;
+	expiration("", 0);
+	expiration("persistent_client_expiration 2h\n", 7200);
+	expiration("persistent_client_expiration 14d\n", 14 * 86400);
+	expiration("  persistent_client_expiration   1w  \r\n", 7 * 86400);
+	expiration("persistent_client_expiration 2m\n", 60 * 86400);
+	expiration("persistent_client_expiration 1y\n", 365 * 86400);
+	expiration("persistent_client_expiration 1d\npersistent_client_expiration 2d\n", 172800);
+	/* The broker refuses these. */
+	expiration("persistent_client_expiration 14\n", 0);
+	expiration("persistent_client_expiration d\n", 0);
+	expiration("persistent_client_expiration 1d2\n", 0);
+	expiration("#persistent_client_expiration 1d\n", 0);
+}
+
 static void sentences_are_bounded(void **state)
 {
 	struct brokerconf c;
@@ -249,6 +276,7 @@ int main(void)
 		cmocka_unit_test(what_is_not_looked_at_is_said),
 		cmocka_unit_test(the_links_listener_is_looked_for),
 		cmocka_unit_test(a_connection_carries_nothing_of_im),
+		cmocka_unit_test(how_long_sessions_are_kept),
 		cmocka_unit_test(sentences_are_bounded),
 	};
 

@@ -335,7 +335,7 @@ static void client_ids_belong_to_their_user(void **state)
 	node_bridge(&n);
 	assert_int_equal(node_find(&n, IM_UP_OPEN, 0)->flags, IM_UPF_NEW_DEVICE | IM_UPF_DURABLE);
 	/* Written, the row decides; and when it is gone, the id is free. */
-	node_sql(&n, "INSERT INTO device VALUES ('phone', 1, 0, 0, 0)");
+	node_sql(&n, "INSERT INTO device VALUES ('phone', 1, 0, 0, 0, 0)");
 	node_committed(&n, n.epoch, n.last);
 	n.commit = true;
 	assert_null(node_client(&n, "bob", "phone", 4));

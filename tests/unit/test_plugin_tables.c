@@ -59,7 +59,7 @@ static void cache_stays_at_its_bound_and_keeps_what_is_used(void **state)
 
 static int add_binding(struct bindings *b, const char *device, const char *uid, int64_t user)
 {
-	return bindings_add(b, im_str(device), &(struct owner){user, im_str(uid)});
+	return bindings_add(b, im_str(device), &(struct owner){.user = user, .uid = im_str(uid)});
 }
 
 /* "": nobody's. */

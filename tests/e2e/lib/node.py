@@ -75,7 +75,7 @@ class Node:
             "log_type all", "persistence true", f"persistence_location {self.folder}/",
             "allow_duplicate_messages true", "set_tcp_nodelay true",
             f"max_queued_messages {self.max_queued}", "max_inflight_messages 1000",
-            "max_packet_size 2000000",
+            "max_packet_size 2000000", "persistent_client_expiration 14d",
             f"listener 0 {self.link}",
             f"listener {self.port} 127.0.0.1",
         ]
