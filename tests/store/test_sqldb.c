@@ -137,7 +137,8 @@ static bool may_scan(const char *name)
 		"MARK_LIST",  /* 64 rows */
 		"USER_COUNT", /* for statistics */
 		"BLOCK_LIST",
-		"DEVICE_LIST", /* sort what one user has */
+		"DEVICE_LIST",
+		"DEVICE_LIST_SEEN", /* sort what one user has */
 		"BAN_LIST",
 		"MUTED_LIST",   /* or one group */
 		"AUDIT_NEWEST", /* IM_AUDIT_MAX rows, for an administrator */
