@@ -156,7 +156,7 @@ def test_a_client_id_belongs_to_its_first_user(node, v5):
 def test_a_client_id_stays_bound_after_a_restart(own_node):
     node = own_node()
     alice, mallory = node.users(2)
-    node.connect(alice, device="tablet").close()
+    node.connect(alice, device="tablet", clean=False).close()
     node.stop()
     node.start_broker()
     refused(node, mallory, device="tablet")  # also while the bridge is away

@@ -80,7 +80,7 @@ def test_who_has_none_gets_nothing_and_is_disconnected(node, who, first, v5):
         admin.command("deleteUser", username=user)
     elif who == "another's client id":
         device = node.new_name("phone")
-        node.client(node.user(), device=device).connect().close()
+        node.client(node.user(), device=device, clean=False).connect().close()
     elif who == "unknown":
         user = node.new_name("nobody")
     else:
@@ -284,7 +284,7 @@ def test_a_pre_shared_key_is_an_identity_like_others(own_node, who):
     if who == "disabled":
         admin.command("disableUser", username=user)
     elif who == "another's client id":
-        node.client(node.user(), device=device).connect().close()
+        node.client(node.user(), device=device, clean=False).connect().close()
     sub = Sub(psk(node, "mosquitto_sub", user, device if who != "known" else f"{device}-sub",
                   "-t", "plain/#", "-v"))
     try:
