@@ -144,7 +144,7 @@ def test_others_can_log_in_while_somebody_guesses(own_node):
 def test_a_client_id_belongs_to_its_first_user(node, v5):
     alice, mallory = node.users(2)
     device = node.new_name("phone")
-    a = node.connect(alice, device=device, v5=v5)
+    a = node.connect(alice, device=device, v5=v5, clean=False, session_expiry=300 if v5 else None)
     # 0x85 / 2: client identifier not valid, or simply not authorized; never a takeover.
     refused(node, mallory, v5, device=device)
     assert a.connected
