@@ -26,7 +26,7 @@
  * these; a session that has some twenty filters has a hundred in all. */
 #define IM_FILTER_LEVELS_MAX 16
 #define IM_INBOX_LEVELS_MAX 4             /* below an inbox: a topic that answers are asked for */
-#define IM_INBOX_BYTES_MAX 256            /* of it */
+#define IM_INBOX_BYTES_MAX 256            /* of it, but for rpc/{device} */
 #define IM_FILTER_BYTES_MAX (256u * 1024) /* all filters of a session together */
 #define IM_SUBSCRIPTIONS_MAX 10000        /* the highest limit of one session, of either kind */
 #define IM_LEVELS_PER_DEVICE 512 /* of all sessions of a user, for each device that may connect */

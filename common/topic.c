@@ -223,6 +223,13 @@ static size_t count_levels(struct im_str s)
 	return n;
 }
 
+/* The topic of a device's answers is as long as its client id makes it. */
+static size_t inbox_bytes_max(struct im_str rest)
+{
+	return rest.n > 4 && memcmp(rest.p, "rpc/", 4) == 0 ? 4 + IM_DEVICE_TOPIC_MAX
+							    : IM_INBOX_BYTES_MAX;
+}
+
 /* The inbox's rows of the topic table, with a wildcard where an id stands; and topics without one,
  * to which answers may be asked for. A filter costs the broker memory for each of its levels. */
 static bool inbox_filter_valid(struct im_str rest)
@@ -238,7 +245,7 @@ static bool inbox_filter_valid(struct im_str rest)
 			return true;
 	}
 	return !memchr(rest.p, '+', rest.n) && !memchr(rest.p, '#', rest.n) &&
-	       rest.n <= IM_INBOX_BYTES_MAX && count_levels(rest) <= IM_INBOX_LEVELS_MAX;
+	       rest.n <= inbox_bytes_max(rest) && count_levels(rest) <= IM_INBOX_LEVELS_MAX;
 }
 
 /* A filter whose literal levels equal the prefix's: what follows decides. */

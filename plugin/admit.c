@@ -100,7 +100,8 @@ static int find_owner(struct plugin *p, struct im_str device, struct owner *out)
 	if (ret != IM_E_NONE || !e || e->state == SESSION_OFFLINE || e->released)
 		return ret;
 	/* Bound and unbound again, or made up: whoever is connected with the id has it. */
-	*out = (struct owner){.user = e->user_id, .uid = session_uid(e), .kept = e->kept};
+	*out = (struct owner){
+		.user = e->user_id, .uid = session_uid(e), .kept = e->kept, .mark = true};
 	return IM_OK;
 }
 

@@ -21,7 +21,8 @@ void bindings_free(struct bindings **b);
 struct owner {
 	int64_t user;
 	struct im_str uid;
-	bool kept, mark; /* see directory.h */
+	bool kept; /* see directory.h */
+	bool mark; /* the id is not bound, but held by what is left of a session */
 };
 
 /* False: not in here. Valid until the next change. */

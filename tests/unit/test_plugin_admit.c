@@ -63,7 +63,8 @@ static void another_client_id_may_do(void **state)
 	const struct fake_spec unfit = {.id = "x\xe2\x80\xa8y", .user = "alice", .password = "pw"};
 	const struct fake_spec foreign = {.id = "bobs", .user = "alice", .password = "pw"};
 	const struct fake_spec guess = {.id = "bobs", .user = "alice", .password = "wrong"};
-	const char bind[] = "INSERT INTO device VALUES ('bobs', 2, 0, 0, 0)";
+	const char bind[] = "INSERT INTO device (device, user, created_ms, seen_ms, cursor) VALUES "
+			    "('bobs', 2, 0, 0, 0)";
 
 	(void)state;
 	expect(NULL, NULL, unfit, (struct told){NO, NO, NO, 0x85});

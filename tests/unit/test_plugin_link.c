@@ -611,7 +611,11 @@ static void an_id_that_was_taken_from_its_user_is_the_next_ones(void **state)
 		node_start(&n, newer, NULL);
 		fake_disconnect(fake_connect(&hers), true);
 		node_settle(&n);
+		node_sql(&n,
+			"INSERT OR REPLACE INTO device (device, user, created_ms, seen_ms, cursor)"
+			" VALUES ('a', 1, 0, 0, 0)");
 		assert_null(fake_connect(&his));
+		node_sql(&n, "DELETE FROM device");
 		node_down(&n, &kick, NULL, 0);
 		node_settle(&n);
 		c = fake_connect(&his);

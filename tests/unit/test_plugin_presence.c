@@ -346,6 +346,29 @@ static void client_ids_belong_to_their_user(void **state)
 	node_stop(&n);
 }
 
+static void a_device_that_was_removed_is_bound_when_it_comes_back_to_its_session(void **state)
+{
+	struct mosquitto *c;
+	struct node n;
+
+	(void)state;
+	node_start(&n, false, NULL);
+	c = persistent("alice", "phone");
+	node_settle(&n);
+	assert_int_equal(node_find(&n, IM_UP_OPEN, 0)->flags, IM_UPF_NEW_DEVICE | IM_UPF_DURABLE);
+	node_sql(&n, "INSERT OR REPLACE INTO device VALUES ('phone', 1, 0, 0, 0, 0)");
+	fake_disconnect(c, true);
+	node_settle(&n);
+	node_sql(&n, "DELETE FROM device;"
+		     "INSERT INTO device_mark (device, user, kept_ms) VALUES ('phone', 1, 1)");
+	/* What waits in the session is hers. */
+	assert_null(node_client(&n, "bob", "phone", 4));
+	persistent("alice", "phone");
+	node_settle(&n);
+	assert_int_equal(node_find(&n, IM_UP_OPEN, 1)->flags, IM_UPF_NEW_DEVICE | IM_UPF_DURABLE);
+	node_stop(&n);
+}
+
 static void ids_that_the_broker_made_up_are_not_bound(void **state)
 {
 	const char *const made_up = "auto-0A1B2C3D-4E5F-6071-8293-A4B5C6D7E8F9";
@@ -504,6 +527,8 @@ int main(void)
 		cmocka_unit_test(wills_are_messages),
 		cmocka_unit_test(the_brokers_end_sends_wills_too),
 		cmocka_unit_test(client_ids_belong_to_their_user),
+		cmocka_unit_test(
+			a_device_that_was_removed_is_bound_when_it_comes_back_to_its_session),
 		cmocka_unit_test(ids_that_the_broker_made_up_are_not_bound),
 		cmocka_unit_test(token_users_are_created_and_leave_in_time),
 		cmocka_unit_test(control_is_for_admins),
