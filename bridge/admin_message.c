@@ -139,7 +139,8 @@ static int named_pair(struct rpc_call *c, struct im_str one, struct place *out)
 
 	if (other.p == NULL)
 		return rpc_fail(c, IM_E_INVALID_PARAMS,
-			"a direct conversation is between two; give with, the other one");
+			"a direct conversation is between two; name the other one in `with` "
+			"(imctl: --with)");
 	rc = person_past(c, one, &out->one);
 	return rc == IM_OK ? person_past(c, other, &out->other) : rc;
 }
@@ -219,7 +220,9 @@ static int recall_reported(struct rpc_call *c)
 
 	if (rc == IM_E_NONE)
 		return rpc_fail(c, IM_E_INVALID_PARAMS,
-			"there is no report %" PRId64 "; see listReports", id);
+			"there is no report %" PRId64 "; listReports (imctl report list) shows "
+			"them",
+			id);
 	if (rc == IM_OK)
 		rc = reported_place(c, &r);
 	return rc == IM_OK ? recall(c, &r.at, r.conv, r.seq) : rc;

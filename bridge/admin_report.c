@@ -80,7 +80,9 @@ static int close_report(struct rpc_call *c)
 
 	if (rc == IM_E_NONE)
 		return rpc_fail(c, IM_E_INVALID_PARAMS,
-			"there is no report %" PRId64 "; see listReports", id);
+			"there is no report %" PRId64 "; listReports (imctl report list) shows "
+			"them",
+			id);
 	if (rc != IM_OK && rc != IM_E_EXISTS)
 		return rc;
 	return rpc_changed(c, rc == IM_OK);

@@ -60,7 +60,10 @@ static int check_folder(const struct backup *b, const char *folder, struct im_bu
 	struct stat st, data;
 
 	if (mkdir(folder, 0700) && errno != EEXIST) {
-		im_buf_printf(why, "%s cannot be made: %s", folder, strerror(errno));
+		im_buf_printf(why,
+			"%s cannot be made: %s; give one in a folder that is there and that the "
+			"bridge's user can write to",
+			folder, strerror(errno));
 		return IM_E_IO;
 	}
 	if (stat(folder, &st) || !S_ISDIR(st.st_mode) || access(folder, W_OK)) {

@@ -38,10 +38,12 @@ static int fail(struct offline *o, const char *what, struct im_buf *why)
 static int become_owner(const char *folder, struct im_buf *why)
 {
 	struct stat st;
+	bool there = stat(folder, &st) == 0;
 
-	if (stat(folder, &st) < 0 || !S_ISDIR(st.st_mode)) {
-		im_buf_printf(why, "data folder %s: %s", folder,
-			errno ? strerror(errno) : "not a folder");
+	if (!there || !S_ISDIR(st.st_mode)) {
+		im_buf_printf(why,
+			"data folder %s: %s; give the one that is data_dir in im-bridge.conf",
+			folder, there ? "not a folder" : strerror(errno));
 		return IMCTL_REFUSED;
 	}
 	if (geteuid() != 0 || st.st_uid == 0)

@@ -221,6 +221,10 @@ static void tables_have_straight_columns(void **state)
 				  "x       yes  -\n"
 				  "l\xc3\xa4nger  no   1970-01-01T00:00:01Z\n");
 	free(text);
+	text = print("[{\"since_ms\":1000,\"until_ms\":2000}]", "since_ms until_ms");
+	assert_string_equal(text, "since_ms              until_ms\n"
+				  "1970-01-01T00:00:01Z  1970-01-01T00:00:02Z\n");
+	free(text);
 }
 
 static void what_users_chose_cannot_drive_the_terminal(void **state)
