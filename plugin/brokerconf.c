@@ -15,6 +15,8 @@
 /* More is not read by anybody; what begins before it ends behind it. */
 #define WARNINGS_MAX (16 * 1024)
 #define QUOTED_MAX 200
+/* Frames between plugin and bridge may be that long. */
+#define PACKET_MIN 2000000
 
 void brokerconf_begin(
 	struct brokerconf *c, const struct brokerconf_own *own, brokerconf_include_fn include)
@@ -308,6 +310,21 @@ static void expiration_line(struct brokerconf *c, struct im_str rest)
 	}
 }
 
+/* 0: any length, which is the default of 2.0; that of 2.1 is ours. */
+static void packet_line(struct brokerconf *c, struct im_str rest)
+{
+	struct im_str value = word(&rest);
+	int64_t n = 0;
+	size_t i;
+
+	for (i = 0; i < value.n && value.p[i] >= '0' && value.p[i] <= '9' && n < PACKET_MIN; i++)
+		n = n * 10 + (value.p[i] - '0');
+	if (n > 0 && n < PACKET_MIN)
+		warn(c, "max_packet_size ", value,
+			" ends the link at the first longer frame, again and again: give 2000000, "
+			"or take the line out");
+}
+
 static void prefixes_line(struct brokerconf *c, struct im_str rest)
 {
 	struct im_str prefix = trim(rest), ours = IM_STR(IM_DEVICE_LINK);
@@ -333,6 +350,7 @@ static void take_line(struct brokerconf *c, struct im_str line)
 		{"include_dir", include_line},
 		{"listener", listener_line},
 		{"listener_allow_anonymous", anonymous_line},
+		{"max_packet_size", packet_line},
 		{"password_file", password_file_line},
 		{"persistent_client_expiration", expiration_line},
 		{"per_listener_settings", per_listener_line},

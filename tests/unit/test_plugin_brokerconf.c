@@ -247,6 +247,18 @@ static void how_long_sessions_are_kept(void **state)
 	expiration("#persistent_client_expiration 1d\n", 0);
 }
 
+static void packets_have_room_for_frames(void **state)
+{
+	(void)state;
+	says(LISTENER "max_packet_size 1999999\n", NULL,
+		"m.conf:2: max_packet_size 1999999 ends the link at the first longer frame");
+	says(LISTENER "max_packet_size 1000\n", NULL, "m.conf:2: max_packet_size 1000 ends");
+	says(LISTENER "max_packet_size 2000000\n", NULL, NULL);
+	says(LISTENER "max_packet_size 268435455\n", NULL, NULL);
+	says(LISTENER "max_packet_size 0\n", NULL, NULL);
+	says(LISTENER "#max_packet_size 1000\n", NULL, NULL);
+}
+
 static void sentences_are_bounded(void **state)
 {
 	struct brokerconf c;
@@ -277,6 +289,7 @@ int main(void)
 		cmocka_unit_test(the_links_listener_is_looked_for),
 		cmocka_unit_test(a_connection_carries_nothing_of_im),
 		cmocka_unit_test(how_long_sessions_are_kept),
+		cmocka_unit_test(packets_have_room_for_frames),
 		cmocka_unit_test(sentences_are_bounded),
 	};
 
