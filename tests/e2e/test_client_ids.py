@@ -103,7 +103,7 @@ KNOWN = [
 def test_the_ids_of_well_known_clients_are_taken(node):
     user = node.user()
     for device in KNOWN:
-        with node.client(user, device) as c:
+        with node.client(user, device, clean=False) as c:
             c.inbox()
             assert c.rpc("user.get")["uid"] == user
     c = node.connect(user)

@@ -94,11 +94,11 @@ def test_a_wrong_password_takes_as_long_as_an_unknown_name(own_node):
 @V
 def test_a_foreign_client_id_is_told_to_who_has_the_right_password_alone(node, version):
     owner, other = node.users(2)
-    node.connect(owner, device=f"{owner}-phone").close()
+    node.connect(owner, device=f"{owner}-phone", clean=False).close()
     assert answer(node, version, f"{owner}-phone", other, "wrong") == NO[version]
     assert answer(node, version, f"{owner}-phone", other) == told(version, 0x85, NO)
-    assert answer(node, version, f"{owner}-phone", owner) == 0
     assert Imctl.of(node).json("device", "owner", f"{owner}-phone")["username"] == owner
+    assert answer(node, version, f"{owner}-phone", owner) == 0
 
 
 @V

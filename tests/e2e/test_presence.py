@@ -267,7 +267,7 @@ def test_others_see_the_user_and_not_the_devices(own_node):
     one = node.connect(user, "private phone")
     w.wait_for(lambda: newest(w, user).get("state") == "online")
     assert set(newest(w, user)) == {"uid", "state", "ts"}
-    two = node.connect(user, "work desk")
+    two = node.connect(user, "work desk", clean=False)
     assert two.rpc("presence.set", state="away") == {"changed": True}
     own = {d["device"]: d["state"] for d in one.rpc("device.list")["devices"]}
     assert own == {"private phone": "online", "work desk": "away"}
