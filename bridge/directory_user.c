@@ -175,11 +175,11 @@ int directory_user_set_profile(struct directory *d, uint64_t id, struct im_str n
 
 int directory_user_delete(struct directory *d, uint64_t id)
 {
-	/* The mark first: it says whether there is such a user. */
+	/* The mark first: it says whether there is such a user. Blocks stay, on both sides: who
+	 * comes back is the same one to whom they were meant, or who meant them. */
 	static const int steps[] = {DIR_USER_MARK_DEVICES, DIR_USER_DELETE_DEVICES,
-		DIR_USER_DELETE_BLOCKS, DIR_USER_DELETE_BLOCKED, DIR_USER_DELETE_CONTACTS,
-		DIR_USER_DELETE_CONTACTED, DIR_USER_DELETE_MEMBERS, DIR_USER_DELETE_CONVS,
-		DIR_USER_DELETE_EVENTS};
+		DIR_USER_DELETE_CONTACTS, DIR_USER_DELETE_CONTACTED, DIR_USER_DELETE_MEMBERS,
+		DIR_USER_DELETE_CONVS, DIR_USER_DELETE_EVENTS};
 	sqlite3_stmt *st = sqldb_get(&d->q, DIR_USER_DELETE);
 	int ret;
 	sqldb_bind_id(st, 1, id);

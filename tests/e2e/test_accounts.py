@@ -161,6 +161,25 @@ def test_a_user_comes_back_with_the_same_number_and_a_new_credential(node):
     assert imctl.run("user", "restore", node.new_name("never"), "--no-password").returncode == 1
 
 
+def test_a_block_outlives_the_account_on_either_side(node):
+    admin, bob = node.admin(), node.connect(node.user())
+    stalker, shy = admin.create_user(node.new_name("s")), admin.create_user(node.new_name("s"))
+    bob.rpc("block.add", uid=stalker)
+    node.connect(shy).rpc("block.add", uid=bob.user)
+    for name in stalker, shy:
+        admin.command("deleteUser", username=name)
+    assert bob.rpc("block.list")["blocks"] == []
+    for name in stalker, shy:
+        admin.command("restoreUser", username=name, password="back")
+    assert [b["uid"] for b in bob.rpc("block.list")["blocks"]] == [stalker]
+    s = node.connect(stalker, password="back")
+    for sender, to in (s, bob.user), (bob, shy):
+        sender.publish(f"im/u/{to}", {"id": "again", "body": "hello again"})
+        assert sender.wait_ack_of("again")["error"]["code"] == -32005
+    bob.rpc("block.remove", uid=stalker)
+    assert s.send(f"im/u/{bob.user}", {"id": "now", "body": "hello"})["seq"] == 1
+
+
 # -- names that an earlier version has given twice --
 
 @pytest.fixture

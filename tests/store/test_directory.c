@@ -262,10 +262,13 @@ static void a_deleted_user_takes_all_along(void **state)
 	assert_true(u.deleted);
 	assert_int_equal(u.password.n, 0);
 	assert_int_equal(directory_device_get(d, IM_STR("phone"), &dev), IM_E_NONE);
+	/* She may come back, to whoever has blocked her, and to whom she has. */
 	assert_ok(directory_block_has(d, bob, alice, &blocked));
-	assert_false(blocked);
+	assert_true(blocked);
+	assert_ok(directory_block_list(d, bob, (struct im_str){"", 0}, 10, see_user, &seen));
+	assert_string_equal(seen.text, "");
 	assert_ok(directory_block_has(d, alice, bob, &blocked));
-	assert_false(blocked);
+	assert_true(blocked);
 	assert_ok(directory_member_list(d, team, (struct im_str){"", 0}, 0, see_member, &seen));
 	assert_string_equal(seen.text, "bob ");
 	assert_ok(directory_group_by_id(d, team, &g));
