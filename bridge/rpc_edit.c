@@ -278,6 +278,10 @@ static int may_edit(struct rpc_call *c, const struct conv_ref *ref, const struct
 		return rpc_fail(c, IM_E_NOT_ALLOWED, "this message was recalled");
 	if (t->m.sender != c->user)
 		return rpc_fail(c, IM_E_NOT_ALLOWED, "only the sender edits a message");
+	/* It says whose words it holds. */
+	if (meta_get(t->m.meta, "forwarded").n)
+		return rpc_fail(c, IM_E_NOT_ALLOWED,
+			"a forwarded copy is in its author's words; recall it, and send your own");
 	if (!rpc_has(c, "body") && !rpc_has(c, "mentions") && !rpc_has(c, "ext"))
 		return rpc_fail(c, IM_E_INVALID_PARAMS,
 			"nothing is to change; give params.body, mentions or ext");

@@ -179,6 +179,26 @@ static void body_and_ext_are_no_longer_together_than_a_message_may_be(void **sta
 	free(request);
 }
 
+/* A copy says who wrote it: with another body that would be put into somebody's mouth. */
+static void a_copy_is_not_edited(void **state)
+{
+	struct rpc_fixture *f = *state;
+
+	rpc_send(f, "alice", "u/bob", "I like cats");
+	rpc_ok(f, "bob", "msg.forward",
+		"{\"from_conv\":\"u/alice\",\"seqs\":[1],\"to_conv\":\"u/carol\"}");
+	rpc_no(f, IM_E_NOT_ALLOWED, "bob", "msg.edit",
+		"{\"conv\":\"u/carol\",\"seq\":1,\"body\":\"I like dogs\"}");
+	rpc_no(f, IM_E_NOT_ALLOWED, "bob", "msg.edit",
+		"{\"conv\":\"u/carol\",\"seq\":1,\"ext\":{\"k\":1}}");
+	rpc_ok(f, "carol", "conv.history", "{\"conv\":\"u/bob\"}");
+	assert_int_equal(json_array_size(rpc_at(f->result, "messages")), 1);
+	assert_text(f->result, "messages.0.forwarded.from", "alice");
+	assert_text(f->result, "messages.0.body", "I like cats");
+	/* Taken back it can be. */
+	rpc_ok(f, "bob", "msg.recall", "{\"conv\":\"u/carol\",\"seq\":1}");
+}
+
 static void an_edits_body_is_read_as_it_was_built(void **state)
 {
 	struct im_buf out;
@@ -211,6 +231,7 @@ int main(void)
 		CASE(direct_mentions_are_of_the_two),
 		CASE(bytes_stay_bytes_beside_another_ext),
 		CASE(body_and_ext_are_no_longer_together_than_a_message_may_be),
+		CASE(a_copy_is_not_edited),
 		cmocka_unit_test(an_edits_body_is_read_as_it_was_built),
 	};
 

@@ -167,11 +167,12 @@ static void slow_mode_holds_for_forwards_edits_and_reactions(void **state)
 {
 	struct rpc_fixture *f = *state;
 	const char *forward = "{\"from_conv\":\"u/alice\",\"seqs\":[1],\"to_conv\":\"g/team\"}";
-	const char *edit = "{\"conv\":\"g/team\",\"seq\":3,\"body\":\"y\"}";
-	const char *react = "{\"conv\":\"g/team\",\"seq\":3,\"emoji\":\"a\"}";
+	const char *edit = "{\"conv\":\"g/team\",\"seq\":2,\"body\":\"y\"}";
+	const char *react = "{\"conv\":\"g/team\",\"seq\":2,\"emoji\":\"a\"}";
 
 	rpc_send(f, "alice", "u/bob", "words");
 	make_team(f);
+	rpc_send(f, "bob", "g/team", "mine");
 	rpc_ok(f, "alice", "group.update", "{\"gid\":\"team\",\"slow_ms\":60000}");
 	/* Several at a time are never slow. */
 	rpc_no(f, IM_E_RATE_LIMITED, "bob", "msg.forward",
@@ -187,13 +188,13 @@ static void slow_mode_holds_for_forwards_edits_and_reactions(void **state)
 	rpc_ok(f, "bob", "msg.react", react);
 	/* Taking back is free of it: a reaction, and the message. */
 	rpc_ok(f, "bob", "msg.react",
-		"{\"conv\":\"g/team\",\"seq\":3,\"emoji\":\"a\",\"remove\":true}");
-	rpc_ok(f, "bob", "msg.recall", "{\"conv\":\"g/team\",\"seq\":3}");
+		"{\"conv\":\"g/team\",\"seq\":2,\"emoji\":\"a\",\"remove\":true}");
+	rpc_ok(f, "bob", "msg.recall", "{\"conv\":\"g/team\",\"seq\":2}");
 	/* Another member has a time of its own, and those who run the group are never slow. */
 	rpc_send(f, "alice", "g/team", "hello");
-	rpc_ok(f, "carol", "msg.react", "{\"conv\":\"g/team\",\"seq\":8,\"emoji\":\"a\"}");
-	rpc_ok(f, "alice", "msg.react", "{\"conv\":\"g/team\",\"seq\":8,\"emoji\":\"a\"}");
-	rpc_ok(f, "alice", "msg.edit", "{\"conv\":\"g/team\",\"seq\":8,\"body\":\"hi\"}");
+	rpc_ok(f, "carol", "msg.react", "{\"conv\":\"g/team\",\"seq\":9,\"emoji\":\"a\"}");
+	rpc_ok(f, "alice", "msg.react", "{\"conv\":\"g/team\",\"seq\":9,\"emoji\":\"a\"}");
+	rpc_ok(f, "alice", "msg.edit", "{\"conv\":\"g/team\",\"seq\":9,\"body\":\"hi\"}");
 }
 
 #define CASE(name) cmocka_unit_test_setup_teardown(name, rpc_set_up, rpc_tear_down)

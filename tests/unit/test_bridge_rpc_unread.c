@@ -133,9 +133,10 @@ static void operations_leave_what_is_unread_as_it_is(void **state)
 	assert_num(f->result, "seqs.0", 10);
 	assert_int_equal(unread(f, "bob", "u/alice"), 0);
 	assert_int_equal(unread(f, "alice", "u/bob"), 1);
+	talk(f, "bob", "u/alice", 1);
 	talk(f, "alice", "u/bob", 2);
-	ON("msg.edit", "bob", 10, ",\"body\":\"changed\"");
-	ON("msg.recall", "bob", 10, "");
+	ON("msg.edit", "bob", 11, ",\"body\":\"changed\"");
+	ON("msg.recall", "bob", 11, "");
 	assert_int_equal(unread(f, "bob", "u/alice"), 2);
 	assert_int_equal(unread(f, "alice", "u/bob"), 0);
 }
