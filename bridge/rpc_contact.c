@@ -11,6 +11,7 @@
 
 #include "../common/jsonw.h"
 #include "../common/limits.h"
+#include "cost.h"
 #include "directory_contact.h"
 #include "directory_user.h"
 #include "quota.h"
@@ -186,6 +187,8 @@ static int request_call(struct rpc_call *c)
 	if (p.mine == DIRECTORY_CONTACT_YES || p.mine == DIRECTORY_CONTACT_SENT)
 		return rpc_changed(c, false);
 	rc = not_blocked(c, &p);
+	if (rc == IM_OK)
+		rc = rpc_pay(c, COST_CONTACT);
 	if (rc == IM_OK)
 		rc = check_room(c, c->user, "your");
 	if (rc == IM_OK)

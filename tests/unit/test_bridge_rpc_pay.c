@@ -139,6 +139,22 @@ static void groups_cost_their_people(void **state)
 		2 * COST_PERSON + 2 * COST_TOLD);
 }
 
+static void asking_to_be_a_contact_costs_the_counting_of_lists(void **state)
+{
+	struct rpc_fixture *f = *state;
+
+	assert_int_equal(price(f, "alice", "contact.request", "{\"uid\":\"bob\"}"), COST_CONTACT);
+	/* What is so already is not looked at any further. */
+	cost_set(f->cost, 1);
+	rpc_ok(f, "alice", "contact.request", "{\"uid\":\"bob\"}");
+	rpc_ok(f, "bob", "block.add", "{\"uid\":\"carol\"}");
+	rpc_no(f, IM_E_BLOCKED, "carol", "contact.request", "{\"uid\":\"bob\"}");
+	/* More than four seconds bring is done once, and then it is refused before anything is
+	 * counted. */
+	rpc_ok(f, "carol", "contact.request", "{\"uid\":\"alice\"}");
+	rpc_no(f, IM_E_RATE_LIMITED, "carol", "contact.request", "{\"uid\":\"dave\"}");
+}
+
 static void who_cannot_pay_changes_nothing(void **state)
 {
 	struct rpc_fixture *f = *state;
@@ -207,6 +223,7 @@ int main(void)
 		CASE(a_repeat_with_an_id_costs_nothing_more),
 		CASE(operations_cost_their_words_and_who_is_told),
 		CASE(groups_cost_their_people),
+		CASE(asking_to_be_a_contact_costs_the_counting_of_lists),
 		CASE(who_cannot_pay_changes_nothing),
 		CASE(slow_mode_holds_for_forwards_edits_and_reactions),
 	};
