@@ -269,6 +269,9 @@ static int moderate(struct intake *in, struct send *s)
 	if (!m || !m->words)
 		return IM_OK;
 	s->why = IM_STR(MODERATION_WHY);
+	/* Both are shown to the receivers, and are texts as good as any. */
+	if (moderation_hit(m, s->id) || moderation_hit(m, s->env.type))
+		return IM_E_NOT_ALLOWED;
 	if (s->rec->corr.n && moderation_check_props(m, &s->props))
 		return IM_E_NOT_ALLOWED;
 	/* First, for a masked body lives where this one is looked at. */

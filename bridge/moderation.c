@@ -130,7 +130,8 @@ int moderation_check_props(struct moderation *m, const struct im_props *p)
 
 	if (!m->words)
 		return IM_OK;
-	if (wordlist_match(m->words, p->content_type))
+	if (wordlist_match(m->words, p->content_type) ||
+		wordlist_match(m->words, p->response_topic))
 		return IM_E_NOT_ALLOWED;
 	while (im_props_pair(&pairs, &name, &value)) {
 		if (wordlist_match(m->words, name) || wordlist_match(m->words, value))

@@ -37,8 +37,8 @@ void moderation_clear(struct moderation *m);
  * decoded, and a hit is rejected even where text would be masked: masking could break what the JSON
  * means. Bytes pass. */
 int moderation_check(struct moderation *m, enum im_enc enc, struct im_str *body) IM_MUST_CHECK;
-/* The same for what a sender says by MQTT properties, in words of his own: content type, and names
- * and values of user properties. Nothing of it is masked. */
+/* The same for what a sender says by MQTT properties, in words of his own: content type,
+ * response topic, and names and values of user properties. Nothing of it is masked. */
 int moderation_check_props(struct moderation *m, const struct im_props *p) IM_MUST_CHECK;
 /* Of a text that has a use of its own (a name to look up, an emoji), where asterisks would be no
  * answer: true if it holds a listed word. */

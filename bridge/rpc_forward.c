@@ -28,7 +28,7 @@ static int look_into(struct rpc_call *c, const struct msg_target *t, struct im_s
 
 	if (!m)
 		return IM_OK;
-	if (type.n && moderation_check(m, IM_ENC_JSON, &type))
+	if (moderation_hit(m, t->m.type) || (type.n && moderation_check(m, IM_ENC_JSON, &type)))
 		return IM_E_NOT_ALLOWED;
 	return moderation_check(m, t->m.enc, body);
 }

@@ -31,6 +31,7 @@ static const struct row {
 	{"msg.edit", "body", JSON},
 	{"msg.edit", "ext", JSON},
 	{"msg.react", "emoji", NAME},
+	{"msg.forward", "id", NAME},
 };
 
 static struct im_str text_of(const json_t *v)

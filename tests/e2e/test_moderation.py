@@ -79,7 +79,8 @@ def reply_code(call):
 
 def test_a_listed_word_is_refused_on_every_road(own_node, words):
     """Whatever others would read, and however JSON writes it."""
-    node = own_node(bridge={"word_list": words, "recall_window": 600})
+    node = own_node(bridge={"word_list": words, "recall_window": 600},
+                    options={"allow_topic": "chat/#"})
     alice, bob = pair(node)
     to_bob, gid = f"u/{bob.user}", node.group(alice, join="approval")
     seq = alice.send(f"im/{to_bob}", {"id": "fine", "body": "fine"})["seq"]
@@ -98,6 +99,7 @@ def test_a_listed_word_is_refused_on_every_road(own_node, words):
         ("msg.edit", {"conv": to_bob, "seq": seq, "body": "x", "ext": {"bad": 1}}),
         ("msg.react", {"conv": to_bob, "seq": seq, "emoji": "bad"}),
         ("msg.forward", {"from_conv": to_bob, "seqs": [old], "to_conv": to_bob}),
+        ("msg.forward", {"from_conv": to_bob, "seqs": [seq], "to_conv": to_bob, "id": "so bad"}),
         ("group.create", {"gid": "bad"}), ("group.create", {"name": "bad"}),
         ("group.create", {"announcement": "so bad"}), ("group.create", {"avatar": "x/bad"}),
         ("group.update", {"gid": gid, "name": "bad"}),
@@ -114,6 +116,15 @@ def test_a_listed_word_is_refused_on_every_road(own_node, words):
                               '{"id":"h%d","body":"x","ext":{"bad":1}}']):
         alice.publish(f"im/{to_bob}", text % n)
         assert ack(alice, f"h{n}")["error"]["code"] == -32012, text
+    # What else of a message is shown: its id, its type, where an answer goes.
+    alice5 = node.connect(alice.user, v5=True)
+    for payload, props in [({"id": "so bad", "body": "x"}, {}),
+                           ({"id": "t1", "type": "bad", "body": "x"}, {}),
+                           ({"body": "x"}, {"UserProperty": [("id", "bad id")]}),
+                           ({"id": "t2", "body": "x"}, {"ResponseTopic": "chat/bad"})]:
+        alice5.publish(f"im/{to_bob}", payload, props=props)
+        msg_id = payload.get("id") or props["UserProperty"][0][1]
+        assert alice5.wait_ack_of(msg_id)["error"]["code"] == -32012, (payload, props)
     alice.publish("im/rpc/msg.react",
                   '{"conv":"%s","seq":%d,"emoji":"\\u0062\\u0061\\u0064"}' % (to_bob, seq))
     error = alice.wait_for(lambda: next((m.json["error"] for m in alice.on(f"rpc/{alice.device}")
