@@ -24,12 +24,19 @@
 
 /* ---- the text ---- */
 
+/* base64url of an object's `{`, and of a quote, a blank or `}` behind it: a password may well be
+ * three words with dots between them, and must not be taken for a token that nobody has made. */
+static bool begins_as_header(struct im_str s)
+{
+	return s.n > 1 && s.p[0] == 'e' && (s.p[1] == 'y' || s.p[1] == 'w' || s.p[1] == '3');
+}
+
 bool jwt_looks_like(struct im_str s)
 {
 	size_t part = 0, parts = 1;
 	size_t i;
 
-	if (s.n > JWT_TOKEN_MAX)
+	if (s.n > JWT_TOKEN_MAX || !begins_as_header(s))
 		return false;
 	for (i = 0; i < s.n; i++) {
 		if (s.p[i] == '.') {

@@ -19,7 +19,8 @@
 #define JWT_MEMBERS_MAX 100 /* of a header or of claims: each is compared with all before it */
 #define JWT_LEEWAY_S 30     /* clocks that differ a little */
 
-/* True if s has the form of a token: three parts of base64url. */
+/* True if s has the form of a token: three parts of base64url, the first of which begins as an
+ * object does. Whatever else is a password. */
 bool jwt_looks_like(struct im_str s);
 
 /* What a token says; nothing of it is true before jwt_verify. */

@@ -177,6 +177,14 @@ def test_a_password_can_be_changed_by_a_session_of_a_token(node):
     assert web.rpc("user.get")["uid"] == user
 
 
+def test_a_password_of_words_with_dots_is_no_token(node):
+    """Three words of base64url's letters are set as any other password is, and let their user in."""
+    user = node.user()
+    node.connect(user).rpc("user.password", old=PASSWORD, new="correct.horse.battery")
+    assert node.client(user, password="correct.horse.battery").connect().connected
+    assert node.client(user, password=token(user)).connect().connected
+
+
 def test_a_reset_by_an_administrator_keeps_nobody(node):
     admin, user = node.admin(), node.user()
     clients = all_of(node, user)

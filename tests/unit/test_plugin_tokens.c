@@ -319,7 +319,7 @@ static void a_token_says_everything_once(void **state)
 		{"{\"alg\":[\"HS256\"]}", GOOD, "alg"},
 		{"{\"typ\":\"JWT\"}", GOOD, "alg"},
 		{"{}", GOOD, "alg"},
-		{"[]", GOOD, "malformed"},
+		{"{\"alg\"}", GOOD, "malformed"},
 		{"{\"alg\":\"HS256\"", GOOD, "malformed"},
 		{ALG, "[\"sub\",\"alice\"]", "malformed"},
 		{ALG, "{\"sub\":\"alice\",\"exp\":1763650100}x", "malformed"},
@@ -904,17 +904,25 @@ static void what_looks_like_a_token(void **state)
 	char longest[JWT_TOKEN_MAX + 2];
 
 	(void)state;
-	assert_true(jwt_looks_like(IM_STR("a.b-_.C9")));
+	assert_true(jwt_looks_like(IM_STR("eyJ.b-_.C9")));
 	assert_false(jwt_looks_like(IM_STR("")));
-	assert_false(jwt_looks_like(IM_STR("a.b")));
-	assert_false(jwt_looks_like(IM_STR("a..c")));
+	assert_false(jwt_looks_like(IM_STR("ey.b")));
+	assert_false(jwt_looks_like(IM_STR("ey..c")));
 	assert_false(jwt_looks_like(IM_STR(".b.c")));
-	assert_false(jwt_looks_like(IM_STR("a.b.")));
-	assert_false(jwt_looks_like(IM_STR("a.b.c.d")));
-	assert_false(jwt_looks_like(IM_STR("a.b.c=")));
-	assert_false(jwt_looks_like(IM_STR("a.b.c d")));
+	assert_false(jwt_looks_like(IM_STR("ey.b.")));
+	assert_false(jwt_looks_like(IM_STR("ey.b.c.d")));
+	assert_false(jwt_looks_like(IM_STR("ey.b.c=")));
+	assert_false(jwt_looks_like(IM_STR("ey.b.c d")));
+	/* However JSON is written; and what may be a password. */
+	assert_true(jwt_looks_like(IM_STR("ewogICJh.b.c")));
+	assert_true(jwt_looks_like(IM_STR("e30.b.c")));
+	assert_false(jwt_looks_like(IM_STR("correct.horse.battery")));
+	assert_false(jwt_looks_like(IM_STR("W10.b.c")));
+	assert_false(jwt_looks_like(IM_STR("e")));
 	memset(longest, 'a', sizeof(longest));
-	longest[1] = longest[3] = '.';
+	longest[0] = 'e';
+	longest[1] = 'y';
+	longest[3] = longest[5] = '.';
 	assert_true(jwt_looks_like((struct im_str){longest, JWT_TOKEN_MAX}));
 	assert_false(jwt_looks_like((struct im_str){longest, JWT_TOKEN_MAX + 1}));
 }
