@@ -41,6 +41,10 @@ static int take_password(struct rpc_call *c, char phc_out[IM_PHC_MAX])
 	phc_out[0] = '\0';
 	if (password.n == 0)
 		return IM_OK;
+	if (im_phc_foreign(password))
+		return rpc_fail(c, IM_E_INVALID_PARAMS,
+			"the password looks like a hash, and would be taken for the password "
+			"itself; give the password, or an Argon2id PHC string");
 	if (!im_phc_valid(password))
 		return password_hash(c->set, password, phc_out);
 	memcpy(phc_out, password.p, password.n);

@@ -24,6 +24,17 @@ static struct im_str text_of(const json_t *v)
 	return (struct im_str){json_string_value(v), json_string_length(v)};
 }
 
+/* What is no user's name may be anything that was typed in the wrong place, a password for one. */
+static struct im_str shown(const char *name, const json_t *v)
+{
+	bool names_user = strcmp(name, "username") == 0 || strcmp(name, "owner") == 0 ||
+			  strcmp(name, "members") == 0;
+
+	if (names_user && !im_uid_valid(text_of(v)))
+		return IM_STR("(malformed)");
+	return rpc_clip(text_of(v), TEXT_MAX);
+}
+
 static void put_list(struct im_buf *b, const char *name, const json_t *list)
 {
 	size_t n = json_array_size(list);
@@ -32,7 +43,7 @@ static void put_list(struct im_buf *b, const char *name, const json_t *list)
 	for (size_t i = 0; i < n && i < NAMES_MAX; i++) {
 		if (i > 0)
 			im_buf_c(b, ',');
-		im_jsonw_str(b, rpc_clip(text_of(json_array_get(list, i)), TEXT_MAX));
+		im_jsonw_str(b, shown(name, json_array_get(list, i)));
 	}
 	im_buf_c(b, ']');
 	if (n > NAMES_MAX)
@@ -42,7 +53,7 @@ static void put_list(struct im_buf *b, const char *name, const json_t *list)
 static void put_param(struct im_buf *b, const char *name, const json_t *v)
 {
 	if (json_is_string(v))
-		im_jsonw_member_str(b, name, rpc_clip(text_of(v), TEXT_MAX));
+		im_jsonw_member_str(b, name, shown(name, v));
 	else if (json_is_integer(v))
 		im_jsonw_member_int(b, name, (int64_t)json_integer_value(v));
 	else if (json_is_boolean(v))
@@ -82,10 +93,10 @@ static void put_detail(
 	im_buf_c(b, '}');
 }
 
-static struct im_str put_subject(struct im_buf *b, const json_t *v)
+static struct im_str put_subject(struct im_buf *b, const char *name, const json_t *v)
 {
 	if (json_is_string(v))
-		im_buf_str(b, rpc_clip(text_of(v), TEXT_MAX));
+		im_buf_str(b, shown(name, v));
 	else if (json_is_integer(v))
 		im_buf_i64(b, (int64_t)json_integer_value(v));
 	return im_buf_view(b);
@@ -117,7 +128,8 @@ int audit_command(struct rpc_call *c, struct im_str name, int code)
 		return IM_OK;
 	im_buf_init(&subject, 0);
 	im_buf_init(&detail, 0);
-	r.subject = about ? put_subject(&subject, json_object_get(c->params, about)) : IM_STR("");
+	r.subject = about ? put_subject(&subject, about, json_object_get(c->params, about))
+			  : IM_STR("");
 	put_detail(&detail, c->params, about, c->noted);
 	r.detail = im_buf_view(&detail);
 	rc = subject.failed || detail.failed ? IM_E_NOMEM : find_user(c, &r);

@@ -37,6 +37,9 @@ struct im_phc_cost {
  * salt of 8 to 64 bytes and a tag of 16 to 64. */
 bool im_phc_read(struct im_str s, struct im_phc_cost *out);
 bool im_phc_valid(struct im_str s);
+/* True for what looks like a stored password of any program and is none that im_phc_verify takes:
+ * $id$..., as crypt(3), mosquitto_passwd and PHC write it, or {SCHEME}... of LDAP. */
+bool im_phc_foreign(struct im_str s);
 /* Writes a string, with its NUL, that no password matches, and on which im_phc_verify spends what
  * it spends on one of this cost. `bytes` are random. IM_E_FORMAT: the cost is out of its bounds. */
 int im_phc_decoy(const uint8_t bytes[IM_PHC_DECOY], struct im_phc_cost cost,

@@ -342,7 +342,7 @@ int acl_write(struct plugin *p, const struct mosquitto_evt_acl_check *ed)
 	if (!w.e)
 		w.e = !e && identity_is_gone(p, ed->client)
 			      ? identity_gone(p, ed->client)
-			      : identity_session(p, ed->client, IDENTITY_WROTE);
+			      : identity_session_of(p, ed->client, e, IDENTITY_WROTE);
 	if (w.t.kind == IM_TOPIC_OTHER)
 		return write_other(p, w.e, ed);
 	return w.e ? write_session(&w, ed) : deny(p);

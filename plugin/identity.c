@@ -209,14 +209,20 @@ static struct session *take(struct plugin *p, const struct arrival *a, const str
 	return *no_out ? NULL : admit_take(p, a, &v, no_out);
 }
 
+/* Names of sessions hold no NUL. Asked five times for each message. */
+static bool same(struct im_str ours, const char *theirs)
+{
+	return theirs && strncmp(theirs, ours.p, ours.n) == 0 && theirs[ours.n] == '\0';
+}
+
 struct session *identity_known(struct plugin *p, const struct mosquitto *client)
 {
 	const char *name = mosquitto_client_username(client);
 	struct session *e = sessions_find(p->sessions, client);
 
 	/* The name goes before the last will does. */
-	if (!e || ((!name || im_str_eqz(session_uid(e), name)) &&
-			  im_str_eqz(session_device(e), mosquitto_client_id(client))))
+	if (!e || ((!name || same(session_uid(e), name)) &&
+			  same(session_device(e), mosquitto_client_id(client))))
 		return e;
 	if (e->state != SESSION_OFFLINE &&
 		sessions_ended(p->sessions, client, clock_mono_us(&p->clock)))
@@ -228,15 +234,19 @@ struct session *identity_known(struct plugin *p, const struct mosquitto *client)
 struct session *identity_session(
 	struct plugin *p, const struct mosquitto *client, enum identity_sign sign)
 {
+	return identity_session_of(p, client, identity_known(p, client), sign);
+}
+
+struct session *identity_session_of(struct plugin *p, const struct mosquitto *client,
+	struct session *e, enum identity_sign sign)
+{
 	const char *name = mosquitto_client_username(client);
 	const struct denial *no = NULL;
-	struct session *e;
 	struct arrival a;
 	struct met *m;
 
 	if (!name || !mosquitto_client_address(client) || link_is(p, client))
 		return NULL;
-	e = identity_known(p, client);
 	if (e && e->state != SESSION_OFFLINE)
 		return account_own(p, e) ? e : NULL;
 	a = admit_arrival(p, client, im_str(name));

@@ -28,6 +28,9 @@ struct session *identity_known(struct plugin *p, const struct mosquitto *client)
  * business here. */
 struct session *identity_session(
 	struct plugin *p, const struct mosquitto *client, enum identity_sign sign);
+/* The same, where identity_known has been asked: e is its answer. */
+struct session *identity_session_of(struct plugin *p, const struct mosquitto *client,
+	struct session *e, enum identity_sign sign);
 /* True if a client without a session that the broker asks a publish about is not there any more: it
  * has never said a word, and this is its will. */
 bool identity_is_gone(struct plugin *p, const struct mosquitto *client);

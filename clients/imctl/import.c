@@ -42,27 +42,13 @@ static int not_a_uid(struct im_str line, struct im_buf *why)
 	return IM_E_FORMAT;
 }
 
-/* $id$..., as crypt(3), mosquitto_passwd and PHC write it, or {SCHEME}... of LDAP. */
-static bool looks_hashed(struct im_str s)
-{
-	char end = s.n && s.p[0] == '{' ? '}' : '$';
-	size_t n = 1;
-
-	if (!s.n || (s.p[0] != '$' && s.p[0] != '{'))
-		return false;
-	while (n < s.n && (s.p[n] == '-' || (s.p[n] >= '0' && s.p[n] <= '9') ||
-				  ((s.p[n] | 32) >= 'a' && (s.p[n] | 32) <= 'z')))
-		n++;
-	return n > 1 && n < s.n && s.p[n] == end;
-}
-
 static int check_password(struct im_str password, struct im_buf *why)
 {
 	if (password.n == 0 || password.n > IM_PASSWORD_MAX) {
 		im_buf_printf(why, "the password must have 1 to %d bytes", IM_PASSWORD_MAX);
 		return IM_E_FORMAT;
 	}
-	if (!looks_hashed(password) || im_phc_valid(password))
+	if (!im_phc_foreign(password))
 		return IM_OK;
 	im_buf_z(why,
 		"the password looks like a hash, and would be taken for the password itself: only "

@@ -135,6 +135,21 @@ static int ask_twice(struct im_buf *out, struct im_buf *why)
 	return rc;
 }
 
+/* What is hashed already in the form that is stored is not hashed again. */
+static int hash_new(struct im_str plain, char out[IM_PHC_MAX], struct im_buf *why)
+{
+	if (im_phc_foreign(plain)) {
+		im_buf_z(why, "the password looks like a hash, and would be taken for the password "
+			      "itself: give the password, or an Argon2id PHC string");
+		return IMCTL_USAGE;
+	}
+	if (!im_phc_valid(plain))
+		return password_hash(plain, out, why);
+	memcpy(out, plain.p, plain.n);
+	out[plain.n] = '\0';
+	return IMCTL_OK;
+}
+
 static int obtain(const char *path, const char *given, struct im_buf *out, struct im_buf *why)
 {
 	if (path)
@@ -174,7 +189,7 @@ int password_new(json_t *params, struct im_buf *why)
 		if (rc == IMCTL_OK && plain.n > IM_PASSWORD_MAX)
 			rc = too_long(why);
 		if (rc == IMCTL_OK)
-			rc = password_hash(im_buf_view(&plain), hash, why);
+			rc = hash_new(im_buf_view(&plain), hash, why);
 		if (rc == IMCTL_OK)
 			json_object_set_new(params, "password", json_string(hash));
 	}

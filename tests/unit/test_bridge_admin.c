@@ -117,6 +117,10 @@ static void accounts_are_made_and_changed(void **state)
 		IM_E_UNKNOWN_USER, "ann");
 	refused(f, "{\"command\":\"setUserRole\",\"username\":\"a n\",\"role\":\"admin\"}",
 		IM_E_INVALID_PARAMS, "A-Z");
+	refused(f,
+		"{\"command\":\"setUserPassword\",\"username\":\"erin\",\"password\":\"$7$101$c2Fs$"
+		"aGFz\"}",
+		IM_E_INVALID_PARAMS, "looks like a hash");
 	/* A hash made elsewhere is stored as it is. */
 	assert_int_equal(im_phc_hash(IM_STR("elsewhere"), salt, 8, 1, phc), IM_OK);
 	snprintf(command, sizeof(command),

@@ -112,6 +112,21 @@ static void strange_parameters_are_kept_short(void **state)
 	assert_text(r, "1.subject", "");
 }
 
+static void what_is_no_name_is_not_kept(void **state)
+{
+	struct rpc_fixture *f = *state;
+	const json_t *r;
+
+	rpc_admin(f, "{\"command\":\"setUserPassword\",\"username\":\"s3cr3t "
+		     "pass\",\"password\":\"x\"}");
+	rpc_admin(f, "{\"command\":\"addGroupMember\",\"gid\":\"g\",\"members\":[\"a\",\"s3cr3t "
+		     "pass\"]}");
+	r = rows(f, "");
+	assert_text(r, "1.detail.members.0", "a");
+	assert_text(r, "1.detail.members.1", "(malformed)");
+	assert_text(r, "0.subject", "(malformed)");
+}
+
 static void rows_are_found_by_user_and_paged(void **state)
 {
 	struct rpc_fixture *f = *state;
@@ -183,6 +198,7 @@ int main(void)
 		CASE(a_client_id_that_was_taken_is_noted_for_who_had_it),
 		CASE(what_only_looks_is_not_noted),
 		CASE(strange_parameters_are_kept_short),
+		CASE(what_is_no_name_is_not_kept),
 		CASE(rows_are_found_by_user_and_paged),
 		CASE(old_rows_go),
 	};

@@ -251,12 +251,37 @@ static void a_decoy_costs_what_it_says_and_matches_nothing(void **state)
 	assert_int_equal(verify(phc, "secret"), IM_E_NONE);
 }
 
+static void hashes_of_others_are_known_for_what_they_are(void **state)
+{
+	static const char *const foreign[] = {"$7$101$c2FsdA==$aGFzaA==", "$argon2i$v=19$m=8$x",
+		"$2b$12$abc", "$6$salt$hash", "{SSHA}abc",
+		"$argon2id$v=19$m=4194304,t=1,p=1$c2FsdHNhbHQ$x"};
+	static const char *const passwords[] = {"", "$", "$$", "secret", "$ecret", "{}", "{a",
+		"$a b$c", "price: $7$", "{\"json\":1}"};
+	char phc[IM_PHC_MAX];
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(foreign) / sizeof(foreign[0]); i++) {
+		if (!im_phc_foreign(im_str(foreign[i])))
+			fail_msg("%s", foreign[i]);
+	}
+	for (i = 0; i < sizeof(passwords) / sizeof(passwords[0]); i++) {
+		if (im_phc_foreign(im_str(passwords[i])))
+			fail_msg("%s", passwords[i]);
+	}
+	assert_int_equal(
+		im_phc_hash(IM_STR("pw"), (const uint8_t *)"0123456789abcdef", 8, 1, phc), IM_OK);
+	assert_false(im_phc_foreign(im_str(phc)));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(own_hash_verifies),
 		cmocka_unit_test(a_decoy_costs_what_it_says_and_matches_nothing),
 		cmocka_unit_test(password_may_hold_any_bytes),
+		cmocka_unit_test(hashes_of_others_are_known_for_what_they_are),
 		cmocka_unit_test(salt_matters),
 		cmocka_unit_test(foreign_hash_verifies),
 		cmocka_unit_test(default_parameters_are_taken),
