@@ -205,6 +205,27 @@ static void wrong_logins_do_not_hold_up_a_turn_of_the_loop(void **state)
 	fixture_stop(&f);
 }
 
+static void one_slow_look_keeps_nobody_else_out_of_a_turn(void **state)
+{
+	struct fixture f = {0};
+
+	(void)state;
+	node_folder(&f.n);
+	fixture_start(&f, NULL, 0);
+	f.mono_step_us = 30000;
+	for (int i = 0; i < 8; i++) /* so that something speaks against bob, and the address */
+		assert_false(fixture_accepts(&f, "bob", "wrong"));
+	f.n.mono_us += 10000000;
+	f.one_turn = true;
+	auth_turn(f.a);
+	assert_false(is_busy(fixture_check(&f, "bob", "wrong")));
+	assert_true(is_busy(fixture_check(&f, "bob", "wrong")));
+	assert_true(fixture_accepts(&f, "alice", "pw"));
+	assert_false(is_busy(fixture_check(&f, "user1", "wrong")));
+	assert_true(is_busy(fixture_check(&f, "user2", "wrong")));
+	fixture_stop(&f);
+}
+
 static void an_address_is_a_clients_share_of_them(void **state)
 {
 	const char *const same[] = {"2001:db8::1", "2001:db8::ffff:1", "2001:db8::2:0:0:1"};
@@ -468,6 +489,7 @@ int main(void)
 		cmocka_unit_test(wrong_logins_have_a_budget),
 		cmocka_unit_test(the_log_names_the_budget),
 		cmocka_unit_test(wrong_logins_do_not_hold_up_a_turn_of_the_loop),
+		cmocka_unit_test(one_slow_look_keeps_nobody_else_out_of_a_turn),
 		cmocka_unit_test(an_address_is_a_clients_share_of_them),
 		cmocka_unit_test(a_header_spends_nobodys_share),
 		cmocka_unit_test(administrators_on_the_machine_have_a_budget_of_their_own),
