@@ -482,7 +482,7 @@ void faultvfs_power_up(enum faultvfs_loss mode, uint64_t seed)
 				apply_some(r, p, &seed);
 		}
 		out = fopen(r->path, "wb");
-		if (!out || fwrite(r->synced, 1, r->n, out) != r->n || fclose(out) != 0)
+		if (!out || (r->n && fwrite(r->synced, 1, r->n, out) != r->n) || fclose(out) != 0)
 			abort();
 	}
 	forget_records();

@@ -11,7 +11,7 @@ static const struct renaming alice = {.user = 7, .name = {"alice", 5}, .to = {"d
 static void is_text(const struct im_buf *b, const char *want)
 {
 	assert_false(b->failed);
-	if (b->n != strlen(want) || memcmp(b->p, want, b->n) != 0)
+	if (b->n != strlen(want) || (b->n && memcmp(b->p, want, b->n) != 0))
 		fail_msg("have: %.*s\nwant: %s", (int)b->n, b->n ? b->p : "", want);
 }
 
