@@ -129,7 +129,7 @@ SANITIZERS := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-
 check-asan:
 	@IM_BROKER_PRELOAD="$$($(CC) -print-file-name=libasan.so) $$($(CC) -print-file-name=libubsan.so)" \
 		$(MAKE) --no-print-directory check BUILD=$(BUILD)-asan OPT='-O1 -g' SAN='$(SANITIZERS)' \
-		CFLAGS='$(CFLAGS) -Wno-error' E2E_DEADLINE=120 \
+		CFLAGS='$(CFLAGS) -Wno-error' E2E_DEADLINE=120 E2E_MEMORY=4 \
 		E2E_ARGS="$(NO_MEMORY_LIMIT) $(E2E_ARGS)"
 
 # ---- install ----

@@ -13,37 +13,36 @@
 
 void erasure_change_init(struct erasure_change *c)
 {
+	im_buf_init(&c->type, 0);
+	im_buf_init(&c->id, 0);
 	im_buf_init(&c->meta, 0);
 	im_buf_init(&c->body, 0);
 }
 
 void erasure_change_free(struct erasure_change *c)
 {
+	im_buf_free(&c->type);
+	im_buf_free(&c->id);
 	im_buf_free(&c->meta);
 	im_buf_free(&c->body);
 }
 
-static struct im_str copy(char *to, size_t max, struct im_str from)
+static struct im_str copy(struct im_buf *to, struct im_str from)
 {
-	size_t n = from.n < max ? from.n : max;
-
-	if (n > 0)
-		memcpy(to, from.p, n);
-	return (struct im_str){to, n};
+	im_buf_reset(to);
+	im_buf_str(to, from);
+	return im_buf_view(to);
 }
 
 int erasure_change_take(struct erasure_change *c, const struct store_msg *m)
 {
 	c->m = *m;
-	im_buf_reset(&c->meta);
-	im_buf_reset(&c->body);
-	im_buf_str(&c->meta, m->meta);
-	im_buf_str(&c->body, m->body);
-	c->m.type = copy(c->type, sizeof(c->type), m->type);
-	c->m.id = copy(c->id, sizeof(c->id), m->id);
-	c->m.meta = im_buf_view(&c->meta);
-	c->m.body = im_buf_view(&c->body);
-	return c->meta.failed || c->body.failed ? IM_E_NOMEM : IM_OK;
+	c->m.type = copy(&c->type, m->type);
+	c->m.id = copy(&c->id, m->id);
+	c->m.meta = copy(&c->meta, m->meta);
+	c->m.body = copy(&c->body, m->body);
+	return c->type.failed || c->id.failed || c->meta.failed || c->body.failed ? IM_E_NOMEM
+										  : IM_OK;
 }
 
 uint64_t erasure_number(struct im_str object, const char *name)

@@ -8,7 +8,6 @@
 
 #include "../common/buf.h"
 #include "../common/err.h"
-#include "../common/limits.h"
 #include "renaming.h"
 #include "store.h"
 
@@ -18,11 +17,10 @@ struct erasure_who {
 	int64_t from_ms, until_ms; /* what was written in between names this user by that name */
 };
 
-/* A message as it is to be stored; strings point into the rest. */
+/* A message as it is to be stored. What m points to is on the heap, since lists of these grow. */
 struct erasure_change {
 	struct store_msg m;
-	struct im_buf meta, body;
-	char type[IM_TYPE_MAX], id[IM_MSGID_MAX];
+	struct im_buf type, id, meta, body;
 };
 
 void erasure_change_init(struct erasure_change *c);

@@ -20,7 +20,7 @@ check-tsan: deps
 	@mkdir -p $(TSAN_BUILD)/node
 	@cp $(BUILD)/imctl $(BUILD)/*.so $(TSAN_BUILD)/im-bridge $(TSAN_BUILD)/node
 	@$(MAKE) --no-print-directory check SUITES=e2e RESULTS=$(TSAN_BUILD)/results \
-		E2E_NODE=$(TSAN_BUILD)/node E2E_DEADLINE=120 \
+		E2E_NODE=$(TSAN_BUILD)/node E2E_DEADLINE=120 E2E_MEMORY=4 \
 		E2E_ARGS="$(NO_MAKE_RUN) $(NO_MEMORY_LIMIT) $(E2E_ARGS)"
 
 # Valgrind is 20 to 50 times slower: fewer seeds of the random tests, and of the end-to-end tests

@@ -16,8 +16,8 @@ $(E2E_PRELOADS): $(BUILD)/%.so: tests/lib/%.c Makefile
 
 check-e2e: all $(E2E_PRELOADS)
 	@mkdir -p $(RESULTS)/e2e
-	BUILD='$(abspath $(E2E_NODE))' E2E_DEADLINE='$(E2E_DEADLINE)' MOSQUITTO='$(MOSQUITTO)' $(PYTHON) -m pytest -q \
-		-p no:cacheprovider -n $(E2E_JOBS) --dist loadfile \
+	BUILD='$(abspath $(E2E_NODE))' E2E_DEADLINE='$(E2E_DEADLINE)' E2E_MEMORY='$(E2E_MEMORY)' \
+		MOSQUITTO='$(MOSQUITTO)' $(PYTHON) -m pytest -q -p no:cacheprovider -n $(E2E_JOBS) --dist loadfile \
 		--junit-xml='$(abspath $(RESULTS))/e2e/e2e.xml' -c tests/e2e/pytest.ini $(E2E_ARGS) \
 		$(E2E_TESTS)
 

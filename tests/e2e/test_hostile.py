@@ -14,7 +14,7 @@ import time
 
 import pytest
 
-from lib import hostile, phc, tokens
+from lib import build, hostile, phc, tokens
 from lib import mqttwire as w
 from lib.client import Refused
 from lib.node import PASSWORD, until
@@ -128,7 +128,7 @@ def talking(node):
     assert (node.broker.pid, node.bridge.pid) == pids
     assert links > 0 and link_logins(node) == links, "the link was lost"
     for process in (node.broker, node.bridge):
-        assert memory_kib(process) < MEMORY_KIB_MAX, process.name
+        assert memory_kib(process) < build.MEMORY * MEMORY_KIB_MAX, process.name
 
 
 @contextlib.contextmanager

@@ -11,6 +11,7 @@
 #include "../../bridge/erasure_again.h"
 #include "../../bridge/erasure_list.h"
 #include "../../bridge/erasure_wait.h"
+#include "../../bridge/kind.h"
 #include "../../common/limits.h"
 #include "../../schema/name_key.h"
 
@@ -260,6 +261,43 @@ static void words_go_and_places_stay(void **state)
 	assert_int_equal(json_array_size(rpc_at(f->result, "members")), 3);
 	assert_int_equal(n.renamed, 0);
 	im_buf_free(&seen);
+	node_tear_down(&n);
+}
+
+static int count_reactions(void *arg, const struct store_msg *m)
+{
+	int *n = arg;
+
+	if (im_str_eqz(m->type, KIND_REACT) && m->recalled)
+		(*n)++;
+	return IM_OK;
+}
+
+/* However many change in one stretch, each keeps what is nobody's word. */
+static void many_operations_keep_their_types(void **state)
+{
+	enum { MESSAGES = 60 };
+	struct rpc_fixture *f = *state;
+	struct node n;
+	char params[96];
+	int reactions = 0;
+
+	node_set_up(&n, f);
+	for (int i = 1; i <= MESSAGES; i++)
+		SEND("bob", "u/alice", "", "kept");
+	for (int i = 1; i <= MESSAGES; i++) {
+		snprintf(params, sizeof(params),
+			"{\"conv\":\"u/bob\",\"seq\":%d,\"emoji\":\"WORD\"}", i);
+		rpc_ok(f, "alice", "msg.react", params);
+	}
+	done(f, "{\"command\":\"disableUser\",\"username\":\"alice\"}");
+	done(f, "{\"command\":\"eraseUser\",\"username\":\"alice\"}");
+	while (step(&n))
+		;
+	assert_int_equal(
+		f->backend->read_log(f->log, 1, INT64_MAX, false, count_reactions, &reactions),
+		IM_OK);
+	assert_int_equal(reactions, MESSAGES);
 	node_tear_down(&n);
 }
 
@@ -518,6 +556,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(who_may_write_on_is_not_erased),
 		CASE(words_go_and_places_stay),
+		CASE(many_operations_keep_their_types),
 		CASE(a_name_goes_and_stays_taken),
 		cmocka_unit_test(what_is_broken_off_goes_on),
 		CASE(the_list_is_kept_beside_the_databases),

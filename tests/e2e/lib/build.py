@@ -15,6 +15,8 @@ BRIDGE = BUILD / "im-bridge"
 IMCTL = BUILD / "imctl"
 # How long anything may take: more when the programs are watched while they run.
 DEADLINE_S = int(os.environ.get("E2E_DEADLINE") or 30)
+# How many times the memory they may take then.
+MEMORY = int(os.environ.get("E2E_MEMORY") or 1)
 # What broker and bridge run under, as `valgrind --quiet`.
 WATCH = shlex.split(os.environ.get("IM_WATCH", ""))
 MOSQUITTO = os.environ.get("MOSQUITTO") or "/usr/sbin/mosquitto"
