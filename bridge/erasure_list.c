@@ -10,25 +10,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../schema/datafile.h"
 #include "../schema/name_key.h"
 
 #define LIST_FILE "erasures"
 #define LINE_MAX_BYTES 256
 #define NO_HASH "-"
-
-static int path_of(const char *data_dir, char path[4096], struct im_buf *why)
-{
-	if (snprintf(path, 4096, "%s/" LIST_FILE, data_dir) < 4096)
-		return IM_OK;
-	im_buf_z(why, "data_dir is too long");
-	return IM_E_FORMAT;
-}
-
-static int failed(const char *path, const char *doing, struct im_buf *why)
-{
-	im_buf_printf(why, "%s cannot be %s: %s", path, doing, strerror(errno));
-	return IM_E_IO;
-}
 
 static void put_line(const struct directory_erasure *e, char line[LINE_MAX_BYTES])
 {
@@ -106,17 +93,17 @@ static bool take_line(const char *line, char hash[NAME_HASH_BYTES], struct direc
 int erasure_list_each(
 	const char *data_dir, erasure_list_fn fn, void *arg, size_t *odd_out, struct im_buf *why)
 {
-	char path[4096], line[LINE_MAX_BYTES], hash[NAME_HASH_BYTES];
+	char path[DATAFILE_PATH], line[LINE_MAX_BYTES], hash[NAME_HASH_BYTES];
 	struct directory_erasure e;
 	FILE *f;
-	int rc = path_of(data_dir, path, why);
+	int rc = datafile_path(data_dir, LIST_FILE, path, why);
 
 	*odd_out = 0;
 	if (rc != IM_OK)
 		return rc;
 	f = fopen(path, "re");
 	if (!f)
-		return errno == ENOENT ? IM_OK : failed(path, "read", why);
+		return errno == ENOENT ? IM_OK : datafile_failed(path, "read", why);
 	while (rc == IM_OK && fgets(line, sizeof(line), f)) {
 		if (take_line(line, hash, &e))
 			rc = fn(arg, &e);
@@ -124,7 +111,7 @@ int erasure_list_each(
 			++*odd_out;
 	}
 	if (rc == IM_OK && ferror(f))
-		rc = failed(path, "read", why);
+		rc = datafile_failed(path, "read", why);
 	fclose(f);
 	return rc;
 }
@@ -142,34 +129,20 @@ static int on_line(void *arg, const struct directory_erasure *e)
 static int append(int fd, const char *line)
 {
 	off_t end = lseek(fd, 0, SEEK_END);
-	size_t n = strlen(line);
 	char last;
 
-	if (end > 0 && pread(fd, &last, 1, end - 1) == 1 && last != '\n' && write(fd, "\n", 1) != 1)
+	if (end > 0 && pread(fd, &last, 1, end - 1) == 1 && last != '\n' &&
+		datafile_write(fd, "\n", 1))
 		return -1;
-	if (write(fd, line, n) != (ssize_t)n) {
-		errno = errno ? errno : ENOSPC;
-		return -1;
-	}
-	return fsync(fd);
-}
-
-static int sync_folder(const char *data_dir)
-{
-	int fd = open(data_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	int rc = fd < 0 ? -1 : fsync(fd);
-
-	if (fd >= 0)
-		close(fd);
-	return rc;
+	return datafile_write(fd, line, strlen(line));
 }
 
 int erasure_list_add(const char *data_dir, const struct directory_erasure *e, struct im_buf *why)
 {
-	char path[4096], line[LINE_MAX_BYTES];
+	char path[DATAFILE_PATH], line[LINE_MAX_BYTES];
 	struct directory_erasure wanted = *e;
 	size_t odd;
-	int fd, rc = path_of(data_dir, path, why);
+	int fd, rc = datafile_path(data_dir, LIST_FILE, path, why);
 
 	if (rc == IM_OK)
 		rc = erasure_list_each(data_dir, on_line, &wanted, &odd, why);
@@ -178,9 +151,9 @@ int erasure_list_add(const char *data_dir, const struct directory_erasure *e, st
 	put_line(e, line);
 	fd = open(path, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
 	if (fd < 0)
-		return failed(path, "written", why);
-	if (append(fd, line) || sync_folder(data_dir))
-		rc = failed(path, "written", why);
+		return datafile_failed(path, "written", why);
+	if (append(fd, line) || datafile_sync(data_dir))
+		rc = datafile_failed(path, "written", why);
 	close(fd);
 	return rc;
 }

@@ -4,11 +4,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/resource.h>
 #include <unistd.h>
+
+#include "../schema/datafile.h"
 
 /* Open files: databases, logs, link, backup; and those of each reader thread. */
 #define FILES_OWN 32
@@ -30,12 +31,11 @@ int premises_files(unsigned reader_threads, struct im_buf *why)
 
 int premises_lock(const char *data_dir, int *fd_out, struct im_buf *why)
 {
-	char path[4096];
+	char path[DATAFILE_PATH];
+	int rc = datafile_path(data_dir, "bridge.lock", path, why);
 
-	if (snprintf(path, sizeof(path), "%s/bridge.lock", data_dir) >= (int)sizeof(path)) {
-		im_buf_z(why, "data_dir is too long");
-		return IM_E_FORMAT;
-	}
+	if (rc)
+		return rc;
 	*fd_out = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	if (*fd_out < 0) {
 		im_buf_printf(why, "%s: %s; does data_dir exist, and may this user write there?",
@@ -53,15 +53,17 @@ int premises_lock(const char *data_dir, int *fd_out, struct im_buf *why)
  * places that have been given would be given again. */
 int premises_log(struct directory *d, const char *data_dir, struct im_buf *why)
 {
-	char path[4096];
+	char path[DATAFILE_PATH];
 	uint64_t epoch, applied;
+	int rc = datafile_path(data_dir, "messages.db", path, why);
 
+	if (rc)
+		return rc;
 	if (directory_meta_get(d, "link_epoch", &epoch) ||
 		directory_meta_get(d, "applied_gid", &applied)) {
 		im_buf_printf(why, "directory.db could not be read: %s", directory_errmsg(d));
 		return IM_E_IO;
 	}
-	snprintf(path, sizeof(path), "%s/messages.db", data_dir);
 	if ((!epoch && !applied) || access(path, F_OK) == 0)
 		return IM_OK;
 	im_buf_printf(why,

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "../schema/datafile.h"
 #include "../schema/migrate.h"
 #include "deadline.h"
 #include "search_marks.h"
@@ -73,13 +74,11 @@ void search_db_remove(const char *folder)
 
 int search_db_open(const char *folder, bool writable, sqlite3 **out, struct im_buf *why)
 {
-	char path[4096];
-	int n = snprintf(path, sizeof(path), "%s/search.db", folder);
-	if (n < 0 || (size_t)n >= sizeof(path)) {
-		im_buf_z(why, "the data folder's path is too long");
-		return IM_E_FORMAT;
-	}
-	int code = db_try_open(path, writable, out, why);
+	char path[DATAFILE_PATH];
+	int code = datafile_path(folder, "search.db", path, why);
+	if (code != IM_OK)
+		return code;
+	code = db_try_open(path, writable, out, why);
 	if (code == IM_OK || !writable || access(path, F_OK) != 0)
 		return code;
 	search_db_remove(folder);

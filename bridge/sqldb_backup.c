@@ -7,12 +7,12 @@
 #include "sqldb_backup.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "../schema/datafile.h"
 #include "sqldb.h"
 
 /* Pages of one step: 1 MiB, a few milliseconds between two commits. */
@@ -62,15 +62,6 @@ static int open_copy(
 	return b->copy ? IM_OK : sqldb_fail(q, IM_E_IO, sqlite3_errmsg(b->to));
 }
 
-static int sync_path(const char *path, int flags)
-{
-	int fd = open(path, flags | O_CLOEXEC);
-	int rc = fd < 0 ? -1 : fsync(fd);
-	if (fd >= 0)
-		close(fd);
-	return rc;
-}
-
 static int finish(struct sqldb *q, struct sqldb_backup *b)
 {
 	int rc = sqlite3_backup_finish(b->copy);
@@ -81,8 +72,7 @@ static int finish(struct sqldb *q, struct sqldb_backup *b)
 	b->to = NULL;
 	if (rc != SQLITE_OK)
 		return sqldb_fail(q, IM_E_IO, sqlite3_errstr(rc));
-	if (sync_path(b->part, O_RDONLY) < 0 || rename(b->part, b->final) < 0 ||
-		sync_path(b->folder, O_RDONLY | O_DIRECTORY) < 0)
+	if (datafile_sync(b->part) || rename(b->part, b->final) || datafile_sync(b->folder))
 		return sqldb_fail(q, IM_E_IO, strerror(errno));
 	return IM_OK;
 }

@@ -6,45 +6,26 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "../common/limits.h"
-
-#define PATH_BYTES 4096
-
-static bool path_of(
-	const char *data_dir, const char *suffix, char path[PATH_BYTES], struct im_buf *why)
-{
-	int n = snprintf(path, PATH_BYTES, "%s/" NAME_KEY_FILE "%s", data_dir, suffix);
-
-	if (n > 0 && n < PATH_BYTES)
-		return true;
-	im_buf_z(why, "data_dir is too long");
-	return false;
-}
-
-static int failed(const char *path, const char *doing, struct im_buf *why)
-{
-	im_buf_printf(why, "%s cannot be %s: %s", path, doing, strerror(errno));
-	return IM_E_IO;
-}
+#include "datafile.h"
 
 int name_key_read(const char *data_dir, struct im_sipkey *out, struct im_buf *why)
 {
-	char path[PATH_BYTES];
+	char path[DATAFILE_PATH];
 	ssize_t n;
-	int fd;
+	int fd, rc = datafile_path(data_dir, NAME_KEY_FILE, path, why);
 
-	if (!path_of(data_dir, "", path, why))
-		return IM_E_FORMAT;
+	if (rc)
+		return rc;
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0 && errno == ENOENT) {
 		im_buf_printf(why, "%s is missing", path);
 		return IM_E_NONE;
 	}
 	if (fd < 0)
-		return failed(path, "read", why);
+		return datafile_failed(path, "read", why);
 	n = read(fd, out->k, sizeof(out->k));
 	close(fd);
 	if (n == (ssize_t)sizeof(out->k))
@@ -53,30 +34,22 @@ int name_key_read(const char *data_dir, struct im_sipkey *out, struct im_buf *wh
 	return IM_E_FORMAT;
 }
 
-/* It must not be lost where the hashes are not. */
-static int sync_folder(const char *data_dir)
-{
-	int fd = open(data_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	int rc = fd < 0 ? -1 : fsync(fd);
-
-	if (fd >= 0)
-		close(fd);
-	return rc;
-}
-
 static int make(const char *data_dir, const struct im_sipkey *fresh, struct im_buf *why)
 {
-	char path[PATH_BYTES], part[PATH_BYTES];
-	int fd, rc = IM_OK;
+	char path[DATAFILE_PATH], part[DATAFILE_PATH];
+	int fd, rc = datafile_path(data_dir, NAME_KEY_FILE, path, why);
 
-	if (!path_of(data_dir, "", path, why) || !path_of(data_dir, ".part", part, why))
-		return IM_E_FORMAT;
+	if (!rc)
+		rc = datafile_path(data_dir, NAME_KEY_FILE ".part", part, why);
+	if (rc)
+		return rc;
 	fd = open(part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	if (fd < 0)
-		return failed(path, "made", why);
-	if (write(fd, fresh->k, sizeof(fresh->k)) != (ssize_t)sizeof(fresh->k) || fsync(fd) ||
-		rename(part, path) || sync_folder(data_dir))
-		rc = failed(path, "made", why);
+		return datafile_failed(path, "made", why);
+	/* It must not be lost where the hashes are not. */
+	if (datafile_write(fd, fresh->k, sizeof(fresh->k)) || rename(part, path) ||
+		datafile_sync(data_dir))
+		rc = datafile_failed(path, "made", why);
 	close(fd);
 	return rc;
 }

@@ -6,33 +6,18 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define PATH_BYTES 4096
-#define TEMPORARY ".XXXXXX"
-
-/* The path of the file with a suffix, or false: data_dir is too long for one. */
-static bool path_of(
-	const char *data_dir, const char *suffix, char path[PATH_BYTES], struct im_buf *why)
-{
-	int n = snprintf(path, PATH_BYTES, "%s/" SECRET_FILE "%s", data_dir, suffix);
-
-	if (n > 0 && n < PATH_BYTES)
-		return true;
-	im_buf_z(why, "data_dir is too long");
-	return false;
-}
+#include "datafile.h"
 
 static int failed(const char *path, const char *doing, struct im_buf *why)
 {
-	im_buf_printf(why,
-		"%s cannot be %s: %s; it belongs to the user that broker and bridge run as, with "
-		"mode 600, in a folder that this user may write to",
-		path, doing, strerror(errno));
+	(void)datafile_failed(path, doing, why);
+	im_buf_z(why, "; it belongs to the user that broker and bridge run as, with mode 600, in a "
+		      "folder that this user may write to");
 	return IM_E_IO;
 }
 
@@ -79,11 +64,11 @@ static int read_bytes(int fd, const char *path, uint8_t bytes[SECRET_BYTES], str
 int secret_read(const char *data_dir, char password_out[SECRET_PASSWORD + 1], struct im_buf *why)
 {
 	uint8_t bytes[SECRET_BYTES];
-	char path[PATH_BYTES];
-	int fd, ret;
+	char path[DATAFILE_PATH];
+	int fd, ret = datafile_path(data_dir, SECRET_FILE, path, why);
 
-	if (!path_of(data_dir, "", path, why))
-		return IM_E_FORMAT;
+	if (ret)
+		return ret;
 	/* Whatever it is, opening it must not wait. */
 	fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 	if (fd < 0 && errno == ENOENT) {
@@ -101,45 +86,26 @@ int secret_read(const char *data_dir, char password_out[SECRET_PASSWORD + 1], st
 	return ret;
 }
 
-/* The name must not be lost where the file is not, or the two sides would have different ones after
- * a power cut. */
-static int sync_folder(const char *data_dir, const char *path, struct im_buf *why)
-{
-	int fd = open(data_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	int rc = fd < 0 ? -1 : fsync(fd);
-
-	if (rc)
-		(void)failed(path, "synced", why);
-	if (fd >= 0)
-		close(fd);
-	return rc ? IM_E_IO : IM_OK;
-}
-
-static int fill(int fd, const uint8_t bytes[SECRET_BYTES])
-{
-	ssize_t n = write(fd, bytes, SECRET_BYTES);
-
-	if (n >= 0 && n < SECRET_BYTES)
-		errno = ENOSPC;
-	return n == SECRET_BYTES && fsync(fd) == 0 ? 0 : -1;
-}
-
 static int make(const char *data_dir, const uint8_t fresh[SECRET_BYTES], struct im_buf *why)
 {
-	char path[PATH_BYTES], temporary[PATH_BYTES];
-	int fd, ret = IM_OK;
+	char path[DATAFILE_PATH], temporary[DATAFILE_PATH];
+	int fd, ret = datafile_path(data_dir, SECRET_FILE, path, why);
 
-	if (!path_of(data_dir, "", path, why) || !path_of(data_dir, TEMPORARY, temporary, why))
-		return IM_E_FORMAT;
+	if (!ret)
+		ret = datafile_path(data_dir, SECRET_FILE ".XXXXXX", temporary, why);
+	if (ret)
+		return ret;
 	fd = mkostemp(temporary, O_CLOEXEC); /* mode 600 */
 	if (fd < 0)
 		return failed(path, "made", why);
 	/* Somebody else was faster: his counts. */
-	if (fill(fd, fresh) || (link(temporary, path) && errno != EEXIST))
+	if (datafile_write(fd, fresh, SECRET_BYTES) || (link(temporary, path) && errno != EEXIST))
 		ret = failed(path, "made", why);
 	unlink(temporary);
 	close(fd);
-	return ret ? ret : sync_folder(data_dir, path, why);
+	/* The name must not be lost where the file is not, or the two sides would have different
+	 * ones after a power cut. */
+	return ret || !datafile_sync(data_dir) ? ret : failed(path, "synced", why);
 }
 
 int secret_make(const char *data_dir, const uint8_t fresh[SECRET_BYTES],

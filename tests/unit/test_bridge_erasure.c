@@ -4,7 +4,9 @@
 #include "rpc_fixture.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "../../bridge/erasure.h"
@@ -453,6 +455,36 @@ static void the_list_is_kept_beside_the_databases(void **state)
 	im_buf_free(&why);
 }
 
+/* A disk that takes a part of a line is full, whatever failed before. Without a node, whose threads
+ * write as well. */
+static void a_full_disk_is_named_and_its_line_ended(void **state)
+{
+	struct directory_erasure e = {.user = 7, .created_ms = 5, .asked_ms = 9};
+	char folder[] = "/tmp/im-erasures-XXXXXX", path[64];
+	struct rlimit limit;
+	struct im_buf why;
+
+	(void)state;
+	im_buf_init(&why, 0);
+	assert_non_null(mkdtemp(folder));
+	signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+	assert_int_equal(
+		setrlimit(RLIMIT_FSIZE, &(struct rlimit){strlen("7 5"), limit.rlim_max}), 0);
+	assert_int_equal(erasure_list_add(folder, &e, &why), IM_E_IO);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+	im_buf_c(&why, '\0');
+	assert_non_null(strstr(why.p, "/erasures cannot be written: No space left on device"));
+	im_buf_reset(&why);
+	is_list(folder, "", 1);
+	assert_int_equal(erasure_list_add(folder, &e, &why), IM_OK);
+	is_list(folder, "7 5 9 0;", 1);
+	snprintf(path, sizeof(path), "%s/erasures", folder);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(rmdir(folder), 0);
+	im_buf_free(&why);
+}
+
 static uint32_t again(struct node *n)
 {
 	struct erasure_again a = {n->f->folder, n->log, n->f->now_ms, 0};
@@ -560,6 +592,7 @@ int main(void)
 		CASE(a_name_goes_and_stays_taken),
 		cmocka_unit_test(what_is_broken_off_goes_on),
 		CASE(the_list_is_kept_beside_the_databases),
+		cmocka_unit_test(a_full_disk_is_named_and_its_line_ended),
 		CASE(the_list_is_applied_to_what_a_backup_brings_back),
 		CASE(answers_wait_until_it_is_done),
 		CASE(the_command_is_answered_at_the_end),
