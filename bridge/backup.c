@@ -10,15 +10,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "../common/limits.h"
-
 struct backup {
 	struct backup_parts p;
 	char *folder; /* NULL: none is running */
-	bool stepped, held, directory_done;
-	char uid[IM_UID_MAX], device[IM_DEVICE_MAX];
-	size_t uid_n, device_n;
-	struct im_buf response;
+	bool stepped, directory_done;
+	struct held held; /* the answer to the command that began it */
 };
 
 struct backup *backup_new(const struct backup_parts *p)
@@ -28,7 +24,7 @@ struct backup *backup_new(const struct backup_parts *p)
 	if (!b)
 		return NULL;
 	b->p = *p;
-	im_buf_init(&b->response, 0);
+	held_init(&b->held);
 	return b;
 }
 
@@ -36,8 +32,8 @@ static void end(struct backup *b)
 {
 	free(b->folder);
 	b->folder = NULL;
-	im_buf_reset(&b->response);
-	b->stepped = b->held = b->directory_done = false;
+	held_clear(&b->held);
+	b->stepped = b->directory_done = false;
 }
 
 void backup_free(struct backup **b)
@@ -45,7 +41,6 @@ void backup_free(struct backup **b)
 	if (!*b)
 		return;
 	end(*b);
-	im_buf_free(&(*b)->response);
 	free(*b);
 	*b = NULL;
 }
@@ -109,17 +104,7 @@ int backup_start(struct backup *b, struct im_str folder, struct im_buf *why)
 
 bool backup_hold(struct backup *b, struct im_str uid, struct im_str device, struct im_str response)
 {
-	if (!b->folder || b->stepped || uid.n > IM_UID_MAX || device.n > IM_DEVICE_MAX)
-		return false;
-	memcpy(b->uid, uid.p, uid.n);
-	b->uid_n = uid.n;
-	if (device.n)
-		memcpy(b->device, device.p, device.n);
-	b->device_n = device.n;
-	im_buf_reset(&b->response);
-	im_buf_str(&b->response, response);
-	b->held = !b->response.failed;
-	return b->held;
+	return b->folder && !b->stepped && held_keep(&b->held, uid, device, response);
 }
 
 /* Turns the good answer of the command into a bad one. */
@@ -162,7 +147,7 @@ static int copy_some(struct backup *b, bool *done_out, struct im_buf *why)
 	return rc;
 }
 
-void backup_step(struct backup *b, backup_reply_fn reply, void *arg)
+void backup_step(struct backup *b, held_reply_fn reply, void *arg)
 {
 	struct im_buf why;
 	bool done;
@@ -180,10 +165,8 @@ void backup_step(struct backup *b, backup_reply_fn reply, void *arg)
 		else
 			log_line(b->p.log, LOG_LEVEL_INFO, "backup_done", "folder=%s", b->folder);
 		if (rc)
-			put_failure(&b->response, im_buf_view(&why));
-		if (b->held)
-			reply(arg, (struct im_str){b->uid, b->uid_n},
-				(struct im_str){b->device, b->device_n}, im_buf_view(&b->response));
+			put_failure(&b->held.response, im_buf_view(&why));
+		held_release(&b->held, reply, arg);
 		end(b);
 	}
 	im_buf_free(&why);

@@ -14,6 +14,7 @@
 #include "../common/err.h"
 #include "../common/str.h"
 #include "directory.h"
+#include "held.h"
 #include "log.h"
 #include "store.h"
 
@@ -38,8 +39,6 @@ bool backup_running(const struct backup *b);
 bool backup_hold(struct backup *b, struct im_str uid, struct im_str device, struct im_str response);
 /* Copies some pages, outside of any transaction. When it has ended, well or not, the answer is
  * given to `reply`. */
-typedef void (*backup_reply_fn)(
-	void *arg, struct im_str uid, struct im_str device, struct im_str response);
-void backup_step(struct backup *b, backup_reply_fn reply, void *arg);
+void backup_step(struct backup *b, held_reply_fn reply, void *arg);
 
 #endif

@@ -15,6 +15,7 @@
 #include "../common/err.h"
 #include "../common/str.h"
 #include "directory.h"
+#include "held.h"
 #include "log.h"
 #include "search_index.h"
 #include "store.h"
@@ -33,7 +34,7 @@ struct erasure_parts {
 	/* A user has another name: whoever remembers names forgets them. */
 	void (*renamed)(void *arg);
 	/* The answer to a command that was held. */
-	void (*reply)(void *arg, struct im_str uid, struct im_str device, struct im_str response);
+	held_reply_fn reply;
 };
 
 int erasure_new(const struct erasure_parts *p, struct erasure **out) IM_MUST_CHECK;

@@ -12,7 +12,7 @@ void erasure_wait_init(struct erasure_wait *w)
 void erasure_wait_clear(struct erasure_wait *w)
 {
 	for (size_t i = 0; i < w->n; i++)
-		im_buf_free(&w->v[i].response);
+		held_clear(&w->v[i].held);
 	memset(w, 0, sizeof(*w));
 }
 
@@ -26,8 +26,7 @@ static struct erasure_waiter *find(struct erasure_wait *w, struct im_str uid, st
 	for (size_t i = 0; i < w->n; i++) {
 		struct erasure_waiter *v = &w->v[i];
 
-		if (v->id == w->asked && im_str_eq(uid, (struct im_str){v->uid, v->uid_n}) &&
-			im_str_eq(device, (struct im_str){v->device, v->device_n}))
+		if (v->id == w->asked && held_is_for(&v->held, uid, device))
 			return v;
 	}
 	return NULL;
@@ -38,29 +37,19 @@ bool erasure_wait_add(
 {
 	struct erasure_waiter *v;
 
-	if (!w->asked || uid.n > IM_UID_MAX || device.n > IM_DEVICE_MAX)
+	if (!w->asked)
 		return false;
 	v = find(w, uid, device);
 	if (!v && w->n < ERASURE_WAITERS_MAX) {
 		v = &w->v[w->n++];
-		memset(v, 0, sizeof(*v));
-		im_buf_init(&v->response, 0);
-	}
-	if (v) {
 		v->id = w->asked;
-		memcpy(v->uid, uid.p, uid.n);
-		v->uid_n = uid.n;
-		if (device.n)
-			memcpy(v->device, device.p, device.n);
-		v->device_n = device.n;
-		im_buf_reset(&v->response);
-		im_buf_str(&v->response, response);
+		held_init(&v->held);
 	}
 	w->asked = 0;
-	return v && !v->response.failed;
+	return v && held_keep(&v->held, uid, device, response);
 }
 
-void erasure_wait_done(struct erasure_wait *w, uint64_t id, erasure_reply_fn reply, void *arg)
+void erasure_wait_done(struct erasure_wait *w, uint64_t id, held_reply_fn reply, void *arg)
 {
 	size_t kept = 0;
 
@@ -73,10 +62,7 @@ void erasure_wait_done(struct erasure_wait *w, uint64_t id, erasure_reply_fn rep
 			w->v[kept++] = stays;
 			continue;
 		}
-		if (!v->response.failed)
-			reply(arg, (struct im_str){v->uid, v->uid_n},
-				(struct im_str){v->device, v->device_n}, im_buf_view(&v->response));
-		im_buf_free(&v->response);
+		held_release(&v->held, reply, arg);
 	}
 	w->n = kept;
 }

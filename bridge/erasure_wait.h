@@ -7,17 +7,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "../common/buf.h"
-#include "../common/limits.h"
+#include "../common/str.h"
+#include "held.h"
 
 /* More are answered at once: what they asked for is done all the same. */
 #define ERASURE_WAITERS_MAX 16
 
 struct erasure_waiter {
 	uint64_t id;
-	char uid[IM_UID_MAX], device[IM_DEVICE_MAX];
-	size_t uid_n, device_n;
-	struct im_buf response;
+	struct held held;
 };
 
 struct erasure_wait {
@@ -33,9 +31,7 @@ void erasure_wait_for(struct erasure_wait *w, uint64_t id);
  * once more, takes the place of the first. */
 bool erasure_wait_add(
 	struct erasure_wait *w, struct im_str uid, struct im_str device, struct im_str response);
-typedef void (*erasure_reply_fn)(
-	void *arg, struct im_str uid, struct im_str device, struct im_str response);
 /* Everything through this one is done. */
-void erasure_wait_done(struct erasure_wait *w, uint64_t id, erasure_reply_fn reply, void *arg);
+void erasure_wait_done(struct erasure_wait *w, uint64_t id, held_reply_fn reply, void *arg);
 
 #endif
