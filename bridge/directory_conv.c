@@ -91,14 +91,9 @@ int directory_event_put(struct directory *d, const struct directory_event *e)
 	return sqldb_run(&d->q, st);
 }
 
-int directory_event_list(struct directory *d, uint64_t user, uint64_t lo, uint64_t hi,
-	directory_event_fn fn, void *arg)
+int directory_event_rows(struct directory *d, sqlite3_stmt *st, directory_event_fn fn, void *arg)
 {
-	sqlite3_stmt *st = sqldb_get(&d->q, DIR_EVENT_LIST);
 	int ret;
-	sqldb_bind_id(st, 1, user);
-	sqldb_bind_id(st, 2, lo > INT64_MAX ? INT64_MAX : lo);
-	sqldb_bind_id(st, 3, hi > INT64_MAX ? INT64_MAX : hi);
 	while ((ret = sqldb_step(&d->q, st)) == SQLDB_ROW) {
 		struct directory_event e = {
 			.user = sqldb_id(st, 0),
@@ -114,6 +109,16 @@ int directory_event_list(struct directory *d, uint64_t user, uint64_t lo, uint64
 		}
 	}
 	return ret;
+}
+
+int directory_event_list(struct directory *d, uint64_t user, uint64_t lo, uint64_t hi,
+	directory_event_fn fn, void *arg)
+{
+	sqlite3_stmt *st = sqldb_get(&d->q, DIR_EVENT_LIST);
+	sqldb_bind_id(st, 1, user);
+	sqldb_bind_id(st, 2, lo > INT64_MAX ? INT64_MAX : lo);
+	sqldb_bind_id(st, 3, hi > INT64_MAX ? INT64_MAX : hi);
+	return directory_event_rows(d, st, fn, arg);
 }
 
 int directory_event_head(struct directory *d, uint64_t *gid_out)

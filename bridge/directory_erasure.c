@@ -266,25 +266,10 @@ int directory_event_walk(struct directory *d, uint64_t user, struct im_str key, 
 	directory_event_fn fn, void *arg)
 {
 	sqlite3_stmt *st = sqldb_get(&d->q, DIR_EVENT_WALK);
-	int ret;
 	sqldb_bind_id(st, 1, user);
 	sqldb_bind_text(st, 2, key);
 	sqldb_bind_int(st, 3, limit);
-	while ((ret = sqldb_step(&d->q, st)) == SQLDB_ROW) {
-		struct directory_event e = {
-			.user = sqldb_id(st, 0),
-			.key = sqldb_str(st, 1),
-			.gid = sqldb_id(st, 2),
-			.ts_ms = sqlite3_column_int64(st, 3),
-			.event = sqldb_str(st, 4),
-		};
-		ret = fn(arg, &e);
-		if (ret != 0) {
-			sqldb_done(st);
-			return ret;
-		}
-	}
-	return ret;
+	return directory_event_rows(d, st, fn, arg);
 }
 
 int directory_event_change(struct directory *d, uint64_t user, struct im_str key,

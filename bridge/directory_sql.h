@@ -5,6 +5,7 @@
 
 #include "../schema/account.h"
 #include "directory.h"
+#include "directory_conv.h"
 #include "sqldb.h"
 
 enum directory_statement {
@@ -30,6 +31,9 @@ int directory_keep_begin(struct directory *d, sqlite3_stmt *st) IM_MUST_CHECK;
 struct accounts *directory_accounts(struct directory *d);
 /* The same question for users and groups; what: ACCOUNT_USER, ACCOUNT_GROUP. */
 int directory_nameable(struct directory *d, const char *what, struct im_str name) IM_MUST_CHECK;
+/* Walks the rows of timelines that a statement gives: user, key, gid, ts_ms, event. */
+int directory_event_rows(
+	struct directory *d, sqlite3_stmt *st, directory_event_fn fn, void *arg) IM_MUST_CHECK;
 /* Runs an UPDATE or DELETE; IM_E_NONE if it met no row. */
 int directory_change(struct directory *d, sqlite3_stmt *st) IM_MUST_CHECK;
 
