@@ -111,11 +111,9 @@ void directory_watch(struct directory *d, int (*passed)(void *arg), void *arg)
 int directory_meta_get(struct directory *d, const char *key, uint64_t *out)
 {
 	sqlite3_stmt *st = sqldb_get(&d->q, DIR_META_GET);
-	int64_t value = 0;
 	int ret;
 	sqldb_bind_text(st, 1, im_str(key));
-	ret = sqldb_number(&d->q, st, &value);
-	*out = (uint64_t)value;
+	ret = sqldb_count(&d->q, st, out);
 	return ret == IM_E_NONE ? IM_OK : ret;
 }
 

@@ -43,11 +43,9 @@ int directory_audit_list(struct directory *d, uint64_t after, uint64_t user, uin
 int directory_audit_newest(struct directory *d, uint64_t user, uint32_t n, uint64_t *after_out)
 {
 	sqlite3_stmt *st = sqldb_get(&d->q, DIR_AUDIT_NEWEST);
-	int64_t id = 0;
 	int ret;
 	sqldb_bind_id(st, 1, user);
 	sqldb_bind_int(st, 2, n);
-	ret = sqldb_number(&d->q, st, &id);
-	*after_out = (uint64_t)id;
+	ret = sqldb_count(&d->q, st, after_out);
 	return ret == IM_E_NONE ? IM_OK : ret;
 }

@@ -27,27 +27,19 @@ int directory_ban_remove(struct directory *d, uint64_t group, uint64_t user)
 int directory_ban_has(struct directory *d, uint64_t group, uint64_t user, bool *out)
 {
 	sqlite3_stmt *st = sqldb_get(&d->q, DIR_BAN_HAS);
-	int64_t one;
-	int rc;
 
 	sqldb_bind_id(st, 1, group);
 	sqldb_bind_id(st, 2, user);
-	rc = sqldb_number(&d->q, st, &one);
-	*out = rc == IM_OK;
-	return rc == IM_E_NONE ? IM_OK : rc;
+	return sqldb_has(&d->q, st, out);
 }
 
 int directory_ban_count_is(struct directory *d, uint64_t group, uint32_t n, bool *out)
 {
 	sqlite3_stmt *st = sqldb_get(&d->q, DIR_BAN_NTH);
-	int64_t one;
-	int rc;
 
 	sqldb_bind_id(st, 1, group);
 	sqldb_bind_int(st, 2, (int64_t)n - 1);
-	rc = sqldb_number(&d->q, st, &one);
-	*out = rc == IM_OK;
-	return rc == IM_E_NONE ? IM_OK : rc;
+	return sqldb_has(&d->q, st, out);
 }
 
 static int walk(struct directory *d, sqlite3_stmt *st, directory_kept_fn fn, void *arg)

@@ -99,13 +99,9 @@ int directory_contact_owners(struct directory *d, uint64_t peer, directory_owner
 static int number(struct directory *d, int which, uint64_t owner, uint64_t *out)
 {
 	sqlite3_stmt *st = sqldb_get(&d->q, which);
-	int64_t n = 0;
-	int rc;
 
 	sqldb_bind_id(st, 1, owner);
-	rc = sqldb_number(&d->q, st, &n);
-	*out = (uint64_t)n;
-	return rc;
+	return sqldb_count(&d->q, st, out);
 }
 
 int directory_contact_version(struct directory *d, uint64_t owner, uint64_t *version_out)

@@ -37,12 +37,8 @@ int directory_device_get(struct directory *d, struct im_str device, struct direc
 int directory_device_mark(struct directory *d, struct im_str device, uint64_t *user_out)
 {
 	sqlite3_stmt *st = sqldb_get(&d->q, DIR_MARK_GET);
-	int64_t user = 0;
-	int ret;
 	sqldb_bind_text(st, 1, device);
-	ret = sqldb_number(&d->q, st, &user);
-	*user_out = (uint64_t)user;
-	return ret;
+	return sqldb_count(&d->q, st, user_out);
 }
 
 static int remove_mark(struct directory *d, struct im_str device)
@@ -134,12 +130,8 @@ int directory_device_set_cursor(struct directory *d, struct im_str device, uint6
 int directory_device_best(struct directory *d, uint64_t user, uint64_t *cursor_out)
 {
 	sqlite3_stmt *st = sqldb_get(&d->q, DIR_DEVICE_BEST);
-	int64_t best = 0;
-	int ret;
 	sqldb_bind_id(st, 1, user);
-	ret = sqldb_number(&d->q, st, &best);
-	*cursor_out = (uint64_t)best;
-	return ret;
+	return sqldb_count(&d->q, st, cursor_out);
 }
 
 int directory_device_remove(struct directory *d, struct im_str device)

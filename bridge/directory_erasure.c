@@ -62,16 +62,13 @@ int directory_erasure_next(struct directory *d, struct directory_erasure *out)
 
 int directory_erasure_open(struct directory *d, uint64_t *n_out)
 {
-	int64_t n = 0;
-	int ret = sqldb_number(&d->q, sqldb_get(&d->q, DIR_ERASURE_OPEN), &n);
-	*n_out = (uint64_t)n;
-	return ret;
+	return sqldb_count(&d->q, sqldb_get(&d->q, DIR_ERASURE_OPEN), n_out);
 }
 
 int directory_erasure_names(struct directory *d, bool *out)
 {
-	int64_t n = 0;
-	int ret = sqldb_number(&d->q, sqldb_get(&d->q, DIR_ERASURE_NAMES), &n);
+	uint64_t n;
+	int ret = sqldb_count(&d->q, sqldb_get(&d->q, DIR_ERASURE_NAMES), &n);
 	*out = n > 0;
 	return ret;
 }

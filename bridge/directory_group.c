@@ -145,10 +145,7 @@ int directory_group_erased(struct directory *d, uint64_t id)
 
 int directory_group_to_erase(struct directory *d, uint64_t *id_out)
 {
-	int64_t id = 0;
-	int ret = sqldb_number(&d->q, sqldb_get(&d->q, DIR_GROUP_TO_ERASE), &id);
-	*id_out = (uint64_t)id;
-	return ret;
+	return sqldb_count(&d->q, sqldb_get(&d->q, DIR_GROUP_TO_ERASE), id_out);
 }
 
 int directory_group_retentions(
@@ -282,17 +279,13 @@ int directory_member_admins(struct directory *d, uint64_t group, directory_membe
 int directory_user_in_groups(struct directory *d, uint64_t user, uint32_t max, bool *full_out)
 {
 	sqlite3_stmt *st;
-	int64_t one;
-	int ret;
 	*full_out = false;
 	if (max == 0)
 		return IM_OK;
 	st = sqldb_get(&d->q, DIR_USER_IN_GROUPS);
 	sqldb_bind_id(st, 1, user);
 	sqldb_bind_int(st, 2, (int64_t)max - 1);
-	ret = sqldb_number(&d->q, st, &one);
-	*full_out = ret == IM_OK;
-	return ret == IM_E_NONE ? IM_OK : ret;
+	return sqldb_has(&d->q, st, full_out);
 }
 
 int directory_user_groups(struct directory *d, uint64_t user, directory_member_fn fn, void *arg)

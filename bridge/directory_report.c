@@ -5,15 +5,6 @@
 
 #include "directory_sql.h"
 
-static int yes_or_no(struct directory *d, sqlite3_stmt *st, bool *out)
-{
-	int64_t one;
-	int rc = sqldb_number(&d->q, st, &one);
-
-	*out = rc == IM_OK;
-	return rc == IM_E_NONE ? IM_OK : rc;
-}
-
 int directory_report_has(
 	struct directory *d, uint64_t reporter, uint64_t conv, uint64_t seq, bool *out)
 {
@@ -22,18 +13,18 @@ int directory_report_has(
 	sqldb_bind_id(st, 1, reporter);
 	sqldb_bind_id(st, 2, conv);
 	sqldb_bind_id(st, 3, seq);
-	return yes_or_no(d, st, out);
+	return sqldb_has(&d->q, st, out);
 }
 
 int directory_report_count(struct directory *d, uint64_t reporter, int64_t since_ms, uint32_t *out)
 {
 	sqlite3_stmt *st = sqldb_get(&d->q, DIR_REPORT_RATE);
-	int64_t n = 0;
+	uint64_t n;
 	int rc;
 
 	sqldb_bind_id(st, 1, reporter);
 	sqldb_bind_int(st, 2, since_ms);
-	rc = sqldb_number(&d->q, st, &n);
+	rc = sqldb_count(&d->q, st, &n);
 	*out = (uint32_t)n;
 	return rc;
 }
@@ -43,7 +34,7 @@ int directory_report_full(struct directory *d, uint32_t max, bool *out)
 	sqlite3_stmt *st = sqldb_get(&d->q, DIR_REPORT_FULL);
 
 	sqldb_bind_int(st, 1, (int64_t)max - 1);
-	return yes_or_no(d, st, out);
+	return sqldb_has(&d->q, st, out);
 }
 
 int directory_report_add(struct directory *d, const struct directory_report *r)

@@ -232,10 +232,8 @@ int directory_user_list_online(
 
 uint64_t directory_user_count(struct directory *d)
 {
-	int64_t n = 0;
-	if (sqldb_number(&d->q, sqldb_get(&d->q, DIR_USER_COUNT), &n) != IM_OK)
-		return 0;
-	return (uint64_t)n;
+	uint64_t n;
+	return sqldb_count(&d->q, sqldb_get(&d->q, DIR_USER_COUNT), &n) == IM_OK ? n : 0;
 }
 
 int directory_block_add(struct directory *d, uint64_t owner, uint64_t peer, int64_t now_ms)
@@ -258,13 +256,9 @@ int directory_block_remove(struct directory *d, uint64_t owner, uint64_t peer)
 int directory_block_has(struct directory *d, uint64_t owner, uint64_t peer, bool *out)
 {
 	sqlite3_stmt *st = sqldb_get(&d->q, DIR_BLOCK_HAS);
-	int64_t one;
-	int ret;
 	sqldb_bind_id(st, 1, owner);
 	sqldb_bind_id(st, 2, peer);
-	ret = sqldb_number(&d->q, st, &one);
-	*out = ret == IM_OK;
-	return ret == IM_E_NONE ? IM_OK : ret;
+	return sqldb_has(&d->q, st, out);
 }
 
 int directory_block_between(struct directory *d, uint64_t a, uint64_t b, bool *out)
@@ -276,13 +270,9 @@ int directory_block_between(struct directory *d, uint64_t a, uint64_t b, bool *o
 int directory_contact_has(struct directory *d, uint64_t owner, uint64_t peer, bool *out)
 {
 	sqlite3_stmt *st = sqldb_get(&d->q, DIR_CONTACT_HAS);
-	int64_t one;
-	int ret;
 	sqldb_bind_id(st, 1, owner);
 	sqldb_bind_id(st, 2, peer);
-	ret = sqldb_number(&d->q, st, &one);
-	*out = ret == IM_OK;
-	return ret == IM_E_NONE ? IM_OK : ret;
+	return sqldb_has(&d->q, st, out);
 }
 
 int directory_block_list(struct directory *d, uint64_t owner, struct im_str after, uint32_t limit,

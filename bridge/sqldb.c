@@ -249,6 +249,22 @@ int sqldb_number(struct sqldb *q, sqlite3_stmt *st, int64_t *out)
 	return IM_OK;
 }
 
+int sqldb_count(struct sqldb *q, sqlite3_stmt *st, uint64_t *out)
+{
+	int64_t n = 0;
+	int ret = sqldb_number(q, st, &n);
+	*out = (uint64_t)n;
+	return ret;
+}
+
+int sqldb_has(struct sqldb *q, sqlite3_stmt *st, bool *out)
+{
+	int64_t ignored;
+	int ret = sqldb_number(q, st, &ignored);
+	*out = ret == IM_OK;
+	return ret == IM_E_NONE ? IM_OK : ret;
+}
+
 void sqldb_done(sqlite3_stmt *st)
 {
 	sqlite3_reset(st);

@@ -72,6 +72,10 @@ int sqldb_step(struct sqldb *q, sqlite3_stmt *st) IM_MUST_CHECK;
 int sqldb_run(struct sqldb *q, sqlite3_stmt *st) IM_MUST_CHECK;
 /* For statements that give one number: its first column, IM_E_NONE without a row. */
 int sqldb_number(struct sqldb *q, sqlite3_stmt *st, int64_t *out) IM_MUST_CHECK;
+/* The same for what is never negative, an id or a count; 0 with every code but IM_OK. */
+int sqldb_count(struct sqldb *q, sqlite3_stmt *st, uint64_t *out) IM_MUST_CHECK;
+/* Whether a statement gives a row. */
+int sqldb_has(struct sqldb *q, sqlite3_stmt *st, bool *out) IM_MUST_CHECK;
 void sqldb_done(sqlite3_stmt *st);
 /* Rows that the last statement changed. */
 int64_t sqldb_changes(const struct sqldb *q);

@@ -53,11 +53,9 @@ static void store_close(struct store *s)
 
 static int start(struct store *s)
 {
-	int64_t head = 0;
-	int ret = sqldb_number(&s->q, sqldb_get(&s->q, STORE_LOG_HEAD), &head);
+	int ret = sqldb_count(&s->q, sqldb_get(&s->q, STORE_LOG_HEAD), &s->log_head);
 	if (ret != IM_OK)
 		return ret;
-	s->log_head = (uint64_t)head;
 	ret = store_sqlite_number_start(s);
 	return ret == IM_OK ? store_sqlite_convs_load(s) : ret;
 }

@@ -32,14 +32,9 @@ static struct fresh_conv key_of(enum im_conv_kind kind, uint64_t a, uint64_t b)
 static int find_pair(struct sqldb *q, const struct fresh_conv *key, uint64_t *id_out)
 {
 	sqlite3_stmt *st = sqldb_get(q, STORE_PAIR_FIND);
-	int64_t id;
-	int ret;
 	sqldb_bind_id(st, 1, key->a);
 	sqldb_bind_id(st, 2, key->b);
-	ret = sqldb_number(q, st, &id);
-	if (ret == IM_OK)
-		*id_out = (uint64_t)id;
-	return ret;
+	return sqldb_count(q, st, id_out);
 }
 
 /* -- the writer ----------------------------------------------------------------------------------
@@ -47,16 +42,16 @@ static int find_pair(struct sqldb *q, const struct fresh_conv *key, uint64_t *id
 
 int store_sqlite_convs_load(struct store *s)
 {
-	int64_t base = 0;
+	uint64_t base;
 	sqlite3_stmt *st;
-	int ret = sqldb_number(&s->q, sqldb_get(&s->q, STORE_PAIRED_GET), &base);
+	int ret = sqldb_count(&s->q, sqldb_get(&s->q, STORE_PAIRED_GET), &base);
 	if (ret != IM_OK && ret != IM_E_NONE)
 		return ret;
-	s->fresh = fresh_new((uint64_t)base);
+	s->fresh = fresh_new(base);
 	if (!s->fresh)
 		return IM_E_NOMEM;
 	st = sqldb_get(&s->q, STORE_CONV_SINCE);
-	sqldb_bind_int(st, 1, base);
+	sqldb_bind_id(st, 1, base);
 	while ((ret = sqldb_step(&s->q, st)) == SQLDB_ROW) {
 		struct fresh_conv c = key_of((enum im_conv_kind)sqlite3_column_int(st, 1),
 			sqldb_id(st, 2), sqldb_id(st, 3));

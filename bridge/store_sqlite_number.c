@@ -17,12 +17,10 @@
 
 int store_sqlite_number_start(struct store *s)
 {
-	int64_t unnumbered = 0, numbered = 0;
-	int ret = sqldb_number(&s->q, sqldb_get(&s->q, STORE_UNNUMBERED_GET), &unnumbered);
+	int ret = sqldb_count(&s->q, sqldb_get(&s->q, STORE_UNNUMBERED_GET), &s->unnumbered);
+	s->numbered = 0;
 	if (ret == IM_OK)
-		ret = sqldb_number(&s->q, sqldb_get(&s->q, STORE_NUMBERED_GET), &numbered);
-	s->unnumbered = (uint64_t)unnumbered;
-	s->numbered = (uint64_t)numbered;
+		ret = sqldb_count(&s->q, sqldb_get(&s->q, STORE_NUMBERED_GET), &s->numbered);
 	return ret == IM_E_NONE ? IM_OK : ret;
 }
 

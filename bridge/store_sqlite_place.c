@@ -98,12 +98,10 @@ int store_sqlite_kind_at(struct sqldb *q, uint64_t gid, enum kind *out)
 int store_sqlite_spoke(struct sqldb *q, uint64_t conv, uint64_t user, uint64_t *seq_out)
 {
 	sqlite3_stmt *st = sqldb_get(q, STORE_SPOKE_GET);
-	int64_t seq = 0;
 	int ret;
 	sqldb_bind_id(st, 1, conv);
 	sqldb_bind_id(st, 2, user);
-	ret = sqldb_number(q, st, &seq);
-	*seq_out = (uint64_t)seq;
+	ret = sqldb_count(q, st, seq_out);
 	return ret == IM_E_NONE ? IM_OK : ret;
 }
 
