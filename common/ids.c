@@ -163,16 +163,16 @@ bool im_type_valid(struct im_str s)
 	return all_of(s, TYPE, IM_TYPE_MAX);
 }
 
-static unsigned char folded(char c)
+char im_name_folded(char c)
 {
-	return (unsigned char)(c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c);
+	return (char)(c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c);
 }
 
 bool im_name_same(struct im_str a, struct im_str b)
 {
 	size_t i = 0;
 
-	while (i < a.n && i < b.n && folded(a.p[i]) == folded(b.p[i]))
+	while (i < a.n && i < b.n && im_name_folded(a.p[i]) == im_name_folded(b.p[i]))
 		i++;
 	return a.n == b.n && i == a.n;
 }

@@ -30,6 +30,8 @@ bool im_device_link(struct im_str s);
  * server, and how those are shown whose own names are gone. */
 #define IM_NAME_GONE "deleted-"
 bool im_name_reserved(struct im_str s);
+/* A byte of a name as names are compared: ASCII letters without their case. */
+char im_name_folded(char c);
 /* The same but for the case of ASCII letters. */
 bool im_name_same(struct im_str a, struct im_str b);
 

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "../common/ids.h"
 #include "../common/limits.h"
 #include "datafile.h"
 
@@ -81,8 +82,7 @@ void name_key_hash(const struct im_sipkey *key, struct im_str name, uint8_t out[
 	uint64_t h[2];
 
 	for (size_t i = 0; i < n; i++)
-		folded[i] =
-			name.p[i] >= 'A' && name.p[i] <= 'Z' ? (char)(name.p[i] + 32) : name.p[i];
+		folded[i] = im_name_folded(name.p[i]);
 	im_siphash128(key, folded, n, h);
 	for (size_t i = 0; i < NAME_HASH_BYTES; i++)
 		out[i] = (uint8_t)(h[i / 8] >> 8 * (i % 8));
