@@ -6,13 +6,13 @@
 #include <string.h>
 
 #include "../common/jsonscan.h"
+#include "../common/limits.h"
 #include "kind.h"
 #include "meta.h"
 
 /* Messages and bytes that are looked at in one stretch: a few milliseconds. */
 #define LOOK_MESSAGES 2000
 #define LOOK_BYTES ((size_t)4 * 1024 * 1024)
-#define EDITS_MAX 100 /* of one message, as msg.edit bounds them */
 #define STOP 1
 
 void erasure_stretch_init(struct erasure_stretch *s)
@@ -154,11 +154,11 @@ static int blank_edits(struct erasure_stretch *s, uint64_t conv, uint64_t seq)
 	int rc = IM_OK;
 
 	erasure_change_init(&c);
-	for (int i = 0; rc == IM_OK && seq > 0 && i < EDITS_MAX; i++) {
+	for (int i = 0; rc == IM_OK && seq > 0 && i < IM_EDITS_MAX; i++) {
 		rc = s->backend->get(s->store, conv, seq, on_other, &c);
 		if (rc != IM_OK)
 			break;
-		seq = erasure_number(c.m.body, "prev");
+		seq = (uint64_t)im_json_number_in(c.m.body, "prev");
 		erasure_blank(&c);
 		rc = s->backend->amend(s->store, &c.m);
 	}
@@ -169,7 +169,7 @@ static int blank_edits(struct erasure_stretch *s, uint64_t conv, uint64_t seq)
 /* Its last edit, as the log has it still. */
 static int on_before(void *arg, const struct store_msg *m)
 {
-	*(uint64_t *)arg = erasure_number(meta_get(m->meta, "edited"), "seq");
+	*(uint64_t *)arg = (uint64_t)im_json_number_in(meta_get(m->meta, "edited"), "seq");
 	return IM_OK;
 }
 

@@ -45,22 +45,6 @@ int erasure_change_take(struct erasure_change *c, const struct store_msg *m)
 										  : IM_OK;
 }
 
-uint64_t erasure_number(struct im_str object, const char *name)
-{
-	struct im_json v, o;
-	struct im_json_iter it;
-	struct im_str key;
-	int64_t n = 0;
-
-	if (object.n == 0 || im_json_parse_any(object, &o) != IM_OK || o.type != IM_JSON_OBJECT)
-		return 0;
-	im_json_iter_any(&o, &it);
-	while (im_json_next(&it, &key, &v))
-		if (im_str_eqz(key, name) && (im_json_int(&v, &n) != IM_OK || n < 0))
-			n = 0;
-	return (uint64_t)n;
-}
-
 static bool within(const struct erasure_who *who, int64_t ts_ms)
 {
 	return ts_ms >= who->from_ms && ts_ms < who->until_ms;
@@ -84,7 +68,7 @@ static bool forwarded_from(const struct erasure_who *who, struct im_str forwarde
 			him = (who->name.name.n > 0 && im_str_eq(text, who->name.name)) ||
 			      im_str_eq(text, who->name.to);
 	}
-	return him && within(who, (int64_t)erasure_number(forwarded, "ts"));
+	return him && within(who, im_json_number_in(forwarded, "ts"));
 }
 
 bool erasure_takes(

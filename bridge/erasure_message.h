@@ -36,8 +36,6 @@ bool erasure_takes(const struct erasure_who *who, const struct store_msg *m,
 int erasure_message(const struct erasure_who *who, const struct store_msg *m, bool takes,
 	struct erasure_change *c, bool *changed_out) IM_MUST_CHECK;
 
-/* The number of this name in an object's text, 0 if there is none: of meta, of operations. */
-uint64_t erasure_number(struct im_str object, const char *name);
 /* The message has lost its words in all but the log. */
 void erasure_blank(struct erasure_change *c);
 

@@ -171,20 +171,6 @@ int msg_pay(struct rpc_call *c, const struct conv_ref *ref, uint64_t bytes)
 	return rpc_pay(c, told + cost_bytes(bytes));
 }
 
-int64_t msg_number_in(struct im_str object, const char *name)
-{
-	struct im_json v = {IM_JSON_OBJECT, object}, member;
-	struct im_json_iter it;
-	struct im_str key;
-	int64_t n = 0;
-
-	im_json_iter_any(&v, &it);
-	while (im_json_next(&it, &key, &member))
-		if (im_str_eqz(key, name) && im_json_int(&member, &n) != IM_OK)
-			n = 0;
-	return n;
-}
-
 int msg_in_time(struct rpc_call *c, const struct msg_target *t)
 {
 	if (c->now_ms - t->m.ts_ms <= c->set->recall_window_s * 1000)

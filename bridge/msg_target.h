@@ -14,8 +14,6 @@
 #include "store.h"
 #include "writer.h"
 
-#define MSG_EDITS_MAX 100 /* of one message: bounds what a recall must go through */
-
 struct msg_target {
 	struct store_msg m; /* strings point into text */
 	struct im_buf text;
@@ -55,10 +53,6 @@ int msg_pay(struct rpc_call *c, const struct conv_ref *ref, uint64_t bytes) IM_M
 int msg_in_time(struct rpc_call *c, const struct msg_target *t) IM_MUST_CHECK;
 /* Fills in who sends a message of the caller's to whom. */
 void msg_from_caller(const struct rpc_call *c, const struct conv_ref *ref, struct writer_msg *m);
-/* A number within an object of JSON text, 0 if there is none. By the scanner: an edit's body
- * carries the message's own JSON, which may hold numbers and members that a tree parser refuses,
- * and a recall must find every earlier version all the same. */
-int64_t msg_number_in(struct im_str object, const char *name);
 
 struct msg_new {
 	enum im_enc enc;

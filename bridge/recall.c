@@ -4,7 +4,9 @@
 
 #include <inttypes.h>
 
+#include "../common/jsonscan.h"
 #include "../common/jsonw.h"
+#include "../common/limits.h"
 #include "kind.h"
 #include "meta.h"
 
@@ -22,10 +24,10 @@ static int blank_edits(struct rpc_call *c, uint64_t conv, uint64_t seq)
 	struct msg_target t;
 	int rc = IM_OK;
 
-	for (int i = 0; rc == IM_OK && seq > 0 && i < MSG_EDITS_MAX; i++) {
+	for (int i = 0; rc == IM_OK && seq > 0 && i < IM_EDITS_MAX; i++) {
 		rc = msg_target_read(c, conv, seq, &t);
 		if (rc == IM_OK) {
-			seq = (uint64_t)msg_number_in(t.m.body, "prev");
+			seq = (uint64_t)im_json_number_in(t.m.body, "prev");
 			rc = blank(c, &t, IM_STR(""));
 		}
 		msg_target_clear(&t);
@@ -63,7 +65,7 @@ int recall_write(
 	int rc = say(c, r, t->m.seq, seq_out);
 
 	if (rc == IM_OK)
-		rc = blank_edits(c, r->conv, (uint64_t)msg_number_in(edited, "seq"));
+		rc = blank_edits(c, r->conv, (uint64_t)im_json_number_in(edited, "seq"));
 	if (rc != IM_OK)
 		return rc;
 	im_buf_init(&meta, 0);

@@ -182,7 +182,7 @@ static void put_body(struct im_buf *b, const char *name, enum im_enc enc, struct
 
 static void put_operation(struct im_buf *b, const struct edit *e, const struct msg_target *t)
 {
-	int64_t prev = msg_number_in(meta_get(t->m.meta, "edited"), "seq");
+	int64_t prev = im_json_number_in(meta_get(t->m.meta, "edited"), "seq");
 
 	im_buf_printf(b, "{\"seq\":%" PRIu64, t->m.seq);
 	put_body(b, "body", e->enc, e->body);
@@ -249,12 +249,12 @@ static int amend(
 static int write_edit(struct rpc_call *c, const struct conv_ref *ref, const struct edit *e,
 	struct msg_target *t, uint64_t *seq_out)
 {
-	int64_t count = msg_number_in(meta_get(t->m.meta, "edited"), "count");
+	int64_t count = im_json_number_in(meta_get(t->m.meta, "edited"), "count");
 	int rc;
 
-	if (count >= MSG_EDITS_MAX)
+	if (count >= IM_EDITS_MAX)
 		return rpc_fail(c, IM_E_LIMIT_REACHED,
-			"this message was edited %d times, which is the limit", MSG_EDITS_MAX);
+			"this message was edited %d times, which is the limit", IM_EDITS_MAX);
 	/* What stays counts as well: an ext of before beside a body of now. */
 	if (!im_wire_fits(im_buf_view(&e->meta), e->enc, e->body))
 		return rpc_fail(c, IM_E_TOO_LARGE,

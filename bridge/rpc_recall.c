@@ -4,6 +4,7 @@
 
 #include <inttypes.h>
 
+#include "../common/jsonscan.h"
 #include "../common/limits.h"
 #include "conv_ref.h"
 #include "cost.h"
@@ -26,7 +27,7 @@ static int may_recall(struct rpc_call *c, const struct conv_ref *ref, const stru
 /* In a group everybody is told, and each edit is written again. */
 static int pay(struct rpc_call *c, const struct conv_ref *ref, const struct msg_target *t)
 {
-	int64_t edits = msg_number_in(meta_get(t->m.meta, "edited"), "count");
+	int64_t edits = im_json_number_in(meta_get(t->m.meta, "edited"), "count");
 	int rc = rpc_pay(c, COST_MESSAGE * edits);
 
 	return rc == IM_OK ? msg_pay(c, ref, 0) : rc;

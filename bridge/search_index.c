@@ -125,22 +125,6 @@ static int write_again(void *arg, const struct store_msg *m)
 	return code ? code : write_row(x, m);
 }
 
-/* The seq that an operation (`{"seq":41,...}`) is about, 0 if none. */
-static uint64_t target_seq(struct im_str body)
-{
-	struct im_json json, value;
-	struct im_json_iter it;
-	struct im_str key;
-	int64_t seq;
-	if (im_json_parse_any(body, &json) != IM_OK || json.type != IM_JSON_OBJECT)
-		return 0;
-	im_json_iter_any(&json, &it);
-	while (im_json_next(&it, &key, &value))
-		if (im_str_eqz(key, "seq") && im_json_int(&value, &seq) == IM_OK && seq > 0)
-			return (uint64_t)seq;
-	return 0;
-}
-
 static int take(void *arg, const struct store_msg *m)
 {
 	struct search_index *x = arg;
@@ -148,7 +132,8 @@ static int take(void *arg, const struct store_msg *m)
 	if (x->done == x->step_end)
 		return IM_E_FULL;
 	if (kind_of(m->type) == KIND_OPERATION) {
-		uint64_t seq = target_seq(m->body);
+		/* What it is about. */
+		uint64_t seq = (uint64_t)im_json_number_in(m->body, "seq");
 		code = seq ? x->backend->read_conv(
 				     x->reader, m->conv, seq, seq, false, write_again, x)
 			   : IM_OK;

@@ -471,3 +471,18 @@ int im_json_int(const struct im_json *v, int64_t *out)
 	*out = n;
 	return IM_OK;
 }
+
+int64_t im_json_number_in(struct im_str object, const char *name)
+{
+	const struct im_json o = {IM_JSON_OBJECT, object};
+	struct im_json_iter it;
+	struct im_json v;
+	struct im_str key;
+	int64_t n;
+
+	im_json_iter_any(&o, &it);
+	while (im_json_next(&it, &key, &v))
+		if (im_str_eqz(key, name))
+			return im_json_int(&v, &n) == IM_OK && n > 0 ? n : 0;
+	return 0;
+}

@@ -65,5 +65,9 @@ bool im_json_done(const struct im_json_iter *it);
 int im_json_text(const struct im_json *v, struct im_buf *b) IM_MUST_CHECK;
 /* An integer within int64; IM_E_FORMAT otherwise (fractions and exponents included). */
 int im_json_int(const struct im_json *v, int64_t *out) IM_MUST_CHECK;
+/* The integer that is the first member of this name in an object's text; 0: there is none, it is
+ * below 0 or no integer. Of what was stored, as im_json_parse_any takes it, and not parsed first:
+ * what follows the member costs nothing. */
+int64_t im_json_number_in(struct im_str object, const char *name);
 
 #endif

@@ -43,6 +43,7 @@
 #define IM_REPLY_MAX (63 * 1024) /* an RPC reply; longer answers are paged */
 #define IM_JSON_DEPTH_MAX 64     /* nesting; deeper text is not taken as JSON */
 #define IM_MENTIONS_MAX 100      /* uids in `mentions` */
+#define IM_EDITS_MAX 100         /* of one message: what a recall or an erasure goes through */
 #define IM_TTL_MAX_S 31536000    /* seconds that a message may live: a year */
 
 /* MQTT 5 properties of a message, each of which every recipient's copy carries. A media type with

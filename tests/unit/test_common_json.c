@@ -392,6 +392,39 @@ static void integers(void **state)
 	}
 }
 
+static void a_number_is_found_by_its_name(void **state)
+{
+	static const struct {
+		const char *object;
+		int64_t n;
+	} cases[] = {
+		{"{\"seq\":41}", 41},
+		{"{ \"a\" : {\"seq\":1}, \"seq\" : 9223372036854775807 }", INT64_MAX},
+		{"{\"seq\":3,\"seq\":4}", 3},
+		{"{\"sequel\":3,\"se\":4}", 0},
+		{"{\"seq\":-3}", 0},
+		{"{\"seq\":1.5}", 0},
+		{"{\"seq\":\"3\"}", 0},
+		{"{\"seq\":9223372036854775808}", 0},
+		{"{\"was\":[1e400,\"\\u0000\"],\"seq\":5}",
+			5},                 /* stored before they were refused */
+		{"{\"seq\":6,\"was\":", 6}, /* it is not looked at */
+		{"{\"was\":?,\"seq\":7}", 0},
+		{"[\"seq\",8]", 0},
+		{"{}", 0},
+		{"", 0},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		int64_t n = im_json_number_in(im_str(cases[i].object), "seq");
+
+		if (n != cases[i].n)
+			fail_msg("%s: %lld", cases[i].object, (long long)n);
+	}
+	assert_true(im_json_number_in((struct im_str){NULL, 0}, "seq") == 0);
+}
+
 /* ---- writer ---- */
 
 static void writes_escapes(void **state)
@@ -460,6 +493,7 @@ int main(void)
 		cmocka_unit_test(what_was_stored_before_is_walked),
 		cmocka_unit_test(strings_decode),
 		cmocka_unit_test(integers),
+		cmocka_unit_test(a_number_is_found_by_its_name),
 		cmocka_unit_test(writes_escapes),
 		cmocka_unit_test(what_is_written_is_read),
 	};
