@@ -33,56 +33,60 @@ static void put_name(struct work *w, const struct im_json *v, struct im_str pref
 	w->changed = true;
 }
 
-/* Every string within. */
-static void put_all(struct work *w, const struct im_json *v)
-{
-	bool object = v->type == IM_JSON_OBJECT, first = true;
-	struct im_json_iter it;
-	struct im_json one;
-	struct im_str key;
+/* Writes one member's value or one element, or nothing to leave it out. */
+typedef bool (*member_fn)(struct work *w, struct im_str key, const struct im_json *v);
 
-	if (!object && v->type != IM_JSON_ARRAY) {
-		put_name(w, v, IM_STR(""));
-		return;
-	}
-	im_buf_c(w->out, object ? '{' : '[');
-	im_json_iter_any(v, &it);
-	while (im_json_next(&it, &key, &one)) {
+/* Of an object or an array, without its brackets. */
+static void put_members(struct work *w, const struct im_json *container, member_fn fn)
+{
+	struct im_json_iter it;
+	struct im_json v;
+	struct im_str key = {NULL, 0};
+	bool first = true;
+
+	im_json_iter_any(container, &it);
+	while (im_json_next(&it, &key, &v)) {
+		size_t before = w->out->n;
+
 		if (!first)
 			im_buf_c(w->out, ',');
-		first = false;
-		if (object) {
+		if (it.object) {
 			im_buf_c(w->out, '"');
 			im_buf_str(w->out, key);
 			im_buf_z(w->out, "\":");
 		}
-		put_all(w, &one);
-	}
-	im_buf_c(w->out, object ? '}' : ']');
-}
-
-/* Writes one member's value, or nothing to leave the member out. */
-typedef bool (*member_fn)(struct work *w, struct im_str key, const struct im_json *v);
-
-static void put_members(struct work *w, const struct im_json *object, member_fn fn)
-{
-	struct im_json_iter it;
-	struct im_json v;
-	struct im_str key;
-	bool first = true;
-
-	im_json_iter_any(object, &it);
-	while (im_json_next(&it, &key, &v)) {
-		size_t before = w->out->n;
-
-		im_buf_z(w->out, first ? "\"" : ",\"");
-		im_buf_str(w->out, key);
-		im_buf_z(w->out, "\":");
 		if (fn(w, key, &v))
 			first = false;
 		else if (!w->out->failed)
 			w->out->n = before;
 	}
+}
+
+static void put_object(struct work *w, const struct im_json *object, member_fn fn)
+{
+	im_buf_c(w->out, '{');
+	put_members(w, object, fn);
+	im_buf_c(w->out, '}');
+}
+
+static void put_array(struct work *w, const struct im_json *array, member_fn fn)
+{
+	im_buf_c(w->out, '[');
+	put_members(w, array, fn);
+	im_buf_c(w->out, ']');
+}
+
+/* Every string within. */
+static bool put_all(struct work *w, struct im_str key, const struct im_json *v)
+{
+	(void)key;
+	if (v->type == IM_JSON_OBJECT)
+		put_object(w, v, put_all);
+	else if (v->type == IM_JSON_ARRAY)
+		put_array(w, v, put_all);
+	else
+		put_name(w, v, IM_STR(""));
+	return true;
 }
 
 /* An object's text, braces and all; what is none stays as it is. */
@@ -95,9 +99,7 @@ static bool rewrite(struct im_buf *out, struct im_str text, const struct renamin
 		im_buf_str(out, text);
 		return false;
 	}
-	im_buf_c(out, '{');
-	put_members(&w, &object, fn);
-	im_buf_c(out, '}');
+	put_object(&w, &object, fn);
 	return w.changed;
 }
 
@@ -108,10 +110,8 @@ static bool in_meta(struct work *w, struct im_str key, const struct im_json *v)
 	static const char *const names[] = {"mentions", "forwarded", "reactions", "recalled_by"};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		if (im_str_eqz(key, names[i])) {
-			put_all(w, v);
-			return true;
-		}
+		if (im_str_eqz(key, names[i]))
+			return put_all(w, key, v);
 	}
 	im_buf_str(w->out, v->raw);
 	return true;
@@ -140,52 +140,26 @@ bool renaming_meta(struct im_buf *out, struct im_str meta, const struct renaming
 
 /* -- bodies of the bridge's own messages -- */
 
-/* {"uid":..,"user":17,"role":..}: the number says who it is. */
-static void put_person(struct work *w, const struct im_json *person)
+static bool in_person(struct work *w, struct im_str key, const struct im_json *v)
 {
-	struct im_json_iter it;
-	struct im_json v;
-	struct im_str key;
-	int64_t user = 0;
-	bool first = true;
-
-	im_json_iter_any(person, &it);
-	while (im_json_next(&it, &key, &v))
-		if (im_str_eqz(key, "user") && im_json_int(&v, &user) != IM_OK)
-			user = 0;
-	im_buf_c(w->out, '{');
-	im_json_iter_any(person, &it);
-	while (im_json_next(&it, &key, &v)) {
-		im_buf_z(w->out, first ? "\"" : ",\"");
-		first = false;
-		im_buf_str(w->out, key);
-		im_buf_z(w->out, "\":");
-		if (im_str_eqz(key, "uid") && user > 0 && (uint64_t)user == w->r->user)
-			put_name(w, &v, IM_STR(""));
-		else
-			im_buf_str(w->out, v.raw);
-	}
-	im_buf_c(w->out, '}');
+	if (im_str_eqz(key, "uid"))
+		put_name(w, v, IM_STR(""));
+	else
+		im_buf_str(w->out, v->raw);
+	return true;
 }
 
-static void put_people(struct work *w, const struct im_json *people)
+/* {"uid":..,"user":17,"role":..}: the number says who it is. */
+static bool in_people(struct work *w, struct im_str key, const struct im_json *person)
 {
-	struct im_json_iter it;
-	struct im_json v;
-	bool first = true;
+	int64_t user = im_json_number_in(person->raw, "user");
 
-	im_buf_c(w->out, '[');
-	im_json_iter_any(people, &it);
-	while (im_json_next(&it, NULL, &v)) {
-		if (!first)
-			im_buf_c(w->out, ',');
-		first = false;
-		if (v.type == IM_JSON_OBJECT)
-			put_person(w, &v);
-		else
-			im_buf_str(w->out, v.raw);
-	}
-	im_buf_c(w->out, ']');
+	(void)key;
+	if (user > 0 && (uint64_t)user == w->r->user)
+		put_object(w, person, in_person);
+	else
+		im_buf_str(w->out, person->raw);
+	return true;
 }
 
 static bool in_body(struct work *w, struct im_str key, const struct im_json *v)
@@ -193,7 +167,7 @@ static bool in_body(struct work *w, struct im_str key, const struct im_json *v)
 	if (im_str_eqz(key, "by"))
 		put_name(w, v, IM_STR(""));
 	else if (im_str_eqz(key, "members") && v->type == IM_JSON_ARRAY)
-		put_people(w, v);
+		put_array(w, v, in_people);
 	else
 		im_buf_str(w->out, v->raw);
 	return true;
@@ -211,9 +185,8 @@ static bool in_muted_body(struct work *w, struct im_str key, const struct im_jso
 static bool in_edit(struct work *w, struct im_str key, const struct im_json *v)
 {
 	if (im_str_eqz(key, "mentions"))
-		put_all(w, v);
-	else
-		im_buf_str(w->out, v->raw);
+		return put_all(w, key, v);
+	im_buf_str(w->out, v->raw);
 	return true;
 }
 
@@ -290,10 +263,9 @@ bool renaming_key(struct im_buf *out, struct im_str key, const struct renaming *
 
 static bool in_detail(struct work *w, struct im_str key, const struct im_json *v)
 {
-	if (im_str_eqz(key, "conv"))
-		put_name(w, v, IM_STR("u/"));
-	else
-		put_all(w, v);
+	if (!im_str_eqz(key, "conv"))
+		return put_all(w, key, v);
+	put_name(w, v, IM_STR("u/"));
 	return true;
 }
 
@@ -304,27 +276,25 @@ bool renaming_detail(struct im_buf *out, struct im_str detail, const struct rena
 
 /* -- reactions -- */
 
+static bool of_others(struct work *w, struct im_str key, const struct im_json *v)
+{
+	(void)key;
+	if (is_name(v, IM_STR(""), w->r->name) || is_name(v, IM_STR(""), w->r->to)) {
+		w->changed = true;
+		return false;
+	}
+	im_buf_str(w->out, v->raw);
+	return true;
+}
+
+/* A reaction that was only his goes with his name. */
 static bool without(struct work *w, struct im_str key, const struct im_json *names)
 {
-	struct im_json_iter it;
-	struct im_json v;
-	bool any = false;
+	size_t before = w->out->n;
 
 	(void)key;
-	im_buf_c(w->out, '[');
-	im_json_iter_any(names, &it);
-	while (im_json_next(&it, NULL, &v)) {
-		if (is_name(&v, IM_STR(""), w->r->name) || is_name(&v, IM_STR(""), w->r->to)) {
-			w->changed = true;
-			continue;
-		}
-		if (any)
-			im_buf_c(w->out, ',');
-		any = true;
-		im_buf_str(w->out, v.raw);
-	}
-	im_buf_c(w->out, ']');
-	return any;
+	put_array(w, names, of_others);
+	return w->out->n > before + sizeof("[]") - 1;
 }
 
 bool renaming_unreact(struct im_buf *out, struct im_str reactions, const struct renaming *r)
