@@ -105,14 +105,6 @@ static int find_owner(struct plugin *p, struct im_str device, struct owner *out)
 	return IM_OK;
 }
 
-/* A name says whose it is only of a user who has no number yet. */
-static bool is_own(struct plugin *p, const struct owner *o, struct im_str uid)
-{
-	int64_t number = admit_number(p, uid);
-
-	return o->user || number ? o->user == number : im_str_eq(o->uid, uid);
-}
-
 const struct denial *admit_check_device(
 	struct plugin *p, const struct arrival *a, struct claim *out)
 {
@@ -133,7 +125,7 @@ const struct denial *admit_check_device(
 	if (!im_device_valid(a->device))
 		return &unfit;
 	ret = find_owner(p, a->device, &owner);
-	if (ret == IM_OK && !is_own(p, &owner, a->uid))
+	if (ret == IM_OK && !owner_is(&owner, admit_number(p, a->uid), a->uid))
 		return &foreign;
 	if (ret != IM_OK && ret != IM_E_NONE)
 		return &admit_unreadable;

@@ -16,7 +16,7 @@ static bool owns(
 	bool owned;
 
 	if (bindings_owner(p->bindings, device, &o))
-		return o.user || u->id ? o.user == u->id : im_str_eq(o.uid, uid);
+		return owner_is(&o, u->id, uid);
 	if (directory_owns(p->dir, u, device, &owned) == IM_OK)
 		return owned;
 	acl_database_failed(p);

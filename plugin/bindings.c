@@ -125,6 +125,11 @@ static void drop(struct bindings *b, struct binding *e)
 	free(e);
 }
 
+bool owner_is(const struct owner *o, int64_t user, struct im_str uid)
+{
+	return o->user || user ? o->user == user : im_str_eq(o->uid, uid);
+}
+
 bool bindings_owner(const struct bindings *b, struct im_str device, struct owner *out)
 {
 	const struct binding *e = find(b, device);

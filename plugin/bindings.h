@@ -17,6 +17,7 @@ struct bindings;
 
 struct bindings *bindings_new(const struct im_sipkey *key, uint32_t max);
 void bindings_free(struct bindings **b);
+
 /* Whose a client id is. A user whom the bridge has not written yet has no number: 0. */
 struct owner {
 	int64_t user;
@@ -24,6 +25,9 @@ struct owner {
 	bool kept; /* see directory.h */
 	bool mark; /* the id is not bound, but held by what is left of a session */
 };
+/* Whether that is the user who has this number and name. A name says whose it is only of a user who
+ * has no number yet. */
+bool owner_is(const struct owner *o, int64_t user, struct im_str uid);
 
 /* False: not in here. Valid until the next change. */
 bool bindings_owner(const struct bindings *b, struct im_str device, struct owner *out);
