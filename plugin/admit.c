@@ -105,7 +105,7 @@ static int find_owner(struct plugin *p, struct im_str device, struct owner *out)
 	return IM_OK;
 }
 
-const struct denial *admit_check_device(
+static const struct denial *check_device(
 	struct plugin *p, const struct arrival *a, struct claim *out)
 {
 	static const struct denial link = {DENIAL_CLIENT_ID,
@@ -137,13 +137,20 @@ const struct denial *admit_check_device(
 
 /* ---- how it connects ---- */
 
-const struct denial *admit_check_keepalive(const struct plugin *p, const struct arrival *a)
+static const struct denial *check_keepalive(const struct plugin *p, const struct arrival *a)
 {
 	static const struct denial no = {
 		DENIAL_KEEPALIVE, "keepalive is 0 or above max_keepalive; choose a shorter one"};
 	int64_t max_s = p->opt.max_keepalive;
 
 	return max_s && (a->keepalive_s == 0 || a->keepalive_s > max_s) ? &no : NULL;
+}
+
+const struct denial *admit_check(struct plugin *p, const struct arrival *a, struct claim *out)
+{
+	const struct denial *no = check_keepalive(p, a);
+
+	return no ? no : check_device(p, a, out);
 }
 
 /* ---- how many ---- */
@@ -264,9 +271,7 @@ struct session *admit_take(struct plugin *p, const struct arrival *a, const stru
 {
 	struct claim claim;
 
-	*no_out = admit_check_keepalive(p, a);
-	if (!*no_out)
-		*no_out = admit_check_device(p, a, &claim);
+	*no_out = admit_check(p, a, &claim);
 	if (!*no_out)
 		*no_out = make_room(p, a);
 	return *no_out ? NULL : make_session(p, a, v, &claim, no_out);
@@ -309,7 +314,7 @@ static int login_user(struct plugin *p, const struct mosquitto_evt_basic_auth *e
 		DENIAL_LASTING, "username is not 1 to 64 of the characters A-Z a-z 0-9 _ . @ -"};
 	const struct arrival a = admit_arrival(p, ed->client, im_str(ed->username));
 	const struct auth_login l = login_of(&a, ed->password);
-	const struct denial *no = admit_check_keepalive(p, &a);
+	const struct denial *no = check_keepalive(p, &a);
 	struct auth_verdict v;
 	struct auth_hash h;
 	struct claim claim;
@@ -318,7 +323,7 @@ static int login_user(struct plugin *p, const struct mosquitto_evt_basic_auth *e
 		no = a.uid.n ? &unfit : &nameless;
 	if (no)
 		return refuse(p, &a, no);
-	if (later_wants(p, &a) && !admit_check_device(p, &a, &claim)) {
+	if (later_wants(p, &a) && !check_device(p, &a, &claim)) {
 		auth_begin(p->auth, &l, &v, &h);
 		if (v.later)
 			return later_put(p, &a, &l, &h);

@@ -31,11 +31,8 @@ struct claim {
 	bool kept; /* is remembered as one that may leave a session */
 };
 
-/* NULL, and *out; or why he may not come with the client id. */
-const struct denial *admit_check_device(
-	struct plugin *p, const struct arrival *a, struct claim *out);
-/* NULL, or why nobody may come with this keepalive. */
-const struct denial *admit_check_keepalive(const struct plugin *p, const struct arrival *a);
+/* NULL, and *out; or why he may not come with this client id, or nobody with this keepalive. */
+const struct denial *admit_check(struct plugin *p, const struct arrival *a, struct claim *out);
 /* The session of a user who has proved who he is; or NULL, and why he may not come. */
 struct session *admit_take(struct plugin *p, const struct arrival *a, const struct auth_verdict *v,
 	const struct denial **no_out);

@@ -322,9 +322,7 @@ static bool unknown_may_hear(struct plugin *p, const struct mosquitto *client, s
 		return m->verdict == FINE;
 	no = check_user(p, &a, &password);
 	if (!no)
-		no = admit_check_keepalive(p, &a);
-	if (!no)
-		no = admit_check_device(p, &a, &claim);
+		no = admit_check(p, &a, &claim);
 	if (no)
 		turn_away(p, &a, no, IDENTITY_HEARD);
 	else
