@@ -10,17 +10,6 @@
 #define SLICE_USERS 64
 #define SLICE_US 16000
 
-static bool connected(const struct session_user *u)
-{
-	const struct session *e;
-
-	for (e = u->list; e; e = e->user_next) {
-		if (e->state != SESSION_OFFLINE)
-			return true;
-	}
-	return false;
-}
-
 /* False: the directory says nothing. */
 static bool look(struct plugin *p, struct im_str uid, struct directory_user *d, bool *open_out)
 {
@@ -51,7 +40,7 @@ static bool end_outdated(struct plugin *p, struct session_user *u, uint64_t pass
 	bool done = true;
 
 	for (e = u->list; e; e = e->user_next) {
-		if (e->state == SESSION_OFFLINE || e->kicked || e->password == password)
+		if (e->kicked || e->password == password)
 			continue;
 		e->kicked = e->outdated = kicks_session_later(&p->kicks, e, now_us);
 		done = done && e->kicked;
@@ -59,19 +48,26 @@ static bool end_outdated(struct plugin *p, struct session_user *u, uint64_t pass
 	return done;
 }
 
-/* An older database may have given the name to another user meanwhile: what the former one has left
- * is not his. */
-static void renumber(struct plugin *p, struct session_user *u, int64_t number)
+static void renumber_all(
+	struct plugin *p, const struct session_user *u, struct session *list, int64_t number)
 {
 	struct session *e;
 
-	for (e = u->list; e; e = e->user_next) {
+	for (e = list; e; e = e->user_next) {
 		/* The bridge has written a user whom a token has made. */
 		if (e->user_id == 0 && u->id == 0)
 			e->user_id = number;
 		else if (e->user_id != number && !e->kicked)
 			e->kicked = kicks_session(&p->kicks, e);
 	}
+}
+
+/* An older database may have given the name to another user meanwhile: what the former one has left
+ * is not his. */
+static void renumber(struct plugin *p, struct session_user *u, int64_t number)
+{
+	renumber_all(p, u, u->list, number);
+	renumber_all(p, u, u->away, number);
 	u->id = number;
 }
 
@@ -92,8 +88,7 @@ bool account_open(struct plugin *p, struct session_user *u)
 	if (u->open && d.id != u->id)
 		renumber(p, u, d.id);
 	/* Too many wait: again at the next sign of life. */
-	if (u->open ? !end_outdated(p, u, d.credential)
-		    : connected(u) && !kicks_user(&p->kicks, uid))
+	if (u->open ? !end_outdated(p, u, d.credential) : u->list && !kicks_user(&p->kicks, uid))
 		u->judged = 0;
 	return u->open;
 }
@@ -117,8 +112,7 @@ void account_credential(
 	if (directory_user(p->dir, (struct im_str){u->uid, u->uid_n}, &d))
 		return;
 	for (e = u->list; e; e = e->user_next) {
-		if (e->state == SESSION_OFFLINE || e->opened_ms > since_ms ||
-			!im_str_eq(session_device(e), device))
+		if (e->opened_ms > since_ms || !im_str_eq(session_device(e), device))
 			continue;
 		/* One by token stays one by token. */
 		if (!e->expires_s && e->credential == e->password)

@@ -155,11 +155,10 @@ const struct denial *admit_check(struct plugin *p, const struct arrival *a, stru
 
 /* ---- how many ---- */
 
-/* Connected, and not about to be disconnected. */
+/* Of one that is connected: it is not about to be disconnected. */
 static bool counts(const struct session *e, struct im_str device)
 {
-	return e->state != SESSION_OFFLINE && !e->taken_turn && !e->kicked &&
-	       !im_str_eq(session_device(e), device);
+	return !e->taken_turn && !e->kicked && !im_str_eq(session_device(e), device);
 }
 
 /* The user's other devices; *oldest_out: the one that has been connected longest. */

@@ -145,15 +145,28 @@ static struct session_user *user_get(struct sessions *s, struct im_str uid)
 	return &u->u;
 }
 
+static bool has_sessions(const struct session_user *u)
+{
+	return u->list || u->away;
+}
+
+static struct session **list_of(const struct session *e)
+{
+	return e->state == SESSION_OFFLINE ? &e->user->away : &e->user->list;
+}
+
 static void user_link(struct sessions *s, struct session_user *u, struct session *e)
 {
-	if (!u->list) {
+	struct session **list;
+
+	if (!has_sessions(u)) {
 		DL_DELETE(s->idle, u);
 		DL_APPEND(s->active, u);
 		s->n_active++;
 	}
-	DL_APPEND2(u->list, e, user_prev, user_next);
 	e->user = u;
+	list = list_of(e);
+	DL_APPEND2(*list, e, user_prev, user_next);
 	if (e->v5)
 		u->v5 = true;
 }
@@ -161,10 +174,11 @@ static void user_link(struct sessions *s, struct session_user *u, struct session
 static void user_unlink(struct sessions *s, struct session *e, int64_t now_us)
 {
 	struct session_user *u = e->user;
+	struct session **list = list_of(e);
 
 	u->levels -= e->filters.levels;
-	DL_DELETE2(u->list, e, user_prev, user_next);
-	if (u->list)
+	DL_DELETE2(*list, e, user_prev, user_next);
+	if (has_sessions(u))
 		return;
 	u->idle_since_us = now_us;
 	DL_DELETE(s->active, u);
@@ -201,28 +215,50 @@ static void users_reap(struct sessions *s, int64_t now_us)
 
 /* ---- the device index ---- */
 
-static void unindex(struct sessions *s, struct node *n)
-{
-	if (!n->indexed)
-		return;
-	HASH_DELETE(hh_dev, s->by_device, n);
-	n->indexed = false;
-}
-
-static void set_index(struct sessions *s, struct node *n)
+static void index_add(struct sessions *s, struct node *n)
 {
 	struct im_str d = session_device(&n->e);
-	struct node *have;
-	unsigned hashv = hash(s, d);
 
-	HASH_FIND_BYHASHVALUE(hh_dev, s->by_device, d.p, d.n, hashv, have);
-	if (have)
-		unindex(s, have);
-	HASH_ADD_KEYPTR_BYHASHVALUE(hh_dev, s->by_device, n->e.device, d.n, hashv, n);
+	HASH_ADD_KEYPTR_BYHASHVALUE(hh_dev, s->by_device, n->e.device, d.n, hash(s, d), n);
 	/* Without memory for it, the device is not found by its name; nothing else depends on it.
 	 */
 	n->indexed = !n->refused;
 	n->refused = false;
+}
+
+static void index_remove(struct sessions *s, struct node *n)
+{
+	if (n->indexed)
+		HASH_DELETE(hh_dev, s->by_device, n);
+	n->indexed = false;
+}
+
+/* The newest with its client id. */
+static void set_index(struct sessions *s, struct node *n)
+{
+	struct session *have = sessions_device(s, session_device(&n->e));
+
+	if (have) {
+		index_remove(s, (struct node *)have);
+		have->newer = &n->e;
+		n->e.older = have;
+	}
+	index_add(s, n);
+}
+
+/* The one before it is found again, if it was the newest. */
+static void unindex(struct sessions *s, struct node *n)
+{
+	struct session *older = n->e.older, *newer = n->e.newer;
+	bool indexed = n->indexed;
+
+	index_remove(s, n);
+	if (newer)
+		newer->older = older;
+	if (older)
+		older->newer = newer;
+	if (indexed && older)
+		index_add(s, (struct node *)older);
 }
 
 struct session *sessions_device(const struct sessions *s, struct im_str device)
@@ -261,23 +297,12 @@ static void count(struct sessions *s, const struct session *e, int by)
 void sessions_drop(struct sessions *s, struct session *e, int64_t now_us)
 {
 	struct node *n = (struct node *)e;
-	struct session *other;
-	bool indexed = n->indexed;
 
 	count(s, e, -1);
 	unqueue(e);
 	unindex(s, n);
 	kept_remove(e);
 	user_unlink(s, e, now_us);
-	if (indexed) {
-		DL_FOREACH2(e->user->list, other, user_next)
-		{
-			if (im_str_eq(session_device(other), session_device(e))) {
-				set_index(s, (struct node *)other);
-				break;
-			}
-		}
-	}
 	HASH_DEL(s->by_client, n);
 	filters_clear(&e->filters);
 	free(n);
@@ -302,7 +327,9 @@ static void take_over(struct sessions *s, struct session *e)
 static void go_offline(struct sessions *s, struct session *e, int64_t now_us)
 {
 	count(s, e, -1);
+	DL_DELETE2(e->user->list, e, user_prev, user_next);
 	e->state = SESSION_OFFLINE;
+	DL_APPEND2(e->user->away, e, user_prev, user_next);
 	e->left_us = now_us;
 	e->events = false;
 	count(s, e, 1);
@@ -408,15 +435,11 @@ struct session *sessions_meet(
 /* The connection that this one has taken over from in this turn, or NULL. */
 static struct session *predecessor(const struct sessions *s, const struct session *e)
 {
-	struct session *other;
+	struct session *other = e->older;
 
-	DL_FOREACH2(e->user->list, other, user_next)
-	{
-		if (other != e && other->taken_turn == s->turn &&
-			im_str_eq(session_device(other), session_device(e)))
-			return other;
-	}
-	return NULL;
+	while (other && (other->taken_turn != s->turn || other->user != e->user))
+		other = other->older;
+	return other;
 }
 
 void sessions_undo(struct sessions *s, struct session *e, int64_t now_us)
@@ -479,20 +502,29 @@ bool sessions_is_will(const struct sessions *s, const struct session *e)
 	return e->state == SESSION_OFFLINE ? !e->will_done : e->taken_turn == s->turn;
 }
 
-bool sessions_alone(const struct session_user *u, struct im_str device)
+/* The first of a list that is another device's than this one, or NULL; *any_out: there is one of
+ * this one. */
+static const struct session *another(
+	const struct session *list, struct im_str device, bool *any_out)
 {
 	const struct session *e;
-	bool any = false;
 
-	DL_FOREACH2(u->list, e, user_next)
+	DL_FOREACH2(list, e, user_next)
 	{
 		if (e->state == SESSION_OFFLINE && e->ephemeral)
 			continue;
 		if (!im_str_eq(session_device(e), device))
-			return false;
-		any = true;
+			return e;
+		*any_out = true;
 	}
-	return any;
+	return NULL;
+}
+
+bool sessions_alone(const struct session_user *u, struct im_str device)
+{
+	bool any = false;
+
+	return !another(u->list, device, &any) && !another(u->away, device, &any) && any;
 }
 
 void sessions_expire(struct sessions *s, int64_t age_us, int64_t now_us)

@@ -34,8 +34,10 @@ struct session_user {
 	int64_t id; /* his number in the directory; 0: not written yet */
 	bool v5;    /* has, or had, a session with MQTT 5 */
 	struct im_ratelimit messages, bytes, refusals;
-	uint64_t levels;      /* of the filters of all sessions */
-	struct session *list; /* linked by user_next */
+	uint64_t levels; /* of the filters of all sessions */
+	/* Those that are connected, and those that are away, linked by user_next: of these there
+	 * may be very many, so that nothing that happens often may walk through them. */
+	struct session *list, *away;
 	struct session *kept; /* AWAY_KEPT, linked by kept_next, who left first first */
 	uint32_t n_kept;
 	int64_t no_more_until_us;         /* new devices: see acl_subscribe.c */
@@ -82,7 +84,8 @@ struct session {
 	enum { AWAY_UNKNOWN, AWAY_KEPT, AWAY_BEYOND } away;
 	struct session *kept_prev, *kept_next;
 	struct session *user_prev, *user_next;
-	struct session **queue; /* the one it waits in, or NULL */
+	struct session *older, *newer; /* with the same client id */
+	struct session **queue;        /* the one it waits in, or NULL */
 	struct session *prev, *next;
 };
 

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The set of sessions, told of events in the orders of the three brokers. */
 #include "../../plugin/sessions.h"
+
+#include <stdio.h>
+#include <time.h>
+
 #include "unit.h"
 
 static const struct im_sipkey key = {"0123456789abcde"};
@@ -290,6 +294,78 @@ static void count_open(void *arg, struct session *e)
 	*(int *)arg += e->state == SESSION_OPEN;
 }
 
+static double cpu_us(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+	return (double)t.tv_sec * 1e6 + (double)t.tv_nsec / 1e3;
+}
+
+/* What `n` sessions cost that come with new client ids, and leave, from the i-th on. */
+static double come_and_leave(struct sessions *s, int i, int n)
+{
+	static char memory[64 * 1024];
+	double began = cpu_us();
+	char id[16];
+
+	for (int end = i + n; i < end; i++) {
+		const struct session_facts f = {.uid = IM_STR("alice"), .device = im_str(id)};
+		struct session *e;
+
+		snprintf(id, sizeof(id), "d%d", i);
+		e = sessions_add(s, &memory[i], &f);
+		assert_non_null(e);
+		sessions_opened(s, e);
+		assert_ptr_equal(sessions_ended(s, &memory[i], i), e);
+	}
+	return cpu_us() - began;
+}
+
+/* Whoever leaves very many makes nothing slow, neither among them nor when the oldest are
+ * forgotten: looking through them would be 20,000 steps each time. */
+static void many_that_are_away_cost_no_more_than_few(void **state)
+{
+	struct sessions *s = sessions_new(&key, 20000);
+	struct session *e;
+	double few, many;
+
+	(void)state;
+	few = come_and_leave(s, 0, 5000);
+	(void)come_and_leave(s, 5000, 20000);
+	many = come_and_leave(s, 25000, 5000);
+	assert_int_equal(sessions_offline(s), 20000);
+	print_message("5,000 sessions: %.0f us, beside 20,000: %.0f us\n", few, many);
+	assert_true(many < 10 * few);
+	/* What looks at the connected ones sees nothing else. */
+	e = open_one(s, 0, "alice", "here", false);
+	assert_ptr_equal(e->user->list, e);
+	assert_null(e->user_next);
+	assert_ptr_equal(sessions_ended(s, C(0), 0), e);
+	assert_null(e->user->list);
+	sessions_free(&s);
+}
+
+/* The one before it is found again, whoever's it is. */
+static void the_newest_of_a_client_id_is_found(void **state)
+{
+	struct sessions *s = sessions_new(&key, 10);
+	struct session *a = open_one(s, 0, "alice", "d", false), *b, *c;
+
+	(void)state;
+	sessions_ended(s, C(0), 0);
+	b = open_one(s, 1, "bob", "d", false);
+	c = open_one(s, 2, "bob", "d", false);
+	assert_ptr_equal(sessions_device(s, IM_STR("d")), c);
+	sessions_drop(s, b, 0);
+	assert_ptr_equal(sessions_device(s, IM_STR("d")), c);
+	sessions_drop(s, c, 0);
+	assert_ptr_equal(sessions_device(s, IM_STR("d")), a);
+	sessions_drop(s, a, 0);
+	assert_null(sessions_device(s, IM_STR("d")));
+	sessions_free(&s);
+}
+
 static void survives_random_events(void **state)
 {
 	struct sessions *s = sessions_new(&key, 4);
@@ -349,6 +425,8 @@ int main(void)
 		cmocka_unit_test(remembers_a_bounded_number_of_ended_ones),
 		cmocka_unit_test(knows_who_is_alone),
 		cmocka_unit_test(a_user_outlives_a_reconnect),
+		cmocka_unit_test(many_that_are_away_cost_no_more_than_few),
+		cmocka_unit_test(the_newest_of_a_client_id_is_found),
 		cmocka_unit_test(survives_random_events),
 	};
 
