@@ -172,6 +172,36 @@ static int sweep(struct sessions *s, int64_t now_ms)
 	return rc ? rc : directory_marks_sweep(d, now_ms, s->set.device_days, SWEEP_MAX);
 }
 
+/* A made-up client id is bound now that it has subscribed: its session may stay like others. */
+static int kept(struct sessions *s, const struct im_up_rec *rec)
+{
+	struct directory *d = writer_directory(s->p.writer);
+	struct directory_device dev;
+	struct rights_user u;
+	int rc = rights_user(s->p.rights, rec->user, &u);
+
+	if (rc)
+		return rc == IM_E_UNKNOWN_USER ? IM_OK : rc;
+	rc = directory_device_get(d, rec->device, &dev);
+	if (rc == IM_E_NONE) {
+		rc = bind_device(s, rec, &u);
+		if (!rc)
+			rc = directory_device_get(d, rec->device, &dev);
+	}
+	if (rc || dev.user != u.id)
+		return rc == IM_E_NONE ? IM_OK : rc;
+	return directory_device_kept(d, rec->device, rec->ts_ms);
+}
+
+/* One that the plugin has found bound has gone meanwhile, with its last connection. What was known
+ * of it the plugin does not say again. */
+static int bind_again(struct sessions *s, const struct im_up_rec *rec, const struct rights_user *u)
+{
+	if (rec->flags & IM_UPF_KEPT)
+		return kept(s, rec);
+	return im_device_made_up(rec->device) ? IM_OK : bind_device(s, rec, u);
+}
+
 static int opened(struct sessions *s, const struct im_up_rec *rec, bool replayed)
 {
 	struct rights_user u;
@@ -188,11 +218,10 @@ static int opened(struct sessions *s, const struct im_up_rec *rec, bool replayed
 		rc = bind_device(s, rec, &u);
 	if (rc)
 		return rc;
-	/* Devices unseen longest give way to new ones, so coming counts as being seen. One that the
-	 * plugin has found bound may have gone meanwhile, with its last connection. */
+	/* Devices unseen longest give way to new ones, so coming counts as being seen. */
 	rc = directory_device_seen(writer_directory(s->p.writer), rec->device, rec->ts_ms);
 	if (rc == IM_E_NONE)
-		rc = im_device_made_up(rec->device) ? IM_OK : bind_device(s, rec, &u);
+		rc = bind_again(s, rec, &u);
 	if (rc)
 		return rc;
 	if (replayed)
@@ -222,27 +251,6 @@ static int subscribed(struct sessions *s, struct im_str uid, struct im_str devic
 	s->p.health->hellos++;
 	readers_hold(s->p.readers, job);
 	return IM_OK;
-}
-
-/* A made-up client id is bound now that it has subscribed: its session may stay like others. */
-static int kept(struct sessions *s, const struct im_up_rec *rec)
-{
-	struct directory *d = writer_directory(s->p.writer);
-	struct directory_device dev;
-	struct rights_user u;
-	int rc = rights_user(s->p.rights, rec->user, &u);
-
-	if (rc)
-		return rc == IM_E_UNKNOWN_USER ? IM_OK : rc;
-	rc = directory_device_get(d, rec->device, &dev);
-	if (rc == IM_E_NONE) {
-		rc = bind_device(s, rec, &u);
-		if (!rc)
-			rc = directory_device_get(d, rec->device, &dev);
-	}
-	if (rc || dev.user != u.id)
-		return rc == IM_E_NONE ? IM_OK : rc;
-	return directory_device_kept(d, rec->device, rec->ts_ms);
 }
 
 /* Of a device that has never acknowledged anything, and has left no session, there is nothing to

@@ -65,6 +65,7 @@ enum im_up_type {
 #define IM_UPF_NEW_USER 0x08   /* OPEN: create the user (JWT auto-create) */
 #define IM_UPF_WILL 0x10       /* MSG: sent by the broker as the client's will */
 #define IM_UPF_GONE 0x20       /* CLOSE: nothing of the session is left at the broker */
+#define IM_UPF_KEPT 0x40       /* OPEN: KEEP has been said of the client id, and is not again */
 
 /* One layout for all types; a field that a type does not use is empty. */
 struct im_up_rec {

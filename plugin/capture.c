@@ -342,6 +342,8 @@ int capture_open(struct plugin *p, struct session *e)
 		r.flags |= IM_UPF_NEW_DEVICE | IM_UPF_DURABLE;
 	if (e->new_user)
 		r.flags |= IM_UPF_NEW_USER | IM_UPF_DURABLE;
+	if (e->kept)
+		r.flags |= IM_UPF_KEPT;
 	if (spool_put(&p->spool, &r, &recno)) {
 		if (r.flags & IM_UPF_DURABLE)
 			return IM_E_FULL;

@@ -430,6 +430,30 @@ static void a_session_that_left_nothing_leaves_no_binding(void **state)
 	assert_false(known(f, "x"));
 }
 
+/* One that comes to stay goes on being counted: a clean session in between takes nothing away. */
+static void what_comes_again_at_once_is_counted_as_it_was(void **state)
+{
+	struct engine_fixture *f = *state;
+	static const char *const ids[] = {"a", "b", "auto-01234567-89AB-CDEF-0123-456789ABCDEF"};
+
+	for (int i = 0; i < 3; i++) {
+		session(f, IM_UP_OPEN, ids[i], i < 2 ? IM_UPF_NEW_DEVICE : 0);
+		session(f, IM_UP_KEEP, ids[i], IM_UPF_DURABLE);
+		session(f, IM_UP_CLOSE, ids[i], IM_UPF_GONE);
+		assert_false(known(f, ids[i]));
+		session(f, IM_UP_OPEN, ids[i], i == 1 ? 0 : IM_UPF_KEPT);
+	}
+	assert_true(known(f, "a") && known(f, "b") && known(f, ids[2]));
+	for (int i = 0; i < 3; i++) {
+		char params[64];
+
+		snprintf(params, sizeof(params), "{\"device\":\"%s\"}", ids[i]);
+		engine_rpc(f, "bob", "device.remove", params);
+		assert_int_equal(directory_device_bind(f->dir, im_str(ids[i]), 3, 1, 0),
+			i == 1 ? IM_OK : IM_E_EXISTS);
+	}
+}
+
 static void a_removed_device_leaves_a_mark(void **state)
 {
 	struct engine_fixture *f = *state;
@@ -546,6 +570,7 @@ int main(void)
 		E(devices_are_not_named_to_others_by_default),
 		E(a_forgotten_device_leaves_a_mark),
 		E(a_session_that_left_nothing_leaves_no_binding),
+		E(what_comes_again_at_once_is_counted_as_it_was),
 		E(a_removed_device_leaves_a_mark),
 		E(a_token_may_create_its_user),
 		E(the_first_snapshot_mends_the_marks_and_greets_all),

@@ -365,7 +365,8 @@ static void a_device_that_was_removed_is_bound_when_it_comes_back_to_its_session
 	assert_null(node_client(&n, "bob", "phone", 4));
 	persistent("alice", "phone");
 	node_settle(&n);
-	assert_int_equal(node_find(&n, IM_UP_OPEN, 1)->flags, IM_UPF_NEW_DEVICE | IM_UPF_DURABLE);
+	assert_int_equal(node_find(&n, IM_UP_OPEN, 1)->flags,
+		IM_UPF_NEW_DEVICE | IM_UPF_DURABLE | IM_UPF_KEPT);
 	node_stop(&n);
 }
 
