@@ -25,11 +25,13 @@ static int deny(struct plugin *p)
 /* The client is told that it was refused and no more; the operator, why. */
 static int refuse(struct plugin *p, const struct session *e, const char *why)
 {
-	struct log_text user, client;
+	struct log_text user;
+	struct log_device client;
 
 	if (log_gate(&p->gates.subscribe, clock_mono_us(&p->clock) / 1000, "subscriptions refused"))
 		log_line(LOG_LEVEL_NOTICE, "subscription refused user=%s client=%s: %s",
-			log_text(&user, session_uid(e)), log_text(&client, session_device(e)), why);
+			log_text(&user, session_uid(e)), log_device(&client, session_device(e)),
+			why);
 	return deny(p);
 }
 

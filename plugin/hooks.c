@@ -51,7 +51,7 @@ static int on_acl_check(int event, void *event_data, void *userdata)
  * to another one (a `connection` section). It has no user, so IM topics are closed to it. */
 static int ungranted(struct plugin *p, const struct mosquitto_evt_message *ed)
 {
-	struct log_text client;
+	struct log_device client;
 	struct im_topic t;
 
 	im_topic_parse(p->prefix, im_str(ed->topic), &t);
@@ -61,7 +61,7 @@ static int ungranted(struct plugin *p, const struct mosquitto_evt_message *ed)
 		log_line(LOG_LEVEL_WARN,
 			"publish refused client=%s: it came without a permission check; do not "
 			"bridge IM topics between brokers",
-			log_text(&client, im_str(mosquitto_client_id(ed->client))));
+			log_device(&client, im_str(mosquitto_client_id(ed->client))));
 	return MOSQ_ERR_ACL_DENIED;
 }
 

@@ -233,6 +233,10 @@ static void levels_have_a_bound(void **state)
 	assert_true(fake_logged("16 levels"));
 	assert_false(fake_subscribe(c, "////////////////"));
 	assert_true(fake_subscribe(c, "///////////////"));
+	/* The log names the client as every other line does. */
+	c = fake_connect(&(struct fake_spec){.id = "Bob's tab/2", .user = "bob", .password = "pw"});
+	assert_false(fake_subscribe(c, "////////////////"));
+	assert_true(fake_logged("user=bob client=Bob%27s%20tab%2F2: a filter"));
 	node_stop(&n);
 }
 
