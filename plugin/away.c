@@ -41,7 +41,10 @@ bool away_may_hear(struct plugin *p, struct session *e)
 			   owns(p, &u, session_uid(e), session_device(e));
 		e->judged = generation;
 	}
-	return e->owned && kept_place(e, (uint32_t)p->opt.kept_sessions);
+	if (e->owned && kept_place(e, (uint32_t)p->opt.kept_sessions))
+		return true;
+	e->missed = true;
+	return false;
 }
 
 bool away_meet(struct plugin *p, const struct mosquitto *client, struct im_str name)

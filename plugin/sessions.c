@@ -315,6 +315,14 @@ static void inherit(struct session *to, struct session *from)
 	from->filters = (struct filters){0};
 }
 
+/* It goes on where the other one was. Where something was not kept for that, it is greeted, and so
+ * told that it is behind: it need not subscribe again. */
+static void go_on(struct session *e, struct session *old)
+{
+	inherit(e, old);
+	e->events = e->events || old->missed;
+}
+
 /* Another connection has the client id now: what this one still says is its will. */
 static void take_over(struct sessions *s, struct session *e)
 {
@@ -372,6 +380,8 @@ static struct node *node_new(struct sessions *s, const void *client, const struc
 		.new_user = f->new_user,
 		.kept = f->kept,
 		.handover = f->new_device && !f->clean,
+		/* Its id was forgotten, and nothing kept since. */
+		.events = f->new_device && f->kept && !f->clean,
 		.opened_ms = f->now_ms,
 		.expires_s = f->expires_s,
 		.credential = f->credential,
@@ -401,7 +411,7 @@ struct session *sessions_add(struct sessions *s, const void *client, const struc
 	if (old)
 		take_over(s, old);
 	if (old && !f->clean && !old->ephemeral && old->user == u && old->user_id == f->user_id)
-		inherit(&n->e, old);
+		go_on(&n->e, old);
 	user_link(s, u, &n->e);
 	set_index(s, n);
 	enqueue(&s->fresh, &n->e);

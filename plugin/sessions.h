@@ -60,7 +60,7 @@ struct session {
 	bool v5;
 	bool ephemeral; /* nothing of it stays at the broker when the connection ends */
 	bool will_done; /* offline, and its will has been seen */
-	bool events;    /* subscribed to its inbox's events */
+	bool events;    /* subscribed to its inbox's events, or to be greeted as if it were */
 	bool acks;      /* subscribed to its inbox's acks: it can be told of a refusal */
 	bool new_device, new_user;
 	bool kept;           /* the bridge knows that it may leave a session with subscriptions */
@@ -79,6 +79,7 @@ struct session {
 	/* Of one that is away, see away.h. */
 	uint64_t judged; /* the directory's generation then */
 	bool owned;
+	bool missed;   /* something was for it that was not kept */
 	uint64_t left; /* grows; 0: met after a restart of the broker */
 	int64_t left_us;
 	enum { AWAY_UNKNOWN, AWAY_KEPT, AWAY_BEYOND } away;

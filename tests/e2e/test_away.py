@@ -2,6 +2,7 @@
 """Sessions that are away: the broker keeps messages for those of a user that left last, and for nobody
 but the user whose session it is, though another one may have the name by now.
 """
+import json
 import sqlite3
 
 import pytest
@@ -46,6 +47,40 @@ def test_those_that_left_last_are_kept_for(node, v5):
         assert at >= 3 or not {1, 2, 3, 4} & set(bodies(back))
         assert [m["body"] for m in back.sync_all()[0]] == [0, 1, 2, 3, 4]
         back.disconnect()
+
+
+@V
+@pytest.mark.parametrize("restart", [False, True], ids=["running", "restarted"])
+def test_who_has_missed_something_is_told_without_subscribing_again(own_node, v5, restart):
+    """The broker says that its session is there, and so it is; but not for everything."""
+    node = own_node(options={"kept_sessions": 2}, users=10)
+    user, other = node.users(2)
+    devices = [f"{user}-{n}" for n in range(5)]
+    for device in devices:
+        c = keep(node, user, device, v5)
+        c.wait_event("hello", lambda e, d=device: e["device"] == d)
+        c.disconnect()
+    if restart:
+        node.broker.stop()
+        node.start_broker()
+    sender = node.connect(other)
+    for n in range(3):
+        sender.send(f"im/u/{user}", {"id": f"m{n}", "body": n})
+    missed = 0
+    for device in devices:
+        back = keep(node, user, device, v5, inbox=False)
+        # After everything that it is told by itself: its session is subscribed to the answers, too.
+        back.publish(f"im/u/{user}", json.dumps({"id": f"to-{device}", "body": device}))
+        back.wait_body(f"u/{user}", device)
+        heard = [b for b in bodies(back) if b in (0, 1, 2)]
+        hello = [e for e in back.got("event") if e["event"] == "hello"]
+        if heard != [0, 1, 2]:
+            missed += 1
+            back.wait_event("hello", lambda e, d=device: e["device"] == d and e["behind"])
+        else:
+            assert hello == []
+        assert [m["body"] for m in back.sync_all()[0]][:3] == [0, 1, 2]
+    assert missed == 3
 
 
 @V
@@ -235,6 +270,28 @@ def test_new_devices_of_a_day_are_counted(own_node, v5):
     with pytest.raises(Refused):
         node.client(other, "d0", v5=v5).connect()
     assert come(node, user, "d0", v5) == 1
+
+
+def test_a_clean_session_in_between_makes_no_room_for_more(own_node):
+    """It takes away what was known of the client id; when that comes to stay again at once, before the
+    bridge has heard of the end, it is counted as before."""
+    node = own_node(options={"new_devices_per_day": 3}, users=10)
+    user = node.user()
+
+    def at_once(device, clean):
+        c = node.client(user, device, clean=clean).connect()
+        code = c.subscribe(f"im/inbox/{user}/#")
+        c.disconnect()
+        return code
+    for n in range(3):
+        assert come(node, user, f"d{n}", False) == 1
+        node.bridge.stop()
+        assert at_once(f"d{n}", True) == 1
+        assert at_once(f"d{n}", False) == 1
+        node.start_bridge()
+    until(lambda: len(node.sql("directory", "SELECT device FROM device WHERE kept_ms > 0")) == 3,
+          "three that are counted")
+    assert come(node, user, "d3", False) == 0x80
 
 
 @V

@@ -327,9 +327,64 @@ static void met_after_a_restart(struct node *n)
 	assert_string_equal(heard(c[2]), "two");
 }
 
+static size_t greetings(const struct node *n, const char *id)
+{
+	const struct node_record *r;
+	size_t i, all = 0;
+
+	for (i = 0; (r = node_find(n, IM_UP_SUB, i)); i++)
+		all += strcmp(r->device, id) == 0;
+	return all;
+}
+
+/* As the bridge does with one that is unseen for longest. */
+static void forget(struct node *n, const char *id)
+{
+	char sql[256];
+
+	snprintf(sql, sizeof(sql),
+		"INSERT INTO device_mark(device, user, kept_ms) VALUES ('%s', 1, 1);"
+		"DELETE FROM device WHERE device = '%s'",
+		id, id);
+	node_sql(n, sql);
+	tell(n, "alice");
+}
+
+/* They subscribe to nothing, since the broker says that the session is there. */
+static void who_has_missed_something_is_greeted(struct node *n)
+{
+	char id[8];
+	int i;
+
+	for (i = 0; i < 6; i++) {
+		snprintf(id, sizeof(id), "d%d", i);
+		leave_one(n, id);
+	}
+	deliver(n, "alice", "one");
+	forget(n, "d5");
+	deliver(n, "alice", "two");
+	forget(n, "d4");
+	for (i = 0; i < 6; i++) {
+		snprintf(id, sizeof(id), "d%d", i);
+		assert_int_equal(greetings(n, id), 1);
+		assert_non_null(keep("alice", id));
+		node_settle(n);
+		assert_int_equal(greetings(n, id), i == 3 ? 1 : 2);
+		fake_disconnect(fake_by_id(id), true);
+		node_settle(n);
+		/* Once for each time. */
+		if (i == 3)
+			continue;
+		keep("alice", id);
+		node_settle(n);
+		assert_int_equal(greetings(n, id), 2);
+	}
+}
+
 static void a_few_are_kept(void **state)
 {
 	(void)state;
+	each(who_has_missed_something_is_greeted);
 	each(those_that_left_last);
 	each(those_that_are_gone);
 	each(with_mqtt_5);
@@ -419,6 +474,32 @@ static void new_devices_of_a_day(struct node *n)
 	assert_int_equal(node_count(n, IM_UP_KEEP), 4);
 }
 
+static const struct node_record *last_open(const struct node *n)
+{
+	size_t all = node_count(n, IM_UP_OPEN);
+
+	return all ? node_find(n, IM_UP_OPEN, all - 1) : NULL;
+}
+
+/* The end of its last connection, of which nothing was left, may be on its way: what the bridge
+ * forgets with that it is told again. */
+static void what_was_counted_is_said_with_it(struct node *n)
+{
+	struct mosquitto *c;
+
+	assert_true(comes_to_stay(n, "one", 4));
+	assert_int_equal(last_open(n)->flags & IM_UPF_KEPT, 0);
+	n->commit = false;
+	c = node_client(n, "alice", "one", 4);
+	node_settle(n);
+	fake_disconnect(c, false);
+	node_settle(n);
+	assert_true(comes_to_stay(n, "one", 4));
+	assert_int_equal(last_open(n)->flags & IM_UPF_KEPT, IM_UPF_KEPT);
+	assert_int_equal(last_open(n)->flags & IM_UPF_NEW_DEVICE, 0);
+	assert_int_equal(node_count(n, IM_UP_KEEP), 1);
+}
+
 /* Not written yet: the bridge is away, and the broker is restarted. */
 static void on_their_way(struct node *n)
 {
@@ -498,6 +579,7 @@ static void devices_that_come_to_stay_are_counted(void **state)
 {
 	(void)state;
 	each_of_two(new_devices_of_a_day);
+	each_of_two(what_was_counted_is_said_with_it);
 	each_of_two(on_their_way);
 	each_of_two(made_up_ids);
 }
