@@ -149,9 +149,10 @@ static const char *stay(struct plugin *p, struct session *e)
 	if (e->kept || e->ephemeral)
 		return NULL;
 	if (no_more_devices(p, e->user))
-		return "new_devices_per_day new client ids of the user have subscribed within 24 "
-		       "hours in sessions that may stay at the broker; keep one client id for each "
-		       "device, or use a clean session with MQTT 3.1.1, which leaves nothing";
+		return "within 24 hours as many new client ids of the user have subscribed, in "
+		       "sessions that may stay at the broker, as new_devices_per_day lets; keep "
+		       "one client id for each device, or use a clean session with MQTT 3.1.1, "
+		       "which leaves nothing";
 	return capture_keep(p, e) ? "the spool has no room to say that the device is new" : NULL;
 }
 

@@ -192,8 +192,9 @@ int64_t admit_device_limit(struct plugin *p, struct im_str uid)
 /* NULL when the user may come with this device, though others may have to go; or why not. */
 static const struct denial *make_room(struct plugin *p, const struct arrival *a)
 {
-	static const struct denial full = {
-		DENIAL_LASTING, "the user has max_devices devices connected; disconnect one"};
+	static const struct denial full = {DENIAL_LASTING,
+		"as many devices of the user are connected as max_devices lets; "
+		"disconnect one, or let the user have more: imctl user devices"};
 	int64_t limit = admit_device_limit(p, a->uid);
 	struct session_user *u = sessions_user(p->sessions, a->uid);
 	struct log_text user;

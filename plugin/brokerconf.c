@@ -388,9 +388,15 @@ void brokerconf_take(struct brokerconf *c, struct im_str text, const char *file)
 	c->depth--;
 }
 
-void brokerconf_unread(struct brokerconf *c)
+void brokerconf_unread(struct brokerconf *c, struct im_str what)
 {
 	c->unread = true;
+	if (!what.n || c->warnings.n >= WARNINGS_MAX)
+		return;
+	quote(&c->warnings, what);
+	im_buf_z(&c->warnings,
+		" cannot be read by the broker's user: nobody looks whether another plugin, a "
+		"`connection` or anything else in it lets messages by; let that user read it\n");
 }
 
 void brokerconf_end(struct brokerconf *c)

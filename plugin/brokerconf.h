@@ -45,8 +45,9 @@ void brokerconf_begin(
 	struct brokerconf *c, const struct brokerconf_own *own, brokerconf_include_fn include);
 /* The text of one file; `file` is its name. From within an include, nested. */
 void brokerconf_take(struct brokerconf *c, struct im_str text, const char *file);
-/* A part could not be read: what is not found may be there. */
-void brokerconf_unread(struct brokerconf *c);
+/* A file or folder could not be read, or it is not known which ("") the main one is: what is not
+ * found may be there. */
+void brokerconf_unread(struct brokerconf *c, struct im_str what);
 /* Everything was given: the findings are complete. */
 void brokerconf_end(struct brokerconf *c);
 void brokerconf_clear(struct brokerconf *c);

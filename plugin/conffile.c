@@ -39,7 +39,7 @@ static void take_file(struct brokerconf *c, const char *path)
 	if (read_file(path, &text))
 		brokerconf_take(c, im_buf_view(&text), path);
 	else
-		brokerconf_unread(c);
+		brokerconf_unread(c, im_str(path));
 	im_buf_free(&text);
 }
 
@@ -73,13 +73,13 @@ static void take_folder(struct brokerconf *c, struct im_str folder)
 	int i, n = name ? scandir(name, &list, is_conf, by_name) : -1;
 
 	if (n < 0)
-		brokerconf_unread(c);
+		brokerconf_unread(c, folder);
 	for (i = 0; i < n; i++) {
 		if (asprintf(&path, "%s/%s", name, list[i]->d_name) >= 0) {
 			take_file(c, path);
 			free(path);
 		} else {
-			brokerconf_unread(c);
+			brokerconf_unread(c, folder);
 		}
 		free(list[i]);
 	}
@@ -127,26 +127,26 @@ void conffile_check(struct brokerconf *c, struct im_str prefix, const char *link
 	if (path)
 		take_file(c, path);
 	else
-		brokerconf_unread(c);
+		brokerconf_unread(c, IM_STR(""));
 	brokerconf_end(c);
 	im_buf_free(&cmdline);
 }
 
 void conffile_warn_expiration(int64_t expiration_s, int64_t device_days)
 {
+	const bool whole_days = expiration_s % 86400 == 0;
+
 	if (expiration_s == 0)
 		log_line(LOG_LEVEL_WARN,
 			"persistent_client_expiration is not set: sessions of devices that do not "
 			"come back stay at the broker for ever; set it to %lldd, which is "
-			"device_days "
-			"of the bridge",
+			"device_days of the bridge",
 			(long long)device_days);
 	else if (expiration_s > device_days * 86400)
 		log_line(LOG_LEVEL_WARN,
-			"persistent_client_expiration is %lld hours, device_days of the bridge "
-			"%lld: "
-			"the broker would keep sessions whose client ids others may have; give "
-			"both "
-			"the same",
-			(long long)(expiration_s / 3600), (long long)device_days);
+			"persistent_client_expiration is %lld%s, device_days of the bridge %lld "
+			"days: the broker would keep sessions whose client ids others may have; "
+			"give both the same",
+			(long long)(expiration_s / (whole_days ? 86400 : 3600)),
+			whole_days ? " days" : " hours", (long long)device_days);
 }

@@ -21,7 +21,7 @@ static void include(struct brokerconf *c, struct im_str folder)
 	if (included)
 		brokerconf_take(c, im_str(included), "/etc/mosquitto/conf.d/a.conf");
 	else
-		brokerconf_unread(c);
+		brokerconf_unread(c, folder);
 }
 
 static void read_conf(struct brokerconf *c, const char *text)
@@ -173,7 +173,8 @@ static void the_links_listener_is_looked_for(void **state)
 	says("include_dir /etc/mosquitto/conf.d\n", NULL, NULL);
 	/* It may be where nobody can look. */
 	included = NULL;
-	says("include_dir /etc/mosquitto/conf.d\n", NULL, NULL);
+	says("include_dir /etc/mosquitto/conf.d\n", NULL,
+		"/etc/mosquitto/conf.d cannot be read by the broker's user: nobody looks whether");
 }
 
 static void connection(const char *topic, bool refused)
