@@ -29,12 +29,20 @@ static const char *type_name(const json_t *v)
 	}
 }
 
-static void say_range(struct im_buf *why, const struct rpc_param *p, const char *of)
+static void say_integer(struct im_buf *why, const struct rpc_param *p)
 {
 	if (p->max == INT64_MAX)
-		im_buf_printf(why, "%s from %" PRId64 " on", of, p->min);
+		im_buf_printf(why, "an integer from %" PRId64 " on", p->min);
 	else
-		im_buf_printf(why, "%s %" PRId64 "..%" PRId64, of, p->min, p->max);
+		im_buf_printf(why, "an integer %" PRId64 "..%" PRId64, p->min, p->max);
+}
+
+static void say_count(struct im_buf *why, const struct rpc_param *p, const char *of)
+{
+	if (p->min == p->max)
+		im_buf_printf(why, "%" PRId64 " %s", p->min, of);
+	else
+		im_buf_printf(why, "%" PRId64 "..%" PRId64 " %s", p->min, p->max, of);
 }
 
 static void say_wanted(struct im_buf *why, const struct rpc_param *p)
@@ -44,10 +52,10 @@ static void say_wanted(struct im_buf *why, const struct rpc_param *p)
 	case RPC_LINE:
 	case RPC_NOTE:
 		im_buf_z(why, "a string of ");
-		say_range(why, p, "bytes");
+		say_count(why, p, "bytes");
 		break;
 	case RPC_INTEGER:
-		say_range(why, p, "an integer");
+		say_integer(why, p);
 		break;
 	case RPC_BOOLEAN:
 		im_buf_z(why, "true or false");
@@ -55,11 +63,11 @@ static void say_wanted(struct im_buf *why, const struct rpc_param *p)
 	case RPC_STRINGS:
 	case RPC_LINES:
 		im_buf_z(why, "an array of strings, ");
-		say_range(why, p, "elements");
+		say_count(why, p, "of them");
 		break;
 	case RPC_INTEGERS:
 		im_buf_z(why, "an array of integers, ");
-		say_range(why, p, "elements");
+		say_count(why, p, "of them");
 		break;
 	case RPC_OBJECT:
 		im_buf_z(why, "an object");

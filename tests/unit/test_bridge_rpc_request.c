@@ -74,7 +74,7 @@ static void parameters_are_checked_against_the_table(void **state)
 	expect("conv.history", "{\"conv\":\"u/bob\",\"limit\":null}", IM_E_INVALID_PARAMS, "null",
 		"is null");
 	expect("conv.history", "{\"limit\":5}", IM_E_INVALID_PARAMS, "null",
-		"params.conv is missing; give a string of bytes 1..66");
+		"params.conv is missing; give a string of 1..66 bytes");
 	expect("conv.history", "{\"conv\":\"\"}", IM_E_INVALID_PARAMS, "null", "has 0 bytes");
 	expect("conv.history", "{\"conv\":\"u/bob\",\"colour\":1}", IM_E_INVALID_PARAMS, "null",
 		"params.colour is unknown; conv.history takes conv, before, after, around, limit");
