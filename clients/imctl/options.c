@@ -221,6 +221,6 @@ void options_help(FILE *out)
 	fprintf(out, "  %-18s %s\n", "--config",
 		"file with these settings, a line each: key value");
 	fprintf(out, "  %-18s %s\n", "--offline",
-		"work on the databases in this folder; no node runs");
+		"work on the databases in this folder, while no bridge runs");
 	fprintf(out, "  %-18s %s\n", "--json", "answer in JSON, on one line");
 }

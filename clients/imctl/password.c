@@ -113,13 +113,15 @@ int password_hash(struct im_str password, char *out, struct im_buf *why)
 	return IMCTL_OK;
 }
 
-static int ask_twice(struct im_buf *out, struct im_buf *why)
+static int ask_twice(const char *uid, struct im_buf *out, struct im_buf *why)
 {
+	char prompt[128];
 	struct im_buf again;
 	int rc = IMCTL_OK;
 
 	im_buf_init(&again, IM_PASSWORD_MAX + 1);
-	if (!ask("New password", out) || !ask("Again", &again)) {
+	snprintf(prompt, sizeof(prompt), "New password for %s", uid ? uid : "the user");
+	if (!ask(prompt, out) || !ask("Again", &again)) {
 		im_buf_z(why, "no terminal to ask for the password: give --password-file");
 		rc = IMCTL_USAGE;
 	} else if (out->failed || again.failed) {
@@ -150,12 +152,13 @@ static int hash_new(struct im_str plain, char out[IM_PHC_MAX], struct im_buf *wh
 	return IMCTL_OK;
 }
 
-static int obtain(const char *path, const char *given, struct im_buf *out, struct im_buf *why)
+static int obtain(const char *uid, const char *path, const char *given, struct im_buf *out,
+	struct im_buf *why)
 {
 	if (path)
 		return from_file(path, out, why);
 	if (!given)
-		return ask_twice(out, why);
+		return ask_twice(uid, out, why);
 	fputs("imctl: warning: everybody on this machine can see a password on the command line; "
 	      "--password-file is safer\n",
 		stderr);
@@ -171,6 +174,7 @@ int password_new(json_t *params, struct im_buf *why)
 {
 	const char *path = json_string_value(json_object_get(params, ".password_file"));
 	const char *given = json_string_value(json_object_get(params, ".password"));
+	const char *uid = json_string_value(json_object_get(params, "username"));
 	bool none = json_object_get(params, ".no_password");
 	char hash[IM_PHC_MAX];
 	struct im_buf plain;
@@ -185,7 +189,7 @@ int password_new(json_t *params, struct im_buf *why)
 		rc = IMCTL_OK;
 		json_object_set_new(params, "password", json_string(""));
 	} else {
-		rc = obtain(path, given, &plain, why);
+		rc = obtain(uid, path, given, &plain, why);
 		if (rc == IMCTL_OK && plain.n > IM_PASSWORD_MAX)
 			rc = too_long(why);
 		if (rc == IMCTL_OK)
