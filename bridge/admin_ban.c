@@ -19,45 +19,54 @@
 struct kept {
 	struct rpc_page page;
 	const char *time; /* what the time means */
+	int64_t over_ms;  /* what ended by then is not shown */
 };
 
 static int on_kept(void *arg, const struct directory_kept *k)
 {
 	struct kept *l = arg;
 
+	if (k->ms <= l->over_ms)
+		return rpc_page_skip(&l->page, k->uid);
 	im_buf_z(&l->page.one, "{\"username\":");
 	im_jsonw_str(&l->page.one, k->uid);
 	im_jsonw_member_int(&l->page.one, l->time, k->ms);
-	im_buf_c(&l->page.one, '}');
+	im_buf_printf(&l->page.one, ",\"deleted\":%s}", k->deleted ? "true" : "false");
 	return rpc_page_add(&l->page, k->uid);
 }
 
 static int list_bans(struct rpc_call *c)
 {
-	struct kept l = {.time = "since_ms"};
+	struct kept l = {.time = "since_ms", .over_ms = -1};
 	struct group_ref ref;
+	uint64_t after;
 	int rc = group_ref_get(c, GROUP_REF_ANYBODY, &ref);
 
+	if (rc == IM_OK)
+		rc = rpc_after_user(c, "after", &after);
 	if (rc != IM_OK)
 		return rc;
 	rpc_page_begin(&l.page, c->result, "bans", (uint32_t)rpc_int(c, "limit", LIST_MAX),
 		LIST_BYTES_MAX);
-	return rpc_page_end(&l.page, directory_ban_list(c->dir, ref.row.id, rpc_str(c, "after"),
-					     l.page.limit + 1, on_kept, &l));
+	return rpc_page_end(&l.page,
+		directory_ban_list(c->dir, ref.row.id, after, l.page.limit + 1, on_kept, &l));
 }
 
 static int list_mutes(struct rpc_call *c)
 {
-	struct kept l = {.time = "until_ms"};
+	struct kept l = {.time = "until_ms", .over_ms = c->now_ms};
 	struct group_ref ref;
+	uint64_t after;
 	int rc = group_ref_get(c, GROUP_REF_ANYBODY, &ref);
 
+	if (rc == IM_OK)
+		rc = rpc_after_user(c, "after", &after);
 	if (rc != IM_OK)
 		return rc;
 	rpc_page_begin(&l.page, c->result, "mutes", (uint32_t)rpc_int(c, "limit", LIST_MAX),
 		LIST_BYTES_MAX);
-	return rpc_page_end(&l.page, directory_muted_list(c->dir, ref.row.id, rpc_str(c, "after"),
-					     c->now_ms, l.page.limit + 1, on_kept, &l));
+	return rpc_page_end(&l.page,
+		directory_muted_list(c->dir, ref.row.id, after, l.page.limit + 1, on_kept, &l));
 }
 
 static int unban(struct rpc_call *c)
@@ -99,7 +108,7 @@ static int unmute(struct rpc_call *c)
 	int rc = group_ref_get(c, GROUP_REF_ANYBODY, &ref);
 
 	if (rc == IM_OK)
-		rc = group_people_get(c, "members", 0, &people);
+		rc = group_people_get_past(c, "members", &people);
 	if (rc == IM_OK)
 		rc = keep_muted(c, ref.row.id, &people);
 	if (rc == IM_OK && people.n > 0)

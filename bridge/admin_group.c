@@ -193,6 +193,8 @@ static int add_members(struct rpc_call *c)
 	if (rc == IM_OK && people.n > 0)
 		rc = group_write_people(
 			&ref.write, "invite", IM_STR(""), true, people.v, people.n, &seq);
+	if (rc == IM_OK)
+		rc = rpc_changed(c, people.n > 0);
 	group_people_clear(&people);
 	return rc;
 }
@@ -218,6 +220,8 @@ static int remove_members(struct rpc_call *c)
 	if (rc == IM_OK && people.n > 0)
 		rc = group_write_people(
 			&ref.write, "kick", IM_STR(""), false, people.v, people.n, &seq);
+	if (rc == IM_OK)
+		rc = rpc_changed(c, people.n > 0);
 	group_people_clear(&people);
 	return rc;
 }
@@ -272,13 +276,14 @@ static int set_member_role(struct rpc_call *c)
 		return rpc_fail(
 			c, IM_E_NOT_MEMBER, "\"%s\" does not belong to the group", two[0].uid);
 	if (rc != IM_OK || m.role == role)
-		return rc;
-	if (role == DIRECTORY_OWNER)
-		return hand_over(c, &ref, two);
-	if (m.role == DIRECTORY_OWNER)
+		return rc == IM_OK ? rpc_changed(c, false) : rc;
+	if (role != DIRECTORY_OWNER && m.role == DIRECTORY_OWNER)
 		return rpc_fail(c, IM_E_NOT_ALLOWED,
 			"\"%s\" owns the group; make another member the owner", two[0].uid);
-	return group_write_people(&ref.write, "role", IM_STR(""), true, two, 1, &seq);
+	rc = role == DIRECTORY_OWNER
+		     ? hand_over(c, &ref, two)
+		     : group_write_people(&ref.write, "role", IM_STR(""), true, two, 1, &seq);
+	return rc == IM_OK ? rpc_changed(c, true) : rc;
 }
 
 /* -- showing -- */

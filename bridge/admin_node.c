@@ -11,21 +11,47 @@
 #include "directory_user.h"
 #include "group_change.h"
 #include "group_write.h"
+#include "presence.h"
 #include "rpc_args.h"
 
 #define PATH_BYTES_MAX 1024
 
+/* Is it one of the user's, connected or bound to him? */
+static int is_device_of(struct rpc_call *c, uint64_t user, struct im_str device, bool *out)
+{
+	struct directory_device dev;
+	int rc = directory_device_get(c->dir, device, &dev);
+
+	*out = rc == IM_OK && dev.user == user;
+	return rc == IM_E_NONE ? IM_OK : rc;
+}
+
+/* Whoever kicks believes that somebody is there. The plugin tells of a connection before it passes
+ * on what is published after it, so that who is not known is not connected. */
 static int kick_user(struct rpc_call *c)
 {
+	bool one = rpc_has(c, "device"), known = false;
 	struct im_str uid = rpc_str(c, "username");
+	struct im_str device = one ? rpc_str(c, "device") : IM_STR("");
 	uint64_t user;
 	int rc = rpc_user_id(c, uid, &user);
 
+	if (rc == IM_OK && one)
+		rc = is_device_of(c, user, device, &known);
 	if (rc != IM_OK)
 		return rc;
-	effects_kick(writer_effects(c->w), uid,
-		rpc_has(c, "device") ? rpc_str(c, "device") : IM_STR(""));
-	return IM_OK;
+	if (one ? presence_has(c->presence, uid, device) : presence_online(c->presence, uid)) {
+		effects_kick(writer_effects(c->w), uid, device);
+		return IM_OK;
+	}
+	if (!one)
+		return rpc_fail(c, IM_E_INVALID_PARAMS,
+			"no device of \"%.*s\" is connected; getUser (imctl user show) lists them",
+			RPC_S(uid));
+	return rpc_fail(c, IM_E_INVALID_PARAMS,
+		known ? "the device \"%.*s\" of \"%.*s\" is not connected"
+		      : "\"%.*s\" is no device of \"%.*s\"; getUser (imctl user show) lists them",
+		RPC_S(device), RPC_S(uid));
 }
 
 /* `{"action":"notice","by":..,"body":..}`: the words are inside, so that no one can make the
@@ -120,7 +146,9 @@ static int backup(struct rpc_call *c)
 	if (rc == IM_OK || rc == IM_E_NOMEM)
 		return rc;
 	/* It failed before it began: nothing to roll back, and the sentence says why. */
-	return rpc_is_wire(rc) ? rc : IM_E_BUSY;
+	if (rpc_is_wire(rc))
+		return rc;
+	return rc == IM_E_EXISTS ? IM_E_BUSY : IM_E_INVALID_PARAMS;
 }
 
 static const struct rpc_param kick_params[] = {

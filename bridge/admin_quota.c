@@ -40,47 +40,55 @@ static int put_one(struct rpc_call *c, uint64_t user, int kind)
 		rc = directory_quota_used(c->dir, user, kind, 0, c->now_ms, &used);
 	if (rc != IM_OK)
 		return rc;
-	im_buf_printf(c->result, "%s{\"kind\":\"%s\"", kind == DIRECTORY_QUOTA_GROUPS ? "" : ",",
-		names[kind]);
+	if (c->result->p[c->result->n - 1] != '[')
+		im_buf_c(c->result, ',');
+	im_buf_printf(c->result, "{\"kind\":\"%s\"", names[kind]);
 	im_jsonw_member_int(c->result, "max", max);
 	im_jsonw_member_int(c->result, "used", used);
 	im_buf_printf(c->result, ",\"own\":%s}", own == DIRECTORY_QUOTA_DEFAULT ? "false" : "true");
 	return IM_OK;
 }
 
-static int put_all(struct rpc_call *c, uint64_t user)
+/* only: one kind; 0: all of them. */
+static int put_all(struct rpc_call *c, uint64_t user, int only)
 {
 	int rc = IM_OK;
 
 	im_buf_z(c->result, "{\"quotas\":[");
 	for (int kind = DIRECTORY_QUOTA_GROUPS; rc == IM_OK && kind <= DIRECTORY_QUOTA_REQUESTS;
 		kind++)
-		rc = put_one(c, user, kind);
+		if (only == 0 || kind == only)
+			rc = put_one(c, user, kind);
 	im_buf_z(c->result, "]}");
 	return rc;
 }
 
-/* Without a kind it shows, and changes nothing. */
+/* Without a figure it shows, and changes nothing. A deleted user's figures are kept for who comes
+ * back. */
 static int set_quota(struct rpc_call *c)
 {
-	int64_t max = rpc_int(c, "max", DIRECTORY_QUOTA_DEFAULT);
-	bool change = rpc_has(c, "kind");
-	uint64_t user = 0;
-	int kind = DIRECTORY_QUOTA_GROUPS, rc = change ? kind_of(c, &kind) : IM_OK;
+	bool change = rpc_has(c, "max");
+	struct directory_user u = {.id = 0};
+	uint64_t user;
+	int kind = 0, rc = rpc_has(c, "kind") ? kind_of(c, &kind) : IM_OK;
 
+	if (rc == IM_OK && change && kind == 0)
+		rc = rpc_fail(c, IM_E_INVALID_PARAMS,
+			"max is given without kind; say of what: \"groups\", \"invitations\" or "
+			"\"requests\"");
 	if (rc == IM_OK)
-		rc = rpc_user_id(c, rpc_str(c, "username"), &user);
+		rc = rpc_user_past(c, rpc_str(c, "username"), &u);
+	user = u.id;
 	if (rc == IM_OK && change)
-		rc = directory_quota_set_max(c->dir, user, kind, max);
-	if (!change)
-		c->looked = true;
-	return rc == IM_OK ? put_all(c, user) : rc;
+		rc = directory_quota_set_max(c->dir, user, kind, rpc_int(c, "max", 0));
+	c->looked = !change;
+	return rc == IM_OK ? put_all(c, user, kind) : rc;
 }
 
 static const struct rpc_param quota_params[] = {
 	{"username", RPC_STRING, true, 1, IM_UID_MAX},
 	{"kind", RPC_STRING, false, 1, 16},
-	{"max", RPC_INTEGER, false, 0, QUOTA_MAX},
+	{"max", RPC_INTEGER, false, DIRECTORY_QUOTA_DEFAULT, QUOTA_MAX},
 	{0},
 };
 

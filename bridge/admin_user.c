@@ -3,6 +3,8 @@
  * hashing a password there is accepted, because administrators are few (and imctl sends hashes). */
 #include "admin_user.h"
 
+#include <inttypes.h>
+
 #include "../common/ids.h"
 #include "../common/jsonw.h"
 #include "../common/limits.h"
@@ -213,16 +215,27 @@ static int set_role(struct rpc_call *c)
 	return rc;
 }
 
+/* Without a figure it shows, and changes nothing. The server's own is the plugin's option. */
 static int set_max_devices(struct rpc_call *c)
 {
 	struct directory_user u;
+	int64_t max = DIRECTORY_DEVICES_DEFAULT;
 	int rc = named_user(c, &u);
 
 	if (rc == IM_OK)
-		rc = directory_user_set_max_devices(
-			c->dir, u.id, rpc_int(c, "max_devices", DIRECTORY_DEVICES_DEFAULT));
-	effects_forget_user(writer_effects(c->w), rpc_str(c, "username"));
-	return rc;
+		max = rpc_int(c, "max_devices", u.max_devices);
+	c->looked = !rpc_has(c, "max_devices");
+	if (rc == IM_OK && !c->looked) {
+		rc = directory_user_set_max_devices(c->dir, u.id, max);
+		effects_forget_user(writer_effects(c->w), rpc_str(c, "username"));
+	}
+	if (rc != IM_OK)
+		return rc;
+	if (max == DIRECTORY_DEVICES_DEFAULT)
+		im_buf_z(c->result, "{\"max_devices\":\"default\"}");
+	else
+		im_buf_printf(c->result, "{\"max_devices\":%" PRId64 "}", max);
+	return IM_OK;
 }
 
 static void put_user(struct im_buf *b, const struct directory_user *u)
@@ -300,15 +313,16 @@ static int get_user(struct rpc_call *c)
 {
 	struct groups groups = {.c = c};
 	struct directory_user u;
-	int rc = named_user(c, &u);
+	int rc = rpc_user_past(c, rpc_str(c, "username"), &u);
 
 	if (rc != IM_OK)
 		return rc;
 	put_user(c->result, &u);
-	im_buf_printf(c->result, ",\"online\":%s", u.online ? "true" : "false");
+	im_buf_printf(c->result, ",\"deleted\":%s,\"online\":%s", u.deleted ? "true" : "false",
+		u.online ? "true" : "false");
 	im_jsonw_member_int(c->result, "seen_ms", u.seen_ms);
 	im_buf_z(c->result, ",\"devices\":[");
-	rc = directory_device_list(c->dir, u.id, on_device, c->result);
+	rc = directory_device_list(c->dir, u.id, IM_STR(""), UINT32_MAX, on_device, c->result);
 	im_buf_z(c->result, "],\"groups\":[");
 	if (rc == IM_OK)
 		rc = directory_user_groups(c->dir, u.id, on_group, &groups);
@@ -347,7 +361,7 @@ static const struct rpc_param role_params[] = {
 };
 static const struct rpc_param max_devices_params[] = {
 	USERNAME,
-	{"max_devices", RPC_INTEGER, false, 0, IM_DEVICES_LIMIT_MAX},
+	{"max_devices", RPC_INTEGER, false, DIRECTORY_DEVICES_DEFAULT, IM_DEVICES_LIMIT_MAX},
 	{0},
 };
 static const struct rpc_param list_params[] = {

@@ -123,7 +123,9 @@ static void put_failure(struct im_buf *response, struct im_str why)
 			json_object_get(one, "error"))
 			continue;
 		json_object_del(one, "data");
-		json_object_set_new(one, "error", json_stringn(why.p, why.n));
+		json_object_set_new(one, "error",
+			json_sprintf("%s: %.*s", im_err_text(IM_E_INTERNAL), LOG_S(why)));
+		json_object_set_new(one, "code", json_integer(IM_E_INTERNAL));
 	}
 	text = root ? json_dumps(root, JSON_COMPACT) : NULL;
 	if (text) {

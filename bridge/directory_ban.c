@@ -42,13 +42,18 @@ int directory_ban_count_is(struct directory *d, uint64_t group, uint32_t n, bool
 	return sqldb_has(&d->q, st, out);
 }
 
-static int walk(struct directory *d, sqlite3_stmt *st, directory_kept_fn fn, void *arg)
+static int walk(struct directory *d, int which, uint64_t group, uint64_t after, uint32_t limit,
+	directory_kept_fn fn, void *arg)
 {
+	sqlite3_stmt *st = sqldb_get(&d->q, which);
 	int rc;
 
+	sqldb_bind_id(st, 1, group);
+	sqldb_bind_id(st, 2, after);
+	sqldb_bind_int(st, 3, limit);
 	while ((rc = sqldb_step(&d->q, st)) == SQLDB_ROW) {
-		struct directory_kept k = {
-			sqldb_id(st, 0), sqldb_str(st, 1), sqlite3_column_int64(st, 2)};
+		struct directory_kept k = {sqldb_id(st, 0), sqldb_str(st, 1),
+			sqlite3_column_int64(st, 2), sqlite3_column_int(st, 3)};
 
 		rc = fn(arg, &k);
 		if (rc != 0) {
@@ -59,15 +64,10 @@ static int walk(struct directory *d, sqlite3_stmt *st, directory_kept_fn fn, voi
 	return rc;
 }
 
-int directory_ban_list(struct directory *d, uint64_t group, struct im_str after, uint32_t limit,
+int directory_ban_list(struct directory *d, uint64_t group, uint64_t after, uint32_t limit,
 	directory_kept_fn fn, void *arg)
 {
-	sqlite3_stmt *st = sqldb_get(&d->q, DIR_BAN_LIST);
-
-	sqldb_bind_id(st, 1, group);
-	sqldb_bind_text(st, 2, after);
-	sqldb_bind_int(st, 3, limit);
-	return walk(d, st, fn, arg);
+	return walk(d, DIR_BAN_LIST, group, after, limit, fn, arg);
 }
 
 int directory_mute_put(
@@ -111,14 +111,8 @@ int directory_mute_remove(struct directory *d, uint64_t group, uint64_t user)
 	return sqldb_run(&d->q, st);
 }
 
-int directory_muted_list(struct directory *d, uint64_t group, struct im_str after, int64_t now_ms,
-	uint32_t limit, directory_kept_fn fn, void *arg)
+int directory_muted_list(struct directory *d, uint64_t group, uint64_t after, uint32_t limit,
+	directory_kept_fn fn, void *arg)
 {
-	sqlite3_stmt *st = sqldb_get(&d->q, DIR_MUTED_LIST);
-
-	sqldb_bind_id(st, 1, group);
-	sqldb_bind_text(st, 2, after);
-	sqldb_bind_int(st, 3, now_ms);
-	sqldb_bind_int(st, 4, limit);
-	return walk(d, st, fn, arg);
+	return walk(d, DIR_MUTED_LIST, group, after, limit, fn, arg);
 }

@@ -19,11 +19,12 @@ int directory_ban_count_is(
 struct directory_kept {
 	uint64_t user;
 	struct im_str uid;
-	int64_t ms; /* banned since, or muted until */
+	int64_t ms;   /* banned since, or muted until */
+	bool deleted; /* the account: who comes back finds it as it was */
 };
 typedef int (*directory_kept_fn)(void *arg, const struct directory_kept *k);
-/* Banned ones with uid > after, by uid. */
-int directory_ban_list(struct directory *d, uint64_t group, struct im_str after, uint32_t limit,
+/* Banned ones with user > after, by number. */
+int directory_ban_list(struct directory *d, uint64_t group, uint64_t after, uint32_t limit,
 	directory_kept_fn fn, void *arg) IM_MUST_CHECK;
 
 /* Of somebody who is no member: kept until it is over, and given to the next membership. */
@@ -33,8 +34,9 @@ int directory_mute_put(struct directory *d, uint64_t group, uint64_t user, int64
 int directory_mute_get(
 	struct directory *d, uint64_t group, uint64_t user, int64_t *until_out) IM_MUST_CHECK;
 int directory_mute_remove(struct directory *d, uint64_t group, uint64_t user) IM_MUST_CHECK;
-/* Everybody who is muted, members and others, with uid > after, by uid. */
-int directory_muted_list(struct directory *d, uint64_t group, struct im_str after, int64_t now_ms,
-	uint32_t limit, directory_kept_fn fn, void *arg) IM_MUST_CHECK;
+/* Everybody who is or was muted, members and others, with user > after, by number: whose mute is
+ * over counts as well, so that a page costs what it asks for. */
+int directory_muted_list(struct directory *d, uint64_t group, uint64_t after, uint32_t limit,
+	directory_kept_fn fn, void *arg) IM_MUST_CHECK;
 
 #endif

@@ -147,12 +147,9 @@ int directory_device_release(struct directory *d, struct im_str device)
 	return ret == IM_OK || ret == IM_E_NONE ? remove_mark(d, device) : ret;
 }
 
-static int walk(struct directory *d, enum directory_statement which, uint64_t user,
-	directory_device_fn fn, void *arg)
+static int walk(struct directory *d, sqlite3_stmt *st, directory_device_fn fn, void *arg)
 {
-	sqlite3_stmt *st = sqldb_get(&d->q, which);
 	int ret;
-	sqldb_bind_id(st, 1, user);
 	while ((ret = sqldb_step(&d->q, st)) == SQLDB_ROW) {
 		struct directory_device dev = device_of_row(st);
 		ret = fn(arg, &dev);
@@ -164,13 +161,20 @@ static int walk(struct directory *d, enum directory_statement which, uint64_t us
 	return ret;
 }
 
-int directory_device_list(struct directory *d, uint64_t user, directory_device_fn fn, void *arg)
+int directory_device_list(struct directory *d, uint64_t user, struct im_str after, uint32_t limit,
+	directory_device_fn fn, void *arg)
 {
-	return walk(d, DIR_DEVICE_LIST, user, fn, arg);
+	sqlite3_stmt *st = sqldb_get(&d->q, DIR_DEVICE_LIST);
+	sqldb_bind_id(st, 1, user);
+	sqldb_bind_text(st, 2, after);
+	sqldb_bind_int(st, 3, limit);
+	return walk(d, st, fn, arg);
 }
 
 int directory_device_list_seen(
 	struct directory *d, uint64_t user, directory_device_fn fn, void *arg)
 {
-	return walk(d, DIR_DEVICE_LIST_SEEN, user, fn, arg);
+	sqlite3_stmt *st = sqldb_get(&d->q, DIR_DEVICE_LIST_SEEN);
+	sqldb_bind_id(st, 1, user);
+	return walk(d, st, fn, arg);
 }

@@ -275,12 +275,12 @@ int directory_contact_has(struct directory *d, uint64_t owner, uint64_t peer, bo
 	return sqldb_has(&d->q, st, out);
 }
 
-int directory_block_list(struct directory *d, uint64_t owner, struct im_str after, uint32_t limit,
+int directory_block_list(struct directory *d, uint64_t owner, uint64_t after, uint32_t limit,
 	directory_user_fn fn, void *arg)
 {
 	sqlite3_stmt *st = sqldb_get(&d->q, DIR_BLOCK_LIST);
 	sqldb_bind_id(st, 1, owner);
-	sqldb_bind_text(st, 2, after);
+	sqldb_bind_id(st, 2, after);
 	sqldb_bind_int(st, 3, limit);
 	return walk(d, st, fn, arg);
 }

@@ -98,8 +98,9 @@ int directory_device_release(struct directory *d, struct im_str device) IM_MUST_
 int directory_marks_sweep(
 	struct directory *d, int64_t now_ms, int64_t days, uint32_t limit) IM_MUST_CHECK;
 typedef int (*directory_device_fn)(void *arg, const struct directory_device *dev);
-int directory_device_list(
-	struct directory *d, uint64_t user, directory_device_fn fn, void *arg) IM_MUST_CHECK;
+/* Those with device > after, in the order of the bytes, at most limit. */
+int directory_device_list(struct directory *d, uint64_t user, struct im_str after, uint32_t limit,
+	directory_device_fn fn, void *arg) IM_MUST_CHECK;
 /* Those that have never acknowledged anything first; of either, the one unseen longest. */
 int directory_device_list_seen(
 	struct directory *d, uint64_t user, directory_device_fn fn, void *arg) IM_MUST_CHECK;
@@ -112,8 +113,8 @@ int directory_block_has(
 	struct directory *d, uint64_t owner, uint64_t peer, bool *out) IM_MUST_CHECK;
 /* True if either has blocked the other. */
 int directory_block_between(struct directory *d, uint64_t a, uint64_t b, bool *out) IM_MUST_CHECK;
-/* Blocked users of `owner` with uid > after, by uid. */
-int directory_block_list(struct directory *d, uint64_t owner, struct im_str after, uint32_t limit,
+/* Blocked users of `owner`, deleted ones too, with id > after, by id. */
+int directory_block_list(struct directory *d, uint64_t owner, uint64_t after, uint32_t limit,
 	directory_user_fn fn, void *arg) IM_MUST_CHECK;
 /* True if `peer` is in the owner's contact list. */
 int directory_contact_has(

@@ -62,9 +62,12 @@ static int take_names(struct rpc_call *c, const char *param, struct named **out,
 	return rpc_pay(c, 2 * COST_ROW * (int64_t)kept);
 }
 
-int group_people_get(
-	struct rpc_call *c, const char *param, uint64_t except, struct group_people *out)
+typedef int (*find_fn)(struct rpc_call *c, struct im_str uid, struct directory_user *out);
+
+static int get_people(struct rpc_call *c, const char *param, find_fn find, uint64_t except,
+	struct group_people *out)
 {
+	struct directory_user u;
 	struct named *names;
 	size_t n;
 	int rc = take_names(c, param, &names, &n);
@@ -76,14 +79,23 @@ int group_people_get(
 		rc = out->v && out->refused ? IM_OK : IM_E_NOMEM;
 	}
 	for (size_t i = 0; rc == IM_OK && i < n; i++) {
-		uint64_t user;
-
-		rc = rpc_user_id(c, names[i].uid, &user);
-		if (rc == IM_OK && user != except)
-			out->v[out->n++] = group_person_of(user, names[i].uid, DIRECTORY_MEMBER);
+		rc = find(c, names[i].uid, &u);
+		if (rc == IM_OK && u.id != except)
+			out->v[out->n++] = group_person_of(u.id, names[i].uid, DIRECTORY_MEMBER);
 	}
 	free(names);
 	return rc;
+}
+
+int group_people_get(
+	struct rpc_call *c, const char *param, uint64_t except, struct group_people *out)
+{
+	return get_people(c, param, rpc_user, except, out);
+}
+
+int group_people_get_past(struct rpc_call *c, const char *param, struct group_people *out)
+{
+	return get_people(c, param, rpc_user_past, 0, out);
 }
 
 int group_people_keep(struct rpc_call *c, uint64_t group, bool member, struct group_people *p)

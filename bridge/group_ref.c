@@ -125,8 +125,10 @@ int group_put(struct rpc_call *c, struct im_str gid)
 	im_buf_init(&private, 0);
 	put_private(&private, &g);
 	member = directory_member_get(c->dir, g.id, c->user, &me);
-	if (member == IM_OK) {
+	if (member == IM_OK)
 		im_buf_str(b, im_buf_view(&private));
+	/* An administrator who makes it for somebody is not that member. */
+	if (member == IM_OK && !c->by_operator) {
 		im_jsonw_member_str(b, "role", im_str(group_role_name(me.role)));
 		if (me.muted_until_ms > c->now_ms)
 			im_jsonw_member_int(b, "you_muted_until", me.muted_until_ms);

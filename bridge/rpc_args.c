@@ -125,6 +125,27 @@ int rpc_user_id(struct rpc_call *c, struct im_str uid, uint64_t *id_out)
 	return rc;
 }
 
+int rpc_after_user(struct rpc_call *c, const char *name, uint64_t *id_out)
+{
+	struct im_str uid = rpc_str(c, name);
+	struct directory_user u;
+	int rc;
+
+	*id_out = 0;
+	if (uid.n == 0)
+		return IM_OK;
+	rc = directory_user_last(c->dir, uid, &u);
+	if (rc == IM_E_NONE)
+		return rpc_fail(c, IM_E_INVALID_PARAMS,
+			"%s is \"%.*s\", and there is no such user; give what the page before "
+			"gave, "
+			"or leave it out to begin",
+			name, RPC_S(rpc_clip(uid, 80)));
+	if (rc == IM_OK)
+		*id_out = u.id;
+	return rc;
+}
+
 int rpc_views_begin(struct rpc_call *c)
 {
 	int rc = c->backend->view_begin(c->log);

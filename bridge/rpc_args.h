@@ -36,8 +36,12 @@ int rpc_pay(struct rpc_call *c, int64_t units) IM_MUST_CHECK;
 /* A user named by a parameter. IM_E_INVALID_PARAMS for what is no uid, IM_E_UNKNOWN_USER. */
 int rpc_user(struct rpc_call *c, struct im_str uid, struct directory_user *out) IM_MUST_CHECK;
 int rpc_user_id(struct rpc_call *c, struct im_str uid, uint64_t *id_out) IM_MUST_CHECK;
-/* The same, deleted ones too: for what is only read. */
+/* The same, deleted ones too: for what is only read, or taken back. */
 int rpc_user_past(struct rpc_call *c, struct im_str uid, struct directory_user *out) IM_MUST_CHECK;
+
+/* Behind which user, by number, a page begins, where a parameter names the last one that was shown;
+ * 0: with the first. */
+int rpc_after_user(struct rpc_call *c, const char *name, uint64_t *id_out) IM_MUST_CHECK;
 
 /* Opens and closes one view over the log and the directory, the log first: what the directory
  * knows is then never older than what the log shows. */

@@ -16,6 +16,7 @@
 struct listing {
 	struct rpc_page page;
 	const char *member; /* what the time means */
+	int64_t over_ms;    /* what ended by then is not shown */
 };
 
 static int on_kept(void *arg, const struct directory_kept *k)
@@ -23,37 +24,45 @@ static int on_kept(void *arg, const struct directory_kept *k)
 	struct listing *l = arg;
 	struct im_buf *b = &l->page.one;
 
+	if (k->ms <= l->over_ms)
+		return rpc_page_skip(&l->page, k->uid);
 	im_buf_z(b, "{\"uid\":");
 	im_jsonw_str(b, k->uid);
 	im_jsonw_member_int(b, l->member, k->ms);
-	im_buf_c(b, '}');
+	im_buf_z(b, k->deleted ? ",\"deleted\":true}" : "}");
 	return rpc_page_add(&l->page, k->uid);
 }
 
 static int bans_call(struct rpc_call *c)
 {
-	struct listing l = {.member = "since"};
+	struct listing l = {.member = "since", .over_ms = -1};
 	struct group_ref ref;
+	uint64_t after;
 	int rc = group_ref_get(c, DIRECTORY_GROUP_ADMIN, &ref);
 
+	if (rc == IM_OK)
+		rc = rpc_after_user(c, "next", &after);
 	if (rc != IM_OK)
 		return rc;
 	rpc_page_begin(&l.page, c->result, "bans", rpc_limit(c), rpc_page_bytes(c));
-	return rpc_page_end(&l.page, directory_ban_list(c->dir, ref.row.id, rpc_str(c, "next"),
-					     l.page.limit + 1, on_kept, &l));
+	return rpc_page_end(&l.page,
+		directory_ban_list(c->dir, ref.row.id, after, l.page.limit + 1, on_kept, &l));
 }
 
 static int mutes_call(struct rpc_call *c)
 {
-	struct listing l = {.member = "muted_until"};
+	struct listing l = {.member = "muted_until", .over_ms = c->now_ms};
 	struct group_ref ref;
+	uint64_t after;
 	int rc = group_ref_get(c, DIRECTORY_GROUP_ADMIN, &ref);
 
+	if (rc == IM_OK)
+		rc = rpc_after_user(c, "next", &after);
 	if (rc != IM_OK)
 		return rc;
 	rpc_page_begin(&l.page, c->result, "mutes", rpc_limit(c), rpc_page_bytes(c));
-	return rpc_page_end(&l.page, directory_muted_list(c->dir, ref.row.id, rpc_str(c, "next"),
-					     c->now_ms, l.page.limit + 1, on_kept, &l));
+	return rpc_page_end(&l.page,
+		directory_muted_list(c->dir, ref.row.id, after, l.page.limit + 1, on_kept, &l));
 }
 
 /* -- group.unban -- */
@@ -78,7 +87,7 @@ int group_unban(struct rpc_call *c, struct group_ref *ref)
 {
 	struct group_people people;
 	uint64_t seq;
-	int rc = group_people_get(c, "members", 0, &people);
+	int rc = group_people_get_past(c, "members", &people);
 
 	if (rc == IM_OK)
 		rc = keep_banned(c, ref->row.id, &people);

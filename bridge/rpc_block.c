@@ -31,12 +31,15 @@ static int tell(struct rpc_call *c, struct im_str uid, bool blocked)
 static int change(struct rpc_call *c, bool block)
 {
 	struct im_str uid = rpc_str(c, "uid");
+	struct directory_user u;
 	uint64_t peer;
 	bool has;
-	int rc = rpc_user_id(c, uid, &peer);
+	/* A block outlives the account, and who has made it can take it back. */
+	int rc = block ? rpc_user(c, uid, &u) : rpc_user_past(c, uid, &u);
 
 	if (rc != IM_OK)
 		return rc;
+	peer = u.id;
 	if (peer == c->user)
 		return rpc_fail(
 			c, IM_E_INVALID_PARAMS, "params.uid is yourself; give another user's id");
@@ -72,17 +75,21 @@ static int on_blocked(void *arg, const struct directory_user *u)
 	im_buf_z(&p->one, "{\"uid\":");
 	im_jsonw_str(&p->one, u->uid);
 	im_jsonw_member_str(&p->one, "nick", u->nick);
-	im_buf_c(&p->one, '}');
+	im_buf_z(&p->one, u->deleted ? ",\"deleted\":true}" : "}");
 	return rpc_page_add(p, u->uid);
 }
 
 static int list_call(struct rpc_call *c)
 {
 	struct rpc_page page;
+	uint64_t after;
+	int rc = rpc_after_user(c, "next", &after);
 
+	if (rc != IM_OK)
+		return rc;
 	rpc_page_begin(&page, c->result, "blocks", rpc_limit(c), rpc_page_bytes(c));
-	return rpc_page_end(&page, directory_block_list(c->dir, c->user, rpc_str(c, "next"),
-					   page.limit + 1, on_blocked, &page));
+	return rpc_page_end(&page,
+		directory_block_list(c->dir, c->user, after, page.limit + 1, on_blocked, &page));
 }
 
 static const struct rpc_param one_params[] = {

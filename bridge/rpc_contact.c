@@ -29,6 +29,7 @@ static const char *const state_names[] = {"none", "sent", "received", "contact"}
 struct pair {
 	struct im_str uid; /* the peer's */
 	uint64_t peer;
+	bool gone;        /* the peer's account is deleted, and its list with it */
 	int mine, theirs; /* states */
 };
 
@@ -41,12 +42,16 @@ static int read_state(struct rpc_call *c, uint64_t owner, uint64_t peer, int *ou
 	return rc == IM_E_NONE ? IM_OK : rc;
 }
 
-static int get_pair(struct rpc_call *c, struct pair *out)
+/* past: a deleted peer, too, for what ends an entry. */
+static int get_pair(struct rpc_call *c, bool past, struct pair *out)
 {
+	struct directory_user u = {.id = 0};
 	int rc;
 
 	out->uid = rpc_str(c, "uid");
-	rc = rpc_user_id(c, out->uid, &out->peer);
+	rc = past ? rpc_user_past(c, out->uid, &u) : rpc_user(c, out->uid, &u);
+	out->peer = u.id;
+	out->gone = u.deleted;
 	if (rc == IM_OK && out->peer == c->user)
 		return rpc_fail(
 			c, IM_E_INVALID_PARAMS, "params.uid is yourself; give another user's id");
@@ -139,11 +144,11 @@ static int change(struct rpc_call *c, const struct pair *p, int mine, int theirs
 {
 	int rc = set_state(c, c->user, p->peer, mine, note);
 
-	if (rc == IM_OK)
+	if (rc == IM_OK && !p->gone)
 		rc = set_state(c, p->peer, c->user, theirs, note);
 	if (rc == IM_OK)
 		rc = tell(c, c->user, c->uid, p->uid, action, c->uid, note);
-	if (rc == IM_OK)
+	if (rc == IM_OK && !p->gone)
 		rc = tell(c, p->peer, p->uid, c->uid, action, c->uid, note);
 	if (rc != IM_OK)
 		return rc;
@@ -180,7 +185,7 @@ static int request_call(struct rpc_call *c)
 {
 	struct im_str note = rpc_has(c, "note") ? rpc_str(c, "note") : IM_STR("");
 	struct pair p;
-	int rc = get_pair(c, &p);
+	int rc = get_pair(c, false, &p);
 
 	if (rc != IM_OK)
 		return rc;
@@ -207,7 +212,7 @@ static int request_call(struct rpc_call *c)
 static int accept_call(struct rpc_call *c)
 {
 	struct pair p;
-	int rc = get_pair(c, &p);
+	int rc = get_pair(c, false, &p);
 
 	if (rc != IM_OK)
 		return rc;
@@ -226,7 +231,7 @@ static int accept_call(struct rpc_call *c)
 static int reject_call(struct rpc_call *c)
 {
 	struct pair p;
-	int rc = get_pair(c, &p);
+	int rc = get_pair(c, true, &p);
 
 	if (rc != IM_OK)
 		return rc;
@@ -239,7 +244,7 @@ static int reject_call(struct rpc_call *c)
 static int remove_call(struct rpc_call *c)
 {
 	struct pair p;
-	int rc = get_pair(c, &p);
+	int rc = get_pair(c, true, &p);
 
 	if (rc != IM_OK)
 		return rc;
@@ -334,7 +339,7 @@ static int update_call(struct rpc_call *c)
 	json_t *tags = json_object_get(c->params, "tags");
 	char *text = NULL;
 	struct pair p;
-	int rc = get_pair(c, &p);
+	int rc = get_pair(c, false, &p);
 
 	if (rc == IM_OK && p.mine != DIRECTORY_CONTACT_YES)
 		return rpc_fail(c, IM_E_NOT_ALLOWED,
@@ -368,8 +373,12 @@ static int on_contact(void *arg, const struct directory_contact *row)
 	int rc;
 
 	/* Who starts from nothing has nothing to remove. */
-	if (removed && l->since == 0)
-		return IM_OK;
+	if (removed && l->since == 0) {
+		rc = rpc_page_skip(&l->page, row->uid);
+		if (rc == IM_OK)
+			l->last = row->version;
+		return rc;
+	}
 	im_buf_z(b, "{\"uid\":");
 	im_jsonw_str(b, row->uid);
 	im_jsonw_member_str(b, "state", im_str(state_names[row->state & 3]));
@@ -399,7 +408,7 @@ static int list_call(struct rpc_call *c)
 	if (rc != IM_OK)
 		return rc;
 	rpc_page_begin(&l.page, c->result, "contacts", rpc_limit(c), rpc_page_bytes(c));
-	rc = directory_contact_list(c->dir, c->user, l.since, UINT32_MAX, on_contact, &l);
+	rc = directory_contact_list(c->dir, c->user, l.since, l.page.limit + 1, on_contact, &l);
 	if (rc != IM_OK && rc != RPC_PAGE_STOP) {
 		im_buf_free(&l.page.one);
 		return rc;

@@ -14,25 +14,14 @@
 
 struct listing {
 	struct rpc_page page;
-	struct im_str current, after, states;
+	struct im_str current, states;
 };
-
-/* In the order of the list, which is that of the bytes. */
-static bool lies_after(struct im_str device, struct im_str after)
-{
-	size_t n = device.n < after.n ? device.n : after.n;
-	int order = n ? memcmp(device.p, after.p, n) : 0;
-
-	return order > 0 || (order == 0 && device.n > after.n);
-}
 
 static int on_device(void *arg, const struct directory_device *dev)
 {
 	struct listing *l = arg;
 	struct im_buf *b = &l->page.one;
 
-	if (!lies_after(dev->device, l->after))
-		return IM_OK;
 	im_buf_z(b, "{\"device\":");
 	im_jsonw_str(b, dev->device);
 	im_jsonw_member_int(b, "created", dev->created_ms);
@@ -47,13 +36,13 @@ static int on_device(void *arg, const struct directory_device *dev)
 	return rpc_page_add(&l->page, dev->device);
 }
 
-/* A user's devices are few (remembered_devices): one page mostly holds them all. */
 static int list_call(struct rpc_call *c)
 {
-	struct listing l = {.current = c->device, .after = rpc_str(c, "next"), .states = c->states};
+	struct listing l = {.current = c->device, .states = c->states};
 
-	rpc_page_begin(&l.page, c->result, "devices", UINT32_MAX, rpc_page_bytes(c));
-	return rpc_page_end(&l.page, directory_device_list(c->dir, c->user, on_device, &l));
+	rpc_page_begin(&l.page, c->result, "devices", rpc_limit(c), rpc_page_bytes(c));
+	return rpc_page_end(&l.page, directory_device_list(c->dir, c->user, rpc_str(c, "next"),
+					     l.page.limit + 1, on_device, &l));
 }
 
 /* The user's devices are told, and this one is disconnected. */
@@ -98,6 +87,7 @@ static int remove_call(struct rpc_call *c)
 }
 
 static const struct rpc_param list_params[] = {
+	{"limit", RPC_INTEGER, false, 1, IM_PAGE_MAX},
 	{"next", RPC_STRING, false, 1, IM_DEVICE_MAX},
 	{0},
 };

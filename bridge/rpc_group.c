@@ -129,7 +129,10 @@ static int meet_people(struct rpc_call *c, struct im_str gid, uint64_t group)
 		rc = group_people_consent(c, 0, DIRECTORY_OWNER, &people);
 	if (rc == IM_OK && people.n > 0)
 		rc = taken(c, gid);
-	if (rc == IM_OK) {
+	/* An administrator need not be told of the group to know that it is there. */
+	if (rc == IM_OK && c->by_operator) {
+		rc = rpc_changed(c, false);
+	} else if (rc == IM_OK) {
 		im_buf_c(c->result, '{');
 		rc = group_put(c, gid);
 		im_buf_z(c->result, ",\"changed\":false");

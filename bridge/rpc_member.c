@@ -102,7 +102,9 @@ static int on_admin(void *arg, const struct directory_member *m)
 {
 	struct asking *a = arg;
 
-	if (a->n == sizeof(a->admins) / sizeof(a->admins[0]) || m->uid.n > IM_UID_MAX)
+	if (a->n == sizeof(a->admins) / sizeof(a->admins[0]))
+		return RPC_PAGE_STOP;
+	if (m->uid.n > IM_UID_MAX)
 		return IM_OK;
 	a->admins[a->n++] = group_person_of(m->user, m->uid, m->role);
 	return IM_OK;
@@ -116,6 +118,7 @@ static int find_admins(struct rpc_call *c, const struct group_ref *ref, struct a
 	bool blocked;
 	int rc = directory_member_admins(c->dir, ref->row.id, on_admin, a);
 
+	rc = rc == RPC_PAGE_STOP ? IM_OK : rc;
 	for (size_t i = 0; rc == IM_OK && i < a->n; i++) {
 		rc = directory_block_has(c->dir, a->admins[i].user, c->user, &blocked);
 		if (rc == IM_OK && !blocked)

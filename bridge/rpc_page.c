@@ -17,19 +17,39 @@ void rpc_page_begin(
 	im_buf_printf(out, "%c\"%s\":[", out->n == 0 ? '{' : ',', list);
 }
 
-int rpc_page_add(struct rpc_page *p, struct im_str key)
+static int count_one(struct rpc_page *p, struct im_str key)
 {
-	if (p->one.failed || key.n >= sizeof(p->next))
-		return p->one.failed ? IM_E_NOMEM : IM_E_INTERNAL;
-	p->more = p->count == p->limit || (p->count > 0 && p->out->n + p->one.n + 1 > p->max_bytes);
+	if (key.n >= sizeof(p->next))
+		return IM_E_INTERNAL;
+	p->more = p->count == p->limit;
 	if (p->more)
 		return RPC_PAGE_STOP;
-	if (p->count++ > 0)
+	p->count++;
+	memcpy(p->next, key.p, key.n);
+	p->next[key.n] = '\0';
+	return IM_OK;
+}
+
+int rpc_page_skip(struct rpc_page *p, struct im_str key)
+{
+	return count_one(p, key);
+}
+
+int rpc_page_add(struct rpc_page *p, struct im_str key)
+{
+	bool first = p->out->n > 0 && p->out->p[p->out->n - 1] == '[';
+	int rc;
+
+	if (p->one.failed)
+		return IM_E_NOMEM;
+	p->more = !first && p->out->n + p->one.n + 1 > p->max_bytes;
+	rc = p->more ? RPC_PAGE_STOP : count_one(p, key);
+	if (rc != IM_OK)
+		return rc;
+	if (!first)
 		im_buf_c(p->out, ',');
 	im_buf_str(p->out, im_buf_view(&p->one));
 	im_buf_reset(&p->one);
-	memcpy(p->next, key.p, key.n);
-	p->next[key.n] = '\0';
 	return p->out->failed ? IM_E_NOMEM : IM_OK;
 }
 

@@ -20,7 +20,7 @@
 struct rpc_page {
 	struct im_buf one; /* the element in hand; emptied by rpc_page_add */
 	struct im_buf *out;
-	uint32_t count, limit;
+	uint32_t count, limit; /* elements that were looked at, shown or not */
 	size_t max_bytes;
 	bool more;
 	char next[RPC_PAGE_KEY_MAX + 1]; /* key of the last element that was taken */
@@ -33,6 +33,9 @@ void rpc_page_begin(
 /* Takes `one`, whose key (at most RPC_PAGE_KEY_MAX bytes) continues the list. RPC_PAGE_STOP: the
  * page is full; IM_E_NOMEM. */
 int rpc_page_add(struct rpc_page *p, struct im_str key) IM_MUST_CHECK;
+/* Passes over an element that is not to be shown; it counts, since looking at it was work: a page
+ * may hold fewer than `limit`, or none, and there be more. */
+int rpc_page_skip(struct rpc_page *p, struct im_str key) IM_MUST_CHECK;
 /* rc: how the walk ended. Closes the object unless it failed; frees what the page holds. */
 int rpc_page_end(struct rpc_page *p, int rc) IM_MUST_CHECK;
 

@@ -157,20 +157,29 @@ static int mute_all(struct rpc_call *c, struct group_ref *ref, int64_t until)
 	return rpc_changed(c, true);
 }
 
-/* A member; or one who was muted and has left since, which a mute outlives. */
+/* A member; or one who was muted and has left since, or was deleted, which a mute outlives. */
 static int muted_one(struct rpc_call *c, const struct group_ref *ref, struct group_person *who,
 	struct directory_member *m)
 {
-	int rc = one_member(c, ref, who, m);
+	struct im_str uid = rpc_str(c, "uid");
+	int64_t until_ms = 0;
+	struct directory_user u;
+	uint64_t user = 0;
+	int rc = one_member(c, ref, who, m), found;
 
-	if (rc != IM_E_NOT_MEMBER)
+	if (rc != IM_E_NOT_MEMBER && rc != IM_E_UNKNOWN_USER)
 		return rc;
-	*m = (struct directory_member){.role = DIRECTORY_MEMBER};
-	if (directory_mute_get(c->dir, ref->row.id, who->user, &m->muted_until_ms) != IM_OK)
-		return IM_E_IO;
-	if (m->muted_until_ms <= c->now_ms)
+	found = directory_user_last(c->dir, uid, &u);
+	if (found == IM_OK) {
+		user = u.id;
+		found = directory_mute_get(c->dir, ref->row.id, user, &until_ms);
+	}
+	if (found != IM_OK && found != IM_E_NONE)
+		return found;
+	if (until_ms <= c->now_ms)
 		return rc;
-	*who = group_person_of(who->user, rpc_str(c, "uid"), DIRECTORY_MEMBER);
+	*m = (struct directory_member){.role = DIRECTORY_MEMBER, .muted_until_ms = until_ms};
+	*who = group_person_of(user, uid, DIRECTORY_MEMBER);
 	return IM_OK;
 }
 

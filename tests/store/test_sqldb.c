@@ -134,14 +134,10 @@ static bool may_scan(const char *name)
 {
 	static const char *const names[] = {
 		"MARK_FORGET",
-		"MARK_LIST",  /* 64 rows */
-		"USER_COUNT", /* for statistics */
-		"BLOCK_LIST",
-		"DEVICE_LIST",
-		"DEVICE_LIST_SEEN", /* sort what one user has */
-		"BAN_LIST",
-		"MUTED_LIST",   /* or one group */
-		"AUDIT_NEWEST", /* IM_AUDIT_MAX rows, for an administrator */
+		"MARK_LIST",        /* 64 rows */
+		"USER_COUNT",       /* for statistics */
+		"DEVICE_LIST_SEEN", /* sorts what one user has, when there is one too many */
+		"AUDIT_NEWEST",     /* IM_AUDIT_MAX rows, for an administrator */
 		"ERASURE_NEXT",
 		"ERASURE_OPEN", /* an index of the few that are not done */
 		/* once an erasure: of these tables only so many rows are kept */

@@ -143,7 +143,8 @@ static void accounts_are_made_and_changed(void **state)
 	assert_true(rpc_told(f, "kick erin"));
 	assert_json(rpc_at(rpc_admin(f, "{\"command\":\"getUser\",\"username\":\"erin\"}"), "data"),
 		"{\"username\":\"erin\",\"role\":\"admin\",\"disabled\":true,\"password\":true,"
-		"\"created_ms\":1000000,\"nick\":\"E\",\"online\":false,\"seen_ms\":0,"
+		"\"created_ms\":1000000,\"nick\":\"E\",\"deleted\":false,\"online\":false,\"seen_"
+		"ms\":0,"
 		"\"devices\":[],\"groups\":[]}");
 	done(f, "{\"command\":\"enableUser\",\"username\":\"erin\"}");
 	refused(f, "{\"command\":\"disableUser\",\"username\":\"root\"}", IM_E_NOT_ALLOWED, "own");
@@ -447,6 +448,10 @@ static int backup(void *arg, struct im_str folder, struct im_buf *why)
 		im_buf_z(why, "the folder is full");
 		return IM_E_IO;
 	}
+	if (im_str_eqz(folder, "/second")) {
+		im_buf_z(why, "a backup is running");
+		return IM_E_EXISTS;
+	}
 	*(int *)arg += 1;
 	return IM_OK;
 }
@@ -463,13 +468,105 @@ static void the_nodes_own_commands_reach_the_engine(void **state)
 	done(f, "{\"command\":\"backup\",\"dir\":\"/var/backups/im\"}");
 	assert_int_equal(backups, 1);
 	refused(f, "{\"command\":\"backup\",\"dir\":\"here\"}", IM_E_INVALID_PARAMS, "absolute");
-	refused(f, "{\"command\":\"backup\",\"dir\":\"/full\"}", IM_E_BUSY, "full");
+	/* The node is not busy where the folder cannot be had; it is while another one is made. */
+	refused(f, "{\"command\":\"backup\",\"dir\":\"/full\"}", IM_E_INVALID_PARAMS, "full");
+	refused(f, "{\"command\":\"backup\",\"dir\":\"/second\"}", IM_E_BUSY, "running");
+}
+
+/* An order that nobody is there for is one that somebody has mistyped. */
+static void a_kick_says_when_it_meets_nobody(void **state)
+{
+	struct rpc_fixture *f = *state;
+
+	refused(f, "{\"command\":\"kickUser\",\"username\":\"bob\"}", IM_E_INVALID_PARAMS,
+		"no device of \"bob\" is connected");
+	assert_int_equal(directory_device_bind(
+				 writer_directory(f->w), IM_STR("phone"), rpc_uid(f, "bob"), 5, 0),
+		IM_OK);
+	rpc_commit(f);
+	refused(f, "{\"command\":\"kickUser\",\"username\":\"bob\",\"device\":\"phone\"}",
+		IM_E_INVALID_PARAMS, "the device \"phone\" of \"bob\" is not connected");
+	assert_int_equal(
+		presence_open(f->presence, IM_STR("bob"), IM_STR("phone"), f->now_ms), IM_OK);
 	done(f, "{\"command\":\"kickUser\",\"username\":\"bob\"}");
 	assert_true(rpc_told(f, "kick bob\n"));
 	done(f, "{\"command\":\"kickDevice\",\"username\":\"bob\",\"device\":\"phone\"}");
 	assert_true(rpc_told(f, "kick bob phone\n"));
+	refused(f, "{\"command\":\"kickDevice\",\"username\":\"bob\",\"device\":\"phnoe\"}",
+		IM_E_INVALID_PARAMS, "\"phnoe\" is no device of \"bob\"");
+	refused(f, "{\"command\":\"kickDevice\",\"username\":\"alice\",\"device\":\"phone\"}",
+		IM_E_INVALID_PARAMS, "\"phone\" is no device of \"alice\"");
 	refused(f, "{\"command\":\"kickDevice\",\"username\":\"bob\"}", IM_E_INVALID_PARAMS,
 		"device");
+}
+
+/* What was so already is said to be. */
+static void commands_say_whether_they_have_changed_anything(void **state)
+{
+	struct rpc_fixture *f = *state;
+	static const char *const twice[] = {
+		"{\"command\":\"addGroupMember\",\"gid\":\"team\",\"members\":[\"bob\"]}",
+		"{\"command\":\"setGroupRole\",\"gid\":\"team\",\"username\":\"bob\","
+		"\"role\":\"admin\"}",
+		"{\"command\":\"removeGroupMember\",\"gid\":\"team\",\"members\":[\"bob\"]}",
+	};
+
+	done(f, "{\"command\":\"createGroup\",\"gid\":\"team\",\"owner\":\"alice\"}");
+	for (size_t i = 0; i < sizeof(twice) / sizeof(twice[0]); i++) {
+		done(f, twice[i]);
+		assert_json(rpc_at(f->result, "0.data"), "{\"changed\":true}");
+		if (i == 2)
+			break;
+		done(f, twice[i]);
+		assert_json(rpc_at(f->result, "0.data"), "{\"changed\":false}");
+	}
+	done(f, twice[2]);
+	assert_json(rpc_at(f->result, "0.data"), "{\"changed\":false}");
+}
+
+/* Whoever makes a group for somebody else is told of the group; of one that is there only that its
+ * name is taken, or, if it is the very same, that nothing was to be done. */
+static void a_group_that_is_there_is_not_made_again(void **state)
+{
+	struct rpc_fixture *f = *state;
+	static const char create[] =
+		"{\"command\":\"createGroup\",\"gid\":\"team\",\"owner\":\"alice\"}";
+
+	done(f, create);
+	assert_text(f->result, "0.data.group.gid", "team");
+	assert_null(rpc_at(f->result, "0.data.group.role"));
+	done(f, create);
+	assert_json(rpc_at(f->result, "0.data"), "{\"changed\":false}");
+	refused(f, "{\"command\":\"createGroup\",\"gid\":\"team\",\"owner\":\"bob\"}",
+		IM_E_CONFLICT, "the name \"team\" is or was a group's");
+	assert_null(rpc_at(f->result, "0.data"));
+	refused(f,
+		"{\"command\":\"createGroup\",\"gid\":\"team\",\"owner\":\"alice\",\"name\":\"x\"}",
+		IM_E_CONFLICT, "the name \"team\" is or was a group's");
+	assert_null(strstr(rpc_text(f->result, "0.error"), "alice"));
+	/* Nor is anybody else told more; but who has made it may ask again. */
+	rpc_no(f, IM_E_CONFLICT, "bob", "group.create", "{\"gid\":\"team\"}");
+	assert_null(memmem(f->why.p, f->why.n, "alice", 5));
+	rpc_ok(f, "alice", "group.create", "{\"gid\":\"team\"}");
+	assert_false(json_is_true(rpc_at(f->result, "changed")));
+	assert_text(f->result, "group.role", "owner");
+}
+
+static void a_users_number_of_devices_is_shown_set_and_reset(void **state)
+{
+	struct rpc_fixture *f = *state;
+	struct directory_user u;
+
+	done(f, "{\"command\":\"setUserMaxDevices\",\"username\":\"bob\",\"max_devices\":3}");
+	assert_json(rpc_at(f->result, "0.data"), "{\"max_devices\":3}");
+	done(f, "{\"command\":\"setUserMaxDevices\",\"username\":\"bob\"}");
+	assert_json(rpc_at(f->result, "0.data"), "{\"max_devices\":3}");
+	assert_int_equal(directory_user_get(f->reader_dir, IM_STR("bob"), &u), IM_OK);
+	assert_int_equal(u.max_devices, 3);
+	done(f, "{\"command\":\"setUserMaxDevices\",\"username\":\"bob\",\"max_devices\":-1}");
+	assert_json(rpc_at(f->result, "0.data"), "{\"max_devices\":\"default\"}");
+	assert_int_equal(directory_user_get(f->reader_dir, IM_STR("bob"), &u), IM_OK);
+	assert_int_equal(u.max_devices, DIRECTORY_DEVICES_DEFAULT);
 }
 
 /* Carol has come as bob's tablet first. */
@@ -523,6 +620,10 @@ int main(void)
 		CASE(what_a_deleted_user_sent_is_recalled_for_the_others),
 		CASE(contacts_groups_and_watchers_hear_of_a_deletion),
 		CASE(the_nodes_own_commands_reach_the_engine),
+		CASE(a_kick_says_when_it_meets_nobody),
+		CASE(commands_say_whether_they_have_changed_anything),
+		CASE(a_group_that_is_there_is_not_made_again),
+		CASE(a_users_number_of_devices_is_shown_set_and_reset),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -141,6 +141,28 @@ static void the_list_is_paged_by_version(void **state)
 	assert_num(f->result, "more", 0);
 }
 
+/* What was removed is passed over, but looking at it is paid for: a page ends there, too. */
+static void removed_contacts_fill_a_page(void **state)
+{
+	struct rpc_fixture *f = *state;
+	static const char *const gone[] = {"bob", "carol"};
+	char params[64];
+
+	for (size_t i = 0; i < 2; i++) {
+		snprintf(params, sizeof(params), "{\"uid\":\"%s\"}", gone[i]);
+		rpc_ok(f, "alice", "contact.request", params);
+		rpc_ok(f, "alice", "contact.remove", params);
+	}
+	rpc_ok(f, "alice", "contact.request", "{\"uid\":\"dave\"}");
+	rpc_ok(f, "alice", "contact.list", "{\"limit\":2}");
+	assert_json(f->result, "{\"contacts\":[],\"version\":4,\"more\":true}");
+	rpc_ok(f, "alice", "contact.list", "{\"limit\":2,\"since\":4}");
+	assert_text(f->result, "contacts.0.uid", "dave");
+	assert_false(json_is_true(rpc_at(f->result, "more")));
+	rpc_ok(f, "alice", "contact.list", "{\"limit\":3}");
+	assert_int_equal(json_array_size(rpc_at(f->result, "contacts")), 1);
+}
+
 static void requests_respect_blocks_and_sense(void **state)
 {
 	struct rpc_fixture *f = *state;
@@ -265,6 +287,7 @@ int main(void)
 		CASE(rejecting_and_removing_end_it_for_both),
 		CASE(a_contact_carries_the_owners_own_words),
 		CASE(the_list_is_paged_by_version),
+		CASE(removed_contacts_fill_a_page),
 		CASE(requests_respect_blocks_and_sense),
 		CASE(a_deleted_users_contacts_learn_of_it),
 		CASE(devices_are_listed_and_removed),

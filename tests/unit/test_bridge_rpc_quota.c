@@ -90,7 +90,14 @@ static void an_operator_counts_nothing_and_sets_what_one_user_may(void **state)
 	rpc_admin(f, "{\"command\":\"setUserQuota\",\"username\":\"alice\",\"kind\":\"groups\","
 		     "\"max\":0}");
 	rpc_ok(f, "alice", "group.create", "{}");
+	/* Without a figure nothing is set. */
 	rpc_admin(f, "{\"command\":\"setUserQuota\",\"username\":\"alice\",\"kind\":\"groups\"}");
+	assert_json(rpc_at(f->result, "0.data.quotas"),
+		"[{\"kind\":\"groups\",\"max\":0,\"used\":3,\"own\":true}]");
+	rpc_admin(f, "{\"command\":\"setUserQuota\",\"username\":\"alice\",\"max\":5}");
+	assert_num(f->result, "0.code", IM_E_INVALID_PARAMS);
+	rpc_admin(f, "{\"command\":\"setUserQuota\",\"username\":\"alice\",\"kind\":\"groups\","
+		     "\"max\":-1}");
 	rpc_no(f, IM_E_RATE_LIMITED, "alice", "group.create", "{}");
 	rpc_admin(f, "{\"command\":\"setUserQuota\",\"username\":\"alice\"}");
 	assert_json(rpc_at(f->result, "0.data.quotas.0"),

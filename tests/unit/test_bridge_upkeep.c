@@ -266,7 +266,8 @@ static void a_failure_is_the_answer(void **state)
 		backup_step(b, on_reply, &a);
 	assert_string_equal(a.text, "{\"responses\":[{\"command\":\"getStats\",\"data\":{}},"
 				    "{\"command\":\"backup\",\"correlationData\":\"7\","
-				    "\"error\":\"no \\\"space\\\" left\"}]}");
+				    "\"error\":\"internal error: no \\\"space\\\" left\","
+				    "\"code\":-32603}]}");
 	backup_free(&b);
 	im_buf_free(&why);
 }
