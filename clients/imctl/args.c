@@ -24,7 +24,8 @@ static bool is_option(const struct arg *a)
 
 static int refuse(struct im_buf *why, const struct arg *a, const char *value, const char *right)
 {
-	im_buf_printf(why, "%s: \"%s\" is not %s", a->name, value, right);
+	if (why)
+		im_buf_printf(why, "%s: \"%s\" is not %s", a->name, value, right);
 	return IM_E_FORMAT;
 }
 
@@ -37,6 +38,15 @@ static int parse_integer(const struct arg *a, const char *value, json_t **out, s
 	if (errno || end == value || *end || n < 0)
 		return refuse(why, a, value, "a whole number of 0 or more");
 	*out = json_integer(n);
+	return IM_OK;
+}
+
+static int parse_figure(const struct arg *a, const char *value, json_t **out, struct im_buf *why)
+{
+	if (strcmp(value, "default") != 0 && parse_integer(a, value, out, NULL) != IM_OK)
+		return refuse(why, a, value, "a whole number of 0 or more, or default");
+	if (*out == NULL)
+		*out = json_integer(-1);
 	return IM_OK;
 }
 
@@ -120,6 +130,8 @@ static int parse_value(const struct arg *a, const char *value, json_t **out, str
 	switch (a->type) {
 	case ARG_INTEGER:
 		return parse_integer(a, value, out, why);
+	case ARG_FIGURE:
+		return parse_figure(a, value, out, why);
 	case ARG_SECONDS:
 		return parse_seconds(a, value, out, why);
 	case ARG_PATH:

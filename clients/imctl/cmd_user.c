@@ -193,16 +193,18 @@ static const struct arg role_args[] = {
 };
 static const struct arg max_devices_args[] = {
 	UID_ARG,
-	{"N", "max_devices", ARG_INTEGER, false, NULL,
-		"how many; 0 for no limit (what the server says)"},
+	{"N", "max_devices", ARG_FIGURE, false, NULL,
+		"how many; 0 for no limit, default for what the broker is configured for; without "
+		"it, what holds is shown"},
 	END,
 };
 static const struct arg quota_args[] = {
 	UID_ARG,
 	{"KIND", "kind", ARG_CHOICE, false, "groups|invitations|requests",
 		"of what; without it, all are shown"},
-	{"N", "max", ARG_INTEGER, false, NULL,
-		"how many within a day; 0 for no limit (what the server says)"},
+	{"N", "max", ARG_FIGURE, false, NULL,
+		"how many within a day; 0 for no limit, default for what the node is configured "
+		"for; without it, what holds is shown"},
 	END,
 };
 static const struct arg list_args[] = {
@@ -292,7 +294,7 @@ const struct command cmd_user[] = {
 		.offline = set_role,
 		.noted = "setUserRole"},
 	{.name = "user devices",
-		.help = "limits how many devices of a user may be connected at a time",
+		.help = "limits how many devices of a user may be connected at a time, or shows it",
 		.args = max_devices_args,
 		.request = "setUserMaxDevices"},
 	{.name = "user quota",

@@ -26,6 +26,7 @@ enum arg_type {
 	ARG_TEXT,
 	ARG_PATH, /* made absolute: another process resolves it */
 	ARG_INTEGER,
+	ARG_FIGURE,  /* a whole number, or "default" for what the server says: -1 */
 	ARG_SECONDS, /* 90, 90s, 15m, 12h, 30d */
 	ARG_FLAG,    /* takes no value; becomes true */
 	ARG_CHOICE,

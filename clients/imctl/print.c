@@ -27,6 +27,16 @@ static bool is_time(const char *name)
 	return false;
 }
 
+/* What a member is called where its value is shown: a date is none of milliseconds. */
+static struct im_str label_of(const char *name)
+{
+	size_t n = strlen(name);
+
+	if (is_time(name) && n > 3 && strcmp(name + n - 3, "_ms") == 0)
+		n -= 3;
+	return (struct im_str){name, n};
+}
+
 static void put_time(struct im_buf *b, json_int_t ms)
 {
 	struct tm tm;
@@ -95,7 +105,7 @@ static size_t read_columns(const char *names, struct column *c)
 	while (*names && n < COLUMNS_MAX) {
 		size_t len = strcspn(names, " ");
 		snprintf(c[n].name, sizeof(c[n].name), "%.*s", (int)len, names);
-		c[n].width = len;
+		c[n].width = label_of(c[n].name).n;
 		n++;
 		names += len + (names[len] == ' ');
 	}
@@ -123,7 +133,7 @@ static void print_rows(FILE *out, const json_t *rows, const struct column *c, si
 	im_buf_init(&cell, 0);
 	im_buf_init(&line, 0);
 	for (size_t k = 0; k < n; k++)
-		put_cell(out, im_str(c[k].name), c[k].width, k + 1 == n, &line);
+		put_cell(out, label_of(c[k].name), c[k].width, k + 1 == n, &line);
 	json_array_foreach(rows, i, row)
 	{
 		for (size_t k = 0; k < n; k++) {
@@ -177,6 +187,7 @@ static void print_like_first(FILE *out, const json_t *rows)
 static void print_indented(FILE *out, const json_t *object, int indent)
 {
 	struct im_buf b;
+	struct im_str label;
 	const char *name;
 	json_t *v;
 
@@ -184,7 +195,8 @@ static void print_indented(FILE *out, const json_t *object, int indent)
 	json_object_foreach((json_t *)object, name, v)
 	{
 		im_buf_reset(&b);
-		put_clean(&b, name, strlen(name));
+		label = json_is_integer(v) ? label_of(name) : im_str(name);
+		put_clean(&b, label.p, label.n);
 		fprintf(out, "%*s%.*s:", indent, "", (int)b.n, b.p);
 		if (json_is_object(v) && json_object_size(v) > 0) {
 			fputc('\n', out);

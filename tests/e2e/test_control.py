@@ -9,6 +9,7 @@ import pytest
 from lib import build, tokens
 from lib.admin import Refusal
 from lib.client import Refused
+from lib.node import until
 from lib.tools import Imctl
 
 
@@ -78,6 +79,46 @@ def test_a_kick_disconnects_one_device_or_all(node):
     admin.command("kickUser", username=user)
     two.wait_disconnected()
     assert node.client(user).connect().connected
+
+
+def test_a_kick_of_nobody_says_so(node):
+    user, other, imctl = node.user(), node.user(), Imctl.of(node)
+    c = node.connect(user, clean=False)
+
+    def refused(*words):
+        done = imctl.run("kick", *words)
+        assert done.returncode == 1 and done.stdout == "", done
+        return done.stderr
+
+    assert "is no device of" in refused(user, "nosuch")
+    assert "is no device of" in refused(other, c.device)
+    assert "no device of" in refused(other)
+    c.rpc("user.get")
+    imctl.ok("kick", user, c.device)
+    c.wait_disconnected()
+    until(lambda: "is not connected" in imctl.run("kick", user, c.device).stderr, "its end")
+
+
+def test_what_changes_nothing_says_so(node):
+    owner, member, imctl = node.user(), node.user(), Imctl.of(node)
+    gid = node.new_name("adm")
+    assert "role" not in imctl.ok("group", "create", gid, "--owner", owner)
+    assert imctl.ok("group", "create", gid, "--owner", owner) == "changed: no\n"
+    again = imctl.run("group", "create", gid, "--owner", member)
+    assert again.returncode == 1 and owner not in again.stderr and f'"{gid}" is or was' in again.stderr
+    for words in (("add", gid, member), ("role", gid, member, "admin"), ("remove", gid, member)):
+        assert imctl.ok("group", *words) == "changed: yes\n"
+        if words[0] != "remove":
+            assert imctl.ok("group", *words) == "changed: no\n"
+    assert imctl.ok("group", "remove", gid, member) == "changed: no\n"
+
+
+def test_dates_stand_under_heads_without_a_unit(node):
+    user, imctl = node.user(), Imctl.of(node)
+    head = imctl.ok("user", "list", "--limit", "1").splitlines()[0].split()
+    assert head == ["username", "role", "disabled", "created", "nick"]
+    assert [line for line in imctl.ok("user", "show", user).splitlines() if "_ms" in line] == []
+    assert "created_ms" in imctl.json("user", "show", user)
 
 
 def test_groups_are_administered(node):
@@ -154,8 +195,10 @@ def test_imctl_creates_and_shows_users(node, imctl):
     imctl.ok("user", "enable", name)
     imctl.ok("user", "role", name, "admin")
     assert imctl.json("user", "show", name)["role"] == "admin"
+    assert not imctl.json("user", "show", name)["deleted"]
     imctl.ok("user", "delete", name)
-    assert imctl.run("user", "show", name).returncode == 1
+    assert imctl.json("user", "show", name)["deleted"]
+    assert name not in [u["username"] for u in imctl.json("user", "list")["users"]]
 
 
 def test_imctl_administers_groups(node, imctl):
@@ -199,6 +242,17 @@ def test_a_backup_of_a_running_node_is_whole(node, imctl):
         assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
         assert db.execute(f"SELECT count(*) FROM {table}").fetchone()[0] >= 200
         db.close()
+
+
+def test_a_backup_that_cannot_be_made_says_why(node, imctl):
+    """In the folder, and not because the node was busy."""
+    (node.folder / "file").write_text("", encoding="utf-8")
+    (node.folder / "full" / "messages.db").mkdir(parents=True)
+    for folder, said in (("file", "invalid parameters: "), ("no/such", "invalid parameters: "),
+                         ("full", "internal error: ")):
+        done = imctl.run("backup", node.folder / folder)
+        assert done.returncode == 1 and done.stderr.startswith(f"imctl: {said}"), done
+        assert len(done.stderr) > len(f"imctl: {said}") + 10
 
 
 @pytest.mark.parametrize("args", [

@@ -57,11 +57,15 @@ def test_the_limit_is_set_for_one_user(node, v5):
     refused(node.client(user, v5=v5))
     imctl.ok("user", "devices", user, "0")
     many = [node.connect(user, v5=v5) for _ in range(5)]
-    imctl.ok("user", "devices", user)
+    assert imctl.json("user", "devices", user) == {"max_devices": 0}
+    node.connect(user, v5=v5)
+    assert imctl.ok("user", "devices", user, "default") == "max_devices: default\n"
+    assert imctl.json("user", "devices", user) == {"max_devices": "default"}
     assert "max_devices" not in imctl.json("user", "show", user)
     refused(node.client(user, v5=v5))
     assert one.connected and all(c.connected for c in many)
     assert imctl.run("user", "devices", user, "10001").returncode == 1
+    assert imctl.run("user", "devices", user, "many").returncode == 2
     assert imctl.run("user", "devices", "nobody-there", "1").returncode == 1
     node.connect(other, v5=v5)
 

@@ -152,8 +152,11 @@ def test_imctl_says_what_is_wrong_with_a_quota(own_node):
     assert imctl.run("user", "quota", "nobody", "groups", 3).returncode == 1
     imctl.ok("user", "quota", user, "requests", 0)
     assert imctl.json("user", "quota", user)["quotas"][2]["max"] == 0
-    imctl.ok("user", "quota", user, "requests")
+    shown = imctl.json("user", "quota", user, "requests")["quotas"]
+    assert [(q["kind"], q["max"], q["own"]) for q in shown] == [("requests", 0, True)]
+    assert imctl.run("user", "quota", user, "requests", "none").returncode == 2
+    imctl.ok("user", "quota", user, "requests", "default")
     assert not imctl.json("user", "quota", user)["quotas"][2]["own"]
     admin = node.admin()
     with pytest.raises(Refusal):
-        admin.command("setUserQuota", username=user, kind="groups", max=-1)
+        admin.command("setUserQuota", username=user, kind="groups", max=-2)

@@ -151,6 +151,16 @@ static void numbers_and_durations_are_checked(void **state)
 	expect_complaint("user list --limit -5", "--limit");
 	expect_complaint("user list --limit 5x", "\"5x\"");
 	expect_complaint("user list --limit 99999999999999999999", "--limit");
+	/* A figure that is left out is asked for; to go back to the server's takes a word. */
+	expect("user devices bob", "{\"username\":\"bob\"}");
+	expect("user devices bob 0", "{\"max_devices\":0,\"username\":\"bob\"}");
+	expect("user devices bob default", "{\"max_devices\":-1,\"username\":\"bob\"}");
+	expect("user quota bob groups", "{\"kind\":\"groups\",\"username\":\"bob\"}");
+	expect("user quota bob groups default",
+		"{\"kind\":\"groups\",\"max\":-1,\"username\":\"bob\"}");
+	expect_complaint("user devices bob -1", "-1");
+	expect_complaint("user devices bob many", "or default");
+	expect_complaint("user quota bob groups none", "or default");
 	expect("token bob --ttl 90", "{\".ttl\":90,\".username\":\"bob\"}");
 	expect("token bob --ttl 90s", "{\".ttl\":90,\".username\":\"bob\"}");
 	expect("token bob --ttl 15m", "{\".ttl\":900,\".username\":\"bob\"}");

@@ -217,13 +217,22 @@ static void tables_have_straight_columns(void **state)
 	char *text = print("[{\"a\":\"x\",\"b\":true,\"seen_ms\":0},"
 			   "{\"a\":\"l\\u00e4nger\",\"b\":false,\"seen_ms\":1000}]",
 		"a b seen_ms");
-	assert_string_equal(text, "a       b    seen_ms\n"
+	assert_string_equal(text, "a       b    seen\n"
 				  "x       yes  -\n"
 				  "l\xc3\xa4nger  no   1970-01-01T00:00:01Z\n");
 	free(text);
-	text = print("[{\"since_ms\":1000,\"until_ms\":2000}]", "since_ms until_ms");
-	assert_string_equal(text, "since_ms              until_ms\n"
-				  "1970-01-01T00:00:01Z  1970-01-01T00:00:02Z\n");
+	/* A date is headed by what it is of, a duration by its unit. */
+	text = print("[{\"since_ms\":1000,\"until_ms\":2000,\"wait_ms\":30}]",
+		"since_ms until_ms wait_ms");
+	assert_string_equal(text, "since                 until                 wait_ms\n"
+				  "1970-01-01T00:00:01Z  1970-01-01T00:00:02Z  30\n");
+	free(text);
+	text = print("{\"seen_ms\":1000,\"wait_ms\":30,\"rows\":[{\"created_ms\":2000}]}", NULL);
+	assert_string_equal(text, "seen: 1970-01-01T00:00:01Z\n"
+				  "wait_ms: 30\n"
+				  "rows:\n"
+				  "created\n"
+				  "1970-01-01T00:00:02Z\n");
 	free(text);
 }
 
