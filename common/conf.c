@@ -226,6 +226,8 @@ static int unknown_key(const struct im_conf_table *t, struct im_str key, struct 
 		why, "unknown key \"%.*s\"", (int)(key.n < 80 ? key.n : 80), key.n ? key.p : "");
 	if (like)
 		im_buf_printf(why, "; did you mean %s?", like);
+	for (size_t i = 0; !like && i < t->n; i++)
+		im_buf_printf(why, "%s %s", i ? "," : "; the keys are", t->keys[i].name);
 	return IM_E_FORMAT;
 }
 

@@ -128,6 +128,34 @@ static int check_prefix(const char *prefix, struct im_buf *why)
 	return ret;
 }
 
+static bool given(const struct im_conf_seen *seen, const char *key)
+{
+	for (size_t i = 0; i < options_table.n; i++)
+		if (strcmp(keys[i].name, key) == 0)
+			return seen->bits[i / 64] >> i % 64 & 1;
+	return false;
+}
+
+/* What is said of tokens without a key that they could be signed with says nothing, and whoever has
+ * written it believes that tokens are taken. */
+static int check_jwt_key(
+	const struct im_conf_seen *seen, const struct options *o, struct im_buf *why)
+{
+	const char *set = o->jwt_auto_create             ? "jwt_auto_create"
+			  : o->jwt_issuer                ? "jwt_issuer"
+			  : o->jwt_audience              ? "jwt_audience"
+			  : given(seen, "jwt_algorithm") ? "jwt_algorithm"
+							 : NULL;
+
+	if (options_jwt(o) || set == NULL)
+		return IM_OK;
+	im_buf_printf(why,
+		"%s is set without a key: set jwt_secret_file (HS256), jwt_key_file (RS256, ES256) "
+		"or jwt_key_dir, or leave it out",
+		set);
+	return IM_E_FORMAT;
+}
+
 static int check_jwt(const struct options *o, struct im_buf *why)
 {
 	bool hmac = o->jwt_algorithm == JWT_HS256;
@@ -140,15 +168,6 @@ static int check_jwt(const struct options *o, struct im_buf *why)
 	if (hmac ? o->jwt_key_file != NULL : o->jwt_secret_file != NULL) {
 		im_buf_z(why, "jwt_algorithm does not go with the key: HS256 needs "
 			      "jwt_secret_file, RS256 and ES256 need jwt_key_file");
-		return IM_E_FORMAT;
-	}
-	if (!hmac && !o->jwt_key_file && !o->jwt_key_dir) {
-		im_buf_z(why, "jwt_algorithm is set without a key: set jwt_key_file");
-		return IM_E_FORMAT;
-	}
-	if ((o->jwt_auto_create || o->jwt_issuer || o->jwt_audience) && !options_jwt(o)) {
-		im_buf_z(why, "jwt_ options are set without a key: set jwt_secret_file (HS256), "
-			      "jwt_key_file (RS256, ES256) or jwt_key_dir");
 		return IM_E_FORMAT;
 	}
 	return IM_OK;
@@ -225,7 +244,7 @@ static int complete(struct options *o, struct im_buf *why)
 	return IM_OK;
 }
 
-static int check(struct options *o, struct im_buf *why)
+static int check(const struct im_conf_seen *seen, struct options *o, struct im_buf *why)
 {
 	int ret = im_conf_check(&options_table, o, why);
 
@@ -234,10 +253,29 @@ static int check(struct options *o, struct im_buf *why)
 	if (!ret)
 		ret = check_jwt(o, why);
 	if (!ret)
+		ret = check_jwt_key(seen, o, why);
+	if (!ret)
 		ret = check_allow_topic(o, why);
 	if (!ret)
 		ret = check_keepalive(o, why);
 	return ret ? ret : complete(o, why);
+}
+
+/* The sentence begins with the option as it stands in mosquitto.conf. */
+static int set_one(struct options *o, struct im_conf_seen *seen, const struct options_pair *pair,
+	struct im_buf *why)
+{
+	struct im_buf sentence;
+	int ret;
+
+	im_buf_init(&sentence, 0);
+	ret = im_conf_set(&options_table, o, seen, im_str(pair->key),
+		im_str(pair->value ? pair->value : ""), &sentence);
+	if (ret)
+		im_buf_printf(why, "plugin_opt_%.80s: %.*s", pair->key, (int)sentence.n,
+			sentence.n ? sentence.p : "out of memory");
+	im_buf_free(&sentence);
+	return ret;
 }
 
 int options_read(struct options *o, const struct options_pair *pairs, size_t n, struct im_buf *why)
@@ -251,10 +289,9 @@ int options_read(struct options *o, const struct options_pair *pairs, size_t n, 
 	if (ret)
 		im_buf_z(why, "out of memory");
 	for (i = 0; !ret && i < n; i++)
-		ret = im_conf_set(&options_table, o, &seen, im_str(pairs[i].key),
-			im_str(pairs[i].value ? pairs[i].value : ""), why);
+		ret = set_one(o, &seen, &pairs[i], why);
 	if (!ret)
-		ret = check(o, why);
+		ret = check(&seen, o, why);
 	if (ret)
 		options_clear(o);
 	return ret;

@@ -37,13 +37,16 @@ def bridge_refuses(node, *said):
 
 
 @pytest.mark.parametrize("name, value, said", [
-    ("no_such_option", "1", "no_such_option"), ("windou", "2", "window"),
+    ("no_such_option", "1", "plugin_opt_no_such_option: unknown key"),
+    ("no_such_option", "1", "the keys are data_dir, spool_file,"),
+    ("windou", "2", "plugin_opt_windou: unknown key \"windou\"; did you mean window?"),
     ("window", "0", "window"), ("window", "many", "window"), ("spool_size", "1", "spool_size"),
     ("spool_size", "-5M", "spool_size"), ("spool_size", "10T", "spool_size"),
     ("topic_prefix", "a/#", "topic_prefix"), ("topic_prefix", "$im", "topic_prefix"),
     ("topic_prefix", "/x", "topic_prefix"), ("presence_policy", "nobody", "presence_policy"),
     ("direct_policy", "x", "direct_policy"), ("jwt_algorithm", "none", "jwt_algorithm"),
-    ("jwt_algorithm", "RS256", "jwt_key_file"), ("jwt_auto_create", "maybe", "jwt_auto_create"),
+    ("jwt_algorithm", "RS256", "jwt_key_file"), ("jwt_algorithm", "HS256", "without a key"),
+    ("jwt_auto_create", "maybe", "jwt_auto_create"),
     ("jwt_auto_create", "true", "jwt_secret_file"),
     ("jwt_secret_file", "/no/such/file", "/no/such/file"),
     ("allow_topic", "a/#/b", "allow_topic"), ("allow_topic", "$share/g/x", "allow_topic"),

@@ -85,12 +85,14 @@ static void refuses_with_a_sentence(void **state)
 {
 	static const struct options_pair both_keys[] = {{"data_dir", "/d"}, {"link_listener", "/s"},
 		{"jwt_secret_file", "/k"}, {"jwt_key_file", "/k"}};
-	char longest[IM_TOPIC_MAX + 2];
+	char longest[IM_TOPIC_MAX + 2], said[256];
 	struct options o;
 	struct im_buf why;
 
 	(void)state;
-	refused("windw", "2", "window");
+	refused("windw", "2", "plugin_opt_windw: unknown key \"windw\"; did you mean window?");
+	refused("nothing_of_ours", "2", "the keys are data_dir, spool_file, spool_size, window");
+	refused("window", "two", "plugin_opt_window: window cannot be \"two\"");
 	refused("window", "0", "window");
 	refused("window", "17", "window");
 	refused("window", "two", "window");
@@ -120,9 +122,14 @@ static void refuses_with_a_sentence(void **state)
 	memcpy(longest + IM_TOPIC_MAX - 60, "%u", 3);
 	refused("allow_topic", longest, "longest username");
 	refused("jwt_key_file", "/k", "jwt_algorithm");
-	refused("jwt_algorithm", "RS256", "without a key");
+	refused("jwt_algorithm", "RS256", "jwt_algorithm is set without a key");
+	refused("jwt_algorithm", "HS256", "jwt_algorithm is set without a key");
+	refused("jwt_issuer", "me", "jwt_issuer is set without a key");
 	refused("jwt_algorithm", "none", "HS256");
-	refused("jwt_auto_create", "true", "without a key");
+	refused("jwt_auto_create", "true", "jwt_auto_create is set without a key");
+	assert_int_equal(
+		read_with(&o, &(struct options_pair){"jwt_auto_create", "false"}, 1, said), IM_OK);
+	options_clear(&o);
 	refused("jwt_auto_create", "yes", "jwt_auto_create");
 	refused("link_username", "", "link_username");
 	im_buf_init(&why, 0);
