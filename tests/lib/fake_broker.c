@@ -291,6 +291,11 @@ bool fake_waiting(const struct mosquitto *c)
 	return c->waiting;
 }
 
+uint64_t fake_answered(const struct mosquitto *c)
+{
+	return c->answered;
+}
+
 void fake_disconnect(struct mosquitto *c, bool lost)
 {
 	if (c->waiting) {
@@ -405,6 +410,7 @@ static void let_in(struct mosquitto *c)
 void fake_answer(struct mosquitto *c, int result)
 {
 	c->waiting = false;
+	c->answered = ++fake.answers;
 	if (result == MOSQ_ERR_SUCCESS) {
 		let_in(c);
 		return;

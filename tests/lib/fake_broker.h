@@ -80,6 +80,9 @@ void fake_delayed_will(struct mosquitto *c);
 /* The broker has freed the client; it looks as if its session had expired long ago. */
 void fake_expire(struct mosquitto *c);
 bool fake_waiting(const struct mosquitto *c);
+/* In the order in which waiting ones got their answers, whatever it was: 1 for the first; 0: none
+ * yet. */
+uint64_t fake_answered(const struct mosquitto *c);
 /* What the last TICK asked for, in milliseconds; 0: nothing. */
 long fake_next_tick(void);
 /* True if the session was accepted. */

@@ -31,9 +31,10 @@ struct mosquitto {
 	int version, keepalive_s;
 	bool persistent, websocket, identity, certificate;
 	bool connected;
-	bool socket;   /* there is one, be it before CONNACK */
-	bool waiting;  /* for the plugin's answer to BASIC_AUTH */
-	bool replaced; /* another connection has this id now, or it is freed */
+	bool socket;       /* there is one, be it before CONNACK */
+	bool waiting;      /* for the plugin's answer to BASIC_AUTH */
+	uint64_t answered; /* which of the waiting ones it was, from 1; 0: none yet */
+	bool replaced;     /* another connection has this id now, or it is freed */
 	char *will_topic, *will;
 	bool will_delayed;
 	uint64_t freed_at;
@@ -55,7 +56,7 @@ struct fake_state {
 	struct fake_queued *queue;
 	struct fake_retained_message *retained;
 	struct fake_line *log;
-	uint64_t turns;
+	uint64_t turns, answers;
 	int auth_result;
 	long next_tick;
 	int fail_publish;

@@ -12,6 +12,7 @@
 #include "../../bridge/erasure.h"
 #include "../../bridge/erasure_again.h"
 #include "../../bridge/erasure_list.h"
+#include "../../bridge/erasure_log.h"
 #include "../../bridge/erasure_wait.h"
 #include "../../bridge/kind.h"
 #include "../../common/limits.h"
@@ -303,6 +304,33 @@ static void many_operations_keep_their_types(void **state)
 	node_tear_down(&n);
 }
 
+/* Whoever waits has a turn after each: so much is looked at, and of one who wrote all of it so much
+ * is changed. */
+static void a_step_is_a_bounded_piece_of_the_log(void **state)
+{
+	struct rpc_fixture *f = *state;
+	uint64_t open, left, before = 0;
+	unsigned pieces = 0;
+	struct node n;
+
+	node_set_up(&n, f);
+	for (int i = 0; i < 5 * ERASURE_CHANGES_MAX; i++)
+		SEND("alice", "u/bob", "", "WORD");
+	done(f, "{\"command\":\"disableUser\",\"username\":\"alice\"}");
+	done(f, "{\"command\":\"eraseUser\",\"username\":\"alice\"}");
+	while (step(&n)) {
+		erasure_progress(n.e, &open, &left);
+		if (left < before) {
+			assert_in_range(before - left, 1, ERASURE_CHANGES_MAX);
+			pieces++;
+		}
+		before = left;
+	}
+	assert_int_equal(before, 0);
+	assert_in_range(pieces, 5, 6);
+	node_tear_down(&n);
+}
+
 static void a_name_goes_and_stays_taken(void **state)
 {
 	struct rpc_fixture *f = *state;
@@ -589,6 +617,7 @@ int main(void)
 		CASE(who_may_write_on_is_not_erased),
 		CASE(words_go_and_places_stay),
 		CASE(many_operations_keep_their_types),
+		CASE(a_step_is_a_bounded_piece_of_the_log),
 		CASE(a_name_goes_and_stays_taken),
 		cmocka_unit_test(what_is_broken_off_goes_on),
 		CASE(the_list_is_kept_beside_the_databases),
