@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Administration over $CONTROL/im/v1 and by imctl."""
 import json
+import os
+import pty
 import sqlite3
 import subprocess
 
@@ -440,3 +442,23 @@ def test_lists_have_all_rows_however_many_pages_they_take(node):
     gid = node.new_name("crowd")
     node.admin().command("createGroup", gid=gid, owner=crowd[0], members=crowd)
     assert sorted(m["username"] for m in imctl.json("group", "show", gid)["members"]) == crowd
+
+
+def test_a_new_password_is_asked_for_by_whose_it_is(tmp_path):
+    """On the terminal, twice, and not shown."""
+    pid, fd = pty.fork()
+    if pid == 0:
+        os.execv(build.IMCTL, ["imctl", "--offline", str(tmp_path), "user", "create", "erin"])
+    shown = b""
+    for asked in (b"New password for erin: ", b"Again: "):
+        while not shown.endswith(asked):
+            shown += os.read(fd, 1)
+        os.write(fd, b"s3cret\n")
+    try:
+        while more := os.read(fd, 100):
+            shown += more
+    except OSError:  # the terminal's other end is closed
+        pass
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0 and b"s3cret" not in shown
+    users = Imctl(tmp_path, "--offline", tmp_path).json("user", "list")["users"]
+    assert [u["username"] for u in users] == ["erin"]
