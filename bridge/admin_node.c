@@ -26,13 +26,15 @@ static int is_device_of(struct rpc_call *c, uint64_t user, struct im_str device,
 	return rc == IM_E_NONE ? IM_OK : rc;
 }
 
-/* Whoever kicks believes that somebody is there. The plugin tells of a connection before it passes
- * on what is published after it, so that who is not known is not connected. */
+/* Whoever kicks believes that somebody is there. The order for all of a user's goes out in any
+ * case: of a client that TLS has let in, and that is silent, nobody may have heard, and the broker
+ * finds it by its name. */
 static int kick_user(struct rpc_call *c)
 {
 	bool one = rpc_has(c, "device"), known = false;
 	struct im_str uid = rpc_str(c, "username");
 	struct im_str device = one ? rpc_str(c, "device") : IM_STR("");
+	bool here;
 	uint64_t user;
 	int rc = rpc_user_id(c, uid, &user);
 
@@ -40,10 +42,11 @@ static int kick_user(struct rpc_call *c)
 		rc = is_device_of(c, user, device, &known);
 	if (rc != IM_OK)
 		return rc;
-	if (one ? presence_has(c->presence, uid, device) : presence_online(c->presence, uid)) {
+	here = one ? presence_has(c->presence, uid, device) : presence_online(c->presence, uid);
+	if (here || !one)
 		effects_kick(writer_effects(c->w), uid, device);
+	if (here)
 		return IM_OK;
-	}
 	if (!one)
 		return rpc_fail(c, IM_E_INVALID_PARAMS,
 			"no device of \"%.*s\" is connected; getUser (imctl user show) lists them",

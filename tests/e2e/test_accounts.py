@@ -168,7 +168,7 @@ def test_a_block_outlives_the_account_on_either_side(node):
     node.connect(shy).rpc("block.add", uid=bob.user)
     for name in stalker, shy:
         admin.command("deleteUser", username=name)
-    assert bob.rpc("block.list")["blocks"] == []
+    assert bob.rpc("block.list")["blocks"] == [{"uid": stalker, "nick": "", "deleted": True}]
     for name in stalker, shy:
         admin.command("restoreUser", username=name, password="back")
     assert [b["uid"] for b in bob.rpc("block.list")["blocks"]] == [stalker]

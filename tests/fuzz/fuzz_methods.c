@@ -114,6 +114,7 @@ static void command(struct im_str payload)
 		.set = &f->set,
 		.hooks = &f->hooks,
 		.w = f->w,
+		.presence = f->presence,
 		.payload = payload,
 		.out = &out};
 
