@@ -30,6 +30,9 @@
 #define IM_FILTER_BYTES_MAX (256u * 1024) /* all filters of a session together */
 #define IM_SUBSCRIPTIONS_MAX 10000        /* the highest limit of one session, of either kind */
 #define IM_LEVELS_PER_DEVICE 512 /* of all sessions of a user, for each device that may connect */
+/* A filter is held twice, once in the tree and once by the session: so many bytes of it take as
+ * much as a level does, and count as one. */
+#define IM_FILTER_BYTES_PER_LEVEL 256
 
 #define IM_KEPT_SESSIONS_MAX 1000  /* the highest limit of one user's sessions that are away */
 #define IM_DEVICE_DAYS 14          /* device_days, while the bridge has not said what it is */

@@ -45,8 +45,9 @@ static bool covers_acks(const struct im_filter *f)
 static struct filters_one one_of(const struct im_filter *f, const char *text)
 {
 	return (struct filters_one){.text = im_str(text),
-		.levels = (uint32_t)f->levels,
-		.im = f->topic.kind != IM_TOPIC_OTHER};
+		.levels = (uint32_t)(f->levels + strlen(text) / IM_FILTER_BYTES_PER_LEVEL),
+		.im = f->topic.kind != IM_TOPIC_OTHER,
+		.shared = f->shared};
 }
 
 void acl_unsubscribe(struct plugin *p, const struct mosquitto_evt_acl_check *ed)
@@ -79,19 +80,20 @@ static const char *count(struct plugin *p, struct session *e, const struct im_fi
 	const struct mosquitto_evt_acl_check *ed)
 {
 	const struct filters_one one = one_of(f, ed->topic);
-	const struct filters_limits limits = {
+	struct filters_limits limits = {
 		.im = p->opt.im_subscriptions,
 		.others = p->opt.other_subscriptions,
-		.levels = levels_left(p, e->user),
 		.broker_count = mosquitto_client_sub_count(ed->client),
 	};
-	uint32_t had = e->filters.levels;
 	int ret;
 
 	if (f->levels > IM_FILTER_LEVELS_MAX)
 		return "a filter has at most 16 levels";
+	e->user->levels -= e->filters.levels;
+	filters_begin(&e->filters, limits.broker_count);
+	limits.levels = levels_left(p, e->user) - e->filters.levels;
 	ret = filters_add(&e->filters, &p->key, &one, &limits);
-	e->user->levels += e->filters.levels - had;
+	e->user->levels += e->filters.levels;
 	switch (ret) {
 	case IM_OK:
 		return NULL;

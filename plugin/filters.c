@@ -44,6 +44,13 @@ static bool full(const struct filters *f, bool im, const struct filters_limits *
 	return !f->whole && l->broker_count >= l->im + l->others;
 }
 
+void filters_begin(struct filters *f, int broker_count)
+{
+	/* 2.0.11 counts no shared ones, so where there is nothing else 0 says nothing. */
+	if (broker_count == 0 && f->n > f->shared)
+		filters_clear(f);
+}
+
 int filters_add(struct filters *f, const struct im_sipkey *key, const struct filters_one *one,
 	const struct filters_limits *limits)
 {
@@ -61,6 +68,7 @@ int filters_add(struct filters *f, const struct im_sipkey *key, const struct fil
 		return IM_E_NOMEM;
 	f->v[f->n++] = v;
 	f->im += one->im;
+	f->shared += one->shared;
 	f->bytes += (uint32_t)one->text.n;
 	f->levels += one->levels;
 	return IM_OK;
@@ -74,6 +82,7 @@ void filters_remove(struct filters *f, const struct im_sipkey *key, const struct
 		return;
 	f->v[i] = f->v[--f->n];
 	f->im -= one->im;
+	f->shared -= one->shared;
 	f->bytes -= (uint32_t)one->text.n;
 	f->levels -= one->levels;
 }

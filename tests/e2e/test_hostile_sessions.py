@@ -79,6 +79,39 @@ def test_all_sessions_of_a_user_cost_the_broker_a_bounded_amount(node):
     assert grown < 2 * SUBSCRIPTIONS_KIB
 
 
+def test_long_filters_of_all_sessions_are_counted_by_their_bytes(node):
+    """The 256 KiB of one session, in one session after the other: what is long counts as many levels."""
+    user = node.user()
+    before = memory_kib(node.broker)
+    taken = 0
+    for n in range(100):
+        with Raw(node.port) as r:
+            assert r.connect(f"{user}-{n}", user, PASSWORD, clean=False)["code"] == 0
+            taken += subscribe_all(r, [f"public/{n}-{m}" + "x" * 60000 for m in range(4)])
+    grown = memory_kib(node.broker) - before
+    print(f"broker: {grown} KiB more for {taken} subscriptions")
+    assert taken == 512 * 100 // (2 + 60000 // 256)
+    assert grown < 2 * SUBSCRIPTIONS_KIB
+
+
+@V
+def test_a_session_that_has_ended_takes_no_place(node, version):
+    """Each time others, in sessions that end with their connections (with MQTT 5; 2.0 does not tell)
+    or begin anew: what is gone with them does not count for the next one."""
+    user = node.user()
+    others = []
+    for n in range(210):
+        with Raw(node.port, version) as r:
+            assert r.connect(f"{user}-x", user, PASSWORD, clean=version == w.V311)["code"] == 0
+            assert r.subscribe(f"im/inbox/{user}/answers/{n}") < 0x80
+            r.send(w.disconnect())
+            r.expect_closed()
+        # Takes its memory at the broker, so that the next one is not seen in the same place.
+        others.append(Raw(node.port))
+    for other in others:
+        other.close()
+
+
 @V
 def test_a_session_that_comes_back_is_where_it_was(own_node, version):
     """The same client renews what it has, over a restart of the broker too, and gets no more by it."""

@@ -14,12 +14,12 @@ static int add(struct filters *f, const char *filter, bool im, int broker_count)
 	const struct filters_limits limits = {
 		.im = 2, .others = 3, .levels = 9, .broker_count = broker_count};
 
-	return filters_add(f, &key, &(struct filters_one){im_str(filter), 1, im}, &limits);
+	return filters_add(f, &key, &(struct filters_one){im_str(filter), 1, im, false}, &limits);
 }
 
 static void take_out(struct filters *f, const char *filter, bool im)
 {
-	filters_remove(f, &key, &(struct filters_one){im_str(filter), 1, im});
+	filters_remove(f, &key, &(struct filters_one){im_str(filter), 1, im, false});
 }
 
 static void each_kind_has_its_bound(void **state)
@@ -65,11 +65,35 @@ static void what_was_never_seen_counts_by_the_brokers_number(void **state)
 	filters_clear(&f);
 }
 
+/* It has ended at the broker, of which 2.0 says nothing: what it had does not count for the next.
+ */
+static void what_an_earlier_session_had_does_not_count(void **state)
+{
+	struct filters f = {0};
+
+	(void)state;
+	assert_int_equal(add(&f, "im/room/x", true, 0), IM_OK);
+	filters_begin(&f, 1);
+	assert_int_equal(f.n, 1);
+	filters_begin(&f, 0);
+	assert_int_equal(f.n + f.im + (int)f.levels, 0);
+	/* 2.0.11 says 0 of one that is shared. */
+	assert_int_equal(filters_add(&f, &key, &(struct filters_one){IM_STR("s"), 1, true, true},
+				 &(struct filters_limits){.im = 2, .others = 3, .levels = 9}),
+		IM_OK);
+	filters_begin(&f, 0);
+	assert_int_equal(f.n, 1);
+	assert_int_equal(f.shared, 1);
+	filters_remove(&f, &key, &(struct filters_one){IM_STR("s"), 1, true, true});
+	assert_int_equal(f.shared, 0);
+	filters_clear(&f);
+}
+
 static void all_of_them_have_a_length(void **state)
 {
 	static char text[65535];
 	const struct filters_limits limits = {.im = 1, .others = 100, .levels = 4};
-	const struct filters_one longest = {{text, sizeof(text)}, 4, false};
+	const struct filters_one longest = {{text, sizeof(text)}, 4, false, false};
 	struct filters f = {0};
 	int i;
 
@@ -81,11 +105,11 @@ static void all_of_them_have_a_length(void **state)
 			filters_add(&f, &key, &longest, &limits), i < 4 ? IM_OK : IM_E_TOO_LARGE);
 	}
 	assert_int_equal(f.levels, 16);
-	assert_int_equal(
-		filters_add(&f, &key, &(struct filters_one){IM_STR("abc"), 5, false}, &limits),
+	assert_int_equal(filters_add(&f, &key,
+				 &(struct filters_one){IM_STR("abc"), 5, false, false}, &limits),
 		IM_E_TOO_LARGE);
-	assert_int_equal(
-		filters_add(&f, &key, &(struct filters_one){IM_STR("abc"), 4, false}, &limits),
+	assert_int_equal(filters_add(&f, &key,
+				 &(struct filters_one){IM_STR("abc"), 4, false, false}, &limits),
 		IM_OK);
 	text[0] = 'a';
 	filters_remove(&f, &key, &longest);
@@ -108,7 +132,8 @@ static void many_are_found_again(void **state)
 		for (i = 0; i < 3000; i++) {
 			snprintf(text, sizeof(text), "%d", i);
 			assert_int_equal(
-				filters_add(&f, &key, &(struct filters_one){im_str(text), 1, i % 2},
+				filters_add(&f, &key,
+					&(struct filters_one){im_str(text), 1, i % 2, false},
 					&limits),
 				IM_OK);
 		}
@@ -245,6 +270,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_kind_has_its_bound),
 		cmocka_unit_test(what_was_never_seen_counts_by_the_brokers_number),
+		cmocka_unit_test(what_an_earlier_session_had_does_not_count),
 		cmocka_unit_test(all_of_them_have_a_length),
 		cmocka_unit_test(many_are_found_again),
 		cmocka_unit_test(a_session_comes_to_its_bound),
