@@ -160,6 +160,7 @@
 #define IM_CACHE_RELATIONS 500000      /* (recipient, sender) pairs: blocks and contacts */
 #define IM_PENDING_USERS 10000         /* users by token that the bridge has not written yet */
 #define IM_PENDING_DEVICES 100000      /* client ids bound and not written yet */
+#define IM_PENDING_DEVICES_USER 10000  /* of one user: as many as may be connected */
 #define IM_OFFLINE_SESSIONS 100000     /* sessions remembered after their connection ended */
 #define IM_PENDING_WILLS (1024 * 1024) /* bytes of wills at the end of the broker */
 #define IM_REFUSALS_PER_SECOND 200     /* for each user; what is refused beyond is only counted */

@@ -16,18 +16,19 @@ struct binding {
 	UT_hash_handle hh;
 	struct binding *prev, *next; /* in order of recno, once announced */
 	uint64_t recno;              /* 0: not announced yet */
-	struct keeper *keeper;       /* NULL: it has not subscribed */
+	struct keeper *keeper;
 	int64_t user;
+	bool kept; /* it has subscribed */
 	bool refused;
 	uint8_t uid_n, device_n;
 	char uid[IM_UID_MAX];
 	char device[IM_DEVICE_MAX];
 };
 
-/* A user some of whose bindings are of devices that may leave a session. */
+/* A user with bindings; `kept`: how many are of devices that may leave a session. */
 struct keeper {
 	UT_hash_handle hh;
-	uint32_t n;
+	uint32_t n, kept;
 	bool refused;
 	uint8_t uid_n;
 	char uid[IM_UID_MAX];
@@ -38,16 +39,17 @@ struct bindings {
 	struct keeper *keepers;
 	struct binding *announced;
 	struct im_sipkey key;
-	uint32_t max;
+	uint32_t max, max_user;
 };
 
-struct bindings *bindings_new(const struct im_sipkey *key, uint32_t max)
+struct bindings *bindings_new(const struct im_sipkey *key, uint32_t max, uint32_t max_user)
 {
 	struct bindings *b = calloc(1, sizeof(*b));
 
 	if (b) {
 		b->key = *key;
 		b->max = max;
+		b->max_user = max_user;
 	}
 	return b;
 }
@@ -89,28 +91,28 @@ static struct keeper *find_keeper(const struct bindings *b, struct im_str uid)
 	return k;
 }
 
-static struct keeper *keeper(struct bindings *b, const struct binding *e)
+static struct keeper *keeper(struct bindings *b, struct im_str uid)
 {
-	struct keeper *k = find_keeper(b, (struct im_str){e->uid, e->uid_n});
+	struct keeper *k = find_keeper(b, uid);
 
 	if (k)
 		return k;
 	k = calloc(1, sizeof(*k));
 	if (!k)
 		return NULL;
-	memcpy(k->uid, e->uid, e->uid_n);
-	k->uid_n = e->uid_n;
-	HASH_ADD_KEYPTR_BYHASHVALUE(hh, b->keepers, k->uid, k->uid_n,
-		(unsigned)im_siphash(&b->key, e->uid, e->uid_n), k);
+	memcpy(k->uid, uid.p, uid.n);
+	k->uid_n = (uint8_t)uid.n;
+	HASH_ADD_KEYPTR_BYHASHVALUE(
+		hh, b->keepers, k->uid, k->uid_n, (unsigned)im_siphash(&b->key, uid.p, uid.n), k);
 	if (!k->refused)
 		return k;
 	free(k);
 	return NULL;
 }
 
-static void keeper_less(struct bindings *b, struct keeper *k)
+static void keeper_done(struct bindings *b, struct keeper *k)
 {
-	if (!k || --k->n)
+	if (k->n)
 		return;
 	HASH_DEL(b->keepers, k);
 	free(k);
@@ -118,7 +120,9 @@ static void keeper_less(struct bindings *b, struct keeper *k)
 
 static void drop(struct bindings *b, struct binding *e)
 {
-	keeper_less(b, e->keeper);
+	e->keeper->kept -= e->kept;
+	e->keeper->n--;
+	keeper_done(b, e->keeper);
 	if (e->recno)
 		DL_DELETE(b->announced, e);
 	HASH_DEL(b->table, e);
@@ -135,23 +139,33 @@ bool bindings_owner(const struct bindings *b, struct im_str device, struct owner
 	const struct binding *e = find(b, device);
 
 	if (e)
-		*out = (struct owner){
-			.user = e->user, .uid = {e->uid, e->uid_n}, .kept = e->keeper != NULL};
+		*out = (struct owner){.user = e->user, .uid = {e->uid, e->uid_n}, .kept = e->kept};
 	return e != NULL;
+}
+
+static int no_memory(struct bindings *b, struct keeper *k)
+{
+	if (k)
+		keeper_done(b, k);
+	return IM_E_NOMEM;
 }
 
 int bindings_add(struct bindings *b, struct im_str device, const struct owner *owner)
 {
 	const struct im_str uid = owner->uid;
 	struct binding *e = find(b, device);
+	struct keeper *k;
 
 	if (e)
 		drop(b, e);
 	if (HASH_COUNT(b->table) >= b->max || device.n > IM_DEVICE_MAX || uid.n > IM_UID_MAX)
 		return IM_E_FULL;
-	e = calloc(1, sizeof(*e));
+	k = keeper(b, uid);
+	if (k && k->n >= b->max_user)
+		return IM_E_FULL;
+	e = k ? calloc(1, sizeof(*e)) : NULL;
 	if (!e)
-		return IM_E_NOMEM;
+		return no_memory(b, k);
 	memcpy(e->device, device.p, device.n);
 	memcpy(e->uid, uid.p, uid.n);
 	e->device_n = (uint8_t)device.n;
@@ -161,8 +175,10 @@ int bindings_add(struct bindings *b, struct im_str device, const struct owner *o
 		(unsigned)im_siphash(&b->key, device.p, device.n), e);
 	if (e->refused) {
 		free(e);
-		return IM_E_NOMEM;
+		return no_memory(b, k);
 	}
+	e->keeper = k;
+	k->n++;
 	return IM_OK;
 }
 
@@ -175,11 +191,9 @@ int bindings_kept(
 	e = ret ? NULL : find(b, device);
 	if (!e)
 		return ret;
-	if (!e->keeper) {
-		e->keeper = keeper(b, e);
-		if (!e->keeper)
-			return IM_E_NOMEM;
-		e->keeper->n++;
+	if (!e->kept) {
+		e->kept = true;
+		e->keeper->kept++;
 	}
 	if (e->recno)
 		DL_DELETE(b->announced, e);
@@ -192,7 +206,7 @@ uint32_t bindings_count_kept(const struct bindings *b, struct im_str uid)
 {
 	const struct keeper *k = find_keeper(b, uid);
 
-	return k ? k->n : 0;
+	return k ? k->kept : 0;
 }
 
 void bindings_announced(struct bindings *b, struct im_str device, uint64_t recno)

@@ -15,7 +15,8 @@
 
 struct bindings;
 
-struct bindings *bindings_new(const struct im_sipkey *key, uint32_t max);
+/* At most max, and max_user of one user. NULL: out of memory. */
+struct bindings *bindings_new(const struct im_sipkey *key, uint32_t max, uint32_t max_user);
 void bindings_free(struct bindings **b);
 
 /* Whose a client id is. A user whom the bridge has not written yet has no number: 0. */
@@ -31,7 +32,8 @@ bool owner_is(const struct owner *o, int64_t user, struct im_str uid);
 
 /* False: not in here. Valid until the next change. */
 bool bindings_owner(const struct bindings *b, struct im_str device, struct owner *out);
-/* IM_E_FULL: too many wait for the bridge, or a name is longer than names are. */
+/* IM_E_FULL: too many wait for the bridge, of all users or of this one, or a name is longer than
+ * names are. */
 int bindings_add(struct bindings *b, struct im_str device, const struct owner *owner) IM_MUST_CHECK;
 /* It has subscribed in a session that may stay, which this record says; it is bound if it was not.
  */

@@ -120,7 +120,7 @@ static int make_parts(struct plugin *p, struct im_buf *why)
 		ret = auth_new(&p->opt, p->dir, &p->clock, &p->auth, why);
 	if (!ret) {
 		p->sessions = sessions_new(&p->key, IM_OFFLINE_SESSIONS);
-		p->bindings = bindings_new(&p->key, IM_PENDING_DEVICES);
+		p->bindings = bindings_new(&p->key, IM_PENDING_DEVICES, IM_PENDING_DEVICES_USER);
 		p->identities = identities_new(&p->key);
 		if (!p->sessions || !p->bindings || !p->identities)
 			ret = IM_E_NOMEM;

@@ -76,14 +76,16 @@ static const char *binding(const struct bindings *b, const char *device)
 
 static void bindings_last_until_they_are_written(void **state)
 {
-	struct bindings *b = bindings_new(&key, 3);
+	struct bindings *b = bindings_new(&key, 3, 2);
 
 	(void)state;
 	assert_string_equal(binding(b, "d1"), "");
 	assert_int_equal(add_binding(b, "d1", "alice", 1), IM_OK);
 	assert_int_equal(add_binding(b, "d2", "bob", 2), IM_OK);
 	assert_int_equal(add_binding(b, "d3", "bob", 0), IM_OK);
-	assert_int_equal(add_binding(b, "d4", "bob", 2), IM_E_FULL);
+	assert_int_equal(add_binding(b, "d4", "carol", 3), IM_E_FULL);
+	/* An own one again is no more than it was. */
+	assert_int_equal(add_binding(b, "d3", "bob", 0), IM_OK);
 	assert_string_equal(binding(b, "d1"), "alice 1");
 	bindings_announced(b, IM_STR("d2"), 10);
 	bindings_announced(b, IM_STR("d1"), 12);
@@ -102,6 +104,31 @@ static void bindings_last_until_they_are_written(void **state)
 	assert_int_equal(add_binding(b, "d1", "carol", 3), IM_OK);
 	bindings_committed(b, 12);
 	assert_string_equal(binding(b, "d1"), "carol 3");
+	bindings_free(&b);
+}
+
+/* Who has his share of what may wait for the bridge takes nothing of the others'. */
+static void a_user_has_a_share_of_what_waits(void **state)
+{
+	const struct owner bob = {.user = 2, .uid = IM_STR("bob")};
+	struct bindings *b = bindings_new(&key, 10, 2);
+
+	(void)state;
+	assert_int_equal(add_binding(b, "d1", "bob", 2), IM_OK);
+	assert_int_equal(bindings_kept(b, IM_STR("d2"), &bob, 5), IM_OK);
+	assert_int_equal(bindings_count_kept(b, IM_STR("bob")), 1);
+	assert_int_equal(add_binding(b, "d3", "bob", 2), IM_E_FULL);
+	assert_int_equal(bindings_kept(b, IM_STR("d3"), &bob, 6), IM_E_FULL);
+	assert_string_equal(binding(b, "d3"), "");
+	assert_int_equal(add_binding(b, "d3", "alice", 1), IM_OK);
+	bindings_committed(b, 5);
+	assert_int_equal(bindings_count_kept(b, IM_STR("bob")), 0);
+	assert_int_equal(add_binding(b, "d4", "bob", 2), IM_OK);
+	assert_int_equal(add_binding(b, "d5", "bob", 2), IM_E_FULL);
+	bindings_drop(b, IM_STR("d1"));
+	bindings_drop(b, IM_STR("d4"));
+	assert_int_equal(bindings_kept(b, IM_STR("d5"), &bob, 7), IM_OK);
+	assert_int_equal(bindings_count_kept(b, IM_STR("bob")), 1);
 	bindings_free(&b);
 }
 
@@ -186,6 +213,7 @@ int main(void)
 		cmocka_unit_test(cache_finds_what_was_put),
 		cmocka_unit_test(cache_stays_at_its_bound_and_keeps_what_is_used),
 		cmocka_unit_test(bindings_last_until_they_are_written),
+		cmocka_unit_test(a_user_has_a_share_of_what_waits),
 		cmocka_unit_test(counters_are_one_json_object),
 		cmocka_unit_test(the_log_gate_counts_what_it_holds_back),
 		cmocka_unit_test(what_comes_from_outside_is_printed_as_plain_text),
