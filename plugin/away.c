@@ -50,7 +50,8 @@ bool away_may_hear(struct plugin *p, struct session *e)
 bool away_meet(struct plugin *p, const struct mosquitto *client, struct im_str name)
 {
 	const char *device = mosquitto_client_id(client);
-	struct session_facts f = {.uid = name, .device = im_str(device)};
+	/* Something is for it, so it has subscribed. */
+	struct session_facts f = {.uid = name, .device = im_str(device), .kept = true};
 	struct directory_user u;
 	struct session *e;
 

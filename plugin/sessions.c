@@ -39,8 +39,10 @@ struct sessions {
 	struct user_node *users;
 	struct session_user *active, *idle; /* with sessions, and without */
 	struct session *fresh;              /* NEW */
-	struct session *offline;            /* OFFLINE and maybe persistent, the oldest first */
-	struct session *gone;               /* to be forgotten at the next turn */
+	/* OFFLINE and maybe persistent, the oldest first: those that something may be for, and
+	 * those that have never subscribed, of which anybody may leave as many as he likes. */
+	struct session *offline, *bare;
+	struct session *gone; /* to be forgotten at the next turn */
 	struct im_sipkey key;
 	uint64_t turn;
 	uint64_t numbers;
@@ -332,6 +334,20 @@ static void take_over(struct sessions *s, struct session *e)
 		enqueue(&s->gone, e);
 }
 
+static struct session **place_of(struct sessions *s, const struct session *e)
+{
+	return e->kept ? &s->offline : &s->bare;
+}
+
+/* What the others' bounds depend on is forgotten last. */
+static void forget_oldest(struct sessions *s, const struct session *but, int64_t now_us)
+{
+	struct session *first = s->bare && s->bare != but ? s->bare : s->offline;
+
+	if (s->n_offline > s->max_offline && first && first != but)
+		sessions_drop(s, first, now_us);
+}
+
 static void go_offline(struct sessions *s, struct session *e, int64_t now_us)
 {
 	count(s, e, -1);
@@ -344,9 +360,8 @@ static void go_offline(struct sessions *s, struct session *e, int64_t now_us)
 	if (e->ephemeral || e->taken_turn == s->turn)
 		enqueue(&s->gone, e);
 	else
-		enqueue(&s->offline, e);
-	if (s->n_offline > s->max_offline && s->offline && s->offline != e)
-		sessions_drop(s, s->offline, now_us);
+		enqueue(place_of(s, e), e);
+	forget_oldest(s, e, now_us);
 }
 
 static void node_free(struct sessions *s, struct node *n)
@@ -463,7 +478,7 @@ void sessions_undo(struct sessions *s, struct session *e, int64_t now_us)
 		return;
 	old->taken_turn = 0;
 	if (old->queue == &s->gone && !old->ephemeral)
-		enqueue(&s->offline, old);
+		enqueue(place_of(s, old), old);
 }
 
 void sessions_opened(struct sessions *s, struct session *e)
@@ -541,6 +556,8 @@ void sessions_expire(struct sessions *s, int64_t age_us, int64_t now_us)
 {
 	while (s->offline && now_us - s->offline->left_us > age_us)
 		sessions_drop(s, s->offline, now_us);
+	while (s->bare && now_us - s->bare->left_us > age_us)
+		sessions_drop(s, s->bare, now_us);
 }
 
 void sessions_turn(struct sessions *s, int64_t now_us)

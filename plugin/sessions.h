@@ -100,7 +100,8 @@ struct session_facts {
 	uint64_t credential, password;
 };
 
-/* At most max_offline sessions are remembered after their end. NULL: out of memory. */
+/* At most max_offline sessions are remembered after their end, those that have never subscribed
+ * only while there is room. NULL: out of memory. */
 struct sessions *sessions_new(const struct im_sipkey *key, uint32_t max_offline);
 void sessions_free(struct sessions **s);
 

@@ -238,6 +238,44 @@ static void remembers_a_bounded_number_of_ended_ones(void **state)
 	sessions_free(&s);
 }
 
+/* What anybody may leave as many of as he likes puts nothing out of mind that somebody's bounds
+ * depend on. */
+static void forgets_those_that_never_subscribed_first(void **state)
+{
+	struct sessions *s = sessions_new(&key, 3);
+	char device[] = "a";
+	int i;
+
+	(void)state;
+	open_one(s, 0, "alice", "phone", false)->kept = true;
+	sessions_ended(s, C(0), 0);
+	for (i = 1; i < 9; i++, device[0]++) {
+		open_one(s, i, "bob", device, false);
+		sessions_ended(s, C(i), i);
+	}
+	assert_int_equal(sessions_offline(s), 3);
+	assert_non_null(sessions_find(s, C(0)));
+	assert_null(sessions_find(s, C(6)));
+	assert_non_null(sessions_find(s, C(7)));
+	/* Where there is nothing else, the one that left first. */
+	for (i = 9; i < 12; i++, device[0]++) {
+		open_one(s, i, "bob", device, false)->kept = true;
+		sessions_ended(s, C(i), i);
+	}
+	assert_int_equal(sessions_offline(s), 3);
+	assert_null(sessions_find(s, C(0)));
+	assert_null(sessions_find(s, C(8)));
+	/* Both kinds end with their time. */
+	open_one(s, 12, "bob", "x", false);
+	sessions_drop(s, (struct session *)sessions_find(s, C(9)), 0);
+	sessions_ended(s, C(12), 12);
+	sessions_expire(s, 10, 22);
+	assert_int_equal(sessions_offline(s), 1);
+	sessions_expire(s, 10, 23);
+	assert_int_equal(sessions_offline(s), 0);
+	sessions_free(&s);
+}
+
 static void knows_who_is_alone(void **state)
 {
 	struct sessions *s = sessions_new(&key, 10);
@@ -423,6 +461,7 @@ int main(void)
 		cmocka_unit_test(a_will_comes_once),
 		cmocka_unit_test(a_pointer_used_again_is_a_new_session),
 		cmocka_unit_test(remembers_a_bounded_number_of_ended_ones),
+		cmocka_unit_test(forgets_those_that_never_subscribed_first),
 		cmocka_unit_test(knows_who_is_alone),
 		cmocka_unit_test(a_user_outlives_a_reconnect),
 		cmocka_unit_test(many_that_are_away_cost_no_more_than_few),
