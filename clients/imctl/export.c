@@ -83,7 +83,7 @@ static int put_page(struct document *d, const json_t *page, struct im_buf *why)
 		return IMCTL_REFUSED;
 	}
 	if (strcmp(section, d->section) != 0) {
-		fprintf(d->out, "%s,\n\"%s\":[", d->section[0] ? "]" : "", section);
+		fprintf(d->out, "%s,\n\"%s\":[", d->section[0] ? "]" : "{\"export\":1", section);
 		snprintf(d->section, sizeof(d->section), "%s", section);
 		d->any = false;
 	}
@@ -117,7 +117,6 @@ static int put_sections(struct command_call *call, struct control *con, struct d
 	int rc;
 
 	json_object_set(params, "username", json_object_get(call->params, "username"));
-	fputs("{\"export\":1", d->out);
 	do {
 		json_decref(page);
 		page = NULL;

@@ -120,6 +120,8 @@ def test_what_is_no_export_is_refused(node, tmp_path):
     done = imctl.run("user", "export", "nobody-there", "--output", tmp_path / "x")
     assert done.returncode == 1 and "nobody-there" in done.stderr
     assert list(tmp_path.iterdir()) == [] and done.stdout == ""
+    done = imctl.run("user", "export", "nobody-there")
+    assert done.returncode == 1 and done.stdout == "", "no beginning of a document"
     done = imctl.run("user", "export", user, "--output", tmp_path / "no" / "x")
     assert done.returncode == 1 and "No such file" in done.stderr
     for odd in ("secrets", "messages;1", "", "x" * 230):
