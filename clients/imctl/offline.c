@@ -68,8 +68,10 @@ static int take_lock(struct offline *o, const char *folder, struct im_buf *why)
 		im_buf_printf(why, "cannot open %s/bridge.lock: %s", folder, strerror(errno));
 		rc = IMCTL_REFUSED;
 	} else if (flock(o->lock_fd, LOCK_EX | LOCK_NB) < 0) {
-		im_buf_printf(
-			why, "a bridge is running on %s: use imctl without --offline", folder);
+		im_buf_printf(why,
+			"a bridge is running on %s: stop it, or, if the command works on a running "
+			"node, leave --offline out",
+			folder);
 		rc = IMCTL_REFUSED;
 	}
 	im_buf_free(&path);
