@@ -22,6 +22,10 @@ static int owner_of(struct rpc_call *c, struct im_str device, struct directory_d
 		*dev_out = (struct directory_device){.device = device};
 		rc = directory_device_mark(c->dir, device, &dev_out->user);
 	}
+	if (rc == IM_E_NONE && im_device_link(device))
+		return rpc_fail(c, IM_E_INVALID_PARAMS,
+			"client ids that begin with " IM_DEVICE_LINK
+			" are the bridge's, and refused to everybody else");
 	if (rc == IM_E_NONE)
 		return rpc_fail(c, IM_E_INVALID_PARAMS,
 			"no user has the client id \"%.*s\": it is the next one's who comes with "

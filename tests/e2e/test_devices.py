@@ -168,4 +168,7 @@ def test_what_is_wrong_with_an_unbinding_is_said(node):
         done = imctl.run("device", "unbind", *args)
         assert done.returncode == 1 and why in done.stderr
     assert imctl.run("device", "unbind", "x" * 129).returncode == 2
+    for what in ("owner", "unbind"):
+        done = imctl.run("device", what, "$im/x")
+        assert done.returncode == 1 and "begin with $im/ are the bridge's" in done.stderr
     assert c.connected
