@@ -42,7 +42,8 @@ static int kick_user(struct rpc_call *c)
 		rc = is_device_of(c, user, device, &known);
 	if (rc != IM_OK)
 		return rc;
-	here = one ? presence_has(c->presence, uid, device) : presence_online(c->presence, uid);
+	here = c->presence == NULL ||
+	       (one ? presence_has(c->presence, uid, device) : presence_online(c->presence, uid));
 	if (here || !one)
 		effects_kick(writer_effects(c->w), uid, device);
 	if (here)
