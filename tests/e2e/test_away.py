@@ -124,6 +124,7 @@ def test_hello_is_for_the_device_that_it_names(node):
     assert not back.got("event")
 
 
+@pytest.mark.memory_limit
 @V
 def test_greetings_do_not_fill_the_sessions_left_behind(node, v5):
     user = node.user()

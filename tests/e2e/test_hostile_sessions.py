@@ -35,6 +35,7 @@ def subscribe_all(r, filters, share=""):
     return taken
 
 
+@pytest.mark.memory_limit
 @V
 @pytest.mark.parametrize("share", ["", "$share/g/"], ids=["own", "shared"])
 def test_subscriptions_cost_the_broker_a_bounded_amount(node, version, share):
@@ -64,6 +65,7 @@ def test_subscriptions_cost_the_broker_a_bounded_amount(node, version, share):
     node.broker.wait_text("a filter has at most 16 levels")
 
 
+@pytest.mark.memory_limit
 def test_all_sessions_of_a_user_cost_the_broker_a_bounded_amount(node):
     """512 levels for each of the hundred devices that may connect, in however many sessions."""
     user = node.user()
@@ -79,6 +81,7 @@ def test_all_sessions_of_a_user_cost_the_broker_a_bounded_amount(node):
     assert grown < 2 * SUBSCRIPTIONS_KIB
 
 
+@pytest.mark.memory_limit
 def test_long_filters_of_all_sessions_are_counted_by_their_bytes(node):
     """The 256 KiB of one session, in one session after the other: what is long counts as many levels."""
     user = node.user()
@@ -139,6 +142,7 @@ def test_a_session_that_comes_back_is_where_it_was(own_node, version):
         assert subscribe_all(r, inbox[200:] + public[1000:]) == 0
 
 
+@pytest.mark.memory_limit
 @V
 def test_long_filters_are_counted_by_their_bytes(node, version):
     user = node.user()
@@ -155,6 +159,7 @@ def test_long_filters_are_counted_by_their_bytes(node, version):
     assert grown < SUBSCRIPTIONS_KIB
 
 
+@pytest.mark.memory_limit
 @V
 def test_sessions_left_behind_cost_the_broker_a_bounded_amount(node, version):
     """New client ids, one after the other, each to stay: 200 a day subscribe. What comes meanwhile,

@@ -66,6 +66,7 @@ CLOSED = {w.V311: None, w.V5: None}
 
 # -- who is there --
 
+@pytest.mark.memory_limit
 def test_a_wrong_password_costs_what_an_unknown_name_does(own_node):
     """With expensive passwords, whether the user's is one of them or from before; and the plugin
     follows when they become cheaper. What a refusal takes is what is hashed for it, seen by the
