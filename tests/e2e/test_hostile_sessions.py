@@ -65,18 +65,26 @@ def test_subscriptions_cost_the_broker_a_bounded_amount(node, version, share):
     node.broker.wait_text("a filter has at most 16 levels")
 
 
-@pytest.mark.memory_limit
-def test_all_sessions_of_a_user_cost_the_broker_a_bounded_amount(node):
-    """512 levels for each of the hundred devices that may connect, in however many sessions."""
+def subscribe_in(node, sessions, filters_of):
+    """In so many sessions of a new user, each left behind: how many are taken, and the broker's
+    KiB for them."""
     user = node.user()
     before = memory_kib(node.broker)
     taken = 0
-    for n in range(40):
+    for n in range(sessions):
         with Raw(node.port) as r:
             assert r.connect(f"{user}-{n}", user, PASSWORD, clean=False)["code"] == 0
-            taken += subscribe_all(r, [f"public/{n}/{m}" + "/x" * 13 for m in range(200)])
+            taken += subscribe_all(r, filters_of(n))
     grown = memory_kib(node.broker) - before
     print(f"broker: {grown} KiB more for {taken} subscriptions")
+    return taken, grown
+
+
+@pytest.mark.memory_limit
+def test_all_sessions_of_a_user_cost_the_broker_a_bounded_amount(node):
+    """512 levels for each of the hundred devices that may connect, in however many sessions."""
+    taken, grown = subscribe_in(
+        node, 40, lambda n: [f"public/{n}/{m}" + "/x" * 13 for m in range(200)])
     assert taken == 512 * 100 // 16
     assert grown < 2 * SUBSCRIPTIONS_KIB
 
@@ -84,15 +92,8 @@ def test_all_sessions_of_a_user_cost_the_broker_a_bounded_amount(node):
 @pytest.mark.memory_limit
 def test_long_filters_of_all_sessions_are_counted_by_their_bytes(node):
     """The 256 KiB of one session, in one session after the other: what is long counts as many levels."""
-    user = node.user()
-    before = memory_kib(node.broker)
-    taken = 0
-    for n in range(100):
-        with Raw(node.port) as r:
-            assert r.connect(f"{user}-{n}", user, PASSWORD, clean=False)["code"] == 0
-            taken += subscribe_all(r, [f"public/{n}-{m}" + "x" * 60000 for m in range(4)])
-    grown = memory_kib(node.broker) - before
-    print(f"broker: {grown} KiB more for {taken} subscriptions")
+    taken, grown = subscribe_in(
+        node, 100, lambda n: [f"public/{n}-{m}" + "x" * 60000 for m in range(4)])
     assert taken == 512 * 100 // (2 + 60000 // 256)
     assert grown < 2 * SUBSCRIPTIONS_KIB
 
