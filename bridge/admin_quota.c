@@ -69,7 +69,6 @@ static int set_quota(struct rpc_call *c)
 {
 	bool change = rpc_has(c, "max");
 	struct directory_user u = {.id = 0};
-	uint64_t user;
 	int kind = 0, rc = rpc_has(c, "kind") ? kind_of(c, &kind) : IM_OK;
 
 	if (rc == IM_OK && change && kind == 0)
@@ -78,11 +77,10 @@ static int set_quota(struct rpc_call *c)
 			"\"requests\"");
 	if (rc == IM_OK)
 		rc = rpc_user_past(c, rpc_str(c, "username"), &u);
-	user = u.id;
 	if (rc == IM_OK && change)
-		rc = directory_quota_set_max(c->dir, user, kind, rpc_int(c, "max", 0));
+		rc = directory_quota_set_max(c->dir, u.id, kind, rpc_int(c, "max", 0));
 	c->looked = !change;
-	return rc == IM_OK ? put_all(c, user, kind) : rc;
+	return rc == IM_OK ? put_all(c, u.id, kind) : rc;
 }
 
 static const struct rpc_param quota_params[] = {

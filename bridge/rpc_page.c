@@ -17,7 +17,7 @@ void rpc_page_begin(
 	im_buf_printf(out, "%c\"%s\":[", out->n == 0 ? '{' : ',', list);
 }
 
-static int count_one(struct rpc_page *p, struct im_str key)
+int rpc_page_skip(struct rpc_page *p, struct im_str key)
 {
 	if (key.n >= sizeof(p->next))
 		return IM_E_INTERNAL;
@@ -30,11 +30,6 @@ static int count_one(struct rpc_page *p, struct im_str key)
 	return IM_OK;
 }
 
-int rpc_page_skip(struct rpc_page *p, struct im_str key)
-{
-	return count_one(p, key);
-}
-
 int rpc_page_add(struct rpc_page *p, struct im_str key)
 {
 	bool first = p->out->n > 0 && p->out->p[p->out->n - 1] == '[';
@@ -43,7 +38,7 @@ int rpc_page_add(struct rpc_page *p, struct im_str key)
 	if (p->one.failed)
 		return IM_E_NOMEM;
 	p->more = !first && p->out->n + p->one.n + 1 > p->max_bytes;
-	rc = p->more ? RPC_PAGE_STOP : count_one(p, key);
+	rc = p->more ? RPC_PAGE_STOP : rpc_page_skip(p, key);
 	if (rc != IM_OK)
 		return rc;
 	if (!first)
