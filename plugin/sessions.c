@@ -527,10 +527,8 @@ bool sessions_is_will(const struct sessions *s, const struct session *e)
 	return e->state == SESSION_OFFLINE ? !e->will_done : e->taken_turn == s->turn;
 }
 
-/* The first of a list that is another device's than this one, or NULL; *any_out: there is one of
- * this one. */
-static const struct session *another(
-	const struct session *list, struct im_str device, bool *any_out)
+/* None of a list is another device's than this one; *any_out: there is one of this one. */
+static bool no_other(const struct session *list, struct im_str device, bool *any_out)
 {
 	const struct session *e;
 
@@ -539,17 +537,17 @@ static const struct session *another(
 		if (e->state == SESSION_OFFLINE && e->ephemeral)
 			continue;
 		if (!im_str_eq(session_device(e), device))
-			return e;
+			return false;
 		*any_out = true;
 	}
-	return NULL;
+	return true;
 }
 
 bool sessions_alone(const struct session_user *u, struct im_str device)
 {
 	bool any = false;
 
-	return !another(u->list, device, &any) && !another(u->away, device, &any) && any;
+	return no_other(u->list, device, &any) && no_other(u->away, device, &any) && any;
 }
 
 void sessions_expire(struct sessions *s, int64_t age_us, int64_t now_us)
