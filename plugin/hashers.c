@@ -9,10 +9,16 @@
 #include <stdlib.h>
 #include <utlist.h>
 
+/* The threads wait when so many a thread, some 100 ms of work, are done and not taken. What a wrong
+ * one has cost is counted when it is taken: on a broker that is held up they would spend what is to
+ * be had on guesses, and nothing were left for those who stand behind them. */
+#define AHEAD 8
+
 struct hashers {
 	pthread_mutex_t lock;
 	pthread_cond_t work;
 	struct hash_job *todo, *done;
+	unsigned done_n, ahead;
 	bool ending;
 	struct clock clock;
 	unsigned n;
@@ -52,7 +58,7 @@ static void *work(void *arg)
 	pthread_mutex_lock(&h->lock);
 	while (!h->ending) {
 		job = h->todo;
-		if (!job) {
+		if (!job || h->done_n >= h->ahead) {
 			pthread_cond_wait(&h->work, &h->lock);
 			continue;
 		}
@@ -62,6 +68,7 @@ static void *work(void *arg)
 		run(h, job);
 		pthread_mutex_lock(&h->lock);
 		DL_APPEND(h->done, job);
+		h->done_n++;
 	}
 	pthread_mutex_unlock(&h->lock);
 	return NULL;
@@ -75,6 +82,7 @@ struct hashers *hashers_new(unsigned threads, const struct clock *c)
 	if (!h)
 		return NULL;
 	h->clock = *c;
+	h->ahead = AHEAD * threads;
 	pthread_mutex_init(&h->lock, NULL);
 	pthread_cond_init(&h->work, NULL);
 	/* Signals are for the broker's own thread. */
@@ -122,8 +130,11 @@ struct hash_job *hashers_take(struct hashers *h)
 
 	pthread_mutex_lock(&h->lock);
 	job = h->done;
-	if (job)
+	if (job) {
 		DL_DELETE(h->done, job);
+		h->done_n--;
+		pthread_cond_signal(&h->work);
+	}
 	pthread_mutex_unlock(&h->lock);
 	return job;
 }

@@ -44,7 +44,7 @@ struct hashers *hashers_new(unsigned threads, const struct clock *c);
 void hashers_free(struct hashers **h);
 /* The caller bounds how many there are. `first`: before all that wait. */
 void hashers_put(struct hashers *h, struct hash_job *job, bool first);
-/* One that is done, or NULL. */
+/* One that is done, or NULL. The threads do not run far ahead of this: they wait for it. */
 struct hash_job *hashers_take(struct hashers *h);
 /* True: nobody had begun with it, and it is the caller's again. */
 bool hashers_withdraw(struct hashers *h, struct hash_job *job);
