@@ -9,6 +9,8 @@ from . import build
 from .build import DEADLINE_S
 from .proc import wait_until
 
+LEAVE_S = 5
+
 
 def _auth(node, user, device):
     return ["-p", str(node.port), "-u", user, "-P", "pw", "-i", device]
@@ -56,8 +58,13 @@ class Sub:
         return got
 
     def close(self):
+        """mosquitto_sub takes its leave; now and then it waits for a lock of its own instead."""
         self.popen.terminate()
-        self.popen.wait(DEADLINE_S)
+        try:
+            self.popen.wait(LEAVE_S)
+        except subprocess.TimeoutExpired:
+            self.popen.kill()
+            self.popen.wait(DEADLINE_S)
         self.thread.join(DEADLINE_S)
 
     def __enter__(self):
