@@ -28,7 +28,7 @@ VERSION := 0.1.0
 
 OPT ?= -O2 -g
 WARN := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith
-CPPFLAGS += -D_GNU_SOURCE -DIM_VERSION='"$(VERSION)"'
+CPPFLAGS += -I. -D_GNU_SOURCE -DIM_VERSION='"$(VERSION)"'
 # sqlite3 3.40 and the others are plain -l libraries on Debian; no pkg-config needed to build.
 CFLAGS_ALL = -std=c11 $(OPT) $(WARN) -fvisibility=hidden -fPIC -MMD -MP $(SAN) $(CFLAGS)
 LDFLAGS_ALL = $(SAN) $(LDFLAGS)
@@ -72,7 +72,7 @@ $(BUILD)/schema_sql.c: schema/embed.sh $(MIGRATIONS)
 $(BUILD)/obj/schema_sql.o: $(BUILD)/schema_sql.c
 	@mkdir -p $(@D)
 	$(call say,CC)
-	$(Q)$(CC) $(CPPFLAGS) -I. $(CFLAGS_ALL) -c -o $@ $<
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS_ALL) -c -o $@ $<
 
 # Only the three entry points that the broker looks up leave the plugin: Mosquitto 2.0 loads plugins
 # RTLD_GLOBAL, and a second `db__open` or the like would be taken for the broker's own.

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Owns the order in which an account ends. Called by admin_user.c, admin_erase.c and
  * erasure_again.c. */
-#include "account_end.h"
+#include "bridge/account_end.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
 
-#include "../common/ids.h"
-#include "admin_group.h"
-#include "directory_erasure.h"
-#include "presence.h"
-#include "rpc_contact.h"
+#include "bridge/admin_group.h"
+#include "bridge/directory_erasure.h"
+#include "bridge/presence.h"
+#include "bridge/rpc_contact.h"
+#include "common/ids.h"
 
 struct account account_of(const struct directory_user *u)
 {

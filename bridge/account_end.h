@@ -8,9 +8,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "../common/limits.h"
-#include "directory_user.h"
-#include "rpc.h"
+#include "bridge/directory_user.h"
+#include "bridge/rpc.h"
+#include "common/limits.h"
 
 /* A user without the directory's strings. */
 struct account {

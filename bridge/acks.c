@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Owns the arrays that are being built, one a sender; their memory is kept for the next
  * transaction. Called by intake and the engine. */
-#include "acks.h"
+#include "bridge/acks.h"
 
 #include <stdlib.h>
 #include <uthash.h>
 
-#include "../common/limits.h"
-#include "../common/wire.h"
+#include "common/limits.h"
+#include "common/wire.h"
 
 /* Below the soft bound of a frame, with room for the record around it. */
 #define ACK_PUBLISH_BYTES (IM_DOWN_BYTES_SOFT - 1024)

@@ -8,10 +8,10 @@
 
 #include <stdint.h>
 
-#include "../common/err.h"
-#include "../common/ids.h"
-#include "../common/str.h"
-#include "effects.h"
+#include "bridge/effects.h"
+#include "common/err.h"
+#include "common/ids.h"
+#include "common/str.h"
 
 struct acks;
 

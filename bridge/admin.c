@@ -3,30 +3,30 @@
  * Owns the envelope of administration: commands in, responses out, one each. A command is a method
  * of the same form as an RPC method, called by an administrator; what it does is in admin_*.c.
  */
-#include "admin.h"
+#include "bridge/admin.h"
 
 #include <jansson.h>
 #include <string.h>
 
-#include "../common/jsonscan.h"
-#include "../common/jsonw.h"
-#include "admin_audit.h"
-#include "admin_ban.h"
-#include "admin_check.h"
-#include "admin_device.h"
-#include "admin_erase.h"
-#include "admin_export.h"
-#include "admin_group.h"
-#include "admin_message.h"
-#include "admin_node.h"
-#include "admin_quota.h"
-#include "admin_report.h"
-#include "admin_user.h"
-#include "audit.h"
-#include "directory_user.h"
-#include "readers.h"
-#include "rpc_args.h"
-#include "rpc_check.h"
+#include "bridge/admin_audit.h"
+#include "bridge/admin_ban.h"
+#include "bridge/admin_check.h"
+#include "bridge/admin_device.h"
+#include "bridge/admin_erase.h"
+#include "bridge/admin_export.h"
+#include "bridge/admin_group.h"
+#include "bridge/admin_message.h"
+#include "bridge/admin_node.h"
+#include "bridge/admin_quota.h"
+#include "bridge/admin_report.h"
+#include "bridge/admin_user.h"
+#include "bridge/audit.h"
+#include "bridge/directory_user.h"
+#include "bridge/readers.h"
+#include "bridge/rpc_args.h"
+#include "bridge/rpc_check.h"
+#include "common/jsonscan.h"
+#include "common/jsonw.h"
 
 /* Some commands hash a password or write to many members; the engine waits for all of them. */
 #define COMMANDS_MAX 100

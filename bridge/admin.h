@@ -11,12 +11,12 @@
 
 #include <stdint.h>
 
-#include "../common/buf.h"
-#include "../common/err.h"
-#include "../common/siphash.h"
-#include "../common/str.h"
-#include "rpc.h"
-#include "writer.h"
+#include "bridge/rpc.h"
+#include "bridge/writer.h"
+#include "common/buf.h"
+#include "common/err.h"
+#include "common/siphash.h"
+#include "common/str.h"
 
 /* What only the engine knows. Each may be NULL: the command is then answered with an error. */
 struct admin_hooks {

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Owns how the audit log looks to administrators. Nobody can change it by a command. */
-#include "admin_audit.h"
+#include "bridge/admin_audit.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "../common/jsonw.h"
-#include "../common/limits.h"
-#include "../common/wire.h"
-#include "directory_audit.h"
-#include "rpc_args.h"
-#include "rpc_page.h"
+#include "bridge/directory_audit.h"
+#include "bridge/rpc_args.h"
+#include "bridge/rpc_page.h"
+#include "common/jsonw.h"
+#include "common/limits.h"
+#include "common/wire.h"
 
 #define LIST_MAX 10000
 #define LIST_BYTES_MAX (1024 * 1024)

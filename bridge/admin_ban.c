@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Owns the lists of bans and mutes that administrators see, and the lifting of both. */
-#include "admin_ban.h"
+#include "bridge/admin_ban.h"
 
-#include "../common/jsonw.h"
-#include "../common/limits.h"
-#include "directory_ban.h"
-#include "directory_group.h"
-#include "group_people.h"
-#include "group_ref.h"
-#include "group_write.h"
-#include "rpc_args.h"
-#include "rpc_ban.h"
-#include "rpc_page.h"
+#include "bridge/directory_ban.h"
+#include "bridge/directory_group.h"
+#include "bridge/group_people.h"
+#include "bridge/group_ref.h"
+#include "bridge/group_write.h"
+#include "bridge/rpc_args.h"
+#include "bridge/rpc_ban.h"
+#include "bridge/rpc_page.h"
+#include "common/jsonw.h"
+#include "common/limits.h"
 
 #define LIST_MAX 10000
 #define LIST_BYTES_MAX (1024 * 1024)

@@ -4,7 +4,7 @@
 #ifndef IM_BRIDGE_ADMIN_BAN_H
 #define IM_BRIDGE_ADMIN_BAN_H
 
-#include "rpc.h"
+#include "bridge/rpc.h"
 
 extern const struct rpc_method admin_ban_commands[]; /* ends with name == NULL */
 

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Owns the pages of the check: a stretch of names each, whether or not something is found there. */
-#include "admin_check.h"
+#include "bridge/admin_check.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "../common/jsonw.h"
-#include "../common/wire.h"
-#include "directory.h"
-#include "rpc_args.h"
+#include "bridge/directory.h"
+#include "bridge/rpc_args.h"
+#include "common/jsonw.h"
+#include "common/wire.h"
 
 #define LIST_MAX 10000
 

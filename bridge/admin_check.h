@@ -3,7 +3,7 @@
 #ifndef IM_BRIDGE_ADMIN_CHECK_H
 #define IM_BRIDGE_ADMIN_CHECK_H
 
-#include "rpc.h"
+#include "bridge/rpc.h"
 
 extern const struct rpc_method admin_check_commands[]; /* ends with name == NULL */
 

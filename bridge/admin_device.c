@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Owns what administrators learn of a client id, which a refused login does not say, and what they
  * do about one that is bound to the wrong user. */
-#include "admin_device.h"
+#include "bridge/admin_device.h"
 
 #include <string.h>
 
-#include "../common/ids.h"
-#include "../common/jsonw.h"
-#include "audit.h"
-#include "directory_user.h"
-#include "rpc_args.h"
-#include "rpc_device.h"
+#include "bridge/audit.h"
+#include "bridge/directory_user.h"
+#include "bridge/rpc_args.h"
+#include "bridge/rpc_device.h"
+#include "common/ids.h"
+#include "common/jsonw.h"
 
 /* The texts in both are good until the next call on the directory. */
 static int owner_of(struct rpc_call *c, struct im_str device, struct directory_device *dev_out,

@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Owns who may be erased, and how erasures look to administrators. What is done is erasure.c's. */
-#include "admin_erase.h"
+#include "bridge/admin_erase.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "../common/jsonw.h"
-#include "../common/limits.h"
-#include "../common/wire.h"
-#include "../schema/name_key.h"
-#include "account_end.h"
-#include "admin.h"
-#include "audit.h"
-#include "directory_erasure.h"
-#include "rpc_args.h"
-#include "rpc_page.h"
+#include "bridge/account_end.h"
+#include "bridge/admin.h"
+#include "bridge/audit.h"
+#include "bridge/directory_erasure.h"
+#include "bridge/rpc_args.h"
+#include "bridge/rpc_page.h"
+#include "common/jsonw.h"
+#include "common/limits.h"
+#include "common/wire.h"
+#include "schema/name_key.h"
 
 #define LIST_MAX 10000
 #define LIST_BYTES_MAX (1024 * 1024)

@@ -3,7 +3,7 @@
 #ifndef IM_BRIDGE_ADMIN_ERASE_H
 #define IM_BRIDGE_ADMIN_ERASE_H
 
-#include "rpc.h"
+#include "bridge/rpc.h"
 
 extern const struct rpc_method admin_erase_commands[]; /* ends with name == NULL */
 

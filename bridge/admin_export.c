@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Hands a page of an export over to the readers. What is in it is export.c's. */
-#include "admin_export.h"
+#include "bridge/admin_export.h"
 
-#include "../common/limits.h"
-#include "export.h"
-#include "presence.h"
-#include "readers.h"
-#include "rpc_args.h"
+#include "bridge/export.h"
+#include "bridge/presence.h"
+#include "bridge/readers.h"
+#include "bridge/rpc_args.h"
+#include "common/limits.h"
 
 static int export_user(struct rpc_call *c)
 {

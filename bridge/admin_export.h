@@ -2,7 +2,7 @@
 #ifndef IM_BRIDGE_ADMIN_EXPORT_H
 #define IM_BRIDGE_ADMIN_EXPORT_H
 
-#include "rpc.h"
+#include "bridge/rpc.h"
 
 /* Ends with name == NULL. */
 extern const struct rpc_method admin_export_commands[];

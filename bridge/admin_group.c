@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Owns what administrators may do to groups without belonging to them. */
-#include "admin_group.h"
+#include "bridge/admin_group.h"
 
 #include <stdlib.h>
 
-#include "../common/ids.h"
-#include "../common/jsonw.h"
-#include "../common/limits.h"
-#include "directory_group.h"
-#include "directory_user.h"
-#include "group_change.h"
-#include "group_people.h"
-#include "group_ref.h"
-#include "group_write.h"
-#include "rpc_args.h"
-#include "rpc_page.h"
+#include "bridge/directory_group.h"
+#include "bridge/directory_user.h"
+#include "bridge/group_change.h"
+#include "bridge/group_people.h"
+#include "bridge/group_ref.h"
+#include "bridge/group_write.h"
+#include "bridge/rpc_args.h"
+#include "bridge/rpc_page.h"
+#include "common/ids.h"
+#include "common/jsonw.h"
+#include "common/limits.h"
 
 #define LIST_MAX 10000
 #define LIST_BYTES_MAX (1024 * 1024)

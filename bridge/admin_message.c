@@ -4,23 +4,23 @@
  * is told as from the message's own sender, "by":"administrator"; who it was is noted (audit.h) and
  * told to nobody.
  */
-#include "admin_message.h"
+#include "bridge/admin_message.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "../common/ids.h"
-#include "../common/limits.h"
-#include "audit.h"
-#include "directory_group.h"
-#include "directory_report.h"
-#include "directory_user.h"
-#include "group_person.h"
-#include "group_ref.h"
-#include "msg_target.h"
-#include "recall.h"
-#include "rpc_args.h"
-#include "view.h"
+#include "bridge/audit.h"
+#include "bridge/directory_group.h"
+#include "bridge/directory_report.h"
+#include "bridge/directory_user.h"
+#include "bridge/group_person.h"
+#include "bridge/group_ref.h"
+#include "bridge/msg_target.h"
+#include "bridge/recall.h"
+#include "bridge/rpc_args.h"
+#include "bridge/view.h"
+#include "common/ids.h"
+#include "common/limits.h"
 
 /* A conversation as the log has it. */
 struct place {

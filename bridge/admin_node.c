@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Owns the commands that concern no single account or group. */
-#include "admin_node.h"
+#include "bridge/admin_node.h"
 
 #include <stdlib.h>
 
-#include "../common/jsonw.h"
-#include "../common/limits.h"
-#include "admin.h"
-#include "directory_group.h"
-#include "directory_user.h"
-#include "group_change.h"
-#include "group_write.h"
-#include "presence.h"
-#include "rpc_args.h"
+#include "bridge/admin.h"
+#include "bridge/directory_group.h"
+#include "bridge/directory_user.h"
+#include "bridge/group_change.h"
+#include "bridge/group_write.h"
+#include "bridge/presence.h"
+#include "bridge/rpc_args.h"
+#include "common/jsonw.h"
+#include "common/limits.h"
 
 #define PATH_BYTES_MAX 1024
 

@@ -3,7 +3,7 @@
 #ifndef IM_BRIDGE_ADMIN_NODE_H
 #define IM_BRIDGE_ADMIN_NODE_H
 
-#include "rpc.h"
+#include "bridge/rpc.h"
 
 extern const struct rpc_method admin_node_commands[]; /* ends with name == NULL */
 

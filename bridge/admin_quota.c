@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Owns the showing and setting of quotas by administrators. What they mean is quota.c's. */
-#include "admin_quota.h"
+#include "bridge/admin_quota.h"
 
-#include "../common/jsonw.h"
-#include "../common/limits.h"
-#include "quota.h"
-#include "rpc_args.h"
+#include "bridge/quota.h"
+#include "bridge/rpc_args.h"
+#include "common/jsonw.h"
+#include "common/limits.h"
 
 #define QUOTA_MAX 1000000
 

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Owns how reports look to administrators, and their closing. */
-#include "admin_report.h"
+#include "bridge/admin_report.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "../common/jsonw.h"
-#include "../common/limits.h"
-#include "../common/wire.h"
-#include "directory_report.h"
-#include "rpc_args.h"
-#include "rpc_page.h"
+#include "bridge/directory_report.h"
+#include "bridge/rpc_args.h"
+#include "bridge/rpc_page.h"
+#include "common/jsonw.h"
+#include "common/limits.h"
+#include "common/wire.h"
 
 #define LIST_MAX 10000
 #define LIST_BYTES_MAX (1024 * 1024)

@@ -1,21 +1,21 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Owns the making, changing and ending of accounts by administrators. Runs on the engine's thread;
  * hashing a password there is accepted, because administrators are few (and imctl sends hashes). */
-#include "admin_user.h"
+#include "bridge/admin_user.h"
 
 #include <inttypes.h>
 
-#include "../common/ids.h"
-#include "../common/jsonw.h"
-#include "../common/limits.h"
-#include "../common/phc.h"
-#include "account_end.h"
-#include "directory_group.h"
-#include "directory_user.h"
-#include "group_change.h"
-#include "password.h"
-#include "rpc_args.h"
-#include "rpc_page.h"
+#include "bridge/account_end.h"
+#include "bridge/directory_group.h"
+#include "bridge/directory_user.h"
+#include "bridge/group_change.h"
+#include "bridge/password.h"
+#include "bridge/rpc_args.h"
+#include "bridge/rpc_page.h"
+#include "common/ids.h"
+#include "common/jsonw.h"
+#include "common/limits.h"
+#include "common/phc.h"
 
 #define NICK_MAX 128
 #define LIST_MAX 10000

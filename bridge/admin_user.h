@@ -3,7 +3,7 @@
 #ifndef IM_BRIDGE_ADMIN_USER_H
 #define IM_BRIDGE_ADMIN_USER_H
 
-#include "rpc.h"
+#include "bridge/rpc.h"
 
 extern const struct rpc_method admin_user_commands[]; /* ends with name == NULL */
 

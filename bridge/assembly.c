@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Builds the parts in the order in which they need one another. Called by engine_new. */
-#include "assembly.h"
+#include "bridge/assembly.h"
 
-#include "dedup_rebuild.h"
+#include "bridge/dedup_rebuild.h"
 
 /* Unreturned frames of group deliveries: one at work in the broker, one on its way. */
 #define DOWN_WINDOW 2

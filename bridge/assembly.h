@@ -5,11 +5,11 @@
 
 #include <stdint.h>
 
-#include "../common/err.h"
-#include "batch.h"
-#include "cost.h"
-#include "engine.h"
-#include "names.h"
+#include "bridge/batch.h"
+#include "bridge/cost.h"
+#include "bridge/engine.h"
+#include "bridge/names.h"
+#include "common/err.h"
 
 struct assembly {
 	const struct store_backend *backend;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Owns the table and nothing else; used by rights.c and writer.c. */
-#include "assoc.h"
+#include "bridge/assoc.h"
 
 #include <stdbool.h>
 #include <stdlib.h>

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Owns what of a command is kept. Called by admin.c after each one; knows no command. */
-#include "audit.h"
+#include "bridge/audit.h"
 
-#include "../common/ids.h"
-#include "../common/jsonw.h"
-#include "../common/limits.h"
-#include "directory_audit.h"
-#include "directory_user.h"
-#include "rpc_args.h"
+#include "bridge/directory_audit.h"
+#include "bridge/directory_user.h"
+#include "bridge/rpc_args.h"
+#include "common/ids.h"
+#include "common/jsonw.h"
+#include "common/limits.h"
 
 /* Names of a list, and bytes of a text, beyond which only its length is kept. */
 #define NAMES_MAX 20

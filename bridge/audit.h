@@ -4,7 +4,7 @@
 #ifndef IM_BRIDGE_AUDIT_H
 #define IM_BRIDGE_AUDIT_H
 
-#include "rpc.h"
+#include "bridge/rpc.h"
 
 /* A further thing to say of the command that is being carried out: `recallMessage` of whose. */
 void audit_note(struct rpc_call *c, const char *member, struct im_str value);

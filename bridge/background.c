@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Linux schedules threads: what is entered is entered by the calling thread alone, sched(7). */
-#include "background.h"
+#include "bridge/background.h"
 
 #include <fcntl.h>
 #include <sched.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Owns the state of the one backup that may be running. Called by the admin command through main's
  * hooks, and by main's loop for each step. */
-#include "backup.h"
+#include "bridge/backup.h"
 
 #include <errno.h>
 #include <jansson.h>

@@ -10,13 +10,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "../common/buf.h"
-#include "../common/err.h"
-#include "../common/str.h"
-#include "directory.h"
-#include "held.h"
-#include "log.h"
-#include "store.h"
+#include "bridge/directory.h"
+#include "bridge/held.h"
+#include "bridge/log.h"
+#include "bridge/store.h"
+#include "common/buf.h"
+#include "common/err.h"
+#include "common/str.h"
 
 struct backup;
 

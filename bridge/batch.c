@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Owns nothing but the order of things. Called by the engine with frames it has found in order. */
-#include "batch.h"
+#include "bridge/batch.h"
 
 #include <stdlib.h>
 
-#include "../common/limits.h"
+#include "common/limits.h"
 
 /* From so many records on it pays to begin a view for them. */
 #define VIEW_RECORDS 8

@@ -10,17 +10,17 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "../common/err.h"
-#include "../common/frame.h"
-#include "cost.h"
-#include "dedup.h"
-#include "intake.h"
-#include "outbox.h"
-#include "readers.h"
-#include "replay.h"
-#include "requests.h"
-#include "sessions.h"
-#include "writer.h"
+#include "bridge/cost.h"
+#include "bridge/dedup.h"
+#include "bridge/intake.h"
+#include "bridge/outbox.h"
+#include "bridge/readers.h"
+#include "bridge/replay.h"
+#include "bridge/requests.h"
+#include "bridge/sessions.h"
+#include "bridge/writer.h"
+#include "common/err.h"
+#include "common/frame.h"
 
 struct batch;
 

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Reads the configuration file for the service, and turns options into what the engine takes. */
-#include "config.h"
+#include "bridge/config.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "../common/limits.h"
+#include "common/limits.h"
 
 #define CONF_BYTES_MAX (1024 * 1024)
 

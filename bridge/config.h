@@ -3,10 +3,10 @@
 #ifndef IM_BRIDGE_CONFIG_H
 #define IM_BRIDGE_CONFIG_H
 
-#include "../common/buf.h"
-#include "../common/err.h"
-#include "engine.h"
-#include "options.h"
+#include "bridge/engine.h"
+#include "bridge/options.h"
+#include "common/buf.h"
+#include "common/err.h"
 
 /* Reads and parses a file. On failure *out is empty and why names the file, and the line when one
  * is wrong. */

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Owns the way from a conversation's name to its ids and the caller's place in it. Called by
  * handlers; must not know what they do with it. */
-#include "conv_ref.h"
+#include "bridge/conv_ref.h"
 
 #include <string.h>
 
-#include "directory_group.h"
-#include "directory_user.h"
-#include "group_ref.h"
-#include "rpc_args.h"
+#include "bridge/directory_group.h"
+#include "bridge/directory_user.h"
+#include "bridge/group_ref.h"
+#include "bridge/rpc_args.h"
 
 static int find_group(struct rpc_call *c, struct conv_ref *out)
 {

@@ -7,9 +7,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "../common/ids.h"
-#include "directory_conv.h"
-#include "rpc.h"
+#include "bridge/directory_conv.h"
+#include "bridge/rpc.h"
+#include "common/ids.h"
 
 struct conv_ref {
 	enum im_conv_kind kind;

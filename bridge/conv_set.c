@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Owns the list of a caller's conversations during one call. */
-#include "conv_set.h"
+#include "bridge/conv_set.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "directory_group.h"
-#include "directory_user.h"
-#include "rpc_args.h"
-#include "view.h"
+#include "bridge/directory_group.h"
+#include "bridge/directory_user.h"
+#include "bridge/rpc_args.h"
+#include "bridge/view.h"
 
 struct loading {
 	struct conv_set *set;

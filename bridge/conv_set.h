@@ -10,10 +10,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "../common/ids.h"
-#include "../common/limits.h"
-#include "directory_conv.h"
-#include "rpc.h"
+#include "bridge/directory_conv.h"
+#include "bridge/rpc.h"
+#include "common/ids.h"
+#include "common/limits.h"
 
 struct conv_item {
 	uint64_t conv;

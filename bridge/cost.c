@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Owns the buckets. Called by intake for messages and by requests and the methods for the rest;
  * must not know what is paid for. */
-#include "cost.h"
+#include "bridge/cost.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 
-#include "../common/limits.h"
-#include "../common/ratelimit.h"
-#include "assoc.h"
+#include "bridge/assoc.h"
+#include "common/limits.h"
+#include "common/ratelimit.h"
 
 #define BURST_US INT64_C(4000000) /* what four seconds bring, in one go: as the plugin's rates */
 

@@ -12,8 +12,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "../common/buf.h"
-#include "../common/siphash.h"
+#include "common/buf.h"
+#include "common/siphash.h"
 
 /* Prices. With the default of rate_cost, 20,000 units a second, copies and their words cost what
  * rate_messages and rate_bytes of the plugin let somebody send: 500 messages, 4 MiB. */

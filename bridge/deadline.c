@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Owns the counting of a job's time. Called by reader.c, and by SQLite on the same thread. */
-#include "deadline.h"
+#include "bridge/deadline.h"
 
 #include <stddef.h>
 #include <time.h>

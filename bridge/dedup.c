@@ -3,12 +3,12 @@
  * The window of client message ids: a ring of entries in the order of the log, and an
  * open-addressing table of ring positions over it. Nothing is allocated after dedup_new.
  */
-#include "dedup.h"
+#include "bridge/dedup.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "../common/limits.h"
+#include "common/limits.h"
 
 struct entry {
 	uint64_t key[2];

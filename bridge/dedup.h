@@ -16,9 +16,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "../common/envelope.h"
-#include "../common/siphash.h"
-#include "../common/str.h"
+#include "common/envelope.h"
+#include "common/siphash.h"
+#include "common/str.h"
 
 #define DEDUP_ENTRIES_DEFAULT 1000000
 #define DEDUP_WINDOW_MS_DEFAULT ((int64_t)24 * 60 * 60 * 1000)

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Fills the window of client message ids from the log; see dedup_rebuild.h. */
-#include "dedup_rebuild.h"
+#include "bridge/dedup_rebuild.h"
 
 #include <string.h>
 
-#include "meta.h"
+#include "bridge/meta.h"
 
 /* So many messages in a row from before the window end the walk: a clock that was behind for a
  * moment does not cut the window short. */

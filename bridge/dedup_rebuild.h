@@ -3,8 +3,8 @@
 #ifndef IM_BRIDGE_DEDUP_REBUILD_H
 #define IM_BRIDGE_DEDUP_REBUILD_H
 
-#include "dedup.h"
-#include "store.h"
+#include "bridge/dedup.h"
+#include "bridge/store.h"
 
 /* Newest first until the window is full or ends, or max_rows messages were looked at (those without
  * an id count too; 0: twice the window's entries). About a second for a million. */

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Owns the search for what an acknowledgement covers, and the form of the event. Called by readers
  * and by the engine; must not know how acknowledgements are stored. */
-#include "delivered.h"
+#include "bridge/delivered.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 
-#include "../common/jsonw.h"
-#include "directory_user.h"
-#include "effects.h"
-#include "presence.h"
-#include "rpc.h"
+#include "bridge/directory_user.h"
+#include "bridge/effects.h"
+#include "bridge/presence.h"
+#include "bridge/rpc.h"
+#include "common/jsonw.h"
 
 /* Peers told of one acknowledgement: that of a first sync may cover a life's conversations. */
 #define CONVS_MAX 1000

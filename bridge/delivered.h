@@ -10,9 +10,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "../common/err.h"
-#include "../common/limits.h"
-#include "../common/str.h"
+#include "common/err.h"
+#include "common/limits.h"
+#include "common/str.h"
 
 struct effects;
 struct presence;

@@ -3,16 +3,16 @@
  * directory.db: opening, transactions, meta numbers. The tables are in directory_user.c,
  * directory_group.c and directory_conv.c.
  */
-#include "directory.h"
+#include "bridge/directory.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "directory_sql.h"
+#include "bridge/directory_sql.h"
 
 static const char *const statements[DIR_STATEMENTS] = {
 #define X(name, sql) [DIR_##name] = sql,
-#include "../schema/sqlite/directory.def"
+#include "schema/sqlite/directory.def"
 #undef X
 };
 

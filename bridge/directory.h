@@ -13,10 +13,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "../common/buf.h"
-#include "../common/err.h"
-#include "../common/str.h"
-#include "../schema/check.h"
+#include "common/buf.h"
+#include "common/err.h"
+#include "common/str.h"
+#include "schema/check.h"
 
 struct directory;
 

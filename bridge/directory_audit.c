@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Rows of the audit log. What goes in is audit.c's, its form and bounds are schema/audit.c's. */
-#include "directory_audit.h"
+#include "bridge/directory_audit.h"
 
-#include "directory_sql.h"
+#include "bridge/directory_sql.h"
 
 int directory_audit_add(struct directory *d, const struct audit_row *r, int64_t days)
 {

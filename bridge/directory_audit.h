@@ -3,8 +3,8 @@
 #ifndef IM_BRIDGE_DIRECTORY_AUDIT_H
 #define IM_BRIDGE_DIRECTORY_AUDIT_H
 
-#include "../schema/audit.h"
-#include "directory.h"
+#include "bridge/directory.h"
+#include "schema/audit.h"
 
 struct directory_audit {
 	uint64_t id;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Bans and mutes in directory.db. Called by group changes and by the methods that list them; must
  * not know why somebody is banned. */
-#include "directory_ban.h"
+#include "bridge/directory_ban.h"
 
-#include "directory_sql.h"
+#include "bridge/directory_sql.h"
 
 int directory_ban_add(struct directory *d, uint64_t group, uint64_t user, int64_t now_ms)
 {

@@ -3,7 +3,7 @@
 #ifndef IM_BRIDGE_DIRECTORY_BAN_H
 #define IM_BRIDGE_DIRECTORY_BAN_H
 
-#include "directory.h"
+#include "bridge/directory.h"
 
 /* Idempotent, both. */
 int directory_ban_add(

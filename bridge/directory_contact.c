@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Contact lists in directory.db. Called by the contact methods; must not know what a state leads
  * to. */
-#include "directory_contact.h"
+#include "bridge/directory_contact.h"
 
-#include "directory_sql.h"
+#include "bridge/directory_sql.h"
 
 static struct directory_contact contact_of_row(sqlite3_stmt *st)
 {

@@ -4,7 +4,7 @@
 #ifndef IM_BRIDGE_DIRECTORY_CONTACT_H
 #define IM_BRIDGE_DIRECTORY_CONTACT_H
 
-#include "directory.h"
+#include "bridge/directory.h"
 
 enum directory_contact_state {
 	DIRECTORY_CONTACT_NONE = 0,

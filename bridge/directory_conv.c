@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Read marks, conversation settings and event timelines in directory.db. */
-#include "directory_conv.h"
+#include "bridge/directory_conv.h"
 
-#include "directory_sql.h"
+#include "bridge/directory_sql.h"
 
 static struct directory_conv_user conv_of_row(sqlite3_stmt *st)
 {

@@ -3,7 +3,7 @@
 #ifndef IM_BRIDGE_DIRECTORY_CONV_H
 #define IM_BRIDGE_DIRECTORY_CONV_H
 
-#include "directory.h"
+#include "bridge/directory.h"
 
 struct directory_conv_user {
 	uint64_t user, conv;

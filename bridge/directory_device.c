@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Devices in directory.db: which user an MQTT client id belongs to. Declared in directory_user.h.
  */
-#include "directory_sql.h"
-#include "directory_user.h"
+#include "bridge/directory_sql.h"
+#include "bridge/directory_user.h"
 
 #define DAY_MS INT64_C(86400000)
 

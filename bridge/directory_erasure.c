@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The rows of erasures, and what goes at once because it is found by a user's number. What is found
  * by looking at everything is erasure.c's. */
-#include "directory_erasure.h"
+#include "bridge/directory_erasure.h"
 
-#include "directory_sql.h"
+#include "bridge/directory_sql.h"
 
 static struct directory_erasure erasure_of_row(sqlite3_stmt *st)
 {

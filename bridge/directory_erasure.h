@@ -4,9 +4,9 @@
 #ifndef IM_BRIDGE_DIRECTORY_ERASURE_H
 #define IM_BRIDGE_DIRECTORY_ERASURE_H
 
-#include "directory.h"
-#include "directory_conv.h"
-#include "renaming.h"
+#include "bridge/directory.h"
+#include "bridge/directory_conv.h"
+#include "bridge/renaming.h"
 
 enum erasure_stage {
 	ERASURE_BEGUN,     /* to be put on the list that outlives a restored backup */

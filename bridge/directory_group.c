@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Groups and members in directory.db. */
-#include "directory_group.h"
+#include "bridge/directory_group.h"
 
-#include "directory_sql.h"
+#include "bridge/directory_sql.h"
 
 static struct directory_group group_of_row(sqlite3_stmt *st)
 {

@@ -3,7 +3,7 @@
 #ifndef IM_BRIDGE_DIRECTORY_GROUP_H
 #define IM_BRIDGE_DIRECTORY_GROUP_H
 
-#include "directory.h"
+#include "bridge/directory.h"
 
 enum directory_group_kind { DIRECTORY_GROUP = 0, DIRECTORY_ROOM = 1 };
 enum directory_join_policy {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Quotas in directory.db. Called by quota.c, which knows what is allowed. */
-#include "directory_quota.h"
+#include "bridge/directory_quota.h"
 
-#include "directory_sql.h"
+#include "bridge/directory_sql.h"
 
 #define HOUR_MS (INT64_C(60) * 60 * 1000)
 #define DAY_HOURS 24

@@ -3,7 +3,7 @@
 #ifndef IM_BRIDGE_DIRECTORY_QUOTA_H
 #define IM_BRIDGE_DIRECTORY_QUOTA_H
 
-#include "directory.h"
+#include "bridge/directory.h"
 
 enum directory_quota_kind {
 	DIRECTORY_QUOTA_GROUPS = 1,

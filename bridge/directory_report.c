@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Reports in directory.db. Called by the method that makes them and by administration; must not
  * know who may do either. */
-#include "directory_report.h"
+#include "bridge/directory_report.h"
 
-#include "directory_sql.h"
+#include "bridge/directory_sql.h"
 
 int directory_report_has(
 	struct directory *d, uint64_t reporter, uint64_t conv, uint64_t seq, bool *out)

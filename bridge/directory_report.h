@@ -3,8 +3,8 @@
 #ifndef IM_BRIDGE_DIRECTORY_REPORT_H
 #define IM_BRIDGE_DIRECTORY_REPORT_H
 
-#include "../common/envelope.h"
-#include "directory.h"
+#include "bridge/directory.h"
+#include "common/envelope.h"
 
 struct directory_report {
 	uint64_t id; /* given by the directory */

@@ -3,14 +3,14 @@
 #ifndef IM_BRIDGE_DIRECTORY_SQL_H
 #define IM_BRIDGE_DIRECTORY_SQL_H
 
-#include "../schema/account.h"
-#include "directory.h"
-#include "directory_conv.h"
-#include "sqldb.h"
+#include "bridge/directory.h"
+#include "bridge/directory_conv.h"
+#include "bridge/sqldb.h"
+#include "schema/account.h"
 
 enum directory_statement {
 #define X(name, sql) DIR_##name,
-#include "../schema/sqlite/directory.def"
+#include "schema/sqlite/directory.def"
 #undef X
 	DIR_STATEMENTS
 };

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Users and blocks in directory.db. Devices are in directory_device.c. */
-#include "directory_user.h"
+#include "bridge/directory_user.h"
 
-#include "directory_sql.h"
+#include "bridge/directory_sql.h"
 
 /* The columns of USER_COLUMNS, strings borrowed from the statement. */
 static struct directory_user user_of_row(sqlite3_stmt *st)

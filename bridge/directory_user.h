@@ -4,7 +4,7 @@
 #ifndef IM_BRIDGE_DIRECTORY_USER_H
 #define IM_BRIDGE_DIRECTORY_USER_H
 
-#include "directory.h"
+#include "bridge/directory.h"
 
 enum directory_role { DIRECTORY_USER = 0, DIRECTORY_ADMIN = 1 };
 

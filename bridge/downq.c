@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Owns the queues, the unreturned frames and the groups' tiers. Called by the engine; the writer
  * asks it for tiers. Knows nothing of what the records say but their length prefix. */
-#include "downq.h"
+#include "bridge/downq.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <uthash.h>
 
-#include "../common/limits.h"
+#include "common/limits.h"
 
 /* Answers, and then deliveries. Direct messages do not wait. */
 #define TIER_FIRST EFFECTS_CONTROL

@@ -21,10 +21,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "../common/buf.h"
-#include "../common/err.h"
-#include "../common/str.h"
-#include "effects.h"
+#include "bridge/effects.h"
+#include "common/buf.h"
+#include "common/err.h"
+#include "common/str.h"
 
 struct downq;
 

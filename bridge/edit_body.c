@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Owns the reading of an edit's body. Called by whatever shows or delivers messages; rpc_edit.c
  * builds it. */
-#include "edit_body.h"
+#include "bridge/edit_body.h"
 
-#include "../common/jsonscan.h"
+#include "common/jsonscan.h"
 
 uint64_t edit_body_seq(struct im_str body)
 {

@@ -10,9 +10,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "../common/buf.h"
-#include "../common/str.h"
-#include "kind.h"
+#include "bridge/kind.h"
+#include "common/buf.h"
+#include "common/str.h"
 
 static inline bool edit_body_is(struct im_str type)
 {

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Owns that rule; view.c has the one for who asks later. Called by msg.edit, and by the replay of
  * what it has stored. */
-#include "edit_live.h"
+#include "bridge/edit_live.h"
 
-#include "directory_conv.h"
-#include "directory_group.h"
+#include "bridge/directory_conv.h"
+#include "bridge/directory_group.h"
 
 /* A member who has cleared an old message has seen it, or could have: nobody is looked up. */
 static int in_group(struct directory *d, uint64_t group, enum writer_was *out)

@@ -6,10 +6,10 @@
 
 #include <stdint.h>
 
-#include "../common/err.h"
-#include "directory.h"
-#include "store.h"
-#include "writer.h"
+#include "bridge/directory.h"
+#include "bridge/store.h"
+#include "bridge/writer.h"
+#include "common/err.h"
 
 /* seq: of the message that was edited, by `sender`. */
 int edit_live(struct directory *d, const struct store_conv *conv, uint64_t sender, uint64_t seq,

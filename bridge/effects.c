@@ -3,12 +3,12 @@
  * Owns the encoded down records of the open transaction, one buffer a tier. Filled by intake, the
  * writer and the RPC handlers; emptied by the engine. Knows neither the link nor the databases.
  */
-#include "effects.h"
+#include "bridge/effects.h"
 
 #include <stdlib.h>
 
-#include "../common/ids.h"
-#include "../common/limits.h"
+#include "common/ids.h"
+#include "common/limits.h"
 
 /* What a buffer may keep between transactions; one that a burst has blown up is given back. */
 #define EFFECTS_KEEP_BYTES (1024 * 1024)

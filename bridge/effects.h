@@ -10,9 +10,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "../common/buf.h"
-#include "../common/frame.h"
-#include "../common/str.h"
+#include "common/buf.h"
+#include "common/frame.h"
+#include "common/str.h"
 
 /* Delivery order when the link is busy; order within one conversation never changes. CONTROL goes
  * first of all: invalidations, kicks, replies, acks and commit-returns. */

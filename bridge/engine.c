@@ -4,13 +4,13 @@
  * commit. Called by the service (or a test) for each frame and for time. What happens to a batch's
  * records is batch.c's.
  */
-#include "engine.h"
+#include "bridge/engine.h"
 
 #include <stdlib.h>
 
-#include "../common/limits.h"
-#include "assembly.h"
-#include "project.h"
+#include "bridge/assembly.h"
+#include "bridge/project.h"
+#include "common/limits.h"
 
 #define RETRY_FIRST_MS 100
 #define RETRY_MAX_MS 5000

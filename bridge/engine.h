@@ -17,17 +17,17 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "../common/err.h"
-#include "../common/siphash.h"
-#include "../common/str.h"
-#include "admin.h"
-#include "directory.h"
-#include "health.h"
-#include "log.h"
-#include "readers.h"
-#include "rpc.h"
-#include "sessions.h"
-#include "store.h"
+#include "bridge/admin.h"
+#include "bridge/directory.h"
+#include "bridge/health.h"
+#include "bridge/log.h"
+#include "bridge/readers.h"
+#include "bridge/rpc.h"
+#include "bridge/sessions.h"
+#include "bridge/store.h"
+#include "common/err.h"
+#include "common/siphash.h"
+#include "common/str.h"
 
 struct engine;
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Owns the order of erasing: the log first, so that the index finds nothing of it any more; then
  * the index; then the directory is told that it is done. Called by retention. */
-#include "erase.h"
+#include "bridge/erase.h"
 
-#include "directory_group.h"
+#include "bridge/directory_group.h"
 
 /* The last message of all says that the group was dismissed, and by whom; it stays, as the newest
  * of every conversation does, so that no place in it is given twice. */

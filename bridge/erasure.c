@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Owns the one erasure in hand. Called by the loop when nothing else is to be done, and by the
  * administrator's command through its hooks. */
-#include "erasure.h"
+#include "bridge/erasure.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "../common/limits.h"
-#include "directory_erasure.h"
-#include "erasure_events.h"
-#include "erasure_list.h"
-#include "erasure_log.h"
-#include "erasure_wait.h"
-#include "search.h"
+#include "bridge/directory_erasure.h"
+#include "bridge/erasure_events.h"
+#include "bridge/erasure_list.h"
+#include "bridge/erasure_log.h"
+#include "bridge/erasure_wait.h"
+#include "bridge/search.h"
+#include "common/limits.h"
 
 /* Between two pieces of work; while somebody else has to come first; after a failure; when there is
  * nothing to do. */

@@ -11,14 +11,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "../common/buf.h"
-#include "../common/err.h"
-#include "../common/str.h"
-#include "directory.h"
-#include "held.h"
-#include "log.h"
-#include "search_index.h"
-#include "store.h"
+#include "bridge/directory.h"
+#include "bridge/held.h"
+#include "bridge/log.h"
+#include "bridge/search_index.h"
+#include "bridge/store.h"
+#include "common/buf.h"
+#include "common/err.h"
+#include "common/str.h"
 
 struct erasure;
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Owns the comparison. Called by the service through the engine. */
-#include "erasure_again.h"
+#include "bridge/erasure_again.h"
 
-#include "../schema/name_key.h"
-#include "account_end.h"
-#include "erasure_list.h"
-#include "rpc_args.h"
+#include "bridge/account_end.h"
+#include "bridge/erasure_list.h"
+#include "bridge/rpc_args.h"
+#include "schema/name_key.h"
 
 struct work {
 	struct erasure_again *p;

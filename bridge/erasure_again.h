@@ -6,9 +6,9 @@
 
 #include <stdint.h>
 
-#include "../common/err.h"
-#include "log.h"
-#include "writer.h"
+#include "bridge/log.h"
+#include "bridge/writer.h"
+#include "common/err.h"
 
 struct erasure_again {
 	const char *data_dir;

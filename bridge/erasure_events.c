@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Owns the walk; read first and changed then, so that no row moves under it. Called by erasure.c.
  */
-#include "erasure_events.h"
+#include "bridge/erasure_events.h"
 
 #include <stdlib.h>
 
-#include "directory_erasure.h"
+#include "bridge/directory_erasure.h"
 
 #define PAGE_EVENTS 500
 

@@ -7,10 +7,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "../common/buf.h"
-#include "../common/err.h"
-#include "directory.h"
-#include "erasure_message.h"
+#include "bridge/directory.h"
+#include "bridge/erasure_message.h"
+#include "common/buf.h"
+#include "common/err.h"
 
 /* Where the walk is: behind this event. */
 struct erasure_events {

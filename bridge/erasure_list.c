@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Owns the form of the list. Called by erasure.c. */
-#include "erasure_list.h"
+#include "bridge/erasure_list.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -10,8 +10,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../schema/datafile.h"
-#include "../schema/name_key.h"
+#include "schema/datafile.h"
+#include "schema/name_key.h"
 
 #define LIST_FILE "erasures"
 #define LINE_MAX_BYTES 256

@@ -7,9 +7,9 @@
 #ifndef IM_BRIDGE_ERASURE_LIST_H
 #define IM_BRIDGE_ERASURE_LIST_H
 
-#include "../common/buf.h"
-#include "../common/err.h"
-#include "directory_erasure.h"
+#include "bridge/directory_erasure.h"
+#include "common/buf.h"
+#include "common/err.h"
 
 /* A line of the list: user, created_ms, asked_ms, hash (n == 0: the name was left). */
 typedef int (*erasure_list_fn)(void *arg, const struct directory_erasure *e);

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Owns the walk and its transaction. What becomes of a message is erasure_message.c's. */
-#include "erasure_log.h"
+#include "bridge/erasure_log.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "../common/jsonscan.h"
-#include "../common/limits.h"
-#include "kind.h"
-#include "meta.h"
+#include "bridge/kind.h"
+#include "bridge/meta.h"
+#include "common/jsonscan.h"
+#include "common/limits.h"
 
 /* Messages and bytes that are looked at in one stretch: a few milliseconds. */
 #define LOOK_MESSAGES 2000

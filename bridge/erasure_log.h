@@ -9,10 +9,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "../common/buf.h"
-#include "../common/err.h"
-#include "erasure_message.h"
-#include "store.h"
+#include "bridge/erasure_message.h"
+#include "bridge/store.h"
+#include "common/buf.h"
+#include "common/err.h"
 
 /* So many messages of a stretch change at most. */
 #define ERASURE_CHANGES_MAX 200

@@ -3,13 +3,13 @@
  * Owns what is erased of a message and what stays: its place, its sender, its time; of a copy,
  * whose it was; of the bridge's own messages all but what the user said through them.
  */
-#include "erasure_message.h"
+#include "bridge/erasure_message.h"
 
 #include <string.h>
 
-#include "../common/jsonscan.h"
-#include "kind.h"
-#include "meta.h"
+#include "bridge/kind.h"
+#include "bridge/meta.h"
+#include "common/jsonscan.h"
 
 void erasure_change_init(struct erasure_change *c)
 {

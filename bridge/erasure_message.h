@@ -6,10 +6,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "../common/buf.h"
-#include "../common/err.h"
-#include "renaming.h"
-#include "store.h"
+#include "bridge/renaming.h"
+#include "bridge/store.h"
+#include "common/buf.h"
+#include "common/err.h"
 
 struct erasure_who {
 	struct renaming name;

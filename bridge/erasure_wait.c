@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Owns who waits. Called by erasure.c. */
-#include "erasure_wait.h"
+#include "bridge/erasure_wait.h"
 
 #include <string.h>
 

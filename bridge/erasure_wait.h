@@ -7,8 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "../common/str.h"
-#include "held.h"
+#include "bridge/held.h"
+#include "common/str.h"
 
 /* More are answered at once: what they asked for is done all the same. */
 #define ERASURE_WAITERS_MAX 16

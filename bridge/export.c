@@ -1,23 +1,23 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Owns the sections, their order and the form of a page. Called by the readers for the command, and
  * through them by admin_export.c. */
-#include "export.h"
+#include "bridge/export.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "../common/jsonscan.h"
-#include "../common/jsonw.h"
-#include "../common/limits.h"
-#include "../common/wire.h"
-#include "directory_conv.h"
-#include "directory_group.h"
-#include "directory_report.h"
-#include "directory_user.h"
-#include "group_change.h"
-#include "rpc_args.h"
+#include "bridge/directory_conv.h"
+#include "bridge/directory_group.h"
+#include "bridge/directory_report.h"
+#include "bridge/directory_user.h"
+#include "bridge/group_change.h"
+#include "bridge/rpc_args.h"
+#include "common/jsonscan.h"
+#include "common/jsonw.h"
+#include "common/limits.h"
+#include "common/wire.h"
 
 #define PAGE_ITEMS IM_PAGE_MAX
 /* So that the answer fits a frame, whatever a single item adds. */

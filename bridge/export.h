@@ -7,7 +7,7 @@
 #ifndef IM_BRIDGE_EXPORT_H
 #define IM_BRIDGE_EXPORT_H
 
-#include "rpc.h"
+#include "bridge/rpc.h"
 
 /* exportUser: {"section","items","next"}. items is the text of an array: what is in it is as
  * stored, and not every parser would take it (numbers, \u0000 of earlier versions). next is left

@@ -3,11 +3,11 @@
  * no index of who wrote what, for this alone would use it. */
 #include <stdio.h>
 
-#include "conv_set.h"
-#include "directory_group.h"
-#include "export.h"
-#include "rpc_args.h"
-#include "view.h"
+#include "bridge/conv_set.h"
+#include "bridge/directory_group.h"
+#include "bridge/export.h"
+#include "bridge/rpc_args.h"
+#include "bridge/view.h"
 
 /* Messages looked at for one page: some milliseconds. */
 #define LOOK_MESSAGES 5000

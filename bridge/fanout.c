@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Owns the scratch buffers of one delivery. Called by the writer, and by intake for signals. Knows
  * nothing of how records reach the link. */
-#include "fanout.h"
+#include "bridge/fanout.h"
 
 #include <stdlib.h>
 
-#include "../common/limits.h"
-#include "../common/wire.h"
-#include "downq.h"
-#include "edit_body.h"
-#include "meta.h"
-#include "meta_props.h"
-#include "system_body.h"
-#include "view.h"
+#include "bridge/downq.h"
+#include "bridge/edit_body.h"
+#include "bridge/meta.h"
+#include "bridge/meta_props.h"
+#include "bridge/system_body.h"
+#include "bridge/view.h"
+#include "common/limits.h"
+#include "common/wire.h"
 
 #define SMALL_MAX 100
 #define MEDIUM_MAX 1000

@@ -8,10 +8,10 @@
 
 #include <stdint.h>
 
-#include "../common/err.h"
-#include "effects.h"
-#include "members.h"
-#include "writer.h"
+#include "bridge/effects.h"
+#include "bridge/members.h"
+#include "bridge/writer.h"
+#include "common/err.h"
 
 struct downq;
 struct fanout;

@@ -3,7 +3,7 @@
  * The newest conversations; see fresh.h. An array in the order of ids, and chains through it from
  * two tables of buckets, newest first, so that taking back is undoing the additions one by one.
  */
-#include "fresh.h"
+#include "bridge/fresh.h"
 
 #include <pthread.h>
 #include <stdlib.h>

@@ -4,14 +4,14 @@
  * the admin commands and by the projection of the log after a crash; must not know rights, the log
  * or deliveries. What a change says is taken as true: it was checked before it was written.
  */
-#include "group_change.h"
+#include "bridge/group_change.h"
 
 #include <jansson.h>
 #include <string.h>
 
-#include "../common/jsonw.h"
-#include "directory_ban.h"
-#include "directory_group.h"
+#include "bridge/directory_ban.h"
+#include "bridge/directory_group.h"
+#include "common/jsonw.h"
 
 static const char *const role_names[] = {"member", "admin", "owner"};
 static const char *const join_names[] = {"open", "approval", "invite"};

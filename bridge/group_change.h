@@ -23,10 +23,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "../common/buf.h"
-#include "../common/err.h"
-#include "../common/str.h"
-#include "directory.h"
+#include "bridge/directory.h"
+#include "common/buf.h"
+#include "common/err.h"
+#include "common/str.h"
 
 /*
  * Applies one change inside the directory's open transaction. *group: the group's row id (the

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Owns the form of the event, and who gets one. Called by group_write.c, which also delivers it,
  * and by the projection of the log, which only stores it. */
-#include "group_event.h"
+#include "bridge/group_event.h"
 
 #include <jansson.h>
 #include <stdlib.h>
 
-#include "../common/jsonw.h"
-#include "../common/wire.h"
-#include "directory_conv.h"
-#include "directory_group.h"
+#include "bridge/directory_conv.h"
+#include "bridge/directory_group.h"
+#include "common/jsonw.h"
+#include "common/wire.h"
 
 int group_event_build(struct im_buf *key, struct im_buf *json, struct im_str gid,
 	const char *action, struct im_str by)

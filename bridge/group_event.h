@@ -11,11 +11,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "../common/buf.h"
-#include "../common/err.h"
-#include "../common/str.h"
-#include "directory.h"
-#include "group_person.h"
+#include "bridge/directory.h"
+#include "bridge/group_person.h"
+#include "common/buf.h"
+#include "common/err.h"
+#include "common/str.h"
 
 struct group_told {
 	const char *action; /* what the event says has happened; NULL: nobody is told */

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Owns the lists of people that group methods take: each once, found, and asked whether they may be
  * put into a group at all. Reads the directory only. */
-#include "group_people.h"
+#include "bridge/group_people.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "../common/jsonw.h"
-#include "../common/limits.h"
-#include "cost.h"
-#include "directory_ban.h"
-#include "directory_group.h"
-#include "directory_user.h"
-#include "rpc_args.h"
+#include "bridge/cost.h"
+#include "bridge/directory_ban.h"
+#include "bridge/directory_group.h"
+#include "bridge/directory_user.h"
+#include "bridge/rpc_args.h"
+#include "common/jsonw.h"
+#include "common/limits.h"
 
 /* -- the list -- */
 

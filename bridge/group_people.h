@@ -7,10 +7,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "../common/buf.h"
-#include "../common/err.h"
-#include "group_person.h"
-#include "rpc.h"
+#include "bridge/group_person.h"
+#include "bridge/rpc.h"
+#include "common/buf.h"
+#include "common/err.h"
 
 /* People whom a request names, and those of them who stay out. */
 struct group_people {

@@ -6,8 +6,8 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "../common/limits.h"
-#include "../common/str.h"
+#include "common/limits.h"
+#include "common/str.h"
 
 struct group_person {
 	uint64_t user;

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Owns the checks that the group methods share. Reads the directory only. */
-#include "group_ref.h"
+#include "bridge/group_ref.h"
 
 #include <string.h>
 
-#include "../common/ids.h"
-#include "../common/jsonw.h"
-#include "../common/limits.h"
-#include "cost.h"
-#include "group_change.h"
-#include "rpc_args.h"
+#include "bridge/cost.h"
+#include "bridge/group_change.h"
+#include "bridge/rpc_args.h"
+#include "common/ids.h"
+#include "common/jsonw.h"
+#include "common/limits.h"
 
 bool group_hidden(const struct rpc_call *c, const struct directory_group *g)
 {

@@ -6,9 +6,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "directory_group.h"
-#include "group_write.h"
-#include "rpc.h"
+#include "bridge/directory_group.h"
+#include "bridge/group_write.h"
+#include "bridge/rpc.h"
 
 #define GROUP_REF_ANYBODY (-1) /* no membership needed */
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Owns the order in which a group's change becomes true, seen and enforced. Called by RPC handlers
  * and admin commands. */
-#include "group_write.h"
+#include "bridge/group_write.h"
 
-#include "directory_group.h"
-#include "group_change.h"
-#include "group_event.h"
+#include "bridge/directory_group.h"
+#include "bridge/group_change.h"
+#include "bridge/group_event.h"
 
 static int next_seq(struct group_write *g, uint64_t *seq_out)
 {

@@ -9,10 +9,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "../common/err.h"
-#include "../common/str.h"
-#include "group_person.h"
-#include "writer.h"
+#include "bridge/group_person.h"
+#include "bridge/writer.h"
+#include "common/err.h"
+#include "common/str.h"
 
 /* How long "until it is lifted" is: the end of the year 9999, which every client can show. */
 #define GROUP_MUTED_FOREVER 253402300799000LL

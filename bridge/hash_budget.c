@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Owns the count of recent password hashes. Called by the handlers that hash; knows no clock. */
-#include "hash_budget.h"
+#include "bridge/hash_budget.h"
 
 #include <string.h>
 

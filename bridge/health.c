@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The JSON of the counters, and sd_notify. Called by main and, for JSON, by the admin hooks. */
-#include "health.h"
+#include "bridge/health.h"
 
 #include <inttypes.h>
 #include <systemd/sd-daemon.h>
 
-#include "../common/jsonw.h"
+#include "common/jsonw.h"
 
 void health_json(const struct health *h, const struct health_gauges *g, struct im_buf *out)
 {

@@ -6,9 +6,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "../common/buf.h"
-#include "../common/limits.h"
-#include "../common/str.h"
+#include "common/buf.h"
+#include "common/limits.h"
+#include "common/str.h"
 
 struct held {
 	bool any;

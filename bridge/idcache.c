@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* A bounded cache of a few numbers by two numbers; see idcache.h. Pure. */
-#include "idcache.h"
+#include "bridge/idcache.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -3,23 +3,23 @@
  * Owns the scratch memory of one record's decoding. Called by the engine, record by record, in the
  * order in which the plugin accepted them. Must not know frames or commits.
  */
-#include "intake.h"
+#include "bridge/intake.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 
-#include "../common/ids.h"
-#include "../common/jsonscan.h"
-#include "../common/jsonw.h"
-#include "../common/limits.h"
-#include "../common/msgprops.h"
-#include "../common/utf8.h"
-#include "../common/wire.h"
-#include "directory_group.h"
-#include "mentions.h"
-#include "meta.h"
-#include "meta_props.h"
-#include "moderation.h"
+#include "bridge/directory_group.h"
+#include "bridge/mentions.h"
+#include "bridge/meta.h"
+#include "bridge/meta_props.h"
+#include "bridge/moderation.h"
+#include "common/ids.h"
+#include "common/jsonscan.h"
+#include "common/jsonw.h"
+#include "common/limits.h"
+#include "common/msgprops.h"
+#include "common/utf8.h"
+#include "common/wire.h"
 
 struct intake {
 	struct intake_parts p;

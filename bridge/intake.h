@@ -9,15 +9,15 @@
 
 #include <stdint.h>
 
-#include "../common/err.h"
-#include "../common/frame.h"
-#include "acks.h"
-#include "cost.h"
-#include "dedup.h"
-#include "effects.h"
-#include "health.h"
-#include "rights.h"
-#include "writer.h"
+#include "bridge/acks.h"
+#include "bridge/cost.h"
+#include "bridge/dedup.h"
+#include "bridge/effects.h"
+#include "bridge/health.h"
+#include "bridge/rights.h"
+#include "bridge/writer.h"
+#include "common/err.h"
+#include "common/frame.h"
 
 struct intake;
 

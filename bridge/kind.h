@@ -9,7 +9,7 @@
 
 #include <stdbool.h>
 
-#include "../common/str.h"
+#include "common/str.h"
 
 /* Types of messages that are operations on others; clients cannot send them. */
 #define KIND_RECALL "recall"

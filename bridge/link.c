@@ -3,7 +3,7 @@
  * Owns the libmosquitto client. Called by main's loop. QoS is 0 both ways: libmosquitto
  * acknowledges before it calls us, so only the commit-return says that something arrived.
  */
-#include "link.h"
+#include "bridge/link.h"
 
 #include <errno.h>
 #include <mosquitto.h>
@@ -12,8 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../common/topic.h"
-#include "link_key.h"
+#include "bridge/link_key.h"
+#include "common/topic.h"
 
 #define KEEPALIVE_S 30
 #define RETRY_FIRST_MS 50

@@ -9,9 +9,9 @@
 
 #include <stdint.h>
 
-#include "../common/err.h"
-#include "../common/str.h"
-#include "log.h"
+#include "bridge/log.h"
+#include "common/err.h"
+#include "common/str.h"
 
 struct link;
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Called by the service when it builds the link, and by the link before each connection. */
-#include "link_key.h"
+#include "bridge/link_key.h"
 
 #include <stdint.h>
 #include <stdio.h>

@@ -3,10 +3,10 @@
 #ifndef IM_BRIDGE_LINK_KEY_H
 #define IM_BRIDGE_LINK_KEY_H
 
-#include "../common/buf.h"
-#include "../common/err.h"
-#include "../common/ids.h"
-#include "../schema/secret.h"
+#include "common/buf.h"
+#include "common/err.h"
+#include "common/ids.h"
+#include "schema/secret.h"
 
 #define LINK_CLIENT_ID_MAX (sizeof(IM_DEVICE_LINK) + 32)
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Owns the line's form, the level, and the count of repeats. Used by everything in the bridge that
  * does I/O; pure modules return codes instead. */
-#include "log.h"
+#include "bridge/log.h"
 
 #include <pthread.h>
 #include <stdarg.h>

@@ -4,9 +4,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "options.h"
-#include "service.h"
-#include "sqldb.h"
+#include "bridge/options.h"
+#include "bridge/service.h"
+#include "bridge/sqldb.h"
 
 static int print_config(void)
 {

@@ -4,13 +4,13 @@
  * the bound is reached; one group alone may exceed it, because its message must go out all the
  * same.
  */
-#include "members.h"
+#include "bridge/members.h"
 
 #include <stdlib.h>
 #include <uthash.h>
 #include <utlist.h>
 
-#include "directory_group.h"
+#include "bridge/directory_group.h"
 
 struct entry {
 	struct members_group g;

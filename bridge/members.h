@@ -9,9 +9,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "../common/err.h"
-#include "../common/str.h"
-#include "directory.h"
+#include "bridge/directory.h"
+#include "common/err.h"
+#include "common/str.h"
 
 struct members_group {
 	uint64_t id;

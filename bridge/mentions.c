@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Owns the sifting of mentions. Called by intake and by msg.edit; who belongs where it asks rights.
  */
-#include "mentions.h"
+#include "bridge/mentions.h"
 
-#include "../common/jsonscan.h"
-#include "../common/jsonw.h"
-#include "../common/limits.h"
+#include "common/jsonscan.h"
+#include "common/jsonw.h"
+#include "common/limits.h"
 
 static int may_mention(struct rights *r, const struct mentions_place *p, struct im_str uid)
 {

@@ -6,11 +6,11 @@
 #ifndef IM_BRIDGE_MENTIONS_H
 #define IM_BRIDGE_MENTIONS_H
 
-#include "../common/buf.h"
-#include "../common/err.h"
-#include "../common/ids.h"
-#include "../common/str.h"
-#include "rights.h"
+#include "bridge/rights.h"
+#include "common/buf.h"
+#include "common/err.h"
+#include "common/ids.h"
+#include "common/str.h"
 
 struct mentions_place {
 	enum im_conv_kind kind;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Owns the reading and changing of meta. Called by the view and by operations on messages. */
-#include "meta.h"
+#include "bridge/meta.h"
 
 #include <string.h>
 
-#include "../common/err.h"
-#include "../common/jsonscan.h"
+#include "common/err.h"
+#include "common/jsonscan.h"
 
 /* What is longer has no end; and no sum of times overflows. */
 #define TTL_MAX_S (INT64_C(1) << 40)

@@ -6,8 +6,8 @@
 
 #include <stdint.h>
 
-#include "../common/buf.h"
-#include "../common/str.h"
+#include "common/buf.h"
+#include "common/str.h"
 
 /* The value of a member, n == 0 if there is none; borrows from meta. */
 struct im_str meta_get(struct im_str meta, const char *key);

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Turns properties into JSON members and back. Called by intake, the fan-out and forwarding. Knows
  * neither bounds nor rights: the plugin has held the sender to them. */
-#include "meta_props.h"
+#include "bridge/meta_props.h"
 
-#include "../common/base64.h"
-#include "../common/jsonscan.h"
-#include "../common/jsonw.h"
-#include "../common/limits.h"
-#include "meta.h"
+#include "bridge/meta.h"
+#include "common/base64.h"
+#include "common/jsonscan.h"
+#include "common/jsonw.h"
+#include "common/limits.h"
 
 #define CONTENT_TYPE "content_type"
 #define FORMAT "format"

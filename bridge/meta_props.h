@@ -7,9 +7,9 @@
 #ifndef IM_BRIDGE_META_PROPS_H
 #define IM_BRIDGE_META_PROPS_H
 
-#include "../common/buf.h"
-#include "../common/msgprops.h"
-#include "../common/str.h"
+#include "common/buf.h"
+#include "common/msgprops.h"
+#include "common/str.h"
 
 /* Appends the members to meta, which may hold others; the ttl is not one of them. */
 void meta_props_put(struct im_buf *meta, const struct im_props *p);

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Applies the word list to bodies. Owns the list in force and the text of the last masked body. */
-#include "moderation.h"
+#include "bridge/moderation.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "../common/jsonscan.h"
+#include "common/jsonscan.h"
 
 /* A list of WORDLIST_MAX entries fits. */
 #define FILE_MAX (16u * 1024 * 1024)

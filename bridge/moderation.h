@@ -9,12 +9,12 @@
 
 #include <stdbool.h>
 
-#include "../common/buf.h"
-#include "../common/envelope.h"
-#include "../common/err.h"
-#include "../common/msgprops.h"
-#include "../common/str.h"
-#include "wordlist.h"
+#include "bridge/wordlist.h"
+#include "common/buf.h"
+#include "common/envelope.h"
+#include "common/err.h"
+#include "common/msgprops.h"
+#include "common/str.h"
 
 enum moderation_action { MODERATION_REJECT = 0, MODERATION_MASK = 1 };
 

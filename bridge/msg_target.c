@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Owns the checks that every operation on a message shares. */
-#include "msg_target.h"
+#include "bridge/msg_target.h"
 
 #include <inttypes.h>
 #include <string.h>
 
-#include "../common/jsonscan.h"
-#include "cost.h"
-#include "dedup.h"
-#include "directory_group.h"
-#include "directory_user.h"
-#include "kind.h"
-#include "meta.h"
-#include "rights.h"
-#include "rpc_args.h"
-#include "view.h"
+#include "bridge/cost.h"
+#include "bridge/dedup.h"
+#include "bridge/directory_group.h"
+#include "bridge/directory_user.h"
+#include "bridge/kind.h"
+#include "bridge/meta.h"
+#include "bridge/rights.h"
+#include "bridge/rpc_args.h"
+#include "bridge/view.h"
+#include "common/jsonscan.h"
 
 static int on_message(void *arg, const struct store_msg *m)
 {

@@ -7,12 +7,12 @@
 
 #include <stdint.h>
 
-#include "../common/buf.h"
-#include "../common/err.h"
-#include "conv_ref.h"
-#include "rpc.h"
-#include "store.h"
-#include "writer.h"
+#include "bridge/conv_ref.h"
+#include "bridge/rpc.h"
+#include "bridge/store.h"
+#include "bridge/writer.h"
+#include "common/buf.h"
+#include "common/err.h"
 
 struct msg_target {
 	struct store_msg m; /* strings point into text */

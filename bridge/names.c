@@ -4,15 +4,15 @@
  * those used since it last came by and takes the first that was not. Ids are the database's own, so
  * the hash needs no key.
  */
-#include "names.h"
+#include "bridge/names.h"
 
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "../common/limits.h"
-#include "directory_group.h"
-#include "directory_user.h"
+#include "bridge/directory_group.h"
+#include "bridge/directory_user.h"
+#include "common/limits.h"
 
 #define WAYS 8
 #define NAME_MAX_BYTES (IM_UID_MAX > IM_GID_MAX ? IM_UID_MAX : IM_GID_MAX)

@@ -7,9 +7,9 @@
 
 #include <stdint.h>
 
-#include "../common/err.h"
-#include "../common/str.h"
-#include "directory.h"
+#include "bridge/directory.h"
+#include "common/err.h"
+#include "common/str.h"
 
 struct names;
 

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Owns the table of im-bridge.conf. Pure: main reads the file. config/im-bridge.conf is this
  * table's sample, and a test holds the two together. */
-#include "options.h"
+#include "bridge/options.h"
 
 #include <string.h>
 
-#include "../common/limits.h"
-#include "../common/phc.h"
+#include "common/limits.h"
+#include "common/phc.h"
 
 #define KEY(n, t) .name = #n, .type = t, .offset = offsetof(struct options, n)
 

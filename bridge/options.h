@@ -6,10 +6,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "../common/buf.h"
-#include "../common/conf.h"
-#include "../common/err.h"
-#include "../common/str.h"
+#include "common/buf.h"
+#include "common/conf.h"
+#include "common/err.h"
+#include "common/str.h"
 
 enum options_direct_policy { OPTIONS_DIRECT_ANYONE, OPTIONS_DIRECT_CONTACTS };
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Owns the pace of the numbering. Called by main's loop when nothing else is to be done. */
-#include "ordinals.h"
+#include "bridge/ordinals.h"
 
 #include <stdlib.h>
 

@@ -8,9 +8,9 @@
 
 #include <stdint.h>
 
-#include "../common/err.h"
-#include "log.h"
-#include "store.h"
+#include "bridge/log.h"
+#include "bridge/store.h"
+#include "common/err.h"
 
 struct ordinals;
 

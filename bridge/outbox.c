@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Owns the frame that is being packed. Called by the engine after a commit, and whenever the window
  * opens. Knows no database. */
-#include "outbox.h"
+#include "bridge/outbox.h"
 
 #include <stdlib.h>
 
-#include "../common/limits.h"
+#include "common/limits.h"
 
 #define FRAME_HEAD 4
 

@@ -8,10 +8,10 @@
 
 #include <stdint.h>
 
-#include "downq.h"
-#include "effects.h"
-#include "health.h"
-#include "log.h"
+#include "bridge/downq.h"
+#include "bridge/effects.h"
+#include "bridge/health.h"
+#include "bridge/log.h"
 
 typedef void (*outbox_send_fn)(void *arg, struct im_str frame);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Owns where salts come from. Called by user.password, the admin commands and the service. */
-#include "password.h"
+#include "bridge/password.h"
 
 #include <sys/random.h>
 

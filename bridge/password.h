@@ -5,11 +5,11 @@
 #ifndef IM_BRIDGE_PASSWORD_H
 #define IM_BRIDGE_PASSWORD_H
 
-#include "../common/err.h"
-#include "../common/phc.h"
-#include "../common/str.h"
-#include "directory.h"
-#include "rpc.h"
+#include "bridge/directory.h"
+#include "bridge/rpc.h"
+#include "common/err.h"
+#include "common/phc.h"
+#include "common/str.h"
 
 /* About how long the engine's thread is busy with hashing one that is stored, and one that is new.
  */

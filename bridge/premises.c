@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Owns these checks. Called by service.c before it opens the databases, or right after. */
-#include "premises.h"
+#include "bridge/premises.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -9,7 +9,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "../schema/datafile.h"
+#include "schema/datafile.h"
 
 /* Open files: databases, logs, link, backup; and those of each reader thread. */
 #define FILES_OWN 32

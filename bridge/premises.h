@@ -4,10 +4,10 @@
 #ifndef IM_BRIDGE_PREMISES_H
 #define IM_BRIDGE_PREMISES_H
 
-#include "../common/buf.h"
-#include "../common/err.h"
-#include "directory.h"
-#include "options.h"
+#include "bridge/directory.h"
+#include "bridge/options.h"
+#include "common/buf.h"
+#include "common/err.h"
 
 /* Enough files may be open. */
 int premises_files(unsigned reader_threads, struct im_buf *why) IM_MUST_CHECK;

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Owns the table of connected users and the list of those whose change is still to be told. */
-#include "presence.h"
+#include "bridge/presence.h"
 
 #include <stdlib.h>
 #include <uthash.h>
 #include <utlist.h>
 
-#include "../common/jsonw.h"
-#include "../common/limits.h"
+#include "common/jsonw.h"
+#include "common/limits.h"
 
 /* Devices listed in one presence payload: all that a person has, and no flood by one account. */
 #define LISTED_MAX 32

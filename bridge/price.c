@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Owns the prices of reading methods. Called by requests.c before a request is handed to the
  * readers; must not know what a method does with its rows. */
-#include "price.h"
+#include "bridge/price.h"
 
 #include <string.h>
 
-#include "../common/limits.h"
-#include "cost.h"
+#include "bridge/cost.h"
+#include "common/limits.h"
 
 /* For each element of a list among the parameters, or for each row that `limit` lets it look at:
  * so many rows of the databases. */

@@ -7,7 +7,7 @@
 #include <jansson.h>
 #include <stdint.h>
 
-#include "rpc.h"
+#include "bridge/rpc.h"
 
 /* In the units of cost.h; 0 for what costs no more than coming in. */
 int64_t price_of(const struct rpc_method *m, const json_t *params);

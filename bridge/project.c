@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Owns one page of system messages at a time. Called by the engine at start and after a commit of
  * which only the first half happened. What a change means is group_change.c's. */
-#include "project.h"
+#include "bridge/project.h"
 
 #include <stdlib.h>
 
-#include "../common/buf.h"
-#include "group_change.h"
-#include "group_event.h"
+#include "bridge/group_change.h"
+#include "bridge/group_event.h"
+#include "common/buf.h"
 
 #define PAGE_CHANGES 256
 #define PAGE_MESSAGES 100000 /* looked at; a log without changes is walked in few pages */

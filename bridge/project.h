@@ -9,9 +9,9 @@
 
 #include <stdint.h>
 
-#include "../common/err.h"
-#include "directory.h"
-#include "store.h"
+#include "bridge/directory.h"
+#include "bridge/store.h"
+#include "common/err.h"
 
 struct project_report {
 	uint64_t applied; /* system messages applied */

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Owns what is allowed within a day, and how it is refused. */
-#include "quota.h"
+#include "bridge/quota.h"
 
 #include <inttypes.h>
 
-#include "../common/limits.h"
-#include "rpc_args.h"
+#include "bridge/rpc_args.h"
+#include "common/limits.h"
 
 static const char *const what[] = {
 	[DIRECTORY_QUOTA_GROUPS] = "create groups",

@@ -9,8 +9,8 @@
 
 #include <stdint.h>
 
-#include "directory_quota.h"
-#include "rpc.h"
+#include "bridge/directory_quota.h"
+#include "bridge/rpc.h"
 
 /* IM_E_RATE_LIMITED: n more of this kind (GROUPS, INVITATIONS or REQUESTS) are too many. */
 int quota_check(struct rpc_call *c, enum directory_quota_kind kind, size_t n) IM_MUST_CHECK;

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Owns one thread's read handles on the log, the directory and the search index. Called by
  * readers.c; must not touch the writer's handles. */
-#include "reader.h"
+#include "bridge/reader.h"
 
 #include <stdlib.h>
 
-#include "../common/jsonw.h"
-#include "../common/wire.h"
-#include "admin.h"
-#include "conv_set.h"
-#include "deadline.h"
-#include "directory_conv.h"
-#include "directory_user.h"
+#include "bridge/admin.h"
+#include "bridge/conv_set.h"
+#include "bridge/deadline.h"
+#include "bridge/directory_conv.h"
+#include "bridge/directory_user.h"
+#include "common/jsonw.h"
+#include "common/wire.h"
 
 #define NAMES_CACHED 65536
 #define WIRE_CODES (-32000)

@@ -3,7 +3,7 @@
 #ifndef IM_BRIDGE_READER_H
 #define IM_BRIDGE_READER_H
 
-#include "readers.h"
+#include "bridge/readers.h"
 
 struct reader;
 

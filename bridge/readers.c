@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Owns the threads and the jobs: held, waiting (turns.c), done. Called by the engine's thread only;
  * the lock is between it and the threads. */
-#include "readers.h"
+#include "bridge/readers.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -9,8 +9,8 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include "reader.h"
-#include "turns.h"
+#include "bridge/reader.h"
+#include "bridge/turns.h"
 
 /* Hellos that wait: one for each device of the largest broker, 400 bytes each. */
 #define HELLOS_MAX 200000

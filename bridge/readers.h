@@ -20,14 +20,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "../common/buf.h"
-#include "../common/err.h"
-#include "../common/limits.h"
-#include "deadline.h"
-#include "delivered.h"
-#include "log.h"
-#include "rpc.h"
-#include "store.h"
+#include "bridge/deadline.h"
+#include "bridge/delivered.h"
+#include "bridge/log.h"
+#include "bridge/rpc.h"
+#include "bridge/store.h"
+#include "common/buf.h"
+#include "common/err.h"
+#include "common/limits.h"
 
 enum readers_kind { READERS_REQUEST, READERS_HELLO, READERS_DELIVERED };
 

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Owns what a recall writes. */
-#include "recall.h"
+#include "bridge/recall.h"
 
 #include <inttypes.h>
 
-#include "../common/jsonscan.h"
-#include "../common/jsonw.h"
-#include "../common/limits.h"
-#include "kind.h"
-#include "meta.h"
+#include "bridge/kind.h"
+#include "bridge/meta.h"
+#include "common/jsonscan.h"
+#include "common/jsonw.h"
+#include "common/limits.h"
 
 static int blank(struct rpc_call *c, struct msg_target *t, struct im_str meta)
 {

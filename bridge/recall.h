@@ -9,10 +9,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "../common/err.h"
-#include "msg_target.h"
-#include "rpc.h"
-#include "writer.h"
+#include "bridge/msg_target.h"
+#include "bridge/rpc.h"
+#include "bridge/writer.h"
+#include "common/err.h"
 
 /* What takes an administrator's name's place. */
 #define RECALL_ADMINISTRATOR "administrator"

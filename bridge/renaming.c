@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Owns where names stand in stored JSON. Called by the erasure; must not know why a name goes. */
-#include "renaming.h"
+#include "bridge/renaming.h"
 
-#include "../common/jsonscan.h"
-#include "../common/jsonw.h"
+#include "common/jsonscan.h"
+#include "common/jsonw.h"
 
 struct work {
 	struct im_buf *out;

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Owns the newest marks in memory. Called by the engine before it looks at a batch's new records.
  */
-#include "replay.h"
+#include "bridge/replay.h"
 
 #include <stdlib.h>
 
-#include "../common/limits.h"
-#include "edit_body.h"
-#include "edit_live.h"
+#include "bridge/edit_body.h"
+#include "bridge/edit_live.h"
+#include "common/limits.h"
 
 struct replay {
 	struct replay_parts p;

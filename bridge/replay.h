@@ -9,12 +9,12 @@
 
 #include <stdint.h>
 
-#include "../common/err.h"
-#include "acks.h"
-#include "directory.h"
-#include "names.h"
-#include "store.h"
-#include "writer.h"
+#include "bridge/acks.h"
+#include "bridge/directory.h"
+#include "bridge/names.h"
+#include "bridge/store.h"
+#include "bridge/writer.h"
+#include "common/err.h"
 
 struct replay;
 

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Owns the way from a request record to its handler and back to a reply. Called by the engine; what
  * a method does is rpc_*.c's, what a command does admin.c's. */
-#include "requests.h"
+#include "bridge/requests.h"
 
 #include <stdlib.h>
 
-#include "presence.h"
-#include "price.h"
-#include "texts.h"
+#include "bridge/presence.h"
+#include "bridge/price.h"
+#include "bridge/texts.h"
 
 /* Codes below belong to the wire, those above never leave the process (common/err.h). */
 #define WIRE_CODES (-32000)

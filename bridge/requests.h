@@ -9,17 +9,17 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "../common/err.h"
-#include "../common/frame.h"
-#include "admin.h"
-#include "cost.h"
-#include "effects.h"
-#include "hash_budget.h"
-#include "health.h"
-#include "log.h"
-#include "readers.h"
-#include "rights.h"
-#include "writer.h"
+#include "bridge/admin.h"
+#include "bridge/cost.h"
+#include "bridge/effects.h"
+#include "bridge/hash_budget.h"
+#include "bridge/health.h"
+#include "bridge/log.h"
+#include "bridge/readers.h"
+#include "bridge/rights.h"
+#include "bridge/writer.h"
+#include "common/err.h"
+#include "common/frame.h"
 
 struct requests;
 

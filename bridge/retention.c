@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Owns the list of groups with their own retention and where the work stands. Called by main's loop
  * when nothing else is to be done. */
-#include "retention.h"
+#include "bridge/retention.h"
 
 #include <stdlib.h>
 
-#include "directory_group.h"
-#include "erase.h"
+#include "bridge/directory_group.h"
+#include "bridge/erase.h"
 
 #define DAY_MS (INT64_C(24) * 60 * 60 * 1000)
 #define GROUPS_PAGE 500

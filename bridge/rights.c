@@ -4,14 +4,14 @@
  * contact, a membership), and when members of groups in slow mode wrote last. Called by intake and
  * the engine. Unknown names are not cached: they would let one client push everybody else out.
  */
-#include "rights.h"
+#include "bridge/rights.h"
 
 #include <stdlib.h>
 
-#include "../common/limits.h"
-#include "assoc.h"
-#include "directory_group.h"
-#include "directory_user.h"
+#include "bridge/assoc.h"
+#include "bridge/directory_group.h"
+#include "bridge/directory_user.h"
+#include "common/limits.h"
 
 struct rights {
 	struct directory *d;

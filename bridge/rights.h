@@ -10,10 +10,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "../common/err.h"
-#include "../common/siphash.h"
-#include "../common/str.h"
-#include "directory.h"
+#include "bridge/directory.h"
+#include "common/err.h"
+#include "common/siphash.h"
+#include "common/str.h"
 
 struct rights;
 

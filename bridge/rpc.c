@@ -3,36 +3,36 @@
  * Owns the list of methods, the parsing and checking of requests, and the form of replies. Called
  * by the engine for each request record; must not know what a method does.
  */
-#include "rpc.h"
+#include "bridge/rpc.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "../common/jsonscan.h"
-#include "../common/limits.h"
-#include "../common/wire.h"
-#include "rpc_args.h"
-#include "rpc_ban.h"
-#include "rpc_block.h"
-#include "rpc_check.h"
-#include "rpc_contact.h"
-#include "rpc_conv.h"
-#include "rpc_device.h"
-#include "rpc_edit.h"
-#include "rpc_forward.h"
-#include "rpc_group.h"
-#include "rpc_mark.h"
-#include "rpc_member.h"
-#include "rpc_msg.h"
-#include "rpc_presence.h"
-#include "rpc_rank.h"
-#include "rpc_recall.h"
-#include "rpc_receipt.h"
-#include "rpc_report.h"
-#include "rpc_search.h"
-#include "rpc_sync.h"
-#include "rpc_user.h"
+#include "bridge/rpc_args.h"
+#include "bridge/rpc_ban.h"
+#include "bridge/rpc_block.h"
+#include "bridge/rpc_check.h"
+#include "bridge/rpc_contact.h"
+#include "bridge/rpc_conv.h"
+#include "bridge/rpc_device.h"
+#include "bridge/rpc_edit.h"
+#include "bridge/rpc_forward.h"
+#include "bridge/rpc_group.h"
+#include "bridge/rpc_mark.h"
+#include "bridge/rpc_member.h"
+#include "bridge/rpc_msg.h"
+#include "bridge/rpc_presence.h"
+#include "bridge/rpc_rank.h"
+#include "bridge/rpc_recall.h"
+#include "bridge/rpc_receipt.h"
+#include "bridge/rpc_report.h"
+#include "bridge/rpc_search.h"
+#include "bridge/rpc_sync.h"
+#include "bridge/rpc_user.h"
+#include "common/jsonscan.h"
+#include "common/limits.h"
+#include "common/wire.h"
 
 /* A request's id is carried back as it is; longer ones are refused. */
 #define REQUEST_ID_MAX 256

@@ -11,15 +11,15 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "../common/buf.h"
-#include "../common/str.h"
-#include "directory.h"
-#include "hash_budget.h"
-#include "moderation.h"
-#include "names.h"
-#include "search.h"
-#include "store.h"
-#include "writer.h"
+#include "bridge/directory.h"
+#include "bridge/hash_budget.h"
+#include "bridge/moderation.h"
+#include "bridge/names.h"
+#include "bridge/search.h"
+#include "bridge/store.h"
+#include "bridge/writer.h"
+#include "common/buf.h"
+#include "common/str.h"
 
 enum rpc_kind {
 	RPC_READ,    /* reader thread; writes nothing */

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Owns how handlers read their parameters and word their refusals. Knows no method. */
-#include "rpc_args.h"
+#include "bridge/rpc_args.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 
-#include "../common/ids.h"
-#include "../common/limits.h"
-#include "cost.h"
+#include "bridge/cost.h"
+#include "common/ids.h"
+#include "common/limits.h"
 
 /* Room for the reply's frame (jsonrpc, id) around a result. */
 #define REPLY_FRAME_BYTES 512

@@ -7,11 +7,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "../common/buf.h"
-#include "../common/err.h"
-#include "../common/str.h"
-#include "directory_user.h"
-#include "rpc.h"
+#include "bridge/directory_user.h"
+#include "bridge/rpc.h"
+#include "common/buf.h"
+#include "common/err.h"
+#include "common/str.h"
 
 /* Fills why with a sentence (what was wrong; what would be right) and returns the code. */
 int rpc_fail(struct rpc_call *c, int code, const char *fmt, ...)

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Owns the lists of bans and mutes for those who run a group, and the lifting of bans. How they
  * begin is rpc_member.c's and rpc_rank.c's, as is the lifting of mutes. */
-#include "rpc_ban.h"
+#include "bridge/rpc_ban.h"
 
-#include "../common/jsonw.h"
-#include "../common/limits.h"
-#include "directory_ban.h"
-#include "directory_group.h"
-#include "group_people.h"
-#include "group_ref.h"
-#include "group_write.h"
-#include "rpc_args.h"
-#include "rpc_page.h"
+#include "bridge/directory_ban.h"
+#include "bridge/directory_group.h"
+#include "bridge/group_people.h"
+#include "bridge/group_ref.h"
+#include "bridge/group_write.h"
+#include "bridge/rpc_args.h"
+#include "bridge/rpc_page.h"
+#include "common/jsonw.h"
+#include "common/limits.h"
 
 struct listing {
 	struct rpc_page page;

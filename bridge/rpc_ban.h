@@ -4,8 +4,8 @@
 #ifndef IM_BRIDGE_RPC_BAN_H
 #define IM_BRIDGE_RPC_BAN_H
 
-#include "group_ref.h"
-#include "rpc.h"
+#include "bridge/group_ref.h"
+#include "bridge/rpc.h"
 
 /* Lifts the bans of params.members; rights are the caller's to check. */
 int group_unban(struct rpc_call *c, struct group_ref *ref) IM_MUST_CHECK;

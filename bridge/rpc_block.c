@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Owns the changing and listing of blocks; the plugin and intake enforce them. */
-#include "rpc_block.h"
+#include "bridge/rpc_block.h"
 
-#include "../common/jsonw.h"
-#include "../common/limits.h"
-#include "directory_user.h"
-#include "rpc_args.h"
-#include "rpc_page.h"
+#include "bridge/directory_user.h"
+#include "bridge/rpc_args.h"
+#include "bridge/rpc_page.h"
+#include "common/jsonw.h"
+#include "common/limits.h"
 
 static int tell(struct rpc_call *c, struct im_str uid, bool blocked)
 {

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Owns the check of parameters against a method's table. Called for requests and admin commands;
  * must not know what a parameter means. */
-#include "rpc_check.h"
+#include "bridge/rpc_check.h"
 
 #include <inttypes.h>
 #include <string.h>
 
-#include "rpc_args.h"
-#include "text.h"
+#include "bridge/rpc_args.h"
+#include "bridge/text.h"
 
 static const char *type_name(const json_t *v)
 {

@@ -5,9 +5,9 @@
 
 #include <jansson.h>
 
-#include "../common/buf.h"
-#include "../common/err.h"
-#include "rpc.h"
+#include "bridge/rpc.h"
+#include "common/buf.h"
+#include "common/err.h"
 
 /* IM_OK or IM_E_INVALID_PARAMS; why then says what was wrong and what would be right. prefix: how a
  * sentence calls a parameter ("params." before its name). */

@@ -3,20 +3,20 @@
  * Owns the way two users become contacts and cease to be: both sides' rows change together, and
  * both are told. Who may write to or see whom follows from the rows elsewhere.
  */
-#include "rpc_contact.h"
+#include "bridge/rpc_contact.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "../common/jsonw.h"
-#include "../common/limits.h"
-#include "cost.h"
-#include "directory_contact.h"
-#include "directory_user.h"
-#include "quota.h"
-#include "rpc_args.h"
-#include "rpc_page.h"
+#include "bridge/cost.h"
+#include "bridge/directory_contact.h"
+#include "bridge/directory_user.h"
+#include "bridge/quota.h"
+#include "bridge/rpc_args.h"
+#include "bridge/rpc_page.h"
+#include "common/jsonw.h"
+#include "common/limits.h"
 
 #define NOTE_MAX 256
 #define REMARK_MAX 128

@@ -3,7 +3,7 @@
 #ifndef IM_BRIDGE_RPC_CONTACT_H
 #define IM_BRIDGE_RPC_CONTACT_H
 
-#include "rpc.h"
+#include "bridge/rpc.h"
 
 /* A user is going to be deleted: whoever has it as a contact, or a request from or to it, is told
  * and has it no more. For administration; to be called before the user's rows go. */

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Owns the list of conversations and the pages of history. Reads only, on reader threads. */
-#include "rpc_conv.h"
+#include "bridge/rpc_conv.h"
 
 #include <stdlib.h>
 
-#include "../common/jsonw.h"
-#include "../common/limits.h"
-#include "../common/wire.h"
-#include "conv_ref.h"
-#include "conv_set.h"
-#include "rpc_args.h"
-#include "rpc_page.h"
-#include "view.h"
+#include "bridge/conv_ref.h"
+#include "bridge/conv_set.h"
+#include "bridge/rpc_args.h"
+#include "bridge/rpc_page.h"
+#include "bridge/view.h"
+#include "common/jsonw.h"
+#include "common/limits.h"
+#include "common/wire.h"
 
 const char *conv_notify_name(int notify)
 {

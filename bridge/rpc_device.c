@@ -2,15 +2,15 @@
 /* Owns the listing and removal of devices. A removed device is disconnected; its client id is free
  * for whoever logs in with it next, once no session with it can be left at the broker, and at once
  * where an administrator takes it away (admin_device.c). */
-#include "rpc_device.h"
+#include "bridge/rpc_device.h"
 
-#include "../common/jsonw.h"
-#include "../common/limits.h"
-#include "../common/wire.h"
-#include "directory_user.h"
-#include "presence.h"
-#include "rpc_args.h"
-#include "rpc_page.h"
+#include "bridge/directory_user.h"
+#include "bridge/presence.h"
+#include "bridge/rpc_args.h"
+#include "bridge/rpc_page.h"
+#include "common/jsonw.h"
+#include "common/limits.h"
+#include "common/wire.h"
 
 struct listing {
 	struct rpc_page page;

@@ -3,7 +3,7 @@
 #ifndef IM_BRIDGE_RPC_DEVICE_H
 #define IM_BRIDGE_RPC_DEVICE_H
 
-#include "rpc.h"
+#include "bridge/rpc.h"
 
 /* Takes the device from its user, whose devices are told and of which this one is disconnected. The
  * client id is the next one's who comes with it, whatever session the broker has with it. */

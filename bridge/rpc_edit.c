@@ -3,25 +3,25 @@
  * Owns editing: the new body, mentions and ext take the old ones' place in the message itself, and
  * the edit's own message keeps what the body was. How that is shown is edit_body.c's.
  */
-#include "rpc_edit.h"
+#include "bridge/rpc_edit.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 
-#include "../common/ids.h"
-#include "../common/jsonscan.h"
-#include "../common/jsonw.h"
-#include "../common/limits.h"
-#include "../common/wire.h"
-#include "conv_ref.h"
-#include "cost.h"
-#include "directory_group.h"
-#include "edit_live.h"
-#include "kind.h"
-#include "mentions.h"
-#include "meta.h"
-#include "msg_target.h"
-#include "rpc_args.h"
+#include "bridge/conv_ref.h"
+#include "bridge/cost.h"
+#include "bridge/directory_group.h"
+#include "bridge/edit_live.h"
+#include "bridge/kind.h"
+#include "bridge/mentions.h"
+#include "bridge/meta.h"
+#include "bridge/msg_target.h"
+#include "bridge/rpc_args.h"
+#include "common/ids.h"
+#include "common/jsonscan.h"
+#include "common/jsonw.h"
+#include "common/limits.h"
+#include "common/wire.h"
 
 /* What the message is to be. Texts with p == NULL are not asked for: they stay. */
 struct edit {

@@ -3,7 +3,7 @@
 #ifndef IM_BRIDGE_RPC_EDIT_H
 #define IM_BRIDGE_RPC_EDIT_H
 
-#include "rpc.h"
+#include "bridge/rpc.h"
 
 extern const struct rpc_method rpc_edit_methods[]; /* ends with name == NULL */
 

@@ -3,22 +3,22 @@
  * Owns forwarding: what may be copied, what a copy says of where it comes from, and that a repeated
  * request makes no second copy. Called as a method; how messages are appended is msg_target.c's.
  */
-#include "rpc_forward.h"
+#include "bridge/rpc_forward.h"
 
 #include <inttypes.h>
 
-#include "../common/ids.h"
-#include "../common/jsonw.h"
-#include "../common/limits.h"
-#include "conv_ref.h"
-#include "cost.h"
-#include "dedup.h"
-#include "directory_group.h"
-#include "directory_user.h"
-#include "meta.h"
-#include "meta_props.h"
-#include "msg_target.h"
-#include "rpc_args.h"
+#include "bridge/conv_ref.h"
+#include "bridge/cost.h"
+#include "bridge/dedup.h"
+#include "bridge/directory_group.h"
+#include "bridge/directory_user.h"
+#include "bridge/meta.h"
+#include "bridge/meta_props.h"
+#include "bridge/msg_target.h"
+#include "bridge/rpc_args.h"
+#include "common/ids.h"
+#include "common/jsonw.h"
+#include "common/limits.h"
 
 /* The words of what a copy has of the message; *body may have to be masked. */
 static int look_into(struct rpc_call *c, const struct msg_target *t, struct im_str *body)

@@ -3,7 +3,7 @@
 #ifndef IM_BRIDGE_RPC_FORWARD_H
 #define IM_BRIDGE_RPC_FORWARD_H
 
-#include "rpc.h"
+#include "bridge/rpc.h"
 
 extern const struct rpc_method rpc_forward_methods[]; /* ends with name == NULL */
 

@@ -1,21 +1,21 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Owns making, showing, changing and ending groups. Their members are rpc_member.c's. */
-#include "rpc_group.h"
+#include "bridge/rpc_group.h"
 
 #include <inttypes.h>
 #include <string.h>
 #include <sys/random.h>
 
-#include "../common/ids.h"
-#include "../common/jsonw.h"
-#include "../common/limits.h"
-#include "directory_group.h"
-#include "group_change.h"
-#include "group_people.h"
-#include "group_ref.h"
-#include "group_write.h"
-#include "quota.h"
-#include "rpc_args.h"
+#include "bridge/directory_group.h"
+#include "bridge/group_change.h"
+#include "bridge/group_people.h"
+#include "bridge/group_ref.h"
+#include "bridge/group_write.h"
+#include "bridge/quota.h"
+#include "bridge/rpc_args.h"
+#include "common/ids.h"
+#include "common/jsonw.h"
+#include "common/limits.h"
 
 #define NAME_MAX_BYTES 128
 #define AVATAR_MAX 1024

@@ -4,14 +4,14 @@
  * them: the user's other devices always, the peer of a direct conversation of a read mark only. A
  * group's readers are never announced one by one.
  */
-#include "rpc_mark.h"
+#include "bridge/rpc_mark.h"
 
-#include "../common/jsonw.h"
-#include "../common/limits.h"
-#include "conv_ref.h"
-#include "directory_user.h"
-#include "rpc_args.h"
-#include "rpc_conv.h"
+#include "bridge/conv_ref.h"
+#include "bridge/directory_user.h"
+#include "bridge/rpc_args.h"
+#include "bridge/rpc_conv.h"
+#include "common/jsonw.h"
+#include "common/limits.h"
 
 #define DRAFT_MAX 4096
 

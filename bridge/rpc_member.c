@@ -3,24 +3,24 @@
  * Owns the coming and going of members: rights first, then one change for all who are concerned. A
  * repeat finds everything as it was asked for and changes nothing.
  */
-#include "rpc_member.h"
+#include "bridge/rpc_member.h"
 
 #include <inttypes.h>
 #include <string.h>
 
-#include "../common/jsonw.h"
-#include "../common/limits.h"
-#include "cost.h"
-#include "directory_ban.h"
-#include "directory_group.h"
-#include "directory_user.h"
-#include "group_change.h"
-#include "group_people.h"
-#include "group_ref.h"
-#include "group_write.h"
-#include "quota.h"
-#include "rpc_args.h"
-#include "rpc_page.h"
+#include "bridge/cost.h"
+#include "bridge/directory_ban.h"
+#include "bridge/directory_group.h"
+#include "bridge/directory_user.h"
+#include "bridge/group_change.h"
+#include "bridge/group_people.h"
+#include "bridge/group_ref.h"
+#include "bridge/group_write.h"
+#include "bridge/quota.h"
+#include "bridge/rpc_args.h"
+#include "bridge/rpc_page.h"
+#include "common/jsonw.h"
+#include "common/limits.h"
 
 #define NOTE_MAX 256
 

@@ -3,19 +3,19 @@
  * Owns reactions: each is counted in the meta of the message that it is about, and history so shows
  * all of them added up.
  */
-#include "rpc_msg.h"
+#include "bridge/rpc_msg.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 
-#include "../common/jsonw.h"
-#include "../common/limits.h"
-#include "conv_ref.h"
-#include "kind.h"
-#include "meta.h"
-#include "msg_target.h"
-#include "rpc_args.h"
-#include "text.h"
+#include "bridge/conv_ref.h"
+#include "bridge/kind.h"
+#include "bridge/meta.h"
+#include "bridge/msg_target.h"
+#include "bridge/rpc_args.h"
+#include "bridge/text.h"
+#include "common/jsonw.h"
+#include "common/limits.h"
 
 #define REACTION_MAX 64  /* bytes: an emoji of several people with their skins takes 35 */
 #define REACTIONS_MAX 20 /* different ones on a message */

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Owns the form of paged results. Called by the list methods; knows nothing of what is listed. */
-#include "rpc_page.h"
+#include "bridge/rpc_page.h"
 
 #include <string.h>
 
-#include "../common/jsonw.h"
+#include "common/jsonw.h"
 
 void rpc_page_begin(
 	struct rpc_page *p, struct im_buf *out, const char *list, uint32_t limit, size_t max_bytes)

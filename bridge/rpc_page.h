@@ -8,10 +8,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "../common/buf.h"
-#include "../common/err.h"
-#include "../common/limits.h"
-#include "../common/str.h"
+#include "common/buf.h"
+#include "common/err.h"
+#include "common/limits.h"
+#include "common/str.h"
 
 #define RPC_PAGE_STOP 0x7003 /* positive: no error code */
 /* The longest name that a list goes by. */

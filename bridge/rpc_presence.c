@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Owns the answer about presence, from the directory's marks, and what a device says of itself.
  * Must not know how presence is told. */
-#include "rpc_presence.h"
+#include "bridge/rpc_presence.h"
 
-#include "../common/jsonw.h"
-#include "../common/limits.h"
-#include "cost.h"
-#include "directory_user.h"
-#include "presence.h"
-#include "rpc_args.h"
+#include "bridge/cost.h"
+#include "bridge/directory_user.h"
+#include "bridge/presence.h"
+#include "bridge/rpc_args.h"
+#include "common/jsonw.h"
+#include "common/limits.h"
 
 /* Who may not see a user sees it offline; who has blocked the caller is not to be seen either. The
  * plugin says the same of the topic. */

@@ -4,7 +4,7 @@
 #ifndef IM_BRIDGE_RPC_PRESENCE_H
 #define IM_BRIDGE_RPC_PRESENCE_H
 
-#include "rpc.h"
+#include "bridge/rpc.h"
 
 extern const struct rpc_method rpc_presence_methods[]; /* ends with name == NULL */
 

@@ -1,22 +1,22 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Owns roles, the handing over of a group, and muting. Coming and going is rpc_member.c's. */
-#include "rpc_rank.h"
+#include "bridge/rpc_rank.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "../common/jsonw.h"
-#include "../common/limits.h"
-#include "directory_ban.h"
-#include "directory_group.h"
-#include "directory_user.h"
-#include "group_change.h"
-#include "group_ref.h"
-#include "group_write.h"
-#include "quota.h"
-#include "rpc_args.h"
+#include "bridge/directory_ban.h"
+#include "bridge/directory_group.h"
+#include "bridge/directory_user.h"
+#include "bridge/group_change.h"
+#include "bridge/group_ref.h"
+#include "bridge/group_write.h"
+#include "bridge/quota.h"
+#include "bridge/rpc_args.h"
+#include "common/jsonw.h"
+#include "common/limits.h"
 
 #define MUTE_MAX_S (100LL * 366 * 86400)
 #define SAME_END_MS 5000

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Owns who may recall a message, and for how long. What a recall writes is recall.c's. */
-#include "rpc_recall.h"
+#include "bridge/rpc_recall.h"
 
 #include <inttypes.h>
 
-#include "../common/jsonscan.h"
-#include "../common/limits.h"
-#include "conv_ref.h"
-#include "cost.h"
-#include "directory_group.h"
-#include "meta.h"
-#include "msg_target.h"
-#include "recall.h"
-#include "rpc_args.h"
+#include "bridge/conv_ref.h"
+#include "bridge/cost.h"
+#include "bridge/directory_group.h"
+#include "bridge/meta.h"
+#include "bridge/msg_target.h"
+#include "bridge/recall.h"
+#include "bridge/rpc_args.h"
+#include "common/jsonscan.h"
+#include "common/limits.h"
 
 static int may_recall(struct rpc_call *c, const struct conv_ref *ref, const struct msg_target *t)
 {

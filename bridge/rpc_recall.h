@@ -3,7 +3,7 @@
 #ifndef IM_BRIDGE_RPC_RECALL_H
 #define IM_BRIDGE_RPC_RECALL_H
 
-#include "rpc.h"
+#include "bridge/rpc.h"
 
 extern const struct rpc_method rpc_recall_methods[]; /* ends with name == NULL */
 

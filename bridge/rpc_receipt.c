@@ -3,18 +3,18 @@
  * Owns the answer to "who has it, who has read it": computed when asked, from read marks and the
  * cursors of devices, so that no message is ever sent or stored for a reader. Reads only.
  */
-#include "rpc_receipt.h"
+#include "bridge/rpc_receipt.h"
 
 #include <stdlib.h>
 
-#include "../common/ids.h"
-#include "../common/jsonw.h"
-#include "../common/limits.h"
-#include "conv_ref.h"
-#include "directory_group.h"
-#include "directory_user.h"
-#include "rpc_args.h"
-#include "view.h"
+#include "bridge/conv_ref.h"
+#include "bridge/directory_group.h"
+#include "bridge/directory_user.h"
+#include "bridge/rpc_args.h"
+#include "bridge/view.h"
+#include "common/ids.h"
+#include "common/jsonw.h"
+#include "common/limits.h"
 
 struct reader {
 	uint64_t user;

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Owns what may be reported, how often, and what of a message is kept with the report. What becomes
  * of it is admin_report.c's. */
-#include "rpc_report.h"
+#include "bridge/rpc_report.h"
 
 #include <inttypes.h>
 
-#include "../common/limits.h"
-#include "conv_ref.h"
-#include "directory_report.h"
-#include "msg_target.h"
-#include "rpc_args.h"
+#include "bridge/conv_ref.h"
+#include "bridge/directory_report.h"
+#include "bridge/msg_target.h"
+#include "bridge/rpc_args.h"
+#include "common/limits.h"
 
 #define HOUR_MS (INT64_C(60) * 60 * 1000)
 

@@ -3,7 +3,7 @@
 #ifndef IM_BRIDGE_RPC_REPORT_H
 #define IM_BRIDGE_RPC_REPORT_H
 
-#include "rpc.h"
+#include "bridge/rpc.h"
 
 extern const struct rpc_method rpc_report_methods[]; /* ends with name == NULL */
 

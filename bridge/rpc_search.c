@@ -4,19 +4,19 @@
  * index may be a moment behind. The hits, `more` and `next` are made of what he sees alone. Reads
  * only, on reader threads.
  */
-#include "rpc_search.h"
+#include "bridge/rpc_search.h"
 
 #include <stdlib.h>
 
-#include "../common/ids.h"
-#include "../common/jsonw.h"
-#include "../common/limits.h"
-#include "../common/wire.h"
-#include "conv_ref.h"
-#include "conv_set.h"
-#include "rpc_args.h"
-#include "search.h"
-#include "view.h"
+#include "bridge/conv_ref.h"
+#include "bridge/conv_set.h"
+#include "bridge/rpc_args.h"
+#include "bridge/search.h"
+#include "bridge/view.h"
+#include "common/ids.h"
+#include "common/jsonw.h"
+#include "common/limits.h"
+#include "common/wire.h"
 
 #define PAGE_FULL 1 /* positive: no error code */
 

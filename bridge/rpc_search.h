@@ -3,7 +3,7 @@
 #ifndef IM_BRIDGE_RPC_SEARCH_H
 #define IM_BRIDGE_RPC_SEARCH_H
 
-#include "rpc.h"
+#include "bridge/rpc.h"
 
 extern const struct rpc_method rpc_search_methods[];
 

@@ -4,19 +4,19 @@
  * position, its cursor, up to which nothing is left out; when all is told, the cursor is the log's
  * own position, so that it moves on even for a caller who got nothing.
  */
-#include "rpc_sync.h"
+#include "bridge/rpc_sync.h"
 
 #include <stdlib.h>
 
-#include "../common/limits.h"
-#include "../common/wire.h"
-#include "conv_set.h"
-#include "directory_conv.h"
-#include "directory_user.h"
-#include "readers.h"
-#include "rpc_args.h"
-#include "sync_walk.h"
-#include "view.h"
+#include "bridge/conv_set.h"
+#include "bridge/directory_conv.h"
+#include "bridge/directory_user.h"
+#include "bridge/readers.h"
+#include "bridge/rpc_args.h"
+#include "bridge/sync_walk.h"
+#include "bridge/view.h"
+#include "common/limits.h"
+#include "common/wire.h"
 
 #define STOP_FULL 0x7002 /* positive: no error code */
 

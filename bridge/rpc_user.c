@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Owns profiles. Called for requests; must not know who logs in or how. */
-#include "rpc_user.h"
+#include "bridge/rpc_user.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "../common/jsonw.h"
-#include "../common/limits.h"
-#include "directory_user.h"
-#include "hash_budget.h"
-#include "password.h"
-#include "rpc_args.h"
+#include "bridge/directory_user.h"
+#include "bridge/hash_budget.h"
+#include "bridge/password.h"
+#include "bridge/rpc_args.h"
+#include "common/jsonw.h"
+#include "common/limits.h"
 
 /* A profile goes to many; it stays small. */
 #define NICK_MAX 128

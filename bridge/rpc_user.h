@@ -3,8 +3,8 @@
 #ifndef IM_BRIDGE_RPC_USER_H
 #define IM_BRIDGE_RPC_USER_H
 
-#include "directory_user.h"
-#include "rpc.h"
+#include "bridge/directory_user.h"
+#include "bridge/rpc.h"
 
 extern const struct rpc_method rpc_user_methods[]; /* ends with name == NULL */
 

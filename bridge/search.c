@@ -3,20 +3,20 @@
  * search.db, and the handle on it: its tables, its statement, and one view for each search. Called
  * by the search method on reader threads, and by the indexer for the file.
  */
-#include "search.h"
+#include "bridge/search.h"
 
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "../schema/datafile.h"
-#include "../schema/migrate.h"
-#include "deadline.h"
-#include "search_marks.h"
-#include "search_table.h"
-#include "search_tokens.h"
-#include "search_walk.h"
+#include "bridge/deadline.h"
+#include "bridge/search_marks.h"
+#include "bridge/search_table.h"
+#include "bridge/search_tokens.h"
+#include "bridge/search_walk.h"
+#include "schema/datafile.h"
+#include "schema/migrate.h"
 
 struct search {
 	sqlite3 *db;

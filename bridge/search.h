@@ -12,10 +12,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "../common/buf.h"
-#include "../common/err.h"
-#include "../common/str.h"
-#include "search_terms.h"
+#include "bridge/search_terms.h"
+#include "common/buf.h"
+#include "common/err.h"
+#include "common/str.h"
 
 struct sqlite3;
 struct search;

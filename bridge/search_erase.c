@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Owns what lies between the two threads. Called by search_index.c for both. */
-#include "search_erase.h"
+#include "bridge/search_erase.h"
 
 #include <string.h>
 

@@ -9,10 +9,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "../common/err.h"
-#include "search_index.h"
-#include "search_purge.h"
-#include "search_table.h"
+#include "bridge/search_index.h"
+#include "bridge/search_purge.h"
+#include "bridge/search_table.h"
+#include "common/err.h"
 
 struct search_erase {
 	pthread_mutex_t lock;

@@ -9,7 +9,7 @@
  * a transaction of its own, so that whatever ends the process, or fails for want of room, leaves
  * two indexes that go on where they were.
  */
-#include "search_index.h"
+#include "bridge/search_index.h"
 
 #include <pthread.h>
 #include <sqlite3.h>
@@ -17,13 +17,13 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "../common/jsonscan.h"
-#include "background.h"
-#include "kind.h"
-#include "meta.h"
-#include "search.h"
-#include "search_erase.h"
-#include "search_table.h"
+#include "bridge/background.h"
+#include "bridge/kind.h"
+#include "bridge/meta.h"
+#include "bridge/search.h"
+#include "bridge/search_erase.h"
+#include "bridge/search_table.h"
+#include "common/jsonscan.h"
 
 /* A pass is one transaction: FTS5 writes its terms once a transaction and merges them later, so a
  * large one costs half as much a message as one of 2000. */

@@ -10,9 +10,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "../common/buf.h"
-#include "../common/err.h"
-#include "store.h"
+#include "bridge/store.h"
+#include "common/buf.h"
+#include "common/err.h"
 
 struct search_index;
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Looks at each closing mark and the two characters around it. Called by search.c. */
-#include "search_marks.h"
+#include "bridge/search_marks.h"
 
 #include <string.h>
 
-#include "search_tokens.h"
-#include "unicode.h"
+#include "bridge/search_tokens.h"
+#include "bridge/unicode.h"
 
 /* How much of what follows a mark belongs to the hit before it, of which `last` is the end. q: the
  * user's words, folded; pair: room. */

@@ -3,7 +3,7 @@
 #ifndef IM_BRIDGE_SEARCH_MARKS_H
 #define IM_BRIDGE_SEARCH_MARKS_H
 
-#include "../common/buf.h"
+#include "common/buf.h"
 
 /* Around a hit: U+0002 and U+0003, which no text holds by accident. */
 #define SEARCH_MARK_START "\x02"

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Called by search_index.c. Knows FTS5's commands (sqlite.org/fts5.html, "The 'merge' command") and
  * nothing of what the index holds. */
-#include "search_purge.h"
+#include "bridge/search_purge.h"
 
-#include "sqldb_scrub.h"
+#include "bridge/sqldb_scrub.h"
 
 /* Pages of an index merged in one transaction, and pages of the file cleaned in one step: some
  * milliseconds each. */

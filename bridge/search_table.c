@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Owns what the two indexes of search.db are called, and the statements that write them. Called by
  * the indexer, and by search.c for which of them answers. */
-#include "search_table.h"
+#include "bridge/search_table.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -7,8 +7,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "../common/err.h"
-#include "../common/str.h"
+#include "common/err.h"
+#include "common/str.h"
 
 struct search_table {
 	const char *name, *tokenizer;

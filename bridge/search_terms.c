@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Owns the query language. Each term is given to the index's tokenizer first: FTS5 itself takes a
  * term without a token for one that nothing holds. Called by search.c. */
-#include "search_terms.h"
+#include "bridge/search_terms.h"
 
 #include <stdbool.h>
 
-#include "search_tokens.h"
+#include "bridge/search_tokens.h"
 
 struct term {
 	struct im_str text;

@@ -5,9 +5,9 @@
 
 #include <sqlite3.h>
 
-#include "../common/buf.h"
-#include "../common/err.h"
-#include "../common/str.h"
+#include "common/buf.h"
+#include "common/err.h"
+#include "common/str.h"
 
 #define SEARCH_QUERY_MAX 256 /* bytes of a query; each term costs a walk through its list */
 #define SEARCH_TERMS_MAX 16

@@ -4,14 +4,14 @@
  * or into runs of characters that need no spaces. Called by FTS5 and by search.c. Knows nothing of
  * messages.
  */
-#include "search_tokens.h"
+#include "bridge/search_tokens.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <utf8proc.h>
 
-#include "search_tokens_old.h"
-#include "unicode.h"
+#include "bridge/search_tokens_old.h"
+#include "bridge/unicode.h"
 
 /* Characters of a cluster that are looked at; more marks on one letter are noise. One becomes 18 at
  * most. */

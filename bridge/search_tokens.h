@@ -14,9 +14,9 @@
 #include <sqlite3.h>
 #include <stdbool.h>
 
-#include "../common/buf.h"
-#include "../common/err.h"
-#include "../common/str.h"
+#include "common/buf.h"
+#include "common/err.h"
+#include "common/str.h"
 
 /* Registers it with a connection, and the one before it. IM_E_IO if this SQLite has no FTS5. */
 int search_tokens_register(sqlite3 *db) IM_MUST_CHECK;

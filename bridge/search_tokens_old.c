@@ -5,7 +5,7 @@
  * characters are handled here, everything else is handed to unicode61 piece by piece, with offsets
  * shifted back.
  */
-#include "search_tokens_old.h"
+#include "bridge/search_tokens_old.h"
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -5,7 +5,7 @@
 
 #include <sqlite3.h>
 
-#include "../common/err.h"
+#include "common/err.h"
 
 int search_tokens_old_register(fts5_api *api) IM_MUST_CHECK;
 

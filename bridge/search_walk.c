@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Owns the hits of one search while they are gathered. Called by search.c, within its view. */
-#include "search_walk.h"
+#include "bridge/search_walk.h"
 
 #include <sqlite3.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "search_marks.h"
+#include "bridge/search_marks.h"
 
 /* Rows of all conversations that are looked at before the walk goes by conversation: some
  * milliseconds, a fraction of what the lists of thousands of conversations cost. */

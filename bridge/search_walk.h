@@ -13,7 +13,7 @@
 #ifndef IM_BRIDGE_SEARCH_WALK_H
 #define IM_BRIDGE_SEARCH_WALK_H
 
-#include "search.h"
+#include "bridge/search.h"
 
 struct sqlite3_stmt;
 struct search_hit;

@@ -3,7 +3,7 @@
  * Owns the process: configuration, lock, the wiring of link, engine and databases, signals, and the
  * one poll loop. Decides nothing about messages.
  */
-#include "service.h"
+#include "bridge/service.h"
 
 #include <poll.h>
 #include <signal.h>
@@ -16,24 +16,24 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "../schema/name_key.h"
-#include "backup.h"
-#include "config.h"
-#include "engine.h"
-#include "erasure.h"
-#include "erasure_again.h"
-#include "health.h"
-#include "link.h"
-#include "link_key.h"
-#include "log.h"
-#include "moderation.h"
-#include "options.h"
-#include "password.h"
-#include "premises.h"
-#include "readers.h"
-#include "search_index.h"
-#include "store.h"
-#include "upkeep.h"
+#include "bridge/backup.h"
+#include "bridge/config.h"
+#include "bridge/engine.h"
+#include "bridge/erasure.h"
+#include "bridge/erasure_again.h"
+#include "bridge/health.h"
+#include "bridge/link.h"
+#include "bridge/link_key.h"
+#include "bridge/log.h"
+#include "bridge/moderation.h"
+#include "bridge/options.h"
+#include "bridge/password.h"
+#include "bridge/premises.h"
+#include "bridge/readers.h"
+#include "bridge/search_index.h"
+#include "bridge/store.h"
+#include "bridge/upkeep.h"
+#include "schema/name_key.h"
 
 /* Whatever this process makes holds what people have written: for its user alone. */
 #define UMASK 0077

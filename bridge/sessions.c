@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Owns presence and the progress of a snapshot. Called by the engine for session records, between
  * begin and commit of its transaction. */
-#include "sessions.h"
+#include "bridge/sessions.h"
 
 #include <stdlib.h>
 
-#include "../common/ids.h"
-#include "../common/limits.h"
+#include "common/ids.h"
+#include "common/limits.h"
 
 /* Changes of presence in one transaction: a reconnect storm shares the link with messages. */
 #define TELL_MAX 500

@@ -9,15 +9,15 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "../common/err.h"
-#include "../common/frame.h"
-#include "effects.h"
-#include "health.h"
-#include "log.h"
-#include "presence.h"
-#include "readers.h"
-#include "rights.h"
-#include "writer.h"
+#include "bridge/effects.h"
+#include "bridge/health.h"
+#include "bridge/log.h"
+#include "bridge/presence.h"
+#include "bridge/readers.h"
+#include "bridge/rights.h"
+#include "bridge/writer.h"
+#include "common/err.h"
+#include "common/frame.h"
 
 struct sessions;
 

@@ -3,7 +3,7 @@
  * One SQLite connection with its statements. Used by directory*.c and store_sqlite*.c; the backup
  * is in sqldb_backup.c.
  */
-#include "sqldb.h"
+#include "bridge/sqldb.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -11,11 +11,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../schema/migrate.h"
-#include "deadline.h"
-#include "sqldb_backup.h"
-#include "sqldb_scrub.h"
-#include "walkeeper.h"
+#include "bridge/deadline.h"
+#include "bridge/sqldb_backup.h"
+#include "bridge/sqldb_scrub.h"
+#include "bridge/walkeeper.h"
+#include "schema/migrate.h"
 
 /* How long another process (imctl on a stopped node, a backup tool) may hold the write lock. */
 #define BUSY_TIMEOUT_MS 5000

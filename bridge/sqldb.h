@@ -14,9 +14,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "../common/buf.h"
-#include "../common/err.h"
-#include "../common/str.h"
+#include "common/buf.h"
+#include "common/err.h"
+#include "common/str.h"
 
 #define SQLDB_ROW 1 /* what sqldb_step returns beside IM_OK (no more rows) and errors */
 #define SQLDB_ERR_MAX 256

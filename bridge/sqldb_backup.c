@@ -4,7 +4,7 @@
  * is committed in between goes into the copy and the copy never starts again. Written to
  * {name}.db.part; the final name appears only when every byte is on disk.
  */
-#include "sqldb_backup.h"
+#include "bridge/sqldb_backup.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -12,8 +12,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../schema/datafile.h"
-#include "sqldb.h"
+#include "bridge/sqldb.h"
+#include "schema/datafile.h"
 
 /* Pages of one step: 1 MiB, a few milliseconds between two commits. */
 #define BACKUP_PAGES 256

@@ -4,7 +4,7 @@
  * a header, the places of its cells, a gap, and the cells. Between the places and the first cell,
  * and within freed blocks behind their four bytes of chain, nothing is ever read.
  */
-#include "sqldb_scrub.h"
+#include "bridge/sqldb_scrub.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "../common/err.h"
+#include "common/err.h"
 
 /*
  * SQLite zeroes what it deletes (secure_delete), but when it divides the rows of a full page anew,

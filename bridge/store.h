@@ -13,11 +13,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "../common/buf.h"
-#include "../common/envelope.h"
-#include "../common/err.h"
-#include "../common/ids.h"
-#include "../common/str.h"
+#include "common/buf.h"
+#include "common/envelope.h"
+#include "common/err.h"
+#include "common/ids.h"
+#include "common/str.h"
 
 /* Of a forwarded message: who wrote it, and who had sent what was forwarded. 0: it is none. */
 struct store_origin {

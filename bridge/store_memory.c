@@ -7,9 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "kind.h"
-#include "meta.h"
-#include "store_memory.h"
+#include "bridge/kind.h"
+#include "bridge/meta.h"
+#include "bridge/store_memory.h"
 
 static int fail(struct store *s, int code, const char *err)
 {

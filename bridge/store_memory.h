@@ -12,8 +12,8 @@
 
 #include <pthread.h>
 
-#include "../common/limits.h"
-#include "store.h"
+#include "bridge/store.h"
+#include "common/limits.h"
 
 #define NEVER UINT64_MAX
 

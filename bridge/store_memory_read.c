@@ -2,8 +2,8 @@
 /* What of the log in memory is visible at a version, and the readers. */
 #include <stdlib.h>
 
-#include "kind.h"
-#include "store_memory.h"
+#include "bridge/kind.h"
+#include "bridge/store_memory.h"
 
 const struct version *store_memory_visible(const struct row *r, uint64_t version)
 {

@@ -7,7 +7,7 @@
  * The caches of heads, conversation ids and speakers hold what this transaction has written too; a
  * rollback takes exactly that back out.
  */
-#include "store_sqlite.h"
+#include "bridge/store_sqlite.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,7 +24,7 @@
 
 static const char *const statements[STORE_STATEMENTS] = {
 #define X(name, sql) [STORE_##name] = sql,
-#include "../schema/sqlite/messages.def"
+#include "schema/sqlite/messages.def"
 #undef X
 };
 

@@ -5,15 +5,15 @@
 
 #include <pthread.h>
 
-#include "fresh.h"
-#include "idcache.h"
-#include "kind.h"
-#include "sqldb.h"
-#include "store.h"
+#include "bridge/fresh.h"
+#include "bridge/idcache.h"
+#include "bridge/kind.h"
+#include "bridge/sqldb.h"
+#include "bridge/store.h"
 
 enum store_sqlite_statement {
 #define X(name, sql) STORE_##name,
-#include "../schema/sqlite/messages.def"
+#include "schema/sqlite/messages.def"
 #undef X
 	STORE_STATEMENTS
 };

@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "store_sqlite.h"
+#include "bridge/store_sqlite.h"
 
 /* So many are sorted and moved at a time: 6 MB in memory, and half as many again come meanwhile. */
 #define MOVE_CONVS (64 * 1024)

@@ -11,7 +11,7 @@
  */
 #include <stdlib.h>
 
-#include "store_sqlite.h"
+#include "bridge/store_sqlite.h"
 
 #define LIMIT_MAX 10000
 

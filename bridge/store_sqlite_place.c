@@ -5,7 +5,7 @@
  * predecessor's, plus itself; what an earlier version has stored gets them later, from the newest
  * message of a conversation downwards, so that those that have ordinals are always its newest ones.
  */
-#include "store_sqlite.h"
+#include "bridge/store_sqlite.h"
 
 static int step_place(struct sqldb *q, sqlite3_stmt *st, struct store_place *out)
 {

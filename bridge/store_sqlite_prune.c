@@ -4,7 +4,7 @@
  * own. What is to go is read first and deleted then, so that no statement changes the rows that it
  * walks over.
  */
-#include "store_sqlite.h"
+#include "bridge/store_sqlite.h"
 
 #include <stdlib.h>
 

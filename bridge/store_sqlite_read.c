@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The readers of the SQLite backend: each has a read-only connection of its own. Their views and
  * conversations are in store_sqlite_conv.c. */
-#include "store_sqlite.h"
+#include "bridge/store_sqlite.h"
 
 #include <stdlib.h>
 

@@ -3,7 +3,7 @@
  * What the list of conversations asks the SQLite backend: how much of one is unread, and what it
  * shows. Both by ordinals, at a cost that does not grow with the number of messages.
  */
-#include "store_sqlite.h"
+#include "bridge/store_sqlite.h"
 
 /* So many times a message that is shown was taken by retention from between others: a clock that
  * was ahead for a moment. More are not looked for. */

@@ -12,9 +12,9 @@
 
 #include <stdint.h>
 
-#include "conv_set.h"
-#include "rpc.h"
-#include "store.h"
+#include "bridge/conv_set.h"
+#include "bridge/rpc.h"
+#include "bridge/store.h"
 
 /* Non-zero stops the walk, which then returns that value. */
 typedef int (*sync_walk_fn)(void *arg, const struct conv_item *item, const struct store_msg *m);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Owns what of a group's change leaves the server. Called by whatever shows or delivers messages;
  * the form itself is group_change.c's. */
-#include "system_body.h"
+#include "bridge/system_body.h"
 
-#include "../common/jsonscan.h"
+#include "common/jsonscan.h"
 
 static void begin_member(struct im_buf *out, struct im_str key, bool *first)
 {

@@ -6,8 +6,8 @@
 
 #include <stdbool.h>
 
-#include "../common/buf.h"
-#include "../common/str.h"
+#include "common/buf.h"
+#include "common/str.h"
 
 static inline bool system_body_is(struct im_str type)
 {

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Owns the rules for short texts. Called for parameters of methods and commands; must not know what
  * they are for. Pure. */
-#include "text.h"
+#include "bridge/text.h"
 
 #include <stdlib.h>
 #include <utf8proc.h>
 
-#include "unicode.h"
+#include "bridge/unicode.h"
 
 #define FLAG 0x1F3F4 /* letters for a region follow it, as tags */
 #define TAG_FIRST 0xE0020

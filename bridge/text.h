@@ -10,9 +10,9 @@
 
 #include <stdbool.h>
 
-#include "../common/buf.h"
-#include "../common/err.h"
-#include "../common/str.h"
+#include "common/buf.h"
+#include "common/err.h"
+#include "common/str.h"
 
 /* One line: no control characters, no ends of lines, nothing that turns the direction of text
  * beyond its end, and not invisible as a whole. Nicks, names, announcements, avatars, remarks,

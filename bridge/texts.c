@@ -2,7 +2,7 @@
 /* Owns the list of texts. Called by requests.c before a writing method runs. What of a message
  * others read is intake's, what of a forwarded one rpc_forward.c's: there is more than parameters
  * to it. */
-#include "texts.h"
+#include "bridge/texts.h"
 
 #include <string.h>
 

@@ -8,10 +8,10 @@
 
 #include <jansson.h>
 
-#include "../common/buf.h"
-#include "../common/err.h"
-#include "moderation.h"
-#include "rpc.h"
+#include "bridge/moderation.h"
+#include "bridge/rpc.h"
+#include "common/buf.h"
+#include "common/err.h"
 
 /* IM_OK, with texts in params masked where the list says so; IM_E_NOT_ALLOWED with why; IM_E_NOMEM.
  */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Owns the users that have jobs, each in a ring for either kind while it may be served. Called by
  * readers.c, under its lock. */
-#include "turns.h"
+#include "bridge/turns.h"
 
 #include <stdlib.h>
 
@@ -10,8 +10,8 @@
 #define uthash_nonfatal_oom(elt) ((elt)->refused = true)
 #include <uthash.h>
 
-#include "../common/limits.h"
-#include "readers.h"
+#include "bridge/readers.h"
+#include "common/limits.h"
 
 /* So many requests run before a greeting or an arrival that waits has its turn. */
 #define REQUESTS_IN_A_ROW 8

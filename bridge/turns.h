@@ -13,7 +13,7 @@
 
 #include <stdint.h>
 
-#include "../common/err.h"
+#include "common/err.h"
 
 struct readers_job;
 struct turns;

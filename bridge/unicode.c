@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Asks utf8proc, and knows what its tables do not: scripts, and emoji that are newer than it is.
  * Pure. */
-#include "unicode.h"
+#include "bridge/unicode.h"
 
 #include <utf8proc.h>
 

@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "../common/buf.h"
+#include "common/buf.h"
 
 #define UNICODE_ZWJ 0x200D
 #define UNICODE_TEXT_STYLE 0xFE0E /* variation selectors: how the emoji before is drawn */

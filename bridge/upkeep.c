@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Owns nothing but the parts. Called by main's loop when nothing else is to be done. */
-#include "upkeep.h"
+#include "bridge/upkeep.h"
 
 #include <stdlib.h>
 
-#include "ordinals.h"
-#include "retention.h"
+#include "bridge/ordinals.h"
+#include "bridge/retention.h"
 
 struct upkeep {
 	struct retention *retention;

@@ -6,11 +6,11 @@
 
 #include <stdint.h>
 
-#include "directory.h"
-#include "health.h"
-#include "log.h"
-#include "search_index.h"
-#include "store.h"
+#include "bridge/directory.h"
+#include "bridge/health.h"
+#include "bridge/log.h"
+#include "bridge/search_index.h"
+#include "bridge/store.h"
 
 struct upkeep;
 

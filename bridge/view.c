@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Owns the rules of visibility. Called by every handler that shows messages; must not know how they
  * are stored or sent. */
-#include "view.h"
+#include "bridge/view.h"
 
 #include <string.h>
 
-#include "../common/err.h"
-#include "../common/wire.h"
-#include "edit_body.h"
-#include "meta.h"
-#include "system_body.h"
+#include "bridge/edit_body.h"
+#include "bridge/meta.h"
+#include "bridge/system_body.h"
+#include "common/err.h"
+#include "common/wire.h"
 
 static uint64_t max_u64(uint64_t a, uint64_t b)
 {

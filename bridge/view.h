@@ -9,11 +9,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "../common/buf.h"
-#include "../common/err.h"
-#include "../common/str.h"
-#include "names.h"
-#include "store.h"
+#include "bridge/names.h"
+#include "bridge/store.h"
+#include "common/buf.h"
+#include "common/err.h"
+#include "common/str.h"
 
 /* Types that replace a message's own when its body is gone; the seq stays, so that nobody takes
  * the place for a hole. */

@@ -4,7 +4,7 @@
  * stay in the log and the next one tries again. A commit that cannot write to the log says so
  * itself.
  */
-#include "walkeeper.h"
+#include "bridge/walkeeper.h"
 
 #include <fcntl.h>
 #include <pthread.h>

@@ -14,7 +14,7 @@
 
 #include <sqlite3.h>
 
-#include "../common/err.h"
+#include "common/err.h"
 
 struct walkeeper_bounds {
 	int soft; /* pages not yet moved that wake the thread; a quarter of a longer log */

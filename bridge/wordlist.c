@@ -3,12 +3,12 @@
  * Entries become patterns of hexadecimal escapes, so that no character of an entry is an operator.
  * Called by intake and by msg.edit. Knows nothing of messages.
  */
-#include "wordlist.h"
+#include "bridge/wordlist.h"
 
 #include <hs/hs.h>
 #include <stdlib.h>
 
-#include "../common/utf8.h"
+#include "common/utf8.h"
 
 struct wordlist {
 	hs_database_t *db; /* NULL: the list is empty */

@@ -11,9 +11,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "../common/buf.h"
-#include "../common/err.h"
-#include "../common/str.h"
+#include "common/buf.h"
+#include "common/err.h"
+#include "common/str.h"
 
 #define WORDLIST_MAX 100000   /* entries: what Hyperscan compiles in seconds */
 #define WORDLIST_WORD_MAX 128 /* bytes of one entry */

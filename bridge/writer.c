@@ -4,15 +4,15 @@
  * engine (begin to end) and by intake and RPC handlers (in between). Must not know frames or the
  * link.
  */
-#include "writer.h"
+#include "bridge/writer.h"
 
 #include <stdlib.h>
 
-#include "../common/limits.h"
-#include "downq.h"
-#include "fanout.h"
-#include "members.h"
-#include "meta.h"
+#include "bridge/downq.h"
+#include "bridge/fanout.h"
+#include "bridge/members.h"
+#include "bridge/meta.h"
+#include "common/limits.h"
 
 /* The directory notes the log's position at least after so many messages, so that a start does not
  * look through a long log for changes that were applied long ago. */

@@ -15,14 +15,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "../common/envelope.h"
-#include "../common/siphash.h"
-#include "directory.h"
-#include "directory_conv.h"
-#include "directory_group.h"
-#include "directory_user.h"
-#include "effects.h"
-#include "store.h"
+#include "bridge/directory.h"
+#include "bridge/directory_conv.h"
+#include "bridge/directory_group.h"
+#include "bridge/directory_user.h"
+#include "bridge/effects.h"
+#include "bridge/store.h"
+#include "common/envelope.h"
+#include "common/siphash.h"
 
 struct downq;
 

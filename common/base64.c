@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Decodes what JSON carries bytes in, bodies and correlation data, and the parts of tokens. Pure;
  * the caller has the room. */
-#include "base64.h"
+#include "common/base64.h"
 
 #include <stdint.h>
 

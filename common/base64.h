@@ -3,8 +3,8 @@
 #ifndef IM_COMMON_BASE64_H
 #define IM_COMMON_BASE64_H
 
-#include "err.h"
-#include "str.h"
+#include "common/err.h"
+#include "common/str.h"
 
 /* Padded, and nothing else; spare bits must be zero, so that each value has one text. Writes up to
  * in.n / 4 * 3 bytes at `at`, which may be in.p itself. IM_E_FORMAT: it is no base64. */

@@ -3,7 +3,7 @@
  * Growth and number formatting of im_buf. The only place in common/ that allocates; a failure is
  * remembered in the buffer and every later write is a no-op.
  */
-#include "buf.h"
+#include "common/buf.h"
 
 #include <stdarg.h>
 #include <stdio.h>

@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "str.h"
+#include "common/str.h"
 
 struct im_buf {
 	char *p;     /* may be NULL while n == 0 */

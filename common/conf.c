@@ -3,7 +3,7 @@
  * Configuration from a table. Called at start and at reload, with text that an operator wrote: so
  * every refusal says what would be right. Reads no files and prints nothing.
  */
-#include "conf.h"
+#include "common/conf.h"
 
 #include <stdlib.h>
 

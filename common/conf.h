@@ -11,9 +11,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "buf.h"
-#include "err.h"
-#include "str.h"
+#include "common/buf.h"
+#include "common/err.h"
+#include "common/str.h"
 
 enum im_conf_type {
 	IM_CONF_STRING, /* char *, heap */

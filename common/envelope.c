@@ -3,13 +3,13 @@
  * Decodes what a client sends. The bridge calls it once a message, so an object is walked once: its
  * members are checked and picked out in the same pass, and nothing is copied that has no escapes.
  */
-#include "envelope.h"
+#include "common/envelope.h"
 
-#include "base64.h"
-#include "ids.h"
-#include "jsonscan.h"
-#include "limits.h"
-#include "utf8.h"
+#include "common/base64.h"
+#include "common/ids.h"
+#include "common/jsonscan.h"
+#include "common/limits.h"
+#include "common/utf8.h"
 
 enum member { ID, TYPE, BODY, REPLY_TO, MENTIONS, TTL, EXT, ENC, MEMBERS };
 

@@ -9,9 +9,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "buf.h"
-#include "err.h"
-#include "str.h"
+#include "common/buf.h"
+#include "common/err.h"
+#include "common/str.h"
 
 /* How a body is stored and shown. The numbers are stored in messages.db. */
 enum im_enc {

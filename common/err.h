@@ -18,7 +18,7 @@ enum im_code {
 	IM_E_NONE = -5,   /* no such thing */
 	IM_E_EXISTS = -6, /* there already */
 #define X(name, code, text) IM_E_##name = code,
-#include "../schema/errors.def"
+#include "schema/errors.def"
 #undef X
 };
 

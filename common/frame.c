@@ -11,7 +11,7 @@
  *   u32 length of payload, u32 recipients, then these six fields; the recipients are the rest,
  *   each u8 length of uid, u8 length of conv, uid, conv.
  */
-#include "frame.h"
+#include "common/frame.h"
 
 #define UP_FIELDS 6
 #define UP_HEAD (4 + 2 + 8 + 2 * UP_FIELDS)

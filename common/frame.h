@@ -19,9 +19,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "buf.h"
-#include "err.h"
-#include "str.h"
+#include "common/buf.h"
+#include "common/err.h"
+#include "common/str.h"
 
 #define IM_FRAME_VERSION 1
 

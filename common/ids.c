@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The alphabets of names. Called at every edge where a name comes in. */
-#include "ids.h"
+#include "common/ids.h"
 
 #include <stdint.h>
 #include <string.h>
 
-#include "utf8.h"
+#include "common/utf8.h"
 
 #define UUID_LENGTH 36
 

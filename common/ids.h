@@ -5,8 +5,8 @@
 
 #include <stdbool.h>
 
-#include "limits.h"
-#include "str.h"
+#include "common/limits.h"
+#include "common/str.h"
 
 bool im_uid_valid(struct im_str s);   /* [A-Za-z0-9_.@-]{1,64} */
 bool im_gid_valid(struct im_str s);   /* the same alphabet */

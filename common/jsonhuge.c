@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Compares a number's text with the greatest double, digit by digit: strtod would follow the
  * locale, and needs a copy. Called by jsonscan.c for what has an exponent or very many digits. */
-#include "jsonhuge.h"
+#include "common/jsonhuge.h"
 
 /* The digits of 0.17976931348623157e309, the last one raised: what is as large has no double. */
 #define HUGE_DIGITS "17976931348623158"

@@ -4,11 +4,11 @@
  * is a bit a level. Called for every payload, so strings are scanned eight bytes at a time. What
  * the grammar allows and strict parsers do not is looked for where an escape or an exponent stands.
  */
-#include "jsonscan.h"
+#include "common/jsonscan.h"
 
-#include "jsonhuge.h"
-#include "limits.h"
-#include "utf8.h"
+#include "common/jsonhuge.h"
+#include "common/limits.h"
+#include "common/utf8.h"
 
 #define ONES 0x0101010101010101u
 #define HIGH 0x8080808080808080u

@@ -13,9 +13,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "buf.h"
-#include "err.h"
-#include "str.h"
+#include "common/buf.h"
+#include "common/err.h"
+#include "common/str.h"
 
 enum im_json_type {
 	IM_JSON_NULL,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Writes JSON strings. Called for everything that a client is shown; runs of bytes that need no
  * escape, nearly always the whole text, are copied at once. */
-#include "jsonw.h"
+#include "common/jsonw.h"
 
 #define ONES 0x0101010101010101u
 #define HIGH 0x8080808080808080u

@@ -3,7 +3,7 @@
 #ifndef IM_COMMON_JSONW_H
 #define IM_COMMON_JSONW_H
 
-#include "buf.h"
+#include "common/buf.h"
 
 /* Appends s as a JSON string, quotes included. s must be valid UTF-8 (checked at the edge). */
 void im_jsonw_str(struct im_buf *b, struct im_str s);

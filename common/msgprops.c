@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Encodes and decodes a message's properties. Called by the plugin's capture and downlink, and by
  * the bridge's intake and meta. What may be in them is decided elsewhere. */
-#include "msgprops.h"
+#include "common/msgprops.h"
 
-#include "limits.h"
-#include "utf8.h"
+#include "common/limits.h"
+#include "common/utf8.h"
 
 #define HEAD (1 + 4 + 2)
 

@@ -16,9 +16,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "buf.h"
-#include "err.h"
-#include "str.h"
+#include "common/buf.h"
+#include "common/err.h"
+#include "common/str.h"
 
 /* The payload format indicator. */
 enum im_format {

@@ -4,7 +4,7 @@
  * and refused when it asks for too much; libargon2 does the rest, the constant-time compare
  * included.
  */
-#include "phc.h"
+#include "common/phc.h"
 
 #include <argon2.h>
 #include <stdio.h>

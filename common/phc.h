@@ -10,8 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "err.h"
-#include "str.h"
+#include "common/err.h"
+#include "common/str.h"
 
 #define IM_PHC_SALT 16
 #define IM_PHC_MAX 160

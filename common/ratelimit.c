@@ -2,7 +2,7 @@
 /* Token buckets, counted in time: what has been taken is the time that refilling it takes. Used for
  * each user's sends, for the work that a user's requests make, and for what wrong passwords may
  * cost. */
-#include "ratelimit.h"
+#include "common/ratelimit.h"
 
 #define SECOND_US INT64_C(1000000)
 

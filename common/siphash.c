@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* SipHash-2-4 as its paper defines it. Called by tables keyed with what clients send. */
-#include "siphash.h"
+#include "common/siphash.h"
 
 #include <endian.h>
 #include <string.h>

@@ -3,10 +3,10 @@
  * The topic table. The plugin asks it about every publish, delivery and subscription, the bridge
  * builds its topics with it. Knows what a topic means, not who may use it.
  */
-#include "topic.h"
+#include "common/topic.h"
 
-#include "ids.h"
-#include "limits.h"
+#include "common/ids.h"
+#include "common/limits.h"
 
 /* Walks the levels of a topic or filter; "a//b" has an empty level in the middle. */
 struct levels {

@@ -8,8 +8,8 @@
 
 #include <stdbool.h>
 
-#include "buf.h"
-#include "str.h"
+#include "common/buf.h"
+#include "common/str.h"
 
 /* Topics between plugin and bridge. `$` keeps them out of every wildcard subscription. */
 #define IM_TOPIC_UP "$im/up"

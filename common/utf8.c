@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* UTF-8 validation; eight bytes at a time while the text is ASCII, as most of it is. */
-#include "utf8.h"
+#include "common/utf8.h"
 
 #include <stdint.h>
 

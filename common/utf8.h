@@ -5,7 +5,7 @@
 
 #include <stdbool.h>
 
-#include "str.h"
+#include "common/str.h"
 
 /* True if s is well-formed UTF-8. NUL bytes count as well-formed. */
 bool im_utf8_valid(struct im_str s);

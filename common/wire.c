@@ -3,12 +3,12 @@
  * The JSON that clients receive. The bridge builds each stored message's tail once, whatever the
  * number of recipients; the plugin and the RPC handlers put it behind the conversation's name.
  */
-#include "wire.h"
+#include "common/wire.h"
 
-#include "err.h"
-#include "jsonscan.h"
-#include "jsonw.h"
-#include "limits.h"
+#include "common/err.h"
+#include "common/jsonscan.h"
+#include "common/jsonw.h"
+#include "common/limits.h"
 
 /* Seven members' names, four numbers and the punctuation fit here; the strings come on top. */
 #define TAIL_FIXED 160

@@ -9,9 +9,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "buf.h"
-#include "envelope.h"
-#include "str.h"
+#include "common/buf.h"
+#include "common/envelope.h"
+#include "common/str.h"
 
 /* A stored message as everybody sees it, but for the name of the conversation. */
 struct im_wire_msg {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Called by acl.c and identity.c for each event, by hooks.c at TICK, by the downlink when the
  * bridge says that something is new. */
-#include "account.h"
+#include "plugin/account.h"
 
-#include "acl.h"
+#include "plugin/acl.h"
 
 /* A look costs a read of the database, about 15 us: 64 of them every 16 ms take a twentieth of the
  * broker's time, and 100,000 users are through in half a minute. */

@@ -7,7 +7,7 @@
 #ifndef IM_PLUGIN_ACCOUNT_H
 #define IM_PLUGIN_ACCOUNT_H
 
-#include "plugin.h"
+#include "plugin/plugin.h"
 
 /* While the directory cannot be read: what it said last. */
 bool account_open(struct plugin *p, struct session_user *u);

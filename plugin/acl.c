@@ -4,19 +4,19 @@
  * once; a will is captured here, because no MESSAGE comes for it. Delivery (READ) is decided from
  * the username alone: the client may be a struct that the broker has made up for the question.
  */
-#include "acl.h"
+#include "plugin/acl.h"
 
-#include "../common/envelope.h"
-#include "../common/ids.h"
-#include "../common/jsonw.h"
-#include "../common/limits.h"
-#include "../common/wire.h"
-#include "account.h"
-#include "capture.h"
-#include "identity.h"
-#include "link.h"
-#include "policy.h"
-#include "refusal.h"
+#include "common/envelope.h"
+#include "common/ids.h"
+#include "common/jsonw.h"
+#include "common/limits.h"
+#include "common/wire.h"
+#include "plugin/account.h"
+#include "plugin/capture.h"
+#include "plugin/identity.h"
+#include "plugin/link.h"
+#include "plugin/policy.h"
+#include "plugin/refusal.h"
 
 #define BURST_US INT64_C(4000000) /* what four seconds bring, in one go */
 

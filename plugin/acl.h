@@ -5,7 +5,7 @@
 #ifndef IM_PLUGIN_ACL_H
 #define IM_PLUGIN_ACL_H
 
-#include "plugin.h"
+#include "plugin/plugin.h"
 
 int acl_write(struct plugin *p, const struct mosquitto_evt_acl_check *ed) IM_MUST_CHECK;
 int acl_read(struct plugin *p, const struct mosquitto_evt_acl_check *ed) IM_MUST_CHECK;

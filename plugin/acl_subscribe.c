@@ -3,14 +3,14 @@
  * ACL_CHECK of subscriptions. Called by hooks.c. Who may listen where is said by the same table as
  * for READ; what is added here is a bound on what each subscription leaves at the broker.
  */
-#include "acl.h"
+#include "plugin/acl.h"
 
-#include "../common/limits.h"
-#include "account.h"
-#include "admit.h"
-#include "capture.h"
-#include "identity.h"
-#include "link.h"
+#include "common/limits.h"
+#include "plugin/account.h"
+#include "plugin/admit.h"
+#include "plugin/capture.h"
+#include "plugin/identity.h"
+#include "plugin/link.h"
 
 #define DAY_MS INT64_C(86400000)
 /* Who is refused may try as often as he likes: it is not counted again for so long. */

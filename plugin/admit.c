@@ -3,15 +3,15 @@
  * Admission. Called by hooks.c for BASIC_AUTH, and by identity.c for clients about which none
  * comes. Passwords and tokens are auth.c's; the bridge is link.c's; rights are policy.c's.
  */
-#include "admit.h"
+#include "plugin/admit.h"
 
-#include "../common/ids.h"
-#include "../common/limits.h"
-#include "account.h"
-#include "capture.h"
-#include "later.h"
-#include "link.h"
-#include "refusal.h"
+#include "common/ids.h"
+#include "common/limits.h"
+#include "plugin/account.h"
+#include "plugin/capture.h"
+#include "plugin/later.h"
+#include "plugin/link.h"
+#include "plugin/refusal.h"
 
 const struct denial admit_unreadable = {DENIAL_FAULT, "directory.db cannot be read"};
 

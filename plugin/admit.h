@@ -6,7 +6,7 @@
 #ifndef IM_PLUGIN_ADMIT_H
 #define IM_PLUGIN_ADMIT_H
 
-#include "plugin.h"
+#include "plugin/plugin.h"
 
 /* A client that wants to come in, as it was when the broker asked. */
 struct arrival {

@@ -8,16 +8,16 @@
  * right is remembered by a keyed hash of user and password, together with what it was checked
  * against; so a reconnect costs a microsecond, and a changed password makes the memory void.
  */
-#include "auth.h"
+#include "plugin/auth.h"
 
 #include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 
-#include "../common/limits.h"
-#include "jwt.h"
-#include "remembered.h"
+#include "common/limits.h"
+#include "plugin/jwt.h"
+#include "plugin/remembered.h"
 
 #define SECOND_US INT64_C(1000000)
 /* Until some have been measured: a hash with the default parameters, a signature of ES256. */

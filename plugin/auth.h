@@ -9,17 +9,17 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "../common/buf.h"
-#include "../common/err.h"
-#include "../common/siphash.h"
-#include "../common/str.h"
-#include "budget.h"
-#include "clock.h"
-#include "denial.h"
-#include "directory.h"
-#include "hashers.h"
-#include "options.h"
-#include "remembered.h"
+#include "common/buf.h"
+#include "common/err.h"
+#include "common/siphash.h"
+#include "common/str.h"
+#include "plugin/budget.h"
+#include "plugin/clock.h"
+#include "plugin/denial.h"
+#include "plugin/directory.h"
+#include "plugin/hashers.h"
+#include "plugin/options.h"
+#include "plugin/remembered.h"
 
 /* Wrong passwords may take auth_wrong_share percent of a second's time, wrong signatures of tokens
  * a part of that of their own; how it is shared out, see budget.h. */

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Called by hooks.c when a connection ends, and by identity.c for READ. The answer about a client
  * id is kept in the session until the directory may say something else. */
-#include "away.h"
+#include "plugin/away.h"
 
-#include "../common/ids.h"
-#include "account.h"
-#include "acl.h"
-#include "kept.h"
+#include "common/ids.h"
+#include "plugin/account.h"
+#include "plugin/acl.h"
+#include "plugin/kept.h"
 
 /* Whose a client id is that the bridge may not have written yet. */
 static bool owns(

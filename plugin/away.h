@@ -7,7 +7,7 @@
 #ifndef IM_PLUGIN_AWAY_H
 #define IM_PLUGIN_AWAY_H
 
-#include "plugin.h"
+#include "plugin/plugin.h"
 
 /* A session's connection has ended. stays: it is sure that the broker has kept the session. */
 void away_left(struct plugin *p, struct session *e, bool stays);

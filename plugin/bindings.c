@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Bindings on their way to the directory. Used by admit.c, capture.c and the downlink. */
-#include "bindings.h"
+#include "plugin/bindings.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -10,7 +10,7 @@
 #include <uthash.h>
 #include <utlist.h>
 
-#include "../common/limits.h"
+#include "common/limits.h"
 
 struct binding {
 	UT_hash_handle hh;

@@ -9,9 +9,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "../common/err.h"
-#include "../common/siphash.h"
-#include "../common/str.h"
+#include "common/err.h"
+#include "common/siphash.h"
+#include "common/str.h"
 
 struct bindings;
 

@@ -4,13 +4,13 @@
  * in which 2.0 and 2.1 take them; all others are passed over, and what the broker itself refuses
  * need not be understood.
  */
-#include "brokerconf.h"
+#include "plugin/brokerconf.h"
 
 #include <string.h>
 #include <strings.h>
 
-#include "../common/ids.h"
-#include "../common/topic.h"
+#include "common/ids.h"
+#include "common/topic.h"
 
 /* More is not read by anybody; what begins before it ends behind it. */
 #define WARNINGS_MAX (16 * 1024)

@@ -9,8 +9,8 @@
 
 #include <stdbool.h>
 
-#include "../common/buf.h"
-#include "../common/str.h"
+#include "common/buf.h"
+#include "common/str.h"
 
 /* What it is held against. Borrowed. */
 struct brokerconf_own {

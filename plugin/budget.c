@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Owns who has spent what. Called by auth.c; knows neither passwords nor the broker. */
-#include "budget.h"
+#include "plugin/budget.h"
 
 #include <stdlib.h>
 
-#include "sketch.h"
+#include "plugin/sketch.h"
 
 #define SECOND_US INT64_C(1000000)
 

@@ -26,8 +26,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "../common/siphash.h"
-#include "../common/str.h"
+#include "common/siphash.h"
+#include "common/str.h"
 
 struct budget;
 

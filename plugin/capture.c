@@ -3,18 +3,18 @@
  * From events to spool records. Called by hooks.c and acl.c after everything has been decided.
  * Knows nothing of rights.
  */
-#include "capture.h"
+#include "plugin/capture.h"
 
 #include <stdio.h>
 
-#include "../common/frame.h"
-#include "../common/limits.h"
-#include "../common/msgprops.h"
-#include "../common/utf8.h"
-#include "acl.h"
-#include "policy.h"
-#include "publish.h"
-#include "refusal.h"
+#include "common/frame.h"
+#include "common/limits.h"
+#include "common/msgprops.h"
+#include "common/utf8.h"
+#include "plugin/acl.h"
+#include "plugin/policy.h"
+#include "plugin/publish.h"
+#include "plugin/refusal.h"
 
 /* One part of a snapshot; below the bound of a batch. */
 #define SNAPSHOT_PART (200 * 1024)

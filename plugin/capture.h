@@ -6,7 +6,7 @@
 #ifndef IM_PLUGIN_CAPTURE_H
 #define IM_PLUGIN_CAPTURE_H
 
-#include "plugin.h"
+#include "plugin/plugin.h"
 
 /* A publish that the grant allows: captures it and turns the broker's copy to the sink. Returns
  * what the MESSAGE hook returns. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Reads the machine's clocks; used by whoever has a struct clock. */
-#include "clock.h"
+#include "plugin/clock.h"
 
 #include <time.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Called at start and after a reload. Finds and reads files; brokerconf.c knows what they mean. */
-#include "conffile.h"
+#include "plugin/conffile.h"
 
 #include <ctype.h>
 #include <dirent.h>
@@ -11,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "log.h"
+#include "plugin/log.h"
 
 #define FILE_MAX (1024 * 1024)
 #define ENDING ".conf"

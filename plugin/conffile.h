@@ -4,7 +4,7 @@
 #ifndef IM_PLUGIN_CONFFILE_H
 #define IM_PLUGIN_CONFFILE_H
 
-#include "brokerconf.h"
+#include "plugin/brokerconf.h"
 
 /* Looks at the broker's files as they are now; *c is begun, and to be cleared by the caller. */
 void conffile_check(struct brokerconf *c, struct im_str prefix, const char *link_listener);

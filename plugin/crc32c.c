@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Checksums of the spool's records. Pure. */
-#include "crc32c.h"
+#include "plugin/crc32c.h"
 
 #include <string.h>
 

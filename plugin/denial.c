@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The table of what is said in CONNACK. Called by admit.c and later.c. */
-#include "denial.h"
+#include "plugin/denial.h"
 
-#include "compat.h"
+#include "plugin/compat.h"
 
 /* What 2.1 tells an MQTT 5 client; and what any broker makes of it for the others. */
 static const struct {

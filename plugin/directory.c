@@ -6,15 +6,15 @@
  * Cached members and relations are keyed by the `life` of what they belong to, so that forgetting a
  * user or a group makes them unreachable at once, however many there are.
  */
-#include "directory_handle.h"
+#include "plugin/directory_handle.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
-#include "../common/limits.h"
-#include "../schema/migrate.h"
+#include "common/limits.h"
+#include "schema/migrate.h"
 
 /* Readers of a WAL database wait only while another process recovers or replaces the log. */
 #define BUSY_MS 25

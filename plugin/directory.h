@@ -13,12 +13,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "../common/buf.h"
-#include "../common/err.h"
-#include "../common/phc.h"
-#include "../common/siphash.h"
-#include "../common/str.h"
-#include "../schema/account.h"
+#include "common/buf.h"
+#include "common/err.h"
+#include "common/phc.h"
+#include "common/siphash.h"
+#include "common/str.h"
+#include "schema/account.h"
 
 struct directory;
 

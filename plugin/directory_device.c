@@ -2,11 +2,11 @@
 /* Whose a client id is. Asked by admit.c at each connection, straight from the database, and by
  * away.c at deliveries to sessions that are away, behind a cache: keyed by the user's life, so that
  * it is void when the bridge says that something of him is new. */
-#include "directory_handle.h"
+#include "plugin/directory_handle.h"
 
 #include <string.h>
 
-#include "../common/limits.h"
+#include "common/limits.h"
 
 int directory_device(struct directory *d, struct im_str device, struct directory_device *out)
 {

@@ -6,8 +6,8 @@
 #include <sqlite3.h>
 #include <sys/types.h>
 
-#include "directory.h"
-#include "lru.h"
+#include "plugin/directory.h"
+#include "plugin/lru.h"
 
 enum statement {
 	ST_USER,

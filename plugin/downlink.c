@@ -3,19 +3,19 @@
  * Carries out the bridge's frames: commit-returns, deliveries, replies, invalidations. Called by
  * hooks.c for what the bridge publishes. Decides nothing: the bridge has.
  */
-#include "downlink.h"
+#include "plugin/downlink.h"
 
 #include <stdio.h>
 
-#include "../common/frame.h"
-#include "../common/ids.h"
-#include "../common/limits.h"
-#include "../common/msgprops.h"
-#include "account.h"
-#include "capture.h"
-#include "later.h"
-#include "publish.h"
-#include "refusal.h"
+#include "common/frame.h"
+#include "common/ids.h"
+#include "common/limits.h"
+#include "common/msgprops.h"
+#include "plugin/account.h"
+#include "plugin/capture.h"
+#include "plugin/later.h"
+#include "plugin/publish.h"
+#include "plugin/refusal.h"
 
 #define CONV_START "{\"conv\":\""
 

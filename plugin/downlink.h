@@ -3,7 +3,7 @@
 #ifndef IM_PLUGIN_DOWNLINK_H
 #define IM_PLUGIN_DOWNLINK_H
 
-#include "plugin.h"
+#include "plugin/plugin.h"
 
 /* Carries out a frame. What is malformed is logged and dropped from there on; the bridge's own
  * frames never are. */

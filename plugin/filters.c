@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The filters of one session. Held by sessions.c, asked by acl.c. A session has few, so that
  * looking through all of them is quickest. */
-#include "filters.h"
+#include "plugin/filters.h"
 
 #include <stdlib.h>
 
-#include "../common/limits.h"
+#include "common/limits.h"
 
 static uint64_t number(const struct im_sipkey *key, struct im_str filter)
 {

@@ -2,7 +2,7 @@
 /*
  * Two lists under one lock, and threads between them. Used by later.c.
  */
-#include "hashers.h"
+#include "plugin/hashers.h"
 
 #include <pthread.h>
 #include <signal.h>

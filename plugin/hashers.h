@@ -11,8 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "../common/phc.h"
-#include "clock.h"
+#include "common/phc.h"
+#include "plugin/clock.h"
 
 /* A comparison. A wrong password costs what one costs that is set now, whenever the stored one was
  * set: `pad` makes up what `phc` lacks. */

@@ -4,18 +4,18 @@
  * policy here. Hooks return SUCCESS or a refusal, and nothing else: whatever else they return, the
  * broker takes for a broken connection or, at RELOAD, for its own end.
  */
-#include "hooks.h"
+#include "plugin/hooks.h"
 
-#include "account.h"
-#include "acl.h"
-#include "admit.h"
-#include "away.h"
-#include "capture.h"
-#include "conffile.h"
-#include "downlink.h"
-#include "identity.h"
-#include "later.h"
-#include "link.h"
+#include "plugin/account.h"
+#include "plugin/acl.h"
+#include "plugin/admit.h"
+#include "plugin/away.h"
+#include "plugin/capture.h"
+#include "plugin/conffile.h"
+#include "plugin/downlink.h"
+#include "plugin/identity.h"
+#include "plugin/later.h"
+#include "plugin/link.h"
 
 #define SECOND_US INT64_C(1000000)
 #define DAY_US (86400 * SECOND_US)

@@ -4,7 +4,7 @@
 #ifndef IM_PLUGIN_HOOKS_H
 #define IM_PLUGIN_HOOKS_H
 
-#include "plugin.h"
+#include "plugin/plugin.h"
 
 /* Registers every hook; sets p->newer by what the broker knows. why: a sentence on failure. */
 int hooks_register(struct plugin *p, struct im_buf *why) IM_MUST_CHECK;

@@ -4,18 +4,18 @@
  * by its pointer for a while, so that it costs one look at the database and one line in the log
  * however much is for it, or it sends before TICK disconnects it.
  */
-#include "identity.h"
+#include "plugin/identity.h"
 
 #include <openssl/x509.h>
 
-#include "../common/ids.h"
-#include "../common/limits.h"
-#include "account.h"
-#include "admit.h"
-#include "away.h"
-#include "capture.h"
-#include "link.h"
-#include "lru.h"
+#include "common/ids.h"
+#include "common/limits.h"
+#include "plugin/account.h"
+#include "plugin/admit.h"
+#include "plugin/away.h"
+#include "plugin/capture.h"
+#include "plugin/link.h"
+#include "plugin/lru.h"
 
 /* An id that was somebody else's may have become free. */
 #define REMEMBERED_US INT64_C(10000000)

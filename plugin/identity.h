@@ -7,7 +7,7 @@
 #ifndef IM_PLUGIN_IDENTITY_H
 #define IM_PLUGIN_IDENTITY_H
 
-#include "plugin.h"
+#include "plugin/plugin.h"
 
 /* What a client has done, and so whether it is alive. */
 enum identity_sign {

@@ -3,7 +3,7 @@
  * Reads tokens. Called by auth.c alone. The algorithm is the one of the key that the token names: a
  * token that says another one, or none, is refused before anything is computed.
  */
-#include "jwt.h"
+#include "plugin/jwt.h"
 
 #include <openssl/crypto.h>
 #include <openssl/ecdsa.h>
@@ -13,10 +13,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../common/base64.h"
-#include "../common/buf.h"
-#include "../common/jsonscan.h"
-#include "../common/limits.h"
+#include "common/base64.h"
+#include "common/buf.h"
+#include "common/jsonscan.h"
+#include "common/limits.h"
 
 #define SHA256_BYTES 32
 #define ES256_BYTES 64 /* r and s */

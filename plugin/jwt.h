@@ -9,10 +9,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "../common/err.h"
-#include "../common/str.h"
-#include "jwt_keys.h"
-#include "options.h"
+#include "common/err.h"
+#include "common/str.h"
+#include "plugin/jwt_keys.h"
+#include "plugin/options.h"
 
 #define JWT_TOKEN_MAX 8192 /* longest token that is looked at */
 #define JWT_SIGNATURE_MAX 1024

@@ -11,11 +11,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "../common/buf.h"
-#include "../common/err.h"
-#include "../common/siphash.h"
-#include "../common/str.h"
-#include "options.h"
+#include "common/buf.h"
+#include "common/err.h"
+#include "common/siphash.h"
+#include "common/str.h"
+#include "plugin/options.h"
 
 #define JWT_SECRET_MIN 32 /* RFC 7518, 3.2: as long as the hash */
 #define JWT_KEY_MAX 16384

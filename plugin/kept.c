@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The places of a user's sessions, in the order in which they left. Called by away.c and
  * sessions.c. */
-#include "kept.h"
+#include "plugin/kept.h"
 
 #include <utlist.h>
 

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Deferred disconnects. Filled by whoever finds that a client has to go, run by hooks.c at TICK. */
-#include "kicks.h"
+#include "plugin/kicks.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <utlist.h>
 
-#include "compat.h"
+#include "plugin/compat.h"
 
 /* Time to read what was published last. A connection that is closed while the client is still
  * acknowledging is reset, and a reset throws away what the client has not read yet. */

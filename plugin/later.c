@@ -3,14 +3,14 @@
  * Waiting logins: from admit.c to the threads, and from the threads to the broker. hooks.c calls at
  * TICK, the only place from which the broker may be told.
  */
-#include "later.h"
+#include "plugin/later.h"
 
 #include <dlfcn.h>
 #include <stdlib.h>
 
-#include "../common/limits.h"
-#include "hashers.h"
-#include "lru.h"
+#include "common/limits.h"
+#include "plugin/hashers.h"
+#include "plugin/lru.h"
 
 /* uthash would end the process when memory runs out. */
 #define HASH_NONFATAL_OOM 1

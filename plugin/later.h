@@ -18,7 +18,7 @@
 #ifndef IM_PLUGIN_LATER_H
 #define IM_PLUGIN_LATER_H
 
-#include "admit.h"
+#include "plugin/admit.h"
 
 #define LATER_TICK_MS 5 /* between two looks at what has been hashed */
 

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Called by admit.c for logins, and by hooks.c and acl.c, which ask whether it is the bridge that
  * speaks. The secret is read at each login: who replaces the file restarts the bridge alone. */
-#include "link.h"
+#include "plugin/link.h"
 
 #include <openssl/crypto.h>
 
-#include "../common/ids.h"
-#include "../schema/secret.h"
-#include "downlink.h"
+#include "common/ids.h"
+#include "plugin/downlink.h"
+#include "schema/secret.h"
 
 bool link_claimed(const struct plugin *p, struct im_str username, struct im_str device)
 {

@@ -8,7 +8,7 @@
 #ifndef IM_PLUGIN_LINK_H
 #define IM_PLUGIN_LINK_H
 
-#include "plugin.h"
+#include "plugin/plugin.h"
 
 /* True if a login is meant for the link: by its username or its client id. */
 bool link_claimed(const struct plugin *p, struct im_str username, struct im_str device);

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Formats a line and hands it to the broker. Used by every file that decides something. */
-#include "log.h"
+#include "plugin/log.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "../common/ids.h"
-#include "compat.h"
+#include "common/ids.h"
+#include "plugin/compat.h"
 
 static const int broker_level[] = {
 	[LOG_LEVEL_DEBUG] = MOSQ_LOG_DEBUG,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The bounded table behind every cache of the plugin. Knows nothing of what it holds. */
-#include "lru.h"
+#include "plugin/lru.h"
 
 #include <stdbool.h>
 #include <stdlib.h>

@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "../common/siphash.h"
+#include "common/siphash.h"
 
 struct lru;
 

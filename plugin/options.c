@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The plugin's option table and the checks that no single key can make. Read once, at start. */
-#include "options.h"
+#include "plugin/options.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "../common/limits.h"
-#include "../common/topic.h"
+#include "common/limits.h"
+#include "common/topic.h"
 
 #define KEY(n, t) .name = #n, .type = t, .offset = offsetof(struct options, n)
 

@@ -6,10 +6,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "../common/buf.h"
-#include "../common/conf.h"
-#include "../common/err.h"
-#include "../common/str.h"
+#include "common/buf.h"
+#include "common/conf.h"
+#include "common/err.h"
+#include "common/str.h"
 
 enum presence_policy { PRESENCE_EVERYONE, PRESENCE_CONTACTS, PRESENCE_SELF };
 enum direct_policy { DIRECT_ANYONE, DIRECT_CONTACTS };

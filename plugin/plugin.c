@@ -3,19 +3,19 @@
  * The three functions that the broker looks up, and nothing else: makes the plugin's state from the
  * options, or says why not, so that the broker refuses to start.
  */
-#include "plugin.h"
+#include "plugin/plugin.h"
 
 #include <stdlib.h>
 #include <sys/random.h>
 
-#include "../common/limits.h"
-#include "../schema/secret.h"
-#include "admit.h"
-#include "capture.h"
-#include "conffile.h"
-#include "hooks.h"
-#include "identity.h"
-#include "later.h"
+#include "common/limits.h"
+#include "plugin/admit.h"
+#include "plugin/capture.h"
+#include "plugin/conffile.h"
+#include "plugin/hooks.h"
+#include "plugin/identity.h"
+#include "plugin/later.h"
+#include "schema/secret.h"
 
 #define EXPORTED __attribute__((visibility("default")))
 #define OPTIONS_MAX 1024 /* allow_topic may be given often */

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The rules of who may write to whom and see what. Called by acl.c, which gathers the facts. */
-#include "policy.h"
+#include "plugin/policy.h"
 
 #include <inttypes.h>
 
-#include "../common/limits.h"
+#include "common/limits.h"
 
 static int refuse(struct im_buf *why, int code, const char *text)
 {

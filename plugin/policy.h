@@ -10,12 +10,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "../common/buf.h"
-#include "../common/conf.h"
-#include "../common/err.h"
-#include "../common/str.h"
-#include "../common/topic.h"
-#include "options.h"
+#include "common/buf.h"
+#include "common/conf.h"
+#include "common/err.h"
+#include "common/str.h"
+#include "common/topic.h"
+#include "plugin/options.h"
 
 /* A message or signal to a user. */
 struct policy_direct {

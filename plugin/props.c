@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The plugin's only code that touches MQTT 5 property lists. Used by capture.c and downlink.c. */
-#include "props.h"
+#include "plugin/props.h"
 
 #include <dlfcn.h>
 #include <inttypes.h>
@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../common/limits.h"
+#include "common/limits.h"
 
 #define CONTENT_TYPE "application/json"
 /* A packet may bring thousands of user properties. Of a message, one that is not carried (id, ttl,

@@ -10,11 +10,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "../common/buf.h"
-#include "../common/err.h"
-#include "../common/msgprops.h"
-#include "../common/str.h"
-#include "compat.h"
+#include "common/buf.h"
+#include "common/err.h"
+#include "common/msgprops.h"
+#include "common/str.h"
+#include "plugin/compat.h"
 
 struct props {
 	const mosquitto_property *(*read_pair)(

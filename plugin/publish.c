@@ -4,7 +4,7 @@
  * caller when it fails; it takes nothing but mosquitto_malloc's memory. The message goes out when
  * the broker's loop comes round.
  */
-#include "publish.h"
+#include "plugin/publish.h"
 
 #include <limits.h>
 #include <string.h>

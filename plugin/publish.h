@@ -6,10 +6,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "../common/buf.h"
-#include "../common/err.h"
-#include "../common/str.h"
-#include "compat.h"
+#include "common/buf.h"
+#include "common/err.h"
+#include "common/str.h"
+#include "plugin/compat.h"
 
 struct publish {
 	const char *client; /* to this client id alone, which must be online; NULL: by topic */

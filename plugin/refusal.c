@@ -3,16 +3,16 @@
  * Builds and publishes refusals. Called by acl.c and capture.c, which have decided. Never part of
  * the way of an accepted message.
  */
-#include "refusal.h"
+#include "plugin/refusal.h"
 
-#include "../common/envelope.h"
-#include "../common/ids.h"
-#include "../common/jsonscan.h"
-#include "../common/jsonw.h"
-#include "../common/limits.h"
-#include "../common/utf8.h"
-#include "../common/wire.h"
-#include "publish.h"
+#include "common/envelope.h"
+#include "common/ids.h"
+#include "common/jsonscan.h"
+#include "common/jsonw.h"
+#include "common/limits.h"
+#include "common/utf8.h"
+#include "common/wire.h"
+#include "plugin/publish.h"
 
 #define BURST_US INT64_C(5000000)
 

@@ -6,8 +6,8 @@
 
 #include <stdint.h>
 
-#include "../common/str.h"
-#include "plugin.h"
+#include "common/str.h"
+#include "plugin/plugin.h"
 
 /* A send. `id`: n == 0: taken from the payload, if there is one. conv of `topic`. */
 struct refusal {

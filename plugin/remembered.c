@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Owned by auth.c. */
-#include "remembered.h"
+#include "plugin/remembered.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "../common/buf.h"
-#include "lru.h"
+#include "common/buf.h"
+#include "plugin/lru.h"
 
 struct entry {
 	struct remembered_login login;

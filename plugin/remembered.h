@@ -9,8 +9,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "../common/siphash.h"
-#include "../common/str.h"
+#include "common/siphash.h"
+#include "common/str.h"
 
 struct remembered;
 

@@ -3,12 +3,12 @@
  * The ring of uncommitted records. Called by spool.c, which maps the file, and by the uplink, which
  * reads it. Knows nothing of files or of what a record means.
  */
-#include "ring.h"
+#include "plugin/ring.h"
 
 #include <stdatomic.h>
 #include <string.h>
 
-#include "crc32c.h"
+#include "plugin/crc32c.h"
 
 #define MAGIC "IMSPOOL"
 #define VERSION 1

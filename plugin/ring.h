@@ -26,8 +26,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "../common/err.h"
-#include "../common/str.h"
+#include "common/err.h"
+#include "common/str.h"
 
 #define RING_HEADER 4096
 #define RING_RECORD_HEAD 16

@@ -3,12 +3,12 @@
  * The set of sessions and their users. Told of events by hooks.c and admit.c; asked by acl.c,
  * capture.c and the downlink. Never calls the broker.
  */
-#include "sessions.h"
+#include "plugin/sessions.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "kept.h"
+#include "plugin/kept.h"
 
 /* uthash would end the process when memory runs out. */
 #define HASH_NONFATAL_OOM 1

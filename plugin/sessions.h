@@ -17,11 +17,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "../common/limits.h"
-#include "../common/ratelimit.h"
-#include "../common/siphash.h"
-#include "../common/str.h"
-#include "filters.h"
+#include "common/limits.h"
+#include "common/ratelimit.h"
+#include "common/siphash.h"
+#include "common/str.h"
+#include "plugin/filters.h"
 
 struct sessions;
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The table of buckets behind budget.c. */
-#include "sketch.h"
+#include "plugin/sketch.h"
 
 #include <stdlib.h>
 

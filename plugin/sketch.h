@@ -8,7 +8,7 @@
 #ifndef IM_PLUGIN_SKETCH_H
 #define IM_PLUGIN_SKETCH_H
 
-#include "../common/ratelimit.h"
+#include "common/ratelimit.h"
 
 struct sketch;
 

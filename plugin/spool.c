@@ -3,7 +3,7 @@
  * The spool's file. Opened once at start by plugin.c; written by capture.c, read by the uplink.
  * Knows nothing of the broker or of the bridge.
  */
-#include "spool.h"
+#include "plugin/spool.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -15,7 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "log.h"
+#include "plugin/log.h"
 
 #define ASIDE_MAX 1000
 

@@ -10,10 +10,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "../common/buf.h"
-#include "../common/err.h"
-#include "../common/frame.h"
-#include "ring.h"
+#include "common/buf.h"
+#include "common/err.h"
+#include "common/frame.h"
+#include "plugin/ring.h"
 
 struct spool {
 	int fd;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Writes the counters for UP_STATS. */
-#include "stats.h"
+#include "plugin/stats.h"
 
 static void member(struct im_buf *b, const char *name, uint64_t v)
 {

@@ -5,7 +5,7 @@
 
 #include <stdint.h>
 
-#include "../common/buf.h"
+#include "common/buf.h"
 
 /* X(name): what happened so often. */
 #define STATS_COUNTERS(X)                                                           \

@@ -3,11 +3,11 @@
  * Sends the spool's records to the bridge. Pumped by capture.c after each record and by the
  * downlink after each commit-return. Knows nothing of what the records say.
  */
-#include "uplink.h"
+#include "plugin/uplink.h"
 
-#include "../common/topic.h"
-#include "log.h"
-#include "publish.h"
+#include "common/topic.h"
+#include "plugin/log.h"
+#include "plugin/publish.h"
 
 /* A batch or its return can only get lost when a queue in between overflows. The bridge ignores
  * what it has stored already, so asking again does no harm; but a bridge that is merely slow must

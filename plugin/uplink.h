@@ -10,11 +10,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "../common/buf.h"
-#include "../common/err.h"
-#include "../common/limits.h"
-#include "../common/str.h"
-#include "spool.h"
+#include "common/buf.h"
+#include "common/err.h"
+#include "common/limits.h"
+#include "common/str.h"
+#include "plugin/spool.h"
 
 struct uplink_batch {
 	uint64_t last;          /* its last record's number */

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Owns the statements of the rule. Called by bridge/directory_user.c, bridge/directory_group.c,
  * clients/imctl/offline.c and plugin/directory.c. */
-#include "account.h"
+#include "schema/account.h"
 
 #include <stdlib.h>
 
-#include "../common/ids.h"
-#include "name_key.h"
+#include "common/ids.h"
+#include "schema/name_key.h"
 
 enum statement { ST_USER, ST_GROUP, ST_LINK, ST_ANY_ERASED, ST_ERASED, ST_ADD, STATEMENTS };
 

@@ -13,9 +13,9 @@
 #include <sqlite3.h>
 #include <stdint.h>
 
-#include "../common/buf.h"
-#include "../common/err.h"
-#include "../common/str.h"
+#include "common/buf.h"
+#include "common/err.h"
+#include "common/str.h"
 
 enum account_name {
 	ACCOUNT_FREE,

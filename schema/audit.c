@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Owns what is written to the audit log and how long it stays. Called by bridge/audit.c and
  * clients/imctl/audit.c, which know what a command is. */
-#include "audit.h"
+#include "schema/audit.h"
 
-#include "../common/limits.h"
+#include "common/limits.h"
 
 #define DAY_MS (INT64_C(24) * 60 * 60 * 1000)
 

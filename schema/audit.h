@@ -11,8 +11,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "../common/err.h"
-#include "../common/str.h"
+#include "common/err.h"
+#include "common/str.h"
 
 struct audit_row {
 	int64_t now_ms;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Owns what is asked of each name. Called by bridge/directory.c and clients/imctl/offline.c. */
-#include "check.h"
+#include "schema/check.h"
 
-#include "../common/ids.h"
-#include "../common/jsonw.h"
+#include "common/ids.h"
+#include "common/jsonw.h"
 
 /* Number, name, gone, the same but for case, given again to another, lost to an erasure, the
  * link's. */

@@ -8,8 +8,8 @@
 
 #include <stddef.h>
 
-#include "../common/buf.h"
-#include "../common/err.h"
+#include "common/buf.h"
+#include "common/err.h"
 
 #define DATAFILE_PATH 4096 /* as the system bounds paths */
 

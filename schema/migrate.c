@@ -3,7 +3,7 @@
  * Applies the embedded migrations. Called when a database is opened, by the bridge and by imctl.
  * Knows nothing of what the tables mean.
  */
-#include "migrate.h"
+#include "schema/migrate.h"
 
 #include <string.h>
 

@@ -8,8 +8,8 @@
 
 #include <sqlite3.h>
 
-#include "../common/buf.h"
-#include "../common/err.h"
+#include "common/buf.h"
+#include "common/err.h"
 
 /* One migration, generated from schema/sqlite/{database}/NNN_name.sql. */
 struct schema_migration {

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Reads and makes names.key. Called by account.c when a name is asked for, and by the bridge when
  * one is erased. */
-#include "name_key.h"
+#include "schema/name_key.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <unistd.h>
 
-#include "../common/ids.h"
-#include "../common/limits.h"
-#include "datafile.h"
+#include "common/ids.h"
+#include "common/limits.h"
+#include "schema/datafile.h"
 
 int name_key_read(const char *data_dir, struct im_sipkey *out, struct im_buf *why)
 {

@@ -9,10 +9,10 @@
 
 #include <stdint.h>
 
-#include "../common/buf.h"
-#include "../common/err.h"
-#include "../common/siphash.h"
-#include "../common/str.h"
+#include "common/buf.h"
+#include "common/err.h"
+#include "common/siphash.h"
+#include "common/str.h"
 
 #define NAME_KEY_FILE "names.key"
 #define NAME_HASH_BYTES 16

@@ -2,7 +2,7 @@
 /* Reads and makes link.secret. Called by the plugin at start and at each login of the bridge, by
  * the bridge before each connection, so that who replaces the file restarts nothing but the bridge.
  */
-#include "secret.h"
+#include "schema/secret.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "datafile.h"
+#include "schema/datafile.h"
 
 static int failed(const char *path, const char *doing, struct im_buf *why)
 {

@@ -9,8 +9,8 @@
 
 #include <stdint.h>
 
-#include "../common/buf.h"
-#include "../common/err.h"
+#include "common/buf.h"
+#include "common/err.h"
 
 #define SECRET_FILE "link.secret"
 #define SECRET_BYTES 32

@@ -3,7 +3,7 @@
  * Turns argv into the members of a request. Called by main.c and the tests. Knows names and their
  * alphabets, not what a command does with them.
  */
-#include "args.h"
+#include "clients/imctl/args.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -11,8 +11,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../../common/ids.h"
-#include "../../common/utf8.h"
+#include "common/ids.h"
+#include "common/utf8.h"
 
 /* 100 years: keeps every sum with a time of day far from overflow. */
 #define SECONDS_MAX (100LL * 366 * 86400)

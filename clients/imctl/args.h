@@ -8,9 +8,9 @@
 
 #include <jansson.h>
 
-#include "../../common/buf.h"
-#include "../../common/err.h"
-#include "command.h"
+#include "clients/imctl/command.h"
+#include "common/buf.h"
+#include "common/err.h"
 
 /* Options and positionals in any order, `--name value` or `--name=value`, "--" ends the options.
  * IM_E_FORMAT: why says what is wrong and what would be right. params_out is owned by the caller.

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The commands on devices, which are MQTT client ids: their rows, and what they do without a
  * server. */
-#include "cmd_device.h"
+#include "clients/imctl/cmd_device.h"
 
-#include "offline.h"
+#include "clients/imctl/offline.h"
 
 static int owner(struct command_call *c)
 {

@@ -3,7 +3,7 @@
 #ifndef IM_IMCTL_CMD_DEVICE_H
 #define IM_IMCTL_CMD_DEVICE_H
 
-#include "command.h"
+#include "clients/imctl/command.h"
 
 extern const struct command cmd_device[]; /* ends with name == NULL */
 

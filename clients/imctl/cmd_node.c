@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The commands on groups and on the node itself: rows only, the server does the work, but for what
  * needs it to be down. */
-#include "cmd_node.h"
+#include "clients/imctl/cmd_node.h"
 
-#include "offline.h"
-#include "options.h"
-#include "vacuum.h"
+#include "clients/imctl/offline.h"
+#include "clients/imctl/options.h"
+#include "clients/imctl/vacuum.h"
 
 #define END                                             \
 	{                                               \

@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The commands on users and tokens: their rows, and what they do without a server. */
-#include "cmd_user.h"
+#include "clients/imctl/cmd_user.h"
 
 #include <errno.h>
 #include <string.h>
 #include <time.h>
 
-#include "../../common/limits.h"
-#include "export.h"
-#include "file.h"
-#include "import.h"
-#include "offline.h"
-#include "options.h"
-#include "password.h"
-#include "token.h"
+#include "clients/imctl/export.h"
+#include "clients/imctl/file.h"
+#include "clients/imctl/import.h"
+#include "clients/imctl/offline.h"
+#include "clients/imctl/options.h"
+#include "clients/imctl/password.h"
+#include "clients/imctl/token.h"
+#include "common/limits.h"
 
 #define TOKEN_TTL_S (30 * 86400)
 #define SECRET_MIN 32 /* RFC 7518: as long as the hash */

@@ -3,7 +3,7 @@
 #ifndef IM_IMCTL_CMD_USER_H
 #define IM_IMCTL_CMD_USER_H
 
-#include "command.h"
+#include "clients/imctl/command.h"
 
 extern const struct command cmd_user[]; /* ends with name == NULL */
 

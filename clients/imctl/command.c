@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Looks commands up and describes them. Called by main.c. Knows the tables of cmd_*.c. */
-#include "command.h"
+#include "clients/imctl/command.h"
 
 #include <string.h>
 
-#include "cmd_device.h"
-#include "cmd_node.h"
-#include "cmd_user.h"
-#include "options.h"
+#include "clients/imctl/cmd_device.h"
+#include "clients/imctl/cmd_node.h"
+#include "clients/imctl/cmd_user.h"
+#include "clients/imctl/options.h"
 
 static const struct command *const tables[] = {cmd_user, cmd_device, cmd_node};
 #define TABLES (sizeof(tables) / sizeof(tables[0]))

@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-#include "../../common/buf.h"
+#include "common/buf.h"
 
 struct control;
 struct offline;

@@ -3,7 +3,7 @@
  * The conversation with a running node. Called by main.c; the only file that uses libmosquitto.
  * Knows the envelope of commands and responses, not their content.
  */
-#include "control.h"
+#include "clients/imctl/control.h"
 
 #include <mosquitto.h>
 #include <mqtt_protocol.h>
@@ -12,8 +12,8 @@
 #include <string.h>
 #include <time.h>
 
-#include "../../common/limits.h"
-#include "device.h"
+#include "clients/imctl/device.h"
+#include "common/limits.h"
 
 #define COMMAND_TOPIC "$CONTROL/im/v1"
 #define RESPONSE_TOPIC "$CONTROL/im/v1/response"

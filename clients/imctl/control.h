@@ -8,9 +8,9 @@
 
 #include <jansson.h>
 
-#include "../../common/buf.h"
-#include "exit.h"
-#include "options.h"
+#include "clients/imctl/exit.h"
+#include "clients/imctl/options.h"
+#include "common/buf.h"
 
 struct control;
 

@@ -3,7 +3,7 @@
  * Chooses the client id. Called by control.c. A number is held by binding an abstract Unix-domain
  * socket of that name, which the kernel gives back when the process ends, however it ends.
  */
-#include "device.h"
+#include "clients/imctl/device.h"
 
 #include <stddef.h>
 #include <stdint.h>

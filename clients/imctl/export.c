@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Owns the document's frame. What is in the sections is the server's, and written as it came. */
-#include "export.h"
+#include "clients/imctl/export.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../../common/err.h"
+#include "common/err.h"
 
 /* A page that a busy node did not give is asked for again. */
 #define AGAIN_MS 1000

@@ -3,8 +3,8 @@
 #ifndef IM_IMCTL_EXPORT_H
 #define IM_IMCTL_EXPORT_H
 
-#include "command.h"
-#include "control.h"
+#include "clients/imctl/command.h"
+#include "clients/imctl/control.h"
 
 /* params: username, .output. Returns an exit code. */
 int export_user(struct command_call *call, struct control *con);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Reading small files whole. Called wherever imctl takes a file's content as an argument. */
-#include "file.h"
+#include "clients/imctl/file.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -3,7 +3,7 @@
 #ifndef IM_IMCTL_FILE_H
 #define IM_IMCTL_FILE_H
 
-#include "../../common/buf.h"
+#include "common/buf.h"
 
 /* Appends the file's bytes ("-": standard input) to *out, whose bound holds. Returns 0 or an errno
  * value; EFBIG when it is longer than the bound. */

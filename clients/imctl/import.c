@@ -3,15 +3,15 @@
  * `imctl user import`. Called by cmd_user.c. The time goes into hashing passwords, about 15 ms for
  * each different one; a run of users with the same password costs one hash.
  */
-#include "import.h"
+#include "clients/imctl/import.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../common/ids.h"
-#include "../../common/limits.h"
-#include "../../common/phc.h"
-#include "password.h"
+#include "clients/imctl/password.h"
+#include "common/ids.h"
+#include "common/limits.h"
+#include "common/phc.h"
 
 /* What follows a name may be a secret, and is not repeated: the name's own bytes alone are, and the
  * one that cannot be in it. */

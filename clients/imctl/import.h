@@ -6,10 +6,10 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#include "../../common/buf.h"
-#include "../../common/err.h"
-#include "../../common/str.h"
-#include "offline.h"
+#include "clients/imctl/offline.h"
+#include "common/buf.h"
+#include "common/err.h"
+#include "common/str.h"
 
 /* One line without its end. uid_out is empty for a blank line or a comment (#). The password is
  * all that follows the first comma; a PHC string is a password that is hashed already. */

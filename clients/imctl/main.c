@@ -7,13 +7,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../common/phc.h"
-#include "args.h"
-#include "control.h"
-#include "offline.h"
-#include "options.h"
-#include "password.h"
-#include "print.h"
+#include "clients/imctl/args.h"
+#include "clients/imctl/control.h"
+#include "clients/imctl/offline.h"
+#include "clients/imctl/options.h"
+#include "clients/imctl/password.h"
+#include "clients/imctl/print.h"
+#include "common/phc.h"
 
 /* Rows asked for in one request; the answer must fit a frame. */
 #define PAGE_ROWS 200

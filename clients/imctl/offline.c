@@ -3,7 +3,7 @@
  * The user table of directory.db, written while no bridge runs. Called by cmd_user.c and import.c.
  * Knows the schema of schema/sqlite/directory and the lock file that the bridge holds.
  */
-#include "offline.h"
+#include "clients/imctl/offline.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -15,10 +15,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "../../schema/account.h"
-#include "../../schema/check.h"
-#include "../../schema/migrate.h"
-#include "offline_audit.h"
+#include "clients/imctl/offline_audit.h"
+#include "schema/account.h"
+#include "schema/check.h"
+#include "schema/migrate.h"
 
 struct offline {
 	sqlite3 *db;

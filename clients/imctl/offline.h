@@ -11,9 +11,9 @@
 #include <sqlite3.h>
 #include <stdint.h>
 
-#include "../../common/buf.h"
-#include "../../common/str.h"
-#include "exit.h"
+#include "clients/imctl/exit.h"
+#include "common/buf.h"
+#include "common/str.h"
 
 struct offline;
 

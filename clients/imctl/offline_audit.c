@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Called by offline.c when a command's transaction ends. */
-#include "offline_audit.h"
+#include "clients/imctl/offline_audit.h"
 
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "../../schema/audit.h"
+#include "schema/audit.h"
 
 void offline_actor(char out[OFFLINE_ACTOR_MAX])
 {

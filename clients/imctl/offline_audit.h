@@ -7,8 +7,8 @@
 #include <sqlite3.h>
 #include <stdint.h>
 
-#include "../../common/err.h"
-#include "../../common/limits.h"
+#include "common/err.h"
+#include "common/limits.h"
 
 /* "offline:" and a name of the system. */
 #define OFFLINE_ACTOR_MAX 64

@@ -3,14 +3,14 @@
  * Reads imctl's general options. Called by main.c once. Knows the configuration table and nothing
  * of commands.
  */
-#include "options.h"
+#include "clients/imctl/options.h"
 
 #include <errno.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "file.h"
+#include "clients/imctl/file.h"
 
 #define CONFIG_BYTES_MAX (64 * 1024)
 

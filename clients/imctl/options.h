@@ -10,9 +10,9 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#include "../../common/buf.h"
-#include "../../common/conf.h"
-#include "../../common/err.h"
+#include "common/buf.h"
+#include "common/conf.h"
+#include "common/err.h"
 
 struct options {
 	char *host;

@@ -3,7 +3,7 @@
  * Reads passwords and hashes new ones. Called by main.c before a command runs, and by the import.
  * Every copy made here is wiped.
  */
-#include "password.h"
+#include "clients/imctl/password.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -13,9 +13,9 @@
 #include <termios.h>
 #include <unistd.h>
 
-#include "../../common/limits.h"
-#include "../../common/phc.h"
-#include "file.h"
+#include "clients/imctl/file.h"
+#include "common/limits.h"
+#include "common/phc.h"
 
 static void wipe(struct im_buf *b)
 {

@@ -5,9 +5,9 @@
 
 #include <jansson.h>
 
-#include "../../common/buf.h"
-#include "exit.h"
-#include "options.h"
+#include "clients/imctl/exit.h"
+#include "clients/imctl/options.h"
+#include "common/buf.h"
 
 /* The options of every command that sets a password, for its table. */
 #define PASSWORD_ARGS                                                                      \

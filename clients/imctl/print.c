@@ -3,13 +3,13 @@
  * JSON for people. Called by main.c for what is not asked for with --json. Pure but for the stream
  * it writes to.
  */
-#include "print.h"
+#include "clients/imctl/print.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-#include "../../common/buf.h"
+#include "common/buf.h"
 
 #define COLUMNS_MAX 12
 #define INDENT 2

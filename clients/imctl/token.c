@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Signs tokens by libjwt. Called by cmd_node.c. Pure: the time is a parameter. */
-#include "token.h"
+#include "clients/imctl/token.h"
 
 #include <jwt.h>
 #include <stdlib.h>

@@ -5,9 +5,9 @@
 
 #include <stdint.h>
 
-#include "../../common/buf.h"
-#include "../../common/err.h"
-#include "../../common/str.h"
+#include "common/buf.h"
+#include "common/err.h"
+#include "common/str.h"
 
 struct token_facts {
 	const char *uid; /* sub */

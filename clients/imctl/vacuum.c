@@ -3,7 +3,7 @@
  * SQLite's VACUUM over the databases of a data folder. Called by cmd_node.c. A live bridge cannot
  * do this: it takes minutes, in which nothing could be stored.
  */
-#include "vacuum.h"
+#include "clients/imctl/vacuum.h"
 
 #include <errno.h>
 #include <sqlite3.h>
@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 
-#include "exit.h"
+#include "clients/imctl/exit.h"
 
 static const char *const databases[] = {"messages", "directory", "search"};
 

@@ -5,7 +5,7 @@
 
 #include <jansson.h>
 
-#include "../../common/buf.h"
+#include "common/buf.h"
 
 /* Rewrites one database of the data folder ("messages"), or, with NULL, each one that is there. The
  * caller holds the folder's lock. *out: {"databases":[{"database","before","after"}]}, in bytes. A

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Requests of one client; see caller.h. */
-#include "caller.h"
+#include "tests/bench/caller.h"
 
 #include <stdio.h>
 #include <string.h>

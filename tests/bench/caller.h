@@ -8,10 +8,10 @@
 #ifndef BENCH_CALLER_H
 #define BENCH_CALLER_H
 
-#include "conn.h"
-#include "rpc.h"
-#include "users.h"
-#include "verify.h"
+#include "tests/bench/conn.h"
+#include "tests/bench/rpc.h"
+#include "tests/bench/users.h"
+#include "tests/bench/verify.h"
 
 #include <stdint.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Non-blocking MQTT connection of the load generator; see conn.h. */
-#include "conn.h"
+#include "tests/bench/conn.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

@@ -10,8 +10,8 @@
 #ifndef BENCH_CONN_H
 #define BENCH_CONN_H
 
-#include "loop.h"
-#include "mqtt.h"
+#include "tests/bench/loop.h"
+#include "tests/bench/mqtt.h"
 
 #include <netinet/in.h>
 #include <stdbool.h>

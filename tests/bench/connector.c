@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Bounded connecting; see connector.h. */
-#include "connector.h"
+#include "tests/bench/connector.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -8,7 +8,7 @@
 #ifndef BENCH_CONNECTOR_H
 #define BENCH_CONNECTOR_H
 
-#include "conn.h"
+#include "tests/bench/conn.h"
 
 #include <stdint.h>
 

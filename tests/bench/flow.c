@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Traffic flows of the load generator; see flow.h. */
-#include "flow.h"
+#include "tests/bench/flow.h"
 
-#include "message.h"
-#include "receiver.h"
-#include "sender.h"
+#include "tests/bench/message.h"
+#include "tests/bench/receiver.h"
+#include "tests/bench/sender.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -6,11 +6,11 @@
 #ifndef BENCH_FLOW_H
 #define BENCH_FLOW_H
 
-#include "conn.h"
-#include "connector.h"
-#include "hist.h"
-#include "users.h"
-#include "verify.h"
+#include "tests/bench/conn.h"
+#include "tests/bench/connector.h"
+#include "tests/bench/hist.h"
+#include "tests/bench/users.h"
+#include "tests/bench/verify.h"
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -3,7 +3,7 @@
  * Log-linear histogram. Values below 256 ns have a bucket each; above, every octave is cut
  * into 256 equal buckets.
  */
-#include "hist.h"
+#include "tests/bench/hist.h"
 
 #include <string.h>
 

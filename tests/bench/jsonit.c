@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* JSON walker; see jsonit.h. Bounded by the text's end everywhere, no recursion. */
-#include "jsonit.h"
+#include "tests/bench/jsonit.h"
 
 #include <string.h>
 

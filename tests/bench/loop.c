@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* epoll loop with nanosecond deadlines; see loop.h. */
-#include "loop.h"
+#include "tests/bench/loop.h"
 
 #include <errno.h>
 #include <sys/epoll.h>

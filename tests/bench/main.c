@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* imbench: chooses the scenario. Everything else is in the files that it calls. */
-#include "options.h"
-#include "scenario_flow.h"
-#include "scenario_hold.h"
-#include "scenario_rpc.h"
+#include "tests/bench/options.h"
+#include "tests/bench/scenario_flow.h"
+#include "tests/bench/scenario_hold.h"
+#include "tests/bench/scenario_rpc.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Envelope builder and reader of the load generator; see message.h. */
-#include "message.h"
+#include "tests/bench/message.h"
 
 #include <string.h>
 

@@ -12,7 +12,7 @@
 #ifndef BENCH_MESSAGE_H
 #define BENCH_MESSAGE_H
 
-#include "jsonit.h"
+#include "tests/bench/jsonit.h"
 
 #include <stddef.h>
 #include <stdint.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* MQTT 3.1.1/5 codec of the load generator; see mqtt.h. */
-#include "mqtt.h"
+#include "tests/bench/mqtt.h"
 
 #include <string.h>
 

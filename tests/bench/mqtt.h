@@ -9,7 +9,7 @@
 #ifndef BENCH_MQTT_H
 #define BENCH_MQTT_H
 
-#include "jsonit.h"
+#include "tests/bench/jsonit.h"
 
 #include <stdbool.h>
 #include <stddef.h>

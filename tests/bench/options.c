@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Command line of imbench; see options.h. */
-#include "options.h"
+#include "tests/bench/options.h"
 
 #include <getopt.h>
 #include <stdio.h>

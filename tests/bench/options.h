@@ -3,8 +3,8 @@
 #ifndef BENCH_OPTIONS_H
 #define BENCH_OPTIONS_H
 
-#include "flow.h"
-#include "proc.h"
+#include "tests/bench/flow.h"
+#include "tests/bench/proc.h"
 
 #include <stdbool.h>
 #include <stdint.h>

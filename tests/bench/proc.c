@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Reads /proc/PID/stat and /proc/PID/status; see proc.h. */
-#include "proc.h"
+#include "tests/bench/proc.h"
 
 #include <stdio.h>
 #include <string.h>

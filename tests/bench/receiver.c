@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Receivers of the load generator; see receiver.h. */
-#include "receiver.h"
+#include "tests/bench/receiver.h"
 
-#include "message.h"
-#include "sender.h"
+#include "tests/bench/message.h"
+#include "tests/bench/sender.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -6,9 +6,9 @@
 #ifndef BENCH_RECEIVER_H
 #define BENCH_RECEIVER_H
 
-#include "conn.h"
-#include "flow.h"
-#include "verify.h"
+#include "tests/bench/conn.h"
+#include "tests/bench/flow.h"
+#include "tests/bench/verify.h"
 
 #include <stdint.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* JSON lines of the load generator; see report.h. */
-#include "report.h"
+#include "tests/bench/report.h"
 
 static void member(struct report *r, const char *name)
 {

@@ -6,9 +6,9 @@
 #ifndef BENCH_REPORT_H
 #define BENCH_REPORT_H
 
-#include "hist.h"
-#include "proc.h"
-#include "verify.h"
+#include "tests/bench/hist.h"
+#include "tests/bench/proc.h"
+#include "tests/bench/verify.h"
 
 #include <stdbool.h>
 #include <stdint.h>

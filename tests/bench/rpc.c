@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* JSON-RPC as the load generator needs it; see rpc.h. */
-#include "rpc.h"
+#include "tests/bench/rpc.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -5,7 +5,7 @@
 #ifndef BENCH_RPC_H
 #define BENCH_RPC_H
 
-#include "jsonit.h"
+#include "tests/bench/jsonit.h"
 
 #include <stddef.h>
 #include <stdint.h>

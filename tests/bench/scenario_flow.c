@@ -3,9 +3,9 @@
  * Connect everybody, warm up, measure, stop sending, drain, verify, report. Every phase has a
  * deadline.
  */
-#include "scenario_flow.h"
+#include "tests/bench/scenario_flow.h"
 
-#include "report.h"
+#include "tests/bench/report.h"
 
 #include <stdlib.h>
 #include <string.h>

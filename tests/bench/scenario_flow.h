@@ -3,7 +3,7 @@
 #ifndef BENCH_SCENARIO_FLOW_H
 #define BENCH_SCENARIO_FLOW_H
 
-#include "options.h"
+#include "tests/bench/options.h"
 
 /* Runs and prints the result line. 0: everything verified; 1: something failed, the line says
  * what; 2: it could not be run. */

@@ -5,12 +5,12 @@
  *
  * Standard input: "storm" announces a restart (a loss without one is a failure), "quit" ends.
  */
-#include "scenario_hold.h"
+#include "tests/bench/scenario_hold.h"
 
-#include "caller.h"
-#include "connector.h"
-#include "hist.h"
-#include "report.h"
+#include "tests/bench/caller.h"
+#include "tests/bench/connector.h"
+#include "tests/bench/hist.h"
+#include "tests/bench/report.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -3,7 +3,7 @@
 #ifndef BENCH_SCENARIO_HOLD_H
 #define BENCH_SCENARIO_HOLD_H
 
-#include "options.h"
+#include "tests/bench/options.h"
 
 /* As scenario_flow(). Prints a line "connected", one line "back" for each storm, and the result
  * after "quit" or the end of standard input. */

@@ -4,12 +4,12 @@
  * from the same cursor, so that it always finds the same messages. The first request of all is
  * reported apart: after a restart it is the cold one.
  */
-#include "scenario_rpc.h"
+#include "tests/bench/scenario_rpc.h"
 
-#include "caller.h"
-#include "connector.h"
-#include "hist.h"
-#include "report.h"
+#include "tests/bench/caller.h"
+#include "tests/bench/connector.h"
+#include "tests/bench/hist.h"
+#include "tests/bench/report.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -3,7 +3,7 @@
 #ifndef BENCH_SCENARIO_RPC_H
 #define BENCH_SCENARIO_RPC_H
 
-#include "options.h"
+#include "tests/bench/options.h"
 
 /* As scenario_flow(). */
 int scenario_rpc(struct options *opt, const struct users *users);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Senders of the load generator; see sender.h. */
-#include "sender.h"
+#include "tests/bench/sender.h"
 
-#include "message.h"
-#include "receiver.h"
+#include "tests/bench/message.h"
+#include "tests/bench/receiver.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -8,8 +8,8 @@
 #ifndef BENCH_SENDER_H
 #define BENCH_SENDER_H
 
-#include "conn.h"
-#include "flow.h"
+#include "tests/bench/conn.h"
+#include "tests/bench/flow.h"
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Names and passwords of the bench's users; see users.h. */
-#include "users.h"
+#include "tests/bench/users.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Order and exactly-once checks of the load generator; see verify.h. */
-#include "verify.h"
+#include "tests/bench/verify.h"
 
 #include <stdarg.h>
 #include <stdio.h>

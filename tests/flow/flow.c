@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Owns the node: who is up, what is under way between the two, and the clock. */
-#include "flow.h"
+#include "tests/flow/flow.h"
 
 #include <fcntl.h>
 #include <ftw.h>
 #include <stdio.h>
 #include <unistd.h>
 
-#include "../../bridge/directory_sql.h"
-#include "../../bridge/directory_user.h"
-#include "../../bridge/link_key.h"
-#include "../../common/phc.h"
-#include "../../common/topic.h"
-#include "flow_device.h"
+#include "bridge/directory_sql.h"
+#include "bridge/directory_user.h"
+#include "bridge/link_key.h"
+#include "common/phc.h"
+#include "common/topic.h"
+#include "tests/flow/flow_device.h"
 
 /* Turns without anything under way after which nothing will come by itself. */
 #define QUIET_TURNS 4

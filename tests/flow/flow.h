@@ -7,13 +7,13 @@
 #ifndef IM_TESTS_FLOW_H
 #define IM_TESTS_FLOW_H
 
-#include "../unit/unit.h"
+#include "tests/unit/unit.h"
 
 #include <stdbool.h>
 
-#include "../../bridge/engine.h"
-#include "../../bridge/store.h"
-#include "../lib/fake_broker.h"
+#include "bridge/engine.h"
+#include "bridge/store.h"
+#include "tests/lib/fake_broker.h"
 
 #define FLOW_LINK "/run/link"
 #define FLOW_DEVICES_MAX 64

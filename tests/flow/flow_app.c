@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Owns the rules of an app's state. Called by flow_device.c with whatever comes over MQTT. */
-#include "flow_app.h"
+#include "tests/flow/flow_app.h"
 
 #include <stdio.h>
 

@@ -8,7 +8,7 @@
 #ifndef IM_TESTS_FLOW_APP_H
 #define IM_TESTS_FLOW_APP_H
 
-#include "flow_device.h"
+#include "tests/flow/flow_device.h"
 
 /* A message as it is kept: keys sorted, those who reacted too. To be freed. */
 char *flow_app_text(json_t *m);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Owns the dice. Called by the convergence test; does not know what the outcome should be. */
-#include "flow_chaos.h"
+#include "tests/flow/flow_chaos.h"
 
 #include <stdio.h>
 

@@ -7,8 +7,8 @@
 #ifndef IM_TESTS_FLOW_CHAOS_H
 #define IM_TESTS_FLOW_CHAOS_H
 
-#include "flow.h"
-#include "flow_device.h"
+#include "tests/flow/flow.h"
+#include "tests/flow/flow_device.h"
 
 #define FLOW_CHAOS_USERS 5
 #define FLOW_CHAOS_DEVICES 9

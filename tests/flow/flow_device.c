@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Owns the devices' state. What they know comes over MQTT only. */
-#include "flow_device.h"
+#include "tests/flow/flow_device.h"
 
 #include <stdio.h>
 
-#include "flow_app.h"
+#include "tests/flow/flow_app.h"
 
 /* A request that was not answered for so long is made again. */
 #define PATIENCE_MS 3000

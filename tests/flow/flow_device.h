@@ -8,7 +8,7 @@
 
 #include <jansson.h>
 
-#include "flow.h"
+#include "tests/flow/flow.h"
 
 struct flow_conv {
 	char name[80];

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Owns the rules of a list. Called by the convergence test when all has come to rest. */
-#include "flow_list.h"
+#include "tests/flow/flow_list.h"
 
 enum what { NOTHING, SENT, RECALLED, SYSTEM, OPERATION };
 

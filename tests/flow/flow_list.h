@@ -6,7 +6,7 @@
 #ifndef IM_TESTS_FLOW_LIST_H
 #define IM_TESTS_FLOW_LIST_H
 
-#include "flow_device.h"
+#include "tests/flow/flow_device.h"
 
 /* How much is unread for the device's user whose read mark stands at `read`. */
 uint64_t flow_list_unread(const struct flow_device *d, const struct flow_conv *c, uint64_t read);

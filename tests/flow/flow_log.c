@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Owns a copy of the log, in its order. Called by the random tests when all has come to rest. */
-#include "flow_log.h"
+#include "tests/flow/flow_log.h"
 
 #include <stdio.h>
 

@@ -3,8 +3,8 @@
 #ifndef IM_TESTS_FLOW_LOG_H
 #define IM_TESTS_FLOW_LOG_H
 
-#include "flow.h"
-#include "flow_device.h"
+#include "tests/flow/flow.h"
+#include "tests/flow/flow_device.h"
 
 struct flow_stored {
 	uint64_t conv, seq, sender;

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Loads the plugin as the broker does, gives it the test's clock, and kills it. Includes no header
  * of the bridge: the two have files of the same names. */
-#include "../../plugin/plugin.h"
+#include "plugin/plugin.h"
 
 #include <dlfcn.h>
 #include <stdio.h>
 #include <sys/mman.h>
 
-#include "../lib/fake_broker.h"
+#include "tests/lib/fake_broker.h"
 
 struct flow;
 int flow_plugin_load(struct flow *f);

@@ -12,11 +12,11 @@
  *
  * convergence.py runs many seeds and looks for the shortest run that still fails.
  */
-#include "flow.h"
-#include "flow_app.h"
-#include "flow_chaos.h"
-#include "flow_list.h"
-#include "flow_log.h"
+#include "tests/flow/flow.h"
+#include "tests/flow/flow_app.h"
+#include "tests/flow/flow_chaos.h"
+#include "tests/flow/flow_list.h"
+#include "tests/flow/flow_log.h"
 
 #include <fcntl.h>
 #include <spawn.h>
@@ -24,7 +24,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "../../common/err.h"
+#include "common/err.h"
 
 #define STEPS 250
 #define MEMORY_SEEDS 60

@@ -5,15 +5,15 @@
  * reads what it missed at the cost of that; a direct message does not wait for the crowd.
  * CROWD_TIMES in the environment prints how long each part took.
  */
-#include "flow.h"
-#include "flow_device.h"
+#include "tests/flow/flow.h"
+#include "tests/flow/flow_device.h"
 
 #include <stdio.h>
 #include <time.h>
 
-#include "../../bridge/directory_group.h"
-#include "../../bridge/directory_user.h"
-#include "../../common/limits.h"
+#include "bridge/directory_group.h"
+#include "bridge/directory_user.h"
+#include "common/limits.h"
 
 static const char *const users[] = {"root", "alice", "bob", NULL};
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The whole node, step by step: what a user sees of each feature, and of each kind of death. */
-#include "flow.h"
-#include "flow_device.h"
+#include "tests/flow/flow.h"
+#include "tests/flow/flow_device.h"
 
 #include <stdio.h>
 

@@ -5,13 +5,13 @@
  * log has, and the log holds each accepted message as often as was promised. A seed gives the same
  * run again: FLOW_SEED=n runs one.
  */
-#include "flow.h"
-#include "flow_device.h"
-#include "flow_log.h"
+#include "tests/flow/flow.h"
+#include "tests/flow/flow_device.h"
+#include "tests/flow/flow_log.h"
 
 #include <stdio.h>
 
-#include "../../bridge/directory_group.h"
+#include "bridge/directory_group.h"
 
 #define STEPS 300
 #define USERS 5

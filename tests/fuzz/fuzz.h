@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "../../common/str.h"
+#include "common/str.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

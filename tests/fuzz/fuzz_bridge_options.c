@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Any text as im-bridge.conf, and as what it is changed into while the bridge runs: read, or
  * refused with a sentence; a reload changes only what may change. */
-#include "fuzz.h"
+#include "tests/fuzz/fuzz.h"
 
-#include "../../bridge/options.h"
+#include "bridge/options.h"
 
 /* A form feed parts the two files. */
 static struct im_str split(struct im_str *in)

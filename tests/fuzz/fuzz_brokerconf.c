@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Any text as mosquitto.conf, with itself as what an include_dir brings: it is read, and what is
  * said of it is lines of text. */
-#include "fuzz.h"
+#include "tests/fuzz/fuzz.h"
 
-#include "../../plugin/brokerconf.h"
+#include "plugin/brokerconf.h"
 
 #define OWN "/usr/local/lib/mosquitto-im/mosquitto_im.so"
 

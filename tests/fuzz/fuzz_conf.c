@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Any text as a configuration: read or refused with a sentence, values within their ranges. */
-#include "fuzz.h"
+#include "tests/fuzz/fuzz.h"
 
 #include <stddef.h>
 
-#include "../../common/conf.h"
+#include "common/conf.h"
 
 struct conf {
 	char *text;

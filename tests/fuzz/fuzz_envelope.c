@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Any payload: what is accepted keeps its promises to the store, the wire and the other clients. */
-#include "fuzz.h"
+#include "tests/fuzz/fuzz.h"
 
-#include "../../common/envelope.h"
-#include "../../common/ids.h"
-#include "../../common/jsonscan.h"
-#include "../../common/utf8.h"
-#include "../../common/wire.h"
+#include "common/envelope.h"
+#include "common/ids.h"
+#include "common/jsonscan.h"
+#include "common/utf8.h"
+#include "common/wire.h"
 
 static void check_accepted(const struct im_envelope *e, struct im_str payload)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Any bytes as a down frame: what is read, recipients included, is written back the same. */
-#include "fuzz.h"
+#include "tests/fuzz/fuzz.h"
 
-#include "../../common/frame.h"
+#include "common/frame.h"
 
 static void check_record(const struct im_down_rec *r, struct im_str bytes)
 {

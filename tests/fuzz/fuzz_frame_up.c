@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Any bytes as an up frame and as a spool's records: what is read is written back the same. */
-#include "fuzz.h"
+#include "tests/fuzz/fuzz.h"
 
-#include "../../common/frame.h"
+#include "common/frame.h"
 
 /* Reads records until one is refused; returns how many. */
 static uint32_t check_records(struct im_str in)

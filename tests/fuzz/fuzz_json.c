@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Any text: the reader's two ways agree, slices lie inside, and what is decoded is written back. */
-#include "fuzz.h"
+#include "tests/fuzz/fuzz.h"
 
-#include "../../common/jsonscan.h"
-#include "../../common/jsonw.h"
-#include "../../common/utf8.h"
+#include "common/jsonscan.h"
+#include "common/jsonw.h"
+#include "common/utf8.h"
 
 static void check_text(const struct im_json *v)
 {

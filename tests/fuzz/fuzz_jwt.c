@@ -6,15 +6,15 @@
  *   C  the same, signed with the public key of a verifier for ES256 as if it were a secret: never
  *      accepted there.
  */
-#include "fuzz.h"
+#include "tests/fuzz/fuzz.h"
 
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "../../common/limits.h"
-#include "../../plugin/jwt.h"
+#include "common/limits.h"
+#include "plugin/jwt.h"
 
 #define SECRET "0123456789abcdef0123456789abcdef"
 /* Nobody has its private key. */

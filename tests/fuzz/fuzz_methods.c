@@ -6,12 +6,12 @@
  * Whatever is asked for, the answer is JSON or a refusal with a sentence, what it makes visible can
  * be read and has valid names, and no error is one of the server's own.
  */
-#include "../unit/rpc_fixture.h"
-#include "fuzz.h"
+#include "tests/fuzz/fuzz.h"
+#include "tests/unit/rpc_fixture.h"
 
-#include "../../common/ids.h"
-#include "../../common/jsonscan.h"
-#include "../../common/utf8.h"
+#include "common/ids.h"
+#include "common/jsonscan.h"
+#include "common/utf8.h"
 
 #define REQUESTS_MAX 50
 

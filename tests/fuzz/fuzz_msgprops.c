@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Any bytes as a message's properties: what is read is written back the same, becomes members of
  * one JSON object, and comes back from them. */
-#include "fuzz.h"
+#include "tests/fuzz/fuzz.h"
 
-#include "../../bridge/meta_props.h"
-#include "../../common/jsonscan.h"
-#include "../../common/limits.h"
-#include "../../common/msgprops.h"
+#include "bridge/meta_props.h"
+#include "common/jsonscan.h"
+#include "common/limits.h"
+#include "common/msgprops.h"
 
 static bool empty(const struct im_props *p)
 {

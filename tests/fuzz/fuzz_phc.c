@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Any text as a stored password hash, and a line after it as the password. */
-#include "fuzz.h"
+#include "tests/fuzz/fuzz.h"
 
-#include "../../common/phc.h"
+#include "common/phc.h"
 
 /* Large parameters within the bounds are right, but one input would take seconds. */
 static bool cheap(struct im_str phc)

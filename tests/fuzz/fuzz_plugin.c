@@ -13,15 +13,15 @@
  * Nobody receives what is in another's inbox, the link hears of valid names alone, and no offline
  * session is kicked.
  */
-#include "../unit/plugin_node.h"
-#include "fuzz.h"
+#include "tests/fuzz/fuzz.h"
+#include "tests/unit/plugin_node.h"
 
 #include <unistd.h>
 
-#include "../../common/ids.h"
-#include "../../common/msgprops.h"
-#include "../../common/topic.h"
-#include "../../common/utf8.h"
+#include "common/ids.h"
+#include "common/msgprops.h"
+#include "common/topic.h"
+#include "common/utf8.h"
 
 #define CLIENTS 4
 #define FIELDS 8

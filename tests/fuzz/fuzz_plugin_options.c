@@ -2,11 +2,11 @@
 /*
  * Lines `key value` as the broker hands over plugin_opt_ lines: taken, or refused with a sentence.
  */
-#include "fuzz.h"
+#include "tests/fuzz/fuzz.h"
 
-#include "../../common/limits.h"
-#include "../../common/topic.h"
-#include "../../plugin/options.h"
+#include "common/limits.h"
+#include "common/topic.h"
+#include "plugin/options.h"
 
 #define PAIRS_MAX 40
 

@@ -6,10 +6,10 @@
  * Whatever a file holds, reading and writing stay inside it and numbers rise. In a ring of our own
  * a record is found as it was written or not at all, and no number is given twice.
  */
-#include "fuzz.h"
+#include "tests/fuzz/fuzz.h"
 
-#include "../../plugin/crc32c.h"
-#include "../../plugin/ring.h"
+#include "plugin/crc32c.h"
+#include "plugin/ring.h"
 
 #define OWN_SIZE (RING_HEADER + 512)
 #define FILE_MAX 65536

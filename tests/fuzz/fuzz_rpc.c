@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Any request: the first line is the method of the topic, the rest the payload. Whatever it is, it
  * is either a method with checked parameters or a refusal, and the reply is JSON. */
-#include "fuzz.h"
+#include "tests/fuzz/fuzz.h"
 
-#include "../../bridge/rpc.h"
-#include "../../common/jsonscan.h"
-#include "../../common/utf8.h"
+#include "bridge/rpc.h"
+#include "common/jsonscan.h"
+#include "common/utf8.h"
 
 static void check_reply(const struct rpc_request *r)
 {

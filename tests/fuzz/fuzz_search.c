@@ -3,15 +3,15 @@
  * A line that is searched for, and the text of a message. Whatever a user types is an expression
  * that SQLite understands, and finds the message if it is made of its words.
  */
-#include "fuzz.h"
+#include "tests/fuzz/fuzz.h"
 
 #include <ftw.h>
 #include <sqlite3.h>
 #include <unistd.h>
 
-#include "../../bridge/search.h"
-#include "../../bridge/search_table.h"
-#include "../../common/utf8.h"
+#include "bridge/search.h"
+#include "bridge/search_table.h"
+#include "common/utf8.h"
 
 #define TEXT_MAX 4096
 #define CONV 5

@@ -4,14 +4,14 @@
  * records of a whole one, each behind a byte with its length. The broker starts with it, what is no
  * spool is kept under another name, and what is replayed can be read.
  */
-#include "fuzz.h"
+#include "tests/fuzz/fuzz.h"
 
 #include <fcntl.h>
 #include <unistd.h>
 
-#include "../../common/frame.h"
-#include "../../plugin/spool.h"
-#include "../lib/fake_broker.h"
+#include "common/frame.h"
+#include "plugin/spool.h"
+#include "tests/lib/fake_broker.h"
 
 #define RING_BYTES 4096
 #define FILE_MAX 65536

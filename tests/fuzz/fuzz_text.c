@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Any short text: a reaction's key is a key, what is refused has a reason, and a cluster never ends
  * within a character. */
-#include "fuzz.h"
+#include "tests/fuzz/fuzz.h"
 
-#include "../../bridge/text.h"
-#include "../../bridge/unicode.h"
-#include "../../common/utf8.h"
+#include "bridge/text.h"
+#include "bridge/unicode.h"
+#include "common/utf8.h"
 
 static void check_reaction(struct im_str s)
 {

@@ -4,11 +4,11 @@
  * agrees with MQTT's matching rule, so that no subscription reaches what is not seen to be reached.
  * The last line as a client id: one level of a topic, from which it can be read back.
  */
-#include "fuzz.h"
+#include "tests/fuzz/fuzz.h"
 
-#include "../../common/ids.h"
-#include "../../common/limits.h"
-#include "../../common/topic.h"
+#include "common/ids.h"
+#include "common/limits.h"
+#include "common/topic.h"
 
 /* MQTT 4.7, for a valid filter and a topic without wildcards. */
 static bool matches(struct im_str f, struct im_str t)

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* A word list, an empty line, a message: the list is taken or refused with a sentence, and what is
  * masked has no byte of the message that it should not have. */
-#include "fuzz.h"
+#include "tests/fuzz/fuzz.h"
 
-#include "../../bridge/wordlist.h"
-#include "../../common/utf8.h"
+#include "bridge/wordlist.h"
+#include "common/utf8.h"
 
 /* Hyperscan takes its time for each word, more so under the sanitizers. */
 #define LIST_MAX 300

@@ -3,7 +3,7 @@
  * shared library cannot. Run by test_samples.py. */
 #include <stdio.h>
 
-#include "../../plugin/options.h"
+#include "plugin/options.h"
 
 int main(void)
 {

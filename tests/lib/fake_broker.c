@@ -3,7 +3,7 @@
  * The broker of the plugin's tests: clients, sessions and events. The functions that the plugin
  * calls are in fake_calls.c. Not a model of MQTT: only of what a plugin can see.
  */
-#include "fake_broker.h"
+#include "tests/lib/fake_broker.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -11,8 +11,8 @@
 #include <string.h>
 #include <utlist.h>
 
-#include "../../common/topic.h"
-#include "fake_internal.h"
+#include "common/topic.h"
+#include "tests/lib/fake_internal.h"
 
 struct fake_state fake;
 

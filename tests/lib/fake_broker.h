@@ -14,8 +14,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "../../common/str.h"
-#include "../../plugin/compat.h"
+#include "common/str.h"
+#include "plugin/compat.h"
 
 /* The plugin's three entry points. */
 struct fake_plugin {

@@ -11,7 +11,7 @@
 #include <string.h>
 #include <utlist.h>
 
-#include "fake_internal.h"
+#include "tests/lib/fake_internal.h"
 
 #pragma GCC visibility push(default)
 

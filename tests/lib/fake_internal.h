@@ -3,7 +3,7 @@
 #ifndef IM_TESTS_FAKE_INTERNAL_H
 #define IM_TESTS_FAKE_INTERNAL_H
 
-#include "fake_broker.h"
+#include "tests/lib/fake_broker.h"
 
 #define FAKE_FILTERS 16
 #define FAKE_EVENTS 32

@@ -4,7 +4,7 @@
  * record beside it, for its path, of what is on the disk for certain and what was written since. A
  * test that cannot go on (no memory, no file) ends with abort().
  */
-#include "faultvfs.h"
+#include "tests/lib/faultvfs.h"
 
 #include <pthread.h>
 #include <sqlite3.h>

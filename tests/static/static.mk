@@ -8,7 +8,7 @@
 # (bridge/conv_set.c), and reads as long again.
 
 STATIC_DIRS := common schema plugin bridge clients
-CPPCHECK_OPT := --quiet --std=c11 --enable=warning,performance,portability --inline-suppr \
+CPPCHECK_OPT := --quiet -I. --std=c11 --enable=warning,performance,portability --inline-suppr \
 	--library=posix,gnu --library=tests/static/cppcheck.cfg -D_GNU_SOURCE -DIM_VERSION='"0"'
 TIDY_SRC ?= $(shell find $(STATIC_DIRS) -name '*.c')
 

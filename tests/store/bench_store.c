@@ -18,13 +18,13 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "../../bridge/dedup_rebuild.h"
-#include "../../bridge/directory_group.h"
-#include "../../bridge/directory_user.h"
-#include "../../bridge/sqldb.h"
-#include "../../bridge/store.h"
-#include "../../bridge/store_sqlite.h"
-#include "../../schema/migrate.h"
+#include "bridge/dedup_rebuild.h"
+#include "bridge/directory_group.h"
+#include "bridge/directory_user.h"
+#include "bridge/sqldb.h"
+#include "bridge/store.h"
+#include "bridge/store_sqlite.h"
+#include "schema/migrate.h"
 
 static double now_s(void)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* What the programs of the store suite share; see store_test.h. */
-#include "store_test.h"
+#include "tests/store/store_test.h"
 
 #include <dirent.h>
 #include <sqlite3.h>

@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../bridge/directory_user.h"
-#include "../../bridge/sqldb_scrub.h"
-#include "store_test.h"
+#include "bridge/directory_user.h"
+#include "bridge/sqldb_scrub.h"
+#include "tests/store/store_test.h"
 
 #define BE (&store_sqlite)
 #define MESSAGES 3000

@@ -4,11 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../bridge/directory_conv.h"
-#include "../../bridge/directory_group.h"
-#include "../../bridge/directory_user.h"
-#include "../lib/faultvfs.h"
-#include "store_test.h"
+#include "bridge/directory_conv.h"
+#include "bridge/directory_group.h"
+#include "bridge/directory_user.h"
+#include "tests/lib/faultvfs.h"
+#include "tests/store/store_test.h"
 
 struct fixture {
 	char *folder;

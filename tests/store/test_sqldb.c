@@ -10,11 +10,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "../../bridge/directory_user.h"
-#include "../../bridge/walkeeper.h"
-#include "../../schema/migrate.h"
-#include "../lib/faultvfs.h"
-#include "store_test.h"
+#include "bridge/directory_user.h"
+#include "bridge/walkeeper.h"
+#include "schema/migrate.h"
+#include "tests/lib/faultvfs.h"
+#include "tests/store/store_test.h"
 
 #define BE (&store_sqlite)
 
@@ -122,10 +122,10 @@ struct statement {
 };
 #define X(name, sql) {#name, sql},
 static const struct statement messages[] = {
-#include "../../schema/sqlite/messages.def"
+#include "schema/sqlite/messages.def"
 };
 static const struct statement directory[] = {
-#include "../../schema/sqlite/directory.def"
+#include "schema/sqlite/directory.def"
 };
 #undef X
 

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "store_test.h"
+#include "tests/store/store_test.h"
 
 static uint64_t log_head(struct test_node *f)
 {

@@ -9,9 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../bridge/fresh.h"
-#include "../lib/faultvfs.h"
-#include "store_test.h"
+#include "bridge/fresh.h"
+#include "tests/lib/faultvfs.h"
+#include "tests/store/store_test.h"
 
 #define BE (&store_sqlite)
 

@@ -13,8 +13,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "../lib/faultvfs.h"
-#include "store_test.h"
+#include "tests/lib/faultvfs.h"
+#include "tests/store/store_test.h"
 
 #define USERS 4
 #define CONVS 5

@@ -8,7 +8,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
-#include "store_test.h"
+#include "tests/store/store_test.h"
 
 #define READERS 3
 #define CONVS 4

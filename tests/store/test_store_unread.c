@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../bridge/store_sqlite.h"
-#include "store_test.h"
+#include "bridge/store_sqlite.h"
+#include "tests/store/store_test.h"
 
 #define ME 1
 #define PEER 2

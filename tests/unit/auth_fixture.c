@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "auth_fixture.h"
+#include "tests/unit/auth_fixture.h"
 
 #include <stdio.h>
 

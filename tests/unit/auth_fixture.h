@@ -6,8 +6,8 @@
 
 #include <stdbool.h>
 
-#include "../../plugin/auth.h"
-#include "plugin_node.h"
+#include "plugin/auth.h"
+#include "tests/unit/plugin_node.h"
 
 #define SECRET "0123456789abcdef0123456789abcdef"
 #define NOW 1763650000

@@ -5,12 +5,12 @@
 #include <string.h>
 #include <time.h>
 
-#include "../../common/envelope.h"
-#include "../../common/frame.h"
-#include "../../common/siphash.h"
-#include "../../common/topic.h"
-#include "../../common/utf8.h"
-#include "../../common/wire.h"
+#include "common/envelope.h"
+#include "common/frame.h"
+#include "common/siphash.h"
+#include "common/topic.h"
+#include "common/utf8.h"
+#include "common/wire.h"
 
 #define ROUNDS 1000000
 

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "engine_fixture.h"
+#include "tests/unit/engine_fixture.h"
 
 #include <fcntl.h>
 #include <ftw.h>
 #include <stdio.h>
 #include <unistd.h>
 
-#include "../../bridge/directory_user.h"
-#include "../../common/msgprops.h"
+#include "bridge/directory_user.h"
+#include "common/msgprops.h"
 
 static void put_recipients(struct im_buf *b, const struct im_down_rec *r)
 {

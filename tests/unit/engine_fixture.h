@@ -7,12 +7,12 @@
 #ifndef IM_TESTS_ENGINE_FIXTURE_H
 #define IM_TESTS_ENGINE_FIXTURE_H
 
-#include "unit.h"
+#include "tests/unit/unit.h"
 
 #include <stdbool.h>
 
-#include "../../bridge/engine.h"
-#include "../../common/frame.h"
+#include "bridge/engine.h"
+#include "common/frame.h"
 
 #define ENGINE_EPOCH 77
 

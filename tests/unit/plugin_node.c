@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The node that the plugin's tests run in. */
-#include "plugin_node.h"
+#include "tests/unit/plugin_node.h"
 
 #include <ftw.h>
 #include <stdio.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "../../common/phc.h"
-#include "../../common/topic.h"
-#include "../../plugin/capture.h"
-#include "../../plugin/plugin.h"
-#include "../../schema/migrate.h"
+#include "common/phc.h"
+#include "common/topic.h"
+#include "plugin/capture.h"
+#include "plugin/plugin.h"
+#include "schema/migrate.h"
 
 #define OPTIONS_MAX 32
 

@@ -9,10 +9,10 @@
 #include <sqlite3.h>
 #include <stdbool.h>
 
-#include "../../common/frame.h"
-#include "../../schema/secret.h"
-#include "../lib/fake_broker.h"
-#include "unit.h"
+#include "common/frame.h"
+#include "schema/secret.h"
+#include "tests/lib/fake_broker.h"
+#include "tests/unit/unit.h"
 
 /* An up record, copied. Strings end with NUL. */
 struct node_record {

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Owns a small node without a link. When the environment names a file in IM_RPC_TRAFFIC, every
  * request and reply is written to it as a line of JSON, for the check of the JSON schemas. */
-#include "rpc_fixture.h"
+#include "tests/unit/rpc_fixture.h"
 
 #include <sqlite3.h>
 #include <stdio.h>
 #include <unistd.h>
 
-#include "../../bridge/rpc_check.h"
-#include "../../common/ids.h"
+#include "bridge/rpc_check.h"
+#include "common/ids.h"
 
 static const struct directory_user *user_row(struct rpc_fixture *f, const char *uid)
 {

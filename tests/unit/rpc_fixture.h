@@ -6,20 +6,20 @@
 #ifndef IM_TESTS_RPC_FIXTURE_H
 #define IM_TESTS_RPC_FIXTURE_H
 
-#include "unit.h"
+#include "tests/unit/unit.h"
 
 #include <jansson.h>
 #include <stdbool.h>
 
-#include "../../bridge/admin.h"
-#include "../../bridge/cost.h"
-#include "../../bridge/downq.h"
-#include "../../bridge/presence.h"
-#include "../../bridge/rights.h"
-#include "../../bridge/rpc.h"
-#include "../../bridge/search_index.h"
-#include "../../bridge/store.h"
-#include "../../bridge/writer.h"
+#include "bridge/admin.h"
+#include "bridge/cost.h"
+#include "bridge/downq.h"
+#include "bridge/presence.h"
+#include "bridge/rights.h"
+#include "bridge/rpc.h"
+#include "bridge/search_index.h"
+#include "bridge/store.h"
+#include "bridge/writer.h"
 
 struct rpc_fixture {
 	char folder[64];

@@ -10,12 +10,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../bench/hist.h"
-#include "../bench/jsonit.h"
-#include "../bench/message.h"
-#include "../bench/mqtt.h"
-#include "../bench/rpc.h"
-#include "../bench/verify.h"
+#include "tests/bench/hist.h"
+#include "tests/bench/jsonit.h"
+#include "tests/bench/message.h"
+#include "tests/bench/mqtt.h"
+#include "tests/bench/rpc.h"
+#include "tests/bench/verify.h"
 
 static struct slice text(const char *s)
 {

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Administration: the form of commands and responses, and what each command does. */
-#include "rpc_fixture.h"
+#include "tests/unit/rpc_fixture.h"
 
 #include <stdio.h>
 
-#include "../../bridge/directory_user.h"
-#include "../../common/phc.h"
+#include "bridge/directory_user.h"
+#include "common/phc.h"
 
 static void done(struct rpc_fixture *f, const char *command)
 {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The audit log: what of administrators' commands is kept, what is not, and for how long. */
-#include "rpc_fixture.h"
+#include "tests/unit/rpc_fixture.h"
 
-#include "../../bridge/directory_audit.h"
-#include "../../common/limits.h"
+#include "bridge/directory_audit.h"
+#include "common/limits.h"
 
 /* The rows that listAudit answers with these parameters. */
 static const json_t *rows(struct rpc_fixture *f, const char *params)

@@ -4,8 +4,8 @@
 #include <sched.h>
 #include <sys/resource.h>
 
-#include "../../bridge/background.h"
-#include "unit.h"
+#include "bridge/background.h"
+#include "tests/unit/unit.h"
 
 struct seen {
 	int policy, nice;

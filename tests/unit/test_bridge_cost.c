@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* What one user's work may cost: a bucket each, refilled by the records' own time. */
-#include "../../bridge/cost.h"
-#include "../../bridge/price.h"
-#include "unit.h"
+#include "bridge/cost.h"
+#include "bridge/price.h"
+#include "tests/unit/unit.h"
 
 static const struct im_sipkey key = {"0123456789abcde"};
 

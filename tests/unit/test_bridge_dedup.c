@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The window of client message ids: bounds, age, rollback, and its rebuilding from the log. */
-#include "unit.h"
+#include "tests/unit/unit.h"
 
 #include <stdio.h>
 
-#include "../../bridge/dedup.h"
-#include "../../bridge/dedup_rebuild.h"
-#include "../../bridge/store.h"
+#include "bridge/dedup.h"
+#include "bridge/dedup_rebuild.h"
+#include "bridge/store.h"
 
 #define HOUR_MS 3600000
 

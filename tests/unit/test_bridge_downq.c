@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The queues of deliveries: order, window, bound, and a group's tier while records wait. */
-#include "unit.h"
+#include "tests/unit/unit.h"
 
 #include <stdio.h>
 
-#include "../../bridge/downq.h"
-#include "../../common/limits.h"
+#include "bridge/downq.h"
+#include "common/limits.h"
 
 #define MAX (1024 * 1024)
 

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Effects, acks and the outbox: what is planned, how it is packed, in which order it leaves. */
-#include "unit.h"
+#include "tests/unit/unit.h"
 
 #include <fcntl.h>
 #include <stdio.h>
 #include <unistd.h>
 
-#include "../../bridge/acks.h"
-#include "../../bridge/effects.h"
-#include "../../bridge/outbox.h"
-#include "../../common/limits.h"
+#include "bridge/acks.h"
+#include "bridge/effects.h"
+#include "bridge/outbox.h"
+#include "common/limits.h"
 
 static struct im_down_rec one(struct im_str records)
 {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The engine's straight way: a batch in, one transaction, deliveries, acks and the commit-return
  * out; refusals; ids; signals; groups. */
-#include "engine_fixture.h"
+#include "tests/unit/engine_fixture.h"
 
-#include "../../bridge/directory_group.h"
+#include "bridge/directory_group.h"
 
 static void a_direct_message_reaches_both_ends_and_is_acked(void **state)
 {

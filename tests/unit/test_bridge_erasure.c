@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Erasing: who may be erased, the walk through its stages, also when it is broken off after any of
  * them, the list beside the databases and the answers that wait. */
-#include "rpc_fixture.h"
+#include "tests/unit/rpc_fixture.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -9,14 +9,14 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "../../bridge/erasure.h"
-#include "../../bridge/erasure_again.h"
-#include "../../bridge/erasure_list.h"
-#include "../../bridge/erasure_log.h"
-#include "../../bridge/erasure_wait.h"
-#include "../../bridge/kind.h"
-#include "../../common/limits.h"
-#include "../../schema/name_key.h"
+#include "bridge/erasure.h"
+#include "bridge/erasure_again.h"
+#include "bridge/erasure_list.h"
+#include "bridge/erasure_log.h"
+#include "bridge/erasure_wait.h"
+#include "bridge/kind.h"
+#include "common/limits.h"
+#include "schema/name_key.h"
 
 struct node {
 	struct rpc_fixture *f;

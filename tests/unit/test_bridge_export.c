@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Pages of an export: bounded in what is looked at, in items and in bytes, and nothing between two
  * of them. */
-#include "rpc_fixture.h"
+#include "tests/unit/rpc_fixture.h"
 
 #include <stdio.h>
 
-#include "../../bridge/export.h"
+#include "bridge/export.h"
 
 struct pages {
 	unsigned n, empty;

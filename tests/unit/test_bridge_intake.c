@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* What becomes of messages and signals on their way in: whom they mention, what they may hold, and
  * what they cost. */
-#include "engine_fixture.h"
-#include "words.h"
+#include "tests/unit/engine_fixture.h"
+#include "tests/unit/words.h"
 /* Deliveries to groups wait for the broker; it has them all. */
 static void say(struct engine_fixture *f, const char *payload)
 {

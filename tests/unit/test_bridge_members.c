@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Caches: the table of small sets, member lists, and how both stay within their bounds. */
-#include "unit.h"
+#include "tests/unit/unit.h"
 
 #include <ftw.h>
 #include <stdbool.h>
 #include <stdio.h>
 
-#include "../../bridge/assoc.h"
-#include "../../bridge/directory_group.h"
-#include "../../bridge/directory_user.h"
-#include "../../bridge/members.h"
-#include "../../bridge/rights.h"
+#include "bridge/assoc.h"
+#include "bridge/directory_group.h"
+#include "bridge/directory_user.h"
+#include "bridge/members.h"
+#include "bridge/rights.h"
 
 /* -- assoc -- */
 

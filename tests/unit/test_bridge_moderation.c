@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Moderation: what passes, what is masked, what is rejected, and a list that cannot be read. */
-#include "words.h"
+#include "tests/unit/words.h"
 
 static int check(struct moderation *m, enum im_enc enc, const char *body)
 {

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The caches of names and of numbers: what they hold, what gives way. */
-#include "unit.h"
+#include "tests/unit/unit.h"
 
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "../../bridge/directory_group.h"
-#include "../../bridge/directory_user.h"
-#include "../../bridge/idcache.h"
-#include "../../bridge/names.h"
+#include "bridge/directory_group.h"
+#include "bridge/directory_user.h"
+#include "bridge/idcache.h"
+#include "bridge/names.h"
 
 struct fixture {
 	char folder[64];

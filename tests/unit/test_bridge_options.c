@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* im-bridge.conf's table, reloading, and the form of log lines. */
-#include "unit.h"
+#include "tests/unit/unit.h"
 
 #include <stdio.h>
 #include <unistd.h>
 
-#include "../../bridge/health.h"
-#include "../../bridge/log.h"
-#include "../../bridge/options.h"
+#include "bridge/health.h"
+#include "bridge/log.h"
+#include "bridge/options.h"
 
 static void defaults_are_complete_but_for_the_data_folder(void **state)
 {

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The pace at which an earlier version's log is numbered, over a store that only plays its part. */
-#include "unit.h"
+#include "tests/unit/unit.h"
 
 #include <fcntl.h>
 #include <stdio.h>
 #include <unistd.h>
 
-#include "../../bridge/ordinals.h"
+#include "bridge/ordinals.h"
 
 struct store {
 	uint64_t left;

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* MQTT 5 properties of a message: stored with it, shown, delivered again and again, and gone when
  * its words are. */
-#include "engine_fixture.h"
+#include "tests/unit/engine_fixture.h"
 
 #include <stdio.h>
 
-#include "../../bridge/meta_props.h"
-#include "../../common/msgprops.h"
-#include "words.h"
+#include "bridge/meta_props.h"
+#include "common/msgprops.h"
+#include "tests/unit/words.h"
 
 static char encoded[4096];
 

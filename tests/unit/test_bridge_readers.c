@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The reading threads: answers, order of hold and release, the bound, the end in the middle. */
-#include "engine_fixture.h"
+#include "tests/unit/engine_fixture.h"
 
 #include <poll.h>
 #include <sqlite3.h>
 
-#include "../../bridge/directory_user.h"
-#include "../../bridge/search_index.h"
+#include "bridge/directory_user.h"
+#include "bridge/search_index.h"
 
 #define DEADLINE_MS 30000
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* A name in stored JSON: replaced where the bridge has put it, and nowhere else. And what of one
  * message goes with its author's words. */
-#include "unit.h"
+#include "tests/unit/unit.h"
 
-#include "../../bridge/erasure_message.h"
-#include "../../bridge/renaming.h"
+#include "bridge/erasure_message.h"
+#include "bridge/renaming.h"
 
 static const struct renaming alice = {.user = 7, .name = {"alice", 5}, .to = {"deleted-7", 9}};
 

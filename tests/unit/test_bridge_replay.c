@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Exactly once over the link: what is replayed is delivered and acked again, and stored once. */
-#include "engine_fixture.h"
+#include "tests/unit/engine_fixture.h"
 
 #include <stdio.h>
 
-#include "../../bridge/directory_user.h"
+#include "bridge/directory_user.h"
 
 /* Records of one batch, kept so that they can be sent again. */
 static char kept[65536];

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Bans and mutes: they outlive a membership, are listed to those who run the group, and are lifted.
  */
-#include "rpc_fixture.h"
+#include "tests/unit/rpc_fixture.h"
 
-#include "../../bridge/directory_ban.h"
-#include "../../common/limits.h"
+#include "bridge/directory_ban.h"
+#include "common/limits.h"
 
 static void make_team(struct rpc_fixture *f)
 {

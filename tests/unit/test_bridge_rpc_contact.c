@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Contacts and devices. */
-#include "rpc_fixture.h"
+#include "tests/unit/rpc_fixture.h"
 
 #include <stdio.h>
 
-#include "../../bridge/directory_contact.h"
-#include "../../bridge/directory_user.h"
+#include "bridge/directory_contact.h"
+#include "bridge/directory_user.h"
 
 /* "alice contact 3, bob none 4" */
 static void assert_list(struct rpc_fixture *f, const char *uid, int since, const char *want)

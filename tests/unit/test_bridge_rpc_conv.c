@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* History, the list of conversations, read marks, receipts and settings. */
-#include "rpc_fixture.h"
+#include "tests/unit/rpc_fixture.h"
 
 #include <stdio.h>
 
-#include "../../bridge/directory_user.h"
+#include "bridge/directory_user.h"
 
 static void talk(struct rpc_fixture *f, const char *from, const char *conv, int n)
 {

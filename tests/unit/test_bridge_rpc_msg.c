@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Recall, edit, reaction, forwarding: what history shows afterwards, what devices are told, and who
  * may. */
-#include "rpc_fixture.h"
+#include "tests/unit/rpc_fixture.h"
 
 #include <stdio.h>
 
-#include "../../bridge/meta.h"
-#include "../../common/limits.h"
+#include "bridge/meta.h"
+#include "common/limits.h"
 
 static void assert_body(
 	struct rpc_fixture *f, const char *uid, const char *conv, int seq, const char *want)

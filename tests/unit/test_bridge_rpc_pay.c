@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Every road pays: what a request leads to is charged to who asks, before it is done; and slow mode
  * holds for whatever is a message of a member's. */
-#include "rpc_fixture.h"
+#include "tests/unit/rpc_fixture.h"
 
 #include <stdio.h>
 

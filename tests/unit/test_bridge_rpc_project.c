@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Changes of groups as JSON: that each is idempotent, and that the log alone brings a lost
  * directory back to the same state. */
-#include "rpc_fixture.h"
+#include "tests/unit/rpc_fixture.h"
 
 #include <stdio.h>
 
-#include "../../bridge/directory_ban.h"
-#include "../../bridge/directory_conv.h"
-#include "../../bridge/directory_group.h"
-#include "../../bridge/group_change.h"
-#include "../../bridge/project.h"
+#include "bridge/directory_ban.h"
+#include "bridge/directory_conv.h"
+#include "bridge/directory_group.h"
+#include "bridge/group_change.h"
+#include "bridge/project.h"
 
 /* All of a directory that group changes can change, as text. */
 static int on_group(void *arg, const struct directory_group *g)

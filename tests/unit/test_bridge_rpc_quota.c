@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* What users may do to others unasked: how often, and to whom not. */
-#include "rpc_fixture.h"
+#include "tests/unit/rpc_fixture.h"
 
 #include <stdio.h>
 
-#include "../../bridge/directory_quota.h"
-#include "../../bridge/directory_user.h"
+#include "bridge/directory_quota.h"
+#include "bridge/directory_user.h"
 
 #define HOUR_MS (INT64_C(60) * 60 * 1000)
 

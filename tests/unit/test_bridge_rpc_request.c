@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Requests as they come: what is taken, and that each refusal says what would be right. */
-#include "unit.h"
+#include "tests/unit/unit.h"
 
 #include <jansson.h>
 #include <stdlib.h>
 
-#include "../../bridge/rpc.h"
-#include "../../common/err.h"
+#include "bridge/rpc.h"
+#include "common/err.h"
 
 static void expect(
 	const char *target, const char *payload, int code, const char *id, const char *why)

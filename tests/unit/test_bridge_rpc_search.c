@@ -3,11 +3,11 @@
  * The search method, by whoever may not see what matches: each answer is, to the byte, the one that
  * he would get if it were not there.
  */
-#include "rpc_fixture.h"
+#include "tests/unit/rpc_fixture.h"
 
 #include <stdio.h>
 
-#include "../../bridge/directory_group.h"
+#include "bridge/directory_group.h"
 
 #define MANY 501
 #define VERY_MANY (SEARCH_CONVS_MAX + 1) /* more than a single walk takes */

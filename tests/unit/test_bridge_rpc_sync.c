@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* sync and device.ack: everything, once, in order, whatever way the walk takes. */
-#include "rpc_fixture.h"
+#include "tests/unit/rpc_fixture.h"
 
 #include <stdio.h>
 
-#include "../../bridge/directory_group.h"
+#include "bridge/directory_group.h"
 
 static void bind(struct rpc_fixture *f, const char *uid, const char *device)
 {

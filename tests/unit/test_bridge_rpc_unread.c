@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* What the list of conversations says of each: how much is unread, what it shows, where it stands.
  */
-#include "rpc_fixture.h"
+#include "tests/unit/rpc_fixture.h"
 
 #include <stdio.h>
 
-#include "../../bridge/view.h"
+#include "bridge/view.h"
 
 static void talk(struct rpc_fixture *f, const char *from, const char *conv, int n)
 {

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Profiles, passwords, blocks, presence, and what bounds the hashing of passwords. */
-#include "rpc_fixture.h"
+#include "tests/unit/rpc_fixture.h"
 
-#include "../../bridge/directory_user.h"
-#include "../../bridge/hash_budget.h"
-#include "../../bridge/password.h"
+#include "bridge/directory_user.h"
+#include "bridge/hash_budget.h"
+#include "bridge/password.h"
 
 static void a_profile_shows_others_less(void **state)
 {

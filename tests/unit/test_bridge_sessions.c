@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Connections: presence as a table, and through the engine: marks, retained payloads, hellos,
  * client ids, snapshots. */
-#include "engine_fixture.h"
+#include "tests/unit/engine_fixture.h"
 
 #include <stdio.h>
 
-#include "../../bridge/directory_user.h"
-#include "../../bridge/presence.h"
+#include "bridge/directory_user.h"
+#include "bridge/presence.h"
 
 /* -- the table -- */
 

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Commits that fail: nothing is sent, nothing is lost, and it goes on without a hand. Both
  * databases, at each of their steps. */
-#include "engine_fixture.h"
+#include "tests/unit/engine_fixture.h"
 
 #include <stdio.h>
 
-#include "../../bridge/directory_group.h"
-#include "../../bridge/directory_user.h"
+#include "bridge/directory_group.h"
+#include "bridge/directory_user.h"
 
 /* What fails from now on, and how often; -1: until it is put right. */
 static int fail_begin, fail_append, fail_commit, fail_directory;

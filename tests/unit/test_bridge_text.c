@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* What names, notes and reactions may hold. */
-#include "unit.h"
+#include "tests/unit/unit.h"
 
-#include "../../bridge/text.h"
+#include "bridge/text.h"
 
 struct text_case {
 	const char *text, *fault; /* part of it; NULL: none */

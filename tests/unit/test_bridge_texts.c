@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The word list looks into every text of a request that others will read. */
-#include "../../bridge/texts.h"
-#include "unit.h"
-#include "words.h"
+#include "bridge/texts.h"
+#include "tests/unit/unit.h"
+#include "tests/unit/words.h"
 
 #include <stdio.h>
 #include <stdlib.h>

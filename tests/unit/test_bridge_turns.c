@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Whose reading job is next: users in turn, a share of the threads each, bounds, second turns. */
-#include "unit.h"
+#include "tests/unit/unit.h"
 
-#include "../../bridge/readers.h"
-#include "../../bridge/turns.h"
+#include "bridge/readers.h"
+#include "bridge/turns.h"
 
 static struct readers_job *make(uint64_t user, enum readers_kind kind)
 {

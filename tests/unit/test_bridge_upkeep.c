@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* What happens between transactions: retention, backups, and the projection at start. */
-#include "engine_fixture.h"
+#include "tests/unit/engine_fixture.h"
 
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "../../bridge/backup.h"
-#include "../../bridge/directory_group.h"
-#include "../../bridge/directory_user.h"
-#include "../../bridge/project.h"
-#include "../../bridge/retention.h"
+#include "bridge/backup.h"
+#include "bridge/directory_group.h"
+#include "bridge/directory_user.h"
+#include "bridge/project.h"
+#include "bridge/retention.h"
 
 #define DAY_MS (INT64_C(24) * 3600 * 1000)
 

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The writer's transaction, fan-out by size of group, and the early commit of a large fan-out;
  * through the engine, because that is how they are used. */
-#include "engine_fixture.h"
+#include "tests/unit/engine_fixture.h"
 
 #include <stdio.h>
 
-#include "../../bridge/directory_conv.h"
-#include "../../bridge/directory_group.h"
-#include "../../bridge/directory_user.h"
-#include "../../bridge/fanout.h"
-#include "../../common/limits.h"
+#include "bridge/directory_conv.h"
+#include "bridge/directory_group.h"
+#include "bridge/directory_user.h"
+#include "bridge/fanout.h"
+#include "common/limits.h"
 
 /* A group of n members, "m0".. , who exist; alice is the owner. */
 static void add_group(struct engine_fixture *f, const char *gid, int kind, unsigned n)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Base64: what is written is read back, where it lies too; one value has one text. */
-#include "unit.h"
+#include "tests/unit/unit.h"
 
-#include "../../common/base64.h"
+#include "common/base64.h"
 
 static void every_length_comes_back(void **state)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The growable buffer: content, bounds, sticky failure. */
-#include "unit.h"
+#include "tests/unit/unit.h"
 
 #include <stdio.h>
 

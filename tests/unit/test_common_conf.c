@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Configuration: what is read, what is refused and in which words, and what the sample says. */
-#include "unit.h"
+#include "tests/unit/unit.h"
 
 #include <stdio.h>
 
-#include "../../common/conf.h"
+#include "common/conf.h"
 
 struct conf {
 	char *name;

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Envelopes beyond the golden vectors: where the strings lie, round trips, and any bytes at all. */
-#include "unit.h"
+#include "tests/unit/unit.h"
 
-#include "../../common/envelope.h"
-#include "../../common/ids.h"
-#include "../../common/jsonscan.h"
-#include "../../common/jsonw.h"
-#include "../../common/utf8.h"
-#include "../../common/wire.h"
+#include "common/envelope.h"
+#include "common/ids.h"
+#include "common/jsonscan.h"
+#include "common/jsonw.h"
+#include "common/utf8.h"
+#include "common/wire.h"
 
 struct fixture {
 	struct im_buf scratch, why;

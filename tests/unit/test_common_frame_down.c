@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The codec of down frames: what is written is read back; what is cut, changed or made up is
  * refused or read within its bounds. */
-#include "unit.h"
+#include "tests/unit/unit.h"
 
-#include "../../common/frame.h"
+#include "common/frame.h"
 
 struct down_room {
 	char user[64], device[64], topic[300], corr[256], id[64], payload[2000], names[2][50][66];

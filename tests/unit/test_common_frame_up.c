@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The codec of up frames: what is written is read back; what is cut, changed or made up is
  * refused or read within its bounds. */
-#include "unit.h"
+#include "tests/unit/unit.h"
 
-#include "../../common/frame.h"
+#include "common/frame.h"
 
 struct up_room {
 	char user[64], device[64], target[64], id[64], reply_topic[300], corr[256], payload[2000];

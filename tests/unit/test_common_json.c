@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The JSON reader and writer: against each other, against jansson, and case by case. */
-#include "unit.h"
+#include "tests/unit/unit.h"
 
 #include <jansson.h>
 #include <stdio.h>
 
-#include "../../common/jsonscan.h"
-#include "../../common/jsonw.h"
-#include "../../common/limits.h"
+#include "common/jsonscan.h"
+#include "common/jsonw.h"
+#include "common/limits.h"
 
 /* ---- reader ---- */
 

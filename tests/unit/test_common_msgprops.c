@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The codec of a message's properties: what is written is read back; what is cut, changed or made
  * up is refused or read within its bounds. */
-#include "unit.h"
+#include "tests/unit/unit.h"
 
-#include "../../common/ids.h"
-#include "../../common/limits.h"
-#include "../../common/msgprops.h"
+#include "common/ids.h"
+#include "common/limits.h"
+#include "common/msgprops.h"
 
 struct room {
 	char corr[300], content_type[80], topic[80], name[30], value[80];

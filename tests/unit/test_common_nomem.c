@@ -3,16 +3,16 @@
  * Memory runs out at the first allocation, at the second, and so on: no crash, no leak (the
  * sanitizer looks), and the failure is told. malloc and its kin are wrapped by the linker.
  */
-#include "unit.h"
+#include "tests/unit/unit.h"
 
-#include "../../common/conf.h"
-#include "../../common/envelope.h"
-#include "../../common/frame.h"
-#include "../../common/jsonscan.h"
-#include "../../common/jsonw.h"
-#include "../../common/phc.h"
-#include "../../common/topic.h"
-#include "../../common/wire.h"
+#include "common/conf.h"
+#include "common/envelope.h"
+#include "common/frame.h"
+#include "common/jsonscan.h"
+#include "common/jsonw.h"
+#include "common/phc.h"
+#include "common/topic.h"
+#include "common/wire.h"
 
 /* Allocations until one fails; negative: none fails. */
 static int left = -1;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Password hashes: what matches, what does not, and what is refused before it costs anything. */
-#include "unit.h"
+#include "tests/unit/unit.h"
 
 #include <stdio.h>
 
-#include "../../common/phc.h"
+#include "common/phc.h"
 
 /* Small parameters: the tests are about the strings, not about the cost. */
 #define MEMORY_KIB 64

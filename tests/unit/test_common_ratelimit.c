@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Token buckets. */
-#include "../../common/ratelimit.h"
-#include "unit.h"
+#include "common/ratelimit.h"
+#include "tests/unit/unit.h"
 
 #define S INT64_C(1000000)
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* SipHash against the reference vectors of its authors: key 00..0f, inputs 00..n-1. */
-#include "unit.h"
+#include "tests/unit/unit.h"
 
-#include "../../common/siphash.h"
+#include "common/siphash.h"
 
 static struct im_sipkey test_key(void)
 {

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Topics and filters beyond the golden vectors: builders, subsumption against brute force, and that
  * no filter that is not refused outright reaches another user's inbox unnoticed. */
-#include "unit.h"
+#include "tests/unit/unit.h"
 
 #include <stdio.h>
 
-#include "../../common/ids.h"
-#include "../../common/limits.h"
-#include "../../common/topic.h"
+#include "common/ids.h"
+#include "common/limits.h"
+#include "common/topic.h"
 
 #define PREFIX IM_STR("im")
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* UTF-8 validation, against every code point and a byte-by-byte reference. */
-#include "unit.h"
+#include "tests/unit/unit.h"
 
-#include "../../common/utf8.h"
+#include "common/utf8.h"
 
 /* Encodes without asking whether c may be encoded; `n` bytes, which may be more than it needs. */
 static void encode(uint32_t c, size_t n, char *out)

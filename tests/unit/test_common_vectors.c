@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Holds common/ to the golden vectors of schema/wire/vectors, which every other codec is held to.
  */
-#include "unit.h"
+#include "tests/unit/unit.h"
 
 #include <jansson.h>
 
-#include "../../common/envelope.h"
-#include "../../common/ids.h"
-#include "../../common/topic.h"
-#include "../../common/wire.h"
+#include "common/envelope.h"
+#include "common/ids.h"
+#include "common/topic.h"
+#include "common/wire.h"
 
 #define VECTORS "schema/wire/vectors/"
 

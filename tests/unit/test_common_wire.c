@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* What the golden vectors do not say of the wire texts and of the error table. */
-#include "unit.h"
+#include "tests/unit/unit.h"
 
-#include "../../common/err.h"
-#include "../../common/jsonscan.h"
-#include "../../common/wire.h"
+#include "common/err.h"
+#include "common/jsonscan.h"
+#include "common/wire.h"
 
 static void json_without_text_becomes_null(void **state)
 {
@@ -102,7 +102,7 @@ static void every_code_has_a_text_of_its_own(void **state)
 {
 	static const int codes[] = {
 #define X(name, code, text) code,
-#include "../../schema/errors.def"
+#include "schema/errors.def"
 #undef X
 	};
 	size_t n = sizeof(codes) / sizeof(codes[0]);

@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../../clients/imctl/args.h"
+#include "clients/imctl/args.h"
 
 #define WORDS_MAX 16
 

@@ -13,13 +13,13 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-#include "../../clients/imctl/device.h"
-#include "../../clients/imctl/import.h"
-#include "../../clients/imctl/offline.h"
-#include "../../clients/imctl/options.h"
-#include "../../clients/imctl/print.h"
-#include "../../clients/imctl/token.h"
-#include "../../common/phc.h"
+#include "clients/imctl/device.h"
+#include "clients/imctl/import.h"
+#include "clients/imctl/offline.h"
+#include "clients/imctl/options.h"
+#include "clients/imctl/print.h"
+#include "clients/imctl/token.h"
+#include "common/phc.h"
 
 struct world {
 	char folder[64];

@@ -4,7 +4,7 @@
  * disconnected, in both broker generations. */
 #include <stdio.h>
 
-#include "plugin_node.h"
+#include "tests/unit/plugin_node.h"
 
 static const char *const opened[] = {"allow_topic", "plant/#", "allow_topic", "home/%u/#", NULL};
 

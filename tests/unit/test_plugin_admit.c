@@ -2,8 +2,8 @@
 /* What a client is told that may not come in, and by which broker. */
 #include <stdio.h>
 
-#include "../../plugin/plugin.h"
-#include "plugin_node.h"
+#include "plugin/plugin.h"
+#include "tests/unit/plugin_node.h"
 
 #define CLOSED MOSQ_ERR_UNKNOWN /* without an answer */
 #define NO MOSQ_ERR_AUTH

@@ -2,8 +2,8 @@
 /* Logins by password: what is right, what is remembered of it, and what wrong ones may cost. */
 #include <stdio.h>
 
-#include "../../common/phc.h"
-#include "auth_fixture.h"
+#include "common/phc.h"
+#include "tests/unit/auth_fixture.h"
 
 static void passwords(void **state)
 {

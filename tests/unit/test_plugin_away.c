@@ -2,8 +2,8 @@
 /* What waits for sessions that are away, in both broker generations: for whom, and for how many. */
 #include <stdio.h>
 
-#include "../lib/fake_internal.h"
-#include "plugin_node.h"
+#include "tests/lib/fake_internal.h"
+#include "tests/unit/plugin_node.h"
 
 #define INBOX "im/inbox/alice/#"
 

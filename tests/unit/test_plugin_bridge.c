@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Who is the bridge: whoever has shown the link's secret, by that connection alone. Names,
  * addresses, client ids and TLS identities make nobody the bridge, and take nothing from it. */
-#include "plugin_node.h"
+#include "tests/unit/plugin_node.h"
 
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "../../common/topic.h"
-#include "../../plugin/log.h"
+#include "common/topic.h"
+#include "plugin/log.h"
 
 /* A HELLO, as the bridge would say it. */
 static int say_hello(struct mosquitto *c)

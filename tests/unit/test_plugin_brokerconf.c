@@ -6,9 +6,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "../../plugin/brokerconf.h"
-#include "../../plugin/conffile.h"
-#include "unit.h"
+#include "plugin/brokerconf.h"
+#include "plugin/conffile.h"
+#include "tests/unit/unit.h"
 
 #define OWN "/usr/local/lib/mosquitto-im/mosquitto_im.so"
 #define LISTENER "listener 0 /run/mosquitto/im.sock\n"

@@ -2,8 +2,8 @@
 /* What wrong logins may cost, and whom that keeps out: nobody but those who cause it. */
 #include <stdio.h>
 
-#include "../../plugin/budget.h"
-#include "unit.h"
+#include "plugin/budget.h"
+#include "tests/unit/unit.h"
 
 #define SECOND INT64_C(1000000)
 #define SHARE (SECOND / 5)

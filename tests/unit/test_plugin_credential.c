@@ -3,8 +3,8 @@
 #include <jwt.h>
 #include <stdio.h>
 
-#include "../../common/phc.h"
-#include "plugin_node.h"
+#include "common/phc.h"
+#include "tests/unit/plugin_node.h"
 
 #define SECRET "0123456789abcdef0123456789abcdef"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The plugin's view of directory.db: answers, what is remembered, and what is forgotten when. */
-#include "../../plugin/directory.h"
-#include "plugin_node.h"
+#include "plugin/directory.h"
+#include "tests/unit/plugin_node.h"
 
 #include <stdio.h>
 

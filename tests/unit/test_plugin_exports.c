@@ -2,7 +2,7 @@
 /* The plugin's binary shows the broker its three entry points and nothing else. */
 #include <stdio.h>
 
-#include "unit.h"
+#include "tests/unit/unit.h"
 
 static void shows_three_symbols(void **state)
 {

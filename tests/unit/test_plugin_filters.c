@@ -3,9 +3,9 @@
  * either generation. */
 #include <stdio.h>
 
-#include "../../common/limits.h"
-#include "../../plugin/filters.h"
-#include "plugin_node.h"
+#include "common/limits.h"
+#include "plugin/filters.h"
+#include "tests/unit/plugin_node.h"
 
 static const struct im_sipkey key = {"0123456789abcde"};
 

@@ -3,8 +3,8 @@
 #include <stdatomic.h>
 #include <time.h>
 
-#include "../../plugin/hashers.h"
-#include "unit.h"
+#include "plugin/hashers.h"
+#include "tests/unit/unit.h"
 
 #define JOBS 100
 #define AHEAD 8 /* each thread, as in hashers.c */

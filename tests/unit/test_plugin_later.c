@@ -3,8 +3,8 @@
 #include <stdio.h>
 #include <time.h>
 
-#include "../../common/limits.h"
-#include "plugin_node.h"
+#include "common/limits.h"
+#include "tests/unit/plugin_node.h"
 
 #define THREADS(n) ((const char *const[]){"auth_threads", n, NULL})
 #define GUESSED ((const char *const[]){"auth_threads", "2", "auth_wrong_share", "100", NULL})

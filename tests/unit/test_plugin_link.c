@@ -3,9 +3,9 @@
  * and frames that are none. */
 #include <stdio.h>
 
-#include "../../common/limits.h"
-#include "../../plugin/plugin.h"
-#include "plugin_node.h"
+#include "common/limits.h"
+#include "plugin/plugin.h"
+#include "tests/unit/plugin_node.h"
 
 static const char *const no_limits[] = {
 	"rate_messages", "0", "rate_bytes", "0", "max_devices", "0", NULL};

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The plugin's options. */
-#include "../../common/limits.h"
-#include "../../plugin/options.h"
-#include "unit.h"
+#include "common/limits.h"
+#include "plugin/options.h"
+#include "tests/unit/unit.h"
 
 #include <stdio.h>
 

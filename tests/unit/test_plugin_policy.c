@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Who may write to whom and see what: the rules alone. */
-#include "../../plugin/policy.h"
-#include "unit.h"
+#include "plugin/policy.h"
+#include "tests/unit/unit.h"
 
 static int direct(struct policy_direct f)
 {

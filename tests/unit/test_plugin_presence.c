@@ -4,8 +4,8 @@
 #include <jwt.h>
 #include <stdio.h>
 
-#include "../../plugin/plugin.h"
-#include "plugin_node.h"
+#include "plugin/plugin.h"
+#include "tests/unit/plugin_node.h"
 
 static struct mosquitto *persistent(const char *user, const char *id)
 {

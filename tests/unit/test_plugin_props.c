@@ -3,9 +3,9 @@
  * properties of a delivery. */
 #include <stdio.h>
 
-#include "../../common/limits.h"
-#include "../../common/msgprops.h"
-#include "plugin_node.h"
+#include "common/limits.h"
+#include "common/msgprops.h"
+#include "tests/unit/plugin_node.h"
 
 #define T0 1763650000000 /* the node's clock */
 

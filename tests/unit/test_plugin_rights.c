@@ -3,8 +3,8 @@
  * generations; and that what is refused is said. */
 #include <stdio.h>
 
-#include "../../common/limits.h"
-#include "plugin_node.h"
+#include "common/limits.h"
+#include "tests/unit/plugin_node.h"
 
 static int publish(struct mosquitto *c, const char *topic, const char *payload)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The spool's ring: order, wrapping, recovery after every kind of damage. */
-#include "../../plugin/crc32c.h"
-#include "../../plugin/ring.h"
-#include "unit.h"
+#include "plugin/crc32c.h"
+#include "plugin/ring.h"
+#include "tests/unit/unit.h"
 
 #define SIZE (RING_HEADER + 1024)
 

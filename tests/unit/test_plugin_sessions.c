@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The set of sessions, told of events in the orders of the three brokers. */
-#include "../../plugin/sessions.h"
+#include "plugin/sessions.h"
 
 #include <stdio.h>
 #include <time.h>
 
-#include "unit.h"
+#include "tests/unit/unit.h"
 
 static const struct im_sipkey key = {"0123456789abcde"};
 

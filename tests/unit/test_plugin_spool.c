@@ -5,9 +5,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "../../common/limits.h"
-#include "../../plugin/spool.h"
-#include "plugin_node.h"
+#include "common/limits.h"
+#include "plugin/spool.h"
+#include "tests/unit/plugin_node.h"
 
 #define MIB (1024 * 1024)
 

@@ -2,13 +2,13 @@
 /* The plugin's small tables and counters: bounded cache, bindings, counters' JSON. */
 #include <stdio.h>
 
-#include "../../common/limits.h"
-#include "../../plugin/bindings.h"
-#include "../../plugin/log.h"
-#include "../../plugin/lru.h"
-#include "../../plugin/stats.h"
-#include "../lib/fake_broker.h"
-#include "unit.h"
+#include "common/limits.h"
+#include "plugin/bindings.h"
+#include "plugin/log.h"
+#include "plugin/lru.h"
+#include "plugin/stats.h"
+#include "tests/lib/fake_broker.h"
+#include "tests/unit/unit.h"
 
 static const struct im_sipkey key = {"0123456789abcde"};
 

@@ -12,8 +12,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "../../plugin/jwt.h"
-#include "auth_fixture.h"
+#include "plugin/jwt.h"
+#include "tests/unit/auth_fixture.h"
 
 /* ---- tokens ---- */
 

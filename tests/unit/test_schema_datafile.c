@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Files in data_dir: their paths, and what is said when a disk does not take all of one. */
-#include "unit.h"
+#include "tests/unit/unit.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -9,8 +9,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "../../schema/datafile.h"
-#include "../../schema/name_key.h"
+#include "schema/datafile.h"
+#include "schema/name_key.h"
 
 #define LIMIT 10
 

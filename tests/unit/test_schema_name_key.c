@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The hashes of erased names: databases hold them, so they stay what they are. */
-#include "unit.h"
+#include "tests/unit/unit.h"
 
-#include "../../common/ids.h"
-#include "../../schema/name_key.h"
+#include "common/ids.h"
+#include "schema/name_key.h"
 
 static void only_the_case_of_ascii_letters_is_folded(void **state)
 {

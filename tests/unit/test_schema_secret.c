@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* link.secret: made once, whole, by whoever comes first, and refused with a sentence when it is not
  * what it should be. */
-#include "unit.h"
+#include "tests/unit/unit.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -10,7 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "../../schema/secret.h"
+#include "schema/secret.h"
 
 #define RACERS 16
 

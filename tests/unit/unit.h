@@ -15,8 +15,8 @@
 
 #include <cmocka.h>
 
-#include "../../common/buf.h"
-#include "../../common/str.h"
+#include "common/buf.h"
+#include "common/str.h"
 
 static inline void unit_assert_str(
 	struct im_str have, struct im_str want, const char *file, int line)

@@ -3,11 +3,11 @@
 #ifndef IM_TESTS_WORDS_H
 #define IM_TESTS_WORDS_H
 
-#include "unit.h"
+#include "tests/unit/unit.h"
 
 #include <unistd.h>
 
-#include "../../bridge/moderation.h"
+#include "bridge/moderation.h"
 
 static inline void words_load(
 	struct moderation *m, const char *words, enum moderation_action action)
