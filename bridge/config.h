@@ -3,7 +3,7 @@
 #ifndef IM_BRIDGE_CONFIG_H
 #define IM_BRIDGE_CONFIG_H
 
-#include "bridge/engine.h"
+#include "bridge/engine/engine.h"
 #include "bridge/options.h"
 #include "common/buf.h"
 #include "common/err.h"

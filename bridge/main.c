@@ -6,7 +6,7 @@
 
 #include "bridge/options.h"
 #include "bridge/service.h"
-#include "bridge/sqldb.h"
+#include "db/sqldb.h"
 
 static int print_config(void)
 {

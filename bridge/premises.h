@@ -4,7 +4,7 @@
 #ifndef IM_BRIDGE_PREMISES_H
 #define IM_BRIDGE_PREMISES_H
 
-#include "bridge/directory.h"
+#include "bridge/directory/directory.h"
 #include "bridge/options.h"
 #include "common/buf.h"
 #include "common/err.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Owns what is written to the audit log and how long it stays. Called by bridge/audit.c and
+/* Owns what is written to the audit log and how long it stays. Called by bridge/admin/audit.c and
  * clients/imctl/audit.c, which know what a command is. */
 #include "schema/audit.h"
 

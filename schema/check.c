@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Owns what is asked of each name. Called by bridge/directory.c and clients/imctl/offline.c. */
+/* Owns what is asked of each name. Called by bridge/directory/directory.c and
+ * clients/imctl/offline.c. */
 #include "schema/check.h"
 
 #include "common/ids.h"

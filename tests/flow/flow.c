@@ -7,9 +7,9 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "bridge/directory_sql.h"
-#include "bridge/directory_user.h"
-#include "bridge/link_key.h"
+#include "bridge/directory/directory_sql.h"
+#include "bridge/directory/directory_user.h"
+#include "bridge/link/link_key.h"
 #include "common/phc.h"
 #include "common/topic.h"
 #include "tests/flow/flow_device.h"

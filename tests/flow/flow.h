@@ -11,8 +11,8 @@
 
 #include <stdbool.h>
 
-#include "bridge/engine.h"
-#include "bridge/store.h"
+#include "bridge/engine/engine.h"
+#include "bridge/store/store.h"
 #include "tests/lib/fake_broker.h"
 
 #define FLOW_LINK "/run/link"

@@ -11,8 +11,8 @@
 #include <stdio.h>
 #include <time.h>
 
-#include "bridge/directory_group.h"
-#include "bridge/directory_user.h"
+#include "bridge/directory/directory_group.h"
+#include "bridge/directory/directory_user.h"
 #include "common/limits.h"
 
 static const char *const users[] = {"root", "alice", "bob", NULL};

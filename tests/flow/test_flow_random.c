@@ -11,7 +11,7 @@
 
 #include <stdio.h>
 
-#include "bridge/directory_group.h"
+#include "bridge/directory/directory_group.h"
 
 #define STEPS 300
 #define USERS 5

@@ -18,7 +18,7 @@ fuzz_ring_SRC := plugin/ring.c plugin/crc32c.c
 fuzz_spool_SRC := plugin/spool.c plugin/ring.c plugin/crc32c.c plugin/log.c
 fuzz_spool_OBJ = $(call obj,$(FAKE_BROKER_SRC))
 fuzz_spool_LIBS := -lcrypto
-fuzz_msgprops_SRC := bridge/meta_props.c bridge/meta.c
+fuzz_msgprops_SRC := bridge/message/meta_props.c bridge/message/meta.c
 fuzz_jwt_SRC := plugin/jwt.c plugin/jwt_keys.c
 fuzz_jwt_LIBS := -lcrypto
 fuzz_plugin_SRC := $(PLUGIN_SRC) tests/unit/plugin_node.c
@@ -30,19 +30,18 @@ fuzz_plugin_FLAGS := -detect_leaks=0
 fuzz_plugin_options_SRC := plugin/options.c
 fuzz_brokerconf_SRC := plugin/brokerconf.c
 fuzz_bridge_options_SRC := bridge/options.c
-fuzz_wordlist_SRC := bridge/wordlist.c
+fuzz_wordlist_SRC := bridge/message/wordlist.c
 fuzz_wordlist_LIBS := -lhs
-fuzz_text_SRC := bridge/text.c bridge/unicode.c
+fuzz_text_SRC := bridge/message/text.c bridge/message/unicode.c
 fuzz_text_LIBS := -lutf8proc
-fuzz_search_SRC := $(wildcard bridge/search*.c) bridge/unicode.c
+fuzz_search_SRC := $(wildcard bridge/search/*.c) bridge/message/unicode.c
 fuzz_search_OBJ = $(BUILD)/unit/bridge.a $(SCHEMA_OBJ)
 fuzz_search_LIBS = $(BRIDGE_LIBS)
 # The methods' tables name their handlers, so all of the bridge comes with them.
-fuzz_rpc_SRC := bridge/rpc.c bridge/rpc_args.c bridge/rpc_check.c
+fuzz_rpc_SRC := bridge/rpc/rpc.c bridge/rpc/rpc_args.c bridge/rpc/rpc_check.c
 fuzz_rpc_OBJ = $(BUILD)/unit/bridge.a $(SCHEMA_OBJ)
 fuzz_rpc_LIBS = $(BRIDGE_LIBS)
-fuzz_methods_SRC := $(wildcard bridge/rpc*.c bridge/admin*.c bridge/conv_*.c bridge/group_*.c) \
-	bridge/msg_target.c bridge/sync_walk.c bridge/view.c
+fuzz_methods_SRC := $(wildcard bridge/rpc/*.c bridge/rpc/methods/*.c bridge/admin/*.c bridge/write/group_*.c)
 fuzz_methods_OBJ = $(call obj,tests/unit/rpc_fixture.c) $(BUILD)/unit/bridge.a $(SCHEMA_OBJ)
 fuzz_methods_LIBS = $(BRIDGE_LIBS) -lcmocka
 fuzz_methods_DICT := rpc

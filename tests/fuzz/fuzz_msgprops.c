@@ -3,7 +3,7 @@
  * one JSON object, and comes back from them. */
 #include "tests/fuzz/fuzz.h"
 
-#include "bridge/meta_props.h"
+#include "bridge/message/meta_props.h"
 #include "common/jsonscan.h"
 #include "common/limits.h"
 #include "common/msgprops.h"

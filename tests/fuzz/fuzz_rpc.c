@@ -3,7 +3,7 @@
  * is either a method with checked parameters or a refusal, and the reply is JSON. */
 #include "tests/fuzz/fuzz.h"
 
-#include "bridge/rpc.h"
+#include "bridge/rpc/rpc.h"
 #include "common/jsonscan.h"
 #include "common/utf8.h"
 

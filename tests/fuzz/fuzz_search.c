@@ -9,8 +9,8 @@
 #include <sqlite3.h>
 #include <unistd.h>
 
-#include "bridge/search.h"
-#include "bridge/search_table.h"
+#include "bridge/search/search.h"
+#include "bridge/search/search_table.h"
 #include "common/utf8.h"
 
 #define TEXT_MAX 4096

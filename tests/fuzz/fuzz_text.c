@@ -3,8 +3,8 @@
  * within a character. */
 #include "tests/fuzz/fuzz.h"
 
-#include "bridge/text.h"
-#include "bridge/unicode.h"
+#include "bridge/message/text.h"
+#include "bridge/message/unicode.h"
 #include "common/utf8.h"
 
 static void check_reaction(struct im_str s)

@@ -3,7 +3,7 @@
  * masked has no byte of the message that it should not have. */
 #include "tests/fuzz/fuzz.h"
 
-#include "bridge/wordlist.h"
+#include "bridge/message/wordlist.h"
 #include "common/utf8.h"
 
 /* Hyperscan takes its time for each word, more so under the sanitizers. */

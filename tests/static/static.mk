@@ -5,9 +5,9 @@
 #                       since they were found clean
 #   make clang-tidy     the latter; TIDY_SRC="plugin/ring.c ..." for some of them
 # gcc's -fanalyzer is no part of it: it finds nothing more here but a leak that is none
-# (bridge/conv_set.c), and reads as long again.
+# (bridge/rpc/conv_set.c), and reads as long again.
 
-STATIC_DIRS := common schema plugin bridge clients
+STATIC_DIRS := common schema db plugin bridge clients
 CPPCHECK_OPT := --quiet -I. --std=c11 --enable=warning,performance,portability --inline-suppr \
 	--library=posix,gnu --library=tests/static/cppcheck.cfg -D_GNU_SOURCE -DIM_VERSION='"0"'
 TIDY_SRC ?= $(shell find $(STATIC_DIRS) -name '*.c')

@@ -18,12 +18,12 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "bridge/dedup_rebuild.h"
-#include "bridge/directory_group.h"
-#include "bridge/directory_user.h"
-#include "bridge/sqldb.h"
-#include "bridge/store.h"
-#include "bridge/store_sqlite.h"
+#include "bridge/directory/directory_group.h"
+#include "bridge/directory/directory_user.h"
+#include "bridge/store/store.h"
+#include "bridge/store/store_sqlite.h"
+#include "bridge/write/dedup_rebuild.h"
+#include "db/sqldb.h"
 #include "schema/migrate.h"
 
 static double now_s(void)

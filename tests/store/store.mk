@@ -4,8 +4,8 @@
 
 STORE_TEST_SRC := $(wildcard tests/store/test_*.c)
 STORE_TEST := $(STORE_TEST_SRC:tests/store/%.c=%)
-STORE_SRC := $(wildcard bridge/store_*.c bridge/sqldb*.c bridge/directory*.c bridge/dedup*.c) \
-	bridge/fresh.c bridge/idcache.c bridge/meta.c bridge/names.c bridge/renaming.c bridge/walkeeper.c
+STORE_SRC := $(DB_SRC) $(wildcard bridge/store/*.c bridge/directory/*.c bridge/write/dedup*.c) bridge/base/assoc.c \
+	bridge/message/meta.c bridge/message/renaming.c
 STORE_OBJ := $(call obj,$(STORE_SRC)) $(COMMON_OBJ) $(SCHEMA_OBJ)
 STORE_TEST_OBJ := $(call obj,tests/store/store_test.c tests/lib/faultvfs.c)
 STORE_LIBS := -lsqlite3 -largon2 -lcrypto -lpthread

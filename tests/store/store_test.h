@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "bridge/store.h"
+#include "bridge/store/store.h"
 
 #define assert_ok(call) assert_int_equal((call), IM_OK)
 

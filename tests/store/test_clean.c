@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "bridge/directory_user.h"
-#include "bridge/sqldb_scrub.h"
+#include "bridge/directory/directory_user.h"
+#include "db/sqldb_scrub.h"
 #include "tests/store/store_test.h"
 
 #define BE (&store_sqlite)

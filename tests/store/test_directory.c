@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "bridge/directory_conv.h"
-#include "bridge/directory_group.h"
-#include "bridge/directory_user.h"
+#include "bridge/directory/directory_conv.h"
+#include "bridge/directory/directory_group.h"
+#include "bridge/directory/directory_user.h"
 #include "tests/lib/faultvfs.h"
 #include "tests/store/store_test.h"
 

@@ -10,8 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "bridge/directory_user.h"
-#include "bridge/walkeeper.h"
+#include "bridge/directory/directory_user.h"
+#include "db/walkeeper.h"
 #include "schema/migrate.h"
 #include "tests/lib/faultvfs.h"
 #include "tests/store/store_test.h"

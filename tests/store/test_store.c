@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The suite that every backend passes: what bridge/store.h promises. A test gets a store that is
- * empty; a backend that keeps its data is opened again by those tests that say so.
+ * The suite that every backend passes: what bridge/store/store.h promises. A test gets a store that
+ * is empty; a backend that keeps its data is opened again by those tests that say so.
  */
 #include <stdio.h>
 #include <stdlib.h>

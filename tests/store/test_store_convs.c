@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "bridge/fresh.h"
+#include "bridge/store/fresh.h"
 #include "tests/lib/faultvfs.h"
 #include "tests/store/store_test.h"
 

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "bridge/directory_user.h"
+#include "bridge/directory/directory_user.h"
 #include "common/msgprops.h"
 
 static void put_recipients(struct im_buf *b, const struct im_down_rec *r)

@@ -11,7 +11,7 @@
 
 #include <stdbool.h>
 
-#include "bridge/engine.h"
+#include "bridge/engine/engine.h"
 #include "common/frame.h"
 
 #define ENGINE_EPOCH 77

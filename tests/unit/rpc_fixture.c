@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "bridge/rpc_check.h"
+#include "bridge/rpc/rpc_check.h"
 #include "common/ids.h"
 
 static const struct directory_user *user_row(struct rpc_fixture *f, const char *uid)

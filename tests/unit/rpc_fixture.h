@@ -11,15 +11,15 @@
 #include <jansson.h>
 #include <stdbool.h>
 
-#include "bridge/admin.h"
-#include "bridge/cost.h"
-#include "bridge/downq.h"
-#include "bridge/presence.h"
-#include "bridge/rights.h"
-#include "bridge/rpc.h"
-#include "bridge/search_index.h"
-#include "bridge/store.h"
-#include "bridge/writer.h"
+#include "bridge/admin/admin.h"
+#include "bridge/base/cost.h"
+#include "bridge/deliver/downq.h"
+#include "bridge/deliver/presence.h"
+#include "bridge/directory/rights.h"
+#include "bridge/rpc/rpc.h"
+#include "bridge/search/search_index.h"
+#include "bridge/store/store.h"
+#include "bridge/write/writer.h"
 
 struct rpc_fixture {
 	char folder[64];

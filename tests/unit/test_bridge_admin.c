@@ -4,7 +4,7 @@
 
 #include <stdio.h>
 
-#include "bridge/directory_user.h"
+#include "bridge/directory/directory_user.h"
 #include "common/phc.h"
 
 static void done(struct rpc_fixture *f, const char *command)

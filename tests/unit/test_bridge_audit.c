@@ -2,7 +2,7 @@
 /* The audit log: what of administrators' commands is kept, what is not, and for how long. */
 #include "tests/unit/rpc_fixture.h"
 
-#include "bridge/directory_audit.h"
+#include "bridge/directory/directory_audit.h"
 #include "common/limits.h"
 
 /* The rows that listAudit answers with these parameters. */

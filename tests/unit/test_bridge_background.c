@@ -4,7 +4,7 @@
 #include <sched.h>
 #include <sys/resource.h>
 
-#include "bridge/background.h"
+#include "bridge/base/background.h"
 #include "tests/unit/unit.h"
 
 struct seen {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* What one user's work may cost: a bucket each, refilled by the records' own time. */
-#include "bridge/cost.h"
-#include "bridge/price.h"
+#include "bridge/base/cost.h"
+#include "bridge/rpc/price.h"
 #include "tests/unit/unit.h"
 
 static const struct im_sipkey key = {"0123456789abcde"};

@@ -4,9 +4,9 @@
 
 #include <stdio.h>
 
-#include "bridge/dedup.h"
-#include "bridge/dedup_rebuild.h"
-#include "bridge/store.h"
+#include "bridge/store/store.h"
+#include "bridge/write/dedup.h"
+#include "bridge/write/dedup_rebuild.h"
 
 #define HOUR_MS 3600000
 

@@ -4,7 +4,7 @@
 
 #include <stdio.h>
 
-#include "bridge/downq.h"
+#include "bridge/deliver/downq.h"
 #include "common/limits.h"
 
 #define MAX (1024 * 1024)

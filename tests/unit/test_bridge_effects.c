@@ -6,9 +6,9 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "bridge/acks.h"
-#include "bridge/effects.h"
-#include "bridge/outbox.h"
+#include "bridge/deliver/acks.h"
+#include "bridge/deliver/effects.h"
+#include "bridge/deliver/outbox.h"
 #include "common/limits.h"
 
 static struct im_down_rec one(struct im_str records)

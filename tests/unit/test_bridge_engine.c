@@ -3,7 +3,7 @@
  * out; refusals; ids; signals; groups. */
 #include "tests/unit/engine_fixture.h"
 
-#include "bridge/directory_group.h"
+#include "bridge/directory/directory_group.h"
 
 static void a_direct_message_reaches_both_ends_and_is_acked(void **state)
 {

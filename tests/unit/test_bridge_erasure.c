@@ -9,12 +9,12 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "bridge/erasure.h"
-#include "bridge/erasure_again.h"
-#include "bridge/erasure_list.h"
-#include "bridge/erasure_log.h"
-#include "bridge/erasure_wait.h"
-#include "bridge/kind.h"
+#include "bridge/admin/erasure_again.h"
+#include "bridge/message/kind.h"
+#include "bridge/upkeep/erasure.h"
+#include "bridge/upkeep/erasure_list.h"
+#include "bridge/upkeep/erasure_log.h"
+#include "bridge/upkeep/erasure_wait.h"
 #include "common/limits.h"
 #include "schema/name_key.h"
 

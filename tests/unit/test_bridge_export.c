@@ -5,7 +5,7 @@
 
 #include <stdio.h>
 
-#include "bridge/export.h"
+#include "bridge/admin/export.h"
 
 struct pages {
 	unsigned n, empty;

@@ -6,11 +6,11 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-#include "bridge/assoc.h"
-#include "bridge/directory_group.h"
-#include "bridge/directory_user.h"
-#include "bridge/members.h"
-#include "bridge/rights.h"
+#include "bridge/base/assoc.h"
+#include "bridge/directory/directory_group.h"
+#include "bridge/directory/directory_user.h"
+#include "bridge/directory/members.h"
+#include "bridge/directory/rights.h"
 
 /* -- assoc -- */
 

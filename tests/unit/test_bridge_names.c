@@ -6,10 +6,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "bridge/directory_group.h"
-#include "bridge/directory_user.h"
-#include "bridge/idcache.h"
-#include "bridge/names.h"
+#include "bridge/directory/directory_group.h"
+#include "bridge/directory/directory_user.h"
+#include "bridge/directory/names.h"
+#include "bridge/store/idcache.h"
 
 struct fixture {
 	char folder[64];

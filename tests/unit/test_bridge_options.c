@@ -5,8 +5,8 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "bridge/health.h"
-#include "bridge/log.h"
+#include "bridge/base/health.h"
+#include "bridge/base/log.h"
 #include "bridge/options.h"
 
 static void defaults_are_complete_but_for_the_data_folder(void **state)

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "bridge/ordinals.h"
+#include "bridge/upkeep/ordinals.h"
 
 struct store {
 	uint64_t left;

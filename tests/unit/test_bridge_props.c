@@ -5,7 +5,7 @@
 
 #include <stdio.h>
 
-#include "bridge/meta_props.h"
+#include "bridge/message/meta_props.h"
 #include "common/msgprops.h"
 #include "tests/unit/words.h"
 

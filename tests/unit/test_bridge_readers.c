@@ -5,8 +5,8 @@
 #include <poll.h>
 #include <sqlite3.h>
 
-#include "bridge/directory_user.h"
-#include "bridge/search_index.h"
+#include "bridge/directory/directory_user.h"
+#include "bridge/search/search_index.h"
 
 #define DEADLINE_MS 30000
 

@@ -3,8 +3,8 @@
  * message goes with its author's words. */
 #include "tests/unit/unit.h"
 
-#include "bridge/erasure_message.h"
-#include "bridge/renaming.h"
+#include "bridge/message/renaming.h"
+#include "bridge/upkeep/erasure_message.h"
 
 static const struct renaming alice = {.user = 7, .name = {"alice", 5}, .to = {"deleted-7", 9}};
 

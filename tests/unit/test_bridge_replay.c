@@ -4,7 +4,7 @@
 
 #include <stdio.h>
 
-#include "bridge/directory_user.h"
+#include "bridge/directory/directory_user.h"
 
 /* Records of one batch, kept so that they can be sent again. */
 static char kept[65536];

@@ -3,7 +3,7 @@
  */
 #include "tests/unit/rpc_fixture.h"
 
-#include "bridge/directory_ban.h"
+#include "bridge/directory/directory_ban.h"
 #include "common/limits.h"
 
 static void make_team(struct rpc_fixture *f)

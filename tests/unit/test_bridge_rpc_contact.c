@@ -4,8 +4,8 @@
 
 #include <stdio.h>
 
-#include "bridge/directory_contact.h"
-#include "bridge/directory_user.h"
+#include "bridge/directory/directory_contact.h"
+#include "bridge/directory/directory_user.h"
 
 /* "alice contact 3, bob none 4" */
 static void assert_list(struct rpc_fixture *f, const char *uid, int since, const char *want)

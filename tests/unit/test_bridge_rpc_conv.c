@@ -4,7 +4,7 @@
 
 #include <stdio.h>
 
-#include "bridge/directory_user.h"
+#include "bridge/directory/directory_user.h"
 
 static void talk(struct rpc_fixture *f, const char *from, const char *conv, int n)
 {

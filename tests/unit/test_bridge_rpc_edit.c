@@ -2,7 +2,7 @@
 /* Edits: what of a message they change, and who is shown what it was. */
 #include "tests/unit/rpc_fixture.h"
 
-#include "bridge/edit_body.h"
+#include "bridge/message/edit_body.h"
 
 /* The newest message of a conversation as somebody sees it. */
 static const json_t *last(struct rpc_fixture *f, const char *uid, const char *conv)

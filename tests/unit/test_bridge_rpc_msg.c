@@ -5,7 +5,7 @@
 
 #include <stdio.h>
 
-#include "bridge/meta.h"
+#include "bridge/message/meta.h"
 #include "common/limits.h"
 
 static void assert_body(

@@ -5,11 +5,11 @@
 
 #include <stdio.h>
 
-#include "bridge/directory_ban.h"
-#include "bridge/directory_conv.h"
-#include "bridge/directory_group.h"
-#include "bridge/group_change.h"
-#include "bridge/project.h"
+#include "bridge/directory/directory_ban.h"
+#include "bridge/directory/directory_conv.h"
+#include "bridge/directory/directory_group.h"
+#include "bridge/write/group_change.h"
+#include "bridge/write/project.h"
 
 /* All of a directory that group changes can change, as text. */
 static int on_group(void *arg, const struct directory_group *g)

@@ -4,8 +4,8 @@
 
 #include <stdio.h>
 
-#include "bridge/directory_quota.h"
-#include "bridge/directory_user.h"
+#include "bridge/directory/directory_quota.h"
+#include "bridge/directory/directory_user.h"
 
 #define HOUR_MS (INT64_C(60) * 60 * 1000)
 

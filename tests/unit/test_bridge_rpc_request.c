@@ -5,7 +5,7 @@
 #include <jansson.h>
 #include <stdlib.h>
 
-#include "bridge/rpc.h"
+#include "bridge/rpc/rpc.h"
 #include "common/err.h"
 
 static void expect(

@@ -7,7 +7,7 @@
 
 #include <stdio.h>
 
-#include "bridge/directory_group.h"
+#include "bridge/directory/directory_group.h"
 
 #define MANY 501
 #define VERY_MANY (SEARCH_CONVS_MAX + 1) /* more than a single walk takes */

@@ -4,7 +4,7 @@
 
 #include <stdio.h>
 
-#include "bridge/directory_group.h"
+#include "bridge/directory/directory_group.h"
 
 static void bind(struct rpc_fixture *f, const char *uid, const char *device)
 {

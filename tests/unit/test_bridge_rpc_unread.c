@@ -5,7 +5,7 @@
 
 #include <stdio.h>
 
-#include "bridge/view.h"
+#include "bridge/rpc/view.h"
 
 static void talk(struct rpc_fixture *f, const char *from, const char *conv, int n)
 {

@@ -2,9 +2,9 @@
 /* Profiles, passwords, blocks, presence, and what bounds the hashing of passwords. */
 #include "tests/unit/rpc_fixture.h"
 
-#include "bridge/directory_user.h"
-#include "bridge/hash_budget.h"
-#include "bridge/password.h"
+#include "bridge/directory/directory_user.h"
+#include "bridge/rpc/hash_budget.h"
+#include "bridge/rpc/password.h"
 
 static void a_profile_shows_others_less(void **state)
 {

@@ -17,9 +17,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "bridge/search.h"
-#include "bridge/search_index.h"
-#include "bridge/store.h"
+#include "bridge/search/search.h"
+#include "bridge/search/search_index.h"
+#include "bridge/store/store.h"
 
 struct fixture {
 	char folder[64];

@@ -5,8 +5,8 @@
 
 #include <stdio.h>
 
-#include "bridge/directory_user.h"
-#include "bridge/presence.h"
+#include "bridge/deliver/presence.h"
+#include "bridge/directory/directory_user.h"
 
 /* -- the table -- */
 

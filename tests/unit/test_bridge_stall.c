@@ -5,8 +5,8 @@
 
 #include <stdio.h>
 
-#include "bridge/directory_group.h"
-#include "bridge/directory_user.h"
+#include "bridge/directory/directory_group.h"
+#include "bridge/directory/directory_user.h"
 
 /* What fails from now on, and how often; -1: until it is put right. */
 static int fail_begin, fail_append, fail_commit, fail_directory;

@@ -2,7 +2,7 @@
 /* What names, notes and reactions may hold. */
 #include "tests/unit/unit.h"
 
-#include "bridge/text.h"
+#include "bridge/message/text.h"
 
 struct text_case {
 	const char *text, *fault; /* part of it; NULL: none */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The word list looks into every text of a request that others will read. */
-#include "bridge/texts.h"
+#include "bridge/rpc/texts.h"
 #include "tests/unit/unit.h"
 #include "tests/unit/words.h"
 

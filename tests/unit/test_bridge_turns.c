@@ -2,8 +2,8 @@
 /* Whose reading job is next: users in turn, a share of the threads each, bounds, second turns. */
 #include "tests/unit/unit.h"
 
-#include "bridge/readers.h"
-#include "bridge/turns.h"
+#include "bridge/read/readers.h"
+#include "bridge/read/turns.h"
 
 static struct readers_job *make(uint64_t user, enum readers_kind kind)
 {

@@ -6,11 +6,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "bridge/backup.h"
-#include "bridge/directory_group.h"
-#include "bridge/directory_user.h"
-#include "bridge/project.h"
-#include "bridge/retention.h"
+#include "bridge/directory/directory_group.h"
+#include "bridge/directory/directory_user.h"
+#include "bridge/upkeep/backup.h"
+#include "bridge/upkeep/retention.h"
+#include "bridge/write/project.h"
 
 #define DAY_MS (INT64_C(24) * 3600 * 1000)
 

@@ -8,7 +8,7 @@
 #include <cmocka.h>
 #include <stdlib.h>
 
-#include "bridge/wordlist.h"
+#include "bridge/message/wordlist.h"
 
 static struct wordlist *make(const char *text)
 {

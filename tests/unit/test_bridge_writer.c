@@ -5,10 +5,10 @@
 
 #include <stdio.h>
 
-#include "bridge/directory_conv.h"
-#include "bridge/directory_group.h"
-#include "bridge/directory_user.h"
-#include "bridge/fanout.h"
+#include "bridge/deliver/fanout.h"
+#include "bridge/directory/directory_conv.h"
+#include "bridge/directory/directory_group.h"
+#include "bridge/directory/directory_user.h"
 #include "common/limits.h"
 
 /* A group of n members, "m0".. , who exist; alice is the owner. */

@@ -7,7 +7,7 @@
 
 #include <unistd.h>
 
-#include "bridge/moderation.h"
+#include "bridge/message/moderation.h"
 
 static inline void words_load(
 	struct moderation *m, const char *words, enum moderation_action action)

@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Owns the envelope of administration: commands in, responses out, one each. A command is a method
+ * of the same form as an RPC method, called by an administrator; what it does is in admin_*.c.
+ */
+#include "bridge/admin/admin.h"
+
+#include <jansson.h>
+#include <string.h>
+
+#include "bridge/admin/admin_audit.h"
+#include "bridge/admin/admin_ban.h"
+#include "bridge/admin/admin_check.h"
+#include "bridge/admin/admin_device.h"
+#include "bridge/admin/admin_erase.h"
+#include "bridge/admin/admin_export.h"
+#include "bridge/admin/admin_group.h"
+#include "bridge/admin/admin_message.h"
+#include "bridge/admin/admin_node.h"
+#include "bridge/admin/admin_quota.h"
+#include "bridge/admin/admin_report.h"
+#include "bridge/admin/admin_user.h"
+#include "bridge/admin/audit.h"
+#include "bridge/directory/directory_user.h"
+#include "bridge/read/readers.h"
+#include "bridge/rpc/rpc_args.h"
+#include "bridge/rpc/rpc_check.h"
+#include "common/jsonscan.h"
+#include "common/jsonw.h"
+
+/* Some commands hash a password or write to many members; the engine waits for all of them. */
+#define COMMANDS_MAX 100
+
+static const struct rpc_method *const topics[] = {
+	admin_user_commands,
+	admin_group_commands,
+	admin_device_commands,
+	admin_node_commands,
+	admin_report_commands,
+	admin_message_commands,
+	admin_ban_commands,
+	admin_quota_commands,
+	admin_audit_commands,
+	admin_check_commands,
+	admin_erase_commands,
+	admin_export_commands,
+};
+
+static const struct rpc_method *find(struct im_str name)
+{
+	for (size_t i = 0; i < sizeof(topics) / sizeof(topics[0]); i++)
+		for (const struct rpc_method *m = topics[i]; m->name != NULL; m++)
+			if (im_str_eqz(name, m->name))
+				return m;
+	return NULL;
+}
+
+static void put_error(struct im_buf *out, int code, struct im_str why)
+{
+	struct im_buf text;
+
+	im_buf_init(&text, 0);
+	im_buf_z(&text, im_err_text(code));
+	if (why.n > 0) {
+		im_buf_z(&text, ": ");
+		im_buf_str(&text, why);
+	}
+	im_jsonw_member_str(out, "error", im_buf_view(&text));
+	im_jsonw_member_int(out, "code", code);
+	if (text.failed)
+		out->failed = true;
+	im_buf_free(&text);
+}
+
+static void put_refusal(struct im_buf *out, int code, const char *why)
+{
+	im_buf_z(out, "{\"command\":\"Unknown command\"");
+	put_error(out, code, im_str(why));
+	im_buf_c(out, '}');
+}
+
+static void put_head(struct im_buf *out, struct im_str name, const json_t *correlation)
+{
+	im_buf_z(out, "{\"command\":");
+	im_jsonw_str(out, name);
+	if (json_is_string(correlation))
+		im_jsonw_member_str(out, "correlationData",
+			(struct im_str){
+				json_string_value(correlation), json_string_length(correlation)});
+}
+
+static void put_outcome(struct im_buf *out, int code, struct im_str why, struct im_str result)
+{
+	if (code != IM_OK) {
+		put_error(out, rpc_is_wire(code) ? code : IM_E_INTERNAL, why);
+	} else if (result.n > 0) {
+		im_buf_z(out, ",\"data\":");
+		im_buf_str(out, result);
+	}
+	im_buf_c(out, '}');
+}
+
+void admin_response_end(struct im_buf *out, int code, struct im_str why, struct im_str result)
+{
+	put_outcome(out, code, why, result);
+	im_buf_z(out, "]}");
+}
+
+/* The response to one command; IM_E_IO and IM_E_NOMEM pass through. */
+static int put_response(struct im_buf *out, struct im_str name, const json_t *correlation,
+	const struct rpc_call *c, int rc)
+{
+	if (rc == IM_E_IO || rc == IM_E_NOMEM)
+		return rc;
+	put_head(out, name, correlation);
+	if (c->later != NULL) {
+		im_buf_str(&c->later->head, im_buf_view(out));
+		return c->later->head.failed ? IM_E_NOMEM : IM_OK;
+	}
+	put_outcome(out, rc, im_buf_view(c->why), im_buf_view(c->result));
+	return c->result->failed || c->why->failed ? IM_E_NOMEM : IM_OK;
+}
+
+/* Refused ones, too: who tries what is not his to do is of interest. */
+static int audited(struct rpc_call *c, struct im_str name, int code)
+{
+	int rc;
+
+	if (code == IM_E_IO || code == IM_E_NOMEM)
+		return code;
+	rc = audit_command(c, name, code == IM_OK || rpc_is_wire(code) ? code : IM_E_INTERNAL);
+	return rc == IM_OK ? code : rc;
+}
+
+static int run_command(struct rpc_call *c, struct im_str name, json_t *command, struct im_buf *out)
+{
+	json_t *correlation = json_incref(json_object_get(command, "correlationData"));
+	int rc;
+
+	im_buf_reset(c->result);
+	im_buf_reset(c->why);
+	im_buf_reset(c->noted);
+	c->looked = false;
+	c->about = 0;
+	json_object_del(command, "command");
+	json_object_del(command, "correlationData");
+	c->params = command;
+	c->method = find(name);
+	if (c->method == NULL)
+		rc = rpc_fail(c, IM_E_METHOD_NOT_FOUND, "there is no command \"%.*s\"",
+			RPC_S(rpc_clip(name, 64)));
+	else
+		rc = rpc_check(c->method, command, "", c->why);
+	if (rc == IM_OK)
+		rc = c->method->call(c);
+	rc = audited(c, name, rc);
+	rc = put_response(out, name, correlation, c, rc);
+	json_decref(correlation);
+	return rc;
+}
+
+static int run_all(struct rpc_call *c, json_t *commands, struct im_buf *out)
+{
+	int rc = IM_OK;
+
+	c->alone = json_array_size(commands) == 1;
+	if (!json_is_array(commands) || json_array_size(commands) > COMMANDS_MAX) {
+		put_refusal(out, IM_E_INVALID_REQUEST,
+			"give {\"commands\":[..]} with at most 100 commands");
+		return IM_OK;
+	}
+	for (size_t i = 0; rc == IM_OK && i < json_array_size(commands); i++) {
+		json_t *command = json_array_get(commands, i);
+		json_t *name = json_incref(json_object_get(command, "command"));
+
+		if (i > 0)
+			im_buf_c(out, ',');
+		if (json_is_string(name))
+			rc = run_command(c,
+				(struct im_str){json_string_value(name), json_string_length(name)},
+				command, out);
+		else
+			put_refusal(out, IM_E_INVALID_REQUEST,
+				"each command is an object with the string \"command\"");
+		json_decref(name);
+	}
+	return rc;
+}
+
+/* The scanner bounds depth and checks UTF-8, and what strict parsers refuse, before jansson sees
+ * the text. */
+static json_t *parse(struct im_str payload)
+{
+	struct im_json v;
+
+	if (im_json_parse(payload, &v) != IM_OK || v.type != IM_JSON_OBJECT)
+		return NULL;
+	return json_loadb(payload.p, payload.n, JSON_REJECT_DUPLICATES, NULL);
+}
+
+static int execute(struct admin_call *a, struct rpc_call *c)
+{
+	struct directory_user me;
+	const char *fault;
+	json_t *root;
+	int rc = directory_user_get(c->dir, a->uid, &me);
+
+	if (rc != IM_OK && rc != IM_E_NONE)
+		return rc;
+	/* The plugin has asked already, from its cache. */
+	if (rc == IM_E_NONE || me.role != DIRECTORY_ADMIN || me.disabled) {
+		put_refusal(a->out, IM_E_NOT_ALLOWED, "this is for administrators");
+		return IM_OK;
+	}
+	c->user = me.id;
+	root = parse(a->payload);
+	if (root == NULL) {
+		fault = im_json_fault(a->payload);
+		put_refusal(a->out, IM_E_PARSE, fault ? fault : "the payload is no JSON object");
+		return IM_OK;
+	}
+	rc = run_all(c, json_object_get(root, "commands"), a->out);
+	json_decref(root);
+	return rc;
+}
+
+int admin_execute(struct admin_call *a)
+{
+	struct im_buf result, why, noted;
+	struct rpc_call c = {.uid = a->uid,
+		.device = a->device,
+		.admin = true,
+		.by_operator = true,
+		.now_ms = a->now_ms,
+		.set = a->set,
+		.dir = writer_directory(a->w),
+		.w = a->w,
+		.hooks = a->hooks,
+		.presence = a->presence,
+		.noted = &noted,
+		.result = &result,
+		.why = &why};
+	int rc;
+
+	im_buf_init(&result, 0);
+	im_buf_init(&why, 0);
+	im_buf_init(&noted, 0);
+	im_buf_z(a->out, "{\"responses\":[");
+	rc = execute(a, &c);
+	im_buf_z(a->out, "]}");
+	im_buf_free(&result);
+	im_buf_free(&why);
+	im_buf_free(&noted);
+	if (rc == IM_OK && a->out->failed)
+		rc = IM_E_NOMEM;
+	a->later = c.later;
+	if (rc != IM_OK) {
+		readers_job_free(a->later);
+		a->later = NULL;
+	}
+	return rc;
+}

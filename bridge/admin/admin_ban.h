@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Who is kept out of a group or quiet in it, for administrators: `listGroupBans`, `listGroupMutes`,
+ * `unbanGroupMember`, `unmuteGroupMember`. */
+#ifndef IM_BRIDGE_ADMIN_BAN_H
+#define IM_BRIDGE_ADMIN_BAN_H
+
+#include "bridge/rpc/rpc.h"
+
+extern const struct rpc_method admin_ban_commands[]; /* ends with name == NULL */
+
+#endif

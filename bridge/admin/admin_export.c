@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Hands a page of an export over to the readers. What is in it is export.c's. */
+#include "bridge/admin/admin_export.h"
+
+#include "bridge/admin/export.h"
+#include "bridge/deliver/presence.h"
+#include "bridge/read/readers.h"
+#include "bridge/rpc/rpc_args.h"
+#include "common/limits.h"
+
+static int export_user(struct rpc_call *c)
+{
+	struct directory_user u;
+	struct readers_job *job;
+	int rc = rpc_user_past(c, rpc_str(c, "username"), &u);
+
+	if (rc != IM_OK)
+		return rc;
+	if (!c->alone)
+		return rpc_fail(c, IM_E_INVALID_REQUEST,
+			"exportUser is answered later; give it a payload of its own");
+	job = readers_job_new(READERS_REQUEST, c->uid, c->device);
+	if (job == NULL)
+		return IM_E_NOMEM;
+	job->control = true;
+	job->user = c->user;
+	job->admin = true;
+	job->now_ms = c->now_ms;
+	job->set = *c->set;
+	job->req.method = &export_method;
+	job->req.params = json_deep_copy(c->params);
+	if (c->presence)
+		presence_states(c->presence, u.uid, &job->states);
+	if (job->req.params == NULL || job->states.failed) {
+		readers_job_free(job);
+		return IM_E_NOMEM;
+	}
+	c->later = job;
+	return IM_OK;
+}
+
+const struct rpc_method admin_export_commands[] = {
+	{"exportUser", RPC_LOG, export_params, export_user},
+	{0},
+};

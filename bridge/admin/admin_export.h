@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef IM_BRIDGE_ADMIN_EXPORT_H
+#define IM_BRIDGE_ADMIN_EXPORT_H
+
+#include "bridge/rpc/rpc.h"
+
+/* Ends with name == NULL. */
+extern const struct rpc_method admin_export_commands[];
+
+#endif

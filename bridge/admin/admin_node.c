@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Owns the commands that concern no single account or group. */
+#include "bridge/admin/admin_node.h"
+
+#include <stdlib.h>
+
+#include "bridge/admin/admin.h"
+#include "bridge/deliver/presence.h"
+#include "bridge/directory/directory_group.h"
+#include "bridge/directory/directory_user.h"
+#include "bridge/rpc/rpc_args.h"
+#include "bridge/write/group_change.h"
+#include "bridge/write/group_write.h"
+#include "common/jsonw.h"
+#include "common/limits.h"
+
+#define PATH_BYTES_MAX 1024
+
+/* Is it one of the user's, connected or bound to him? */
+static int is_device_of(struct rpc_call *c, uint64_t user, struct im_str device, bool *out)
+{
+	struct directory_device dev;
+	int rc = directory_device_get(c->dir, device, &dev);
+
+	*out = rc == IM_OK && dev.user == user;
+	return rc == IM_E_NONE ? IM_OK : rc;
+}
+
+/* Whoever kicks believes that somebody is there. The order for all of a user's goes out in any
+ * case: of a client that TLS has let in, and that is silent, nobody may have heard, and the broker
+ * finds it by its name. */
+static int kick_user(struct rpc_call *c)
+{
+	bool one = rpc_has(c, "device"), known = false;
+	struct im_str uid = rpc_str(c, "username");
+	struct im_str device = one ? rpc_str(c, "device") : IM_STR("");
+	bool here;
+	uint64_t user;
+	int rc = rpc_user_id(c, uid, &user);
+
+	if (rc == IM_OK && one)
+		rc = is_device_of(c, user, device, &known);
+	if (rc != IM_OK)
+		return rc;
+	here = c->presence == NULL ||
+	       (one ? presence_has(c->presence, uid, device) : presence_online(c->presence, uid));
+	if (here || !one)
+		effects_kick(writer_effects(c->w), uid, device);
+	if (here)
+		return IM_OK;
+	if (!one)
+		return rpc_fail(c, IM_E_INVALID_PARAMS,
+			"no device of \"%.*s\" is connected; getUser (imctl user show) lists them",
+			RPC_S(uid));
+	return rpc_fail(c, IM_E_INVALID_PARAMS,
+		known ? "the device \"%.*s\" of \"%.*s\" is not connected"
+		      : "\"%.*s\" is no device of \"%.*s\"; getUser (imctl user show) lists them",
+		RPC_S(device), RPC_S(uid));
+}
+
+/* `{"action":"notice","by":..,"body":..}`: the words are inside, so that no one can make the
+ * projection take them for a change of a group. */
+static int put_notice(struct rpc_call *c, struct im_buf *b)
+{
+	char *body = json_dumps(json_object_get(c->params, "body"), JSON_COMPACT | JSON_ENCODE_ANY);
+
+	if (body == NULL)
+		return IM_E_NOMEM;
+	group_change_begin(b, "notice", c->uid);
+	im_buf_z(b, ",\"body\":");
+	im_buf_z(b, body);
+	im_buf_c(b, '}');
+	free(body);
+	return b->failed ? IM_E_NOMEM : IM_OK;
+}
+
+static int notice_to_group(struct rpc_call *c, struct im_str gid, struct im_str json)
+{
+	struct directory_group g;
+	uint64_t seq;
+	int rc = directory_group_get(c->dir, gid, &g);
+
+	if (rc == IM_E_NONE)
+		return rpc_fail(c, IM_E_UNKNOWN_GROUP, "there is no group \"%.*s\"", RPC_S(gid));
+	if (rc == IM_OK)
+		rc = writer_system(c->w, &g, c->user, c->uid, json, &seq);
+	if (rc == IM_OK)
+		im_buf_printf(c->result, "{\"seq\":%llu}", (unsigned long long)seq);
+	return rc;
+}
+
+static int notice_to_user(struct rpc_call *c, struct im_str uid, struct im_str json)
+{
+	struct writer_msg m = {.kind = IM_CONV_USER,
+		.a = c->user,
+		.sender = c->user,
+		.from = c->uid,
+		.peer = uid,
+		.ts_ms = writer_now_ms(c->w),
+		.enc = IM_ENC_JSON,
+		.type = IM_STR("system"),
+		.body = json};
+	uint64_t seq, gid;
+	int rc = rpc_user_id(c, uid, &m.b);
+
+	if (rc == IM_OK)
+		rc = writer_append(c->w, &m, &seq, &gid);
+	if (rc == IM_OK)
+		im_buf_printf(c->result, "{\"seq\":%llu}", (unsigned long long)seq);
+	return rc;
+}
+
+static int send_message(struct rpc_call *c)
+{
+	enum im_conv_kind kind;
+	struct im_str peer;
+	struct im_buf json;
+	int rc;
+
+	if (!im_conv_parse(rpc_str(c, "conv"), &kind, &peer))
+		return rpc_fail(c, IM_E_INVALID_PARAMS,
+			"conv is no conversation; give \"u/{uid}\" or \"g/{gid}\"");
+	im_buf_init(&json, 0);
+	rc = put_notice(c, &json);
+	if (rc == IM_OK)
+		rc = kind == IM_CONV_GROUP ? notice_to_group(c, peer, im_buf_view(&json))
+					   : notice_to_user(c, peer, im_buf_view(&json));
+	im_buf_free(&json);
+	return rc;
+}
+
+static int get_stats(struct rpc_call *c)
+{
+	if (c->hooks == NULL || c->hooks->stats == NULL)
+		return rpc_fail(c, IM_E_NOT_ALLOWED, "this node keeps no statistics");
+	return c->hooks->stats(c->hooks->arg, c->result);
+}
+
+static int backup(struct rpc_call *c)
+{
+	struct im_str dir = rpc_str(c, "dir");
+	int rc;
+
+	if (c->hooks == NULL || c->hooks->backup == NULL)
+		return rpc_fail(c, IM_E_NOT_ALLOWED, "this node makes no backups");
+	if (dir.p[0] != '/')
+		return rpc_fail(c, IM_E_INVALID_PARAMS,
+			"dir is not absolute; give a folder on the bridge's machine from / on");
+	rc = c->hooks->backup(c->hooks->arg, dir, c->why);
+	if (rc == IM_OK || rc == IM_E_NOMEM)
+		return rc;
+	/* It failed before it began: nothing to roll back, and the sentence says why. */
+	if (rpc_is_wire(rc))
+		return rc;
+	return rc == IM_E_EXISTS ? IM_E_BUSY : IM_E_INVALID_PARAMS;
+}
+
+static const struct rpc_param kick_params[] = {
+	{"username", RPC_STRING, true, 1, IM_UID_MAX},
+	{"device", RPC_STRING, false, 1, IM_DEVICE_MAX},
+	{0},
+};
+static const struct rpc_param kick_device_params[] = {
+	{"username", RPC_STRING, true, 1, IM_UID_MAX},
+	{"device", RPC_STRING, true, 1, IM_DEVICE_MAX},
+	{0},
+};
+static const struct rpc_param message_params[] = {
+	{"conv", RPC_STRING, true, 1, IM_CONV_MAX},
+	{"body", RPC_ANY, true, 0, 0},
+	{0},
+};
+static const struct rpc_param no_params[] = {{0}};
+static const struct rpc_param backup_params[] = {
+	{"dir", RPC_STRING, true, 1, PATH_BYTES_MAX},
+	{0},
+};
+
+const struct rpc_method admin_node_commands[] = {
+	{"kickUser", RPC_LOG, kick_params, kick_user},
+	{"kickDevice", RPC_LOG, kick_device_params, kick_user},
+	{"sendSystemMessage", RPC_LOG, message_params, send_message},
+	{"getStats", RPC_READ, no_params, get_stats},
+	{"backup", RPC_LOG, backup_params, backup},
+	{0},
+};

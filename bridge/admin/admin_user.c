@@ -1,0 +1,385 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Owns the making, changing and ending of accounts by administrators. Runs on the engine's thread;
+ * hashing a password there is accepted, because administrators are few (and imctl sends hashes). */
+#include "bridge/admin/admin_user.h"
+
+#include <inttypes.h>
+
+#include "bridge/admin/account_end.h"
+#include "bridge/directory/directory_group.h"
+#include "bridge/directory/directory_user.h"
+#include "bridge/rpc/password.h"
+#include "bridge/rpc/rpc_args.h"
+#include "bridge/rpc/rpc_page.h"
+#include "bridge/write/group_change.h"
+#include "common/ids.h"
+#include "common/jsonw.h"
+#include "common/limits.h"
+#include "common/phc.h"
+
+#define NICK_MAX 128
+#define LIST_MAX 10000
+#define LIST_BYTES_MAX (1024 * 1024)
+
+static int named_user(struct rpc_call *c, struct directory_user *out)
+{
+	return rpc_user(c, rpc_str(c, "username"), out);
+}
+
+/* An administrator who locks itself out may have locked out everybody. */
+static int not_myself(struct rpc_call *c, const struct directory_user *u)
+{
+	if (u->id != c->user)
+		return IM_OK;
+	return rpc_fail(c, IM_E_NOT_ALLOWED,
+		"you cannot do this to your own account; use another administrator's");
+}
+
+/* The PHC string to store: what was given if it is one, else the hash of it; empty for none. */
+static int take_password(struct rpc_call *c, char phc_out[IM_PHC_MAX])
+{
+	struct im_str password = rpc_str(c, "password");
+
+	phc_out[0] = '\0';
+	if (password.n == 0)
+		return IM_OK;
+	if (im_phc_foreign(password))
+		return rpc_fail(c, IM_E_INVALID_PARAMS,
+			"the password looks like a hash, and would be taken for the password "
+			"itself; give the password, or an Argon2id PHC string");
+	if (!im_phc_valid(password))
+		return password_hash(c->set, password, phc_out);
+	memcpy(phc_out, password.p, password.n);
+	phc_out[password.n] = '\0';
+	return IM_OK;
+}
+
+static int take_role(struct rpc_call *c, int *out)
+{
+	struct im_str role = rpc_str(c, "role");
+
+	*out = im_str_eqz(role, "admin") ? DIRECTORY_ADMIN : DIRECTORY_USER;
+	if (role.p != NULL && *out == DIRECTORY_USER && !im_str_eqz(role, "user"))
+		return rpc_fail(c, IM_E_INVALID_PARAMS,
+			"role is \"%.*s\"; give \"user\" or \"admin\"", RPC_S(role));
+	return IM_OK;
+}
+
+static int create_user(struct rpc_call *c)
+{
+	const struct im_str keep = {NULL, 0};
+	struct im_str uid = rpc_str(c, "username");
+	char phc[IM_PHC_MAX];
+	uint64_t id;
+	int role, rc = take_role(c, &role);
+
+	if (rc == IM_OK && !im_uid_valid(uid))
+		rc = rpc_fail(c, IM_E_INVALID_PARAMS,
+			"username is no user id; give 1 to 64 of A-Z a-z 0-9 _ . @ -");
+	if (rc != IM_OK)
+		return rc;
+	rc = directory_user_nameable(c->dir, uid);
+	if (rc == IM_OK)
+		rc = take_password(c, phc);
+	if (rc == IM_OK)
+		rc = directory_user_create(c->dir, uid, role, im_str(phc), c->now_ms, &id);
+	if (rc == IM_E_EXISTS)
+		return rpc_fail(c, IM_E_CONFLICT, "%s", directory_errmsg(c->dir));
+	if (rc == IM_OK && rpc_has(c, "nick"))
+		rc = directory_user_set_profile(c->dir, id, rpc_str(c, "nick"), keep, keep, -1, -1);
+	if (rc == IM_OK)
+		effects_forget_user(writer_effects(c->w), uid);
+	return rc;
+}
+
+static int delete_user(struct rpc_call *c)
+{
+	struct directory_user u;
+	struct account a;
+	int rc = named_user(c, &u);
+
+	if (rc == IM_OK)
+		rc = not_myself(c, &u);
+	if (rc != IM_OK)
+		return rc;
+	a = account_of(&u);
+	return account_delete(c, &a);
+}
+
+/* What is being erased is not to be sent again meanwhile. */
+static int not_busy(struct rpc_call *c, uint64_t user)
+{
+	bool busy = false;
+	int rc = account_busy(c, user, &busy);
+
+	if (rc == IM_OK && busy)
+		return rpc_fail(c, IM_E_BUSY,
+			"this user's words are being erased; see listErasures, and try again when "
+			"that is done");
+	return rc;
+}
+
+/* The same user again: what he wrote is his, whom he knew is not kept. */
+static int restore_user(struct rpc_call *c)
+{
+	struct im_str uid = rpc_str(c, "username");
+	struct directory_user u;
+	bool nameless = false;
+	char phc[IM_PHC_MAX];
+	int role, rc = take_role(c, &role);
+
+	if (rc == IM_OK)
+		rc = rpc_user_past(c, uid, &u);
+	if (rc == IM_OK && !u.deleted)
+		return rpc_fail(c, IM_E_CONFLICT, "the user \"%.*s\" is not deleted", RPC_S(uid));
+	if (rc == IM_OK)
+		rc = account_nameless(c, u.id, &nameless);
+	if (rc == IM_OK && nameless)
+		return rpc_fail(c, IM_E_NOT_ALLOWED,
+			"\"%.*s\" stands for a user whose name is gone; there is nothing to give "
+			"back",
+			RPC_S(uid));
+	if (rc == IM_OK)
+		rc = not_busy(c, u.id);
+	if (rc == IM_OK)
+		rc = take_password(c, phc);
+	if (rc == IM_OK)
+		rc = directory_user_restore(c->dir, u.id, role, im_str(phc), c->now_ms);
+	if (rc == IM_OK)
+		effects_credential(writer_effects(c->w), uid, IM_STR(""), c->now_ms);
+	return rc;
+}
+
+static int set_disabled(struct rpc_call *c, bool disabled)
+{
+	struct im_str uid = rpc_str(c, "username");
+	struct directory_user u;
+	int rc = named_user(c, &u);
+
+	if (rc == IM_OK)
+		rc = not_myself(c, &u);
+	if (rc == IM_OK && !disabled)
+		rc = not_busy(c, u.id);
+	if (rc == IM_OK)
+		rc = directory_user_set_disabled(c->dir, u.id, disabled);
+	if (rc != IM_OK)
+		return rc;
+	effects_forget_user(writer_effects(c->w), uid);
+	if (disabled)
+		effects_kick(writer_effects(c->w), uid, IM_STR(""));
+	return IM_OK;
+}
+
+static int disable_user(struct rpc_call *c)
+{
+	return set_disabled(c, true);
+}
+
+static int enable_user(struct rpc_call *c)
+{
+	return set_disabled(c, false);
+}
+
+static int set_password(struct rpc_call *c)
+{
+	struct directory_user u;
+	char phc[IM_PHC_MAX];
+	uint64_t id;
+	int rc = named_user(c, &u);
+
+	id = rc == IM_OK ? u.id : 0;
+	if (rc == IM_OK)
+		rc = take_password(c, phc);
+	if (rc == IM_OK)
+		rc = directory_user_set_password(c->dir, id, im_str(phc));
+	/* Whoever sets his own keeps the connection that he does it with. */
+	if (rc == IM_OK)
+		effects_credential(writer_effects(c->w), rpc_str(c, "username"),
+			id == c->user ? c->device : IM_STR(""), c->now_ms);
+	return rc;
+}
+
+static int set_role(struct rpc_call *c)
+{
+	struct directory_user u;
+	int role, rc = take_role(c, &role);
+
+	if (rc == IM_OK)
+		rc = named_user(c, &u);
+	if (rc == IM_OK)
+		rc = not_myself(c, &u);
+	if (rc == IM_OK)
+		rc = directory_user_set_role(c->dir, u.id, role);
+	if (rc == IM_OK)
+		effects_forget_user(writer_effects(c->w), rpc_str(c, "username"));
+	return rc;
+}
+
+/* Without a figure it shows, and changes nothing. The server's own is the plugin's option. */
+static int set_max_devices(struct rpc_call *c)
+{
+	struct directory_user u;
+	int64_t max = DIRECTORY_DEVICES_DEFAULT;
+	int rc = named_user(c, &u);
+
+	if (rc == IM_OK)
+		max = rpc_int(c, "max_devices", u.max_devices);
+	c->looked = !rpc_has(c, "max_devices");
+	if (rc == IM_OK && !c->looked) {
+		rc = directory_user_set_max_devices(c->dir, u.id, max);
+		effects_forget_user(writer_effects(c->w), rpc_str(c, "username"));
+	}
+	if (rc != IM_OK)
+		return rc;
+	if (max == DIRECTORY_DEVICES_DEFAULT)
+		im_buf_z(c->result, "{\"max_devices\":\"default\"}");
+	else
+		im_buf_printf(c->result, "{\"max_devices\":%" PRId64 "}", max);
+	return IM_OK;
+}
+
+static void put_user(struct im_buf *b, const struct directory_user *u)
+{
+	im_buf_z(b, "{\"username\":");
+	im_jsonw_str(b, u->uid);
+	im_jsonw_member_str(
+		b, "role", u->role == DIRECTORY_ADMIN ? IM_STR("admin") : IM_STR("user"));
+	im_buf_printf(b, ",\"disabled\":%s,\"password\":%s", u->disabled ? "true" : "false",
+		u->password.n ? "true" : "false");
+	im_jsonw_member_int(b, "created_ms", u->created_ms);
+	im_jsonw_member_str(b, "nick", u->nick);
+	if (u->max_devices != DIRECTORY_DEVICES_DEFAULT)
+		im_jsonw_member_int(b, "max_devices", u->max_devices);
+}
+
+static int on_user(void *arg, const struct directory_user *u)
+{
+	struct rpc_page *p = arg;
+
+	put_user(&p->one, u);
+	im_buf_c(&p->one, '}');
+	return rpc_page_add(p, u->uid);
+}
+
+static int list_users(struct rpc_call *c)
+{
+	struct rpc_page page;
+
+	rpc_page_begin(
+		&page, c->result, "users", (uint32_t)rpc_int(c, "limit", LIST_MAX), LIST_BYTES_MAX);
+	return rpc_page_end(&page,
+		directory_user_list(c->dir, rpc_str(c, "after"), page.limit + 1, on_user, &page));
+}
+
+static int on_device(void *arg, const struct directory_device *dev)
+{
+	struct im_buf *b = arg;
+
+	if (b->n > 0 && b->p[b->n - 1] == '}')
+		im_buf_c(b, ',');
+	im_buf_z(b, "{\"device\":");
+	im_jsonw_str(b, dev->device);
+	im_jsonw_member_int(b, "created_ms", dev->created_ms);
+	im_jsonw_member_int(b, "seen_ms", dev->seen_ms);
+	im_buf_c(b, '}');
+	return IM_OK;
+}
+
+struct groups {
+	struct rpc_call *c;
+	bool any;
+};
+
+static int on_group(void *arg, const struct directory_member *m)
+{
+	struct groups *l = arg;
+	struct im_buf *b = l->c->result;
+	struct directory_group g;
+	int rc = directory_group_by_id(l->c->dir, m->group, &g);
+
+	if (rc != IM_OK)
+		return rc == IM_E_NONE ? IM_OK : rc;
+	if (l->any)
+		im_buf_c(b, ',');
+	l->any = true;
+	im_buf_z(b, "{\"gid\":");
+	im_jsonw_str(b, g.gid);
+	im_jsonw_member_str(b, "role", im_str(group_role_name(m->role)));
+	im_buf_c(b, '}');
+	return IM_OK;
+}
+
+static int get_user(struct rpc_call *c)
+{
+	struct groups groups = {.c = c};
+	struct directory_user u;
+	int rc = rpc_user_past(c, rpc_str(c, "username"), &u);
+
+	if (rc != IM_OK)
+		return rc;
+	put_user(c->result, &u);
+	im_buf_printf(c->result, ",\"deleted\":%s,\"online\":%s", u.deleted ? "true" : "false",
+		u.online ? "true" : "false");
+	im_jsonw_member_int(c->result, "seen_ms", u.seen_ms);
+	im_buf_z(c->result, ",\"devices\":[");
+	rc = directory_device_list(c->dir, u.id, IM_STR(""), UINT32_MAX, on_device, c->result);
+	im_buf_z(c->result, "],\"groups\":[");
+	if (rc == IM_OK)
+		rc = directory_user_groups(c->dir, u.id, on_group, &groups);
+	im_buf_z(c->result, "]}");
+	return rc;
+}
+
+#define USERNAME                                            \
+	{                                                   \
+		"username", RPC_STRING, true, 1, IM_UID_MAX \
+	}
+
+static const struct rpc_param create_params[] = {
+	USERNAME,
+	{"password", RPC_STRING, false, 0, IM_PASSWORD_MAX},
+	{"role", RPC_STRING, false, 1, 16},
+	{"nick", RPC_LINE, false, 0, NICK_MAX},
+	{0},
+};
+static const struct rpc_param restore_params[] = {
+	USERNAME,
+	{"password", RPC_STRING, false, 0, IM_PASSWORD_MAX},
+	{"role", RPC_STRING, false, 1, 16},
+	{0},
+};
+static const struct rpc_param user_params[] = {USERNAME, {0}};
+static const struct rpc_param password_params[] = {
+	USERNAME,
+	{"password", RPC_STRING, true, 0, IM_PASSWORD_MAX},
+	{0},
+};
+static const struct rpc_param role_params[] = {
+	USERNAME,
+	{"role", RPC_STRING, true, 1, 16},
+	{0},
+};
+static const struct rpc_param max_devices_params[] = {
+	USERNAME,
+	{"max_devices", RPC_INTEGER, false, DIRECTORY_DEVICES_DEFAULT, IM_DEVICES_LIMIT_MAX},
+	{0},
+};
+static const struct rpc_param list_params[] = {
+	{"after", RPC_STRING, false, 0, IM_UID_MAX},
+	{"limit", RPC_INTEGER, false, 1, LIST_MAX},
+	{0},
+};
+
+const struct rpc_method admin_user_commands[] = {
+	{"createUser", RPC_LOG, create_params, create_user},
+	{"deleteUser", RPC_LOG, user_params, delete_user},
+	{"restoreUser", RPC_LOG, restore_params, restore_user},
+	{"disableUser", RPC_LOG, user_params, disable_user},
+	{"enableUser", RPC_LOG, user_params, enable_user},
+	{"setUserPassword", RPC_LOG, password_params, set_password},
+	{"setUserRole", RPC_LOG, role_params, set_role},
+	{"setUserMaxDevices", RPC_LOG, max_devices_params, set_max_devices},
+	{"listUsers", RPC_READ, list_params, list_users},
+	{"getUser", RPC_READ, user_params, get_user},
+	{0},
+};

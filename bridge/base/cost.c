@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Owns the buckets. Called by intake for messages and by requests and the methods for the rest;
+ * must not know what is paid for. */
+#include "bridge/base/cost.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "bridge/base/assoc.h"
+#include "common/limits.h"
+#include "common/ratelimit.h"
+
+#define BURST_US INT64_C(4000000) /* what four seconds bring, in one go: as the plugin's rates */
+
+struct cost {
+	struct im_sipkey key;
+	struct assoc *buckets;
+	int64_t rate;
+	uint64_t refused;
+};
+
+struct bucket {
+	uint64_t user;
+	struct im_ratelimit l;
+};
+
+struct cost *cost_new(const struct im_sipkey *key)
+{
+	struct cost *c = calloc(1, sizeof(*c));
+
+	if (!c)
+		return NULL;
+	c->key = *key;
+	c->buckets = assoc_new(IM_CACHED_COSTS, sizeof(struct bucket));
+	if (!c->buckets)
+		cost_free(&c);
+	return c;
+}
+
+void cost_free(struct cost **c)
+{
+	if (!*c)
+		return;
+	assoc_free(&(*c)->buckets);
+	free(*c);
+	*c = NULL;
+}
+
+void cost_set(struct cost *c, int64_t units_per_s)
+{
+	c->rate = units_per_s;
+}
+
+bool cost_take(struct cost *c, uint64_t user, int64_t now_ms, int64_t units, int64_t *wait_ms_out)
+{
+	uint64_t hash = im_siphash(&c->key, &user, sizeof(user));
+	struct bucket *b;
+	int64_t now_us = now_ms * 1000;
+
+	*wait_ms_out = 0;
+	if (c->rate <= 0 || units <= 0)
+		return true;
+	b = assoc_get(c->buckets, hash);
+	if (!b || b->user != user) {
+		b = assoc_put(c->buckets, hash);
+		b->user = user;
+	}
+	/* A clock that was set back must not stop anybody until it is where it was. */
+	if (b->l.seen_us > now_us)
+		b->l.seen_us = now_us;
+	if (im_ratelimit_take(&b->l, now_us, c->rate, BURST_US, units))
+		return true;
+	*wait_ms_out = (im_ratelimit_wait_us(&b->l, now_us, c->rate, BURST_US, units) + 999) / 1000;
+	c->refused++;
+	return false;
+}
+
+void cost_say(struct im_buf *why, int64_t wait_ms)
+{
+	im_buf_printf(why,
+		"this and what you have asked for lately is more work than the node does for one "
+		"user; ask again in %" PRId64 " ms",
+		wait_ms);
+}
+
+void cost_clear(struct cost *c)
+{
+	assoc_clear(c->buckets);
+}
+
+uint64_t cost_refused(const struct cost *c)
+{
+	return c->refused;
+}

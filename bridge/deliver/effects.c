@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Owns the encoded down records of the open transaction, one buffer a tier. Filled by intake, the
+ * writer and the RPC handlers; emptied by the engine. Knows neither the link nor the databases.
+ */
+#include "bridge/deliver/effects.h"
+
+#include <stdlib.h>
+
+#include "common/ids.h"
+#include "common/limits.h"
+
+/* What a buffer may keep between transactions; one that a burst has blown up is given back. */
+#define EFFECTS_KEEP_BYTES (1024 * 1024)
+
+struct effects {
+	struct im_buf tier[EFFECTS_TIERS];
+	effects_forget_fn forget;
+	void *forget_arg;
+	unsigned level; /* of the link, not of the transaction */
+};
+
+struct effects *effects_new(void)
+{
+	struct effects *fx = calloc(1, sizeof(*fx));
+
+	if (!fx)
+		return NULL;
+	for (int i = 0; i < EFFECTS_TIERS; i++)
+		im_buf_init(&fx->tier[i], 0);
+	return fx;
+}
+
+void effects_free(struct effects **fx)
+{
+	if (!*fx)
+		return;
+	for (int i = 0; i < EFFECTS_TIERS; i++)
+		im_buf_free(&(*fx)->tier[i]);
+	free(*fx);
+	*fx = NULL;
+}
+
+void effects_reset(struct effects *fx)
+{
+	for (int i = 0; i < EFFECTS_TIERS; i++) {
+		if (fx->tier[i].cap > EFFECTS_KEEP_BYTES)
+			im_buf_free(&fx->tier[i]);
+		else
+			im_buf_reset(&fx->tier[i]);
+	}
+}
+
+bool effects_failed(const struct effects *fx)
+{
+	for (int i = 0; i < EFFECTS_TIERS; i++) {
+		if (fx->tier[i].failed)
+			return true;
+	}
+	return false;
+}
+
+struct im_str effects_view(const struct effects *fx, enum effects_tier tier)
+{
+	return im_buf_view(&fx->tier[tier]);
+}
+
+size_t effects_bytes(const struct effects *fx)
+{
+	size_t n = 0;
+
+	for (int i = 0; i < EFFECTS_TIERS; i++)
+		n += fx->tier[i].n;
+	return n;
+}
+
+void effects_set_level(struct effects *fx, unsigned level)
+{
+	fx->level = level;
+}
+
+unsigned effects_level(const struct effects *fx)
+{
+	return fx->level;
+}
+
+void effects_on_forget(struct effects *fx, effects_forget_fn fn, void *arg)
+{
+	fx->forget = fn;
+	fx->forget_arg = arg;
+}
+
+void effects_put(struct effects *fx, enum effects_tier tier, const struct im_down_rec *r,
+	const struct im_recipient *to, uint32_t n)
+{
+	im_down_rec_put(&fx->tier[tier], r, to, n);
+}
+
+void effects_inbox(
+	struct effects *fx, struct im_str uid, struct im_str suffix, struct im_str payload)
+{
+	struct im_down_rec r = {
+		.type = IM_DOWN_INBOX, .flags = IM_DOWNF_QOS1, .topic = suffix, .payload = payload};
+	struct im_recipient to = {.uid = uid};
+
+	effects_put(fx, EFFECTS_CONTROL, &r, &to, 1);
+}
+
+void effects_reply(struct effects *fx, struct im_str uid, struct im_str device,
+	struct im_str reply_topic, struct im_str corr, struct im_str payload)
+{
+	struct im_down_rec r = {.type = IM_DOWN_REPLY,
+		.flags = IM_DOWNF_QOS1,
+		.user = uid,
+		.device = device,
+		.topic = reply_topic,
+		.corr = corr,
+		.payload = payload};
+	char suffix[4 + IM_DEVICE_TOPIC_MAX], level[IM_DEVICE_TOPIC_MAX];
+
+	if (reply_topic.n) {
+		effects_put(fx, EFFECTS_CONTROL, &r, NULL, 0);
+		return;
+	}
+	/* The plugin lets no longer device in, so a longer one has nobody who waits for an answer.
+	 */
+	if (device.n == 0 || device.n > IM_DEVICE_MAX)
+		return;
+	memcpy(suffix, "rpc/", 4);
+	device = im_device_topic(device, level);
+	memcpy(suffix + 4, device.p, device.n);
+	effects_inbox(fx, uid, (struct im_str){suffix, 4 + device.n}, payload);
+}
+
+static void forget(struct effects *fx, enum im_down_type type, struct im_str uid, struct im_str gid)
+{
+	struct im_down_rec r = {.type = (uint8_t)type, .user = uid, .topic = gid};
+
+	effects_put(fx, EFFECTS_CONTROL, &r, NULL, 0);
+	if (fx->forget)
+		fx->forget(fx->forget_arg, uid, gid);
+}
+
+void effects_forget_user(struct effects *fx, struct im_str uid)
+{
+	forget(fx, IM_DOWN_FORGET_USER, uid, (struct im_str){0});
+}
+
+void effects_credential(
+	struct effects *fx, struct im_str uid, struct im_str device, int64_t since_ms)
+{
+	struct im_down_rec r = {
+		.type = IM_DOWN_CREDENTIAL,
+		.user = uid,
+		.device = device,
+		.epoch = since_ms > 0 ? (uint64_t)since_ms : 0,
+	};
+
+	if (fx->level < IM_PLUGIN_LEVEL_CREDENTIAL) {
+		effects_forget_user(fx, uid);
+		return;
+	}
+	effects_put(fx, EFFECTS_CONTROL, &r, NULL, 0);
+	if (fx->forget)
+		fx->forget(fx->forget_arg, uid, (struct im_str){0});
+}
+
+void effects_forget_group(struct effects *fx, struct im_str gid)
+{
+	forget(fx, IM_DOWN_FORGET_GROUP, (struct im_str){0}, gid);
+}
+
+void effects_forget_member(struct effects *fx, struct im_str gid, struct im_str uid)
+{
+	forget(fx, IM_DOWN_FORGET_MEMBER, uid, gid);
+}
+
+void effects_kick(struct effects *fx, struct im_str uid, struct im_str device)
+{
+	struct im_down_rec r = {
+		.type = device.n ? IM_DOWN_KICK_DEVICE : IM_DOWN_KICK_USER,
+		.user = uid,
+		.device = device,
+	};
+
+	effects_put(fx, EFFECTS_CONTROL, &r, NULL, 0);
+}

@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Owns the scratch buffers of one delivery. Called by the writer, and by intake for signals. Knows
+ * nothing of how records reach the link. */
+#include "bridge/deliver/fanout.h"
+
+#include <stdlib.h>
+
+#include "bridge/deliver/downq.h"
+#include "bridge/message/edit_body.h"
+#include "bridge/message/meta.h"
+#include "bridge/message/meta_props.h"
+#include "bridge/message/system_body.h"
+#include "bridge/rpc/view.h"
+#include "common/limits.h"
+#include "common/wire.h"
+
+#define SMALL_MAX 100
+#define MEDIUM_MAX 1000
+
+struct fanout {
+	struct effects *fx;
+	struct downq *q;
+	struct members *members;
+	struct im_buf tail;
+	struct im_buf body; /* of a system message or an edit */
+	struct im_buf text; /* names of conversations, or a room's whole payload */
+	struct im_buf props;
+	struct im_recipient to[IM_RECIPIENTS_PER_RECORD];
+};
+
+struct fanout *fanout_new(struct effects *fx, struct downq *q, struct members *m)
+{
+	struct fanout *f = calloc(1, sizeof(*f));
+
+	if (!f)
+		return NULL;
+	f->fx = fx;
+	f->q = q;
+	f->members = m;
+	im_buf_init(&f->tail, 0);
+	im_buf_init(&f->body, 0);
+	im_buf_init(&f->text, 0);
+	im_buf_init(&f->props, 0);
+	return f;
+}
+
+void fanout_free(struct fanout **f)
+{
+	if (!*f)
+		return;
+	im_buf_free(&(*f)->tail);
+	im_buf_free(&(*f)->body);
+	im_buf_free(&(*f)->text);
+	im_buf_free(&(*f)->props);
+	free(*f);
+	*f = NULL;
+}
+
+enum effects_tier fanout_tier(int kind, size_t members)
+{
+	if (kind == DIRECTORY_ROOM)
+		return EFFECTS_ROOM;
+	if (members <= SMALL_MAX)
+		return EFFECTS_SMALL;
+	return members <= MEDIUM_MAX ? EFFECTS_MEDIUM : EFFECTS_LARGE;
+}
+
+/* who: those who are meant this time. */
+static void direct(
+	struct fanout *f, const struct writer_msg *m, struct im_down_rec *r, enum writer_was who)
+{
+	struct im_recipient to[2];
+	uint32_t n = 0;
+	size_t cut;
+
+	im_buf_reset(&f->text);
+	im_buf_z(&f->text, "u/");
+	im_buf_str(&f->text, m->from);
+	cut = f->text.n;
+	im_buf_z(&f->text, "u/");
+	im_buf_str(&f->text, m->peer);
+	if (f->text.failed)
+		return;
+	if (who & WRITER_WAS_OTHERS)
+		to[n++] = (struct im_recipient){m->peer, {f->text.p, cut}};
+	if ((who & WRITER_WAS_SENDER) && m->a != m->b)
+		to[n++] = (struct im_recipient){m->from, {f->text.p + cut, f->text.n - cut}};
+	if (n)
+		effects_put(f->fx, EFFECTS_DIRECT, r, to, n);
+}
+
+static void chunks(struct fanout *f, enum effects_tier tier, const struct members_group *g,
+	const struct im_down_rec *r, struct im_str skip)
+{
+	uint32_t most = r->payload.n > IM_LARGE_PAYLOAD ? IM_RECIPIENTS_PER_RECORD
+							: IM_DELIVERIES_PER_RECORD;
+	uint32_t n = 0;
+
+	for (size_t i = 0; i < g->n; i++) {
+		if (skip.n && im_str_eq(g->uids[i], skip))
+			continue;
+		f->to[n++] = (struct im_recipient){.uid = g->uids[i]};
+		if (n == most) {
+			effects_put(f->fx, tier, r, f->to, n);
+			n = 0;
+		}
+	}
+	if (n)
+		effects_put(f->fx, tier, r, f->to, n);
+}
+
+void fanout_record(struct fanout *f, const struct members_group *g, const struct im_down_rec *r,
+	struct im_str skip)
+{
+	enum effects_tier tier = downq_tier(f->q, g->id, fanout_tier(g->kind, g->n));
+
+	if (g->uids)
+		chunks(f, tier, g, r, skip);
+	else
+		effects_put(f->fx, tier, r, NULL, 0);
+	downq_pin(f->q, g->id, tier, effects_view(f->fx, tier).n);
+}
+
+/* A room's message is one publish of the whole payload, which the broker fans out. */
+static void room(struct fanout *f, const struct members_group *g, const struct writer_msg *m,
+	struct im_down_rec *r)
+{
+	size_t cut;
+
+	im_buf_reset(&f->text);
+	im_buf_z(&f->text, "room/");
+	im_buf_str(&f->text, m->peer);
+	cut = f->text.n;
+	im_buf_z(&f->text, "{\"conv\":\"g/");
+	im_buf_str(&f->text, m->peer);
+	im_buf_c(&f->text, '"');
+	im_buf_str(&f->text, im_buf_view(&f->tail));
+	if (f->text.failed)
+		return;
+	r->type = IM_DOWN_TOPIC;
+	r->topic = (struct im_str){f->text.p, cut};
+	r->payload = (struct im_str){f->text.p + cut, f->text.n - cut};
+	fanout_record(f, g, r, (struct im_str){0});
+}
+
+static int group(struct fanout *f, const struct writer_msg *m, struct im_down_rec *r)
+{
+	const struct members_group *g;
+	int rc = members_get(f->members, m->a, &g);
+
+	if (rc == IM_E_NONE)
+		return IM_OK;
+	if (rc)
+		return rc;
+	if (g->kind == DIRECTORY_ROOM) {
+		room(f, g, m, r);
+		return IM_OK;
+	}
+	im_buf_reset(&f->text);
+	im_buf_z(&f->text, "g/");
+	im_buf_str(&f->text, m->peer);
+	r->topic = im_buf_view(&f->text);
+	fanout_record(f, g, r, (struct im_str){0});
+	return IM_OK;
+}
+
+/* It has waited in the spool for longer than it lives: only its place is told. */
+static void expire(struct im_wire_msg *wire, struct im_down_rec *r)
+{
+	r->epoch = 0;
+	wire->type = IM_STR(VIEW_EXPIRED);
+	wire->enc = IM_ENC_JSON;
+	wire->meta = (struct im_str){NULL, 0};
+	wire->body = IM_STR("null");
+}
+
+/* was: with what an edited text was before. */
+static int deliver(struct fanout *f, const struct writer_msg *m, uint64_t seq, uint64_t gid,
+	int64_t now_ms, enum writer_was who, bool was)
+{
+	struct im_wire_msg wire = {
+		.seq = seq,
+		.cursor = gid,
+		.from = m->from,
+		.ts_ms = m->ts_ms,
+		.id = m->id,
+		.type = m->type,
+		.enc = m->enc,
+		.meta = m->meta,
+		.body = m->body,
+	};
+	struct im_down_rec r = {
+		.type = IM_DOWN_MESSAGE,
+		.flags = IM_DOWNF_QOS1,
+		.epoch = (uint64_t)meta_expires_ms(m->meta, m->ts_ms),
+		.recno = seq,
+		.user = m->from,
+		.device = m->device,
+		.id = m->id,
+	};
+	int rc = IM_OK;
+
+	im_buf_reset(&f->body);
+	if (system_body_is(m->type)) {
+		system_body_put(&f->body, m->body);
+		wire.body = im_buf_view(&f->body);
+	} else if (!was && edit_body_is(m->type)) {
+		edit_body_without_was(&f->body, m->body);
+		wire.body = im_buf_view(&f->body);
+	}
+	if (now_ms > 0 && r.epoch && r.epoch <= (uint64_t)now_ms)
+		expire(&wire, &r);
+	im_buf_reset(&f->props);
+	meta_props_get(wire.meta, &f->props);
+	r.corr = im_buf_view(&f->props);
+	im_buf_reset(&f->tail);
+	im_wire_tail(&f->tail, &wire);
+	r.payload = im_buf_view(&f->tail);
+	if (m->kind == IM_CONV_USER)
+		direct(f, m, &r, who);
+	else
+		rc = group(f, m, &r);
+	return f->tail.failed || f->text.failed || f->body.failed || f->props.failed ? IM_E_NOMEM
+										     : rc;
+}
+
+int fanout_message(
+	struct fanout *f, const struct writer_msg *m, uint64_t seq, uint64_t gid, int64_t now_ms)
+{
+	enum writer_was others = WRITER_WAS_ALL & ~m->was_for;
+	int rc = IM_OK;
+
+	if (m->was_for)
+		rc = deliver(f, m, seq, gid, now_ms, m->was_for, true);
+	if (!rc && others)
+		rc = deliver(f, m, seq, gid, now_ms, others, false);
+	return rc;
+}

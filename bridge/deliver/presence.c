@@ -1,0 +1,433 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Owns the table of connected users and the list of those whose change is still to be told. */
+#include "bridge/deliver/presence.h"
+
+#include <stdlib.h>
+#include <uthash.h>
+#include <utlist.h>
+
+#include "common/jsonw.h"
+#include "common/limits.h"
+
+/* Devices listed in one presence payload: all that a person has, and no flood by one account. */
+#define LISTED_MAX 32
+
+struct device {
+	struct device *next;
+	uint8_t state; /* never PRESENCE_OFFLINE */
+	bool stale;    /* not seen yet in the snapshot that is coming in */
+	uint8_t n;
+	char name[];
+};
+
+struct user {
+	char uid[IM_UID_MAX];
+	size_t n;
+	struct device *devices;
+	int64_t ts_ms;            /* of the last change */
+	int marked;               /* what the directory says */
+	bool listed;              /* in the list of changes */
+	bool told;                /* told, not settled yet */
+	struct user *prev, *next; /* list of changes */
+	UT_hash_handle hh;
+};
+
+struct presence {
+	struct user *by_uid;
+	struct user *changes;
+	size_t devices, devices_max;
+	bool names; /* what is told names the devices */
+	struct im_buf json;
+};
+
+static const char *const state_names[] = {"offline", "online", "away", "suspended"};
+
+const char *presence_state_name(int state)
+{
+	return state_names[state & 3];
+}
+
+int presence_state_parse(struct im_str s)
+{
+	for (int i = 0; i < 4; i++)
+		if (im_str_eqz(s, state_names[i]))
+			return i;
+	return -1;
+}
+
+struct presence *presence_new(size_t devices_max)
+{
+	struct presence *p = calloc(1, sizeof(*p));
+
+	if (!p)
+		return NULL;
+	p->devices_max = devices_max;
+	im_buf_init(&p->json, 0);
+	return p;
+}
+
+static void user_drop(struct presence *p, struct user *u)
+{
+	struct device *d, *tmp;
+
+	LL_FOREACH_SAFE(u->devices, d, tmp)
+	{
+		free(d);
+		p->devices--;
+	}
+	if (u->listed)
+		DL_DELETE(p->changes, u);
+	HASH_DEL(p->by_uid, u);
+	free(u);
+}
+
+void presence_free(struct presence **p)
+{
+	struct user *u, *tmp;
+
+	if (!*p)
+		return;
+	HASH_ITER (hh, (*p)->by_uid, u, tmp)
+		user_drop(*p, u);
+	im_buf_free(&(*p)->json);
+	free(*p);
+	*p = NULL;
+}
+
+static struct user *user_find(const struct presence *p, struct im_str uid)
+{
+	struct user *u;
+
+	HASH_FIND(hh, p->by_uid, uid.p, uid.n, u);
+	return u;
+}
+
+static struct user *user_get(struct presence *p, struct im_str uid)
+{
+	struct user *u = user_find(p, uid);
+
+	if (u || uid.n > IM_UID_MAX)
+		return u;
+	u = calloc(1, sizeof(*u));
+	if (!u)
+		return NULL;
+	memcpy(u->uid, uid.p, uid.n);
+	u->n = uid.n;
+	HASH_ADD_KEYPTR(hh, p->by_uid, u->uid, u->n, u);
+	return u;
+}
+
+static void touch(struct presence *p, struct user *u, int64_t now_ms)
+{
+	u->ts_ms = now_ms;
+	u->told = false;
+	if (!u->listed) {
+		u->listed = true;
+		DL_APPEND(p->changes, u);
+	}
+}
+
+/* The names are in the order of presence. */
+static int state_of(const struct user *u)
+{
+	int state = PRESENCE_OFFLINE;
+	const struct device *d;
+
+	LL_FOREACH(u->devices, d)
+	{
+		if (state == PRESENCE_OFFLINE || d->state < state)
+			state = d->state;
+	}
+	return state;
+}
+
+/* One of the devices has come, gone, or said something, and the user was `before`. Where devices
+ * are not named, that they come and go is not told either. */
+static void moved(struct presence *p, struct user *u, int before, int64_t now_ms)
+{
+	if (p->names || state_of(u) != before)
+		touch(p, u, now_ms);
+}
+
+static struct device *device_find(const struct user *u, struct im_str device)
+{
+	struct device *d;
+
+	LL_FOREACH(u->devices, d)
+	{
+		if (im_str_eq((struct im_str){d->name, d->n}, device))
+			return d;
+	}
+	return NULL;
+}
+
+int presence_open(struct presence *p, struct im_str uid, struct im_str device, int64_t now_ms)
+{
+	struct user *u = user_get(p, uid);
+	struct device *d;
+	int before;
+
+	if (!u)
+		return IM_E_NOMEM;
+	before = state_of(u);
+	d = device_find(u, device);
+	if (d) {
+		/* What it said of itself is kept through a snapshot; a new connection starts anew.
+		 */
+		if (!d->stale && d->state != PRESENCE_ONLINE) {
+			d->state = PRESENCE_ONLINE;
+			moved(p, u, before, now_ms);
+		}
+		d->stale = false;
+		return IM_OK;
+	}
+	d = p->devices < p->devices_max && device.n <= IM_DEVICE_MAX
+		    ? calloc(1, sizeof(*d) + device.n)
+		    : NULL;
+	if (!d) {
+		if (!u->devices && !u->listed)
+			user_drop(p, u);
+		return IM_E_FULL;
+	}
+	memcpy(d->name, device.p, device.n);
+	d->n = (uint8_t)device.n;
+	d->state = PRESENCE_ONLINE;
+	LL_APPEND(u->devices, d);
+	p->devices++;
+	moved(p, u, before, now_ms);
+	return IM_OK;
+}
+
+static void device_drop(struct presence *p, struct user *u, struct device *d, int64_t now_ms)
+{
+	int before = state_of(u);
+
+	LL_DELETE(u->devices, d);
+	free(d);
+	p->devices--;
+	moved(p, u, before, now_ms);
+}
+
+void presence_close(struct presence *p, struct im_str uid, struct im_str device, int64_t now_ms)
+{
+	struct user *u = user_find(p, uid);
+	struct device *d = u ? device_find(u, device) : NULL;
+
+	if (d)
+		device_drop(p, u, d, now_ms);
+}
+
+void presence_snapshot_begin(struct presence *p)
+{
+	struct user *u, *tmp;
+	struct device *d;
+
+	HASH_ITER (hh, p->by_uid, u, tmp) {
+		LL_FOREACH(u->devices, d)
+		d->stale = true;
+	}
+}
+
+void presence_snapshot_end(struct presence *p, int64_t now_ms)
+{
+	struct user *u, *utmp;
+	struct device *d, *dtmp;
+
+	HASH_ITER (hh, p->by_uid, u, utmp) {
+		LL_FOREACH_SAFE(u->devices, d, dtmp)
+		{
+			if (d->stale)
+				device_drop(p, u, d, now_ms);
+		}
+	}
+}
+
+int presence_set(struct presence *p, struct im_str uid, struct im_str device, int state,
+	int64_t now_ms, bool *changed_out)
+{
+	struct user *u = user_find(p, uid);
+	struct device *d = u ? device_find(u, device) : NULL;
+	int before;
+
+	*changed_out = false;
+	if (!d)
+		return IM_E_NONE;
+	if (d->state == state)
+		return IM_OK;
+	before = state_of(u);
+	d->state = (uint8_t)state;
+	*changed_out = true;
+	moved(p, u, before, now_ms);
+	return IM_OK;
+}
+
+int presence_marked(struct presence *p, struct im_str uid, int state, int64_t now_ms)
+{
+	struct user *u = user_get(p, uid);
+
+	if (!u)
+		return IM_E_NOMEM;
+	u->marked = state;
+	if (!u->devices)
+		touch(p, u, now_ms);
+	return IM_OK;
+}
+
+int presence_gone(struct presence *p, struct im_str uid, int64_t now_ms)
+{
+	struct user *u = user_get(p, uid);
+
+	if (!u)
+		return IM_E_NOMEM;
+	touch(p, u, now_ms);
+	return IM_OK;
+}
+
+void presence_set_names(struct presence *p, bool names)
+{
+	struct user *u, *tmp;
+
+	if (p->names == names)
+		return;
+	p->names = names;
+	HASH_ITER (hh, p->by_uid, u, tmp)
+		touch(p, u, u->ts_ms);
+}
+
+void presence_touch_all(struct presence *p, int64_t now_ms)
+{
+	struct user *u, *tmp;
+
+	HASH_ITER (hh, p->by_uid, u, tmp)
+		touch(p, u, now_ms);
+}
+
+bool presence_online(const struct presence *p, struct im_str uid)
+{
+	const struct user *u = user_find(p, uid);
+
+	return u && u->devices;
+}
+
+bool presence_has(const struct presence *p, struct im_str uid, struct im_str device)
+{
+	const struct user *u = user_find(p, uid);
+
+	return u && device_find(u, device);
+}
+
+size_t presence_users(const struct presence *p)
+{
+	return HASH_COUNT(p->by_uid);
+}
+
+size_t presence_devices(const struct presence *p)
+{
+	return p->devices;
+}
+
+bool presence_changed(const struct presence *p)
+{
+	return p->changes != NULL;
+}
+
+void presence_states(const struct presence *p, struct im_str uid, struct im_buf *out)
+{
+	const struct user *u = user_find(p, uid);
+	const struct device *d;
+
+	LL_FOREACH(u ? u->devices : NULL, d)
+	{
+		im_buf_le8(out, d->state);
+		im_buf_le8(out, d->n);
+		im_buf_put(out, d->name, d->n);
+	}
+}
+
+int presence_state_in(struct im_str states, struct im_str device)
+{
+	while (states.n >= 2) {
+		size_t n = (uint8_t)states.p[1];
+
+		if (n > states.n - 2)
+			break;
+		if (im_str_eq(device, (struct im_str){states.p + 2, n}))
+			return states.p[0];
+		states.p += 2 + n;
+		states.n -= 2 + n;
+	}
+	return PRESENCE_OFFLINE;
+}
+
+static void put_devices(struct im_buf *b, const struct user *u)
+{
+	const struct device *d;
+	int listed = 0;
+
+	im_buf_z(b, ",\"devices\":[");
+	for (d = u->devices; d && listed < LISTED_MAX; d = d->next, listed++) {
+		im_buf_z(b, listed ? ",{\"device\":" : "{\"device\":");
+		im_jsonw_str(b, (struct im_str){d->name, d->n});
+		im_buf_printf(b, ",\"state\":\"%s\"}", presence_state_name(d->state));
+	}
+	im_buf_c(b, ']');
+}
+
+static struct im_str describe(struct presence *p, const struct user *u)
+{
+	struct im_buf *b = &p->json;
+
+	im_buf_reset(b);
+	im_buf_z(b, "{\"uid\":");
+	im_jsonw_str(b, (struct im_str){u->uid, u->n});
+	im_jsonw_member_str(b, "state", im_str(presence_state_name(state_of(u))));
+	im_jsonw_member_int(b, "ts", u->ts_ms);
+	if (p->names)
+		put_devices(b, u);
+	im_buf_c(b, '}');
+	return im_buf_view(b);
+}
+
+int presence_tell(struct presence *p, uint32_t limit, presence_fn fn, void *arg)
+{
+	struct user *u;
+	int rc;
+
+	DL_FOREACH (p->changes, u) {
+		struct presence_change c = {
+			.uid = {u->uid, u->n},
+			.online = u->devices != NULL,
+			.state = state_of(u),
+			.mark = u->marked != state_of(u),
+			.ts_ms = u->ts_ms,
+		};
+
+		if (!limit--)
+			break;
+		c.json = describe(p, u);
+		rc = p->json.failed ? IM_E_NOMEM : fn(arg, &c);
+		if (rc)
+			return rc;
+		u->told = true;
+	}
+	return IM_OK;
+}
+
+void presence_settle(struct presence *p, bool committed)
+{
+	struct user *u, *tmp;
+
+	/* What was told stands at the front. */
+	DL_FOREACH_SAFE (p->changes, u, tmp) {
+		if (!u->told)
+			break;
+		u->told = false;
+		if (!committed)
+			continue;
+		u->marked = state_of(u);
+		u->listed = false;
+		DL_DELETE(p->changes, u);
+		if (!u->devices)
+			user_drop(p, u);
+	}
+}

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Read marks, conversation settings and event timelines in directory.db. */
+#include "bridge/directory/directory_conv.h"
+
+#include "bridge/directory/directory_sql.h"
+
+static struct directory_conv_user conv_of_row(sqlite3_stmt *st)
+{
+	return (struct directory_conv_user){
+		.user = sqldb_id(st, 0),
+		.conv = sqldb_id(st, 1),
+		.read_seq = sqldb_id(st, 2),
+		.pinned = sqlite3_column_int(st, 3),
+		.notify = sqlite3_column_int(st, 4),
+		.cleared_to = sqldb_id(st, 5),
+		.marked_unread = sqlite3_column_int(st, 6),
+		.draft = sqldb_str(st, 7),
+	};
+}
+
+int directory_conv_get(
+	struct directory *d, uint64_t user, uint64_t conv, struct directory_conv_user *out)
+{
+	sqlite3_stmt *st = sqldb_get(&d->q, DIR_CONV_GET);
+	int ret;
+	*out = (struct directory_conv_user){.user = user, .conv = conv, .draft = {"", 0}};
+	sqldb_bind_id(st, 1, user);
+	sqldb_bind_id(st, 2, conv);
+	ret = sqldb_step(&d->q, st);
+	if (ret != SQLDB_ROW)
+		return ret;
+	ret = directory_keep_begin(d, st);
+	if (ret == IM_OK) {
+		*out = conv_of_row(st);
+		out->draft = directory_keep(d, st, 7);
+	}
+	sqldb_done(st);
+	return ret;
+}
+
+int directory_conv_put(struct directory *d, const struct directory_conv_user *c)
+{
+	sqlite3_stmt *st = sqldb_get(&d->q, DIR_CONV_PUT);
+	sqldb_bind_id(st, 1, c->user);
+	sqldb_bind_id(st, 2, c->conv);
+	sqldb_bind_id(st, 3, c->read_seq);
+	sqldb_bind_int(st, 4, c->pinned);
+	sqldb_bind_int(st, 5, c->notify);
+	sqldb_bind_id(st, 6, c->cleared_to);
+	sqldb_bind_int(st, 7, c->marked_unread);
+	sqldb_bind_text(st, 8, c->draft);
+	return sqldb_run(&d->q, st);
+}
+
+int directory_conv_users(struct directory *d, uint64_t conv, directory_conv_fn fn, void *arg)
+{
+	sqlite3_stmt *st = sqldb_get(&d->q, DIR_CONV_USERS);
+	int ret;
+	sqldb_bind_id(st, 1, conv);
+	while ((ret = sqldb_step(&d->q, st)) == SQLDB_ROW) {
+		struct directory_conv_user c = conv_of_row(st);
+		ret = fn(arg, &c);
+		if (ret != 0) {
+			sqldb_done(st);
+			return ret;
+		}
+	}
+	return ret;
+}
+
+int directory_event_put(struct directory *d, const struct directory_event *e)
+{
+	sqlite3_stmt *st = sqldb_get(&d->q, DIR_EVENT_PUT);
+	int ret;
+	sqldb_bind_id(st, 1, e->user);
+	sqldb_bind_text(st, 2, e->key);
+	sqldb_bind_id(st, 3, e->gid);
+	sqldb_bind_int(st, 4, e->ts_ms);
+	sqldb_bind_text(st, 5, e->event);
+	ret = sqldb_run(&d->q, st);
+	if (ret != IM_OK)
+		return ret;
+	if (d->q.in_tx) {
+		/* Once a transaction is enough. */
+		if (e->gid > d->event_head)
+			d->event_head = e->gid;
+		return IM_OK;
+	}
+	st = sqldb_get(&d->q, DIR_EVENT_HEAD_SET);
+	sqldb_bind_id(st, 1, e->gid);
+	return sqldb_run(&d->q, st);
+}
+
+int directory_event_rows(struct directory *d, sqlite3_stmt *st, directory_event_fn fn, void *arg)
+{
+	int ret;
+	while ((ret = sqldb_step(&d->q, st)) == SQLDB_ROW) {
+		struct directory_event e = {
+			.user = sqldb_id(st, 0),
+			.key = sqldb_str(st, 1),
+			.gid = sqldb_id(st, 2),
+			.ts_ms = sqlite3_column_int64(st, 3),
+			.event = sqldb_str(st, 4),
+		};
+		ret = fn(arg, &e);
+		if (ret != 0) {
+			sqldb_done(st);
+			return ret;
+		}
+	}
+	return ret;
+}
+
+int directory_event_list(struct directory *d, uint64_t user, uint64_t lo, uint64_t hi,
+	directory_event_fn fn, void *arg)
+{
+	sqlite3_stmt *st = sqldb_get(&d->q, DIR_EVENT_LIST);
+	sqldb_bind_id(st, 1, user);
+	sqldb_bind_id(st, 2, lo > INT64_MAX ? INT64_MAX : lo);
+	sqldb_bind_id(st, 3, hi > INT64_MAX ? INT64_MAX : hi);
+	return directory_event_rows(d, st, fn, arg);
+}
+
+int directory_event_head(struct directory *d, uint64_t *gid_out)
+{
+	int ret = directory_meta_get(d, "event_gid", gid_out);
+	if (ret == IM_OK && d->event_head > *gid_out)
+		*gid_out = d->event_head;
+	return ret;
+}

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Devices in directory.db: which user an MQTT client id belongs to. Declared in directory_user.h.
+ */
+#include "bridge/directory/directory_sql.h"
+#include "bridge/directory/directory_user.h"
+
+#define DAY_MS INT64_C(86400000)
+
+static struct directory_device device_of_row(sqlite3_stmt *st)
+{
+	return (struct directory_device){
+		.device = sqldb_str(st, 0),
+		.user = sqldb_id(st, 1),
+		.created_ms = sqlite3_column_int64(st, 2),
+		.seen_ms = sqlite3_column_int64(st, 3),
+		.cursor = sqldb_id(st, 4),
+	};
+}
+
+int directory_device_get(struct directory *d, struct im_str device, struct directory_device *out)
+{
+	sqlite3_stmt *st = sqldb_get(&d->q, DIR_DEVICE_GET);
+	int ret;
+	sqldb_bind_text(st, 1, device);
+	ret = sqldb_step(&d->q, st);
+	if (ret != SQLDB_ROW)
+		return ret == IM_OK ? IM_E_NONE : ret;
+	ret = directory_keep_begin(d, st);
+	if (ret == IM_OK) {
+		*out = device_of_row(st);
+		out->device = directory_keep(d, st, 0);
+	}
+	sqldb_done(st);
+	return ret;
+}
+
+int directory_device_mark(struct directory *d, struct im_str device, uint64_t *user_out)
+{
+	sqlite3_stmt *st = sqldb_get(&d->q, DIR_MARK_GET);
+	sqldb_bind_text(st, 1, device);
+	return sqldb_count(&d->q, st, user_out);
+}
+
+static int remove_mark(struct directory *d, struct im_str device)
+{
+	sqlite3_stmt *st = sqldb_get(&d->q, DIR_MARK_REMOVE);
+	sqldb_bind_text(st, 1, device);
+	return sqldb_run(&d->q, st);
+}
+
+/* IM_OK: nobody's, or the user's own. */
+static int check_mark(struct directory *d, struct im_str device, uint64_t user)
+{
+	uint64_t owner;
+	int ret = directory_device_mark(d, device, &owner);
+	if (ret == IM_OK && owner != user)
+		return IM_E_EXISTS;
+	return ret == IM_E_NONE ? IM_OK : ret;
+}
+
+int directory_device_bind(
+	struct directory *d, struct im_str device, uint64_t user, int64_t now_ms, uint64_t cursor)
+{
+	struct directory_device found;
+	sqlite3_stmt *st;
+	int ret = directory_device_get(d, device, &found);
+	if (ret == IM_OK)
+		return found.user == user ? IM_OK : IM_E_EXISTS;
+	if (ret == IM_E_NONE)
+		ret = check_mark(d, device, user);
+	if (ret != IM_OK)
+		return ret;
+	st = sqldb_get(&d->q, DIR_DEVICE_ADD);
+	sqldb_bind_text(st, 1, device);
+	sqldb_bind_id(st, 2, user);
+	sqldb_bind_int(st, 3, now_ms);
+	sqldb_bind_id(st, 4, cursor);
+	ret = sqldb_run(&d->q, st);
+	return ret == IM_OK ? remove_mark(d, device) : ret;
+}
+
+int directory_device_kept(struct directory *d, struct im_str device, int64_t now_ms)
+{
+	sqlite3_stmt *st = sqldb_get(&d->q, DIR_DEVICE_KEPT);
+	sqldb_bind_text(st, 1, device);
+	sqldb_bind_int(st, 2, now_ms > 0 ? now_ms : 1);
+	return sqldb_run(&d->q, st);
+}
+
+int directory_device_forget(struct directory *d, struct im_str device)
+{
+	sqlite3_stmt *st = sqldb_get(&d->q, DIR_DEVICE_MARK);
+	int ret;
+	sqldb_bind_text(st, 1, device);
+	ret = sqldb_run(&d->q, st);
+	return ret == IM_OK ? directory_device_remove(d, device) : ret;
+}
+
+int directory_marks_sweep(struct directory *d, int64_t now_ms, int64_t days, uint32_t limit)
+{
+	sqlite3_stmt *st = sqldb_get(&d->q, DIR_MARKS_EXPIRE);
+	int ret;
+	sqldb_bind_int(st, 1, now_ms);
+	sqldb_bind_int(st, 2, limit);
+	ret = sqldb_run(&d->q, st);
+	if (ret != IM_OK)
+		return ret;
+	st = sqldb_get(&d->q, DIR_MARKS_RECKON);
+	sqldb_bind_int(st, 1, now_ms + days * DAY_MS);
+	sqldb_bind_int(st, 2, limit);
+	return sqldb_run(&d->q, st);
+}
+
+int directory_device_seen(struct directory *d, struct im_str device, int64_t now_ms)
+{
+	sqlite3_stmt *st = sqldb_get(&d->q, DIR_DEVICE_SEEN);
+	sqldb_bind_text(st, 1, device);
+	sqldb_bind_int(st, 2, now_ms);
+	return directory_change(d, st);
+}
+
+int directory_device_set_cursor(struct directory *d, struct im_str device, uint64_t cursor)
+{
+	sqlite3_stmt *st = sqldb_get(&d->q, DIR_DEVICE_CURSOR);
+	sqldb_bind_text(st, 1, device);
+	sqldb_bind_id(st, 2, cursor);
+	return directory_change(d, st);
+}
+
+int directory_device_best(struct directory *d, uint64_t user, uint64_t *cursor_out)
+{
+	sqlite3_stmt *st = sqldb_get(&d->q, DIR_DEVICE_BEST);
+	sqldb_bind_id(st, 1, user);
+	return sqldb_count(&d->q, st, cursor_out);
+}
+
+int directory_device_remove(struct directory *d, struct im_str device)
+{
+	sqlite3_stmt *st = sqldb_get(&d->q, DIR_DEVICE_REMOVE);
+	sqldb_bind_text(st, 1, device);
+	return directory_change(d, st);
+}
+
+int directory_device_release(struct directory *d, struct im_str device)
+{
+	int ret = directory_device_remove(d, device);
+	return ret == IM_OK || ret == IM_E_NONE ? remove_mark(d, device) : ret;
+}
+
+static int walk(struct directory *d, sqlite3_stmt *st, directory_device_fn fn, void *arg)
+{
+	int ret;
+	while ((ret = sqldb_step(&d->q, st)) == SQLDB_ROW) {
+		struct directory_device dev = device_of_row(st);
+		ret = fn(arg, &dev);
+		if (ret != 0) {
+			sqldb_done(st);
+			return ret;
+		}
+	}
+	return ret;
+}
+
+int directory_device_list(struct directory *d, uint64_t user, struct im_str after, uint32_t limit,
+	directory_device_fn fn, void *arg)
+{
+	sqlite3_stmt *st = sqldb_get(&d->q, DIR_DEVICE_LIST);
+	sqldb_bind_id(st, 1, user);
+	sqldb_bind_text(st, 2, after);
+	sqldb_bind_int(st, 3, limit);
+	return walk(d, st, fn, arg);
+}
+
+int directory_device_list_seen(
+	struct directory *d, uint64_t user, directory_device_fn fn, void *arg)
+{
+	sqlite3_stmt *st = sqldb_get(&d->q, DIR_DEVICE_LIST_SEEN);
+	sqldb_bind_id(st, 1, user);
+	return walk(d, st, fn, arg);
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What the files of directory.db share. Everybody else uses directory*.h. */
+#ifndef IM_BRIDGE_DIRECTORY_SQL_H
+#define IM_BRIDGE_DIRECTORY_SQL_H
+
+#include "bridge/directory/directory.h"
+#include "bridge/directory/directory_conv.h"
+#include "db/sqldb.h"
+#include "schema/account.h"
+
+enum directory_statement {
+#define X(name, sql) DIR_##name,
+#include "schema/sqlite/directory.def"
+#undef X
+	DIR_STATEMENTS
+};
+
+struct directory {
+	struct sqldb q;
+	struct im_buf row;   /* the strings of the row that was returned last */
+	uint64_t event_head; /* to be written with this transaction; 0: nothing */
+	struct accounts *accounts;
+};
+
+/* A string of the current row, copied to where the handle keeps them; offsets move, so rows are
+ * copied in two steps: begin, then every string in the order of its columns. */
+struct im_str directory_keep(struct directory *d, sqlite3_stmt *st, int column);
+/* Forgets the last row and makes room for this one. */
+int directory_keep_begin(struct directory *d, sqlite3_stmt *st) IM_MUST_CHECK;
+/* The rule of names; NULL inside a transaction that is spoilt. */
+struct accounts *directory_accounts(struct directory *d);
+/* The same question for users and groups; what: ACCOUNT_USER, ACCOUNT_GROUP. */
+int directory_nameable(struct directory *d, const char *what, struct im_str name) IM_MUST_CHECK;
+/* Walks the rows of timelines that a statement gives: user, key, gid, ts_ms, event. */
+int directory_event_rows(
+	struct directory *d, sqlite3_stmt *st, directory_event_fn fn, void *arg) IM_MUST_CHECK;
+/* Runs an UPDATE or DELETE; IM_E_NONE if it met no row. */
+int directory_change(struct directory *d, sqlite3_stmt *st) IM_MUST_CHECK;
+
+#endif

@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Owns the caches: users by name, groups by name, what stands between two of them (a block, a
+ * contact, a membership), and when members of groups in slow mode wrote last. Called by intake and
+ * the engine. Unknown names are not cached: they would let one client push everybody else out.
+ */
+#include "bridge/directory/rights.h"
+
+#include <stdlib.h>
+
+#include "bridge/base/assoc.h"
+#include "bridge/directory/directory_group.h"
+#include "bridge/directory/directory_user.h"
+#include "common/limits.h"
+
+struct rights {
+	struct directory *d;
+	struct im_sipkey key;
+	bool contacts_only;
+	struct assoc *users, *groups, *pairs, *paced;
+};
+
+struct user_entry {
+	char uid[IM_UID_MAX];
+	uint8_t n;
+	uint8_t policy;
+	struct rights_user u;
+};
+
+struct group_entry {
+	char gid[IM_GID_MAX];
+	uint8_t n;
+	struct rights_group g;
+};
+
+struct pace_entry {
+	uint64_t group, user;
+	int64_t last_ms;
+};
+
+enum pair_kind { PAIR_DIRECT, PAIR_MEMBER };
+
+struct pair_entry {
+	uint64_t key[3]; /* kind; sender and receiver, or group and user */
+	int64_t muted_until_ms;
+	int role;              /* -1: no member */
+	bool blocked, contact; /* what the receiver has made of the sender */
+};
+
+struct rights *rights_new(struct directory *d, const struct im_sipkey *key)
+{
+	struct rights *r = calloc(1, sizeof(*r));
+
+	if (!r)
+		return NULL;
+	r->d = d;
+	r->key = *key;
+	r->users = assoc_new(IM_CACHED_USERS, sizeof(struct user_entry));
+	r->groups = assoc_new(IM_CACHED_GROUPS, sizeof(struct group_entry));
+	r->pairs = assoc_new(IM_CACHED_RIGHTS, sizeof(struct pair_entry));
+	r->paced = assoc_new(IM_CACHED_PACED, sizeof(struct pace_entry));
+	if (!r->users || !r->groups || !r->pairs || !r->paced)
+		rights_free(&r);
+	return r;
+}
+
+void rights_free(struct rights **r)
+{
+	if (!*r)
+		return;
+	assoc_free(&(*r)->users);
+	assoc_free(&(*r)->groups);
+	assoc_free(&(*r)->pairs);
+	assoc_free(&(*r)->paced);
+	free(*r);
+	*r = NULL;
+}
+
+void rights_set_contacts_only(struct rights *r, bool on)
+{
+	r->contacts_only = on;
+}
+
+static uint64_t name_hash(const struct rights *r, struct im_str s)
+{
+	return im_siphash(&r->key, s.p, s.n);
+}
+
+static void user_fill(const struct rights *r, const struct user_entry *e, struct rights_user *out)
+{
+	*out = e->u;
+	out->contacts_only = e->policy ? e->policy == 2 : r->contacts_only;
+}
+
+int rights_user(struct rights *r, struct im_str uid, struct rights_user *out)
+{
+	uint64_t hash = name_hash(r, uid);
+	struct user_entry *e = assoc_get(r->users, hash);
+	struct directory_user u;
+	int rc;
+
+	if (e && im_str_eq((struct im_str){e->uid, e->n}, uid)) {
+		user_fill(r, e, out);
+		return IM_OK;
+	}
+	out->gone = false;
+	if (uid.n == 0 || uid.n > IM_UID_MAX)
+		return IM_E_UNKNOWN_USER;
+	rc = directory_user_last(r->d, uid, &u);
+	out->gone = !rc && u.deleted;
+	if (rc || u.deleted)
+		return rc == IM_E_NONE || !rc ? IM_E_UNKNOWN_USER : rc;
+	e = assoc_put(r->users, hash);
+	memcpy(e->uid, uid.p, uid.n);
+	e->n = (uint8_t)uid.n;
+	e->policy = (uint8_t)u.direct_policy;
+	e->u.gone = false;
+	e->u.id = u.id;
+	e->u.admin = u.role == DIRECTORY_ADMIN;
+	e->u.disabled = u.disabled;
+	user_fill(r, e, out);
+	return IM_OK;
+}
+
+int rights_group(struct rights *r, struct im_str gid, struct rights_group *out)
+{
+	uint64_t hash = name_hash(r, gid);
+	struct group_entry *e = assoc_get(r->groups, hash);
+	struct directory_group g;
+	int rc;
+
+	if (e && im_str_eq((struct im_str){e->gid, e->n}, gid)) {
+		*out = e->g;
+		return IM_OK;
+	}
+	if (gid.n == 0 || gid.n > IM_GID_MAX)
+		return IM_E_UNKNOWN_GROUP;
+	rc = directory_group_get(r->d, gid, &g);
+	if (rc)
+		return rc == IM_E_NONE ? IM_E_UNKNOWN_GROUP : rc;
+	e = assoc_put(r->groups, hash);
+	memcpy(e->gid, gid.p, gid.n);
+	e->n = (uint8_t)gid.n;
+	e->g = (struct rights_group){g.id, g.kind, g.join_policy == DIRECTORY_JOIN_INVITE,
+		g.members, g.muted_until_ms, g.slow_ms};
+	*out = e->g;
+	return IM_OK;
+}
+
+static int load_direct(struct rights *r, struct pair_entry *e)
+{
+	int rc = directory_block_has(r->d, e->key[2], e->key[1], &e->blocked);
+
+	return rc ? rc : directory_contact_has(r->d, e->key[2], e->key[1], &e->contact);
+}
+
+static int load_member(struct rights *r, struct pair_entry *e)
+{
+	struct directory_member m;
+	int rc = directory_member_get(r->d, e->key[1], e->key[2], &m);
+
+	e->role = rc ? -1 : m.role;
+	e->muted_until_ms = rc ? 0 : m.muted_until_ms;
+	return rc == IM_E_NONE ? IM_OK : rc;
+}
+
+static int pair(struct rights *r, enum pair_kind kind, uint64_t a, uint64_t b,
+	const struct pair_entry **out)
+{
+	struct pair_entry fresh = {.key = {kind, a, b}};
+	uint64_t hash = im_siphash(&r->key, fresh.key, sizeof(fresh.key));
+	struct pair_entry *e = assoc_get(r->pairs, hash);
+	int rc;
+
+	*out = e;
+	if (e && memcmp(e->key, fresh.key, sizeof(fresh.key)) == 0)
+		return IM_OK;
+	rc = kind == PAIR_DIRECT ? load_direct(r, &fresh) : load_member(r, &fresh);
+	if (rc)
+		return rc;
+	*out = e = assoc_put(r->pairs, hash);
+	*e = fresh;
+	return IM_OK;
+}
+
+int rights_direct(struct rights *r, const struct rights_user *from, const struct rights_user *to)
+{
+	const struct pair_entry *e;
+	int rc;
+
+	if (from->id == to->id)
+		return IM_OK;
+	rc = pair(r, PAIR_DIRECT, from->id, to->id, &e);
+	if (rc)
+		return rc;
+	if (e->blocked)
+		return IM_E_BLOCKED;
+	return to->contacts_only && !e->contact ? IM_E_CONTACTS_ONLY : IM_OK;
+}
+
+int rights_send(struct rights *r, const struct rights_group *g, const struct rights_user *from,
+	int64_t now_ms, int *role_out)
+{
+	const struct pair_entry *e;
+	int rc = pair(r, PAIR_MEMBER, g->id, from->id, &e);
+
+	if (rc)
+		return rc;
+	if (e->role < 0)
+		return g->hidden ? IM_E_UNKNOWN_GROUP : IM_E_NOT_MEMBER;
+	*role_out = e->role;
+	if (e->muted_until_ms > now_ms)
+		return IM_E_MUTED;
+	return e->role == DIRECTORY_MEMBER && g->muted_until_ms > now_ms ? IM_E_MUTED : IM_OK;
+}
+
+int rights_mention(struct rights *r, const struct rights_group *g, const struct rights_user *from,
+	struct im_str uid)
+{
+	const struct pair_entry *e;
+	struct rights_user u;
+	int rc = rights_user(r, uid, &u);
+
+	if (rc)
+		return rc == IM_E_UNKNOWN_USER ? IM_E_NOT_MEMBER : rc;
+	rc = pair(r, PAIR_MEMBER, g->id, u.id, &e);
+	if (rc || e->role < 0)
+		return rc ? rc : IM_E_NOT_MEMBER;
+	rc = pair(r, PAIR_DIRECT, from->id, u.id, &e);
+	if (rc)
+		return rc;
+	return e->blocked ? IM_E_BLOCKED : IM_OK;
+}
+
+int rights_pace(struct rights *r, const struct rights_group *g, uint64_t user, int64_t now_ms)
+{
+	struct pace_entry key = {g->id, user, 0};
+	uint64_t hash = im_siphash(&r->key, &key, sizeof(key));
+	struct pace_entry *e = assoc_get(r->paced, hash);
+
+	if (e && (e->group != g->id || e->user != user))
+		e = NULL;
+	/* A clock that was set back must not silence anybody. */
+	if (e && now_ms >= e->last_ms && now_ms - e->last_ms < g->slow_ms)
+		return IM_E_RATE_LIMITED;
+	if (!e)
+		e = assoc_put(r->paced, hash);
+	*e = (struct pace_entry){g->id, user, now_ms};
+	return IM_OK;
+}
+
+void rights_forget(void *arg, struct im_str uid, struct im_str gid)
+{
+	struct rights *r = arg;
+
+	if (gid.n)
+		assoc_drop(r->groups, name_hash(r, gid));
+	else
+		assoc_drop(r->users, name_hash(r, uid));
+	/* Pairs are not found by one of their names; they are cheap to read again. */
+	assoc_clear(r->pairs);
+}
+
+void rights_clear(struct rights *r)
+{
+	assoc_clear(r->users);
+	assoc_clear(r->groups);
+	assoc_clear(r->pairs);
+	/* The messages that used their time up come again. */
+	assoc_clear(r->paced);
+}

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Who may write to whom, as the directory says inside the open transaction. The plugin has asked
+ * already, but from its own cache and earlier; this answer is the one that counts. Bounded caches
+ * in front of the writer's directory handle.
+ */
+#ifndef IM_BRIDGE_RIGHTS_H
+#define IM_BRIDGE_RIGHTS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "bridge/directory/directory.h"
+#include "common/err.h"
+#include "common/siphash.h"
+#include "common/str.h"
+
+struct rights;
+
+struct rights_user {
+	uint64_t id;
+	bool admin, disabled;
+	bool gone;          /* beside IM_E_UNKNOWN_USER: there was such a user, who was deleted */
+	bool contacts_only; /* the user's own policy, or the server's when the user has none */
+};
+
+struct rights_group {
+	uint64_t id;
+	int kind;    /* enum directory_group_kind */
+	bool hidden; /* joined by invitation: to others it is as if it were not there */
+	uint32_t members;
+	int64_t muted_until_ms; /* for everybody but owner and admins */
+	int64_t slow_ms;        /* least time between two messages of one of them */
+};
+
+struct rights *rights_new(struct directory *d, const struct im_sipkey *key);
+void rights_free(struct rights **r);
+/* The server's direct_policy, for users who have set none. */
+void rights_set_contacts_only(struct rights *r, bool on);
+
+/* All return IM_OK, the wire code that refuses, or IM_E_IO. */
+int rights_user(struct rights *r, struct im_str uid, struct rights_user *out) IM_MUST_CHECK;
+int rights_group(struct rights *r, struct im_str gid, struct rights_group *out) IM_MUST_CHECK;
+/* A message or signal from one user to another: IM_E_BLOCKED, IM_E_CONTACTS_ONLY. */
+int rights_direct(struct rights *r, const struct rights_user *from,
+	const struct rights_user *to) IM_MUST_CHECK;
+/* To a group: IM_E_UNKNOWN_GROUP (a hidden one, to who does not belong to it), IM_E_NOT_MEMBER,
+ * IM_E_MUTED. */
+int rights_send(struct rights *r, const struct rights_group *g, const struct rights_user *from,
+	int64_t now_ms, int *role_out) IM_MUST_CHECK;
+/* May a member's message single this user out: IM_E_NOT_MEMBER, IM_E_BLOCKED. */
+int rights_mention(struct rights *r, const struct rights_group *g, const struct rights_user *from,
+	struct im_str uid) IM_MUST_CHECK;
+/* Slow mode, for a plain member: IM_E_RATE_LIMITED, or IM_OK and the time counts as used. Kept in
+ * memory only: after a restart everybody may write at once. */
+int rights_pace(struct rights *r, const struct rights_group *g, uint64_t user,
+	int64_t now_ms) IM_MUST_CHECK;
+#define RIGHTS_SLOW_WHY "this group is in slow mode; wait before you write again"
+
+/* As effects_forget_fn says; arg is the struct rights. */
+void rights_forget(void *arg, struct im_str uid, struct im_str gid);
+/* After a rollback. */
+void rights_clear(struct rights *r);
+
+#endif

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Everything that the engine conducts, built once and taken apart in the reverse order. */
+#ifndef IM_BRIDGE_ASSEMBLY_H
+#define IM_BRIDGE_ASSEMBLY_H
+
+#include <stdint.h>
+
+#include "bridge/base/cost.h"
+#include "bridge/directory/names.h"
+#include "bridge/engine/batch.h"
+#include "bridge/engine/engine.h"
+#include "common/err.h"
+
+struct assembly {
+	const struct store_backend *backend;
+	struct health health;
+	struct effects *fx;
+	struct downq *downq;
+	struct writer *writer;
+	struct rights *rights;
+	struct cost *cost;
+	struct dedup *dedup;
+	struct acks *acks;
+	struct intake *intake;
+	struct sessions *sessions;
+	struct requests *requests;
+	struct store_reader *log_reader;
+	struct names *names;
+	struct replay *replay;
+	struct outbox *outbox;
+	struct batch *batch;
+};
+
+/* *a is zeroed by the caller; close it also after a failure. The window of message ids is read from
+ * the log, which takes about a second for a million. */
+int assembly_open(struct assembly *a, const struct engine_parts *p, int64_t wall_ms) IM_MUST_CHECK;
+void assembly_close(struct assembly *a);
+/* What its parts say of themselves; all else is zero. */
+void assembly_gauges(const struct assembly *a, struct health_gauges *out);
+
+#endif

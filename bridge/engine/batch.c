@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Owns nothing but the order of things. Called by the engine with frames it has found in order. */
+#include "bridge/engine/batch.h"
+
+#include <stdlib.h>
+
+#include "common/limits.h"
+
+/* From so many records on it pays to begin a view for them. */
+#define VIEW_RECORDS 8
+
+struct batch {
+	struct batch_parts p;
+	uint64_t committed; /* through this record before the batch began */
+	uint64_t epoch;
+	int64_t now_ms;
+};
+
+struct batch *batch_new(const struct batch_parts *p)
+{
+	struct batch *b = calloc(1, sizeof(*b));
+
+	if (b)
+		b->p = *p;
+	return b;
+}
+
+void batch_free(struct batch **b)
+{
+	free(*b);
+	*b = NULL;
+}
+
+/* Takes back what a transaction that did not happen has left outside of it. */
+static void undo(struct batch *b)
+{
+	sessions_settle(b->p.sessions, false);
+	acks_reset(b->p.acks);
+	readers_discard(b->p.readers);
+	rights_clear(b->p.rights);
+	cost_clear(b->p.cost);
+	dedup_forget_since(b->p.dedup, writer_first(b->p.writer));
+	b->p.health->commits_failed++;
+}
+
+static enum writer_outcome give_up(struct batch *b)
+{
+	writer_rollback(b->p.writer);
+	undo(b);
+	return writer_fatal(b->p.writer) ? WRITER_FATAL : WRITER_NOTHING;
+}
+
+enum writer_outcome batch_finish(struct batch *b, uint64_t epoch, uint64_t recno)
+{
+	enum writer_outcome outcome;
+	struct store_mark mark;
+
+	acks_flush(b->p.acks, b->p.fx);
+	if (sessions_tell(b->p.sessions))
+		return give_up(b);
+	outcome = writer_commit(b->p.writer, epoch, recno, &mark);
+	if (epoch && (outcome == WRITER_DONE || outcome == WRITER_HALF))
+		replay_advance(b->p.replay, epoch, recno, &mark);
+	if (outcome != WRITER_DONE) {
+		undo(b);
+		return outcome;
+	}
+	b->p.health->commits++;
+	sessions_settle(b->p.sessions, true);
+	outbox_take(b->p.outbox, b->p.fx, epoch, recno);
+	readers_release(b->p.readers, writer_position(b->p.writer));
+	return WRITER_DONE;
+}
+
+enum writer_outcome batch_call(struct batch *b, int (*fn)(void *arg, struct writer *w), void *arg)
+{
+	return fn(arg, b->p.writer) == IM_OK ? batch_finish(b, 0, 0) : give_up(b);
+}
+
+/* The directory's part of a committed record may be lost: it is committed second. */
+static bool directory_behind(const struct batch *b, uint64_t recno)
+{
+	uint64_t epoch, through;
+
+	writer_directory_mark(b->p.writer, &epoch, &through);
+	return epoch != b->epoch || through < recno;
+}
+
+static int handle_new(struct batch *b, const struct im_up_rec *rec)
+{
+	switch (rec->type) {
+	case IM_UP_MSG_USER:
+	case IM_UP_MSG_GROUP:
+		return intake_message(b->p.intake, rec);
+	case IM_UP_SIGNAL_USER:
+	case IM_UP_SIGNAL_GROUP:
+		return intake_signal(b->p.intake, rec, b->now_ms);
+	case IM_UP_RPC:
+		return requests_rpc(b->p.requests, rec, REQUESTS_NEW, b->now_ms);
+	case IM_UP_CONTROL:
+		return requests_control(b->p.requests, rec, b->now_ms);
+	default:
+		return sessions_record(b->p.sessions, rec, false);
+	}
+}
+
+/* Committed before; messages are not looked at, replay_again has seen to them. */
+static int handle_old(struct batch *b, const struct im_up_rec *rec, uint64_t recno)
+{
+	bool behind = directory_behind(b, recno);
+
+	b->p.health->records_replayed++;
+	switch (rec->type) {
+	case IM_UP_RPC:
+		return requests_rpc(b->p.requests, rec,
+			behind ? REQUESTS_REPLAY_DIRECTORY : REQUESTS_REPLAY, b->now_ms);
+	case IM_UP_OPEN:
+	case IM_UP_SUB:
+	case IM_UP_KEEP:
+	case IM_UP_CLOSE:
+		return behind ? sessions_record(b->p.sessions, rec, true) : IM_OK;
+	default:
+		return IM_OK;
+	}
+}
+
+static bool sound(const struct im_up_rec *rec)
+{
+	return rec->user.n > 0 && rec->user.n <= IM_UID_MAX && rec->device.n <= IM_DEVICE_MAX;
+}
+
+/* Passes over a record that cannot be read, if its length can. */
+static bool skip(struct im_str *in)
+{
+	const unsigned char *p = (const unsigned char *)in->p;
+	size_t n;
+
+	if (in->n < 4)
+		return false;
+	n = 4 + (p[0] | p[1] << 8 | p[2] << 16 | (size_t)p[3] << 24);
+	if (n > in->n)
+		return false;
+	in->p += n;
+	in->n -= n;
+	return true;
+}
+
+/* One record from *in. The spool has checksums, so one that cannot be read was written by another
+ * version: it is passed over and said so, because all that follow must not wait for it. */
+static int handle(struct batch *b, struct im_str *in, uint64_t recno)
+{
+	struct im_up_rec rec;
+	int rc;
+
+	b->p.health->records++;
+	if (im_up_rec_read(in, &rec)) {
+		b->p.health->records_malformed++;
+		log_line(b->p.log, LOG_LEVEL_ERROR, "record_malformed",
+			"recno=%llu what=\"plugin and bridge of different versions?\"",
+			(unsigned long long)recno);
+		if (!skip(in))
+			in->n = 0;
+		return IM_OK;
+	}
+	if (rec.type == IM_UP_NONE)
+		return IM_OK;
+	if (!sound(&rec)) {
+		b->p.health->records_malformed++;
+		return IM_OK;
+	}
+	writer_set_now(b->p.writer, rec.ts_ms > 0 ? rec.ts_ms : 0);
+	rc = recno > b->committed ? handle_new(b, &rec) : handle_old(b, &rec, recno);
+	if (rc == IM_OK || rc == IM_E_IO || rc == IM_E_NOMEM)
+		return rc;
+	/* A defect of ours; trying again would not mend it and would stop everything. */
+	log_line(b->p.log, LOG_LEVEL_ERROR, "record_failed", "recno=%llu type=%d code=%d",
+		(unsigned long long)recno, rec.type, rc);
+	return IM_OK;
+}
+
+static int again(struct batch *b, uint64_t first, uint64_t last)
+{
+	uint64_t n = 0;
+	int rc = replay_again(b->p.replay, first, last < b->committed ? last : b->committed, &n);
+
+	if (!rc)
+		log_line(b->p.log, LOG_LEVEL_INFO, "replayed",
+			"first=%llu through=%llu messages=%llu", (unsigned long long)first,
+			(unsigned long long)(last < b->committed ? last : b->committed),
+			(unsigned long long)n);
+	return rc;
+}
+
+enum writer_outcome batch_process(struct batch *b, const struct im_up_frame *f, int64_t now_ms)
+{
+	uint64_t first = f->batch.first, last = first + f->batch.count - 1;
+	enum writer_outcome outcome;
+	struct im_str in = f->rest;
+
+	b->epoch = f->batch.epoch;
+	b->committed = replay_recno(b->p.replay);
+	b->now_ms = now_ms;
+	writer_set_wall(b->p.writer, now_ms);
+	if (f->batch.count >= VIEW_RECORDS)
+		writer_view(b->p.writer);
+	if (first <= b->committed && again(b, first, last))
+		return give_up(b);
+	for (uint64_t recno = first; recno < last; recno++) {
+		if (handle(b, &in, recno))
+			return give_up(b);
+		if (effects_bytes(b->p.fx) < IM_EFFECTS_BYTES_MAX || recno <= b->committed)
+			continue;
+		outcome = batch_finish(b, b->epoch, recno);
+		if (outcome != WRITER_DONE)
+			return outcome;
+	}
+	if (handle(b, &in, last))
+		return give_up(b);
+	return batch_finish(b, b->epoch, last > b->committed ? last : b->committed);
+}

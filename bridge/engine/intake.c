@@ -1,0 +1,483 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Owns the scratch memory of one record's decoding. Called by the engine, record by record, in the
+ * order in which the plugin accepted them. Must not know frames or commits.
+ */
+#include "bridge/engine/intake.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "bridge/directory/directory_group.h"
+#include "bridge/message/meta.h"
+#include "bridge/message/meta_props.h"
+#include "bridge/message/moderation.h"
+#include "bridge/write/mentions.h"
+#include "common/ids.h"
+#include "common/jsonscan.h"
+#include "common/jsonw.h"
+#include "common/limits.h"
+#include "common/msgprops.h"
+#include "common/utf8.h"
+#include "common/wire.h"
+
+struct intake {
+	struct intake_parts p;
+	struct im_buf scratch; /* decoded envelope, or a signal's payload */
+	struct im_buf why;     /* what the envelope's decoder said, or what the sender cannot pay */
+	struct im_buf meta;    /* the envelope's, and properties */
+	struct im_buf kept, dropped, sifted; /* mentions, and the meta with those that stay */
+};
+
+/* One send on its way through the checks. */
+struct send {
+	const struct im_up_rec *rec;
+	enum im_conv_kind kind;
+	int64_t ts_ms;
+	struct rights_user from, to;
+	struct rights_group group;
+	int role;
+	struct im_str id;
+	struct im_envelope env;
+	struct im_props props;
+	struct im_str dropped; /* mentions */
+	struct im_str why;
+};
+
+struct intake *intake_new(const struct intake_parts *p)
+{
+	struct intake *in = calloc(1, sizeof(*in));
+
+	if (!in)
+		return NULL;
+	in->p = *p;
+	im_buf_init(&in->scratch, 0);
+	im_buf_init(&in->why, 0);
+	im_buf_init(&in->kept, 0);
+	im_buf_init(&in->dropped, 0);
+	im_buf_init(&in->sifted, 0);
+	im_buf_init(&in->meta, 0);
+	return in;
+}
+
+void intake_free(struct intake **in)
+{
+	if (!*in)
+		return;
+	im_buf_free(&(*in)->scratch);
+	im_buf_free(&(*in)->why);
+	im_buf_free(&(*in)->kept);
+	im_buf_free(&(*in)->dropped);
+	im_buf_free(&(*in)->sifted);
+	im_buf_free(&(*in)->meta);
+	free(*in);
+	*in = NULL;
+}
+
+/* True for what must not be answered but tried again. */
+static bool broken(int rc)
+{
+	return rc == IM_E_IO || rc == IM_E_NOMEM;
+}
+
+static int may_send_direct(struct intake *in, struct send *s)
+{
+	int rc = rights_user(in->p.rights, s->rec->target, &s->to);
+
+	if (rc == IM_E_UNKNOWN_USER)
+		s->why = s->to.gone ? IM_STR("this user's account was deleted")
+				    : IM_STR("nobody has this name");
+	if (rc)
+		return rc;
+	rc = rights_direct(in->p.rights, &s->from, &s->to);
+	if (rc == IM_E_BLOCKED)
+		s->why = IM_STR("this user takes no messages from you");
+	else if (rc == IM_E_CONTACTS_ONLY)
+		s->why = IM_STR(
+			"this user takes messages from contacts only; send a contact request");
+	return rc;
+}
+
+static int may_send_group(struct intake *in, struct send *s)
+{
+	int rc = rights_group(in->p.rights, s->rec->target, &s->group);
+
+	if (!rc)
+		rc = rights_send(in->p.rights, &s->group, &s->from, s->ts_ms, &s->role);
+	if (rc == IM_E_UNKNOWN_GROUP)
+		s->why = IM_STR("no group has this name");
+	else if (rc == IM_E_NOT_MEMBER)
+		s->why = IM_STR("only members write to a group; join it first");
+	else if (rc == IM_E_MUTED)
+		s->why = IM_STR("you may not write to this group at present");
+	return rc;
+}
+
+/* The same answers for messages and signals. */
+static int may_send(struct intake *in, struct send *s)
+{
+	int rc = rights_user(in->p.rights, s->rec->user, &s->from);
+
+	if (rc == IM_E_UNKNOWN_USER)
+		s->why = IM_STR("the sender's account is gone");
+	if (rc)
+		return rc;
+	if (s->from.disabled) {
+		s->why = IM_STR("the sender's account is disabled");
+		return IM_E_NOT_ALLOWED;
+	}
+	if (s->rec->payload.n > IM_PAYLOAD_HARD_MAX) {
+		s->why = IM_STR("send less in one message");
+		return IM_E_TOO_LARGE;
+	}
+	return s->kind == IM_CONV_USER ? may_send_direct(in, s) : may_send_group(in, s);
+}
+
+/* Puts what came as properties beside what the envelope says. */
+static int take_properties(struct intake *in, struct send *s)
+{
+	if (im_props_read(s->rec->corr, &s->props)) {
+		s->why = IM_STR("its MQTT properties cannot be read; send it without");
+		return IM_E_INTERNAL;
+	}
+	if (s->env.ttl_s && s->props.ttl_s && s->env.ttl_s != s->props.ttl_s) {
+		s->why =
+			IM_STR("the user property ttl and the member ttl differ; give one of them");
+		return IM_E_INVALID_PARAMS;
+	}
+	im_buf_reset(&in->meta);
+	im_buf_str(&in->meta, s->env.meta);
+	if (!s->env.ttl_s && s->props.ttl_s)
+		im_buf_printf(
+			&in->meta, "%s\"ttl\":%" PRIu32, in->meta.n ? "," : "", s->props.ttl_s);
+	meta_props_put(&in->meta, &s->props);
+	s->env.meta = im_buf_view(&in->meta);
+	return in->meta.failed ? IM_E_NOMEM : IM_OK;
+}
+
+static int decode(struct intake *in, struct send *s)
+{
+	int rc;
+
+	im_buf_reset(&in->why);
+	rc = im_envelope_parse(s->rec->payload, &in->scratch, &s->env, &in->why);
+	s->why = im_buf_view(&in->why);
+	s->id = s->env.id;
+	if (!s->id.n && im_msgid_valid(s->rec->id))
+		s->id = s->rec->id;
+	if (!rc && s->rec->corr.n)
+		rc = take_properties(in, s);
+	if (rc)
+		return rc;
+	if (s->rec->id.n && !im_msgid_valid(s->rec->id)) {
+		s->why = IM_STR("the user property id is no id: give 1 to 64 bytes without control "
+				"characters");
+		return IM_E_INVALID_PARAMS;
+	}
+	if (s->env.id.n && s->rec->id.n && !im_str_eq(s->env.id, s->rec->id)) {
+		s->why = IM_STR("the user property id and the member id differ; give one of them");
+		return IM_E_INVALID_PARAMS;
+	}
+	if (!im_wire_fits(s->env.meta, s->env.enc, s->env.body)) {
+		s->why = IM_STR(
+			"its control characters grow sixfold in JSON; send less, or bytes as "
+			"base64");
+		return IM_E_TOO_LARGE;
+	}
+	if (s->kind == IM_CONV_GROUP && s->env.mentions_all && s->role == DIRECTORY_MEMBER) {
+		s->why = IM_STR("only the group's owner and admins mention all");
+		return IM_E_NOT_ALLOWED;
+	}
+	return IM_OK;
+}
+
+static int refuse(struct intake *in, struct send *s, int code)
+{
+	in->p.health->messages_refused++;
+	return acks_refused(in->p.acks, s->rec->user, s->id, s->kind, s->rec->target, code, s->why);
+}
+
+/* Answers a repeated id as it was answered first. *done_out: nothing is left to do. */
+static int repeated(struct intake *in, struct send *s, uint64_t hash, bool *done_out)
+{
+	uint64_t a = s->from.id, b = s->to.id, conv;
+	struct dedup_value first;
+	int rc;
+
+	*done_out = false;
+	if (s->kind == IM_CONV_GROUP) {
+		a = s->group.id;
+		b = 0;
+	}
+	rc = writer_conv(in->p.writer, s->kind, a, b, false, &conv);
+	if (rc)
+		return rc == IM_E_NONE ? IM_OK : rc;
+	if (!dedup_find(in->p.dedup, s->from.id, conv, s->id, s->ts_ms, &first))
+		return IM_OK;
+	*done_out = true;
+	in->p.health->messages_duplicate++;
+	if (!dedup_same_body(&first, hash)) {
+		s->why = IM_STR("this id was used for another message; take a new one");
+		return refuse(in, s, IM_E_CONFLICT);
+	}
+	/* Which mentions were dropped was told with the first one. */
+	return acks_stored(in->p.acks, s->rec->user, s->id, s->kind, s->rec->target, first.seq,
+		first.ts_ms, (struct im_str){0});
+}
+
+static int store(struct intake *in, struct send *s, uint64_t hash)
+{
+	bool group = s->kind == IM_CONV_GROUP;
+	struct writer_msg m = {
+		.kind = s->kind,
+		.a = group ? s->group.id : s->from.id,
+		.b = group ? 0 : s->to.id,
+		.sender = s->from.id,
+		.from = s->rec->user,
+		.device = s->rec->device,
+		.peer = s->rec->target,
+		.ts_ms = s->ts_ms,
+		.enc = s->env.enc,
+		.id = s->id,
+		.type = s->env.type,
+		.meta = s->env.meta,
+		.body = s->env.body,
+	};
+	struct dedup_value v = {.ts_ms = s->ts_ms, .body_hash = hash};
+	uint64_t conv;
+	int rc = writer_append(in->p.writer, &m, &v.seq, &v.gid);
+
+	if (rc)
+		return rc;
+	in->p.health->messages_stored++;
+	if (!s->id.n)
+		return IM_OK;
+	rc = writer_conv(in->p.writer, m.kind, m.a, m.b, false, &conv);
+	if (rc)
+		return rc;
+	dedup_put(in->p.dedup, s->from.id, conv, s->id, &v);
+	return acks_stored(in->p.acks, s->rec->user, s->id, s->kind, s->rec->target, v.seq,
+		s->ts_ms, s->dropped);
+}
+
+/* What is stored may be a masked body; a repeated id is compared by what the sender wrote. */
+static int moderate(struct intake *in, struct send *s)
+{
+	struct moderation *m = in->p.moderation;
+	struct im_str ext;
+
+	if (!m || !m->words)
+		return IM_OK;
+	s->why = IM_STR(MODERATION_WHY);
+	/* Both are shown to the receivers, and are texts as good as any. */
+	if (moderation_hit(m, s->id) || moderation_hit(m, s->env.type))
+		return IM_E_NOT_ALLOWED;
+	if (s->rec->corr.n && moderation_check_props(m, &s->props))
+		return IM_E_NOT_ALLOWED;
+	/* First, for a masked body lives where this one is looked at. */
+	ext = meta_get(s->env.meta, "ext");
+	if (ext.n && moderation_check(m, IM_ENC_JSON, &ext))
+		return IM_E_NOT_ALLOWED;
+	return moderation_check(m, s->env.enc, &s->env.body);
+}
+
+/* What a publish of the sender's leads to beyond itself: the plugin has counted that one. */
+static int pay(struct intake *in, struct send *s, int64_t units)
+{
+	int64_t wait_ms;
+
+	if (cost_take(in->p.cost, s->from.id, s->ts_ms, units, &wait_ms))
+		return IM_OK;
+	im_buf_reset(&in->why);
+	cost_say(&in->why, wait_ms);
+	s->why = im_buf_view(&in->why);
+	return in->why.failed ? IM_E_NOMEM : IM_E_RATE_LIMITED;
+}
+
+static int pay_members(struct intake *in, struct send *s)
+{
+	if (s->kind == IM_CONV_USER)
+		return IM_OK;
+	return pay(in, s, cost_members(s->group.members, s->group.kind == DIRECTORY_ROOM));
+}
+
+/* Leaves out whom this message may not single out. */
+static int sift(struct intake *in, struct send *s)
+{
+	struct mentions_place p = {.kind = s->kind,
+		.group = &s->group,
+		.from = &s->from,
+		.from_uid = s->rec->user,
+		.peer_uid = s->rec->target};
+	size_t n;
+	int rc;
+
+	if (!s->env.mentions.n)
+		return IM_OK;
+	rc = mentions_sift(in->p.rights, &p, s->env.mentions, &in->kept, &in->dropped, &n);
+	if (!rc)
+		rc = pay(in, s, 2 * COST_ROW * (int64_t)n);
+	if (rc || !in->dropped.n)
+		return rc;
+	im_buf_reset(&in->sifted);
+	meta_put(&in->sifted, s->env.meta, "mentions",
+		in->kept.n > 2 ? im_buf_view(&in->kept) : (struct im_str){0});
+	s->env.meta = im_buf_view(&in->sifted);
+	s->dropped = im_buf_view(&in->dropped);
+	return in->sifted.failed ? IM_E_NOMEM : IM_OK;
+}
+
+static int pace(struct intake *in, struct send *s)
+{
+	if (s->kind == IM_CONV_USER || !s->group.slow_ms || s->role != DIRECTORY_MEMBER ||
+		!rights_pace(in->p.rights, &s->group, s->from.id, s->ts_ms))
+		return IM_OK;
+	s->why = IM_STR(RIGHTS_SLOW_WHY);
+	return IM_E_RATE_LIMITED;
+}
+
+static int take(struct intake *in, struct send *s)
+{
+	uint64_t hash = 0;
+	bool done = false;
+	int rc;
+
+	if (s->id.n) {
+		hash = dedup_body_hash(in->p.dedup, s->env.enc, s->env.body);
+		rc = repeated(in, s, hash, &done);
+		if (rc || done)
+			return rc;
+	}
+	rc = pay_members(in, s);
+	if (!rc)
+		rc = moderate(in, s);
+	if (!rc)
+		rc = sift(in, s);
+	if (!rc)
+		rc = pace(in, s);
+	if (rc)
+		return broken(rc) ? rc : refuse(in, s, rc);
+	return store(in, s, hash);
+}
+
+static void send_begin(struct send *s, const struct im_up_rec *rec, bool group)
+{
+	*s = (struct send){
+		.rec = rec,
+		.kind = group ? IM_CONV_GROUP : IM_CONV_USER,
+		.ts_ms = rec->ts_ms > 0 ? rec->ts_ms : 0,
+		.role = DIRECTORY_MEMBER,
+	};
+}
+
+int intake_message(struct intake *in, const struct im_up_rec *rec)
+{
+	struct send s;
+	int rc;
+
+	send_begin(&s, rec, rec->type == IM_UP_MSG_GROUP);
+	rc = may_send(in, &s);
+	if (broken(rc))
+		return rc;
+	if (rc) {
+		s.id = im_msgid_valid(rec->id) ? rec->id
+					       : im_envelope_id(rec->payload, &in->scratch);
+		return refuse(in, &s, rc);
+	}
+	rc = decode(in, &s);
+	if (broken(rc))
+		return rc;
+	return rc ? refuse(in, &s, rc) : take(in, &s);
+}
+
+/* What a signal says, and how that is shown. */
+static int signal_body(struct intake *in, struct send *s, enum im_enc *enc_out, struct im_str *out)
+{
+	struct im_json json;
+
+	*out = s->rec->payload;
+	*enc_out = im_utf8_valid(*out) ? IM_ENC_TEXT : IM_ENC_BYTES;
+	if (im_json_parse(*out, &json) == IM_OK) {
+		*enc_out = IM_ENC_JSON;
+		*out = json.raw;
+	}
+	s->why = IM_STR(MODERATION_WHY);
+	return in->p.moderation ? moderation_check(in->p.moderation, *enc_out, out) : IM_OK;
+}
+
+/* `{"from":..,"conv":..,"ts":..,"body":..}`; conv as the receiver sees it. */
+static struct im_str signal_payload(
+	struct intake *in, const struct send *s, enum im_enc enc, struct im_str body)
+{
+	struct im_buf *b = &in->scratch;
+
+	im_buf_reset(b);
+	im_buf_z(b, "{\"from\":");
+	im_jsonw_str(b, s->rec->user);
+	im_buf_z(b, s->kind == IM_CONV_USER ? ",\"conv\":\"u/" : ",\"conv\":\"g/");
+	im_buf_str(b, s->kind == IM_CONV_USER ? s->rec->user : s->rec->target);
+	im_buf_c(b, '"');
+	im_jsonw_member_int(b, "ts", s->ts_ms);
+	if (enc == IM_ENC_JSON) {
+		im_buf_z(b, ",\"body\":");
+		im_buf_str(b, body);
+	} else if (enc == IM_ENC_TEXT) {
+		im_jsonw_member_str(b, "body", body);
+	} else {
+		im_buf_z(b, ",\"enc\":\"base64\",\"body\":\"");
+		im_buf_base64(b, body.p, body.n);
+		im_buf_c(b, '"');
+	}
+	im_buf_c(b, '}');
+	return im_buf_view(b);
+}
+
+static int deliver_signal(struct intake *in, struct send *s)
+{
+	char suffix[7 + IM_UID_MAX];
+	struct im_down_rec r = {.type = IM_DOWN_INBOX, .topic = {suffix, 7 + s->rec->user.n}};
+	struct im_recipient to = {.uid = s->rec->target};
+	struct im_str body;
+	enum im_enc enc;
+	int rc = pay_members(in, s);
+
+	if (!rc)
+		rc = signal_body(in, s, &enc, &body);
+	if (rc)
+		return broken(rc) ? rc : refuse(in, s, rc);
+	r.payload = signal_payload(in, s, enc, body);
+	if (!r.payload.n)
+		return IM_E_NOMEM;
+	if (r.payload.n > IM_MESSAGE_BYTES_MAX) {
+		s->why = IM_STR("its control characters grow sixfold in JSON; send less");
+		return refuse(in, s, IM_E_TOO_LARGE);
+	}
+	memcpy(suffix, "signal/", 7);
+	memcpy(suffix + 7, s->rec->user.p, s->rec->user.n);
+	in->p.health->signals++;
+	if (s->kind == IM_CONV_USER) {
+		effects_put(in->p.fx, EFFECTS_DIRECT, &r, &to, 1);
+		return IM_OK;
+	}
+	rc = writer_fanout(in->p.writer, s->group.id, &r, s->rec->user, IM_SIGNAL_MEMBERS_MAX);
+	if (rc != IM_E_FULL)
+		return rc == IM_E_NONE ? IM_OK : rc;
+	s->why = IM_STR("signals go to groups of up to 1000 members, and not to rooms");
+	return refuse(in, s, IM_E_LIMIT_REACHED);
+}
+
+int intake_signal(struct intake *in, const struct im_up_rec *rec, int64_t now_ms)
+{
+	struct send s;
+	int rc;
+
+	send_begin(&s, rec, rec->type == IM_UP_SIGNAL_GROUP);
+	if (now_ms - s.ts_ms > IM_SIGNAL_AGE_MS) {
+		in->p.health->signals_stale++;
+		return IM_OK;
+	}
+	rc = may_send(in, &s);
+	if (broken(rc))
+		return rc;
+	return rc ? refuse(in, &s, rc) : deliver_signal(in, &s);
+}

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Owns the newest marks in memory. Called by the engine before it looks at a batch's new records.
+ */
+#include "bridge/engine/replay.h"
+
+#include <stdlib.h>
+
+#include "bridge/message/edit_body.h"
+#include "bridge/write/edit_live.h"
+#include "common/limits.h"
+
+struct replay {
+	struct replay_parts p;
+	struct store_mark marks[STORE_MARKS]; /* oldest first, of one epoch */
+	unsigned n;
+	uint64_t epoch, recno;
+	uint64_t messages;
+};
+
+static int on_mark(void *arg, const struct store_mark *m)
+{
+	struct replay *r = arg;
+
+	replay_advance(r, m->epoch, m->recno, m);
+	return IM_OK;
+}
+
+int replay_new(const struct replay_parts *p, struct replay **out)
+{
+	struct replay *r = calloc(1, sizeof(*r));
+	int rc;
+
+	*out = r;
+	if (!r)
+		return IM_E_NOMEM;
+	r->p = *p;
+	rc = p->backend->marks(p->store, on_mark, r);
+	if (rc)
+		replay_free(out);
+	return rc;
+}
+
+void replay_free(struct replay **r)
+{
+	free(*r);
+	*r = NULL;
+}
+
+uint64_t replay_epoch(const struct replay *r)
+{
+	return r->epoch;
+}
+
+uint64_t replay_recno(const struct replay *r)
+{
+	return r->recno;
+}
+
+void replay_advance(struct replay *r, uint64_t epoch, uint64_t recno, const struct store_mark *mark)
+{
+	if (epoch != r->epoch)
+		r->n = 0;
+	r->epoch = epoch;
+	r->recno = recno;
+	if (!mark->epoch)
+		return;
+	if (r->n == STORE_MARKS) {
+		memmove(r->marks, r->marks + 1, (STORE_MARKS - 1) * sizeof(*r->marks));
+		r->n--;
+	}
+	r->marks[r->n++] = *mark;
+}
+
+/* A name that outlives the next look-up. */
+struct name {
+	char p[IM_UID_MAX];
+	size_t n;
+};
+
+static struct im_str view(const struct name *n)
+{
+	return (struct im_str){n->p, n->n};
+}
+
+static int name_of(struct replay *r, enum im_conv_kind kind, uint64_t id, struct name *out)
+{
+	struct im_str s;
+	int rc = kind == IM_CONV_GROUP ? names_group(r->p.names, id, &s)
+				       : names_user(r->p.names, id, &s);
+
+	if (rc)
+		return rc;
+	if (s.n > sizeof(out->p))
+		return IM_E_NONE;
+	memcpy(out->p, s.p, s.n);
+	out->n = s.n;
+	return IM_OK;
+}
+
+static int names_of(struct replay *r, const struct store_conv *c, uint64_t sender,
+	struct name *from_out, struct name *peer_out)
+{
+	uint64_t peer = c->kind == IM_CONV_GROUP || c->a != sender ? c->a : c->b;
+	int rc = name_of(r, IM_CONV_USER, sender, from_out);
+
+	return rc ? rc : name_of(r, c->kind, peer, peer_out);
+}
+
+static int again(void *arg, const struct store_msg *m)
+{
+	struct replay *r = arg;
+	struct store_conv c;
+	struct name from, peer;
+	struct writer_msg w = {
+		.sender = m->sender,
+		.ts_ms = m->ts_ms,
+		.enc = m->enc,
+		.id = m->id,
+		.type = m->type,
+		.meta = m->meta,
+		.body = m->body,
+	};
+	int rc = m->recalled ? IM_E_NONE : r->p.backend->get_conv(r->p.log, m->conv, &c);
+
+	if (!rc)
+		rc = names_of(r, &c, m->sender, &from, &peer);
+	if (!rc && edit_body_is(m->type))
+		rc = edit_live(r->p.dir, &c, m->sender, edit_body_seq(m->body), &w.was_for);
+	if (rc)
+		return rc == IM_E_NONE ? IM_OK : rc;
+	w.kind = c.kind;
+	w.a = c.a;
+	w.b = c.b;
+	w.from = view(&from);
+	w.peer = view(&peer);
+	r->messages++;
+	rc = writer_redeliver(r->p.writer, &w, m->seq, m->gid);
+	if (rc || !m->id.n)
+		return rc;
+	/* Which mentions were dropped is told once; what was kept stands in the message. */
+	return acks_stored(
+		r->p.acks, w.from, m->id, c.kind, w.peer, m->seq, m->ts_ms, (struct im_str){0});
+}
+
+int replay_again(struct replay *r, uint64_t first, uint64_t through, uint64_t *messages_out)
+{
+	uint64_t after = 0; /* the mark before covers up to here */
+	int rc = IM_OK;
+
+	r->messages = 0;
+	for (unsigned i = 0; i < r->n && !rc; i++) {
+		const struct store_mark *m = &r->marks[i];
+
+		if (m->recno >= first && after < through && m->gid_last >= m->gid_first)
+			rc = r->p.backend->read_log(
+				r->p.log, m->gid_first, m->gid_last, false, again, r);
+		after = m->recno;
+	}
+	*messages_out = r->messages;
+	return rc;
+}

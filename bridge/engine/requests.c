@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Owns the way from a request record to its handler and back to a reply. Called by the engine; what
+ * a method does is rpc_*.c's, what a command does admin.c's. */
+#include "bridge/engine/requests.h"
+
+#include <stdlib.h>
+
+#include "bridge/deliver/presence.h"
+#include "bridge/rpc/price.h"
+#include "bridge/rpc/texts.h"
+
+/* Codes below belong to the wire, those above never leave the process (common/err.h). */
+#define WIRE_CODES (-32000)
+
+struct requests {
+	struct requests_parts p;
+	struct rpc_settings set;
+	struct hash_budget budget;
+	struct im_buf result, why, reply;
+	int64_t retry_ms; /* of the request in hand, see rpc.h */
+};
+
+struct requests *requests_new(const struct requests_parts *p)
+{
+	struct requests *q = calloc(1, sizeof(*q));
+
+	if (!q)
+		return NULL;
+	q->p = *p;
+	hash_budget_init(&q->budget);
+	im_buf_init(&q->result, 0);
+	im_buf_init(&q->why, 0);
+	im_buf_init(&q->reply, 0);
+	return q;
+}
+
+void requests_free(struct requests **q)
+{
+	if (!*q)
+		return;
+	im_buf_free(&(*q)->result);
+	im_buf_free(&(*q)->why);
+	im_buf_free(&(*q)->reply);
+	free(*q);
+	*q = NULL;
+}
+
+void requests_set(struct requests *q, const struct rpc_settings *set)
+{
+	q->set = *set;
+}
+
+static int answer(struct requests *q, const struct im_up_rec *rec, struct im_str id, int code,
+	struct im_str why, struct im_str result)
+{
+	im_buf_reset(&q->reply);
+	if (q->retry_ms > 0)
+		rpc_reply_retry(&q->reply, id, code, why, q->retry_ms);
+	else
+		rpc_reply_build(&q->reply, id, code, why, result);
+	if (q->reply.failed)
+		return IM_E_NOMEM;
+	effects_reply(q->p.fx, rec->user, rec->device, rec->reply_topic, rec->corr,
+		im_buf_view(&q->reply));
+	return IM_OK;
+}
+
+/* A reading request is paid for before it waits for a thread. */
+static int take_price(struct requests *q, const struct im_up_rec *rec,
+	const struct rpc_request *req, const struct rights_user *u)
+{
+	int64_t units = price_of(req->method, req->params);
+
+	if (cost_take(q->p.cost, u->id, rec->ts_ms, units, &q->retry_ms))
+		return IM_OK;
+	im_buf_reset(&q->why);
+	cost_say(&q->why, q->retry_ms);
+	return IM_E_RATE_LIMITED;
+}
+
+/* Hands the request over to the readers; *req is then empty. */
+static int hand_over(struct requests *q, const struct im_up_rec *rec, struct rpc_request *req,
+	const struct rights_user *u, int64_t now_ms)
+{
+	struct readers_job *job = readers_job_new(READERS_REQUEST, rec->user, rec->device);
+
+	if (!job)
+		return IM_E_NOMEM;
+	job->user = u->id;
+	job->admin = u->admin;
+	job->now_ms = now_ms;
+	job->set = q->set;
+	job->req = *req;
+	*req = (struct rpc_request){0};
+	im_buf_str(&job->topic, rec->reply_topic);
+	im_buf_str(&job->corr, rec->corr);
+	if (job->req.method->kind == RPC_DEVICES)
+		presence_states(q->p.presence, rec->user, &job->states);
+	if (job->topic.failed || job->corr.failed || job->states.failed) {
+		readers_job_free(job);
+		return IM_E_NOMEM;
+	}
+	readers_hold(q->p.readers, job);
+	return IM_OK;
+}
+
+static int run(struct requests *q, const struct im_up_rec *rec, struct rpc_request *req,
+	const struct rights_user *u, enum requests_pass pass)
+{
+	struct rpc_call c = {
+		.method = req->method,
+		.uid = rec->user,
+		.device = rec->device,
+		.user = u->id,
+		.admin = u->admin,
+		.now_ms = rec->ts_ms,
+		.set = &q->set,
+		.params = req->params,
+		.position = writer_position(q->p.writer),
+		.backend = q->p.backend,
+		.dir = writer_directory(q->p.writer),
+		.w = q->p.writer,
+		.budget = &q->budget,
+		.presence = q->p.presence,
+		.dedup = q->p.dedup,
+		.readers = q->p.readers,
+		.rights = q->p.rights,
+		/* What a replay does again was paid for. */
+		.cost = pass == REQUESTS_NEW ? q->p.cost : NULL,
+		.result = &q->result,
+		.why = &q->why,
+	};
+	int rc;
+
+	im_buf_reset(&q->result);
+	im_buf_reset(&q->why);
+	rc = texts_check(q->set.moderation, req->method, req->params, &q->why);
+	if (rc == IM_OK)
+		rc = req->method->call(&c);
+	if (rc == IM_E_IO || rc == IM_E_NOMEM)
+		return rc;
+	q->retry_ms = rc == IM_OK ? 0 : c.retry_ms;
+	if (rc < 0 && rc > WIRE_CODES) {
+		log_line(q->p.log, LOG_LEVEL_ERROR, "request_failed", "method=%s code=%d",
+			req->method->name, rc);
+		rc = IM_E_INTERNAL;
+	}
+	return answer(
+		q, rec, im_buf_view(&req->id), rc, im_buf_view(&q->why), im_buf_view(&q->result));
+}
+
+static bool wanted(const struct rpc_method *m, enum requests_pass pass)
+{
+	switch (pass) {
+	case REQUESTS_NEW:
+		return true;
+	case REQUESTS_REPLAY_DIRECTORY:
+		return m->kind != RPC_LOG;
+	default:
+		/* A read's answer may have been on its way when the link broke. */
+		return rpc_reads(m);
+	}
+}
+
+static int dispatch(struct requests *q, const struct im_up_rec *rec, struct rpc_request *req,
+	enum requests_pass pass, int64_t now_ms)
+{
+	const struct im_str none = {0};
+	struct rights_user u;
+	int rc;
+
+	if (req->code)
+		return answer(
+			q, rec, im_buf_view(&req->id), req->code, im_buf_view(&req->why), none);
+	if (!wanted(req->method, pass))
+		return IM_OK;
+	rc = rights_user(q->p.rights, rec->user, &u);
+	if (!rc && u.disabled)
+		rc = IM_E_NOT_ALLOWED;
+	if (rc == IM_E_UNKNOWN_USER || rc == IM_E_NOT_ALLOWED)
+		return answer(q, rec, im_buf_view(&req->id), rc,
+			IM_STR("the caller's account is gone or disabled"), none);
+	if (rc)
+		return rc;
+	if (!rpc_reads(req->method))
+		return run(q, rec, req, &u, pass);
+	if (pass == REQUESTS_NEW)
+		rc = take_price(q, rec, req, &u);
+	if (rc)
+		return answer(q, rec, im_buf_view(&req->id), rc, im_buf_view(&q->why), none);
+	return hand_over(q, rec, req, &u, now_ms);
+}
+
+int requests_rpc(
+	struct requests *q, const struct im_up_rec *rec, enum requests_pass pass, int64_t now_ms)
+{
+	struct rpc_request req = {0};
+	int rc;
+
+	q->p.health->requests++;
+	q->retry_ms = 0;
+	rpc_request_parse(rec->target, rec->payload, &req);
+	rc = dispatch(q, rec, &req, pass, now_ms);
+	rpc_request_clear(&req);
+	return rc;
+}
+
+int requests_control(struct requests *q, const struct im_up_rec *rec, int64_t now_ms)
+{
+	struct admin_call c = {
+		.uid = rec->user,
+		.now_ms = now_ms,
+		.set = &q->set,
+		.hooks = &q->p.hooks,
+		.w = q->p.writer,
+		.presence = q->p.presence,
+		.device = rec->device,
+		.payload = rec->payload,
+		.out = &q->reply,
+	};
+	struct im_down_rec r = {.type = IM_DOWN_CONTROL, .user = rec->user, .device = rec->device};
+	struct rights_user u;
+	int rc = rights_user(q->p.rights, rec->user, &u);
+
+	/* The plugin lets only administrators write there, but it may have asked its cache. */
+	if (rc == IM_E_UNKNOWN_USER || (!rc && (!u.admin || u.disabled))) {
+		log_line(q->p.log, LOG_LEVEL_WARNING, "control_refused", "uid=%.*s",
+			LOG_S(rec->user));
+		return IM_OK;
+	}
+	if (rc)
+		return rc;
+	im_buf_reset(&q->reply);
+	rc = admin_execute(&c);
+	if (rc)
+		return rc;
+	if (c.later) {
+		readers_hold(q->p.readers, c.later);
+		return IM_OK;
+	}
+	r.payload = im_buf_view(&q->reply);
+	if (q->reply.failed)
+		return IM_E_NOMEM;
+	if (q->p.hold && q->p.hold(q->p.hooks.arg, rec->user, rec->device, r.payload))
+		return IM_OK;
+	effects_put(q->p.fx, EFFECTS_CONTROL, &r, NULL, 0);
+	return IM_OK;
+}

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Requests: RPC and administration. Reading methods become jobs for the readers, writing ones run
+ * inside the engine's transaction, in the order in which they came.
+ */
+#ifndef IM_BRIDGE_REQUESTS_H
+#define IM_BRIDGE_REQUESTS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "bridge/admin/admin.h"
+#include "bridge/base/cost.h"
+#include "bridge/base/health.h"
+#include "bridge/base/log.h"
+#include "bridge/deliver/effects.h"
+#include "bridge/directory/rights.h"
+#include "bridge/read/readers.h"
+#include "bridge/rpc/hash_budget.h"
+#include "bridge/write/writer.h"
+#include "common/err.h"
+#include "common/frame.h"
+
+struct requests;
+
+/* Borrowed. */
+struct requests_parts {
+	const struct store_backend *backend;
+	struct rights *rights;
+	struct writer *writer;
+	struct effects *fx;
+	struct readers *readers;
+	struct health *health;
+	struct log *log;
+	struct admin_hooks hooks;
+	/* Asked with each response; true: it is kept until what the command began is done. May be
+	 * NULL; arg is hooks.arg. */
+	bool (*hold)(void *arg, struct im_str uid, struct im_str device, struct im_str response);
+	struct presence *presence;
+	struct dedup *dedup;
+	struct cost *cost;
+};
+
+struct requests *requests_new(const struct requests_parts *p);
+void requests_free(struct requests **q);
+void requests_set(struct requests *q, const struct rpc_settings *set);
+
+/* How a record of a replayed part of the spool is to be taken. */
+enum requests_pass {
+	REQUESTS_NEW,
+	REQUESTS_REPLAY,           /* committed before in both databases: only reading ones run */
+	REQUESTS_REPLAY_DIRECTORY, /* the directory's part was lost */
+};
+
+/* Record type RPC. IM_E_IO, IM_E_NOMEM: roll back. */
+int requests_rpc(struct requests *q, const struct im_up_rec *rec, enum requests_pass pass,
+	int64_t now_ms) IM_MUST_CHECK;
+/* Record type CONTROL; never run again. */
+int requests_control(struct requests *q, const struct im_up_rec *rec, int64_t now_ms) IM_MUST_CHECK;
+
+#endif

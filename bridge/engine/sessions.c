@@ -1,0 +1,421 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Owns presence and the progress of a snapshot. Called by the engine for session records, between
+ * begin and commit of its transaction. */
+#include "bridge/engine/sessions.h"
+
+#include <stdlib.h>
+
+#include "common/ids.h"
+#include "common/limits.h"
+
+/* Changes of presence in one transaction: a reconnect storm shares the link with messages. */
+#define TELL_MAX 500
+/* Rows of users marked online that are read at once. */
+#define MARKED_PAGE 1000
+
+/* Marks of forgotten devices: looked at once an hour, a bounded number at a time. */
+#define SWEEP_MS INT64_C(3600000)
+#define SWEEP_MAX 10000
+
+/* Client ids forgotten when one is added: more than one only after the bound was lowered. */
+#define FORGET_MAX 10
+
+struct sessions {
+	struct sessions_parts p;
+	struct presence *presence;
+	struct sessions_settings set;
+	int64_t swept_ms;   /* when marks of forgotten devices were looked at last */
+	bool snapshot_seen; /* one has been completed since the process started */
+	bool greeting;      /* the next one's devices are greeted */
+};
+
+struct sessions *sessions_new(const struct sessions_parts *p)
+{
+	struct sessions *s = calloc(1, sizeof(*s));
+
+	if (!s)
+		return NULL;
+	s->p = *p;
+	s->greeting = true;
+	s->presence = presence_new(IM_PRESENCE_DEVICES_MAX);
+	if (!s->presence)
+		sessions_free(&s);
+	return s;
+}
+
+void sessions_free(struct sessions **s)
+{
+	if (!*s)
+		return;
+	presence_free(&(*s)->presence);
+	free(*s);
+	*s = NULL;
+}
+
+void sessions_set(struct sessions *s, const struct sessions_settings *set)
+{
+	s->set = *set;
+	presence_set_names(s->presence, set->names);
+	s->swept_ms = 0;
+}
+
+struct presence *sessions_presence(const struct sessions *s)
+{
+	return s->presence;
+}
+
+bool sessions_pending(const struct sessions *s)
+{
+	return s->set.presence && presence_changed(s->presence);
+}
+
+/* The user of a session, created if the plugin says that a token did so. */
+static int session_user(struct sessions *s, const struct im_up_rec *rec, struct rights_user *out)
+{
+	uint64_t id;
+	int rc = rights_user(s->p.rights, rec->user, out);
+
+	if (rc != IM_E_UNKNOWN_USER || !(rec->flags & IM_UPF_NEW_USER))
+		return rc;
+	rc = directory_user_create(writer_directory(s->p.writer), rec->user, DIRECTORY_USER,
+		(struct im_str){0}, rec->ts_ms, &id);
+	if (rc && rc != IM_E_EXISTS)
+		return rc;
+	/* The plugin has asked, too, but earlier. */
+	if (rc)
+		log_line(s->p.log, LOG_LEVEL_WARNING, "user_refused",
+			"uid=%.*s by=token why=\"%s\"", LOG_S(rec->user),
+			directory_errmsg(writer_directory(s->p.writer)));
+	else
+		log_line(s->p.log, LOG_LEVEL_INFO, "user_created", "uid=%.*s by=token",
+			LOG_S(rec->user));
+	effects_forget_user(s->p.fx, rec->user);
+	return rights_user(s->p.rights, rec->user, out);
+}
+
+/* Rows of one user, the one unseen longest first. */
+struct spare {
+	const struct presence *presence;
+	struct im_str uid, keep;
+	char device[IM_DEVICE_MAX];
+	size_t n; /* 0: none may go */
+	uint32_t rows;
+};
+
+static int on_remembered(void *arg, const struct directory_device *dev)
+{
+	struct spare *s = arg;
+
+	s->rows++;
+	if (s->n || dev->device.n > sizeof(s->device) || im_str_eq(dev->device, s->keep) ||
+		presence_has(s->presence, s->uid, dev->device))
+		return IM_OK;
+	memcpy(s->device, dev->device.p, dev->device.n);
+	s->n = dev->device.n;
+	return IM_OK;
+}
+
+/* Makes room for a device that has just been bound. Those that are connected are in use, however
+ * long ago they came. */
+static int forget_spare(struct sessions *s, const struct im_up_rec *rec, uint64_t user)
+{
+	struct directory *d = writer_directory(s->p.writer);
+
+	for (int i = 0; i < FORGET_MAX; i++) {
+		struct spare spare = {
+			.presence = s->presence, .uid = rec->user, .keep = rec->device};
+		int rc = directory_device_list_seen(d, user, on_remembered, &spare);
+
+		if (rc || !spare.n || spare.rows <= s->set.remembered_devices)
+			return rc;
+		rc = directory_device_forget(d, (struct im_str){spare.device, spare.n});
+		if (rc)
+			return rc;
+		effects_forget_user(s->p.fx, rec->user);
+	}
+	return IM_OK;
+}
+
+/* A new device has nothing yet, so its cursor is 0: it is behind if its user has any message, and
+ * may skip what it does not want with device.ack. Two connections may have asked for one new client
+ * id at the same moment; the second one goes. */
+static int bind_device(struct sessions *s, const struct im_up_rec *rec, const struct rights_user *u)
+{
+	int rc = directory_device_bind(
+		writer_directory(s->p.writer), rec->device, u->id, rec->ts_ms, 0);
+
+	if (rc == IM_E_EXISTS) {
+		char level[IM_DEVICE_TOPIC_MAX];
+		struct im_str shown = im_device_topic(rec->device, level);
+
+		log_line(s->p.log, LOG_LEVEL_WARNING, "device_taken",
+			"uid=%.*s device=%.*s what=\"this client id belongs to another user\"",
+			LOG_S(rec->user), LOG_S(shown));
+		effects_kick(s->p.fx, rec->user, rec->device);
+		return IM_OK;
+	}
+	if (rc == IM_OK)
+		rc = forget_spare(s, rec, u->id);
+	return rc == IM_E_NONE ? IM_OK : rc;
+}
+
+/* The number of days is there for the plugin, too, which compares it with the broker's. */
+static int sweep(struct sessions *s, int64_t now_ms)
+{
+	struct directory *d = writer_directory(s->p.writer);
+	int rc;
+
+	if (s->swept_ms && now_ms - s->swept_ms < SWEEP_MS && now_ms >= s->swept_ms)
+		return IM_OK;
+	s->swept_ms = now_ms;
+	rc = directory_meta_set(d, "device_days", (uint64_t)s->set.device_days);
+	return rc ? rc : directory_marks_sweep(d, now_ms, s->set.device_days, SWEEP_MAX);
+}
+
+/* A made-up client id is bound now that it has subscribed: its session may stay like others. */
+static int kept(struct sessions *s, const struct im_up_rec *rec)
+{
+	struct directory *d = writer_directory(s->p.writer);
+	struct directory_device dev;
+	struct rights_user u;
+	int rc = rights_user(s->p.rights, rec->user, &u);
+
+	if (rc)
+		return rc == IM_E_UNKNOWN_USER ? IM_OK : rc;
+	rc = directory_device_get(d, rec->device, &dev);
+	if (rc == IM_E_NONE) {
+		rc = bind_device(s, rec, &u);
+		if (!rc)
+			rc = directory_device_get(d, rec->device, &dev);
+	}
+	if (rc || dev.user != u.id)
+		return rc == IM_E_NONE ? IM_OK : rc;
+	return directory_device_kept(d, rec->device, rec->ts_ms);
+}
+
+/* One that the plugin has found bound has gone meanwhile, with its last connection. What was known
+ * of it the plugin does not say again. */
+static int bind_again(struct sessions *s, const struct im_up_rec *rec, const struct rights_user *u)
+{
+	if (rec->flags & IM_UPF_KEPT)
+		return kept(s, rec);
+	return im_device_made_up(rec->device) ? IM_OK : bind_device(s, rec, u);
+}
+
+static int opened(struct sessions *s, const struct im_up_rec *rec, bool replayed)
+{
+	struct rights_user u;
+	int rc = session_user(s, rec, &u);
+
+	if (rc == IM_E_UNKNOWN_USER) {
+		effects_kick(s->p.fx, rec->user, (struct im_str){0});
+		return IM_OK;
+	}
+	if (rc)
+		return rc;
+	rc = sweep(s, rec->ts_ms);
+	if (!rc && rec->flags & IM_UPF_NEW_DEVICE)
+		rc = bind_device(s, rec, &u);
+	if (rc)
+		return rc;
+	/* Devices unseen longest give way to new ones, so coming counts as being seen. */
+	rc = directory_device_seen(writer_directory(s->p.writer), rec->device, rec->ts_ms);
+	if (rc == IM_E_NONE)
+		rc = bind_again(s, rec, &u);
+	if (rc)
+		return rc;
+	if (replayed)
+		return IM_OK;
+	rc = presence_open(s->presence, rec->user, rec->device, rec->ts_ms);
+	if (rc == IM_E_FULL) {
+		log_line(s->p.log, LOG_LEVEL_WARNING, "presence_full", "devices=%zu",
+			presence_devices(s->presence));
+		return IM_OK;
+	}
+	return rc;
+}
+
+static int subscribed(struct sessions *s, struct im_str uid, struct im_str device, int64_t now_ms)
+{
+	struct readers_job *job;
+	struct rights_user u;
+	int rc = rights_user(s->p.rights, uid, &u);
+
+	if (rc)
+		return rc == IM_E_UNKNOWN_USER ? IM_OK : rc;
+	job = readers_job_new(READERS_HELLO, uid, device);
+	if (!job)
+		return IM_E_NOMEM;
+	job->user = u.id;
+	job->now_ms = now_ms;
+	s->p.health->hellos++;
+	readers_hold(s->p.readers, job);
+	return IM_OK;
+}
+
+/* Of a device that has never acknowledged anything, and has left no session, there is nothing to
+ * remember: whoever wants the client id next may have it. */
+static int unbind_gone(struct sessions *s, const struct im_up_rec *rec)
+{
+	struct directory *d = writer_directory(s->p.writer);
+	struct directory_device dev;
+	struct rights_user u;
+	int rc = rights_user(s->p.rights, rec->user, &u);
+
+	if (!rc)
+		rc = directory_device_get(d, rec->device, &dev);
+	if (!rc && dev.user == u.id && dev.cursor == 0)
+		rc = directory_device_remove(d, rec->device);
+	return rc == IM_E_NONE || rc == IM_E_UNKNOWN_USER ? IM_OK : rc;
+}
+
+static int closed(struct sessions *s, const struct im_up_rec *rec, bool replayed)
+{
+	int rc;
+
+	if (!replayed)
+		presence_close(s->presence, rec->user, rec->device, rec->ts_ms);
+	if (rec->flags & IM_UPF_GONE)
+		rc = unbind_gone(s, rec);
+	else
+		rc = IM_OK;
+	if (!rc)
+		rc = directory_device_seen(writer_directory(s->p.writer), rec->device, rec->ts_ms);
+	return rc == IM_E_NONE ? IM_OK : rc;
+}
+
+int sessions_record(struct sessions *s, const struct im_up_rec *rec, bool replayed)
+{
+	switch (rec->type) {
+	case IM_UP_OPEN:
+		return opened(s, rec, replayed);
+	case IM_UP_KEEP:
+		return kept(s, rec);
+	case IM_UP_SUB:
+		return replayed ? IM_OK : subscribed(s, rec->user, rec->device, rec->ts_ms);
+	default:
+		return closed(s, rec, replayed);
+	}
+}
+
+static int on_marked(void *arg, const struct directory_user *u)
+{
+	struct sessions *s = arg;
+
+	return presence_marked(s->presence, u->uid, u->online, u->seen_ms);
+}
+
+struct marked_walk {
+	struct sessions *s;
+	uint64_t after;
+	uint32_t n;
+};
+
+static int on_marked_page(void *arg, const struct directory_user *u)
+{
+	struct marked_walk *w = arg;
+
+	w->after = u->id;
+	w->n++;
+	return on_marked(w->s, u);
+}
+
+/* What the last process left in the directory: users who are marked online. */
+static int read_marks(struct sessions *s)
+{
+	struct marked_walk w = {.s = s};
+	int rc = IM_OK;
+
+	do {
+		w.n = 0;
+		rc = directory_user_list_online(s->p.dir, w.after, MARKED_PAGE, on_marked_page, &w);
+	} while (!rc && w.n == MARKED_PAGE);
+	return rc;
+}
+
+static int snapshot_end(struct sessions *s, int64_t now_ms)
+{
+	int rc = IM_OK;
+
+	presence_snapshot_end(s->presence, now_ms);
+	if (s->set.presence && !s->snapshot_seen) {
+		rc = read_marks(s);
+		if (!rc)
+			presence_touch_all(s->presence, now_ms);
+	}
+	if (!rc) {
+		s->snapshot_seen = true;
+		s->greeting = false;
+	}
+	return rc;
+}
+
+void sessions_greet_all(struct sessions *s)
+{
+	s->greeting = true;
+}
+
+int sessions_snapshot(
+	struct sessions *s, const struct im_up_frame *f, int64_t now_ms, bool *complete_out)
+{
+	struct im_str in = f->rest;
+	struct im_up_rec rec;
+	int rc = IM_OK;
+
+	*complete_out = false;
+	if (f->part.first)
+		presence_snapshot_begin(s->presence);
+	for (uint32_t i = 0; i < f->batch.count && !rc; i++) {
+		rc = im_up_rec_read(&in, &rec);
+		if (rc || rec.user.n == 0 || rec.user.n > IM_UID_MAX)
+			return IM_E_FORMAT;
+		if (rec.type == IM_UP_OPEN)
+			rc = presence_open(s->presence, rec.user, rec.device, now_ms);
+		else if (rec.type == IM_UP_SUB && s->greeting)
+			rc = subscribed(s, rec.user, rec.device, now_ms);
+		if (rc == IM_E_FULL)
+			rc = IM_OK;
+	}
+	if (rc || !f->part.last)
+		return rc;
+	*complete_out = true;
+	return snapshot_end(s, now_ms);
+}
+
+static int tell(void *arg, const struct presence_change *c)
+{
+	struct sessions *s = arg;
+	char topic[9 + IM_UID_MAX];
+	struct im_down_rec r = {.type = IM_DOWN_TOPIC,
+		.flags = IM_DOWNF_RETAIN,
+		.topic = {topic, 9 + c->uid.n},
+		.payload = c->json};
+	struct rights_user u;
+	int rc = rights_user(s->p.rights, c->uid, &u);
+
+	memcpy(topic, "presence/", 9);
+	memcpy(topic + 9, c->uid.p, c->uid.n);
+	if (rc == IM_E_UNKNOWN_USER) {
+		/* Deleted: nothing is retained of somebody who is gone. */
+		r.payload = (struct im_str){0};
+		rc = IM_OK;
+	} else if (!rc && c->mark) {
+		rc = directory_user_set_online(
+			writer_directory(s->p.writer), u.id, c->state, c->ts_ms);
+		if (rc == IM_E_NONE)
+			rc = IM_OK;
+	}
+	if (!rc)
+		effects_put(s->p.fx, EFFECTS_DIRECT, &r, NULL, 0);
+	return rc;
+}
+
+int sessions_tell(struct sessions *s)
+{
+	return s->set.presence ? presence_tell(s->presence, TELL_MAX, tell, s) : IM_OK;
+}
+
+void sessions_settle(struct sessions *s, bool committed)
+{
+	presence_settle(s->presence, committed);
+}

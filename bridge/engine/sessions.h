@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Connections: client ids are bound to their users, users of a token are created, presence is kept
+ * and published, and a device that subscribes to its inbox is told where the log is.
+ */
+#ifndef IM_BRIDGE_SESSIONS_H
+#define IM_BRIDGE_SESSIONS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "bridge/base/health.h"
+#include "bridge/base/log.h"
+#include "bridge/deliver/effects.h"
+#include "bridge/deliver/presence.h"
+#include "bridge/directory/rights.h"
+#include "bridge/read/readers.h"
+#include "bridge/write/writer.h"
+#include "common/err.h"
+#include "common/frame.h"
+
+struct sessions;
+
+/* Borrowed. */
+struct sessions_parts {
+	struct rights *rights;
+	struct writer *writer;
+	struct directory *dir;
+	struct effects *fx;
+	struct readers *readers;
+	struct health *health;
+	struct log *log;
+};
+
+struct sessions *sessions_new(const struct sessions_parts *p);
+void sessions_free(struct sessions **s);
+struct sessions_settings {
+	bool presence;               /* keep marks and publish */
+	bool names;                  /* of the devices, in what is published */
+	uint32_t remembered_devices; /* of one user */
+	int64_t device_days;         /* after which the broker forgets a session */
+};
+void sessions_set(struct sessions *s, const struct sessions_settings *set);
+
+/* Record types OPEN, SUB, KEEP, CLOSE, inside the transaction. replayed: the record was handled
+ * before, but its part of the directory may be lost. IM_E_IO, IM_E_NOMEM: roll back. */
+int sessions_record(struct sessions *s, const struct im_up_rec *rec, bool replayed) IM_MUST_CHECK;
+/* A part of a snapshot; `records` are the frame's. After the last part *complete_out is set. In the
+ * first snapshot of the process every subscribed device gets a hello, because deliveries that the
+ * last process still had queued are gone; and in the next one after sessions_greet_all. */
+int sessions_snapshot(struct sessions *s, const struct im_up_frame *f, int64_t now_ms,
+	bool *complete_out) IM_MUST_CHECK;
+void sessions_greet_all(struct sessions *s);
+/* Plans what presence has to tell, a bounded part of it; sessions_settle says what became of it. */
+int sessions_tell(struct sessions *s) IM_MUST_CHECK;
+void sessions_settle(struct sessions *s, bool committed);
+/* There is more to tell. */
+bool sessions_pending(const struct sessions *s);
+struct presence *sessions_presence(const struct sessions *s);
+
+#endif

@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Owns the libmosquitto client. Called by main's loop. QoS is 0 both ways: libmosquitto
+ * acknowledges before it calls us, so only the commit-return says that something arrived.
+ */
+#include "bridge/link/link.h"
+
+#include <errno.h>
+#include <mosquitto.h>
+#include <poll.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bridge/link/link_key.h"
+#include "common/topic.h"
+
+#define KEEPALIVE_S 30
+#define RETRY_FIRST_MS 50
+#define RETRY_MAX_MS 2000
+/* Packets taken in one step, so that other work is not kept waiting. */
+#define READS_MAX 32
+
+struct link {
+	struct link_parts p;
+	struct mosquitto *m;
+	bool begun;     /* mosquitto_connect was called once */
+	bool connected; /* a socket is open */
+	bool ready;
+	bool failed_said;
+	int64_t retry_ms, retry_at_ms;
+};
+
+static void on_connect(struct mosquitto *m, void *arg, int rc)
+{
+	struct link *l = arg;
+	char *filters[] = {IM_TOPIC_UP, IM_TOPIC_SINK};
+
+	if (rc) {
+		if (!l->failed_said)
+			log_line(l->p.log, LOG_LEVEL_ERROR, "link_refused",
+				"username=%s why=\"%s\" what=\"is the plugin loaded, with this "
+				"data_dir and link_username? the broker's log says why\"",
+				l->p.username, mosquitto_connack_string(rc));
+		l->failed_said = true;
+		return;
+	}
+	mosquitto_subscribe_multiple(m, NULL, 2, filters, 0, 0, NULL);
+}
+
+static void on_subscribe(struct mosquitto *m, void *arg, int mid, int n, const int *granted)
+{
+	struct link *l = arg;
+
+	(void)m;
+	(void)mid;
+	for (int i = 0; i < n; i++) {
+		if (granted[i] > 2) {
+			if (!l->failed_said)
+				log_line(l->p.log, LOG_LEVEL_ERROR, "link_refused",
+					"what=\"the broker lets us not subscribe to %s: is the "
+					"plugin loaded, with this link_username?\"",
+					IM_TOPIC_UP);
+			l->failed_said = true;
+			mosquitto_disconnect(m);
+			return;
+		}
+	}
+	log_line(l->p.log, LOG_LEVEL_INFO, "linked", "broker=%s", l->p.path);
+	l->failed_said = false;
+	l->ready = true;
+	l->retry_ms = RETRY_FIRST_MS;
+	l->p.ready(l->p.arg);
+}
+
+static void on_message(struct mosquitto *m, void *arg, const struct mosquitto_message *msg)
+{
+	struct link *l = arg;
+
+	(void)m;
+	/* The sink's publishes are denied to us; this is only the up topic's. */
+	if (l->ready && strcmp(msg->topic, IM_TOPIC_UP) == 0)
+		l->p.up(l->p.arg, (struct im_str){msg->payload, (size_t)msg->payloadlen});
+}
+
+static void on_disconnect(struct mosquitto *m, void *arg, int rc)
+{
+	struct link *l = arg;
+
+	(void)m;
+	l->connected = false;
+	if (!l->ready)
+		return;
+	l->ready = false;
+	log_line(l->p.log, LOG_LEVEL_WARNING, "link_lost", "why=\"%s\"", mosquitto_strerror(rc));
+	l->p.lost(l->p.arg);
+}
+
+int link_new(const struct link_parts *p, struct link **out)
+{
+	struct link *l = calloc(1, sizeof(*l));
+
+	*out = NULL;
+	if (!l)
+		return IM_E_NOMEM;
+	mosquitto_lib_init();
+	l->p = *p;
+	l->p.path = strdup(p->path);
+	l->p.username = strdup(p->username);
+	l->p.data_dir = strdup(p->data_dir);
+	l->p.client_id = NULL; /* libmosquitto has it */
+	l->retry_ms = RETRY_FIRST_MS;
+	l->m = mosquitto_new(p->client_id, true, l);
+	if (!l->p.path || !l->p.username || !l->p.data_dir || !l->m) {
+		link_free(&l);
+		return IM_E_NOMEM;
+	}
+	mosquitto_connect_callback_set(l->m, on_connect);
+	mosquitto_subscribe_callback_set(l->m, on_subscribe);
+	mosquitto_message_callback_set(l->m, on_message);
+	mosquitto_disconnect_callback_set(l->m, on_disconnect);
+	*out = l;
+	return IM_OK;
+}
+
+void link_free(struct link **l)
+{
+	if (!*l)
+		return;
+	if ((*l)->m) {
+		(*l)->ready = false;
+		if ((*l)->connected)
+			mosquitto_disconnect((*l)->m);
+		mosquitto_destroy((*l)->m);
+	}
+	free((char *)(*l)->p.path);
+	free((char *)(*l)->p.username);
+	free((char *)(*l)->p.data_dir);
+	free(*l);
+	*l = NULL;
+	mosquitto_lib_cleanup();
+}
+
+int link_fd(const struct link *l)
+{
+	return l->connected ? mosquitto_socket(l->m) : -1;
+}
+
+short link_events(const struct link *l)
+{
+	return mosquitto_want_write(l->m) ? POLLIN | POLLOUT : POLLIN;
+}
+
+/* False: there is none, and why has been said. */
+static bool take_password(struct link *l)
+{
+	char password[SECRET_PASSWORD + 1];
+	struct im_buf why;
+	bool taken;
+
+	im_buf_init(&why, 0);
+	taken = !link_key_password(l->p.data_dir, password, &why) &&
+		!mosquitto_username_pw_set(l->m, l->p.username, password);
+	explicit_bzero(password, sizeof(password));
+	if (!taken && !l->failed_said) {
+		log_line(l->p.log, LOG_LEVEL_ERROR, "link_waits",
+			"broker=%s why=\"%.*s\" will=\"try again until it works\"", l->p.path,
+			LOG_S(why.n ? im_buf_view(&why) : IM_STR("out of memory")));
+		l->failed_said = true;
+	}
+	im_buf_free(&why);
+	return taken;
+}
+
+static void connect_now(struct link *l, int64_t mono_ms)
+{
+	int rc;
+
+	l->retry_at_ms = mono_ms + l->retry_ms;
+	l->retry_ms = l->retry_ms * 2 < RETRY_MAX_MS ? l->retry_ms * 2 : RETRY_MAX_MS;
+	if (!take_password(l))
+		return;
+	rc = l->begun ? mosquitto_reconnect(l->m)
+		      : mosquitto_connect(l->m, l->p.path, 0, KEEPALIVE_S);
+	l->begun = true;
+	l->connected = rc == MOSQ_ERR_SUCCESS;
+	if (rc && !l->failed_said) {
+		log_line(l->p.log, LOG_LEVEL_WARNING, "link_waits",
+			"broker=%s why=\"%s\" will=\"try again until it works\"", l->p.path,
+			rc == MOSQ_ERR_ERRNO ? strerror(errno) : mosquitto_strerror(rc));
+		l->failed_said = true;
+	}
+}
+
+static void flush(struct link *l)
+{
+	if (l->connected && mosquitto_want_write(l->m))
+		mosquitto_loop_write(l->m, 1);
+}
+
+/* libmosquitto takes one packet a call; the socket may hold more. */
+static void read_packets(struct link *l)
+{
+	struct pollfd p = {.fd = link_fd(l), .events = POLLIN};
+
+	for (int i = 0; i < READS_MAX && l->connected; i++) {
+		if (mosquitto_loop_read(l->m, 1))
+			return;
+		flush(l);
+		if (!l->connected || poll(&p, 1, 0) <= 0)
+			return;
+	}
+}
+
+void link_step(struct link *l, short revents, int64_t mono_ms)
+{
+	if (!l->connected) {
+		if (mono_ms >= l->retry_at_ms)
+			connect_now(l, mono_ms);
+		return;
+	}
+	if (revents & (POLLIN | POLLHUP | POLLERR))
+		read_packets(l);
+	flush(l);
+	if (l->connected)
+		mosquitto_loop_misc(l->m);
+	if (!l->connected && l->retry_at_ms < mono_ms + RETRY_FIRST_MS)
+		l->retry_at_ms = mono_ms + l->retry_ms;
+}
+
+int64_t link_timeout_ms(const struct link *l, int64_t mono_ms)
+{
+	if (l->connected)
+		return 1000;
+	return l->retry_at_ms > mono_ms ? l->retry_at_ms - mono_ms : 0;
+}
+
+void link_send(struct link *l, struct im_str frame)
+{
+	if (l->ready)
+		mosquitto_publish(l->m, NULL, IM_TOPIC_DOWN, (int)frame.n, frame.p, 0, false);
+}

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Owns the search for what an acknowledgement covers, and the form of the event. Called by readers
+ * and by the engine; must not know how acknowledgements are stored. */
+#include "bridge/read/delivered.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "bridge/deliver/effects.h"
+#include "bridge/deliver/presence.h"
+#include "bridge/directory/directory_user.h"
+#include "bridge/rpc/rpc.h"
+#include "common/jsonw.h"
+
+/* Peers told of one acknowledgement: that of a first sync may cover a life's conversations. */
+#define CONVS_MAX 1000
+/* A stretch of the log this long is read as it is; a longer one, conversation by conversation. */
+#define STRETCH_MAX 256
+/* Newer and own messages passed over in one conversation. */
+#define LOOK_BACK 1000
+#define STOP 1 /* positive: no error code */
+
+struct search {
+	struct rpc_call *c;
+	uint64_t after, through;
+	struct delivered *out;
+	/* the conversation in hand */
+	uint64_t seq;
+	uint32_t looked_at;
+};
+
+void delivered_clear(struct delivered *d)
+{
+	free(d->v);
+	*d = (struct delivered){NULL, 0, 0};
+}
+
+/* A deleted user is told nothing, and between two of whom one has blocked the other nothing is
+ * told. */
+static int add(struct search *s, uint64_t conv, uint64_t peer, uint64_t seq)
+{
+	struct delivered *d = s->out;
+	struct delivered_item *v;
+	struct directory_user u;
+	bool blocked;
+	int rc = directory_block_between(s->c->dir, s->c->user, peer, &blocked);
+
+	if (rc != IM_OK || blocked)
+		return rc;
+	rc = directory_user_by_id(s->c->dir, peer, &u);
+	if (rc != IM_OK || u.deleted || u.uid.n > IM_UID_MAX)
+		return rc == IM_E_NONE ? IM_OK : rc;
+	if (d->n == CONVS_MAX)
+		return STOP;
+	if (d->n == d->cap) {
+		v = realloc(d->v, (d->cap ? 4 * d->cap : 4) * sizeof(*v));
+		if (v == NULL)
+			return IM_E_NOMEM;
+		d->v = v;
+		d->cap = d->cap ? 4 * d->cap : 4;
+	}
+	v = &d->v[d->n++];
+	*v = (struct delivered_item){.seq = seq, .conv = conv};
+	memcpy(v->peer, u.uid.p, u.uid.n);
+	return IM_OK;
+}
+
+static struct delivered_item *find(const struct delivered *d, uint64_t conv)
+{
+	for (size_t i = 0; i < d->n; i++)
+		if (d->v[i].conv == conv)
+			return &d->v[i];
+	return NULL;
+}
+
+/* -- along the log -- */
+
+static int on_logged(void *arg, const struct store_msg *m)
+{
+	struct search *s = arg;
+	uint64_t me = s->c->user;
+	struct delivered_item *item;
+	struct store_conv conv;
+	int rc;
+
+	if (m->sender == me)
+		return IM_OK;
+	item = find(s->out, m->conv);
+	if (item != NULL) {
+		item->seq = m->seq;
+		return IM_OK;
+	}
+	rc = s->c->backend->get_conv(s->c->log, m->conv, &conv);
+	if (rc != IM_OK)
+		return rc == IM_E_NONE ? IM_OK : rc;
+	if (conv.kind != IM_CONV_USER || (conv.a != me && conv.b != me))
+		return IM_OK;
+	return add(s, m->conv, m->sender, m->seq);
+}
+
+/* -- conversation by conversation -- */
+
+static int on_newest(void *arg, const struct store_msg *m)
+{
+	struct search *s = arg;
+
+	if (m->gid <= s->after || s->looked_at++ == LOOK_BACK)
+		return STOP;
+	if (m->gid > s->through || m->sender == s->c->user)
+		return IM_OK;
+	s->seq = m->seq;
+	return STOP;
+}
+
+static int on_conv(void *arg, const struct store_conv *conv)
+{
+	struct search *s = arg;
+	struct store_head head;
+	int rc = s->c->backend->read_head(s->c->log, conv->id, &head);
+
+	if (rc != IM_OK || head.gid <= s->after || conv->a == conv->b)
+		return rc;
+	s->seq = s->looked_at = 0;
+	rc = s->c->backend->read_conv(s->c->log, conv->id, 1, head.seq, true, on_newest, s);
+	if ((rc != IM_OK && rc != STOP) || s->seq == 0)
+		return rc == STOP ? IM_OK : rc;
+	return add(s, conv->id, conv->a == s->c->user ? conv->b : conv->a, s->seq);
+}
+
+int delivered_find(struct rpc_call *c, uint64_t after, uint64_t through, struct delivered *out)
+{
+	struct search s = {.c = c, .after = after, .through = through, .out = out};
+	int rc;
+
+	if (through - after <= STRETCH_MAX)
+		rc = c->backend->read_log(c->log, after + 1, through, false, on_logged, &s);
+	else
+		rc = c->backend->user_convs(c->log, c->user, on_conv, &s);
+	return rc == STOP ? IM_OK : rc;
+}
+
+/* -- telling -- */
+
+void delivered_tell(const struct delivered *d, struct im_str by, const struct presence *presence,
+	struct effects *fx)
+{
+	struct im_buf json;
+
+	im_buf_init(&json, 0);
+	for (size_t i = 0; i < d->n; i++) {
+		struct im_recipient to = {.uid = im_str(d->v[i].peer)};
+		struct im_down_rec r = {.type = IM_DOWN_INBOX, .topic = IM_STR("event")};
+
+		if (!presence_online(presence, to.uid))
+			continue;
+		im_buf_reset(&json);
+		im_buf_z(&json, "{\"event\":\"delivered\",\"conv\":\"u/");
+		im_buf_str(&json, by);
+		im_buf_c(&json, '"');
+		im_jsonw_member_int(&json, "seq", (int64_t)d->v[i].seq);
+		im_jsonw_member_str(&json, "by", by);
+		im_buf_c(&json, '}');
+		r.payload = im_buf_view(&json);
+		if (!json.failed)
+			effects_put(fx, EFFECTS_CONTROL, &r, &to, 1);
+	}
+	im_buf_free(&json);
+}

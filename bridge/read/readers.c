@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Owns the threads and the jobs: held, waiting (turns.c), done. Called by the engine's thread only;
+ * the lock is between it and the threads. */
+#include "bridge/read/readers.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "bridge/read/reader.h"
+#include "bridge/read/turns.h"
+
+/* Hellos that wait: one for each device of the largest broker, 400 bytes each. */
+#define HELLOS_MAX 200000
+
+struct list {
+	struct readers_job *first, **end;
+	uint32_t n;
+};
+
+struct readers {
+	struct list held;
+	pthread_mutex_t lock;
+	pthread_cond_t more;
+	struct turns *turns; /* under the lock, as what follows */
+	struct list done;
+	uint32_t requests_done; /* among done */
+	uint64_t names;         /* so often has a user got another name */
+	bool stop;
+	uint32_t queue_max;
+	int fd;
+	unsigned n;
+	pthread_t *threads;
+	struct reader **readers; /* one a thread; one for all when there is none */
+	unsigned started;
+	unsigned next; /* reader that the next thread to start takes */
+};
+
+static void push(struct list *l, struct readers_job *job)
+{
+	job->next = NULL;
+	*l->end = job;
+	l->end = &job->next;
+	l->n++;
+}
+
+static struct readers_job *pop(struct list *l)
+{
+	struct readers_job *job = l->first;
+
+	if (!job)
+		return NULL;
+	l->first = job->next;
+	if (!l->first)
+		l->end = &l->first;
+	l->n--;
+	return job;
+}
+
+static void clear(struct list *l)
+{
+	struct readers_job *job;
+
+	while ((job = pop(l)))
+		readers_job_free(job);
+}
+
+struct readers_job *readers_job_new(enum readers_kind kind, struct im_str uid, struct im_str device)
+{
+	struct readers_job *job;
+
+	if (uid.n > IM_UID_MAX || device.n > IM_DEVICE_MAX)
+		return NULL;
+	job = calloc(1, sizeof(*job));
+	if (!job)
+		return NULL;
+	job->kind = kind;
+	memcpy(job->uid, uid.p, uid.n);
+	job->uid_n = uid.n;
+	if (device.n)
+		memcpy(job->device, device.p, device.n);
+	job->device_n = device.n;
+	im_buf_init(&job->topic, 0);
+	im_buf_init(&job->corr, 0);
+	im_buf_init(&job->head, 0);
+	im_buf_init(&job->states, 0);
+	im_buf_init(&job->reply, 0);
+	return job;
+}
+
+void readers_job_free(struct readers_job *job)
+{
+	if (!job)
+		return;
+	if (job->kind == READERS_REQUEST)
+		rpc_request_clear(&job->req);
+	delivered_clear(&job->delivered);
+	im_buf_free(&job->topic);
+	im_buf_free(&job->corr);
+	im_buf_free(&job->head);
+	im_buf_free(&job->states);
+	im_buf_free(&job->reply);
+	free(job);
+}
+
+/* Under the lock. */
+static void finish(struct readers *r, struct readers_job *job)
+{
+	uint64_t one = 1;
+
+	push(&r->done, job);
+	r->requests_done += job->kind == READERS_REQUEST;
+	/* It cannot fail but when the counter is full, and then the fd is readable anyway. */
+	if (write(r->fd, &one, sizeof(one)) < 0)
+		return;
+}
+
+/* Under the lock: a job that has run. */
+static void ran(struct readers *r, struct readers_job *job, bool done)
+{
+	if (!done) {
+		turns_back(r->turns, job);
+		return;
+	}
+	turns_end(r->turns, job);
+	finish(r, job);
+}
+
+static void *thread_main(void *arg)
+{
+	struct readers *r = arg;
+	struct readers_job *job;
+	struct reader *mine;
+	uint64_t names = 0;
+	bool done;
+
+	pthread_mutex_lock(&r->lock);
+	mine = r->readers[r->next++];
+	while (!r->stop) {
+		job = turns_pop(r->turns);
+		if (!job) {
+			pthread_cond_wait(&r->more, &r->lock);
+			continue;
+		}
+		if (names != r->names)
+			reader_forget_names(mine);
+		names = r->names;
+		pthread_mutex_unlock(&r->lock);
+		done = reader_run(mine, job);
+		pthread_mutex_lock(&r->lock);
+		ran(r, job, done);
+	}
+	pthread_mutex_unlock(&r->lock);
+	return NULL;
+}
+
+static int start(struct readers *r, const struct readers_parts *p, struct im_buf *why)
+{
+	unsigned handles = r->n ? r->n : 1;
+
+	r->fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	r->threads = calloc(handles, sizeof(*r->threads));
+	r->readers = calloc(handles, sizeof(*r->readers));
+	if (r->fd < 0 || !r->threads || !r->readers)
+		return IM_E_NOMEM;
+	for (unsigned i = 0; i < handles; i++) {
+		int rc = reader_open(p, &r->readers[i], why);
+
+		if (rc)
+			return rc;
+	}
+	while (r->started < r->n) {
+		if (pthread_create(&r->threads[r->started], NULL, thread_main, r)) {
+			im_buf_z(why, "a reader thread could not be started");
+			return IM_E_NOMEM;
+		}
+		r->started++;
+	}
+	return IM_OK;
+}
+
+int readers_open(const struct readers_parts *p, struct readers **out, struct im_buf *why)
+{
+	struct readers *r = calloc(1, sizeof(*r));
+	int rc;
+
+	*out = NULL;
+	if (!r)
+		return IM_E_NOMEM;
+	r->held.end = &r->held.first;
+	r->done.end = &r->done.first;
+	pthread_mutex_init(&r->lock, NULL);
+	pthread_cond_init(&r->more, NULL);
+	r->n = p->threads;
+	r->queue_max = p->queue_max;
+	r->fd = -1;
+	r->turns = turns_new(r->n);
+	rc = r->turns ? start(r, p, why) : IM_E_NOMEM;
+	if (rc)
+		readers_close(&r);
+	*out = r;
+	return rc;
+}
+
+void readers_close(struct readers **r)
+{
+	if (!*r)
+		return;
+	pthread_mutex_lock(&(*r)->lock);
+	(*r)->stop = true;
+	pthread_cond_broadcast(&(*r)->more);
+	pthread_mutex_unlock(&(*r)->lock);
+	for (unsigned i = 0; i < (*r)->started; i++)
+		pthread_join((*r)->threads[i], NULL);
+	for (unsigned i = 0; (*r)->readers && i < ((*r)->n ? (*r)->n : 1); i++)
+		reader_close(&(*r)->readers[i]);
+	clear(&(*r)->held);
+	turns_free(&(*r)->turns);
+	clear(&(*r)->done);
+	if ((*r)->fd >= 0)
+		close((*r)->fd);
+	pthread_cond_destroy(&(*r)->more);
+	pthread_mutex_destroy(&(*r)->lock);
+	free((*r)->threads);
+	free((*r)->readers);
+	free(*r);
+	*r = NULL;
+}
+
+int readers_fd(const struct readers *r)
+{
+	return r->fd;
+}
+
+void readers_hold(struct readers *r, struct readers_job *job)
+{
+	push(&r->held, job);
+}
+
+void readers_discard(struct readers *r)
+{
+	clear(&r->held);
+}
+
+/* Under the lock: of all users together. */
+static bool full(const struct readers *r, const struct readers_job *job)
+{
+	if (job->kind != READERS_REQUEST)
+		return r->queue_max == 0 || turns_waiting_others(r->turns) >= HELLOS_MAX;
+	return turns_waiting_requests(r->turns) + turns_running(r->turns) + r->requests_done >=
+	       r->queue_max;
+}
+
+/* Under the lock, without threads. */
+static void run_all(struct readers *r)
+{
+	struct readers_job *job;
+
+	while ((job = turns_pop(r->turns)))
+		ran(r, job, reader_run(r->readers[0], job));
+}
+
+void readers_release(struct readers *r, uint64_t position)
+{
+	struct readers_job *job;
+
+	if (!r->held.first)
+		return;
+	pthread_mutex_lock(&r->lock);
+	while ((job = pop(&r->held))) {
+		job->position = position;
+		if (full(r, job) || turns_push(r->turns, job) != IM_OK) {
+			reader_refuse(job);
+			finish(r, job);
+		} else if (r->n) {
+			pthread_cond_signal(&r->more);
+		} else {
+			run_all(r);
+		}
+	}
+	pthread_mutex_unlock(&r->lock);
+}
+
+struct readers_job *readers_take(struct readers *r)
+{
+	struct readers_job *job;
+	uint64_t count;
+
+	pthread_mutex_lock(&r->lock);
+	job = pop(&r->done);
+	if (job)
+		r->requests_done -= job->kind == READERS_REQUEST;
+	/* Emptied under the lock, so that no wake-up is lost. */
+	if (!job && read(r->fd, &count, sizeof(count)) < 0)
+		count = 0;
+	pthread_mutex_unlock(&r->lock);
+	return job;
+}
+
+void readers_forget_names(struct readers *r)
+{
+	pthread_mutex_lock(&r->lock);
+	r->names++;
+	if (!r->n)
+		reader_forget_names(r->readers[0]);
+	pthread_mutex_unlock(&r->lock);
+}
+
+uint32_t readers_queued(struct readers *r)
+{
+	uint32_t n;
+
+	pthread_mutex_lock(&r->lock);
+	n = turns_waiting_requests(r->turns) + turns_waiting_others(r->turns) +
+	    turns_running(r->turns);
+	pthread_mutex_unlock(&r->lock);
+	return n;
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The group that a request names (params.gid), and the caller's place in it. */
+#ifndef IM_BRIDGE_GROUP_REF_H
+#define IM_BRIDGE_GROUP_REF_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "bridge/directory/directory_group.h"
+#include "bridge/rpc/rpc.h"
+#include "bridge/write/group_write.h"
+
+#define GROUP_REF_ANYBODY (-1) /* no membership needed */
+
+struct group_ref {
+	struct group_write write; /* ready for changes by the caller; writing methods only */
+	/* the row as it was; its strings are blank but for gid */
+	struct directory_group row;
+	bool member;
+	struct directory_member me; /* valid if member; uid blank */
+};
+
+/* A group that is joined by invitation is nobody's business but its members' and the
+ * administrators': to everybody else it is answered for as if it were not there. */
+bool group_hidden(const struct rpc_call *c, const struct directory_group *g);
+/* The refusals, in the same words wherever they are said. */
+int group_unknown(struct rpc_call *c, struct im_str gid);
+int group_not_member(struct rpc_call *c, struct im_str gid);
+
+/* least: a role, or GROUP_REF_ANYBODY. Wire codes: INVALID_PARAMS, UNKNOWN_GROUP, NOT_MEMBER,
+ * NOT_ALLOWED. */
+int group_ref_get(struct rpc_call *c, int least, struct group_ref *out) IM_MUST_CHECK;
+
+/* Pays for a change that all members of the group are told of, and that brings `people` in or out
+ * or gives them an event. RATE_LIMITED. */
+int group_pay(struct rpc_call *c, const struct directory_group *g, size_t people) IM_MUST_CHECK;
+/* The caller itself may belong to one group more. */
+int group_self_may_come(struct rpc_call *c) IM_MUST_CHECK;
+/* Most members that a group may have. */
+uint32_t group_limit_max(const struct rpc_call *c);
+
+/* Appends `"group":{..}`, the group as it is now, to the result: all of it for members, else what
+ * everybody may see. */
+int group_put(struct rpc_call *c, struct im_str gid) IM_MUST_CHECK;
+
+#endif

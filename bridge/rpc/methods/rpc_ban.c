@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Owns the lists of bans and mutes for those who run a group, and the lifting of bans. How they
+ * begin is rpc_member.c's and rpc_rank.c's, as is the lifting of mutes. */
+#include "bridge/rpc/methods/rpc_ban.h"
+
+#include "bridge/directory/directory_ban.h"
+#include "bridge/directory/directory_group.h"
+#include "bridge/rpc/group_people.h"
+#include "bridge/rpc/group_ref.h"
+#include "bridge/rpc/rpc_args.h"
+#include "bridge/rpc/rpc_page.h"
+#include "bridge/write/group_write.h"
+#include "common/jsonw.h"
+#include "common/limits.h"
+
+struct listing {
+	struct rpc_page page;
+	const char *member; /* what the time means */
+	int64_t over_ms;    /* what ended by then is not shown */
+};
+
+static int on_kept(void *arg, const struct directory_kept *k)
+{
+	struct listing *l = arg;
+	struct im_buf *b = &l->page.one;
+
+	if (k->ms <= l->over_ms)
+		return rpc_page_skip(&l->page, k->uid);
+	im_buf_z(b, "{\"uid\":");
+	im_jsonw_str(b, k->uid);
+	im_jsonw_member_int(b, l->member, k->ms);
+	im_buf_z(b, k->deleted ? ",\"deleted\":true}" : "}");
+	return rpc_page_add(&l->page, k->uid);
+}
+
+static int bans_call(struct rpc_call *c)
+{
+	struct listing l = {.member = "since", .over_ms = -1};
+	struct group_ref ref;
+	uint64_t after;
+	int rc = group_ref_get(c, DIRECTORY_GROUP_ADMIN, &ref);
+
+	if (rc == IM_OK)
+		rc = rpc_after_user(c, "next", &after);
+	if (rc != IM_OK)
+		return rc;
+	rpc_page_begin(&l.page, c->result, "bans", rpc_limit(c), rpc_page_bytes(c));
+	return rpc_page_end(&l.page,
+		directory_ban_list(c->dir, ref.row.id, after, l.page.limit + 1, on_kept, &l));
+}
+
+static int mutes_call(struct rpc_call *c)
+{
+	struct listing l = {.member = "muted_until", .over_ms = c->now_ms};
+	struct group_ref ref;
+	uint64_t after;
+	int rc = group_ref_get(c, DIRECTORY_GROUP_ADMIN, &ref);
+
+	if (rc == IM_OK)
+		rc = rpc_after_user(c, "next", &after);
+	if (rc != IM_OK)
+		return rc;
+	rpc_page_begin(&l.page, c->result, "mutes", rpc_limit(c), rpc_page_bytes(c));
+	return rpc_page_end(&l.page,
+		directory_muted_list(c->dir, ref.row.id, after, l.page.limit + 1, on_kept, &l));
+}
+
+/* -- group.unban -- */
+
+/* Leaves only those who are banned. */
+static int keep_banned(struct rpc_call *c, uint64_t group, struct group_people *p)
+{
+	size_t kept = 0;
+	bool banned;
+	int rc = IM_OK;
+
+	for (size_t i = 0; rc == IM_OK && i < p->n; i++) {
+		rc = directory_ban_has(c->dir, group, p->v[i].user, &banned);
+		if (rc == IM_OK && banned)
+			p->v[kept++] = p->v[i];
+	}
+	p->n = kept;
+	return rc;
+}
+
+int group_unban(struct rpc_call *c, struct group_ref *ref)
+{
+	struct group_people people;
+	uint64_t seq;
+	int rc = group_people_get_past(c, "members", &people);
+
+	if (rc == IM_OK)
+		rc = keep_banned(c, ref->row.id, &people);
+	if (rc == IM_OK && people.n > 0)
+		rc = group_pay(c, &ref->row, people.n);
+	if (rc == IM_OK && people.n > 0)
+		rc = group_write_people(
+			&ref->write, "unban", IM_STR(""), false, people.v, people.n, &seq);
+	if (rc == IM_OK)
+		rc = rpc_changed(c, people.n > 0);
+	group_people_clear(&people);
+	return rc;
+}
+
+static int unban_call(struct rpc_call *c)
+{
+	struct group_ref ref;
+	int rc = group_ref_get(c, DIRECTORY_GROUP_ADMIN, &ref);
+
+	return rc == IM_OK ? group_unban(c, &ref) : rc;
+}
+
+#define GID                                            \
+	{                                              \
+		"gid", RPC_STRING, true, 1, IM_GID_MAX \
+	}
+
+static const struct rpc_param list_params[] = {
+	GID,
+	{"limit", RPC_INTEGER, false, 1, IM_PAGE_MAX},
+	{"next", RPC_STRING, false, 1, IM_UID_MAX},
+	{0},
+};
+static const struct rpc_param unban_params[] = {
+	GID,
+	{"members", RPC_STRINGS, true, 1, IM_INVITE_MAX},
+	{0},
+};
+
+const struct rpc_method rpc_ban_methods[] = {
+	{"group.bans", RPC_READ, list_params, bans_call},
+	{"group.mutes", RPC_READ, list_params, mutes_call},
+	{"group.unban", RPC_LOG, unban_params, unban_call},
+	{0},
+};

@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Owns the writing of read marks and a user's own settings of a conversation, and who is told of
+ * them: the user's other devices always, the peer of a direct conversation of a read mark only. A
+ * group's readers are never announced one by one.
+ */
+#include "bridge/rpc/methods/rpc_mark.h"
+
+#include "bridge/directory/directory_user.h"
+#include "bridge/rpc/conv_ref.h"
+#include "bridge/rpc/methods/rpc_conv.h"
+#include "bridge/rpc/rpc_args.h"
+#include "common/jsonw.h"
+#include "common/limits.h"
+
+#define DRAFT_MAX 4096
+
+/* -- conv.read -- */
+
+static int tell_read(struct rpc_call *c, uint64_t user, struct im_str uid, const char *key_word,
+	char kind, struct im_str peer, uint64_t seq)
+{
+	struct im_buf key, json;
+	int rc;
+
+	im_buf_init(&key, 0);
+	im_buf_init(&json, 0);
+	im_buf_printf(&key, "%s:%c/%.*s", key_word, kind, RPC_S(peer));
+	im_buf_printf(&json, "{\"event\":\"read\",\"conv\":\"%c/%.*s\"", kind, RPC_S(peer));
+	im_jsonw_member_int(&json, "seq", (int64_t)seq);
+	im_jsonw_member_str(&json, "by", c->uid);
+	im_buf_c(&json, '}');
+	rc = key.failed || json.failed
+		     ? IM_E_NOMEM
+		     : writer_event(c->w, user, uid, im_buf_view(&key), im_buf_view(&json));
+	im_buf_free(&key);
+	im_buf_free(&json);
+	return rc;
+}
+
+static int tell_peer(struct rpc_call *c, const struct conv_ref *ref, uint64_t seq)
+{
+	struct directory_user me;
+	bool blocked;
+	int rc;
+
+	if (ref->kind != IM_CONV_USER || ref->peer_id == c->user || ref->peer_gone)
+		return IM_OK;
+	rc = directory_user_by_id(c->dir, c->user, &me);
+	if (rc != IM_OK || !me.read_receipts)
+		return rc == IM_E_NONE ? IM_OK : rc;
+	rc = directory_block_between(c->dir, c->user, ref->peer_id, &blocked);
+	if (rc != IM_OK || blocked)
+		return rc;
+	return tell_read(c, ref->peer_id, ref->peer, "peer_read", 'u', c->uid, seq);
+}
+
+static int put_read(struct rpc_call *c, uint64_t seq, bool changed)
+{
+	im_buf_printf(c->result, "{\"seq\":%llu,\"changed\":%s}", (unsigned long long)seq,
+		changed ? "true" : "false");
+	return IM_OK;
+}
+
+static int read_call(struct rpc_call *c)
+{
+	struct conv_ref ref;
+	struct directory_conv_user mine;
+	struct store_head head;
+	uint64_t seq = (uint64_t)rpc_int(c, "seq", 0);
+	bool further;
+	int rc = conv_ref_get(c, "conv", &ref);
+
+	if (rc == IM_OK)
+		rc = conv_ref_head(c, &ref, &head);
+	if (rc == IM_OK)
+		rc = conv_ref_user(c, &ref, &mine);
+	if (rc != IM_OK)
+		return rc;
+	if (seq > head.seq)
+		seq = head.seq;
+	further = seq > mine.read_seq;
+	if (!further && !mine.marked_unread)
+		return put_read(c, mine.read_seq, false);
+	if (further)
+		mine.read_seq = seq;
+	mine.marked_unread = false;
+	rc = directory_conv_put(c->dir, &mine);
+	if (rc == IM_OK)
+		rc = tell_read(c, c->user, c->uid, "read", ref.kind == IM_CONV_GROUP ? 'g' : 'u',
+			ref.peer, mine.read_seq);
+	if (rc == IM_OK && further)
+		rc = tell_peer(c, &ref, mine.read_seq);
+	return rc == IM_OK ? put_read(c, mine.read_seq, true) : rc;
+}
+
+/* -- conv.update -- */
+
+static void put_settings(struct im_buf *b, struct im_str conv, const struct directory_conv_user *u)
+{
+	im_jsonw_member_str(b, "conv", conv);
+	im_buf_printf(b,
+		",\"pinned\":%s,\"muted\":%s,\"notify\":\"%s\",\"marked_unread\":%s,"
+		"\"cleared_to\":%llu",
+		u->pinned ? "true" : "false", u->notify ? "true" : "false",
+		conv_notify_name(u->notify), u->marked_unread ? "true" : "false",
+		(unsigned long long)u->cleared_to);
+	im_jsonw_member_str(b, "draft", u->draft);
+}
+
+/* Takes what the parameters ask for; draft stays borrowed from them or from `mine`. */
+static int take_settings(
+	struct rpc_call *c, const struct store_head *head, struct directory_conv_user *mine)
+{
+	struct im_str notify = rpc_str(c, "notify");
+	uint64_t cleared = (uint64_t)rpc_int(c, "cleared_to", 0);
+
+	if (notify.p != NULL) {
+		mine->notify = conv_notify_parse(notify);
+		if (mine->notify < 0)
+			return rpc_fail(c, IM_E_INVALID_PARAMS,
+				"params.notify is \"%.*s\"; give \"all\", \"mentions\" or \"none\"",
+				RPC_S(notify));
+		if (rpc_has(c, "muted"))
+			return rpc_fail(c, IM_E_INVALID_PARAMS,
+				"params.muted and notify say the same; give one of them");
+	}
+	if (rpc_has(c, "muted") && rpc_bool(c, "muted", false) != (mine->notify != 0))
+		mine->notify = rpc_bool(c, "muted", false) ? 2 : 0;
+	mine->pinned = rpc_bool(c, "pinned", mine->pinned);
+	mine->marked_unread = rpc_bool(c, "marked_unread", mine->marked_unread);
+	if (cleared > head->seq)
+		cleared = head->seq;
+	if (cleared > mine->cleared_to)
+		mine->cleared_to = cleared;
+	if (rpc_has(c, "draft"))
+		mine->draft = rpc_str(c, "draft");
+	return IM_OK;
+}
+
+static bool same_settings(const struct directory_conv_user *a, const struct directory_conv_user *b)
+{
+	return a->pinned == b->pinned && a->notify == b->notify &&
+	       a->marked_unread == b->marked_unread && a->cleared_to == b->cleared_to &&
+	       im_str_eq(a->draft, b->draft);
+}
+
+static int save_settings(
+	struct rpc_call *c, const struct conv_ref *ref, const struct directory_conv_user *mine)
+{
+	struct im_buf key, json;
+	int rc = directory_conv_put(c->dir, mine);
+
+	if (rc != IM_OK)
+		return rc;
+	im_buf_init(&key, 0);
+	im_buf_init(&json, 0);
+	im_buf_z(&key, "conv:");
+	im_buf_str(&key, ref->name);
+	im_buf_z(&json, "{\"event\":\"conv\"");
+	put_settings(&json, ref->name, mine);
+	im_buf_c(&json, '}');
+	rc = key.failed || json.failed
+		     ? IM_E_NOMEM
+		     : writer_event(c->w, c->user, c->uid, im_buf_view(&key), im_buf_view(&json));
+	im_buf_free(&key);
+	im_buf_free(&json);
+	return rc;
+}
+
+static int update_call(struct rpc_call *c)
+{
+	struct conv_ref ref;
+	struct directory_conv_user was, mine;
+	struct store_head head;
+	struct im_buf draft;
+	int rc = conv_ref_get(c, "conv", &ref);
+
+	if (rc == IM_OK)
+		rc = conv_ref_head(c, &ref, &head);
+	if (rc != IM_OK)
+		return rc;
+	if (head.seq == 0)
+		return rpc_fail(c, IM_E_NOT_ALLOWED,
+			"nothing was sent in this conversation yet; there is nothing to set");
+	rc = conv_ref_user(c, &ref, &was);
+	if (rc != IM_OK)
+		return rc;
+	/* The row's draft is borrowed from the directory and must outlive its next call. */
+	im_buf_init(&draft, 0);
+	im_buf_str(&draft, was.draft);
+	was.draft = im_buf_view(&draft);
+	mine = was;
+	rc = draft.failed ? IM_E_NOMEM : take_settings(c, &head, &mine);
+	if (rc == IM_OK && !same_settings(&was, &mine))
+		rc = save_settings(c, &ref, &mine);
+	if (rc == IM_OK) {
+		im_buf_printf(c->result, "{\"changed\":%s",
+			same_settings(&was, &mine) ? "false" : "true");
+		put_settings(c->result, ref.name, &mine);
+		im_buf_c(c->result, '}');
+	}
+	im_buf_free(&draft);
+	return rc;
+}
+
+static const struct rpc_param read_params[] = {
+	{"conv", RPC_STRING, true, 1, IM_CONV_MAX},
+	{"seq", RPC_INTEGER, true, 0, INT64_MAX},
+	{0},
+};
+
+static const struct rpc_param update_params[] = {
+	{"conv", RPC_STRING, true, 1, IM_CONV_MAX},
+	{"pinned", RPC_BOOLEAN, false, 0, 0},
+	{"muted", RPC_BOOLEAN, false, 0, 0},
+	{"notify", RPC_STRING, false, 1, 16},
+	{"cleared_to", RPC_INTEGER, false, 0, INT64_MAX},
+	{"marked_unread", RPC_BOOLEAN, false, 0, 0},
+	{"draft", RPC_STRING, false, 0, DRAFT_MAX},
+	{0},
+};
+
+const struct rpc_method rpc_mark_methods[] = {
+	{"conv.read", RPC_DIRECTORY, read_params, read_call},
+	{"conv.update", RPC_DIRECTORY, update_params, update_call},
+	{0},
+};

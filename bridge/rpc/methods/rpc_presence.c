@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Owns the answer about presence, from the directory's marks, and what a device says of itself.
+ * Must not know how presence is told. */
+#include "bridge/rpc/methods/rpc_presence.h"
+
+#include "bridge/base/cost.h"
+#include "bridge/deliver/presence.h"
+#include "bridge/directory/directory_user.h"
+#include "bridge/rpc/rpc_args.h"
+#include "common/jsonw.h"
+#include "common/limits.h"
+
+/* Who may not see a user sees it offline; who has blocked the caller is not to be seen either. The
+ * plugin says the same of the topic. */
+static int may_see(struct rpc_call *c, uint64_t user, bool *out)
+{
+	bool blocked = false;
+	int rc;
+
+	*out = user == c->user || c->admin;
+	if (*out || c->set->presence_policy == 2)
+		return IM_OK;
+	rc = directory_block_has(c->dir, user, c->user, &blocked);
+	*out = !blocked;
+	if (rc == IM_OK && !blocked && c->set->presence_policy == 1)
+		rc = directory_contact_has(c->dir, user, c->user, out);
+	return rc;
+}
+
+static int put_user(struct rpc_call *c, struct im_str uid)
+{
+	struct directory_user u;
+	bool visible, gone;
+	int state;
+	int64_t seen_ms;
+	int rc = rpc_user_past(c, uid, &u);
+
+	if (rc != IM_OK)
+		return rc;
+	state = u.online;
+	seen_ms = u.deleted ? 0 : u.seen_ms;
+	gone = u.deleted;
+	rc = may_see(c, u.id, &visible);
+	if (rc != IM_OK)
+		return rc;
+	im_buf_z(c->result, "{\"uid\":");
+	im_jsonw_str(c->result, uid);
+	im_jsonw_member_str(c->result, "state",
+		im_str(presence_state_name(visible ? state : PRESENCE_OFFLINE)));
+	if (seen_ms > 0 && visible)
+		im_jsonw_member_int(c->result, "seen", seen_ms);
+	if (gone)
+		im_buf_z(c->result, ",\"deleted\":true");
+	im_buf_c(c->result, '}');
+	return IM_OK;
+}
+
+static int get_call(struct rpc_call *c)
+{
+	size_t n = rpc_list_size(c, "uids");
+	int rc = IM_OK;
+
+	im_buf_z(c->result, "{\"users\":[");
+	for (size_t i = 0; rc == IM_OK && i < n; i++) {
+		if (i > 0)
+			im_buf_c(c->result, ',');
+		rc = put_user(c, rpc_list_str(c, "uids", i));
+	}
+	im_buf_z(c->result, "]}");
+	return rc != IM_OK ? rc : c->result->failed ? IM_E_NOMEM : IM_OK;
+}
+
+/* Of the calling device, until it connects anew. Told to those who watch, as every change of
+ * presence is; what the directory keeps of it follows with the telling. */
+static int set_call(struct rpc_call *c)
+{
+	struct im_str word = rpc_str(c, "state");
+	int state = presence_state_parse(word);
+	bool changed;
+	int rc;
+
+	if (state <= PRESENCE_OFFLINE)
+		return rpc_fail(c, IM_E_INVALID_PARAMS,
+			"params.state is \"%.*s\"; give \"online\", \"away\" or \"suspended\"",
+			RPC_S(word));
+	/* However many watch; saying what is so already costs the same and is as seldom. */
+	rc = rpc_pay(c, COST_PRESENCE);
+	if (rc != IM_OK)
+		return rc;
+	rc = presence_set(c->presence, c->uid, c->device, state, c->now_ms, &changed);
+	if (rc == IM_E_NONE)
+		return rpc_fail(c, IM_E_NOT_ALLOWED,
+			"this device is not connected; connect, then say how present it is");
+	return rc == IM_OK ? rpc_changed(c, changed) : rc;
+}
+
+static const struct rpc_param set_params[] = {
+	{"state", RPC_STRING, true, 1, 16},
+	{0},
+};
+
+static const struct rpc_param get_params[] = {
+	{"uids", RPC_STRINGS, true, 1, IM_PAGE_MAX},
+	{0},
+};
+
+const struct rpc_method rpc_presence_methods[] = {
+	{"presence.get", RPC_READ, get_params, get_call},
+	{"presence.set", RPC_DIRECTORY, set_params, set_call},
+	{0},
+};

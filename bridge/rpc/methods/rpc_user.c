@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Owns profiles. Called for requests; must not know who logs in or how. */
+#include "bridge/rpc/methods/rpc_user.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "bridge/directory/directory_user.h"
+#include "bridge/rpc/hash_budget.h"
+#include "bridge/rpc/password.h"
+#include "bridge/rpc/rpc_args.h"
+#include "common/jsonw.h"
+#include "common/limits.h"
+
+/* A profile goes to many; it stays small. */
+#define NICK_MAX 128
+#define AVATAR_MAX 1024
+#define EXT_MAX 4096
+
+static const char *const policy_names[] = {"default", "anyone", "contacts"};
+
+void user_put_profile(struct im_buf *b, const struct directory_user *u)
+{
+	im_buf_z(b, "\"uid\":");
+	im_jsonw_str(b, u->uid);
+	im_jsonw_member_str(b, "nick", u->nick);
+	im_jsonw_member_str(b, "avatar", u->avatar);
+	if (u->ext.n > 0) {
+		im_buf_z(b, ",\"ext\":");
+		im_buf_str(b, u->ext);
+	}
+}
+
+static void put_own(struct im_buf *b, const struct directory_user *u)
+{
+	int policy = u->direct_policy >= 0 && u->direct_policy <= 2 ? u->direct_policy : 0;
+
+	user_put_profile(b, u);
+	im_buf_printf(b, ",\"role\":\"%s\",\"direct_policy\":\"%s\",\"read_receipts\":%s",
+		u->role == DIRECTORY_ADMIN ? "admin" : "user", policy_names[policy],
+		u->read_receipts ? "true" : "false");
+	im_jsonw_member_int(b, "created", u->created_ms);
+}
+
+static int get_call(struct rpc_call *c)
+{
+	struct directory_user u;
+	int rc = rpc_user_past(c, rpc_has(c, "uid") ? rpc_str(c, "uid") : c->uid, &u);
+
+	if (rc != IM_OK)
+		return rc;
+	im_buf_c(c->result, '{');
+	if (u.id == c->user)
+		put_own(c->result, &u);
+	else
+		user_put_profile(c->result, &u);
+	if (u.deleted)
+		im_buf_z(c->result, ",\"deleted\":true");
+	im_buf_c(c->result, '}');
+	return c->result->failed ? IM_E_NOMEM : IM_OK;
+}
+
+/* -- user.update -- */
+
+struct profile {
+	struct im_str nick, avatar, ext;
+	int direct_policy, read_receipts; /* < 0: stays */
+};
+
+static int take_profile(struct rpc_call *c, struct profile *out, char **ext_text)
+{
+	struct im_str policy = rpc_str(c, "direct_policy");
+	json_t *ext = json_object_get(c->params, "ext");
+
+	out->nick = rpc_str(c, "nick");
+	out->avatar = rpc_str(c, "avatar");
+	out->ext = (struct im_str){NULL, 0};
+	out->direct_policy = -1;
+	out->read_receipts =
+		rpc_has(c, "read_receipts") ? (int)rpc_bool(c, "read_receipts", true) : -1;
+	for (int i = 0; policy.p != NULL && i <= 2; i++)
+		if (im_str_eqz(policy, policy_names[i]))
+			out->direct_policy = i;
+	if (policy.p != NULL && out->direct_policy < 0)
+		return rpc_fail(c, IM_E_INVALID_PARAMS,
+			"params.direct_policy is \"%.*s\"; give \"default\", \"anyone\" or "
+			"\"contacts\"",
+			RPC_S(policy));
+	if (ext == NULL)
+		return IM_OK;
+	*ext_text = json_object_size(ext) > 0 ? json_dumps(ext, JSON_COMPACT) : strdup("");
+	if (*ext_text == NULL)
+		return IM_E_NOMEM;
+	out->ext = im_str(*ext_text);
+	if (out->ext.n > EXT_MAX)
+		return rpc_fail(c, IM_E_TOO_LARGE, "params.ext has %zu bytes; give at most %d",
+			out->ext.n, EXT_MAX);
+	return IM_OK;
+}
+
+static bool changes(const struct profile *p, const struct directory_user *u)
+{
+	return (p->nick.p && !im_str_eq(p->nick, u->nick)) ||
+	       (p->avatar.p && !im_str_eq(p->avatar, u->avatar)) ||
+	       (p->ext.p && !im_str_eq(p->ext, u->ext)) ||
+	       (p->direct_policy >= 0 && p->direct_policy != u->direct_policy) ||
+	       (p->read_receipts >= 0 && (p->read_receipts != 0) != u->read_receipts);
+}
+
+/* The user's other devices learn the whole profile. */
+static int tell_profile(struct rpc_call *c)
+{
+	struct directory_user u;
+	struct im_buf json;
+	int rc = directory_user_by_id(c->dir, c->user, &u);
+
+	if (rc != IM_OK)
+		return rc;
+	im_buf_init(&json, 0);
+	im_buf_z(&json, "{\"event\":\"user\",");
+	put_own(&json, &u);
+	im_buf_c(&json, '}');
+	rc = json.failed ? IM_E_NOMEM
+			 : writer_event(c->w, c->user, c->uid, IM_STR("user"), im_buf_view(&json));
+	im_buf_free(&json);
+	effects_forget_user(writer_effects(c->w), c->uid);
+	return rc;
+}
+
+static int update_call(struct rpc_call *c)
+{
+	struct directory_user u;
+	struct profile p;
+	char *ext_text = NULL;
+	bool changed = false;
+	int rc = take_profile(c, &p, &ext_text);
+
+	if (rc == IM_OK)
+		rc = directory_user_by_id(c->dir, c->user, &u);
+	if (rc == IM_OK)
+		changed = changes(&p, &u);
+	if (rc == IM_OK && changed) {
+		rc = directory_user_set_profile(
+			c->dir, c->user, p.nick, p.avatar, p.ext, p.direct_policy, p.read_receipts);
+		if (rc == IM_OK)
+			rc = tell_profile(c);
+	}
+	free(ext_text);
+	return rc == IM_OK ? rpc_changed(c, changed) : rc;
+}
+
+/* -- user.password -- */
+
+static int check_old(struct rpc_call *c, struct im_str stored)
+{
+	int rc;
+
+	if (stored.n == 0)
+		return rpc_fail(c, IM_E_NOT_ALLOWED,
+			"this account has no password; an administrator can set one");
+	/* Runs on the engine's thread, so what it may cost is bounded. */
+	if (c->budget != NULL && !hash_budget_take(c->budget, c->user, c->now_ms,
+					 password_change_ms(c->set, stored)))
+		return rpc_fail(c, IM_E_RATE_LIMITED,
+			"passwords are changed too often; try again in a few seconds");
+	rc = im_phc_verify(stored, rpc_str(c, "old"));
+	if (rc == IM_E_NONE)
+		return rpc_fail(c, IM_E_NOT_ALLOWED, "params.old is not this account's password");
+	if (rc == IM_E_FORMAT)
+		return rpc_fail(c, IM_E_NOT_ALLOWED,
+			"the stored password cannot be read; an administrator can set a new one");
+	return rc;
+}
+
+static int password_call(struct rpc_call *c)
+{
+	struct directory_user u;
+	char phc[IM_PHC_MAX];
+	int rc = directory_user_by_id(c->dir, c->user, &u);
+
+	if (rc == IM_OK)
+		rc = check_old(c, u.password);
+	if (rc == IM_OK)
+		rc = password_hash(c->set, rpc_str(c, "new"), phc);
+	if (rc == IM_OK)
+		rc = directory_user_set_password(c->dir, c->user, im_str(phc));
+	if (rc != IM_OK)
+		return rc;
+	effects_credential(writer_effects(c->w), c->uid, c->device, c->now_ms);
+	return rpc_changed(c, true);
+}
+
+static const struct rpc_param get_params[] = {
+	{"uid", RPC_STRING, false, 1, IM_UID_MAX},
+	{0},
+};
+
+static const struct rpc_param update_params[] = {
+	{"nick", RPC_LINE, false, 0, NICK_MAX},
+	{"avatar", RPC_LINE, false, 0, AVATAR_MAX},
+	{"ext", RPC_OBJECT, false, 0, 0},
+	{"direct_policy", RPC_STRING, false, 1, 16},
+	{"read_receipts", RPC_BOOLEAN, false, 0, 0},
+	{0},
+};
+
+static const struct rpc_param password_params[] = {
+	{"old", RPC_STRING, true, 0, IM_PASSWORD_MAX},
+	{"new", RPC_STRING, true, 1, IM_PASSWORD_MAX},
+	{0},
+};
+
+const struct rpc_method rpc_user_methods[] = {
+	{"user.get", RPC_READ, get_params, get_call},
+	{"user.update", RPC_DIRECTORY, update_params, update_call},
+	{"user.password", RPC_DIRECTORY, password_params, password_call},
+	{0},
+};

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* `user.get`, `user.update`, `user.password`: profiles and one's own password. */
+#ifndef IM_BRIDGE_RPC_USER_H
+#define IM_BRIDGE_RPC_USER_H
+
+#include "bridge/directory/directory_user.h"
+#include "bridge/rpc/rpc.h"
+
+extern const struct rpc_method rpc_user_methods[]; /* ends with name == NULL */
+
+/* The members of a profile that everybody may see, without braces: "uid":..,"nick":.. */
+void user_put_profile(struct im_buf *b, const struct directory_user *u);
+
+#endif

@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Owns the checks that every operation on a message shares. */
+#include "bridge/rpc/msg_target.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "bridge/base/cost.h"
+#include "bridge/directory/directory_group.h"
+#include "bridge/directory/directory_user.h"
+#include "bridge/directory/rights.h"
+#include "bridge/message/kind.h"
+#include "bridge/message/meta.h"
+#include "bridge/rpc/rpc_args.h"
+#include "bridge/rpc/view.h"
+#include "bridge/write/dedup.h"
+#include "common/jsonscan.h"
+
+static int on_message(void *arg, const struct store_msg *m)
+{
+	struct msg_target *t = arg;
+	const struct im_str parts[] = {m->type, m->id, m->meta, m->body};
+	struct im_str *const copies[] = {&t->m.type, &t->m.id, &t->m.meta, &t->m.body};
+	size_t at = 0;
+
+	t->m = *m;
+	im_buf_reset(&t->text);
+	for (int i = 0; i < 4; i++)
+		im_buf_str(&t->text, parts[i]);
+	if (t->text.failed)
+		return IM_E_NOMEM;
+	for (int i = 0; i < 4; i++) {
+		*copies[i] = (struct im_str){t->text.p + at, parts[i].n};
+		at += parts[i].n;
+	}
+	return IM_OK;
+}
+
+int msg_target_read(struct rpc_call *c, uint64_t conv, uint64_t seq, struct msg_target *out)
+{
+	memset(out, 0, sizeof(*out));
+	im_buf_init(&out->text, 0);
+	return writer_message(c->w, conv, seq, on_message, out);
+}
+
+static int unknown(struct rpc_call *c, uint64_t seq)
+{
+	return rpc_fail(c, IM_E_UNKNOWN_MESSAGE,
+		"there is no message %" PRIu64 " in this conversation that you can see", seq);
+}
+
+int msg_target_get(
+	struct rpc_call *c, const struct conv_ref *ref, uint64_t seq, struct msg_target *out)
+{
+	struct directory_conv_user mine;
+	int rc = conv_ref_user(c, ref, &mine);
+
+	memset(out, 0, sizeof(*out));
+	im_buf_init(&out->text, 0);
+	if (rc != IM_OK)
+		return rc;
+	if (ref->conv == 0 || seq <= view_floor(ref->history_all, ref->joined_seq, mine.cleared_to))
+		return unknown(c, seq);
+	rc = msg_target_read(c, ref->conv, seq, out);
+	if (rc == IM_E_NONE || (rc == IM_OK && view_expired(&out->m, c->now_ms)))
+		return unknown(c, seq);
+	if (rc != IM_OK)
+		return rc;
+	return msg_target_plain(c, out);
+}
+
+int msg_target_plain(struct rpc_call *c, const struct msg_target *t)
+{
+	if (kind_of(t->m.type) != KIND_SENT)
+		return rpc_fail(c, IM_E_NOT_ALLOWED,
+			"message %" PRIu64 " is of type %.*s; name a message that a user sent",
+			t->m.seq, RPC_S(t->m.type));
+	return IM_OK;
+}
+
+void msg_target_clear(struct msg_target *t)
+{
+	im_buf_free(&t->text);
+}
+
+int msg_target_call(struct rpc_call *c, msg_target_fn fn)
+{
+	struct conv_ref ref;
+	struct msg_target t;
+	int rc = conv_ref_get(c, "conv", &ref);
+
+	if (rc != IM_OK)
+		return rc;
+	rc = msg_target_get(c, &ref, (uint64_t)rpc_int(c, "seq", 0), &t);
+	if (rc == IM_OK)
+		rc = fn(c, &ref, &t);
+	msg_target_clear(&t);
+	return rc;
+}
+
+int msg_not_blocked(struct rpc_call *c, uint64_t user)
+{
+	bool blocked;
+	int rc = directory_block_has(c->dir, user, c->user, &blocked);
+
+	return rc == IM_OK && blocked
+		       ? rpc_fail(c, IM_E_BLOCKED, "this user takes no messages from you")
+		       : rc;
+}
+
+static int may_send_direct(struct rpc_call *c, const struct conv_ref *ref)
+{
+	struct directory_user peer;
+	bool contact, contacts_only;
+	int rc;
+
+	if (ref->peer_id == c->user)
+		return IM_OK;
+	if (ref->peer_gone)
+		return rpc_fail(c, IM_E_UNKNOWN_USER, "this user's account was deleted");
+	rc = directory_user_by_id(c->dir, ref->peer_id, &peer);
+	if (rc != IM_OK)
+		return rc;
+	contacts_only = peer.direct_policy ? peer.direct_policy == 2 : c->set->contacts_only;
+	rc = msg_not_blocked(c, ref->peer_id);
+	if (rc == IM_OK && contacts_only) {
+		rc = directory_contact_has(c->dir, ref->peer_id, c->user, &contact);
+		if (rc == IM_OK && !contact)
+			return rpc_fail(c, IM_E_CONTACTS_ONLY,
+				"this user takes messages from contacts only; send a "
+				"contact.request");
+	}
+	return rc;
+}
+
+int msg_may_send(struct rpc_call *c, const struct conv_ref *ref)
+{
+	struct directory_group g;
+	struct directory_member m;
+	int rc;
+
+	if (ref->kind == IM_CONV_USER)
+		return may_send_direct(c, ref);
+	rc = directory_group_by_id(c->dir, ref->peer_id, &g);
+	if (rc == IM_OK)
+		rc = directory_member_get(c->dir, ref->peer_id, c->user, &m);
+	if (rc != IM_OK)
+		return rc;
+	if (m.muted_until_ms > c->now_ms ||
+		(m.role == DIRECTORY_MEMBER && g.muted_until_ms > c->now_ms))
+		return rpc_fail(c, IM_E_MUTED, "you may not write to this group at present");
+	return IM_OK;
+}
+
+int msg_pace(struct rpc_call *c, const struct conv_ref *ref)
+{
+	const struct rights_group g = {.id = ref->peer_id, .slow_ms = ref->slow_ms};
+
+	if (ref->kind == IM_CONV_USER || ref->slow_ms == 0 || ref->role != DIRECTORY_MEMBER ||
+		!c->rights || rights_pace(c->rights, &g, c->user, c->now_ms) == IM_OK)
+		return IM_OK;
+	return rpc_fail(c, IM_E_RATE_LIMITED, RIGHTS_SLOW_WHY);
+}
+
+int msg_pay(struct rpc_call *c, const struct conv_ref *ref, uint64_t bytes)
+{
+	int64_t told = ref->kind == IM_CONV_GROUP
+			       ? cost_members(ref->members, ref->group_kind == DIRECTORY_ROOM)
+			       : 0;
+
+	return rpc_pay(c, told + cost_bytes(bytes));
+}
+
+int msg_in_time(struct rpc_call *c, const struct msg_target *t)
+{
+	if (c->now_ms - t->m.ts_ms <= c->set->recall_window_s * 1000)
+		return IM_OK;
+	return rpc_fail(c, IM_E_TOO_LATE,
+		"a message is recalled or edited within %" PRId64 " seconds of its sending",
+		c->set->recall_window_s);
+}
+
+void msg_from_caller(const struct rpc_call *c, const struct conv_ref *ref, struct writer_msg *m)
+{
+	*m = (struct writer_msg){.kind = ref->kind,
+		.a = ref->kind == IM_CONV_GROUP ? ref->peer_id : c->user,
+		.b = ref->kind == IM_CONV_GROUP ? 0 : ref->peer_id,
+		.sender = c->user,
+		.from = c->uid,
+		.device = c->device,
+		.peer = ref->peer,
+		.ts_ms = writer_now_ms(c->w)};
+}
+
+int msg_append(
+	struct rpc_call *c, const struct conv_ref *ref, const struct msg_new *n, uint64_t *seq_out)
+{
+	struct writer_msg m;
+	struct dedup_value v = {.ts_ms = writer_now_ms(c->w)};
+	uint64_t conv;
+	int rc;
+
+	msg_from_caller(c, ref, &m);
+	m.enc = n->enc;
+	m.id = n->id;
+	m.type = n->type;
+	m.meta = n->meta;
+	m.body = n->body;
+	m.was_for = n->was_for;
+	m.origin = n->origin;
+	rc = writer_append(c->w, &m, seq_out, &v.gid);
+	if (rc != IM_OK || n->id.n == 0 || c->dedup == NULL)
+		return rc;
+	rc = writer_conv(c->w, m.kind, m.a, m.b, false, &conv);
+	if (rc != IM_OK)
+		return rc;
+	v.seq = *seq_out;
+	v.body_hash = dedup_body_hash(c->dedup, n->enc, n->body);
+	dedup_put(c->dedup, c->user, conv, n->id, &v);
+	return IM_OK;
+}
+
+int msg_append_operation(struct rpc_call *c, const struct conv_ref *ref, const char *type,
+	struct im_str meta, const struct im_buf *body, uint64_t *seq_out)
+{
+	struct msg_new n = {
+		.enc = IM_ENC_JSON, .type = im_str(type), .meta = meta, .body = im_buf_view(body)};
+
+	return body->failed ? IM_E_NOMEM : msg_append(c, ref, &n, seq_out);
+}
+
+int msg_put_seq(struct rpc_call *c, uint64_t seq, bool changed)
+{
+	if (!changed)
+		return rpc_changed(c, false);
+	im_buf_printf(c->result, "{\"changed\":true,\"seq\":%" PRIu64 "}", seq);
+	return IM_OK;
+}
+
+void msg_ttl_left(const struct rpc_call *c, const struct store_msg *m, struct im_buf *b)
+{
+	struct im_str raw = meta_get(m->meta, "ttl");
+	struct im_json v;
+	int64_t ttl_s, age_s = (c->now_ms - m->ts_ms) / 1000;
+
+	if (raw.n == 0 || im_json_parse(raw, &v) != IM_OK || im_json_int(&v, &ttl_s) != IM_OK ||
+		ttl_s <= 0)
+		return;
+	if (b->n > 0)
+		im_buf_c(b, ',');
+	im_buf_printf(b, "\"ttl\":%" PRId64, ttl_s > age_s ? ttl_s - age_s : 1);
+}

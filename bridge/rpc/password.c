@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Owns where salts come from. Called by user.password, the admin commands and the service. */
+#include "bridge/rpc/password.h"
+
+#include <sys/random.h>
+
+/* Read by the plugin (plugin/directory.c). */
+#define META_MEMORY "password_memory_kib"
+#define META_PASSES "password_passes"
+
+/* What one with the default parameters takes. */
+#define DEFAULT_MS INT64_C(15)
+
+static struct im_phc_cost cost_of(const struct rpc_settings *set)
+{
+	return (struct im_phc_cost){
+		.memory_kib =
+			set->password_memory_kib ? set->password_memory_kib : IM_PHC_MEMORY_KIB,
+		.passes = set->password_passes ? set->password_passes : IM_PHC_PASSES,
+		.lanes = 1,
+	};
+}
+
+/* In proportion to the default's. */
+static int64_t cost_ms(struct im_phc_cost c)
+{
+	return DEFAULT_MS * c.memory_kib * c.passes / (IM_PHC_MEMORY_KIB * IM_PHC_PASSES);
+}
+
+int64_t password_change_ms(const struct rpc_settings *set, struct im_str stored)
+{
+	struct im_phc_cost old = {0};
+	bool known = im_phc_read(stored, &old);
+
+	return 1 + (known ? cost_ms(old) : 0) + cost_ms(cost_of(set));
+}
+
+int password_hash(const struct rpc_settings *set, struct im_str password, char phc_out[IM_PHC_MAX])
+{
+	const struct im_phc_cost cost = cost_of(set);
+	uint8_t salt[IM_PHC_SALT];
+
+	if (getrandom(salt, sizeof(salt), 0) != (ssize_t)sizeof(salt))
+		return IM_E_IO;
+	return im_phc_hash(password, salt, cost.memory_kib, cost.passes, phc_out);
+}
+
+int password_announce(struct directory *d, const struct rpc_settings *set)
+{
+	const struct im_phc_cost cost = cost_of(set);
+	uint64_t memory_kib, passes;
+	int rc = directory_meta_get(d, META_MEMORY, &memory_kib);
+
+	if (rc == IM_OK)
+		rc = directory_meta_get(d, META_PASSES, &passes);
+	if (rc != IM_OK || (memory_kib == cost.memory_kib && passes == cost.passes))
+		return rc;
+	rc = directory_begin(d);
+	if (rc != IM_OK)
+		return rc;
+	rc = directory_meta_set(d, META_MEMORY, cost.memory_kib);
+	if (rc == IM_OK)
+		rc = directory_meta_set(d, META_PASSES, cost.passes);
+	if (rc == IM_OK)
+		return directory_commit(d);
+	directory_rollback(d);
+	return rc;
+}

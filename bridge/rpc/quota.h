@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What one user may do to others within a day without having been asked: make groups, put people
+ * into groups, send requests. Counted from rows, so that a restart gives nobody anything. What the
+ * operator does through $CONTROL is not counted.
+ */
+#ifndef IM_BRIDGE_QUOTA_H
+#define IM_BRIDGE_QUOTA_H
+
+#include <stdint.h>
+
+#include "bridge/directory/directory_quota.h"
+#include "bridge/rpc/rpc.h"
+
+/* IM_E_RATE_LIMITED: n more of this kind (GROUPS, INVITATIONS or REQUESTS) are too many. */
+int quota_check(struct rpc_call *c, enum directory_quota_kind kind, size_t n) IM_MUST_CHECK;
+/* Counts them, when they have been done. */
+int quota_count(struct rpc_call *c, enum directory_quota_kind kind, size_t n) IM_MUST_CHECK;
+/* A request to one user or group: checked and counted, among all of the caller's and among those to
+ * the same one. IM_E_RATE_LIMITED. */
+int quota_request(
+	struct rpc_call *c, enum directory_quota_kind kind, uint64_t subject) IM_MUST_CHECK;
+/* What this user may do: 0 no limit. */
+int quota_max(struct rpc_call *c, uint64_t user, enum directory_quota_kind kind,
+	int64_t *out) IM_MUST_CHECK;
+
+#endif

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The RPC methods: one table (name, kind, parameters, handler). Reading methods run on reader
+ * threads with their own handles; writing ones inside the engine's transaction, in the order in
+ * which they came. Parameters are checked against the table before a handler is called.
+ */
+#ifndef IM_BRIDGE_RPC_H
+#define IM_BRIDGE_RPC_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "bridge/directory/directory.h"
+#include "bridge/directory/names.h"
+#include "bridge/message/moderation.h"
+#include "bridge/rpc/hash_budget.h"
+#include "bridge/search/search.h"
+#include "bridge/store/store.h"
+#include "bridge/write/writer.h"
+#include "common/buf.h"
+#include "common/str.h"
+
+enum rpc_kind {
+	RPC_READ,    /* reader thread; writes nothing */
+	RPC_SEARCH,  /* the same; what it costs cannot be told before, so its first turn is short */
+	RPC_DEVICES, /* a reading one that is told which of the caller's devices are connected */
+	RPC_DIRECTORY, /* writes directory.db only: run again when a replayed batch's directory part
+			  was lost */
+	RPC_LOG,       /* appends to the log (and the directory follows): never run again */
+};
+
+struct rpc_method;
+struct admin_hooks;
+struct presence;
+struct dedup;
+struct readers;
+struct rights;
+struct cost;
+struct readers_job;
+
+/* Server settings that handlers need; filled from the configuration. */
+struct rpc_settings {
+	uint32_t group_members_max;
+	uint32_t groups_per_user_max;
+	int64_t groups_per_day, invitations_per_day, requests_per_day; /* 0: no limit */
+	int64_t recall_window_s;
+	bool contacts_only;  /* the server's direct_policy, for users who have set none */
+	int presence_policy; /* who sees whose presence: 0 everyone, 1 contacts, 2 oneself */
+	uint32_t password_memory_kib, password_passes;
+	struct moderation
+		*moderation; /* what bodies may hold; engine's thread only; NULL: anything */
+	int64_t audit_days;  /* how long the audit log is kept; 0: for ever */
+	size_t reply_max; /* soft bound of a page: one item is given even if it is larger alone */
+};
+
+struct rpc_call {
+	const struct rpc_method *method;
+	/* the caller, from the broker's authenticated identity */
+	struct im_str uid, device;
+	uint64_t user;
+	bool admin;
+	/* an administrator's command: no quota is counted and nobody's consent is asked */
+	bool by_operator;
+	int64_t now_ms;
+	const struct rpc_settings *set;
+	json_t *params; /* an object; checked against the method's table */
+	/* The newest log position committed in both databases, read before the call began. What a
+	 * reader finds beyond it may be there by half, so nothing beyond it enters a cursor. */
+	uint64_t position;
+	/* Reading ones; a handler opens and closes the views it needs itself, the log's first */
+	const struct store_backend *backend;
+	struct store_reader *log;
+	struct directory *dir; /* reader's handle, or the writer's in the other kinds */
+	struct names *names;   /* user id -> uid, of this thread; reading ones only */
+	struct search *search; /* reading ones only; NULL: no index */
+	struct im_str states;  /* RPC_DEVICES: presence_states of the caller */
+	/* RPC_DIRECTORY, RPC_LOG */
+	struct writer *w;
+	struct hash_budget *budget; /* bounds what password hashing may cost; NULL: no bound */
+	struct presence *presence;  /* who is connected; may be NULL in a command */
+	struct dedup *dedup;        /* ids that senders have given their messages; may be NULL */
+	struct readers *readers;    /* for what is looked up after the commit; may be NULL */
+	struct rights *rights;      /* slow mode; NULL: there is none */
+	struct cost *cost;          /* what the caller's requests may cost; NULL: no bound */
+	/* admin commands, which are methods of the same form */
+	const struct admin_hooks *hooks;
+	struct im_buf *noted; /* for the audit log: audit_note */
+	bool looked;          /* nothing was changed, and nothing is noted */
+	uint64_t about;       /* for the audit log: a user whom the parameters do not name */
+	bool alone;           /* the only one of its payload */
+	/* Set by a command that the readers answer, once what it has done is committed. */
+	struct readers_job *later;
+	/* the answer: the text of the `result` value; or an error code returned and `why` filled */
+	struct im_buf *result;
+	struct im_buf *why;
+	int64_t retry_ms; /* of an error: when it would be none; 0: not known */
+};
+
+struct rpc_param {
+	const char *name;
+	enum {
+		RPC_STRING,
+		RPC_LINE, /* a string that others are shown, text.h; LINES: an array of them */
+		RPC_NOTE, /* the same, of several lines */
+		RPC_LINES,
+		RPC_INTEGER,
+		RPC_BOOLEAN,
+		RPC_STRINGS,
+		RPC_INTEGERS,
+		RPC_OBJECT,
+		RPC_ANY
+	} type;
+	bool required;
+	int64_t min, max; /* INTEGER: value; texts: bytes; arrays: elements */
+};
+
+struct rpc_method {
+	const char *name;
+	enum rpc_kind kind;
+	const struct rpc_param *params; /* ends with name == NULL */
+	/* IM_OK with result filled, a wire code with why filled, or IM_E_IO/IM_E_NOMEM (a writing
+	 * method: the whole batch is rolled back and tried again). */
+	int (*call)(struct rpc_call *c);
+};
+
+/* The tables of all methods that clients may call; ends with NULL. */
+extern const struct rpc_method *const rpc_topics[];
+
+/* The method of this name, or NULL. */
+const struct rpc_method *rpc_find(struct im_str name);
+
+/* A request as it came: either target = method and payload = params, or target empty and payload =
+ * a JSON-RPC 2.0 request object. */
+struct rpc_request {
+	const struct rpc_method *method; /* NULL after an error */
+	json_t *params;                  /* owned; NULL after an error */
+	struct im_buf id;                /* the request's id as JSON text: "null" when none */
+	int code;                        /* IM_OK or the error to answer */
+	struct im_buf why;
+};
+/* Never fails: what is wrong is in code and why. Free with rpc_request_clear. */
+void rpc_request_parse(struct im_str target, struct im_str payload, struct rpc_request *out);
+void rpc_request_clear(struct rpc_request *r);
+/* The reply object: {"jsonrpc":"2.0","id":..,"result":..} or "error":{"code","message"}. Handlers
+ * keep their pages below reply_max; a result that could not travel in one frame becomes an error
+ * here. */
+void rpc_reply_build(struct im_buf *out, struct im_str id_json, int code, struct im_str why,
+	struct im_str result);
+/* An error's reply with "data":{"retry_ms"}. */
+void rpc_reply_retry(
+	struct im_buf *out, struct im_str id_json, int code, struct im_str why, int64_t retry_ms);
+/* Whether a method only reads, on a reader thread. */
+bool rpc_reads(const struct rpc_method *m);
+
+#endif

@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Owns the merge of conversations by log position. Called by sync; must not know what a page is. */
+#include "bridge/rpc/sync_walk.h"
+
+#include <stdlib.h>
+
+/* Positive, so that it is no error code: what the run of one conversation stops with when another
+ * conversation is next, or when the first row was all that was wanted. */
+#define STOP_RUN 0x7001
+
+struct place {
+	struct conv_item *item;
+	uint64_t gid, seq; /* of the next message to show */
+};
+
+struct heap {
+	struct place *v;
+	size_t n;
+};
+
+static void heap_push(struct heap *h, struct place p)
+{
+	size_t i = h->n++;
+
+	while (i > 0 && h->v[(i - 1) / 2].gid > p.gid) {
+		h->v[i] = h->v[(i - 1) / 2];
+		i = (i - 1) / 2;
+	}
+	h->v[i] = p;
+}
+
+static struct place heap_pop(struct heap *h)
+{
+	struct place top = h->v[0], last = h->v[--h->n];
+	size_t i = 0, child;
+
+	while ((child = 2 * i + 1) < h->n) {
+		if (child + 1 < h->n && h->v[child + 1].gid < h->v[child].gid)
+			child++;
+		if (last.gid <= h->v[child].gid)
+			break;
+		h->v[i] = h->v[child];
+		i = child;
+	}
+	h->v[i] = last;
+	return top;
+}
+
+static int on_first(void *arg, const struct store_msg *m)
+{
+	struct place *p = arg;
+
+	p->gid = m->gid;
+	p->seq = m->seq;
+	return STOP_RUN;
+}
+
+/* The first message with seq >= p->seq; there is one, because the head is never deleted. */
+static int first_from(struct rpc_call *c, struct place *p)
+{
+	int rc = c->backend->read_conv(
+		c->log, p->item->conv, p->seq, p->item->head.seq, false, on_first, p);
+
+	return rc == STOP_RUN ? IM_OK : rc == IM_OK ? IM_E_NONE : rc;
+}
+
+/* Finds the oldest visible message newer than the cursor in a conversation whose head is newer. */
+static int find_first(struct rpc_call *c, struct place *p, uint64_t cursor)
+{
+	uint64_t lo = p->item->floor, hi = p->item->head.seq, step = 1;
+	struct place probe = {.item = p->item};
+	bool doubling = true;
+	int rc;
+
+	while (lo + 1 < hi) {
+		if (doubling)
+			probe.seq = hi - lo > step ? hi - step : lo + 1;
+		else
+			probe.seq = lo + (hi - lo) / 2;
+		uint64_t asked = probe.seq;
+
+		rc = first_from(c, &probe);
+		if (rc != IM_OK)
+			return rc;
+		if (probe.gid > cursor) {
+			hi = asked;
+			step *= 2;
+		} else {
+			lo = probe.seq;
+			doubling = false;
+		}
+	}
+	p->seq = hi;
+	if (hi == p->item->head.seq) {
+		p->gid = p->item->head.gid;
+		return IM_OK;
+	}
+	return first_from(c, p);
+}
+
+static int collect(struct rpc_call *c, struct conv_set *set, uint64_t cursor, uint64_t through,
+	struct heap *heap)
+{
+	int rc = IM_OK;
+
+	for (size_t i = 0; i < set->n; i++) {
+		struct conv_item *item = &set->v[i];
+		struct place p = {.item = item};
+
+		rc = c->backend->read_head(c->log, item->conv, &item->head);
+		if (rc != IM_OK)
+			return rc;
+		if (item->head.seq == 0 || item->head.gid <= cursor)
+			continue;
+		rc = conv_item_resolve(c, item, NULL);
+		if (rc != IM_OK)
+			return rc;
+		if (item->hidden || item->head.seq <= item->floor)
+			continue;
+		rc = find_first(c, &p, cursor);
+		if (rc != IM_OK)
+			return rc;
+		if (p.gid <= through)
+			heap_push(heap, p);
+	}
+	return rc;
+}
+
+struct run {
+	struct conv_item *item;
+	uint64_t until;
+	struct place next;
+	sync_walk_fn fn;
+	void *arg;
+};
+
+static int on_run(void *arg, const struct store_msg *m)
+{
+	struct run *r = arg;
+
+	if (m->gid > r->until) {
+		r->next.gid = m->gid;
+		r->next.seq = m->seq;
+		return STOP_RUN;
+	}
+	return r->fn(r->arg, r->item, m);
+}
+
+static int merge(
+	struct rpc_call *c, struct heap *heap, uint64_t through, sync_walk_fn fn, void *arg)
+{
+	int rc;
+
+	while (heap->n > 0) {
+		struct place p = heap_pop(heap);
+		struct run r = {.item = p.item,
+			.until = heap->n > 0 ? heap->v[0].gid - 1 : through,
+			.next = {.item = p.item},
+			.fn = fn,
+			.arg = arg};
+
+		rc = c->backend->read_conv(
+			c->log, p.item->conv, p.seq, p.item->head.seq, false, on_run, &r);
+		if (rc == STOP_RUN) {
+			if (r.next.gid <= through)
+				heap_push(heap, r.next);
+		} else if (rc != IM_OK) {
+			return rc;
+		}
+	}
+	return IM_OK;
+}
+
+struct stretch {
+	struct rpc_call *c;
+	struct conv_set *set;
+	sync_walk_fn fn;
+	void *arg;
+};
+
+static int on_stretch(void *arg, const struct store_msg *m)
+{
+	struct stretch *t = arg;
+	struct conv_item *item = conv_set_find(t->set, m->conv);
+	int rc;
+
+	if (item == NULL)
+		return IM_OK;
+	rc = conv_item_resolve(t->c, item, NULL);
+	if (rc != IM_OK)
+		return rc;
+	if (item->hidden || m->seq <= item->floor)
+		return IM_OK;
+	return t->fn(t->arg, item, m);
+}
+
+int sync_walk(struct rpc_call *c, struct conv_set *set, uint64_t cursor, uint64_t through,
+	sync_walk_fn fn, void *arg)
+{
+	struct stretch t = {c, set, fn, arg};
+	struct heap heap = {NULL, 0};
+	uint64_t along;
+	int rc;
+
+	if (cursor >= through || set->n == 0)
+		return IM_OK;
+	along = through - cursor < set->n ? through : cursor + set->n;
+	rc = c->backend->read_log(c->log, cursor + 1, along, false, on_stretch, &t);
+	if (rc != IM_OK || along == through)
+		return rc;
+	cursor = along;
+	heap.v = calloc(set->n, sizeof(*heap.v));
+	if (heap.v == NULL)
+		return IM_E_NOMEM;
+	rc = collect(c, set, cursor, through, &heap);
+	if (rc == IM_OK)
+		rc = merge(c, &heap, through, fn, arg);
+	free(heap.v);
+	return rc;
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What a user sees of a conversation: where it begins, how much of it is unread, and how a stored
+ * message looks now. Pure but for the name of a sender.
+ */
+#ifndef IM_BRIDGE_VIEW_H
+#define IM_BRIDGE_VIEW_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "bridge/directory/names.h"
+#include "bridge/store/store.h"
+#include "common/buf.h"
+#include "common/err.h"
+#include "common/str.h"
+
+/* Types that replace a message's own when its body is gone; the seq stays, so that nobody takes
+ * the place for a hole. */
+#define VIEW_RECALLED "recalled"
+#define VIEW_EXPIRED "expired"
+
+/* Messages with seq <= this are not shown. history_all: the group shows what was before the member
+ * came. */
+uint64_t view_floor(bool history_all, uint64_t joined_seq, uint64_t cleared_to);
+
+/* What was sent after this seq is new to the user, unless he has sent something since. joined_seq:
+ * the head when the user came. */
+uint64_t view_mark(uint64_t read_seq, uint64_t joined_seq, uint64_t cleared_to);
+
+/* True if the message said how long it lives and that time has passed. */
+bool view_expired(const struct store_msg *m, int64_t now_ms);
+
+/* Edits of messages up to this seq are shown without what the text was: those that the user does
+ * not see; and all of them in a group that hides from new members what was before them, because
+ * what it was is told where everybody may know. */
+uint64_t view_was_after(bool history_all, uint64_t floor);
+
+/* Appends the message as history and sync show it. */
+int view_message(struct im_buf *b, struct names *names, struct im_str conv,
+	const struct store_msg *m, uint64_t was_after, int64_t now_ms) IM_MUST_CHECK;
+
+#endif

@@ -1,0 +1,516 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Follows the log. What a recall or an edit did to an older message is seen from that operation's
+ * own message in the log: the older one is then read again and indexed as it is now.
+ *
+ * A file of an older version holds an index that was made by another tokenizer. It is kept up to
+ * the log and answers while the new one is built beside it, portion by portion; when that has come
+ * as far the old one is dropped, in one transaction, after which the new one answers. Each step is
+ * a transaction of its own, so that whatever ends the process, or fails for want of room, leaves
+ * two indexes that go on where they were.
+ */
+#include "bridge/search/search_index.h"
+
+#include <pthread.h>
+#include <sqlite3.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "bridge/base/background.h"
+#include "bridge/message/kind.h"
+#include "bridge/message/meta.h"
+#include "bridge/search/search.h"
+#include "bridge/search/search_erase.h"
+#include "bridge/search/search_table.h"
+#include "common/jsonscan.h"
+
+/* A pass is one transaction: FTS5 writes its terms once a transaction and merges them later, so a
+ * large one costs half as much a message as one of 2000. */
+#define PASS_MESSAGES 20000
+#define PASS_EXPIRED 500
+/* The log is read in steps: a view of it that stays open keeps its WAL from starting over. */
+#define STEP_MESSAGES 2000
+/* How far the index may lie behind, unless the processors are wanted: then it is 50 times that. */
+#define STEP_MS 200
+#define BACKOFF_MS 5000
+/* Text of one message that is indexed; the rest of a longer one is not found. */
+#define TEXT_MAX (64 * 1024)
+
+struct search_index {
+	const struct store_backend *backend;
+	struct store_reader *reader;
+	sqlite3 *db;
+	struct search_writer old, fresh;
+	bool has_old;                         /* it is in the file */
+	sqlite3_stmt *ends, *due, *done_with; /* of what has a ttl */
+	struct im_buf text, tag;
+	_Atomic uint64_t gid, failures; /* gid: of the one that answers */
+	pthread_t thread;
+	pthread_mutex_t lock;
+	pthread_cond_t wake;
+	bool threaded, stopping;
+	_Atomic uint64_t forget, forgotten; /* conversations to take out, and taken out last */
+	struct search_erase erase;
+	/* the pass in hand */
+	struct search_writer *table;
+	uint32_t done, step_end;
+	bool more; /* is left for the next one */
+	uint64_t pass_gid;
+	int64_t now_ms;
+};
+
+/* Appends every string value within a JSON text, each on a line of its own. */
+static void json_strings(const struct im_json *v, struct im_buf *out)
+{
+	struct im_json_iter it;
+	struct im_json member;
+	if (v->type == IM_JSON_STRING) {
+		size_t before = out->n;
+		if (im_json_text(v, out) != IM_OK && !out->failed)
+			out->n = before;
+		im_buf_c(out, '\n');
+	} else if (v->type == IM_JSON_ARRAY || v->type == IM_JSON_OBJECT) {
+		im_json_iter(v, &it);
+		while (im_json_next(&it, NULL, &member))
+			json_strings(&member, out);
+	}
+}
+
+static int run2(sqlite3_stmt *st, int64_t a, uint64_t b)
+{
+	sqlite3_bind_int64(st, 1, a);
+	sqlite3_bind_int64(st, 2, (sqlite3_int64)b);
+	int rc = sqlite3_step(st);
+	sqlite3_reset(st);
+	return rc == SQLITE_DONE ? IM_OK : IM_E_IO;
+}
+
+static int write_row(struct search_index *x, const struct store_msg *m)
+{
+	struct im_json json;
+	im_buf_reset(&x->text);
+	im_buf_reset(&x->tag);
+	int64_t ends_ms = meta_expires_ms(m->meta, m->ts_ms);
+	if (m->recalled || m->enc == IM_ENC_BYTES || im_str_eqz(m->type, "system") ||
+		(ends_ms && ends_ms <= x->now_ms))
+		return IM_OK;
+	if (m->enc == IM_ENC_TEXT)
+		im_buf_str(&x->text, m->body);
+	else if (im_json_parse(m->body, &json) == IM_OK)
+		json_strings(&json, &x->text);
+	else
+		im_buf_str(&x->text, m->body); /* shown as text, too */
+	if (x->text.n == 0 && !x->text.failed)
+		return IM_OK;
+	struct im_str type = m->type.n ? m->type : im_type_default(m->enc);
+	im_buf_c(&x->tag, 'c');
+	im_buf_u64(&x->tag, m->conv);
+	im_buf_z(&x->tag, " s");
+	im_buf_u64(&x->tag, m->sender);
+	im_buf_z(&x->tag, " t");
+	im_buf_str(&x->tag, type);
+	if (x->text.failed || x->tag.failed)
+		return IM_E_NOMEM;
+	size_t n = x->text.n < TEXT_MAX ? x->text.n : TEXT_MAX;
+	int code = search_writer_put(
+		x->table, m->gid, (struct im_str){x->text.p, n}, im_buf_view(&x->tag));
+	return code == IM_OK && ends_ms ? run2(x->ends, ends_ms, m->gid) : code;
+}
+
+static int write_again(void *arg, const struct store_msg *m)
+{
+	struct search_index *x = arg;
+	int code = search_writer_remove(x->table, m->gid);
+	return code ? code : write_row(x, m);
+}
+
+static int take(void *arg, const struct store_msg *m)
+{
+	struct search_index *x = arg;
+	int code;
+	if (x->done == x->step_end)
+		return IM_E_FULL;
+	if (kind_of(m->type) == KIND_OPERATION) {
+		/* What it is about. */
+		uint64_t seq = (uint64_t)im_json_number_in(m->body, "seq");
+		code = seq ? x->backend->read_conv(
+				     x->reader, m->conv, seq, seq, false, write_again, x)
+			   : IM_OK;
+	} else {
+		code = write_row(x, m);
+	}
+	if (code)
+		return code;
+	x->pass_gid = m->gid;
+	x->done++;
+	return IM_OK;
+}
+
+static int take_out(struct search_index *x, uint64_t gid)
+{
+	int code = x->old.of ? search_writer_remove(&x->old, gid) : IM_OK;
+	return code ? code : search_writer_remove(&x->fresh, gid);
+}
+
+static int forget(struct search_index *x, int64_t at_ms, uint64_t gid)
+{
+	int code = take_out(x, gid);
+	return code ? code : run2(x->done_with, at_ms, gid);
+}
+
+/* Takes out what has expired, a bounded number; each is read anew, for nothing may be deleted under
+ * a walk. */
+static int forget_due(struct search_index *x, uint32_t *n_out)
+{
+	int rc = SQLITE_ROW, code = IM_OK;
+	for (*n_out = 0; *n_out < PASS_EXPIRED && code == IM_OK; ++*n_out) {
+		sqlite3_bind_int64(x->due, 1, x->now_ms);
+		rc = sqlite3_step(x->due);
+		int64_t at_ms = sqlite3_column_int64(x->due, 0);
+		uint64_t gid = (uint64_t)sqlite3_column_int64(x->due, 1);
+		sqlite3_reset(x->due);
+		if (rc != SQLITE_ROW)
+			break;
+		code = forget(x, at_ms, gid);
+	}
+	return rc == SQLITE_ROW || rc == SQLITE_DONE ? code : IM_E_IO;
+}
+
+/* Takes out some of a conversation. *left_out: there may be more. */
+static int forget_conv(struct search_index *x, uint64_t conv, bool *left_out)
+{
+	bool old_left = false;
+	*left_out = false;
+	if (!conv)
+		return IM_OK;
+	im_buf_reset(&x->tag);
+	im_buf_c(&x->tag, 'c');
+	im_buf_u64(&x->tag, conv);
+	if (x->tag.failed)
+		return IM_E_NOMEM;
+	int code = x->old.of ? search_writer_forget(
+				       &x->old, im_buf_view(&x->tag), PASS_EXPIRED, &old_left)
+			     : IM_OK;
+	if (code == IM_OK)
+		code = search_writer_forget(
+			&x->fresh, im_buf_view(&x->tag), PASS_EXPIRED, left_out);
+	*left_out = *left_out || old_left;
+	return code;
+}
+
+static void set_forgotten(struct search_index *x, uint64_t conv)
+{
+	atomic_store(&x->forgotten, conv);
+	atomic_compare_exchange_strong(&x->forget, &conv, 0);
+}
+
+bool search_index_forget(struct search_index *x, uint64_t conv)
+{
+	uint64_t done = conv;
+	if (atomic_compare_exchange_strong(&x->forgotten, &done, 0))
+		return true;
+	atomic_store(&x->forget, conv);
+	return false;
+}
+
+static bool stopping(struct search_index *x)
+{
+	pthread_mutex_lock(&x->lock);
+	bool yes = x->stopping;
+	pthread_mutex_unlock(&x->lock);
+	return yes;
+}
+
+/* Takes in up to `limit` messages of the log. */
+static int read_on(struct search_index *x, uint32_t limit)
+{
+	int code = IM_E_FULL;
+	while (code == IM_E_FULL && x->done < limit && !stopping(x)) {
+		x->step_end = limit - x->done < STEP_MESSAGES ? limit : x->done + STEP_MESSAGES;
+		code = x->backend->read_log(x->reader, x->pass_gid + 1, INT64_MAX, false, take, x);
+	}
+	return code == IM_E_FULL ? IM_OK : code;
+}
+
+static int end_step(struct search_index *x, int code)
+{
+	if (code == IM_OK && sqlite3_exec(x->db, "COMMIT", NULL, NULL, NULL) != SQLITE_OK)
+		code = IM_E_IO;
+	if (code)
+		sqlite3_exec(x->db, "ROLLBACK", NULL, NULL, NULL);
+	return code;
+}
+
+static int follow_log(struct search_index *x, struct search_writer *t, uint32_t limit)
+{
+	x->table = t;
+	x->done = 0;
+	x->pass_gid = t->gid;
+	if (sqlite3_exec(x->db, "BEGIN IMMEDIATE", NULL, NULL, NULL) != SQLITE_OK)
+		return IM_E_IO;
+	int code = read_on(x, limit);
+	if (code == IM_OK && x->done)
+		code = search_writer_mark(t, x->pass_gid);
+	code = end_step(x, code);
+	if (code == IM_OK)
+		t->gid = x->pass_gid;
+	return code;
+}
+
+/* What has expired, and what is to be erased. */
+static int forget_some(struct search_index *x, uint32_t *n_out, bool *left_out)
+{
+	uint64_t conv = atomic_load(&x->forget);
+	*n_out = 0;
+	if (sqlite3_exec(x->db, "BEGIN IMMEDIATE", NULL, NULL, NULL) != SQLITE_OK)
+		return IM_E_IO;
+	int code = forget_due(x, n_out);
+	if (code == IM_OK)
+		code = forget_conv(x, conv, left_out);
+	code = end_step(x, code);
+	if (code == IM_OK && conv && !*left_out)
+		set_forgotten(x, conv);
+	return code;
+}
+
+/* What erasures have asked for. */
+static int forget_erased(struct search_index *x)
+{
+	struct search_writer *const both[] = {&x->fresh, &x->old};
+	return search_erase_run(&x->erase, x->db, both, x->old.of ? 2 : 1);
+}
+
+static int purge(struct search_index *x)
+{
+	const char *const tables[] = {x->fresh.of->name, search_table_old.name};
+	return search_erase_purge(&x->erase, x->db, tables, x->has_old ? 2 : 1, &x->more);
+}
+
+/* The new index has come as far as the old one: from here on it answers. When that cannot be, for
+ * want of room, both go on. */
+static int drop_old(struct search_index *x)
+{
+	search_writer_close(&x->old);
+	int code = search_drop_old(x->db);
+	x->has_old = code != IM_OK;
+	return code;
+}
+
+static int follow_old(struct search_index *x, uint32_t limit, uint32_t *done_out)
+{
+	int code = x->old.of ? IM_OK : search_writer_open(x->db, &search_table_old, &x->old);
+	if (code == IM_OK)
+		code = follow_log(x, &x->old, limit);
+	*done_out = x->done;
+	atomic_store(&x->gid, x->old.gid);
+	return code;
+}
+
+int search_index_pass(struct search_index *x, uint32_t limit, int64_t now_ms, uint32_t *n_out)
+{
+	uint32_t expired = 0, done = 0;
+	bool left = false;
+	int code = IM_OK;
+	*n_out = 0;
+	x->now_ms = now_ms;
+	if (x->has_old)
+		code = follow_old(x, limit, &done);
+	if (code == IM_OK)
+		code = follow_log(x, &x->fresh, limit);
+	if (x->done > done)
+		done = x->done;
+	if (code == IM_OK)
+		code = forget_some(x, &expired, &left);
+	if (code == IM_OK)
+		code = forget_erased(x);
+	if (code == IM_OK && x->has_old && x->fresh.gid >= x->old.gid)
+		code = drop_old(x);
+	if (code)
+		return code;
+	if (!x->has_old)
+		atomic_store(&x->gid, x->fresh.gid);
+	x->more = (limit && done == limit) || expired == PASS_EXPIRED || left;
+	*n_out = done > expired ? done : expired;
+	return purge(x);
+}
+
+static int prepare(struct search_index *x, struct im_buf *why)
+{
+	const char *ends = "INSERT OR IGNORE INTO expire (at, gid) VALUES (?1, ?2)";
+	const char *due = "SELECT at, gid FROM expire WHERE at <= ?1 ORDER BY at LIMIT 1";
+	const char *done_with = "DELETE FROM expire WHERE at = ?1 AND gid = ?2";
+	int code = search_has_old(x->db, &x->has_old);
+	if (code == IM_OK && x->has_old)
+		code = search_writer_open(x->db, &search_table_old, &x->old);
+	/* What nothing is in, as in a file that has just been made, need not be caught up with. */
+	if (code == IM_OK && x->has_old && x->old.gid == 0)
+		code = drop_old(x);
+	if (code == IM_OK)
+		code = search_writer_open(x->db, &search_table_new, &x->fresh);
+	if (code || sqlite3_prepare_v2(x->db, ends, -1, &x->ends, NULL) != SQLITE_OK ||
+		sqlite3_prepare_v2(x->db, due, -1, &x->due, NULL) != SQLITE_OK ||
+		sqlite3_prepare_v2(x->db, done_with, -1, &x->done_with, NULL) != SQLITE_OK) {
+		im_buf_printf(why, "search.db: %s", sqlite3_errmsg(x->db));
+		return IM_E_IO;
+	}
+	atomic_store(&x->gid, x->has_old ? x->old.gid : x->fresh.gid);
+	return IM_OK;
+}
+
+/* Waits by the clock that nobody sets: an hour that is set back would be waited for again. */
+static void wake_init(struct search_index *x)
+{
+	pthread_condattr_t attr;
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&x->wake, &attr);
+	pthread_condattr_destroy(&attr);
+}
+
+int search_index_open(const char *folder, const struct store_backend *backend,
+	struct store_reader *reader, struct search_index **out, struct im_buf *why)
+{
+	struct search_index *x = calloc(1, sizeof(*x));
+	if (!x)
+		return IM_E_NOMEM;
+	x->backend = backend;
+	im_buf_init(&x->text, 0);
+	im_buf_init(&x->tag, 0);
+	pthread_mutex_init(&x->lock, NULL);
+	search_erase_init(&x->erase);
+	wake_init(x);
+	int code = search_db_open(folder, true, &x->db, why);
+	if (code == IM_OK)
+		code = prepare(x, why);
+	if (code) {
+		search_index_stop(&x);
+		return code;
+	}
+	x->reader = reader;
+	*out = x;
+	return IM_OK;
+}
+
+static bool wait_ms(struct search_index *x, long ms)
+{
+	struct timespec until;
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += ms / 1000;
+	until.tv_nsec += (ms % 1000) * 1000000;
+	if (until.tv_nsec >= 1000000000) {
+		until.tv_sec++;
+		until.tv_nsec -= 1000000000;
+	}
+	pthread_mutex_lock(&x->lock);
+	if (!x->stopping && ms)
+		pthread_cond_timedwait(&x->wake, &x->lock, &until);
+	bool go_on = !x->stopping;
+	pthread_mutex_unlock(&x->lock);
+	return go_on;
+}
+
+/* Up to where a pass may go: nowhere while others want the processors, except for what has ended.
+ */
+static uint32_t pass_limit(struct search_index *x, struct background_pace *pace)
+{
+	return x->more || background_turn(pace, background_main()) ? PASS_MESSAGES : 0;
+}
+
+static void *follow(void *arg)
+{
+	struct search_index *x = arg;
+	struct background_pace pace = {0};
+	long wait = 0;
+	background_enter();
+	while (wait_ms(x, wait)) {
+		uint32_t n;
+		struct timespec now;
+		clock_gettime(CLOCK_REALTIME, &now);
+		if (search_index_pass(x, pass_limit(x, &pace),
+			    (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000, &n) != IM_OK) {
+			atomic_fetch_add(&x->failures, 1);
+			wait = BACKOFF_MS;
+		} else {
+			wait = x->more ? 0 : STEP_MS;
+		}
+	}
+	return NULL;
+}
+
+int search_index_start(const char *folder, const struct store_backend *backend,
+	struct store_reader *reader, struct search_index **out, struct im_buf *why)
+{
+	int code = search_index_open(folder, backend, reader, out, why);
+	if (code)
+		return code;
+	(*out)->threaded = true;
+	if (pthread_create(&(*out)->thread, NULL, follow, *out) != 0) {
+		(*out)->threaded = false;
+		(*out)->reader = NULL; /* stays the caller's */
+		search_index_stop(out);
+		im_buf_z(why, "cannot start the search indexer's thread");
+		return IM_E_NOMEM;
+	}
+	return IM_OK;
+}
+
+void search_index_stop(struct search_index **px)
+{
+	struct search_index *x = *px;
+	if (!x)
+		return;
+	if (x->threaded) {
+		pthread_mutex_lock(&x->lock);
+		x->stopping = true;
+		pthread_cond_signal(&x->wake);
+		pthread_mutex_unlock(&x->lock);
+		pthread_join(x->thread, NULL);
+	}
+	search_writer_close(&x->old);
+	search_writer_close(&x->fresh);
+	sqlite3_finalize(x->ends);
+	sqlite3_finalize(x->due);
+	sqlite3_finalize(x->done_with);
+	sqlite3_close(x->db);
+	if (x->reader)
+		x->backend->reader_close(x->reader);
+	im_buf_free(&x->text);
+	im_buf_free(&x->tag);
+	search_erase_free(&x->erase);
+	pthread_mutex_destroy(&x->lock);
+	pthread_cond_destroy(&x->wake);
+	free(x);
+	*px = NULL;
+}
+
+uint64_t search_index_gid(const struct search_index *x)
+{
+	return atomic_load(&x->gid);
+}
+
+uint64_t search_index_failures(const struct search_index *x)
+{
+	return atomic_load(&x->failures);
+}
+
+static void wake(struct search_index *x)
+{
+	pthread_mutex_lock(&x->lock);
+	pthread_cond_signal(&x->wake);
+	pthread_mutex_unlock(&x->lock);
+}
+
+bool search_index_drop(struct search_index *x, const uint64_t *gids, size_t n)
+{
+	bool taken = search_erase_drop(&x->erase, gids, n);
+	wake(x);
+	return taken;
+}
+
+bool search_index_purged(struct search_index *x)
+{
+	bool done = search_erase_purged(&x->erase);
+	wake(x);
+	return done;
+}

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What the list of conversations asks the SQLite backend: how much of one is unread, and what it
+ * shows. Both by ordinals, at a cost that does not grow with the number of messages.
+ */
+#include "bridge/store/store_sqlite.h"
+
+/* So many times a message that is shown was taken by retention from between others: a clock that
+ * was ahead for a moment. More are not looked for. */
+#define HOLES_MAX 16
+
+/* -- unread --------------------------------------------------------------------------------------
+ */
+
+/* What is there after a mark, whoever sent it. */
+struct rest {
+	bool numbered;
+	uint64_t from; /* the first place that counts */
+	uint64_t n;    /* what counts, gone ones among it */
+};
+
+/* A mark whose message is deleted stands before the first one that is left. */
+static int rest_after(struct sqldb *q, uint64_t conv, const struct store_place *head, uint64_t mark,
+	struct rest *out)
+{
+	struct store_place p;
+	enum kind kind = KIND_OPERATION;
+	int ret = store_sqlite_place_up(q, conv, mark, &p);
+	*out = (struct rest){.numbered = p.numbered, .from = mark + 1};
+	if (ret != IM_OK || !p.numbered)
+		return ret;
+	if (p.at.seq != mark) {
+		out->from = p.at.seq;
+		ret = store_sqlite_kind_at(q, p.at.gid, &kind);
+	}
+	out->n = head->ord - p.ord + (kind == KIND_SENT);
+	return ret;
+}
+
+/* The newest place in lo..hi where the user sent a message; 0: none. any: or anything. */
+static int own_between(struct sqldb *q, uint64_t conv, uint64_t user, uint64_t lo, uint64_t hi,
+	bool any, uint64_t *seq_out)
+{
+	sqlite3_stmt *st = sqldb_get(q, STORE_OWN_DOWN);
+	int ret;
+	*seq_out = 0;
+	sqldb_bind_id(st, 1, conv);
+	sqldb_bind_id(st, 2, lo);
+	sqldb_bind_id(st, 3, hi);
+	sqldb_bind_id(st, 4, user);
+	while ((ret = sqldb_step(q, st)) == SQLDB_ROW) {
+		if (!any && !kind_counts(sqldb_str(st, 1)))
+			continue;
+		*seq_out = sqldb_id(st, 0);
+		sqldb_done(st);
+		return IM_OK;
+	}
+	return ret;
+}
+
+/* The user's last message if it is after `mark`, else anything up to that. */
+static int own_after(struct sqldb *q, uint64_t conv, uint64_t user, uint64_t head, uint64_t mark,
+	uint64_t *seq_out)
+{
+	uint64_t noted, newer = 0;
+	int ret = store_sqlite_spoke(q, conv, user, &noted);
+	uint64_t lo = noted > mark ? noted : mark;
+	uint64_t hi = noted + STORE_SPOKE_EVERY - 1;
+	if (hi > head)
+		hi = head;
+	if (ret == IM_OK && lo < hi)
+		ret = own_between(q, conv, user, lo + 1, hi, false, &newer);
+	*seq_out = newer ? newer : noted;
+	return ret;
+}
+
+static int count_gone(struct sqldb *q, uint64_t conv, uint64_t lo, uint64_t hi, uint64_t *n_out)
+{
+	sqlite3_stmt *st = sqldb_get(q, STORE_GONE_BETWEEN);
+	int ret;
+	*n_out = 0;
+	sqldb_bind_id(st, 1, conv);
+	sqldb_bind_id(st, 2, lo);
+	sqldb_bind_id(st, 3, hi);
+	sqldb_bind_int(st, 4, STORE_GONE_MAX);
+	while ((ret = sqldb_step(q, st)) == SQLDB_ROW)
+		++*n_out;
+	return ret;
+}
+
+/* Without ordinals all messages are taken to count, and whatever the user did to be an answer. */
+static int unnumbered(struct sqldb *q, uint64_t conv, uint64_t user, uint64_t head, uint64_t mark,
+	uint64_t *n_out)
+{
+	uint64_t lo = head - mark > STORE_LOOK_BACK ? head - STORE_LOOK_BACK : mark;
+	uint64_t own;
+	int ret = own_between(q, conv, user, lo + 1, head, true, &own);
+	*n_out = head - (own ? own : mark);
+	return ret;
+}
+
+/* Behind the user's own last message there is none of his, so that all that counts there is
+ * others': who sent a message need not be known. */
+int store_sqlite_unread(
+	struct store_reader *r, uint64_t conv, uint64_t user, uint64_t mark, uint64_t *n_out)
+{
+	struct store_place head;
+	struct rest rest;
+	uint64_t own = 0, gone = 0;
+	int ret = store_sqlite_find_head(&r->q, conv, &head);
+	*n_out = 0;
+	if (ret != IM_OK || head.at.seq <= mark)
+		return ret;
+	ret = rest_after(&r->q, conv, &head, mark, &rest);
+	if (ret == IM_OK && !rest.numbered)
+		return unnumbered(&r->q, conv, user, head.at.seq, mark, n_out);
+	if (ret == IM_OK && rest.n > 0)
+		ret = own_after(&r->q, conv, user, head.at.seq, mark, &own);
+	if (ret == IM_OK && own > mark)
+		ret = rest_after(&r->q, conv, &head, own, &rest);
+	if (ret == IM_OK && rest.n > 0)
+		ret = count_gone(&r->q, conv, rest.from, head.at.seq, &gone);
+	*n_out = rest.n > gone ? rest.n - gone : 0;
+	return ret;
+}
+
+/* -- what is shown -------------------------------------------------------------------------------
+ */
+
+/* Where the count of what is shown went up, unless that was at a place that is gone. */
+static int is_shown(struct sqldb *q, const struct store_place *first,
+	const struct store_place *before, bool *out)
+{
+	enum kind kind;
+	int ret;
+	*out = before->numbered && before->at.seq + 1 == first->at.seq;
+	if (*out)
+		return IM_OK;
+	ret = store_sqlite_kind_at(q, first->at.gid, &kind);
+	*out = kind != KIND_OPERATION;
+	return ret;
+}
+
+int store_sqlite_read_shown(struct store_reader *r, uint64_t conv, struct store_head *out)
+{
+	struct store_place head, first, before;
+	int ret = store_sqlite_find_head(&r->q, conv, &head);
+	struct store_place from = head;
+	*out = head.at;
+	if (ret != IM_OK || !head.numbered)
+		return ret;
+	for (int i = 0; i < HOLES_MAX; i++) {
+		bool shown;
+		ret = store_sqlite_first_place(&r->q, conv, &from, from.shown, &first, &before);
+		if (ret == IM_OK)
+			ret = is_shown(&r->q, &first, &before, &shown);
+		if (ret != IM_OK)
+			return ret;
+		*out = (struct store_head){shown ? first.at.seq : 0, first.at.gid};
+		if (shown || before.at.seq == 0)
+			return IM_OK;
+		if (!before.numbered) {
+			*out = head.at;
+			return IM_OK;
+		}
+		from = before;
+	}
+	return IM_OK;
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Fills the window of client message ids from the log; see dedup_rebuild.h. */
+#include "bridge/write/dedup_rebuild.h"
+
+#include <string.h>
+
+#include "bridge/message/meta.h"
+
+/* So many messages in a row from before the window end the walk: a clock that was behind for a
+ * moment does not cut the window short. */
+#define OLDER_MAX 1000
+#define STOP 1
+
+struct walk {
+	struct dedup *d;
+	int64_t oldest_ms, now_ms;
+	uint32_t older, rows_left;
+};
+
+/* What was sent first is not in the log any more. Text that only looks like the mark, in a sender's
+ * own `ext`, lets a repeated id through as the same message. */
+static bool changed_since(const struct store_msg *m, int64_t now_ms)
+{
+	static const char edited[] = "\"edited\":";
+	int64_t ends_ms = meta_expires_ms(m->meta, m->ts_ms);
+	return m->recalled || (ends_ms && ends_ms <= now_ms) ||
+	       (m->meta.n && memmem(m->meta.p, m->meta.n, edited, sizeof(edited) - 1));
+}
+
+static int take(void *arg, const struct store_msg *m)
+{
+	struct walk *w = arg;
+	struct dedup_value v = {.seq = m->seq, .gid = m->gid, .ts_ms = m->ts_ms};
+	if (w->rows_left-- == 0)
+		return STOP;
+	if (m->ts_ms < w->oldest_ms)
+		return ++w->older == OLDER_MAX ? STOP : 0;
+	w->older = 0;
+	if (m->id.n == 0)
+		return 0;
+	v.body_hash = changed_since(m, w->now_ms) ? DEDUP_BODY_ANY
+						  : dedup_body_hash(w->d, m->enc, m->body);
+	return dedup_put_older(w->d, m->sender, m->conv, m->id, &v) ? 0 : STOP;
+}
+
+int dedup_rebuild(struct dedup *d, uint32_t max_rows, const struct store_backend *backend,
+	struct store_reader *r, int64_t now_ms)
+{
+	struct walk w = {.d = d,
+		.oldest_ms = now_ms - dedup_window_ms(d),
+		.now_ms = now_ms,
+		.rows_left = max_rows};
+	int ret;
+	if (max_rows == 0)
+		w.rows_left = 2 * dedup_capacity(d);
+	ret = backend->read_log(r, 1, UINT64_MAX, true, take, &w);
+	return ret == STOP ? IM_OK : ret;
+}

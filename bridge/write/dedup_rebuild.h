@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Fills the window of client message ids from the log's tail, at start. */
+#ifndef IM_BRIDGE_DEDUP_REBUILD_H
+#define IM_BRIDGE_DEDUP_REBUILD_H
+
+#include "bridge/store/store.h"
+#include "bridge/write/dedup.h"
+
+/* Newest first until the window is full or ends, or max_rows messages were looked at (those without
+ * an id count too; 0: twice the window's entries). About a second for a million. */
+int dedup_rebuild(struct dedup *d, uint32_t max_rows, const struct store_backend *backend,
+	struct store_reader *r, int64_t now_ms) IM_MUST_CHECK;
+
+#endif

@@ -1,0 +1,424 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Owns the transaction: which of the two databases has begun, the next log position. Called by the
+ * engine (begin to end) and by intake and RPC handlers (in between). Must not know frames or the
+ * link.
+ */
+#include "bridge/write/writer.h"
+
+#include <stdlib.h>
+
+#include "bridge/deliver/downq.h"
+#include "bridge/deliver/fanout.h"
+#include "bridge/directory/members.h"
+#include "bridge/message/meta.h"
+#include "common/limits.h"
+
+/* The directory notes the log's position at least after so many messages, so that a start does not
+ * look through a long log for changes that were applied long ago. */
+#define FOLLOW_MAX 100000
+
+struct writer {
+	struct writer_parts p;
+	struct members *members;
+	struct fanout *fanout;
+	struct im_buf event; /* scratch of writer_event */
+	int64_t now_ms, wall_ms;
+	uint64_t next_gid;
+	uint64_t first_gid; /* next_gid when the transaction began */
+	uint64_t position;
+	uint64_t dir_epoch, dir_recno;
+	uint64_t applied_gid; /* as directory.db has it */
+	bool log_begun, log_dirty, dir_begun;
+	bool failed, fatal;
+};
+
+static int read_position(struct writer *w)
+{
+	uint64_t log, event;
+
+	if (w->p.backend->log_head(w->p.store, &log) || directory_event_head(w->p.dir, &event) ||
+		directory_meta_get(w->p.dir, "applied_gid", &w->applied_gid) ||
+		directory_meta_get(w->p.dir, "link_epoch", &w->dir_epoch) ||
+		directory_meta_get(w->p.dir, "link_recno", &w->dir_recno))
+		return IM_E_IO;
+	/* Events that were deleted with their user may have had the newest position. */
+	w->position = log > event ? log : event;
+	if (w->applied_gid > w->position)
+		w->position = w->applied_gid;
+	w->next_gid = w->first_gid = w->position + 1;
+	return IM_OK;
+}
+
+int writer_new(const struct writer_parts *p, struct writer **out)
+{
+	struct writer *w = calloc(1, sizeof(*w));
+	int rc = IM_E_NOMEM;
+
+	if (!w)
+		return IM_E_NOMEM;
+	w->p = *p;
+	im_buf_init(&w->event, 0);
+	w->members = members_new(p->dir, IM_CACHED_MEMBERS);
+	if (w->members)
+		w->fanout = fanout_new(p->fx, p->downq, w->members);
+	if (w->fanout)
+		rc = read_position(w);
+	if (rc)
+		writer_free(&w);
+	*out = w;
+	return rc;
+}
+
+void writer_free(struct writer **w)
+{
+	if (!*w)
+		return;
+	writer_rollback(*w);
+	fanout_free(&(*w)->fanout);
+	members_free(&(*w)->members);
+	im_buf_free(&(*w)->event);
+	free(*w);
+	*w = NULL;
+}
+
+/* Notes a failure that makes this transaction worthless, and passes it on. */
+static int note(struct writer *w, int rc)
+{
+	if (rc == IM_E_CONFLICT) {
+		w->fatal = true;
+		rc = IM_E_IO;
+	}
+	if (rc == IM_E_IO || rc == IM_E_NOMEM)
+		w->failed = true;
+	return rc;
+}
+
+struct directory *writer_directory(struct writer *w)
+{
+	if (!w->dir_begun) {
+		w->dir_begun = true;
+		(void)note(w, directory_begin(w->p.dir));
+	}
+	return w->p.dir;
+}
+
+static int log_begin(struct writer *w)
+{
+	int rc;
+
+	if (w->failed)
+		return IM_E_IO;
+	if (w->log_begun)
+		return IM_OK;
+	rc = note(w, w->p.backend->begin(w->p.store));
+	w->log_begun = rc == IM_OK;
+	return rc;
+}
+
+struct effects *writer_effects(struct writer *w)
+{
+	return w->p.fx;
+}
+
+int64_t writer_now_ms(const struct writer *w)
+{
+	return w->now_ms;
+}
+
+void writer_set_now(struct writer *w, int64_t now_ms)
+{
+	w->now_ms = now_ms;
+}
+
+void writer_set_wall(struct writer *w, int64_t wall_ms)
+{
+	w->wall_ms = wall_ms;
+}
+
+void writer_view(struct writer *w)
+{
+	/* Without a view the reads are only slower, and say themselves what is wrong. */
+	if (!w->dir_begun && directory_view_begin(w->p.dir))
+		directory_view_end(w->p.dir);
+}
+
+bool writer_fatal(const struct writer *w)
+{
+	return w->fatal;
+}
+
+uint64_t writer_position(const struct writer *w)
+{
+	return w->position;
+}
+
+uint64_t writer_first(const struct writer *w)
+{
+	return w->first_gid;
+}
+
+void writer_directory_mark(const struct writer *w, uint64_t *epoch_out, uint64_t *recno_out)
+{
+	*epoch_out = w->dir_epoch;
+	*recno_out = w->dir_recno;
+}
+
+int writer_conv(struct writer *w, enum im_conv_kind kind, uint64_t a, uint64_t b, bool create,
+	uint64_t *conv_out)
+{
+	const struct store_backend *be = w->p.backend;
+	uint64_t lo = kind == IM_CONV_USER && a > b ? b : a;
+	uint64_t hi = kind == IM_CONV_USER && a > b ? a : b;
+	int rc = log_begin(w);
+
+	if (!rc)
+		rc = be->conv(w->p.store, kind, lo, hi, false, conv_out);
+	if (rc == IM_E_NONE && create) {
+		w->log_dirty = true;
+		rc = be->conv(w->p.store, kind, lo, hi, true, conv_out);
+	}
+	return note(w, rc);
+}
+
+int writer_head(struct writer *w, uint64_t conv, struct store_head *out)
+{
+	int rc = log_begin(w);
+
+	return rc ? rc : note(w, w->p.backend->head(w->p.store, conv, out));
+}
+
+int writer_append(
+	struct writer *w, const struct writer_msg *m, uint64_t *seq_out, uint64_t *gid_out)
+{
+	struct store_head head;
+	struct store_msg row = {
+		.gid = w->next_gid,
+		.sender = m->sender,
+		.ts_ms = m->ts_ms,
+		.enc = m->enc,
+		.type = m->type,
+		.id = m->id,
+		.meta = m->meta,
+		.body = m->body,
+		.origin = m->origin,
+	};
+	int rc = writer_conv(w, m->kind, m->a, m->b, true, &row.conv);
+
+	if (!rc)
+		rc = writer_head(w, row.conv, &head);
+	if (rc)
+		return rc;
+	row.seq = head.seq + 1;
+	row.expires_ms = meta_expires_ms(m->meta, m->ts_ms);
+	w->log_dirty = true;
+	rc = note(w, w->p.backend->append(w->p.store, &row));
+	if (rc)
+		return rc;
+	w->next_gid++;
+	*seq_out = row.seq;
+	*gid_out = row.gid;
+	return note(w, fanout_message(w->fanout, m, row.seq, row.gid, w->wall_ms));
+}
+
+int writer_redeliver(struct writer *w, const struct writer_msg *m, uint64_t seq, uint64_t gid)
+{
+	return note(w, fanout_message(w->fanout, m, seq, gid, w->wall_ms));
+}
+
+int writer_message(struct writer *w, uint64_t conv, uint64_t seq, store_msg_fn fn, void *arg)
+{
+	int rc = log_begin(w);
+
+	return rc ? rc : w->p.backend->get(w->p.store, conv, seq, fn, arg);
+}
+
+int writer_origin(struct writer *w, uint64_t gid, struct store_origin *out)
+{
+	int rc = log_begin(w);
+
+	return rc ? rc : w->p.backend->origin(w->p.store, gid, out);
+}
+
+int writer_amend(struct writer *w, const struct store_msg *m)
+{
+	int rc = log_begin(w);
+
+	if (rc)
+		return rc;
+	w->log_dirty = true;
+	return note(w, w->p.backend->amend(w->p.store, m));
+}
+
+int writer_system(struct writer *w, const struct directory_group *g, uint64_t actor,
+	struct im_str actor_uid, struct im_str json, uint64_t *seq_out)
+{
+	char gid[IM_GID_MAX], uid[IM_UID_MAX];
+	struct writer_msg m = {
+		.kind = IM_CONV_GROUP,
+		.a = g->id,
+		.sender = actor,
+		.from = {uid, actor_uid.n},
+		.peer = {gid, g->gid.n},
+		.ts_ms = w->now_ms,
+		.enc = IM_ENC_JSON,
+		.type = IM_STR("system"),
+		.body = json,
+	};
+	uint64_t pos;
+
+	if (g->gid.n > sizeof(gid) || actor_uid.n > sizeof(uid))
+		return IM_E_INTERNAL;
+	memcpy(gid, g->gid.p, g->gid.n);
+	if (actor_uid.n)
+		memcpy(uid, actor_uid.p, actor_uid.n);
+	return writer_append(w, &m, seq_out, &pos);
+}
+
+/* The object with the member `cursor` at its end. */
+static int with_cursor(struct im_buf *b, struct im_str json, uint64_t gid)
+{
+	if (json.n < 2 || json.p[json.n - 1] != '}')
+		return IM_E_INTERNAL;
+	im_buf_reset(b);
+	im_buf_put(b, json.p, json.n - 1);
+	im_buf_z(b, json.n > 2 ? ",\"cursor\":\"" : "\"cursor\":\"");
+	im_buf_u64(b, gid);
+	im_buf_z(b, "\"}");
+	return b->failed ? IM_E_NOMEM : IM_OK;
+}
+
+int writer_event(
+	struct writer *w, uint64_t user, struct im_str uid, struct im_str key, struct im_str json)
+{
+	struct directory_event e = {.user = user, .key = key, .ts_ms = w->now_ms};
+	int rc;
+
+	if (!key.n) {
+		effects_inbox(w->p.fx, uid, IM_STR("event"), json);
+		return IM_OK;
+	}
+	e.gid = w->next_gid;
+	rc = with_cursor(&w->event, json, e.gid);
+	if (rc)
+		return note(w, rc);
+	e.event = im_buf_view(&w->event);
+	effects_inbox(w->p.fx, uid, IM_STR("event"), e.event);
+	w->next_gid++;
+	return note(w, directory_event_put(writer_directory(w), &e));
+}
+
+int writer_fanout(struct writer *w, uint64_t group, const struct im_down_rec *r, struct im_str skip,
+	size_t max)
+{
+	const struct members_group *g;
+	int rc = members_get(w->members, group, &g);
+
+	if (rc)
+		return note(w, rc);
+	if (!g->uids || g->n > max)
+		return IM_E_FULL;
+	fanout_record(w->fanout, g, r, skip);
+	return IM_OK;
+}
+
+void writer_members_changed(struct writer *w, uint64_t group)
+{
+	members_forget(w->members, group);
+}
+
+/* What the caches took from the open transaction is not true any more. */
+static void forget_all(struct writer *w)
+{
+	members_clear(w->members);
+	effects_reset(w->p.fx);
+}
+
+void writer_rollback(struct writer *w)
+{
+	if (w->log_begun)
+		w->p.backend->rollback(w->p.store);
+	if (w->dir_begun)
+		directory_rollback(w->p.dir);
+	directory_view_end(w->p.dir);
+	forget_all(w);
+	w->next_gid = w->first_gid;
+	w->log_begun = w->log_dirty = w->dir_begun = w->failed = false;
+}
+
+static int commit_log(struct writer *w, const struct store_mark *mark)
+{
+	int rc;
+
+	if (!w->log_begun)
+		return IM_OK;
+	if (!w->log_dirty) {
+		w->p.backend->rollback(w->p.store);
+		w->log_begun = false;
+		return IM_OK;
+	}
+	rc = note(w, w->p.backend->commit(w->p.store, mark));
+	w->log_begun = w->log_dirty = false;
+	return rc;
+}
+
+static int commit_directory(struct writer *w, uint64_t epoch, uint64_t recno)
+{
+	int rc = IM_OK;
+
+	if (!w->dir_begun)
+		return IM_OK;
+	if (epoch) {
+		rc = directory_meta_set(w->p.dir, "link_epoch", epoch);
+		if (!rc)
+			rc = directory_meta_set(w->p.dir, "link_recno", recno);
+	}
+	if (!rc)
+		rc = directory_meta_set(w->p.dir, "applied_gid", w->next_gid - 1);
+	if (!rc)
+		rc = directory_commit(w->p.dir);
+	else
+		directory_rollback(w->p.dir);
+	w->dir_begun = false;
+	if (!rc)
+		w->applied_gid = w->next_gid - 1;
+	if (!rc && epoch) {
+		w->dir_epoch = epoch;
+		w->dir_recno = recno;
+	}
+	return note(w, rc);
+}
+
+enum writer_outcome writer_commit(
+	struct writer *w, uint64_t epoch, uint64_t recno, struct store_mark *mark_out)
+{
+	struct store_mark mark = {epoch, recno, w->first_gid, w->next_gid - 1};
+	bool log = w->log_dirty;
+
+	*mark_out = (struct store_mark){0};
+	if (log && w->next_gid - w->applied_gid > FOLLOW_MAX)
+		(void)writer_directory(w);
+	if (w->failed || effects_failed(w->p.fx) || commit_log(w, epoch ? &mark : NULL)) {
+		writer_rollback(w);
+		return w->fatal ? WRITER_FATAL : WRITER_NOTHING;
+	}
+	if (log) {
+		*mark_out = mark;
+		/* Positions of the log are taken from here on, whatever becomes of the rest. */
+		w->first_gid = w->next_gid;
+	}
+	if (commit_directory(w, epoch, recno)) {
+		writer_rollback(w);
+		return log ? WRITER_HALF : WRITER_NOTHING;
+	}
+	directory_view_end(w->p.dir);
+	w->first_gid = w->next_gid;
+	w->position = w->next_gid - 1;
+	return WRITER_DONE;
+}
+
+void writer_healed(struct writer *w)
+{
+	w->position = w->applied_gid = w->next_gid - 1;
+	forget_all(w);
+}

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The open transaction of one batch, over both databases: the only way by which anything is
+ * written while the bridge runs. The engine begins and commits it; intake and the writing RPC
+ * handlers work through it. Owns the next log position, the heads of conversations and the
+ * deliveries that follow from appended messages.
+ *
+ * Commit order: messages.db first (messages, marks), then directory.db. A crash in between is
+ * healed at start: system messages of the log after directory.db's "applied_gid" are applied to
+ * the directory again (project.h).
+ */
+#ifndef IM_BRIDGE_WRITER_H
+#define IM_BRIDGE_WRITER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "bridge/deliver/effects.h"
+#include "bridge/directory/directory.h"
+#include "bridge/directory/directory_conv.h"
+#include "bridge/directory/directory_group.h"
+#include "bridge/directory/directory_user.h"
+#include "bridge/store/store.h"
+#include "common/envelope.h"
+#include "common/siphash.h"
+
+struct downq;
+
+struct writer;
+
+/* What handlers may use directly. */
+struct directory *writer_directory(struct writer *w); /* begins its transaction on first use */
+struct effects *writer_effects(struct writer *w);
+int64_t writer_now_ms(const struct writer *w); /* time of the record being handled */
+/* Conversation id, created when needed. */
+int writer_conv(struct writer *w, enum im_conv_kind kind, uint64_t a, uint64_t b, bool create,
+	uint64_t *conv_out) IM_MUST_CHECK;
+int writer_head(struct writer *w, uint64_t conv, struct store_head *out) IM_MUST_CHECK;
+
+/* Of a direct conversation either of the two, both or none; of a group all or none. */
+enum writer_was {
+	WRITER_WAS_NOBODY = 0,
+	WRITER_WAS_SENDER = 1,
+	WRITER_WAS_OTHERS = 2,
+	WRITER_WAS_ALL = 3
+};
+
+/* A message to append. conv is given by its parts so that its fan-out is known. No string may be
+ * one that the writer's directory handle returned: appending asks the directory for the members. */
+struct writer_msg {
+	enum im_conv_kind kind;
+	uint64_t a, b; /* direct: sender and peer in any order; group: group id, 0 */
+	uint64_t sender;
+	struct im_str from;   /* sender's uid */
+	struct im_str device; /* the sending device, n == 0: none */
+	struct im_str peer;   /* direct: the peer's uid; group: the gid */
+	int64_t ts_ms;
+	enum im_enc enc;
+	struct im_str id, type, meta, body;
+	enum writer_was was_for;    /* an edit: who is told what the text was */
+	struct store_origin origin; /* of a forwarded one */
+};
+/* Gives it the next seq, appends it, and plans its delivery: direct: peer and sender; group: the
+ * members at this point of the transaction; room: its topic. */
+int writer_append(struct writer *w, const struct writer_msg *m, uint64_t *seq_out,
+	uint64_t *gid_out) IM_MUST_CHECK;
+/* A message as this transaction sees it; for recall, edit and reaction. IM_E_NONE: none. */
+int writer_message(
+	struct writer *w, uint64_t conv, uint64_t seq, store_msg_fn fn, void *arg) IM_MUST_CHECK;
+/* Whose words a forwarded message repeats. IM_E_NONE: it is none, or nobody knows. */
+int writer_origin(struct writer *w, uint64_t gid, struct store_origin *out) IM_MUST_CHECK;
+/* Replaces type, meta, body (and enc) of a stored message; conv, seq and gid say which. The one way
+ * by which a message's words are taken away for good (recalled), see store.h. */
+int writer_amend(struct writer *w, const struct store_msg *m) IM_MUST_CHECK;
+/* Appends a `system` message with this JSON object as body to a group's conversation. The JSON is
+ * also what project_run applies after a crash, so it must say all of the change: see
+ * group_change.h. `actor` is the user who did it. */
+int writer_system(struct writer *w, const struct directory_group *g, uint64_t actor,
+	struct im_str actor_uid, struct im_str json, uint64_t *seq_out) IM_MUST_CHECK;
+/* Stores an event on the user's timeline (key: a newer one replaces it; n == 0: not stored, live
+ * only, without a cursor) and delivers it to {p}/inbox/{uid}/event after commit. What is stored
+ * gets its `cursor` from here: json is an object text without it. */
+int writer_event(struct writer *w, uint64_t user, struct im_str uid, struct im_str key,
+	struct im_str json) IM_MUST_CHECK;
+/* Plans one live record for every member of a group but `skip`. IM_E_FULL: the group has more than
+ * `max` members, or is a room. */
+int writer_fanout(struct writer *w, uint64_t group, const struct im_down_rec *r, struct im_str skip,
+	size_t max) IM_MUST_CHECK;
+/* Membership of a group changed inside this transaction: later appends fan out to the new list. */
+void writer_members_changed(struct writer *w, uint64_t group);
+
+/* ---- for the engine ---- */
+
+struct writer_parts {
+	const struct store_backend *backend;
+	struct store *store;
+	struct directory *dir;
+	struct effects *fx;
+	struct downq *downq;  /* asked for a group's tier */
+	struct im_sipkey key; /* random */
+};
+
+enum writer_outcome {
+	WRITER_DONE,
+	WRITER_NOTHING, /* nothing was written; the same records may be tried again */
+	WRITER_HALF,    /* the log was written, the directory was not: project, then replay */
+	WRITER_FATAL,   /* somebody else writes to the log: stop */
+};
+
+/* Reads the log's position. */
+int writer_new(const struct writer_parts *p, struct writer **out) IM_MUST_CHECK;
+/* Rolls back what is open. */
+void writer_free(struct writer **w);
+/* The time of the record that is handled next. */
+void writer_set_now(struct writer *w, int64_t now_ms);
+/* The time now, by which messages from the spool may have expired; 0: none has. */
+void writer_set_wall(struct writer *w, int64_t wall_ms);
+/* The directory is read in one view until the next commit or rollback, or until it is written to:
+ * for many records together, whose look-ups then cost half. */
+void writer_view(struct writer *w);
+/* A place in the log was taken by somebody else; stays true. */
+bool writer_fatal(const struct writer *w);
+/* Makes everything since the last commit durable: the log if it was written to (and then the mark
+ * through this record), the directory if it was. *mark_out: what was marked; epoch 0 if nothing
+ * was. On anything but WRITER_DONE everything that could be rolled back was, the effects too. */
+enum writer_outcome writer_commit(struct writer *w, uint64_t epoch, uint64_t recno,
+	struct store_mark *mark_out) IM_MUST_CHECK;
+void writer_rollback(struct writer *w);
+/* Plans the delivery of a stored message once more, for a replay. */
+int writer_redeliver(
+	struct writer *w, const struct writer_msg *m, uint64_t seq, uint64_t gid) IM_MUST_CHECK;
+/* The newest position that is committed in both databases. */
+uint64_t writer_position(const struct writer *w);
+/* The first position of the open transaction: after a rollback, nothing has it or a later one. */
+uint64_t writer_first(const struct writer *w);
+/* The records through which directory.db has followed; a later one's part is not in it. */
+void writer_directory_mark(const struct writer *w, uint64_t *epoch_out, uint64_t *recno_out);
+/* After project_run: the directory has followed the log. */
+void writer_healed(struct writer *w);
+
+#endif
