@@ -14,11 +14,11 @@
 #include "bridge/directory/directory_report.h"
 #include "bridge/directory/directory_user.h"
 #include "bridge/directory/group_person.h"
+#include "bridge/message/seen.h"
 #include "bridge/rpc/group_ref.h"
 #include "bridge/rpc/msg_target.h"
 #include "bridge/rpc/recall.h"
 #include "bridge/rpc/rpc_args.h"
-#include "bridge/rpc/view.h"
 #include "common/ids.h"
 #include "common/limits.h"
 
@@ -41,11 +41,11 @@ static int person(struct rpc_call *c, uint64_t user, struct group_person *out)
 }
 
 /* Who seems to say it to whom. from: the message's sender. */
-static struct writer_msg said_by(const struct place *at, const struct group_person *from)
+static struct message said_by(const struct place *at, const struct group_person *from)
 {
 	const struct group_person *other = at->one.user == from->user ? &at->other : &at->one;
 
-	return (struct writer_msg){.kind = at->kind,
+	return (struct message){.kind = at->kind,
 		.a = at->kind == IM_CONV_GROUP ? at->group : from->user,
 		.b = at->kind == IM_CONV_GROUP ? 0 : other->user,
 		.sender = from->user,
@@ -96,7 +96,7 @@ static int recall(struct rpc_call *c, const struct place *at, uint64_t conv, uin
 	struct msg_target t;
 	int rc = msg_target_read(c, conv, seq, &t);
 
-	if (rc == IM_E_NONE || (rc == IM_OK && view_expired(&t.m, c->now_ms)))
+	if (rc == IM_E_NONE || (rc == IM_OK && seen_expired(t.m.meta, t.m.ts_ms, c->now_ms)))
 		rc = rpc_fail(c, IM_E_UNKNOWN_MESSAGE,
 			"there is no message %" PRIu64 " in this conversation", seq);
 	if (rc == IM_OK)

@@ -91,7 +91,7 @@ static int notice_to_group(struct rpc_call *c, struct im_str gid, struct im_str 
 
 static int notice_to_user(struct rpc_call *c, struct im_str uid, struct im_str json)
 {
-	struct writer_msg m = {.kind = IM_CONV_USER,
+	struct message m = {.kind = IM_CONV_USER,
 		.a = c->user,
 		.sender = c->user,
 		.from = c->uid,

@@ -6,11 +6,10 @@
 #include <stdlib.h>
 
 #include "bridge/deliver/downq.h"
-#include "bridge/message/edit_body.h"
+#include "bridge/directory/directory_group.h"
 #include "bridge/message/meta.h"
 #include "bridge/message/meta_props.h"
-#include "bridge/message/system_body.h"
-#include "bridge/rpc/view.h"
+#include "bridge/message/seen.h"
 #include "common/limits.h"
 #include "common/wire.h"
 
@@ -67,7 +66,7 @@ enum effects_tier fanout_tier(int kind, size_t members)
 
 /* who: those who are meant this time. */
 static void direct(
-	struct fanout *f, const struct writer_msg *m, struct im_down_rec *r, enum writer_was who)
+	struct fanout *f, const struct message *m, struct im_down_rec *r, enum message_was who)
 {
 	struct im_recipient to[2];
 	uint32_t n = 0;
@@ -81,9 +80,9 @@ static void direct(
 	im_buf_str(&f->text, m->peer);
 	if (f->text.failed)
 		return;
-	if (who & WRITER_WAS_OTHERS)
+	if (who & MESSAGE_WAS_OTHERS)
 		to[n++] = (struct im_recipient){m->peer, {f->text.p, cut}};
-	if ((who & WRITER_WAS_SENDER) && m->a != m->b)
+	if ((who & MESSAGE_WAS_SENDER) && m->a != m->b)
 		to[n++] = (struct im_recipient){m->from, {f->text.p + cut, f->text.n - cut}};
 	if (n)
 		effects_put(f->fx, EFFECTS_DIRECT, r, to, n);
@@ -122,7 +121,7 @@ void fanout_record(struct fanout *f, const struct members_group *g, const struct
 }
 
 /* A room's message is one publish of the whole payload, which the broker fans out. */
-static void room(struct fanout *f, const struct members_group *g, const struct writer_msg *m,
+static void room(struct fanout *f, const struct members_group *g, const struct message *m,
 	struct im_down_rec *r)
 {
 	size_t cut;
@@ -143,7 +142,7 @@ static void room(struct fanout *f, const struct members_group *g, const struct w
 	fanout_record(f, g, r, (struct im_str){0});
 }
 
-static int group(struct fanout *f, const struct writer_msg *m, struct im_down_rec *r)
+static int group(struct fanout *f, const struct message *m, struct im_down_rec *r)
 {
 	const struct members_group *g;
 	int rc = members_get(f->members, m->a, &g);
@@ -164,19 +163,9 @@ static int group(struct fanout *f, const struct writer_msg *m, struct im_down_re
 	return IM_OK;
 }
 
-/* It has waited in the spool for longer than it lives: only its place is told. */
-static void expire(struct im_wire_msg *wire, struct im_down_rec *r)
-{
-	r->epoch = 0;
-	wire->type = IM_STR(VIEW_EXPIRED);
-	wire->enc = IM_ENC_JSON;
-	wire->meta = (struct im_str){NULL, 0};
-	wire->body = IM_STR("null");
-}
-
 /* was: with what an edited text was before. */
-static int deliver(struct fanout *f, const struct writer_msg *m, uint64_t seq, uint64_t gid,
-	int64_t now_ms, enum writer_was who, bool was)
+static int deliver(struct fanout *f, const struct message *m, uint64_t seq, uint64_t gid,
+	int64_t now_ms, enum message_was who, bool was)
 {
 	struct im_wire_msg wire = {
 		.seq = seq,
@@ -200,16 +189,9 @@ static int deliver(struct fanout *f, const struct writer_msg *m, uint64_t seq, u
 	};
 	int rc = IM_OK;
 
-	im_buf_reset(&f->body);
-	if (system_body_is(m->type)) {
-		system_body_put(&f->body, m->body);
-		wire.body = im_buf_view(&f->body);
-	} else if (!was && edit_body_is(m->type)) {
-		edit_body_without_was(&f->body, m->body);
-		wire.body = im_buf_view(&f->body);
-	}
-	if (now_ms > 0 && r.epoch && r.epoch <= (uint64_t)now_ms)
-		expire(&wire, &r);
+	/* It has waited in the spool for longer than it lives: only its place is told. */
+	if (seen_now(&wire, false, was ? 0 : UINT64_MAX, now_ms, &f->body))
+		r.epoch = 0;
 	im_buf_reset(&f->props);
 	meta_props_get(wire.meta, &f->props);
 	r.corr = im_buf_view(&f->props);
@@ -225,9 +207,9 @@ static int deliver(struct fanout *f, const struct writer_msg *m, uint64_t seq, u
 }
 
 int fanout_message(
-	struct fanout *f, const struct writer_msg *m, uint64_t seq, uint64_t gid, int64_t now_ms)
+	struct fanout *f, const struct message *m, uint64_t seq, uint64_t gid, int64_t now_ms)
 {
-	enum writer_was others = WRITER_WAS_ALL & ~m->was_for;
+	enum message_was others = MESSAGE_WAS_ALL & ~m->was_for;
 	int rc = IM_OK;
 
 	if (m->was_for)

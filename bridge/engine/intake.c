@@ -228,7 +228,7 @@ static int repeated(struct intake *in, struct send *s, uint64_t hash, bool *done
 static int store(struct intake *in, struct send *s, uint64_t hash)
 {
 	bool group = s->kind == IM_CONV_GROUP;
-	struct writer_msg m = {
+	struct message m = {
 		.kind = s->kind,
 		.a = group ? s->group.id : s->from.id,
 		.b = group ? 0 : s->to.id,

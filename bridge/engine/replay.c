@@ -111,7 +111,7 @@ static int again(void *arg, const struct store_msg *m)
 	struct replay *r = arg;
 	struct store_conv c;
 	struct name from, peer;
-	struct writer_msg w = {
+	struct message w = {
 		.sender = m->sender,
 		.ts_ms = m->ts_ms,
 		.enc = m->enc,

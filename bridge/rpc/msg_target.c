@@ -11,6 +11,7 @@
 #include "bridge/directory/rights.h"
 #include "bridge/message/kind.h"
 #include "bridge/message/meta.h"
+#include "bridge/message/seen.h"
 #include "bridge/rpc/rpc_args.h"
 #include "bridge/rpc/view.h"
 #include "bridge/write/dedup.h"
@@ -62,7 +63,7 @@ int msg_target_get(
 	if (ref->conv == 0 || seq <= view_floor(ref->history_all, ref->joined_seq, mine.cleared_to))
 		return unknown(c, seq);
 	rc = msg_target_read(c, ref->conv, seq, out);
-	if (rc == IM_E_NONE || (rc == IM_OK && view_expired(&out->m, c->now_ms)))
+	if (rc == IM_E_NONE || (rc == IM_OK && seen_expired(out->m.meta, out->m.ts_ms, c->now_ms)))
 		return unknown(c, seq);
 	if (rc != IM_OK)
 		return rc;
@@ -180,9 +181,9 @@ int msg_in_time(struct rpc_call *c, const struct msg_target *t)
 		c->set->recall_window_s);
 }
 
-void msg_from_caller(const struct rpc_call *c, const struct conv_ref *ref, struct writer_msg *m)
+void msg_from_caller(const struct rpc_call *c, const struct conv_ref *ref, struct message *m)
 {
-	*m = (struct writer_msg){.kind = ref->kind,
+	*m = (struct message){.kind = ref->kind,
 		.a = ref->kind == IM_CONV_GROUP ? ref->peer_id : c->user,
 		.b = ref->kind == IM_CONV_GROUP ? 0 : ref->peer_id,
 		.sender = c->user,
@@ -195,7 +196,7 @@ void msg_from_caller(const struct rpc_call *c, const struct conv_ref *ref, struc
 int msg_append(
 	struct rpc_call *c, const struct conv_ref *ref, const struct msg_new *n, uint64_t *seq_out)
 {
-	struct writer_msg m;
+	struct message m;
 	struct dedup_value v = {.ts_ms = writer_now_ms(c->w)};
 	uint64_t conv;
 	int rc;

@@ -52,14 +52,14 @@ int msg_pay(struct rpc_call *c, const struct conv_ref *ref, uint64_t bytes) IM_M
 /* TOO_LATE: the time for recalling or editing it is over. */
 int msg_in_time(struct rpc_call *c, const struct msg_target *t) IM_MUST_CHECK;
 /* Fills in who sends a message of the caller's to whom. */
-void msg_from_caller(const struct rpc_call *c, const struct conv_ref *ref, struct writer_msg *m);
+void msg_from_caller(const struct rpc_call *c, const struct conv_ref *ref, struct message *m);
 
 struct msg_new {
 	enum im_enc enc;
 	struct im_str type, meta, body;
-	enum writer_was was_for;    /* as struct writer_msg has it */
-	struct im_str id;           /* n == 0: none; the caller has looked whether it is new */
-	struct store_origin origin; /* of a copy */
+	enum message_was was_for;     /* as struct message has it */
+	struct im_str id;             /* n == 0: none; the caller has looked whether it is new */
+	struct message_origin origin; /* of a copy */
 };
 /* Appends a message of the caller's, and remembers its id. */
 int msg_append(struct rpc_call *c, const struct conv_ref *ref, const struct msg_new *n,

@@ -38,7 +38,7 @@ static int blank_edits(struct rpc_call *c, uint64_t conv, uint64_t seq)
 
 static int say(struct rpc_call *c, const struct recall *r, uint64_t seq, uint64_t *seq_out)
 {
-	struct writer_msg m = r->say;
+	struct message m = r->say;
 	struct im_buf body;
 	uint64_t gid;
 	int rc;

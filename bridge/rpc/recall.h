@@ -18,7 +18,7 @@
 #define RECALL_ADMINISTRATOR "administrator"
 
 struct recall {
-	struct writer_msg say; /* the recall as a message, but for its body */
+	struct message say; /* the recall as a message, but for its body */
 	uint64_t conv;
 	struct im_str by; /* `recalled_by` of the message */
 	bool say_by;      /* the recall names `by` as well: it is not who seems to send it */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What a user sees of a conversation: where it begins, how much of it is unread, and how a stored
- * message looks now. Pure but for the name of a sender.
+ * What a user sees of a conversation: where it begins, how much of it is unread, and its messages
+ * (how each looks now: message/seen.h). Pure but for the name of a sender.
  */
 #ifndef IM_BRIDGE_VIEW_H
 #define IM_BRIDGE_VIEW_H
@@ -15,11 +15,6 @@
 #include "common/err.h"
 #include "common/str.h"
 
-/* Types that replace a message's own when its body is gone; the seq stays, so that nobody takes
- * the place for a hole. */
-#define VIEW_RECALLED "recalled"
-#define VIEW_EXPIRED "expired"
-
 /* Messages with seq <= this are not shown. history_all: the group shows what was before the member
  * came. */
 uint64_t view_floor(bool history_all, uint64_t joined_seq, uint64_t cleared_to);
@@ -27,9 +22,6 @@ uint64_t view_floor(bool history_all, uint64_t joined_seq, uint64_t cleared_to);
 /* What was sent after this seq is new to the user, unless he has sent something since. joined_seq:
  * the head when the user came. */
 uint64_t view_mark(uint64_t read_seq, uint64_t joined_seq, uint64_t cleared_to);
-
-/* True if the message said how long it lives and that time has passed. */
-bool view_expired(const struct store_msg *m, int64_t now_ms);
 
 /* Edits of messages up to this seq are shown without what the text was: those that the user does
  * not see; and all of them in a group that hides from new members what was before them, because

@@ -13,16 +13,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "bridge/message/message.h"
 #include "common/buf.h"
 #include "common/envelope.h"
 #include "common/err.h"
 #include "common/ids.h"
 #include "common/str.h"
-
-/* Of a forwarded message: who wrote it, and who had sent what was forwarded. 0: it is none. */
-struct store_origin {
-	uint64_t author, via;
-};
 
 struct store_msg {
 	uint64_t gid; /* log position */
@@ -35,9 +31,9 @@ struct store_msg {
 	struct im_str id;   /* n == 0: none */
 	struct im_str meta; /* n == 0: none */
 	struct im_str body;
-	bool recalled;              /* the body is gone */
-	int64_t expires_ms;         /* append: when its body goes; 0: never */
-	struct store_origin origin; /* append */
+	bool recalled;                /* the body is gone */
+	int64_t expires_ms;           /* append: when its body goes; 0: never */
+	struct message_origin origin; /* append */
 };
 
 struct store_conv {
@@ -97,7 +93,7 @@ struct store_backend {
 	int (*amend)(struct store *s, const struct store_msg *m);
 	/* Of a message that is there. IM_E_NONE: it was not forwarded, or by a version that did not
 	 * keep it. */
-	int (*origin)(struct store *s, uint64_t gid, struct store_origin *out);
+	int (*origin)(struct store *s, uint64_t gid, struct message_origin *out);
 	/* Makes the transaction durable (fsync) together with the mark (NULL: leave the marks).
 	 * Only IM_OK means stored. On any failure everything since begin is gone, conversations
 	 * too. */

@@ -269,7 +269,7 @@ static int memory_amend(struct store *s, const struct store_msg *m)
 	return IM_OK;
 }
 
-static int memory_origin(struct store *s, uint64_t gid, struct store_origin *out)
+static int memory_origin(struct store *s, uint64_t gid, struct message_origin *out)
 {
 	size_t i = store_memory_lower_bound(&s->log, true, gid);
 	const struct row *r = i < s->log.n ? s->log.at[i] : NULL;

@@ -31,7 +31,7 @@ struct row {
 	int64_t ts_ms;
 	int64_t expires_ms; /* 0: never, or done */
 	uint64_t born, died;
-	struct store_origin origin;
+	struct message_origin origin;
 	struct version *content; /* newest first */
 };
 

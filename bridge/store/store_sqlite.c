@@ -320,7 +320,7 @@ static int store_amend(struct store *s, const struct store_msg *m)
 	return ret;
 }
 
-static int store_origin(struct store *s, uint64_t gid, struct store_origin *out)
+static int store_origin(struct store *s, uint64_t gid, struct message_origin *out)
 {
 	sqlite3_stmt *st = sqldb_get(&s->q, STORE_COPY_GET);
 	int ret;
@@ -328,7 +328,7 @@ static int store_origin(struct store *s, uint64_t gid, struct store_origin *out)
 	ret = sqldb_step(&s->q, st);
 	if (ret != SQLDB_ROW)
 		return ret == IM_OK ? IM_E_NONE : ret;
-	*out = (struct store_origin){sqldb_id(st, 0), sqldb_id(st, 1)};
+	*out = (struct message_origin){sqldb_id(st, 0), sqldb_id(st, 1)};
 	sqldb_done(st);
 	return IM_OK;
 }

@@ -50,7 +50,7 @@ static struct erasure_change *add(struct erasure_stretch *s)
 }
 
 static int find_origin(
-	struct erasure_stretch *s, const struct store_msg *m, struct store_origin *out)
+	struct erasure_stretch *s, const struct store_msg *m, struct message_origin *out)
 {
 	if (m->meta.n == 0 || !memmem(m->meta.p, m->meta.n, "\"forwarded\"", 11))
 		return IM_E_NONE;
@@ -87,7 +87,7 @@ static int note_announcement(struct erasure_stretch *s, const struct store_msg *
 
 static int look_at(struct erasure_stretch *s, const struct store_msg *m)
 {
-	struct store_origin origin;
+	struct message_origin origin;
 	int rc = find_origin(s, m, &origin);
 	bool takes = erasure_takes(&s->who, m, rc == IM_OK ? &origin : NULL), changed = false;
 	struct erasure_change *c;

@@ -71,8 +71,8 @@ static bool forwarded_from(const struct erasure_who *who, struct im_str forwarde
 	return him && within(who, im_json_number_in(forwarded, "ts"));
 }
 
-bool erasure_takes(
-	const struct erasure_who *who, const struct store_msg *m, const struct store_origin *origin)
+bool erasure_takes(const struct erasure_who *who, const struct store_msg *m,
+	const struct message_origin *origin)
 {
 	struct im_str forwarded;
 

@@ -31,7 +31,7 @@ int erasure_change_take(struct erasure_change *c, const struct store_msg *m) IM_
 /* The message loses its words: it is the user's own, or a copy of one. origin: of a forwarded
  * message, NULL if it is not known; then its meta says by name whose it was. */
 bool erasure_takes(const struct erasure_who *who, const struct store_msg *m,
-	const struct store_origin *origin);
+	const struct message_origin *origin);
 /* c: taken from m. True: it is to be stored; false: it is so already. */
 int erasure_message(const struct erasure_who *who, const struct store_msg *m, bool takes,
 	struct erasure_change *c, bool *changed_out) IM_MUST_CHECK;

@@ -7,12 +7,12 @@
 #include "bridge/directory/directory_group.h"
 
 /* A member who has cleared an old message has seen it, or could have: nobody is looked up. */
-static int in_group(struct directory *d, uint64_t group, enum writer_was *out)
+static int in_group(struct directory *d, uint64_t group, enum message_was *out)
 {
 	struct directory_group g;
 	int rc = directory_group_by_id(d, group, &g);
 
-	*out = rc == IM_OK && g.history != 0 ? WRITER_WAS_ALL : WRITER_WAS_NOBODY;
+	*out = rc == IM_OK && g.history != 0 ? MESSAGE_WAS_ALL : MESSAGE_WAS_NOBODY;
 	return rc == IM_E_NONE ? IM_OK : rc;
 }
 
@@ -26,19 +26,19 @@ static int sees(struct directory *d, uint64_t user, uint64_t conv, uint64_t seq,
 }
 
 int edit_live(struct directory *d, const struct store_conv *conv, uint64_t sender, uint64_t seq,
-	enum writer_was *was_for_out)
+	enum message_was *was_for_out)
 {
 	uint64_t other = conv->a == sender ? conv->b : conv->a;
 	bool mine, theirs;
 	int rc;
 
-	*was_for_out = WRITER_WAS_NOBODY;
+	*was_for_out = MESSAGE_WAS_NOBODY;
 	if (conv->kind == IM_CONV_GROUP)
 		return in_group(d, conv->a, was_for_out);
 	rc = sees(d, sender, conv->id, seq, &mine);
 	if (rc == IM_OK)
 		rc = sees(d, other, conv->id, seq, &theirs);
 	if (rc == IM_OK)
-		*was_for_out = (mine ? WRITER_WAS_SENDER : 0) | (theirs ? WRITER_WAS_OTHERS : 0);
+		*was_for_out = (mine ? MESSAGE_WAS_SENDER : 0) | (theirs ? MESSAGE_WAS_OTHERS : 0);
 	return rc;
 }

@@ -13,6 +13,6 @@
 
 /* seq: of the message that was edited, by `sender`. */
 int edit_live(struct directory *d, const struct store_conv *conv, uint64_t sender, uint64_t seq,
-	enum writer_was *was_for_out) IM_MUST_CHECK;
+	enum message_was *was_for_out) IM_MUST_CHECK;
 
 #endif

@@ -188,8 +188,7 @@ int writer_head(struct writer *w, uint64_t conv, struct store_head *out)
 	return rc ? rc : note(w, w->p.backend->head(w->p.store, conv, out));
 }
 
-int writer_append(
-	struct writer *w, const struct writer_msg *m, uint64_t *seq_out, uint64_t *gid_out)
+int writer_append(struct writer *w, const struct message *m, uint64_t *seq_out, uint64_t *gid_out)
 {
 	struct store_head head;
 	struct store_msg row = {
@@ -221,7 +220,7 @@ int writer_append(
 	return note(w, fanout_message(w->fanout, m, row.seq, row.gid, w->wall_ms));
 }
 
-int writer_redeliver(struct writer *w, const struct writer_msg *m, uint64_t seq, uint64_t gid)
+int writer_redeliver(struct writer *w, const struct message *m, uint64_t seq, uint64_t gid)
 {
 	return note(w, fanout_message(w->fanout, m, seq, gid, w->wall_ms));
 }
@@ -233,7 +232,7 @@ int writer_message(struct writer *w, uint64_t conv, uint64_t seq, store_msg_fn f
 	return rc ? rc : w->p.backend->get(w->p.store, conv, seq, fn, arg);
 }
 
-int writer_origin(struct writer *w, uint64_t gid, struct store_origin *out)
+int writer_origin(struct writer *w, uint64_t gid, struct message_origin *out)
 {
 	int rc = log_begin(w);
 
@@ -254,7 +253,7 @@ int writer_system(struct writer *w, const struct directory_group *g, uint64_t ac
 	struct im_str actor_uid, struct im_str json, uint64_t *seq_out)
 {
 	char gid[IM_GID_MAX], uid[IM_UID_MAX];
-	struct writer_msg m = {
+	struct message m = {
 		.kind = IM_CONV_GROUP,
 		.a = g->id,
 		.sender = actor,

@@ -20,8 +20,8 @@
 #include "bridge/directory/directory_conv.h"
 #include "bridge/directory/directory_group.h"
 #include "bridge/directory/directory_user.h"
+#include "bridge/message/message.h"
 #include "bridge/store/store.h"
-#include "common/envelope.h"
 #include "common/siphash.h"
 
 struct downq;
@@ -37,38 +37,16 @@ int writer_conv(struct writer *w, enum im_conv_kind kind, uint64_t a, uint64_t b
 	uint64_t *conv_out) IM_MUST_CHECK;
 int writer_head(struct writer *w, uint64_t conv, struct store_head *out) IM_MUST_CHECK;
 
-/* Of a direct conversation either of the two, both or none; of a group all or none. */
-enum writer_was {
-	WRITER_WAS_NOBODY = 0,
-	WRITER_WAS_SENDER = 1,
-	WRITER_WAS_OTHERS = 2,
-	WRITER_WAS_ALL = 3
-};
-
-/* A message to append. conv is given by its parts so that its fan-out is known. No string may be
- * one that the writer's directory handle returned: appending asks the directory for the members. */
-struct writer_msg {
-	enum im_conv_kind kind;
-	uint64_t a, b; /* direct: sender and peer in any order; group: group id, 0 */
-	uint64_t sender;
-	struct im_str from;   /* sender's uid */
-	struct im_str device; /* the sending device, n == 0: none */
-	struct im_str peer;   /* direct: the peer's uid; group: the gid */
-	int64_t ts_ms;
-	enum im_enc enc;
-	struct im_str id, type, meta, body;
-	enum writer_was was_for;    /* an edit: who is told what the text was */
-	struct store_origin origin; /* of a forwarded one */
-};
-/* Gives it the next seq, appends it, and plans its delivery: direct: peer and sender; group: the
- * members at this point of the transaction; room: its topic. */
-int writer_append(struct writer *w, const struct writer_msg *m, uint64_t *seq_out,
+/* No string of the message may be one that the writer's directory handle returned: appending asks
+ * the directory for the members. Gives it the next seq, appends it, and plans its delivery: direct:
+ * peer and sender; group: the members at this point of the transaction; room: its topic. */
+int writer_append(struct writer *w, const struct message *m, uint64_t *seq_out,
 	uint64_t *gid_out) IM_MUST_CHECK;
 /* A message as this transaction sees it; for recall, edit and reaction. IM_E_NONE: none. */
 int writer_message(
 	struct writer *w, uint64_t conv, uint64_t seq, store_msg_fn fn, void *arg) IM_MUST_CHECK;
 /* Whose words a forwarded message repeats. IM_E_NONE: it is none, or nobody knows. */
-int writer_origin(struct writer *w, uint64_t gid, struct store_origin *out) IM_MUST_CHECK;
+int writer_origin(struct writer *w, uint64_t gid, struct message_origin *out) IM_MUST_CHECK;
 /* Replaces type, meta, body (and enc) of a stored message; conv, seq and gid say which. The one way
  * by which a message's words are taken away for good (recalled), see store.h. */
 int writer_amend(struct writer *w, const struct store_msg *m) IM_MUST_CHECK;
@@ -128,7 +106,7 @@ enum writer_outcome writer_commit(struct writer *w, uint64_t epoch, uint64_t rec
 void writer_rollback(struct writer *w);
 /* Plans the delivery of a stored message once more, for a replay. */
 int writer_redeliver(
-	struct writer *w, const struct writer_msg *m, uint64_t seq, uint64_t gid) IM_MUST_CHECK;
+	struct writer *w, const struct message *m, uint64_t seq, uint64_t gid) IM_MUST_CHECK;
 /* The newest position that is committed in both databases. */
 uint64_t writer_position(const struct writer *w);
 /* The first position of the open transaction: after a rollback, nothing has it or a later one. */

@@ -401,7 +401,7 @@ void rpc_no(
 uint64_t rpc_send_full(struct rpc_fixture *f, const char *from, const char *conv,
 	struct im_str type, struct im_str meta, enum im_enc enc, struct im_str body)
 {
-	struct writer_msg m = {.sender = rpc_uid(f, from),
+	struct message m = {.sender = rpc_uid(f, from),
 		.from = im_str(from),
 		.ts_ms = f->now_ms,
 		.enc = enc,

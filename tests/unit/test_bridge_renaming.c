@@ -151,7 +151,7 @@ static const struct erasure_who words = {
 
 /* "type|id|meta|body[|recalled]", or "" when nothing changes. */
 static void becomes(const struct erasure_who *who, const struct store_msg *m,
-	const struct store_origin *origin, const char *want)
+	const struct message_origin *origin, const char *want)
 {
 	struct erasure_change c;
 	struct im_buf have;
@@ -221,7 +221,7 @@ static void a_copy_goes_with_the_words_of_its_author(void **state)
 		"\"forwarded\":{\"from\":\"alice\",\"conv\":\"u/"
 		"bob\",\"seq\":1,\"ts\":50},\"ext\":{}",
 		"\"words\"");
-	const struct store_origin of_alice = {7, 9}, by_alice = {9, 7}, of_others = {9, 9};
+	const struct message_origin of_alice = {7, 9}, by_alice = {9, 7}, of_others = {9, 9};
 	const char *gone = "|id-1|\"forwarded\":{\"from\":\"alice\",\"conv\":\"u/bob\",\"seq\":1,"
 			   "\"ts\":50}||recalled";
 	struct erasure_who later = words, earlier = words;

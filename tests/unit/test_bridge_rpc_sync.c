@@ -194,7 +194,7 @@ static void events_and_messages_share_one_order(void **state)
 static void nothing_beyond_what_both_databases_have_enters_a_cursor(void **state)
 {
 	struct rpc_fixture *f = *state;
-	struct writer_msg m = {.kind = IM_CONV_USER,
+	struct message m = {.kind = IM_CONV_USER,
 		.a = 1,
 		.b = 2,
 		.sender = 1,

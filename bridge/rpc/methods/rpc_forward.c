@@ -76,7 +76,7 @@ static int put_origin(struct rpc_call *c, const struct msg_target *t, struct im_
 }
 
 /* A copy of a copy is of the first author, as well as of whom it was copied from. */
-static int origin_of(struct rpc_call *c, const struct store_msg *m, struct store_origin *out)
+static int origin_of(struct rpc_call *c, const struct store_msg *m, struct message_origin *out)
 {
 	int rc = meta_get(m->meta, "forwarded").n ? writer_origin(c->w, m->gid, out) : IM_E_NONE;
 

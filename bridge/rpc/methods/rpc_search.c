@@ -8,6 +8,7 @@
 
 #include <stdlib.h>
 
+#include "bridge/message/seen.h"
 #include "bridge/rpc/conv_ref.h"
 #include "bridge/rpc/conv_set.h"
 #include "bridge/rpc/rpc_args.h"
@@ -49,7 +50,7 @@ static int look_at(void *arg, const struct store_msg *m)
 		return rc;
 	if (h->item->hidden || m->seq <= h->item->floor)
 		h->sight = SEARCH_ENDED;
-	else if (m->recalled || view_expired(m, h->c->now_ms))
+	else if (m->recalled || seen_expired(m->meta, m->ts_ms, h->c->now_ms))
 		h->sight = SEARCH_UNSEEN;
 	else
 		h->sight = m->ts_ms < h->after_ms || m->ts_ms >= h->before_ms ? SEARCH_LEFT_OUT
