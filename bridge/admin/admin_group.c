@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Owns what administrators may do to groups without belonging to them. */
 #include "bridge/admin/admin_group.h"
+#include "bridge/rpc/methods/methods.h"
 
 #include <stdlib.h>
 
@@ -33,7 +34,7 @@ static int create_group(struct rpc_call *c)
 	as_owner.uid = rpc_str(c, "owner");
 	as_owner.user = owner.id;
 	as_owner.admin = false;
-	as_owner.method = rpc_find(IM_STR("group.create"));
+	as_owner.method = methods_find(IM_STR("group.create"));
 	as_owner.params = json_copy(c->params);
 	if (as_owner.params == NULL || as_owner.method == NULL) {
 		json_decref(as_owner.params);

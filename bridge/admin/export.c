@@ -2,6 +2,7 @@
 /* Owns the sections, their order and the form of a page. Called by the readers for the command, and
  * through them by admin_export.c. */
 #include "bridge/admin/export.h"
+#include "bridge/rpc/methods/methods.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -108,7 +109,7 @@ static int call_method(
 	struct rpc_call as = x->as;
 	int rc = IM_E_NOMEM;
 
-	as.method = rpc_find(im_str(method));
+	as.method = methods_find(im_str(method));
 	as.params = params;
 	as.result = result;
 	if (params != NULL && as.method != NULL)

@@ -2,6 +2,8 @@
 /* Owns the way from a request record to its handler and back to a reply. Called by the engine; what
  * a method does is rpc_*.c's, what a command does admin.c's. */
 #include "bridge/engine/requests.h"
+#include "bridge/rpc/methods/methods.h"
+#include "bridge/rpc/rpc_request.h"
 
 #include <stdlib.h>
 
@@ -199,7 +201,7 @@ int requests_rpc(
 
 	q->p.health->requests++;
 	q->retry_ms = 0;
-	rpc_request_parse(rec->target, rec->payload, &req);
+	rpc_request_parse(methods_find, rec->target, rec->payload, &req);
 	rc = dispatch(q, rec, &req, pass, now_ms);
 	rpc_request_clear(&req);
 	return rc;

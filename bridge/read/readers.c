@@ -2,6 +2,7 @@
 /* Owns the threads and the jobs: held, waiting (turns.c), done. Called by the engine's thread only;
  * the lock is between it and the threads. */
 #include "bridge/read/readers.h"
+#include "bridge/rpc/rpc_request.h"
 
 #include <pthread.h>
 #include <stdlib.h>

@@ -22,7 +22,7 @@
 
 #include "bridge/base/log.h"
 #include "bridge/read/delivered.h"
-#include "bridge/rpc/rpc.h"
+#include "bridge/rpc/rpc_request.h"
 #include "bridge/store/store.h"
 #include "common/buf.h"
 #include "common/err.h"

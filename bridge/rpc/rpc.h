@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The RPC methods: one table (name, kind, parameters, handler). Reading methods run on reader
- * threads with their own handles; writing ones inside the engine's transaction, in the order in
- * which they came. Parameters are checked against the table before a handler is called.
+ * An RPC method: a row of a table (name, kind, parameters, handler), what a call of it is given,
+ * and the form of its reply. Reading methods run on reader threads with their own handles; writing
+ * ones inside the engine's transaction, in the order in which they came. Parameters are checked
+ * against the table before a handler is called.
  */
 #ifndef IM_BRIDGE_RPC_H
 #define IM_BRIDGE_RPC_H
@@ -124,24 +125,6 @@ struct rpc_method {
 	int (*call)(struct rpc_call *c);
 };
 
-/* The tables of all methods that clients may call; ends with NULL. */
-extern const struct rpc_method *const rpc_topics[];
-
-/* The method of this name, or NULL. */
-const struct rpc_method *rpc_find(struct im_str name);
-
-/* A request as it came: either target = method and payload = params, or target empty and payload =
- * a JSON-RPC 2.0 request object. */
-struct rpc_request {
-	const struct rpc_method *method; /* NULL after an error */
-	json_t *params;                  /* owned; NULL after an error */
-	struct im_buf id;                /* the request's id as JSON text: "null" when none */
-	int code;                        /* IM_OK or the error to answer */
-	struct im_buf why;
-};
-/* Never fails: what is wrong is in code and why. Free with rpc_request_clear. */
-void rpc_request_parse(struct im_str target, struct im_str payload, struct rpc_request *out);
-void rpc_request_clear(struct rpc_request *r);
 /* The reply object: {"jsonrpc":"2.0","id":..,"result":..} or "error":{"code","message"}. Handlers
  * keep their pages below reply_max; a result that could not travel in one frame becomes an error
  * here. */

@@ -38,7 +38,7 @@ fuzz_search_SRC := $(wildcard bridge/search/*.c) bridge/message/unicode.c
 fuzz_search_OBJ = $(BUILD)/unit/bridge.a $(SCHEMA_OBJ)
 fuzz_search_LIBS = $(BRIDGE_LIBS)
 # The methods' tables name their handlers, so all of the bridge comes with them.
-fuzz_rpc_SRC := bridge/rpc/rpc.c bridge/rpc/rpc_args.c bridge/rpc/rpc_check.c
+fuzz_rpc_SRC := bridge/rpc/rpc.c bridge/rpc/rpc_request.c bridge/rpc/rpc_args.c bridge/rpc/rpc_check.c
 fuzz_rpc_OBJ = $(BUILD)/unit/bridge.a $(SCHEMA_OBJ)
 fuzz_rpc_LIBS = $(BRIDGE_LIBS)
 fuzz_methods_SRC := $(wildcard bridge/rpc/*.c bridge/rpc/methods/*.c bridge/admin/*.c bridge/write/group_*.c)

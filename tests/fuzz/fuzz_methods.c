@@ -6,6 +6,8 @@
  * Whatever is asked for, the answer is JSON or a refusal with a sentence, what it makes visible can
  * be read and has valid names, and no error is one of the server's own.
  */
+#include "bridge/rpc/methods/methods.h"
+#include "bridge/rpc/rpc_request.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/unit/rpc_fixture.h"
 
@@ -89,7 +91,7 @@ static void request(const char *uid, uint64_t id, struct im_str target, struct i
 
 	im_buf_init(&result, 0);
 	im_buf_init(&why, 0);
-	rpc_request_parse(target, payload, &req);
+	rpc_request_parse(methods_find, target, payload, &req);
 	if (req.code == IM_OK) {
 		c.method = req.method;
 		c.params = req.params;

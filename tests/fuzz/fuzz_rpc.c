@@ -3,7 +3,8 @@
  * is either a method with checked parameters or a refusal, and the reply is JSON. */
 #include "tests/fuzz/fuzz.h"
 
-#include "bridge/rpc/rpc.h"
+#include "bridge/rpc/methods/methods.h"
+#include "bridge/rpc/rpc_request.h"
 #include "common/jsonscan.h"
 #include "common/utf8.h"
 
@@ -29,7 +30,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	/* The broker gives topics that are UTF-8. */
 	if (!im_utf8_valid(target))
 		return 0;
-	rpc_request_parse(target, payload, &r);
+	rpc_request_parse(methods_find, target, payload, &r);
 	CHECK(r.id.n > 0 && r.id.n <= 256);
 	CHECK(im_json_parse(im_buf_view(&r.id), &id) == IM_OK);
 	CHECK((r.code == IM_OK) == (r.method != NULL));

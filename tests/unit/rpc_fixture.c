@@ -7,7 +7,9 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "bridge/rpc/methods/methods.h"
 #include "bridge/rpc/rpc_check.h"
+#include "bridge/rpc/rpc_request.h"
 #include "common/ids.h"
 
 static const struct directory_user *user_row(struct rpc_fixture *f, const char *uid)
@@ -318,7 +320,7 @@ static int call(struct rpc_fixture *f, const char *uid, const char *device, cons
 
 	im_buf_init(&result, 0);
 	im_buf_init(&why, 0);
-	rpc_request_parse(im_str(method), im_str(params), &req);
+	rpc_request_parse(methods_find, im_str(method), im_str(params), &req);
 	code = req.code;
 	im_buf_str(&why, im_buf_view(&req.why));
 	if (code == IM_OK) {

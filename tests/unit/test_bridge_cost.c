@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* What one user's work may cost: a bucket each, refilled by the records' own time. */
 #include "bridge/base/cost.h"
+#include "bridge/rpc/methods/methods.h"
 #include "bridge/rpc/price.h"
 #include "tests/unit/unit.h"
 
@@ -62,7 +63,7 @@ static void a_clock_that_is_set_back_stops_nobody(void **state)
 static int64_t price(const char *method, const char *params)
 {
 	json_t *o = json_loads(params, 0, NULL);
-	int64_t units = price_of(rpc_find(im_str(method)), o);
+	int64_t units = price_of(methods_find(im_str(method)), o);
 
 	assert_non_null(o);
 	json_decref(o);
@@ -93,7 +94,7 @@ static void every_list_has_a_price(void **state)
 	json_t *o = json_loads("{\"limit\":500,\"uids\":[\"a\"]}", 0, NULL);
 
 	(void)state;
-	for (const struct rpc_method *const *t = rpc_topics; *t; t++)
+	for (const struct rpc_method *const *t = methods_all; *t; t++)
 		for (const struct rpc_method *m = *t; m->name; m++)
 			if (rpc_reads(m) && (takes(m, "limit") || takes(m, "uids")) &&
 				price_of(m, o) == 0)

@@ -6,6 +6,8 @@
 #include <sqlite3.h>
 
 #include "bridge/directory/directory_user.h"
+#include "bridge/rpc/methods/methods.h"
+#include "bridge/rpc/rpc_request.h"
 #include "bridge/search/search_index.h"
 
 #define DEADLINE_MS 30000
@@ -40,7 +42,7 @@ static struct readers_job *request_with(
 	job->user = user;
 	job->now_ms = 1;
 	job->set.reply_max = 60000;
-	rpc_request_parse(im_str(method), im_str(params), &job->req);
+	rpc_request_parse(methods_find, im_str(method), im_str(params), &job->req);
 	assert_int_equal(job->req.code, IM_OK);
 	return job;
 }

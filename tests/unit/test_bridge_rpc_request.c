@@ -5,7 +5,8 @@
 #include <jansson.h>
 #include <stdlib.h>
 
-#include "bridge/rpc/rpc.h"
+#include "bridge/rpc/methods/methods.h"
+#include "bridge/rpc/rpc_request.h"
 #include "common/err.h"
 
 static void expect(
@@ -13,7 +14,7 @@ static void expect(
 {
 	struct rpc_request r;
 
-	rpc_request_parse(im_str(target), im_str(payload), &r);
+	rpc_request_parse(methods_find, im_str(target), im_str(payload), &r);
 	if (r.code != code)
 		fail_msg("%s: %d, not %d: %.*s", payload, r.code, code, (int)r.why.n, r.why.p);
 	assert_str_eq(im_buf_view(&r.id), im_str(id));
@@ -118,7 +119,7 @@ static void deep_and_long_input_is_refused_without_harm(void **state)
 	memset(id, 'a', 63);
 	strcat(id, "\xc3\xa4\xc3\xa4");
 	struct rpc_request r;
-	rpc_request_parse(im_str(id), IM_STR("{}"), &r);
+	rpc_request_parse(methods_find, im_str(id), IM_STR("{}"), &r);
 	assert_int_equal(r.code, IM_E_METHOD_NOT_FOUND);
 	assert_null(memmem(r.why.p, r.why.n, "\xc3\"", 2));
 	rpc_request_clear(&r);

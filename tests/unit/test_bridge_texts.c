@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The word list looks into every text of a request that others will read. */
+#include "bridge/rpc/methods/methods.h"
 #include "bridge/rpc/texts.h"
 #include "tests/unit/unit.h"
 #include "tests/unit/words.h"
@@ -41,7 +42,7 @@ static int check(const char *method, const char *params, char **out)
 
 	im_buf_init(&why, 0);
 	assert_non_null(o);
-	rc = texts_check(&m, rpc_find(im_str(method)), o, &why);
+	rc = texts_check(&m, methods_find(im_str(method)), o, &why);
 	assert_int_equal(rc == IM_E_NOT_ALLOWED, why.n > 0);
 	*out = json_dumps(o, JSON_COMPACT);
 	json_decref(o);
@@ -152,7 +153,7 @@ static void every_text_of_every_method_is_looked_into_or_excused(void **state)
 	char params[128], *after;
 
 	(void)state;
-	for (const struct rpc_method *const *t = rpc_topics; *t; t++)
+	for (const struct rpc_method *const *t = methods_all; *t; t++)
 		for (const struct rpc_method *e = *t; e->name; e++)
 			for (const struct rpc_param *p = e->params; p->name; p++) {
 				if (p->type == RPC_INTEGER || p->type == RPC_INTEGERS ||

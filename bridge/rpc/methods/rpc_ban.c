@@ -7,6 +7,7 @@
 #include "bridge/directory/directory_group.h"
 #include "bridge/rpc/group_people.h"
 #include "bridge/rpc/group_ref.h"
+#include "bridge/rpc/methods/methods.h"
 #include "bridge/rpc/rpc_args.h"
 #include "bridge/rpc/rpc_page.h"
 #include "bridge/write/group_write.h"

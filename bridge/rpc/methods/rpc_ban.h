@@ -10,6 +10,4 @@
 /* Lifts the bans of params.members; rights are the caller's to check. */
 int group_unban(struct rpc_call *c, struct group_ref *ref) IM_MUST_CHECK;
 
-extern const struct rpc_method rpc_ban_methods[]; /* ends with name == NULL */
-
 #endif

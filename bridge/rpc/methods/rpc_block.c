@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Owns the changing and listing of blocks; the plugin and intake enforce them. */
-#include "bridge/rpc/methods/rpc_block.h"
+#include "bridge/rpc/methods/methods.h"
 
 #include "bridge/directory/directory_user.h"
 #include "bridge/rpc/rpc_args.h"

@@ -12,6 +12,7 @@
 #include "bridge/base/cost.h"
 #include "bridge/directory/directory_contact.h"
 #include "bridge/directory/directory_user.h"
+#include "bridge/rpc/methods/methods.h"
 #include "bridge/rpc/quota.h"
 #include "bridge/rpc/rpc_args.h"
 #include "bridge/rpc/rpc_page.h"

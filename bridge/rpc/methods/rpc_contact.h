@@ -9,6 +9,4 @@
  * and has it no more. For administration; to be called before the user's rows go. */
 int contact_forget_user(struct rpc_call *c, uint64_t user, struct im_str uid) IM_MUST_CHECK;
 
-extern const struct rpc_method rpc_contact_methods[]; /* ends with name == NULL */
-
 #endif

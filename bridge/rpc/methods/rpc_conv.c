@@ -6,6 +6,7 @@
 
 #include "bridge/rpc/conv_ref.h"
 #include "bridge/rpc/conv_set.h"
+#include "bridge/rpc/methods/methods.h"
 #include "bridge/rpc/rpc_args.h"
 #include "bridge/rpc/rpc_page.h"
 #include "bridge/rpc/view.h"

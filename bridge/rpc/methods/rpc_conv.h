@@ -5,8 +5,6 @@
 
 #include "bridge/rpc/rpc.h"
 
-extern const struct rpc_method rpc_conv_methods[]; /* ends with name == NULL */
-
 /* The word for directory_conv_user's notify, and back (-1: none). */
 const char *conv_notify_name(int notify);
 int conv_notify_parse(struct im_str s);

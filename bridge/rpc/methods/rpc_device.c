@@ -6,6 +6,7 @@
 
 #include "bridge/deliver/presence.h"
 #include "bridge/directory/directory_user.h"
+#include "bridge/rpc/methods/methods.h"
 #include "bridge/rpc/rpc_args.h"
 #include "bridge/rpc/rpc_page.h"
 #include "common/jsonw.h"

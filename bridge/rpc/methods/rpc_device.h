@@ -10,6 +10,4 @@
 int rpc_device_take(
 	struct rpc_call *c, uint64_t user, struct im_str uid, struct im_str device) IM_MUST_CHECK;
 
-extern const struct rpc_method rpc_device_methods[]; /* ends with name == NULL */
-
 #endif

@@ -3,7 +3,7 @@
  * Owns editing: the new body, mentions and ext take the old ones' place in the message itself, and
  * the edit's own message keeps what the body was. How that is shown is edit_body.c's.
  */
-#include "bridge/rpc/methods/rpc_edit.h"
+#include "bridge/rpc/methods/methods.h"
 
 #include <inttypes.h>
 #include <stdlib.h>

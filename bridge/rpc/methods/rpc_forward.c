@@ -3,7 +3,7 @@
  * Owns forwarding: what may be copied, what a copy says of where it comes from, and that a repeated
  * request makes no second copy. Called as a method; how messages are appended is msg_target.c's.
  */
-#include "bridge/rpc/methods/rpc_forward.h"
+#include "bridge/rpc/methods/methods.h"
 
 #include <inttypes.h>
 

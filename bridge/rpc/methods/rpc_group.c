@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Owns making, showing, changing and ending groups. Their members are rpc_member.c's. */
-#include "bridge/rpc/methods/rpc_group.h"
+#include "bridge/rpc/methods/methods.h"
 
 #include <inttypes.h>
 #include <string.h>

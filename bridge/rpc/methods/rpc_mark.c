@@ -4,7 +4,7 @@
  * them: the user's other devices always, the peer of a direct conversation of a read mark only. A
  * group's readers are never announced one by one.
  */
-#include "bridge/rpc/methods/rpc_mark.h"
+#include "bridge/rpc/methods/methods.h"
 
 #include "bridge/directory/directory_user.h"
 #include "bridge/rpc/conv_ref.h"

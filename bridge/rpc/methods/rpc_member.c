@@ -3,7 +3,7 @@
  * Owns the coming and going of members: rights first, then one change for all who are concerned. A
  * repeat finds everything as it was asked for and changes nothing.
  */
-#include "bridge/rpc/methods/rpc_member.h"
+#include "bridge/rpc/methods/methods.h"
 
 #include <inttypes.h>
 #include <string.h>

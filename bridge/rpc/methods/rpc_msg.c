@@ -3,7 +3,7 @@
  * Owns reactions: each is counted in the meta of the message that it is about, and history so shows
  * all of them added up.
  */
-#include "bridge/rpc/methods/rpc_msg.h"
+#include "bridge/rpc/methods/methods.h"
 
 #include <inttypes.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Owns the answer about presence, from the directory's marks, and what a device says of itself.
  * Must not know how presence is told. */
-#include "bridge/rpc/methods/rpc_presence.h"
+#include "bridge/rpc/methods/methods.h"
 
 #include "bridge/base/cost.h"
 #include "bridge/deliver/presence.h"

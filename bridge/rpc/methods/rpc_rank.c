@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Owns roles, the handing over of a group, and muting. Coming and going is rpc_member.c's. */
-#include "bridge/rpc/methods/rpc_rank.h"
+#include "bridge/rpc/methods/methods.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Owns who may recall a message, and for how long. What a recall writes is recall.c's. */
-#include "bridge/rpc/methods/rpc_recall.h"
+#include "bridge/rpc/methods/methods.h"
 
 #include <inttypes.h>
 

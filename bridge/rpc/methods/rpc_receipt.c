@@ -3,7 +3,7 @@
  * Owns the answer to "who has it, who has read it": computed when asked, from read marks and the
  * cursors of devices, so that no message is ever sent or stored for a reader. Reads only.
  */
-#include "bridge/rpc/methods/rpc_receipt.h"
+#include "bridge/rpc/methods/methods.h"
 
 #include <stdlib.h>
 

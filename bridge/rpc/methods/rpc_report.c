@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Owns what may be reported, how often, and what of a message is kept with the report. What becomes
  * of it is admin_report.c's. */
-#include "bridge/rpc/methods/rpc_report.h"
+#include "bridge/rpc/methods/methods.h"
 
 #include <inttypes.h>
 

@@ -4,7 +4,7 @@
  * index may be a moment behind. The hits, `more` and `next` are made of what he sees alone. Reads
  * only, on reader threads.
  */
-#include "bridge/rpc/methods/rpc_search.h"
+#include "bridge/rpc/methods/methods.h"
 
 #include <stdlib.h>
 

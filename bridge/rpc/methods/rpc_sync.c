@@ -4,7 +4,7 @@
  * position, its cursor, up to which nothing is left out; when all is told, the cursor is the log's
  * own position, so that it moves on even for a caller who got nothing.
  */
-#include "bridge/rpc/methods/rpc_sync.h"
+#include "bridge/rpc/methods/methods.h"
 
 #include <stdlib.h>
 

@@ -7,6 +7,7 @@
 
 #include "bridge/directory/directory_user.h"
 #include "bridge/rpc/hash_budget.h"
+#include "bridge/rpc/methods/methods.h"
 #include "bridge/rpc/password.h"
 #include "bridge/rpc/rpc_args.h"
 #include "common/jsonw.h"

@@ -6,8 +6,6 @@
 #include "bridge/directory/directory_user.h"
 #include "bridge/rpc/rpc.h"
 
-extern const struct rpc_method rpc_user_methods[]; /* ends with name == NULL */
-
 /* The members of a profile that everybody may see, without braces: "uid":..,"nick":.. */
 void user_put_profile(struct im_buf *b, const struct directory_user *u);
 
