@@ -230,12 +230,10 @@ static void on_held_done(void *arg, struct im_str uid, struct im_str device, str
 static int open_databases(struct bridge *b, struct im_buf *why)
 {
 	struct store_reader *reader;
-	struct readers_parts p = {
+	struct reader_parts p = {
 		.folder = b->opt.data_dir,
 		.search = b->opt.search,
 		.log = b->log,
-		.threads = (unsigned)b->opt.reader_threads,
-		.queue_max = (uint32_t)b->opt.reader_queue,
 	};
 	int rc;
 
@@ -256,7 +254,9 @@ static int open_databases(struct bridge *b, struct im_buf *why)
 				b->opt.data_dir, b->backend, reader, &b->index, why);
 	}
 	p.store = b->store;
-	return rc ? rc : readers_open(&p, &b->readers, why);
+	return rc ? rc
+		  : readers_open(&p, (unsigned)b->opt.reader_threads, (uint32_t)b->opt.reader_queue,
+			    &b->readers, why);
 }
 
 /* What an older backup has brought back. */

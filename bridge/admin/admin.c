@@ -19,10 +19,11 @@
 #include "bridge/admin/admin_node.h"
 #include "bridge/admin/admin_quota.h"
 #include "bridge/admin/admin_report.h"
+#include "bridge/admin/admin_response.h"
 #include "bridge/admin/admin_user.h"
 #include "bridge/admin/audit.h"
 #include "bridge/directory/directory_user.h"
-#include "bridge/read/readers.h"
+#include "bridge/rpc/read_job.h"
 #include "bridge/rpc/rpc_args.h"
 #include "bridge/rpc/rpc_check.h"
 #include "common/jsonscan.h"
@@ -55,27 +56,10 @@ static const struct rpc_method *find(struct im_str name)
 	return NULL;
 }
 
-static void put_error(struct im_buf *out, int code, struct im_str why)
-{
-	struct im_buf text;
-
-	im_buf_init(&text, 0);
-	im_buf_z(&text, im_err_text(code));
-	if (why.n > 0) {
-		im_buf_z(&text, ": ");
-		im_buf_str(&text, why);
-	}
-	im_jsonw_member_str(out, "error", im_buf_view(&text));
-	im_jsonw_member_int(out, "code", code);
-	if (text.failed)
-		out->failed = true;
-	im_buf_free(&text);
-}
-
 static void put_refusal(struct im_buf *out, int code, const char *why)
 {
 	im_buf_z(out, "{\"command\":\"Unknown command\"");
-	put_error(out, code, im_str(why));
+	admin_response_error(out, code, im_str(why));
 	im_buf_c(out, '}');
 }
 
@@ -89,23 +73,6 @@ static void put_head(struct im_buf *out, struct im_str name, const json_t *corre
 				json_string_value(correlation), json_string_length(correlation)});
 }
 
-static void put_outcome(struct im_buf *out, int code, struct im_str why, struct im_str result)
-{
-	if (code != IM_OK) {
-		put_error(out, rpc_is_wire(code) ? code : IM_E_INTERNAL, why);
-	} else if (result.n > 0) {
-		im_buf_z(out, ",\"data\":");
-		im_buf_str(out, result);
-	}
-	im_buf_c(out, '}');
-}
-
-void admin_response_end(struct im_buf *out, int code, struct im_str why, struct im_str result)
-{
-	put_outcome(out, code, why, result);
-	im_buf_z(out, "]}");
-}
-
 /* The response to one command; IM_E_IO and IM_E_NOMEM pass through. */
 static int put_response(struct im_buf *out, struct im_str name, const json_t *correlation,
 	const struct rpc_call *c, int rc)
@@ -117,7 +84,7 @@ static int put_response(struct im_buf *out, struct im_str name, const json_t *co
 		im_buf_str(&c->later->head, im_buf_view(out));
 		return c->later->head.failed ? IM_E_NOMEM : IM_OK;
 	}
-	put_outcome(out, rc, im_buf_view(c->why), im_buf_view(c->result));
+	admin_response_outcome(out, rc, im_buf_view(c->why), im_buf_view(c->result));
 	return c->result->failed || c->why->failed ? IM_E_NOMEM : IM_OK;
 }
 
@@ -253,10 +220,6 @@ int admin_execute(struct admin_call *a)
 	im_buf_free(&noted);
 	if (rc == IM_OK && a->out->failed)
 		rc = IM_E_NOMEM;
-	a->later = c.later;
-	if (rc != IM_OK) {
-		readers_job_free(a->later);
-		a->later = NULL;
-	}
+	a->later = c.later != NULL;
 	return rc;
 }

@@ -6,7 +6,7 @@
 #include <stdio.h>
 
 #include "bridge/admin/account_end.h"
-#include "bridge/admin/admin.h"
+#include "bridge/admin/admin_hooks.h"
 #include "bridge/admin/audit.h"
 #include "bridge/directory/directory_erasure.h"
 #include "bridge/rpc/rpc_args.h"

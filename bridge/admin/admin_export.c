@@ -2,16 +2,17 @@
 /* Hands a page of an export over to the readers. What is in it is export.c's. */
 #include "bridge/admin/admin_export.h"
 
+#include "bridge/admin/admin_response.h"
 #include "bridge/admin/export.h"
 #include "bridge/deliver/presence.h"
-#include "bridge/read/readers.h"
+#include "bridge/rpc/read_job.h"
 #include "bridge/rpc/rpc_args.h"
 #include "common/limits.h"
 
 static int export_user(struct rpc_call *c)
 {
 	struct directory_user u;
-	struct readers_job *job;
+	struct read_job *job;
 	int rc = rpc_user_past(c, rpc_str(c, "username"), &u);
 
 	if (rc != IM_OK)
@@ -19,10 +20,10 @@ static int export_user(struct rpc_call *c)
 	if (!c->alone)
 		return rpc_fail(c, IM_E_INVALID_REQUEST,
 			"exportUser is answered later; give it a payload of its own");
-	job = readers_job_new(READERS_REQUEST, c->uid, c->device);
+	job = read_job_new(READ_REQUEST, c->uid, c->device);
 	if (job == NULL)
 		return IM_E_NOMEM;
-	job->control = true;
+	job->end = admin_response_end;
 	job->user = c->user;
 	job->admin = true;
 	job->now_ms = c->now_ms;
@@ -32,9 +33,10 @@ static int export_user(struct rpc_call *c)
 	if (c->presence)
 		presence_states(c->presence, u.uid, &job->states);
 	if (job->req.params == NULL || job->states.failed) {
-		readers_job_free(job);
+		read_job_free(job);
 		return IM_E_NOMEM;
 	}
+	read_job_plan(job, writer_effects(c->w));
 	c->later = job;
 	return IM_OK;
 }

@@ -4,7 +4,7 @@
 
 #include <stdlib.h>
 
-#include "bridge/admin/admin.h"
+#include "bridge/admin/admin_hooks.h"
 #include "bridge/deliver/presence.h"
 #include "bridge/directory/directory_group.h"
 #include "bridge/directory/directory_user.h"

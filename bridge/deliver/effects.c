@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Owns the encoded down records of the open transaction, one buffer a tier. Filled by intake, the
- * writer and the RPC handlers; emptied by the engine. Knows neither the link nor the databases.
+ * Owns the encoded down records of the open transaction, one buffer a tier, and the list of what is
+ * to be read. Filled by intake, the writer and the RPC handlers; emptied by the engine. Knows
+ * neither the link nor the databases.
  */
 #include "bridge/deliver/effects.h"
 
@@ -15,6 +16,7 @@
 
 struct effects {
 	struct im_buf tier[EFFECTS_TIERS];
+	struct effects_read *reads, **reads_end;
 	effects_forget_fn forget;
 	void *forget_arg;
 	unsigned level; /* of the link, not of the transaction */
@@ -28,13 +30,25 @@ struct effects *effects_new(void)
 		return NULL;
 	for (int i = 0; i < EFFECTS_TIERS; i++)
 		im_buf_init(&fx->tier[i], 0);
+	fx->reads_end = &fx->reads;
 	return fx;
+}
+
+static void drop_reads(struct effects *fx)
+{
+	struct effects_read *r, *next = effects_reads(fx);
+
+	while ((r = next)) {
+		next = r->next;
+		r->drop(r);
+	}
 }
 
 void effects_free(struct effects **fx)
 {
 	if (!*fx)
 		return;
+	drop_reads(*fx);
 	for (int i = 0; i < EFFECTS_TIERS; i++)
 		im_buf_free(&(*fx)->tier[i]);
 	free(*fx);
@@ -43,6 +57,7 @@ void effects_free(struct effects **fx)
 
 void effects_reset(struct effects *fx)
 {
+	drop_reads(fx);
 	for (int i = 0; i < EFFECTS_TIERS; i++) {
 		if (fx->tier[i].cap > EFFECTS_KEEP_BYTES)
 			im_buf_free(&fx->tier[i]);
@@ -63,6 +78,22 @@ bool effects_failed(const struct effects *fx)
 struct im_str effects_view(const struct effects *fx, enum effects_tier tier)
 {
 	return im_buf_view(&fx->tier[tier]);
+}
+
+void effects_read(struct effects *fx, struct effects_read *r)
+{
+	r->next = NULL;
+	*fx->reads_end = r;
+	fx->reads_end = &r->next;
+}
+
+struct effects_read *effects_reads(struct effects *fx)
+{
+	struct effects_read *first = fx->reads;
+
+	fx->reads = NULL;
+	fx->reads_end = &fx->reads;
+	return first;
 }
 
 size_t effects_bytes(const struct effects *fx)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What a transaction will make visible once it is committed: down records, kept by delivery tier
- * and dropped whole on rollback. Handlers add; only the engine, after COMMIT, sends. This is what
- * makes "store first, then deliver" a property of the structure and not of each handler's care.
+ * What a transaction will make visible once it is committed: down records, kept by delivery tier,
+ * and what is to be read then. Dropped whole on rollback. Handlers add; only the engine, after
+ * COMMIT, sends and reads. This is what makes "store first, then deliver" a property of the
+ * structure and not of each handler's care.
  */
 #ifndef IM_BRIDGE_EFFECTS_H
 #define IM_BRIDGE_EFFECTS_H
@@ -36,6 +37,17 @@ void effects_reset(struct effects *fx);
 bool effects_failed(const struct effects *fx);
 /* The encoded down records of a tier, in order. */
 struct im_str effects_view(const struct effects *fx, enum effects_tier tier);
+
+/* Something that is to be read when the transaction is committed, by whoever knows what it is a
+ * part of: it is that one's first member (read_job.h). */
+struct effects_read {
+	struct effects_read *next;
+	void (*drop)(struct effects_read *r); /* frees it, unread */
+};
+/* It belongs to the effects from here on. */
+void effects_read(struct effects *fx, struct effects_read *r);
+/* All of them, in order, and the caller's from here on; for the engine, after COMMIT. */
+struct effects_read *effects_reads(struct effects *fx);
 
 /* Bytes of all tiers together: the engine ends a transaction early when fan-out grows large. */
 size_t effects_bytes(const struct effects *fx);

@@ -36,7 +36,6 @@ static void undo(struct batch *b)
 {
 	sessions_settle(b->p.sessions, false);
 	acks_reset(b->p.acks);
-	readers_discard(b->p.readers);
 	rights_clear(b->p.rights);
 	cost_clear(b->p.cost);
 	dedup_forget_since(b->p.dedup, writer_first(b->p.writer));
@@ -53,6 +52,7 @@ static enum writer_outcome give_up(struct batch *b)
 enum writer_outcome batch_finish(struct batch *b, uint64_t epoch, uint64_t recno)
 {
 	enum writer_outcome outcome;
+	struct effects_read *reads;
 	struct store_mark mark;
 
 	acks_flush(b->p.acks, b->p.fx);
@@ -67,8 +67,9 @@ enum writer_outcome batch_finish(struct batch *b, uint64_t epoch, uint64_t recno
 	}
 	b->p.health->commits++;
 	sessions_settle(b->p.sessions, true);
+	reads = effects_reads(b->p.fx);
 	outbox_take(b->p.outbox, b->p.fx, epoch, recno);
-	readers_release(b->p.readers, writer_position(b->p.writer));
+	readers_run(b->p.readers, reads, writer_position(b->p.writer));
 	return WRITER_DONE;
 }
 

@@ -342,7 +342,7 @@ void engine_up(struct engine *e, struct im_str frame, const struct engine_now *n
 
 void engine_reads(struct engine *e)
 {
-	struct readers_job *job;
+	struct read_job *job;
 
 	while (engine_takes_reads(e) && (job = readers_take(e->p.readers))) {
 		struct im_str uid = {job->uid, job->uid_n};
@@ -351,17 +351,17 @@ void engine_reads(struct engine *e)
 		e->a.health.requests_busy += job->busy;
 		if (job->failed)
 			log_line(e->p.log, LOG_LEVEL_ERROR, "out_of_memory", "what=reply");
-		else if (job->kind == READERS_HELLO)
+		else if (job->kind == READ_HELLO)
 			effects_inbox(e->a.fx, uid, IM_STR("event"), im_buf_view(&job->reply));
-		else if (job->kind == READERS_DELIVERED)
+		else if (job->kind == READ_DELIVERED)
 			delivered_tell(
 				&job->delivered, uid, sessions_presence(e->a.sessions), e->a.fx);
-		else if (job->control)
+		else if (job->end)
 			engine_respond(e, uid, device, im_buf_view(&job->reply));
 		else
 			effects_reply(e->a.fx, uid, device, im_buf_view(&job->topic),
 				im_buf_view(&job->corr), im_buf_view(&job->reply));
-		readers_job_free(job);
+		read_job_free(job);
 		outbox_answer(e->a.outbox, e->a.fx);
 	}
 }

@@ -17,7 +17,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "bridge/admin/admin.h"
+#include "bridge/admin/admin_hooks.h"
 #include "bridge/base/health.h"
 #include "bridge/base/log.h"
 #include "bridge/directory/directory.h"

@@ -9,6 +9,7 @@
 
 #include "bridge/deliver/presence.h"
 #include "bridge/rpc/price.h"
+#include "bridge/rpc/read_job.h"
 #include "bridge/rpc/texts.h"
 
 /* Codes below belong to the wire, those above never leave the process (common/err.h). */
@@ -84,7 +85,7 @@ static int take_price(struct requests *q, const struct im_up_rec *rec,
 static int hand_over(struct requests *q, const struct im_up_rec *rec, struct rpc_request *req,
 	const struct rights_user *u, int64_t now_ms)
 {
-	struct readers_job *job = readers_job_new(READERS_REQUEST, rec->user, rec->device);
+	struct read_job *job = read_job_new(READ_REQUEST, rec->user, rec->device);
 
 	if (!job)
 		return IM_E_NOMEM;
@@ -99,10 +100,10 @@ static int hand_over(struct requests *q, const struct im_up_rec *rec, struct rpc
 	if (job->req.method->kind == RPC_DEVICES)
 		presence_states(q->p.presence, rec->user, &job->states);
 	if (job->topic.failed || job->corr.failed || job->states.failed) {
-		readers_job_free(job);
+		read_job_free(job);
 		return IM_E_NOMEM;
 	}
-	readers_hold(q->p.readers, job);
+	read_job_plan(job, q->p.fx);
 	return IM_OK;
 }
 
@@ -125,7 +126,6 @@ static int run(struct requests *q, const struct im_up_rec *rec, struct rpc_reque
 		.budget = &q->budget,
 		.presence = q->p.presence,
 		.dedup = q->p.dedup,
-		.readers = q->p.readers,
 		.rights = q->p.rights,
 		/* What a replay does again was paid for. */
 		.cost = pass == REQUESTS_NEW ? q->p.cost : NULL,
@@ -236,10 +236,8 @@ int requests_control(struct requests *q, const struct im_up_rec *rec, int64_t no
 	rc = admin_execute(&c);
 	if (rc)
 		return rc;
-	if (c.later) {
-		readers_hold(q->p.readers, c.later);
+	if (c.later)
 		return IM_OK;
-	}
 	r.payload = im_buf_view(&q->reply);
 	if (q->reply.failed)
 		return IM_E_NOMEM;

@@ -15,7 +15,6 @@
 #include "bridge/base/log.h"
 #include "bridge/deliver/effects.h"
 #include "bridge/directory/rights.h"
-#include "bridge/read/readers.h"
 #include "bridge/rpc/hash_budget.h"
 #include "bridge/write/writer.h"
 #include "common/err.h"
@@ -29,7 +28,6 @@ struct requests_parts {
 	struct rights *rights;
 	struct writer *writer;
 	struct effects *fx;
-	struct readers *readers;
 	struct health *health;
 	struct log *log;
 	struct admin_hooks hooks;

@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 
+#include "bridge/rpc/read_job.h"
 #include "common/ids.h"
 #include "common/limits.h"
 
@@ -237,19 +238,19 @@ static int opened(struct sessions *s, const struct im_up_rec *rec, bool replayed
 
 static int subscribed(struct sessions *s, struct im_str uid, struct im_str device, int64_t now_ms)
 {
-	struct readers_job *job;
+	struct read_job *job;
 	struct rights_user u;
 	int rc = rights_user(s->p.rights, uid, &u);
 
 	if (rc)
 		return rc == IM_E_UNKNOWN_USER ? IM_OK : rc;
-	job = readers_job_new(READERS_HELLO, uid, device);
+	job = read_job_new(READ_HELLO, uid, device);
 	if (!job)
 		return IM_E_NOMEM;
 	job->user = u.id;
 	job->now_ms = now_ms;
 	s->p.health->hellos++;
-	readers_hold(s->p.readers, job);
+	read_job_plan(job, s->p.fx);
 	return IM_OK;
 }
 

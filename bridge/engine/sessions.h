@@ -14,7 +14,6 @@
 #include "bridge/deliver/effects.h"
 #include "bridge/deliver/presence.h"
 #include "bridge/directory/rights.h"
-#include "bridge/read/readers.h"
 #include "bridge/write/writer.h"
 #include "common/err.h"
 #include "common/frame.h"
@@ -27,7 +26,6 @@ struct sessions_parts {
 	struct writer *writer;
 	struct directory *dir;
 	struct effects *fx;
-	struct readers *readers;
 	struct health *health;
 	struct log *log;
 };

@@ -5,7 +5,6 @@
 
 #include <stdlib.h>
 
-#include "bridge/admin/admin.h"
 #include "bridge/directory/directory_conv.h"
 #include "bridge/directory/directory_user.h"
 #include "bridge/rpc/conv_set.h"
@@ -36,7 +35,7 @@ static void watch(struct reader *r)
 		search_watch(r->search, deadline_passed, &r->deadline);
 }
 
-int reader_open(const struct readers_parts *p, struct reader **out, struct im_buf *why)
+int reader_open(const struct reader_parts *p, struct reader **out, struct im_buf *why)
 {
 	struct reader *r = calloc(1, sizeof(*r));
 	int rc = IM_E_NOMEM;
@@ -84,7 +83,7 @@ void reader_close(struct reader **r)
 	*r = NULL;
 }
 
-static struct rpc_call call_of(const struct reader *r, struct readers_job *job)
+static struct rpc_call call_of(const struct reader *r, struct read_job *job)
 {
 	return (struct rpc_call){
 		.method = job->req.method,
@@ -105,21 +104,21 @@ static struct rpc_call call_of(const struct reader *r, struct readers_job *job)
 	};
 }
 
-static void reply(struct readers_job *job, int code, struct im_str why, struct im_str result)
+static void reply(struct read_job *job, int code, struct im_str why, struct im_str result)
 {
 	im_buf_reset(&job->reply);
 	im_buf_str(&job->reply, im_buf_view(&job->head));
-	if (job->control)
-		admin_response_end(&job->reply, code, why, result);
+	if (job->end)
+		job->end(&job->reply, code, why, result);
 	else
 		rpc_reply_build(&job->reply, im_buf_view(&job->req.id), code, why, result);
 	job->failed = job->reply.failed;
 }
 
-static void busy(struct readers_job *job, struct im_str why, int64_t retry_ms)
+static void busy(struct read_job *job, struct im_str why, int64_t retry_ms)
 {
 	job->busy = true;
-	if (job->control) {
+	if (job->end) {
 		reply(job, IM_E_BUSY, why, (struct im_str){NULL, 0});
 		return;
 	}
@@ -129,7 +128,7 @@ static void busy(struct readers_job *job, struct im_str why, int64_t retry_ms)
 }
 
 /* What was ended for want of time. True: it has its answer, busy. */
-static bool out_of_time(struct readers_job *job)
+static bool out_of_time(struct read_job *job)
 {
 	if (job->req.method->kind == RPC_SEARCH && !job->second) {
 		job->second = true;
@@ -142,7 +141,7 @@ static bool out_of_time(struct readers_job *job)
 	return true;
 }
 
-static bool run_request(struct reader *r, struct readers_job *job)
+static bool run_request(struct reader *r, struct read_job *job)
 {
 	struct rpc_call c = call_of(r, job);
 	bool first = c.method->kind == RPC_SEARCH && !job->second, done = true;
@@ -199,7 +198,7 @@ static int find_news(struct rpc_call *c, uint64_t cursor)
 }
 
 /* A device that cannot be looked up counts as behind: pulling for nothing costs little. */
-static bool behind(struct reader *r, struct readers_job *job)
+static bool behind(struct reader *r, struct read_job *job)
 {
 	struct rpc_call c = call_of(r, job);
 	struct directory_device dev;
@@ -219,7 +218,7 @@ static bool behind(struct reader *r, struct readers_job *job)
 	return rc != IM_OK;
 }
 
-static void hello(struct readers_job *job, bool is_behind)
+static void hello(struct read_job *job, bool is_behind)
 {
 	struct im_buf *b = &job->reply;
 
@@ -233,7 +232,7 @@ static void hello(struct readers_job *job, bool is_behind)
 }
 
 /* What cannot be read is not told: conv.receipts answers who asks. */
-static void find_delivered(struct reader *r, struct readers_job *job)
+static void find_delivered(struct reader *r, struct read_job *job)
 {
 	struct rpc_call c = call_of(r, job);
 
@@ -244,12 +243,12 @@ static void find_delivered(struct reader *r, struct readers_job *job)
 	r->backend->view_end(r->log);
 }
 
-bool reader_run(struct reader *r, struct readers_job *job)
+bool reader_run(struct reader *r, struct read_job *job)
 {
-	if (job->kind == READERS_REQUEST)
+	if (job->kind == READ_REQUEST)
 		return run_request(r, job);
 	deadline_begin(&r->deadline, IM_READ_MS);
-	if (job->kind == READERS_HELLO)
+	if (job->kind == READ_HELLO)
 		hello(job, behind(r, job));
 	else
 		find_delivered(r, job);
@@ -257,11 +256,11 @@ bool reader_run(struct reader *r, struct readers_job *job)
 	return true;
 }
 
-void reader_refuse(struct readers_job *job)
+void reader_refuse(struct read_job *job)
 {
-	if (job->kind == READERS_HELLO)
+	if (job->kind == READ_HELLO)
 		hello(job, true);
-	else if (job->kind == READERS_REQUEST)
+	else if (job->kind == READ_REQUEST)
 		busy(job, IM_STR("too many requests wait to be answered; try again in a moment"),
 			IM_RETRY_QUEUE_MS);
 }

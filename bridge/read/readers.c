@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Owns the threads and the jobs: held, waiting (turns.c), done. Called by the engine's thread only;
+/* Owns the threads and the jobs: waiting (turns.c), done. Called by the engine's thread only;
  * the lock is between it and the threads. */
 #include "bridge/read/readers.h"
-#include "bridge/rpc/rpc_request.h"
 
 #include <pthread.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -17,12 +15,11 @@
 #define HELLOS_MAX 200000
 
 struct list {
-	struct readers_job *first, **end;
+	struct read_job *first, **end;
 	uint32_t n;
 };
 
 struct readers {
-	struct list held;
 	pthread_mutex_t lock;
 	pthread_cond_t more;
 	struct turns *turns; /* under the lock, as what follows */
@@ -39,7 +36,7 @@ struct readers {
 	unsigned next; /* reader that the next thread to start takes */
 };
 
-static void push(struct list *l, struct readers_job *job)
+static void push(struct list *l, struct read_job *job)
 {
 	job->next = NULL;
 	*l->end = job;
@@ -47,9 +44,9 @@ static void push(struct list *l, struct readers_job *job)
 	l->n++;
 }
 
-static struct readers_job *pop(struct list *l)
+static struct read_job *pop(struct list *l)
 {
-	struct readers_job *job = l->first;
+	struct read_job *job = l->first;
 
 	if (!job)
 		return NULL;
@@ -62,64 +59,26 @@ static struct readers_job *pop(struct list *l)
 
 static void clear(struct list *l)
 {
-	struct readers_job *job;
+	struct read_job *job;
 
 	while ((job = pop(l)))
-		readers_job_free(job);
-}
-
-struct readers_job *readers_job_new(enum readers_kind kind, struct im_str uid, struct im_str device)
-{
-	struct readers_job *job;
-
-	if (uid.n > IM_UID_MAX || device.n > IM_DEVICE_MAX)
-		return NULL;
-	job = calloc(1, sizeof(*job));
-	if (!job)
-		return NULL;
-	job->kind = kind;
-	memcpy(job->uid, uid.p, uid.n);
-	job->uid_n = uid.n;
-	if (device.n)
-		memcpy(job->device, device.p, device.n);
-	job->device_n = device.n;
-	im_buf_init(&job->topic, 0);
-	im_buf_init(&job->corr, 0);
-	im_buf_init(&job->head, 0);
-	im_buf_init(&job->states, 0);
-	im_buf_init(&job->reply, 0);
-	return job;
-}
-
-void readers_job_free(struct readers_job *job)
-{
-	if (!job)
-		return;
-	if (job->kind == READERS_REQUEST)
-		rpc_request_clear(&job->req);
-	delivered_clear(&job->delivered);
-	im_buf_free(&job->topic);
-	im_buf_free(&job->corr);
-	im_buf_free(&job->head);
-	im_buf_free(&job->states);
-	im_buf_free(&job->reply);
-	free(job);
+		read_job_free(job);
 }
 
 /* Under the lock. */
-static void finish(struct readers *r, struct readers_job *job)
+static void finish(struct readers *r, struct read_job *job)
 {
 	uint64_t one = 1;
 
 	push(&r->done, job);
-	r->requests_done += job->kind == READERS_REQUEST;
+	r->requests_done += job->kind == READ_REQUEST;
 	/* It cannot fail but when the counter is full, and then the fd is readable anyway. */
 	if (write(r->fd, &one, sizeof(one)) < 0)
 		return;
 }
 
 /* Under the lock: a job that has run. */
-static void ran(struct readers *r, struct readers_job *job, bool done)
+static void ran(struct readers *r, struct read_job *job, bool done)
 {
 	if (!done) {
 		turns_back(r->turns, job);
@@ -132,7 +91,7 @@ static void ran(struct readers *r, struct readers_job *job, bool done)
 static void *thread_main(void *arg)
 {
 	struct readers *r = arg;
-	struct readers_job *job;
+	struct read_job *job;
 	struct reader *mine;
 	uint64_t names = 0;
 	bool done;
@@ -157,7 +116,7 @@ static void *thread_main(void *arg)
 	return NULL;
 }
 
-static int start(struct readers *r, const struct readers_parts *p, struct im_buf *why)
+static int start(struct readers *r, const struct reader_parts *p, struct im_buf *why)
 {
 	unsigned handles = r->n ? r->n : 1;
 
@@ -182,7 +141,8 @@ static int start(struct readers *r, const struct readers_parts *p, struct im_buf
 	return IM_OK;
 }
 
-int readers_open(const struct readers_parts *p, struct readers **out, struct im_buf *why)
+int readers_open(const struct reader_parts *p, unsigned threads, uint32_t queue_max,
+	struct readers **out, struct im_buf *why)
 {
 	struct readers *r = calloc(1, sizeof(*r));
 	int rc;
@@ -190,12 +150,11 @@ int readers_open(const struct readers_parts *p, struct readers **out, struct im_
 	*out = NULL;
 	if (!r)
 		return IM_E_NOMEM;
-	r->held.end = &r->held.first;
 	r->done.end = &r->done.first;
 	pthread_mutex_init(&r->lock, NULL);
 	pthread_cond_init(&r->more, NULL);
-	r->n = p->threads;
-	r->queue_max = p->queue_max;
+	r->n = threads;
+	r->queue_max = queue_max;
 	r->fd = -1;
 	r->turns = turns_new(r->n);
 	rc = r->turns ? start(r, p, why) : IM_E_NOMEM;
@@ -217,7 +176,6 @@ void readers_close(struct readers **r)
 		pthread_join((*r)->threads[i], NULL);
 	for (unsigned i = 0; (*r)->readers && i < ((*r)->n ? (*r)->n : 1); i++)
 		reader_close(&(*r)->readers[i]);
-	clear(&(*r)->held);
 	turns_free(&(*r)->turns);
 	clear(&(*r)->done);
 	if ((*r)->fd >= 0)
@@ -235,20 +193,10 @@ int readers_fd(const struct readers *r)
 	return r->fd;
 }
 
-void readers_hold(struct readers *r, struct readers_job *job)
-{
-	push(&r->held, job);
-}
-
-void readers_discard(struct readers *r)
-{
-	clear(&r->held);
-}
-
 /* Under the lock: of all users together. */
-static bool full(const struct readers *r, const struct readers_job *job)
+static bool full(const struct readers *r, const struct read_job *job)
 {
-	if (job->kind != READERS_REQUEST)
+	if (job->kind != READ_REQUEST)
 		return r->queue_max == 0 || turns_waiting_others(r->turns) >= HELLOS_MAX;
 	return turns_waiting_requests(r->turns) + turns_running(r->turns) + r->requests_done >=
 	       r->queue_max;
@@ -257,20 +205,22 @@ static bool full(const struct readers *r, const struct readers_job *job)
 /* Under the lock, without threads. */
 static void run_all(struct readers *r)
 {
-	struct readers_job *job;
+	struct read_job *job;
 
 	while ((job = turns_pop(r->turns)))
 		ran(r, job, reader_run(r->readers[0], job));
 }
 
-void readers_release(struct readers *r, uint64_t position)
+void readers_run(struct readers *r, struct effects_read *reads, uint64_t position)
 {
-	struct readers_job *job;
+	struct read_job *job;
 
-	if (!r->held.first)
+	if (!reads)
 		return;
 	pthread_mutex_lock(&r->lock);
-	while ((job = pop(&r->held))) {
+	while (reads) {
+		job = read_job_of(reads);
+		reads = reads->next;
 		job->position = position;
 		if (full(r, job) || turns_push(r->turns, job) != IM_OK) {
 			reader_refuse(job);
@@ -284,15 +234,15 @@ void readers_release(struct readers *r, uint64_t position)
 	pthread_mutex_unlock(&r->lock);
 }
 
-struct readers_job *readers_take(struct readers *r)
+struct read_job *readers_take(struct readers *r)
 {
-	struct readers_job *job;
+	struct read_job *job;
 	uint64_t count;
 
 	pthread_mutex_lock(&r->lock);
 	job = pop(&r->done);
 	if (job)
-		r->requests_done -= job->kind == READERS_REQUEST;
+		r->requests_done -= job->kind == READ_REQUEST;
 	/* Emptied under the lock, so that no wake-up is lost. */
 	if (!job && read(r->fd, &count, sizeof(count)) < 0)
 		count = 0;

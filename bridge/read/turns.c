@@ -10,7 +10,7 @@
 #define uthash_nonfatal_oom(elt) ((elt)->refused = true)
 #include <uthash.h>
 
-#include "bridge/read/readers.h"
+#include "bridge/rpc/read_job.h"
 #include "common/limits.h"
 
 /* So many requests run before a greeting or an arrival that waits has its turn. */
@@ -19,7 +19,7 @@
 enum lane { REQUESTS, OTHERS, LANES };
 
 struct queue {
-	struct readers_job *first, **end;
+	struct read_job *first, **end;
 	uint32_t n;
 	bool ringed;
 	struct turn *next; /* in the ring */
@@ -48,9 +48,9 @@ struct turns {
 
 static const uint32_t waiting_max[LANES] = {IM_READS_WAITING, IM_GREETINGS_WAITING};
 
-static enum lane lane_of(const struct readers_job *job)
+static enum lane lane_of(const struct read_job *job)
 {
-	return job->kind == READERS_REQUEST ? REQUESTS : OTHERS;
+	return job->kind == READ_REQUEST ? REQUESTS : OTHERS;
 }
 
 struct turns *turns_new(unsigned threads)
@@ -64,11 +64,11 @@ struct turns *turns_new(unsigned threads)
 
 static void free_jobs(struct queue *q)
 {
-	struct readers_job *job;
+	struct read_job *job;
 
 	while ((job = q->first)) {
 		q->first = job->next;
-		readers_job_free(job);
+		read_job_free(job);
 	}
 }
 
@@ -145,7 +145,7 @@ static struct turn *unring(struct turns *t, enum lane lane)
 	return u;
 }
 
-static void put(struct turns *t, struct turn *u, struct readers_job *job)
+static void put(struct turns *t, struct turn *u, struct read_job *job)
 {
 	enum lane lane = lane_of(job);
 	struct queue *q = &u->lane[lane];
@@ -158,7 +158,7 @@ static void put(struct turns *t, struct turn *u, struct readers_job *job)
 	ring(t, u, lane);
 }
 
-int turns_push(struct turns *t, struct readers_job *job)
+int turns_push(struct turns *t, struct read_job *job)
 {
 	struct turn *u = find_or_add(t, job->user);
 	enum lane lane = lane_of(job);
@@ -172,9 +172,9 @@ int turns_push(struct turns *t, struct readers_job *job)
 }
 
 /* The first job in a lane whose user may have a thread. */
-static struct readers_job *pop(struct turns *t, enum lane lane)
+static struct read_job *pop(struct turns *t, enum lane lane)
 {
-	struct readers_job *job;
+	struct read_job *job;
 	struct turn *u;
 	struct queue *q;
 
@@ -197,11 +197,11 @@ static struct readers_job *pop(struct turns *t, enum lane lane)
 	return job;
 }
 
-struct readers_job *turns_pop(struct turns *t)
+struct read_job *turns_pop(struct turns *t)
 {
 	bool others = t->ring[OTHERS].first != NULL;
 	bool greet = others && t->in_a_row >= REQUESTS_IN_A_ROW;
-	struct readers_job *job = pop(t, greet ? OTHERS : REQUESTS);
+	struct read_job *job = pop(t, greet ? OTHERS : REQUESTS);
 
 	if (!job)
 		job = pop(t, greet ? REQUESTS : OTHERS);
@@ -218,7 +218,7 @@ static void ended(struct turns *t, struct turn *u)
 	ring(t, u, OTHERS);
 }
 
-void turns_end(struct turns *t, const struct readers_job *job)
+void turns_end(struct turns *t, const struct read_job *job)
 {
 	struct turn *u = find(t, job->user);
 
@@ -229,7 +229,7 @@ void turns_end(struct turns *t, const struct readers_job *job)
 	free(u);
 }
 
-void turns_back(struct turns *t, struct readers_job *job)
+void turns_back(struct turns *t, struct read_job *job)
 {
 	struct turn *u = find(t, job->user);
 

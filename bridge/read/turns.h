@@ -15,7 +15,7 @@
 
 #include "common/err.h"
 
-struct readers_job;
+struct read_job;
 struct turns;
 
 /* threads: how many run jobs. NULL: out of memory. */
@@ -24,12 +24,12 @@ struct turns *turns_new(unsigned threads);
 void turns_free(struct turns **t);
 
 /* IM_E_FULL: too many of this user's wait already; IM_E_NOMEM. The job is then not taken. */
-int turns_push(struct turns *t, struct readers_job *job) IM_MUST_CHECK;
+int turns_push(struct turns *t, struct read_job *job) IM_MUST_CHECK;
 /* The next job, which runs until turns_end; NULL: none may run now. */
-struct readers_job *turns_pop(struct turns *t);
-void turns_end(struct turns *t, const struct readers_job *job);
+struct read_job *turns_pop(struct turns *t);
+void turns_end(struct turns *t, const struct read_job *job);
 /* A job that ran goes to the back of its user's queue, to be run once more. */
-void turns_back(struct turns *t, struct readers_job *job);
+void turns_back(struct turns *t, struct read_job *job);
 
 /* Of all users. */
 uint32_t turns_waiting_requests(const struct turns *t);

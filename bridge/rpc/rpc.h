@@ -35,10 +35,9 @@ struct rpc_method;
 struct admin_hooks;
 struct presence;
 struct dedup;
-struct readers;
 struct rights;
 struct cost;
-struct readers_job;
+struct read_job;
 
 /* Server settings that handlers need; filled from the configuration. */
 struct rpc_settings {
@@ -81,7 +80,6 @@ struct rpc_call {
 	struct hash_budget *budget; /* bounds what password hashing may cost; NULL: no bound */
 	struct presence *presence;  /* who is connected; may be NULL in a command */
 	struct dedup *dedup;        /* ids that senders have given their messages; may be NULL */
-	struct readers *readers;    /* for what is looked up after the commit; may be NULL */
 	struct rights *rights;      /* slow mode; NULL: there is none */
 	struct cost *cost;          /* what the caller's requests may cost; NULL: no bound */
 	/* admin commands, which are methods of the same form */
@@ -90,8 +88,8 @@ struct rpc_call {
 	bool looked;          /* nothing was changed, and nothing is noted */
 	uint64_t about;       /* for the audit log: a user whom the parameters do not name */
 	bool alone;           /* the only one of its payload */
-	/* Set by a command that the readers answer, once what it has done is committed. */
-	struct readers_job *later;
+	/* Set by a command that a reader answers, once what it has done is committed; planned. */
+	struct read_job *later;
 	/* the answer: the text of the `result` value; or an error code returned and `why` filled */
 	struct im_buf *result;
 	struct im_buf *why;

@@ -185,8 +185,7 @@ static void lose_link(struct flow *f)
 
 void flow_start_bridge(struct flow *f)
 {
-	struct readers_parts rp = {
-		.backend = &f->backend, .folder = f->folder, .log = f->log, .queue_max = 1000};
+	struct reader_parts rp = {.backend = &f->backend, .folder = f->folder, .log = f->log};
 	struct engine_parts ep = {.backend = &f->backend,
 		.log = f->log,
 		.send = on_down,
@@ -201,7 +200,7 @@ void flow_start_bridge(struct flow *f)
 	if (!f->store)
 		assert_int_equal(f->backend.open(f->folder, &f->store, &why), IM_OK);
 	rp.store = ep.store = f->store;
-	assert_int_equal(readers_open(&rp, &f->readers, &why), IM_OK);
+	assert_int_equal(readers_open(&rp, 0, 1000, &f->readers, &why), IM_OK);
 	ep.dir = f->dir;
 	ep.readers = f->readers;
 	ep.instance = prng_next(&f->random);

@@ -202,8 +202,7 @@ struct engine_fixture *engine_prepare(const struct store_backend *backend)
 
 void engine_open(struct engine_fixture *f)
 {
-	struct readers_parts rp = {
-		.backend = &f->backend, .folder = f->folder, .queue_max = f->queue_max};
+	struct reader_parts rp = {.backend = &f->backend, .folder = f->folder};
 	struct engine_parts ep = {.backend = &f->backend,
 		.moderation = f->moderation,
 		.send = on_frame,
@@ -223,7 +222,7 @@ void engine_open(struct engine_fixture *f)
 	if (!f->store)
 		assert_int_equal(f->backend.open(f->folder, &f->store, &why), IM_OK);
 	rp.store = ep.store = f->store;
-	assert_int_equal(readers_open(&rp, &f->readers, &why), IM_OK);
+	assert_int_equal(readers_open(&rp, 0, f->queue_max, &f->readers, &why), IM_OK);
 	ep.dir = f->dir;
 	ep.readers = f->readers;
 	ep.moderation = f->moderation;

@@ -335,6 +335,48 @@ static void large_groups_wait_for_the_window(void **state)
 
 #define O(name) cmocka_unit_test_setup_teardown(name, outbox_set_up, outbox_tear_down)
 
+struct read {
+	struct effects_read effect;
+	int *dropped;
+};
+
+static void drop(struct effects_read *r)
+{
+	++*((struct read *)r)->dropped;
+}
+
+static void reads_are_the_commits_or_dropped(void **state)
+{
+	struct effects *fx = effects_new();
+	int dropped = 0;
+	struct read v[5];
+	struct effects_read *r;
+
+	(void)state;
+	for (int i = 0; i < 5; i++)
+		v[i] = (struct read){{.drop = drop}, &dropped};
+	assert_null(effects_reads(fx));
+	/* Rolled back. */
+	effects_read(fx, &v[0].effect);
+	effects_read(fx, &v[1].effect);
+	effects_reset(fx);
+	assert_int_equal(dropped, 2);
+	assert_null(effects_reads(fx));
+	/* Committed: in the order in which they were planned, once. */
+	effects_read(fx, &v[2].effect);
+	effects_read(fx, &v[3].effect);
+	r = effects_reads(fx);
+	assert_ptr_equal(r, &v[2].effect);
+	assert_ptr_equal(r->next, &v[3].effect);
+	assert_null(r->next->next);
+	effects_reset(fx);
+	assert_int_equal(dropped, 2);
+	/* What nobody took goes with the effects. */
+	effects_read(fx, &v[4].effect);
+	effects_free(&fx);
+	assert_int_equal(dropped, 3);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -347,6 +389,7 @@ int main(void)
 		O(the_commit_return_stands_behind_what_is_urgent),
 		O(frames_are_closed_at_the_soft_bound),
 		O(large_groups_wait_for_the_window),
+		cmocka_unit_test(reads_are_the_commits_or_dropped),
 	};
 
 	return cmocka_run_group_tests_name("bridge effects", tests, NULL, NULL);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The reading threads: answers, order of hold and release, the bound, the end in the middle. */
+/* The reading threads: answers, jobs as effects of a transaction, the bound, the end in the middle.
+ */
 #include "tests/unit/engine_fixture.h"
 
 #include <poll.h>
@@ -12,7 +13,11 @@
 
 #define DEADLINE_MS 30000
 
-static struct readers *open_with(struct engine_fixture *f, struct readers_parts p)
+/* Of the transaction in which the jobs are planned. */
+static struct effects *fx;
+
+static struct readers *open_with(
+	struct engine_fixture *f, struct reader_parts p, unsigned threads, uint32_t queue_max)
 {
 	struct readers *r;
 	struct im_buf why;
@@ -22,7 +27,7 @@ static struct readers *open_with(struct engine_fixture *f, struct readers_parts 
 	p.folder = f->folder;
 	p.log = f->log;
 	im_buf_init(&why, 0);
-	if (readers_open(&p, &r, &why) != IM_OK)
+	if (readers_open(&p, threads, queue_max, &r, &why) != IM_OK)
 		fail_msg("%.*s", (int)why.n, why.p);
 	im_buf_free(&why);
 	return r;
@@ -30,13 +35,13 @@ static struct readers *open_with(struct engine_fixture *f, struct readers_parts 
 
 static struct readers *open_readers(struct engine_fixture *f, unsigned threads, uint32_t queue_max)
 {
-	return open_with(f, (struct readers_parts){.threads = threads, .queue_max = queue_max});
+	return open_with(f, (struct reader_parts){.search = false}, threads, queue_max);
 }
 
-static struct readers_job *request_with(
+static struct read_job *request_with(
 	const char *uid, uint64_t user, const char *method, const char *params)
 {
-	struct readers_job *job = readers_job_new(READERS_REQUEST, im_str(uid), IM_STR("phone"));
+	struct read_job *job = read_job_new(READ_REQUEST, im_str(uid), IM_STR("phone"));
 
 	assert_non_null(job);
 	job->user = user;
@@ -47,16 +52,16 @@ static struct readers_job *request_with(
 	return job;
 }
 
-static struct readers_job *request(const char *uid, uint64_t user, const char *method)
+static struct read_job *request(const char *uid, uint64_t user, const char *method)
 {
 	return request_with(uid, user, method, "{}");
 }
 
 /* The next finished job, waited for. */
-static struct readers_job *wait_job(struct readers *r)
+static struct read_job *wait_job(struct readers *r)
 {
 	struct pollfd p = {.fd = readers_fd(r), .events = POLLIN};
-	struct readers_job *job;
+	struct read_job *job;
 
 	while (!(job = readers_take(r)))
 		assert_int_equal(poll(&p, 1, DEADLINE_MS), 1);
@@ -71,16 +76,16 @@ static void threads_answer_and_wake_the_loop(void **state)
 
 	assert_int_equal(poll(&p, 1, 0), 0);
 	for (unsigned i = 0; i < 200; i++)
-		readers_hold(r, request("bob", 2 + i, "user.get"));
+		read_job_plan(request("bob", 2 + i, "user.get"), fx);
 	assert_int_equal(poll(&p, 1, 0), 0);
 	assert_int_equal(readers_queued(r), 0);
-	readers_release(r, 0);
+	readers_run(r, effects_reads(fx), 0);
 	for (int i = 0; i < 200; i++) {
-		struct readers_job *job = wait_job(r);
+		struct read_job *job = wait_job(r);
 
 		assert_false(job->failed);
 		assert_non_null(memmem(job->reply.p, job->reply.n, "\"uid\":\"bob\"", 11));
-		readers_job_free(job);
+		read_job_free(job);
 	}
 	assert_null(readers_take(r));
 	assert_int_equal(poll(&p, 1, 0), 0);
@@ -92,15 +97,15 @@ static void discarded_jobs_never_run(void **state)
 {
 	struct engine_fixture *f = *state;
 	struct readers *r = open_readers(f, 1, 1000);
-	struct readers_job *job;
+	struct read_job *job;
 
-	readers_hold(r, request("bob", 2, "user.get"));
-	readers_discard(r);
-	readers_hold(r, request("carol", 3, "user.get"));
-	readers_release(r, 0);
+	read_job_plan(request("bob", 2, "user.get"), fx);
+	effects_reset(fx);
+	read_job_plan(request("carol", 3, "user.get"), fx);
+	readers_run(r, effects_reads(fx), 0);
 	job = wait_job(r);
 	assert_memory_equal(job->uid, "carol", 5);
-	readers_job_free(job);
+	read_job_free(job);
 	assert_null(readers_take(r));
 	readers_close(&r);
 }
@@ -109,11 +114,11 @@ static void beyond_the_bound_the_answer_is_busy(void **state)
 {
 	struct engine_fixture *f = *state;
 	struct readers *r = open_readers(f, 1, 0);
-	struct readers_job *job;
+	struct read_job *job;
 
-	readers_hold(r, request("bob", 2, "user.get"));
-	readers_hold(r, readers_job_new(READERS_HELLO, IM_STR("bob"), IM_STR("phone")));
-	readers_release(r, 7);
+	read_job_plan(request("bob", 2, "user.get"), fx);
+	read_job_plan(read_job_new(READ_HELLO, IM_STR("bob"), IM_STR("phone")), fx);
+	readers_run(r, effects_reads(fx), 7);
 	job = wait_job(r);
 	assert_true(job->busy);
 	assert_str(im_buf_view(&job->reply),
@@ -121,11 +126,11 @@ static void beyond_the_bound_the_answer_is_busy(void **state)
 		"too "
 		"many requests wait to be answered; try again in a moment\","
 		"\"data\":{\"retry_ms\":1000}}}");
-	readers_job_free(job);
+	read_job_free(job);
 	job = wait_job(r);
 	assert_str(im_buf_view(&job->reply),
 		"{\"event\":\"hello\",\"device\":\"phone\",\"cursor\":\"7\",\"behind\":true}");
-	readers_job_free(job);
+	read_job_free(job);
 	readers_close(&r);
 }
 
@@ -133,21 +138,21 @@ static void requests_go_before_greetings(void **state)
 {
 	struct engine_fixture *f = *state;
 	struct readers *r = open_readers(f, 1, 100);
-	struct readers_job *job;
+	struct read_job *job;
 	int before = 0, hellos = 0;
 
 	for (int i = 0; i < 1000; i++)
-		readers_hold(r, readers_job_new(READERS_HELLO, IM_STR("bob"), IM_STR("phone")));
+		read_job_plan(read_job_new(READ_HELLO, IM_STR("bob"), IM_STR("phone")), fx);
 	for (unsigned i = 0; i < 50; i++)
-		readers_hold(r, request("bob", 2 + i, "user.get"));
-	readers_release(r, 0);
+		read_job_plan(request("bob", 2 + i, "user.get"), fx);
+	readers_run(r, effects_reads(fx), 0);
 	for (int i = 0; i < 1050; i++) {
 		job = wait_job(r);
-		if (job->kind == READERS_HELLO)
+		if (job->kind == READ_HELLO)
 			hellos++;
 		else
 			before = hellos;
-		readers_job_free(job);
+		read_job_free(job);
 	}
 	assert_int_equal(hellos, 1000);
 	/* One in nine, and what was run before the requests were there. */
@@ -162,18 +167,18 @@ static void answers_that_nobody_takes_count(void **state)
 	unsigned busy = 0;
 
 	for (int i = 0; i < 30; i++)
-		readers_hold(r, request("bob", 2, "user.get"));
-	readers_release(r, 0);
+		read_job_plan(request("bob", 2, "user.get"), fx);
+	readers_run(r, effects_reads(fx), 0);
 	for (int i = 0; i < 30; i++) {
-		struct readers_job *job = wait_job(r);
+		struct read_job *job = wait_job(r);
 
 		busy += memmem(job->reply.p, job->reply.n, "-32009", 6) != NULL;
-		readers_job_free(job);
+		read_job_free(job);
 	}
 	assert_int_equal(busy, 20);
-	readers_hold(r, request("bob", 2, "user.get"));
-	readers_release(r, 0);
-	readers_job_free(wait_job(r));
+	read_job_plan(request("bob", 2, "user.get"), fx);
+	readers_run(r, effects_reads(fx), 0);
+	read_job_free(wait_job(r));
 	readers_close(&r);
 }
 
@@ -183,9 +188,9 @@ static void closing_drops_what_waits(void **state)
 	struct readers *r = open_readers(f, 2, 10000);
 
 	for (unsigned i = 0; i < 5000; i++)
-		readers_hold(r, request("bob", 2 + i % 500, "user.get"));
-	readers_release(r, 0);
-	readers_hold(r, request("bob", 2, "user.get"));
+		read_job_plan(request("bob", 2 + i % 500, "user.get"), fx);
+	readers_run(r, effects_reads(fx), 0);
+	read_job_plan(request("bob", 2, "user.get"), fx);
 	readers_close(&r);
 	assert_null(r);
 }
@@ -228,23 +233,22 @@ static void talk(struct engine_fixture *f)
 static struct readers *open_clocked(struct engine_fixture *f, struct clock *c)
 {
 	return open_with(
-		f, (struct readers_parts){
-			   .search = true, .queue_max = 100, .clock = tick, .clock_arg = c});
+		f, (struct reader_parts){.search = true, .clock = tick, .clock_arg = c}, 0, 100);
 }
 
-static struct readers_job *run_job(struct readers *r, struct readers_job *job)
+static struct read_job *run_job(struct readers *r, struct read_job *job)
 {
-	readers_hold(r, job);
-	readers_release(r, MESSAGES);
+	read_job_plan(job, fx);
+	readers_run(r, effects_reads(fx), MESSAGES);
 	return wait_job(r);
 }
 
-static struct readers_job *search_job(void)
+static struct read_job *search_job(void)
 {
 	return request_with("bob", 2, "search", "{\"q\":\"needle\",\"limit\":500}");
 }
 
-static bool has(const struct readers_job *job, const char *part)
+static bool has(const struct read_job *job, const char *part)
 {
 	return memmem(job->reply.p, job->reply.n, part, strlen(part)) != NULL;
 }
@@ -269,7 +273,7 @@ static void a_search_has_a_short_turn_and_a_second_one(void **state)
 	struct engine_fixture *f = *state;
 	struct clock slow = {.step_us = 1500};
 	struct readers *r;
-	struct readers_job *job;
+	struct read_job *job;
 
 	talk(f);
 	/* Nobody counts: it is done in one turn. */
@@ -277,7 +281,7 @@ static void a_search_has_a_short_turn_and_a_second_one(void **state)
 	job = run_job(r, search_job());
 	assert_true(has(job, "\"hits\":[{"));
 	assert_false(job->second);
-	readers_job_free(job);
+	read_job_free(job);
 	readers_close(&r);
 	/* 25 ms are over soon, 250 are enough. */
 	r = open_clocked(f, &slow);
@@ -285,7 +289,7 @@ static void a_search_has_a_short_turn_and_a_second_one(void **state)
 	assert_true(job->second);
 	assert_false(job->busy);
 	assert_true(has(job, "\"hits\":[{"));
-	readers_job_free(job);
+	read_job_free(job);
 	assert_no_view(f, "messages");
 	assert_no_view(f, "directory");
 	assert_no_view(f, "search");
@@ -297,7 +301,7 @@ static void what_takes_too_long_is_busy_and_leaves_no_view(void **state)
 	struct engine_fixture *f = *state;
 	struct clock slow = {.step_us = 40000};
 	struct readers *r;
-	struct readers_job *job;
+	struct read_job *job;
 
 	talk(f);
 	r = open_clocked(f, &slow);
@@ -306,15 +310,15 @@ static void what_takes_too_long_is_busy_and_leaves_no_view(void **state)
 		assert_true(job->second && job->busy);
 		assert_true(has(job, "\"code\":-32009"));
 		assert_true(has(job, "\"data\":{\"retry_ms\":5000}"));
-		readers_job_free(job);
+		read_job_free(job);
 		job = run_job(r, request_with("bob", 2, "conv.history",
 					 "{\"conv\":\"u/alice\",\"limit\":500}"));
 		assert_true(job->busy && !job->second);
 		assert_true(has(job, "\"data\":{\"retry_ms\":5000}"));
-		readers_job_free(job);
+		read_job_free(job);
 		job = run_job(r, request_with("bob", 2, "sync", "{\"cursor\":\"\",\"limit\":500}"));
 		assert_true(job->busy);
-		readers_job_free(job);
+		read_job_free(job);
 		assert_no_view(f, "messages");
 		assert_no_view(f, "directory");
 		assert_no_view(f, "search");
@@ -323,11 +327,11 @@ static void what_takes_too_long_is_busy_and_leaves_no_view(void **state)
 	job = run_job(r, request("bob", 2, "user.get"));
 	assert_false(job->busy);
 	assert_true(has(job, "\"uid\":\"bob\""));
-	readers_job_free(job);
+	read_job_free(job);
 	slow.step_us = 0;
 	job = run_job(r, search_job());
 	assert_true(has(job, "\"hits\":[{"));
-	readers_job_free(job);
+	read_job_free(job);
 	readers_close(&r);
 }
 
@@ -337,16 +341,16 @@ static void a_greeting_in_want_of_time_says_behind(void **state)
 	struct engine_fixture *f = *state;
 	struct clock slow = {.step_us = 1000000};
 	struct readers *r;
-	struct readers_job *job;
+	struct read_job *job;
 
 	talk(f);
 	r = open_clocked(f, &slow);
-	job = readers_job_new(READERS_HELLO, IM_STR("bob"), IM_STR("phone"));
+	job = read_job_new(READ_HELLO, IM_STR("bob"), IM_STR("phone"));
 	assert_non_null(job);
 	job->user = 2;
 	job = run_job(r, job);
 	assert_true(has(job, "\"behind\":true"));
-	readers_job_free(job);
+	read_job_free(job);
 	readers_close(&r);
 }
 
@@ -357,19 +361,19 @@ static void a_user_who_floods_is_busy_and_the_others_are_not(void **state)
 	unsigned busy = 0, others = 0;
 
 	for (int i = 0; i < 200; i++)
-		readers_hold(r, request("bob", 2, "conv.list"));
+		read_job_plan(request("bob", 2, "conv.list"), fx);
 	for (unsigned i = 0; i < 20; i++)
-		readers_hold(r, request("carol", 3 + i, "user.get"));
-	readers_release(r, 0);
+		read_job_plan(request("carol", 3 + i, "user.get"), fx);
+	readers_run(r, effects_reads(fx), 0);
 	for (int i = 0; i < 220; i++) {
-		struct readers_job *job = wait_job(r);
+		struct read_job *job = wait_job(r);
 
 		busy += job->busy;
 		if (job->uid[0] == 'c') {
 			assert_false(job->busy);
 			others++;
 		}
-		readers_job_free(job);
+		read_job_free(job);
 	}
 	assert_int_equal(others, 20);
 	/* 32 wait, one runs; a few more by what has ended meanwhile. */
@@ -383,13 +387,23 @@ static void names_beyond_their_bound_make_no_job(void **state)
 
 	(void)state;
 	memset(name, 'x', sizeof(name));
-	assert_null(
-		readers_job_new(READERS_HELLO, IM_STR("bob"), (struct im_str){name, sizeof(name)}));
-	assert_null(readers_job_new(
-		READERS_HELLO, (struct im_str){name, sizeof(name)}, IM_STR("phone")));
+	assert_null(read_job_new(READ_HELLO, IM_STR("bob"), (struct im_str){name, sizeof(name)}));
+	assert_null(read_job_new(READ_HELLO, (struct im_str){name, sizeof(name)}, IM_STR("phone")));
 }
 
-#define E(name) cmocka_unit_test_setup_teardown(name, engine_set_up_sqlite, engine_tear_down)
+static int set_up(void **state)
+{
+	fx = effects_new();
+	return fx ? engine_set_up_sqlite(state) : -1;
+}
+
+static int tear_down(void **state)
+{
+	effects_free(&fx);
+	return engine_tear_down(state);
+}
+
+#define E(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
 {

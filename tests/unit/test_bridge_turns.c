@@ -5,16 +5,16 @@
 #include "bridge/read/readers.h"
 #include "bridge/read/turns.h"
 
-static struct readers_job *make(uint64_t user, enum readers_kind kind)
+static struct read_job *make(uint64_t user, enum read_kind kind)
 {
-	struct readers_job *job = readers_job_new(kind, IM_STR("u"), IM_STR("phone"));
+	struct read_job *job = read_job_new(kind, IM_STR("u"), IM_STR("phone"));
 
 	assert_non_null(job);
 	job->user = user;
 	return job;
 }
 
-static void push(struct turns *t, uint64_t user, enum readers_kind kind)
+static void push(struct turns *t, uint64_t user, enum read_kind kind)
 {
 	assert_int_equal(turns_push(t, make(user, kind)), IM_OK);
 }
@@ -22,14 +22,14 @@ static void push(struct turns *t, uint64_t user, enum readers_kind kind)
 /* Runs one job to its end; its user, 0 if none may run. */
 static uint64_t run_one(struct turns *t)
 {
-	struct readers_job *job = turns_pop(t);
+	struct read_job *job = turns_pop(t);
 	uint64_t user;
 
 	if (!job)
 		return 0;
 	user = job->user;
 	turns_end(t, job);
-	readers_job_free(job);
+	read_job_free(job);
 	return user;
 }
 
@@ -40,10 +40,10 @@ static void users_are_served_in_turn(void **state)
 
 	(void)state;
 	for (int i = 0; i < 4; i++)
-		push(t, 1, READERS_REQUEST);
-	push(t, 2, READERS_REQUEST);
-	push(t, 2, READERS_REQUEST);
-	push(t, 3, READERS_REQUEST);
+		push(t, 1, READ_REQUEST);
+	push(t, 2, READ_REQUEST);
+	push(t, 2, READ_REQUEST);
+	push(t, 3, READ_REQUEST);
 	assert_int_equal(turns_waiting_requests(t), 7);
 	for (size_t i = 0; i < sizeof(want) / sizeof(want[0]); i++)
 		assert_int_equal(run_one(t), want[i]);
@@ -58,23 +58,23 @@ static void users_are_served_in_turn(void **state)
 static void a_bystander_waits_for_one_job_of_a_flood(void **state)
 {
 	struct turns *t = turns_new(2);
-	struct readers_job *attack, *other;
+	struct read_job *attack, *other;
 
 	(void)state;
 	for (int round = 0; round < 1000; round++) {
 		while (turns_waiting_requests(t) < IM_READS_WAITING)
-			push(t, 1, READERS_REQUEST);
+			push(t, 1, READ_REQUEST);
 		attack = turns_pop(t);
 		assert_int_equal(attack->user, 1);
 		/* The other thread is nobody's, as long as nobody else asks. */
 		assert_null(turns_pop(t));
-		push(t, 2, READERS_REQUEST);
+		push(t, 2, READ_REQUEST);
 		other = turns_pop(t);
 		assert_int_equal(other->user, 2);
 		turns_end(t, other);
-		readers_job_free(other);
+		read_job_free(other);
 		turns_end(t, attack);
-		readers_job_free(attack);
+		read_job_free(attack);
 	}
 	turns_free(&t);
 }
@@ -82,7 +82,7 @@ static void a_bystander_waits_for_one_job_of_a_flood(void **state)
 static void a_user_has_half_of_the_threads(void **state)
 {
 	static const unsigned shares[][2] = {{0, 1}, {1, 1}, {2, 1}, {3, 1}, {4, 2}, {9, 4}};
-	struct readers_job *running[8];
+	struct read_job *running[8];
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(shares) / sizeof(shares[0]); i++) {
@@ -90,20 +90,20 @@ static void a_user_has_half_of_the_threads(void **state)
 		unsigned n = 0;
 
 		for (int k = 0; k < 8; k++)
-			push(t, 5, k % 2 ? READERS_REQUEST : READERS_HELLO);
+			push(t, 5, k % 2 ? READ_REQUEST : READ_HELLO);
 		while ((running[n] = turns_pop(t)))
 			n++;
 		assert_int_equal(n, shares[i][1]);
 		assert_int_equal(turns_running(t), n);
 		/* Each that ends makes room for one. */
 		turns_end(t, running[0]);
-		readers_job_free(running[0]);
+		read_job_free(running[0]);
 		running[0] = turns_pop(t);
 		assert_non_null(running[0]);
 		assert_null(turns_pop(t));
 		while (n-- > 0) {
 			turns_end(t, running[n]);
-			readers_job_free(running[n]);
+			read_job_free(running[n]);
 		}
 		while (run_one(t))
 			;
@@ -115,55 +115,55 @@ static void a_user_has_half_of_the_threads(void **state)
 static void a_users_queue_is_bounded_and_nobody_elses(void **state)
 {
 	struct turns *t = turns_new(2);
-	struct readers_job *job;
+	struct read_job *job;
 
 	(void)state;
 	for (int i = 0; i < IM_READS_WAITING; i++)
-		push(t, 1, READERS_REQUEST);
-	job = make(1, READERS_REQUEST);
+		push(t, 1, READ_REQUEST);
+	job = make(1, READ_REQUEST);
 	assert_int_equal(turns_push(t, job), IM_E_FULL);
-	readers_job_free(job);
+	read_job_free(job);
 	for (int i = 0; i < IM_READS_WAITING; i++)
-		push(t, 2, READERS_REQUEST);
+		push(t, 2, READ_REQUEST);
 	/* Greetings have a queue of their own. */
 	for (int i = 0; i < IM_GREETINGS_WAITING; i++)
-		push(t, 1, i % 2 ? READERS_HELLO : READERS_DELIVERED);
-	job = make(1, READERS_HELLO);
+		push(t, 1, i % 2 ? READ_HELLO : READ_DELIVERED);
+	job = make(1, READ_HELLO);
 	assert_int_equal(turns_push(t, job), IM_E_FULL);
-	readers_job_free(job);
+	read_job_free(job);
 	assert_int_equal(turns_waiting_requests(t), 2 * IM_READS_WAITING);
 	assert_int_equal(turns_waiting_others(t), IM_GREETINGS_WAITING);
 	/* A job that runs does not wait. */
 	job = turns_pop(t);
-	push(t, 1, READERS_REQUEST);
+	push(t, 1, READ_REQUEST);
 	turns_end(t, job);
-	readers_job_free(job);
+	read_job_free(job);
 	turns_free(&t);
 }
 
 static void a_second_turn_comes_after_the_users_other_requests(void **state)
 {
 	struct turns *t = turns_new(1);
-	struct readers_job *job;
+	struct read_job *job;
 
 	(void)state;
 	for (int i = 0; i < IM_READS_WAITING; i++)
-		push(t, 1, READERS_REQUEST);
+		push(t, 1, READ_REQUEST);
 	job = turns_pop(t);
-	push(t, 1, READERS_REQUEST);
+	push(t, 1, READ_REQUEST);
 	/* Its place is kept, whoever has filled the queue meanwhile. */
 	turns_back(t, job);
 	assert_int_equal(turns_waiting_requests(t), IM_READS_WAITING + 1);
 	for (int i = 0; i < IM_READS_WAITING; i++) {
-		struct readers_job *next = turns_pop(t);
+		struct read_job *next = turns_pop(t);
 
 		assert_ptr_not_equal(next, job);
 		turns_end(t, next);
-		readers_job_free(next);
+		read_job_free(next);
 	}
 	assert_ptr_equal(turns_pop(t), job);
 	turns_end(t, job);
-	readers_job_free(job);
+	read_job_free(job);
 	turns_free(&t);
 }
 
@@ -174,11 +174,11 @@ static void greetings_have_one_turn_in_nine_and_users_share_it(void **state)
 
 	(void)state;
 	for (uint64_t user = 10; user < 100; user++)
-		push(t, user, READERS_REQUEST);
+		push(t, user, READ_REQUEST);
 	for (int i = 0; i < 500; i++)
-		push(t, 1, READERS_HELLO);
+		push(t, 1, READ_HELLO);
 	for (int i = 0; i < 5; i++)
-		push(t, 2, READERS_DELIVERED);
+		push(t, 2, READ_DELIVERED);
 	while (turns_waiting_requests(t)) {
 		uint64_t user = run_one(t);
 

@@ -10,8 +10,8 @@
 
 #include "bridge/directory/directory_conv.h"
 #include "bridge/directory/directory_user.h"
-#include "bridge/read/readers.h"
 #include "bridge/rpc/conv_set.h"
+#include "bridge/rpc/read_job.h"
 #include "bridge/rpc/rpc_args.h"
 #include "bridge/rpc/sync_walk.h"
 #include "bridge/rpc/view.h"
@@ -183,22 +183,22 @@ static int sync_call(struct rpc_call *c)
  * arrived now are looked for off the commit path (delivered.h). */
 static int move_cursor(struct rpc_call *c, uint64_t cursor)
 {
-	struct readers_job *job;
+	struct read_job *job;
 	uint64_t best;
 	int rc = directory_device_best(c->dir, c->user, &best);
 
 	if (rc == IM_OK)
 		rc = directory_device_set_cursor(c->dir, c->device, cursor);
-	if (rc != IM_OK || cursor <= best || c->readers == NULL)
+	if (rc != IM_OK || cursor <= best)
 		return rc;
-	job = readers_job_new(READERS_DELIVERED, c->uid, c->device);
+	job = read_job_new(READ_DELIVERED, c->uid, c->device);
 	if (job == NULL)
 		return IM_E_NOMEM;
 	job->user = c->user;
 	job->now_ms = c->now_ms;
 	job->after = best;
 	job->through = cursor;
-	readers_hold(c->readers, job);
+	read_job_plan(job, writer_effects(c->w));
 	return IM_OK;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Owns the search for what an acknowledgement covers, and the form of the event. Called by readers
  * and by the engine; must not know how acknowledgements are stored. */
-#include "bridge/read/delivered.h"
+#include "bridge/rpc/delivered.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
