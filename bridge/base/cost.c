@@ -88,6 +88,17 @@ void cost_clear(struct cost *c)
 	assoc_clear(c->buckets);
 }
 
+static void rolled_back(void *arg, uint64_t first)
+{
+	(void)first;
+	cost_clear(arg);
+}
+
+struct tx_part cost_part(struct cost *c)
+{
+	return (struct tx_part){.rollback = rolled_back, .arg = c};
+}
+
 uint64_t cost_refused(const struct cost *c)
 {
 	return c->refused;

@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "bridge/base/tx_part.h"
 #include "common/buf.h"
 #include "common/siphash.h"
 
@@ -39,8 +40,9 @@ void cost_set(struct cost *c, int64_t units_per_s);
 bool cost_take(struct cost *c, uint64_t user, int64_t now_ms, int64_t units, int64_t *wait_ms_out);
 /* What to say to who could not pay. */
 void cost_say(struct im_buf *why, int64_t wait_ms);
-/* After a rollback: what was paid for was not done. */
+/* A rollback clears it: what was paid for was not done. */
 void cost_clear(struct cost *c);
+struct tx_part cost_part(struct cost *c);
 /* How often somebody could not pay. */
 uint64_t cost_refused(const struct cost *c);
 

@@ -182,3 +182,14 @@ void acks_flush(struct acks *a, struct effects *fx)
 	}
 	acks_reset(a);
 }
+
+static void rolled_back(void *arg, uint64_t first)
+{
+	(void)first;
+	acks_reset(arg);
+}
+
+struct tx_part acks_part(struct acks *a)
+{
+	return (struct tx_part){.rollback = rolled_back, .arg = a};
+}

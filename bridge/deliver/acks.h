@@ -8,6 +8,7 @@
 
 #include <stdint.h>
 
+#include "bridge/base/tx_part.h"
 #include "bridge/deliver/effects.h"
 #include "common/err.h"
 #include "common/ids.h"
@@ -26,7 +27,8 @@ int acks_refused(struct acks *a, struct im_str sender, struct im_str id, enum im
 	struct im_str peer, int code, struct im_str why) IM_MUST_CHECK;
 /* Hands everything to the effects and starts over. */
 void acks_flush(struct acks *a, struct effects *fx);
-/* After a rollback. */
+/* A rollback drops what was gathered. */
 void acks_reset(struct acks *a);
+struct tx_part acks_part(struct acks *a);
 
 #endif

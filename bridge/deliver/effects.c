@@ -66,6 +66,17 @@ void effects_reset(struct effects *fx)
 	}
 }
 
+static void rolled_back(void *arg, uint64_t first)
+{
+	(void)first;
+	effects_reset(arg);
+}
+
+struct tx_part effects_part(struct effects *fx)
+{
+	return (struct tx_part){.rollback = rolled_back, .arg = fx};
+}
+
 bool effects_failed(const struct effects *fx)
 {
 	for (int i = 0; i < EFFECTS_TIERS; i++) {

@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "bridge/base/tx_part.h"
 #include "common/buf.h"
 #include "common/frame.h"
 #include "common/str.h"
@@ -31,8 +32,9 @@ struct effects;
 
 struct effects *effects_new(void);
 void effects_free(struct effects **fx);
-/* Drops everything (rollback, or after the engine has taken it). */
+/* Drops everything: after a rollback, or when the engine has taken it. */
 void effects_reset(struct effects *fx);
+struct tx_part effects_part(struct effects *fx);
 /* True once memory ran out: the transaction must be rolled back. */
 bool effects_failed(const struct effects *fx);
 /* The encoded down records of a tier, in order. */

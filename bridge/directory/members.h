@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "bridge/base/tx_part.h"
 #include "bridge/directory/directory.h"
 #include "common/err.h"
 #include "common/str.h"
@@ -29,7 +30,9 @@ void members_free(struct members **m);
 int members_get(struct members *m, uint64_t group, const struct members_group **out) IM_MUST_CHECK;
 /* The group changed. */
 void members_forget(struct members *m, uint64_t group);
+/* A rollback clears it. */
 void members_clear(struct members *m);
+struct tx_part members_part(struct members *m);
 /* Members held now. */
 size_t members_cached(const struct members *m);
 

@@ -269,3 +269,14 @@ void rights_clear(struct rights *r)
 	/* The messages that used their time up come again. */
 	assoc_clear(r->paced);
 }
+
+static void rolled_back(void *arg, uint64_t first)
+{
+	(void)first;
+	rights_clear(arg);
+}
+
+struct tx_part rights_part(struct rights *r)
+{
+	return (struct tx_part){.rollback = rolled_back, .arg = r};
+}

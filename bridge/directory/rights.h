@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "bridge/base/tx_part.h"
 #include "bridge/directory/directory.h"
 #include "common/err.h"
 #include "common/siphash.h"
@@ -59,7 +60,8 @@ int rights_pace(struct rights *r, const struct rights_group *g, uint64_t user,
 
 /* As effects_forget_fn says; arg is the struct rights. */
 void rights_forget(void *arg, struct im_str uid, struct im_str gid);
-/* After a rollback. */
+/* A rollback clears it. */
 void rights_clear(struct rights *r);
+struct tx_part rights_part(struct rights *r);
 
 #endif

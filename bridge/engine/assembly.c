@@ -30,6 +30,18 @@ static int build(struct assembly *a, const struct engine_parts *p, int64_t wall_
 	return dedup_rebuild(a->dedup, 0, p->backend, a->log_reader, wall_ms);
 }
 
+/* Whoever knows something of an open transaction that a rollback makes untrue. */
+static int join(struct assembly *a)
+{
+	const struct tx_part parts[] = {rights_part(a->rights), cost_part(a->cost),
+		acks_part(a->acks), dedup_part(a->dedup), sessions_part(a->sessions)};
+	int rc = IM_OK;
+
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]) && !rc; i++)
+		rc = writer_join(a->writer, parts[i]);
+	return rc;
+}
+
 static int assemble(struct assembly *a, const struct engine_parts *p)
 {
 	struct intake_parts ip = {
@@ -41,9 +53,6 @@ static int assemble(struct assembly *a, const struct engine_parts *p)
 		p->backend, p->store, a->log_reader, p->dir, a->names, a->writer, a->acks};
 	struct batch_parts bp = {.writer = a->writer,
 		.fx = a->fx,
-		.rights = a->rights,
-		.cost = a->cost,
-		.dedup = a->dedup,
 		.acks = a->acks,
 		.readers = p->readers,
 		.health = &a->health,
@@ -51,7 +60,7 @@ static int assemble(struct assembly *a, const struct engine_parts *p)
 
 	a->intake = bp.intake = intake_new(&ip);
 	a->sessions = bp.sessions = sessions_new(&sp);
-	if (!a->sessions)
+	if (!a->sessions || join(a))
 		return IM_E_NOMEM;
 	qp.presence = sessions_presence(a->sessions);
 	a->requests = bp.requests = requests_new(&qp);

@@ -31,21 +31,10 @@ void batch_free(struct batch **b)
 	*b = NULL;
 }
 
-/* Takes back what a transaction that did not happen has left outside of it. */
-static void undo(struct batch *b)
-{
-	sessions_settle(b->p.sessions, false);
-	acks_reset(b->p.acks);
-	rights_clear(b->p.rights);
-	cost_clear(b->p.cost);
-	dedup_forget_since(b->p.dedup, writer_first(b->p.writer));
-	b->p.health->commits_failed++;
-}
-
 static enum writer_outcome give_up(struct batch *b)
 {
 	writer_rollback(b->p.writer);
-	undo(b);
+	b->p.health->commits_failed++;
 	return writer_fatal(b->p.writer) ? WRITER_FATAL : WRITER_NOTHING;
 }
 
@@ -62,11 +51,10 @@ enum writer_outcome batch_finish(struct batch *b, uint64_t epoch, uint64_t recno
 	if (epoch && (outcome == WRITER_DONE || outcome == WRITER_HALF))
 		replay_advance(b->p.replay, epoch, recno, &mark);
 	if (outcome != WRITER_DONE) {
-		undo(b);
+		b->p.health->commits_failed++;
 		return outcome;
 	}
 	b->p.health->commits++;
-	sessions_settle(b->p.sessions, true);
 	reads = effects_reads(b->p.fx);
 	outbox_take(b->p.outbox, b->p.fx, epoch, recno);
 	readers_run(b->p.readers, reads, writer_position(b->p.writer));

@@ -10,14 +10,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "bridge/base/cost.h"
 #include "bridge/deliver/outbox.h"
 #include "bridge/engine/intake.h"
 #include "bridge/engine/replay.h"
 #include "bridge/engine/requests.h"
 #include "bridge/engine/sessions.h"
 #include "bridge/read/readers.h"
-#include "bridge/write/dedup.h"
 #include "bridge/write/writer.h"
 #include "common/err.h"
 #include "common/frame.h"
@@ -28,9 +26,6 @@ struct batch;
 struct batch_parts {
 	struct writer *writer;
 	struct effects *fx;
-	struct rights *rights;
-	struct cost *cost;
-	struct dedup *dedup;
 	struct acks *acks;
 	struct intake *intake;
 	struct sessions *sessions;

@@ -416,7 +416,24 @@ int sessions_tell(struct sessions *s)
 	return s->set.presence ? presence_tell(s->presence, TELL_MAX, tell, s) : IM_OK;
 }
 
-void sessions_settle(struct sessions *s, bool committed)
+static void committed(void *arg)
 {
-	presence_settle(s->presence, committed);
+	struct sessions *s = arg;
+
+	presence_settle(s->presence, true);
+}
+
+static void rolled_back(void *arg, uint64_t first)
+{
+	struct sessions *s = arg;
+
+	(void)first;
+	presence_settle(s->presence, false);
+	/* What was swept is there again. */
+	s->swept_ms = 0;
+}
+
+struct tx_part sessions_part(struct sessions *s)
+{
+	return (struct tx_part){committed, rolled_back, s};
 }

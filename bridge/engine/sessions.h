@@ -11,6 +11,7 @@
 
 #include "bridge/base/health.h"
 #include "bridge/base/log.h"
+#include "bridge/base/tx_part.h"
 #include "bridge/deliver/effects.h"
 #include "bridge/deliver/presence.h"
 #include "bridge/directory/rights.h"
@@ -49,9 +50,9 @@ int sessions_record(struct sessions *s, const struct im_up_rec *rec, bool replay
 int sessions_snapshot(struct sessions *s, const struct im_up_frame *f, int64_t now_ms,
 	bool *complete_out) IM_MUST_CHECK;
 void sessions_greet_all(struct sessions *s);
-/* Plans what presence has to tell, a bounded part of it; sessions_settle says what became of it. */
+/* Plans what presence has to tell, a bounded part of it. It is told again after a rollback. */
 int sessions_tell(struct sessions *s) IM_MUST_CHECK;
-void sessions_settle(struct sessions *s, bool committed);
+struct tx_part sessions_part(struct sessions *s);
 /* There is more to tell. */
 bool sessions_pending(const struct sessions *s);
 struct presence *sessions_presence(const struct sessions *s);

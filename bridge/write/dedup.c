@@ -166,6 +166,16 @@ void dedup_forget_since(struct dedup *d, uint64_t gid)
 	}
 }
 
+static void rolled_back(void *arg, uint64_t first)
+{
+	dedup_forget_since(arg, first);
+}
+
+struct tx_part dedup_part(struct dedup *d)
+{
+	return (struct tx_part){.rollback = rolled_back, .arg = d};
+}
+
 uint64_t dedup_body_hash(const struct dedup *d, enum im_enc enc, struct im_str body)
 {
 	struct im_sipkey key = d->sip;

@@ -16,6 +16,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "bridge/base/tx_part.h"
 #include "common/envelope.h"
 #include "common/siphash.h"
 #include "common/str.h"
@@ -48,8 +49,9 @@ void dedup_put(struct dedup *d, uint64_t sender, uint64_t conv, struct im_str id
  * is there already stays as it is. */
 bool dedup_put_older(struct dedup *d, uint64_t sender, uint64_t conv, struct im_str id,
 	const struct dedup_value *v);
-/* Rollback: takes out every entry with this gid or a newer one. */
+/* Takes out every entry with this gid or a newer one, as a rollback does. */
 void dedup_forget_since(struct dedup *d, uint64_t gid);
+struct tx_part dedup_part(struct dedup *d);
 
 uint64_t dedup_body_hash(const struct dedup *d, enum im_enc enc, struct im_str body);
 static inline bool dedup_same_body(const struct dedup_value *v, uint64_t body_hash)

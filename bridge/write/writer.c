@@ -14,12 +14,16 @@
 #include "bridge/message/meta.h"
 #include "common/limits.h"
 
+/* What may have a part in the transaction: about twice as many as there are. */
+#define PARTS_MAX 16
 /* The directory notes the log's position at least after so many messages, so that a start does not
  * look through a long log for changes that were applied long ago. */
 #define FOLLOW_MAX 100000
 
 struct writer {
 	struct writer_parts p;
+	struct tx_part joined[PARTS_MAX];
+	unsigned n_joined;
 	struct members *members;
 	struct fanout *fanout;
 	struct im_buf event; /* scratch of writer_event */
@@ -60,7 +64,8 @@ int writer_new(const struct writer_parts *p, struct writer **out)
 	w->p = *p;
 	im_buf_init(&w->event, 0);
 	w->members = members_new(p->dir, IM_CACHED_MEMBERS);
-	if (w->members)
+	if (w->members && !writer_join(w, members_part(w->members)) &&
+		!writer_join(w, effects_part(p->fx)))
 		w->fanout = fanout_new(p->fx, p->downq, w->members);
 	if (w->fanout)
 		rc = read_position(w);
@@ -70,16 +75,35 @@ int writer_new(const struct writer_parts *p, struct writer **out)
 	return rc;
 }
 
+/* The databases' part of it. */
+static void end_transaction(struct writer *w)
+{
+	if (w->log_begun)
+		w->p.backend->rollback(w->p.store);
+	if (w->dir_begun)
+		directory_rollback(w->p.dir);
+	directory_view_end(w->p.dir);
+	w->log_begun = w->log_dirty = w->dir_begun = w->failed = false;
+}
+
 void writer_free(struct writer **w)
 {
 	if (!*w)
 		return;
-	writer_rollback(*w);
+	end_transaction(*w);
 	fanout_free(&(*w)->fanout);
 	members_free(&(*w)->members);
 	im_buf_free(&(*w)->event);
 	free(*w);
 	*w = NULL;
+}
+
+int writer_join(struct writer *w, struct tx_part part)
+{
+	if (w->n_joined == PARTS_MAX)
+		return IM_E_FULL;
+	w->joined[w->n_joined++] = part;
+	return IM_OK;
 }
 
 /* Notes a failure that makes this transaction worthless, and passes it on. */
@@ -151,11 +175,6 @@ bool writer_fatal(const struct writer *w)
 uint64_t writer_position(const struct writer *w)
 {
 	return w->position;
-}
-
-uint64_t writer_first(const struct writer *w)
-{
-	return w->first_gid;
 }
 
 void writer_directory_mark(const struct writer *w, uint64_t *epoch_out, uint64_t *recno_out)
@@ -326,23 +345,25 @@ void writer_members_changed(struct writer *w, uint64_t group)
 	members_forget(w->members, group);
 }
 
-/* What the caches took from the open transaction is not true any more. */
-static void forget_all(struct writer *w)
+static void undo_parts(struct writer *w)
 {
-	members_clear(w->members);
-	effects_reset(w->p.fx);
+	for (unsigned i = 0; i < w->n_joined; i++)
+		if (w->joined[i].rollback)
+			w->joined[i].rollback(w->joined[i].arg, w->next_gid);
+}
+
+static void commit_parts(struct writer *w)
+{
+	for (unsigned i = 0; i < w->n_joined; i++)
+		if (w->joined[i].commit)
+			w->joined[i].commit(w->joined[i].arg);
 }
 
 void writer_rollback(struct writer *w)
 {
-	if (w->log_begun)
-		w->p.backend->rollback(w->p.store);
-	if (w->dir_begun)
-		directory_rollback(w->p.dir);
-	directory_view_end(w->p.dir);
-	forget_all(w);
+	end_transaction(w);
 	w->next_gid = w->first_gid;
-	w->log_begun = w->log_dirty = w->dir_begun = w->failed = false;
+	undo_parts(w);
 }
 
 static int commit_log(struct writer *w, const struct store_mark *mark)
@@ -413,11 +434,12 @@ enum writer_outcome writer_commit(
 	directory_view_end(w->p.dir);
 	w->first_gid = w->next_gid;
 	w->position = w->next_gid - 1;
+	commit_parts(w);
 	return WRITER_DONE;
 }
 
 void writer_healed(struct writer *w)
 {
 	w->position = w->applied_gid = w->next_gid - 1;
-	forget_all(w);
+	undo_parts(w);
 }

@@ -15,6 +15,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "bridge/base/tx_part.h"
 #include "bridge/deliver/effects.h"
 #include "bridge/directory/directory.h"
 #include "bridge/directory/directory_conv.h"
@@ -87,8 +88,10 @@ enum writer_outcome {
 
 /* Reads the log's position. */
 int writer_new(const struct writer_parts *p, struct writer **out) IM_MUST_CHECK;
-/* Rolls back what is open. */
+/* Rolls back what is open in the databases; the parts are not told, and may be gone. */
 void writer_free(struct writer **w);
+/* From now on it is told what becomes of each transaction. IM_E_FULL: there are too many. */
+int writer_join(struct writer *w, struct tx_part part) IM_MUST_CHECK;
 /* The time of the record that is handled next. */
 void writer_set_now(struct writer *w, int64_t now_ms);
 /* The time now, by which messages from the spool may have expired; 0: none has. */
@@ -100,7 +103,7 @@ void writer_view(struct writer *w);
 bool writer_fatal(const struct writer *w);
 /* Makes everything since the last commit durable: the log if it was written to (and then the mark
  * through this record), the directory if it was. *mark_out: what was marked; epoch 0 if nothing
- * was. On anything but WRITER_DONE everything that could be rolled back was, the effects too. */
+ * was. On anything but WRITER_DONE everything that could be rolled back was, the parts too. */
 enum writer_outcome writer_commit(struct writer *w, uint64_t epoch, uint64_t recno,
 	struct store_mark *mark_out) IM_MUST_CHECK;
 void writer_rollback(struct writer *w);
@@ -109,8 +112,6 @@ int writer_redeliver(
 	struct writer *w, const struct message *m, uint64_t seq, uint64_t gid) IM_MUST_CHECK;
 /* The newest position that is committed in both databases. */
 uint64_t writer_position(const struct writer *w);
-/* The first position of the open transaction: after a rollback, nothing has it or a later one. */
-uint64_t writer_first(const struct writer *w);
 /* The records through which directory.db has followed; a later one's part is not in it. */
 void writer_directory_mark(const struct writer *w, uint64_t *epoch_out, uint64_t *recno_out);
 /* After project_run: the directory has followed the log. */

@@ -305,6 +305,121 @@ static void a_link_lost_while_stalled_changes_nothing(void **state)
 	assert_told(f, "message alice/phone 2 ");
 }
 
+/* -- who has a part in the transaction -- */
+
+struct heard {
+	unsigned commits, rollbacks;
+	uint64_t first; /* at the last rollback */
+};
+
+static void on_commit(void *arg)
+{
+	((struct heard *)arg)->commits++;
+}
+
+static void on_rollback(void *arg, uint64_t first)
+{
+	struct heard *h = arg;
+
+	h->rollbacks++;
+	h->first = first;
+}
+
+static int join(void *arg, struct writer *w)
+{
+	return writer_join(w, (struct tx_part){on_commit, on_rollback, arg});
+}
+
+static void a_part_hears_of_each_end_once(void **state)
+{
+	struct engine_fixture *f = *state;
+	struct heard h = {0};
+
+	assert_true(engine_call(f->engine, join, &h, &f->now));
+	assert_int_equal(h.commits, 1);
+	engine_message(f, "alice", "bob", "1");
+	assert_int_equal(h.commits, 2);
+	assert_int_equal(h.rollbacks, 0);
+	/* Nothing was written: the message's place is free. */
+	fail_commit = 1;
+	engine_message(f, "alice", "bob", "2");
+	assert_int_equal(h.commits, 2);
+	assert_int_equal(h.rollbacks, 1);
+	assert_int_equal(h.first, 2);
+	fail_append = 1;
+	engine_wait(f, 100);
+	assert_int_equal(h.rollbacks, 2);
+	assert_int_equal(h.first, 2);
+	engine_wait(f, 200);
+	assert_int_equal(h.commits, 3);
+	/* The log was written: the place is taken. */
+	fail_directory = 1;
+	engine_rpc(f, "alice", "group.create", "{\"gid\":\"team\",\"members\":[\"bob\"]}");
+	assert_int_equal(h.commits, 3);
+	assert_int_equal(h.rollbacks, 3);
+	assert_true(h.first > 3);
+	engine_wait(f, 100);
+	assert_int_equal(h.commits, 4);
+	assert_told(f, "committed 77:3");
+}
+
+static int join_all(void *arg, struct writer *w)
+{
+	unsigned *n = arg;
+
+	while (writer_join(w, (struct tx_part){.arg = w}) == IM_OK)
+		++*n;
+	return IM_OK;
+}
+
+/* Who wants neither is asked for nothing; and there is room for more than there are. */
+static void parts_are_bounded(void **state)
+{
+	struct engine_fixture *f = *state;
+	unsigned n = 0;
+
+	assert_true(engine_call(f->engine, join_all, &n, &f->now));
+	assert_in_range(n, 4, 16);
+	fail_commit = 1;
+	engine_message(f, "alice", "bob", "1");
+	engine_wait(f, 100);
+	assert_told(f, "message alice/phone 1 ");
+}
+
+static void what_a_lost_transaction_cost_is_given_back(void **state)
+{
+	struct engine_fixture *f = *state;
+
+	/* Enough for one request to become a contact, and for no second one. */
+	f->set.rate_cost = 100;
+	engine_set(f->engine, &f->set);
+	fail_directory = 1;
+	engine_rpc(f, "alice", "contact.request", "{\"uid\":\"bob\"}");
+	assert_int_equal(f->told.n, 0);
+	engine_wait(f, 100);
+	assert_told(f, "inbox alice rpc/phone {\"jsonrpc\":\"2.0\",\"id\":null,\"result\"");
+	engine_rpc(f, "alice", "contact.request", "{\"uid\":\"carol\"}");
+	assert_told(f, "inbox alice rpc/phone {\"jsonrpc\":\"2.0\",\"id\":null,\"error\"");
+}
+
+/* What a sweep has taken away is there again after a rollback, so it is swept once more. */
+static void a_lost_sweep_is_made_up_for(void **state)
+{
+	struct engine_fixture *f = *state;
+	uint64_t days;
+
+	f->set.sessions.device_days = 31;
+	engine_set(f->engine, &f->set);
+	fail_directory = 1;
+	engine_add_session(f, IM_UP_OPEN, "bob", "phone", IM_UPF_NEW_DEVICE);
+	engine_send(f);
+	assert_int_equal(directory_meta_get(f->dir, "device_days", &days), IM_OK);
+	assert_int_not_equal(days, 31);
+	engine_wait(f, 100);
+	assert_int_equal(directory_meta_get(f->dir, "device_days", &days), IM_OK);
+	assert_int_equal(days, 31);
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, engine_tear_down)
 
 int main(void)
@@ -323,6 +438,10 @@ int main(void)
 		T(presence_is_told_once_it_is_committed),
 		T(a_snapshot_that_fails_is_asked_for_again),
 		T(a_link_lost_while_stalled_changes_nothing),
+		T(a_part_hears_of_each_end_once),
+		T(parts_are_bounded),
+		T(what_a_lost_transaction_cost_is_given_back),
+		T(a_lost_sweep_is_made_up_for),
 	};
 
 	return cmocka_run_group_tests_name("bridge stall", tests, NULL, NULL);
