@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * One SQLite connection with its statements. Used by directory*.c and store_sqlite*.c; the backup
- * is in sqldb_backup.c.
+ * One SQLite connection with its statements.
  */
 #include "db/sqldb.h"
 
@@ -12,7 +11,6 @@
 #include <unistd.h>
 
 #include "db/deadline.h"
-#include "db/sqldb_backup.h"
 #include "db/sqldb_scrub.h"
 #include "db/walkeeper.h"
 #include "schema/migrate.h"
@@ -178,7 +176,6 @@ int sqldb_open(struct sqldb *q, const char *folder, const struct sqldb_spec *spe
 
 void sqldb_close(struct sqldb *q)
 {
-	sqldb_backup_abandon(&q->backup);
 	walkeeper_stop(&q->keeper);
 	for (int i = 0; q->stmt && i < q->spec->n_sql; i++)
 		sqlite3_finalize(q->stmt[i]);
@@ -380,7 +377,7 @@ int sqldb_clean_step(struct sqldb *q, uint32_t *page, bool *done_out)
 {
 	int ret;
 	*done_out = false;
-	if (q->in_tx || q->in_view || q->backup)
+	if (q->in_tx || q->in_view || q->copying)
 		return IM_E_BUSY;
 	ret = walkeeper_empty(q->keeper);
 	if (ret == IM_OK)

@@ -44,9 +44,9 @@ struct sqldb {
 	sqlite3_stmt **stmt; /* one a statement, prepared or NULL */
 	sqlite3_stmt *command[SQLDB_COMMANDS];
 	bool in_tx, in_view, failed;
+	bool copying;             /* sqldb_backup.c: a copy reads its pages */
 	struct walkeeper *keeper; /* the writer's */
-	struct sqldb_backup *backup;
-	char err[SQLDB_ERR_MAX]; /* what the last failure was */
+	char err[SQLDB_ERR_MAX];  /* what the last failure was */
 };
 
 enum sqldb_mode { SQLDB_WRITER, SQLDB_READER };
@@ -96,11 +96,6 @@ void sqldb_watch(struct sqldb *q, int (*passed)(void *arg), void *arg);
  * call. IM_E_BUSY: somebody reads what is to go; try again. IM_E_FORMAT: this file is none that can
  * be cleaned (err says it). */
 int sqldb_clean_step(struct sqldb *q, uint32_t *page, bool *done_out) IM_MUST_CHECK;
-
-/* Copies the next pages into {folder}/{spec->name}.db, outside a transaction. The copy gets its
- * name when it is complete and synced. */
-int sqldb_backup_step(
-	struct sqldb *q, const char *folder, bool *done_out, struct im_buf *why) IM_MUST_CHECK;
 
 /* Binding and reading. Binding to a NULL statement does nothing: the step after it fails. A text or
  * blob is borrowed by the statement until it is reset. */

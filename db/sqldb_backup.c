@@ -12,36 +12,39 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "db/sqldb.h"
 #include "schema/datafile.h"
 
 /* Pages of one step: 1 MiB, a few milliseconds between two commits. */
 #define BACKUP_PAGES 256
 
 struct sqldb_backup {
+	struct sqldb *q;
 	sqlite3 *to;
 	sqlite3_backup *copy;
 	char folder[4096], final[4096], part[4096];
 };
 
-void sqldb_backup_abandon(struct sqldb_backup **b)
+void sqldb_backup_end(struct sqldb_backup **b)
 {
 	if (!*b)
 		return;
 	sqlite3_backup_finish((*b)->copy);
 	sqlite3_close((*b)->to);
 	unlink((*b)->part);
+	(*b)->q->copying = false;
 	free(*b);
 	*b = NULL;
 }
 
-static int open_copy(
-	struct sqldb *q, const char *folder, const char *name, struct sqldb_backup **out)
+static int begin(struct sqldb *q, const char *folder, struct sqldb_backup **out)
 {
 	struct sqldb_backup *b = calloc(1, sizeof(*b));
+	const char *name = q->spec->name;
 	if (!b)
 		return IM_E_NOMEM;
 	*out = b;
+	b->q = q;
+	q->copying = true;
 	if ((size_t)snprintf(b->folder, sizeof(b->folder), "%s", folder) >= sizeof(b->folder) ||
 		(size_t)snprintf(b->final, sizeof(b->final), "%s/%s.db", folder, name) >=
 			sizeof(b->final) ||
@@ -62,8 +65,9 @@ static int open_copy(
 	return b->copy ? IM_OK : sqldb_fail(q, IM_E_IO, sqlite3_errmsg(b->to));
 }
 
-static int finish(struct sqldb *q, struct sqldb_backup *b)
+static int finish(struct sqldb_backup *b)
 {
+	struct sqldb *q = b->q;
 	int rc = sqlite3_backup_finish(b->copy);
 	b->copy = NULL;
 	if (rc != SQLITE_OK)
@@ -77,28 +81,26 @@ static int finish(struct sqldb *q, struct sqldb_backup *b)
 	return IM_OK;
 }
 
-int sqldb_backup_step(struct sqldb *q, const char *folder, bool *done_out, struct im_buf *why)
+int sqldb_backup_step(struct sqldb *q, const char *folder, struct sqldb_backup **b, bool *done_out,
+	struct im_buf *why)
 {
-	const char *name = q->spec->name;
 	int ret = IM_OK;
 	int rc;
 	*done_out = false;
-	if (q->backup && strcmp(q->backup->folder, folder) != 0)
-		sqldb_backup_abandon(&q->backup);
-	if (!q->backup)
-		ret = open_copy(q, folder, name, &q->backup);
+	if (!*b)
+		ret = begin(q, folder, b);
 	if (ret == IM_OK) {
-		rc = sqlite3_backup_step(q->backup->copy, BACKUP_PAGES);
+		rc = sqlite3_backup_step((*b)->copy, BACKUP_PAGES);
 		if (rc == SQLITE_DONE) {
-			ret = finish(q, q->backup);
+			ret = finish(*b);
 			*done_out = ret == IM_OK;
 		} else if (rc != SQLITE_OK && rc != SQLITE_BUSY && rc != SQLITE_LOCKED) {
 			ret = sqldb_fail(q, IM_E_IO, sqlite3_errstr(rc));
 		}
 	}
 	if (ret != IM_OK)
-		im_buf_printf(why, "copying %s.db to %s failed: %s", name, folder, q->err);
+		im_buf_printf(why, "copying %s.db to %s failed: %s", q->spec->name, folder, q->err);
 	if (ret != IM_OK || *done_out)
-		sqldb_backup_abandon(&q->backup);
+		sqldb_backup_end(b);
 	return ret;
 }

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "bridge/directory/directory_sql.h"
+#include "db/sqldb_backup.h"
 
 static const char *const statements[DIR_STATEMENTS] = {
 #define X(name, sql) [DIR_##name] = sql,
@@ -138,10 +139,10 @@ int directory_clean_step(struct directory *d, uint32_t *page, bool *done_out)
 	return sqldb_clean_step(&d->q, page, done_out);
 }
 
-int directory_backup_step(
-	struct directory *d, const char *folder, bool *done_out, struct im_buf *why)
+int directory_backup_step(struct directory *d, const char *folder, struct sqldb_backup **copy,
+	bool *done_out, struct im_buf *why)
 {
-	return sqldb_backup_step(&d->q, folder, done_out, why);
+	return sqldb_backup_step(&d->q, folder, copy, done_out, why);
 }
 
 const char *directory_errmsg(const struct directory *d)

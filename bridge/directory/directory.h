@@ -19,6 +19,7 @@
 #include "schema/check.h"
 
 struct directory;
+struct sqldb_backup;
 
 /* Opens {folder}/directory.db for writing, creates and migrates it. */
 int directory_open(const char *folder, struct directory **out, struct im_buf *why) IM_MUST_CHECK;
@@ -51,9 +52,9 @@ int directory_check_names(struct directory *d, struct check_place *place, uint32
 
 /* As sqldb_clean_step: what was deleted leaves the files. */
 int directory_clean_step(struct directory *d, uint32_t *page, bool *done_out) IM_MUST_CHECK;
-/* A consistent copy to {folder}/directory.db, while running; call until *done_out. */
-int directory_backup_step(
-	struct directory *d, const char *folder, bool *done_out, struct im_buf *why) IM_MUST_CHECK;
+/* As sqldb_backup_step: a consistent copy to {folder}/directory.db, while running. */
+int directory_backup_step(struct directory *d, const char *folder, struct sqldb_backup **copy,
+	bool *done_out, struct im_buf *why) IM_MUST_CHECK;
 /* The SQLite message of the last failure, for the log. */
 const char *directory_errmsg(const struct directory *d);
 

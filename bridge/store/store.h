@@ -62,6 +62,7 @@ typedef int (*store_mark_fn)(void *arg, const struct store_mark *m);
 
 struct store;
 struct store_reader;
+struct store_copy; /* that is being made */
 
 struct store_backend {
 	const char *name;
@@ -122,8 +123,12 @@ struct store_backend {
 	 * try again. IM_E_FORMAT: not in a store like this one. */
 	int (*clean)(struct store *s, uint32_t *at, bool *done_out);
 	/* Outside: a consistent copy into folder `where` while running; steps until *done_out, with
-	 * transactions in between as they come. IM_E_NONE: the backend has nothing to copy. */
-	int (*backup_step)(struct store *s, const char *where, bool *done_out, struct im_buf *why);
+	 * transactions in between as they come. *copy: the caller's, NULL at first, and again when
+	 * it is done or has failed. IM_E_NONE: the backend has nothing to copy. */
+	int (*backup_step)(struct store *s, const char *where, struct store_copy **copy,
+		bool *done_out, struct im_buf *why);
+	/* Ends a copy that is not done, before the store is closed. NULL is allowed. */
+	void (*backup_end)(struct store_copy **copy);
 
 	/* -- readers -- */
 	int (*reader_open)(struct store *s, struct store_reader **out);

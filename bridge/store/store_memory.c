@@ -429,13 +429,19 @@ static int memory_number(struct store *s, uint32_t limit, uint64_t *left_out)
 	return IM_OK;
 }
 
-static int memory_backup_step(
-	struct store *s, const char *where, bool *done_out, struct im_buf *why)
+static int memory_backup_step(struct store *s, const char *where, struct store_copy **copy,
+	bool *done_out, struct im_buf *why)
 {
 	(void)where;
+	(void)copy;
 	(void)why;
 	*done_out = true;
 	return fail(s, IM_E_NONE, "nothing to copy: the log is in memory");
+}
+
+static void memory_backup_end(struct store_copy **copy)
+{
+	*copy = NULL;
 }
 
 /* The ttl alone stays of what was sent. */
@@ -490,6 +496,7 @@ const struct store_backend store_memory = {
 	.expire = memory_expire,
 	.number = memory_number,
 	.backup_step = memory_backup_step,
+	.backup_end = memory_backup_end,
 	.reader_open = store_memory_reader_open,
 	.reader_close = store_memory_reader_close,
 	.reader_errmsg = store_memory_reader_errmsg,

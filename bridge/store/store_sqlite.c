@@ -13,6 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "db/sqldb_backup.h"
+
 /* 48 bytes an entry. A miss costs one index look-up, about 3 microseconds from the page cache. Few
  * conversations are so long that their speakers are noted. */
 #define HEADS_MAX (512 * 1024)
@@ -414,9 +416,21 @@ static int store_clean(struct store *s, uint32_t *at, bool *done_out)
 	return sqldb_clean_step(&s->q, at, done_out);
 }
 
-static int store_backup_step(struct store *s, const char *where, bool *done_out, struct im_buf *why)
+/* A copy of the log is one of its database. */
+static int store_backup_step(struct store *s, const char *where, struct store_copy **copy,
+	bool *done_out, struct im_buf *why)
 {
-	return sqldb_backup_step(&s->q, where, done_out, why);
+	struct sqldb_backup *b = (struct sqldb_backup *)*copy;
+	int ret = sqldb_backup_step(&s->q, where, &b, done_out, why);
+	*copy = (struct store_copy *)b;
+	return ret;
+}
+
+static void store_backup_end(struct store_copy **copy)
+{
+	struct sqldb_backup *b = (struct sqldb_backup *)*copy;
+	sqldb_backup_end(&b);
+	*copy = NULL;
 }
 
 const struct store_backend store_sqlite = {
@@ -440,6 +454,7 @@ const struct store_backend store_sqlite = {
 	.number = store_sqlite_number,
 	.clean = store_clean,
 	.backup_step = store_backup_step,
+	.backup_end = store_backup_end,
 	.reader_open = store_sqlite_reader_open,
 	.reader_close = store_sqlite_reader_close,
 	.reader_errmsg = store_sqlite_reader_errmsg,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Owns the state of the one backup that may be running. Called by the admin command through main's
- * hooks, and by main's loop for each step. */
+/* Owns the one backup that may be running, and the copies that it is making. Called by the admin
+ * command through main's hooks, and by main's loop for each step. */
 #include "bridge/upkeep/backup.h"
 
 #include <errno.h>
@@ -10,9 +10,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "db/sqldb_backup.h"
+
 struct backup {
 	struct backup_parts p;
 	char *folder; /* NULL: none is running */
+	struct sqldb_backup *dir_copy;
+	struct store_copy *log_copy;
 	bool stepped, directory_done;
 	struct held held; /* the answer to the command that began it */
 };
@@ -30,6 +34,8 @@ struct backup *backup_new(const struct backup_parts *p)
 
 static void end(struct backup *b)
 {
+	sqldb_backup_end(&b->dir_copy);
+	b->p.backend->backup_end(&b->log_copy);
 	free(b->folder);
 	b->folder = NULL;
 	held_clear(&b->held);
@@ -143,8 +149,9 @@ static int copy_some(struct backup *b, bool *done_out, struct im_buf *why)
 
 	*done_out = false;
 	if (b->directory_done)
-		return b->p.backend->backup_step(b->p.store, b->folder, done_out, why);
-	rc = directory_backup_step(b->p.dir, b->folder, &done, why);
+		return b->p.backend->backup_step(
+			b->p.store, b->folder, &b->log_copy, done_out, why);
+	rc = directory_backup_step(b->p.dir, b->folder, &b->dir_copy, &done, why);
 	b->directory_done = done;
 	return rc;
 }

@@ -30,6 +30,7 @@ struct backup_parts {
 };
 
 struct backup *backup_new(const struct backup_parts *p);
+/* Before the handles are closed. */
 void backup_free(struct backup **b);
 /* Begins one. IM_E_EXISTS: another one is running; IM_E_IO: the folder cannot be used. The same
  * folder again before the first step is the same backup. */

@@ -202,12 +202,13 @@ static void a_copy_is_taken_while_the_store_is_written(void **state)
 	struct store *s = test_store_open(BE, *state);
 	struct store_reader *r;
 	struct store_msg m = {.enc = IM_ENC_BYTES, .sender = 1};
+	struct store_copy *copy = NULL;
 	struct store_head head;
 	struct im_buf why;
 	char *to = test_folder_new();
 	char *body = calloc(1, 20000);
 	bool done = false;
-	uint32_t steps = 0;
+	uint32_t steps = 0, page = 0;
 	assert_non_null(body);
 	m.body = (struct im_str){body, 20000};
 	im_buf_init(&why, 0);
@@ -218,7 +219,7 @@ static void a_copy_is_taken_while_the_store_is_written(void **state)
 		assert_ok(BE->append(s, &m));
 		assert_ok(BE->commit(s, NULL));
 		if (m.gid >= 300) {
-			assert_ok(BE->backup_step(s, to, &done, &why));
+			assert_ok(BE->backup_step(s, to, &copy, &done, &why));
 			steps++;
 		}
 	}
@@ -234,8 +235,13 @@ static void a_copy_is_taken_while_the_store_is_written(void **state)
 	BE->close(s);
 	/* Again into the same folder, over a copy that did not end. */
 	s = test_store_open(BE, *state);
-	assert_ok(BE->backup_step(s, to, &done, &why));
+	assert_ok(BE->backup_step(s, to, &copy, &done, &why));
 	assert_false(done);
+	assert_true(test_file_size(test_path(to, "messages.db.part")) >= 0);
+	assert_int_equal(BE->clean(s, &page, &done), IM_E_BUSY);
+	BE->backup_end(&copy);
+	assert_null(copy);
+	assert_ok(BE->clean(s, &page, &done));
 	BE->close(s);
 	assert_int_equal(test_file_size(test_path(to, "messages.db.part")), -1);
 	assert_true(test_file_size(test_path(to, "messages.db")) > 1000000);
@@ -247,13 +253,15 @@ static void a_copy_is_taken_while_the_store_is_written(void **state)
 static void a_copy_that_cannot_be_written_says_so(void **state)
 {
 	struct store *s = test_store_open(BE, *state);
+	struct store_copy *copy = NULL;
 	struct im_buf why;
 	bool done = true;
 	im_buf_init(&why, 0);
-	assert_int_equal(BE->backup_step(s, "/nonexistent/folder", &done, &why), IM_E_IO);
+	assert_int_equal(BE->backup_step(s, "/nonexistent/folder", &copy, &done, &why), IM_E_IO);
 	im_buf_c(&why, '\0');
 	assert_non_null(strstr(why.p, "copying messages.db to /nonexistent/folder failed"));
 	assert_false(done);
+	assert_null(copy);
 	im_buf_free(&why);
 	BE->close(s);
 }
@@ -261,6 +269,7 @@ static void a_copy_that_cannot_be_written_says_so(void **state)
 static void a_copy_that_meets_a_full_disk_leaves_none(void **state)
 {
 	char *to = test_folder_new();
+	struct store_copy *copy = NULL;
 	struct store *s;
 	struct im_buf why;
 	bool done = true;
@@ -268,13 +277,13 @@ static void a_copy_that_meets_a_full_disk_leaves_none(void **state)
 	faultvfs_install();
 	s = test_store_open(BE, *state);
 	faultvfs_fail(FAULTVFS_WRITE, ".part", 3, -1, SQLITE_FULL);
-	assert_int_equal(BE->backup_step(s, to, &done, &why), IM_E_IO);
+	assert_int_equal(BE->backup_step(s, to, &copy, &done, &why), IM_E_IO);
 	im_buf_c(&why, '\0');
 	assert_non_null(strstr(why.p, "full"));
 	assert_int_equal(rmdir(to), 0);
 	assert_int_equal(mkdir(to, 0700), 0);
 	faultvfs_heal();
-	assert_ok(BE->backup_step(s, to, &done, &why));
+	assert_ok(BE->backup_step(s, to, &copy, &done, &why));
 	assert_true(done);
 	BE->close(s);
 	faultvfs_uninstall();

@@ -236,10 +236,12 @@ static void a_copy_is_made_while_it_runs_and_then_answered(void **state)
 	im_buf_free(&why);
 }
 
-static int fail_backup(struct store *s, const char *where, bool *done_out, struct im_buf *why)
+static int fail_backup(struct store *s, const char *where, struct store_copy **copy, bool *done_out,
+	struct im_buf *why)
 {
 	(void)s;
 	(void)where;
+	(void)copy;
 	(void)done_out;
 	im_buf_z(why, "no \"space\" left");
 	return IM_E_IO;
