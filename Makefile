@@ -34,16 +34,17 @@ CFLAGS_ALL = -std=c11 $(OPT) $(WARN) -fvisibility=hidden -fPIC -MMD -MP $(SAN) $
 LDFLAGS_ALL = $(SAN) $(LDFLAGS)
 
 COMMON_SRC := $(wildcard common/*.c)
+DB_SRC := $(wildcard db/*.c)
 SCHEMA_SRC := $(wildcard schema/*.c)
 PLUGIN_SRC := $(wildcard plugin/*.c)
-DB_SRC := $(wildcard db/*.c)
-BRIDGE_SRC := $(DB_SRC) $(wildcard bridge/*.c bridge/*/*.c bridge/*/*/*.c)
+BRIDGE_SRC := $(wildcard bridge/*.c bridge/*/*.c bridge/*/*/*.c)
 IMCTL_SRC := $(wildcard clients/imctl/*.c)
 MIGRATIONS := $(sort $(wildcard schema/sqlite/*/*.sql))
 
 obj = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 COMMON_OBJ := $(call obj,$(COMMON_SRC))
-SCHEMA_OBJ := $(call obj,$(SCHEMA_SRC)) $(BUILD)/obj/schema_sql.o
+# What knows the tables comes with what knows SQLite.
+SCHEMA_OBJ := $(call obj,$(SCHEMA_SRC) $(DB_SRC)) $(BUILD)/obj/schema_sql.o
 PLUGIN_OBJ := $(call obj,$(PLUGIN_SRC))
 BRIDGE_OBJ := $(call obj,$(BRIDGE_SRC))
 IMCTL_OBJ := $(call obj,$(IMCTL_SRC))

@@ -9,7 +9,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "schema/datafile.h"
+#include "db/datafile.h"
 
 /* Open files: databases, logs, link, backup; and those of each reader thread. */
 #define FILES_OWN 32

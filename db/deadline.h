@@ -5,8 +5,8 @@
  * machine fails nobody; an eighth of the time that passed where that is more, so that waiting for a
  * disk ends, too.
  */
-#ifndef IM_BRIDGE_DEADLINE_H
-#define IM_BRIDGE_DEADLINE_H
+#ifndef IM_DB_DEADLINE_H
+#define IM_DB_DEADLINE_H
 
 #include <stdbool.h>
 #include <stdint.h>

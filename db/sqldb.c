@@ -13,7 +13,6 @@
 #include "db/deadline.h"
 #include "db/sqldb_scrub.h"
 #include "db/walkeeper.h"
-#include "schema/migrate.h"
 
 /* How long another process (imctl on a stopped node, a backup tool) may hold the write lock. */
 #define BUSY_TIMEOUT_MS 5000
@@ -158,8 +157,9 @@ int sqldb_open(struct sqldb *q, const char *folder, const struct sqldb_spec *spe
 	if (ret == IM_OK)
 		ret = configure(q, mode);
 	if (ret == IM_OK) {
-		ret = mode == SQLDB_WRITER ? schema_migrate(q->db, spec->name, why)
-					   : schema_check(q->db, spec->name, why);
+		ret = mode == SQLDB_WRITER
+			      ? migrate_apply(q->db, spec->migrations, spec->name, why)
+			      : migrate_check(q->db, spec->migrations, spec->name, why);
 		explained = ret != IM_OK;
 	}
 	if (ret == IM_OK && mode == SQLDB_WRITER) {

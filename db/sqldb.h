@@ -7,8 +7,8 @@
  * A connection belongs to one thread at a time. The first failure inside a transaction spoils it:
  * SQLite may have rolled back by itself, so everything up to the rollback is refused.
  */
-#ifndef IM_BRIDGE_SQLDB_H
-#define IM_BRIDGE_SQLDB_H
+#ifndef IM_DB_SQLDB_H
+#define IM_DB_SQLDB_H
 
 #include <sqlite3.h>
 #include <stdbool.h>
@@ -17,6 +17,7 @@
 #include "common/buf.h"
 #include "common/err.h"
 #include "common/str.h"
+#include "db/migrate.h"
 
 #define SQLDB_ROW 1 /* what sqldb_step returns beside IM_OK (no more rows) and errors */
 #define SQLDB_ERR_MAX 256
@@ -32,7 +33,8 @@ enum sqldb_command {
 
 /* What a database is, the same for all of its connections. */
 struct sqldb_spec {
-	const char *name;       /* of the file, without ".db", and of the migrations */
+	const char *name; /* of the file, without ".db", and of its migrations */
+	const struct migration *migrations;
 	const char *const *sql; /* the statements */
 	int n_sql;
 	int writer_kib, reader_kib; /* page cache of a connection, at most */

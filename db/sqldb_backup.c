@@ -12,7 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "schema/datafile.h"
+#include "db/datafile.h"
 
 /* Pages of one step: 1 MiB, a few milliseconds between two commits. */
 #define BACKUP_PAGES 256

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* What lies unused on the pages of a database: made zeros. */
-#ifndef IM_BRIDGE_SQLDB_SCRUB_H
-#define IM_BRIDGE_SQLDB_SCRUB_H
+#ifndef IM_DB_SQLDB_SCRUB_H
+#define IM_DB_SQLDB_SCRUB_H
 
 #include <sqlite3.h>
 #include <stdbool.h>

@@ -9,8 +9,8 @@
  * The log's file is kept a step ahead with zeros: a commit that overwrites costs the file system no
  * journal entry, one that appends does (0.20 against 0.34 ms a lone message on ext4).
  */
-#ifndef IM_BRIDGE_WALKEEPER_H
-#define IM_BRIDGE_WALKEEPER_H
+#ifndef IM_DB_WALKEEPER_H
+#define IM_DB_WALKEEPER_H
 
 #include <sqlite3.h>
 

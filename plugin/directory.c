@@ -14,7 +14,7 @@
 #include <sys/stat.h>
 
 #include "common/limits.h"
-#include "schema/migrate.h"
+#include "schema/migrations.h"
 
 /* Readers of a WAL database wait only while another process recovers or replaces the log. */
 #define BUSY_MS 25
@@ -86,7 +86,7 @@ static int open_db(struct directory *d, struct im_buf *why)
 	sqlite3_busy_timeout(d->db, BUSY_MS);
 	if (sqlite3_exec(d->db, CACHE, NULL, NULL, NULL))
 		return open_failed(d, why);
-	ret = schema_check(d->db, "directory", why);
+	ret = migrate_check(d->db, schema_migrations, "directory", why);
 	if (ret)
 		return ret;
 	for (i = 0; i < STATEMENTS; i++) {

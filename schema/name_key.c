@@ -10,7 +10,7 @@
 
 #include "common/ids.h"
 #include "common/limits.h"
-#include "schema/datafile.h"
+#include "db/datafile.h"
 
 int name_key_read(const char *data_dir, struct im_sipkey *out, struct im_buf *why)
 {

@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "schema/datafile.h"
+#include "db/datafile.h"
 
 static int failed(const char *path, const char *doing, struct im_buf *why)
 {

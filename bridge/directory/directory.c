@@ -10,6 +10,7 @@
 
 #include "bridge/directory/directory_sql.h"
 #include "db/sqldb_backup.h"
+#include "schema/migrations.h"
 
 static const char *const statements[DIR_STATEMENTS] = {
 #define X(name, sql) [DIR_##name] = sql,
@@ -19,6 +20,7 @@ static const char *const statements[DIR_STATEMENTS] = {
 
 /* Users and members of who is writing now; a million users are 100 MB. */
 static const struct sqldb_spec spec = {.name = "directory",
+	.migrations = schema_migrations,
 	.sql = statements,
 	.n_sql = DIR_STATEMENTS,
 	.writer_kib = 32 * 1024,

@@ -14,9 +14,9 @@
 #include "bridge/search/search_table.h"
 #include "bridge/search/search_tokens.h"
 #include "bridge/search/search_walk.h"
+#include "db/datafile.h"
 #include "db/deadline.h"
-#include "schema/datafile.h"
-#include "schema/migrate.h"
+#include "schema/migrations.h"
 
 struct search {
 	sqlite3 *db;
@@ -52,7 +52,8 @@ static int db_try_open(const char *path, bool writable, sqlite3 **out, struct im
 		code = IM_E_FORMAT;
 		goto out;
 	}
-	code = writable ? schema_migrate(db, "search", why) : schema_check(db, "search", why);
+	code = writable ? migrate_apply(db, schema_migrations, "search", why)
+			: migrate_check(db, schema_migrations, "search", why);
 out:
 	if (code) {
 		sqlite3_close(db);

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "db/sqldb_backup.h"
+#include "schema/migrations.h"
 
 /* 48 bytes an entry. A miss costs one index look-up, about 3 microseconds from the page cache. Few
  * conversations are so long that their speakers are noted. */
@@ -32,6 +33,7 @@ static const char *const statements[STORE_STATEMENTS] = {
 
 /* The writer's pages: the hot part of conv_log and of the conversations' indexes. */
 const struct sqldb_spec store_sqlite_spec = {.name = "messages",
+	.migrations = schema_migrations,
 	.sql = statements,
 	.n_sql = STORE_STATEMENTS,
 	.writer_kib = 64 * 1024,

@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "schema/datafile.h"
+#include "db/datafile.h"
 #include "schema/name_key.h"
 
 #define LIST_FILE "erasures"

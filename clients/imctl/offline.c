@@ -18,7 +18,7 @@
 #include "clients/imctl/offline_audit.h"
 #include "schema/account.h"
 #include "schema/check.h"
-#include "schema/migrate.h"
+#include "schema/migrations.h"
 
 struct offline {
 	sqlite3 *db;
@@ -99,7 +99,7 @@ static int open_database(struct offline *o, const char *folder, struct im_buf *w
 		    "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON",
 		    NULL, NULL, NULL))
 		rc = fail(o, "cannot open directory.db", why);
-	else if (schema_migrate(o->db, "directory", why) != IM_OK)
+	else if (migrate_apply(o->db, schema_migrations, "directory", why) != IM_OK)
 		rc = IMCTL_REFUSED;
 out:
 	im_buf_free(&path);

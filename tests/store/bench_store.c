@@ -24,7 +24,7 @@
 #include "bridge/store/store_sqlite.h"
 #include "bridge/write/dedup_rebuild.h"
 #include "db/sqldb.h"
-#include "schema/migrate.h"
+#include "schema/migrations.h"
 
 static double now_s(void)
 {
@@ -260,7 +260,7 @@ static void make_old(const char *folder, uint32_t messages)
 	if (sqlite3_open(path, &db) != SQLITE_OK)
 		must(IM_E_IO, path, sqlite3_errmsg(db));
 	raw(db, "PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF; BEGIN");
-	for (const struct schema_migration *m = schema_migrations; m->database; m++)
+	for (const struct migration *m = schema_migrations; m->database; m++)
 		if (strcmp(m->database, "messages") == 0 && m->version <= 2)
 			raw(db, m->sql);
 	snprintf(sql, sizeof(sql),

@@ -4,7 +4,7 @@
 
 STORE_TEST_SRC := $(wildcard tests/store/test_*.c)
 STORE_TEST := $(STORE_TEST_SRC:tests/store/%.c=%)
-STORE_SRC := $(DB_SRC) $(wildcard bridge/store/*.c bridge/directory/*.c bridge/write/dedup*.c) bridge/base/assoc.c \
+STORE_SRC := $(wildcard bridge/store/*.c bridge/directory/*.c bridge/write/dedup*.c) bridge/base/assoc.c \
 	bridge/message/meta.c bridge/message/renaming.c
 STORE_OBJ := $(call obj,$(STORE_SRC)) $(COMMON_OBJ) $(SCHEMA_OBJ)
 STORE_TEST_OBJ := $(call obj,tests/store/store_test.c tests/lib/faultvfs.c)

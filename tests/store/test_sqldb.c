@@ -12,7 +12,7 @@
 
 #include "bridge/directory/directory_user.h"
 #include "db/walkeeper.h"
-#include "schema/migrate.h"
+#include "schema/migrations.h"
 #include "tests/lib/faultvfs.h"
 #include "tests/store/store_test.h"
 
@@ -65,13 +65,13 @@ static void migrations_are_numbered_without_a_hole(void **state)
 	(void)state;
 	for (size_t i = 0; i < 3; i++) {
 		int version = 0;
-		for (const struct schema_migration *m = schema_migrations; m->database; m++)
+		for (const struct migration *m = schema_migrations; m->database; m++)
 			if (strcmp(m->database, names[i]) == 0)
 				assert_int_equal(m->version, ++version);
 		assert_true(version > 0);
-		assert_int_equal(schema_version(names[i]), version);
+		assert_int_equal(migrate_version(schema_migrations, names[i]), version);
 	}
-	assert_int_equal(schema_version("none"), 0);
+	assert_int_equal(migrate_version(schema_migrations, "none"), 0);
 }
 
 static void an_empty_database_is_brought_up_to_date_once(void **state)
@@ -79,20 +79,21 @@ static void an_empty_database_is_brought_up_to_date_once(void **state)
 	sqlite3 *db = open_raw(test_path(*state, "x.db"));
 	struct im_buf why;
 	im_buf_init(&why, 0);
-	assert_int_equal(schema_check(db, "messages", &why), IM_E_FORMAT);
+	assert_int_equal(migrate_check(db, schema_migrations, "messages", &why), IM_E_FORMAT);
 	im_buf_c(&why, '\0');
 	assert_non_null(strstr(why.p, "messages.db has schema version 0"));
 	im_buf_reset(&why);
-	assert_ok(schema_migrate(db, "messages", &why));
-	assert_int_equal(number(db, "PRAGMA user_version"), schema_version("messages"));
+	assert_ok(migrate_apply(db, schema_migrations, "messages", &why));
+	assert_int_equal(
+		number(db, "PRAGMA user_version"), migrate_version(schema_migrations, "messages"));
 	run(db, "INSERT INTO conv (kind, a, b) VALUES (0, 1, 2)");
-	assert_ok(schema_migrate(db, "messages", &why));
+	assert_ok(migrate_apply(db, schema_migrations, "messages", &why));
 	assert_int_equal(number(db, "SELECT count(*) FROM conv"), 1);
-	assert_ok(schema_check(db, "messages", &why));
+	assert_ok(migrate_check(db, schema_migrations, "messages", &why));
 	assert_int_equal(why.n, 0);
 	run(db, "PRAGMA user_version = 77");
-	assert_int_equal(schema_check(db, "messages", &why), IM_E_FORMAT);
-	assert_int_equal(schema_migrate(db, "messages", &why), IM_E_FORMAT);
+	assert_int_equal(migrate_check(db, schema_migrations, "messages", &why), IM_E_FORMAT);
+	assert_int_equal(migrate_apply(db, schema_migrations, "messages", &why), IM_E_FORMAT);
 	im_buf_free(&why);
 	sqlite3_close(db);
 }
@@ -104,7 +105,7 @@ static void a_migration_that_fails_changes_nothing(void **state)
 	im_buf_init(&why, 0);
 	/* In the way of the migration's last table. */
 	run(db, "CREATE TABLE batch (x)");
-	assert_int_equal(schema_migrate(db, "messages", &why), IM_E_IO);
+	assert_int_equal(migrate_apply(db, schema_migrations, "messages", &why), IM_E_IO);
 	im_buf_c(&why, '\0');
 	assert_non_null(strstr(why.p, "already exists"));
 	assert_int_equal(number(db, "PRAGMA user_version"), 0);

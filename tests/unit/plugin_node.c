@@ -11,7 +11,7 @@
 #include "common/topic.h"
 #include "plugin/capture.h"
 #include "plugin/plugin.h"
-#include "schema/migrate.h"
+#include "schema/migrations.h"
 
 #define OPTIONS_MAX 32
 
@@ -49,7 +49,7 @@ void node_folder(struct node *n)
 	assert_int_equal(sqlite3_open(path, &n->db), SQLITE_OK);
 	node_sql(n, "PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF");
 	im_buf_init(&why, 0);
-	assert_int_equal(schema_migrate(n->db, "directory", &why), IM_OK);
+	assert_int_equal(migrate_apply(n->db, schema_migrations, "directory", &why), IM_OK);
 	im_buf_free(&why);
 	/* The cheapest hash there is: the tests are not about Argon2. */
 	assert_int_equal(im_phc_hash(IM_STR("pw"), salt, 8, 1, phc), IM_OK);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What the files beside the databases in data_dir share: their paths, and the steps after which
- * they survive a power cut. Here because plugin and bridge both keep such files.
+ * What the files in data_dir share: their paths, and the steps after which they survive a power
+ * cut.
  */
-#ifndef IM_SCHEMA_DATAFILE_H
-#define IM_SCHEMA_DATAFILE_H
+#ifndef IM_DB_DATAFILE_H
+#define IM_DB_DATAFILE_H
 
 #include <stddef.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Called by whoever owns a file in data_dir; must not know what is in it. */
-#include "schema/datafile.h"
+#include "db/datafile.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -9,7 +9,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "schema/datafile.h"
+#include "db/datafile.h"
 #include "schema/name_key.h"
 
 #define LIMIT 10

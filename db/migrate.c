@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Applies the embedded migrations. Called when a database is opened, by the bridge and by imctl.
- * Knows nothing of what the tables mean.
+ * Owns the number in a database that says how far it has come. Knows nothing of what the tables
+ * mean.
  */
-#include "schema/migrate.h"
+#include "db/migrate.h"
 
 #include <string.h>
 
-int schema_version(const char *database)
+int migrate_version(const struct migration *list, const char *database)
 {
 	int newest = 0;
-	for (const struct schema_migration *m = schema_migrations; m->database; m++)
+	for (const struct migration *m = list; m->database; m++)
 		if (strcmp(m->database, database) == 0 && m->version > newest)
 			newest = m->version;
 	return newest;
@@ -45,7 +45,7 @@ static int newer(const char *database, int found, int known, struct im_buf *why)
 	return IM_E_FORMAT;
 }
 
-static int apply(sqlite3 *db, const struct schema_migration *m, struct im_buf *why)
+static int apply(sqlite3 *db, const struct migration *m, struct im_buf *why)
 {
 	char number[64];
 	int found = 0;
@@ -67,16 +67,17 @@ out:
 	return ret;
 }
 
-int schema_migrate(sqlite3 *db, const char *database, struct im_buf *why)
+int migrate_apply(
+	sqlite3 *db, const struct migration *list, const char *database, struct im_buf *why)
 {
-	int known = schema_version(database);
+	int known = migrate_version(list, database);
 	int found = 0;
 	int ret = read_version(db, database, &found, why);
 	if (ret != IM_OK)
 		return ret;
 	if (found > known)
 		return newer(database, found, known, why);
-	for (const struct schema_migration *m = schema_migrations; m->database; m++) {
+	for (const struct migration *m = list; m->database; m++) {
 		if (strcmp(m->database, database) != 0 || m->version <= found)
 			continue;
 		ret = apply(db, m, why);
@@ -86,9 +87,10 @@ int schema_migrate(sqlite3 *db, const char *database, struct im_buf *why)
 	return IM_OK;
 }
 
-int schema_check(sqlite3 *db, const char *database, struct im_buf *why)
+int migrate_check(
+	sqlite3 *db, const struct migration *list, const char *database, struct im_buf *why)
 {
-	int known = schema_version(database);
+	int known = migrate_version(list, database);
 	int found = 0;
 	int ret = read_version(db, database, &found, why);
 	if (ret != IM_OK)
