@@ -7,10 +7,9 @@
  * Which ones are in the table for certain is kept in meta, in the same transaction as the last of
  * them; after a restart the others are read from conv again.
  */
-#include <stdio.h>
-#include <stdlib.h>
+#include "bridge/store/store_sqlite_conv.h"
 
-#include "bridge/store/store_sqlite.h"
+#include <stdlib.h>
 
 /* So many are sorted and moved at a time: 6 MB in memory, and half as many again come meanwhile. */
 #define MOVE_CONVS (64 * 1024)

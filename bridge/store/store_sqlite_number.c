@@ -9,9 +9,11 @@
  * A conversation's newest message without ordinals gets its seq for both. Those below it get one
  * less for each that counts or is shown; only differences mean anything.
  */
+#include "bridge/store/store_sqlite_number.h"
+
 #include <stdlib.h>
 
-#include "bridge/store/store_sqlite.h"
+#include "bridge/store/store_sqlite_place.h"
 
 #define LIMIT_MAX 10000
 

@@ -5,7 +5,7 @@
  * predecessor's, plus itself; what an earlier version has stored gets them later, from the newest
  * message of a conversation downwards, so that those that have ordinals are always its newest ones.
  */
-#include "bridge/store/store_sqlite.h"
+#include "bridge/store/store_sqlite_place.h"
 
 static int step_place(struct sqldb *q, sqlite3_stmt *st, struct store_place *out)
 {
@@ -119,4 +119,26 @@ int store_sqlite_gone(struct sqldb *q, uint64_t gid)
 	sqlite3_stmt *st = sqldb_get(q, STORE_GONE_ADD);
 	sqldb_bind_id(st, 1, gid);
 	return sqldb_run(q, st);
+}
+
+void store_sqlite_remember_head(struct store *s, uint64_t conv, const struct store_place *p)
+{
+	const uint64_t value[IDCACHE_VALUES] = {p->at.seq, p->at.gid, p->ord, p->shown};
+	store_sqlite_remember(s, &s->heads, conv, 0, value);
+}
+
+int store_sqlite_head(struct store *s, uint64_t conv, struct store_place *out)
+{
+	uint64_t value[IDCACHE_VALUES];
+	int ret;
+	if (idcache_get(&s->heads, conv, 0, value)) {
+		*out = (struct store_place){{value[0], value[1]}, value[2], value[3], true};
+		return IM_OK;
+	}
+	ret = store_sqlite_find_head(&s->q, conv, out);
+	/* Without ordinals it will get its seq for both, store_sqlite_number.c. */
+	out->numbered = true;
+	if (ret == IM_OK)
+		store_sqlite_remember_head(s, conv, out);
+	return ret;
 }

@@ -4,9 +4,11 @@
  * own. What is to go is read first and deleted then, so that no statement changes the rows that it
  * walks over.
  */
-#include "bridge/store/store_sqlite.h"
+#include "bridge/store/store_sqlite_prune.h"
 
 #include <stdlib.h>
+
+#include "bridge/store/store_sqlite_place.h"
 
 /* Rows looked at in one call, for each that may be deleted: a call stays short even where much is
  * to be kept (excepted conversations, newest messages). */

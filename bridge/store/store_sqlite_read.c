@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The readers of the SQLite backend: each has a read-only connection of its own. Their views and
  * conversations are in store_sqlite_conv.c. */
-#include "bridge/store/store_sqlite.h"
+#include "bridge/store/store_sqlite_read.h"
 
 #include <stdlib.h>
+
+#include "bridge/store/store_sqlite_conv.h"
+#include "bridge/store/store_sqlite_place.h"
 
 int store_sqlite_reader_open(struct store *s, struct store_reader **out)
 {

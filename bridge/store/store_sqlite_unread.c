@@ -3,7 +3,9 @@
  * What the list of conversations asks the SQLite backend: how much of one is unread, and what it
  * shows. Both by ordinals, at a cost that does not grow with the number of messages.
  */
-#include "bridge/store/store_sqlite.h"
+#include "bridge/store/store_sqlite_unread.h"
+
+#include "bridge/store/store_sqlite_place.h"
 
 /* So many times a message that is shown was taken by retention from between others: a clock that
  * was ahead for a moment. More are not looked for. */

@@ -21,7 +21,7 @@
 #include "bridge/directory/directory_group.h"
 #include "bridge/directory/directory_user.h"
 #include "bridge/store/store.h"
-#include "bridge/store/store_sqlite.h"
+#include "bridge/store/store_sqlite_core.h"
 #include "bridge/write/dedup_rebuild.h"
 #include "db/sqldb.h"
 #include "schema/migrations.h"

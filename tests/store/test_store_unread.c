@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "bridge/store/store_sqlite.h"
+#include "bridge/store/store_sqlite_place.h"
 #include "tests/store/store_test.h"
 
 #define ME 1

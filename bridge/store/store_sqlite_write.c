@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Owns the writer's transaction: the rows of a message, and the marks of the link. */
+#include "bridge/store/store_sqlite_write.h"
+
+#include <stdio.h>
+
+#include "bridge/store/store_sqlite_conv.h"
+#include "bridge/store/store_sqlite_place.h"
+#include "bridge/store/store_sqlite_read.h"
+
+/* What the caches and the list of conversations hold of the transaction goes with it. */
+static void take_back(struct store *s)
+{
+	store_sqlite_caches_take_back(s);
+	store_sqlite_convs_take_back(s);
+	s->log_head = s->log_head_before;
+}
+
+int store_sqlite_begin(struct store *s)
+{
+	int ret = sqldb_begin(&s->q);
+	store_sqlite_caches_begin(s);
+	s->log_head_before = s->log_head;
+	return ret;
+}
+
+void store_sqlite_rollback(struct store *s)
+{
+	if (!s->q.in_tx)
+		return;
+	sqldb_rollback(&s->q);
+	take_back(s);
+}
+
+int store_sqlite_write_head(struct store *s, uint64_t conv, struct store_head *out)
+{
+	struct store_place p;
+	int ret = store_sqlite_head(s, conv, &p);
+	*out = p.at;
+	return ret;
+}
+
+/* The unique indexes find a second writer even where the caches are behind. What is half written
+ * then must not be committed. */
+static int conflict(struct store *s, const struct store_msg *m)
+{
+	snprintf(s->q.err, sizeof(s->q.err),
+		"another writer took place %llu of conversation %llu or log position %llu",
+		(unsigned long long)m->seq, (unsigned long long)m->conv,
+		(unsigned long long)m->gid);
+	s->q.failed = true;
+	return IM_E_CONFLICT;
+}
+
+static int insert_expiry(struct store *s, const struct store_msg *m)
+{
+	sqlite3_stmt *st = sqldb_get(&s->q, STORE_EXPIRY_ADD);
+	sqldb_bind_int(st, 1, m->expires_ms);
+	sqldb_bind_id(st, 2, m->gid);
+	return sqldb_run(&s->q, st);
+}
+
+static int insert_copy(struct store *s, const struct store_msg *m)
+{
+	sqlite3_stmt *st = sqldb_get(&s->q, STORE_COPY_ADD);
+	sqldb_bind_id(st, 1, m->gid);
+	sqldb_bind_id(st, 2, m->origin.author);
+	sqldb_bind_id(st, 3, m->origin.via);
+	return sqldb_run(&s->q, st);
+}
+
+static int insert(struct store *s, const struct store_msg *m, const struct store_place *p)
+{
+	sqlite3_stmt *st = sqldb_get(&s->q, STORE_APPEND);
+	int ret;
+	sqldb_bind_id(st, 1, m->gid);
+	sqldb_bind_id(st, 2, m->conv);
+	sqldb_bind_id(st, 3, m->seq);
+	sqldb_bind_id(st, 4, m->sender);
+	sqldb_bind_int(st, 5, m->ts_ms);
+	sqldb_bind_int(st, 6, m->enc);
+	sqldb_bind_text_or_null(st, 7, m->type);
+	sqldb_bind_text_or_null(st, 8, m->id);
+	sqldb_bind_text_or_null(st, 9, m->meta);
+	if (m->recalled)
+		sqldb_bind_null(st, 10);
+	else
+		sqldb_bind_blob(st, 10, m->body);
+	ret = sqldb_run(&s->q, st);
+	if (ret != IM_OK)
+		return ret;
+	st = sqldb_get(&s->q, STORE_APPEND_INDEX);
+	sqldb_bind_id(st, 1, m->conv);
+	sqldb_bind_id(st, 2, m->seq);
+	sqldb_bind_id(st, 3, m->gid);
+	store_sqlite_bind_ordinals(st, 4, p);
+	ret = sqldb_run(&s->q, st);
+	if (ret == IM_OK && m->expires_ms > 0)
+		ret = insert_expiry(s, m);
+	return ret == IM_OK && m->origin.author ? insert_copy(s, m) : ret;
+}
+
+/* What holds for every speaker in every conversation: his last message there is less than
+ * STORE_SPOKE_EVERY places behind the noted one, 0 where none is. */
+static int note_speaker(struct store *s, const struct store_msg *m)
+{
+	uint64_t noted[IDCACHE_VALUES] = {0};
+	int ret;
+	if (m->seq < STORE_SPOKE_EVERY)
+		return IM_OK;
+	if (!idcache_get(&s->spoken, m->conv, m->sender, noted)) {
+		ret = store_sqlite_spoke(&s->q, m->conv, m->sender, &noted[0]);
+		if (ret != IM_OK)
+			return ret;
+		store_sqlite_remember(s, &s->spoken, m->conv, m->sender, noted);
+	}
+	if (m->seq - noted[0] < STORE_SPOKE_EVERY)
+		return IM_OK;
+	noted[0] = m->seq;
+	store_sqlite_remember(s, &s->spoken, m->conv, m->sender, noted);
+	return store_sqlite_spoke_put(&s->q, m->conv, m->sender, m->seq);
+}
+
+int store_sqlite_append(struct store *s, const struct store_msg *m)
+{
+	enum kind kind = kind_of(m->type);
+	struct store_place head, p;
+	int ret;
+	if (!s->q.in_tx)
+		return sqldb_fail(&s->q, IM_E_IO, "a message needs an open transaction");
+	ret = store_sqlite_head(s, m->conv, &head);
+	if (ret != IM_OK)
+		return ret;
+	if (m->seq != head.at.seq + 1 || m->gid <= s->log_head)
+		return conflict(s, m);
+	p = (struct store_place){{m->seq, m->gid}, head.ord + (kind == KIND_SENT),
+		head.shown + (kind != KIND_OPERATION), true};
+	ret = insert(s, m, &p);
+	if (ret == IM_E_EXISTS)
+		return conflict(s, m);
+	if (ret == IM_OK && kind == KIND_SENT)
+		ret = note_speaker(s, m);
+	if (ret == IM_OK && kind == KIND_SENT && m->recalled)
+		ret = store_sqlite_gone(&s->q, m->gid);
+	if (ret != IM_OK)
+		return ret;
+	s->log_head = m->gid;
+	store_sqlite_remember_head(s, m->conv, &p);
+	return IM_OK;
+}
+
+struct seen {
+	store_msg_fn fn;
+	void *arg;
+	bool found;
+};
+
+static int see(void *arg, const struct store_msg *m)
+{
+	struct seen *seen = arg;
+	seen->found = true;
+	return seen->fn(seen->arg, m);
+}
+
+int store_sqlite_get(struct store *s, uint64_t conv, uint64_t seq, store_msg_fn fn, void *arg)
+{
+	struct seen seen = {.fn = fn, .arg = arg};
+	int ret = store_sqlite_walk_conv(&s->q, conv, seq, seq, false, see, &seen);
+	return ret == IM_OK && !seen.found ? IM_E_NONE : ret;
+}
+
+int store_sqlite_amend(struct store *s, const struct store_msg *m)
+{
+	sqlite3_stmt *st;
+	int ret;
+	if (!s->q.in_tx)
+		return sqldb_fail(&s->q, IM_E_IO, "an amendment needs an open transaction");
+	st = sqldb_get(&s->q, STORE_AMEND);
+	sqldb_bind_id(st, 1, m->gid);
+	sqldb_bind_int(st, 2, m->enc);
+	sqldb_bind_text_or_null(st, 3, m->type);
+	sqldb_bind_text_or_null(st, 4, m->meta);
+	if (m->recalled)
+		sqldb_bind_null(st, 5);
+	else
+		sqldb_bind_blob(st, 5, m->body);
+	sqldb_bind_text_or_null(st, 6, m->id);
+	ret = sqldb_run(&s->q, st);
+	if (ret == IM_OK && sqldb_changes(&s->q) == 0)
+		return IM_E_NONE;
+	if (ret == IM_OK && m->recalled && kind_counts(m->type))
+		ret = store_sqlite_gone(&s->q, m->gid);
+	return ret;
+}
+
+int store_sqlite_origin(struct store *s, uint64_t gid, struct message_origin *out)
+{
+	sqlite3_stmt *st = sqldb_get(&s->q, STORE_COPY_GET);
+	int ret;
+	sqldb_bind_id(st, 1, gid);
+	ret = sqldb_step(&s->q, st);
+	if (ret != SQLDB_ROW)
+		return ret == IM_OK ? IM_E_NONE : ret;
+	*out = (struct message_origin){sqldb_id(st, 0), sqldb_id(st, 1)};
+	sqldb_done(st);
+	return IM_OK;
+}
+
+static int write_mark(struct store *s, const struct store_mark *mark)
+{
+	sqlite3_stmt *st;
+	int ret = IM_OK;
+	if (!s->mark_epoch_known || s->mark_epoch != mark->epoch) {
+		st = sqldb_get(&s->q, STORE_MARK_FORGET);
+		sqldb_bind_id(st, 1, mark->epoch);
+		ret = sqldb_run(&s->q, st);
+	}
+	if (ret == IM_OK) {
+		st = sqldb_get(&s->q, STORE_MARK_ADD);
+		sqldb_bind_id(st, 1, mark->epoch);
+		sqldb_bind_id(st, 2, mark->recno);
+		sqldb_bind_id(st, 3, mark->gid_first);
+		sqldb_bind_id(st, 4, mark->gid_last);
+		ret = sqldb_run(&s->q, st);
+	}
+	if (ret == IM_OK) {
+		st = sqldb_get(&s->q, STORE_MARK_TRIM);
+		sqldb_bind_id(st, 1, mark->epoch);
+		sqldb_bind_int(st, 2, STORE_MARKS);
+		ret = sqldb_run(&s->q, st);
+	}
+	return ret;
+}
+
+int store_sqlite_commit(struct store *s, const struct store_mark *mark)
+{
+	int ret = IM_OK;
+	if (!s->q.in_tx)
+		return sqldb_fail(&s->q, IM_E_IO, "no transaction is open");
+	if (mark)
+		ret = write_mark(s, mark);
+	if (ret == IM_OK)
+		ret = store_sqlite_convs_move(s);
+	if (ret == IM_OK)
+		ret = sqldb_commit(&s->q);
+	else
+		sqldb_rollback(&s->q);
+	if (ret != IM_OK) {
+		take_back(s);
+		return ret == IM_E_NOMEM ? ret : IM_E_IO;
+	}
+	store_sqlite_caches_committed(s);
+	store_sqlite_convs_committed(s);
+	if (mark) {
+		s->mark_epoch = mark->epoch;
+		s->mark_epoch_known = true;
+	}
+	return IM_OK;
+}
+
+int store_sqlite_log_head(struct store *s, uint64_t *gid_out)
+{
+	*gid_out = s->log_head;
+	return IM_OK;
+}
+
+int store_sqlite_marks(struct store *s, store_mark_fn fn, void *arg)
+{
+	sqlite3_stmt *st = sqldb_get(&s->q, STORE_MARK_LIST);
+	int ret;
+	while ((ret = sqldb_step(&s->q, st)) == SQLDB_ROW) {
+		struct store_mark m = {.epoch = sqldb_id(st, 0),
+			.recno = sqldb_id(st, 1),
+			.gid_first = sqldb_id(st, 2),
+			.gid_last = sqldb_id(st, 3)};
+		ret = fn(arg, &m);
+		if (ret != 0) {
+			sqldb_done(st);
+			return ret;
+		}
+	}
+	return ret;
+}
