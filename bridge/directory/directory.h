@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * directory.db: one handle. Opening, transactions, and what belongs to no single table. The
- * statements are in directory_user.h, directory_group.h and directory_conv.h. It has no backend
+ * directory.db: one handle. Opening, transactions, and what belongs to no single table. What it
+ * holds is in the other headers of this name, directory_*.h. It has no backend
  * table: the plugin reads this file through SQLite itself, so SQLite is its interface.
  *
  * One writer handle (the engine), any number of reader handles, one a thread. Return values:
@@ -39,7 +39,8 @@ void directory_view_end(struct directory *d);
 /* As sqldb_watch. */
 void directory_watch(struct directory *d, int (*passed)(void *arg), void *arg);
 
-/* Numbers kept in table meta: "applied_gid", "link_epoch", "link_recno". 0 if never set. */
+/* Numbers kept in table meta, each under the name that the one who writes it has given. 0 if never
+ * set. */
 int directory_meta_get(struct directory *d, const char *key, uint64_t *out) IM_MUST_CHECK;
 int directory_meta_set(struct directory *d, const char *key, uint64_t value) IM_MUST_CHECK;
 

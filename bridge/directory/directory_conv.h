@@ -5,6 +5,8 @@
 
 #include "bridge/directory/directory.h"
 
+struct sqlite3_stmt;
+
 struct directory_conv_user {
 	uint64_t user, conv;
 	uint64_t read_seq;
@@ -38,6 +40,9 @@ typedef int (*directory_event_fn)(void *arg, const struct directory_event *e);
 /* A user's events with lo <= gid <= hi, ascending. */
 int directory_event_list(struct directory *d, uint64_t user, uint64_t lo, uint64_t hi,
 	directory_event_fn fn, void *arg) IM_MUST_CHECK;
+/* Walks the rows of timelines that a statement gives: user, key, gid, ts_ms, event. */
+int directory_event_rows(struct directory *d, struct sqlite3_stmt *st, directory_event_fn fn,
+	void *arg) IM_MUST_CHECK;
 /* The newest event position of anybody, 0 if none: gids are never used twice. */
 int directory_event_head(struct directory *d, uint64_t *gid_out) IM_MUST_CHECK;
 

@@ -3,6 +3,7 @@
  * by looking at everything is erasure.c's. */
 #include "bridge/directory/directory_erasure.h"
 
+#include "bridge/directory/directory_conv.h"
 #include "bridge/directory/directory_sql.h"
 
 static struct directory_erasure erasure_of_row(sqlite3_stmt *st)

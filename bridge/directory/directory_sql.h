@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What the files of directory.db share. Everybody else uses directory*.h. */
+/* What the files of directory.db share: the handle, its statements, and the row in hand. */
 #ifndef IM_BRIDGE_DIRECTORY_SQL_H
 #define IM_BRIDGE_DIRECTORY_SQL_H
 
-#include "bridge/directory/directory.h"
-#include "bridge/directory/directory_conv.h"
+#include "common/buf.h"
+#include "common/err.h"
+#include "common/str.h"
 #include "db/sqldb.h"
 #include "schema/account.h"
 
@@ -14,6 +15,7 @@ enum directory_statement {
 #undef X
 	DIR_STATEMENTS
 };
+extern const struct sqldb_spec directory_spec;
 
 struct directory {
 	struct sqldb q;
@@ -31,9 +33,6 @@ int directory_keep_begin(struct directory *d, sqlite3_stmt *st) IM_MUST_CHECK;
 struct accounts *directory_accounts(struct directory *d);
 /* The same question for users and groups; what: ACCOUNT_USER, ACCOUNT_GROUP. */
 int directory_nameable(struct directory *d, const char *what, struct im_str name) IM_MUST_CHECK;
-/* Walks the rows of timelines that a statement gives: user, key, gid, ts_ms, event. */
-int directory_event_rows(
-	struct directory *d, sqlite3_stmt *st, directory_event_fn fn, void *arg) IM_MUST_CHECK;
 /* Runs an UPDATE or DELETE; IM_E_NONE if it met no row. */
 int directory_change(struct directory *d, sqlite3_stmt *st) IM_MUST_CHECK;
 
