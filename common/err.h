@@ -10,6 +10,9 @@
 #define IM_MUST_CHECK __attribute__((warn_unused_result))
 
 enum im_code {
+	/* What a callback returns to end a walk: it has what it wants. No failure, so positive; the
+	 * walk hands it to whoever began it, who takes it for IM_OK. */
+	IM_STOP = 1,
 	IM_OK = 0,
 	IM_E_NOMEM = -1,  /* allocation failed */
 	IM_E_FULL = -2,   /* a stated bound is reached; nothing was changed */

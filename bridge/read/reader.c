@@ -14,7 +14,6 @@
 
 #define NAMES_CACHED 65536
 #define WIRE_CODES (-32000)
-#define FOUND 1 /* ends a walk that has found something */
 
 struct reader {
 	const struct store_backend *backend;
@@ -178,10 +177,10 @@ static int on_event(void *arg, const struct directory_event *e)
 {
 	(void)arg;
 	(void)e;
-	return FOUND;
+	return IM_STOP;
 }
 
-/* FOUND: something newer than the cursor is in one of the user's conversations. */
+/* IM_STOP: something newer than the cursor is in one of the user's conversations. */
 static int find_news(struct rpc_call *c, uint64_t cursor)
 {
 	struct conv_set set;
@@ -191,7 +190,7 @@ static int find_news(struct rpc_call *c, uint64_t cursor)
 	for (size_t i = 0; !rc && i < set.n; i++) {
 		rc = c->backend->read_head(c->log, set.v[i].conv, &head);
 		if (!rc && head.gid > cursor)
-			rc = FOUND;
+			rc = IM_STOP;
 	}
 	conv_set_clear(&set);
 	return rc;

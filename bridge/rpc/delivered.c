@@ -18,7 +18,6 @@
 #define STRETCH_MAX 256
 /* Newer and own messages passed over in one conversation. */
 #define LOOK_BACK 1000
-#define STOP 1 /* positive: no error code */
 
 struct search {
 	struct rpc_call *c;
@@ -51,7 +50,7 @@ static int add(struct search *s, uint64_t conv, uint64_t peer, uint64_t seq)
 	if (rc != IM_OK || u.deleted || u.uid.n > IM_UID_MAX)
 		return rc == IM_E_NONE ? IM_OK : rc;
 	if (d->n == CONVS_MAX)
-		return STOP;
+		return IM_STOP;
 	if (d->n == d->cap) {
 		v = realloc(d->v, (d->cap ? 4 * d->cap : 4) * sizeof(*v));
 		if (v == NULL)
@@ -105,11 +104,11 @@ static int on_newest(void *arg, const struct store_msg *m)
 	struct search *s = arg;
 
 	if (m->gid <= s->after || s->looked_at++ == LOOK_BACK)
-		return STOP;
+		return IM_STOP;
 	if (m->gid > s->through || m->sender == s->c->user)
 		return IM_OK;
 	s->seq = m->seq;
-	return STOP;
+	return IM_STOP;
 }
 
 static int on_conv(void *arg, const struct store_conv *conv)
@@ -122,8 +121,8 @@ static int on_conv(void *arg, const struct store_conv *conv)
 		return rc;
 	s->seq = s->looked_at = 0;
 	rc = s->c->backend->read_conv(s->c->log, conv->id, 1, head.seq, true, on_newest, s);
-	if ((rc != IM_OK && rc != STOP) || s->seq == 0)
-		return rc == STOP ? IM_OK : rc;
+	if ((rc != IM_OK && rc != IM_STOP) || s->seq == 0)
+		return rc == IM_STOP ? IM_OK : rc;
 	return add(s, conv->id, conv->a == s->c->user ? conv->b : conv->a, s->seq);
 }
 
@@ -136,7 +135,7 @@ int delivered_find(struct rpc_call *c, uint64_t after, uint64_t through, struct 
 		rc = c->backend->read_log(c->log, after + 1, through, false, on_logged, &s);
 	else
 		rc = c->backend->user_convs(c->log, c->user, on_conv, &s);
-	return rc == STOP ? IM_OK : rc;
+	return rc == IM_STOP ? IM_OK : rc;
 }
 
 /* -- telling -- */

@@ -13,7 +13,6 @@
 /* Messages and bytes that are looked at in one stretch: a few milliseconds. */
 #define LOOK_MESSAGES 2000
 #define LOOK_BYTES ((size_t)4 * 1024 * 1024)
-#define STOP 1
 
 void erasure_stretch_init(struct erasure_stretch *s)
 {
@@ -124,7 +123,7 @@ static int on_message(void *arg, const struct store_msg *m)
 
 	if (s->looked_at == LOOK_MESSAGES || s->bytes > LOOK_BYTES || s->n == ERASURE_CHANGES_MAX ||
 		s->n_unindex == ERASURE_CHANGES_MAX)
-		return STOP;
+		return IM_STOP;
 	s->looked_at++;
 	s->bytes += m->body.n;
 	rc = of_interest(s, m) ? look_at(s, m) : IM_OK;
@@ -137,7 +136,7 @@ int erasure_log_read(struct erasure_stretch *s, uint64_t after)
 {
 	int rc = s->backend->read_log(s->reader, after + 1, INT64_MAX, false, on_message, s);
 
-	return rc == STOP ? IM_OK : rc;
+	return rc == IM_STOP ? IM_OK : rc;
 }
 
 /* -- writing -- */

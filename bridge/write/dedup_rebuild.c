@@ -9,7 +9,6 @@
 /* So many messages in a row from before the window end the walk: a clock that was behind for a
  * moment does not cut the window short. */
 #define OLDER_MAX 1000
-#define STOP 1
 
 struct walk {
 	struct dedup *d;
@@ -32,15 +31,15 @@ static int take(void *arg, const struct store_msg *m)
 	struct walk *w = arg;
 	struct dedup_value v = {.seq = m->seq, .gid = m->gid, .ts_ms = m->ts_ms};
 	if (w->rows_left-- == 0)
-		return STOP;
+		return IM_STOP;
 	if (m->ts_ms < w->oldest_ms)
-		return ++w->older == OLDER_MAX ? STOP : 0;
+		return ++w->older == OLDER_MAX ? IM_STOP : 0;
 	w->older = 0;
 	if (m->id.n == 0)
 		return 0;
 	v.body_hash = changed_since(m, w->now_ms) ? DEDUP_BODY_ANY
 						  : dedup_body_hash(w->d, m->enc, m->body);
-	return dedup_put_older(w->d, m->sender, m->conv, m->id, &v) ? 0 : STOP;
+	return dedup_put_older(w->d, m->sender, m->conv, m->id, &v) ? 0 : IM_STOP;
 }
 
 int dedup_rebuild(struct dedup *d, uint32_t max_rows, const struct store_backend *backend,
@@ -54,5 +53,5 @@ int dedup_rebuild(struct dedup *d, uint32_t max_rows, const struct store_backend
 	if (max_rows == 0)
 		w.rows_left = 2 * dedup_capacity(d);
 	ret = backend->read_log(r, 1, UINT64_MAX, true, take, &w);
-	return ret == STOP ? IM_OK : ret;
+	return ret == IM_STOP ? IM_OK : ret;
 }

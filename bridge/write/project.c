@@ -11,7 +11,6 @@
 
 #define PAGE_CHANGES 256
 #define PAGE_MESSAGES 100000 /* looked at; a log without changes is walked in few pages */
-#define STOP_PAGE 1
 
 struct change {
 	uint64_t gid, conv, seq;
@@ -31,7 +30,7 @@ static int collect(void *arg, const struct store_msg *m)
 	struct page *p = arg;
 
 	if (p->n == PAGE_CHANGES || p->looked_at == PAGE_MESSAGES)
-		return STOP_PAGE;
+		return IM_STOP;
 	p->looked_at++;
 	p->last = m->gid;
 	if (!im_str_eqz(m->type, "system") || m->recalled)
@@ -105,7 +104,7 @@ int project_run(const struct store_backend *backend, struct store_reader *log, s
 		p.last = out->through;
 		im_buf_reset(&p.bodies);
 		rc = backend->read_log(log, out->through + 1, INT64_MAX, false, collect, &p);
-		if (rc && rc != STOP_PAGE)
+		if (rc && rc != IM_STOP)
 			break;
 		rc = IM_OK;
 		if (p.last == out->through)

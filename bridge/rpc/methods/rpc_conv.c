@@ -243,14 +243,14 @@ static int on_history(void *arg, const struct store_msg *m)
 
 	h->full = h->count == h->limit;
 	if (h->full)
-		return 1;
+		return IM_STOP;
 	rc = view_message(&h->texts, h->c->names, h->ref->name, m, h->was_after, h->c->now_ms);
 	if (rc != IM_OK)
 		return rc;
 	h->full = h->count > 0 && h->texts.n + h->count > h->max_bytes;
 	if (h->full) {
 		h->texts.n = before;
-		return 1;
+		return IM_STOP;
 	}
 	h->end[h->count++] = h->texts.n;
 	return IM_OK;
@@ -265,7 +265,7 @@ static int read_some(struct history *h, uint64_t lo, uint64_t hi, bool descendin
 	if (lo > hi || h->ref->conv == 0)
 		return IM_OK;
 	rc = h->c->backend->read_conv(h->c->log, h->ref->conv, lo, hi, descending, on_history, h);
-	return rc == 1 ? IM_OK : rc;
+	return rc == IM_STOP ? IM_OK : rc;
 }
 
 static void put_one(const struct history *h, uint32_t i, bool *first)

@@ -19,8 +19,6 @@
 #include "common/limits.h"
 #include "common/wire.h"
 
-#define PAGE_FULL 1 /* positive: no error code */
-
 struct hunt {
 	struct rpc_call *c;
 	struct conv_set set;
@@ -95,7 +93,7 @@ static int on_hit(void *arg, uint64_t gid, struct im_str snippet)
 
 	h->more = h->count == h->limit;
 	if (h->more)
-		return PAGE_FULL;
+		return IM_STOP;
 	h->snippet = snippet;
 	im_buf_reset(&h->one);
 	rc = c->backend->read_log(c->log, gid, gid, false, put_message, h);
@@ -103,7 +101,7 @@ static int on_hit(void *arg, uint64_t gid, struct im_str snippet)
 		return rc;
 	h->more = h->count > 0 && c->result->n + h->one.n > h->max_bytes;
 	if (h->more)
-		return PAGE_FULL;
+		return IM_STOP;
 	if (h->count++ > 0)
 		im_buf_c(c->result, ',');
 	im_buf_str(c->result, im_buf_view(&h->one));
@@ -122,7 +120,7 @@ static int run(struct hunt *h, struct search_query *query)
 	rc = search_run(c->search, query, &cut, &why);
 	if (why != NULL)
 		return rpc_fail(c, rc, "%s", why);
-	if (rc != IM_OK && rc != PAGE_FULL)
+	if (rc != IM_OK && rc != IM_STOP)
 		return rc;
 	if (!h->more && cut != 0) {
 		h->more = true;
