@@ -114,6 +114,10 @@
 #define IM_REPORT_BODY_MAX (16 * 1024)
 #define IM_REPORT_TEXT_MAX 1024 /* reason, and the administrator's note */
 
+/* Messages that one transaction of an erasure changes, and that then leave the search index at
+ * once: some milliseconds each. */
+#define IM_ERASE_STRETCH 200
+
 /* The audit log: years of an ordinary node, 30 MB. */
 #define IM_AUDIT_MAX 100000
 

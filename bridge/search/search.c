@@ -12,6 +12,7 @@
 
 #include "bridge/search/search_marks.h"
 #include "bridge/search/search_table.h"
+#include "bridge/search/search_terms.h"
 #include "bridge/search/search_tokens.h"
 #include "bridge/search/search_walk.h"
 #include "db/datafile.h"

@@ -41,7 +41,7 @@ bool search_erase_purged(struct search_erase *e)
 }
 
 /* What is read of the log from here on is without their words. */
-static size_t listed(struct search_erase *e, uint64_t list[SEARCH_DROP_MAX])
+static size_t listed(struct search_erase *e, uint64_t list[IM_ERASE_STRETCH])
 {
 	size_t n;
 
@@ -77,7 +77,7 @@ static int do_sql(sqlite3 *db, const char *sql)
  * it is synced, and all that was written before with it. */
 int search_erase_run(struct search_erase *e, sqlite3 *db, struct search_writer *const *of, size_t n)
 {
-	uint64_t list[SEARCH_DROP_MAX];
+	uint64_t list[IM_ERASE_STRETCH];
 	size_t n_listed = listed(e, list);
 	int rc;
 

@@ -9,14 +9,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "bridge/search/search_index.h"
 #include "bridge/search/search_purge.h"
 #include "bridge/search/search_table.h"
 #include "common/err.h"
+#include "common/limits.h"
 
 struct search_erase {
 	pthread_mutex_t lock;
-	uint64_t drop[SEARCH_DROP_MAX]; /* under the lock, as what follows */
+	uint64_t drop[IM_ERASE_STRETCH]; /* under the lock, as what follows */
 	size_t n;
 	enum { SEARCH_PURGE_NONE, SEARCH_PURGE_ASKED, SEARCH_PURGE_DONE } purge;
 	struct search_purge purging; /* the indexer's */

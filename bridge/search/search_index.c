@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Follows the log. What a recall or an edit did to an older message is seen from that operation's
- * own message in the log: the older one is then read again and indexed as it is now.
+ * Sinks of the log's follower. What a recall or an edit did to an older message is seen from that
+ * operation's own message in the log: the older one is then read again and indexed as it is now.
  *
  * A file of an older version holds an index that was made by another tokenizer. It is kept up to
  * the log and answers while the new one is built beside it, portion by portion; when that has come
@@ -11,29 +11,22 @@
  */
 #include "bridge/search/search_index.h"
 
-#include <pthread.h>
 #include <sqlite3.h>
 #include <stdatomic.h>
 #include <stdlib.h>
-#include <time.h>
 
-#include "bridge/base/background.h"
 #include "bridge/message/kind.h"
 #include "bridge/message/meta.h"
 #include "bridge/search/search.h"
 #include "bridge/search/search_erase.h"
 #include "bridge/search/search_table.h"
+#include "bridge/store/follower.h"
 #include "common/jsonscan.h"
 
 /* A pass is one transaction: FTS5 writes its terms once a transaction and merges them later, so a
  * large one costs half as much a message as one of 2000. */
 #define PASS_MESSAGES 20000
 #define PASS_EXPIRED 500
-/* The log is read in steps: a view of it that stays open keeps its WAL from starting over. */
-#define STEP_MESSAGES 2000
-/* How far the index may lie behind, unless the processors are wanted: then it is 50 times that. */
-#define STEP_MS 200
-#define BACKOFF_MS 5000
 /* Text of one message that is indexed; the rest of a longer one is not found. */
 #define TEXT_MAX (64 * 1024)
 
@@ -45,20 +38,19 @@ struct search_index {
 	bool has_old;                         /* it is in the file */
 	sqlite3_stmt *ends, *due, *done_with; /* of what has a ttl */
 	struct im_buf text, tag;
-	_Atomic uint64_t gid, failures; /* gid: of the one that answers */
-	pthread_t thread;
-	pthread_mutex_t lock;
-	pthread_cond_t wake;
-	bool threaded, stopping;
+	_Atomic uint64_t gid; /* of the one that answers */
+	struct follower *follower;
 	_Atomic uint64_t forget, forgotten; /* conversations to take out, and taken out last */
 	struct search_erase erase;
-	/* the pass in hand */
+	/* the stretch in hand */
 	struct search_writer *table;
-	uint32_t done, step_end;
-	bool more; /* is left for the next one */
-	uint64_t pass_gid;
+	uint32_t done, expired;
 	int64_t now_ms;
 };
+
+/* In this order: an old index is at the head when the new one is asked whether it has come as far.
+ */
+enum { SINK_OLD, SINK_FRESH };
 
 /* Appends every string value within a JSON text, each on a line of its own. */
 static void json_strings(const struct im_json *v, struct im_buf *out)
@@ -129,8 +121,6 @@ static int take(void *arg, const struct store_msg *m)
 {
 	struct search_index *x = arg;
 	int code;
-	if (x->done == x->step_end)
-		return IM_E_FULL;
 	if (kind_of(m->type) == KIND_OPERATION) {
 		/* What it is about. */
 		uint64_t seq = (uint64_t)im_json_number_in(m->body, "seq");
@@ -140,11 +130,8 @@ static int take(void *arg, const struct store_msg *m)
 	} else {
 		code = write_row(x, m);
 	}
-	if (code)
-		return code;
-	x->pass_gid = m->gid;
-	x->done++;
-	return IM_OK;
+	x->done += code == IM_OK;
+	return code;
 }
 
 static int take_out(struct search_index *x, uint64_t gid)
@@ -214,25 +201,6 @@ bool search_index_forget(struct search_index *x, uint64_t conv)
 	return false;
 }
 
-static bool stopping(struct search_index *x)
-{
-	pthread_mutex_lock(&x->lock);
-	bool yes = x->stopping;
-	pthread_mutex_unlock(&x->lock);
-	return yes;
-}
-
-/* Takes in up to `limit` messages of the log. */
-static int read_on(struct search_index *x, uint32_t limit)
-{
-	int code = IM_E_FULL;
-	while (code == IM_E_FULL && x->done < limit && !stopping(x)) {
-		x->step_end = limit - x->done < STEP_MESSAGES ? limit : x->done + STEP_MESSAGES;
-		code = x->backend->read_log(x->reader, x->pass_gid + 1, INT64_MAX, false, take, x);
-	}
-	return code == IM_E_FULL ? IM_OK : code;
-}
-
 static int end_step(struct search_index *x, int code)
 {
 	if (code == IM_OK && sqlite3_exec(x->db, "COMMIT", NULL, NULL, NULL) != SQLITE_OK)
@@ -242,20 +210,34 @@ static int end_step(struct search_index *x, int code)
 	return code;
 }
 
-static int follow_log(struct search_index *x, struct search_writer *t, uint32_t limit)
+static int begin(struct search_index *x, struct search_writer *table, int64_t now_ms)
 {
-	x->table = t;
+	x->table = table;
 	x->done = 0;
-	x->pass_gid = t->gid;
-	if (sqlite3_exec(x->db, "BEGIN IMMEDIATE", NULL, NULL, NULL) != SQLITE_OK)
-		return IM_E_IO;
-	int code = read_on(x, limit);
-	if (code == IM_OK && x->done)
-		code = search_writer_mark(t, x->pass_gid);
-	code = end_step(x, code);
-	if (code == IM_OK)
-		t->gid = x->pass_gid;
-	return code;
+	x->now_ms = now_ms;
+	return sqlite3_exec(x->db, "BEGIN IMMEDIATE", NULL, NULL, NULL) == SQLITE_OK ? IM_OK
+										     : IM_E_IO;
+}
+
+/* The one that answers says how far it is. */
+static int commit(void *arg, uint64_t gid)
+{
+	struct search_index *x = arg;
+	int code = search_writer_mark(x->table, gid);
+	if (code == IM_OK && sqlite3_exec(x->db, "COMMIT", NULL, NULL, NULL) != SQLITE_OK)
+		code = IM_E_IO;
+	if (code)
+		return code;
+	x->table->gid = gid;
+	if (x->table == &x->old || !x->has_old)
+		atomic_store(&x->gid, gid);
+	return IM_OK;
+}
+
+static void rollback(void *arg)
+{
+	struct search_index *x = arg;
+	sqlite3_exec(x->db, "ROLLBACK", NULL, NULL, NULL);
 }
 
 /* What has expired, and what is to be erased. */
@@ -281,10 +263,17 @@ static int forget_erased(struct search_index *x)
 	return search_erase_run(&x->erase, x->db, both, x->old.of ? 2 : 1);
 }
 
-static int purge(struct search_index *x)
+static int purge(struct search_index *x, bool *more_out)
 {
 	const char *const tables[] = {x->fresh.of->name, search_table_old.name};
-	return search_erase_purge(&x->erase, x->db, tables, x->has_old ? 2 : 1, &x->more);
+	return search_erase_purge(&x->erase, x->db, tables, x->has_old ? 2 : 1, more_out);
+}
+
+/* It is open unless dropping it has failed. */
+static int use_old(struct search_index *x)
+{
+	return !x->has_old || x->old.of ? IM_OK
+					: search_writer_open(x->db, &search_table_old, &x->old);
 }
 
 /* The new index has come as far as the old one: from here on it answers. When that cannot be, for
@@ -294,45 +283,88 @@ static int drop_old(struct search_index *x)
 	search_writer_close(&x->old);
 	int code = search_drop_old(x->db);
 	x->has_old = code != IM_OK;
-	return code;
-}
-
-static int follow_old(struct search_index *x, uint32_t limit, uint32_t *done_out)
-{
-	int code = x->old.of ? IM_OK : search_writer_open(x->db, &search_table_old, &x->old);
 	if (code == IM_OK)
-		code = follow_log(x, &x->old, limit);
-	*done_out = x->done;
-	atomic_store(&x->gid, x->old.gid);
+		atomic_store(&x->gid, x->fresh.gid);
 	return code;
 }
 
-int search_index_pass(struct search_index *x, uint32_t limit, int64_t now_ms, uint32_t *n_out)
+/* -- the old index, while there is one -- */
+
+static uint64_t old_position(void *arg)
 {
-	uint32_t expired = 0, done = 0;
+	const struct search_index *x = arg;
+	return x->old.of ? x->old.gid : FOLLOWER_ENDED;
+}
+
+static int old_begin(void *arg, int64_t now_ms)
+{
+	struct search_index *x = arg;
+	return begin(x, &x->old, now_ms);
+}
+
+/* -- the index of this version, and what is to be done to both -- */
+
+static uint64_t fresh_position(void *arg)
+{
+	const struct search_index *x = arg;
+	return x->fresh.gid;
+}
+
+static int fresh_begin(void *arg, int64_t now_ms)
+{
+	struct search_index *x = arg;
+	return begin(x, &x->fresh, now_ms);
+}
+
+static int fresh_rest(void *arg, int64_t now_ms, bool *more_out)
+{
+	struct search_index *x = arg;
 	bool left = false;
-	int code = IM_OK;
-	*n_out = 0;
+	int code = use_old(x);
 	x->now_ms = now_ms;
-	if (x->has_old)
-		code = follow_old(x, limit, &done);
 	if (code == IM_OK)
-		code = follow_log(x, &x->fresh, limit);
-	if (x->done > done)
-		done = x->done;
-	if (code == IM_OK)
-		code = forget_some(x, &expired, &left);
+		code = forget_some(x, &x->expired, &left);
 	if (code == IM_OK)
 		code = forget_erased(x);
 	if (code == IM_OK && x->has_old && x->fresh.gid >= x->old.gid)
 		code = drop_old(x);
-	if (code)
-		return code;
-	if (!x->has_old)
-		atomic_store(&x->gid, x->fresh.gid);
-	x->more = (limit && done == limit) || expired == PASS_EXPIRED || left;
-	*n_out = done > expired ? done : expired;
-	return purge(x);
+	*more_out = x->expired == PASS_EXPIRED || left;
+	return code ? code : purge(x, more_out);
+}
+
+static int add_sinks(struct search_index *x)
+{
+	const struct follower_sink old = {.arg = x,
+		.stretch = PASS_MESSAGES,
+		.position = old_position,
+		.begin = old_begin,
+		.take = take,
+		.commit = commit,
+		.rollback = rollback};
+	struct follower_sink fresh = old;
+	int code = follower_add(x->follower, &old);
+	fresh.position = fresh_position;
+	fresh.begin = fresh_begin;
+	fresh.rest = fresh_rest;
+	return code ? code : follower_add(x->follower, &fresh);
+}
+
+int search_index_pass(struct search_index *x, uint32_t limit, int64_t now_ms, uint32_t *n_out)
+{
+	bool more;
+	int code;
+	x->done = x->expired = *n_out = 0;
+	code = follower_serve(x->follower, SINK_OLD, limit, now_ms, &more);
+	if (x->done > *n_out)
+		*n_out = x->done;
+	x->done = 0;
+	if (code == IM_OK)
+		code = follower_serve(x->follower, SINK_FRESH, limit, now_ms, &more);
+	if (x->done > *n_out)
+		*n_out = x->done;
+	if (x->expired > *n_out)
+		*n_out = x->expired;
+	return code;
 }
 
 static int prepare(struct search_index *x, struct im_buf *why)
@@ -358,16 +390,6 @@ static int prepare(struct search_index *x, struct im_buf *why)
 	return IM_OK;
 }
 
-/* Waits by the clock that nobody sets: an hour that is set back would be waited for again. */
-static void wake_init(struct search_index *x)
-{
-	pthread_condattr_t attr;
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&x->wake, &attr);
-	pthread_condattr_destroy(&attr);
-}
-
 int search_index_open(const char *folder, const struct store_backend *backend,
 	struct store_reader *reader, struct search_index **out, struct im_buf *why)
 {
@@ -377,10 +399,11 @@ int search_index_open(const char *folder, const struct store_backend *backend,
 	x->backend = backend;
 	im_buf_init(&x->text, 0);
 	im_buf_init(&x->tag, 0);
-	pthread_mutex_init(&x->lock, NULL);
 	search_erase_init(&x->erase);
-	wake_init(x);
-	int code = search_db_open(folder, true, &x->db, why);
+	x->follower = follower_new(backend, reader);
+	int code = x->follower ? add_sinks(x) : IM_E_NOMEM;
+	if (code == IM_OK)
+		code = search_db_open(folder, true, &x->db, why);
 	if (code == IM_OK)
 		code = prepare(x, why);
 	if (code) {
@@ -392,67 +415,19 @@ int search_index_open(const char *folder, const struct store_backend *backend,
 	return IM_OK;
 }
 
-static bool wait_ms(struct search_index *x, long ms)
-{
-	struct timespec until;
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += ms / 1000;
-	until.tv_nsec += (ms % 1000) * 1000000;
-	if (until.tv_nsec >= 1000000000) {
-		until.tv_sec++;
-		until.tv_nsec -= 1000000000;
-	}
-	pthread_mutex_lock(&x->lock);
-	if (!x->stopping && ms)
-		pthread_cond_timedwait(&x->wake, &x->lock, &until);
-	bool go_on = !x->stopping;
-	pthread_mutex_unlock(&x->lock);
-	return go_on;
-}
-
-/* Up to where a pass may go: nowhere while others want the processors, except for what has ended.
- */
-static uint32_t pass_limit(struct search_index *x, struct background_pace *pace)
-{
-	return x->more || background_turn(pace, background_main()) ? PASS_MESSAGES : 0;
-}
-
-static void *follow(void *arg)
-{
-	struct search_index *x = arg;
-	struct background_pace pace = {0};
-	long wait = 0;
-	background_enter();
-	while (wait_ms(x, wait)) {
-		uint32_t n;
-		struct timespec now;
-		clock_gettime(CLOCK_REALTIME, &now);
-		if (search_index_pass(x, pass_limit(x, &pace),
-			    (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000, &n) != IM_OK) {
-			atomic_fetch_add(&x->failures, 1);
-			wait = BACKOFF_MS;
-		} else {
-			wait = x->more ? 0 : STEP_MS;
-		}
-	}
-	return NULL;
-}
-
 int search_index_start(const char *folder, const struct store_backend *backend,
 	struct store_reader *reader, struct search_index **out, struct im_buf *why)
 {
 	int code = search_index_open(folder, backend, reader, out, why);
 	if (code)
 		return code;
-	(*out)->threaded = true;
-	if (pthread_create(&(*out)->thread, NULL, follow, *out) != 0) {
-		(*out)->threaded = false;
+	code = follower_start((*out)->follower);
+	if (code) {
 		(*out)->reader = NULL; /* stays the caller's */
 		search_index_stop(out);
 		im_buf_z(why, "cannot start the search indexer's thread");
-		return IM_E_NOMEM;
 	}
-	return IM_OK;
+	return code;
 }
 
 void search_index_stop(struct search_index **px)
@@ -460,13 +435,7 @@ void search_index_stop(struct search_index **px)
 	struct search_index *x = *px;
 	if (!x)
 		return;
-	if (x->threaded) {
-		pthread_mutex_lock(&x->lock);
-		x->stopping = true;
-		pthread_cond_signal(&x->wake);
-		pthread_mutex_unlock(&x->lock);
-		pthread_join(x->thread, NULL);
-	}
+	follower_stop(&x->follower);
 	search_writer_close(&x->old);
 	search_writer_close(&x->fresh);
 	sqlite3_finalize(x->ends);
@@ -478,8 +447,6 @@ void search_index_stop(struct search_index **px)
 	im_buf_free(&x->text);
 	im_buf_free(&x->tag);
 	search_erase_free(&x->erase);
-	pthread_mutex_destroy(&x->lock);
-	pthread_cond_destroy(&x->wake);
 	free(x);
 	*px = NULL;
 }
@@ -489,28 +456,16 @@ uint64_t search_index_gid(const struct search_index *x)
 	return atomic_load(&x->gid);
 }
 
-uint64_t search_index_failures(const struct search_index *x)
-{
-	return atomic_load(&x->failures);
-}
-
-static void wake(struct search_index *x)
-{
-	pthread_mutex_lock(&x->lock);
-	pthread_cond_signal(&x->wake);
-	pthread_mutex_unlock(&x->lock);
-}
-
 bool search_index_drop(struct search_index *x, const uint64_t *gids, size_t n)
 {
 	bool taken = search_erase_drop(&x->erase, gids, n);
-	wake(x);
+	follower_wake(x->follower);
 	return taken;
 }
 
 bool search_index_purged(struct search_index *x)
 {
 	bool done = search_erase_purged(&x->erase);
-	wake(x);
+	follower_wake(x->follower);
 	return done;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The indexer: a thread that follows the log by position and keeps search.db up to it, off the
- * commit path. Started and stopped by main; everything it needs it owns.
+ * The indexer: keeps search.db up to the log, as a sink of a follower of its own (follower.h).
+ * Started and stopped by main; everything it needs it owns.
  */
 #ifndef IM_BRIDGE_SEARCH_INDEX_H
 #define IM_BRIDGE_SEARCH_INDEX_H
@@ -16,7 +16,7 @@
 
 struct search_index;
 
-/* Starts the thread. Takes ownership of `reader` on success. */
+/* Starts it. Takes ownership of `reader` on success. */
 int search_index_start(const char *folder, const struct store_backend *backend,
 	struct store_reader *reader, struct search_index **out, struct im_buf *why) IM_MUST_CHECK;
 /* Finishes the transaction in hand and joins the thread. */
@@ -27,12 +27,10 @@ uint64_t search_index_gid(const struct search_index *x);
  * called, from one thread, until it says true: nothing of it is left. Nothing of it may be in the
  * log any more. */
 bool search_index_forget(struct search_index *x, uint64_t conv);
-/* Failed passes so far; any thread. The thread tries again with back-off. */
-uint64_t search_index_failures(const struct search_index *x);
 
-#define SEARCH_DROP_MAX 200
-/* Messages whose words are out of the log leave the index: false while those given before have not
- * left it yet. n == 0 asks whether they have. Any thread, but one at a time. */
+/* Messages whose words are out of the log leave the index, up to IM_ERASE_STRETCH: false while
+ * those given before have not left it yet. n == 0 asks whether they have. Any thread, but one at a
+ * time. */
 bool search_index_drop(struct search_index *x, const uint64_t *gids, size_t n);
 /* Begins to take what was deleted out of the file, and tells when that is so: true once. The same
  * thread. */

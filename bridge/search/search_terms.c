@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 
+#include "bridge/search/search_query.h"
 #include "bridge/search/search_tokens.h"
 
 struct term {

@@ -9,7 +9,6 @@
 #include "common/err.h"
 #include "common/str.h"
 
-#define SEARCH_QUERY_MAX 256 /* bytes of a query; each term costs a walk through its list */
 #define SEARCH_TERMS_MAX 16
 /* Characters of a beginning: one alone would gather a good part of the index. Shorter than the
  * index's own lists of beginnings it may not be. */

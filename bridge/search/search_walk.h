@@ -13,7 +13,11 @@
 #ifndef IM_BRIDGE_SEARCH_WALK_H
 #define IM_BRIDGE_SEARCH_WALK_H
 
-#include "bridge/search/search.h"
+#include <stdbool.h>
+
+#include "bridge/search/search_query.h"
+#include "common/buf.h"
+#include "common/err.h"
 
 struct sqlite3_stmt;
 struct search_hit;

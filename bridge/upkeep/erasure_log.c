@@ -121,8 +121,8 @@ static int on_message(void *arg, const struct store_msg *m)
 	struct erasure_stretch *s = arg;
 	int rc;
 
-	if (s->looked_at == LOOK_MESSAGES || s->bytes > LOOK_BYTES || s->n == ERASURE_CHANGES_MAX ||
-		s->n_unindex == ERASURE_CHANGES_MAX)
+	if (s->looked_at == LOOK_MESSAGES || s->bytes > LOOK_BYTES || s->n == IM_ERASE_STRETCH ||
+		s->n_unindex == IM_ERASE_STRETCH)
 		return IM_STOP;
 	s->looked_at++;
 	s->bytes += m->body.n;

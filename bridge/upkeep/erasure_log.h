@@ -13,9 +13,7 @@
 #include "bridge/upkeep/erasure_message.h"
 #include "common/buf.h"
 #include "common/err.h"
-
-/* So many messages of a stretch change at most. */
-#define ERASURE_CHANGES_MAX 200
+#include "common/limits.h"
 
 /* An announcement that goes out of a group's log: text in texts. */
 struct erasure_announcement {
@@ -32,9 +30,9 @@ struct erasure_stretch {
 	uint64_t last; /* position of the last message looked at; 0: there was none */
 	struct erasure_change *changes;
 	size_t n, cap;
-	uint64_t unindex[ERASURE_CHANGES_MAX]; /* what the search index has to forget */
+	uint64_t unindex[IM_ERASE_STRETCH]; /* what the search index has to forget */
 	size_t n_unindex;
-	struct erasure_announcement announcements[ERASURE_CHANGES_MAX];
+	struct erasure_announcement announcements[IM_ERASE_STRETCH];
 	size_t n_announcements;
 	struct im_buf texts;
 	uint32_t looked_at;

@@ -314,14 +314,14 @@ static void a_step_is_a_bounded_piece_of_the_log(void **state)
 	struct node n;
 
 	node_set_up(&n, f);
-	for (int i = 0; i < 5 * ERASURE_CHANGES_MAX; i++)
+	for (int i = 0; i < 5 * IM_ERASE_STRETCH; i++)
 		SEND("alice", "u/bob", "", "WORD");
 	done(f, "{\"command\":\"disableUser\",\"username\":\"alice\"}");
 	done(f, "{\"command\":\"eraseUser\",\"username\":\"alice\"}");
 	while (step(&n)) {
 		erasure_progress(n.e, &open, &left);
 		if (left < before) {
-			assert_in_range(before - left, 1, ERASURE_CHANGES_MAX);
+			assert_in_range(before - left, 1, IM_ERASE_STRETCH);
 			pieces++;
 		}
 		before = left;

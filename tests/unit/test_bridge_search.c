@@ -20,6 +20,7 @@
 #include "bridge/search/search.h"
 #include "bridge/search/search_index.h"
 #include "bridge/store/store.h"
+#include "common/limits.h"
 
 struct fixture {
 	char folder[64];
@@ -962,10 +963,10 @@ static unsigned in_files(const struct fixture *f, const char *word)
 static void what_is_dropped_leaves_the_files_as_well(void **state)
 {
 	struct fixture *f = *state;
-	uint64_t gids[SEARCH_DROP_MAX];
+	uint64_t gids[IM_ERASE_STRETCH];
 	char body[64];
 	uint32_t n;
-	for (int i = 0; i < 2 * SEARCH_DROP_MAX; i++) {
+	for (int i = 0; i < 2 * IM_ERASE_STRETCH; i++) {
 		snprintf(body, sizeof(body), "%s%d stays%d", i % 2 ? "zqxv" : "keepme", i, i);
 		if (i % 2)
 			gids[i / 2] = store_as(f, 1, 1, "", IM_ENC_TEXT, body);
@@ -977,7 +978,7 @@ static void what_is_dropped_leaves_the_files_as_well(void **state)
 	assert_int_equal(search_index_pass(f->index, 100, 0, &n), IM_OK);
 	assert_int_equal(count(f, "zqxv399"), 1);
 	assert_true(in_files(f, "zqxv") > 0);
-	assert_true(search_index_drop(f->index, gids, SEARCH_DROP_MAX));
+	assert_true(search_index_drop(f->index, gids, IM_ERASE_STRETCH));
 	assert_false(search_index_drop(f->index, gids, 1));
 	assert_false(search_index_drop(f->index, NULL, 0));
 	assert_int_equal(search_index_pass(f->index, 100, 0, &n), IM_OK);
