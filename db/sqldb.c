@@ -14,8 +14,6 @@
 #include "db/sqldb_scrub.h"
 #include "db/walkeeper.h"
 
-/* How long another process (imctl on a stopped node, a backup tool) may hold the write lock. */
-#define BUSY_TIMEOUT_MS 5000
 /* Pages looked at in one step of cleaning: 8 MiB, some ten milliseconds. */
 #define CLEAN_PAGES 2048
 
@@ -89,7 +87,6 @@ static int configure(struct sqldb *q, enum sqldb_mode mode)
 {
 	static const char *const writer[] = {
 		/* The answer of journal_mode is looked at below. */
-		"PRAGMA synchronous=FULL",
 		"PRAGMA foreign_keys=ON",
 		/* What was taken back or erased is gone; Debian's library does so by itself. */
 		"PRAGMA secure_delete=ON",
@@ -104,6 +101,8 @@ static int configure(struct sqldb *q, enum sqldb_mode mode)
 	snprintf(cache, sizeof(cache), "PRAGMA cache_size=-%d",
 		mode == SQLDB_WRITER ? q->spec->writer_kib : q->spec->reader_kib);
 	if (sqlite3_exec(q->db, cache, NULL, NULL, NULL) != SQLITE_OK)
+		return note(q);
+	if (mode == SQLDB_WRITER && sqldb_durable(q, !q->spec->rebuilt) != IM_OK)
 		return note(q);
 	for (size_t i = 0; i < n; i++)
 		if (sqlite3_exec(q->db, list[i], NULL, NULL, NULL) != SQLITE_OK)
@@ -151,7 +150,11 @@ int sqldb_open(struct sqldb *q, const char *folder, const struct sqldb_spec *spe
 		ret = q->db ? note(q) : IM_E_NOMEM;
 	/* First of all: after a crash the broker may be recovering the write-ahead log just now. */
 	if (ret == IM_OK)
-		sqlite3_busy_timeout(q->db, BUSY_TIMEOUT_MS);
+		sqlite3_busy_timeout(q->db, spec->busy_ms ? spec->busy_ms : SQLDB_BUSY_MS);
+	if (ret == IM_OK && spec->setup) {
+		ret = spec->setup(q->db, why);
+		explained = ret != IM_OK;
+	}
 	if (ret == IM_OK && mode == SQLDB_WRITER)
 		ret = use_wal(q);
 	if (ret == IM_OK)
@@ -162,7 +165,7 @@ int sqldb_open(struct sqldb *q, const char *folder, const struct sqldb_spec *spe
 			      : migrate_check(q->db, spec->migrations, spec->name, why);
 		explained = ret != IM_OK;
 	}
-	if (ret == IM_OK && mode == SQLDB_WRITER) {
+	if (ret == IM_OK && mode == SQLDB_WRITER && !spec->rebuilt) {
 		ret = walkeeper_start(q->db, path, WALKEEPER_DEFAULTS, &q->keeper);
 		if (ret != IM_OK)
 			sqldb_fail(q, ret, "the thread for checkpoints could not be started");
@@ -267,9 +270,20 @@ void sqldb_done(sqlite3_stmt *st)
 	sqlite3_reset(st);
 }
 
+void sqldb_drop(struct sqldb *q, int which)
+{
+	sqlite3_finalize(q->stmt[which]);
+	q->stmt[which] = NULL;
+}
+
 int64_t sqldb_changes(const struct sqldb *q)
 {
 	return sqlite3_changes64(q->db);
+}
+
+int64_t sqldb_total_changes(const struct sqldb *q)
+{
+	return sqlite3_total_changes64(q->db);
 }
 
 static int command(struct sqldb *q, enum sqldb_command which)
@@ -330,7 +344,7 @@ int sqldb_commit(struct sqldb *q)
 		ret = IM_E_IO;
 	if (ret != IM_OK)
 		sqldb_rollback(q);
-	else
+	else if (q->keeper)
 		walkeeper_committed(q->keeper);
 	q->in_tx = false;
 	return ret;
@@ -342,6 +356,12 @@ void sqldb_rollback(struct sqldb *q)
 		roll_back(q);
 	q->in_tx = false;
 	q->failed = false;
+}
+
+int sqldb_durable(struct sqldb *q, bool durable)
+{
+	const char *sql = durable ? "PRAGMA synchronous=FULL" : "PRAGMA synchronous=NORMAL";
+	return sqlite3_exec(q->db, sql, NULL, NULL, NULL) == SQLITE_OK ? IM_OK : sqldb_failed(q);
 }
 
 int sqldb_view_begin(struct sqldb *q)
@@ -371,6 +391,17 @@ void sqldb_watch(struct sqldb *q, int (*passed)(void *arg), void *arg)
 	sqlite3_progress_handler(q->db, passed ? DEADLINE_STEPS : 0, passed, arg);
 }
 
+static int empty_log(struct sqldb *q)
+{
+	int rc;
+	if (q->keeper)
+		return walkeeper_empty(q->keeper);
+	rc = sqlite3_wal_checkpoint_v2(q->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+	if (rc == SQLITE_OK)
+		return IM_OK;
+	return (rc & 0xff) == SQLITE_BUSY || (rc & 0xff) == SQLITE_LOCKED ? IM_E_BUSY : IM_E_IO;
+}
+
 /* The log is emptied before each step, for pages in it are read in place of the file's; and again
  * at the end, because others have written meanwhile. */
 int sqldb_clean_step(struct sqldb *q, uint32_t *page, bool *done_out)
@@ -379,7 +410,7 @@ int sqldb_clean_step(struct sqldb *q, uint32_t *page, bool *done_out)
 	*done_out = false;
 	if (q->in_tx || q->in_view || q->copying)
 		return IM_E_BUSY;
-	ret = walkeeper_empty(q->keeper);
+	ret = empty_log(q);
 	if (ret == IM_OK)
 		ret = sqldb_scrub(q->db, CLEAN_PAGES, page, done_out);
 	if (ret == IM_E_FORMAT)
@@ -435,4 +466,14 @@ struct im_str sqldb_str(sqlite3_stmt *st, int column)
 uint64_t sqldb_id(sqlite3_stmt *st, int column)
 {
 	return (uint64_t)sqlite3_column_int64(st, column);
+}
+
+int64_t sqldb_int(sqlite3_stmt *st, int column)
+{
+	return sqlite3_column_int64(st, column);
+}
+
+bool sqldb_null(sqlite3_stmt *st, int column)
+{
+	return sqlite3_column_type(st, column) == SQLITE_NULL;
 }

@@ -21,6 +21,8 @@
 
 #define SQLDB_ROW 1 /* what sqldb_step returns beside IM_OK (no more rows) and errors */
 #define SQLDB_ERR_MAX 256
+/* imctl on a stopped node, or a backup tool, may hold the write lock. */
+#define SQLDB_BUSY_MS 5000
 
 enum sqldb_command {
 	SQLDB_BEGIN,
@@ -31,13 +33,19 @@ enum sqldb_command {
 	SQLDB_COMMANDS
 };
 
-/* What a database is, the same for all of its connections. */
+/* What a database is to a program, the same for all of its connections. */
 struct sqldb_spec {
 	const char *name; /* of the file, without ".db", and of its migrations */
 	const struct migration *migrations;
 	const char *const *sql; /* the statements */
 	int n_sql;
 	int writer_kib, reader_kib; /* page cache of a connection, at most */
+	int busy_ms; /* how long it waits for a lock of another process; 0: SQLDB_BUSY_MS */
+	/* It can be built again: a power cut may cost its last transactions, and SQLite does its
+	 * checkpoints by itself. */
+	bool rebuilt;
+	/* What a connection needs beyond SQLite's own, or NULL; why: a sentence. */
+	int (*setup)(sqlite3 *db, struct im_buf *why);
 };
 
 struct sqldb {
@@ -79,12 +87,19 @@ int sqldb_count(struct sqldb *q, sqlite3_stmt *st, uint64_t *out) IM_MUST_CHECK;
 /* Whether a statement gives a row. */
 int sqldb_has(struct sqldb *q, sqlite3_stmt *st, bool *out) IM_MUST_CHECK;
 void sqldb_done(sqlite3_stmt *st);
+/* Forgets a statement whose tables are to go. */
+void sqldb_drop(struct sqldb *q, int which);
 /* Rows that the last statement changed. */
 int64_t sqldb_changes(const struct sqldb *q);
+/* Rows that all statements have changed. */
+int64_t sqldb_total_changes(const struct sqldb *q);
 
 int sqldb_begin(struct sqldb *q) IM_MUST_CHECK;  /* for writing, at once */
 int sqldb_commit(struct sqldb *q) IM_MUST_CHECK; /* on failure: rolled back */
 void sqldb_rollback(struct sqldb *q);
+/* Of a database that can be built again: whether the next transactions are on the disk, and all
+ * before them, when they are committed. */
+int sqldb_durable(struct sqldb *q, bool durable) IM_MUST_CHECK;
 /* One view until the end, beginning now; a writer's sqldb_begin ends it, too. Reading in a view
  * costs about half: each statement alone takes and leaves locks of its own. */
 int sqldb_view_begin(struct sqldb *q) IM_MUST_CHECK;
@@ -107,7 +122,9 @@ void sqldb_bind_null(sqlite3_stmt *st, int at);
 void sqldb_bind_text(sqlite3_stmt *st, int at, struct im_str s);
 void sqldb_bind_text_or_null(sqlite3_stmt *st, int at, struct im_str s); /* NULL when n == 0 */
 void sqldb_bind_blob(sqlite3_stmt *st, int at, struct im_str s);
-struct im_str sqldb_str(sqlite3_stmt *st, int column);
+struct im_str sqldb_str(sqlite3_stmt *st, int column); /* NULL: n == 0 */
+int64_t sqldb_int(sqlite3_stmt *st, int column);       /* NULL: 0 */
+bool sqldb_null(sqlite3_stmt *st, int column);
 uint64_t sqldb_id(sqlite3_stmt *st, int column);
 
 /* Notes a failure in err for a caller that found it by itself; returns code. */

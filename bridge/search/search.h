@@ -17,16 +17,7 @@
 #include "common/err.h"
 #include "common/str.h"
 
-struct sqlite3;
 struct search;
-
-/* Opens {folder}/search.db with the tokenizers registered; creates it when `writable`. A file that
- * is damaged or of another version is removed when `writable`: all of it can be built again. */
-int search_db_open(
-	const char *folder, bool writable, struct sqlite3 **out, struct im_buf *why) IM_MUST_CHECK;
-
-/* Removes the index; it is built again by whoever opens it for writing. Not while it is open. */
-void search_db_remove(const char *folder);
 
 int search_open(const char *folder, struct search **out, struct im_buf *why) IM_MUST_CHECK;
 void search_close(struct search **s);

@@ -68,36 +68,34 @@ static int drop_from(struct search_writer *w, const uint64_t *list, size_t n)
 	return rc;
 }
 
-static int do_sql(sqlite3 *db, const char *sql)
-{
-	return sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK ? IM_OK : IM_E_IO;
-}
-
 /* A power cut may cost what was read of the log, for it is read again. Not so what is dropped:
  * it is synced, and all that was written before with it. */
-int search_erase_run(struct search_erase *e, sqlite3 *db, struct search_writer *const *of, size_t n)
+int search_erase_run(
+	struct search_erase *e, struct sqldb *q, struct search_writer *const *of, size_t n)
 {
 	uint64_t list[IM_ERASE_STRETCH];
 	size_t n_listed = listed(e, list);
-	int rc;
+	int rc, after;
 
 	if (n_listed == 0)
 		return IM_OK;
-	rc = do_sql(db, "PRAGMA synchronous = FULL; BEGIN IMMEDIATE");
+	rc = sqldb_durable(q, true);
+	if (rc == IM_OK)
+		rc = sqldb_begin(q);
 	for (size_t i = 0; i < n && rc == IM_OK; i++)
 		rc = drop_from(of[i], list, n_listed);
 	if (rc == IM_OK)
-		rc = do_sql(db, "COMMIT");
-	if (rc != IM_OK)
-		(void)do_sql(db, "ROLLBACK");
+		rc = sqldb_commit(q);
 	else
+		sqldb_rollback(q);
+	if (rc == IM_OK)
 		dropped(e);
-	(void)do_sql(db, "PRAGMA synchronous = NORMAL");
-	return rc;
+	after = sqldb_durable(q, false);
+	return rc == IM_OK ? after : rc;
 }
 
-int search_erase_purge(
-	struct search_erase *e, sqlite3 *db, const char *const *tables, size_t n, bool *more_out)
+int search_erase_purge(struct search_erase *e, struct sqldb *q,
+	const struct search_table *const *tables, size_t n, bool *more_out)
 {
 	bool asked, done = false, more = false;
 	int rc;
@@ -107,7 +105,7 @@ int search_erase_purge(
 	pthread_mutex_unlock(&e->lock);
 	if (!asked)
 		return IM_OK;
-	rc = search_purge_step(&e->purging, db, tables, n, &done, &more);
+	rc = search_purge_step(&e->purging, q, tables, n, &done, &more);
 	if (done) {
 		pthread_mutex_lock(&e->lock);
 		e->purge = SEARCH_PURGE_DONE;

@@ -4,7 +4,6 @@
 #define IM_BRIDGE_SEARCH_ERASE_H
 
 #include <pthread.h>
-#include <sqlite3.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -30,10 +29,10 @@ bool search_erase_drop(struct search_erase *e, const uint64_t *gids, size_t n);
 bool search_erase_purged(struct search_erase *e);
 
 /* Who does it, outside of any transaction. Drops what is listed from these. */
-int search_erase_run(struct search_erase *e, sqlite3 *db, struct search_writer *const *of,
+int search_erase_run(struct search_erase *e, struct sqldb *q, struct search_writer *const *of,
 	size_t n) IM_MUST_CHECK;
 /* A bounded piece of the purge, if one is asked for; *more_out is set if it goes on at once. */
-int search_erase_purge(struct search_erase *e, sqlite3 *db, const char *const *tables, size_t n,
-	bool *more_out) IM_MUST_CHECK;
+int search_erase_purge(struct search_erase *e, struct sqldb *q,
+	const struct search_table *const *tables, size_t n, bool *more_out) IM_MUST_CHECK;
 
 #endif

@@ -11,13 +11,12 @@
  */
 #include "bridge/search/search_index.h"
 
-#include <sqlite3.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 
 #include "bridge/message/kind.h"
 #include "bridge/message/meta.h"
-#include "bridge/search/search.h"
+#include "bridge/search/search_db.h"
 #include "bridge/search/search_erase.h"
 #include "bridge/search/search_table.h"
 #include "bridge/store/follower.h"
@@ -33,10 +32,9 @@
 struct search_index {
 	const struct store_backend *backend;
 	struct store_reader *reader;
-	sqlite3 *db;
+	struct sqldb q;
 	struct search_writer old, fresh;
-	bool has_old;                         /* it is in the file */
-	sqlite3_stmt *ends, *due, *done_with; /* of what has a ttl */
+	bool has_old; /* it is in the file */
 	struct im_buf text, tag;
 	_Atomic uint64_t gid; /* of the one that answers */
 	struct follower *follower;
@@ -69,13 +67,12 @@ static void json_strings(const struct im_json *v, struct im_buf *out)
 	}
 }
 
-static int run2(sqlite3_stmt *st, int64_t a, uint64_t b)
+static int run2(struct search_index *x, enum search_statement which, int64_t a, uint64_t b)
 {
-	sqlite3_bind_int64(st, 1, a);
-	sqlite3_bind_int64(st, 2, (sqlite3_int64)b);
-	int rc = sqlite3_step(st);
-	sqlite3_reset(st);
-	return rc == SQLITE_DONE ? IM_OK : IM_E_IO;
+	sqlite3_stmt *st = sqldb_get(&x->q, which);
+	sqldb_bind_int(st, 1, a);
+	sqldb_bind_id(st, 2, b);
+	return sqldb_run(&x->q, st);
 }
 
 static int write_row(struct search_index *x, const struct store_msg *m)
@@ -107,7 +104,7 @@ static int write_row(struct search_index *x, const struct store_msg *m)
 	size_t n = x->text.n < TEXT_MAX ? x->text.n : TEXT_MAX;
 	int code = search_writer_put(
 		x->table, m->gid, (struct im_str){x->text.p, n}, im_buf_view(&x->tag));
-	return code == IM_OK && ends_ms ? run2(x->ends, ends_ms, m->gid) : code;
+	return code == IM_OK && ends_ms ? run2(x, SEARCH_ENDS, ends_ms, m->gid) : code;
 }
 
 static int write_again(void *arg, const struct store_msg *m)
@@ -143,25 +140,26 @@ static int take_out(struct search_index *x, uint64_t gid)
 static int forget(struct search_index *x, int64_t at_ms, uint64_t gid)
 {
 	int code = take_out(x, gid);
-	return code ? code : run2(x->done_with, at_ms, gid);
+	return code ? code : run2(x, SEARCH_DONE_WITH, at_ms, gid);
 }
 
 /* Takes out what has expired, a bounded number; each is read anew, for nothing may be deleted under
  * a walk. */
 static int forget_due(struct search_index *x, uint32_t *n_out)
 {
-	int rc = SQLITE_ROW, code = IM_OK;
+	int code = IM_OK;
 	for (*n_out = 0; *n_out < PASS_EXPIRED && code == IM_OK; ++*n_out) {
-		sqlite3_bind_int64(x->due, 1, x->now_ms);
-		rc = sqlite3_step(x->due);
-		int64_t at_ms = sqlite3_column_int64(x->due, 0);
-		uint64_t gid = (uint64_t)sqlite3_column_int64(x->due, 1);
-		sqlite3_reset(x->due);
-		if (rc != SQLITE_ROW)
+		sqlite3_stmt *st = sqldb_get(&x->q, SEARCH_DUE);
+		sqldb_bind_int(st, 1, x->now_ms);
+		code = sqldb_step(&x->q, st);
+		if (code != SQLDB_ROW)
 			break;
+		int64_t at_ms = sqldb_int(st, 0);
+		uint64_t gid = sqldb_id(st, 1);
+		sqldb_done(st);
 		code = forget(x, at_ms, gid);
 	}
-	return rc == SQLITE_ROW || rc == SQLITE_DONE ? code : IM_E_IO;
+	return code;
 }
 
 /* Takes out some of a conversation. *left_out: there may be more. */
@@ -201,22 +199,12 @@ bool search_index_forget(struct search_index *x, uint64_t conv)
 	return false;
 }
 
-static int end_step(struct search_index *x, int code)
-{
-	if (code == IM_OK && sqlite3_exec(x->db, "COMMIT", NULL, NULL, NULL) != SQLITE_OK)
-		code = IM_E_IO;
-	if (code)
-		sqlite3_exec(x->db, "ROLLBACK", NULL, NULL, NULL);
-	return code;
-}
-
 static int begin(struct search_index *x, struct search_writer *table, int64_t now_ms)
 {
 	x->table = table;
 	x->done = 0;
 	x->now_ms = now_ms;
-	return sqlite3_exec(x->db, "BEGIN IMMEDIATE", NULL, NULL, NULL) == SQLITE_OK ? IM_OK
-										     : IM_E_IO;
+	return sqldb_begin(&x->q);
 }
 
 /* The one that answers says how far it is. */
@@ -224,8 +212,8 @@ static int commit(void *arg, uint64_t gid)
 {
 	struct search_index *x = arg;
 	int code = search_writer_mark(x->table, gid);
-	if (code == IM_OK && sqlite3_exec(x->db, "COMMIT", NULL, NULL, NULL) != SQLITE_OK)
-		code = IM_E_IO;
+	if (code == IM_OK)
+		code = sqldb_commit(&x->q);
 	if (code)
 		return code;
 	x->table->gid = gid;
@@ -237,20 +225,23 @@ static int commit(void *arg, uint64_t gid)
 static void rollback(void *arg)
 {
 	struct search_index *x = arg;
-	sqlite3_exec(x->db, "ROLLBACK", NULL, NULL, NULL);
+	sqldb_rollback(&x->q);
 }
 
 /* What has expired, and what is to be erased. */
 static int forget_some(struct search_index *x, uint32_t *n_out, bool *left_out)
 {
 	uint64_t conv = atomic_load(&x->forget);
+	int code = sqldb_begin(&x->q);
 	*n_out = 0;
-	if (sqlite3_exec(x->db, "BEGIN IMMEDIATE", NULL, NULL, NULL) != SQLITE_OK)
-		return IM_E_IO;
-	int code = forget_due(x, n_out);
+	if (code == IM_OK)
+		code = forget_due(x, n_out);
 	if (code == IM_OK)
 		code = forget_conv(x, conv, left_out);
-	code = end_step(x, code);
+	if (code == IM_OK)
+		code = sqldb_commit(&x->q);
+	else
+		sqldb_rollback(&x->q);
 	if (code == IM_OK && conv && !*left_out)
 		set_forgotten(x, conv);
 	return code;
@@ -260,20 +251,20 @@ static int forget_some(struct search_index *x, uint32_t *n_out, bool *left_out)
 static int forget_erased(struct search_index *x)
 {
 	struct search_writer *const both[] = {&x->fresh, &x->old};
-	return search_erase_run(&x->erase, x->db, both, x->old.of ? 2 : 1);
+	return search_erase_run(&x->erase, &x->q, both, x->old.of ? 2 : 1);
 }
 
 static int purge(struct search_index *x, bool *more_out)
 {
-	const char *const tables[] = {x->fresh.of->name, search_table_old.name};
-	return search_erase_purge(&x->erase, x->db, tables, x->has_old ? 2 : 1, more_out);
+	const struct search_table *const tables[] = {&search_table_new, &search_table_old};
+	return search_erase_purge(&x->erase, &x->q, tables, x->has_old ? 2 : 1, more_out);
 }
 
 /* It is open unless dropping it has failed. */
 static int use_old(struct search_index *x)
 {
 	return !x->has_old || x->old.of ? IM_OK
-					: search_writer_open(x->db, &search_table_old, &x->old);
+					: search_writer_open(&x->q, &search_table_old, &x->old);
 }
 
 /* The new index has come as far as the old one: from here on it answers. When that cannot be, for
@@ -281,7 +272,7 @@ static int use_old(struct search_index *x)
 static int drop_old(struct search_index *x)
 {
 	search_writer_close(&x->old);
-	int code = search_drop_old(x->db);
+	int code = search_drop_old(&x->q);
 	x->has_old = code != IM_OK;
 	if (code == IM_OK)
 		atomic_store(&x->gid, x->fresh.gid);
@@ -369,22 +360,17 @@ int search_index_pass(struct search_index *x, uint32_t limit, int64_t now_ms, ui
 
 static int prepare(struct search_index *x, struct im_buf *why)
 {
-	const char *ends = "INSERT OR IGNORE INTO expire (at, gid) VALUES (?1, ?2)";
-	const char *due = "SELECT at, gid FROM expire WHERE at <= ?1 ORDER BY at LIMIT 1";
-	const char *done_with = "DELETE FROM expire WHERE at = ?1 AND gid = ?2";
-	int code = search_has_old(x->db, &x->has_old);
+	int code = search_has_old(&x->q, &x->has_old);
 	if (code == IM_OK && x->has_old)
-		code = search_writer_open(x->db, &search_table_old, &x->old);
+		code = search_writer_open(&x->q, &search_table_old, &x->old);
 	/* What nothing is in, as in a file that has just been made, need not be caught up with. */
 	if (code == IM_OK && x->has_old && x->old.gid == 0)
 		code = drop_old(x);
 	if (code == IM_OK)
-		code = search_writer_open(x->db, &search_table_new, &x->fresh);
-	if (code || sqlite3_prepare_v2(x->db, ends, -1, &x->ends, NULL) != SQLITE_OK ||
-		sqlite3_prepare_v2(x->db, due, -1, &x->due, NULL) != SQLITE_OK ||
-		sqlite3_prepare_v2(x->db, done_with, -1, &x->done_with, NULL) != SQLITE_OK) {
-		im_buf_printf(why, "search.db: %s", sqlite3_errmsg(x->db));
-		return IM_E_IO;
+		code = search_writer_open(&x->q, &search_table_new, &x->fresh);
+	if (code) {
+		im_buf_printf(why, "search.db: %s", x->q.err);
+		return code;
 	}
 	atomic_store(&x->gid, x->has_old ? x->old.gid : x->fresh.gid);
 	return IM_OK;
@@ -403,7 +389,7 @@ int search_index_open(const char *folder, const struct store_backend *backend,
 	x->follower = follower_new(backend, reader);
 	int code = x->follower ? add_sinks(x) : IM_E_NOMEM;
 	if (code == IM_OK)
-		code = search_db_open(folder, true, &x->db, why);
+		code = search_db_open(folder, true, &x->q, why);
 	if (code == IM_OK)
 		code = prepare(x, why);
 	if (code) {
@@ -436,12 +422,7 @@ void search_index_stop(struct search_index **px)
 	if (!x)
 		return;
 	follower_stop(&x->follower);
-	search_writer_close(&x->old);
-	search_writer_close(&x->fresh);
-	sqlite3_finalize(x->ends);
-	sqlite3_finalize(x->due);
-	sqlite3_finalize(x->done_with);
-	sqlite3_close(x->db);
+	sqldb_close(&x->q);
 	if (x->reader)
 		x->backend->reader_close(x->reader);
 	im_buf_free(&x->text);

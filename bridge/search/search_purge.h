@@ -7,12 +7,13 @@
 #ifndef IM_BRIDGE_SEARCH_PURGE_H
 #define IM_BRIDGE_SEARCH_PURGE_H
 
-#include <sqlite3.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+#include "bridge/search/search_table.h"
 #include "common/err.h"
+#include "db/sqldb.h"
 
 /* Begins as zeros. */
 struct search_purge {
@@ -21,10 +22,11 @@ struct search_purge {
 	uint32_t page; /* after that: where the cleaning is */
 };
 
-/* Outside of any transaction, on the indexer's own connection. tables: FTS5's, in the same order at
- * each step; the last of them may be gone. *done_out: what was deleted before it began has left the
+/* Outside of any transaction, on the indexer's own connection. tables: in the same order at each
+ * step; the last of them may be gone. *done_out: what was deleted before it began has left the
  * file; *more_out: it has not, and goes on at once. */
-int search_purge_step(struct search_purge *p, sqlite3 *db, const char *const *tables, size_t n,
-	bool *done_out, bool *more_out) IM_MUST_CHECK;
+int search_purge_step(struct search_purge *p, struct sqldb *q,
+	const struct search_table *const *tables, size_t n, bool *done_out,
+	bool *more_out) IM_MUST_CHECK;
 
 #endif

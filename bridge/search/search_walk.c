@@ -2,11 +2,11 @@
 /* Owns the hits of one search while they are gathered. Called by search.c, within its view. */
 #include "bridge/search/search_walk.h"
 
-#include <sqlite3.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "bridge/search/search_marks.h"
+#include "db/sqldb.h"
 
 /* Rows of all conversations that are looked at before the walk goes by conversation: some
  * milliseconds, a fraction of what the lists of thousands of conversations cost. */
@@ -59,10 +59,11 @@ static size_t portion_size(const struct search_query *q, size_t at)
 	return left < max ? left : max;
 }
 
-int search_walk_init(struct search_walk *w, sqlite3_stmt *find, struct im_buf *words,
+int search_walk_init(struct search_walk *w, struct sqldb *db, int find, struct im_buf *words,
 	const struct search_query *q)
 {
-	*w = (struct search_walk){.find = find, .match = words, .words_n = words->n, .q = q};
+	*w = (struct search_walk){
+		.db = db, .find = find, .match = words, .words_n = words->n, .q = q};
 	w->ended = calloc(q->n_convs + 1, sizeof(*w->ended));
 	w->hits = calloc(q->want + 1, sizeof(*w->hits));
 	if (!w->ended || !w->hits)
@@ -160,7 +161,7 @@ static uint32_t left_out_max(const struct search_walk *w)
 }
 
 /* One row that was asked about. */
-static int take_row(struct search_walk *w, struct portion *p, uint64_t gid)
+static int take_row(struct search_walk *w, struct portion *p, uint64_t gid, sqlite3_stmt *st)
 {
 	size_t at;
 	int code = w->code;
@@ -168,9 +169,7 @@ static int take_row(struct search_walk *w, struct portion *p, uint64_t gid)
 	p->done = ++p->rows == p->rows_max;
 	switch (w->sight) {
 	case SEARCH_SEEN:
-		code = take_hit(w, gid,
-			(struct im_str){(const char *)sqlite3_column_text(w->find, 1),
-				(size_t)sqlite3_column_bytes(w->find, 1)});
+		code = take_hit(w, gid, sqldb_str(st, 1));
 		break;
 	case SEARCH_ENDED:
 		at = find_conv(w, w->conv);
@@ -192,7 +191,8 @@ static int take_row(struct search_walk *w, struct portion *p, uint64_t gid)
 /* One statement's walk: to its end, or until conversations that have ended were met too often. */
 static int walk_on(struct search_walk *w, struct portion *p)
 {
-	int code = IM_OK, rc = SQLITE_DONE;
+	sqlite3_stmt *st;
+	int code = IM_OK, rc = IM_OK;
 	if (!put_match(w, p)) {
 		p->done = true;
 		return IM_OK;
@@ -200,22 +200,23 @@ static int walk_on(struct search_walk *w, struct portion *p)
 	if (w->match->failed)
 		return IM_E_NOMEM;
 	p->ended = 0;
-	sqlite3_bind_text(w->find, 1, w->match->p, (int)w->match->n, SQLITE_STATIC);
-	sqlite3_bind_int64(w->find, 2, (sqlite3_int64)p->below);
-	sqlite3_bind_int64(w->find, 3, (sqlite3_int64)w->floor);
+	st = sqldb_get(w->db, w->find);
+	sqldb_bind_text(st, 1, im_buf_view(w->match));
+	sqldb_bind_id(st, 2, p->below);
+	sqldb_bind_id(st, 3, w->floor);
 	while (code == IM_OK && !p->done && p->ended < ENDED_MAX &&
-		(rc = sqlite3_step(w->find)) == SQLITE_ROW) {
-		uint64_t gid = (uint64_t)sqlite3_column_int64(w->find, 0);
-		code = take_row(w, p, gid);
+		(rc = sqldb_step(w->db, st)) == SQLDB_ROW) {
+		uint64_t gid = sqldb_id(st, 0);
+		code = take_row(w, p, gid, st);
 		if (gid <= w->floor)
 			break;
 	}
-	if (code == IM_OK && rc != SQLITE_ROW && rc != SQLITE_DONE)
-		code = w->code ? w->code : IM_E_IO;
+	if (code == IM_OK && rc != SQLDB_ROW)
+		code = w->code ? w->code : rc;
 	/* By its last row it is over; by a row that is not wanted any more, too. */
 	p->done |= p->ended < ENDED_MAX && p->rows != p->rows_max;
-	sqlite3_reset(w->find);
-	sqlite3_clear_bindings(w->find);
+	if (rc == SQLDB_ROW)
+		sqldb_done(st);
 	return code;
 }
 

@@ -19,11 +19,12 @@
 #include "common/buf.h"
 #include "common/err.h"
 
-struct sqlite3_stmt;
 struct search_hit;
+struct sqldb;
 
 struct search_walk {
-	struct sqlite3_stmt *find;
+	struct sqldb *db;
+	int find;             /* the statement */
 	struct im_buf *match; /* the words, and room for what narrows them */
 	size_t words_n;
 	const struct search_query *q;
@@ -38,7 +39,7 @@ struct search_walk {
 	uint64_t conv;
 };
 
-int search_walk_init(struct search_walk *w, struct sqlite3_stmt *find, struct im_buf *words,
+int search_walk_init(struct search_walk *w, struct sqldb *db, int find, struct im_buf *words,
 	const struct search_query *q) IM_MUST_CHECK;
 /* Finds the hits and hands them out. */
 int search_walk_run(struct search_walk *w, uint64_t *cut_out) IM_MUST_CHECK;

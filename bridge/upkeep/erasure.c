@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "bridge/directory/directory_erasure.h"
-#include "bridge/search/search.h"
+#include "bridge/search/search_db.h"
 #include "bridge/upkeep/erasure_events.h"
 #include "bridge/upkeep/erasure_list.h"
 #include "bridge/upkeep/erasure_log.h"

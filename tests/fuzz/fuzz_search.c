@@ -6,10 +6,10 @@
 #include "tests/fuzz/fuzz.h"
 
 #include <ftw.h>
-#include <sqlite3.h>
 #include <unistd.h>
 
 #include "bridge/search/search.h"
+#include "bridge/search/search_db.h"
 #include "bridge/search/search_table.h"
 #include "common/utf8.h"
 
@@ -18,9 +18,9 @@
 #define SENDER 3
 
 static char folder[] = "/tmp/im-fuzz-XXXXXX";
-static sqlite3 *db;
+static struct sqldb db;
 static struct search *handle;
-static sqlite3_stmt *insert;
+static struct search_writer words;
 
 static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
 {
@@ -33,8 +33,8 @@ static int remove_one(const char *path, const struct stat *st, int type, struct 
 static void close_index(void)
 {
 	search_close(&handle);
-	sqlite3_finalize(insert);
-	sqlite3_close(db);
+	search_writer_close(&words);
+	sqldb_close(&db);
 	nftw(folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
 }
 
@@ -45,11 +45,8 @@ static void open_index(void)
 	im_buf_init(&why, 0);
 	CHECK(mkdtemp(folder));
 	CHECK(search_db_open(folder, true, &db, &why) == IM_OK);
-	CHECK(sqlite3_exec(db, "PRAGMA synchronous = OFF", NULL, NULL, NULL) == SQLITE_OK);
-	CHECK(search_drop_old(db) == IM_OK);
-	CHECK(sqlite3_prepare_v2(db,
-		      "INSERT OR REPLACE INTO words(rowid, body, tag) VALUES (1, ?1, ?2)", -1,
-		      &insert, NULL) == SQLITE_OK);
+	CHECK(search_drop_old(&db) == IM_OK);
+	CHECK(search_writer_open(&db, &search_table_new, &words) == IM_OK);
 	CHECK(search_open(folder, &handle, &why) == IM_OK);
 	im_buf_free(&why);
 	atexit(close_index);
@@ -57,10 +54,8 @@ static void open_index(void)
 
 static void store(struct im_str text)
 {
-	sqlite3_bind_text(insert, 1, text.n ? text.p : "", (int)text.n, SQLITE_STATIC);
-	sqlite3_bind_text(insert, 2, "c5 s3 ttext", -1, SQLITE_STATIC);
-	CHECK(sqlite3_step(insert) == SQLITE_DONE);
-	sqlite3_reset(insert);
+	CHECK(search_writer_remove(&words, 1) == IM_OK);
+	CHECK(search_writer_put(&words, 1, text, IM_STR("c5 s3 ttext")) == IM_OK);
 }
 
 static int on_hit(void *arg, uint64_t gid, struct im_str snippet)
@@ -146,7 +141,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	/* What a request or a message can hold. */
 	if (!im_utf8_valid(text) || !im_utf8_valid(q) || text.n > TEXT_MAX)
 		return 0;
-	if (!db)
+	if (!handle)
 		open_index();
 	store(text);
 	look(q, CONV, 0);

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Owns what becomes of a file that cannot be used. Called by whoever looks up and by the indexer.
+ */
+#include "bridge/search/search_db.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+#include "bridge/search/search_marks.h"
+#include "bridge/search/search_tokens.h"
+#include "db/datafile.h"
+#include "schema/migrations.h"
+
+static const char *const statements[SEARCH_STATEMENTS] = {
+#define X(name, sql) [SEARCH_##name] = sql,
+#include "schema/sqlite/search.def"
+#undef X
+};
+
+static int setup(sqlite3 *db, struct im_buf *why)
+{
+	int code = search_tokens_register(db);
+	if (code)
+		im_buf_z(why, "this SQLite was built without FTS5; use Debian's libsqlite3");
+	return code;
+}
+
+static const struct sqldb_spec spec = {.name = "search",
+	.migrations = schema_migrations,
+	.sql = statements,
+	.n_sql = SEARCH_STATEMENTS,
+	.writer_kib = 16 * 1024,
+	.reader_kib = 2 * 1024,
+	.busy_ms = 2000,
+	.rebuilt = true,
+	.setup = setup};
+
+void search_db_remove(const char *folder)
+{
+	static const char *const ends[] = {"", "-wal", "-shm"};
+	char path[4096];
+	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++)
+		if (snprintf(path, sizeof(path), "%s/search.db%s", folder, ends[i]) <
+			(int)sizeof(path))
+			unlink(path);
+}
+
+int search_db_open(const char *folder, bool writable, struct sqldb *out, struct im_buf *why)
+{
+	enum sqldb_mode mode = writable ? SQLDB_WRITER : SQLDB_READER;
+	char path[DATAFILE_PATH];
+	int code = datafile_path(folder, "search.db", path, why);
+	if (code == IM_OK)
+		code = sqldb_open(out, folder, &spec, mode, why);
+	if (code == IM_OK || !writable || access(path, F_OK) != 0)
+		return code;
+	search_db_remove(folder);
+	im_buf_reset(why);
+	return sqldb_open(out, folder, &spec, mode, why);
+}
