@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Reads the configuration file for the service, and turns options into what the engine takes. */
+/* Reads the files for the service, and turns options into what the engine takes. */
 #include "bridge/config.h"
 
 #include <errno.h>
@@ -32,7 +32,7 @@ static int read_file(const char *path, struct im_buf *out, struct im_buf *why)
 	return IM_OK;
 }
 
-int config_read(const char *path, struct options *out, struct im_buf *why)
+static int read_options(const char *path, struct options *out, struct im_buf *why)
 {
 	struct im_buf text;
 	int rc;
@@ -45,8 +45,63 @@ int config_read(const char *path, struct options *out, struct im_buf *why)
 	return rc;
 }
 
-struct engine_settings config_settings(const struct options *o, struct moderation *moderation)
+int config_read(struct config *c, const char *path, struct im_buf *why)
 {
+	c->path = path;
+	return read_options(path, &c->opt, why);
+}
+
+int config_words(struct config *c, struct log *log, struct im_buf *why)
+{
+	int rc = moderation_load(
+		&c->words, c->opt.word_list, (enum moderation_action)c->opt.word_action, why);
+
+	if (!rc && c->words.words)
+		log_line(log, LOG_LEVEL_INFO, "words", "file=%s entries=%zu", c->opt.word_list,
+			wordlist_size(c->words.words));
+	return rc;
+}
+
+void config_clear(struct config *c)
+{
+	moderation_clear(&c->words);
+	options_clear(&c->opt);
+}
+
+bool config_reload(struct config *c, struct log *log)
+{
+	struct options fresh;
+	struct im_buf text, words;
+
+	im_buf_init(&text, 0);
+	if (read_options(c->path, &fresh, &text)) {
+		log_line(log, LOG_LEVEL_ERROR, "reload_refused",
+			"why=\"%.*s\" what=\"the old configuration stays\"",
+			LOG_S(im_buf_view(&text)));
+		im_buf_free(&text);
+		return false;
+	}
+	options_reload(&c->opt, &fresh, &text);
+	options_clear(&fresh);
+	log_set_level(log, (enum log_level)c->opt.log_level);
+	im_buf_init(&words, 0);
+	if (config_words(c, log, &words))
+		log_line(log, LOG_LEVEL_ERROR, "words_refused",
+			"why=\"%.*s\" what=\"the old list stays\"", LOG_S(im_buf_view(&words)));
+	im_buf_free(&words);
+	log_line(log, LOG_LEVEL_INFO, "reloaded", "file=%s", c->path);
+	if (text.n)
+		log_line(log, LOG_LEVEL_WARNING, "reload_incomplete",
+			"keys=\"%.*s\" what=\"these take effect at the next start\"",
+			LOG_S(im_buf_view(&text)));
+	im_buf_free(&text);
+	return true;
+}
+
+struct engine_settings config_settings(struct config *c)
+{
+	const struct options *o = &c->opt;
+
 	return (struct engine_settings){
 		.rpc = {.group_members_max = (uint32_t)o->group_members_max,
 			.groups_per_user_max = (uint32_t)o->groups_per_user_max,
@@ -58,7 +113,7 @@ struct engine_settings config_settings(const struct options *o, struct moderatio
 			.presence_policy = o->presence_policy,
 			.password_memory_kib = (uint32_t)o->password_memory,
 			.password_passes = (uint32_t)o->password_passes,
-			.moderation = moderation,
+			.moderation = &c->words,
 			.audit_days = o->audit_days,
 			.reply_max = IM_REPLY_MAX},
 		.sessions = {.presence = o->presence,

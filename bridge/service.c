@@ -1,17 +1,16 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Owns the process: configuration, lock, the wiring of link, engine and databases, signals, and the
- * one poll loop. Decides nothing about messages.
+ * Owns the process: configuration, lock, the wiring of loop, link, engine and databases, and what
+ * is done from turn to turn. Decides nothing about messages.
  */
 #include "bridge/service.h"
 
-#include <poll.h>
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
-#include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -19,19 +18,17 @@
 #include "bridge/admin/erasure_again.h"
 #include "bridge/base/health.h"
 #include "bridge/base/log.h"
+#include "bridge/base/loop.h"
+#include "bridge/base/signals.h"
 #include "bridge/config.h"
 #include "bridge/engine/engine.h"
 #include "bridge/link/link.h"
 #include "bridge/link/link_key.h"
-#include "bridge/message/moderation.h"
-#include "bridge/options.h"
 #include "bridge/premises.h"
 #include "bridge/read/readers.h"
 #include "bridge/rpc/password.h"
 #include "bridge/search/search_index.h"
 #include "bridge/store/store.h"
-#include "bridge/upkeep/backup.h"
-#include "bridge/upkeep/erasure.h"
 #include "bridge/upkeep/upkeep.h"
 #include "schema/name_key.h"
 
@@ -41,11 +38,12 @@
 #define DRAIN_MS 5000
 
 struct bridge {
-	const char *conf_path;
-	struct options opt;
-	struct moderation moderation;
+	struct config conf;
 	struct log *log;
-	int lock_fd, signal_fd;
+	struct loop *loop;
+	struct signals *signals;
+	struct loop_io *reads; /* what the readers have done */
+	int lock_fd;
 	const struct store_backend *backend;
 	struct store *store;
 	struct directory *dir;
@@ -53,76 +51,70 @@ struct bridge {
 	struct search_index *index;
 	struct engine *engine;
 	struct link *link;
-	struct backup *backup;
 	struct upkeep *upkeep;
-	struct erasure *erasure;
 	int64_t started_ms, stop_at_ms, alive_at_ms;
 	bool stopping, ready_said, cost_said;
 };
 
-static struct engine_now now(void)
+static int64_t clock_ms(clockid_t which)
 {
-	struct timespec wall, mono;
+	struct timespec t;
 
-	clock_gettime(CLOCK_REALTIME, &wall);
-	clock_gettime(CLOCK_MONOTONIC, &mono);
-	return (struct engine_now){(int64_t)wall.tv_sec * 1000 + wall.tv_nsec / 1000000,
-		(int64_t)mono.tv_sec * 1000 + mono.tv_nsec / 1000000};
+	clock_gettime(which, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
 static int64_t mono_ms(void)
 {
-	return now().mono_ms;
+	return clock_ms(CLOCK_MONOTONIC);
 }
 
-/* -- configuration -- */
-
-static int load_words(struct bridge *b, struct im_buf *why)
+static int64_t loop_ms(void *arg)
 {
-	int rc = moderation_load(
-		&b->moderation, b->opt.word_list, (enum moderation_action)b->opt.word_action, why);
-
-	if (!rc && b->moderation.words)
-		log_line(b->log, LOG_LEVEL_INFO, "words", "file=%s entries=%zu", b->opt.word_list,
-			wordlist_size(b->moderation.words));
-	return rc;
+	(void)arg;
+	return mono_ms();
 }
 
-static void reload(struct bridge *b)
+static struct engine_now now(void)
 {
-	struct options fresh;
-	struct engine_settings set;
-	struct im_buf text, words;
-
-	im_buf_init(&text, 0);
-	if (config_read(b->conf_path, &fresh, &text)) {
-		log_line(b->log, LOG_LEVEL_ERROR, "reload_refused",
-			"why=\"%.*s\" what=\"the old configuration stays\"",
-			LOG_S(im_buf_view(&text)));
-		im_buf_free(&text);
-		return;
-	}
-	options_reload(&b->opt, &fresh, &text);
-	options_clear(&fresh);
-	set = config_settings(&b->opt, &b->moderation);
-	engine_set(b->engine, &set);
-	b->cost_said = false;
-	upkeep_set(b->upkeep, b->opt.retention_days);
-	log_set_level(b->log, (enum log_level)b->opt.log_level);
-	im_buf_init(&words, 0);
-	if (load_words(b, &words))
-		log_line(b->log, LOG_LEVEL_ERROR, "words_refused",
-			"why=\"%.*s\" what=\"the old list stays\"", LOG_S(im_buf_view(&words)));
-	im_buf_free(&words);
-	log_line(b->log, LOG_LEVEL_INFO, "reloaded", "file=%s", b->conf_path);
-	if (text.n)
-		log_line(b->log, LOG_LEVEL_WARNING, "reload_incomplete",
-			"keys=\"%.*s\" what=\"these take effect at the next start\"",
-			LOG_S(im_buf_view(&text)));
-	im_buf_free(&text);
+	return (struct engine_now){clock_ms(CLOCK_REALTIME), mono_ms()};
 }
 
 /* -- what the parts call -- */
+
+/* What may change while running, to those who have a copy of it. */
+static void hand_out_settings(struct bridge *b)
+{
+	const struct engine_settings set = config_settings(&b->conf);
+
+	engine_set(b->engine, &set);
+	upkeep_set(b->upkeep, b->conf.opt.retention_days);
+	b->cost_said = false;
+}
+
+static void on_signal(void *arg, int signo)
+{
+	struct bridge *b = arg;
+
+	if (signo == SIGHUP) {
+		if (config_reload(&b->conf, b->log))
+			hand_out_settings(b);
+		return;
+	}
+	b->stop_at_ms = b->stopping ? 0 : mono_ms() + DRAIN_MS;
+	b->stopping = true;
+	health_stopping();
+	engine_drain(b->engine);
+	log_line(b->log, LOG_LEVEL_INFO, "stopping", "signal=%d", signo);
+}
+
+static void on_reads(void *arg, unsigned ready)
+{
+	struct bridge *b = arg;
+
+	(void)ready;
+	engine_reads(b->engine);
+}
 
 static void on_send(void *arg, struct im_str frame)
 {
@@ -163,17 +155,17 @@ static int on_stats(void *arg, struct im_buf *out)
 	uint64_t head = 0;
 
 	engine_gauges(b->engine, &g);
-	erasure_progress(b->erasure, &g.erasures, &g.erasure_left);
+	upkeep_gauges(b->upkeep, &g);
 	g.uptime_ms = mono_ms() - b->started_ms;
 	/* Of messages: events take positions, too, and there is nothing in them to find. */
 	if (b->index && !b->backend->log_head(b->store, &head) && head > search_index_gid(b->index))
 		g.search_lag = head - search_index_gid(b->index);
-	g.unnumbered = upkeep_unnumbered(b->upkeep);
 	im_buf_z(out, "{\"bridge\":");
 	health_json(engine_health(b->engine), &g, out);
 	im_buf_z(out, ",\"plugin\":");
 	im_buf_str(out, plugin.n ? plugin : IM_STR("null"));
-	im_buf_printf(out, ",\"backup\":%s}", backup_running(b->backup) ? "true" : "false");
+	im_buf_printf(out, ",\"backup\":%s}",
+		backup_running(upkeep_backup(b->upkeep)) ? "true" : "false");
 	return out->failed ? IM_E_NOMEM : IM_OK;
 }
 
@@ -181,14 +173,14 @@ static int on_backup(void *arg, struct im_str folder, struct im_buf *why)
 {
 	struct bridge *b = arg;
 
-	return backup_start(b->backup, folder, why);
+	return backup_start(upkeep_backup(b->upkeep), folder, why);
 }
 
 static void on_erase(void *arg, uint64_t id)
 {
 	struct bridge *b = arg;
 
-	erasure_asked(b->erasure, id);
+	erasure_asked(upkeep_erasure(b->upkeep), id);
 }
 
 static int on_name_key(void *arg, struct im_sipkey *out, struct im_buf *why)
@@ -197,7 +189,7 @@ static int on_name_key(void *arg, struct im_sipkey *out, struct im_buf *why)
 	struct im_sipkey fresh;
 
 	if (getrandom(&fresh, sizeof(fresh), 0) == sizeof(fresh))
-		return name_key_make(b->opt.data_dir, &fresh, out, why);
+		return name_key_make(b->conf.opt.data_dir, &fresh, out, why);
 	im_buf_z(why, "the kernel gives no random bytes");
 	return IM_E_IO;
 }
@@ -214,8 +206,7 @@ static bool on_hold(void *arg, struct im_str uid, struct im_str device, struct i
 {
 	struct bridge *b = arg;
 
-	return backup_hold(b->backup, uid, device, response) ||
-	       erasure_hold(b->erasure, uid, device, response);
+	return upkeep_hold(b->upkeep, uid, device, response);
 }
 
 static void on_held_done(void *arg, struct im_str uid, struct im_str device, struct im_str response)
@@ -231,38 +222,38 @@ static int open_databases(struct bridge *b, struct im_buf *why)
 {
 	struct store_reader *reader;
 	struct reader_parts p = {
-		.folder = b->opt.data_dir,
-		.search = b->opt.search,
+		.folder = b->conf.opt.data_dir,
+		.search = b->conf.opt.search,
 		.log = b->log,
 	};
 	int rc;
 
 	b->backend = p.backend = &store_sqlite;
-	rc = directory_open(b->opt.data_dir, &b->dir, why);
+	rc = directory_open(b->conf.opt.data_dir, &b->dir, why);
 	if (!rc)
-		rc = premises_settings(b->dir, &b->opt, why);
+		rc = premises_settings(b->dir, &b->conf.opt, why);
 	if (!rc)
-		rc = premises_log(b->dir, b->opt.data_dir, why);
+		rc = premises_log(b->dir, b->conf.opt.data_dir, why);
 	if (!rc)
-		rc = b->backend->open(b->opt.data_dir, &b->store, why);
-	if (!rc && b->opt.search) {
+		rc = b->backend->open(b->conf.opt.data_dir, &b->store, why);
+	if (!rc && b->conf.opt.search) {
 		rc = b->backend->reader_open(b->store, &reader);
 		if (rc)
 			im_buf_z(why, "the log could not be opened for reading");
 		else
 			rc = search_index_start(
-				b->opt.data_dir, b->backend, reader, &b->index, why);
+				b->conf.opt.data_dir, b->backend, reader, &b->index, why);
 	}
 	p.store = b->store;
 	return rc ? rc
-		  : readers_open(&p, (unsigned)b->opt.reader_threads, (uint32_t)b->opt.reader_queue,
-			    &b->readers, why);
+		  : readers_open(&p, (unsigned)b->conf.opt.reader_threads,
+			    (uint32_t)b->conf.opt.reader_queue, &b->readers, why);
 }
 
 /* What an older backup has brought back. */
 static bool erase_again(struct bridge *b, const struct engine_now *t)
 {
-	struct erasure_again again = {b->opt.data_dir, b->log, t->wall_ms, 0};
+	struct erasure_again again = {b->conf.opt.data_dir, b->log, t->wall_ms, 0};
 	bool done = engine_call(b->engine, erasure_again, &again, t);
 
 	if (done && again.n)
@@ -270,6 +261,23 @@ static bool erase_again(struct bridge *b, const struct engine_now *t)
 			"n=%u what=\"the databases are from before these; they are erased again\"",
 			again.n);
 	return done;
+}
+
+static int build_upkeep(struct bridge *b)
+{
+	struct upkeep_parts p = {.backend = b->backend,
+		.store = b->store,
+		.dir = b->dir,
+		.index = b->index,
+		.data_dir = b->conf.opt.data_dir,
+		.health = engine_health(b->engine),
+		.log = b->log,
+		.mono_ms = mono_ms,
+		.arg = b,
+		.renamed = on_renamed,
+		.reply = on_held_done};
+
+	return upkeep_new(&p, &b->upkeep);
 }
 
 static int build(struct bridge *b, struct im_buf *why)
@@ -281,19 +289,16 @@ static int build(struct bridge *b, struct im_buf *why)
 		.log = b->log,
 		.send = on_send,
 		.send_arg = b,
-		.moderation = &b->moderation,
+		.moderation = &b->conf.words,
 		.hooks = {b, on_stats, on_backup, on_erase, on_name_key},
 		.hold = on_hold,
-		.dedup_entries = (uint32_t)b->opt.dedup_entries,
-		.dedup_window_ms = b->opt.dedup_hours * 3600 * 1000};
-	struct backup_parts bp = {b->backend, b->store, b->dir, b->opt.data_dir, b->log};
+		.dedup_entries = (uint32_t)b->conf.opt.dedup_entries,
+		.dedup_window_ms = b->conf.opt.dedup_hours * 3600 * 1000};
 	char client_id[LINK_CLIENT_ID_MAX];
-	struct link_parts lp = {b->opt.broker, b->opt.link_username, b->opt.data_dir, client_id,
-		b->log, b, on_up, on_ready, on_lost};
-	struct engine_settings set = config_settings(&b->opt, &b->moderation);
+	struct link_parts lp = {b->loop, b->conf.opt.broker, b->conf.opt.link_username,
+		b->conf.opt.data_dir, client_id, b->log, b, on_up, on_ready, on_lost};
+	struct engine_settings set = config_settings(&b->conf);
 	struct engine_now t = now();
-	struct erasure_parts xp = {b->backend, b->store, b->dir, b->index, b->opt.data_dir, b->log,
-		b, on_renamed, on_held_done};
 	int rc;
 
 	if (getrandom(&ep.key, sizeof(ep.key), 0) != sizeof(ep.key) ||
@@ -305,40 +310,22 @@ static int build(struct bridge *b, struct im_buf *why)
 	rc = engine_new(&ep, &set, &t, &b->engine, why);
 	if (rc)
 		return rc;
-	if (erasure_new(&xp, &b->erasure) || !erase_again(b, &t)) {
+	rc = build_upkeep(b);
+	if ((rc && rc != IM_E_NOMEM) || (!rc && !erase_again(b, &t))) {
 		im_buf_z(why, "the erasures could not be read from directory.db");
 		return IM_E_IO;
 	}
-	b->backup = backup_new(&bp);
-	b->upkeep = upkeep_new(&(struct upkeep_parts){
-		b->backend, b->store, b->dir, b->index, engine_health(b->engine), b->log, mono_ms});
-	if (!b->backup || !b->upkeep || link_new(&lp, &b->link)) {
+	if (rc || link_new(&lp, &b->link) ||
+		loop_watch(b->loop, readers_fd(b->readers), on_reads, b, &b->reads)) {
 		im_buf_z(why, "out of memory");
 		return IM_E_NOMEM;
 	}
-	upkeep_set(b->upkeep, b->opt.retention_days);
+	upkeep_set(b->upkeep, b->conf.opt.retention_days);
 	b->started_ms = t.mono_ms;
 	return IM_OK;
 }
 
 /* -- the loop -- */
-
-static void take_signals(struct bridge *b)
-{
-	struct signalfd_siginfo s;
-
-	while (read(b->signal_fd, &s, sizeof(s)) == sizeof(s)) {
-		if (s.ssi_signo == SIGHUP) {
-			reload(b);
-			continue;
-		}
-		b->stop_at_ms = b->stopping ? 0 : mono_ms() + DRAIN_MS;
-		b->stopping = true;
-		health_stopping();
-		engine_drain(b->engine);
-		log_line(b->log, LOG_LEVEL_INFO, "stopping", "signal=%u", s.ssi_signo);
-	}
-}
 
 static void tell_health(struct bridge *b, int64_t at_ms)
 {
@@ -361,7 +348,7 @@ static int64_t min64(int64_t a, int64_t b)
 
 static void tell_cost(struct bridge *b)
 {
-	const struct engine_settings set = config_settings(&b->opt, &b->moderation);
+	const struct engine_settings set = config_settings(&b->conf);
 
 	b->cost_said = password_announce(b->dir, &set.rpc) == IM_OK;
 }
@@ -375,17 +362,11 @@ static int64_t work(struct bridge *b)
 	if (!engine_stalled(b->engine)) {
 		if (!b->cost_said)
 			tell_cost(b);
-		if (backup_running(b->backup)) {
-			backup_step(b->backup, on_held_done, b);
-			wait = 0;
-		}
 		wait = min64(wait, upkeep_step(b->upkeep, t.wall_ms, t.mono_ms));
-		wait = min64(wait, erasure_step(b->erasure, t.wall_ms, t.mono_ms));
 	}
 	tell_health(b, t.mono_ms);
 	if (health_watchdog_ms())
 		wait = min64(wait, b->alive_at_ms - t.mono_ms);
-	wait = min64(wait, link_timeout_ms(b->link, t.mono_ms));
 	return wait < 0 ? 0 : wait;
 }
 
@@ -394,81 +375,69 @@ static bool finished(struct bridge *b)
 	if (engine_fatal(b->engine))
 		return true;
 	return b->stopping &&
-	       (engine_idle(b->engine) || mono_ms() >= b->stop_at_ms || link_fd(b->link) < 0);
+	       (engine_idle(b->engine) || mono_ms() >= b->stop_at_ms || !link_connected(b->link));
 }
 
-static void run(struct bridge *b)
+/* Until it is to end. IM_E_IO: it must, the loop itself has failed. */
+static int run(struct bridge *b)
 {
-	struct pollfd p[3] = {{.fd = b->signal_fd, .events = POLLIN},
-		{.fd = readers_fd(b->readers), .events = POLLIN}};
 	int64_t wait = 0;
+	int rc = IM_OK;
 
-	while (!finished(b)) {
-		p[1].fd = engine_takes_reads(b->engine) ? readers_fd(b->readers) : -1;
-		p[2].fd = link_fd(b->link);
-		p[2].events = link_events(b->link);
-		if (poll(p, 3, (int)wait) < 0)
-			p[0].revents = p[1].revents = p[2].revents = 0;
-		if (p[0].revents)
-			take_signals(b);
-		if (p[1].revents)
-			engine_reads(b->engine);
-		link_step(b->link, p[2].fd >= 0 ? p[2].revents : 0, mono_ms());
+	while (!rc && !finished(b)) {
+		if (engine_takes_reads(b->engine))
+			loop_add(b->reads, LOOP_READ);
+		else
+			loop_del(b->reads, LOOP_READ);
+		rc = loop_turn(b->loop, wait);
+		if (rc)
+			log_line(b->log, LOG_LEVEL_ERROR, "loop_failed", "why=\"%s\"",
+				strerror(errno));
 		wait = work(b);
 	}
 	engine_reads(b->engine);
-	link_step(b->link, 0, mono_ms());
+	return rc;
 }
 
 static void close_all(struct bridge *b)
 {
 	link_free(&b->link);
+	loop_unwatch(&b->reads);
 	upkeep_free(&b->upkeep);
-	erasure_free(&b->erasure);
-	backup_free(&b->backup);
 	readers_close(&b->readers);
 	search_index_stop(&b->index);
 	engine_free(&b->engine);
-	moderation_clear(&b->moderation);
 	if (b->store)
 		b->backend->close(b->store);
 	if (b->dir)
 		directory_close(&b->dir);
 	if (b->lock_fd >= 0)
 		close(b->lock_fd);
-	if (b->signal_fd >= 0)
-		close(b->signal_fd);
-	options_clear(&b->opt);
+	signals_close(&b->signals);
+	loop_close(&b->loop);
+	config_clear(&b->conf);
 	log_free(&b->log);
 }
 
-static int start(struct bridge *b, struct im_buf *why)
+static int start(struct bridge *b, const char *conf_path, struct im_buf *why)
 {
-	sigset_t set;
-	int rc = config_read(b->conf_path, &b->opt, why);
+	int rc = config_read(&b->conf, conf_path, why);
 
 	if (rc)
 		return rc;
-	b->log = log_new(
-		STDERR_FILENO, (enum log_level)b->opt.log_level, (enum log_dest)b->opt.log_dest);
-	/* Before the first thread, so that all of them leave the signals to the loop. */
-	sigemptyset(&set);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGHUP);
-	signal(SIGPIPE, SIG_IGN);
-	b->signal_fd = sigprocmask(SIG_BLOCK, &set, NULL)
-			       ? -1
-			       : signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
-	if (!b->log || b->signal_fd < 0) {
+	b->log = log_new(STDERR_FILENO, (enum log_level)b->conf.opt.log_level,
+		(enum log_dest)b->conf.opt.log_dest);
+	/* Before the first thread, which would take them. */
+	if (!b->log || loop_open(loop_ms, NULL, &b->loop) ||
+		signals_open(b->loop, on_signal, b, &b->signals)) {
 		im_buf_z(why, "no memory or no file descriptor left");
 		return IM_E_NOMEM;
 	}
-	rc = premises_files((unsigned)b->opt.reader_threads, why);
+	rc = premises_files((unsigned)b->conf.opt.reader_threads, why);
 	if (!rc)
-		rc = premises_lock(b->opt.data_dir, &b->lock_fd, why);
+		rc = premises_lock(b->conf.opt.data_dir, &b->lock_fd, why);
 	if (!rc)
-		rc = load_words(b, why);
+		rc = config_words(&b->conf, b->log, why);
 	if (!rc)
 		rc = open_databases(b, why);
 	return rc ? rc : build(b, why);
@@ -476,13 +445,13 @@ static int start(struct bridge *b, struct im_buf *why)
 
 int service_run(const char *conf_path)
 {
-	struct bridge b = {.conf_path = conf_path, .lock_fd = -1, .signal_fd = -1};
+	struct bridge b = {.lock_fd = -1};
 	struct im_buf why;
 	int status = EXIT_SUCCESS;
 
 	umask(UMASK);
 	im_buf_init(&why, 0);
-	if (start(&b, &why)) {
+	if (start(&b, conf_path, &why)) {
 		if (!why.n)
 			im_buf_z(&why, "out of memory");
 		if (b.log)
@@ -493,9 +462,8 @@ int service_run(const char *conf_path)
 		status = EXIT_FAILURE;
 	} else {
 		log_line(b.log, LOG_LEVEL_INFO, "started", "version=%s data_dir=%s", IM_VERSION,
-			b.opt.data_dir);
-		run(&b);
-		if (engine_fatal(b.engine))
+			b.conf.opt.data_dir);
+		if (run(&b) || engine_fatal(b.engine))
 			status = EXIT_FAILURE;
 		log_line(b.log, LOG_LEVEL_INFO, "stopped", "status=%d", status);
 	}

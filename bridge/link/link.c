@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Owns the libmosquitto client. Called by main's loop. QoS is 0 both ways: libmosquitto
- * acknowledges before it calls us, so only the commit-return says that something arrived.
+ * Owns the libmosquitto client, whose socket and times are the loop's. QoS is 0 both ways:
+ * libmosquitto acknowledges before it calls us, so only the commit-return says that something
+ * arrived.
  */
 #include "bridge/link/link.h"
 
@@ -18,17 +19,20 @@
 #define KEEPALIVE_S 30
 #define RETRY_FIRST_MS 50
 #define RETRY_MAX_MS 2000
-/* Packets taken in one step, so that other work is not kept waiting. */
+/* How often libmosquitto looks whether a ping is due. */
+#define MISC_MS 1000
+/* Packets taken in one turn, so that other work is not kept waiting. */
 #define READS_MAX 32
 
 struct link {
 	struct link_parts p;
 	struct mosquitto *m;
-	bool begun;     /* mosquitto_connect was called once */
-	bool connected; /* a socket is open */
+	struct loop_io *io;       /* the socket, NULL: none is open */
+	struct loop_timer *timer; /* connected: the next look for pings; else the next attempt */
+	bool begun;               /* mosquitto_connect was called once */
 	bool ready;
 	bool failed_said;
-	int64_t retry_ms, retry_at_ms;
+	int64_t retry_ms;
 };
 
 static void on_connect(struct mosquitto *m, void *arg, int rc)
@@ -88,7 +92,9 @@ static void on_disconnect(struct mosquitto *m, void *arg, int rc)
 	struct link *l = arg;
 
 	(void)m;
-	l->connected = false;
+	/* libmosquitto has closed the socket. */
+	loop_unwatch(&l->io);
+	loop_timer_set(l->timer, l->retry_ms);
 	if (!l->ready)
 		return;
 	l->ready = false;
@@ -96,59 +102,9 @@ static void on_disconnect(struct mosquitto *m, void *arg, int rc)
 	l->p.lost(l->p.arg);
 }
 
-int link_new(const struct link_parts *p, struct link **out)
+bool link_connected(const struct link *l)
 {
-	struct link *l = calloc(1, sizeof(*l));
-
-	*out = NULL;
-	if (!l)
-		return IM_E_NOMEM;
-	mosquitto_lib_init();
-	l->p = *p;
-	l->p.path = strdup(p->path);
-	l->p.username = strdup(p->username);
-	l->p.data_dir = strdup(p->data_dir);
-	l->p.client_id = NULL; /* libmosquitto has it */
-	l->retry_ms = RETRY_FIRST_MS;
-	l->m = mosquitto_new(p->client_id, true, l);
-	if (!l->p.path || !l->p.username || !l->p.data_dir || !l->m) {
-		link_free(&l);
-		return IM_E_NOMEM;
-	}
-	mosquitto_connect_callback_set(l->m, on_connect);
-	mosquitto_subscribe_callback_set(l->m, on_subscribe);
-	mosquitto_message_callback_set(l->m, on_message);
-	mosquitto_disconnect_callback_set(l->m, on_disconnect);
-	*out = l;
-	return IM_OK;
-}
-
-void link_free(struct link **l)
-{
-	if (!*l)
-		return;
-	if ((*l)->m) {
-		(*l)->ready = false;
-		if ((*l)->connected)
-			mosquitto_disconnect((*l)->m);
-		mosquitto_destroy((*l)->m);
-	}
-	free((char *)(*l)->p.path);
-	free((char *)(*l)->p.username);
-	free((char *)(*l)->p.data_dir);
-	free(*l);
-	*l = NULL;
-	mosquitto_lib_cleanup();
-}
-
-int link_fd(const struct link *l)
-{
-	return l->connected ? mosquitto_socket(l->m) : -1;
-}
-
-short link_events(const struct link *l)
-{
-	return mosquitto_want_write(l->m) ? POLLIN | POLLOUT : POLLIN;
+	return l->io != NULL;
 }
 
 /* False: there is none, and why has been said. */
@@ -172,71 +128,144 @@ static bool take_password(struct link *l)
 	return taken;
 }
 
-static void connect_now(struct link *l, int64_t mono_ms)
-{
-	int rc;
-
-	l->retry_at_ms = mono_ms + l->retry_ms;
-	l->retry_ms = l->retry_ms * 2 < RETRY_MAX_MS ? l->retry_ms * 2 : RETRY_MAX_MS;
-	if (!take_password(l))
-		return;
-	rc = l->begun ? mosquitto_reconnect(l->m)
-		      : mosquitto_connect(l->m, l->p.path, 0, KEEPALIVE_S);
-	l->begun = true;
-	l->connected = rc == MOSQ_ERR_SUCCESS;
-	if (rc && !l->failed_said) {
-		log_line(l->p.log, LOG_LEVEL_WARNING, "link_waits",
-			"broker=%s why=\"%s\" will=\"try again until it works\"", l->p.path,
-			rc == MOSQ_ERR_ERRNO ? strerror(errno) : mosquitto_strerror(rc));
-		l->failed_said = true;
-	}
-}
-
 static void flush(struct link *l)
 {
-	if (l->connected && mosquitto_want_write(l->m))
+	if (l->io && mosquitto_want_write(l->m))
 		mosquitto_loop_write(l->m, 1);
+}
+
+/* What the socket has not taken goes when it does. */
+static void ask_to_write(struct link *l)
+{
+	if (l->io && mosquitto_want_write(l->m))
+		loop_add(l->io, LOOP_WRITE);
+	else if (l->io)
+		loop_del(l->io, LOOP_WRITE);
 }
 
 /* libmosquitto takes one packet a call; the socket may hold more. */
 static void read_packets(struct link *l)
 {
-	struct pollfd p = {.fd = link_fd(l), .events = POLLIN};
+	struct pollfd p = {.fd = mosquitto_socket(l->m), .events = POLLIN};
 
-	for (int i = 0; i < READS_MAX && l->connected; i++) {
+	for (int i = 0; i < READS_MAX && l->io; i++) {
 		if (mosquitto_loop_read(l->m, 1))
 			return;
 		flush(l);
-		if (!l->connected || poll(&p, 1, 0) <= 0)
+		if (!l->io || poll(&p, 1, 0) <= 0)
 			return;
 	}
 }
 
-void link_step(struct link *l, short revents, int64_t mono_ms)
+static void on_socket(void *arg, unsigned ready)
 {
-	if (!l->connected) {
-		if (mono_ms >= l->retry_at_ms)
-			connect_now(l, mono_ms);
-		return;
-	}
-	if (revents & (POLLIN | POLLHUP | POLLERR))
+	struct link *l = arg;
+
+	if (ready & LOOP_READ)
 		read_packets(l);
 	flush(l);
-	if (l->connected)
-		mosquitto_loop_misc(l->m);
-	if (!l->connected && l->retry_at_ms < mono_ms + RETRY_FIRST_MS)
-		l->retry_at_ms = mono_ms + l->retry_ms;
+	ask_to_write(l);
 }
 
-int64_t link_timeout_ms(const struct link *l, int64_t mono_ms)
+static void say_waits(struct link *l, const char *why)
 {
-	if (l->connected)
-		return 1000;
-	return l->retry_at_ms > mono_ms ? l->retry_at_ms - mono_ms : 0;
+	if (!l->failed_said)
+		log_line(l->p.log, LOG_LEVEL_WARNING, "link_waits",
+			"broker=%s why=\"%s\" will=\"try again until it works\"", l->p.path, why);
+	l->failed_said = true;
+}
+
+static bool connect_now(struct link *l)
+{
+	int rc;
+
+	if (!take_password(l))
+		return false;
+	rc = l->begun ? mosquitto_reconnect(l->m)
+		      : mosquitto_connect(l->m, l->p.path, 0, KEEPALIVE_S);
+	l->begun = true;
+	if (rc) {
+		say_waits(l, rc == MOSQ_ERR_ERRNO ? strerror(errno) : mosquitto_strerror(rc));
+		return false;
+	}
+	if (loop_watch(l->p.loop, mosquitto_socket(l->m), on_socket, l, &l->io)) {
+		/* The next attempt closes the socket. */
+		say_waits(l, strerror(errno));
+		return false;
+	}
+	loop_add(l->io, LOOP_READ);
+	ask_to_write(l);
+	return true;
+}
+
+static void on_time(void *arg)
+{
+	struct link *l = arg;
+
+	if (!l->io) {
+		loop_timer_set(l->timer, connect_now(l) ? MISC_MS : l->retry_ms);
+		l->retry_ms = l->retry_ms * 2 < RETRY_MAX_MS ? l->retry_ms * 2 : RETRY_MAX_MS;
+		return;
+	}
+	loop_timer_set(l->timer, MISC_MS);
+	mosquitto_loop_misc(l->m); /* may find it gone, and sets another time then */
+	ask_to_write(l);
+}
+
+int link_new(const struct link_parts *p, struct link **out)
+{
+	struct link *l = calloc(1, sizeof(*l));
+
+	*out = NULL;
+	if (!l)
+		return IM_E_NOMEM;
+	mosquitto_lib_init();
+	l->p = *p;
+	l->p.path = strdup(p->path);
+	l->p.username = strdup(p->username);
+	l->p.data_dir = strdup(p->data_dir);
+	l->p.client_id = NULL; /* libmosquitto has it */
+	l->retry_ms = RETRY_FIRST_MS;
+	l->m = mosquitto_new(p->client_id, true, l);
+	l->timer = loop_timer_new(p->loop, on_time, l);
+	if (!l->p.path || !l->p.username || !l->p.data_dir || !l->m || !l->timer) {
+		link_free(&l);
+		return IM_E_NOMEM;
+	}
+	mosquitto_connect_callback_set(l->m, on_connect);
+	mosquitto_subscribe_callback_set(l->m, on_subscribe);
+	mosquitto_message_callback_set(l->m, on_message);
+	mosquitto_disconnect_callback_set(l->m, on_disconnect);
+	loop_timer_set(l->timer, 0);
+	*out = l;
+	return IM_OK;
+}
+
+void link_free(struct link **l)
+{
+	if (!*l)
+		return;
+	if ((*l)->m) {
+		(*l)->ready = false;
+		/* What was sent goes first, as far as the socket takes it. */
+		if ((*l)->io)
+			mosquitto_disconnect((*l)->m);
+		mosquitto_destroy((*l)->m);
+	}
+	loop_unwatch(&(*l)->io);
+	loop_timer_free(&(*l)->timer);
+	free((char *)(*l)->p.path);
+	free((char *)(*l)->p.username);
+	free((char *)(*l)->p.data_dir);
+	free(*l);
+	*l = NULL;
+	mosquitto_lib_cleanup();
 }
 
 void link_send(struct link *l, struct im_str frame)
 {
-	if (l->ready)
-		mosquitto_publish(l->m, NULL, IM_TOPIC_DOWN, (int)frame.n, frame.p, 0, false);
+	if (!l->ready)
+		return;
+	mosquitto_publish(l->m, NULL, IM_TOPIC_DOWN, (int)frame.n, frame.p, 0, false);
+	ask_to_write(l);
 }

@@ -1,21 +1,23 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * The MQTT connection to the broker: connects and reconnects for ever, subscribes to what the
- * plugin sends, carries frames. The only user of libmosquitto, driven by the caller's poll loop
- * without a thread of its own.
+ * plugin sends, carries frames. The only user of libmosquitto, which is driven by the loop and has
+ * no thread of its own.
  */
 #ifndef IM_BRIDGE_LINK_H
 #define IM_BRIDGE_LINK_H
 
-#include <stdint.h>
+#include <stdbool.h>
 
 #include "bridge/base/log.h"
+#include "bridge/base/loop.h"
 #include "common/err.h"
 #include "common/str.h"
 
 struct link;
 
 struct link_parts {
+	struct loop *loop;
 	const char *path; /* the broker's Unix socket */
 	const char *username;
 	const char *data_dir; /* of the secret: read before each connection */
@@ -33,15 +35,7 @@ struct link_parts {
 int link_new(const struct link_parts *p, struct link **out) IM_MUST_CHECK;
 /* Says goodbye when connected. */
 void link_free(struct link **l);
-/* For poll: -1 when not connected. */
-int link_fd(const struct link *l);
-short link_events(const struct link *l);
-/* Does what poll found (0: nothing) and what is due by time: reading, writing, keep-alive,
- * connecting. Everything that was sent meanwhile is on its way when it returns, as far as the
- * socket takes it. */
-void link_step(struct link *l, short revents, int64_t mono_ms);
-/* After how many ms link_step is due at the latest. */
-int64_t link_timeout_ms(const struct link *l, int64_t mono_ms);
+bool link_connected(const struct link *l);
 /* To the plugin; dropped when there is no connection. */
 void link_send(struct link *l, struct im_str frame);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Owns nothing but the parts. Called by main's loop when nothing else is to be done. */
+/* Owns nothing but the parts. Called by the service when nothing else is to be done. */
 #include "bridge/upkeep/upkeep.h"
 
 #include <stdlib.h>
@@ -8,31 +8,49 @@
 #include "bridge/upkeep/retention.h"
 
 struct upkeep {
+	held_reply_fn reply;
+	void *arg;
+	struct backup *backup;
 	struct retention *retention;
 	struct ordinals *ordinals;
+	struct erasure *erasure;
 };
 
-struct upkeep *upkeep_new(const struct upkeep_parts *p)
+int upkeep_new(const struct upkeep_parts *p, struct upkeep **out)
 {
+	struct backup_parts bp = {p->backend, p->store, p->dir, p->data_dir, p->log};
 	struct retention_parts rp = {p->backend, p->store, p->dir, p->index, p->health, p->log};
 	struct ordinals_parts op = {p->backend, p->store, p->log, p->mono_ms};
+	struct erasure_parts xp = {p->backend, p->store, p->dir, p->index, p->data_dir, p->log,
+		p->arg, p->renamed, p->reply};
 	struct upkeep *u = calloc(1, sizeof(*u));
+	int rc;
 
+	*out = NULL;
 	if (!u)
-		return NULL;
+		return IM_E_NOMEM;
+	u->reply = p->reply;
+	u->arg = p->arg;
+	u->backup = backup_new(&bp);
 	u->retention = retention_new(&rp);
 	u->ordinals = ordinals_new(&op);
-	if (!u->retention || !u->ordinals)
+	rc = erasure_new(&xp, &u->erasure);
+	if (!rc && !(u->backup && u->retention && u->ordinals))
+		rc = IM_E_NOMEM;
+	if (rc)
 		upkeep_free(&u);
-	return u;
+	*out = u;
+	return rc;
 }
 
 void upkeep_free(struct upkeep **u)
 {
 	if (!*u)
 		return;
-	retention_free(&(*u)->retention);
+	erasure_free(&(*u)->erasure);
 	ordinals_free(&(*u)->ordinals);
+	retention_free(&(*u)->retention);
+	backup_free(&(*u)->backup);
 	free(*u);
 	*u = NULL;
 }
@@ -42,15 +60,42 @@ void upkeep_set(struct upkeep *u, int64_t retention_days)
 	retention_set(u->retention, retention_days);
 }
 
-int64_t upkeep_step(struct upkeep *u, int64_t wall_ms, int64_t mono_ms)
+struct backup *upkeep_backup(struct upkeep *u)
 {
-	int64_t wait = retention_step(u->retention, wall_ms, mono_ms);
-	int64_t other = ordinals_step(u->ordinals, mono_ms);
-
-	return other < wait ? other : wait;
+	return u->backup;
 }
 
-uint64_t upkeep_unnumbered(const struct upkeep *u)
+struct erasure *upkeep_erasure(struct upkeep *u)
 {
-	return ordinals_left(u->ordinals);
+	return u->erasure;
+}
+
+bool upkeep_hold(struct upkeep *u, struct im_str uid, struct im_str device, struct im_str response)
+{
+	return backup_hold(u->backup, uid, device, response) ||
+	       erasure_hold(u->erasure, uid, device, response);
+}
+
+static int64_t sooner(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
+int64_t upkeep_step(struct upkeep *u, int64_t wall_ms, int64_t mono_ms)
+{
+	int64_t wait = INT64_MAX;
+
+	if (backup_running(u->backup)) {
+		backup_step(u->backup, u->reply, u->arg);
+		wait = 0;
+	}
+	wait = sooner(wait, retention_step(u->retention, wall_ms, mono_ms));
+	wait = sooner(wait, ordinals_step(u->ordinals, mono_ms));
+	return sooner(wait, erasure_step(u->erasure, wall_ms, mono_ms));
+}
+
+void upkeep_gauges(const struct upkeep *u, struct health_gauges *out)
+{
+	erasure_progress(u->erasure, &out->erasures, &out->erasure_left);
+	out->unnumbered = ordinals_left(u->ordinals);
 }
