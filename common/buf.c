@@ -154,10 +154,9 @@ void im_buf_le8(struct im_buf *b, uint8_t v)
 static void le(struct im_buf *b, uint64_t v, size_t bytes)
 {
 	char *at = im_buf_add(b, bytes);
-	size_t i;
 
-	for (i = 0; at && i < bytes; i++)
-		at[i] = (char)(v >> 8 * i);
+	if (at)
+		im_le_put(at, v, bytes);
 }
 
 void im_buf_le16(struct im_buf *b, uint16_t v)
@@ -177,10 +176,6 @@ void im_buf_le64(struct im_buf *b, uint64_t v)
 
 void im_buf_set_le32(struct im_buf *b, size_t at, uint32_t v)
 {
-	size_t i;
-
-	if (b->failed || b->n < 4 || at > b->n - 4)
-		return;
-	for (i = 0; i < 4; i++)
-		b->p[at + i] = (char)(v >> 8 * i);
+	if (!b->failed && b->n >= 4 && at <= b->n - 4)
+		im_le_put(b->p + at, v, 4);
 }

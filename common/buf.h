@@ -6,6 +6,7 @@
 #ifndef IM_COMMON_BUF_H
 #define IM_COMMON_BUF_H
 
+#include <endian.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -73,7 +74,20 @@ void im_buf_i64(struct im_buf *b, int64_t v);                  /* decimal text *
 void im_buf_base64(struct im_buf *b, const void *p, size_t n); /* RFC 4648, padded */
 void im_buf_printf(struct im_buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
-/* Little-endian binary. */
+/* Little-endian numbers of so many bytes, 8 at most: one move where that is a constant. */
+static inline char *im_le_put(char *at, uint64_t v, size_t bytes)
+{
+	v = htole64(v);
+	memcpy(at, &v, bytes);
+	return at + bytes;
+}
+static inline uint64_t im_le_get(const char *at, size_t bytes)
+{
+	uint64_t v = 0;
+
+	memcpy(&v, at, bytes);
+	return le64toh(v);
+}
 void im_buf_le8(struct im_buf *b, uint8_t v);
 void im_buf_le16(struct im_buf *b, uint16_t v);
 void im_buf_le32(struct im_buf *b, uint32_t v);

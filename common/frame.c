@@ -20,29 +20,9 @@
 #define FRAME_HEAD 4
 #define PART_BITS 2 /* of the flags of SESSIONS, below the level */
 
-/* Byte by byte, so that it is right on every machine; compilers make one move of it. */
-static char *put_le(char *at, uint64_t v, size_t bytes)
-{
-	size_t i;
-
-	for (i = 0; i < bytes; i++)
-		at[i] = (char)(v >> 8 * i);
-	return at + bytes;
-}
-
-static inline uint64_t get_le(const char *at, size_t bytes)
-{
-	uint64_t v = 0;
-	size_t i;
-
-	for (i = 0; i < bytes; i++)
-		v |= (uint64_t)(unsigned char)at[i] << 8 * i;
-	return v;
-}
-
 static uint16_t get16(const char **at)
 {
-	uint16_t v = (uint16_t)get_le(*at, 2);
+	uint16_t v = (uint16_t)im_le_get(*at, 2);
 
 	*at += 2;
 	return v;
@@ -50,7 +30,7 @@ static uint16_t get16(const char **at)
 
 static uint32_t get32(const char **at)
 {
-	uint32_t v = (uint32_t)get_le(*at, 4);
+	uint32_t v = (uint32_t)im_le_get(*at, 4);
 
 	*at += 4;
 	return v;
@@ -58,7 +38,7 @@ static uint32_t get32(const char **at)
 
 static uint64_t get64(const char **at)
 {
-	uint64_t v = get_le(*at, 8);
+	uint64_t v = im_le_get(*at, 8);
 
 	*at += 8;
 	return v;
@@ -81,19 +61,32 @@ static struct im_str take(struct im_str *in, size_t n)
 	return s;
 }
 
+void im_piece_put(struct im_buf *b, struct im_str s)
+{
+	if (s.n > UINT32_MAX)
+		b->failed = true;
+	im_buf_le32(b, (uint32_t)s.n);
+	im_buf_str(b, s);
+}
+
+int im_piece_take(struct im_str *in, struct im_str *out)
+{
+	size_t n;
+
+	if (in->n < 4)
+		return IM_E_FORMAT;
+	n = im_le_get(in->p, 4);
+	if (n > in->n - 4)
+		return IM_E_FORMAT;
+	take(in, 4);
+	*out = take(in, n);
+	return IM_OK;
+}
+
 /* Takes a record's bytes, after its length, from *in. */
 static int take_record(struct im_str *in, size_t head, struct im_str *body_out)
 {
-	uint32_t len;
-
-	if (in->n < head)
-		return IM_E_FORMAT;
-	len = (uint32_t)get_le(in->p, 4);
-	if (len < head - 4 || len > in->n - 4)
-		return IM_E_FORMAT;
-	take(in, 4);
-	*body_out = take(in, len);
-	return IM_OK;
+	return im_piece_take(in, body_out) || body_out->n < head - 4 ? IM_E_FORMAT : IM_OK;
 }
 
 /* A field that does not fit its u16 length is cut; callers bound them far below. */
@@ -131,15 +124,15 @@ void im_up_rec_write(char *dst, const struct im_up_rec *r)
 	size_t i;
 
 	up_fields(r, f);
-	at = put_le(at, r->type, 1);
-	at = put_le(at, r->flags, 1);
-	at = put_le(at, (uint64_t)r->ts_ms, 8);
+	at = im_le_put(at, r->type, 1);
+	at = im_le_put(at, r->flags, 1);
+	at = im_le_put(at, (uint64_t)r->ts_ms, 8);
 	for (i = 0; i < UP_FIELDS; i++)
-		at = put_le(at, f[i].n, 2);
+		at = im_le_put(at, f[i].n, 2);
 	for (i = 0; i < UP_FIELDS; i++)
 		at = put_str(at, f[i]);
 	at = put_str(at, r->payload);
-	put_le(dst, (uint64_t)(at - dst - 4), 4);
+	im_le_put(dst, (uint64_t)(at - dst - 4), 4);
 }
 
 int im_up_rec_read(struct im_str *in, struct im_up_rec *out)
@@ -325,21 +318,21 @@ void im_down_rec_put(
 	at = im_buf_add(b, 4 + size);
 	if (!at)
 		return;
-	at = put_le(at, size, 4);
-	at = put_le(at, r->type, 1);
-	at = put_le(at, r->flags, 1);
-	at = put_le(at, r->epoch, 8);
-	at = put_le(at, r->recno, 8);
+	at = im_le_put(at, size, 4);
+	at = im_le_put(at, r->type, 1);
+	at = im_le_put(at, r->flags, 1);
+	at = im_le_put(at, r->epoch, 8);
+	at = im_le_put(at, r->recno, 8);
 	for (i = 0; i < DOWN_FIELDS; i++)
-		at = put_le(at, f[i].n, 2);
-	at = put_le(at, r->payload.n, 4);
-	at = put_le(at, n, 4);
+		at = im_le_put(at, f[i].n, 2);
+	at = im_le_put(at, r->payload.n, 4);
+	at = im_le_put(at, n, 4);
 	for (i = 0; i < DOWN_FIELDS; i++)
 		at = put_str(at, f[i]);
 	at = put_str(at, r->payload);
 	for (i = 0; i < n; i++) {
-		at = put_le(at, to[i].uid.n, 1);
-		at = put_le(at, to[i].conv.n, 1);
+		at = im_le_put(at, to[i].uid.n, 1);
+		at = im_le_put(at, to[i].conv.n, 1);
 		at = put_str(at, to[i].uid);
 		at = put_str(at, to[i].conv);
 	}

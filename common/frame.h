@@ -25,6 +25,13 @@
 
 #define IM_FRAME_VERSION 1
 
+/* A piece: u32 length, then so many bytes; a record is one. Appends one; what is longer than its
+ * length can say fails the buffer. */
+void im_piece_put(struct im_buf *b, struct im_str s);
+/* Takes one from the front of *in, without looking into it. IM_E_FORMAT: its bytes are not all
+ * there, and *in is as before. */
+int im_piece_take(struct im_str *in, struct im_str *out) IM_MUST_CHECK;
+
 /* What a plugin understands. It says its level in every SESSIONS frame, and the bridge sends a down
  * record that needs a level only to a plugin that has it: while a node is upgraded the bridge is
  * new and the plugin is not, until the broker is restarted. A level includes those below it.

@@ -63,15 +63,13 @@ bool im_props_pair(struct im_str *pairs, struct im_str *name, struct im_str *val
 
 static bool read_all(struct im_str in, struct im_props *out)
 {
-	const unsigned char *head = (const unsigned char *)in.p;
 	struct im_str pairs, name, value;
 
-	if (in.n < HEAD || head[0] > IM_FORMAT_TEXT)
+	if (in.n < HEAD || im_le_get(in.p, 1) > IM_FORMAT_TEXT)
 		return false;
-	out->format = (enum im_format)head[0];
-	out->ttl_s = head[1] | (uint32_t)head[2] << 8 | (uint32_t)head[3] << 16 |
-		     (uint32_t)head[4] << 24;
-	out->corr = (struct im_str){in.p + HEAD, head[5] | (size_t)head[6] << 8};
+	out->format = (enum im_format)im_le_get(in.p, 1);
+	out->ttl_s = (uint32_t)im_le_get(in.p + 1, 4);
+	out->corr = (struct im_str){in.p + HEAD, im_le_get(in.p + 5, 2)};
 	if (out->ttl_s > IM_TTL_MAX_S || out->corr.n > in.n - HEAD)
 		return false;
 	in.p += HEAD + out->corr.n;

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <uthash.h>
 
+#include "common/frame.h"
 #include "common/limits.h"
 #include "common/wire.h"
 
@@ -27,7 +28,7 @@ struct acks {
 	struct sender *by_uid;
 	struct sender **pool;
 	size_t pooled;
-	struct im_buf full; /* closed arrays: u32 length of uid, uid, u32 length, array */
+	struct im_buf full; /* closed arrays: a piece of the uid, one of the array */
 	struct im_buf conv;
 };
 
@@ -113,10 +114,9 @@ static void begin_element(struct acks *a, struct sender *s)
 {
 	if (s->array.n + ACK_BYTES_MAX > ACK_PUBLISH_BYTES) {
 		im_buf_c(&s->array, ']');
-		im_buf_le32(&a->full, (uint32_t)s->n);
-		im_buf_put(&a->full, s->uid, s->n);
-		im_buf_le32(&a->full, (uint32_t)s->array.n);
-		im_buf_str(&a->full, im_buf_view(&s->array));
+		a->full.failed |= s->array.failed;
+		im_piece_put(&a->full, (struct im_str){s->uid, s->n});
+		im_piece_put(&a->full, im_buf_view(&s->array));
 		im_buf_reset(&s->array);
 	}
 	im_buf_c(&s->array, s->array.n ? ',' : '[');
@@ -154,25 +154,13 @@ int acks_refused(struct acks *a, struct im_str sender, struct im_str id, enum im
 	return s->array.failed || a->conv.failed || a->full.failed ? IM_E_NOMEM : IM_OK;
 }
 
-static struct im_str take(const char **at)
-{
-	const unsigned char *b = (const unsigned char *)*at;
-	struct im_str s = {*at + 4, b[0] | b[1] << 8 | b[2] << 16 | (size_t)b[3] << 24};
-
-	*at += 4 + s.n;
-	return s;
-}
-
 void acks_flush(struct acks *a, struct effects *fx)
 {
-	const char *at = a->full.p;
+	struct im_str full = im_buf_view(&a->full), uid, array;
 	struct sender *s, *tmp;
-	struct im_str uid;
 
-	while (at && at < a->full.p + a->full.n) {
-		uid = take(&at);
-		effects_inbox(fx, uid, IM_STR("ack"), take(&at));
-	}
+	while (!im_piece_take(&full, &uid) && !im_piece_take(&full, &array))
+		effects_inbox(fx, uid, IM_STR("ack"), array);
 	HASH_ITER (hh, a->by_uid, s, tmp) {
 		if (s->array.n) {
 			im_buf_c(&s->array, ']');

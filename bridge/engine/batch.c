@@ -118,26 +118,11 @@ static bool sound(const struct im_up_rec *rec)
 	return rec->user.n > 0 && rec->user.n <= IM_UID_MAX && rec->device.n <= IM_DEVICE_MAX;
 }
 
-/* Passes over a record that cannot be read, if its length can. */
-static bool skip(struct im_str *in)
-{
-	const unsigned char *p = (const unsigned char *)in->p;
-	size_t n;
-
-	if (in->n < 4)
-		return false;
-	n = 4 + (p[0] | p[1] << 8 | p[2] << 16 | (size_t)p[3] << 24);
-	if (n > in->n)
-		return false;
-	in->p += n;
-	in->n -= n;
-	return true;
-}
-
 /* One record from *in. The spool has checksums, so one that cannot be read was written by another
  * version: it is passed over and said so, because all that follow must not wait for it. */
 static int handle(struct batch *b, struct im_str *in, uint64_t recno)
 {
+	struct im_str unread;
 	struct im_up_rec rec;
 	int rc;
 
@@ -147,7 +132,7 @@ static int handle(struct batch *b, struct im_str *in, uint64_t recno)
 		log_line(b->p.log, LOG_LEVEL_ERROR, "record_malformed",
 			"recno=%llu what=\"plugin and bridge of different versions?\"",
 			(unsigned long long)recno);
-		if (!skip(in))
+		if (im_piece_take(in, &unread))
 			in->n = 0;
 		return IM_OK;
 	}

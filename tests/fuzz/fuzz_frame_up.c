@@ -25,6 +25,19 @@ static uint32_t check_records(struct im_str in)
 	return n;
 }
 
+/* The same without looking into them. */
+static void check_pieces(struct im_str in)
+{
+	struct im_str before = in, piece;
+	struct im_buf b;
+
+	im_buf_init(&b, 0);
+	while (im_piece_take(&in, &piece) == IM_OK)
+		im_piece_put(&b, piece);
+	CHECK(im_str_eq(im_buf_view(&b), (struct im_str){before.p, before.n - in.n}));
+	im_buf_free(&b);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct im_str in = fuzz_str(data, size);
@@ -32,6 +45,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct im_buf b;
 
 	check_records(in);
+	check_pieces(in);
 	if (im_up_frame_read(in, &f))
 		return 0;
 	im_buf_init(&b, 0);

@@ -168,6 +168,83 @@ static void wrong_up_lengths_are_refused(void **state)
 	im_buf_free(&b);
 }
 
+static void pieces_come_back(void **state)
+{
+	static const size_t sizes[] = {0, 1, 0, 300, 70000, 2};
+	struct im_str want[6], in, piece;
+	struct prng r = {4};
+	struct im_buf b;
+	char *room = malloc(80000);
+
+	(void)state;
+	assert_non_null(room);
+	im_buf_init(&b, 0);
+	for (int i = 0, at = 0; i < 6; at += (int)sizes[i++]) {
+		want[i] = prng_bytes(&r, room + at, sizes[i]);
+		im_piece_put(&b, want[i]);
+	}
+	in = im_buf_view(&b);
+	for (int i = 0; i < 6; i++) {
+		assert_int_equal(im_piece_take(&in, &piece), IM_OK);
+		assert_str_eq(piece, want[i]);
+	}
+	assert_int_equal(in.n, 0);
+	assert_int_equal(im_piece_take(&in, &piece), IM_E_FORMAT);
+	free(room);
+	im_buf_free(&b);
+}
+
+/* A record is a piece: one that cannot be read is passed over by its length. */
+static void a_record_is_a_piece(void **state)
+{
+	struct im_up_rec in = {.type = IM_UP_MSG_USER, .user = {"alice", 5}, .payload = {"hi", 2}};
+	struct im_up_rec out;
+	struct im_str bytes, piece;
+	struct im_buf b;
+
+	(void)state;
+	im_buf_init(&b, 0);
+	put_up(&b, &in);
+	b.p[4] = (char)0xff; /* a type of another version */
+	put_up(&b, &in);
+	bytes = im_buf_view(&b);
+	assert_int_equal(im_up_rec_read(&bytes, &out), IM_E_FORMAT);
+	assert_int_equal(im_piece_take(&bytes, &piece), IM_OK);
+	assert_int_equal(piece.n, im_up_rec_size(&in) - 4);
+	assert_int_equal(im_up_rec_read(&bytes, &out), IM_OK);
+	assert_up_equal(&out, &in);
+	im_buf_free(&b);
+}
+
+static void pieces_that_are_not_all_there_are_refused(void **state)
+{
+	struct im_str in, piece = {NULL, 77};
+	struct im_buf b;
+
+	(void)state;
+	im_buf_init(&b, 0);
+	im_piece_put(&b, IM_STR("piece"));
+	for (size_t n = 0; n < b.n; n++) {
+		char *exact = unit_exact((struct im_str){b.p, n});
+
+		in = (struct im_str){exact, n};
+		assert_int_equal(im_piece_take(&in, &piece), IM_E_FORMAT);
+		assert_ptr_equal(in.p, exact);
+		assert_int_equal(in.n, n);
+		free(exact);
+	}
+	im_buf_set_le32(&b, 0, UINT32_MAX);
+	in = im_buf_view(&b);
+	assert_int_equal(im_piece_take(&in, &piece), IM_E_FORMAT);
+	assert_int_equal(in.n, b.n);
+	assert_int_equal(piece.n, 77);
+	/* Longer than its length can say. */
+	assert_false(b.failed);
+	im_piece_put(&b, (struct im_str){"", (size_t)UINT32_MAX + 1});
+	assert_true(b.failed);
+	im_buf_free(&b);
+}
+
 static void batch_comes_back(void **state)
 {
 	struct prng r = {9};
@@ -334,6 +411,9 @@ int main(void)
 		cmocka_unit_test(long_up_fields_are_cut),
 		cmocka_unit_test(cut_up_record_is_refused),
 		cmocka_unit_test(wrong_up_lengths_are_refused),
+		cmocka_unit_test(pieces_come_back),
+		cmocka_unit_test(a_record_is_a_piece),
+		cmocka_unit_test(pieces_that_are_not_all_there_are_refused),
 		cmocka_unit_test(batch_comes_back),
 		cmocka_unit_test(other_up_frames),
 		cmocka_unit_test(frames_of_no_known_sort_are_refused),
