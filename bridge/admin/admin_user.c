@@ -225,10 +225,10 @@ static int set_max_devices(struct rpc_call *c)
 	if (rc == IM_OK)
 		max = rpc_int(c, "max_devices", u.max_devices);
 	c->looked = !rpc_has(c, "max_devices");
-	if (rc == IM_OK && !c->looked) {
+	if (rc == IM_OK && !c->looked)
 		rc = directory_user_set_max_devices(c->dir, u.id, max);
+	if (rc == IM_OK && !c->looked)
 		effects_forget_user(writer_effects(c->w), rpc_str(c, "username"));
-	}
 	if (rc != IM_OK)
 		return rc;
 	if (max == DIRECTORY_DEVICES_DEFAULT)

@@ -1,3 +1,5 @@
+# One that a database fails on purpose.
+test_bridge_admin_LDFLAGS := -Wl,--wrap=directory_user_set_max_devices
 # What the tests of the RPC methods and of administration share.
 RPC_FIXTURE := $(BUILD)/obj/tests/unit/rpc_fixture.o
 $(foreach t,$(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_bridge_rpc_*.c \

@@ -7,6 +7,16 @@
 #include "bridge/directory/directory_user.h"
 #include "common/phc.h"
 
+static bool disk_fails;
+
+int __real_directory_user_set_max_devices(struct directory *d, uint64_t id, int64_t max);
+int __wrap_directory_user_set_max_devices(struct directory *d, uint64_t id, int64_t max);
+
+int __wrap_directory_user_set_max_devices(struct directory *d, uint64_t id, int64_t max)
+{
+	return disk_fails ? IM_E_IO : __real_directory_user_set_max_devices(d, id, max);
+}
+
 static void done(struct rpc_fixture *f, const char *command)
 {
 	json_t *r = rpc_admin(f, command);
@@ -573,6 +583,28 @@ static void a_users_number_of_devices_is_shown_set_and_reset(void **state)
 	assert_int_equal(u.max_devices, DIRECTORY_DEVICES_DEFAULT);
 }
 
+static void nobody_is_forgotten_for_a_change_that_failed(void **state)
+{
+	static const char command[] = "{\"command\":\"setUserMaxDevices\",\"username\":\"bob\","
+				      "\"max_devices\":3}";
+	struct rpc_fixture *f = *state;
+	struct im_buf out;
+	struct admin_call a = {.uid = IM_STR("root"), .set = &f->set, .w = f->w, .out = &out};
+
+	done(f, "{\"command\":\"getUser\",\"username\":\"bob\"}");
+	im_buf_init(&out, 0);
+	im_buf_printf(&f->told, "{\"commands\":[%s]}", command);
+	a.payload = im_buf_view(&f->told);
+	disk_fails = true;
+	assert_int_equal(admin_execute(&a), IM_E_IO);
+	disk_fails = false;
+	assert_int_equal(effects_bytes(f->fx), 0);
+	writer_rollback(f->w);
+	im_buf_free(&out);
+	done(f, command);
+	assert_true(rpc_told(f, "forget_user bob"));
+}
+
 /* Carol has come as bob's tablet first. */
 static void a_client_id_is_taken_from_its_user(void **state)
 {
@@ -612,6 +644,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CASE(each_command_gets_a_response),
+		CASE(nobody_is_forgotten_for_a_change_that_failed),
 		CASE(a_client_id_is_taken_from_its_user),
 		CASE(only_an_administrator_is_listened_to),
 		CASE(accounts_are_made_and_changed),
