@@ -3,7 +3,6 @@
 #include "tests/flow/flow.h"
 
 #include <fcntl.h>
-#include <ftw.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -13,6 +12,7 @@
 #include "common/phc.h"
 #include "common/topic.h"
 #include "tests/flow/flow_device.h"
+#include "tests/lib/folder.h"
 
 /* Turns without anything under way after which nothing will come by itself. */
 #define QUIET_TURNS 4
@@ -328,17 +328,9 @@ struct flow *flow_start(const struct store_backend *backend, const char *const *
 	return f;
 }
 
-static int remove_one(const char *path, const struct stat *st, int flag, struct FTW *ftw)
-{
-	(void)st;
-	(void)flag;
-	(void)ftw;
-	return remove(path);
-}
-
 void flow_discard(struct flow *f)
 {
-	nftw(f->folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	assert_int_equal(folder_remove(f->folder), 0);
 }
 
 void flow_stop(struct flow *f)

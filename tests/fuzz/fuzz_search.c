@@ -5,13 +5,13 @@
  */
 #include "tests/fuzz/fuzz.h"
 
-#include <ftw.h>
 #include <unistd.h>
 
 #include "bridge/search/search.h"
 #include "bridge/search/search_db.h"
 #include "bridge/search/search_table.h"
 #include "common/utf8.h"
+#include "tests/lib/folder.h"
 
 #define TEXT_MAX 4096
 #define CONV 5
@@ -22,20 +22,12 @@ static struct sqldb db;
 static struct search *handle;
 static struct search_writer words;
 
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-	(void)st;
-	(void)type;
-	(void)ftw;
-	return remove(path);
-}
-
 static void close_index(void)
 {
 	search_close(&handle);
 	search_writer_close(&words);
 	sqldb_close(&db);
-	nftw(folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+	CHECK(folder_remove(folder) == 0);
 }
 
 static void open_index(void)

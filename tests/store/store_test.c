@@ -2,13 +2,14 @@
 /* What the programs of the store suite share; see store_test.h. */
 #include "tests/store/store_test.h"
 
-#include <dirent.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "tests/lib/folder.h"
 
 char *test_folder_new(void)
 {
@@ -23,20 +24,7 @@ char *test_folder_new(void)
 
 void test_folder_remove(char *folder)
 {
-	DIR *d = opendir(folder);
-	struct dirent *e;
-	while (d && (e = readdir(d)) != NULL) {
-		const char *path = test_path(folder, e->d_name);
-		if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
-			continue;
-		if (e->d_type == DT_DIR)
-			test_folder_remove(strdup(path));
-		else
-			unlink(path);
-	}
-	if (d)
-		closedir(d);
-	rmdir(folder);
+	assert_int_equal(folder_remove(folder), 0);
 	free(folder);
 }
 

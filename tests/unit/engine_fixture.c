@@ -2,12 +2,12 @@
 #include "tests/unit/engine_fixture.h"
 
 #include <fcntl.h>
-#include <ftw.h>
 #include <stdio.h>
 #include <unistd.h>
 
 #include "bridge/directory/directory_user.h"
 #include "common/msgprops.h"
+#include "tests/lib/folder.h"
 
 static void put_recipients(struct im_buf *b, const struct im_down_rec *r)
 {
@@ -277,21 +277,13 @@ int engine_set_up_sqlite(void **state)
 	return set_up(state, &store_sqlite);
 }
 
-static int remove_one(const char *path, const struct stat *st, int flag, struct FTW *ftw)
-{
-	(void)st;
-	(void)flag;
-	(void)ftw;
-	return remove(path);
-}
-
 int engine_tear_down(void **state)
 {
 	struct engine_fixture *f = *state;
 
 	engine_close(f);
 	f->backend.close(f->store);
-	nftw(f->folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	assert_int_equal(folder_remove(f->folder), 0);
 	im_buf_free(&f->told);
 	im_buf_free(&f->records);
 	im_buf_free(&f->held);

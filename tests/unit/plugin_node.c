@@ -2,7 +2,6 @@
 /* The node that the plugin's tests run in. */
 #include "tests/unit/plugin_node.h"
 
-#include <ftw.h>
 #include <stdio.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -12,6 +11,7 @@
 #include "plugin/capture.h"
 #include "plugin/plugin.h"
 #include "schema/migrations.h"
+#include "tests/lib/folder.h"
 
 #define OPTIONS_MAX 32
 
@@ -61,18 +61,10 @@ void node_folder(struct node *n)
 	node_sql(n, "INSERT INTO meta VALUES ('password_memory_kib', 8), ('password_passes', 1)");
 }
 
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-	(void)st;
-	(void)type;
-	(void)ftw;
-	return remove(path);
-}
-
 void node_folder_remove(struct node *n)
 {
 	sqlite3_close(n->db);
-	nftw(n->dir, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+	assert_int_equal(folder_remove(n->dir), 0);
 }
 
 /* ---- the plugin ---- */

@@ -11,6 +11,7 @@
 #include "bridge/rpc/rpc_check.h"
 #include "bridge/rpc/rpc_request.h"
 #include "common/ids.h"
+#include "tests/lib/folder.h"
 
 static const struct directory_user *user_row(struct rpc_fixture *f, const char *uid)
 {
@@ -114,8 +115,6 @@ void rpc_index(struct rpc_fixture *f)
 int rpc_tear_down(void **state)
 {
 	struct rpc_fixture *f = *state;
-	char command[128];
-
 	search_close(&f->search);
 	search_index_stop(&f->index);
 	im_buf_free(&f->reply);
@@ -135,8 +134,7 @@ int rpc_tear_down(void **state)
 	f->backend->close(f->store);
 	im_buf_free(&f->why);
 	im_buf_free(&f->told);
-	snprintf(command, sizeof(command), "rm -r %s", f->folder);
-	assert_int_equal(system(command), 0);
+	assert_int_equal(folder_remove(f->folder), 0);
 	free(f);
 	return 0;
 }

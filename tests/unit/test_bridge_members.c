@@ -2,7 +2,6 @@
 /* Caches: the table of small sets, member lists, and how both stay within their bounds. */
 #include "tests/unit/unit.h"
 
-#include <ftw.h>
 #include <stdbool.h>
 #include <stdio.h>
 
@@ -11,6 +10,7 @@
 #include "bridge/directory/directory_user.h"
 #include "bridge/directory/members.h"
 #include "bridge/directory/rights.h"
+#include "tests/lib/folder.h"
 
 /* -- assoc -- */
 
@@ -144,14 +144,6 @@ static int set_up(void **state)
 	return 0;
 }
 
-static int remove_one(const char *path, const struct stat *st, int flag, struct FTW *ftw)
-{
-	(void)st;
-	(void)flag;
-	(void)ftw;
-	return remove(path);
-}
-
 static int tear_down(void **state)
 {
 	struct world *w = *state;
@@ -159,7 +151,7 @@ static int tear_down(void **state)
 	members_free(&w->m);
 	rights_free(&w->r);
 	directory_close(&w->d);
-	nftw(w->folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+	assert_int_equal(folder_remove(w->folder), 0);
 	free(w);
 	return 0;
 }

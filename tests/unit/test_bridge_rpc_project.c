@@ -10,6 +10,7 @@
 #include "bridge/directory/directory_group.h"
 #include "bridge/write/group_change.h"
 #include "bridge/write/project.h"
+#include "tests/lib/folder.h"
 
 /* All of a directory that group changes can change, as text. */
 static int on_group(void *arg, const struct directory_group *g)
@@ -108,7 +109,7 @@ static void the_log_alone_brings_the_directory_back(void **state)
 	struct im_buf want, told, have, why;
 	struct directory *copy;
 	struct project_report report;
-	char folder[64] = "/tmp/im-rpc-copy-XXXXXX", command[128];
+	char folder[64] = "/tmp/im-rpc-copy-XXXXXX";
 	struct prng r = {4711};
 	uint64_t id;
 
@@ -142,8 +143,7 @@ static void the_log_alone_brings_the_directory_back(void **state)
 			assert_str_eq(im_buf_view(&have), im_buf_view(&told));
 	}
 	directory_close(&copy);
-	snprintf(command, sizeof(command), "rm -r %s", folder);
-	assert_int_equal(system(command), 0);
+	assert_int_equal(folder_remove(folder), 0);
 	im_buf_free(&want);
 	im_buf_free(&told);
 	im_buf_free(&have);

@@ -7,6 +7,7 @@
 
 #include "common/limits.h"
 #include "plugin/spool.h"
+#include "tests/lib/folder.h"
 #include "tests/unit/plugin_node.h"
 
 #define MIB (1024 * 1024)
@@ -29,12 +30,9 @@ static void start(struct fixture *f)
 
 static void stop(struct fixture *f)
 {
-	char command[128];
-
 	im_buf_free(&f->why);
 	fake_close();
-	snprintf(command, sizeof(command), "rm -r %s", f->dir);
-	assert_int_equal(system(command), 0);
+	assert_int_equal(folder_remove(f->dir), 0);
 }
 
 static void reopen(struct fixture *f, uint64_t size)
