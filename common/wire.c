@@ -218,6 +218,15 @@ void im_wire_error_retry(struct im_buf *b, int code, struct im_str why, int64_t 
 	im_buf_put(b, "}}", 2);
 }
 
+void im_wire_device(struct im_buf *b, const char *action, struct im_str device, struct im_str by)
+{
+	im_buf_printf(b, "{\"event\":\"device\",\"action\":\"%s\"", action);
+	im_jsonw_member_str(b, "device", device);
+	if (by.n)
+		im_jsonw_member_str(b, "by", by);
+	im_buf_c(b, '}');
+}
+
 void im_cursor_put(struct im_buf *b, uint64_t pos)
 {
 	im_buf_u64(b, pos);

@@ -48,6 +48,9 @@ void im_wire_error(struct im_buf *b, int code, struct im_str why);
 /* The same with `"data":{"retry_ms":..}`: after how long it is worth while to try again. */
 void im_wire_error_retry(struct im_buf *b, int code, struct im_str why, int64_t retry_ms);
 
+/* The event about one of a user's devices: `{"event":"device","action":..,"device":..,"by":..}`;
+ * by.n == 0: without `by`. */
+void im_wire_device(struct im_buf *b, const char *action, struct im_str device, struct im_str by);
 /* How a hello begins; its device follows, a JSON string. */
 #define IM_HELLO_BEGIN "{\"event\":\"hello\",\"device\":"
 

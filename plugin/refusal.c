@@ -8,7 +8,6 @@
 #include "common/envelope.h"
 #include "common/ids.h"
 #include "common/jsonscan.h"
-#include "common/jsonw.h"
 #include "common/limits.h"
 #include "common/utf8.h"
 #include "common/wire.h"
@@ -93,11 +92,7 @@ void refusal_device(struct plugin *p, struct session_user *u, const char *action
 	if (!may_tell(p, u))
 		return;
 	im_buf_reset(&p->text);
-	im_buf_printf(&p->text, "{\"event\":\"device\",\"action\":\"%s\"", action);
-	im_jsonw_member_str(&p->text, "device", device);
-	if (by.n)
-		im_jsonw_member_str(&p->text, "by", by);
-	im_buf_c(&p->text, '}');
+	im_wire_device(&p->text, action, device, by);
 	tell(p, inbox(p, uid, IM_STR("event")), NULL);
 }
 

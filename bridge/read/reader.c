@@ -7,9 +7,8 @@
 
 #include "bridge/directory/directory_conv.h"
 #include "bridge/directory/directory_user.h"
+#include "bridge/message/event.h"
 #include "bridge/rpc/conv_set.h"
-#include "common/jsonw.h"
-#include "common/wire.h"
 #include "db/deadline.h"
 
 #define NAMES_CACHED 65536
@@ -219,15 +218,13 @@ static bool behind(struct reader *r, struct read_job *job)
 
 static void hello(struct read_job *job, bool is_behind)
 {
-	struct im_buf *b = &job->reply;
+	struct event e;
 
-	im_buf_reset(b);
-	im_buf_z(b, IM_HELLO_BEGIN);
-	im_jsonw_str(b, (struct im_str){job->device, job->device_n});
-	im_buf_z(b, ",\"cursor\":\"");
-	im_cursor_put(b, job->position);
-	im_buf_z(b, is_behind ? "\",\"behind\":true}" : "\",\"behind\":false}");
-	job->failed = b->failed;
+	event_hello(&e, (struct im_str){job->device, job->device_n}, job->position, is_behind);
+	im_buf_reset(&job->reply);
+	im_buf_str(&job->reply, im_buf_view(&e.json));
+	job->failed = job->reply.failed || event_fault(&e) != IM_OK;
+	event_clear(&e);
 }
 
 /* What cannot be read is not told: conv.receipts answers who asks. */

@@ -9,8 +9,8 @@
 #include "bridge/deliver/effects.h"
 #include "bridge/deliver/presence.h"
 #include "bridge/directory/directory_user.h"
+#include "bridge/message/event.h"
 #include "bridge/rpc/rpc.h"
-#include "common/jsonw.h"
 
 /* Peers told of one acknowledgement: that of a first sync may cover a life's conversations. */
 #define CONVS_MAX 1000
@@ -143,25 +143,17 @@ int delivered_find(struct rpc_call *c, uint64_t after, uint64_t through, struct 
 void delivered_tell(const struct delivered *d, struct im_str by, const struct presence *presence,
 	struct effects *fx)
 {
-	struct im_buf json;
-
-	im_buf_init(&json, 0);
 	for (size_t i = 0; i < d->n; i++) {
 		struct im_recipient to = {.uid = im_str(d->v[i].peer)};
 		struct im_down_rec r = {.type = IM_DOWN_INBOX, .topic = IM_STR("event")};
+		struct event e;
 
 		if (!presence_online(presence, to.uid))
 			continue;
-		im_buf_reset(&json);
-		im_buf_z(&json, "{\"event\":\"delivered\",\"conv\":\"u/");
-		im_buf_str(&json, by);
-		im_buf_c(&json, '"');
-		im_jsonw_member_int(&json, "seq", (int64_t)d->v[i].seq);
-		im_jsonw_member_str(&json, "by", by);
-		im_buf_c(&json, '}');
-		r.payload = im_buf_view(&json);
-		if (!json.failed)
+		event_delivered(&e, by, d->v[i].seq);
+		r.payload = im_buf_view(&e.json);
+		if (event_fault(&e) == IM_OK)
 			effects_put(fx, EFFECTS_CONTROL, &r, &to, 1);
+		event_clear(&e);
 	}
-	im_buf_free(&json);
 }

@@ -4,6 +4,7 @@
 #include "bridge/write/group_write.h"
 
 #include "bridge/directory/directory_group.h"
+#include "bridge/message/event.h"
 #include "bridge/write/group_change.h"
 #include "bridge/write/group_event.h"
 
@@ -30,29 +31,29 @@ static int append(struct group_write *g, struct im_str json, uint64_t *seq_out)
 	return writer_system(g->w, &row, g->actor, g->actor_uid, json, seq_out);
 }
 
-static int tell_one(struct group_write *g, const struct group_person *who, const char *action)
+static int tell(struct group_write *g, const struct group_audience *a)
 {
-	struct im_buf key, json;
-	int rc;
+	struct event e;
+	int rc = IM_OK;
 
-	im_buf_init(&key, 0);
-	im_buf_init(&json, 0);
-	rc = group_event_build(&key, &json, g->gid, action, g->actor_uid);
-	if (rc == IM_OK)
-		rc = writer_event(
-			g->w, who->user, im_str(who->uid), im_buf_view(&key), im_buf_view(&json));
-	im_buf_free(&key);
-	im_buf_free(&json);
+	if (!a->event)
+		return IM_OK;
+	event_group(&e, g->gid, a->event, g->actor_uid);
+	for (size_t i = 0; rc == IM_OK && i < a->n; i++)
+		if (a->v[i].told)
+			rc = writer_event(g->w, a->v[i].who.user, im_str(a->v[i].who.uid), &e);
+	event_clear(&e);
 	return rc;
 }
 
-static int tell(struct group_write *g, const struct group_told *told)
+static void forget(struct group_write *g, const struct group_audience *a)
 {
-	int rc = IM_OK;
+	struct effects *fx = writer_effects(g->w);
 
-	for (size_t i = 0; rc == IM_OK && i < told->n; i++)
-		rc = tell_one(g, &told->v[i], told->action);
-	return rc;
+	if (a->group)
+		effects_forget_group(fx, g->gid);
+	for (size_t i = 0; !a->group && i < a->n; i++)
+		effects_forget_member(fx, g->gid, im_str(a->v[i].who.uid));
 }
 
 static int apply(struct group_write *g, struct im_str json, uint64_t seq)
@@ -66,41 +67,33 @@ static int apply(struct group_write *g, struct im_str json, uint64_t seq)
 
 int group_write_change(struct group_write *g, struct im_str json, uint64_t *seq_out)
 {
-	struct group_told told;
-	int rc = group_told_find(writer_directory(g->w), g->group, json, &told);
+	struct group_audience a;
+	int rc = group_audience_find(writer_directory(g->w), g->group, json, &a);
 
 	if (rc == IM_OK)
-		rc = next_seq(g, seq_out);
+		rc = a.last ? append(g, json, seq_out) : next_seq(g, seq_out);
 	if (rc == IM_OK)
 		rc = apply(g, json, *seq_out);
-	if (rc == IM_OK)
+	if (rc == IM_OK && !a.last)
 		rc = append(g, json, seq_out);
 	if (rc == IM_OK)
-		rc = tell(g, &told);
-	group_told_clear(&told);
+		rc = tell(g, &a);
+	if (rc == IM_OK)
+		forget(g, &a);
+	group_audience_clear(&a);
 	return rc;
 }
 
 int group_write_dismiss(struct group_write *g, bool erase, uint64_t *seq_out)
 {
-	struct group_told told = {0};
 	struct im_buf json;
 	int rc;
 
 	im_buf_init(&json, 0);
 	group_change_begin(&json, "dismiss", g->actor_uid);
 	im_buf_z(&json, erase ? ",\"erase\":true}" : "}");
-	rc = json.failed ? IM_E_NOMEM : append(g, im_buf_view(&json), seq_out);
-	if (rc == IM_OK)
-		rc = group_told_find(writer_directory(g->w), g->group, im_buf_view(&json), &told);
-	if (rc == IM_OK)
-		rc = apply(g, im_buf_view(&json), *seq_out);
-	if (rc == IM_OK)
-		rc = tell(g, &told);
-	group_told_clear(&told);
+	rc = json.failed ? IM_E_NOMEM : group_write_change(g, im_buf_view(&json), seq_out);
 	im_buf_free(&json);
-	if (rc == IM_OK)
-		effects_forget_group(writer_effects(g->w), g->gid);
 	return rc;
 }
 
@@ -121,7 +114,5 @@ int group_write_people(struct group_write *g, const char *action, struct im_str 
 	im_buf_c(&json, '}');
 	rc = json.failed ? IM_E_NOMEM : group_write_change(g, im_buf_view(&json), seq_out);
 	im_buf_free(&json);
-	for (size_t i = 0; rc == IM_OK && i < n; i++)
-		effects_forget_member(writer_effects(g->w), g->gid, im_str(who[i].uid));
 	return rc;
 }

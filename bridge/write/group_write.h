@@ -27,15 +27,14 @@ struct group_write {
 	uint64_t group; /* 0: to be created */
 };
 
-/* Applies, appends, and tells those whom it brings in or takes out; json: see group_change.h.
- * IM_E_EXISTS: a creation's gid is taken. */
+/* Applies, appends, tells whom it concerns (group_event.h), and drops what the plugin has cached of
+ * it; json: see group_change.h. IM_E_EXISTS: a creation's gid is taken. */
 int group_write_change(struct group_write *g, struct im_str json, uint64_t *seq_out) IM_MUST_CHECK;
-/* The same for the last change of all: the members get it before they are none any more. erase:
- * what was said is to go at once. */
+/* Builds and writes the last change of all. erase: what was said is to go at once. */
 int group_write_dismiss(struct group_write *g, bool erase, uint64_t *seq_out) IM_MUST_CHECK;
 /* Builds and writes a change of these people: {"action","by","members":[..]}, `more` (text of
  * further members with leading commas, may be empty) before the list. roles: say each one's role.
- * Drops their memberships from the plugin's cache. */
+ */
 int group_write_people(struct group_write *g, const char *action, struct im_str more, bool roles,
 	const struct group_person *who, size_t n, uint64_t *seq_out) IM_MUST_CHECK;
 

@@ -293,37 +293,22 @@ int writer_system(struct writer *w, const struct directory_group *g, uint64_t ac
 	return writer_append(w, &m, seq_out, &pos);
 }
 
-/* The object with the member `cursor` at its end. */
-static int with_cursor(struct im_buf *b, struct im_str json, uint64_t gid)
+int writer_event(struct writer *w, uint64_t user, struct im_str uid, const struct event *e)
 {
-	if (json.n < 2 || json.p[json.n - 1] != '}')
-		return IM_E_INTERNAL;
-	im_buf_reset(b);
-	im_buf_put(b, json.p, json.n - 1);
-	im_buf_z(b, json.n > 2 ? ",\"cursor\":\"" : "\"cursor\":\"");
-	im_buf_u64(b, gid);
-	im_buf_z(b, "\"}");
-	return b->failed ? IM_E_NOMEM : IM_OK;
-}
+	struct directory_event row = {
+		.user = user, .key = im_buf_view(&e->key), .gid = w->next_gid, .ts_ms = w->now_ms};
+	int rc = event_fault(e);
 
-int writer_event(
-	struct writer *w, uint64_t user, struct im_str uid, struct im_str key, struct im_str json)
-{
-	struct directory_event e = {.user = user, .key = key, .ts_ms = w->now_ms};
-	int rc;
-
-	if (!key.n) {
-		effects_inbox(w->p.fx, uid, IM_STR("event"), json);
-		return IM_OK;
-	}
-	e.gid = w->next_gid;
-	rc = with_cursor(&w->event, json, e.gid);
+	if (!rc && row.key.n)
+		rc = event_place(&w->event, e, row.gid);
 	if (rc)
 		return note(w, rc);
-	e.event = im_buf_view(&w->event);
-	effects_inbox(w->p.fx, uid, IM_STR("event"), e.event);
+	row.event = im_buf_view(row.key.n ? &w->event : &e->json);
+	effects_inbox(w->p.fx, uid, IM_STR("event"), row.event);
+	if (!row.key.n)
+		return IM_OK;
 	w->next_gid++;
-	return note(w, directory_event_put(writer_directory(w), &e));
+	return note(w, directory_event_put(writer_directory(w), &row));
 }
 
 int writer_fanout(struct writer *w, uint64_t group, const struct im_down_rec *r, struct im_str skip,

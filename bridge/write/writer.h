@@ -21,6 +21,7 @@
 #include "bridge/directory/directory_conv.h"
 #include "bridge/directory/directory_group.h"
 #include "bridge/directory/directory_user.h"
+#include "bridge/message/event.h"
 #include "bridge/message/message.h"
 #include "bridge/store/store.h"
 #include "common/siphash.h"
@@ -56,11 +57,10 @@ int writer_amend(struct writer *w, const struct store_msg *m) IM_MUST_CHECK;
  * group_change.h. `actor` is the user who did it. */
 int writer_system(struct writer *w, const struct directory_group *g, uint64_t actor,
 	struct im_str actor_uid, struct im_str json, uint64_t *seq_out) IM_MUST_CHECK;
-/* Stores an event on the user's timeline (key: a newer one replaces it; n == 0: not stored, live
- * only, without a cursor) and delivers it to {p}/inbox/{uid}/event after commit. What is stored
- * gets its `cursor` from here: json is an object text without it. */
-int writer_event(struct writer *w, uint64_t user, struct im_str uid, struct im_str key,
-	struct im_str json) IM_MUST_CHECK;
+/* Stores an event on the user's timeline, where it takes a position of its own, unless it is told
+ * live only, and delivers it to {p}/inbox/{uid}/event after commit. */
+int writer_event(
+	struct writer *w, uint64_t user, struct im_str uid, const struct event *e) IM_MUST_CHECK;
 /* Plans one live record for every member of a group but `skip`. IM_E_FULL: the group has more than
  * `max` members, or is a room. */
 int writer_fanout(struct writer *w, uint64_t group, const struct im_down_rec *r, struct im_str skip,

@@ -10,21 +10,12 @@
 
 static int tell(struct rpc_call *c, struct im_str uid, bool blocked)
 {
-	struct im_buf key, json;
+	struct event e;
 	int rc;
 
-	im_buf_init(&key, 0);
-	im_buf_init(&json, 0);
-	im_buf_z(&key, "block:");
-	im_buf_str(&key, uid);
-	im_buf_printf(&json, "{\"event\":\"block\",\"action\":\"%s\"", blocked ? "add" : "remove");
-	im_jsonw_member_str(&json, "uid", uid);
-	im_buf_c(&json, '}');
-	rc = key.failed || json.failed
-		     ? IM_E_NOMEM
-		     : writer_event(c->w, c->user, c->uid, im_buf_view(&key), im_buf_view(&json));
-	im_buf_free(&key);
-	im_buf_free(&json);
+	event_block(&e, uid, blocked);
+	rc = writer_event(c->w, c->user, c->uid, &e);
+	event_clear(&e);
 	return rc;
 }
 

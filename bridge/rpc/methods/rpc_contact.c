@@ -112,28 +112,15 @@ static int set_state(
 static int tell(struct rpc_call *c, uint64_t who, struct im_str who_uid, struct im_str uid,
 	const char *action, struct im_str by, struct im_str note)
 {
-	struct im_buf key, json;
-	uint64_t version;
-	int rc = directory_contact_version(c->dir, who, &version);
+	struct event_contact entry = {.action = action, .uid = uid, .by = by, .note = note};
+	struct event e;
+	int rc = directory_contact_version(c->dir, who, &entry.version);
 
 	if (rc != IM_OK)
 		return rc;
-	im_buf_init(&key, 0);
-	im_buf_init(&json, 0);
-	im_buf_z(&key, "contact:");
-	im_buf_str(&key, uid);
-	im_buf_printf(&json, "{\"event\":\"contact\",\"action\":\"%s\"", action);
-	im_jsonw_member_str(&json, "uid", uid);
-	im_jsonw_member_str(&json, "by", by);
-	if (note.n > 0)
-		im_jsonw_member_str(&json, "note", note);
-	im_jsonw_member_int(&json, "version", (int64_t)version);
-	im_buf_c(&json, '}');
-	rc = key.failed || json.failed
-		     ? IM_E_NOMEM
-		     : writer_event(c->w, who, who_uid, im_buf_view(&key), im_buf_view(&json));
-	im_buf_free(&key);
-	im_buf_free(&json);
+	event_contact(&e, &entry);
+	rc = writer_event(c->w, who, who_uid, &e);
+	event_clear(&e);
 	return rc;
 }
 

@@ -2,6 +2,7 @@
 /* Owns the list of conversations and the pages of history. Reads only, on reader threads. */
 #include "bridge/rpc/methods/rpc_conv.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 
 #include "bridge/rpc/conv_ref.h"
@@ -25,6 +26,15 @@ int conv_notify_parse(struct im_str s)
 		if (im_str_eqz(s, conv_notify_name(i)))
 			return i;
 	return -1;
+}
+
+void conv_put_settings(struct im_buf *b, const struct directory_conv_user *u)
+{
+	im_buf_printf(b,
+		",\"pinned\":%s,\"muted\":%s,\"notify\":\"%s\",\"marked_unread\":%s,"
+		"\"cleared_to\":%" PRIu64,
+		u->pinned ? "true" : "false", u->notify ? "true" : "false",
+		conv_notify_name(u->notify), u->marked_unread ? "true" : "false", u->cleared_to);
 }
 
 /* -- conv.list -- */
@@ -128,12 +138,7 @@ static int put_item(struct rpc_call *c, struct conv_item *item, struct im_buf *b
 		im_buf_z(b, ",\"deleted\":true");
 	im_jsonw_member_int(b, "head", (int64_t)item->head.seq);
 	im_jsonw_member_int(b, "read", (int64_t)mine.read_seq);
-	im_buf_printf(b,
-		",\"pinned\":%s,\"muted\":%s,\"notify\":\"%s\",\"marked_unread\":%s,"
-		"\"cleared_to\":%llu",
-		mine.pinned ? "true" : "false", mine.notify ? "true" : "false",
-		conv_notify_name(mine.notify), mine.marked_unread ? "true" : "false",
-		(unsigned long long)mine.cleared_to);
+	conv_put_settings(b, &mine);
 	if (mine.draft.n > 0)
 		im_jsonw_member_str(b, "draft", mine.draft);
 	mark = view_mark(mine.read_seq, item->joined_seq, mine.cleared_to);

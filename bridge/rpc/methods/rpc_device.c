@@ -49,16 +49,12 @@ static int list_call(struct rpc_call *c)
 /* The user's devices are told, and this one is disconnected. */
 static int tell_removal(struct rpc_call *c, uint64_t user, struct im_str uid, struct im_str device)
 {
-	struct im_buf json;
+	struct event e;
 	int rc;
 
-	im_buf_init(&json, 0);
-	im_buf_z(&json, "{\"event\":\"device\",\"action\":\"remove\"");
-	im_jsonw_member_str(&json, "device", device);
-	im_buf_c(&json, '}');
-	rc = json.failed ? IM_E_NOMEM
-			 : writer_event(c->w, user, uid, IM_STR(""), im_buf_view(&json));
-	im_buf_free(&json);
+	event_device_removed(&e, device);
+	rc = writer_event(c->w, user, uid, &e);
+	event_clear(&e);
 	effects_forget_user(writer_effects(c->w), uid);
 	effects_kick(writer_effects(c->w), uid, device);
 	return rc;

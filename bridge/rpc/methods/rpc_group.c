@@ -205,8 +205,6 @@ static int write_group(struct rpc_call *c, struct im_str gid, const struct wante
 		rc = quota_count(c, DIRECTORY_QUOTA_INVITATIONS, people->n);
 	if (rc != IM_OK)
 		return rc;
-	/* The plugin may remember that there was no such group. */
-	effects_forget_group(writer_effects(c->w), gid);
 	im_buf_c(c->result, '{');
 	rc = group_put(c, gid);
 	im_buf_printf(c->result, ",\"changed\":true,\"seq\":%" PRIu64, seq);
@@ -319,8 +317,6 @@ static int update_call(struct rpc_call *c)
 	if (rc == IM_OK && changed)
 		rc = group_write_change(&ref.write, im_buf_view(&json), &seq);
 	im_buf_free(&json);
-	if (rc == IM_OK && changed)
-		effects_forget_group(writer_effects(c->w), ref.row.gid);
 	return rc == IM_OK ? rpc_changed(c, changed) : rc;
 }
 

@@ -17,30 +17,21 @@
 
 /* -- conv.read -- */
 
-static int tell_read(struct rpc_call *c, uint64_t user, struct im_str uid, const char *key_word,
-	char kind, struct im_str peer, uint64_t seq)
+static int tell_own(struct rpc_call *c, const struct conv_ref *ref, uint64_t seq)
 {
-	struct im_buf key, json;
+	struct event e;
 	int rc;
 
-	im_buf_init(&key, 0);
-	im_buf_init(&json, 0);
-	im_buf_printf(&key, "%s:%c/%.*s", key_word, kind, RPC_S(peer));
-	im_buf_printf(&json, "{\"event\":\"read\",\"conv\":\"%c/%.*s\"", kind, RPC_S(peer));
-	im_jsonw_member_int(&json, "seq", (int64_t)seq);
-	im_jsonw_member_str(&json, "by", c->uid);
-	im_buf_c(&json, '}');
-	rc = key.failed || json.failed
-		     ? IM_E_NOMEM
-		     : writer_event(c->w, user, uid, im_buf_view(&key), im_buf_view(&json));
-	im_buf_free(&key);
-	im_buf_free(&json);
+	event_read(&e, EVENT_READ_OWN, ref->kind, ref->peer, seq, c->uid);
+	rc = writer_event(c->w, c->user, c->uid, &e);
+	event_clear(&e);
 	return rc;
 }
 
 static int tell_peer(struct rpc_call *c, const struct conv_ref *ref, uint64_t seq)
 {
 	struct directory_user me;
+	struct event e;
 	bool blocked;
 	int rc;
 
@@ -52,7 +43,10 @@ static int tell_peer(struct rpc_call *c, const struct conv_ref *ref, uint64_t se
 	rc = directory_block_between(c->dir, c->user, ref->peer_id, &blocked);
 	if (rc != IM_OK || blocked)
 		return rc;
-	return tell_read(c, ref->peer_id, ref->peer, "peer_read", 'u', c->uid, seq);
+	event_read(&e, EVENT_READ_PEER, IM_CONV_USER, c->uid, seq, c->uid);
+	rc = writer_event(c->w, ref->peer_id, ref->peer, &e);
+	event_clear(&e);
+	return rc;
 }
 
 static int put_read(struct rpc_call *c, uint64_t seq, bool changed)
@@ -87,8 +81,7 @@ static int read_call(struct rpc_call *c)
 	mine.marked_unread = false;
 	rc = directory_conv_put(c->dir, &mine);
 	if (rc == IM_OK)
-		rc = tell_read(c, c->user, c->uid, "read", ref.kind == IM_CONV_GROUP ? 'g' : 'u',
-			ref.peer, mine.read_seq);
+		rc = tell_own(c, &ref, mine.read_seq);
 	if (rc == IM_OK && further)
 		rc = tell_peer(c, &ref, mine.read_seq);
 	return rc == IM_OK ? put_read(c, mine.read_seq, true) : rc;
@@ -99,12 +92,7 @@ static int read_call(struct rpc_call *c)
 static void put_settings(struct im_buf *b, struct im_str conv, const struct directory_conv_user *u)
 {
 	im_jsonw_member_str(b, "conv", conv);
-	im_buf_printf(b,
-		",\"pinned\":%s,\"muted\":%s,\"notify\":\"%s\",\"marked_unread\":%s,"
-		"\"cleared_to\":%llu",
-		u->pinned ? "true" : "false", u->notify ? "true" : "false",
-		conv_notify_name(u->notify), u->marked_unread ? "true" : "false",
-		(unsigned long long)u->cleared_to);
+	conv_put_settings(b, u);
 	im_jsonw_member_str(b, "draft", u->draft);
 }
 
@@ -148,23 +136,18 @@ static bool same_settings(const struct directory_conv_user *a, const struct dire
 static int save_settings(
 	struct rpc_call *c, const struct conv_ref *ref, const struct directory_conv_user *mine)
 {
-	struct im_buf key, json;
+	struct im_buf settings;
+	struct event e;
 	int rc = directory_conv_put(c->dir, mine);
 
 	if (rc != IM_OK)
 		return rc;
-	im_buf_init(&key, 0);
-	im_buf_init(&json, 0);
-	im_buf_z(&key, "conv:");
-	im_buf_str(&key, ref->name);
-	im_buf_z(&json, "{\"event\":\"conv\"");
-	put_settings(&json, ref->name, mine);
-	im_buf_c(&json, '}');
-	rc = key.failed || json.failed
-		     ? IM_E_NOMEM
-		     : writer_event(c->w, c->user, c->uid, im_buf_view(&key), im_buf_view(&json));
-	im_buf_free(&key);
-	im_buf_free(&json);
+	im_buf_init(&settings, 0);
+	put_settings(&settings, ref->name, mine);
+	event_conv(&e, ref->name, im_buf_view(&settings));
+	rc = settings.failed ? IM_E_NOMEM : writer_event(c->w, c->user, c->uid, &e);
+	event_clear(&e);
+	im_buf_free(&settings);
 	return rc;
 }
 

@@ -132,7 +132,7 @@ static int find_admins(struct rpc_call *c, const struct group_ref *ref, struct a
 static int ask_admins(struct rpc_call *c, struct group_ref *ref)
 {
 	struct asking a = {.n = 0};
-	struct im_buf key, json;
+	struct event e;
 	int rc = find_admins(c, ref, &a);
 
 	if (rc == IM_OK)
@@ -141,22 +141,10 @@ static int ask_admins(struct rpc_call *c, struct group_ref *ref)
 		rc = quota_request(c, DIRECTORY_QUOTA_GROUP, ref->row.id);
 	if (rc != IM_OK)
 		return rc;
-	im_buf_init(&key, 0);
-	im_buf_init(&json, 0);
-	im_buf_printf(&key, "request:g/%.*s:%.*s", RPC_S(ref->row.gid), RPC_S(c->uid));
-	im_buf_printf(&json, "{\"event\":\"group\",\"conv\":\"g/%.*s\",\"action\":\"request\"",
-		RPC_S(ref->row.gid));
-	im_jsonw_member_str(&json, "by", c->uid);
-	if (rpc_has(c, "note"))
-		im_jsonw_member_str(&json, "note", rpc_str(c, "note"));
-	im_buf_c(&json, '}');
-	if (key.failed || json.failed)
-		rc = IM_E_NOMEM;
+	event_group_request(&e, ref->row.gid, c->uid, rpc_str(c, "note"));
 	for (size_t i = 0; rc == IM_OK && i < a.n; i++)
-		rc = writer_event(c->w, a.admins[i].user, im_str(a.admins[i].uid),
-			im_buf_view(&key), im_buf_view(&json));
-	im_buf_free(&key);
-	im_buf_free(&json);
+		rc = writer_event(c->w, a.admins[i].user, im_str(a.admins[i].uid), &e);
+	event_clear(&e);
 	if (rc == IM_OK)
 		im_buf_z(c->result, "{\"changed\":false,\"pending\":true}");
 	return rc;

@@ -151,10 +151,7 @@ static int mute_all(struct rpc_call *c, struct group_ref *ref, int64_t until)
 	if (rc == IM_OK)
 		rc = group_write_change(&ref->write, im_buf_view(&json), &seq);
 	im_buf_free(&json);
-	if (rc != IM_OK)
-		return rc;
-	effects_forget_group(writer_effects(c->w), ref->row.gid);
-	return rpc_changed(c, true);
+	return rc == IM_OK ? rpc_changed(c, true) : rc;
 }
 
 /* A member; or one who was muted and has left since, or was deleted, which a mute outlives. */

@@ -112,18 +112,18 @@ static bool changes(const struct profile *p, const struct directory_user *u)
 static int tell_profile(struct rpc_call *c)
 {
 	struct directory_user u;
-	struct im_buf json;
+	struct im_buf profile;
+	struct event e;
 	int rc = directory_user_by_id(c->dir, c->user, &u);
 
 	if (rc != IM_OK)
 		return rc;
-	im_buf_init(&json, 0);
-	im_buf_z(&json, "{\"event\":\"user\",");
-	put_own(&json, &u);
-	im_buf_c(&json, '}');
-	rc = json.failed ? IM_E_NOMEM
-			 : writer_event(c->w, c->user, c->uid, IM_STR("user"), im_buf_view(&json));
-	im_buf_free(&json);
+	im_buf_init(&profile, 0);
+	put_own(&profile, &u);
+	event_user(&e, im_buf_view(&profile));
+	rc = profile.failed ? IM_E_NOMEM : writer_event(c->w, c->user, c->uid, &e);
+	event_clear(&e);
+	im_buf_free(&profile);
 	effects_forget_user(writer_effects(c->w), c->uid);
 	return rc;
 }
