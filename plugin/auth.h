@@ -16,8 +16,8 @@
 #include "plugin/budget.h"
 #include "plugin/clock.h"
 #include "plugin/denial.h"
-#include "plugin/directory.h"
 #include "plugin/hashers.h"
+#include "plugin/lookup.h"
 #include "plugin/options.h"
 #include "plugin/remembered.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The filters of one session. Held by sessions.c, asked by acl.c. A session has few, so that
+/* The filters of one session. Held by clients.c, asked by acl.c. A session has few, so that
  * looking through all of them is quickest. */
 #include "plugin/filters.h"
 

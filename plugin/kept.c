@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The places of a user's sessions, in the order in which they left. Called by away.c and
- * sessions.c. */
+ * clients.c. */
 #include "plugin/kept.h"
 
 #include <utlist.h>

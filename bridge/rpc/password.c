@@ -4,7 +4,7 @@
 
 #include <sys/random.h>
 
-/* Read by the plugin (plugin/directory.c). */
+/* Read by the plugin (plugin/lookup.c). */
 #define META_MEMORY "password_memory_kib"
 #define META_PASSES "password_passes"
 

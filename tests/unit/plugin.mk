@@ -2,7 +2,7 @@
 # broker's functions by name.
 FAKE_BROKER_OBJ := $(call obj,tests/lib/fake_broker.c tests/lib/fake_calls.c)
 PLUGIN_UNIT := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_plugin_*.c))
-$(foreach t,$(PLUGIN_UNIT),$(eval $(t)_OBJ := $(FAKE_BROKER_OBJ) $(call obj,plugin/plugin.c)))
+$(foreach t,$(PLUGIN_UNIT),$(eval $(t)_OBJ := $(FAKE_BROKER_OBJ) $(call obj,plugin/entry.c)))
 $(foreach t,$(PLUGIN_UNIT),$(eval $(t)_LDFLAGS := -rdynamic))
 
 test_plugin_exports_CFLAGS := -DPLUGIN_SO='"$(abspath $(BUILD))/mosquitto_im.so"'

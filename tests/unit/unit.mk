@@ -11,7 +11,7 @@ UNIT_BIN := $(UNIT:%=$(BUILD)/unit/%)
 UNIT_SHARED_OBJ := $(call obj,$(filter-out tests/unit/test_% tests/unit/bench_%,$(wildcard tests/unit/*.c)))
 
 # Everything but the entry points, which bring their own main() or the broker's callbacks.
-PLUGIN_TEST_OBJ := $(filter-out $(call obj,plugin/plugin.c),$(PLUGIN_OBJ))
+PLUGIN_TEST_OBJ := $(filter-out $(call obj,plugin/entry.c),$(PLUGIN_OBJ))
 BRIDGE_TEST_OBJ := $(filter-out $(call obj,bridge/main.c),$(BRIDGE_OBJ))
 IMCTL_TEST_OBJ := $(filter-out $(call obj,clients/imctl/main.c),$(IMCTL_OBJ))
 

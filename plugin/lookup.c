@@ -6,7 +6,7 @@
  * Cached members and relations are keyed by the `life` of what they belong to, so that forgetting a
  * user or a group makes them unreachable at once, however many there are.
  */
-#include "plugin/directory_handle.h"
+#include "plugin/lookup_handle.h"
 
 #include <stdio.h>
 #include <stdlib.h>

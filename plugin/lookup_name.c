@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* What the rule of names (schema/account.h) says, asked before a token makes a user and for the
  * log. Rare, so nothing of it is cached. */
-#include "plugin/directory_handle.h"
+#include "plugin/lookup_handle.h"
 
 /* What the rule says of a name; who has it is appended to holder. */
 static int ask_name(

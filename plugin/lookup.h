@@ -7,8 +7,8 @@
  * Users that a token has just created are known here before the bridge has written them.
  * Results: IM_OK, IM_E_NONE (there is none), IM_E_IO (database; nothing is remembered), IM_E_NOMEM.
  */
-#ifndef IM_PLUGIN_DIRECTORY_H
-#define IM_PLUGIN_DIRECTORY_H
+#ifndef IM_PLUGIN_LOOKUP_H
+#define IM_PLUGIN_LOOKUP_H
 
 #include <stdbool.h>
 #include <stdint.h>

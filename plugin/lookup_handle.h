@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The inside of plugin/directory.h, for the files that it consists of. */
-#ifndef IM_PLUGIN_DIRECTORY_HANDLE_H
-#define IM_PLUGIN_DIRECTORY_HANDLE_H
+/* The inside of plugin/lookup.h, for the files that it consists of. */
+#ifndef IM_PLUGIN_LOOKUP_HANDLE_H
+#define IM_PLUGIN_LOOKUP_HANDLE_H
 
 #include <sqlite3.h>
 #include <sys/types.h>
 
-#include "plugin/directory.h"
+#include "plugin/lookup.h"
 #include "plugin/lru.h"
 
 enum statement {

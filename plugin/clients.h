@@ -11,8 +11,8 @@
  * A pointer is used again by the broker as soon as it is free. Events with unknown pointers are
  * ignored: a failed login ends with a DISCONNECT that carries the victim's name.
  */
-#ifndef IM_PLUGIN_SESSIONS_H
-#define IM_PLUGIN_SESSIONS_H
+#ifndef IM_PLUGIN_CLIENTS_H
+#define IM_PLUGIN_CLIENTS_H
 
 #include <stdbool.h>
 #include <stdint.h>

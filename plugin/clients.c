@@ -3,7 +3,7 @@
  * The set of sessions and their users. Told of events by hooks.c and admit.c; asked by acl.c,
  * capture.c and the downlink. Never calls the broker.
  */
-#include "plugin/sessions.h"
+#include "plugin/clients.h"
 
 #include <stdlib.h>
 #include <string.h>

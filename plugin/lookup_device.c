@@ -2,7 +2,7 @@
 /* Whose a client id is. Asked by admit.c at each connection, straight from the database, and by
  * away.c at deliveries to sessions that are away, behind a cache: keyed by the user's life, so that
  * it is void when the bridge says that something of him is new. */
-#include "plugin/directory_handle.h"
+#include "plugin/lookup_handle.h"
 
 #include <string.h>
 

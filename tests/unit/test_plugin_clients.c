@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The set of sessions, told of events in the orders of the three brokers. */
-#include "plugin/sessions.h"
+#include "plugin/clients.h"
 
 #include <stdio.h>
 #include <time.h>

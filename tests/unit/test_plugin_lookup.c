@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The plugin's view of directory.db: answers, what is remembered, and what is forgotten when. */
-#include "plugin/directory.h"
+#include "plugin/lookup.h"
 #include "tests/unit/plugin_node.h"
 
 #include <stdio.h>
