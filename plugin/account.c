@@ -11,9 +11,9 @@
 #define SLICE_US 16000
 
 /* False: the directory says nothing. */
-static bool look(struct plugin *p, struct im_str uid, struct directory_user *d, bool *open_out)
+static bool look(struct plugin *p, struct im_str uid, struct lookup_user *d, bool *open_out)
 {
-	int ret = directory_user(p->dir, uid, d);
+	int ret = lookup_user(p->lookup, uid, d);
 
 	if (ret && ret != IM_E_NONE) {
 		acl_database_failed(p);
@@ -25,7 +25,7 @@ static bool look(struct plugin *p, struct im_str uid, struct directory_user *d, 
 
 bool account_open_name(struct plugin *p, struct im_str uid)
 {
-	struct directory_user d;
+	struct lookup_user d;
 	bool open = false;
 
 	return look(p, uid, &d, &open) && open;
@@ -74,14 +74,14 @@ static void renumber(struct plugin *p, struct session_user *u, int64_t number)
 bool account_open(struct plugin *p, struct session_user *u)
 {
 	const struct im_str uid = {u->uid, u->uid_n};
-	uint64_t generation = directory_generation(p->dir);
-	struct directory_user d;
+	uint64_t generation = lookup_generation(p->lookup);
+	struct lookup_user d;
 
 	if (u->judged == generation)
 		return u->open;
 	if (!look(p, uid, &d, &u->open)) {
 		/* What was true of who is here stays so until it can be read again. */
-		p->unjudged = sessions_users(p->sessions);
+		p->unjudged = clients_users(p->clients);
 		return u->open;
 	}
 	u->judged = generation;
@@ -100,16 +100,16 @@ static void stay(struct plugin *p, struct session *e)
 		return;
 	e->kicked = e->outdated = false;
 	/* The kick that waits means a connection that has ended. */
-	e->number = sessions_number(p->sessions);
+	e->number = clients_number(p->clients);
 }
 
 void account_credential(
 	struct plugin *p, struct session_user *u, struct im_str device, int64_t since_ms)
 {
-	struct directory_user d;
+	struct lookup_user d;
 	struct session *e;
 
-	if (directory_user(p->dir, (struct im_str){u->uid, u->uid_n}, &d))
+	if (lookup_user(p->lookup, (struct im_str){u->uid, u->uid_n}, &d))
 		return;
 	for (e = u->list; e; e = e->user_next) {
 		if (e->opened_ms > since_ms || !im_str_eq(session_device(e), device))
@@ -139,8 +139,8 @@ void account_is_open(struct session_user *u, int64_t number)
 
 void account_forget_all(struct plugin *p)
 {
-	directory_forget_all(p->dir);
-	p->unjudged = sessions_users(p->sessions);
+	lookup_forget_all(p->lookup);
+	p->unjudged = clients_users(p->clients);
 }
 
 void account_tick(struct plugin *p, int64_t now_us)
@@ -152,6 +152,6 @@ void account_tick(struct plugin *p, int64_t now_us)
 		return;
 	p->judged_us = now_us;
 	p->unjudged -= n;
-	while (n-- && (u = sessions_next_user(p->sessions)))
+	while (n-- && (u = clients_next_user(p->clients)))
 		(void)account_open(p, u);
 }

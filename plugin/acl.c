@@ -24,7 +24,7 @@ void acl_database_failed(struct plugin *p)
 {
 	if (log_gate(&p->gates.database, clock_mono_us(&p->clock) / 1000, "directory errors"))
 		log_line(LOG_LEVEL_ERR, "directory unreadable: %s; what needs it is refused",
-			directory_error(p->dir));
+			lookup_error(p->lookup));
 }
 
 /* The code for what the directory answered: there is none, or it cannot be read. */
@@ -72,8 +72,8 @@ int acl_check_rate(struct plugin *p, struct session_user *u, int64_t now_us, siz
 
 bool acl_is_admin(struct plugin *p, struct im_str uid)
 {
-	struct directory_user u;
-	int ret = directory_user(p->dir, uid, &u);
+	struct lookup_user u;
+	int ret = lookup_user(p->lookup, uid, &u);
 
 	if (ret == IM_E_IO)
 		acl_database_failed(p);
@@ -87,7 +87,7 @@ struct write {
 	struct plugin *p;
 	struct session *e;
 	struct im_topic t;
-	struct directory_user from;
+	struct lookup_user from;
 	int64_t now_ms, now_us;
 	size_t n;
 };
@@ -95,17 +95,17 @@ struct write {
 static int check_direct(struct write *w)
 {
 	struct policy_direct f = {.server_rule = w->p->opt.direct_policy};
-	struct directory_user to = {0};
-	struct directory_relation rel = {0};
+	struct lookup_user to = {0};
+	struct lookup_relation rel = {0};
 	int ret, code = IM_OK;
 
 	f.self = im_str_eq(w->t.id, session_uid(w->e));
 	if (!f.self) {
-		ret = directory_user(w->p->dir, w->t.id, &to);
+		ret = lookup_user(w->p->lookup, w->t.id, &to);
 		if (ret)
 			code = absent(w->p, ret);
 		else
-			ret = directory_relation(w->p->dir, &to, &w->from, &rel);
+			ret = lookup_relation(w->p->lookup, &to, &w->from, &rel);
 		if (!code && ret == IM_E_IO)
 			code = absent(w->p, ret);
 		f.exists = ret == IM_OK;
@@ -120,18 +120,18 @@ static int check_direct(struct write *w)
 static int check_group(struct write *w)
 {
 	struct policy_group f = {.now_ms = w->now_ms};
-	struct directory_group g;
-	struct directory_member m;
+	struct lookup_group g;
+	struct lookup_member m;
 	int ret, code = IM_OK;
 
-	ret = directory_group(w->p->dir, w->t.id, &g);
+	ret = lookup_group(w->p->lookup, w->t.id, &g);
 	if (ret) {
 		code = absent(w->p, ret);
 	} else {
 		f.exists = true;
 		f.hidden = g.hidden;
 		f.group_muted_until_ms = g.muted_until_ms;
-		ret = directory_member(w->p->dir, &g, session_uid(w->e), &w->from, &m);
+		ret = lookup_member(w->p->lookup, &g, session_uid(w->e), &w->from, &m);
 		if (ret) {
 			code = absent(w->p, ret);
 		} else {
@@ -145,7 +145,7 @@ static int check_group(struct write *w)
 
 static int check_sender(struct write *w)
 {
-	int ret = directory_user(w->p->dir, session_uid(w->e), &w->from);
+	int ret = lookup_user(w->p->lookup, session_uid(w->e), &w->from);
 	int code = ret ? absent(w->p, ret) : IM_OK;
 
 	if (code || (!ret && !w->from.disabled))
@@ -264,7 +264,7 @@ static int write_session(struct write *w, const struct mosquitto_evt_acl_check *
 	w->now_us = clock_mono_us(&p->clock);
 	w->n = ed->payloadlen;
 	im_buf_reset(&p->why);
-	if (sessions_is_will(p->sessions, w->e))
+	if (clients_is_will(p->clients, w->e))
 		return write_will(w, ed);
 	/* Announced before anything that it sends; without room for that there is none here. */
 	capture_open(p, w->e);
@@ -299,7 +299,7 @@ static int write_session(struct write *w, const struct mosquitto_evt_acl_check *
 static int write_other(
 	struct plugin *p, struct session *e, const struct mosquitto_evt_acl_check *ed)
 {
-	if (e && sessions_is_will(p->sessions, e))
+	if (e && clients_is_will(p->clients, e))
 		e->will_done = true;
 	if (!e || !account_open(p, e->user) ||
 		!policy_allowed(&p->opt.allow_topic, session_uid(e), im_str(ed->topic)))
@@ -334,7 +334,7 @@ int acl_write(struct plugin *p, const struct mosquitto_evt_acl_check *ed)
 	}
 	/* The will of a session that has ended is looked for first: its client is not alive. */
 	e = identity_known(p, ed->client);
-	w.e = e && sessions_is_will(p->sessions, e) ? e : NULL;
+	w.e = e && clients_is_will(p->clients, e) ? e : NULL;
 	if (w.e && !account_own(p, w.e))
 		return deny(p);
 	if (!w.e && !mosquitto_client_address(ed->client) && w.t.kind == IM_TOPIC_OTHER)
@@ -353,14 +353,14 @@ int acl_write(struct plugin *p, const struct mosquitto_evt_acl_check *ed)
 static bool may_see(struct plugin *p, struct im_str viewer, struct im_str uid)
 {
 	struct policy_presence f = {.rule = p->opt.presence_policy};
-	struct directory_user u, v;
-	struct directory_relation rel;
+	struct lookup_user u, v;
+	struct lookup_relation rel;
 
 	f.self = im_str_eq(viewer, uid);
 	if (f.self)
 		return true;
-	if (directory_user(p->dir, viewer, &v) || v.disabled || directory_user(p->dir, uid, &u) ||
-		directory_relation(p->dir, &u, &v, &rel))
+	if (lookup_user(p->lookup, viewer, &v) || v.disabled || lookup_user(p->lookup, uid, &u) ||
+		lookup_relation(p->lookup, &u, &v, &rel))
 		return false;
 	f.admin = v.admin;
 	f.blocked = rel.blocked;
@@ -370,13 +370,13 @@ static bool may_see(struct plugin *p, struct im_str viewer, struct im_str uid)
 
 static bool in_room(struct plugin *p, struct im_str uid, struct im_str gid)
 {
-	struct directory_user u;
-	struct directory_group g;
-	struct directory_member m;
+	struct lookup_user u;
+	struct lookup_group g;
+	struct lookup_member m;
 
-	return directory_user(p->dir, uid, &u) == IM_OK && !u.disabled &&
-	       directory_group(p->dir, gid, &g) == IM_OK &&
-	       directory_member(p->dir, &g, uid, &u, &m) == IM_OK;
+	return lookup_user(p->lookup, uid, &u) == IM_OK && !u.disabled &&
+	       lookup_group(p->lookup, gid, &g) == IM_OK &&
+	       lookup_member(p->lookup, &g, uid, &u, &m) == IM_OK;
 }
 
 bool acl_may_read(

@@ -114,10 +114,10 @@ static const char *count(struct plugin *p, struct session *e, const struct im_fi
  */
 static void drop_arrived(struct plugin *p)
 {
-	uint64_t epoch = (uint64_t)directory_meta(p->dir, "link_epoch", 0);
+	uint64_t epoch = (uint64_t)lookup_meta(p->lookup, "link_epoch", 0);
 
 	if (epoch == p->spool.ring.epoch)
-		bindings_committed(p->bindings, (uint64_t)directory_meta(p->dir, "link_recno", 0));
+		bindings_committed(p->bindings, (uint64_t)lookup_meta(p->lookup, "link_recno", 0));
 }
 
 /* Whether as many new devices have come to stay as may within a day. Counted by what the directory
@@ -132,7 +132,7 @@ static bool no_more_devices(struct plugin *p, struct session_user *u)
 	if (now_us < u->no_more_until_us)
 		return true;
 	if (u->id &&
-		directory_kept(p->dir, u->id, clock_wall_ms(&p->clock) - DAY_MS, &n) != IM_OK) {
+		lookup_kept(p->lookup, u->id, clock_wall_ms(&p->clock) - DAY_MS, &n) != IM_OK) {
 		acl_database_failed(p);
 		return true;
 	}

@@ -35,7 +35,7 @@ struct arrival admit_arrival(
 static void put_namesake(struct plugin *p, struct im_str uid, struct im_buf *out)
 {
 	im_buf_z(out, "; names are matched as they are written, and there is ");
-	if (directory_namesake(p->dir, uid, out))
+	if (lookup_namesake(p->lookup, uid, out))
 		im_buf_reset(out);
 }
 
@@ -80,21 +80,21 @@ static bool made_up(const struct arrival *a)
 
 int64_t admit_number(struct plugin *p, struct im_str uid)
 {
-	struct directory_user u;
+	struct lookup_user u;
 
-	return directory_user(p->dir, uid, &u) ? 0 : u.id;
+	return lookup_user(p->lookup, uid, &u) ? 0 : u.id;
 }
 
 /* Finds the owner of a client id. IM_E_NONE: nobody. */
 static int find_owner(struct plugin *p, struct im_str device, struct owner *out)
 {
-	const struct session *e = sessions_device(p->sessions, device);
-	struct directory_device d;
+	const struct session *e = clients_device(p->clients, device);
+	struct lookup_device d;
 	int ret;
 
 	if (bindings_owner(p->bindings, device, out))
 		return IM_OK;
-	ret = directory_device(p->dir, device, &d);
+	ret = lookup_device(p->lookup, device, &d);
 	if (!ret)
 		*out = (struct owner){.user = d.user, .kept = d.kept, .mark = d.mark};
 	if (ret != IM_E_NONE || !e || e->state == SESSION_OFFLINE || e->released)
@@ -181,10 +181,10 @@ static int64_t count_devices(
 
 int64_t admit_device_limit(struct plugin *p, struct im_str uid)
 {
-	struct directory_user u;
+	struct lookup_user u;
 
 	/* A user that a token is about to create has nothing of its own yet. */
-	if (directory_user(p->dir, uid, &u) || u.max_devices < 0)
+	if (lookup_user(p->lookup, uid, &u) || u.max_devices < 0)
 		return p->opt.max_devices;
 	return u.max_devices;
 }
@@ -196,7 +196,7 @@ static const struct denial *make_room(struct plugin *p, const struct arrival *a)
 		"as many devices of the user are connected as max_devices lets; "
 		"disconnect one, or let the user have more: imctl user devices"};
 	int64_t limit = admit_device_limit(p, a->uid);
-	struct session_user *u = sessions_user(p->sessions, a->uid);
+	struct session_user *u = clients_user(p->clients, a->uid);
 	struct log_text user;
 	struct log_device client, by;
 	struct session *oldest;
@@ -235,12 +235,12 @@ static struct session *make_session(struct plugin *p, const struct arrival *a,
 	struct session *e;
 
 	*no_out = &full;
-	if (v->create && directory_user_pending(p->dir, a->uid))
+	if (v->create && lookup_user_pending(p->lookup, a->uid))
 		return NULL;
 	if (claim->bind && bindings_add(p->bindings, a->device, &owner))
 		return NULL;
-	directory_forget_device(p->dir, a->uid, a->device);
-	e = sessions_add(p->sessions, a->client,
+	lookup_forget_device(p->lookup, a->uid, a->device);
+	e = clients_add(p->clients, a->client,
 		&(struct session_facts){
 			.uid = a->uid,
 			.user_id = owner.user,
@@ -290,13 +290,13 @@ int admit_verdict(struct plugin *p, const struct arrival *a, const struct auth_v
 
 void admit_undo(struct plugin *p, const struct mosquitto *client)
 {
-	struct session *e = sessions_find(p->sessions, client);
+	struct session *e = clients_find(p->clients, client);
 
 	if (e->new_device)
 		bindings_drop(p->bindings, session_device(e));
 	if (e->heir)
 		capture_close(p, e, -1);
-	sessions_undo(p->sessions, e, clock_mono_us(&p->clock));
+	clients_undo(p->clients, e, clock_mono_us(&p->clock));
 }
 
 static struct auth_login login_of(const struct arrival *a, const char *password)
@@ -340,7 +340,7 @@ static int login_user(struct plugin *p, const struct mosquitto_evt_basic_auth *e
  */
 static int login_again(struct plugin *p, const struct mosquitto_evt_basic_auth *ed)
 {
-	struct session *e = sessions_find(p->sessions, ed->client);
+	struct session *e = clients_find(p->clients, ed->client);
 	struct arrival a;
 	struct auth_login l;
 	struct auth_verdict v;
@@ -371,7 +371,7 @@ static int login_again(struct plugin *p, const struct mosquitto_evt_basic_auth *
 /* Between RELOAD and TICK nobody connects, but for the WebSocket clients of 2.0. */
 static bool asked_again(const struct plugin *p, const struct mosquitto *client)
 {
-	const struct session *e = sessions_find(p->sessions, client);
+	const struct session *e = clients_find(p->clients, client);
 
 	return p->newer || (e && e->state != SESSION_OFFLINE) ||
 	       mosquitto_client_protocol(client) != mp_websockets;

@@ -32,7 +32,7 @@ struct turn {
 
 struct auth {
 	const struct options *o;
-	struct directory *dir;
+	struct lookup *lookup;
 	const struct clock *clock;
 	struct im_sipkey key;
 	struct remembered *remembered;
@@ -62,7 +62,7 @@ static int make_parts(struct auth *a, struct im_buf *why)
 	return options_jwt(a->o) ? jwt_keys_load(a->o, &a->key, &a->keys, why) : IM_OK;
 }
 
-int auth_new(const struct options *o, struct directory *d, const struct clock *c, struct auth **out,
+int auth_new(const struct options *o, struct lookup *l, const struct clock *c, struct auth **out,
 	struct im_buf *why)
 {
 	struct auth *a = calloc(1, sizeof(*a));
@@ -71,7 +71,7 @@ int auth_new(const struct options *o, struct directory *d, const struct clock *c
 	*out = NULL;
 	if (a) {
 		a->o = o;
-		a->dir = d;
+		a->lookup = l;
 		a->clock = c;
 		im_buf_init(&a->scratch, 0);
 		ret = make_parts(a, why);
@@ -152,7 +152,7 @@ static bool remembers_password(struct auth *a, const struct remembered_key *k, u
 
 /* A key's fingerprint as the logins of this user's tokens hold it, and back: another one after the
  * user was deleted and has come back. */
-static uint64_t of_user(const struct auth *a, const struct directory_user *u, uint64_t fingerprint)
+static uint64_t of_user(const struct auth *a, const struct lookup_user *u, uint64_t fingerprint)
 {
 	int64_t from_ms = u->tokens_from_ms;
 
@@ -161,7 +161,7 @@ static uint64_t of_user(const struct auth *a, const struct directory_user *u, ui
 
 /* True, and when it ends and by which key. */
 static bool remembers_token(struct auth *a, const struct remembered_key *k,
-	const struct directory_user *u, int64_t now_s, struct remembered_login *out)
+	const struct lookup_user *u, int64_t now_s, struct remembered_login *out)
 {
 	const struct remembered_login *r =
 		remembered_get(a->remembered, k, clock_mono_us(a->clock));
@@ -217,7 +217,7 @@ static struct address_key address_key(const struct auth_login *l)
 }
 
 static struct budget_login login_of(
-	const struct budget *b, const struct auth_login *l, const struct directory_user *u)
+	const struct budget *b, const struct auth_login *l, const struct lookup_user *u)
 {
 	const struct address_key k = address_key(l);
 
@@ -305,7 +305,7 @@ static bool throttles(
 
 /* ---- passwords ---- */
 
-static const char *absent(const struct directory_user *u)
+static const char *absent(const struct lookup_user *u)
 {
 	return u->gone ? AUTH_DELETED : AUTH_UNKNOWN;
 }
@@ -330,9 +330,9 @@ static void set_work(struct auth *a, struct im_str uid, struct auth_hash *h)
 	struct im_buf *phc = &a->scratch;
 	struct im_phc_cost stored, now;
 
-	directory_password_cost(a->dir, &now);
+	lookup_password_cost(a->lookup, &now);
 	im_buf_reset(phc);
-	h->comparable = h->comparable && directory_password(a->dir, uid, phc) == IM_OK &&
+	h->comparable = h->comparable && lookup_password(a->lookup, uid, phc) == IM_OK &&
 			im_phc_read(im_buf_view(phc), &stored);
 	if (h->comparable) {
 		memcpy(h->work.phc, phc->p, phc->n);
@@ -346,8 +346,8 @@ static void set_work(struct auth *a, struct im_str uid, struct auth_hash *h)
 
 /* Decided by the cache or a bound; or later, and *h says what is to be hashed, also when there is
  * nothing to compare with. */
-static void begin_password(struct auth *a, const struct auth_login *l,
-	const struct directory_user *u, bool exists, struct auth_hash *h, struct auth_verdict *out)
+static void begin_password(struct auth *a, const struct auth_login *l, const struct lookup_user *u,
+	bool exists, struct auth_hash *h, struct auth_verdict *out)
 {
 	struct remembered_key key;
 
@@ -381,7 +381,7 @@ static void begin_password(struct auth *a, const struct auth_login *l,
 void auth_finish(struct auth *a, struct im_str uid, const struct auth_hash *h, int result,
 	int64_t took_us, struct auth_verdict *out)
 {
-	struct directory_user u;
+	struct lookup_user u;
 
 	a->stats.hashed++;
 	if (result == IM_E_NOMEM) {
@@ -397,7 +397,7 @@ void auth_finish(struct auth *a, struct im_str uid, const struct auth_hash *h, i
 	}
 	budget_right(a->passwords);
 	/* Hashed by a thread, it may be a password of yesterday. */
-	if (directory_user(a->dir, uid, &u) || u.disabled || !u.has_password ||
+	if (lookup_user(a->lookup, uid, &u) || u.disabled || !u.has_password ||
 		u.credential != h->credential) {
 		(void)refuse(out, "user or password has changed meanwhile");
 		return;
@@ -436,8 +436,8 @@ void auth_suspects(struct auth *a, uint32_t n)
 /* ---- tokens ---- */
 
 /* NULL: the signature is right; or *out says why not. */
-static bool check_signature(struct auth *a, const struct auth_login *l,
-	const struct directory_user *u, const struct jwt_token *t, struct auth_verdict *out)
+static bool check_signature(struct auth *a, const struct auth_login *l, const struct lookup_user *u,
+	const struct jwt_token *t, struct auth_verdict *out)
 {
 	const struct budget_login who = login_of(a->signatures, l, u);
 	int64_t now_us = clock_mono_us(a->clock), took_us;
@@ -467,14 +467,14 @@ static bool check_signature(struct auth *a, const struct auth_login *l,
 }
 
 /* A token for somebody who does not exist. */
-static bool check_new(struct auth *a, const struct auth_login *l, const struct directory_user *u,
+static bool check_new(struct auth *a, const struct auth_login *l, const struct lookup_user *u,
 	struct auth_verdict *out)
 {
 	enum account_name is = ACCOUNT_FREE;
 
 	if (u->gone || !a->o->jwt_auto_create)
 		return refuse(out, absent(u));
-	if (directory_new_name(a->dir, l->uid, &is))
+	if (lookup_new_name(a->lookup, l->uid, &is))
 		return fault(out, "directory.db cannot be read");
 	if (is == ACCOUNT_RESERVED)
 		return refuse(out, "the name is reserved");
@@ -483,7 +483,7 @@ static bool check_new(struct auth *a, const struct auth_login *l, const struct d
 	return is == ACCOUNT_FREE || refuse(out, AUTH_UNKNOWN);
 }
 
-static bool check_token(struct auth *a, const struct auth_login *l, const struct directory_user *u,
+static bool check_token(struct auth *a, const struct auth_login *l, const struct lookup_user *u,
 	bool exists, struct auth_verdict *out)
 {
 	int64_t now_s = clock_wall_ms(a->clock) / 1000;
@@ -520,8 +520,8 @@ static bool check_token(struct auth *a, const struct auth_login *l, const struct
 void auth_begin(
 	struct auth *a, const struct auth_login *l, struct auth_verdict *out, struct auth_hash *h)
 {
-	struct directory_user u;
-	int ret = directory_user(a->dir, l->uid, &u);
+	struct lookup_user u;
+	int ret = lookup_user(a->lookup, l->uid, &u);
 
 	*h = (struct auth_hash){0};
 	if (ret && ret != IM_E_NONE)
@@ -558,9 +558,9 @@ void auth_turn(struct auth *a)
 
 bool auth_still_valid(struct auth *a, struct im_str uid, const struct auth_verdict *v)
 {
-	struct directory_user u;
+	struct lookup_user u;
 
-	if (directory_user(a->dir, uid, &u) || u.disabled || u.credential != v->password)
+	if (lookup_user(a->lookup, uid, &u) || u.disabled || u.credential != v->password)
 		return false;
 	if (v->expires_s)
 		return a->keys && jwt_keys_have(a->keys, of_user(a, &u, v->credential)) &&

@@ -53,7 +53,7 @@ struct auth_stats {
 };
 
 /* `o`, `d` and `c` are borrowed. why: a sentence on failure. */
-int auth_new(const struct options *o, struct directory *d, const struct clock *c, struct auth **out,
+int auth_new(const struct options *o, struct lookup *l, const struct clock *c, struct auth **out,
 	struct im_buf *why) IM_MUST_CHECK;
 void auth_free(struct auth **a);
 /* Reads the token keys again; the old ones stay if that fails (why: a sentence). A key that is gone

@@ -10,14 +10,14 @@
 
 /* Whose a client id is that the bridge may not have written yet. */
 static bool owns(
-	struct plugin *p, const struct directory_user *u, struct im_str uid, struct im_str device)
+	struct plugin *p, const struct lookup_user *u, struct im_str uid, struct im_str device)
 {
 	struct owner o;
 	bool owned;
 
 	if (bindings_owner(p->bindings, device, &o))
 		return owner_is(&o, u->id, uid);
-	if (directory_owns(p->dir, u, device, &owned) == IM_OK)
+	if (lookup_owns(p->lookup, u, device, &owned) == IM_OK)
 		return owned;
 	acl_database_failed(p);
 	return false;
@@ -25,7 +25,7 @@ static bool owns(
 
 void away_left(struct plugin *p, struct session *e, bool stays)
 {
-	e->left = sessions_number(p->sessions);
+	e->left = clients_number(p->clients);
 	e->judged = 0;
 	if (stays && e->filters.n)
 		(void)kept_place(e, (uint32_t)p->opt.kept_sessions);
@@ -33,11 +33,11 @@ void away_left(struct plugin *p, struct session *e, bool stays)
 
 bool away_may_hear(struct plugin *p, struct session *e)
 {
-	uint64_t generation = directory_generation(p->dir);
-	struct directory_user u;
+	uint64_t generation = lookup_generation(p->lookup);
+	struct lookup_user u;
 
 	if (e->judged != generation) {
-		e->owned = directory_user(p->dir, session_uid(e), &u) == IM_OK &&
+		e->owned = lookup_user(p->lookup, session_uid(e), &u) == IM_OK &&
 			   owns(p, &u, session_uid(e), session_device(e));
 		e->judged = generation;
 	}
@@ -52,14 +52,14 @@ bool away_meet(struct plugin *p, const struct mosquitto *client, struct im_str n
 	const char *device = mosquitto_client_id(client);
 	/* Something is for it, so it has subscribed. */
 	struct session_facts f = {.uid = name, .device = im_str(device), .kept = true};
-	struct directory_user u;
+	struct lookup_user u;
 	struct session *e;
 
 	if (!device || !im_device_valid(f.device) || !im_uid_valid(name) ||
-		directory_user(p->dir, name, &u) || u.disabled || !owns(p, &u, name, f.device))
+		lookup_user(p->lookup, name, &u) || u.disabled || !owns(p, &u, name, f.device))
 		return false;
 	f.user_id = u.id;
-	e = sessions_meet(p->sessions, client, &f, clock_mono_us(&p->clock));
+	e = clients_meet(p->clients, client, &f, clock_mono_us(&p->clock));
 	if (!e)
 		return false;
 	account_is_open(e->user, u.id);

@@ -351,7 +351,7 @@ int capture_open(struct plugin *p, struct session *e)
 	} else if (e->new_device) {
 		bindings_announced(p->bindings, r.device, recno);
 	}
-	sessions_opened(p->sessions, e);
+	clients_opened(p->clients, e);
 	p->stats.opened++;
 	/* While there was no room; and a snapshot has left out what was not announced. */
 	if (e->events)
@@ -374,7 +374,7 @@ int capture_keep(struct plugin *p, struct session *e)
 		ret = bindings_kept(p->bindings, r.device, &owner, recno);
 	if (ret)
 		return ret;
-	directory_forget_device(p->dir, r.user, r.device);
+	lookup_forget_device(p->lookup, r.user, r.device);
 	e->kept = true;
 	uplink_pump(&p->uplink, clock_mono_us(&p->clock));
 	return IM_OK;
@@ -483,7 +483,7 @@ void capture_snapshot(struct plugin *p)
 
 	im_buf_init(&s.records, 0);
 	im_buf_init(&s.frame, 0);
-	sessions_each(p->sessions, snapshot_session, &s);
+	clients_each(p->clients, snapshot_session, &s);
 	snapshot_part(&s, true);
 	/* Half a snapshot is worse than an old one; the bridge drops what has no last part. */
 	p->resync = s.failed != IM_OK;

@@ -33,7 +33,7 @@ struct user_node {
 	bool refused;
 };
 
-struct sessions {
+struct clients {
 	struct node *by_client;
 	struct node *by_device;
 	struct user_node *users;
@@ -49,42 +49,42 @@ struct sessions {
 	uint32_t max_offline, n_offline, n_online, n_active;
 };
 
-struct sessions *sessions_new(const struct im_sipkey *key, uint32_t max_offline)
+struct clients *clients_new(const struct im_sipkey *key, uint32_t max_offline)
 {
-	struct sessions *s = calloc(1, sizeof(*s));
+	struct clients *c = calloc(1, sizeof(*c));
 
-	if (!s)
+	if (!c)
 		return NULL;
-	s->key = *key;
-	s->turn = 1;
-	s->max_offline = max_offline;
-	return s;
+	c->key = *key;
+	c->turn = 1;
+	c->max_offline = max_offline;
+	return c;
 }
 
-void sessions_free(struct sessions **s)
+void clients_free(struct clients **c)
 {
 	struct node *n, *tmp;
 	struct user_node *u, *utmp;
 
-	if (!*s)
+	if (!*c)
 		return;
-	HASH_CLEAR(hh_dev, (*s)->by_device);
-	HASH_ITER (hh, (*s)->by_client, n, tmp) {
-		HASH_DEL((*s)->by_client, n);
+	HASH_CLEAR(hh_dev, (*c)->by_device);
+	HASH_ITER (hh, (*c)->by_client, n, tmp) {
+		HASH_DEL((*c)->by_client, n);
 		filters_clear(&n->e.filters);
 		free(n);
 	}
-	HASH_ITER (hh, (*s)->users, u, utmp) {
-		HASH_DEL((*s)->users, u);
+	HASH_ITER (hh, (*c)->users, u, utmp) {
+		HASH_DEL((*c)->users, u);
 		free(u);
 	}
-	free(*s);
-	*s = NULL;
+	free(*c);
+	*c = NULL;
 }
 
-static unsigned hash(const struct sessions *s, struct im_str k)
+static unsigned hash(const struct clients *c, struct im_str k)
 {
-	return (unsigned)im_siphash(&s->key, k.p, k.n);
+	return (unsigned)im_siphash(&c->key, k.p, k.n);
 }
 
 /* Pointers are chosen by malloc; mixing them is enough. */
@@ -115,20 +115,20 @@ static void enqueue(struct session **queue, struct session *e)
 
 /* ---- users ---- */
 
-struct session_user *sessions_user(const struct sessions *s, struct im_str uid)
+struct session_user *clients_user(const struct clients *c, struct im_str uid)
 {
 	/* The macros of uthash evaluate the hash value once for every entry that they look at. */
-	unsigned hashv = hash(s, uid);
+	unsigned hashv = hash(c, uid);
 	struct user_node *u;
 
-	HASH_FIND_BYHASHVALUE(hh, s->users, uid.p, uid.n, hashv, u);
+	HASH_FIND_BYHASHVALUE(hh, c->users, uid.p, uid.n, hashv, u);
 	return u ? &u->u : NULL;
 }
 
-static struct session_user *user_get(struct sessions *s, struct im_str uid)
+static struct session_user *user_get(struct clients *c, struct im_str uid)
 {
-	struct session_user *have = sessions_user(s, uid);
-	unsigned hashv = hash(s, uid);
+	struct session_user *have = clients_user(c, uid);
+	unsigned hashv = hash(c, uid);
 	struct user_node *u;
 
 	if (have || uid.n > IM_UID_MAX)
@@ -138,12 +138,12 @@ static struct session_user *user_get(struct sessions *s, struct im_str uid)
 		return NULL;
 	memcpy(u->u.uid, uid.p, uid.n);
 	u->u.uid_n = (uint8_t)uid.n;
-	HASH_ADD_KEYPTR_BYHASHVALUE(hh, s->users, u->u.uid, uid.n, hashv, u);
+	HASH_ADD_KEYPTR_BYHASHVALUE(hh, c->users, u->u.uid, uid.n, hashv, u);
 	if (u->refused) {
 		free(u);
 		return NULL;
 	}
-	DL_APPEND(s->idle, &u->u);
+	DL_APPEND(c->idle, &u->u);
 	return &u->u;
 }
 
@@ -157,14 +157,14 @@ static struct session **list_of(const struct session *e)
 	return e->state == SESSION_OFFLINE ? &e->user->away : &e->user->list;
 }
 
-static void user_link(struct sessions *s, struct session_user *u, struct session *e)
+static void user_link(struct clients *c, struct session_user *u, struct session *e)
 {
 	struct session **list;
 
 	if (!has_sessions(u)) {
-		DL_DELETE(s->idle, u);
-		DL_APPEND(s->active, u);
-		s->n_active++;
+		DL_DELETE(c->idle, u);
+		DL_APPEND(c->active, u);
+		c->n_active++;
 	}
 	e->user = u;
 	list = list_of(e);
@@ -173,7 +173,7 @@ static void user_link(struct sessions *s, struct session_user *u, struct session
 		u->v5 = true;
 }
 
-static void user_unlink(struct sessions *s, struct session *e, int64_t now_us)
+static void user_unlink(struct clients *c, struct session *e, int64_t now_us)
 {
 	struct session_user *u = e->user;
 	struct session **list = list_of(e);
@@ -183,129 +183,129 @@ static void user_unlink(struct sessions *s, struct session *e, int64_t now_us)
 	if (has_sessions(u))
 		return;
 	u->idle_since_us = now_us;
-	DL_DELETE(s->active, u);
-	s->n_active--;
-	DL_APPEND(s->idle, u);
+	DL_DELETE(c->active, u);
+	c->n_active--;
+	DL_APPEND(c->idle, u);
 }
 
-struct session_user *sessions_next_user(struct sessions *s)
+struct session_user *clients_next_user(struct clients *c)
 {
-	struct session_user *u = s->active;
+	struct session_user *u = c->active;
 
 	if (u) {
-		DL_DELETE(s->active, u);
-		DL_APPEND(s->active, u);
+		DL_DELETE(c->active, u);
+		DL_APPEND(c->active, u);
 	}
 	return u;
 }
 
-uint32_t sessions_users(const struct sessions *s)
+uint32_t clients_users(const struct clients *c)
 {
-	return s->n_active;
+	return c->n_active;
 }
 
-static void users_reap(struct sessions *s, int64_t now_us)
+static void users_reap(struct clients *c, int64_t now_us)
 {
-	while (s->idle && now_us - s->idle->idle_since_us > IDLE_US) {
-		struct user_node *u = (struct user_node *)s->idle;
+	while (c->idle && now_us - c->idle->idle_since_us > IDLE_US) {
+		struct user_node *u = (struct user_node *)c->idle;
 
-		DL_DELETE(s->idle, &u->u);
-		HASH_DEL(s->users, u);
+		DL_DELETE(c->idle, &u->u);
+		HASH_DEL(c->users, u);
 		free(u);
 	}
 }
 
 /* ---- the device index ---- */
 
-static void index_add(struct sessions *s, struct node *n)
+static void index_add(struct clients *c, struct node *n)
 {
 	struct im_str d = session_device(&n->e);
 
-	HASH_ADD_KEYPTR_BYHASHVALUE(hh_dev, s->by_device, n->e.device, d.n, hash(s, d), n);
+	HASH_ADD_KEYPTR_BYHASHVALUE(hh_dev, c->by_device, n->e.device, d.n, hash(c, d), n);
 	/* Without memory for it, the device is not found by its name; nothing else depends on it.
 	 */
 	n->indexed = !n->refused;
 	n->refused = false;
 }
 
-static void index_remove(struct sessions *s, struct node *n)
+static void index_remove(struct clients *c, struct node *n)
 {
 	if (n->indexed)
-		HASH_DELETE(hh_dev, s->by_device, n);
+		HASH_DELETE(hh_dev, c->by_device, n);
 	n->indexed = false;
 }
 
 /* The newest with its client id. */
-static void set_index(struct sessions *s, struct node *n)
+static void set_index(struct clients *c, struct node *n)
 {
-	struct session *have = sessions_device(s, session_device(&n->e));
+	struct session *have = clients_device(c, session_device(&n->e));
 
 	if (have) {
-		index_remove(s, (struct node *)have);
+		index_remove(c, (struct node *)have);
 		have->newer = &n->e;
 		n->e.older = have;
 	}
-	index_add(s, n);
+	index_add(c, n);
 }
 
 /* The one before it is found again, if it was the newest. */
-static void unindex(struct sessions *s, struct node *n)
+static void unindex(struct clients *c, struct node *n)
 {
 	struct session *older = n->e.older, *newer = n->e.newer;
 	bool indexed = n->indexed;
 
-	index_remove(s, n);
+	index_remove(c, n);
 	if (newer)
 		newer->older = older;
 	if (older)
 		older->newer = newer;
 	if (indexed && older)
-		index_add(s, (struct node *)older);
+		index_add(c, (struct node *)older);
 }
 
-struct session *sessions_device(const struct sessions *s, struct im_str device)
+struct session *clients_device(const struct clients *c, struct im_str device)
 {
-	unsigned hashv = hash(s, device);
+	unsigned hashv = hash(c, device);
 	struct node *n;
 
-	HASH_FIND_BYHASHVALUE(hh_dev, s->by_device, device.p, device.n, hashv, n);
+	HASH_FIND_BYHASHVALUE(hh_dev, c->by_device, device.p, device.n, hashv, n);
 	return n ? &n->e : NULL;
 }
 
 /* ---- sessions ---- */
 
-struct session *sessions_find(const struct sessions *s, const void *client)
+struct session *clients_find(const struct clients *c, const void *client)
 {
 	unsigned hashv = hash_client(client);
 	struct node *n;
 
-	HASH_FIND_BYHASHVALUE(hh, s->by_client, &client, sizeof(client), hashv, n);
+	HASH_FIND_BYHASHVALUE(hh, c->by_client, &client, sizeof(client), hashv, n);
 	return n ? &n->e : NULL;
 }
 
-uint64_t sessions_number(struct sessions *s)
+uint64_t clients_number(struct clients *c)
 {
-	return ++s->numbers;
+	return ++c->numbers;
 }
 
-static void count(struct sessions *s, const struct session *e, int by)
+static void count(struct clients *c, const struct session *e, int by)
 {
 	if (e->state == SESSION_OFFLINE)
-		s->n_offline += (uint32_t)by;
+		c->n_offline += (uint32_t)by;
 	else
-		s->n_online += (uint32_t)by;
+		c->n_online += (uint32_t)by;
 }
 
-void sessions_drop(struct sessions *s, struct session *e, int64_t now_us)
+void clients_drop(struct clients *c, struct session *e, int64_t now_us)
 {
 	struct node *n = (struct node *)e;
 
-	count(s, e, -1);
+	count(c, e, -1);
 	unqueue(e);
-	unindex(s, n);
+	unindex(c, n);
 	kept_remove(e);
-	user_unlink(s, e, now_us);
-	HASH_DEL(s->by_client, n);
+	user_unlink(c, e, now_us);
+	HASH_DEL(c->by_client, n);
 	filters_clear(&e->filters);
 	free(n);
 }
@@ -326,66 +326,66 @@ static void go_on(struct session *e, struct session *old)
 }
 
 /* Another connection has the client id now: what this one still says is its will. */
-static void take_over(struct sessions *s, struct session *e)
+static void take_over(struct clients *c, struct session *e)
 {
-	e->taken_turn = s->turn;
+	e->taken_turn = c->turn;
 	kept_remove(e);
 	if (e->state == SESSION_OFFLINE)
-		enqueue(&s->gone, e);
+		enqueue(&c->gone, e);
 }
 
-static struct session **place_of(struct sessions *s, const struct session *e)
+static struct session **place_of(struct clients *c, const struct session *e)
 {
-	return e->kept ? &s->offline : &s->bare;
+	return e->kept ? &c->offline : &c->bare;
 }
 
 /* What the others' bounds depend on is forgotten last. */
-static void forget_oldest(struct sessions *s, const struct session *but, int64_t now_us)
+static void forget_oldest(struct clients *c, const struct session *but, int64_t now_us)
 {
-	struct session *first = s->bare && s->bare != but ? s->bare : s->offline;
+	struct session *first = c->bare && c->bare != but ? c->bare : c->offline;
 
-	if (s->n_offline > s->max_offline && first && first != but)
-		sessions_drop(s, first, now_us);
+	if (c->n_offline > c->max_offline && first && first != but)
+		clients_drop(c, first, now_us);
 }
 
-static void go_offline(struct sessions *s, struct session *e, int64_t now_us)
+static void go_offline(struct clients *c, struct session *e, int64_t now_us)
 {
-	count(s, e, -1);
+	count(c, e, -1);
 	DL_DELETE2(e->user->list, e, user_prev, user_next);
 	e->state = SESSION_OFFLINE;
 	DL_APPEND2(e->user->away, e, user_prev, user_next);
 	e->left_us = now_us;
 	e->events = false;
-	count(s, e, 1);
-	if (e->ephemeral || e->taken_turn == s->turn)
-		enqueue(&s->gone, e);
+	count(c, e, 1);
+	if (e->ephemeral || e->taken_turn == c->turn)
+		enqueue(&c->gone, e);
 	else
-		enqueue(place_of(s, e), e);
-	forget_oldest(s, e, now_us);
+		enqueue(place_of(c, e), e);
+	forget_oldest(c, e, now_us);
 }
 
-static void node_free(struct sessions *s, struct node *n)
+static void node_free(struct clients *c, struct node *n)
 {
 	if (!n)
 		return;
-	HASH_DEL(s->by_client, n);
+	HASH_DEL(c->by_client, n);
 	free(n);
 }
 
 /* A session in the table of clients, and nowhere else. */
-static struct node *node_new(struct sessions *s, const void *client, const struct session_facts *f)
+static struct node *node_new(struct clients *c, const void *client, const struct session_facts *f)
 {
-	struct session *old = sessions_find(s, client);
+	struct session *old = clients_find(c, client);
 	struct node *n;
 
 	if (old)
-		sessions_drop(s, old, 0);
+		clients_drop(c, old, 0);
 	n = f->device.n <= IM_DEVICE_MAX ? calloc(1, sizeof(*n)) : NULL;
 	if (!n)
 		return NULL;
 	n->e = (struct session){
 		.client = client,
-		.number = sessions_number(s),
+		.number = clients_number(c),
 		.user_id = f->user_id,
 		.device_n = (uint8_t)f->device.n,
 		.state = SESSION_NEW,
@@ -404,86 +404,86 @@ static struct node *node_new(struct sessions *s, const void *client, const struc
 	};
 	memcpy(n->e.device, f->device.p, f->device.n);
 	HASH_ADD_KEYPTR_BYHASHVALUE(
-		hh, s->by_client, &n->e.client, sizeof(client), hash_client(client), n);
+		hh, c->by_client, &n->e.client, sizeof(client), hash_client(client), n);
 	if (!n->refused)
 		return n;
 	free(n);
 	return NULL;
 }
 
-struct session *sessions_add(struct sessions *s, const void *client, const struct session_facts *f)
+struct session *clients_add(struct clients *c, const void *client, const struct session_facts *f)
 {
 	struct session_user *u;
 	struct session *old;
-	struct node *n = node_new(s, client, f);
+	struct node *n = node_new(c, client, f);
 
-	u = n ? user_get(s, f->uid) : NULL;
+	u = n ? user_get(c, f->uid) : NULL;
 	if (!u) {
-		node_free(s, n);
+		node_free(c, n);
 		return NULL;
 	}
-	old = sessions_device(s, f->device);
+	old = clients_device(c, f->device);
 	if (old)
-		take_over(s, old);
+		take_over(c, old);
 	if (old && !f->clean && !old->ephemeral && old->user == u && old->user_id == f->user_id)
 		go_on(&n->e, old);
-	user_link(s, u, &n->e);
-	set_index(s, n);
-	enqueue(&s->fresh, &n->e);
-	count(s, &n->e, 1);
+	user_link(c, u, &n->e);
+	set_index(c, n);
+	enqueue(&c->fresh, &n->e);
+	count(c, &n->e, 1);
 	return &n->e;
 }
 
-struct session *sessions_meet(
-	struct sessions *s, const void *client, const struct session_facts *f, int64_t now_us)
+struct session *clients_meet(
+	struct clients *c, const void *client, const struct session_facts *f, int64_t now_us)
 {
 	struct session_user *u;
 	struct node *n;
 
-	if (sessions_device(s, f->device))
+	if (clients_device(c, f->device))
 		return NULL;
-	n = node_new(s, client, f);
-	u = n ? user_get(s, f->uid) : NULL;
+	n = node_new(c, client, f);
+	u = n ? user_get(c, f->uid) : NULL;
 	if (!u) {
-		node_free(s, n);
+		node_free(c, n);
 		return NULL;
 	}
 	/* Its will is not the plugin's to see any more. */
 	n->e.will_done = true;
-	user_link(s, u, &n->e);
-	set_index(s, n);
-	count(s, &n->e, 1);
-	go_offline(s, &n->e, now_us);
+	user_link(c, u, &n->e);
+	set_index(c, n);
+	count(c, &n->e, 1);
+	go_offline(c, &n->e, now_us);
 	return &n->e;
 }
 
 /* The connection that this one has taken over from in this turn, or NULL. */
-static struct session *predecessor(const struct sessions *s, const struct session *e)
+static struct session *predecessor(const struct clients *c, const struct session *e)
 {
 	struct session *other = e->older;
 
-	while (other && (other->taken_turn != s->turn || other->user != e->user))
+	while (other && (other->taken_turn != c->turn || other->user != e->user))
 		other = other->older;
 	return other;
 }
 
-void sessions_undo(struct sessions *s, struct session *e, int64_t now_us)
+void clients_undo(struct clients *c, struct session *e, int64_t now_us)
 {
-	struct session *old = predecessor(s, e);
+	struct session *old = predecessor(c, e);
 
 	if (old && e->filters.n)
 		inherit(old, e);
-	sessions_drop(s, e, now_us);
+	clients_drop(c, e, now_us);
 	if (!old)
 		return;
 	old->taken_turn = 0;
-	if (old->queue == &s->gone && !old->ephemeral)
-		enqueue(place_of(s, old), old);
+	if (old->queue == &c->gone && !old->ephemeral)
+		enqueue(place_of(c, old), old);
 }
 
-void sessions_opened(struct sessions *s, struct session *e)
+void clients_opened(struct clients *c, struct session *e)
 {
-	(void)s;
+	(void)c;
 	if (e->state != SESSION_NEW)
 		return;
 	unqueue(e);
@@ -492,18 +492,18 @@ void sessions_opened(struct sessions *s, struct session *e)
 }
 
 /* The connection that has taken over from this one, or NULL. */
-static struct session *successor(const struct sessions *s, const struct session *e)
+static struct session *successor(const struct clients *c, const struct session *e)
 {
-	struct session *other = sessions_device(s, session_device(e));
+	struct session *other = clients_device(c, session_device(e));
 
 	return other && other != e && other->state != SESSION_OFFLINE && other->user == e->user
 		       ? other
 		       : NULL;
 }
 
-struct session *sessions_ended(struct sessions *s, const void *client, int64_t now_us)
+struct session *clients_ended(struct clients *c, const void *client, int64_t now_us)
 {
-	struct session *e = sessions_find(s, client);
+	struct session *e = clients_find(c, client);
 	struct session *next;
 	bool announced;
 
@@ -511,20 +511,20 @@ struct session *sessions_ended(struct sessions *s, const void *client, int64_t n
 		return NULL;
 	if (e->state == SESSION_OFFLINE) {
 		/* A persistent session whose client has come back with another connection. */
-		sessions_drop(s, e, now_us);
+		clients_drop(c, e, now_us);
 		return NULL;
 	}
 	announced = e->state == SESSION_OPEN || e->heir;
-	next = announced ? successor(s, e) : NULL;
+	next = announced ? successor(c, e) : NULL;
 	if (next && next->state == SESSION_NEW)
 		next->heir = true;
-	go_offline(s, e, now_us);
+	go_offline(c, e, now_us);
 	return announced && !next ? e : NULL;
 }
 
-bool sessions_is_will(const struct sessions *s, const struct session *e)
+bool clients_is_will(const struct clients *c, const struct session *e)
 {
-	return e->state == SESSION_OFFLINE ? !e->will_done : e->taken_turn == s->turn;
+	return e->state == SESSION_OFFLINE ? !e->will_done : e->taken_turn == c->turn;
 }
 
 /* None of a list is another device's than this one; *any_out: there is one of this one. */
@@ -543,52 +543,52 @@ static bool no_other(const struct session *list, struct im_str device, bool *any
 	return true;
 }
 
-bool sessions_alone(const struct session_user *u, struct im_str device)
+bool clients_alone(const struct session_user *u, struct im_str device)
 {
 	bool any = false;
 
 	return no_other(u->list, device, &any) && no_other(u->away, device, &any) && any;
 }
 
-void sessions_expire(struct sessions *s, int64_t age_us, int64_t now_us)
+void clients_expire(struct clients *c, int64_t age_us, int64_t now_us)
 {
-	while (s->offline && now_us - s->offline->left_us > age_us)
-		sessions_drop(s, s->offline, now_us);
-	while (s->bare && now_us - s->bare->left_us > age_us)
-		sessions_drop(s, s->bare, now_us);
+	while (c->offline && now_us - c->offline->left_us > age_us)
+		clients_drop(c, c->offline, now_us);
+	while (c->bare && now_us - c->bare->left_us > age_us)
+		clients_drop(c, c->bare, now_us);
 }
 
-void sessions_turn(struct sessions *s, int64_t now_us)
+void clients_turn(struct clients *c, int64_t now_us)
 {
 	struct session *e;
 
-	s->turn++;
-	DL_FOREACH (s->fresh, e)
+	c->turn++;
+	DL_FOREACH (c->fresh, e)
 		e->handover = false;
-	while (s->gone)
-		sessions_drop(s, s->gone, now_us);
-	users_reap(s, now_us);
+	while (c->gone)
+		clients_drop(c, c->gone, now_us);
+	users_reap(c, now_us);
 }
 
-struct session *sessions_first_new(const struct sessions *s)
+struct session *clients_first_new(const struct clients *c)
 {
-	return s->fresh;
+	return c->fresh;
 }
 
-void sessions_each(struct sessions *s, sessions_fn fn, void *arg)
+void clients_each(struct clients *c, clients_fn fn, void *arg)
 {
 	struct node *n, *tmp;
 
-	HASH_ITER (hh, s->by_client, n, tmp)
+	HASH_ITER (hh, c->by_client, n, tmp)
 		fn(arg, &n->e);
 }
 
-uint32_t sessions_online(const struct sessions *s)
+uint32_t clients_online(const struct clients *c)
 {
-	return s->n_online;
+	return c->n_online;
 }
 
-uint32_t sessions_offline(const struct sessions *s)
+uint32_t clients_offline(const struct clients *c)
 {
-	return s->n_offline;
+	return c->n_offline;
 }

@@ -23,7 +23,7 @@
 #include "common/str.h"
 #include "plugin/filters.h"
 
-struct sessions;
+struct clients;
 
 enum session_state { SESSION_NEW, SESSION_OPEN, SESSION_OFFLINE };
 
@@ -102,55 +102,55 @@ struct session_facts {
 
 /* At most max_offline sessions are remembered after their end, those that have never subscribed
  * only while there is room. NULL: out of memory. */
-struct sessions *sessions_new(const struct im_sipkey *key, uint32_t max_offline);
-void sessions_free(struct sessions **s);
+struct clients *clients_new(const struct im_sipkey *key, uint32_t max_offline);
+void clients_free(struct clients **c);
 
 /* A connection was accepted. What the table knew of this pointer is void; an older connection with
  * the client id is marked as taken over, and unless it is clean its filters are the new one's.
  * NULL: out of memory. */
-struct session *sessions_add(struct sessions *s, const void *client, const struct session_facts *f);
+struct session *clients_add(struct clients *c, const void *client, const struct session_facts *f);
 /* One that is away and was not known: the broker has kept it over a restart. NULL: out of memory,
  * or there is another one with the client id. */
-struct session *sessions_meet(
-	struct sessions *s, const void *client, const struct session_facts *f, int64_t now_us);
-struct session *sessions_find(const struct sessions *s, const void *client);
+struct session *clients_meet(
+	struct clients *c, const void *client, const struct session_facts *f, int64_t now_us);
+struct session *clients_find(const struct clients *c, const void *client);
 /* The newest session with this client id, or NULL. */
-struct session *sessions_device(const struct sessions *s, struct im_str device);
-struct session_user *sessions_user(const struct sessions *s, struct im_str uid);
+struct session *clients_device(const struct clients *c, struct im_str device);
+struct session_user *clients_user(const struct clients *c, struct im_str uid);
 /* The bridge has been told. */
-void sessions_opened(struct sessions *s, struct session *e);
+void clients_opened(struct clients *c, struct session *e);
 /* The connection ended (DISCONNECT or CLIENT_OFFLINE). Returns the session if its device was
  * announced, so that the end is too; NULL if there is nothing to say: unknown, never announced, or
  * another connection has taken over, for which the device stays open whatever the order in which
  * the broker tells of both. The result lives until the next call. */
-struct session *sessions_ended(struct sessions *s, const void *client, int64_t now_us);
+struct session *clients_ended(struct clients *c, const void *client, int64_t now_us);
 /* Its connection has never come about: forgets it, and that it has taken over from another one. */
-void sessions_undo(struct sessions *s, struct session *e, int64_t now_us);
+void clients_undo(struct clients *c, struct session *e, int64_t now_us);
 /* Forgets a session at once. */
-void sessions_drop(struct sessions *s, struct session *e, int64_t now_us);
+void clients_drop(struct clients *c, struct session *e, int64_t now_us);
 /* True if a publish that the broker asks about with this session is its will. */
-bool sessions_is_will(const struct sessions *s, const struct session *e);
+bool clients_is_will(const struct clients *c, const struct session *e);
 /* True if `device` is the only session known of its user. */
-bool sessions_alone(const struct session_user *u, struct im_str device);
+bool clients_alone(const struct session_user *u, struct im_str device);
 /* Forgets those that have been away for so long that the broker has forgotten them, too. */
-void sessions_expire(struct sessions *s, int64_t age_us, int64_t now_us);
+void clients_expire(struct clients *c, int64_t age_us, int64_t now_us);
 /* Once a turn of the broker's loop: what was only true within it ends. */
-void sessions_turn(struct sessions *s, int64_t now_us);
+void clients_turn(struct clients *c, int64_t now_us);
 
 /* A number for a connection, greater than all before it. */
-uint64_t sessions_number(struct sessions *s);
+uint64_t clients_number(struct clients *c);
 /* The users that have sessions, one after the other and over again; NULL: none. A turn of
- * sessions_users calls meets each that was there at its beginning. */
-struct session_user *sessions_next_user(struct sessions *s);
-uint32_t sessions_users(const struct sessions *s);
+ * clients_users calls meets each that was there at its beginning. */
+struct session_user *clients_next_user(struct clients *c);
+uint32_t clients_users(const struct clients *c);
 
 /* The session that waits longest for being announced, or NULL. */
-struct session *sessions_first_new(const struct sessions *s);
-typedef void (*sessions_fn)(void *arg, struct session *e);
+struct session *clients_first_new(const struct clients *c);
+typedef void (*clients_fn)(void *arg, struct session *e);
 /* Every session; fn must not add or drop any. */
-void sessions_each(struct sessions *s, sessions_fn fn, void *arg);
-uint32_t sessions_online(const struct sessions *s); /* NEW and OPEN */
-uint32_t sessions_offline(const struct sessions *s);
+void clients_each(struct clients *c, clients_fn fn, void *arg);
+uint32_t clients_online(const struct clients *c); /* NEW and OPEN */
+uint32_t clients_offline(const struct clients *c);
 
 static inline struct im_str session_uid(const struct session *e)
 {

@@ -86,14 +86,14 @@ static void deliver(struct plugin *p, const struct shared *s, const struct im_re
 {
 	const struct im_down_rec *r = s->r;
 	struct im_str conv = to->conv.n ? to->conv : r->topic;
-	const struct session_user *u = sessions_user(p->sessions, to->uid);
+	const struct session_user *u = clients_user(p->clients, to->uid);
 	struct publish pub = {.qos = 1};
 	size_t n = sizeof(CONV_START) - 1 + conv.n + 1 + r->payload.n;
 	char *payload, *at;
 
 	/* A sender with one device learns the seq from the ack. */
 	if (u && r->id.n && r->device.n && im_str_eq(to->uid, r->user) &&
-		sessions_alone(u, r->device)) {
+		clients_alone(u, r->device)) {
 		p->stats.self_copies++;
 		return;
 	}
@@ -194,7 +194,7 @@ static int down_topic(struct plugin *p, const struct im_down_rec *r)
 
 static int down_reply(struct plugin *p, const struct im_down_rec *r)
 {
-	const struct session *e = sessions_device(p->sessions, r->device);
+	const struct session *e = clients_device(p->clients, r->device);
 	struct publish pub = {.qos = 1};
 	struct im_topic t;
 
@@ -221,7 +221,7 @@ static int down_reply(struct plugin *p, const struct im_down_rec *r)
 
 static int down_control(struct plugin *p, const struct im_down_rec *r)
 {
-	const struct session *e = sessions_device(p->sessions, r->device);
+	const struct session *e = clients_device(p->clients, r->device);
 	struct publish pub = {.topic = IM_TOPIC_CONTROL_RESPONSE, .qos = 1};
 
 	/* To a client that is not there the broker would keep it for ever. */
@@ -242,7 +242,7 @@ static int down_kick(struct plugin *p, const struct im_down_rec *r)
 		/* Not the bridge itself, whatever its user is called. */
 		taken = im_str_eqz(r->user, p->opt.link_username) || kicks_user(&p->kicks, r->user);
 	} else {
-		struct session *e = sessions_device(p->sessions, r->device);
+		struct session *e = clients_device(p->clients, r->device);
 
 		taken = !e || !im_str_eq(session_uid(e), r->user);
 		if (!taken) {
@@ -258,9 +258,9 @@ static int down_kick(struct plugin *p, const struct im_down_rec *r)
 
 static int forget_user(struct plugin *p, const struct im_down_rec *r)
 {
-	struct session_user *u = sessions_user(p->sessions, r->user);
+	struct session_user *u = clients_user(p->clients, r->user);
 
-	directory_forget_user(p->dir, r->user);
+	lookup_forget_user(p->lookup, r->user);
 	if (u && u->list)
 		(void)account_open(p, u);
 	return IM_OK;
@@ -268,9 +268,9 @@ static int forget_user(struct plugin *p, const struct im_down_rec *r)
 
 static int credential(struct plugin *p, const struct im_down_rec *r)
 {
-	struct session_user *u = sessions_user(p->sessions, r->user);
+	struct session_user *u = clients_user(p->clients, r->user);
 
-	directory_forget_user(p->dir, r->user);
+	lookup_forget_user(p->lookup, r->user);
 	if (!u || !u->list)
 		return IM_OK;
 	account_credential(p, u, r->device, r->epoch < INT64_MAX ? (int64_t)r->epoch : INT64_MAX);
@@ -320,8 +320,8 @@ static int down_stats(struct plugin *p)
 	const struct auth_stats *a = auth_stats(p->auth);
 	const struct ring *r = &p->spool.ring;
 	const struct stats_gauges g = {
-		.sessions_online = sessions_online(p->sessions),
-		.sessions_offline = sessions_offline(p->sessions),
+		.sessions_online = clients_online(p->clients),
+		.sessions_offline = clients_offline(p->clients),
 		.spool_bytes = ring_used(r),
 		.spool_size = r->size,
 		.spool_first = r->tail_recno,
@@ -331,8 +331,8 @@ static int down_stats(struct plugin *p)
 		.batch_records = p->uplink.stats.records,
 		.batch_bytes = p->uplink.stats.bytes,
 		.batches_again = p->uplink.stats.again,
-		.directory_reads = directory_reads(p->dir),
-		.directory_errors = directory_errors(p->dir),
+		.directory_reads = lookup_reads(p->lookup),
+		.directory_errors = lookup_errors(p->lookup),
 		.logins_waiting = later_waiting(p),
 		.passwords_hashed = a->hashed,
 		.logins_cached = a->cached,
@@ -394,10 +394,10 @@ static int carry_out(struct plugin *p, const struct im_down_rec *r)
 	case IM_DOWN_CREDENTIAL:
 		return credential(p, r);
 	case IM_DOWN_FORGET_GROUP:
-		directory_forget_group(p->dir, r->topic);
+		lookup_forget_group(p->lookup, r->topic);
 		return IM_OK;
 	case IM_DOWN_FORGET_MEMBER:
-		directory_forget_member(p->dir, r->topic, r->user);
+		lookup_forget_member(p->lookup, r->topic, r->user);
 		return IM_OK;
 	case IM_DOWN_CREDIT:
 		p->credit++;
@@ -415,7 +415,7 @@ void downlink_frame(struct plugin *p, struct im_str frame)
 	int ret = im_down_frame_read(frame, &records);
 
 	p->stats.down_frames++;
-	directory_rest(p->dir);
+	lookup_rest(p->lookup);
 	while (!ret && records.n) {
 		ret = im_down_rec_read(&records, &r);
 		if (!ret)

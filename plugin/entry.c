@@ -58,7 +58,7 @@ static int recover_one(struct plugin *p, const struct im_up_rec *r, uint64_t rec
 	int ret = IM_OK;
 
 	if (r->type == IM_UP_OPEN && r->flags & IM_UPF_NEW_USER)
-		ret = directory_user_pending(p->dir, r->user);
+		ret = lookup_user_pending(p->lookup, r->user);
 	owner.user = admit_number(p, r->user);
 	if (ret != IM_E_NOMEM && r->type == IM_UP_OPEN && r->flags & IM_UPF_NEW_DEVICE) {
 		ret = bindings_add(p->bindings, r->device, &owner);
@@ -109,20 +109,20 @@ static int make_parts(struct plugin *p, struct im_buf *why)
 	if (!ret)
 		ret = props_open(&p->props, why);
 	if (!ret)
-		ret = directory_open(p->opt.data_dir, &p->key, &p->dir, why);
+		ret = lookup_open(p->opt.data_dir, &p->key, &p->lookup, why);
 	if (!ret) {
-		p->device_days = directory_meta(p->dir, "device_days", IM_DEVICE_DAYS);
-		directory_rest(p->dir);
+		p->device_days = lookup_meta(p->lookup, "device_days", IM_DEVICE_DAYS);
+		lookup_rest(p->lookup);
 		conffile_warn_expiration(p->expiration_s, p->device_days);
 		ret = make_secret(p, why);
 	}
 	if (!ret)
-		ret = auth_new(&p->opt, p->dir, &p->clock, &p->auth, why);
+		ret = auth_new(&p->opt, p->lookup, &p->clock, &p->auth, why);
 	if (!ret) {
-		p->sessions = sessions_new(&p->key, IM_OFFLINE_SESSIONS);
+		p->clients = clients_new(&p->key, IM_OFFLINE_SESSIONS);
 		p->bindings = bindings_new(&p->key, IM_PENDING_DEVICES, IM_PENDING_DEVICES_USER);
 		p->identities = identities_new(&p->key);
-		if (!p->sessions || !p->bindings || !p->identities)
+		if (!p->clients || !p->bindings || !p->identities)
 			ret = IM_E_NOMEM;
 	}
 	if (!ret)
@@ -154,11 +154,11 @@ static void plugin_free(struct plugin *p)
 	kicks_clear(&p->kicks);
 	uplink_clear(&p->uplink);
 	spool_close(&p->spool);
-	sessions_free(&p->sessions);
+	clients_free(&p->clients);
 	bindings_free(&p->bindings);
 	identities_free(&p->identities);
 	auth_free(&p->auth);
-	directory_close(&p->dir);
+	lookup_close(&p->lookup);
 	props_close(&p->props);
 	options_clear(&p->opt);
 	im_buf_free(&p->wills);

@@ -119,9 +119,9 @@ static int on_gone(struct plugin *p, const struct mosquitto *client, int reason,
 		bindings_drop(p->bindings, session_device(e));
 	if (e && rest == REST_NONE)
 		e->ephemeral = true;
-	if (sessions_ended(p->sessions, client, clock_mono_us(&p->clock)))
+	if (clients_ended(p->clients, client, clock_mono_us(&p->clock)))
 		capture_close(p, e, reason);
-	e = sessions_find(p->sessions, client);
+	e = clients_find(p->clients, client);
 	if (e && e->state == SESSION_OFFLINE)
 		away_left(p, e, rest == REST_STAYS || !e->v5);
 	return MOSQ_ERR_SUCCESS;
@@ -164,8 +164,8 @@ static void check_broker(struct plugin *p)
 
 	conffile_check(&c, p->prefix, p->opt.link_listener);
 	log_lines(LOG_LEVEL_WARN, im_buf_view(&c.warnings));
-	p->device_days = directory_meta(p->dir, "device_days", p->device_days);
-	directory_rest(p->dir);
+	p->device_days = lookup_meta(p->lookup, "device_days", p->device_days);
+	lookup_rest(p->lookup);
 	conffile_warn_expiration(c.expiration_s, p->device_days);
 	if (c.refused.n)
 		log_line(LOG_LEVEL_ERR, "the broker would not start with this configuration: %.*s",
@@ -200,7 +200,7 @@ static void announce(struct plugin *p)
 	struct session *e;
 
 	/* Each one leaves the queue; without room the others wait too. */
-	while ((e = sessions_first_new(p->sessions))) {
+	while ((e = clients_first_new(p->clients))) {
 		if (capture_open(p, e))
 			return;
 	}
@@ -234,7 +234,7 @@ static void expire_tokens(struct plugin *p)
 
 	if (!p->next_expiry_s || p->next_expiry_s > x.now_s)
 		return;
-	sessions_each(p->sessions, expire, &x);
+	clients_each(p->clients, expire, &x);
 	p->next_expiry_s = x.next_s;
 }
 
@@ -244,19 +244,19 @@ static void watch_directory(struct plugin *p, int64_t now_us)
 	if (p->uplink.up || now_us - p->checked_us < SECOND_US)
 		return;
 	p->checked_us = now_us;
-	if (directory_changed(p->dir))
+	if (lookup_changed(p->lookup))
 		account_forget_all(p);
 }
 
 static bool still_there(void *arg, const struct kick_target *t)
 {
 	const struct plugin *p = arg;
-	const struct session *e = sessions_device(p->sessions, t->device);
+	const struct session *e = clients_device(p->clients, t->device);
 
 	/* The broker finds whoever has the client id now. */
 	if ((e && e->number > t->number) || link_has(p, t->device))
 		return false;
-	e = sessions_find(p->sessions, t->client);
+	e = clients_find(p->clients, t->client);
 	if (e && e->number >= t->number)
 		return e->number == t->number && e->state != SESSION_OFFLINE;
 	return identity_alive(p, t);
@@ -283,10 +283,10 @@ static int on_tick(int event, void *event_data, void *userdata)
 	p->grant = (struct grant){0};
 	p->gone = p->denied = NULL;
 	capture_forget_notes(p);
-	directory_rest(p->dir);
+	lookup_rest(p->lookup);
 	auth_turn(p->auth);
-	sessions_turn(p->sessions, now_us);
-	sessions_expire(p->sessions, p->device_days * DAY_US, now_us);
+	clients_turn(p->clients, now_us);
+	clients_expire(p->clients, p->device_days * DAY_US, now_us);
 	later_tick(p);
 	announce(p);
 	expire_tokens(p);

@@ -80,7 +80,7 @@ static struct met *recall(struct plugin *p, const struct arrival *a)
 {
 	struct met *m = find(p, a);
 
-	return m && m->verdict && m->generation == directory_generation(p->dir) &&
+	return m && m->verdict && m->generation == lookup_generation(p->lookup) &&
 			       clock_mono_us(&p->clock) - m->since_us < REMEMBERED_US
 		       ? m
 		       : NULL;
@@ -96,7 +96,7 @@ static struct met *remember(struct plugin *p, const struct arrival *a, enum verd
 		*m = (struct met){
 			.who = who(p, a),
 			.verdict = verdict,
-			.generation = directory_generation(p->dir),
+			.generation = lookup_generation(p->lookup),
 			.since_us = clock_mono_us(&p->clock),
 			.ended = ended,
 		};
@@ -150,7 +150,7 @@ static bool kick(
 {
 	*number = 0;
 	if (sign == IDENTITY_SPOKE || (a->client != p->gone && has_certificate(a->client))) {
-		*number = sessions_number(p->sessions);
+		*number = clients_number(p->clients);
 		return kicks_client(
 			&p->kicks, &(struct kick_target){a->client, a->device, *number});
 	}
@@ -186,12 +186,12 @@ static const struct denial *check_user(
 	static const struct denial unknown = {DENIAL_LASTING, AUTH_UNKNOWN};
 	static const struct denial deleted = {DENIAL_LASTING, AUTH_DELETED};
 	static const struct denial disabled = {DENIAL_LASTING, "user is disabled"};
-	struct directory_user u;
+	struct lookup_user u;
 	int ret;
 
 	if (!im_uid_valid(a->uid) || im_str_eqz(a->uid, p->opt.link_username))
 		return &nameless;
-	ret = directory_user(p->dir, a->uid, &u);
+	ret = lookup_user(p->lookup, a->uid, &u);
 	if (ret && ret != IM_E_NONE)
 		return &admit_unreadable;
 	if (ret)
@@ -218,16 +218,16 @@ static bool same(struct im_str ours, const char *theirs)
 struct session *identity_known(struct plugin *p, const struct mosquitto *client)
 {
 	const char *name = mosquitto_client_username(client);
-	struct session *e = sessions_find(p->sessions, client);
+	struct session *e = clients_find(p->clients, client);
 
 	/* The name goes before the last will does. */
 	if (!e || ((!name || same(session_uid(e), name)) &&
 			  same(session_device(e), mosquitto_client_id(client))))
 		return e;
 	if (e->state != SESSION_OFFLINE &&
-		sessions_ended(p->sessions, client, clock_mono_us(&p->clock)))
+		clients_ended(p->clients, client, clock_mono_us(&p->clock)))
 		capture_close(p, e, -1);
-	sessions_drop(p->sessions, e, clock_mono_us(&p->clock));
+	clients_drop(p->clients, e, clock_mono_us(&p->clock));
 	return NULL;
 }
 
@@ -298,7 +298,7 @@ struct session *identity_gone(struct plugin *p, const struct mosquitto *client)
 	if (e->new_device)
 		bindings_drop(p->bindings, session_device(e));
 	/* It ends as NEW, so there is nothing to say of it. */
-	sessions_ended(p->sessions, client, clock_mono_us(&p->clock));
+	clients_ended(p->clients, client, clock_mono_us(&p->clock));
 	return e;
 }
 

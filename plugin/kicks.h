@@ -26,7 +26,7 @@ struct kicks {
 	size_t bytes;
 };
 
-/* A connection that is alive; number: sessions_number, when it was met. */
+/* A connection that is alive; number: clients_number, when it was met. */
 struct kick_target {
 	const void *client;
 	struct im_str device;

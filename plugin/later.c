@@ -201,7 +201,7 @@ int later_put(struct plugin *p, const struct arrival *a, const struct auth_login
 {
 	struct im_str address = {
 		a->address.p, a->address.n < ADDRESS_MAX ? a->address.n : ADDRESS_MAX};
-	struct session *old = sessions_find(p->sessions, a->client);
+	struct session *old = clients_find(p->clients, a->client);
 	struct later *l = p->later;
 	uint32_t same = same_address(l, h);
 	struct waiting *w;
@@ -212,7 +212,7 @@ int later_put(struct plugin *p, const struct arrival *a, const struct auth_login
 	/* A waiting client that goes leaves its will behind, and nobody has checked who it is: what
 	 * a former client of this pointer was must not speak for it. */
 	if (old)
-		sessions_drop(p->sessions, old, clock_mono_us(&p->clock));
+		clients_drop(p->clients, old, clock_mono_us(&p->clock));
 	w->hash = *h;
 	w->behind = same;
 	w->client = a->client;

@@ -50,124 +50,124 @@ static const char *const sql[STATEMENTS] = {
 
 struct cached_member {
 	bool is_member;
-	struct directory_member m;
+	struct lookup_member m;
 };
 
-static void close_db(struct directory *d)
+static void close_db(struct lookup *l)
 {
 	int i;
 
 	for (i = 0; i < STATEMENTS; i++) {
-		sqlite3_finalize(d->st[i]);
-		d->st[i] = NULL;
+		sqlite3_finalize(l->st[i]);
+		l->st[i] = NULL;
 	}
-	accounts_close(&d->accounts);
-	sqlite3_close(d->db);
-	d->db = NULL;
-	d->viewing = false;
+	accounts_close(&l->accounts);
+	sqlite3_close(l->db);
+	l->db = NULL;
+	l->viewing = false;
 }
 
-static int open_failed(struct directory *d, struct im_buf *why)
+static int open_failed(struct lookup *l, struct im_buf *why)
 {
 	im_buf_printf(why,
 		"%s cannot be opened: %s; start im-bridge (or run imctl) once with the same "
 		"data_dir, it creates the database, and let the broker's user read it",
-		d->path, d->db ? sqlite3_errmsg(d->db) : "out of memory");
+		l->path, l->db ? sqlite3_errmsg(l->db) : "out of memory");
 	return IM_E_IO;
 }
 
-static int open_db(struct directory *d, struct im_buf *why)
+static int open_db(struct lookup *l, struct im_buf *why)
 {
 	struct stat s;
 	int ret, i;
 
-	if (sqlite3_open_v2(d->path, &d->db, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, NULL))
-		return open_failed(d, why);
-	sqlite3_busy_timeout(d->db, BUSY_MS);
-	if (sqlite3_exec(d->db, CACHE, NULL, NULL, NULL))
-		return open_failed(d, why);
-	ret = migrate_check(d->db, schema_migrations, "directory", why);
+	if (sqlite3_open_v2(l->path, &l->db, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, NULL))
+		return open_failed(l, why);
+	sqlite3_busy_timeout(l->db, BUSY_MS);
+	if (sqlite3_exec(l->db, CACHE, NULL, NULL, NULL))
+		return open_failed(l, why);
+	ret = migrate_check(l->db, schema_migrations, "directory", why);
 	if (ret)
 		return ret;
 	for (i = 0; i < STATEMENTS; i++) {
 		if (sqlite3_prepare_v3(
-			    d->db, sql[i], -1, SQLITE_PREPARE_PERSISTENT, &d->st[i], NULL))
-			return open_failed(d, why);
+			    l->db, sql[i], -1, SQLITE_PREPARE_PERSISTENT, &l->st[i], NULL))
+			return open_failed(l, why);
 	}
-	d->accounts = accounts_open(d->db, d->data_dir);
-	if (!d->accounts)
-		return open_failed(d, why);
-	if (stat(d->path, &s) == 0) {
-		d->inode = s.st_ino;
-		d->device = s.st_dev;
+	l->accounts = accounts_open(l->db, l->data_dir);
+	if (!l->accounts)
+		return open_failed(l, why);
+	if (stat(l->path, &s) == 0) {
+		l->inode = s.st_ino;
+		l->device = s.st_dev;
 	}
 	return IM_OK;
 }
 
-static bool make_caches(struct directory *d)
+static bool make_caches(struct lookup *l)
 {
-	const struct im_sipkey *k = &d->key;
+	const struct im_sipkey *k = &l->key;
 
-	d->users = lru_new(k, IM_CACHE_USERS, sizeof(struct directory_user));
-	d->absent_users = lru_new(k, IM_CACHE_ABSENT, sizeof(bool)); /* gone */
-	d->groups = lru_new(k, IM_CACHE_GROUPS, sizeof(struct directory_group));
-	d->absent_groups = lru_new(k, IM_CACHE_ABSENT, 1);
-	d->members = lru_new(k, IM_CACHE_MEMBERS, sizeof(struct cached_member));
-	d->relations = lru_new(k, IM_CACHE_RELATIONS, sizeof(struct directory_relation));
-	d->devices = lru_new(k, IM_CACHE_DEVICES, sizeof(bool));
-	d->pending = lru_new(k, IM_PENDING_USERS, sizeof(struct directory_user));
-	return d->users && d->absent_users && d->groups && d->absent_groups && d->members &&
-	       d->relations && d->devices && d->pending;
+	l->users = lru_new(k, IM_CACHE_USERS, sizeof(struct lookup_user));
+	l->absent_users = lru_new(k, IM_CACHE_ABSENT, sizeof(bool)); /* gone */
+	l->groups = lru_new(k, IM_CACHE_GROUPS, sizeof(struct lookup_group));
+	l->absent_groups = lru_new(k, IM_CACHE_ABSENT, 1);
+	l->members = lru_new(k, IM_CACHE_MEMBERS, sizeof(struct cached_member));
+	l->relations = lru_new(k, IM_CACHE_RELATIONS, sizeof(struct lookup_relation));
+	l->devices = lru_new(k, IM_CACHE_DEVICES, sizeof(bool));
+	l->pending = lru_new(k, IM_PENDING_USERS, sizeof(struct lookup_user));
+	return l->users && l->absent_users && l->groups && l->absent_groups && l->members &&
+	       l->relations && l->devices && l->pending;
 }
 
-int directory_open(const char *data_dir, const struct im_sipkey *key, struct directory **out,
-	struct im_buf *why)
+int lookup_open(
+	const char *data_dir, const struct im_sipkey *key, struct lookup **out, struct im_buf *why)
 {
-	struct directory *d = calloc(1, sizeof(*d));
+	struct lookup *l = calloc(1, sizeof(*l));
 	int ret;
 
-	if (!d)
+	if (!l)
 		return IM_E_NOMEM;
-	d->key = *key;
-	d->generation = 1;
-	if (asprintf(&d->path, "%s/directory.db", data_dir) < 0)
-		d->path = NULL;
-	d->data_dir = strdup(data_dir);
-	ret = d->path && d->data_dir && make_caches(d) ? open_db(d, why) : IM_E_NOMEM;
+	l->key = *key;
+	l->generation = 1;
+	if (asprintf(&l->path, "%s/directory.db", data_dir) < 0)
+		l->path = NULL;
+	l->data_dir = strdup(data_dir);
+	ret = l->path && l->data_dir && make_caches(l) ? open_db(l, why) : IM_E_NOMEM;
 	if (ret)
-		directory_close(&d);
-	*out = d;
+		lookup_close(&l);
+	*out = l;
 	return ret;
 }
 
-void directory_close(struct directory **d)
+void lookup_close(struct lookup **l)
 {
-	if (!*d)
+	if (!*l)
 		return;
-	close_db(*d);
-	lru_free(&(*d)->users);
-	lru_free(&(*d)->absent_users);
-	lru_free(&(*d)->groups);
-	lru_free(&(*d)->absent_groups);
-	lru_free(&(*d)->members);
-	lru_free(&(*d)->relations);
-	lru_free(&(*d)->devices);
-	lru_free(&(*d)->pending);
-	free((*d)->path);
-	free((*d)->data_dir);
-	free(*d);
-	*d = NULL;
+	close_db(*l);
+	lru_free(&(*l)->users);
+	lru_free(&(*l)->absent_users);
+	lru_free(&(*l)->groups);
+	lru_free(&(*l)->absent_groups);
+	lru_free(&(*l)->members);
+	lru_free(&(*l)->relations);
+	lru_free(&(*l)->devices);
+	lru_free(&(*l)->pending);
+	free((*l)->path);
+	free((*l)->data_dir);
+	free(*l);
+	*l = NULL;
 }
 
 /* ---- reading ---- */
 
-sqlite3_stmt *directory_statement(struct directory *d, enum statement which)
+sqlite3_stmt *lookup_statement(struct lookup *l, enum statement which)
 {
-	d->reads++;
-	return d->st[which];
+	l->reads++;
+	return l->st[which];
 }
 
-void directory_bind(sqlite3_stmt *st, int i, struct im_str s)
+void lookup_bind(sqlite3_stmt *st, int i, struct im_str s)
 {
 	sqlite3_bind_text(st, i, s.p, (int)s.n, SQLITE_STATIC);
 }
@@ -179,54 +179,54 @@ static struct im_str column_str(sqlite3_stmt *st, int i)
 	return (struct im_str){p, p ? (size_t)sqlite3_column_bytes(st, i) : 0};
 }
 
-void directory_view(struct directory *d)
+void lookup_view(struct lookup *l)
 {
-	if (d->viewing || !d->db)
+	if (l->viewing || !l->db)
 		return;
-	d->viewing = sqlite3_step(d->st[ST_BEGIN]) == SQLITE_DONE;
-	sqlite3_reset(d->st[ST_BEGIN]);
+	l->viewing = sqlite3_step(l->st[ST_BEGIN]) == SQLITE_DONE;
+	sqlite3_reset(l->st[ST_BEGIN]);
 }
 
-void directory_rest(struct directory *d)
+void lookup_rest(struct lookup *l)
 {
-	if (!d->viewing)
+	if (!l->viewing)
 		return;
-	d->viewing = false;
-	sqlite3_step(d->st[ST_END]);
-	sqlite3_reset(d->st[ST_END]);
+	l->viewing = false;
+	sqlite3_step(l->st[ST_END]);
+	sqlite3_reset(l->st[ST_END]);
 }
 
-void directory_fault(struct directory *d)
+void lookup_fault(struct lookup *l)
 {
-	d->errors++;
-	snprintf(d->error, sizeof(d->error), "%s",
-		d->db ? sqlite3_errmsg(d->db) : "database is not open");
+	l->errors++;
+	snprintf(l->error, sizeof(l->error), "%s",
+		l->db ? sqlite3_errmsg(l->db) : "database is not open");
 }
 
-int directory_step(struct directory *d, sqlite3_stmt *st)
+int lookup_step(struct lookup *l, sqlite3_stmt *st)
 {
-	directory_view(d);
+	lookup_view(l);
 	int rc = st ? sqlite3_step(st) : SQLITE_MISUSE;
 
 	if (rc == SQLITE_ROW)
 		return IM_OK;
 	if (rc != SQLITE_DONE)
-		directory_fault(d);
+		lookup_fault(l);
 	sqlite3_reset(st);
 	if (rc != SQLITE_DONE)
-		directory_rest(d);
+		lookup_rest(l);
 	return rc == SQLITE_DONE ? IM_E_NONE : IM_E_IO;
 }
 
-static int read_user(struct directory *d, struct im_str uid, struct directory_user *out)
+static int read_user(struct lookup *l, struct im_str uid, struct lookup_user *out)
 {
-	sqlite3_stmt *st = directory_statement(d, ST_USER);
+	sqlite3_stmt *st = lookup_statement(l, ST_USER);
 	struct im_str phc;
 	int ret;
 
-	directory_bind(st, 1, uid);
-	ret = directory_step(d, st);
-	*out = (struct directory_user){.gone = !ret && sqlite3_column_int(st, 8)};
+	lookup_bind(st, 1, uid);
+	ret = lookup_step(l, st);
+	*out = (struct lookup_user){.gone = !ret && sqlite3_column_int(st, 8)};
 	if (out->gone) {
 		sqlite3_reset(st);
 		ret = IM_E_NONE;
@@ -234,9 +234,9 @@ static int read_user(struct directory *d, struct im_str uid, struct directory_us
 	if (ret)
 		return ret;
 	phc = column_str(st, 4);
-	*out = (struct directory_user){
+	*out = (struct lookup_user){
 		.id = sqlite3_column_int64(st, 0),
-		.life = ++d->lives,
+		.life = ++l->lives,
 		.admin = sqlite3_column_int(st, 1) == 1,
 		.disabled = sqlite3_column_int(st, 2) != 0,
 		.direct_policy = sqlite3_column_int(st, 3),
@@ -244,51 +244,51 @@ static int read_user(struct directory *d, struct im_str uid, struct directory_us
 		.relations = sqlite3_column_int(st, 6) != 0,
 		.tokens_from_ms = sqlite3_column_int64(st, 7),
 		.has_password = phc.n > 0,
-		.credential = phc.n ? im_siphash(&d->key, phc.p, phc.n) : 0,
+		.credential = phc.n ? im_siphash(&l->key, phc.p, phc.n) : 0,
 	};
 	sqlite3_reset(st);
 	return IM_OK;
 }
 
-int directory_user(struct directory *d, struct im_str uid, struct directory_user *out)
+int lookup_user(struct lookup *l, struct im_str uid, struct lookup_user *out)
 {
-	struct directory_user *u = lru_get(d->users, uid.p, uid.n);
+	struct lookup_user *u = lru_get(l->users, uid.p, uid.n);
 	bool *gone;
 	int ret;
 
-	if (!u && lru_count(d->pending))
-		u = lru_get(d->pending, uid.p, uid.n);
+	if (!u && lru_count(l->pending))
+		u = lru_get(l->pending, uid.p, uid.n);
 	if (u) {
 		*out = *u;
 		return IM_OK;
 	}
-	gone = lru_get(d->absent_users, uid.p, uid.n);
+	gone = lru_get(l->absent_users, uid.p, uid.n);
 	if (gone) {
-		*out = (struct directory_user){.gone = *gone};
+		*out = (struct lookup_user){.gone = *gone};
 		return IM_E_NONE;
 	}
-	ret = read_user(d, uid, out);
+	ret = read_user(l, uid, out);
 	if (ret == IM_E_NONE) {
-		gone = lru_put(d->absent_users, uid.p, uid.n);
+		gone = lru_put(l->absent_users, uid.p, uid.n);
 		if (gone)
 			*gone = out->gone;
 	}
 	if (ret)
 		return ret;
-	u = lru_put(d->users, uid.p, uid.n);
+	u = lru_put(l->users, uid.p, uid.n);
 	if (u)
 		*u = *out;
 	return IM_OK;
 }
 
-int directory_password(struct directory *d, struct im_str uid, struct im_buf *phc)
+int lookup_password(struct lookup *l, struct im_str uid, struct im_buf *phc)
 {
-	sqlite3_stmt *st = directory_statement(d, ST_PASSWORD);
+	sqlite3_stmt *st = lookup_statement(l, ST_PASSWORD);
 	struct im_str s;
 	int ret;
 
-	directory_bind(st, 1, uid);
-	ret = directory_step(d, st);
+	lookup_bind(st, 1, uid);
+	ret = lookup_step(l, st);
 	if (ret)
 		return ret;
 	s = column_str(st, 0);
@@ -298,12 +298,12 @@ int directory_password(struct directory *d, struct im_str uid, struct im_buf *ph
 	return phc->failed ? IM_E_NOMEM : ret;
 }
 
-void directory_password_cost(struct directory *d, struct im_phc_cost *out)
+void lookup_password_cost(struct lookup *l, struct im_phc_cost *out)
 {
-	sqlite3_stmt *st = directory_statement(d, ST_PASSWORD_COST);
+	sqlite3_stmt *st = lookup_statement(l, ST_PASSWORD_COST);
 	int64_t memory_kib = 0, passes = 0;
 
-	if (directory_step(d, st) == IM_OK) {
+	if (lookup_step(l, st) == IM_OK) {
 		memory_kib = sqlite3_column_int64(st, 0);
 		passes = sqlite3_column_int64(st, 1);
 		sqlite3_reset(st);
@@ -316,9 +316,9 @@ void directory_password_cost(struct directory *d, struct im_phc_cost *out)
 	*out = (struct im_phc_cost){(uint32_t)memory_kib, (uint32_t)passes, 1};
 }
 
-int directory_group(struct directory *d, struct im_str gid, struct directory_group *out)
+int lookup_group(struct lookup *l, struct im_str gid, struct lookup_group *out)
 {
-	struct directory_group *g = lru_get(d->groups, gid.p, gid.n);
+	struct lookup_group *g = lru_get(l->groups, gid.p, gid.n);
 	sqlite3_stmt *st;
 	int ret;
 
@@ -326,24 +326,24 @@ int directory_group(struct directory *d, struct im_str gid, struct directory_gro
 		*out = *g;
 		return IM_OK;
 	}
-	if (lru_get(d->absent_groups, gid.p, gid.n))
+	if (lru_get(l->absent_groups, gid.p, gid.n))
 		return IM_E_NONE;
-	st = directory_statement(d, ST_GROUP);
-	directory_bind(st, 1, gid);
-	ret = directory_step(d, st);
+	st = lookup_statement(l, ST_GROUP);
+	lookup_bind(st, 1, gid);
+	ret = lookup_step(l, st);
 	if (ret == IM_E_NONE)
-		(void)lru_put(d->absent_groups, gid.p, gid.n);
+		(void)lru_put(l->absent_groups, gid.p, gid.n);
 	if (ret)
 		return ret;
-	*out = (struct directory_group){
+	*out = (struct lookup_group){
 		.id = sqlite3_column_int64(st, 0),
-		.life = ++d->lives,
+		.life = ++l->lives,
 		.room = sqlite3_column_int(st, 1) == 1,
 		.muted_until_ms = sqlite3_column_int64(st, 2),
 		.hidden = sqlite3_column_int(st, 3) == 2,
 	};
 	sqlite3_reset(st);
-	g = lru_put(d->groups, gid.p, gid.n);
+	g = lru_put(l->groups, gid.p, gid.n);
 	if (g)
 		*g = *out;
 	return IM_OK;
@@ -363,8 +363,8 @@ static size_t member_key(struct member_key *k, uint64_t life, struct im_str uid)
 	return offsetof(struct member_key, uid) + n;
 }
 
-int directory_member(struct directory *d, const struct directory_group *g, struct im_str uid,
-	const struct directory_user *u, struct directory_member *out)
+int lookup_member(struct lookup *l, const struct lookup_group *g, struct im_str uid,
+	const struct lookup_user *u, struct lookup_member *out)
 {
 	struct cached_member read = {0}, *c;
 	struct member_key key;
@@ -372,16 +372,16 @@ int directory_member(struct directory *d, const struct directory_group *g, struc
 	sqlite3_stmt *st;
 	int ret;
 
-	c = lru_get(d->members, &key, key_n);
+	c = lru_get(l->members, &key, key_n);
 	if (c) {
 		*out = c->m;
 		return c->is_member ? IM_OK : IM_E_NONE;
 	}
-	st = directory_statement(d, ST_MEMBER);
+	st = lookup_statement(l, ST_MEMBER);
 	sqlite3_bind_int64(st, 1, g->id);
-	directory_bind(st, 2, uid);
+	lookup_bind(st, 2, uid);
 	sqlite3_bind_int64(st, 3, u->id);
-	ret = directory_step(d, st);
+	ret = lookup_step(l, st);
 	if (ret == IM_E_IO)
 		return ret;
 	if (!ret) {
@@ -391,38 +391,38 @@ int directory_member(struct directory *d, const struct directory_group *g, struc
 		sqlite3_reset(st);
 	}
 	*out = read.m;
-	c = lru_put(d->members, &key, key_n);
+	c = lru_put(l->members, &key, key_n);
 	if (c)
 		*c = read;
 	return ret;
 }
 
-int directory_relation(struct directory *d, const struct directory_user *owner,
-	const struct directory_user *peer, struct directory_relation *out)
+int lookup_relation(struct lookup *l, const struct lookup_user *owner,
+	const struct lookup_user *peer, struct lookup_relation *out)
 {
 	const uint64_t key[2] = {owner->life, peer->life};
-	struct directory_relation *c;
+	struct lookup_relation *c;
 	sqlite3_stmt *st;
 	int ret;
 
-	*out = (struct directory_relation){0};
+	*out = (struct lookup_relation){0};
 	if (!owner->relations)
 		return IM_OK;
-	c = lru_get(d->relations, key, sizeof(key));
+	c = lru_get(l->relations, key, sizeof(key));
 	if (c) {
 		*out = *c;
 		return IM_OK;
 	}
-	st = directory_statement(d, ST_RELATION);
+	st = lookup_statement(l, ST_RELATION);
 	sqlite3_bind_int64(st, 1, owner->id);
 	sqlite3_bind_int64(st, 2, peer->id);
-	ret = directory_step(d, st);
+	ret = lookup_step(l, st);
 	if (ret)
 		return IM_E_IO;
 	out->blocked = sqlite3_column_int(st, 0);
 	out->contact = sqlite3_column_int(st, 1);
 	sqlite3_reset(st);
-	c = lru_put(d->relations, key, sizeof(key));
+	c = lru_put(l->relations, key, sizeof(key));
 	if (c)
 		*c = *out;
 	return IM_OK;
@@ -430,110 +430,110 @@ int directory_relation(struct directory *d, const struct directory_user *owner,
 
 /* ---- forgetting ---- */
 
-int directory_user_pending(struct directory *d, struct im_str uid)
+int lookup_user_pending(struct lookup *l, struct im_str uid)
 {
-	struct directory_user *u;
+	struct lookup_user *u;
 
-	if (lru_count(d->pending) >= IM_PENDING_USERS)
+	if (lru_count(l->pending) >= IM_PENDING_USERS)
 		return IM_E_FULL;
-	u = lru_put(d->pending, uid.p, uid.n);
+	u = lru_put(l->pending, uid.p, uid.n);
 	if (!u)
 		return IM_E_NOMEM;
 	if (!u->life)
-		u->life = ++d->lives;
-	d->generation++;
-	lru_del(d->absent_users, uid.p, uid.n);
+		u->life = ++l->lives;
+	l->generation++;
+	lru_del(l->absent_users, uid.p, uid.n);
 	return IM_OK;
 }
 
-void directory_forget_user(struct directory *d, struct im_str uid)
+void lookup_forget_user(struct lookup *l, struct im_str uid)
 {
-	struct directory_user u;
+	struct lookup_user u;
 
-	directory_rest(d);
-	d->generation++;
-	lru_del(d->users, uid.p, uid.n);
-	lru_del(d->absent_users, uid.p, uid.n);
-	if (lru_get(d->pending, uid.p, uid.n) && read_user(d, uid, &u) == IM_OK)
-		lru_del(d->pending, uid.p, uid.n);
+	lookup_rest(l);
+	l->generation++;
+	lru_del(l->users, uid.p, uid.n);
+	lru_del(l->absent_users, uid.p, uid.n);
+	if (lru_get(l->pending, uid.p, uid.n) && read_user(l, uid, &u) == IM_OK)
+		lru_del(l->pending, uid.p, uid.n);
 }
 
-void directory_forget_group(struct directory *d, struct im_str gid)
+void lookup_forget_group(struct lookup *l, struct im_str gid)
 {
-	directory_rest(d);
-	lru_del(d->groups, gid.p, gid.n);
-	lru_del(d->absent_groups, gid.p, gid.n);
+	lookup_rest(l);
+	lru_del(l->groups, gid.p, gid.n);
+	lru_del(l->absent_groups, gid.p, gid.n);
 }
 
-void directory_forget_member(struct directory *d, struct im_str gid, struct im_str uid)
+void lookup_forget_member(struct lookup *l, struct im_str gid, struct im_str uid)
 {
-	const struct directory_group *g = lru_get(d->groups, gid.p, gid.n);
+	const struct lookup_group *g = lru_get(l->groups, gid.p, gid.n);
 	struct member_key key;
 
-	directory_rest(d);
+	lookup_rest(l);
 	if (g)
-		lru_del(d->members, &key, member_key(&key, g->life, uid));
+		lru_del(l->members, &key, member_key(&key, g->life, uid));
 }
 
-void directory_forget_all(struct directory *d)
+void lookup_forget_all(struct lookup *l)
 {
 	struct im_buf why;
 	struct stat s;
 
-	directory_rest(d);
-	d->generation++;
-	lru_clear(d->users);
-	lru_clear(d->absent_users);
-	lru_clear(d->groups);
-	lru_clear(d->absent_groups);
-	lru_clear(d->members);
-	lru_clear(d->relations);
-	lru_clear(d->devices);
-	if (d->db && (stat(d->path, &s) || (s.st_ino == d->inode && s.st_dev == d->device)))
+	lookup_rest(l);
+	l->generation++;
+	lru_clear(l->users);
+	lru_clear(l->absent_users);
+	lru_clear(l->groups);
+	lru_clear(l->absent_groups);
+	lru_clear(l->members);
+	lru_clear(l->relations);
+	lru_clear(l->devices);
+	if (l->db && (stat(l->path, &s) || (s.st_ino == l->inode && s.st_dev == l->device)))
 		return;
 	im_buf_init(&why, 0);
-	close_db(d);
-	if (open_db(d, &why)) {
-		d->errors++;
-		snprintf(d->error, sizeof(d->error), "%.*s", (int)why.n, why.n ? why.p : "");
-		close_db(d);
+	close_db(l);
+	if (open_db(l, &why)) {
+		l->errors++;
+		snprintf(l->error, sizeof(l->error), "%.*s", (int)why.n, why.n ? why.p : "");
+		close_db(l);
 	}
 	im_buf_free(&why);
 }
 
-uint64_t directory_generation(const struct directory *d)
+uint64_t lookup_generation(const struct lookup *l)
 {
-	return d->generation;
+	return l->generation;
 }
 
-bool directory_changed(struct directory *d)
+bool lookup_changed(struct lookup *l)
 {
-	sqlite3_stmt *st = d->st[ST_CHANGED];
+	sqlite3_stmt *st = l->st[ST_CHANGED];
 	int64_t version;
 
-	directory_rest(d);
-	if (directory_step(d, st))
+	lookup_rest(l);
+	if (lookup_step(l, st))
 		return false;
 	version = sqlite3_column_int64(st, 0);
 	sqlite3_reset(st);
-	directory_rest(d);
-	if (version == d->version)
+	lookup_rest(l);
+	if (version == l->version)
 		return false;
-	d->version = version;
+	l->version = version;
 	return true;
 }
 
-const char *directory_error(const struct directory *d)
+const char *lookup_error(const struct lookup *l)
 {
-	return d->error;
+	return l->error;
 }
 
-uint64_t directory_errors(const struct directory *d)
+uint64_t lookup_errors(const struct lookup *l)
 {
-	return d->errors;
+	return l->errors;
 }
 
-uint64_t directory_reads(const struct directory *d)
+uint64_t lookup_reads(const struct lookup *l)
 {
-	return d->reads;
+	return l->reads;
 }

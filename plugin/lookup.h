@@ -20,9 +20,9 @@
 #include "common/str.h"
 #include "schema/account.h"
 
-struct directory;
+struct lookup;
 
-struct directory_user {
+struct lookup_user {
 	int64_t id;    /* row id; 0 while the bridge has not written it */
 	uint64_t life; /* differs after every change that was announced */
 	bool admin, disabled;
@@ -35,7 +35,7 @@ struct directory_user {
 	bool gone;              /* beside IM_E_NONE: there was such a user, who was deleted */
 };
 
-struct directory_group {
+struct lookup_group {
 	int64_t id;
 	uint64_t life;
 	bool room;
@@ -43,82 +43,77 @@ struct directory_group {
 	int64_t muted_until_ms;
 };
 
-struct directory_member {
+struct lookup_member {
 	int role; /* 0 member, 1 admin, 2 owner */
 	int64_t muted_until_ms;
 };
 
 /* How `owner` stands to `peer`. */
-struct directory_device {
+struct lookup_device {
 	int64_t user; /* his number, which is never given twice, as names may have been */
 	bool kept;    /* has subscribed in a session that may stay at the broker */
 	bool mark;    /* the device is forgotten; its session may not be */
 };
 
-struct directory_relation {
+struct lookup_relation {
 	bool blocked; /* owner has blocked peer */
 	bool contact; /* both have agreed */
 };
 
 /* Opens {data_dir}/directory.db and checks its schema. */
-int directory_open(const char *data_dir, const struct im_sipkey *key, struct directory **out,
+int lookup_open(const char *data_dir, const struct im_sipkey *key, struct lookup **out,
 	struct im_buf *why) IM_MUST_CHECK;
-void directory_close(struct directory **d);
+void lookup_close(struct lookup **l);
 
-int directory_user(
-	struct directory *d, struct im_str uid, struct directory_user *out) IM_MUST_CHECK;
+int lookup_user(struct lookup *l, struct im_str uid, struct lookup_user *out) IM_MUST_CHECK;
 /* Appends the stored password (PHC); straight from the database. IM_E_NONE: no password login. */
-int directory_password(struct directory *d, struct im_str uid, struct im_buf *phc) IM_MUST_CHECK;
+int lookup_password(struct lookup *l, struct im_str uid, struct im_buf *phc) IM_MUST_CHECK;
 /* What a password that is set now will cost to verify, as the bridge has written; the default until
  * it has, and while the database cannot be read. */
-void directory_password_cost(struct directory *d, struct im_phc_cost *out);
-int directory_group(
-	struct directory *d, struct im_str gid, struct directory_group *out) IM_MUST_CHECK;
-int directory_member(struct directory *d, const struct directory_group *g, struct im_str uid,
-	const struct directory_user *u, struct directory_member *out) IM_MUST_CHECK;
+void lookup_password_cost(struct lookup *l, struct im_phc_cost *out);
+int lookup_group(struct lookup *l, struct im_str gid, struct lookup_group *out) IM_MUST_CHECK;
+int lookup_member(struct lookup *l, const struct lookup_group *g, struct im_str uid,
+	const struct lookup_user *u, struct lookup_member *out) IM_MUST_CHECK;
 /* Never IM_E_NONE: no relation is all false. */
-int directory_relation(struct directory *d, const struct directory_user *owner,
-	const struct directory_user *peer, struct directory_relation *out) IM_MUST_CHECK;
+int lookup_relation(struct lookup *l, const struct lookup_user *owner,
+	const struct lookup_user *peer, struct lookup_relation *out) IM_MUST_CHECK;
 /* Whose the client id is; IM_E_NONE: nobody's. Not cached. */
-int directory_device(
-	struct directory *d, struct im_str device, struct directory_device *out) IM_MUST_CHECK;
+int lookup_device(struct lookup *l, struct im_str device, struct lookup_device *out) IM_MUST_CHECK;
 /* How many of a user's client ids have begun to subscribe in a session that may stay since then. */
-int directory_kept(
-	struct directory *d, int64_t user, int64_t since_ms, int64_t *n_out) IM_MUST_CHECK;
+int lookup_kept(struct lookup *l, int64_t user, int64_t since_ms, int64_t *n_out) IM_MUST_CHECK;
 /* A number that the bridge has left, or `otherwise`. */
-int64_t directory_meta(struct directory *d, const char *key, int64_t otherwise);
+int64_t lookup_meta(struct lookup *l, const char *key, int64_t otherwise);
 /* Whether it is the user's. Never IM_E_NONE. */
-int directory_owns(struct directory *d, const struct directory_user *u, struct im_str device,
+int lookup_owns(struct lookup *l, const struct lookup_user *u, struct im_str device,
 	bool *out) IM_MUST_CHECK;
 
 /* May a token make a user of this name (schema/account.h)? Straight from the database, as is who
  * else has a name like it (appended; IM_E_NONE: nobody). */
-int directory_new_name(
-	struct directory *d, struct im_str uid, enum account_name *out) IM_MUST_CHECK;
-int directory_namesake(struct directory *d, struct im_str uid, struct im_buf *out) IM_MUST_CHECK;
+int lookup_new_name(struct lookup *l, struct im_str uid, enum account_name *out) IM_MUST_CHECK;
+int lookup_namesake(struct lookup *l, struct im_str uid, struct im_buf *out) IM_MUST_CHECK;
 
-/* From now on the user exists, until directory_forget_user finds it in the database. IM_E_FULL: too
+/* From now on the user exists, until lookup_forget_user finds it in the database. IM_E_FULL: too
  * many wait for the bridge. */
-int directory_user_pending(struct directory *d, struct im_str uid) IM_MUST_CHECK;
+int lookup_user_pending(struct lookup *l, struct im_str uid) IM_MUST_CHECK;
 
 /* What is read from now on is what has been written by now; until then, answers may come from one
  * view of the database. To be called when the bridge has spoken, and once a turn of the loop: an
  * open view keeps the database's log from starting over. Forgetting does it too. */
-void directory_rest(struct directory *d);
-void directory_forget_user(struct directory *d, struct im_str uid);
+void lookup_rest(struct lookup *l);
+void lookup_forget_user(struct lookup *l, struct im_str uid);
 /* The client id is about to become the user's. */
-void directory_forget_device(struct directory *d, struct im_str uid, struct im_str device);
-void directory_forget_group(struct directory *d, struct im_str gid);
-void directory_forget_member(struct directory *d, struct im_str gid, struct im_str uid);
+void lookup_forget_device(struct lookup *l, struct im_str uid, struct im_str device);
+void lookup_forget_group(struct lookup *l, struct im_str gid);
+void lookup_forget_member(struct lookup *l, struct im_str gid, struct im_str uid);
 /* Everything but pending users; opens the file again if another one has taken its place. */
-void directory_forget_all(struct directory *d);
-/* Another number after whatever may change an answer of directory_user for a user who had one. */
-uint64_t directory_generation(const struct directory *d);
+void lookup_forget_all(struct lookup *l);
+/* Another number after whatever may change an answer of lookup_user for a user who had one. */
+uint64_t lookup_generation(const struct lookup *l);
 /* True if somebody has written since the last call; for when no bridge is there to say so. */
-bool directory_changed(struct directory *d);
+bool lookup_changed(struct lookup *l);
 /* Text of the last database error, and how often there was one. */
-const char *directory_error(const struct directory *d);
-uint64_t directory_errors(const struct directory *d);
-uint64_t directory_reads(const struct directory *d);
+const char *lookup_error(const struct lookup *l);
+uint64_t lookup_errors(const struct lookup *l);
+uint64_t lookup_reads(const struct lookup *l);
 
 #endif

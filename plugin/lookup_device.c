@@ -8,16 +8,16 @@
 
 #include "common/limits.h"
 
-int directory_device(struct directory *d, struct im_str device, struct directory_device *out)
+int lookup_device(struct lookup *l, struct im_str device, struct lookup_device *out)
 {
-	sqlite3_stmt *st = directory_statement(d, ST_DEVICE);
+	sqlite3_stmt *st = lookup_statement(l, ST_DEVICE);
 	int ret;
 
-	directory_bind(st, 1, device);
-	ret = directory_step(d, st);
+	lookup_bind(st, 1, device);
+	ret = lookup_step(l, st);
 	if (ret)
 		return ret;
-	*out = (struct directory_device){
+	*out = (struct lookup_device){
 		.user = sqlite3_column_int64(st, 0),
 		.kept = sqlite3_column_int(st, 1),
 		.mark = sqlite3_column_int(st, 2),
@@ -26,14 +26,14 @@ int directory_device(struct directory *d, struct im_str device, struct directory
 	return IM_OK;
 }
 
-int directory_kept(struct directory *d, int64_t user, int64_t since_ms, int64_t *n_out)
+int lookup_kept(struct lookup *l, int64_t user, int64_t since_ms, int64_t *n_out)
 {
-	sqlite3_stmt *st = directory_statement(d, ST_KEPT);
+	sqlite3_stmt *st = lookup_statement(l, ST_KEPT);
 	int ret;
 
 	sqlite3_bind_int64(st, 1, user);
 	sqlite3_bind_int64(st, 2, since_ms);
-	ret = directory_step(d, st);
+	ret = lookup_step(l, st);
 	if (ret)
 		return ret;
 	*n_out = sqlite3_column_int64(st, 0);
@@ -41,12 +41,12 @@ int directory_kept(struct directory *d, int64_t user, int64_t since_ms, int64_t 
 	return IM_OK;
 }
 
-int64_t directory_meta(struct directory *d, const char *key, int64_t otherwise)
+int64_t lookup_meta(struct lookup *l, const char *key, int64_t otherwise)
 {
-	sqlite3_stmt *st = directory_statement(d, ST_META);
+	sqlite3_stmt *st = lookup_statement(l, ST_META);
 
-	directory_bind(st, 1, im_str(key));
-	if (directory_step(d, st))
+	lookup_bind(st, 1, im_str(key));
+	if (lookup_step(l, st))
 		return otherwise;
 	otherwise = sqlite3_column_int64(st, 0);
 	sqlite3_reset(st);
@@ -59,7 +59,7 @@ struct device_key {
 };
 
 /* Its size; 0: that is no client id. */
-static size_t device_key(struct device_key *k, const struct directory_user *u, struct im_str device)
+static size_t device_key(struct device_key *k, const struct lookup_user *u, struct im_str device)
 {
 	if (device.n < 1 || device.n > sizeof(k->device))
 		return 0;
@@ -68,34 +68,33 @@ static size_t device_key(struct device_key *k, const struct directory_user *u, s
 	return offsetof(struct device_key, device) + device.n;
 }
 
-int directory_owns(
-	struct directory *d, const struct directory_user *u, struct im_str device, bool *out)
+int lookup_owns(struct lookup *l, const struct lookup_user *u, struct im_str device, bool *out)
 {
-	struct directory_device found = {0};
+	struct lookup_device found = {0};
 	struct device_key key;
 	size_t key_n = device_key(&key, u, device);
-	bool *cached = key_n ? lru_get(d->devices, &key, key_n) : NULL;
+	bool *cached = key_n ? lru_get(l->devices, &key, key_n) : NULL;
 	int ret;
 
 	*out = cached && *cached;
 	if (cached || !key_n)
 		return IM_OK;
-	ret = directory_device(d, device, &found);
+	ret = lookup_device(l, device, &found);
 	if (ret && ret != IM_E_NONE)
 		return ret;
 	*out = !ret && !found.mark && found.user == u->id;
-	cached = lru_put(d->devices, &key, key_n);
+	cached = lru_put(l->devices, &key, key_n);
 	if (cached)
 		*cached = *out;
 	return IM_OK;
 }
 
-void directory_forget_device(struct directory *d, struct im_str uid, struct im_str device)
+void lookup_forget_device(struct lookup *l, struct im_str uid, struct im_str device)
 {
-	const struct directory_user *u = lru_get(d->users, uid.p, uid.n);
+	const struct lookup_user *u = lru_get(l->users, uid.p, uid.n);
 	struct device_key key;
 	size_t key_n = u ? device_key(&key, u, device) : 0;
 
 	if (key_n)
-		lru_del(d->devices, &key, key_n);
+		lru_del(l->devices, &key, key_n);
 }

@@ -25,7 +25,7 @@ enum statement {
 	STATEMENTS
 };
 
-struct directory {
+struct lookup {
 	sqlite3 *db;
 	sqlite3_stmt *st[STATEMENTS];
 	struct accounts *accounts;
@@ -48,12 +48,12 @@ struct directory {
 };
 
 /* One view serves many reads, because each one that SQLite begins costs two locks of a file. */
-void directory_view(struct directory *d);
+void lookup_view(struct lookup *l);
 /* What the connection says is the last error. */
-void directory_fault(struct directory *d);
-sqlite3_stmt *directory_statement(struct directory *d, enum statement which);
-void directory_bind(sqlite3_stmt *st, int i, struct im_str s);
+void lookup_fault(struct lookup *l);
+sqlite3_stmt *lookup_statement(struct lookup *l, enum statement which);
+void lookup_bind(sqlite3_stmt *st, int i, struct im_str s);
 /* IM_OK: there is a row. Otherwise the statement has been reset. */
-int directory_step(struct directory *d, sqlite3_stmt *st) IM_MUST_CHECK;
+int lookup_step(struct lookup *l, sqlite3_stmt *st) IM_MUST_CHECK;
 
 #endif

@@ -5,36 +5,36 @@
 
 /* What the rule says of a name; who has it is appended to holder. */
 static int ask_name(
-	struct directory *d, struct im_str uid, enum account_name *out, struct im_buf *holder)
+	struct lookup *l, struct im_str uid, enum account_name *out, struct im_buf *holder)
 {
 	int ret;
 
-	d->reads++;
-	directory_view(d);
-	ret = d->accounts ? accounts_user_name(d->accounts, uid, out, holder) : IM_E_IO;
+	l->reads++;
+	lookup_view(l);
+	ret = l->accounts ? accounts_user_name(l->accounts, uid, out, holder) : IM_E_IO;
 	if (ret != IM_E_IO)
 		return ret;
-	directory_fault(d);
-	directory_rest(d);
+	lookup_fault(l);
+	lookup_rest(l);
 	return ret;
 }
 
-int directory_new_name(struct directory *d, struct im_str uid, enum account_name *out)
+int lookup_new_name(struct lookup *l, struct im_str uid, enum account_name *out)
 {
 	struct im_buf holder;
 	int ret;
 
 	im_buf_init(&holder, 0);
-	ret = ask_name(d, uid, out, &holder);
+	ret = ask_name(l, uid, out, &holder);
 	im_buf_free(&holder);
 	return ret;
 }
 
-int directory_namesake(struct directory *d, struct im_str uid, struct im_buf *out)
+int lookup_namesake(struct lookup *l, struct im_str uid, struct im_buf *out)
 {
 	enum account_name is = ACCOUNT_FREE;
 	size_t before = out->n;
-	int ret = ask_name(d, uid, &is, out);
+	int ret = ask_name(l, uid, &is, out);
 
 	if (!ret && is == ACCOUNT_CASE)
 		return IM_OK;

@@ -56,10 +56,10 @@ struct plugin {
 	struct props props;
 	struct spool spool;
 	struct uplink uplink;
-	struct directory *dir;
+	struct lookup *lookup;
 	struct auth *auth;
 	struct later *later; /* NULL: passwords are hashed at once */
-	struct sessions *sessions;
+	struct clients *clients;
 	struct identities *identities;
 	struct bindings *bindings;
 	struct kicks kicks;
@@ -77,7 +77,7 @@ struct plugin {
 	bool ticked;    /* TICK works: it does not with per_listener_settings in old brokers */
 	int64_t ticked_us, ticked_ms; /* when it came last, by both clocks */
 	int64_t first_event_us;
-	int64_t checked_us;    /* when directory_changed was asked last */
+	int64_t checked_us;    /* when lookup_changed was asked last */
 	uint32_t unjudged;     /* users to be looked at, see account.h */
 	int64_t judged_us;     /* when some were, last */
 	uint64_t seen_errors;  /* of the directory, already logged */

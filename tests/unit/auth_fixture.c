@@ -39,7 +39,7 @@ void fixture_start(struct fixture *f, const struct options_pair *more, size_t n)
 	im_buf_init(&why, 0);
 	assert_int_equal(options_read(&f->o, pairs, 2 + n, &why), IM_OK);
 	f->clock = (struct clock){.wall_ms = wall_ms, .mono_us = mono_us, .arg = f};
-	assert_int_equal(directory_open(f->n.dir, &key, &f->d, &why), IM_OK);
+	assert_int_equal(lookup_open(f->n.dir, &key, &f->d, &why), IM_OK);
 	if (auth_new(&f->o, f->d, &f->clock, &f->a, &why))
 		fail_msg("%.*s", (int)why.n, why.p);
 	im_buf_free(&why);
@@ -48,7 +48,7 @@ void fixture_start(struct fixture *f, const struct options_pair *more, size_t n)
 void fixture_stop(struct fixture *f)
 {
 	auth_free(&f->a);
-	directory_close(&f->d);
+	lookup_close(&f->d);
 	options_clear(&f->o);
 	node_folder_remove(&f->n);
 }

@@ -16,7 +16,7 @@ struct fixture {
 	struct node n;
 	struct options o;
 	struct clock clock;
-	struct directory *d;
+	struct lookup *d;
 	struct auth *a;
 	const char *address;  /* NULL: 192.0.2.1 */
 	bool hearsay;         /* it is what a header says */

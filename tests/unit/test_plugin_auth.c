@@ -50,10 +50,10 @@ static void a_login_is_remembered_until_the_password_changes(void **state)
 	assert_int_equal(auth_stats(f.a)->hashed, 3);
 	node_sql(&f.n, "UPDATE user SET password = NULL WHERE uid = 'alice'");
 	assert_true(fixture_accepts(&f, "alice", "pw"));
-	directory_forget_user(f.d, IM_STR("alice"));
+	lookup_forget_user(f.d, IM_STR("alice"));
 	assert_false(fixture_accepts(&f, "alice", "pw"));
 	node_sql(&f.n, "UPDATE user SET disabled = 1 WHERE uid = 'bob'");
-	directory_rest(f.d);
+	lookup_rest(f.d);
 	assert_false(fixture_accepts(&f, "bob", "pw"));
 	fixture_stop(&f);
 }
@@ -348,7 +348,7 @@ static void begin(struct fixture *f, const char *uid, struct auth_hash *h)
 		.uid = im_str(uid), .password = IM_STR("wrong"), .address = IM_STR("192.0.2.1")};
 	struct auth_verdict v;
 
-	directory_forget_all(f->d);
+	lookup_forget_all(f->d);
 	auth_begin(f->a, &l, &v, h);
 	assert_true(v.later);
 }
@@ -442,11 +442,11 @@ static void a_password_that_is_hashed_meanwhile_may_have_changed(void **state)
 		if (i < 3)
 			node_sql(&f.n, "UPDATE user SET disabled = 0, password ="
 				       " (SELECT password FROM user WHERE uid = 'root')");
-		directory_forget_user(f.d, l.uid);
+		lookup_forget_user(f.d, l.uid);
 		auth_begin(f.a, &l, &v, &h);
 		assert_true(v.later);
 		node_sql(&f.n, changes[i]);
-		directory_forget_user(f.d, l.uid);
+		lookup_forget_user(f.d, l.uid);
 		auth_finish(f.a, l.uid, &h, IM_OK, 15000, &v);
 		assert_false(v.accepted || v.later);
 		assert_string_equal(v.no.why, "user or password has changed meanwhile");
@@ -473,7 +473,7 @@ static void still_valid_follows_the_directory(void **state)
 	assert_false(auth_still_valid(f.a, IM_STR("alice"), &other));
 	assert_false(auth_still_valid(f.a, IM_STR("nobody"), &v));
 	node_sql(&f.n, "UPDATE user SET disabled = 1 WHERE uid = 'alice'");
-	directory_forget_user(f.d, IM_STR("alice"));
+	lookup_forget_user(f.d, IM_STR("alice"));
 	assert_false(auth_still_valid(f.a, IM_STR("alice"), &v));
 	fixture_stop(&f);
 }

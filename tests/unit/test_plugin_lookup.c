@@ -7,22 +7,22 @@
 
 static const struct im_sipkey key = {"0123456789abcde"};
 
-static struct directory *open_directory(struct node *n)
+static struct lookup *open_directory(struct node *n)
 {
-	struct directory *d;
+	struct lookup *d;
 	struct im_buf why;
 
 	node_folder(n);
 	fake_open(false);
 	im_buf_init(&why, 0);
-	assert_int_equal(directory_open(n->dir, &key, &d, &why), IM_OK);
+	assert_int_equal(lookup_open(n->dir, &key, &d, &why), IM_OK);
 	im_buf_free(&why);
 	return d;
 }
 
-static void close_directory(struct node *n, struct directory *d)
+static void close_directory(struct node *n, struct lookup *d)
 {
-	directory_close(&d);
+	lookup_close(&d);
 	fake_close();
 	node_folder_remove(n);
 }
@@ -30,131 +30,131 @@ static void close_directory(struct node *n, struct directory *d)
 static void answers_and_remembers(void **state)
 {
 	struct node n;
-	struct directory *d = open_directory(&n);
-	struct directory_user alice, root, u;
-	struct directory_group team, hall;
-	struct directory_member m;
+	struct lookup *d = open_directory(&n);
+	struct lookup_user alice, root, u;
+	struct lookup_group team, hall;
+	struct lookup_member m;
 	uint64_t reads;
 
 	(void)state;
-	assert_int_equal(directory_user(d, IM_STR("alice"), &alice), IM_OK);
+	assert_int_equal(lookup_user(d, IM_STR("alice"), &alice), IM_OK);
 	assert_int_equal(alice.id, 1);
 	assert_true(alice.has_password);
 	assert_false(alice.admin);
-	assert_int_equal(directory_user(d, IM_STR("root"), &root), IM_OK);
+	assert_int_equal(lookup_user(d, IM_STR("root"), &root), IM_OK);
 	assert_true(root.admin);
-	assert_int_equal(directory_user(d, IM_STR("nobody"), &u), IM_E_NONE);
-	assert_int_equal(directory_group(d, IM_STR("team"), &team), IM_OK);
-	assert_int_equal(directory_group(d, IM_STR("hall"), &hall), IM_OK);
+	assert_int_equal(lookup_user(d, IM_STR("nobody"), &u), IM_E_NONE);
+	assert_int_equal(lookup_group(d, IM_STR("team"), &team), IM_OK);
+	assert_int_equal(lookup_group(d, IM_STR("hall"), &hall), IM_OK);
 	assert_true(hall.room && !team.room);
-	assert_int_equal(directory_group(d, IM_STR("none"), &hall), IM_E_NONE);
-	assert_int_equal(directory_member(d, &team, IM_STR("alice"), &alice, &m), IM_OK);
+	assert_int_equal(lookup_group(d, IM_STR("none"), &hall), IM_E_NONE);
+	assert_int_equal(lookup_member(d, &team, IM_STR("alice"), &alice, &m), IM_OK);
 	assert_int_equal(m.role, 2);
-	assert_int_equal(directory_member(d, &team, IM_STR("root"), &root, &m), IM_E_NONE);
+	assert_int_equal(lookup_member(d, &team, IM_STR("root"), &root, &m), IM_E_NONE);
 	/* All of it again, absence too, without the database. */
-	reads = directory_reads(d);
-	assert_int_equal(directory_user(d, IM_STR("alice"), &u), IM_OK);
-	assert_int_equal(directory_user(d, IM_STR("nobody"), &u), IM_E_NONE);
-	assert_int_equal(directory_group(d, IM_STR("none"), &hall), IM_E_NONE);
-	assert_int_equal(directory_member(d, &team, IM_STR("alice"), &alice, &m), IM_OK);
-	assert_int_equal(directory_member(d, &team, IM_STR("root"), &root, &m), IM_E_NONE);
-	assert_int_equal(directory_reads(d), reads);
+	reads = lookup_reads(d);
+	assert_int_equal(lookup_user(d, IM_STR("alice"), &u), IM_OK);
+	assert_int_equal(lookup_user(d, IM_STR("nobody"), &u), IM_E_NONE);
+	assert_int_equal(lookup_group(d, IM_STR("none"), &hall), IM_E_NONE);
+	assert_int_equal(lookup_member(d, &team, IM_STR("alice"), &alice, &m), IM_OK);
+	assert_int_equal(lookup_member(d, &team, IM_STR("root"), &root, &m), IM_E_NONE);
+	assert_int_equal(lookup_reads(d), reads);
 	close_directory(&n, d);
 }
 
 static void forgets_what_it_is_told(void **state)
 {
 	struct node n;
-	struct directory *d = open_directory(&n);
-	struct directory_user u, before;
-	struct directory_group g;
-	struct directory_member m;
+	struct lookup *d = open_directory(&n);
+	struct lookup_user u, before;
+	struct lookup_group g;
+	struct lookup_member m;
 
 	(void)state;
-	assert_int_equal(directory_user(d, IM_STR("bob"), &before), IM_OK);
-	assert_int_equal(directory_group(d, IM_STR("team"), &g), IM_OK);
-	assert_int_equal(directory_member(d, &g, IM_STR("bob"), &before, &m), IM_OK);
+	assert_int_equal(lookup_user(d, IM_STR("bob"), &before), IM_OK);
+	assert_int_equal(lookup_group(d, IM_STR("team"), &g), IM_OK);
+	assert_int_equal(lookup_member(d, &g, IM_STR("bob"), &before, &m), IM_OK);
 	node_sql(&n, "UPDATE user SET disabled = 1, password = 'x' WHERE uid = 'bob';"
 		     "DELETE FROM member WHERE uid = 'bob'");
-	assert_int_equal(directory_user(d, IM_STR("bob"), &u), IM_OK);
+	assert_int_equal(lookup_user(d, IM_STR("bob"), &u), IM_OK);
 	assert_false(u.disabled);
-	directory_forget_user(d, IM_STR("bob"));
-	assert_int_equal(directory_user(d, IM_STR("bob"), &u), IM_OK);
+	lookup_forget_user(d, IM_STR("bob"));
+	assert_int_equal(lookup_user(d, IM_STR("bob"), &u), IM_OK);
 	assert_true(u.disabled);
 	assert_true(u.credential != before.credential);
 	assert_true(u.life != before.life);
 	/* The membership has to be forgotten by itself, or with its group. */
-	assert_int_equal(directory_member(d, &g, IM_STR("bob"), &u, &m), IM_OK);
-	directory_forget_member(d, IM_STR("team"), IM_STR("bob"));
-	assert_int_equal(directory_member(d, &g, IM_STR("bob"), &u, &m), IM_E_NONE);
+	assert_int_equal(lookup_member(d, &g, IM_STR("bob"), &u, &m), IM_OK);
+	lookup_forget_member(d, IM_STR("team"), IM_STR("bob"));
+	assert_int_equal(lookup_member(d, &g, IM_STR("bob"), &u, &m), IM_E_NONE);
 	node_sql(&n, "UPDATE grp SET muted_until_ms = 5 WHERE gid = 'team';"
 		     "INSERT INTO member(grp, uid, user, joined_seq, joined_ms)"
 		     " VALUES (1, 'bob', 2, 0, 0)");
-	directory_forget_group(d, IM_STR("team"));
-	assert_int_equal(directory_group(d, IM_STR("team"), &g), IM_OK);
+	lookup_forget_group(d, IM_STR("team"));
+	assert_int_equal(lookup_group(d, IM_STR("team"), &g), IM_OK);
 	assert_int_equal(g.muted_until_ms, 5);
-	assert_int_equal(directory_member(d, &g, IM_STR("bob"), &u, &m), IM_OK);
+	assert_int_equal(lookup_member(d, &g, IM_STR("bob"), &u, &m), IM_OK);
 	/* Unknown names are no harm. */
-	directory_forget_user(d, IM_STR("nobody"));
-	directory_forget_group(d, IM_STR("none"));
-	directory_forget_member(d, IM_STR("none"), IM_STR("bob"));
+	lookup_forget_user(d, IM_STR("nobody"));
+	lookup_forget_group(d, IM_STR("none"));
+	lookup_forget_member(d, IM_STR("none"), IM_STR("bob"));
 	close_directory(&n, d);
 }
 
 static void deleted_is_absent_and_comes_back_as_another(void **state)
 {
 	struct node n;
-	struct directory *d = open_directory(&n);
-	struct directory_user u;
-	struct directory_group g;
-	struct directory_member m;
+	struct lookup *d = open_directory(&n);
+	struct lookup_user u;
+	struct lookup_group g;
+	struct lookup_member m;
 
 	(void)state;
-	assert_int_equal(directory_group(d, IM_STR("team"), &g), IM_OK);
+	assert_int_equal(lookup_group(d, IM_STR("team"), &g), IM_OK);
 	node_sql(&n, "UPDATE user SET deleted = 1 WHERE uid = 'bob'");
-	directory_rest(d);
-	assert_int_equal(directory_user(d, IM_STR("bob"), &u), IM_E_NONE);
+	lookup_rest(d);
+	assert_int_equal(lookup_user(d, IM_STR("bob"), &u), IM_E_NONE);
 	node_sql(&n, "INSERT INTO user(uid, created_ms) VALUES ('bob', 0)");
-	directory_forget_user(d, IM_STR("bob"));
-	assert_int_equal(directory_user(d, IM_STR("bob"), &u), IM_OK);
+	lookup_forget_user(d, IM_STR("bob"));
+	assert_int_equal(lookup_user(d, IM_STR("bob"), &u), IM_OK);
 	assert_int_equal(u.id, 5);
 	assert_false(u.has_password);
 	/* The old bob's rows are not the new one's. */
-	assert_int_equal(directory_member(d, &g, IM_STR("bob"), &u, &m), IM_E_NONE);
+	assert_int_equal(lookup_member(d, &g, IM_STR("bob"), &u, &m), IM_E_NONE);
 	node_sql(&n, "UPDATE grp SET dismissed = 1 WHERE gid = 'hall'");
-	directory_rest(d);
-	assert_int_equal(directory_group(d, IM_STR("hall"), &g), IM_E_NONE);
+	lookup_rest(d);
+	assert_int_equal(lookup_group(d, IM_STR("hall"), &g), IM_E_NONE);
 	close_directory(&n, d);
 }
 
 static void relations_go_with_either_side(void **state)
 {
 	struct node n;
-	struct directory *d = open_directory(&n);
-	struct directory_user alice, bob;
-	struct directory_relation r;
+	struct lookup *d = open_directory(&n);
+	struct lookup_user alice, bob;
+	struct lookup_relation r;
 
 	(void)state;
-	assert_int_equal(directory_user(d, IM_STR("alice"), &alice), IM_OK);
-	assert_int_equal(directory_user(d, IM_STR("bob"), &bob), IM_OK);
-	assert_int_equal(directory_relation(d, &alice, &bob, &r), IM_OK);
+	assert_int_equal(lookup_user(d, IM_STR("alice"), &alice), IM_OK);
+	assert_int_equal(lookup_user(d, IM_STR("bob"), &bob), IM_OK);
+	assert_int_equal(lookup_relation(d, &alice, &bob, &r), IM_OK);
 	assert_false(r.blocked || r.contact);
 	node_sql(&n, "INSERT INTO block VALUES (1, 2, 0);"
 		     "INSERT INTO contact(owner, peer, state, changed_ms, version)"
 		     " VALUES (1, 2, 3, 0, 1), (2, 1, 2, 0, 1)");
-	assert_int_equal(directory_relation(d, &alice, &bob, &r), IM_OK);
+	assert_int_equal(lookup_relation(d, &alice, &bob, &r), IM_OK);
 	assert_false(r.blocked);
-	directory_forget_user(d, IM_STR("alice"));
-	assert_int_equal(directory_user(d, IM_STR("alice"), &alice), IM_OK);
-	assert_int_equal(directory_relation(d, &alice, &bob, &r), IM_OK);
+	lookup_forget_user(d, IM_STR("alice"));
+	assert_int_equal(lookup_user(d, IM_STR("alice"), &alice), IM_OK);
+	assert_int_equal(lookup_relation(d, &alice, &bob, &r), IM_OK);
 	assert_true(r.blocked && r.contact);
 	/* Asked by the peer is not yet a contact. */
-	assert_int_equal(directory_relation(d, &bob, &alice, &r), IM_OK);
+	assert_int_equal(lookup_relation(d, &bob, &alice, &r), IM_OK);
 	assert_false(r.blocked || r.contact);
 	node_sql(&n, "DELETE FROM block");
-	directory_forget_user(d, IM_STR("bob"));
-	assert_int_equal(directory_user(d, IM_STR("bob"), &bob), IM_OK);
-	assert_int_equal(directory_relation(d, &alice, &bob, &r), IM_OK);
+	lookup_forget_user(d, IM_STR("bob"));
+	assert_int_equal(lookup_user(d, IM_STR("bob"), &bob), IM_OK);
+	assert_int_equal(lookup_relation(d, &alice, &bob, &r), IM_OK);
 	assert_false(r.blocked);
 	close_directory(&n, d);
 }
@@ -163,22 +163,22 @@ static void relations_go_with_either_side(void **state)
 static void who_has_no_relations_is_not_asked_about_them(void **state)
 {
 	struct node n;
-	struct directory *d = open_directory(&n);
-	struct directory_user alice, bob;
-	struct directory_relation r;
+	struct lookup *d = open_directory(&n);
+	struct lookup_user alice, bob;
+	struct lookup_relation r;
 	uint64_t reads;
 
 	(void)state;
 	node_sql(&n, "INSERT INTO block VALUES (1, 2, 0)");
-	assert_int_equal(directory_user(d, IM_STR("alice"), &alice), IM_OK);
-	assert_int_equal(directory_user(d, IM_STR("bob"), &bob), IM_OK);
-	reads = directory_reads(d);
-	assert_int_equal(directory_relation(d, &bob, &alice, &r), IM_OK);
+	assert_int_equal(lookup_user(d, IM_STR("alice"), &alice), IM_OK);
+	assert_int_equal(lookup_user(d, IM_STR("bob"), &bob), IM_OK);
+	reads = lookup_reads(d);
+	assert_int_equal(lookup_relation(d, &bob, &alice, &r), IM_OK);
 	assert_false(r.blocked || r.contact);
-	assert_int_equal(directory_reads(d), reads);
-	assert_int_equal(directory_relation(d, &alice, &bob, &r), IM_OK);
+	assert_int_equal(lookup_reads(d), reads);
+	assert_int_equal(lookup_relation(d, &alice, &bob, &r), IM_OK);
 	assert_true(r.blocked);
-	assert_int_equal(directory_reads(d), reads + 1);
+	assert_int_equal(lookup_reads(d), reads + 1);
 	close_directory(&n, d);
 }
 
@@ -200,23 +200,23 @@ static bool log_is_free(struct node *n)
 static void answers_from_one_view_until_it_rests(void **state)
 {
 	struct node n;
-	struct directory *d = open_directory(&n);
-	struct directory_user u;
+	struct lookup *d = open_directory(&n);
+	struct lookup_user u;
 
 	(void)state;
-	assert_int_equal(directory_user(d, IM_STR("alice"), &u), IM_OK);
+	assert_int_equal(lookup_user(d, IM_STR("alice"), &u), IM_OK);
 	node_sql(&n, "UPDATE user SET disabled = 1");
-	assert_int_equal(directory_user(d, IM_STR("bob"), &u), IM_OK);
+	assert_int_equal(lookup_user(d, IM_STR("bob"), &u), IM_OK);
 	assert_false(u.disabled);
 	assert_false(log_is_free(&n));
-	directory_rest(d);
+	lookup_rest(d);
 	assert_true(log_is_free(&n));
-	assert_int_equal(directory_user(d, IM_STR("carol"), &u), IM_OK);
+	assert_int_equal(lookup_user(d, IM_STR("carol"), &u), IM_OK);
 	assert_true(u.disabled);
 	/* What is said to be forgotten is never answered from an old view. */
 	node_sql(&n, "UPDATE user SET disabled = 0");
-	directory_forget_user(d, IM_STR("carol"));
-	assert_int_equal(directory_user(d, IM_STR("carol"), &u), IM_OK);
+	lookup_forget_user(d, IM_STR("carol"));
+	assert_int_equal(lookup_user(d, IM_STR("carol"), &u), IM_OK);
 	assert_false(u.disabled);
 	close_directory(&n, d);
 }
@@ -224,72 +224,72 @@ static void answers_from_one_view_until_it_rests(void **state)
 static void pending_users_wait_for_the_bridge(void **state)
 {
 	struct node n;
-	struct directory *d = open_directory(&n);
-	struct directory_user u;
+	struct lookup *d = open_directory(&n);
+	struct lookup_user u;
 
 	(void)state;
-	assert_int_equal(directory_user(d, IM_STR("dave"), &u), IM_E_NONE);
-	assert_int_equal(directory_user_pending(d, IM_STR("dave")), IM_OK);
-	assert_int_equal(directory_user_pending(d, IM_STR("dave")), IM_OK);
-	assert_int_equal(directory_user(d, IM_STR("dave"), &u), IM_OK);
+	assert_int_equal(lookup_user(d, IM_STR("dave"), &u), IM_E_NONE);
+	assert_int_equal(lookup_user_pending(d, IM_STR("dave")), IM_OK);
+	assert_int_equal(lookup_user_pending(d, IM_STR("dave")), IM_OK);
+	assert_int_equal(lookup_user(d, IM_STR("dave"), &u), IM_OK);
 	assert_int_equal(u.id, 0);
 	/* Told too early: it is not in the database. */
-	directory_forget_user(d, IM_STR("dave"));
-	assert_int_equal(directory_user(d, IM_STR("dave"), &u), IM_OK);
-	directory_forget_all(d);
-	assert_int_equal(directory_user(d, IM_STR("dave"), &u), IM_OK);
+	lookup_forget_user(d, IM_STR("dave"));
+	assert_int_equal(lookup_user(d, IM_STR("dave"), &u), IM_OK);
+	lookup_forget_all(d);
+	assert_int_equal(lookup_user(d, IM_STR("dave"), &u), IM_OK);
 	node_sql(&n, "INSERT INTO user(uid, created_ms) VALUES ('dave', 0)");
-	directory_forget_user(d, IM_STR("dave"));
-	assert_int_equal(directory_user(d, IM_STR("dave"), &u), IM_OK);
+	lookup_forget_user(d, IM_STR("dave"));
+	assert_int_equal(lookup_user(d, IM_STR("dave"), &u), IM_OK);
 	assert_int_equal(u.id, 5);
 	/* And when it is deleted, it does not come back from memory. */
 	node_sql(&n, "UPDATE user SET deleted = 1 WHERE uid = 'dave'");
-	directory_forget_user(d, IM_STR("dave"));
-	assert_int_equal(directory_user(d, IM_STR("dave"), &u), IM_E_NONE);
+	lookup_forget_user(d, IM_STR("dave"));
+	assert_int_equal(lookup_user(d, IM_STR("dave"), &u), IM_E_NONE);
 	close_directory(&n, d);
 }
 
-static bool owns(struct directory *d, const char *uid, const char *device)
+static bool owns(struct lookup *d, const char *uid, const char *device)
 {
-	struct directory_user u;
+	struct lookup_user u;
 	bool owned;
 
-	assert_int_equal(directory_user(d, im_str(uid), &u), IM_OK);
-	assert_int_equal(directory_owns(d, &u, im_str(device), &owned), IM_OK);
+	assert_int_equal(lookup_user(d, im_str(uid), &u), IM_OK);
+	assert_int_equal(lookup_owns(d, &u, im_str(device), &owned), IM_OK);
 	return owned;
 }
 
 static void finds_a_devices_owner(void **state)
 {
 	struct node n;
-	struct directory *d = open_directory(&n);
-	struct directory_device found;
+	struct lookup *d = open_directory(&n);
+	struct lookup_device found;
 	uint64_t reads;
 
 	(void)state;
-	assert_int_equal(directory_device(d, IM_STR("phone"), &found), IM_E_NONE);
+	assert_int_equal(lookup_device(d, IM_STR("phone"), &found), IM_E_NONE);
 	assert_false(owns(d, "bob", "phone"));
 	node_sql(&n, "INSERT INTO device(device, user, created_ms, seen_ms)"
 		     " VALUES ('phone', 2, 0, 0)");
-	directory_rest(d);
-	assert_int_equal(directory_device(d, IM_STR("phone"), &found), IM_OK);
+	lookup_rest(d);
+	assert_int_equal(lookup_device(d, IM_STR("phone"), &found), IM_OK);
 	assert_int_equal(found.user, 2);
 	/* Remembered until something of the user is new. */
-	reads = directory_reads(d);
+	reads = lookup_reads(d);
 	assert_false(owns(d, "bob", "phone"));
-	assert_int_equal(directory_reads(d), reads);
-	directory_forget_user(d, IM_STR("bob"));
+	assert_int_equal(lookup_reads(d), reads);
+	lookup_forget_user(d, IM_STR("bob"));
 	assert_true(owns(d, "bob", "phone"));
 	assert_true(owns(d, "bob", "phone"));
-	assert_int_equal(directory_reads(d), reads + 2);
+	assert_int_equal(lookup_reads(d), reads + 2);
 	assert_false(owns(d, "alice", "phone"));
 	assert_false(owns(d, "bob", ""));
 	/* A number owns it, not a name. */
 	node_sql(&n, "UPDATE user SET deleted = 1 WHERE id = 2;"
 		     "INSERT INTO user(id, uid, created_ms) VALUES (9, 'bob', 0)");
-	directory_forget_user(d, IM_STR("bob"));
+	lookup_forget_user(d, IM_STR("bob"));
 	assert_false(owns(d, "bob", "phone"));
-	assert_int_equal(directory_device(d, IM_STR("phone"), &found), IM_OK);
+	assert_int_equal(lookup_device(d, IM_STR("phone"), &found), IM_OK);
 	assert_int_equal(found.user, 2);
 	close_directory(&n, d);
 }
@@ -297,29 +297,29 @@ static void finds_a_devices_owner(void **state)
 static void notices_other_writers(void **state)
 {
 	struct node n;
-	struct directory *d = open_directory(&n);
+	struct lookup *d = open_directory(&n);
 
 	(void)state;
-	(void)directory_changed(d);
-	assert_false(directory_changed(d));
+	(void)lookup_changed(d);
+	assert_false(lookup_changed(d));
 	node_sql(&n, "UPDATE user SET nick = 'x'");
-	assert_true(directory_changed(d));
-	assert_false(directory_changed(d));
+	assert_true(lookup_changed(d));
+	assert_false(lookup_changed(d));
 	close_directory(&n, d);
 }
 
 static void reopens_a_replaced_file(void **state)
 {
 	struct node n, other;
-	struct directory *d = open_directory(&n);
-	struct directory_user u;
+	struct lookup *d = open_directory(&n);
+	struct lookup_user u;
 	char from[128], to[128];
 
 	(void)state;
 	node_folder(&other);
 	node_sql(&other, "INSERT INTO user(uid, created_ms) VALUES ('erin', 0);"
 			 "PRAGMA journal_mode = DELETE");
-	assert_int_equal(directory_user(d, IM_STR("erin"), &u), IM_E_NONE);
+	assert_int_equal(lookup_user(d, IM_STR("erin"), &u), IM_E_NONE);
 	snprintf(from, sizeof(from), "%s/directory.db", other.dir);
 	snprintf(to, sizeof(to), "%s/directory.db", n.dir);
 	sqlite3_close(n.db);
@@ -330,8 +330,8 @@ static void reopens_a_replaced_file(void **state)
 	remove(to);
 	snprintf(to, sizeof(to), "%s/directory.db-shm", n.dir);
 	remove(to);
-	directory_forget_all(d);
-	assert_int_equal(directory_user(d, IM_STR("erin"), &u), IM_OK);
+	lookup_forget_all(d);
+	assert_int_equal(lookup_user(d, IM_STR("erin"), &u), IM_OK);
 	close_directory(&n, d);
 	node_folder_remove(&other);
 }
@@ -339,35 +339,35 @@ static void reopens_a_replaced_file(void **state)
 static void a_broken_database_says_so_and_is_not_remembered(void **state)
 {
 	struct node n;
-	struct directory *d = open_directory(&n);
-	struct directory_user u;
+	struct lookup *d = open_directory(&n);
+	struct lookup_user u;
 
 	(void)state;
 	node_sql(&n, "ALTER TABLE user RENAME TO user_away");
-	assert_int_equal(directory_user(d, IM_STR("alice"), &u), IM_E_IO);
-	assert_true(directory_errors(d) > 0);
-	assert_true(strlen(directory_error(d)) > 5);
+	assert_int_equal(lookup_user(d, IM_STR("alice"), &u), IM_E_IO);
+	assert_true(lookup_errors(d) > 0);
+	assert_true(strlen(lookup_error(d)) > 5);
 	node_sql(&n, "ALTER TABLE user_away RENAME TO user");
-	assert_int_equal(directory_user(d, IM_STR("alice"), &u), IM_OK);
+	assert_int_equal(lookup_user(d, IM_STR("alice"), &u), IM_OK);
 	close_directory(&n, d);
 }
 
 static void refuses_what_is_no_directory(void **state)
 {
-	struct directory *d;
+	struct lookup *d;
 	struct im_buf why;
 	struct node n;
 
 	(void)state;
 	node_folder(&n);
 	im_buf_init(&why, 0);
-	assert_int_equal(directory_open("/nonexistent", &key, &d, &why), IM_E_IO);
+	assert_int_equal(lookup_open("/nonexistent", &key, &d, &why), IM_E_IO);
 	assert_null(d);
 	im_buf_c(&why, '\0');
 	assert_non_null(strstr(why.p, "/nonexistent/directory.db"));
 	im_buf_reset(&why);
 	node_sql(&n, "PRAGMA user_version = 99");
-	assert_int_equal(directory_open(n.dir, &key, &d, &why), IM_E_FORMAT);
+	assert_int_equal(lookup_open(n.dir, &key, &d, &why), IM_E_FORMAT);
 	im_buf_c(&why, '\0');
 	assert_non_null(strstr(why.p, "99"));
 	im_buf_free(&why);

@@ -116,7 +116,7 @@ static void tokens(void **state)
 		token_accepted(&f, "alice", (struct claims){.alg = JWT_ALG_HS512, .key = SECRET}));
 	assert_false(token_accepted(&f, "alice", (struct claims){.alg = JWT_ALG_NONE}));
 	node_sql(&f.n, "UPDATE user SET disabled = 1 WHERE uid = 'alice'");
-	directory_forget_user(f.d, IM_STR("alice"));
+	lookup_forget_user(f.d, IM_STR("alice"));
 	assert_false(token_accepted(&f, "alice", HS(.sub = "alice")));
 	fixture_stop(&f);
 }
@@ -154,7 +154,7 @@ static void creates_users_if_asked_to(void **state)
 	v = fixture_check(&f, "dave", token);
 	assert_true(v.accepted && v.create);
 	assert_int_equal(v.expires_s, NOW + 100);
-	assert_int_equal(directory_user_pending(f.d, IM_STR("dave")), IM_OK);
+	assert_int_equal(lookup_user_pending(f.d, IM_STR("dave")), IM_OK);
 	v = fixture_check(&f, "dave", token);
 	assert_true(v.accepted && !v.create);
 	assert_false(fixture_check(&f, "erin", token).accepted);
@@ -211,7 +211,7 @@ static void tokens_from_before_a_return_are_void(void **state)
 	assert_true(fixture_accepts(&f, "alice", tokens[1]));
 	/* Deleted and given back half a second after NOW + 5. */
 	node_sql(&f.n, "UPDATE user SET tokens_from_ms = 1763650005500 WHERE uid = 'alice'");
-	directory_forget_user(f.d, IM_STR("alice"));
+	lookup_forget_user(f.d, IM_STR("alice"));
 	assert_false(auth_still_valid(f.a, IM_STR("alice"), &v));
 	for (int i = 0; i < 2; i++) { /* remembered or not */
 		v = fixture_check(&f, "alice", tokens[i]);
