@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "common/limits.h"
+#include "common/may.h"
 
 #define CONF_BYTES_MAX (1024 * 1024)
 
@@ -109,8 +110,8 @@ struct engine_settings config_settings(struct config *c)
 			.invitations_per_day = o->invitations_per_day,
 			.requests_per_day = o->requests_per_day,
 			.recall_window_s = o->recall_window,
-			.contacts_only = o->direct_policy == OPTIONS_DIRECT_CONTACTS,
-			.presence_policy = o->presence_policy,
+			.direct_policy = im_direct_policy_chosen(o->direct_policy),
+			.presence_policy = (enum im_presence_policy)o->presence_policy,
 			.password_memory_kib = (uint32_t)o->password_memory,
 			.password_passes = (uint32_t)o->password_passes,
 			.moderation = &c->words,
@@ -120,7 +121,7 @@ struct engine_settings config_settings(struct config *c)
 			.names = o->presence_devices,
 			.remembered_devices = (uint32_t)o->remembered_devices,
 			.device_days = o->device_days},
-		.contacts_only = o->direct_policy == OPTIONS_DIRECT_CONTACTS,
+		.direct_policy = im_direct_policy_chosen(o->direct_policy),
 		.rate_cost = o->rate_cost,
 		.backlog_bytes = (size_t)o->backlog_bytes,
 	};

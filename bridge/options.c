@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "common/limits.h"
+#include "common/may.h"
 #include "common/phc.h"
 
 #define KEY(n, t) .name = #n, .type = t, .offset = offsetof(struct options, n)
@@ -35,10 +36,10 @@ static const struct im_conf_key keys[] = {
 	{KEY(presence_devices, IM_CONF_BOOL), .def = "false", .reloadable = true,
 		.help = "Name a user's connected devices, and the state of each, to whoever may "
 			"see the user's presence. Without it others see the user's state alone."},
-	{KEY(presence_policy, IM_CONF_CHOICE), .def = "everyone",
-		.choices = "everyone|contacts|self", .reloadable = true,
+	{KEY(presence_policy, IM_CONF_CHOICE), .def = "everyone", .choices = IM_PRESENCE_CHOICES,
+		.reloadable = true,
 		.help = "Who may see a user's presence, the same as plugin_opt_presence_policy."},
-	{KEY(direct_policy, IM_CONF_CHOICE), .def = "anyone", .choices = "anyone|contacts",
+	{KEY(direct_policy, IM_CONF_CHOICE), .def = "anyone", .choices = IM_DIRECT_CHOICES,
 		.reloadable = true,
 		.help = "Who may write to a user who has not chosen otherwise, the same as "
 			"plugin_opt_direct_policy."},

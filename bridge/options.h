@@ -11,8 +11,6 @@
 #include "common/err.h"
 #include "common/str.h"
 
-enum options_direct_policy { OPTIONS_DIRECT_ANYONE, OPTIONS_DIRECT_CONTACTS };
-
 struct options {
 	char *data_dir;
 	char *broker;
@@ -21,8 +19,8 @@ struct options {
 	int log_dest;  /* enum log_dest */
 	bool presence;
 	bool presence_devices;
-	int presence_policy; /* as struct rpc_settings has it */
-	int direct_policy;
+	int presence_policy; /* enum im_presence_policy */
+	int direct_policy;   /* im_direct_policy_chosen says which it is */
 	int64_t remembered_devices;
 	int64_t device_days;
 	int64_t group_members_max;

@@ -10,6 +10,7 @@
 #include "common/ids.h"
 #include "common/jsonw.h"
 #include "common/limits.h"
+#include "common/may.h"
 #include "common/wire.h"
 #include "plugin/account.h"
 #include "plugin/capture.h"
@@ -94,7 +95,7 @@ struct write {
 
 static int check_direct(struct write *w)
 {
-	struct policy_direct f = {.server_rule = w->p->opt.direct_policy};
+	struct im_may_direct f = {.server = im_direct_policy_chosen(w->p->opt.direct_policy)};
 	struct lookup_user to = {0};
 	struct lookup_relation rel = {0};
 	int ret, code = IM_OK;
@@ -110,16 +111,16 @@ static int check_direct(struct write *w)
 			code = absent(w->p, ret);
 		f.exists = ret == IM_OK;
 		f.gone = to.gone;
-		f.recipient_rule = f.exists ? to.direct_policy : 0;
+		f.theirs = to.direct_policy;
 	}
 	f.blocked = rel.blocked;
 	f.contact = rel.contact;
-	return code ? code : policy_direct(&f, &w->p->why);
+	return code ? code : im_may_direct(&f, &w->p->why);
 }
 
 static int check_group(struct write *w)
 {
-	struct policy_group f = {.now_ms = w->now_ms};
+	struct im_may_group f = {.now_ms = w->now_ms};
 	struct lookup_group g;
 	struct lookup_member m;
 	int ret, code = IM_OK;
@@ -140,7 +141,7 @@ static int check_group(struct write *w)
 			f.member_muted_until_ms = m.muted_until_ms;
 		}
 	}
-	return code ? code : policy_group(&f, &w->p->why);
+	return code ? code : im_may_group(&f, &w->p->why);
 }
 
 static int check_sender(struct write *w)
@@ -148,10 +149,7 @@ static int check_sender(struct write *w)
 	int ret = lookup_user(w->p->lookup, session_uid(w->e), &w->from);
 	int code = ret ? absent(w->p, ret) : IM_OK;
 
-	if (code || (!ret && !w->from.disabled))
-		return code;
-	im_buf_z(&w->p->why, "your user is disabled or does not exist any more");
-	return IM_E_NOT_ALLOWED;
+	return code ? code : im_may_act(!ret, w->from.disabled, &w->p->why);
 }
 
 /* Decides; IM_OK or the code of the refusal, with p->why filled. */
@@ -352,20 +350,22 @@ int acl_write(struct plugin *p, const struct mosquitto_evt_acl_check *ed)
 
 static bool may_see(struct plugin *p, struct im_str viewer, struct im_str uid)
 {
-	struct policy_presence f = {.rule = p->opt.presence_policy};
-	struct lookup_user u, v;
-	struct lookup_relation rel;
+	struct im_may_presence f = {.policy = (enum im_presence_policy)p->opt.presence_policy};
+	struct lookup_user u, v = {0};
+	struct lookup_relation rel = {0};
 
 	f.self = im_str_eq(viewer, uid);
-	if (f.self)
-		return true;
-	if (lookup_user(p->lookup, viewer, &v) || v.disabled || lookup_user(p->lookup, uid, &u) ||
-		lookup_relation(p->lookup, &u, &v, &rel))
-		return false;
-	f.admin = v.admin;
-	f.blocked = rel.blocked;
-	f.contact = rel.contact;
-	return policy_presence(&f);
+	if (!f.self) {
+		f.viewer = lookup_user(p->lookup, viewer, &v) == IM_OK && !v.disabled;
+		f.exists = f.viewer && lookup_user(p->lookup, uid, &u) == IM_OK &&
+			   lookup_relation(p->lookup, &u, &v, &rel) == IM_OK;
+	}
+	if (f.exists) {
+		f.admin = v.admin;
+		f.blocked = rel.blocked;
+		f.contact = rel.contact;
+	}
+	return im_may_presence(&f);
 }
 
 static bool in_room(struct plugin *p, struct im_str uid, struct im_str gid)

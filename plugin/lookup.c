@@ -239,7 +239,7 @@ static int read_user(struct lookup *l, struct im_str uid, struct lookup_user *ou
 		.life = ++l->lives,
 		.admin = sqlite3_column_int(st, 1) == 1,
 		.disabled = sqlite3_column_int(st, 2) != 0,
-		.direct_policy = sqlite3_column_int(st, 3),
+		.direct_policy = (enum im_direct_policy)sqlite3_column_int(st, 3),
 		.max_devices = sqlite3_column_int64(st, 5),
 		.relations = sqlite3_column_int(st, 6) != 0,
 		.tokens_from_ms = sqlite3_column_int64(st, 7),
@@ -386,7 +386,7 @@ int lookup_member(struct lookup *l, const struct lookup_group *g, struct im_str 
 		return ret;
 	if (!ret) {
 		read.is_member = true;
-		read.m.role = sqlite3_column_int(st, 0);
+		read.m.role = (enum im_group_role)sqlite3_column_int(st, 0);
 		read.m.muted_until_ms = sqlite3_column_int64(st, 1);
 		sqlite3_reset(st);
 	}

@@ -15,6 +15,7 @@
 
 #include "common/buf.h"
 #include "common/err.h"
+#include "common/may.h"
 #include "common/phc.h"
 #include "common/siphash.h"
 #include "common/str.h"
@@ -27,7 +28,7 @@ struct lookup_user {
 	uint64_t life; /* differs after every change that was announced */
 	bool admin, disabled;
 	bool has_password;
-	int direct_policy;      /* 0 server's default, 1 anyone, 2 contacts */
+	enum im_direct_policy direct_policy;
 	bool relations;         /* has blocked somebody, or has contacts */
 	int64_t max_devices;    /* connected at a time; 0 no limit, -1 what the options say */
 	uint64_t credential;    /* keyed hash of the stored password: differs when it changes */
@@ -44,7 +45,7 @@ struct lookup_group {
 };
 
 struct lookup_member {
-	int role; /* 0 member, 1 admin, 2 owner */
+	enum im_group_role role;
 	int64_t muted_until_ms;
 };
 

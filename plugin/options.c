@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "common/limits.h"
+#include "common/may.h"
 #include "common/topic.h"
 
 #define KEY(n, t) .name = #n, .type = t, .offset = offsetof(struct options, n)
@@ -42,9 +43,9 @@ static const struct im_conf_key keys[] = {
 		.help = "Filter for ordinary MQTT traffic beside IM, open to every user for "
 			"publishing and subscribing, and as response topic of messages; %u stands "
 			"for the username. May be given several times."},
-	{KEY(presence_policy, IM_CONF_CHOICE), .def = "everyone",
-		.choices = "everyone|contacts|self", .help = "Who may see a user's presence."},
-	{KEY(direct_policy, IM_CONF_CHOICE), .def = "anyone", .choices = "anyone|contacts",
+	{KEY(presence_policy, IM_CONF_CHOICE), .def = "everyone", .choices = IM_PRESENCE_CHOICES,
+		.help = "Who may see a user's presence."},
+	{KEY(direct_policy, IM_CONF_CHOICE), .def = "anyone", .choices = IM_DIRECT_CHOICES,
 		.help = "Who may write to a user who has not chosen otherwise."},
 	{KEY(max_devices, IM_CONF_INT), .def = "100", .min = 0, .max = IM_DEVICES_LIMIT_MAX,
 		.help = "Devices of one user that may be connected at a time, unless imctl user "

@@ -11,8 +11,6 @@
 #include "common/err.h"
 #include "common/str.h"
 
-enum presence_policy { PRESENCE_EVERYONE, PRESENCE_CONTACTS, PRESENCE_SELF };
-enum direct_policy { DIRECT_ANYONE, DIRECT_CONTACTS };
 enum device_policy { DEVICES_REFUSE, DEVICES_OLDEST };
 enum jwt_algorithm { JWT_HS256, JWT_RS256, JWT_ES256 };
 
@@ -28,8 +26,8 @@ struct options {
 	int64_t rate_messages;
 	int64_t rate_bytes;
 	struct im_conf_list allow_topic;
-	int presence_policy;
-	int direct_policy;
+	int presence_policy; /* enum im_presence_policy */
+	int direct_policy;   /* im_direct_policy_chosen says which it is */
 	int64_t max_devices;
 	int device_policy;
 	int64_t max_keepalive;

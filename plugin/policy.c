@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The rules of who may write to whom and see what. Called by acl.c, which gathers the facts. */
+/* Called by acl.c, and by capture.c for what a message brings beside its payload. */
 #include "plugin/policy.h"
 
-#include <inttypes.h>
+#include <string.h>
 
 #include "common/limits.h"
 
@@ -10,46 +10,6 @@ static int refuse(struct im_buf *why, int code, const char *text)
 {
 	im_buf_z(why, text);
 	return code;
-}
-
-int policy_direct(const struct policy_direct *f, struct im_buf *why)
-{
-	bool contacts =
-		f->recipient_rule ? f->recipient_rule == 2 : f->server_rule == DIRECT_CONTACTS;
-
-	if (f->self)
-		return IM_OK;
-	if (!f->exists)
-		return refuse(why, IM_E_UNKNOWN_USER,
-			f->gone ? "this user's account was deleted"
-				: "there is no user of this name; check it");
-	if (f->blocked)
-		return refuse(why, IM_E_BLOCKED, "the recipient takes no messages from you");
-	if (contacts && !f->contact)
-		return refuse(why, IM_E_CONTACTS_ONLY,
-			"the recipient takes messages from contacts alone; send a contact.request "
-			"and wait until it is accepted");
-	return IM_OK;
-}
-
-static int muted(struct im_buf *why, const char *who, int64_t until_ms)
-{
-	im_buf_printf(why, "%s until %" PRId64 " (milliseconds since 1970)", who, until_ms);
-	return IM_E_MUTED;
-}
-
-int policy_group(const struct policy_group *f, struct im_buf *why)
-{
-	if (!f->exists || (f->hidden && !f->member))
-		return refuse(why, IM_E_UNKNOWN_GROUP, "there is no group of this name; check it");
-	if (!f->member)
-		return refuse(why, IM_E_NOT_MEMBER,
-			"members alone write to a group; call group.join or ask to be invited");
-	if (f->member_muted_until_ms > f->now_ms)
-		return muted(why, "you may not write", f->member_muted_until_ms);
-	if (f->role == 0 && f->group_muted_until_ms > f->now_ms)
-		return muted(why, "owner and admins alone may write", f->group_muted_until_ms);
-	return IM_OK;
 }
 
 int policy_no_topic(enum im_topic_kind kind, struct im_str prefix, struct im_buf *why)
@@ -64,15 +24,6 @@ int policy_no_topic(enum im_topic_kind kind, struct im_str prefix, struct im_buf
 		"signals to %.*s/s/u/{user} or %.*s/s/g/{group}, requests to %.*s/rpc/{method}",
 		n, p, n, p, n, p, n, p, n, p);
 	return IM_E_NOT_ALLOWED;
-}
-
-bool policy_presence(const struct policy_presence *f)
-{
-	if (f->self || f->admin)
-		return true;
-	if (f->blocked || f->rule == PRESENCE_SELF)
-		return false;
-	return f->rule == PRESENCE_EVERYONE || f->contact;
 }
 
 /* Writes the filter with the username in place of %u; false if it gets too long. */

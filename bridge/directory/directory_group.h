@@ -4,6 +4,7 @@
 #define IM_BRIDGE_DIRECTORY_GROUP_H
 
 #include "bridge/directory/directory.h"
+#include "common/may.h"
 
 enum directory_group_kind { DIRECTORY_GROUP = 0, DIRECTORY_ROOM = 1 };
 enum directory_join_policy {
@@ -11,7 +12,11 @@ enum directory_join_policy {
 	DIRECTORY_JOIN_APPROVAL = 1,
 	DIRECTORY_JOIN_INVITE = 2
 };
-enum directory_member_role { DIRECTORY_MEMBER = 0, DIRECTORY_GROUP_ADMIN = 1, DIRECTORY_OWNER = 2 };
+enum directory_member_role {
+	DIRECTORY_MEMBER = IM_GROUP_MEMBER,
+	DIRECTORY_GROUP_ADMIN = IM_GROUP_ADMIN,
+	DIRECTORY_OWNER = IM_GROUP_OWNER,
+};
 
 struct directory_group {
 	uint64_t id;

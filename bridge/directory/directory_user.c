@@ -18,7 +18,7 @@ static struct directory_user user_of_row(sqlite3_stmt *st)
 		.nick = sqldb_str(st, 7),
 		.avatar = sqldb_str(st, 8),
 		.ext = sqldb_str(st, 9),
-		.direct_policy = sqlite3_column_int(st, 10),
+		.direct_policy = (enum im_direct_policy)sqlite3_column_int(st, 10),
 		.read_receipts = sqlite3_column_int(st, 11),
 		.online = sqlite3_column_int(st, 12),
 		.seen_ms = sqlite3_column_int64(st, 13),

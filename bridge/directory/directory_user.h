@@ -5,6 +5,7 @@
 #define IM_BRIDGE_DIRECTORY_USER_H
 
 #include "bridge/directory/directory.h"
+#include "common/may.h"
 
 enum directory_role { DIRECTORY_USER = 0, DIRECTORY_ADMIN = 1 };
 
@@ -16,7 +17,7 @@ struct directory_user {
 	bool disabled, deleted;
 	int64_t created_ms;
 	struct im_str nick, avatar, ext; /* ext: JSON text or empty */
-	int direct_policy;               /* 0 server's default, 1 anyone, 2 contacts */
+	enum im_direct_policy direct_policy;
 	bool read_receipts;
 	int online; /* what presence last said: enum presence_state */
 	int64_t seen_ms;

@@ -16,14 +16,13 @@
 struct rights {
 	struct directory *d;
 	struct im_sipkey key;
-	bool contacts_only;
+	enum im_direct_policy server;
 	struct assoc *users, *groups, *pairs, *paced;
 };
 
 struct user_entry {
 	char uid[IM_UID_MAX];
 	uint8_t n;
-	uint8_t policy;
 	struct rights_user u;
 };
 
@@ -76,20 +75,14 @@ void rights_free(struct rights **r)
 	*r = NULL;
 }
 
-void rights_set_contacts_only(struct rights *r, bool on)
+void rights_set_direct_policy(struct rights *r, enum im_direct_policy server)
 {
-	r->contacts_only = on;
+	r->server = server;
 }
 
 static uint64_t name_hash(const struct rights *r, struct im_str s)
 {
 	return im_siphash(&r->key, s.p, s.n);
-}
-
-static void user_fill(const struct rights *r, const struct user_entry *e, struct rights_user *out)
-{
-	*out = e->u;
-	out->contacts_only = e->policy ? e->policy == 2 : r->contacts_only;
 }
 
 int rights_user(struct rights *r, struct im_str uid, struct rights_user *out)
@@ -100,10 +93,10 @@ int rights_user(struct rights *r, struct im_str uid, struct rights_user *out)
 	int rc;
 
 	if (e && im_str_eq((struct im_str){e->uid, e->n}, uid)) {
-		user_fill(r, e, out);
+		*out = e->u;
 		return IM_OK;
 	}
-	out->gone = false;
+	*out = (struct rights_user){0};
 	if (uid.n == 0 || uid.n > IM_UID_MAX)
 		return IM_E_UNKNOWN_USER;
 	rc = directory_user_last(r->d, uid, &u);
@@ -113,12 +106,13 @@ int rights_user(struct rights *r, struct im_str uid, struct rights_user *out)
 	e = assoc_put(r->users, hash);
 	memcpy(e->uid, uid.p, uid.n);
 	e->n = (uint8_t)uid.n;
-	e->policy = (uint8_t)u.direct_policy;
-	e->u.gone = false;
-	e->u.id = u.id;
-	e->u.admin = u.role == DIRECTORY_ADMIN;
-	e->u.disabled = u.disabled;
-	user_fill(r, e, out);
+	e->u = (struct rights_user){
+		.id = u.id,
+		.admin = u.role == DIRECTORY_ADMIN,
+		.disabled = u.disabled,
+		.policy = u.direct_policy,
+	};
+	*out = e->u;
 	return IM_OK;
 }
 
@@ -133,6 +127,7 @@ int rights_group(struct rights *r, struct im_str gid, struct rights_group *out)
 		*out = e->g;
 		return IM_OK;
 	}
+	*out = (struct rights_group){0};
 	if (gid.n == 0 || gid.n > IM_GID_MAX)
 		return IM_E_UNKNOWN_GROUP;
 	rc = directory_group_get(r->d, gid, &g);
@@ -183,35 +178,67 @@ static int pair(struct rights *r, enum pair_kind kind, uint64_t a, uint64_t b,
 	return IM_OK;
 }
 
-int rights_direct(struct rights *r, const struct rights_user *from, const struct rights_user *to)
+int rights_direct(struct rights *r, const struct rights_user *from, const struct rights_user *to,
+	struct im_buf *why)
 {
+	struct im_may_direct f = {
+		.self = from->id == to->id,
+		.exists = to->id != 0,
+		.gone = to->gone,
+		.theirs = to->policy,
+		.server = r->server,
+	};
 	const struct pair_entry *e;
 	int rc;
 
-	if (from->id == to->id)
-		return IM_OK;
-	rc = pair(r, PAIR_DIRECT, from->id, to->id, &e);
-	if (rc)
+	if (f.exists && !f.self) {
+		rc = pair(r, PAIR_DIRECT, from->id, to->id, &e);
+		if (rc)
+			return rc;
+		f.blocked = e->blocked;
+		f.contact = e->contact;
+	}
+	return im_may_direct(&f, why);
+}
+
+int rights_read(struct directory *d, uint64_t from, uint64_t to, struct im_may_direct *f)
+{
+	struct directory_user u = {0};
+	int rc = directory_user_by_id(d, to, &u);
+
+	if (rc != IM_OK && rc != IM_E_NONE)
 		return rc;
-	if (e->blocked)
-		return IM_E_BLOCKED;
-	return to->contacts_only && !e->contact ? IM_E_CONTACTS_ONLY : IM_OK;
+	f->self = from == to;
+	f->exists = rc == IM_OK && !u.deleted;
+	f->gone = u.deleted;
+	f->theirs = u.direct_policy;
+	rc = directory_block_has(d, to, from, &f->blocked);
+	if (rc == IM_OK && im_direct_policy_of(f) == IM_DIRECT_CONTACTS)
+		rc = directory_contact_has(d, to, from, &f->contact);
+	return rc;
 }
 
 int rights_send(struct rights *r, const struct rights_group *g, const struct rights_user *from,
-	int64_t now_ms, int *role_out)
+	int64_t now_ms, int *role_out, struct im_buf *why)
 {
-	const struct pair_entry *e;
-	int rc = pair(r, PAIR_MEMBER, g->id, from->id, &e);
+	struct im_may_group f = {
+		.exists = g->id != 0,
+		.hidden = g->hidden,
+		.group_muted_until_ms = g->muted_until_ms,
+		.now_ms = now_ms,
+	};
+	const struct pair_entry *e = NULL;
+	int rc = f.exists ? pair(r, PAIR_MEMBER, g->id, from->id, &e) : IM_OK;
 
 	if (rc)
 		return rc;
-	if (e->role < 0)
-		return g->hidden ? IM_E_UNKNOWN_GROUP : IM_E_NOT_MEMBER;
-	*role_out = e->role;
-	if (e->muted_until_ms > now_ms)
-		return IM_E_MUTED;
-	return e->role == DIRECTORY_MEMBER && g->muted_until_ms > now_ms ? IM_E_MUTED : IM_OK;
+	if (e && e->role >= 0) {
+		f.member = true;
+		f.role = (enum im_group_role)e->role;
+		f.member_muted_until_ms = e->muted_until_ms;
+		*role_out = e->role;
+	}
+	return im_may_group(&f, why);
 }
 
 int rights_mention(struct rights *r, const struct rights_group *g, const struct rights_user *from,

@@ -12,21 +12,23 @@
 
 #include "bridge/base/tx_part.h"
 #include "bridge/directory/directory.h"
+#include "common/buf.h"
 #include "common/err.h"
+#include "common/may.h"
 #include "common/siphash.h"
 #include "common/str.h"
 
 struct rights;
 
 struct rights_user {
-	uint64_t id;
+	uint64_t id; /* 0: unknown */
 	bool admin, disabled;
-	bool gone;          /* beside IM_E_UNKNOWN_USER: there was such a user, who was deleted */
-	bool contacts_only; /* the user's own policy, or the server's when the user has none */
+	bool gone; /* beside IM_E_UNKNOWN_USER: there was such a user, who was deleted */
+	enum im_direct_policy policy;
 };
 
 struct rights_group {
-	uint64_t id;
+	uint64_t id; /* 0: unknown */
 	int kind;    /* enum directory_group_kind */
 	bool hidden; /* joined by invitation: to others it is as if it were not there */
 	uint32_t members;
@@ -36,19 +38,22 @@ struct rights_group {
 
 struct rights *rights_new(struct directory *d, const struct im_sipkey *key);
 void rights_free(struct rights **r);
-/* The server's direct_policy, for users who have set none. */
-void rights_set_contacts_only(struct rights *r, bool on);
+/* The server's, for users who have chosen none. */
+void rights_set_direct_policy(struct rights *r, enum im_direct_policy server);
 
-/* All return IM_OK, the wire code that refuses, or IM_E_IO. */
+/* All return IM_OK, the wire code that refuses, or IM_E_IO. What is unknown is cleared in *out. */
 int rights_user(struct rights *r, struct im_str uid, struct rights_user *out) IM_MUST_CHECK;
 int rights_group(struct rights *r, struct im_str gid, struct rights_group *out) IM_MUST_CHECK;
-/* A message or signal from one user to another: IM_E_BLOCKED, IM_E_CONTACTS_ONLY. */
-int rights_direct(struct rights *r, const struct rights_user *from,
-	const struct rights_user *to) IM_MUST_CHECK;
-/* To a group: IM_E_UNKNOWN_GROUP (a hidden one, to who does not belong to it), IM_E_NOT_MEMBER,
- * IM_E_MUTED. */
+/* A message or signal from one user to another, who may be unknown: what im_may_direct says. */
+int rights_direct(struct rights *r, const struct rights_user *from, const struct rights_user *to,
+	struct im_buf *why) IM_MUST_CHECK;
+/* The facts of it as the directory has them by now, for who keeps none: all but `server`, which is
+ * given; `contact` only where it counts. */
+int rights_read(
+	struct directory *d, uint64_t from, uint64_t to, struct im_may_direct *f) IM_MUST_CHECK;
+/* To a group, which may be unknown: what im_may_group says. */
 int rights_send(struct rights *r, const struct rights_group *g, const struct rights_user *from,
-	int64_t now_ms, int *role_out) IM_MUST_CHECK;
+	int64_t now_ms, int *role_out, struct im_buf *why) IM_MUST_CHECK;
 /* May a member's message single this user out: IM_E_NOT_MEMBER, IM_E_BLOCKED. */
 int rights_mention(struct rights *r, const struct rights_group *g, const struct rights_user *from,
 	struct im_str uid) IM_MUST_CHECK;

@@ -108,7 +108,7 @@ void engine_free(struct engine **out)
 
 void engine_set(struct engine *e, const struct engine_settings *set)
 {
-	rights_set_contacts_only(e->a.rights, set->contacts_only);
+	rights_set_direct_policy(e->a.rights, set->direct_policy);
 	cost_set(e->a.cost, set->rate_cost);
 	sessions_set(e->a.sessions, &set->sessions);
 	requests_set(e->a.requests, &set->rpc);

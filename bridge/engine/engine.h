@@ -26,6 +26,7 @@
 #include "bridge/rpc/rpc.h"
 #include "bridge/store/store.h"
 #include "common/err.h"
+#include "common/may.h"
 #include "common/siphash.h"
 #include "common/str.h"
 
@@ -62,7 +63,7 @@ struct engine_parts {
 struct engine_settings {
 	struct rpc_settings rpc;
 	struct sessions_settings sessions;
-	bool contacts_only;   /* direct_policy of users who have set none */
+	enum im_direct_policy direct_policy; /* of users who have set none */
 	int64_t rate_cost;    /* units a second that one user's requests may cost; 0: no limit */
 	size_t backlog_bytes; /* of deliveries that wait for their turn */
 };

@@ -17,6 +17,7 @@
 #include "common/jsonscan.h"
 #include "common/jsonw.h"
 #include "common/limits.h"
+#include "common/may.h"
 #include "common/msgprops.h"
 #include "common/utf8.h"
 #include "common/wire.h"
@@ -24,8 +25,8 @@
 struct intake {
 	struct intake_parts p;
 	struct im_buf scratch; /* decoded envelope, or a signal's payload */
-	struct im_buf why;     /* what the envelope's decoder said, or what the sender cannot pay */
-	struct im_buf meta;    /* the envelope's, and properties */
+	struct im_buf why;  /* of a refusal: who may not, an envelope's fault, what is not paid */
+	struct im_buf meta; /* the envelope's, and properties */
 	struct im_buf kept, dropped, sifted; /* mentions, and the meta with those that stay */
 };
 
@@ -84,33 +85,18 @@ static int may_send_direct(struct intake *in, struct send *s)
 {
 	int rc = rights_user(in->p.rights, s->rec->target, &s->to);
 
-	if (rc == IM_E_UNKNOWN_USER)
-		s->why = s->to.gone ? IM_STR("this user's account was deleted")
-				    : IM_STR("nobody has this name");
-	if (rc)
-		return rc;
-	rc = rights_direct(in->p.rights, &s->from, &s->to);
-	if (rc == IM_E_BLOCKED)
-		s->why = IM_STR("this user takes no messages from you");
-	else if (rc == IM_E_CONTACTS_ONLY)
-		s->why = IM_STR(
-			"this user takes messages from contacts only; send a contact request");
-	return rc;
+	return rc && rc != IM_E_UNKNOWN_USER
+		       ? rc
+		       : rights_direct(in->p.rights, &s->from, &s->to, &in->why);
 }
 
 static int may_send_group(struct intake *in, struct send *s)
 {
 	int rc = rights_group(in->p.rights, s->rec->target, &s->group);
 
-	if (!rc)
-		rc = rights_send(in->p.rights, &s->group, &s->from, s->ts_ms, &s->role);
-	if (rc == IM_E_UNKNOWN_GROUP)
-		s->why = IM_STR("no group has this name");
-	else if (rc == IM_E_NOT_MEMBER)
-		s->why = IM_STR("only members write to a group; join it first");
-	else if (rc == IM_E_MUTED)
-		s->why = IM_STR("you may not write to this group at present");
-	return rc;
+	return rc && rc != IM_E_UNKNOWN_GROUP ? rc
+					      : rights_send(in->p.rights, &s->group, &s->from,
+							s->ts_ms, &s->role, &in->why);
 }
 
 /* The same answers for messages and signals. */
@@ -118,19 +104,18 @@ static int may_send(struct intake *in, struct send *s)
 {
 	int rc = rights_user(in->p.rights, s->rec->user, &s->from);
 
-	if (rc == IM_E_UNKNOWN_USER)
-		s->why = IM_STR("the sender's account is gone");
-	if (rc)
+	if (rc && rc != IM_E_UNKNOWN_USER)
 		return rc;
-	if (s->from.disabled) {
-		s->why = IM_STR("the sender's account is disabled");
-		return IM_E_NOT_ALLOWED;
+	im_buf_reset(&in->why);
+	rc = im_may_act(s->from.id != 0, s->from.disabled, &in->why);
+	if (!rc && s->rec->payload.n > IM_PAYLOAD_HARD_MAX) {
+		im_buf_z(&in->why, "send less in one message");
+		rc = IM_E_TOO_LARGE;
 	}
-	if (s->rec->payload.n > IM_PAYLOAD_HARD_MAX) {
-		s->why = IM_STR("send less in one message");
-		return IM_E_TOO_LARGE;
-	}
-	return s->kind == IM_CONV_USER ? may_send_direct(in, s) : may_send_group(in, s);
+	if (!rc)
+		rc = s->kind == IM_CONV_USER ? may_send_direct(in, s) : may_send_group(in, s);
+	s->why = im_buf_view(&in->why);
+	return rc;
 }
 
 /* Puts what came as properties beside what the envelope says. */

@@ -11,6 +11,7 @@
 #include "bridge/rpc/price.h"
 #include "bridge/rpc/read_job.h"
 #include "bridge/rpc/texts.h"
+#include "common/may.h"
 
 /* Codes below belong to the wire, those above never leave the process (common/err.h). */
 #define WIRE_CODES (-32000)
@@ -177,13 +178,12 @@ static int dispatch(struct requests *q, const struct im_up_rec *rec, struct rpc_
 	if (!wanted(req->method, pass))
 		return IM_OK;
 	rc = rights_user(q->p.rights, rec->user, &u);
-	if (!rc && u.disabled)
-		rc = IM_E_NOT_ALLOWED;
-	if (rc == IM_E_UNKNOWN_USER || rc == IM_E_NOT_ALLOWED)
-		return answer(q, rec, im_buf_view(&req->id), rc,
-			IM_STR("the caller's account is gone or disabled"), none);
-	if (rc)
+	if (rc && rc != IM_E_UNKNOWN_USER)
 		return rc;
+	im_buf_reset(&q->why);
+	rc = im_may_act(!rc, u.disabled, &q->why);
+	if (rc)
+		return answer(q, rec, im_buf_view(&req->id), rc, im_buf_view(&q->why), none);
 	if (!rpc_reads(req->method))
 		return run(q, rec, req, &u, pass);
 	if (pass == REQUESTS_NEW)

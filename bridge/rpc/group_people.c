@@ -10,9 +10,11 @@
 #include "bridge/directory/directory_ban.h"
 #include "bridge/directory/directory_group.h"
 #include "bridge/directory/directory_user.h"
+#include "bridge/directory/rights.h"
 #include "bridge/rpc/rpc_args.h"
 #include "common/jsonw.h"
 #include "common/limits.h"
+#include "common/may.h"
 
 /* -- the list -- */
 
@@ -126,23 +128,17 @@ void group_people_clear(struct group_people *p)
 
 /* -- consent -- */
 
+/* Whoever takes no messages from the caller is put into no group by him either. */
 static int may_be_put(struct rpc_call *c, uint64_t user)
 {
-	bool blocked, contact, full, contacts_only;
-	struct directory_user u;
-	int rc = directory_block_has(c->dir, user, c->user, &blocked);
+	struct im_may_direct f = {.server = c->set->direct_policy};
+	bool full;
+	int rc = rights_read(c->dir, c->user, user, &f);
 
-	if (rc != IM_OK || blocked)
-		return rc != IM_OK ? rc : IM_E_BLOCKED;
-	rc = directory_user_by_id(c->dir, user, &u);
+	if (rc == IM_OK)
+		rc = im_may_direct(&f, NULL);
 	if (rc != IM_OK)
-		return rc == IM_E_NONE ? IM_E_UNKNOWN_USER : rc;
-	contacts_only = u.direct_policy ? u.direct_policy == 2 : c->set->contacts_only;
-	if (contacts_only) {
-		rc = directory_contact_has(c->dir, user, c->user, &contact);
-		if (rc != IM_OK || !contact)
-			return rc != IM_OK ? rc : IM_E_CONTACTS_ONLY;
-	}
+		return rc;
 	rc = directory_user_in_groups(c->dir, user, c->set->groups_per_user_max, &full);
 	return rc == IM_OK && full ? IM_E_LIMIT_REACHED : rc;
 }

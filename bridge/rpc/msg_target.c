@@ -16,6 +16,7 @@
 #include "bridge/rpc/view.h"
 #include "bridge/write/dedup.h"
 #include "common/jsonscan.h"
+#include "common/may.h"
 
 static int on_message(void *arg, const struct store_msg *m)
 {
@@ -101,56 +102,47 @@ int msg_target_call(struct rpc_call *c, msg_target_fn fn)
 
 int msg_not_blocked(struct rpc_call *c, uint64_t user)
 {
-	bool blocked;
-	int rc = directory_block_has(c->dir, user, c->user, &blocked);
+	/* Blocks alone are asked for, whatever else the user has chosen. */
+	struct im_may_direct f = {.exists = true, .theirs = IM_DIRECT_ANYONE};
+	int rc = directory_block_has(c->dir, user, c->user, &f.blocked);
 
-	return rc == IM_OK && blocked
-		       ? rpc_fail(c, IM_E_BLOCKED, "this user takes no messages from you")
-		       : rc;
+	im_buf_reset(c->why);
+	return rc == IM_OK ? im_may_direct(&f, c->why) : rc;
 }
 
 static int may_send_direct(struct rpc_call *c, const struct conv_ref *ref)
 {
-	struct directory_user peer;
-	bool contact, contacts_only;
-	int rc;
+	struct im_may_direct f = {.server = c->set->direct_policy};
+	int rc = rights_read(c->dir, c->user, ref->peer_id, &f);
 
-	if (ref->peer_id == c->user)
-		return IM_OK;
-	if (ref->peer_gone)
-		return rpc_fail(c, IM_E_UNKNOWN_USER, "this user's account was deleted");
-	rc = directory_user_by_id(c->dir, ref->peer_id, &peer);
-	if (rc != IM_OK)
-		return rc;
-	contacts_only = peer.direct_policy ? peer.direct_policy == 2 : c->set->contacts_only;
-	rc = msg_not_blocked(c, ref->peer_id);
-	if (rc == IM_OK && contacts_only) {
-		rc = directory_contact_has(c->dir, ref->peer_id, c->user, &contact);
-		if (rc == IM_OK && !contact)
-			return rpc_fail(c, IM_E_CONTACTS_ONLY,
-				"this user takes messages from contacts only; send a "
-				"contact.request");
+	return rc == IM_OK ? im_may_direct(&f, c->why) : rc;
+}
+
+static int may_send_group(struct rpc_call *c, const struct conv_ref *ref)
+{
+	struct im_may_group f = {.now_ms = c->now_ms};
+	struct directory_group g;
+	struct directory_member m;
+	int rc = directory_group_by_id(c->dir, ref->peer_id, &g);
+
+	if (rc == IM_OK) {
+		f.exists = !g.dismissed;
+		f.hidden = g.join_policy == DIRECTORY_JOIN_INVITE;
+		f.group_muted_until_ms = g.muted_until_ms;
+		rc = directory_member_get(c->dir, ref->peer_id, c->user, &m);
 	}
-	return rc;
+	if (rc == IM_OK) {
+		f.member = true;
+		f.role = (enum im_group_role)m.role;
+		f.member_muted_until_ms = m.muted_until_ms;
+	}
+	return rc == IM_OK || rc == IM_E_NONE ? im_may_group(&f, c->why) : rc;
 }
 
 int msg_may_send(struct rpc_call *c, const struct conv_ref *ref)
 {
-	struct directory_group g;
-	struct directory_member m;
-	int rc;
-
-	if (ref->kind == IM_CONV_USER)
-		return may_send_direct(c, ref);
-	rc = directory_group_by_id(c->dir, ref->peer_id, &g);
-	if (rc == IM_OK)
-		rc = directory_member_get(c->dir, ref->peer_id, c->user, &m);
-	if (rc != IM_OK)
-		return rc;
-	if (m.muted_until_ms > c->now_ms ||
-		(m.role == DIRECTORY_MEMBER && g.muted_until_ms > c->now_ms))
-		return rpc_fail(c, IM_E_MUTED, "you may not write to this group at present");
-	return IM_OK;
+	im_buf_reset(c->why);
+	return ref->kind == IM_CONV_USER ? may_send_direct(c, ref) : may_send_group(c, ref);
 }
 
 int msg_pace(struct rpc_call *c, const struct conv_ref *ref)

@@ -20,6 +20,7 @@
 #include "bridge/store/store.h"
 #include "bridge/write/writer.h"
 #include "common/buf.h"
+#include "common/may.h"
 #include "common/str.h"
 
 enum rpc_kind {
@@ -45,8 +46,8 @@ struct rpc_settings {
 	uint32_t groups_per_user_max;
 	int64_t groups_per_day, invitations_per_day, requests_per_day; /* 0: no limit */
 	int64_t recall_window_s;
-	bool contacts_only;  /* the server's direct_policy, for users who have set none */
-	int presence_policy; /* who sees whose presence: 0 everyone, 1 contacts, 2 oneself */
+	enum im_direct_policy direct_policy; /* the server's, for users who have set none */
+	enum im_presence_policy presence_policy;
 	uint32_t password_memory_kib, password_passes;
 	struct moderation
 		*moderation; /* what bodies may hold; engine's thread only; NULL: anything */

@@ -179,14 +179,55 @@ static void contacts_only_refuses_strangers(void **state)
 {
 	struct engine_fixture *f = *state;
 
-	f->set.contacts_only = true;
+	f->set.direct_policy = IM_DIRECT_CONTACTS;
 	engine_set(f->engine, &f->set);
 	engine_message(f, "alice", "bob", "hi");
 	assert_true(engine_told_part(f, "\"code\":-32006"));
-	f->set.contacts_only = false;
+	f->set.direct_policy = IM_DIRECT_ANYONE;
 	engine_set(f->engine, &f->set);
 	engine_message(f, "alice", "bob", "hi");
 	assert_told(f, "message alice/phone 1 ");
+}
+
+/* What the bridge refuses, because the plugin has asked its cache, it refuses as the plugin does.
+ */
+static void a_late_refusal_is_worded_as_an_early_one(void **state)
+{
+	struct engine_fixture *f = *state;
+
+	engine_message(f, "alice", "nobody", "hi");
+	assert_true(engine_told_part(f, "\"conv\":\"u/nobody\",\"error\":{\"code\":-32001"));
+	assert_true(engine_told_part(f, "there is no user of this name; check it"));
+	engine_message(f, "alice", "g/none", "hi");
+	assert_true(engine_told_part(f, "there is no group of this name; check it"));
+	engine_rpc(f, "bob", "block.add", "{\"uid\":\"alice\"}");
+	engine_message(f, "alice", "bob", "hi");
+	assert_true(engine_told_part(f, "the recipient takes no messages from you"));
+	f->set.direct_policy = IM_DIRECT_CONTACTS;
+	engine_set(f->engine, &f->set);
+	engine_message(f, "alice", "carol", "hi");
+	assert_true(engine_told_part(f, "messages from contacts alone; send a contact.request"));
+	engine_rpc(f, "alice", "group.create", "{\"gid\":\"team\",\"join\":\"open\"}");
+	engine_message(f, "carol", "g/team", "hi");
+	assert_true(engine_told_part(f, "members alone write to a group; call group.join"));
+	engine_rpc(f, "carol", "group.join", "{\"gid\":\"team\"}");
+	engine_rpc(f, "alice", "group.mute", "{\"gid\":\"team\",\"seconds\":1000}");
+	engine_message(f, "carol", "g/team", "hi");
+	assert_true(engine_told_part(f, "owner and admins alone may write until 2000000 "));
+}
+
+/* The record was captured while the account was there. */
+static void who_is_gone_sends_and_asks_nothing(void **state)
+{
+	struct engine_fixture *f = *state;
+
+	engine_message(f, "nobody", "bob", "hi");
+	assert_told(
+		f, "inbox nobody ack [{\"id\":null,\"conv\":\"u/bob\",\"error\":{\"code\":-32012");
+	assert_true(engine_told_part(f, "your user is disabled or does not exist any more"));
+	engine_rpc(f, "nobody", "user.get", "{\"uid\":\"bob\"}");
+	assert_true(engine_told_part(f, "\"error\":{\"code\":-32012"));
+	assert_true(engine_told_part(f, "your user is disabled or does not exist any more"));
 }
 
 static void a_group_message_goes_to_its_members(void **state)
@@ -507,6 +548,8 @@ int main(void)
 			ids_are_remembered_over_a_restart, engine_set_up_sqlite, engine_tear_down),
 		T(a_block_holds_from_the_next_record_on),
 		T(contacts_only_refuses_strangers),
+		T(a_late_refusal_is_worded_as_an_early_one),
+		T(who_is_gone_sends_and_asks_nothing),
 		T(a_group_message_goes_to_its_members),
 		T(membership_changes_hold_inside_the_batch),
 		T(a_room_gets_one_publish),

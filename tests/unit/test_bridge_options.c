@@ -8,6 +8,7 @@
 #include "bridge/base/health.h"
 #include "bridge/base/log.h"
 #include "bridge/options.h"
+#include "common/may.h"
 
 static void defaults_are_complete_but_for_the_data_folder(void **state)
 {
@@ -44,7 +45,7 @@ static void words_mean_what_the_enums_say(void **state)
 		IM_OK);
 	assert_int_equal(o.log_level, LOG_LEVEL_DEBUG);
 	assert_int_equal(o.log_dest, LOG_JOURNAL);
-	assert_int_equal(o.direct_policy, OPTIONS_DIRECT_CONTACTS);
+	assert_int_equal(im_direct_policy_chosen(o.direct_policy), IM_DIRECT_CONTACTS);
 	assert_false(o.presence);
 	options_clear(&o);
 	im_buf_free(&why);

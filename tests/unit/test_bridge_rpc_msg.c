@@ -266,8 +266,9 @@ static void who_may_not_write_may_not_operate(void **state)
 		"{\"conv\":\"u/bob\",\"seq\":2,\"emoji\":\"a\"}");
 	rpc_no(f, IM_E_BLOCKED, "alice", "msg.edit", "{\"conv\":\"u/bob\",\"seq\":1,\"body\":1}");
 	rpc_no(f, IM_E_BLOCKED, "alice", "msg.recall", "{\"conv\":\"u/bob\",\"seq\":1}");
+	assert_buf(&f->why, "the recipient takes no messages from you");
 	rpc_ok(f, "bob", "block.remove", "{\"uid\":\"alice\"}");
-	f->set.contacts_only = true;
+	f->set.direct_policy = IM_DIRECT_CONTACTS;
 	rpc_no(f, IM_E_CONTACTS_ONLY, "alice", "msg.react",
 		"{\"conv\":\"u/bob\",\"seq\":2,\"emoji\":\"a\"}");
 	rpc_ok(f, "bob", "user.update", "{\"direct_policy\":\"anyone\"}");
@@ -276,6 +277,8 @@ static void who_may_not_write_may_not_operate(void **state)
 	rpc_send(f, "bob", "g/team", "x");
 	rpc_ok(f, "alice", "group.mute", "{\"gid\":\"team\"}");
 	rpc_no(f, IM_E_MUTED, "bob", "msg.edit", "{\"conv\":\"g/team\",\"seq\":2,\"body\":\"y\"}");
+	im_buf_c(&f->why, '\0');
+	assert_non_null(strstr(f->why.p, "owner and admins alone may write until "));
 	rpc_ok(f, "alice", "msg.react", "{\"conv\":\"g/team\",\"seq\":2,\"emoji\":\"a\"}");
 }
 

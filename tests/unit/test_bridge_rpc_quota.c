@@ -227,7 +227,7 @@ static void who_does_not_want_to_stays_out_and_the_others_come_in(void **state)
 	rpc_ok(f, "alice", "group.invite", "{\"gid\":\"a\",\"members\":[\"carol\",\"bob\"]}");
 	assert_json(
 		f->result, "{\"changed\":true,\"refused\":[{\"uid\":\"bob\",\"code\":-32005}]}");
-	f->set.contacts_only = true;
+	f->set.direct_policy = IM_DIRECT_CONTACTS;
 	rpc_ok(f, "alice", "group.create", "{\"gid\":\"b\",\"members\":[\"dave\"]}");
 	assert_json(rpc_at(f->result, "refused"), "[{\"uid\":\"dave\",\"code\":-32006}]");
 	/* The operator puts people where they belong. */

@@ -164,10 +164,10 @@ static void presence_is_shown_by_policy(void **state)
 	rpc_ok(f, "alice", "block.add", "{\"uid\":\"bob\"}");
 	assert_json(rpc_ok(f, "bob", "presence.get", "{\"uids\":[\"alice\"]}"),
 		"{\"users\":[{\"uid\":\"alice\",\"state\":\"offline\"}]}");
-	f->set.presence_policy = 1;
+	f->set.presence_policy = IM_PRESENCE_CONTACTS;
 	assert_json(rpc_ok(f, "carol", "presence.get", "{\"uids\":[\"alice\"]}"),
 		"{\"users\":[{\"uid\":\"alice\",\"state\":\"offline\"}]}");
-	f->set.presence_policy = 2;
+	f->set.presence_policy = IM_PRESENCE_SELF;
 	assert_json(rpc_ok(f, "alice", "presence.get", "{\"uids\":[\"alice\"]}"),
 		"{\"users\":[{\"uid\":\"alice\",\"state\":\"online\",\"seen\":1234}]}");
 	rpc_no(f, IM_E_UNKNOWN_USER, "bob", "presence.get", "{\"uids\":[\"nobody\"]}");

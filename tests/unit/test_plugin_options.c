@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The plugin's options. */
 #include "common/limits.h"
+#include "common/may.h"
 #include "plugin/options.h"
 #include "tests/unit/unit.h"
 
@@ -49,8 +50,8 @@ static void has_good_defaults(void **state)
 	assert_int_equal(o.max_payload, 65536);
 	assert_int_equal(o.rate_messages, 500);
 	assert_int_equal(o.rate_bytes, 4 << 20);
-	assert_int_equal(o.presence_policy, PRESENCE_EVERYONE);
-	assert_int_equal(o.direct_policy, DIRECT_ANYONE);
+	assert_int_equal(o.presence_policy, IM_PRESENCE_EVERYONE);
+	assert_int_equal(im_direct_policy_chosen(o.direct_policy), IM_DIRECT_ANYONE);
 	assert_false(options_jwt(&o));
 	options_clear(&o);
 }

@@ -9,21 +9,23 @@
 #include "bridge/rpc/rpc_args.h"
 #include "common/jsonw.h"
 #include "common/limits.h"
+#include "common/may.h"
 
-/* Who may not see a user sees it offline; who has blocked the caller is not to be seen either. The
- * plugin says the same of the topic. */
-static int may_see(struct rpc_call *c, uint64_t user, bool *out)
+/* Who may not see a user sees it offline. */
+static int may_see(struct rpc_call *c, const struct directory_user *u, bool *out)
 {
-	bool blocked = false;
-	int rc;
+	struct im_may_presence f = {
+		.policy = c->set->presence_policy,
+		.self = u->id == c->user,
+		.viewer = true,
+		.exists = !u->deleted,
+		.admin = c->admin,
+	};
+	int rc = f.self ? IM_OK : directory_block_has(c->dir, u->id, c->user, &f.blocked);
 
-	*out = user == c->user || c->admin;
-	if (*out || c->set->presence_policy == 2)
-		return IM_OK;
-	rc = directory_block_has(c->dir, user, c->user, &blocked);
-	*out = !blocked;
-	if (rc == IM_OK && !blocked && c->set->presence_policy == 1)
-		rc = directory_contact_has(c->dir, user, c->user, out);
+	if (rc == IM_OK && f.policy == IM_PRESENCE_CONTACTS)
+		rc = directory_contact_has(c->dir, u->id, c->user, &f.contact);
+	*out = rc == IM_OK && im_may_presence(&f);
 	return rc;
 }
 
@@ -40,7 +42,7 @@ static int put_user(struct rpc_call *c, struct im_str uid)
 	state = u.online;
 	seen_ms = u.deleted ? 0 : u.seen_ms;
 	gone = u.deleted;
-	rc = may_see(c, u.id, &visible);
+	rc = may_see(c, &u, &visible);
 	if (rc != IM_OK)
 		return rc;
 	im_buf_z(c->result, "{\"uid\":");

@@ -12,13 +12,12 @@
 #include "bridge/rpc/rpc_args.h"
 #include "common/jsonw.h"
 #include "common/limits.h"
+#include "common/may.h"
 
 /* A profile goes to many; it stays small. */
 #define NICK_MAX 128
 #define AVATAR_MAX 1024
 #define EXT_MAX 4096
-
-static const char *const policy_names[] = {"default", "anyone", "contacts"};
 
 void user_put_profile(struct im_buf *b, const struct directory_user *u)
 {
@@ -34,11 +33,11 @@ void user_put_profile(struct im_buf *b, const struct directory_user *u)
 
 static void put_own(struct im_buf *b, const struct directory_user *u)
 {
-	int policy = u->direct_policy >= 0 && u->direct_policy <= 2 ? u->direct_policy : 0;
+	unsigned policy = u->direct_policy < IM_DIRECT_POLICIES ? u->direct_policy : 0;
 
 	user_put_profile(b, u);
 	im_buf_printf(b, ",\"role\":\"%s\",\"direct_policy\":\"%s\",\"read_receipts\":%s",
-		u->role == DIRECTORY_ADMIN ? "admin" : "user", policy_names[policy],
+		u->role == DIRECTORY_ADMIN ? "admin" : "user", im_direct_policy_names[policy],
 		u->read_receipts ? "true" : "false");
 	im_jsonw_member_int(b, "created", u->created_ms);
 }
@@ -79,8 +78,8 @@ static int take_profile(struct rpc_call *c, struct profile *out, char **ext_text
 	out->direct_policy = -1;
 	out->read_receipts =
 		rpc_has(c, "read_receipts") ? (int)rpc_bool(c, "read_receipts", true) : -1;
-	for (int i = 0; policy.p != NULL && i <= 2; i++)
-		if (im_str_eqz(policy, policy_names[i]))
+	for (int i = 0; policy.p != NULL && i < IM_DIRECT_POLICIES; i++)
+		if (im_str_eqz(policy, im_direct_policy_names[i]))
 			out->direct_policy = i;
 	if (policy.p != NULL && out->direct_policy < 0)
 		return rpc_fail(c, IM_E_INVALID_PARAMS,
@@ -104,7 +103,7 @@ static bool changes(const struct profile *p, const struct directory_user *u)
 	return (p->nick.p && !im_str_eq(p->nick, u->nick)) ||
 	       (p->avatar.p && !im_str_eq(p->avatar, u->avatar)) ||
 	       (p->ext.p && !im_str_eq(p->ext, u->ext)) ||
-	       (p->direct_policy >= 0 && p->direct_policy != u->direct_policy) ||
+	       (p->direct_policy >= 0 && p->direct_policy != (int)u->direct_policy) ||
 	       (p->read_receipts >= 0 && (p->read_receipts != 0) != u->read_receipts);
 }
 
