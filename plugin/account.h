@@ -14,6 +14,11 @@ bool account_open(struct plugin *p, struct session_user *u);
 /* The same for a name without a session; false while the directory cannot be read. */
 bool account_open_name(struct plugin *p, struct im_str uid);
 
+/* True if the user exists, is not disabled, and is an admin. */
+bool account_is_admin(struct plugin *p, struct im_str uid);
+/* Logs, seldom, that the directory cannot be read. */
+void account_unreadable(struct plugin *p);
+
 /* The user's password has changed, and the directory says so by now. The connection that this
  * device (n == 0: none) had at that time goes on; account_open ends all others. */
 void account_credential(

@@ -17,68 +17,17 @@
 #include "plugin/identity.h"
 #include "plugin/link.h"
 #include "plugin/policy.h"
+#include "plugin/quota.h"
 #include "plugin/refusal.h"
-
-#define BURST_US INT64_C(4000000) /* what four seconds bring, in one go */
-
-void acl_database_failed(struct plugin *p)
-{
-	if (log_gate(&p->gates.database, clock_mono_us(&p->clock) / 1000, "directory errors"))
-		log_line(LOG_LEVEL_ERR, "directory unreadable: %s; what needs it is refused",
-			lookup_error(p->lookup));
-}
 
 /* The code for what the directory answered: there is none, or it cannot be read. */
 static int absent(struct plugin *p, int ret)
 {
 	if (ret == IM_E_NONE)
 		return IM_OK;
-	acl_database_failed(p);
+	account_unreadable(p);
 	im_buf_z(&p->why, "the directory cannot be read now; send it again in a moment");
 	return IM_E_BUSY;
-}
-
-int acl_check_size(struct plugin *p, size_t n)
-{
-	if (n <= (size_t)p->opt.max_payload)
-		return IM_OK;
-	im_buf_printf(&p->why, "the payload has %zu bytes, at most %lld are taken", n,
-		(long long)p->opt.max_payload);
-	return IM_E_TOO_LARGE;
-}
-
-static int rate_limited(struct plugin *p)
-{
-	p->stats.rate_limited++;
-	im_buf_printf(&p->why,
-		"at most %lld messages and %lld bytes a second for each user; slow down and send "
-		"it again",
-		(long long)p->opt.rate_messages, (long long)p->opt.rate_bytes);
-	return IM_E_RATE_LIMITED;
-}
-
-int acl_check_bytes(struct plugin *p, struct session_user *u, int64_t now_us, size_t n)
-{
-	return im_ratelimit_take(&u->bytes, now_us, p->opt.rate_bytes, BURST_US, (int64_t)n)
-		       ? IM_OK
-		       : rate_limited(p);
-}
-
-int acl_check_rate(struct plugin *p, struct session_user *u, int64_t now_us, size_t n)
-{
-	return im_ratelimit_take(&u->messages, now_us, p->opt.rate_messages, BURST_US, 1)
-		       ? acl_check_bytes(p, u, now_us, n)
-		       : rate_limited(p);
-}
-
-bool acl_is_admin(struct plugin *p, struct im_str uid)
-{
-	struct lookup_user u;
-	int ret = lookup_user(p->lookup, uid, &u);
-
-	if (ret == IM_E_IO)
-		acl_database_failed(p);
-	return ret == IM_OK && u.admin && !u.disabled;
 }
 
 /* ---- writing ---- */
@@ -163,9 +112,9 @@ static int check_write(struct write *w)
 	case IM_TOPIC_SEND_GROUP:
 	case IM_TOPIC_SIGNAL_USER:
 	case IM_TOPIC_SIGNAL_GROUP:
-		code = acl_check_size(p, w->n);
+		code = quota_size(p, w->n);
 		if (!code)
-			code = acl_check_rate(p, w->e->user, w->now_us, w->n);
+			code = quota_publish(p, w->e->user, w->now_us, w->n);
 		if (!code)
 			code = check_sender(w);
 		if (code)
@@ -177,7 +126,7 @@ static int check_write(struct write *w)
 		/* What is wrong with a request is said by its reply; see capture.c. */
 		return check_sender(w);
 	case IM_TOPIC_CTRL:
-		return acl_is_admin(p, session_uid(w->e))
+		return account_is_admin(p, session_uid(w->e))
 			       ? IM_OK
 			       : policy_no_topic(w->t.kind, p->prefix, &p->why);
 	default:
@@ -390,7 +339,7 @@ bool acl_may_read(
 	case IM_TOPIC_PRESENCE:
 		return may_see(p, uid, t->id);
 	case IM_TOPIC_CTRL_RESPONSE:
-		return acl_is_admin(p, uid);
+		return account_is_admin(p, uid);
 	case IM_TOPIC_OTHER:
 		return policy_allowed(&p->opt.allow_topic, uid, filter);
 	default:

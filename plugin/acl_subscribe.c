@@ -11,6 +11,7 @@
 #include "plugin/capture.h"
 #include "plugin/identity.h"
 #include "plugin/link.h"
+#include "plugin/quota.h"
 
 #define DAY_MS INT64_C(86400000)
 /* Who is refused may try as often as he likes: it is not counted again for so long. */
@@ -133,7 +134,7 @@ static bool no_more_devices(struct plugin *p, struct session_user *u)
 		return true;
 	if (u->id &&
 		lookup_kept(p->lookup, u->id, clock_wall_ms(&p->clock) - DAY_MS, &n) != IM_OK) {
-		acl_database_failed(p);
+		account_unreadable(p);
 		return true;
 	}
 	if (n + bindings_count_kept(p->bindings, uid) >= p->opt.new_devices_per_day)
@@ -195,7 +196,7 @@ int acl_subscribe(struct plugin *p, const struct mosquitto_evt_acl_check *ed)
 	/* Every subscription asks for a hello, so it counts like a message; a client that does
 	 * nothing but subscribe gets no more of them. */
 	im_buf_reset(&p->why);
-	if (f.events && acl_check_rate(p, e->user, clock_mono_us(&p->clock), 0) == IM_OK)
+	if (f.events && quota_publish(p, e->user, clock_mono_us(&p->clock), 0) == IM_OK)
 		capture_sub(p, e);
 	return MOSQ_ERR_SUCCESS;
 }

@@ -5,7 +5,6 @@
 
 #include "common/ids.h"
 #include "plugin/account.h"
-#include "plugin/acl.h"
 #include "plugin/kept.h"
 
 /* Whose a client id is that the bridge may not have written yet. */
@@ -19,7 +18,7 @@ static bool owns(
 		return owner_is(&o, u->id, uid);
 	if (lookup_owns(p->lookup, u, device, &owned) == IM_OK)
 		return owned;
-	acl_database_failed(p);
+	account_unreadable(p);
 	return false;
 }
 

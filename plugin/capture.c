@@ -11,9 +11,9 @@
 #include "common/limits.h"
 #include "common/msgprops.h"
 #include "common/utf8.h"
-#include "plugin/acl.h"
 #include "plugin/policy.h"
 #include "plugin/publish.h"
+#include "plugin/quota.h"
 #include "plugin/refusal.h"
 
 /* One part of a snapshot; below the bound of a batch. */
@@ -122,7 +122,7 @@ static int check_properties(struct plugin *p, const struct grant *g,
 		code = IM_E_INVALID_PARAMS;
 	}
 	return code ? code
-		    : acl_check_bytes(p, g->session->user, g->now_us,
+		    : quota_bytes(p, g->session->user, g->now_us,
 			      c->content_type.n + c->response_topic.n + c->corr.n + c->pairs.n);
 }
 
@@ -189,10 +189,10 @@ static bool own_inbox(const struct plugin *p, const struct session *e, struct im
 /* What is wrong with a request, or IM_OK. */
 static int check_request(struct plugin *p, const struct grant *g, struct im_up_rec *r)
 {
-	int code = acl_check_size(p, r->payload.n);
+	int code = quota_size(p, r->payload.n);
 
 	if (!code)
-		code = acl_check_rate(p, g->session->user, g->now_us, r->payload.n);
+		code = quota_publish(p, g->session->user, g->now_us, r->payload.n);
 	if (!code && r->reply_topic.n && !own_inbox(p, g->session, r->reply_topic)) {
 		r->reply_topic.n = 0;
 		im_buf_z(&p->why, "the response topic must lie under your own inbox");

@@ -96,7 +96,8 @@ static int on_control(int event, void *event_data, void *userdata)
 
 	(void)event;
 	p->grant = (struct grant){0};
-	if (e && e->state == SESSION_OPEN && account_own(p, e) && acl_is_admin(p, session_uid(e)))
+	if (e && e->state == SESSION_OPEN && account_own(p, e) &&
+		account_is_admin(p, session_uid(e)))
 		capture_control(p, e, (struct im_str){ed->payload, ed->payloadlen});
 	return MOSQ_ERR_SUCCESS;
 }

@@ -12,18 +12,7 @@
 #include "common/utf8.h"
 #include "common/wire.h"
 #include "plugin/publish.h"
-
-#define BURST_US INT64_C(5000000)
-
-/* True if the user may be told about one more refusal. */
-static bool may_tell(struct plugin *p, struct session_user *u)
-{
-	if (im_ratelimit_take(
-		    &u->refusals, clock_mono_us(&p->clock), IM_REFUSALS_PER_SECOND, BURST_US, 1))
-		return true;
-	p->stats.refusals_kept++;
-	return false;
-}
+#include "plugin/quota.h"
 
 static const char *inbox(struct plugin *p, struct im_str uid, struct im_str suffix)
 {
@@ -67,7 +56,7 @@ void refusal_send(struct plugin *p, struct session_user *u, const struct refusal
 	char conv_text[IM_CONV_MAX];
 	struct im_buf scratch;
 
-	if (!may_tell(p, u))
+	if (!quota_refusal(p, u))
 		return;
 	im_buf_init(&scratch, 0);
 	if (!id.n && r->payload.n <= IM_PAYLOAD_HARD_MAX)
@@ -89,7 +78,7 @@ void refusal_device(struct plugin *p, struct session_user *u, const char *action
 {
 	struct im_str uid = {u->uid, u->uid_n};
 
-	if (!may_tell(p, u))
+	if (!quota_refusal(p, u))
 		return;
 	im_buf_reset(&p->text);
 	im_wire_device(&p->text, action, device, by);
@@ -132,7 +121,7 @@ void refusal_rpc(struct plugin *p, const struct session *e, const struct refusal
 {
 	const char *topic;
 
-	if (!may_tell(p, e->user))
+	if (!quota_refusal(p, e->user))
 		return;
 	im_buf_reset(&p->text);
 	im_buf_z(&p->text, "{\"jsonrpc\":\"2.0\",\"id\":");

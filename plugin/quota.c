@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Called by acl.c for sends and subscriptions, by capture.c for requests and properties, by
+ * refusal.c. */
+#include "plugin/quota.h"
+
+#include "common/limits.h"
+
+#define BURST_US INT64_C(4000000) /* what four seconds bring, in one go */
+#define REFUSALS_BURST_US INT64_C(5000000)
+
+int quota_size(struct plugin *p, size_t n)
+{
+	if (n <= (size_t)p->opt.max_payload)
+		return IM_OK;
+	im_buf_printf(&p->why, "the payload has %zu bytes, at most %lld are taken", n,
+		(long long)p->opt.max_payload);
+	return IM_E_TOO_LARGE;
+}
+
+static int rate_limited(struct plugin *p)
+{
+	p->stats.rate_limited++;
+	im_buf_printf(&p->why,
+		"at most %lld messages and %lld bytes a second for each user; slow down and send "
+		"it again",
+		(long long)p->opt.rate_messages, (long long)p->opt.rate_bytes);
+	return IM_E_RATE_LIMITED;
+}
+
+int quota_bytes(struct plugin *p, struct session_user *u, int64_t now_us, size_t n)
+{
+	return im_ratelimit_take(&u->bytes, now_us, p->opt.rate_bytes, BURST_US, (int64_t)n)
+		       ? IM_OK
+		       : rate_limited(p);
+}
+
+int quota_publish(struct plugin *p, struct session_user *u, int64_t now_us, size_t n)
+{
+	return im_ratelimit_take(&u->messages, now_us, p->opt.rate_messages, BURST_US, 1)
+		       ? quota_bytes(p, u, now_us, n)
+		       : rate_limited(p);
+}
+
+bool quota_refusal(struct plugin *p, struct session_user *u)
+{
+	if (im_ratelimit_take(&u->refusals, clock_mono_us(&p->clock), IM_REFUSALS_PER_SECOND,
+		    REFUSALS_BURST_US, 1))
+		return true;
+	p->stats.refusals_kept++;
+	return false;
+}
