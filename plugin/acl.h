@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* ACL_CHECK: gathers the facts about a client and a topic and lets common/may.h and policy.c decide. Answers with
- * MOSQ_ERR_SUCCESS or MOSQ_ERR_ACL_DENIED; a publish that must not be acknowledged, because it is
- * refused for the moment alone and its client cannot be told, with MOSQ_ERR_CONN_LOST. */
+/* ACL_CHECK: gathers the facts about a client and a topic and lets common/may.h and policy.c
+ * decide. Answers with MOSQ_ERR_SUCCESS or MOSQ_ERR_ACL_DENIED; a publish that must not be
+ * acknowledged, because it is refused for the moment alone and its client cannot be told, with
+ * MOSQ_ERR_CONN_LOST. */
 #ifndef IM_PLUGIN_ACL_H
 #define IM_PLUGIN_ACL_H
 

@@ -5,11 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define HASH_NONFATAL_OOM 1
-#define uthash_nonfatal_oom(elt) ((elt)->refused = true)
-#include <uthash.h>
 #include <utlist.h>
 
+#include "common/hash.h"
 #include "common/limits.h"
 
 struct binding {

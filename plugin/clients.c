@@ -7,25 +7,13 @@
 
 #include <stdlib.h>
 #include <string.h>
-
-#include "plugin/kept.h"
-
-/* uthash would end the process when memory runs out. */
-#define HASH_NONFATAL_OOM 1
-#define uthash_nonfatal_oom(elt) ((elt)->refused = true)
-#include <uthash.h>
 #include <utlist.h>
+
+#include "plugin/client_ids.h"
+#include "plugin/kept.h"
 
 /* A user without sessions is kept this long, so that reconnecting does not fill its buckets. */
 #define IDLE_US INT64_C(10000000)
-
-struct node {
-	struct session e;
-	UT_hash_handle hh;     /* by client */
-	UT_hash_handle hh_dev; /* by device; the newest one alone */
-	bool indexed;
-	bool refused;
-};
 
 struct user_node {
 	struct session_user u;
@@ -34,8 +22,8 @@ struct user_node {
 };
 
 struct clients {
-	struct node *by_client;
-	struct node *by_device;
+	struct session *by_client;
+	struct client_ids ids;
 	struct user_node *users;
 	struct session_user *active, *idle; /* with sessions, and without */
 	struct session *fresh;              /* NEW */
@@ -56,6 +44,7 @@ struct clients *clients_new(const struct im_sipkey *key, uint32_t max_offline)
 	if (!c)
 		return NULL;
 	c->key = *key;
+	client_ids_init(&c->ids, key);
 	c->turn = 1;
 	c->max_offline = max_offline;
 	return c;
@@ -63,16 +52,16 @@ struct clients *clients_new(const struct im_sipkey *key, uint32_t max_offline)
 
 void clients_free(struct clients **c)
 {
-	struct node *n, *tmp;
+	struct session *e, *tmp;
 	struct user_node *u, *utmp;
 
 	if (!*c)
 		return;
-	HASH_CLEAR(hh_dev, (*c)->by_device);
-	HASH_ITER (hh, (*c)->by_client, n, tmp) {
-		HASH_DEL((*c)->by_client, n);
-		filters_clear(&n->e.filters);
-		free(n);
+	client_ids_clear(&(*c)->ids);
+	HASH_ITER (hh, (*c)->by_client, e, tmp) {
+		HASH_DEL((*c)->by_client, e);
+		filters_clear(&e->filters);
+		free(e);
 	}
 	HASH_ITER (hh, (*c)->users, u, utmp) {
 		HASH_DEL((*c)->users, u);
@@ -215,61 +204,9 @@ static void users_reap(struct clients *c, int64_t now_us)
 	}
 }
 
-/* ---- the device index ---- */
-
-static void index_add(struct clients *c, struct node *n)
-{
-	struct im_str d = session_device(&n->e);
-
-	HASH_ADD_KEYPTR_BYHASHVALUE(hh_dev, c->by_device, n->e.device, d.n, hash(c, d), n);
-	/* Without memory for it, the device is not found by its name; nothing else depends on it.
-	 */
-	n->indexed = !n->refused;
-	n->refused = false;
-}
-
-static void index_remove(struct clients *c, struct node *n)
-{
-	if (n->indexed)
-		HASH_DELETE(hh_dev, c->by_device, n);
-	n->indexed = false;
-}
-
-/* The newest with its client id. */
-static void set_index(struct clients *c, struct node *n)
-{
-	struct session *have = clients_device(c, session_device(&n->e));
-
-	if (have) {
-		index_remove(c, (struct node *)have);
-		have->newer = &n->e;
-		n->e.older = have;
-	}
-	index_add(c, n);
-}
-
-/* The one before it is found again, if it was the newest. */
-static void unindex(struct clients *c, struct node *n)
-{
-	struct session *older = n->e.older, *newer = n->e.newer;
-	bool indexed = n->indexed;
-
-	index_remove(c, n);
-	if (newer)
-		newer->older = older;
-	if (older)
-		older->newer = newer;
-	if (indexed && older)
-		index_add(c, (struct node *)older);
-}
-
 struct session *clients_device(const struct clients *c, struct im_str device)
 {
-	unsigned hashv = hash(c, device);
-	struct node *n;
-
-	HASH_FIND_BYHASHVALUE(hh_dev, c->by_device, device.p, device.n, hashv, n);
-	return n ? &n->e : NULL;
+	return client_ids_find(&c->ids, device);
 }
 
 /* ---- sessions ---- */
@@ -277,10 +214,10 @@ struct session *clients_device(const struct clients *c, struct im_str device)
 struct session *clients_find(const struct clients *c, const void *client)
 {
 	unsigned hashv = hash_client(client);
-	struct node *n;
+	struct session *e;
 
-	HASH_FIND_BYHASHVALUE(hh, c->by_client, &client, sizeof(client), hashv, n);
-	return n ? &n->e : NULL;
+	HASH_FIND_BYHASHVALUE(hh, c->by_client, &client, sizeof(client), hashv, e);
+	return e;
 }
 
 uint64_t clients_number(struct clients *c)
@@ -298,16 +235,14 @@ static void count(struct clients *c, const struct session *e, int by)
 
 void clients_drop(struct clients *c, struct session *e, int64_t now_us)
 {
-	struct node *n = (struct node *)e;
-
 	count(c, e, -1);
 	unqueue(e);
-	unindex(c, n);
+	client_ids_remove(&c->ids, e);
 	kept_remove(e);
 	user_unlink(c, e, now_us);
-	HASH_DEL(c->by_client, n);
+	HASH_DEL(c->by_client, e);
 	filters_clear(&e->filters);
-	free(n);
+	free(e);
 }
 
 /* The two have one user. */
@@ -364,26 +299,27 @@ static void go_offline(struct clients *c, struct session *e, int64_t now_us)
 	forget_oldest(c, e, now_us);
 }
 
-static void node_free(struct clients *c, struct node *n)
+static void undo_new(struct clients *c, struct session *e)
 {
-	if (!n)
+	if (!e)
 		return;
-	HASH_DEL(c->by_client, n);
-	free(n);
+	HASH_DEL(c->by_client, e);
+	free(e);
 }
 
 /* A session in the table of clients, and nowhere else. */
-static struct node *node_new(struct clients *c, const void *client, const struct session_facts *f)
+static struct session *session_new(
+	struct clients *c, const void *client, const struct session_facts *f)
 {
 	struct session *old = clients_find(c, client);
-	struct node *n;
+	struct session *e;
 
 	if (old)
 		clients_drop(c, old, 0);
-	n = f->device.n <= IM_DEVICE_MAX ? calloc(1, sizeof(*n)) : NULL;
-	if (!n)
+	e = f->device.n <= IM_DEVICE_MAX ? calloc(1, sizeof(*e)) : NULL;
+	if (!e)
 		return NULL;
-	n->e = (struct session){
+	*e = (struct session){
 		.client = client,
 		.number = clients_number(c),
 		.user_id = f->user_id,
@@ -402,12 +338,12 @@ static struct node *node_new(struct clients *c, const void *client, const struct
 		.credential = f->credential,
 		.password = f->password,
 	};
-	memcpy(n->e.device, f->device.p, f->device.n);
+	memcpy(e->device, f->device.p, f->device.n);
 	HASH_ADD_KEYPTR_BYHASHVALUE(
-		hh, c->by_client, &n->e.client, sizeof(client), hash_client(client), n);
-	if (!n->refused)
-		return n;
-	free(n);
+		hh, c->by_client, &e->client, sizeof(client), hash_client(client), e);
+	if (!e->refused)
+		return e;
+	free(e);
 	return NULL;
 }
 
@@ -415,46 +351,46 @@ struct session *clients_add(struct clients *c, const void *client, const struct 
 {
 	struct session_user *u;
 	struct session *old;
-	struct node *n = node_new(c, client, f);
+	struct session *e = session_new(c, client, f);
 
-	u = n ? user_get(c, f->uid) : NULL;
+	u = e ? user_get(c, f->uid) : NULL;
 	if (!u) {
-		node_free(c, n);
+		undo_new(c, e);
 		return NULL;
 	}
 	old = clients_device(c, f->device);
 	if (old)
 		take_over(c, old);
 	if (old && !f->clean && !old->ephemeral && old->user == u && old->user_id == f->user_id)
-		go_on(&n->e, old);
-	user_link(c, u, &n->e);
-	set_index(c, n);
-	enqueue(&c->fresh, &n->e);
-	count(c, &n->e, 1);
-	return &n->e;
+		go_on(e, old);
+	user_link(c, u, e);
+	client_ids_add(&c->ids, e);
+	enqueue(&c->fresh, e);
+	count(c, e, 1);
+	return e;
 }
 
 struct session *clients_meet(
 	struct clients *c, const void *client, const struct session_facts *f, int64_t now_us)
 {
 	struct session_user *u;
-	struct node *n;
+	struct session *e;
 
 	if (clients_device(c, f->device))
 		return NULL;
-	n = node_new(c, client, f);
-	u = n ? user_get(c, f->uid) : NULL;
+	e = session_new(c, client, f);
+	u = e ? user_get(c, f->uid) : NULL;
 	if (!u) {
-		node_free(c, n);
+		undo_new(c, e);
 		return NULL;
 	}
 	/* Its will is not the plugin's to see any more. */
-	n->e.will_done = true;
-	user_link(c, u, &n->e);
-	set_index(c, n);
-	count(c, &n->e, 1);
-	go_offline(c, &n->e, now_us);
-	return &n->e;
+	e->will_done = true;
+	user_link(c, u, e);
+	client_ids_add(&c->ids, e);
+	count(c, e, 1);
+	go_offline(c, e, now_us);
+	return e;
 }
 
 /* The connection that this one has taken over from in this turn, or NULL. */
@@ -577,10 +513,10 @@ struct session *clients_first_new(const struct clients *c)
 
 void clients_each(struct clients *c, clients_fn fn, void *arg)
 {
-	struct node *n, *tmp;
+	struct session *e, *tmp;
 
-	HASH_ITER (hh, c->by_client, n, tmp)
-		fn(arg, &n->e);
+	HASH_ITER (hh, c->by_client, e, tmp)
+		fn(arg, e);
 }
 
 uint32_t clients_online(const struct clients *c)

@@ -14,7 +14,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "plugin/clients.h"
+#include "plugin/session.h"
 
 /* A place for a session that is away and has `left` set; max 0: there is one for all. True if it
  * has one now. */

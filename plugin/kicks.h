@@ -13,7 +13,7 @@
 #include <stdint.h>
 
 #include "common/str.h"
-#include "plugin/clients.h"
+#include "plugin/session.h"
 
 #define KICKS_MAX 10000 /* waiting; what comes on top is not kicked, but has no rights either */
 #define KICKS_BYTES_MAX (4 * 1024 * 1024) /* of names; those of TLS identities may be long */

@@ -7,16 +7,12 @@
 
 #include <dlfcn.h>
 #include <stdlib.h>
+#include <utlist.h>
 
+#include "common/hash.h"
 #include "common/limits.h"
 #include "plugin/hashers.h"
 #include "plugin/lru.h"
-
-/* uthash would end the process when memory runs out. */
-#define HASH_NONFATAL_OOM 1
-#define uthash_nonfatal_oom(elt) ((elt)->refused = true)
-#include <uthash.h>
-#include <utlist.h>
 
 #define ADDRESS_MAX 64
 /* A client id that gave a wrong password does not wait again for so long. */

@@ -6,11 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* uthash would end the process when memory runs out. */
-#define HASH_NONFATAL_OOM 1
-#define uthash_nonfatal_oom(elt) ((elt)->refused = true)
-#include <uthash.h>
 #include <utlist.h>
+
+#include "common/hash.h"
 
 struct node {
 	UT_hash_handle hh;

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A connection that the plugin knows and the user whose it is: what everything in the plugin reads,
+ * and what each part keeps there. Made, found and forgotten by clients.h.
+ *
+ * The broker's events are not what they seem, hence the states:
+ *
+ *   SESSION_NEW      accepted, not yet seen alive; the connection may still fail
+ *   SESSION_OPEN     announced to the bridge
+ *   SESSION_OFFLINE  the connection ended; the will may still come, at once or after its delay, and
+ *                    a persistent session may live on
+ */
+#ifndef IM_PLUGIN_SESSION_H
+#define IM_PLUGIN_SESSION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/hash.h"
+#include "common/limits.h"
+#include "common/ratelimit.h"
+#include "common/str.h"
+#include "plugin/filters.h"
+
+enum session_state { SESSION_NEW, SESSION_OPEN, SESSION_OFFLINE };
+
+/* A user with at least one known session, or one who had until a moment ago. */
+struct session_user {
+	char uid[IM_UID_MAX + 1];
+	uint8_t uid_n;
+	int64_t id; /* his number in the directory; 0: not written yet */
+	bool v5;    /* has, or had, a session with MQTT 5 */
+	struct im_ratelimit messages, bytes, refusals;
+	uint64_t levels; /* of the filters of all sessions */
+	/* Those that are connected, and those that are away, linked by user_next: of these there
+	 * may be very many, so that nothing that happens often may walk through them. */
+	struct session *list, *away;
+	struct session *kept; /* AWAY_KEPT, linked by kept_next, who left first first */
+	uint32_t n_kept;
+	int64_t no_more_until_us;         /* new devices: see acl_subscribe.c */
+	struct session_user *prev, *next; /* of those with sessions, or of those without */
+	int64_t idle_since_us;
+	/* Whether the account is open, and what the directory's generation was then: see account.h.
+	 */
+	bool open;
+	uint64_t judged;
+};
+
+struct session {
+	const void *client;
+	uint64_t number; /* of its connection; later ones have greater numbers */
+	struct session_user *user;
+	int64_t user_id; /* the user's number when it began: see account_own */
+	char device[IM_DEVICE_MAX + 1];
+	uint8_t device_n;
+	enum session_state state;
+	bool v5;
+	bool ephemeral; /* nothing of it stays at the broker when the connection ends */
+	bool will_done; /* offline, and its will has been seen */
+	bool events;    /* subscribed to its inbox's events, or to be greeted as if it were */
+	bool acks;      /* subscribed to its inbox's acks: it can be told of a refusal */
+	bool new_device, new_user;
+	bool kept;           /* the bridge knows that it may leave a session with subscriptions */
+	bool heir;           /* NEW, of a device that is announced by the one it took over from */
+	bool kicked;         /* asked to leave; not again */
+	bool outdated;       /* for its password alone: see account_credential */
+	bool released;       /* told to leave: the client id is the next one's who may have it */
+	uint64_t taken_turn; /* when another connection was accepted with this client id */
+	int64_t opened_ms;
+	int64_t expires_s;             /* 0: never */
+	uint64_t credential, password; /* see auth.h */
+	struct filters filters;
+	/* It has just come with a client id that was nobody's: what the broker hands over of an
+	 * earlier session with it was somebody else's. */
+	bool handover;
+	/* Of one that is away, see away.h. */
+	uint64_t judged; /* the directory's generation then */
+	bool owned;
+	bool missed;   /* something was for it that was not kept */
+	uint64_t left; /* grows; 0: met after a restart of the broker */
+	int64_t left_us;
+	enum { AWAY_UNKNOWN, AWAY_KEPT, AWAY_BEYOND } away;
+	struct session *kept_prev, *kept_next;
+	struct session *user_prev, *user_next;
+	struct session **queue; /* the one it waits in, or NULL */
+	struct session *prev, *next;
+	UT_hash_handle hh;             /* by client; see clients.c */
+	UT_hash_handle hh_id;          /* by client id; see client_ids.c */
+	struct session *older, *newer; /* with the same client id */
+	bool indexed;                  /* it is the newest of them */
+	bool refused;                  /* there was no memory for an entry of a table */
+};
+
+static inline struct im_str session_uid(const struct session *e)
+{
+	return (struct im_str){e->user->uid, e->user->uid_n};
+}
+
+static inline struct im_str session_device(const struct session *e)
+{
+	return (struct im_str){e->device, e->device_n};
+}
+
+#endif
