@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Admission. Called by hooks.c for BASIC_AUTH, and by identity.c for clients about which none
- * comes. Passwords and tokens are auth.c's; the bridge is link.c's; rights are policy.c's.
+ * comes. Passwords and tokens are auth.c's; the bridge is link.c's; those whose password takes a
+ * thread wait in later.c.
  */
 #include "plugin/admit.h"
 
@@ -14,22 +15,6 @@
 #include "plugin/refusal.h"
 
 const struct denial admit_unreadable = {DENIAL_FAULT, "directory.db cannot be read"};
-
-struct arrival admit_arrival(
-	const struct plugin *p, const struct mosquitto *client, struct im_str uid)
-{
-	return (struct arrival){
-		.client = client,
-		.uid = uid,
-		.device = im_str(mosquitto_client_id(client)),
-		.address = im_str(mosquitto_client_address(client)),
-		.v5 = mosquitto_client_protocol_version(client) == 5,
-		.clean = mosquitto_client_clean_session(client),
-		.keepalive_s = mosquitto_client_keepalive(client),
-		/* 2.0.15 to 2.0.22 take it from X-Forwarded-For, whoever has sent that. */
-		.hearsay = !p->newer && mosquitto_client_protocol(client) == mp_websockets,
-	};
-}
 
 /* Whom an unknown name may have meant. */
 static void put_namesake(struct plugin *p, struct im_str uid, struct im_buf *out)
@@ -312,7 +297,7 @@ static int login_user(struct plugin *p, const struct mosquitto_evt_basic_auth *e
 	static const struct denial nameless = {DENIAL_LASTING, "no username"};
 	static const struct denial unfit = {
 		DENIAL_LASTING, "username is not 1 to 64 of the characters A-Z a-z 0-9 _ . @ -"};
-	const struct arrival a = admit_arrival(p, ed->client, im_str(ed->username));
+	const struct arrival a = arrival_of(p, ed->client, im_str(ed->username));
 	const struct auth_login l = login_of(&a, ed->password);
 	const struct denial *no = check_keepalive(p, &a);
 	struct auth_verdict v;
@@ -325,8 +310,12 @@ static int login_user(struct plugin *p, const struct mosquitto_evt_basic_auth *e
 		return refuse(p, &a, no);
 	if (later_wants(p, &a) && !check_device(p, &a, &claim)) {
 		auth_begin(p->auth, &l, &v, &h);
-		if (v.later)
-			return later_put(p, &a, &l, &h);
+		if (v.later && later_put(p, &a, &l, &h) == IM_OK)
+			return COMPAT_ERR_AUTH_DELAYED;
+		if (v.later) {
+			p->stats.logins_busy++;
+			auth_give_up(p->auth, &h, BUDGET_OPEN, &v);
+		}
 	} else {
 		auth_check(p->auth, &l, &v);
 	}
@@ -351,7 +340,7 @@ static int login_again(struct plugin *p, const struct mosquitto_evt_basic_auth *
 		.expires_s = e->expires_s, .credential = e->credential, .password = e->password};
 	if (auth_still_valid(p->auth, session_uid(e), &v))
 		return MOSQ_ERR_SUCCESS;
-	a = admit_arrival(p, ed->client, session_uid(e));
+	a = arrival_of(p, ed->client, session_uid(e));
 	l = login_of(&a, ed->password);
 	auth_check(p->auth, &l, &v);
 	/* A fault of the node is no reason to end a connection. */
@@ -401,7 +390,7 @@ static int login(struct plugin *p, const struct mosquitto_evt_basic_auth *ed)
 	link_arrival(p, ed->client);
 	later_forget(p, ed->client, device);
 	if (!loop_is_seen(p)) {
-		a = admit_arrival(p, ed->client, im_str(ed->username));
+		a = arrival_of(p, ed->client, im_str(ed->username));
 		return refuse(p, &a, &blind);
 	}
 	return link_claimed(p, im_str(ed->username), device) ? link_login(p, ed)

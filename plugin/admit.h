@@ -6,23 +6,12 @@
 #ifndef IM_PLUGIN_ADMIT_H
 #define IM_PLUGIN_ADMIT_H
 
-#include "plugin/plugin.h"
+#include "plugin/arrival.h"
 
-/* A client that wants to come in, as it was when the broker asked. */
-struct arrival {
-	const struct mosquitto *client; /* may have gone when the answer comes later */
-	struct im_str uid, device, address;
-	bool v5, clean;
-	bool hearsay; /* the address; see auth.h */
-	int keepalive_s;
-};
-
-/* BASIC_AUTH: MOSQ_ERR_SUCCESS, what denial_code says, or what later_put answers. */
+/* BASIC_AUTH: MOSQ_ERR_SUCCESS, what denial_code says, or COMPAT_ERR_AUTH_DELAYED: the answer is
+ * later.h's. */
 int admit_login(struct plugin *p, const struct mosquitto_evt_basic_auth *ed) IM_MUST_CHECK;
 
-/* `uid` may be no name at all. */
-struct arrival admit_arrival(
-	const struct plugin *p, const struct mosquitto *client, struct im_str uid);
 /* Why a client is refused for now, when nothing is known of it. */
 extern const struct denial admit_unreadable;
 /* What a client id is to the user who comes with it. */

@@ -435,13 +435,3 @@ void downlink_frame(struct plugin *p, struct im_str frame)
 	if (p->resync && p->uplink.up && spool_has_room(&p->spool))
 		capture_snapshot(p);
 }
-
-void downlink_lost(struct plugin *p)
-{
-	if (p->uplink.up)
-		log_line(LOG_LEVEL_WARN, "link lost: messages wait in the spool");
-	p->bridge = NULL;
-	p->bridge_id[0] = '\0';
-	p->credit = 0;
-	uplink_lost(&p->uplink);
-}

@@ -8,7 +8,5 @@
 /* Carries out a frame. What is malformed is logged and dropped from there on; the bridge's own
  * frames never are. */
 void downlink_frame(struct plugin *p, struct im_str frame);
-/* The bridge's connection ended. */
-void downlink_lost(struct plugin *p);
 
 #endif

@@ -196,6 +196,19 @@ static int on_reload(int event, void *event_data, void *userdata)
 
 /* ---- TICK ---- */
 
+static void answer_waiting(struct plugin *p)
+{
+	struct later_answer a;
+	bool in;
+
+	later_tick(p);
+	while (later_next(p, &a)) {
+		in = admit_verdict(p, &a.who, &a.verdict) == MOSQ_ERR_SUCCESS;
+		if (!later_tell(p, &a, in))
+			admit_undo(p, a.who.client);
+	}
+}
+
 static void announce(struct plugin *p)
 {
 	struct session *e;
@@ -288,7 +301,7 @@ static int on_tick(int event, void *event_data, void *userdata)
 	auth_turn(p->auth);
 	clients_turn(p->clients, now_us);
 	clients_expire(p->clients, p->device_days * DAY_US, now_us);
-	later_tick(p);
+	answer_waiting(p);
 	announce(p);
 	expire_tokens(p);
 	watch_directory(p, now_us);

@@ -112,8 +112,7 @@ static void forget(struct plugin *p, const struct mosquitto *client)
  * denied. 2.1 shows every client when it connects. */
 void identity_ended(struct plugin *p, const struct mosquitto *client)
 {
-	const struct arrival a =
-		admit_arrival(p, client, im_str(mosquitto_client_username(client)));
+	const struct arrival a = arrival_of(p, client, im_str(mosquitto_client_username(client)));
 	struct met *m;
 
 	if (!a.uid.p || !a.device.p || !a.address.p)
@@ -249,7 +248,7 @@ struct session *identity_session_of(struct plugin *p, const struct mosquitto *cl
 		return NULL;
 	if (e && e->state != SESSION_OFFLINE)
 		return account_own(p, e) ? e : NULL;
-	a = admit_arrival(p, client, im_str(name));
+	a = arrival_of(p, client, im_str(name));
 	m = find(p, &a);
 	/* Another connection, in the same memory. */
 	if (m && m->ended)
@@ -277,7 +276,7 @@ bool identity_is_gone(struct plugin *p, const struct mosquitto *client)
 		return true;
 	if (!name || !mosquitto_client_address(client))
 		return false;
-	a = admit_arrival(p, client, im_str(name));
+	a = arrival_of(p, client, im_str(name));
 	m = find(p, &a);
 	if (p->newer)
 		return !m || m->ended;
@@ -286,8 +285,7 @@ bool identity_is_gone(struct plugin *p, const struct mosquitto *client)
 
 struct session *identity_gone(struct plugin *p, const struct mosquitto *client)
 {
-	const struct arrival a =
-		admit_arrival(p, client, im_str(mosquitto_client_username(client)));
+	const struct arrival a = arrival_of(p, client, im_str(mosquitto_client_username(client)));
 	const struct denial *no;
 	struct session *e = take(p, &a, &no);
 
@@ -306,7 +304,7 @@ struct session *identity_gone(struct plugin *p, const struct mosquitto *client)
  * not spoken yet, or a session that is away and of which the plugin knows nothing (any more). */
 static bool unknown_may_hear(struct plugin *p, const struct mosquitto *client, struct im_str name)
 {
-	const struct arrival a = admit_arrival(p, client, name);
+	const struct arrival a = arrival_of(p, client, name);
 	struct met *m;
 	const struct denial *no;
 	uint64_t password;

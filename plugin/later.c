@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Waiting logins: from admit.c to the threads, and from the threads to the broker. hooks.c calls at
- * TICK, the only place from which the broker may be told.
+ * Waiting logins: from admit.c to the threads, and from the threads to a queue of answers, which
+ * hooks.c drains at TICK, the only place from which the broker may be told.
  */
 #include "plugin/later.h"
 
@@ -23,6 +23,7 @@
 struct waiting {
 	struct hash_job job; /* first: what the threads hand back */
 	struct auth_hash hash;
+	struct auth_verdict verdict; /* once it is among the answers */
 	const struct mosquitto *client;
 	char uid[IM_UID_MAX], device[IM_DEVICE_MAX + 1], address[ADDRESS_MAX];
 	uint8_t uid_n, address_n;
@@ -39,10 +40,12 @@ struct later {
 	void (*complete)(const char *device, int result);
 	struct mosquitto *(*client)(const char *device);
 	struct hashers *hashers;
-	struct waiting *all; /* the oldest first */
+	struct waiting *all;      /* the oldest first */
+	struct waiting *answers;  /* to be told, in order */
+	struct waiting *answered; /* what was handed out last */
 	struct waiting *by_client, *by_device;
 	struct lru *wrong; /* until when, by client id */
-	uint32_t n;
+	uint32_t n;        /* of all and answers */
 };
 
 /* dlsym gives data pointers; POSIX promises that this conversion works. */
@@ -104,13 +107,29 @@ static void unindex(struct later *l, struct waiting *w)
 	w->gone = true;
 }
 
+/* It is in no list. */
 static void drop(struct later *l, struct waiting *w)
 {
 	unindex(l, w);
-	DL_DELETE(l->all, w);
-	l->n--;
 	explicit_bzero(w, sizeof(*w));
 	free(w);
+}
+
+static void drop_all(struct later *l, struct waiting **list)
+{
+	struct waiting *w, *tmp;
+
+	DL_FOREACH_SAFE (*list, w, tmp) {
+		DL_DELETE(*list, w);
+		drop(l, w);
+	}
+}
+
+static void drop_answered(struct later *l)
+{
+	if (l->answered)
+		drop(l, l->answered);
+	l->answered = NULL;
 }
 
 /* False: out of memory. */
@@ -128,13 +147,13 @@ static bool set_index(struct later *l, struct waiting *w)
 void later_close(struct plugin *p)
 {
 	struct later *l = p->later;
-	struct waiting *w, *tmp;
 
 	if (!l)
 		return;
 	hashers_free(&l->hashers);
-	DL_FOREACH_SAFE (l->all, w, tmp)
-		drop(l, w);
+	drop_all(l, &l->all);
+	drop_all(l, &l->answers);
+	drop_answered(l);
 	lru_free(&l->wrong);
 	free(l);
 	p->later = NULL;
@@ -182,16 +201,6 @@ static bool has_room(const struct later *l, const struct auth_hash *h, uint32_t 
 	       (l->n < IM_LOGINS_WAITING && same < IM_LOGINS_WAITING / 2);
 }
 
-static int busy(struct plugin *p, const struct arrival *a, const struct auth_hash *h)
-{
-	struct auth_verdict no;
-
-	auth_give_up(p->auth, h, BUDGET_OPEN, &no);
-	p->stats.logins_busy++;
-	admit_log_refusal(p, a, &no.no);
-	return denial_code(no.no.kind, p->newer, a->v5);
-}
-
 int later_put(struct plugin *p, const struct arrival *a, const struct auth_login *login,
 	const struct auth_hash *h)
 {
@@ -204,7 +213,7 @@ int later_put(struct plugin *p, const struct arrival *a, const struct auth_login
 
 	w = has_room(l, h, same) ? calloc(1, sizeof(*w)) : NULL;
 	if (!w)
-		return busy(p, a, h);
+		return IM_E_FULL;
 	/* A waiting client that goes leaves its will behind, and nobody has checked who it is: what
 	 * a former client of this pointer was must not speak for it. */
 	if (old)
@@ -226,13 +235,13 @@ int later_put(struct plugin *p, const struct arrival *a, const struct auth_login
 	w->job.password_n = login->password.n;
 	if (!set_index(l, w)) {
 		free(w);
-		return busy(p, a, h);
+		return IM_E_FULL;
 	}
 	DL_APPEND(l->all, w);
 	l->n++;
 	p->stats.logins_later++;
 	hashers_put(l->hashers, &w->job, h->who.local);
-	return COMPAT_ERR_AUTH_DELAYED;
+	return IM_OK;
 }
 
 void later_forget(struct plugin *p, const struct mosquitto *client, struct im_str device)
@@ -260,33 +269,12 @@ static void remember_wrong(struct plugin *p, struct im_str device)
 		*until_us = clock_mono_us(&p->clock) + WRONG_US;
 }
 
-/* It is out of the index, because the broker asks about other clients from within complete(). */
-static void answer(struct plugin *p, const struct waiting *w, const struct auth_verdict *v)
+/* It stays in the index until it is handed out: until then it may turn out to have gone. */
+static void put_answer(struct later *l, struct waiting *w, const struct auth_verdict *v)
 {
-	const struct arrival a = who(w);
-	struct later *l = p->later;
-
-	if (admit_verdict(p, &a, v) != MOSQ_ERR_SUCCESS) {
-		l->complete(w->device, MOSQ_ERR_AUTH);
-		return;
-	}
-	l->complete(w->device, MOSQ_ERR_SUCCESS);
-	if (l->client(w->device) != w->client) {
-		p->stats.logins_gone++;
-		admit_undo(p, w->client);
-	}
-}
-
-static void finish(struct plugin *p, struct waiting *w, const struct auth_verdict *v)
-{
-	bool gone = w->gone;
-
-	unindex(p->later, w);
-	if (!gone)
-		answer(p, w, v);
-	else
-		p->stats.logins_gone++;
-	drop(p->later, w);
+	w->verdict = *v;
+	DL_DELETE(l->all, w);
+	DL_APPEND(l->answers, w);
 }
 
 static void count_suspects(struct plugin *p)
@@ -317,7 +305,7 @@ static void give_up_some(struct plugin *p, unsigned rank, bool several)
 		if (bound == BUDGET_OPEN || !hashers_withdraw(l->hashers, &w->job))
 			continue;
 		auth_give_up(p->auth, &w->hash, bound, &no);
-		finish(p, w, &no);
+		put_answer(l, w, &no);
 	}
 }
 
@@ -349,7 +337,7 @@ void later_tick(struct plugin *p)
 			remember_wrong(p, a.device);
 			wrong = true;
 		}
-		finish(p, w, &v);
+		put_answer(p->later, w, &v);
 		done = true;
 	}
 	if (!done)
@@ -359,4 +347,42 @@ void later_tick(struct plugin *p)
 		return;
 	give_up(p);
 	count_suspects(p);
+}
+
+bool later_next(struct plugin *p, struct later_answer *out)
+{
+	struct later *l = p->later;
+	struct waiting *w;
+	bool gone = true;
+
+	if (!l)
+		return false;
+	drop_answered(l);
+	while (gone && (w = l->answers)) {
+		DL_DELETE(l->answers, w);
+		l->n--;
+		gone = w->gone;
+		if (gone) {
+			p->stats.logins_gone++;
+			drop(l, w);
+		}
+	}
+	if (gone)
+		return false;
+	/* Out of the index, because the broker asks about other clients while it is told. */
+	unindex(l, w);
+	l->answered = w;
+	*out = (struct later_answer){who(w), w->verdict};
+	return true;
+}
+
+bool later_tell(struct plugin *p, const struct later_answer *a, bool accepted)
+{
+	struct later *l = p->later;
+
+	l->complete(a->who.device.p, accepted ? MOSQ_ERR_SUCCESS : MOSQ_ERR_AUTH);
+	if (!accepted || l->client(a->who.device.p) == a->who.client)
+		return true;
+	p->stats.logins_gone++;
+	return false;
 }

@@ -18,7 +18,7 @@
 #ifndef IM_PLUGIN_LATER_H
 #define IM_PLUGIN_LATER_H
 
-#include "plugin/admit.h"
+#include "plugin/arrival.h"
 
 #define LATER_TICK_MS 5 /* between two looks at what has been hashed */
 
@@ -30,13 +30,23 @@ void later_close(struct plugin *p);
 
 /* True if the login may wait, should it have to. */
 bool later_wants(struct plugin *p, const struct arrival *a);
-/* Takes a login that auth_begin has left open; returns what the BASIC_AUTH hook returns. */
+/* Takes a login that auth_begin has left open. IM_E_FULL: too many wait. */
 int later_put(struct plugin *p, const struct arrival *a, const struct auth_login *l,
-	const struct auth_hash *h);
+	const struct auth_hash *h) IM_MUST_CHECK;
 /* The broker has asked about a client: who waited at this pointer or with this id has gone. */
 void later_forget(struct plugin *p, const struct mosquitto *client, struct im_str device);
-/* Answers what has been hashed. */
+
+/* Looks at what has been hashed, and at what is given up for it: later_next hands it out. */
 void later_tick(struct plugin *p);
+struct later_answer {
+	struct arrival who;
+	struct auth_verdict verdict;
+};
+/* The next one whose client waits for the answer, which is to be decided and told; valid until the
+ * next call. False: no more of them. */
+bool later_next(struct plugin *p, struct later_answer *out);
+/* Tells the broker. False: it lets nobody in, because the client has gone meanwhile. */
+bool later_tell(struct plugin *p, const struct later_answer *a, bool accepted);
 uint32_t later_waiting(const struct plugin *p);
 
 #endif

@@ -6,7 +6,6 @@
 #include <openssl/crypto.h>
 
 #include "common/ids.h"
-#include "plugin/downlink.h"
 #include "schema/secret.h"
 
 bool link_claimed(const struct plugin *p, struct im_str username, struct im_str device)
@@ -31,6 +30,16 @@ bool link_is(const struct plugin *p, const struct mosquitto *client)
 bool link_has(const struct plugin *p, struct im_str device)
 {
 	return p->bridge && im_str_eqz(device, p->bridge_id);
+}
+
+static void lost(struct plugin *p)
+{
+	if (p->uplink.up)
+		log_line(LOG_LEVEL_WARN, "link lost: messages wait in the spool");
+	p->bridge = NULL;
+	p->bridge_id[0] = '\0';
+	p->credit = 0;
+	uplink_lost(&p->uplink);
 }
 
 static bool right_password(const char *given, const char *right)
@@ -108,7 +117,7 @@ int link_login(struct plugin *p, const struct mosquitto_evt_basic_auth *ed)
 		return refuse(p, ed->client, username);
 	}
 	if (p->bridge)
-		downlink_lost(p);
+		lost(p);
 	log_line(LOG_LEVEL_INFO, "link connected");
 	p->bridge = ed->client;
 	memcpy(p->bridge_id, id.p, id.n + 1);
@@ -118,13 +127,13 @@ int link_login(struct plugin *p, const struct mosquitto_evt_basic_auth *ed)
 void link_arrival(struct plugin *p, const struct mosquitto *client)
 {
 	if (p->bridge && client == p->bridge)
-		downlink_lost(p);
+		lost(p);
 }
 
 bool link_ended(struct plugin *p, const struct mosquitto *client)
 {
 	if (!p->bridge || client != p->bridge)
 		return false;
-	downlink_lost(p);
+	lost(p);
 	return true;
 }
