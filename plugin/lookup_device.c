@@ -2,18 +2,19 @@
 /* Whose a client id is. Asked by admit.c at each connection, straight from the database, and by
  * away.c at deliveries to sessions that are away, behind a cache: keyed by the user's life, so that
  * it is void when the bridge says that something of him is new. */
-#include "plugin/lookup_handle.h"
+#include "plugin/lookup.h"
 
 #include <string.h>
 
 #include "common/limits.h"
+#include "plugin/lookup_handle.h"
 
 int lookup_device(struct lookup *l, struct im_str device, struct lookup_device *out)
 {
-	sqlite3_stmt *st = lookup_statement(l, ST_DEVICE);
+	sqlite3_stmt *st = lookup_statement(l, LOOKUP_DEVICE);
 	int ret;
 
-	lookup_bind(st, 1, device);
+	sqldb_bind_text(st, 1, device);
 	ret = lookup_step(l, st);
 	if (ret)
 		return ret;
@@ -22,34 +23,34 @@ int lookup_device(struct lookup *l, struct im_str device, struct lookup_device *
 		.kept = sqlite3_column_int(st, 1),
 		.mark = sqlite3_column_int(st, 2),
 	};
-	sqlite3_reset(st);
+	sqldb_done(st);
 	return IM_OK;
 }
 
 int lookup_kept(struct lookup *l, int64_t user, int64_t since_ms, int64_t *n_out)
 {
-	sqlite3_stmt *st = lookup_statement(l, ST_KEPT);
+	sqlite3_stmt *st = lookup_statement(l, LOOKUP_KEPT);
 	int ret;
 
-	sqlite3_bind_int64(st, 1, user);
-	sqlite3_bind_int64(st, 2, since_ms);
+	sqldb_bind_int(st, 1, user);
+	sqldb_bind_int(st, 2, since_ms);
 	ret = lookup_step(l, st);
 	if (ret)
 		return ret;
 	*n_out = sqlite3_column_int64(st, 0);
-	sqlite3_reset(st);
+	sqldb_done(st);
 	return IM_OK;
 }
 
 int64_t lookup_meta(struct lookup *l, const char *key, int64_t otherwise)
 {
-	sqlite3_stmt *st = lookup_statement(l, ST_META);
+	sqlite3_stmt *st = lookup_statement(l, LOOKUP_META);
 
-	lookup_bind(st, 1, im_str(key));
+	sqldb_bind_text(st, 1, im_str(key));
 	if (lookup_step(l, st))
 		return otherwise;
 	otherwise = sqlite3_column_int64(st, 0);
-	sqlite3_reset(st);
+	sqldb_done(st);
 	return otherwise;
 }
 

@@ -1,44 +1,42 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The inside of plugin/lookup.h, for the files that it consists of. */
+/*
+ * The inside of plugin/lookup.h, for the files that it consists of: the connection to directory.db,
+ * and the caches, which are lookup.c's. Reads come from one view until lookup_view_end, because
+ * each one that SQLite begins alone costs two locks of a file.
+ */
 #ifndef IM_PLUGIN_LOOKUP_HANDLE_H
 #define IM_PLUGIN_LOOKUP_HANDLE_H
 
-#include <sqlite3.h>
+#include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
-#include "plugin/lookup.h"
+#include "common/buf.h"
+#include "common/err.h"
+#include "common/siphash.h"
+#include "db/sqldb.h"
 #include "plugin/lru.h"
+#include "schema/account.h"
 
-enum statement {
-	ST_USER,
-	ST_PASSWORD,
-	ST_PASSWORD_COST,
-	ST_GROUP,
-	ST_MEMBER,
-	ST_RELATION,
-	ST_DEVICE,
-	ST_KEPT,
-	ST_META,
-	ST_CHANGED,
-	ST_BEGIN,
-	ST_END,
-	STATEMENTS
+enum lookup_statement {
+#define X(name, sql) LOOKUP_##name,
+#include "schema/sqlite/lookup.def"
+#undef X
+	LOOKUP_STATEMENTS
 };
 
 struct lookup {
-	sqlite3 *db;
-	sqlite3_stmt *st[STATEMENTS];
+	struct sqldb q; /* q.db NULL: it is not open */
 	struct accounts *accounts;
-	bool viewing; /* between BEGIN and COMMIT */
-	char *path, *data_dir;
-	ino_t inode;
+	char *data_dir;
+	ino_t inode; /* of the file that is open */
 	dev_t device;
 	int64_t version;
 	struct im_sipkey key;
 	uint64_t lives;
 	uint64_t generation;
 	uint64_t reads, errors;
-	char error[160];
+	char error[SQLDB_ERR_MAX];
 	struct lru *users, *absent_users;
 	struct lru *groups, *absent_groups;
 	struct lru *members;   /* group's life, uid */
@@ -47,13 +45,20 @@ struct lookup {
 	struct lru *pending;   /* users that only a token knows yet */
 };
 
-/* One view serves many reads, because each one that SQLite begins costs two locks of a file. */
+int lookup_connect(struct lookup *l, struct im_buf *why) IM_MUST_CHECK;
+void lookup_disconnect(struct lookup *l);
+/* Another file has its name by now, or it is not open. */
+bool lookup_replaced(const struct lookup *l);
+
+/* Begins a view, if there is none. */
 void lookup_view(struct lookup *l);
-/* What the connection says is the last error. */
+void lookup_view_end(struct lookup *l);
+/* Notes what the connection says is the last error. */
 void lookup_fault(struct lookup *l);
-sqlite3_stmt *lookup_statement(struct lookup *l, enum statement which);
-void lookup_bind(sqlite3_stmt *st, int i, struct im_str s);
-/* IM_OK: there is a row. Otherwise the statement has been reset. */
+/* Ready to be bound; NULL: it cannot be read, which the step says. */
+sqlite3_stmt *lookup_statement(struct lookup *l, enum lookup_statement which);
+/* IM_OK: there is a row, and sqldb_done ends it. IM_E_NONE, IM_E_IO: the statement has been reset.
+ */
 int lookup_step(struct lookup *l, sqlite3_stmt *st) IM_MUST_CHECK;
 
 #endif

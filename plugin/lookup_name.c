@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* What the rule of names (schema/account.h) says, asked before a token makes a user and for the
  * log. Rare, so nothing of it is cached. */
+#include "plugin/lookup.h"
+
 #include "plugin/lookup_handle.h"
 
 /* What the rule says of a name; who has it is appended to holder. */
@@ -15,7 +17,7 @@ static int ask_name(
 	if (ret != IM_E_IO)
 		return ret;
 	lookup_fault(l);
-	lookup_rest(l);
+	lookup_view_end(l);
 	return ret;
 }
 

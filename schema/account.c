@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Owns the statements of the rule. Called by bridge/directory/directory_user.c,
- * bridge/directory/directory_group.c, clients/imctl/offline.c and plugin/lookup.c. */
+ * bridge/directory/directory_group.c, clients/imctl/offline.c and plugin/lookup_handle.c. */
 #include "schema/account.h"
 
 #include <stdlib.h>

@@ -4,6 +4,7 @@
 #include "tests/unit/plugin_node.h"
 
 #include <stdio.h>
+#include <time.h>
 
 static const struct im_sipkey key = {"0123456789abcde"};
 
@@ -374,6 +375,29 @@ static void refuses_what_is_no_directory(void **state)
 	node_folder_remove(&n);
 }
 
+/* The broker is one thread: whoever holds the file makes it say so, and not stand still. */
+static void who_holds_the_file_is_not_waited_for(void **state)
+{
+	struct timespec begin, end;
+	struct lookup *d;
+	struct im_buf why;
+	struct node n;
+
+	(void)state;
+	node_folder(&n);
+	node_sql(&n, "PRAGMA locking_mode = EXCLUSIVE; UPDATE user SET nick = 'x'");
+	im_buf_init(&why, 0);
+	clock_gettime(CLOCK_MONOTONIC, &begin);
+	assert_int_equal(lookup_open(n.dir, &key, &d, &why), IM_E_IO);
+	clock_gettime(CLOCK_MONOTONIC, &end);
+	assert_true(end.tv_sec - begin.tv_sec < 3);
+	im_buf_c(&why, '\0');
+	assert_non_null(strstr(why.p, "locked"));
+	assert_non_null(strstr(why.p, "start im-bridge"));
+	im_buf_free(&why);
+	node_folder_remove(&n);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -389,6 +413,7 @@ int main(void)
 		cmocka_unit_test(reopens_a_replaced_file),
 		cmocka_unit_test(a_broken_database_says_so_and_is_not_remembered),
 		cmocka_unit_test(refuses_what_is_no_directory),
+		cmocka_unit_test(who_holds_the_file_is_not_waited_for),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
