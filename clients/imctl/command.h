@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The subcommand table: what a command is called, which arguments it takes, which member of the
- * request each becomes, and how its answer looks on a terminal. A command is one row; most need no
- * code of their own. The rows are in cmd_*.c.
+ * What a subcommand is: what it is called, which arguments it takes, which member of the request
+ * each becomes, and how its answer looks on a terminal. A command is one row; most need no code of
+ * their own. The rows are in cmd_*.c, and commands.h finds them.
  */
 #ifndef IM_IMCTL_COMMAND_H
 #define IM_IMCTL_COMMAND_H
@@ -78,13 +78,5 @@ struct command {
 	bool counts; /* the whole object, whose members are numbers whatever they are called */
 	unsigned timeout_s; /* longest wait for the answer; 0: the general one */
 };
-
-/* The command that argv starts with and how many words its name took. NULL: none, and why says
- * what is near. */
-const struct command *command_find(int argc, char *const *argv, int *words_out, struct im_buf *why);
-/* All commands, a line each, and the general options. */
-void command_help(FILE *out);
-/* One command in full. */
-void command_help_one(const struct command *c, FILE *out);
 
 #endif

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "clients/imctl/args.h"
+#include "clients/imctl/commands.h"
 #include "clients/imctl/control.h"
 #include "clients/imctl/offline.h"
 #include "clients/imctl/options.h"
@@ -215,13 +216,13 @@ static int run_builtin(int argc, char *const *argv, bool help, struct im_buf *wh
 		return -1;
 	}
 	if (argc == 0) {
-		command_help(stdout);
+		commands_help(stdout);
 		return IMCTL_OK;
 	}
-	c = command_find(argc, argv, &words, why);
+	c = commands_find(argc, argv, &words, why);
 	if (!c)
 		return IMCTL_USAGE;
-	command_help_one(c, stdout);
+	commands_help_one(c, stdout);
 	return IMCTL_OK;
 }
 
@@ -235,7 +236,7 @@ static int run_words(struct options *opt, int argc, char *const *argv, struct im
 		im_buf_z(why, "no command; see: imctl help");
 		return IMCTL_USAGE;
 	}
-	c = command_find(argc, argv, &words, why);
+	c = commands_find(argc, argv, &words, why);
 	if (!c || args_parse(c, argc - words, argv + words, &call.params, why) != IM_OK)
 		return IMCTL_USAGE;
 	int rc = run(&call, c);

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "clients/imctl/args.h"
+#include "clients/imctl/commands.h"
 
 #define WORDS_MAX 16
 
@@ -39,7 +40,7 @@ static char *parse(const char *line)
 	strcpy(copy, line);
 	int argc = split(copy, argv);
 	im_buf_init(&why, 0);
-	const struct command *c = command_find(argc, argv, &words, &why);
+	const struct command *c = commands_find(argc, argv, &words, &why);
 	if (c && args_parse(c, argc - words, argv + words, &params, &why) == IM_OK) {
 		text = json_dumps(params, JSON_COMPACT | JSON_SORT_KEYS);
 		json_decref(params);
@@ -192,7 +193,7 @@ static void every_command_can_be_described(void **state)
 
 	(void)state;
 	assert_non_null(out);
-	command_help(out);
+	commands_help(out);
 	fflush(out);
 	assert_non_null(strstr(text, "group add GID UID..."));
 	assert_non_null(strstr(text, "kick UID [DEVICE]"));

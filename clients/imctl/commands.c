@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Looks commands up and describes them. Called by main.c. Knows the tables of cmd_*.c. */
-#include "clients/imctl/command.h"
+#include "clients/imctl/commands.h"
 
 #include <string.h>
 
@@ -27,7 +27,7 @@ static int match(const char *name, int argc, char *const *argv)
 	return words;
 }
 
-const struct command *command_find(int argc, char *const *argv, int *words_out, struct im_buf *why)
+const struct command *commands_find(int argc, char *const *argv, int *words_out, struct im_buf *why)
 {
 	const struct command *c;
 	bool first = true;
@@ -64,7 +64,7 @@ static void put_synopsis(const struct command *c, FILE *out)
 	}
 }
 
-void command_help(FILE *out)
+void commands_help(FILE *out)
 {
 	fputs("imctl: administers a mosquitto-im node\n\n"
 	      "usage: imctl [OPTION]... COMMAND [ARGUMENT]...\n\ncommands:\n",
@@ -85,7 +85,7 @@ void command_help(FILE *out)
 		out);
 }
 
-void command_help_one(const struct command *c, FILE *out)
+void commands_help_one(const struct command *c, FILE *out)
 {
 	bool any = false;
 
