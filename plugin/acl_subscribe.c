@@ -156,7 +156,14 @@ static const char *stay(struct plugin *p, struct session *e)
 		       "sessions that may stay at the broker, as new_devices_per_day lets; keep "
 		       "one client id for each device, or use a clean session with MQTT 3.1.1, "
 		       "which leaves nothing";
-	return capture_keep(p, e) ? "the spool has no room to say that the device is new" : NULL;
+	switch (capture_keep(p, e)) {
+	case IM_OK:
+		return NULL;
+	case IM_E_NOMEM:
+		return "out of memory";
+	default:
+		return "the spool has no room to say that the device is new";
+	}
 }
 
 int acl_subscribe(struct plugin *p, const struct mosquitto_evt_acl_check *ed)

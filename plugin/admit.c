@@ -218,11 +218,14 @@ static struct session *make_session(struct plugin *p, const struct arrival *a,
 	static const struct denial nomem = {DENIAL_FAULT, "out of memory"};
 	const struct owner owner = {.user = admit_number(p, a->uid), .uid = a->uid};
 	struct session *e;
+	int ret = IM_OK;
 
-	*no_out = &full;
-	if (v->create && lookup_user_pending(p->lookup, a->uid))
-		return NULL;
-	if (claim->bind && bindings_add(p->bindings, a->device, &owner))
+	if (v->create)
+		ret = lookup_user_pending(p->lookup, a->uid);
+	if (!ret && claim->bind)
+		ret = bindings_add(p->bindings, a->device, &owner);
+	*no_out = ret == IM_E_NOMEM ? &nomem : &full;
+	if (ret)
 		return NULL;
 	lookup_forget_device(p->lookup, a->uid, a->device);
 	e = clients_add(p->clients, a->client,

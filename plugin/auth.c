@@ -129,6 +129,12 @@ static bool fault(struct auth_verdict *out, const char *why)
 	return false;
 }
 
+/* What the directory did not answer: neither yes nor no. */
+static bool unknown(struct auth_verdict *out, int ret)
+{
+	return fault(out, ret == IM_E_NOMEM ? "out of memory" : "directory.db cannot be read");
+}
+
 static void put_off(struct auth_verdict *out, const char *why)
 {
 	*out = (struct auth_verdict){.no = {DENIAL_BUSY, why}};
@@ -324,16 +330,20 @@ static void set_pad(struct auth *a, struct im_phc_cost stored, struct im_phc_cos
 		pad[0] = '\0';
 }
 
-/* Whoever has no password that could be right costs what a wrong one costs. */
-static void set_work(struct auth *a, struct im_str uid, struct auth_hash *h)
+/* Whoever has no password that could be right costs what a wrong one costs. IM_E_IO, IM_E_NOMEM:
+ * it is not known what his is. */
+static int set_work(struct auth *a, struct im_str uid, struct auth_hash *h)
 {
 	struct im_buf *phc = &a->scratch;
 	struct im_phc_cost stored, now;
+	int ret;
 
 	lookup_password_cost(a->lookup, &now);
 	im_buf_reset(phc);
-	h->comparable = h->comparable && lookup_password(a->lookup, uid, phc) == IM_OK &&
-			im_phc_read(im_buf_view(phc), &stored);
+	ret = h->comparable ? lookup_password(a->lookup, uid, phc) : IM_E_NONE;
+	if (ret && ret != IM_E_NONE)
+		return ret;
+	h->comparable = !ret && im_phc_read(im_buf_view(phc), &stored);
 	if (h->comparable) {
 		memcpy(h->work.phc, phc->p, phc->n);
 		h->work.phc[phc->n] = '\0';
@@ -342,6 +352,7 @@ static void set_work(struct auth *a, struct im_str uid, struct auth_hash *h)
 	} else if (im_phc_decoy(a->decoy, now, h->work.phc)) {
 		h->work.phc[0] = '\0'; /* a cost that is none: nothing matches */
 	}
+	return IM_OK;
 }
 
 /* Decided by the cache or a bound; or later, and *h says what is to be hashed, also when there is
@@ -350,10 +361,14 @@ static void begin_password(struct auth *a, const struct auth_login *l, const str
 	bool exists, struct auth_hash *h, struct auth_verdict *out)
 {
 	struct remembered_key key;
+	int ret;
 
-	if (l->password.n > IM_PASSWORD_MAX ||
-		!remembered_hash(a->remembered, l->uid, l->password, &key)) {
+	if (l->password.n > IM_PASSWORD_MAX) {
 		(void)refuse(out, "password is too long");
+		return;
+	}
+	if (!remembered_hash(a->remembered, l->uid, l->password, &key)) {
+		(void)fault(out, "out of memory");
 		return;
 	}
 	*h = (struct auth_hash){
@@ -373,8 +388,12 @@ static void begin_password(struct auth *a, const struct auth_login *l, const str
 	}
 	if (throttles(a, a->passwords, &h->who, out))
 		return;
+	ret = set_work(a, l->uid, h);
+	if (ret) {
+		(void)unknown(out, ret);
+		return;
+	}
 	budget_begin(a->passwords);
-	set_work(a, l->uid, h);
 	*out = (struct auth_verdict){.later = true};
 }
 
@@ -382,6 +401,7 @@ void auth_finish(struct auth *a, struct im_str uid, const struct auth_hash *h, i
 	int64_t took_us, struct auth_verdict *out)
 {
 	struct lookup_user u;
+	int ret;
 
 	a->stats.hashed++;
 	if (result == IM_E_NOMEM) {
@@ -397,8 +417,12 @@ void auth_finish(struct auth *a, struct im_str uid, const struct auth_hash *h, i
 	}
 	budget_right(a->passwords);
 	/* Hashed by a thread, it may be a password of yesterday. */
-	if (lookup_user(a->lookup, uid, &u) || u.disabled || !u.has_password ||
-		u.credential != h->credential) {
+	ret = lookup_user(a->lookup, uid, &u);
+	if (ret && ret != IM_E_NONE) {
+		(void)unknown(out, ret);
+		return;
+	}
+	if (ret || u.disabled || !u.has_password || u.credential != h->credential) {
 		(void)refuse(out, "user or password has changed meanwhile");
 		return;
 	}
@@ -471,11 +495,13 @@ static bool check_new(struct auth *a, const struct auth_login *l, const struct l
 	struct auth_verdict *out)
 {
 	enum account_name is = ACCOUNT_FREE;
+	int ret;
 
 	if (u->gone || !a->o->jwt_auto_create)
 		return refuse(out, absent(u));
-	if (lookup_new_name(a->lookup, l->uid, &is))
-		return fault(out, "directory.db cannot be read");
+	ret = lookup_new_name(a->lookup, l->uid, &is);
+	if (ret)
+		return unknown(out, ret);
 	if (is == ACCOUNT_RESERVED)
 		return refuse(out, "the name is reserved");
 	if (is == ACCOUNT_GONE)
@@ -525,7 +551,7 @@ void auth_begin(
 
 	*h = (struct auth_hash){0};
 	if (ret && ret != IM_E_NONE)
-		(void)fault(out, "directory.db cannot be read");
+		(void)unknown(out, ret);
 	else if (!l->password.p)
 		(void)refuse(out, "no password");
 	else if (a->keys && jwt_looks_like(l->password))

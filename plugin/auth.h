@@ -52,7 +52,7 @@ struct auth_stats {
 	uint64_t throttled, throttled_pair, throttled_address, throttled_all, throttled_tokens;
 };
 
-/* `o`, `d` and `c` are borrowed. why: a sentence on failure. */
+/* `o`, `l` and `c` are borrowed. why: a sentence on failure. */
 int auth_new(const struct options *o, struct lookup *l, const struct clock *c, struct auth **out,
 	struct im_buf *why) IM_MUST_CHECK;
 void auth_free(struct auth **a);

@@ -5,7 +5,9 @@
  */
 #include "plugin/plugin.h"
 
+#include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/random.h>
 
 #include "common/limits.h"
@@ -85,6 +87,14 @@ static int recover_announcements(struct plugin *p)
 	return IM_OK;
 }
 
+static int fill_random(void *to, size_t n, struct im_buf *why)
+{
+	if (getrandom(to, n, 0) == (ssize_t)n)
+		return IM_OK;
+	im_buf_printf(why, "the system gives no random bytes: %s", strerror(errno));
+	return IM_E_IO;
+}
+
 /* The bridge may be started later, or be waiting for us. */
 static int make_secret(const struct plugin *p, struct im_buf *why)
 {
@@ -92,8 +102,9 @@ static int make_secret(const struct plugin *p, struct im_buf *why)
 	uint8_t fresh[SECRET_BYTES];
 	int ret;
 
-	if (getrandom(fresh, sizeof(fresh), 0) != sizeof(fresh))
-		return IM_E_IO;
+	ret = fill_random(fresh, sizeof(fresh), why);
+	if (ret)
+		return ret;
 	ret = secret_make(p->opt.data_dir, fresh, password, why);
 	explicit_bzero(fresh, sizeof(fresh));
 	explicit_bzero(password, sizeof(password));
@@ -102,10 +113,8 @@ static int make_secret(const struct plugin *p, struct im_buf *why)
 
 static int make_parts(struct plugin *p, struct im_buf *why)
 {
-	int ret = IM_OK;
+	int ret = fill_random(&p->key, sizeof(p->key), why);
 
-	if (getrandom(&p->key, sizeof(p->key), 0) != sizeof(p->key))
-		ret = IM_E_IO;
 	if (!ret)
 		ret = props_open(&p->props, why);
 	if (!ret)

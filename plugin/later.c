@@ -76,8 +76,10 @@ int later_open(struct plugin *p, struct im_buf *why)
 	l->hashers = hashers_new((unsigned)p->opt.auth_threads, &p->clock);
 	if (l->wrong && l->hashers)
 		return IM_OK;
-	im_buf_z(why, "no thread for hashing passwords could be started: raise the limit of "
-		      "threads, or set auth_threads 0");
+	if (l->wrong)
+		im_buf_z(why,
+			"no thread for hashing passwords could be started: raise the limit of "
+			"threads, or set auth_threads 0");
 	later_close(p);
 	return IM_E_NOMEM;
 }

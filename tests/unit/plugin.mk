@@ -11,3 +11,4 @@ $(BUILD)/unit/test_plugin_exports: $(BUILD)/mosquitto_im.so
 test_plugin_credential_LIBS := -ljwt
 test_plugin_presence_LIBS := -ljwt
 test_plugin_tokens_LIBS := -ljwt
+test_plugin_nomem_LDFLAGS += -Wl,--wrap=realloc
