@@ -16,12 +16,36 @@
 #include <unistd.h>
 
 #include "clients/imctl/offline_audit.h"
+#include "db/sqldb.h"
 #include "schema/account.h"
 #include "schema/check.h"
 #include "schema/migrations.h"
 
+#define CACHE_KIB 16384 /* for imports */
+
+enum statement {
+#define X(name, sql) name,
+#include "schema/sqlite/offline.def"
+#undef X
+	STATEMENTS
+};
+
+static const char *const sql[STATEMENTS] = {
+#define X(name, sql) sql,
+#include "schema/sqlite/offline.def"
+#undef X
+};
+
+static const struct sqldb_spec spec = {
+	.name = "directory",
+	.migrations = schema_migrations,
+	.sql = sql,
+	.n_sql = STATEMENTS,
+	.writer_kib = CACHE_KIB,
+};
+
 struct offline {
-	sqlite3 *db;
+	struct sqldb q;
 	int lock_fd;
 	struct accounts *accounts;
 	int64_t now_ms;
@@ -30,8 +54,17 @@ struct offline {
 
 static int fail(struct offline *o, const char *what, struct im_buf *why)
 {
-	im_buf_printf(why, "%s: %s", what, sqlite3_errmsg(o->db));
+	im_buf_printf(why, "%s: %s", what, o->q.err);
 	return IMCTL_REFUSED;
+}
+
+/* The same, of what schema/ has done on the connection. */
+static int fail_there(struct offline *o, const char *what, struct im_buf *why)
+{
+	int code = sqldb_failed(&o->q);
+
+	(void)code;
+	return fail(o, what, why);
 }
 
 /* As root: become the folder's owner, for good. */
@@ -78,32 +111,18 @@ static int take_lock(struct offline *o, const char *folder, struct im_buf *why)
 	return rc;
 }
 
+/* The broker's plugin may be reading meanwhile; it never writes. */
 static int open_database(struct offline *o, const char *folder, struct im_buf *why)
 {
-	struct im_buf path;
-	int rc = IMCTL_OK;
+	int rc = sqldb_open(&o->q, folder, &spec, SQLDB_WRITER, why);
 
-	im_buf_init(&path, 0);
-	im_buf_printf(&path, "%s/directory.db", folder);
-	im_buf_c(&path, '\0');
-	if (path.failed ||
-		sqlite3_open_v2(path.p, &o->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL)) {
-		im_buf_printf(
-			why, "cannot open %s/directory.db: %s", folder, sqlite3_errmsg(o->db));
-		rc = IMCTL_REFUSED;
-		goto out;
+	if (rc == IM_OK) {
+		o->accounts = accounts_open(o->q.db, folder);
+		rc = o->accounts ? IM_OK : IM_E_NOMEM;
 	}
-	/* The broker's plugin may be reading meanwhile; it never writes. */
-	sqlite3_busy_timeout(o->db, 5000);
-	if (sqlite3_exec(o->db,
-		    "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON",
-		    NULL, NULL, NULL))
-		rc = fail(o, "cannot open directory.db", why);
-	else if (migrate_apply(o->db, schema_migrations, "directory", why) != IM_OK)
-		rc = IMCTL_REFUSED;
-out:
-	im_buf_free(&path);
-	return rc;
+	if (rc != IM_OK && why->n == 0)
+		im_buf_z(why, "out of memory");
+	return rc == IM_OK ? IMCTL_OK : IMCTL_REFUSED;
 }
 
 int offline_open(const char *folder, struct offline **out, struct im_buf *why)
@@ -126,10 +145,6 @@ int offline_open(const char *folder, struct offline **out, struct im_buf *why)
 		rc = take_lock(o, folder, why);
 	if (rc == IMCTL_OK)
 		rc = open_database(o, folder, why);
-	if (rc == IMCTL_OK) {
-		o->accounts = accounts_open(o->db, folder);
-		rc = o->accounts ? IMCTL_OK : fail(o, "cannot open directory.db", why);
-	}
 	if (rc == IMCTL_OK)
 		*out = o;
 	else
@@ -142,7 +157,8 @@ void offline_close(struct offline **o)
 	if (!*o)
 		return;
 	accounts_close(&(*o)->accounts);
-	sqlite3_close((*o)->db);
+	if ((*o)->q.db)
+		sqldb_close(&(*o)->q);
 	if ((*o)->lock_fd >= 0)
 		close((*o)->lock_fd);
 	free(*o);
@@ -151,19 +167,36 @@ void offline_close(struct offline **o)
 
 int offline_begin(struct offline *o, struct im_buf *why)
 {
-	return sqlite3_exec(o->db, "BEGIN IMMEDIATE", NULL, NULL, NULL)
-		       ? fail(o, "cannot write to directory.db", why)
-		       : IMCTL_OK;
+	return sqldb_begin(&o->q) == IM_OK ? IMCTL_OK
+					   : fail(o, "cannot write to directory.db", why);
+}
+
+/* Notes it in the audit log, and makes it count. */
+static int finish(struct offline *o, const char *action, const json_t *params, struct im_buf *why)
+{
+	const char *uid = json_string_value(json_object_get(params, "username"));
+	sqlite3_stmt *s = uid ? sqldb_get(&o->q, USER_LAST) : NULL;
+	uint64_t user = 0;
+	int rc = IM_E_NONE;
+
+	if (uid) {
+		sqldb_bind_text(s, 1, im_str(uid));
+		rc = sqldb_count(&o->q, s, &user);
+	}
+	if (rc != IM_OK && rc != IM_E_NONE)
+		return fail(o, "cannot write to directory.db", why);
+	if (offline_audit(o->q.db, o->actor, o->now_ms, action, params, user) != IM_OK)
+		return fail_there(o, "cannot write to directory.db", why);
+	return sqldb_commit(&o->q) == IM_OK ? IMCTL_OK
+					    : fail(o, "cannot write to directory.db", why);
 }
 
 int offline_end(
 	struct offline *o, const char *action, const json_t *params, int rc, struct im_buf *why)
 {
-	if (rc == IMCTL_OK && (offline_audit(o->db, o->actor, o->now_ms, action, params) != IM_OK ||
-				      sqlite3_exec(o->db, "COMMIT", NULL, NULL, NULL) != SQLITE_OK))
-		rc = fail(o, "cannot write to directory.db", why);
-	if (!sqlite3_get_autocommit(o->db))
-		sqlite3_exec(o->db, "ROLLBACK", NULL, NULL, NULL);
+	if (rc == IMCTL_OK)
+		rc = finish(o, action, params, why);
+	sqldb_rollback(&o->q);
 	return rc;
 }
 
@@ -171,12 +204,6 @@ static int unknown(const char *uid, struct im_buf *why)
 {
 	im_buf_printf(why, "unknown user %s", uid);
 	return IMCTL_REFUSED;
-}
-
-static int bind_phc(sqlite3_stmt *s, int at, const char *phc)
-{
-	return phc && *phc ? sqlite3_bind_text(s, at, phc, -1, SQLITE_STATIC)
-			   : sqlite3_bind_null(s, at);
 }
 
 int offline_user_create(struct offline *o, const char *uid, int role, const char *phc,
@@ -192,56 +219,44 @@ int offline_user_create(struct offline *o, const char *uid, int role, const char
 
 	if (rc == IM_OK)
 		return IMCTL_OK;
-	return rc == IM_E_EXISTS ? IMCTL_REFUSED : fail(o, "cannot create the user", why);
+	return rc == IM_E_EXISTS ? IMCTL_REFUSED : fail_there(o, "cannot create the user", why);
 }
 
-/* UPDATE ... ?1 = uid, ?2 = the value, already bound. */
+/* An UPDATE: ?1 is the user; what is new, ?2, is bound already. */
 static int update_user(struct offline *o, sqlite3_stmt *s, const char *uid, struct im_buf *why)
 {
-	int rc = IMCTL_OK;
-
-	sqlite3_bind_text(s, 1, uid, -1, SQLITE_STATIC);
-	if (sqlite3_step(s) != SQLITE_DONE)
-		rc = fail(o, "cannot change the user", why);
-	else if (sqlite3_changes(o->db) == 0)
-		rc = unknown(uid, why);
-	sqlite3_finalize(s);
-	return rc;
+	sqldb_bind_text(s, 1, im_str(uid));
+	if (sqldb_run(&o->q, s) != IM_OK)
+		return fail(o, "cannot change the user", why);
+	return sqldb_changes(&o->q) ? IMCTL_OK : unknown(uid, why);
 }
 
 static int update_number(
-	struct offline *o, const char *sql, const char *uid, int value, struct im_buf *why)
+	struct offline *o, enum statement which, const char *uid, int value, struct im_buf *why)
 {
-	sqlite3_stmt *s = NULL;
+	sqlite3_stmt *s = sqldb_get(&o->q, which);
 
-	if (sqlite3_prepare_v2(o->db, sql, -1, &s, NULL))
-		return fail(o, "cannot change the user", why);
-	sqlite3_bind_int(s, 2, value);
+	sqldb_bind_int(s, 2, value);
 	return update_user(o, s, uid, why);
 }
 
 int offline_user_set_password(
 	struct offline *o, const char *uid, const char *phc, struct im_buf *why)
 {
-	sqlite3_stmt *s = NULL;
+	sqlite3_stmt *s = sqldb_get(&o->q, USER_PASSWORD);
 
-	if (sqlite3_prepare_v2(o->db,
-		    "UPDATE user SET password = ?2 WHERE uid = ?1 AND deleted = 0", -1, &s, NULL))
-		return fail(o, "cannot change the user", why);
-	bind_phc(s, 2, phc);
+	sqldb_bind_text_or_null(s, 2, im_str(phc));
 	return update_user(o, s, uid, why);
 }
 
 int offline_user_set_disabled(struct offline *o, const char *uid, bool disabled, struct im_buf *why)
 {
-	return update_number(o, "UPDATE user SET disabled = ?2 WHERE uid = ?1 AND deleted = 0", uid,
-		disabled, why);
+	return update_number(o, USER_DISABLED, uid, disabled, why);
 }
 
 int offline_user_set_role(struct offline *o, const char *uid, int role, struct im_buf *why)
 {
-	return update_number(
-		o, "UPDATE user SET role = ?2 WHERE uid = ?1 AND deleted = 0", uid, role, why);
+	return update_number(o, USER_ROLE, uid, role, why);
 }
 
 static json_t *row_object(sqlite3_stmt *s)
@@ -254,86 +269,70 @@ static json_t *row_object(sqlite3_stmt *s)
 		(const char *)sqlite3_column_text(s, 5));
 }
 
-#define USER_COLUMNS "SELECT uid, role, disabled, password IS NOT NULL, created_ms, nick FROM user "
-
 int offline_user_list(
 	struct offline *o, const char *after, int64_t limit, json_t *rows, struct im_buf *why)
 {
-	sqlite3_stmt *s = NULL;
-	int step = SQLITE_DONE, rc = IMCTL_OK;
+	sqlite3_stmt *s = sqldb_get(&o->q, USER_LIST);
+	int rc;
 
-	if (sqlite3_prepare_v2(o->db,
-		    USER_COLUMNS "WHERE deleted = 0 AND uid > ?1 ORDER BY uid LIMIT ?2", -1, &s,
-		    NULL)) {
-		rc = fail(o, "cannot list the users", why);
-		goto out;
+	sqldb_bind_text(s, 1, im_str(after));
+	sqldb_bind_int(s, 2, limit > 0 ? limit : -1);
+	while ((rc = sqldb_step(&o->q, s)) == SQLDB_ROW) {
+		if (json_array_append_new(rows, row_object(s)) == 0)
+			continue;
+		sqldb_done(s);
+		rc = sqldb_fail(&o->q, IM_E_NOMEM, "out of memory");
+		break;
 	}
-	sqlite3_bind_text(s, 1, after, -1, SQLITE_STATIC);
-	sqlite3_bind_int64(s, 2, limit > 0 ? limit : -1);
-	while ((step = sqlite3_step(s)) == SQLITE_ROW)
-		if (json_array_append_new(rows, row_object(s)) < 0)
-			break;
-	if (step != SQLITE_DONE)
-		rc = fail(o, "cannot list the users", why);
-out:
-	sqlite3_finalize(s);
-	return rc;
+	return rc == IM_OK ? IMCTL_OK : fail(o, "cannot list the users", why);
 }
 
 int offline_user_get(struct offline *o, const char *uid, json_t **out, struct im_buf *why)
 {
-	sqlite3_stmt *s = NULL;
-	int rc = IMCTL_OK;
+	sqlite3_stmt *s = sqldb_get(&o->q, USER_GET);
+	int rc;
 
 	*out = NULL;
-	if (sqlite3_prepare_v2(
-		    o->db, USER_COLUMNS "WHERE deleted = 0 AND uid = ?1", -1, &s, NULL)) {
-		rc = fail(o, "cannot read the user", why);
-		goto out;
+	sqldb_bind_text(s, 1, im_str(uid));
+	rc = sqldb_step(&o->q, s);
+	if (rc == IM_OK)
+		return unknown(uid, why);
+	if (rc != SQLDB_ROW)
+		return fail(o, "cannot read the user", why);
+	*out = row_object(s);
+	sqldb_done(s);
+	return IMCTL_OK;
+}
+
+static json_t *owner_object(sqlite3_stmt *s, const char *device)
+{
+	json_t *v = json_pack("{s:s, s:s}", "device", device, "username",
+		(const char *)sqlite3_column_text(s, 0));
+
+	if (v && sqlite3_column_int64(s, 1)) {
+		json_object_set_new(v, "created_ms", json_integer(sqlite3_column_int64(s, 1)));
+		json_object_set_new(v, "seen_ms", json_integer(sqlite3_column_int64(s, 2)));
 	}
-	sqlite3_bind_text(s, 1, uid, -1, SQLITE_STATIC);
-	int step = sqlite3_step(s);
-	if (step == SQLITE_ROW)
-		*out = row_object(s);
-	else
-		rc = step == SQLITE_DONE ? unknown(uid, why) : fail(o, "cannot read the user", why);
-out:
-	sqlite3_finalize(s);
-	return rc;
+	return v;
 }
 
 int offline_device_owner(struct offline *o, const char *device, json_t **out, struct im_buf *why)
 {
-	sqlite3_stmt *s = NULL;
-	int rc = IMCTL_OK;
+	sqlite3_stmt *s = sqldb_get(&o->q, DEVICE_OWNER);
+	int rc;
 
 	*out = NULL;
-	if (sqlite3_prepare_v2(o->db,
-		    "SELECT u.uid, d.created_ms, d.seen_ms FROM device d"
-		    " JOIN user u ON u.id = d.user WHERE d.device = ?1"
-		    " UNION ALL SELECT u.uid, NULL, NULL FROM device_mark m"
-		    " JOIN user u ON u.id = m.user WHERE m.device = ?1 LIMIT 1",
-		    -1, &s, NULL))
-		return fail(o, "cannot read the devices", why);
-	sqlite3_bind_text(s, 1, device, -1, SQLITE_STATIC);
-	int step = sqlite3_step(s);
-	if (step == SQLITE_ROW) {
-		*out = json_pack("{s:s, s:s}", "device", device, "username",
-			(const char *)sqlite3_column_text(s, 0));
-		if (*out && sqlite3_column_int64(s, 1)) {
-			json_object_set_new(
-				*out, "created_ms", json_integer(sqlite3_column_int64(s, 1)));
-			json_object_set_new(
-				*out, "seen_ms", json_integer(sqlite3_column_int64(s, 2)));
-		}
-	} else if (step == SQLITE_DONE) {
+	sqldb_bind_text(s, 1, im_str(device));
+	rc = sqldb_step(&o->q, s);
+	if (rc == IM_OK) {
 		im_buf_printf(why, "no user has the client id \"%s\"", device);
-		rc = IMCTL_REFUSED;
-	} else {
-		rc = fail(o, "cannot read the devices", why);
+		return IMCTL_REFUSED;
 	}
-	sqlite3_finalize(s);
-	return rc;
+	if (rc != SQLDB_ROW)
+		return fail(o, "cannot read the devices", why);
+	*out = owner_object(s, device);
+	sqldb_done(s);
+	return IMCTL_OK;
 }
 
 int offline_import_add(struct offline *o, struct im_str uid, struct im_str phc, bool *created_out,
@@ -353,7 +352,7 @@ int offline_import_add(struct offline *o, struct im_str uid, struct im_str phc, 
 		rc = accounts_create(o->accounts, &n, &id, why);
 	if (rc == IM_OK)
 		return IMCTL_OK;
-	return rc == IM_E_EXISTS ? IMCTL_REFUSED : fail(o, "cannot import", why);
+	return rc == IM_E_EXISTS ? IMCTL_REFUSED : fail_there(o, "cannot import", why);
 }
 
 static int on_finding(void *arg, const struct check_finding *f)
@@ -374,6 +373,6 @@ int offline_check(struct offline *o, json_t *findings, struct im_buf *why)
 	int rc = IM_OK;
 
 	while (rc == IM_OK && !place.done)
-		rc = check_names(o->db, &place, CHECK_NAMES, on_finding, findings);
-	return rc == IM_OK ? IMCTL_OK : fail(o, "cannot check the names", why);
+		rc = check_names(o->q.db, &place, CHECK_NAMES, on_finding, findings);
+	return rc == IM_OK ? IMCTL_OK : fail_there(o, "cannot check the names", why);
 }

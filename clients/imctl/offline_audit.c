@@ -38,35 +38,18 @@ static char *detail_of(const json_t *params)
 	return text;
 }
 
-static int find_user(sqlite3 *db, const char *uid, uint64_t *out)
-{
-	sqlite3_stmt *st = NULL;
-	int rc = sqlite3_prepare_v2(db,
-		"SELECT id FROM user WHERE uid = ?1 ORDER BY deleted, id DESC LIMIT 1", -1, &st,
-		NULL);
-
-	if (rc == SQLITE_OK) {
-		sqlite3_bind_text(st, 1, uid, -1, SQLITE_STATIC);
-		rc = sqlite3_step(st);
-	}
-	*out = rc == SQLITE_ROW ? (uint64_t)sqlite3_column_int64(st, 0) : 0;
-	sqlite3_finalize(st);
-	return rc == SQLITE_ROW || rc == SQLITE_DONE ? IM_OK : IM_E_IO;
-}
-
-int offline_audit(
-	sqlite3 *db, const char *actor, int64_t now_ms, const char *action, const json_t *params)
+int offline_audit(sqlite3 *db, const char *actor, int64_t now_ms, const char *action,
+	const json_t *params, uint64_t user)
 {
 	const char *uid = json_string_value(json_object_get(params, "username"));
 	struct audit_row r = {.now_ms = now_ms,
 		.name = im_str(actor),
 		.action = im_str(action),
-		.subject = im_str(uid)};
+		.subject = im_str(uid),
+		.user = user};
 	char *detail = detail_of(params);
 	int rc = detail ? IM_OK : IM_E_NOMEM;
 
-	if (rc == IM_OK && uid)
-		rc = find_user(db, uid, &r.user);
 	r.detail = im_str(detail);
 	/* How long rows stay is the bridge's configuration, which is not at hand. */
 	if (rc == IM_OK)

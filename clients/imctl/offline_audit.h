@@ -15,8 +15,9 @@
 
 /* Who runs this program, whatever it becomes later. */
 void offline_actor(char out[OFFLINE_ACTOR_MAX]);
-/* The command was carried out. In the caller's transaction. IM_E_IO: the connection says what. */
+/* The command was carried out; user: whom it was about, 0: nobody. In the caller's transaction.
+ * IM_E_IO: the connection says what. */
 int offline_audit(sqlite3 *db, const char *actor, int64_t now_ms, const char *action,
-	const json_t *params) IM_MUST_CHECK;
+	const json_t *params, uint64_t user) IM_MUST_CHECK;
 
 #endif
