@@ -10,12 +10,12 @@
  */
 #include "plugin/auth.h"
 
-#include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 
 #include "common/limits.h"
+#include "plugin/address.h"
 #include "plugin/jwt.h"
 #include "plugin/remembered.h"
 
@@ -192,40 +192,10 @@ static void remember(
 
 /* ---- who it is ---- */
 
-/* One client's share of the address space: an IPv4 address, an IPv6 /64, else the text itself. What
- * a header says is counted apart: who writes another one's address there spends nothing of his. */
-struct address_key {
-	char bytes[1 + INET6_ADDRSTRLEN];
-	size_t n;
-	bool local; /* this machine's, or a Unix socket's */
-};
-
-static struct address_key address_key(const struct auth_login *l)
-{
-	struct address_key k = {.bytes = {l->hearsay ? 'h' : 'a'}};
-	char z[INET6_ADDRSTRLEN];
-	struct in6_addr six;
-	size_t n = l->address.n < sizeof(z) ? l->address.n : sizeof(z) - 1;
-
-	if (n)
-		memcpy(z, l->address.p, n);
-	z[n] = '\0';
-	k.local = z[0] == '/' || strncmp(z, "127.", 4) == 0 || strncmp(z, "::ffff:127.", 11) == 0;
-	if (inet_pton(AF_INET6, z, &six) == 1 && !IN6_IS_ADDR_V4MAPPED(&six)) {
-		k.local = IN6_IS_ADDR_LOOPBACK(&six);
-		n = 8;
-		memcpy(z, &six, n);
-	}
-	k.local = k.local && !l->hearsay;
-	memcpy(k.bytes + 1, z, n);
-	k.n = 1 + n;
-	return k;
-}
-
 static struct budget_login login_of(
 	const struct budget *b, const struct auth_login *l, const struct lookup_user *u)
 {
-	const struct address_key k = address_key(l);
+	const struct address_key k = address_key(l->address, l->hearsay);
 
 	return budget_login(b, l->uid, (struct im_str){k.bytes, k.n}, k.local && u->admin);
 }

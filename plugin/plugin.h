@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The plugin's state: one struct, made by mosquitto_plugin_init and handed to every hook. The parts
- * are defined by their own headers; only hooks.c, acl.c, admit.c, capture.c and downlink.c see it
- * whole.
+ * The plugin's state: one struct, made by entry.c and handed to every hook. The parts are defined
+ * by their own headers, which do not know it; who includes this one acts on several of them.
  */
 #ifndef IM_PLUGIN_PLUGIN_H
 #define IM_PLUGIN_PLUGIN_H
