@@ -26,21 +26,22 @@ struct account account_of(const struct directory_user *u)
 	return a;
 }
 
-int account_delete(struct rpc_call *c, const struct account *a)
+int account_delete(struct rpc_write *wr, const struct account *a)
 {
+	struct rpc_call *c = &wr->call;
 	struct im_str uid = im_str(a->uid);
-	int rc = admin_group_remove_user(c, a->id, uid);
+	int rc = admin_group_remove_user(wr, a->id, uid);
 
 	if (rc == IM_OK)
-		rc = contact_forget_user(c, a->id, uid);
-	if (rc == IM_OK && c->presence)
-		rc = presence_gone(c->presence, uid, c->now_ms);
+		rc = contact_forget_user(wr, a->id, uid);
+	if (rc == IM_OK && wr->presence)
+		rc = presence_gone(wr->presence, uid, c->now_ms);
 	if (rc == IM_OK)
 		rc = directory_user_delete(c->dir, a->id);
 	if (rc != IM_OK)
 		return rc;
-	effects_forget_user(writer_effects(c->w), uid);
-	effects_kick(writer_effects(c->w), uid, IM_STR(""));
+	effects_forget_user(writer_effects(wr->writer), uid);
+	effects_kick(writer_effects(wr->writer), uid, IM_STR(""));
 	return IM_OK;
 }
 
@@ -61,9 +62,10 @@ static int rename_to_number(struct rpc_call *c, const struct account *a)
 	return directory_user_rename(c->dir, a->id, im_str(name));
 }
 
-int account_erase(struct rpc_call *c, const struct account *a, struct im_str hash, int64_t asked_ms,
-	uint64_t *id_out)
+int account_erase(struct rpc_write *wr, const struct account *a, struct im_str hash,
+	int64_t asked_ms, uint64_t *id_out)
 {
+	struct rpc_call *c = &wr->call;
 	struct directory_erasure e = {.user = a->id,
 		.created_ms = a->created_ms,
 		.words = true,
@@ -73,7 +75,7 @@ int account_erase(struct rpc_call *c, const struct account *a, struct im_str has
 	int rc = IM_OK;
 
 	if (hash.n && !a->deleted)
-		rc = account_delete(c, a);
+		rc = account_delete(wr, a);
 	else if (!a->deleted && !a->disabled)
 		rc = directory_user_set_disabled(c->dir, a->id, true);
 	if (rc == IM_OK)
@@ -81,7 +83,7 @@ int account_erase(struct rpc_call *c, const struct account *a, struct im_str has
 	if (rc == IM_OK && hash.n)
 		rc = rename_to_number(c, a);
 	if (rc == IM_OK)
-		effects_forget_user(writer_effects(c->w), im_str(a->uid));
+		effects_forget_user(writer_effects(wr->writer), im_str(a->uid));
 	return rc;
 }
 

@@ -22,12 +22,12 @@ struct account {
 struct account account_of(const struct directory_user *u);
 
 /* Takes the user out of every group, marks him deleted, disconnects him. */
-int account_delete(struct rpc_call *c, const struct account *a) IM_MUST_CHECK;
+int account_delete(struct rpc_write *wr, const struct account *a) IM_MUST_CHECK;
 /* From now on the user's words are to go; with hash (of n bytes) his name as well, which is his
  * number at once. He is deleted, or disabled and then stays so. asked_ms: when it was asked for
  * first. */
-int account_erase(struct rpc_call *c, const struct account *a, struct im_str hash, int64_t asked_ms,
-	uint64_t *id_out) IM_MUST_CHECK;
+int account_erase(struct rpc_write *wr, const struct account *a, struct im_str hash,
+	int64_t asked_ms, uint64_t *id_out) IM_MUST_CHECK;
 /* Words of this user are being erased: he cannot come back before that is done. */
 int account_busy(struct rpc_call *c, uint64_t user, bool *out) IM_MUST_CHECK;
 /* His name is gone, and what he is called is no name to log in by. */

@@ -32,7 +32,7 @@
 /* Some commands hash a password or write to many members; the engine waits for all of them. */
 #define COMMANDS_MAX 100
 
-static const struct rpc_method *const topics[] = {
+static const struct admin_command *const topics[] = {
 	admin_user_commands,
 	admin_group_commands,
 	admin_device_commands,
@@ -47,10 +47,10 @@ static const struct rpc_method *const topics[] = {
 	admin_export_commands,
 };
 
-static const struct rpc_method *find(struct im_str name)
+static const struct admin_command *find(struct im_str name)
 {
 	for (size_t i = 0; i < sizeof(topics) / sizeof(topics[0]); i++)
-		for (const struct rpc_method *m = topics[i]; m->name != NULL; m++)
+		for (const struct admin_command *m = topics[i]; m->name != NULL; m++)
 			if (im_str_eqz(name, m->name))
 				return m;
 	return NULL;
@@ -75,62 +75,66 @@ static void put_head(struct im_buf *out, struct im_str name, const json_t *corre
 
 /* The response to one command; IM_E_IO and IM_E_NOMEM pass through. */
 static int put_response(struct im_buf *out, struct im_str name, const json_t *correlation,
-	const struct rpc_call *c, int rc)
+	const struct admin_call *ac, int rc)
 {
+	const struct rpc_call *c = &ac->write.call;
+
 	if (rc == IM_E_IO || rc == IM_E_NOMEM)
 		return rc;
 	put_head(out, name, correlation);
-	if (c->later != NULL) {
-		im_buf_str(&c->later->head, im_buf_view(out));
-		return c->later->head.failed ? IM_E_NOMEM : IM_OK;
+	if (ac->later != NULL) {
+		im_buf_str(&ac->later->head, im_buf_view(out));
+		return ac->later->head.failed ? IM_E_NOMEM : IM_OK;
 	}
 	admin_response_outcome(out, rc, im_buf_view(c->why), im_buf_view(c->result));
 	return c->result->failed || c->why->failed ? IM_E_NOMEM : IM_OK;
 }
 
 /* Refused ones, too: who tries what is not his to do is of interest. */
-static int audited(struct rpc_call *c, struct im_str name, int code)
+static int audited(struct admin_call *ac, struct im_str name, int code)
 {
 	int rc;
 
 	if (code == IM_E_IO || code == IM_E_NOMEM)
 		return code;
-	rc = audit_command(c, name, code == IM_OK || rpc_is_wire(code) ? code : IM_E_INTERNAL);
+	rc = audit_command(ac, name, code == IM_OK || rpc_is_wire(code) ? code : IM_E_INTERNAL);
 	return rc == IM_OK ? code : rc;
 }
 
-static int run_command(struct rpc_call *c, struct im_str name, json_t *command, struct im_buf *out)
+static int run_command(
+	struct admin_call *ac, struct im_str name, json_t *command, struct im_buf *out)
 {
+	struct rpc_call *c = &ac->write.call;
 	json_t *correlation = json_incref(json_object_get(command, "correlationData"));
 	int rc;
 
 	im_buf_reset(c->result);
 	im_buf_reset(c->why);
-	im_buf_reset(c->noted);
-	c->looked = false;
-	c->about = 0;
+	im_buf_reset(ac->noted);
+	ac->looked = false;
+	ac->about = 0;
 	json_object_del(command, "command");
 	json_object_del(command, "correlationData");
 	c->params = command;
-	c->method = find(name);
-	if (c->method == NULL)
+	ac->command = find(name);
+	if (ac->command == NULL)
 		rc = rpc_fail(c, IM_E_METHOD_NOT_FOUND, "there is no command \"%.*s\"",
 			RPC_S(rpc_clip(name, 64)));
 	else
-		rc = rpc_check(c->method, command, "", c->why);
+		rc = rpc_check(ac->command->name, ac->command->params, command, "", c->why);
 	if (rc == IM_OK)
-		rc = c->method->call(c);
-	rc = audited(c, name, rc);
-	rc = put_response(out, name, correlation, c, rc);
+		rc = ac->command->run(ac);
+	rc = audited(ac, name, rc);
+	rc = put_response(out, name, correlation, ac, rc);
 	json_decref(correlation);
 	return rc;
 }
 
-static int run_all(struct rpc_call *c, json_t *commands, struct im_buf *out)
+static int run_all(struct admin_call *ac, json_t *commands, struct im_buf *out)
 {
 	int rc = IM_OK;
 
-	c->alone = json_array_size(commands) == 1;
+	ac->alone = json_array_size(commands) == 1;
 	if (!json_is_array(commands) || json_array_size(commands) > COMMANDS_MAX) {
 		put_refusal(out, IM_E_INVALID_REQUEST,
 			"give {\"commands\":[..]} with at most 100 commands");
@@ -143,7 +147,7 @@ static int run_all(struct rpc_call *c, json_t *commands, struct im_buf *out)
 		if (i > 0)
 			im_buf_c(out, ',');
 		if (json_is_string(name))
-			rc = run_command(c,
+			rc = run_command(ac,
 				(struct im_str){json_string_value(name), json_string_length(name)},
 				command, out);
 		else
@@ -165,61 +169,62 @@ static json_t *parse(struct im_str payload)
 	return json_loadb(payload.p, payload.n, JSON_REJECT_DUPLICATES, NULL);
 }
 
-static int execute(struct admin_call *a, struct rpc_call *c)
+static int execute(struct admin_payload *p, struct admin_call *ac)
 {
+	struct rpc_call *c = &ac->write.call;
 	struct directory_user me;
 	const char *fault;
 	json_t *root;
-	int rc = directory_user_get(c->dir, a->uid, &me);
+	int rc = directory_user_get(c->dir, p->uid, &me);
 
 	if (rc != IM_OK && rc != IM_E_NONE)
 		return rc;
 	/* The plugin has asked already, from its cache. */
 	if (rc == IM_E_NONE || me.role != DIRECTORY_ADMIN || me.disabled) {
-		put_refusal(a->out, IM_E_NOT_ALLOWED, "this is for administrators");
+		put_refusal(p->out, IM_E_NOT_ALLOWED, "this is for administrators");
 		return IM_OK;
 	}
 	c->user = me.id;
-	root = parse(a->payload);
+	root = parse(p->payload);
 	if (root == NULL) {
-		fault = im_json_fault(a->payload);
-		put_refusal(a->out, IM_E_PARSE, fault ? fault : "the payload is no JSON object");
+		fault = im_json_fault(p->payload);
+		put_refusal(p->out, IM_E_PARSE, fault ? fault : "the payload is no JSON object");
 		return IM_OK;
 	}
-	rc = run_all(c, json_object_get(root, "commands"), a->out);
+	rc = run_all(ac, json_object_get(root, "commands"), p->out);
 	json_decref(root);
 	return rc;
 }
 
-int admin_execute(struct admin_call *a)
+int admin_execute(struct admin_payload *p)
 {
 	struct im_buf result, why, noted;
-	struct rpc_call c = {.uid = a->uid,
-		.device = a->device,
-		.admin = true,
-		.by_operator = true,
-		.now_ms = a->now_ms,
-		.set = a->set,
-		.dir = writer_directory(a->w),
-		.w = a->w,
-		.hooks = a->hooks,
-		.presence = a->presence,
-		.noted = &noted,
-		.result = &result,
-		.why = &why};
+	struct admin_call ac = {.write = {.call = {.uid = p->uid,
+						  .device = p->device,
+						  .admin = true,
+						  .by_operator = true,
+						  .now_ms = p->now_ms,
+						  .set = p->set,
+						  .dir = writer_directory(p->w),
+						  .result = &result,
+						  .why = &why},
+					.writer = p->w,
+					.presence = p->presence},
+		.hooks = p->hooks,
+		.noted = &noted};
 	int rc;
 
 	im_buf_init(&result, 0);
 	im_buf_init(&why, 0);
 	im_buf_init(&noted, 0);
-	im_buf_z(a->out, "{\"responses\":[");
-	rc = execute(a, &c);
-	im_buf_z(a->out, "]}");
+	im_buf_z(p->out, "{\"responses\":[");
+	rc = execute(p, &ac);
+	im_buf_z(p->out, "]}");
 	im_buf_free(&result);
 	im_buf_free(&why);
 	im_buf_free(&noted);
-	if (rc == IM_OK && a->out->failed)
+	if (rc == IM_OK && p->out->failed)
 		rc = IM_E_NOMEM;
-	a->later = c.later != NULL;
+	p->later = ac.later != NULL;
 	return rc;
 }

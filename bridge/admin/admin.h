@@ -19,7 +19,8 @@
 #include "common/err.h"
 #include "common/str.h"
 
-struct admin_call {
+/* Commands as they came. */
+struct admin_payload {
 	struct im_str uid; /* the administrator: the broker's authenticated user name */
 	int64_t now_ms;
 	const struct rpc_settings *set;
@@ -33,6 +34,6 @@ struct admin_call {
 };
 
 /* IM_OK, or IM_E_IO / IM_E_NOMEM: the whole transaction is to be rolled back and tried again. */
-int admin_execute(struct admin_call *c) IM_MUST_CHECK;
+int admin_execute(struct admin_payload *p) IM_MUST_CHECK;
 
 #endif

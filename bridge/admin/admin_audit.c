@@ -39,8 +39,9 @@ static int on_row(void *arg, const struct directory_audit *a)
 	return rpc_page_add(p, im_str(key));
 }
 
-static int list_audit(struct rpc_call *c)
+static int list_audit(struct admin_call *ac)
 {
+	struct rpc_call *c = &ac->write.call;
 	struct directory_user u = {.id = 0};
 	struct rpc_page page;
 	uint64_t after = 0;
@@ -69,7 +70,7 @@ static const struct rpc_param list_params[] = {
 	{0},
 };
 
-const struct rpc_method admin_audit_commands[] = {
-	{"listAudit", RPC_READ, list_params, list_audit},
+const struct admin_command admin_audit_commands[] = {
+	{"listAudit", ADMIN_LOOK, list_params, list_audit},
 	{0},
 };

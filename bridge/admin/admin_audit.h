@@ -3,8 +3,8 @@
 #ifndef IM_BRIDGE_ADMIN_AUDIT_H
 #define IM_BRIDGE_ADMIN_AUDIT_H
 
-#include "bridge/rpc/rpc.h"
+#include "bridge/admin/command.h"
 
-extern const struct rpc_method admin_audit_commands[]; /* ends with name == NULL */
+extern const struct admin_command admin_audit_commands[]; /* ends with name == NULL */
 
 #endif

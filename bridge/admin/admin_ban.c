@@ -35,8 +35,9 @@ static int on_kept(void *arg, const struct directory_kept *k)
 	return rpc_page_add(&l->page, k->uid);
 }
 
-static int list_bans(struct rpc_call *c)
+static int list_bans(struct admin_call *ac)
 {
+	struct rpc_call *c = &ac->write.call;
 	struct kept l = {.time = "since_ms", .over_ms = -1};
 	struct group_ref ref;
 	uint64_t after;
@@ -52,8 +53,9 @@ static int list_bans(struct rpc_call *c)
 		directory_ban_list(c->dir, ref.row.id, after, l.page.limit + 1, on_kept, &l));
 }
 
-static int list_mutes(struct rpc_call *c)
+static int list_mutes(struct admin_call *ac)
 {
+	struct rpc_call *c = &ac->write.call;
 	struct kept l = {.time = "until_ms", .over_ms = c->now_ms};
 	struct group_ref ref;
 	uint64_t after;
@@ -69,12 +71,13 @@ static int list_mutes(struct rpc_call *c)
 		directory_muted_list(c->dir, ref.row.id, after, l.page.limit + 1, on_kept, &l));
 }
 
-static int unban(struct rpc_call *c)
+static int unban(struct admin_call *ac)
 {
+	struct rpc_call *c = &ac->write.call;
 	struct group_ref ref;
 	int rc = group_ref_get(c, GROUP_REF_ANYBODY, &ref);
 
-	return rc == IM_OK ? group_unban(c, &ref) : rc;
+	return rc == IM_OK ? group_unban(&ac->write, &ref) : rc;
 }
 
 /* Of those named who are muted; members and others. */
@@ -100,20 +103,21 @@ static int keep_muted(struct rpc_call *c, uint64_t group, struct group_people *p
 	return IM_OK;
 }
 
-static int unmute(struct rpc_call *c)
+static int unmute(struct admin_call *ac)
 {
+	struct rpc_call *c = &ac->write.call;
 	struct group_ref ref;
 	struct group_people people = {0};
 	uint64_t seq;
 	int rc = group_ref_get(c, GROUP_REF_ANYBODY, &ref);
 
 	if (rc == IM_OK)
-		rc = group_people_get_past(c, "members", &people);
+		rc = group_people_get_past(&ac->write, "members", &people);
 	if (rc == IM_OK)
 		rc = keep_muted(c, ref.row.id, &people);
 	if (rc == IM_OK && people.n > 0)
-		rc = group_write_people(&ref.write, "mute", IM_STR(",\"until\":0"), false, people.v,
-			people.n, &seq);
+		rc = group_write_people(group_ref_write(&ac->write, &ref), "mute",
+			IM_STR(",\"until\":0"), false, people.v, people.n, &seq);
 	if (rc == IM_OK)
 		rc = rpc_changed(c, people.n > 0);
 	group_people_clear(&people);
@@ -137,10 +141,10 @@ static const struct rpc_param members_params[] = {
 	{0},
 };
 
-const struct rpc_method admin_ban_commands[] = {
-	{"listGroupBans", RPC_READ, list_params, list_bans},
-	{"listGroupMutes", RPC_READ, list_params, list_mutes},
-	{"unbanGroupMember", RPC_LOG, members_params, unban},
-	{"unmuteGroupMember", RPC_LOG, members_params, unmute},
+const struct admin_command admin_ban_commands[] = {
+	{"listGroupBans", ADMIN_LOOK, list_params, list_bans},
+	{"listGroupMutes", ADMIN_LOOK, list_params, list_mutes},
+	{"unbanGroupMember", ADMIN_CHANGE, members_params, unban},
+	{"unmuteGroupMember", ADMIN_CHANGE, members_params, unmute},
 	{0},
 };

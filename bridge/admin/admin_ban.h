@@ -4,8 +4,8 @@
 #ifndef IM_BRIDGE_ADMIN_BAN_H
 #define IM_BRIDGE_ADMIN_BAN_H
 
-#include "bridge/rpc/rpc.h"
+#include "bridge/admin/command.h"
 
-extern const struct rpc_method admin_ban_commands[]; /* ends with name == NULL */
+extern const struct admin_command admin_ban_commands[]; /* ends with name == NULL */
 
 #endif

@@ -45,8 +45,9 @@ static int on_finding(void *arg, const struct check_finding *f)
 	return p->out->failed ? IM_E_NOMEM : IM_OK;
 }
 
-static int check(struct rpc_call *c)
+static int check(struct admin_call *ac)
 {
+	struct rpc_call *c = &ac->write.call;
 	struct page p = {.out = c->result};
 	struct check_place place;
 	char next[24];
@@ -72,7 +73,7 @@ static const struct rpc_param params[] = {
 	{0},
 };
 
-const struct rpc_method admin_check_commands[] = {
-	{"checkNames", RPC_READ, params, check},
+const struct admin_command admin_check_commands[] = {
+	{"checkNames", ADMIN_LOOK, params, check},
 	{0},
 };

@@ -42,8 +42,9 @@ static void put_owner(struct rpc_call *c, struct im_str device, struct im_str ui
 	im_jsonw_member_str(c->result, "username", uid);
 }
 
-static int get_owner(struct rpc_call *c)
+static int get_owner(struct admin_call *ac)
 {
+	struct rpc_call *c = &ac->write.call;
 	struct im_str device = rpc_str(c, "device");
 	struct directory_device dev;
 	struct directory_user u = {0};
@@ -75,8 +76,9 @@ static int next_owner(struct rpc_call *c, struct im_str device, uint64_t *user_o
 
 /* The old owner's client comes back within moments, and would have the id again: unless it belongs
  * to its rightful owner by then. */
-static int unbind(struct rpc_call *c)
+static int unbind(struct admin_call *ac)
 {
+	struct rpc_call *c = &ac->write.call;
 	struct im_str device = rpc_str(c, "device"), uid;
 	struct directory_device dev;
 	struct directory_user u = {0};
@@ -95,9 +97,9 @@ static int unbind(struct rpc_call *c)
 	memcpy(name, u.uid.p, uid.n);
 	put_owner(c, device, uid);
 	im_buf_c(c->result, '}');
-	c->about = u.id;
-	audit_note(c, "username", uid);
-	rc = rpc_device_take(c, u.id, uid, device);
+	ac->about = u.id;
+	audit_note(ac, "username", uid);
+	rc = rpc_device_take(&ac->write, u.id, uid, device);
 	if (rc == IM_OK && next)
 		rc = directory_device_bind(c->dir, device, next, c->now_ms, 0);
 	return rc;
@@ -113,8 +115,8 @@ static const struct rpc_param unbind_params[] = {
 	{0},
 };
 
-const struct rpc_method admin_device_commands[] = {
-	{"getDeviceOwner", RPC_READ, owner_params, get_owner},
-	{"unbindDevice", RPC_LOG, unbind_params, unbind},
+const struct admin_command admin_device_commands[] = {
+	{"getDeviceOwner", ADMIN_LOOK, owner_params, get_owner},
+	{"unbindDevice", ADMIN_CHANGE, unbind_params, unbind},
 	{0},
 };

@@ -3,8 +3,8 @@
 #ifndef IM_BRIDGE_ADMIN_DEVICE_H
 #define IM_BRIDGE_ADMIN_DEVICE_H
 
-#include "bridge/rpc/rpc.h"
+#include "bridge/admin/command.h"
 
-extern const struct rpc_method admin_device_commands[]; /* ends with name == NULL */
+extern const struct admin_command admin_device_commands[]; /* ends with name == NULL */
 
 #endif

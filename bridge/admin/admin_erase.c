@@ -39,9 +39,10 @@ static int may_be_erased(struct rpc_call *c, const struct account *a)
 }
 
 /* A name that is gone already is not erased once more. */
-static int take_hash(struct rpc_call *c, const struct account *a, uint8_t hash[NAME_HASH_BYTES],
+static int take_hash(struct admin_call *ac, const struct account *a, uint8_t hash[NAME_HASH_BYTES],
 	struct im_str *out)
 {
+	struct rpc_call *c = &ac->write.call;
 	struct im_sipkey key;
 	bool nameless;
 	int rc;
@@ -52,9 +53,9 @@ static int take_hash(struct rpc_call *c, const struct account *a, uint8_t hash[N
 	rc = account_nameless(c, a->id, &nameless);
 	if (rc != IM_OK || nameless)
 		return rc;
-	if (c->hooks == NULL || c->hooks->name_key == NULL)
+	if (ac->hooks == NULL || ac->hooks->name_key == NULL)
 		return rpc_fail(c, IM_E_NOT_ALLOWED, "this node keeps no key for names");
-	rc = c->hooks->name_key(c->hooks->arg, &key, c->why);
+	rc = ac->hooks->name_key(ac->hooks->arg, &key, c->why);
 	if (rc != IM_OK)
 		return rc == IM_E_NOMEM ? rc : IM_E_BUSY;
 	name_key_hash(&key, im_str(a->uid), hash);
@@ -62,8 +63,9 @@ static int take_hash(struct rpc_call *c, const struct account *a, uint8_t hash[N
 	return IM_OK;
 }
 
-static int erase_user(struct rpc_call *c)
+static int erase_user(struct admin_call *ac)
 {
+	struct rpc_call *c = &ac->write.call;
 	uint8_t bytes[NAME_HASH_BYTES];
 	struct directory_user u;
 	struct account a;
@@ -74,17 +76,17 @@ static int erase_user(struct rpc_call *c)
 	if (rc != IM_OK)
 		return rc;
 	a = account_of(&u);
-	c->about = a.id;
+	ac->about = a.id;
 	rc = may_be_erased(c, &a);
 	if (rc == IM_OK)
-		rc = take_hash(c, &a, bytes, &hash);
+		rc = take_hash(ac, &a, bytes, &hash);
 	if (rc == IM_OK)
-		rc = account_erase(c, &a, hash, c->now_ms, &id);
+		rc = account_erase(&ac->write, &a, hash, c->now_ms, &id);
 	if (rc != IM_OK)
 		return rc;
-	if (c->hooks != NULL && c->hooks->erase != NULL)
-		c->hooks->erase(c->hooks->arg, id);
-	audit_note(c, "what", hash.n ? IM_STR("words, name") : IM_STR("words"));
+	if (ac->hooks != NULL && ac->hooks->erase != NULL)
+		ac->hooks->erase(ac->hooks->arg, id);
+	audit_note(ac, "what", hash.n ? IM_STR("words, name") : IM_STR("words"));
 	im_buf_printf(c->result, "{\"user\":%" PRIu64 ",\"erasure\":%" PRIu64 "}", a.id, id);
 	return IM_OK;
 }
@@ -117,8 +119,9 @@ static int on_erasure(void *arg, const struct directory_erasure *e)
 	return rpc_page_add(p, im_str(key));
 }
 
-static int list_erasures(struct rpc_call *c)
+static int list_erasures(struct admin_call *ac)
 {
+	struct rpc_call *c = &ac->write.call;
 	struct rpc_page page;
 	uint64_t after = 0;
 
@@ -142,8 +145,8 @@ static const struct rpc_param list_params[] = {
 	{0},
 };
 
-const struct rpc_method admin_erase_commands[] = {
-	{"eraseUser", RPC_LOG, erase_params, erase_user},
-	{"listErasures", RPC_READ, list_params, list_erasures},
+const struct admin_command admin_erase_commands[] = {
+	{"eraseUser", ADMIN_CHANGE, erase_params, erase_user},
+	{"listErasures", ADMIN_LOOK, list_params, list_erasures},
 	{0},
 };

@@ -3,8 +3,8 @@
 #ifndef IM_BRIDGE_ADMIN_ERASE_H
 #define IM_BRIDGE_ADMIN_ERASE_H
 
-#include "bridge/rpc/rpc.h"
+#include "bridge/admin/command.h"
 
-extern const struct rpc_method admin_erase_commands[]; /* ends with name == NULL */
+extern const struct admin_command admin_erase_commands[]; /* ends with name == NULL */
 
 #endif

@@ -9,15 +9,16 @@
 #include "bridge/rpc/rpc_args.h"
 #include "common/limits.h"
 
-static int export_user(struct rpc_call *c)
+static int export_user(struct admin_call *ac)
 {
+	struct rpc_call *c = &ac->write.call;
 	struct directory_user u;
 	struct read_job *job;
 	int rc = rpc_user_past(c, rpc_str(c, "username"), &u);
 
 	if (rc != IM_OK)
 		return rc;
-	if (!c->alone)
+	if (!ac->alone)
 		return rpc_fail(c, IM_E_INVALID_REQUEST,
 			"exportUser is answered later; give it a payload of its own");
 	job = read_job_new(READ_REQUEST, c->uid, c->device);
@@ -30,18 +31,18 @@ static int export_user(struct rpc_call *c)
 	job->set = *c->set;
 	job->req.method = &export_method;
 	job->req.params = json_deep_copy(c->params);
-	if (c->presence)
-		presence_states(c->presence, u.uid, &job->states);
+	if (ac->write.presence)
+		presence_states(ac->write.presence, u.uid, &job->states);
 	if (job->req.params == NULL || job->states.failed) {
 		read_job_free(job);
 		return IM_E_NOMEM;
 	}
-	read_job_plan(job, writer_effects(c->w));
-	c->later = job;
+	read_job_plan(job, writer_effects(ac->write.writer));
+	ac->later = job;
 	return IM_OK;
 }
 
-const struct rpc_method admin_export_commands[] = {
-	{"exportUser", RPC_LOG, export_params, export_user},
+const struct admin_command admin_export_commands[] = {
+	{"exportUser", ADMIN_CHANGE, export_params, export_user},
 	{0},
 };

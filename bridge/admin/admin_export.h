@@ -2,9 +2,9 @@
 #ifndef IM_BRIDGE_ADMIN_EXPORT_H
 #define IM_BRIDGE_ADMIN_EXPORT_H
 
-#include "bridge/rpc/rpc.h"
+#include "bridge/admin/command.h"
 
 /* Ends with name == NULL. */
-extern const struct rpc_method admin_export_commands[];
+extern const struct admin_command admin_export_commands[];
 
 #endif

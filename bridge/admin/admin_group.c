@@ -23,26 +23,27 @@
 
 /* -- creation: by the owner, as group.create does it -- */
 
-static int create_group(struct rpc_call *c)
+static int create_group(struct admin_call *ac)
 {
-	struct rpc_call as_owner = *c;
+	struct rpc_call *c = &ac->write.call;
+	struct rpc_write as_owner = ac->write;
+	const struct rpc_method *create = methods_find(IM_STR("group.create"));
 	struct directory_user owner;
 	int rc = rpc_user(c, rpc_str(c, "owner"), &owner);
 
 	if (rc != IM_OK)
 		return rc;
-	as_owner.uid = rpc_str(c, "owner");
-	as_owner.user = owner.id;
-	as_owner.admin = false;
-	as_owner.method = methods_find(IM_STR("group.create"));
-	as_owner.params = json_copy(c->params);
-	if (as_owner.params == NULL || as_owner.method == NULL) {
-		json_decref(as_owner.params);
+	as_owner.call.uid = rpc_str(c, "owner");
+	as_owner.call.user = owner.id;
+	as_owner.call.admin = false;
+	as_owner.call.params = json_copy(c->params);
+	if (as_owner.call.params == NULL || create == NULL) {
+		json_decref(as_owner.call.params);
 		return IM_E_NOMEM;
 	}
-	json_object_del(as_owner.params, "owner");
-	rc = as_owner.method->call(&as_owner);
-	json_decref(as_owner.params);
+	json_object_del(as_owner.call.params, "owner");
+	rc = create->write(&as_owner);
+	json_decref(as_owner.call.params);
 	return rc;
 }
 
@@ -92,9 +93,10 @@ static int find_heir(struct rpc_call *c, uint64_t group, struct heir *h)
 	return rc == RPC_PAGE_STOP ? IM_OK : rc;
 }
 
-static int leave_group(struct rpc_call *c, uint64_t group, int role, struct group_person *gone)
+static int leave_group(struct rpc_write *wr, uint64_t group, int role, struct group_person *gone)
 {
-	struct group_write write = {c->w, c->user, c->uid, {NULL, 0}, group};
+	struct rpc_call *c = &wr->call;
+	struct group_write write = {wr->writer, c->user, c->uid, {NULL, 0}, group};
 	struct heir heir = {.not_user = gone->user};
 	struct directory_group row;
 	char gid[IM_GID_MAX];
@@ -108,19 +110,20 @@ static int leave_group(struct rpc_call *c, uint64_t group, int role, struct grou
 	if (role == DIRECTORY_OWNER) {
 		rc = find_heir(c, group, &heir);
 		if (rc == IM_OK && heir.who.user == 0)
-			return group_write_dismiss(&write, false, &seq);
+			return group_write_dismiss(write, false, &seq);
 		heir.who.role = DIRECTORY_OWNER;
 		if (rc == IM_OK)
 			rc = group_write_people(
-				&write, "transfer", IM_STR(""), true, &heir.who, 1, &seq);
+				write, "transfer", IM_STR(""), true, &heir.who, 1, &seq);
 	}
 	if (rc == IM_OK)
-		rc = group_write_people(&write, "kick", IM_STR(""), false, gone, 1, &seq);
+		rc = group_write_people(write, "kick", IM_STR(""), false, gone, 1, &seq);
 	return rc;
 }
 
-int admin_group_remove_user(struct rpc_call *c, uint64_t user, struct im_str uid)
+int admin_group_remove_user(struct rpc_write *wr, uint64_t user, struct im_str uid)
 {
+	struct rpc_call *c = &wr->call;
 	struct group_person gone = {.user = user};
 	struct owned *o = calloc(1, sizeof(*o));
 	int rc;
@@ -135,7 +138,7 @@ int admin_group_remove_user(struct rpc_call *c, uint64_t user, struct im_str uid
 		rc = directory_user_groups(c->dir, user, on_membership, o);
 		rc = rc == RPC_PAGE_STOP ? IM_OK : rc;
 		for (size_t i = 0; rc == IM_OK && i < o->n; i++)
-			rc = leave_group(c, o->group[i], o->role[i], &gone);
+			rc = leave_group(wr, o->group[i], o->role[i], &gone);
 	} while (rc == IM_OK && o->n == GROUPS_LOOKED_AT);
 	free(o);
 	return rc;
@@ -159,8 +162,9 @@ static int erase_gone(struct rpc_call *c)
 	return rc;
 }
 
-static int dismiss_group(struct rpc_call *c)
+static int dismiss_group(struct admin_call *ac)
 {
+	struct rpc_call *c = &ac->write.call;
 	bool erase = rpc_bool(c, "erase", false);
 	struct group_ref ref;
 	uint64_t seq;
@@ -172,43 +176,45 @@ static int dismiss_group(struct rpc_call *c)
 		if (gone != IM_E_NONE)
 			rc = gone;
 	} else if (rc == IM_OK) {
-		rc = group_write_dismiss(&ref.write, erase, &seq);
+		rc = group_write_dismiss(group_ref_write(&ac->write, &ref), erase, &seq);
 	}
 	return rc;
 }
 
-static int add_members(struct rpc_call *c)
+static int add_members(struct admin_call *ac)
 {
+	struct rpc_call *c = &ac->write.call;
 	struct group_ref ref;
 	struct group_people people = {0};
 	uint64_t seq;
 	int rc = named_group(c, &ref);
 
 	if (rc == IM_OK)
-		rc = group_people_get(c, "members", 0, &people);
+		rc = group_people_get(&ac->write, "members", 0, &people);
 	if (rc == IM_OK)
 		rc = group_people_keep(c, ref.row.id, false, &people);
 	if (rc == IM_OK && ref.row.members + people.n > ref.row.member_limit)
 		rc = rpc_fail(c, IM_E_LIMIT_REACHED, "the group has %u members of at most %u",
 			ref.row.members, ref.row.member_limit);
 	if (rc == IM_OK && people.n > 0)
-		rc = group_write_people(
-			&ref.write, "invite", IM_STR(""), true, people.v, people.n, &seq);
+		rc = group_write_people(group_ref_write(&ac->write, &ref), "invite", IM_STR(""),
+			true, people.v, people.n, &seq);
 	if (rc == IM_OK)
 		rc = rpc_changed(c, people.n > 0);
 	group_people_clear(&people);
 	return rc;
 }
 
-static int remove_members(struct rpc_call *c)
+static int remove_members(struct admin_call *ac)
 {
+	struct rpc_call *c = &ac->write.call;
 	struct group_ref ref;
 	struct group_people people = {0};
 	uint64_t seq;
 	int rc = named_group(c, &ref);
 
 	if (rc == IM_OK)
-		rc = group_people_get(c, "members", 0, &people);
+		rc = group_people_get(&ac->write, "members", 0, &people);
 	if (rc == IM_OK)
 		rc = group_people_keep(c, ref.row.id, true, &people);
 	for (size_t i = 0; rc == IM_OK && i < people.n; i++)
@@ -219,8 +225,8 @@ static int remove_members(struct rpc_call *c)
 				"dismiss it",
 				people.v[i].uid);
 	if (rc == IM_OK && people.n > 0)
-		rc = group_write_people(
-			&ref.write, "kick", IM_STR(""), false, people.v, people.n, &seq);
+		rc = group_write_people(group_ref_write(&ac->write, &ref), "kick", IM_STR(""),
+			false, people.v, people.n, &seq);
 	if (rc == IM_OK)
 		rc = rpc_changed(c, people.n > 0);
 	group_people_clear(&people);
@@ -240,20 +246,22 @@ static int on_owner(void *arg, const struct directory_member *m)
 }
 
 /* A new owner takes the place of the old one, who stays as an admin. */
-static int hand_over(struct rpc_call *c, struct group_ref *ref, struct group_person two[2])
+static int hand_over(struct rpc_write *wr, struct group_ref *ref, struct group_person two[2])
 {
+	struct rpc_call *c = &wr->call;
 	uint64_t seq;
 	int rc = directory_member_admins(c->dir, ref->row.id, on_owner, &two[1]);
 
 	if (rc != IM_OK && rc != RPC_PAGE_STOP)
 		return rc;
 	two[1].role = DIRECTORY_GROUP_ADMIN;
-	return group_write_people(
-		&ref->write, "transfer", IM_STR(""), true, two, two[1].user ? 2 : 1, &seq);
+	return group_write_people(group_ref_write(wr, ref), "transfer", IM_STR(""), true, two,
+		two[1].user ? 2 : 1, &seq);
 }
 
-static int set_member_role(struct rpc_call *c)
+static int set_member_role(struct admin_call *ac)
 {
+	struct rpc_call *c = &ac->write.call;
 	struct im_str uid = rpc_str(c, "username");
 	struct group_person two[2] = {{.user = 0}, {.user = 0}};
 	struct directory_member m;
@@ -281,9 +289,9 @@ static int set_member_role(struct rpc_call *c)
 	if (role != DIRECTORY_OWNER && m.role == DIRECTORY_OWNER)
 		return rpc_fail(c, IM_E_NOT_ALLOWED,
 			"\"%s\" owns the group; make another member the owner", two[0].uid);
-	rc = role == DIRECTORY_OWNER
-		     ? hand_over(c, &ref, two)
-		     : group_write_people(&ref.write, "role", IM_STR(""), true, two, 1, &seq);
+	rc = role == DIRECTORY_OWNER ? hand_over(&ac->write, &ref, two)
+				     : group_write_people(group_ref_write(&ac->write, &ref), "role",
+					       IM_STR(""), true, two, 1, &seq);
 	return rc == IM_OK ? rpc_changed(c, true) : rc;
 }
 
@@ -312,8 +320,9 @@ static int on_group(void *arg, const struct directory_group *g)
 	return rpc_page_add(p, g->gid);
 }
 
-static int list_groups(struct rpc_call *c)
+static int list_groups(struct admin_call *ac)
 {
+	struct rpc_call *c = &ac->write.call;
 	struct rpc_page page;
 
 	rpc_page_begin(&page, c->result, "groups", (uint32_t)rpc_int(c, "limit", LIST_MAX),
@@ -334,8 +343,9 @@ static int on_member(void *arg, const struct directory_member *m)
 	return rpc_page_add(p, m->uid);
 }
 
-static int get_group(struct rpc_call *c)
+static int get_group(struct admin_call *ac)
 {
+	struct rpc_call *c = &ac->write.call;
 	struct directory_group g;
 	struct group_ref ref;
 	struct rpc_page page;
@@ -397,13 +407,13 @@ static const struct rpc_param get_params[] = {
 	{0},
 };
 
-const struct rpc_method admin_group_commands[] = {
-	{"createGroup", RPC_LOG, create_params, create_group},
-	{"dismissGroup", RPC_LOG, dismiss_params, dismiss_group},
-	{"listGroups", RPC_READ, list_params, list_groups},
-	{"getGroup", RPC_READ, get_params, get_group},
-	{"addGroupMember", RPC_LOG, members_params, add_members},
-	{"removeGroupMember", RPC_LOG, members_params, remove_members},
-	{"setGroupRole", RPC_LOG, role_params, set_member_role},
+const struct admin_command admin_group_commands[] = {
+	{"createGroup", ADMIN_CHANGE, create_params, create_group},
+	{"dismissGroup", ADMIN_CHANGE, dismiss_params, dismiss_group},
+	{"listGroups", ADMIN_LOOK, list_params, list_groups},
+	{"getGroup", ADMIN_LOOK, get_params, get_group},
+	{"addGroupMember", ADMIN_CHANGE, members_params, add_members},
+	{"removeGroupMember", ADMIN_CHANGE, members_params, remove_members},
+	{"setGroupRole", ADMIN_CHANGE, role_params, set_member_role},
 	{0},
 };

@@ -3,12 +3,12 @@
 #ifndef IM_BRIDGE_ADMIN_GROUP_H
 #define IM_BRIDGE_ADMIN_GROUP_H
 
-#include "bridge/rpc/rpc.h"
+#include "bridge/admin/command.h"
 
-extern const struct rpc_method admin_group_commands[]; /* ends with name == NULL */
+extern const struct admin_command admin_group_commands[]; /* ends with name == NULL */
 
 /* Takes a user who is about to be deleted out of every group: hands over what the user owns, ends
  * what nobody else belongs to. */
-int admin_group_remove_user(struct rpc_call *c, uint64_t user, struct im_str uid) IM_MUST_CHECK;
+int admin_group_remove_user(struct rpc_write *wr, uint64_t user, struct im_str uid) IM_MUST_CHECK;
 
 #endif

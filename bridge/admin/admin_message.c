@@ -54,8 +54,9 @@ static struct message said_by(const struct place *at, const struct group_person 
 }
 
 /* What the command does not say by its parameters. */
-static void note(struct rpc_call *c, const struct place *at, uint64_t seq, const char *sender)
+static void note(struct admin_call *ac, const struct place *at, uint64_t seq, const char *sender)
 {
+	struct rpc_call *c = &ac->write.call;
 	char text[IM_CONV_MAX + 1];
 
 	if (!rpc_has(c, "conv")) {
@@ -63,18 +64,19 @@ static void note(struct rpc_call *c, const struct place *at, uint64_t seq, const
 			snprintf(text, sizeof(text), "g/%.*s", RPC_S(at->gid));
 		else
 			snprintf(text, sizeof(text), "u/%s", at->one.uid);
-		audit_note(c, "conv", im_str(text));
+		audit_note(ac, "conv", im_str(text));
 		if (at->kind == IM_CONV_USER)
-			audit_note(c, "with", im_str(at->other.uid));
+			audit_note(ac, "with", im_str(at->other.uid));
 		snprintf(text, sizeof(text), "%" PRIu64, seq);
-		audit_note(c, "seq", im_str(text));
+		audit_note(ac, "seq", im_str(text));
 	}
-	audit_note(c, "sender", im_str(sender));
+	audit_note(ac, "sender", im_str(sender));
 }
 
 static int write_recall(
-	struct rpc_call *c, const struct place *at, uint64_t conv, struct msg_target *t)
+	struct admin_call *ac, const struct place *at, uint64_t conv, struct msg_target *t)
 {
+	struct rpc_call *c = &ac->write.call;
 	struct recall r = {.conv = conv, .by = IM_STR(RECALL_ADMINISTRATOR), .say_by = true};
 	struct group_person from;
 	uint64_t seq;
@@ -83,18 +85,19 @@ static int write_recall(
 	if (rc != IM_OK)
 		return rc;
 	r.say = said_by(at, &from);
-	rc = recall_write(c, &r, t, &seq);
+	rc = recall_write(&ac->write, &r, t, &seq);
 	if (rc != IM_OK)
 		return rc;
-	c->about = t->m.sender;
-	note(c, at, t->m.seq, from.uid);
+	ac->about = t->m.sender;
+	note(ac, at, t->m.seq, from.uid);
 	return rpc_changed(c, true);
 }
 
-static int recall(struct rpc_call *c, const struct place *at, uint64_t conv, uint64_t seq)
+static int recall(struct admin_call *ac, const struct place *at, uint64_t conv, uint64_t seq)
 {
+	struct rpc_call *c = &ac->write.call;
 	struct msg_target t;
-	int rc = msg_target_read(c, conv, seq, &t);
+	int rc = msg_target_read(&ac->write, conv, seq, &t);
 
 	if (rc == IM_E_NONE || (rc == IM_OK && seen_expired(t.m.meta, t.m.ts_ms, c->now_ms)))
 		rc = rpc_fail(c, IM_E_UNKNOWN_MESSAGE,
@@ -102,7 +105,7 @@ static int recall(struct rpc_call *c, const struct place *at, uint64_t conv, uin
 	if (rc == IM_OK)
 		rc = msg_target_plain(c, &t);
 	if (rc == IM_OK)
-		rc = t.m.recalled ? rpc_changed(c, false) : write_recall(c, at, conv, &t);
+		rc = t.m.recalled ? rpc_changed(c, false) : write_recall(ac, at, conv, &t);
 	msg_target_clear(&t);
 	return rc;
 }
@@ -145,20 +148,22 @@ static int named_pair(struct rpc_call *c, struct im_str one, struct place *out)
 	return rc == IM_OK ? person_past(c, other, &out->other) : rc;
 }
 
-static int find_conv(struct rpc_call *c, const struct place *at, uint64_t *conv_out)
+static int find_conv(struct rpc_write *wr, const struct place *at, uint64_t *conv_out)
 {
+	struct rpc_call *c = &wr->call;
 	int rc = at->kind == IM_CONV_GROUP
-			 ? writer_conv(c->w, at->kind, at->group, 0, false, conv_out)
-			 : writer_conv(
-				   c->w, at->kind, at->one.user, at->other.user, false, conv_out);
+			 ? writer_conv(wr->writer, at->kind, at->group, 0, false, conv_out)
+			 : writer_conv(wr->writer, at->kind, at->one.user, at->other.user, false,
+				   conv_out);
 
 	return rc == IM_E_NONE ? rpc_fail(c, IM_E_UNKNOWN_MESSAGE,
 					 "nothing was ever sent in this conversation")
 			       : rc;
 }
 
-static int recall_message(struct rpc_call *c)
+static int recall_message(struct admin_call *ac)
 {
+	struct rpc_call *c = &ac->write.call;
 	struct place at = {.group = 0};
 	struct im_str peer;
 	uint64_t conv;
@@ -169,8 +174,8 @@ static int recall_message(struct rpc_call *c)
 			"conv is no conversation; give \"g/{gid}\", or \"u/{uid}\" and with");
 	rc = at.kind == IM_CONV_GROUP ? named_group(c, peer, &at) : named_pair(c, peer, &at);
 	if (rc == IM_OK)
-		rc = find_conv(c, &at, &conv);
-	return rc == IM_OK ? recall(c, &at, conv, (uint64_t)rpc_int(c, "seq", 0)) : rc;
+		rc = find_conv(&ac->write, &at, &conv);
+	return rc == IM_OK ? recall(ac, &at, conv, (uint64_t)rpc_int(c, "seq", 0)) : rc;
 }
 
 /* -- recallReported -- */
@@ -212,8 +217,9 @@ static int reported_place(struct rpc_call *c, struct reported *r)
 	return rc == IM_E_NONE ? group_unknown(c, r->at.gid) : rc;
 }
 
-static int recall_reported(struct rpc_call *c)
+static int recall_reported(struct admin_call *ac)
 {
+	struct rpc_call *c = &ac->write.call;
 	int64_t id = rpc_int(c, "id", 0);
 	struct reported r = {.conv = 0};
 	int rc = directory_report_get(c->dir, (uint64_t)id, on_report, &r);
@@ -225,7 +231,7 @@ static int recall_reported(struct rpc_call *c)
 			id);
 	if (rc == IM_OK)
 		rc = reported_place(c, &r);
-	return rc == IM_OK ? recall(c, &r.at, r.conv, r.seq) : rc;
+	return rc == IM_OK ? recall(ac, &r.at, r.conv, r.seq) : rc;
 }
 
 static const struct rpc_param recall_params[] = {
@@ -239,8 +245,8 @@ static const struct rpc_param report_params[] = {
 	{0},
 };
 
-const struct rpc_method admin_message_commands[] = {
-	{"recallMessage", RPC_LOG, recall_params, recall_message},
-	{"recallReported", RPC_LOG, report_params, recall_reported},
+const struct admin_command admin_message_commands[] = {
+	{"recallMessage", ADMIN_CHANGE, recall_params, recall_message},
+	{"recallReported", ADMIN_CHANGE, report_params, recall_reported},
 	{0},
 };

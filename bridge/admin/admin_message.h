@@ -3,8 +3,8 @@
 #ifndef IM_BRIDGE_ADMIN_MESSAGE_H
 #define IM_BRIDGE_ADMIN_MESSAGE_H
 
-#include "bridge/rpc/rpc.h"
+#include "bridge/admin/command.h"
 
-extern const struct rpc_method admin_message_commands[]; /* ends with name == NULL */
+extern const struct admin_command admin_message_commands[]; /* ends with name == NULL */
 
 #endif

@@ -29,8 +29,9 @@ static int is_device_of(struct rpc_call *c, uint64_t user, struct im_str device,
 /* Whoever kicks believes that somebody is there. The order for all of a user's goes out in any
  * case: of a client that TLS has let in, and that is silent, nobody may have heard, and the broker
  * finds it by its name. */
-static int kick_user(struct rpc_call *c)
+static int kick_user(struct admin_call *ac)
 {
+	struct rpc_call *c = &ac->write.call;
 	bool one = rpc_has(c, "device"), known = false;
 	struct im_str uid = rpc_str(c, "username");
 	struct im_str device = one ? rpc_str(c, "device") : IM_STR("");
@@ -42,10 +43,10 @@ static int kick_user(struct rpc_call *c)
 		rc = is_device_of(c, user, device, &known);
 	if (rc != IM_OK)
 		return rc;
-	here = c->presence == NULL ||
-	       (one ? presence_has(c->presence, uid, device) : presence_online(c->presence, uid));
+	here = ac->write.presence == NULL || (one ? presence_has(ac->write.presence, uid, device)
+						  : presence_online(ac->write.presence, uid));
 	if (here || !one)
-		effects_kick(writer_effects(c->w), uid, device);
+		effects_kick(writer_effects(ac->write.writer), uid, device);
 	if (here)
 		return IM_OK;
 	if (!one)
@@ -74,8 +75,9 @@ static int put_notice(struct rpc_call *c, struct im_buf *b)
 	return b->failed ? IM_E_NOMEM : IM_OK;
 }
 
-static int notice_to_group(struct rpc_call *c, struct im_str gid, struct im_str json)
+static int notice_to_group(struct rpc_write *wr, struct im_str gid, struct im_str json)
 {
+	struct rpc_call *c = &wr->call;
 	struct directory_group g;
 	uint64_t seq;
 	int rc = directory_group_get(c->dir, gid, &g);
@@ -83,20 +85,21 @@ static int notice_to_group(struct rpc_call *c, struct im_str gid, struct im_str 
 	if (rc == IM_E_NONE)
 		return rpc_fail(c, IM_E_UNKNOWN_GROUP, "there is no group \"%.*s\"", RPC_S(gid));
 	if (rc == IM_OK)
-		rc = writer_system(c->w, &g, c->user, c->uid, json, &seq);
+		rc = writer_system(wr->writer, &g, c->user, c->uid, json, &seq);
 	if (rc == IM_OK)
 		im_buf_printf(c->result, "{\"seq\":%llu}", (unsigned long long)seq);
 	return rc;
 }
 
-static int notice_to_user(struct rpc_call *c, struct im_str uid, struct im_str json)
+static int notice_to_user(struct rpc_write *wr, struct im_str uid, struct im_str json)
 {
+	struct rpc_call *c = &wr->call;
 	struct message m = {.kind = IM_CONV_USER,
 		.a = c->user,
 		.sender = c->user,
 		.from = c->uid,
 		.peer = uid,
-		.ts_ms = writer_now_ms(c->w),
+		.ts_ms = writer_now_ms(wr->writer),
 		.enc = IM_ENC_JSON,
 		.type = IM_STR("system"),
 		.body = json};
@@ -104,14 +107,15 @@ static int notice_to_user(struct rpc_call *c, struct im_str uid, struct im_str j
 	int rc = rpc_user_id(c, uid, &m.b);
 
 	if (rc == IM_OK)
-		rc = writer_append(c->w, &m, &seq, &gid);
+		rc = writer_append(wr->writer, &m, &seq, &gid);
 	if (rc == IM_OK)
 		im_buf_printf(c->result, "{\"seq\":%llu}", (unsigned long long)seq);
 	return rc;
 }
 
-static int send_message(struct rpc_call *c)
+static int send_message(struct admin_call *ac)
 {
+	struct rpc_call *c = &ac->write.call;
 	enum im_conv_kind kind;
 	struct im_str peer;
 	struct im_buf json;
@@ -123,30 +127,33 @@ static int send_message(struct rpc_call *c)
 	im_buf_init(&json, 0);
 	rc = put_notice(c, &json);
 	if (rc == IM_OK)
-		rc = kind == IM_CONV_GROUP ? notice_to_group(c, peer, im_buf_view(&json))
-					   : notice_to_user(c, peer, im_buf_view(&json));
+		rc = kind == IM_CONV_GROUP ? notice_to_group(&ac->write, peer, im_buf_view(&json))
+					   : notice_to_user(&ac->write, peer, im_buf_view(&json));
 	im_buf_free(&json);
 	return rc;
 }
 
-static int get_stats(struct rpc_call *c)
+static int get_stats(struct admin_call *ac)
 {
-	if (c->hooks == NULL || c->hooks->stats == NULL)
+	struct rpc_call *c = &ac->write.call;
+
+	if (ac->hooks == NULL || ac->hooks->stats == NULL)
 		return rpc_fail(c, IM_E_NOT_ALLOWED, "this node keeps no statistics");
-	return c->hooks->stats(c->hooks->arg, c->result);
+	return ac->hooks->stats(ac->hooks->arg, c->result);
 }
 
-static int backup(struct rpc_call *c)
+static int backup(struct admin_call *ac)
 {
+	struct rpc_call *c = &ac->write.call;
 	struct im_str dir = rpc_str(c, "dir");
 	int rc;
 
-	if (c->hooks == NULL || c->hooks->backup == NULL)
+	if (ac->hooks == NULL || ac->hooks->backup == NULL)
 		return rpc_fail(c, IM_E_NOT_ALLOWED, "this node makes no backups");
 	if (dir.p[0] != '/')
 		return rpc_fail(c, IM_E_INVALID_PARAMS,
 			"dir is not absolute; give a folder on the bridge's machine from / on");
-	rc = c->hooks->backup(c->hooks->arg, dir, c->why);
+	rc = ac->hooks->backup(ac->hooks->arg, dir, c->why);
 	if (rc == IM_OK || rc == IM_E_NOMEM)
 		return rc;
 	/* It failed before it began: nothing to roll back, and the sentence says why. */
@@ -176,11 +183,11 @@ static const struct rpc_param backup_params[] = {
 	{0},
 };
 
-const struct rpc_method admin_node_commands[] = {
-	{"kickUser", RPC_LOG, kick_params, kick_user},
-	{"kickDevice", RPC_LOG, kick_device_params, kick_user},
-	{"sendSystemMessage", RPC_LOG, message_params, send_message},
-	{"getStats", RPC_READ, no_params, get_stats},
-	{"backup", RPC_LOG, backup_params, backup},
+const struct admin_command admin_node_commands[] = {
+	{"kickUser", ADMIN_CHANGE, kick_params, kick_user},
+	{"kickDevice", ADMIN_CHANGE, kick_device_params, kick_user},
+	{"sendSystemMessage", ADMIN_CHANGE, message_params, send_message},
+	{"getStats", ADMIN_LOOK, no_params, get_stats},
+	{"backup", ADMIN_CHANGE, backup_params, backup},
 	{0},
 };

@@ -65,8 +65,9 @@ static int put_all(struct rpc_call *c, uint64_t user, int only)
 
 /* Without a figure it shows, and changes nothing. A deleted user's figures are kept for who comes
  * back. */
-static int set_quota(struct rpc_call *c)
+static int set_quota(struct admin_call *ac)
 {
+	struct rpc_call *c = &ac->write.call;
 	bool change = rpc_has(c, "max");
 	struct directory_user u = {.id = 0};
 	int kind = 0, rc = rpc_has(c, "kind") ? kind_of(c, &kind) : IM_OK;
@@ -79,7 +80,7 @@ static int set_quota(struct rpc_call *c)
 		rc = rpc_user_past(c, rpc_str(c, "username"), &u);
 	if (rc == IM_OK && change)
 		rc = directory_quota_set_max(c->dir, u.id, kind, rpc_int(c, "max", 0));
-	c->looked = !change;
+	ac->looked = !change;
 	return rc == IM_OK ? put_all(c, u.id, kind) : rc;
 }
 
@@ -90,7 +91,7 @@ static const struct rpc_param quota_params[] = {
 	{0},
 };
 
-const struct rpc_method admin_quota_commands[] = {
-	{"setUserQuota", RPC_LOG, quota_params, set_quota},
+const struct admin_command admin_quota_commands[] = {
+	{"setUserQuota", ADMIN_CHANGE, quota_params, set_quota},
 	{0},
 };

@@ -57,8 +57,9 @@ static int on_report(void *arg, const struct directory_report *r)
 	return rpc_page_add(p, im_str(key));
 }
 
-static int list_reports(struct rpc_call *c)
+static int list_reports(struct admin_call *ac)
 {
+	struct rpc_call *c = &ac->write.call;
 	struct rpc_page page;
 	uint64_t after = 0;
 
@@ -72,8 +73,9 @@ static int list_reports(struct rpc_call *c)
 					   after, page.limit + 1, on_report, &page));
 }
 
-static int close_report(struct rpc_call *c)
+static int close_report(struct admin_call *ac)
 {
+	struct rpc_call *c = &ac->write.call;
 	int64_t id = rpc_int(c, "id", 0);
 	int rc = directory_report_close(c->dir, (uint64_t)id, c->user, rpc_str(c, "note"),
 		c->now_ms, IM_REPORTS_CLOSED_MAX);
@@ -100,8 +102,8 @@ static const struct rpc_param close_params[] = {
 	{0},
 };
 
-const struct rpc_method admin_report_commands[] = {
-	{"listReports", RPC_LOG, list_params, list_reports},
-	{"closeReport", RPC_LOG, close_params, close_report},
+const struct admin_command admin_report_commands[] = {
+	{"listReports", ADMIN_CHANGE, list_params, list_reports},
+	{"closeReport", ADMIN_CHANGE, close_params, close_report},
 	{0},
 };

@@ -3,8 +3,8 @@
 #ifndef IM_BRIDGE_ADMIN_REPORT_H
 #define IM_BRIDGE_ADMIN_REPORT_H
 
-#include "bridge/rpc/rpc.h"
+#include "bridge/admin/command.h"
 
-extern const struct rpc_method admin_report_commands[]; /* ends with name == NULL */
+extern const struct admin_command admin_report_commands[]; /* ends with name == NULL */
 
 #endif

@@ -65,8 +65,9 @@ static int take_role(struct rpc_call *c, int *out)
 	return IM_OK;
 }
 
-static int create_user(struct rpc_call *c)
+static int create_user(struct admin_call *ac)
 {
+	struct rpc_call *c = &ac->write.call;
 	const struct im_str keep = {NULL, 0};
 	struct im_str uid = rpc_str(c, "username");
 	char phc[IM_PHC_MAX];
@@ -88,12 +89,13 @@ static int create_user(struct rpc_call *c)
 	if (rc == IM_OK && rpc_has(c, "nick"))
 		rc = directory_user_set_profile(c->dir, id, rpc_str(c, "nick"), keep, keep, -1, -1);
 	if (rc == IM_OK)
-		effects_forget_user(writer_effects(c->w), uid);
+		effects_forget_user(writer_effects(ac->write.writer), uid);
 	return rc;
 }
 
-static int delete_user(struct rpc_call *c)
+static int delete_user(struct admin_call *ac)
 {
+	struct rpc_call *c = &ac->write.call;
 	struct directory_user u;
 	struct account a;
 	int rc = named_user(c, &u);
@@ -103,7 +105,7 @@ static int delete_user(struct rpc_call *c)
 	if (rc != IM_OK)
 		return rc;
 	a = account_of(&u);
-	return account_delete(c, &a);
+	return account_delete(&ac->write, &a);
 }
 
 /* What is being erased is not to be sent again meanwhile. */
@@ -120,8 +122,9 @@ static int not_busy(struct rpc_call *c, uint64_t user)
 }
 
 /* The same user again: what he wrote is his, whom he knew is not kept. */
-static int restore_user(struct rpc_call *c)
+static int restore_user(struct admin_call *ac)
 {
+	struct rpc_call *c = &ac->write.call;
 	struct im_str uid = rpc_str(c, "username");
 	struct directory_user u;
 	bool nameless = false;
@@ -146,12 +149,13 @@ static int restore_user(struct rpc_call *c)
 	if (rc == IM_OK)
 		rc = directory_user_restore(c->dir, u.id, role, im_str(phc), c->now_ms);
 	if (rc == IM_OK)
-		effects_credential(writer_effects(c->w), uid, IM_STR(""), c->now_ms);
+		effects_credential(writer_effects(ac->write.writer), uid, IM_STR(""), c->now_ms);
 	return rc;
 }
 
-static int set_disabled(struct rpc_call *c, bool disabled)
+static int set_disabled(struct rpc_write *wr, bool disabled)
 {
+	struct rpc_call *c = &wr->call;
 	struct im_str uid = rpc_str(c, "username");
 	struct directory_user u;
 	int rc = named_user(c, &u);
@@ -164,24 +168,25 @@ static int set_disabled(struct rpc_call *c, bool disabled)
 		rc = directory_user_set_disabled(c->dir, u.id, disabled);
 	if (rc != IM_OK)
 		return rc;
-	effects_forget_user(writer_effects(c->w), uid);
+	effects_forget_user(writer_effects(wr->writer), uid);
 	if (disabled)
-		effects_kick(writer_effects(c->w), uid, IM_STR(""));
+		effects_kick(writer_effects(wr->writer), uid, IM_STR(""));
 	return IM_OK;
 }
 
-static int disable_user(struct rpc_call *c)
+static int disable_user(struct admin_call *ac)
 {
-	return set_disabled(c, true);
+	return set_disabled(&ac->write, true);
 }
 
-static int enable_user(struct rpc_call *c)
+static int enable_user(struct admin_call *ac)
 {
-	return set_disabled(c, false);
+	return set_disabled(&ac->write, false);
 }
 
-static int set_password(struct rpc_call *c)
+static int set_password(struct admin_call *ac)
 {
+	struct rpc_call *c = &ac->write.call;
 	struct directory_user u;
 	char phc[IM_PHC_MAX];
 	uint64_t id;
@@ -194,13 +199,14 @@ static int set_password(struct rpc_call *c)
 		rc = directory_user_set_password(c->dir, id, im_str(phc));
 	/* Whoever sets his own keeps the connection that he does it with. */
 	if (rc == IM_OK)
-		effects_credential(writer_effects(c->w), rpc_str(c, "username"),
+		effects_credential(writer_effects(ac->write.writer), rpc_str(c, "username"),
 			id == c->user ? c->device : IM_STR(""), c->now_ms);
 	return rc;
 }
 
-static int set_role(struct rpc_call *c)
+static int set_role(struct admin_call *ac)
 {
+	struct rpc_call *c = &ac->write.call;
 	struct directory_user u;
 	int role, rc = take_role(c, &role);
 
@@ -211,24 +217,25 @@ static int set_role(struct rpc_call *c)
 	if (rc == IM_OK)
 		rc = directory_user_set_role(c->dir, u.id, role);
 	if (rc == IM_OK)
-		effects_forget_user(writer_effects(c->w), rpc_str(c, "username"));
+		effects_forget_user(writer_effects(ac->write.writer), rpc_str(c, "username"));
 	return rc;
 }
 
 /* Without a figure it shows, and changes nothing. The server's own is the plugin's option. */
-static int set_max_devices(struct rpc_call *c)
+static int set_max_devices(struct admin_call *ac)
 {
+	struct rpc_call *c = &ac->write.call;
 	struct directory_user u;
 	int64_t max = DIRECTORY_DEVICES_DEFAULT;
 	int rc = named_user(c, &u);
 
 	if (rc == IM_OK)
 		max = rpc_int(c, "max_devices", u.max_devices);
-	c->looked = !rpc_has(c, "max_devices");
-	if (rc == IM_OK && !c->looked)
+	ac->looked = !rpc_has(c, "max_devices");
+	if (rc == IM_OK && !ac->looked)
 		rc = directory_user_set_max_devices(c->dir, u.id, max);
-	if (rc == IM_OK && !c->looked)
-		effects_forget_user(writer_effects(c->w), rpc_str(c, "username"));
+	if (rc == IM_OK && !ac->looked)
+		effects_forget_user(writer_effects(ac->write.writer), rpc_str(c, "username"));
 	if (rc != IM_OK)
 		return rc;
 	if (max == DIRECTORY_DEVICES_DEFAULT)
@@ -261,8 +268,9 @@ static int on_user(void *arg, const struct directory_user *u)
 	return rpc_page_add(p, u->uid);
 }
 
-static int list_users(struct rpc_call *c)
+static int list_users(struct admin_call *ac)
 {
+	struct rpc_call *c = &ac->write.call;
 	struct rpc_page page;
 
 	rpc_page_begin(
@@ -309,8 +317,9 @@ static int on_group(void *arg, const struct directory_member *m)
 	return IM_OK;
 }
 
-static int get_user(struct rpc_call *c)
+static int get_user(struct admin_call *ac)
 {
+	struct rpc_call *c = &ac->write.call;
 	struct groups groups = {.c = c};
 	struct directory_user u;
 	int rc = rpc_user_past(c, rpc_str(c, "username"), &u);
@@ -370,16 +379,16 @@ static const struct rpc_param list_params[] = {
 	{0},
 };
 
-const struct rpc_method admin_user_commands[] = {
-	{"createUser", RPC_LOG, create_params, create_user},
-	{"deleteUser", RPC_LOG, user_params, delete_user},
-	{"restoreUser", RPC_LOG, restore_params, restore_user},
-	{"disableUser", RPC_LOG, user_params, disable_user},
-	{"enableUser", RPC_LOG, user_params, enable_user},
-	{"setUserPassword", RPC_LOG, password_params, set_password},
-	{"setUserRole", RPC_LOG, role_params, set_role},
-	{"setUserMaxDevices", RPC_LOG, max_devices_params, set_max_devices},
-	{"listUsers", RPC_READ, list_params, list_users},
-	{"getUser", RPC_READ, user_params, get_user},
+const struct admin_command admin_user_commands[] = {
+	{"createUser", ADMIN_CHANGE, create_params, create_user},
+	{"deleteUser", ADMIN_CHANGE, user_params, delete_user},
+	{"restoreUser", ADMIN_CHANGE, restore_params, restore_user},
+	{"disableUser", ADMIN_CHANGE, user_params, disable_user},
+	{"enableUser", ADMIN_CHANGE, user_params, enable_user},
+	{"setUserPassword", ADMIN_CHANGE, password_params, set_password},
+	{"setUserRole", ADMIN_CHANGE, role_params, set_role},
+	{"setUserMaxDevices", ADMIN_CHANGE, max_devices_params, set_max_devices},
+	{"listUsers", ADMIN_LOOK, list_params, list_users},
+	{"getUser", ADMIN_LOOK, user_params, get_user},
 	{0},
 };

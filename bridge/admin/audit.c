@@ -13,10 +13,10 @@
 #define NAMES_MAX 20
 #define TEXT_MAX 256
 
-void audit_note(struct rpc_call *c, const char *member, struct im_str value)
+void audit_note(struct admin_call *ac, const char *member, struct im_str value)
 {
-	if (c->noted)
-		im_jsonw_member_str(c->noted, member, rpc_clip(value, TEXT_MAX));
+	if (ac->noted)
+		im_jsonw_member_str(ac->noted, member, rpc_clip(value, TEXT_MAX));
 }
 
 static struct im_str text_of(const json_t *v)
@@ -103,18 +103,20 @@ static struct im_str put_subject(struct im_buf *b, const char *name, const json_
 }
 
 /* The user that the command is about, who may have been made or deleted by it. */
-static int find_user(struct rpc_call *c, struct audit_row *r)
+static int find_user(struct admin_call *ac, struct audit_row *r)
 {
+	struct rpc_call *c = &ac->write.call;
 	struct im_str uid = rpc_str(c, "username");
 	struct directory_user u;
 	int rc = im_uid_valid(uid) ? directory_user_last(c->dir, uid, &u) : IM_E_NONE;
 
-	r->user = rc == IM_OK ? u.id : c->about;
+	r->user = rc == IM_OK ? u.id : ac->about;
 	return rc == IM_E_NONE ? IM_OK : rc;
 }
 
-int audit_command(struct rpc_call *c, struct im_str name, int code)
+int audit_command(struct admin_call *ac, struct im_str name, int code)
 {
+	struct rpc_call *c = &ac->write.call;
 	const char *about = subject_of(c->params);
 	struct audit_row r = {.now_ms = c->now_ms,
 		.actor = c->user,
@@ -124,15 +126,15 @@ int audit_command(struct rpc_call *c, struct im_str name, int code)
 	struct im_buf subject, detail;
 	int rc;
 
-	if (c->method == NULL || c->method->kind == RPC_READ || c->looked)
+	if (ac->command == NULL || ac->command->kind == ADMIN_LOOK || ac->looked)
 		return IM_OK;
 	im_buf_init(&subject, 0);
 	im_buf_init(&detail, 0);
 	r.subject = about ? put_subject(&subject, about, json_object_get(c->params, about))
 			  : IM_STR("");
-	put_detail(&detail, c->params, about, c->noted);
+	put_detail(&detail, c->params, about, ac->noted);
 	r.detail = im_buf_view(&detail);
-	rc = subject.failed || detail.failed ? IM_E_NOMEM : find_user(c, &r);
+	rc = subject.failed || detail.failed ? IM_E_NOMEM : find_user(ac, &r);
 	if (rc == IM_OK)
 		rc = directory_audit_add(c->dir, &r, c->set->audit_days);
 	im_buf_free(&subject);

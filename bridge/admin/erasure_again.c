@@ -9,7 +9,7 @@
 
 struct work {
 	struct erasure_again *p;
-	struct rpc_call call;
+	struct rpc_write write;
 };
 
 struct known {
@@ -32,9 +32,9 @@ static int erase(struct work *w, const struct account *a, const struct directory
 	uint64_t id;
 	int rc;
 
-	w->call.uid = im_str(a->uid);
-	w->call.user = a->id;
-	rc = account_erase(&w->call, a, e->hash, e->asked_ms, &id);
+	w->write.call.uid = im_str(a->uid);
+	w->write.call.user = a->id;
+	rc = account_erase(&w->write, a, e->hash, e->asked_ms, &id);
 	if (rc == IM_OK)
 		w->p->n++;
 	return rc == IM_E_NONE ? IM_OK : rc;
@@ -46,7 +46,7 @@ static int on_line(void *arg, const struct directory_erasure *e)
 	struct known k = {.wanted = e};
 	struct directory_user u;
 	struct account a;
-	int rc = directory_user_by_id(w->call.dir, e->user, &u);
+	int rc = directory_user_by_id(w->write.call.dir, e->user, &u);
 
 	/* He was made after the backup, and his number may be another one's. */
 	if (rc == IM_E_NONE || (rc == IM_OK && u.created_ms != e->created_ms))
@@ -54,7 +54,7 @@ static int on_line(void *arg, const struct directory_erasure *e)
 	if (rc != IM_OK)
 		return rc;
 	a = account_of(&u);
-	rc = directory_erasure_of_user(w->call.dir, e->user, on_known, &k);
+	rc = directory_erasure_of_user(w->write.call.dir, e->user, on_known, &k);
 	return rc != IM_OK || k.found ? rc : erase(w, &a, e);
 }
 
@@ -81,12 +81,12 @@ int erasure_again(void *arg, struct writer *w)
 	struct erasure_again *p = arg;
 	struct im_buf why, result, refusal;
 	struct work work = {.p = p,
-		.call = {.admin = true,
-			.now_ms = p->now_ms,
-			.dir = writer_directory(w),
-			.w = w,
-			.result = &result,
-			.why = &refusal}};
+		.write = {.call = {.admin = true,
+				  .now_ms = p->now_ms,
+				  .dir = writer_directory(w),
+				  .result = &result,
+				  .why = &refusal},
+			.writer = w}};
 	size_t odd = 0;
 	int rc;
 
@@ -103,5 +103,5 @@ int erasure_again(void *arg, struct writer *w)
 	im_buf_free(&why);
 	im_buf_free(&result);
 	im_buf_free(&refusal);
-	return rc == IM_OK ? look_for_key(p, work.call.dir) : rc;
+	return rc == IM_OK ? look_for_key(p, work.write.call.dir) : rc;
 }

@@ -106,14 +106,14 @@ static int take_page(
 static int call_method(
 	struct user_export *x, const char *method, json_t *params, struct im_buf *result)
 {
-	struct rpc_call as = x->as;
+	const struct rpc_method *m = methods_find(im_str(method));
+	struct rpc_read as = x->as;
 	int rc = IM_E_NOMEM;
 
-	as.method = methods_find(im_str(method));
-	as.params = params;
-	as.result = result;
-	if (params != NULL && as.method != NULL)
-		rc = as.method->call(&as);
+	as.call.params = params;
+	as.call.result = result;
+	if (params != NULL && m != NULL)
+		rc = m->read(&as);
 	json_decref(params);
 	return rc;
 }
@@ -178,7 +178,7 @@ static int account(struct user_export *x)
 	struct im_buf *b = &x->items;
 	struct directory_user u;
 	struct im_buf profile;
-	int rc = directory_user_by_id(x->c->dir, x->as.user, &u);
+	int rc = directory_user_by_id(x->rd->call.dir, x->as.call.user, &u);
 
 	if (rc != IM_OK)
 		return rc;
@@ -232,7 +232,7 @@ static int by_group(const void *a, const void *b)
 static int add_group(struct user_export *x, const struct membership *m)
 {
 	struct directory_group g;
-	int rc = directory_group_by_id(x->c->dir, m->group, &g);
+	int rc = directory_group_by_id(x->rd->call.dir, m->group, &g);
 
 	if (rc != IM_OK)
 		return rc == IM_E_NONE ? IM_OK : rc;
@@ -248,7 +248,7 @@ static int add_group(struct user_export *x, const struct membership *m)
 static int groups(struct user_export *x)
 {
 	struct memberships l = {.after = export_from(x)};
-	int rc = directory_user_groups(x->c->dir, x->as.user, on_membership, &l);
+	int rc = directory_user_groups(x->rd->call.dir, x->as.call.user, on_membership, &l);
 
 	if (rc == IM_OK && l.n > 1)
 		qsort(l.v, l.n, sizeof(*l.v), by_group);
@@ -268,8 +268,8 @@ static int on_event(void *arg, const struct directory_event *e)
 
 static int events(struct user_export *x)
 {
-	return directory_event_list(
-		x->c->dir, x->as.user, export_from(x) + 1, x->c->position, on_event, x);
+	return directory_event_list(x->rd->call.dir, x->as.call.user, export_from(x) + 1,
+		x->rd->call.position, on_event, x);
 }
 
 /* Not the message: that is its sender's, and among the messages if the user may read it. */
@@ -290,7 +290,7 @@ static int on_report(void *arg, const struct directory_report *r)
 static int reports(struct user_export *x)
 {
 	return directory_report_of(
-		x->c->dir, x->as.user, export_from(x), PAGE_ITEMS + 1, on_report, x);
+		x->rd->call.dir, x->as.call.user, export_from(x), PAGE_ITEMS + 1, on_report, x);
 }
 
 /* -- the sections, in this order -- */
@@ -335,19 +335,19 @@ static int find_place(struct rpc_call *c, size_t *section_out, struct im_str *fr
 
 static int fill(struct user_export *x, const struct section *s)
 {
-	int rc = s->own_views ? IM_OK : rpc_views_begin(x->c);
+	int rc = s->own_views ? IM_OK : rpc_views_begin(x->rd);
 
 	if (rc != IM_OK)
 		return rc;
 	rc = s->fill(x);
 	if (!s->own_views)
-		rpc_views_end(x->c);
+		rpc_views_end(x->rd);
 	return rc == EXPORT_FULL ? IM_OK : rc;
 }
 
 static void put_page(struct user_export *x, size_t section)
 {
-	struct im_buf *b = x->c->result;
+	struct im_buf *b = x->rd->call.result;
 	char next[EXPORT_NEXT_MAX + 32];
 
 	im_buf_printf(b, "{\"section\":\"%s\"", sections[section].name);
@@ -363,9 +363,10 @@ static void put_page(struct user_export *x, size_t section)
 	im_buf_c(b, '}');
 }
 
-static int export_call(struct rpc_call *c)
+static int export_call(struct rpc_read *rd)
 {
-	struct user_export x = {.c = c, .as = *c};
+	struct rpc_call *c = &rd->call;
+	struct user_export x = {.rd = rd, .as = *rd};
 	char uid[IM_UID_MAX + 1];
 	struct directory_user u;
 	size_t section;
@@ -376,10 +377,10 @@ static int export_call(struct rpc_call *c)
 	if (rc != IM_OK)
 		return rc;
 	snprintf(uid, sizeof(uid), "%.*s", RPC_S(u.uid));
-	x.as.user = u.id;
-	x.as.uid = im_str(uid);
-	x.as.device = IM_STR("");
-	x.as.admin = false;
+	x.as.call.user = u.id;
+	x.as.call.uid = im_str(uid);
+	x.as.call.device = IM_STR("");
+	x.as.call.admin = false;
 	im_buf_init(&x.items, 0);
 	im_buf_init(&x.one, 0);
 	im_buf_c(&x.items, '[');
@@ -400,4 +401,5 @@ const struct rpc_param export_params[] = {
 	{0},
 };
 
-const struct rpc_method export_method = {"exportUser", RPC_READ, export_params, export_call};
+const struct rpc_method export_method = {
+	"exportUser", RPC_READ, export_params, .read = export_call};

@@ -20,9 +20,9 @@ extern const struct rpc_param export_params[];
 
 /* A page in hand. */
 struct user_export {
-	struct rpc_call *c; /* its dir, log and names */
-	struct rpc_call as; /* the same, as if the user had asked */
-	struct im_str from; /* where to go on within the section; n == 0: at its beginning */
+	struct rpc_read *rd; /* its dir, log and names */
+	struct rpc_read as;  /* the same, as if the user had asked */
+	struct im_str from;  /* where to go on within the section; n == 0: at its beginning */
 	uint32_t count;
 	struct im_buf items, one; /* with commas between; the one in hand */
 	bool more;

@@ -25,7 +25,7 @@ struct walk {
 /* Of a conversation that is none of the user's any more. */
 static int name_left(struct walk *w, uint64_t conv, struct im_str *out)
 {
-	struct rpc_call *c = w->x->c;
+	struct rpc_read *rd = w->x->rd;
 	struct store_conv sc;
 	struct directory_group g;
 	int rc = IM_OK;
@@ -33,9 +33,9 @@ static int name_left(struct walk *w, uint64_t conv, struct im_str *out)
 	if (w->left != conv) {
 		w->left_name[0] = '\0';
 		w->left = conv;
-		rc = c->backend->get_conv(c->log, conv, &sc);
+		rc = rd->backend->get_conv(rd->log, conv, &sc);
 		if (rc == IM_OK && sc.kind == IM_CONV_GROUP)
-			rc = directory_group_by_id(c->dir, sc.a, &g);
+			rc = directory_group_by_id(rd->call.dir, sc.a, &g);
 		if (rc == IM_OK && sc.kind == IM_CONV_GROUP)
 			snprintf(w->left_name, sizeof(w->left_name), "g/%.*s", RPC_S(g.gid));
 	}
@@ -48,8 +48,8 @@ static int find_name(
 	struct walk *w, const struct store_msg *m, struct im_str *out, uint64_t *was_after_out)
 {
 	struct conv_item *item = conv_set_find(&w->set, m->conv);
-	bool own = m->sender == w->x->as.user;
-	int rc = item ? conv_item_resolve(&w->x->as, item, NULL) : IM_OK;
+	bool own = m->sender == w->x->as.call.user;
+	int rc = item ? conv_item_resolve(&w->x->as.call, item, NULL) : IM_OK;
 
 	*out = (struct im_str){NULL, 0};
 	*was_after_out = own || item == NULL ? 0 : item->was_after;
@@ -74,7 +74,7 @@ static int look_at(struct walk *w, const struct store_msg *m)
 	if (rc != IM_OK || name.n == 0)
 		return rc;
 	im_buf_reset(&x->one);
-	rc = view_message(&x->one, x->c->names, name, m, was_after, x->c->now_ms);
+	rc = view_message(&x->one, x->rd->names, name, m, was_after, x->rd->call.now_ms);
 	return rc == IM_OK ? export_add_at(x, m->gid) : rc;
 }
 
@@ -96,11 +96,12 @@ static int on_message(void *arg, const struct store_msg *m)
 int export_messages(struct user_export *x)
 {
 	struct walk w = {.x = x, .last = export_from(x)};
-	struct rpc_call *c = x->c;
+	struct rpc_read *rd = x->rd;
 	int rc = conv_set_load(&x->as, &w.set);
 
 	if (rc == IM_OK)
-		rc = c->backend->read_log(c->log, w.last + 1, c->position, false, on_message, &w);
+		rc = rd->backend->read_log(
+			rd->log, w.last + 1, rd->call.position, false, on_message, &w);
 	/* Behind what was looked at, whether or not it was taken. */
 	snprintf(x->next, sizeof(x->next), "%llu", (unsigned long long)w.last);
 	conv_set_clear(&w.set);

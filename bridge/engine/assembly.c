@@ -47,8 +47,8 @@ static int assemble(struct assembly *a, const struct engine_parts *p)
 	struct intake_parts ip = {
 		a->rights, a->cost, a->dedup, a->writer, a->fx, a->acks, &a->health, p->moderation};
 	struct sessions_parts sp = {a->rights, a->writer, p->dir, a->fx, &a->health, p->log};
-	struct requests_parts qp = {p->backend, a->rights, a->writer, a->fx, &a->health, p->log,
-		p->hooks, p->hold, NULL, a->dedup, a->cost};
+	struct requests_parts qp = {a->rights, a->writer, a->fx, &a->health, p->log, p->hooks,
+		p->hold, NULL, a->dedup, a->cost};
 	struct replay_parts rp = {
 		p->backend, p->store, a->log_reader, p->dir, a->names, a->writer, a->acks};
 	struct batch_parts bp = {.writer = a->writer,

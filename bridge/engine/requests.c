@@ -111,27 +111,25 @@ static int hand_over(struct requests *q, const struct im_up_rec *rec, struct rpc
 static int run(struct requests *q, const struct im_up_rec *rec, struct rpc_request *req,
 	const struct rights_user *u, enum requests_pass pass)
 {
-	struct rpc_call c = {
-		.method = req->method,
-		.uid = rec->user,
-		.device = rec->device,
-		.user = u->id,
-		.admin = u->admin,
-		.now_ms = rec->ts_ms,
-		.set = &q->set,
-		.params = req->params,
-		.position = writer_position(q->p.writer),
-		.backend = q->p.backend,
-		.dir = writer_directory(q->p.writer),
-		.w = q->p.writer,
+	struct rpc_write wr = {
+		.call = {.uid = rec->user,
+			.device = rec->device,
+			.user = u->id,
+			.admin = u->admin,
+			.now_ms = rec->ts_ms,
+			.set = &q->set,
+			.params = req->params,
+			.position = writer_position(q->p.writer),
+			.dir = writer_directory(q->p.writer),
+			.result = &q->result,
+			.why = &q->why},
+		.writer = q->p.writer,
 		.budget = &q->budget,
 		.presence = q->p.presence,
 		.dedup = q->p.dedup,
 		.rights = q->p.rights,
 		/* What a replay does again was paid for. */
 		.cost = pass == REQUESTS_NEW ? q->p.cost : NULL,
-		.result = &q->result,
-		.why = &q->why,
 	};
 	int rc;
 
@@ -139,10 +137,10 @@ static int run(struct requests *q, const struct im_up_rec *rec, struct rpc_reque
 	im_buf_reset(&q->why);
 	rc = texts_check(q->set.moderation, req->method, req->params, &q->why);
 	if (rc == IM_OK)
-		rc = req->method->call(&c);
+		rc = req->method->write(&wr);
 	if (rc == IM_E_IO || rc == IM_E_NOMEM)
 		return rc;
-	q->retry_ms = rc == IM_OK ? 0 : c.retry_ms;
+	q->retry_ms = rc == IM_OK ? 0 : wr.call.retry_ms;
 	if (rc < 0 && rc > WIRE_CODES) {
 		log_line(q->p.log, LOG_LEVEL_ERROR, "request_failed", "method=%s code=%d",
 			req->method->name, rc);
@@ -209,7 +207,7 @@ int requests_rpc(
 
 int requests_control(struct requests *q, const struct im_up_rec *rec, int64_t now_ms)
 {
-	struct admin_call c = {
+	struct admin_payload c = {
 		.uid = rec->user,
 		.now_ms = now_ms,
 		.set = &q->set,

@@ -24,7 +24,6 @@ struct requests;
 
 /* Borrowed. */
 struct requests_parts {
-	const struct store_backend *backend;
 	struct rights *rights;
 	struct writer *writer;
 	struct effects *fx;

@@ -81,21 +81,20 @@ void reader_close(struct reader **r)
 	*r = NULL;
 }
 
-static struct rpc_call call_of(const struct reader *r, struct read_job *job)
+static struct rpc_read call_of(const struct reader *r, struct read_job *job)
 {
-	return (struct rpc_call){
-		.method = job->req.method,
-		.uid = {job->uid, job->uid_n},
-		.device = {job->device, job->device_n},
-		.user = job->user,
-		.admin = job->admin,
-		.now_ms = job->now_ms,
-		.set = &job->set,
-		.params = job->req.params,
-		.position = job->position,
+	return (struct rpc_read){
+		.call = {.uid = {job->uid, job->uid_n},
+			.device = {job->device, job->device_n},
+			.user = job->user,
+			.admin = job->admin,
+			.now_ms = job->now_ms,
+			.set = &job->set,
+			.params = job->req.params,
+			.position = job->position,
+			.dir = r->dir},
 		.backend = r->backend,
 		.log = r->log,
-		.dir = r->dir,
 		.names = r->names,
 		.search = r->search,
 		.states = im_buf_view(&job->states),
@@ -141,17 +140,18 @@ static bool out_of_time(struct read_job *job)
 
 static bool run_request(struct reader *r, struct read_job *job)
 {
-	struct rpc_call c = call_of(r, job);
-	bool first = c.method->kind == RPC_SEARCH && !job->second, done = true;
+	const struct rpc_method *m = job->req.method;
+	struct rpc_read rd = call_of(r, job);
+	bool first = m->kind == RPC_SEARCH && !job->second, done = true;
 	struct im_buf result, why;
 	int rc;
 
 	im_buf_init(&result, 0);
 	im_buf_init(&why, 0);
-	c.result = &result;
-	c.why = &why;
+	rd.call.result = &result;
+	rd.call.why = &why;
 	deadline_begin(&r->deadline, first ? IM_SEARCH_FIRST_MS : IM_READ_MS);
-	rc = c.method->call(&c);
+	rc = m->read(&rd);
 	deadline_end(&r->deadline);
 	/* The internal codes lie above all wire codes (common/err.h). */
 	if (rc < 0 && rc > WIRE_CODES && r->deadline.passed) {
@@ -160,7 +160,7 @@ static bool run_request(struct reader *r, struct read_job *job)
 	}
 	if (rc < 0 && rc > WIRE_CODES) {
 		log_line(r->out, LOG_LEVEL_ERROR, "read_failed", "method=%s code=%d why=\"%s\"",
-			c.method->name, rc, directory_errmsg(r->dir));
+			m->name, rc, directory_errmsg(r->dir));
 		im_buf_reset(&why);
 		im_buf_z(&why, "the databases could not be read; try again later");
 		rc = IM_E_INTERNAL;
@@ -180,14 +180,14 @@ static int on_event(void *arg, const struct directory_event *e)
 }
 
 /* IM_STOP: something newer than the cursor is in one of the user's conversations. */
-static int find_news(struct rpc_call *c, uint64_t cursor)
+static int find_news(struct rpc_read *rd, uint64_t cursor)
 {
 	struct conv_set set;
 	struct store_head head;
-	int rc = conv_set_load(c, &set);
+	int rc = conv_set_load(rd, &set);
 
 	for (size_t i = 0; !rc && i < set.n; i++) {
-		rc = c->backend->read_head(c->log, set.v[i].conv, &head);
+		rc = rd->backend->read_head(rd->log, set.v[i].conv, &head);
 		if (!rc && head.gid > cursor)
 			rc = IM_STOP;
 	}
@@ -198,9 +198,9 @@ static int find_news(struct rpc_call *c, uint64_t cursor)
 /* A device that cannot be looked up counts as behind: pulling for nothing costs little. */
 static bool behind(struct reader *r, struct read_job *job)
 {
-	struct rpc_call c = call_of(r, job);
+	struct rpc_read rd = call_of(r, job);
 	struct directory_device dev;
-	int rc = directory_device_get(r->dir, c.device, &dev);
+	int rc = directory_device_get(r->dir, rd.call.device, &dev);
 
 	if (rc || dev.user != job->user)
 		return true;
@@ -211,7 +211,7 @@ static bool behind(struct reader *r, struct read_job *job)
 		return true;
 	if (r->backend->view_begin(r->log))
 		return true;
-	rc = find_news(&c, dev.cursor);
+	rc = find_news(&rd, dev.cursor);
 	r->backend->view_end(r->log);
 	return rc != IM_OK;
 }
@@ -230,11 +230,11 @@ static void hello(struct read_job *job, bool is_behind)
 /* What cannot be read is not told: conv.receipts answers who asks. */
 static void find_delivered(struct reader *r, struct read_job *job)
 {
-	struct rpc_call c = call_of(r, job);
+	struct rpc_read rd = call_of(r, job);
 
 	if (r->backend->view_begin(r->log))
 		return;
-	if (delivered_find(&c, job->after, job->through, &job->delivered))
+	if (delivered_find(&rd, job->after, job->through, &job->delivered))
 		delivered_clear(&job->delivered);
 	r->backend->view_end(r->log);
 }

@@ -54,25 +54,43 @@ static int find_user(struct rpc_call *c, struct conv_ref *out)
 	return IM_OK;
 }
 
-int conv_ref_get(struct rpc_call *c, const char *param, struct conv_ref *out)
+static int find(struct rpc_call *c, const char *param, struct conv_ref *out)
 {
-	int rc;
-
 	memset(out, 0, sizeof(*out));
 	out->name = rpc_str(c, param);
 	if (!im_conv_parse(out->name, &out->kind, &out->peer))
 		return rpc_fail(c, IM_E_INVALID_PARAMS,
 			"params.%s is no conversation; give \"u/{uid}\" or \"g/{gid}\"", param);
-	rc = out->kind == IM_CONV_GROUP ? find_group(c, out) : find_user(c, out);
-	if (rc != IM_OK)
+	return out->kind == IM_CONV_GROUP ? find_group(c, out) : find_user(c, out);
+}
+
+/* Nothing was ever sent in it. */
+static int or_none(int rc, struct conv_ref *out)
+{
+	if (rc != IM_E_NONE)
 		return rc;
-	rc = c->w ? writer_conv(c->w, out->kind, out->a, out->b, false, &out->conv)
-		  : c->backend->find_conv(c->log, out->kind, out->a, out->b, &out->conv);
-	if (rc == IM_E_NONE) {
-		out->conv = 0;
-		return IM_OK;
-	}
-	return rc;
+	out->conv = 0;
+	return IM_OK;
+}
+
+int conv_ref_read(struct rpc_read *rd, const char *param, struct conv_ref *out)
+{
+	int rc = find(&rd->call, param, out);
+
+	return rc == IM_OK ? or_none(rd->backend->find_conv(
+					     rd->log, out->kind, out->a, out->b, &out->conv),
+				     out)
+			   : rc;
+}
+
+int conv_ref_write(struct rpc_write *wr, const char *param, struct conv_ref *out)
+{
+	int rc = find(&wr->call, param, out);
+
+	return rc == IM_OK ? or_none(writer_conv(wr->writer, out->kind, out->a, out->b, false,
+					     &out->conv),
+				     out)
+			   : rc;
 }
 
 int conv_ref_user(struct rpc_call *c, const struct conv_ref *ref, struct directory_conv_user *out)
@@ -83,11 +101,14 @@ int conv_ref_user(struct rpc_call *c, const struct conv_ref *ref, struct directo
 	return ref->conv ? directory_conv_get(c->dir, c->user, ref->conv, out) : IM_OK;
 }
 
-int conv_ref_head(struct rpc_call *c, const struct conv_ref *ref, struct store_head *out)
+int conv_ref_read_head(struct rpc_read *rd, const struct conv_ref *ref, struct store_head *out)
 {
-	memset(out, 0, sizeof(*out));
-	if (ref->conv == 0)
-		return IM_OK;
-	return c->w ? writer_head(c->w, ref->conv, out)
-		    : c->backend->read_head(c->log, ref->conv, out);
+	*out = (struct store_head){0};
+	return ref->conv ? rd->backend->read_head(rd->log, ref->conv, out) : IM_OK;
+}
+
+int conv_ref_write_head(struct rpc_write *wr, const struct conv_ref *ref, struct store_head *out)
+{
+	*out = (struct store_head){0};
+	return ref->conv ? writer_head(wr->writer, ref->conv, out) : IM_OK;
 }

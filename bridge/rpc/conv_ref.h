@@ -27,16 +27,19 @@ struct conv_ref {
 	uint64_t joined_seq;
 };
 
-/* Looks up the conversation named by this parameter. In a reading call through the log's reader, in
- * a writing one through the writer, which does not create it. Wire codes: INVALID_PARAMS,
- * UNKNOWN_USER, UNKNOWN_GROUP (also a hidden one that is not the caller's), NOT_MEMBER. */
-int conv_ref_get(struct rpc_call *c, const char *param, struct conv_ref *out) IM_MUST_CHECK;
+/* Looks up the conversation named by this parameter; in a writing call as the transaction sees it,
+ * which does not create it. Wire codes: INVALID_PARAMS, UNKNOWN_USER, UNKNOWN_GROUP (also a hidden
+ * one that is not the caller's), NOT_MEMBER. */
+int conv_ref_read(struct rpc_read *rd, const char *param, struct conv_ref *out) IM_MUST_CHECK;
+int conv_ref_write(struct rpc_write *wr, const char *param, struct conv_ref *out) IM_MUST_CHECK;
 /* What the caller keeps about it (all zero if nothing; draft copied nowhere: valid until the next
  * call on the directory). */
 int conv_ref_user(struct rpc_call *c, const struct conv_ref *ref,
 	struct directory_conv_user *out) IM_MUST_CHECK;
 /* Its newest message; seq 0: none. */
-int conv_ref_head(
-	struct rpc_call *c, const struct conv_ref *ref, struct store_head *out) IM_MUST_CHECK;
+int conv_ref_read_head(
+	struct rpc_read *rd, const struct conv_ref *ref, struct store_head *out) IM_MUST_CHECK;
+int conv_ref_write_head(
+	struct rpc_write *wr, const struct conv_ref *ref, struct store_head *out) IM_MUST_CHECK;
 
 #endif

@@ -67,8 +67,9 @@ static int by_conv(const void *a, const void *b)
 	return x->conv < y->conv ? -1 : x->conv > y->conv;
 }
 
-int conv_set_load(struct rpc_call *c, struct conv_set *out)
+int conv_set_load(struct rpc_read *rd, struct conv_set *out)
 {
+	struct rpc_call *c = &rd->call;
 	struct loading l = {out, c->user};
 	size_t kept;
 	int rc;
@@ -79,8 +80,8 @@ int conv_set_load(struct rpc_call *c, struct conv_set *out)
 		return rc;
 	kept = 0;
 	for (size_t i = 0; i < out->n; i++) {
-		rc = c->backend->find_conv(
-			c->log, IM_CONV_GROUP, out->v[i].peer, 0, &out->v[i].conv);
+		rc = rd->backend->find_conv(
+			rd->log, IM_CONV_GROUP, out->v[i].peer, 0, &out->v[i].conv);
 		if (rc == IM_E_NONE)
 			continue;
 		if (rc != IM_OK)
@@ -88,7 +89,7 @@ int conv_set_load(struct rpc_call *c, struct conv_set *out)
 		out->v[kept++] = out->v[i];
 	}
 	out->n = kept;
-	rc = c->backend->user_convs(c->log, c->user, on_direct, &l);
+	rc = rd->backend->user_convs(rd->log, c->user, on_direct, &l);
 	if (rc == IM_OK && out->n > 1)
 		qsort(out->v, out->n, sizeof(*out->v), by_conv);
 	return rc;

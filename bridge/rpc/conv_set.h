@@ -37,7 +37,7 @@ struct conv_set {
 
 /* Inside open views. Groups without a message are left out. Free with conv_set_clear, also after a
  * failure. */
-int conv_set_load(struct rpc_call *c, struct conv_set *out) IM_MUST_CHECK;
+int conv_set_load(struct rpc_read *rd, struct conv_set *out) IM_MUST_CHECK;
 void conv_set_clear(struct conv_set *set);
 struct conv_item *conv_set_find(struct conv_set *set, uint64_t conv);
 /* The name, the floor, whether the peer was deleted, and whether it is to be shown at all. user_out

@@ -19,8 +19,8 @@
 /* Newer and own messages passed over in one conversation. */
 #define LOOK_BACK 1000
 
-struct search {
-	struct rpc_call *c;
+struct hunt {
+	struct rpc_read *rd;
 	uint64_t after, through;
 	struct delivered *out;
 	/* the conversation in hand */
@@ -36,17 +36,17 @@ void delivered_clear(struct delivered *d)
 
 /* A deleted user is told nothing, and between two of whom one has blocked the other nothing is
  * told. */
-static int add(struct search *s, uint64_t conv, uint64_t peer, uint64_t seq)
+static int add(struct hunt *s, uint64_t conv, uint64_t peer, uint64_t seq)
 {
 	struct delivered *d = s->out;
 	struct delivered_item *v;
 	struct directory_user u;
 	bool blocked;
-	int rc = directory_block_between(s->c->dir, s->c->user, peer, &blocked);
+	int rc = directory_block_between(s->rd->call.dir, s->rd->call.user, peer, &blocked);
 
 	if (rc != IM_OK || blocked)
 		return rc;
-	rc = directory_user_by_id(s->c->dir, peer, &u);
+	rc = directory_user_by_id(s->rd->call.dir, peer, &u);
 	if (rc != IM_OK || u.deleted || u.uid.n > IM_UID_MAX)
 		return rc == IM_E_NONE ? IM_OK : rc;
 	if (d->n == CONVS_MAX)
@@ -76,8 +76,8 @@ static struct delivered_item *find(const struct delivered *d, uint64_t conv)
 
 static int on_logged(void *arg, const struct store_msg *m)
 {
-	struct search *s = arg;
-	uint64_t me = s->c->user;
+	struct hunt *s = arg;
+	uint64_t me = s->rd->call.user;
 	struct delivered_item *item;
 	struct store_conv conv;
 	int rc;
@@ -89,7 +89,7 @@ static int on_logged(void *arg, const struct store_msg *m)
 		item->seq = m->seq;
 		return IM_OK;
 	}
-	rc = s->c->backend->get_conv(s->c->log, m->conv, &conv);
+	rc = s->rd->backend->get_conv(s->rd->log, m->conv, &conv);
 	if (rc != IM_OK)
 		return rc == IM_E_NONE ? IM_OK : rc;
 	if (conv.kind != IM_CONV_USER || (conv.a != me && conv.b != me))
@@ -101,11 +101,11 @@ static int on_logged(void *arg, const struct store_msg *m)
 
 static int on_newest(void *arg, const struct store_msg *m)
 {
-	struct search *s = arg;
+	struct hunt *s = arg;
 
 	if (m->gid <= s->after || s->looked_at++ == LOOK_BACK)
 		return IM_STOP;
-	if (m->gid > s->through || m->sender == s->c->user)
+	if (m->gid > s->through || m->sender == s->rd->call.user)
 		return IM_OK;
 	s->seq = m->seq;
 	return IM_STOP;
@@ -113,28 +113,28 @@ static int on_newest(void *arg, const struct store_msg *m)
 
 static int on_conv(void *arg, const struct store_conv *conv)
 {
-	struct search *s = arg;
+	struct hunt *s = arg;
 	struct store_head head;
-	int rc = s->c->backend->read_head(s->c->log, conv->id, &head);
+	int rc = s->rd->backend->read_head(s->rd->log, conv->id, &head);
 
 	if (rc != IM_OK || head.gid <= s->after || conv->a == conv->b)
 		return rc;
 	s->seq = s->looked_at = 0;
-	rc = s->c->backend->read_conv(s->c->log, conv->id, 1, head.seq, true, on_newest, s);
+	rc = s->rd->backend->read_conv(s->rd->log, conv->id, 1, head.seq, true, on_newest, s);
 	if ((rc != IM_OK && rc != IM_STOP) || s->seq == 0)
 		return rc == IM_STOP ? IM_OK : rc;
-	return add(s, conv->id, conv->a == s->c->user ? conv->b : conv->a, s->seq);
+	return add(s, conv->id, conv->a == s->rd->call.user ? conv->b : conv->a, s->seq);
 }
 
-int delivered_find(struct rpc_call *c, uint64_t after, uint64_t through, struct delivered *out)
+int delivered_find(struct rpc_read *rd, uint64_t after, uint64_t through, struct delivered *out)
 {
-	struct search s = {.c = c, .after = after, .through = through, .out = out};
+	struct hunt s = {.rd = rd, .after = after, .through = through, .out = out};
 	int rc;
 
 	if (through - after <= STRETCH_MAX)
-		rc = c->backend->read_log(c->log, after + 1, through, false, on_logged, &s);
+		rc = rd->backend->read_log(rd->log, after + 1, through, false, on_logged, &s);
 	else
-		rc = c->backend->user_convs(c->log, c->user, on_conv, &s);
+		rc = rd->backend->user_convs(rd->log, rd->call.user, on_conv, &s);
 	return rc == IM_STOP ? IM_OK : rc;
 }
 

@@ -16,7 +16,7 @@
 
 struct effects;
 struct presence;
-struct rpc_call;
+struct rpc_read;
 
 struct delivered_item {
 	char peer[IM_UID_MAX + 1]; /* who sent it */
@@ -29,10 +29,10 @@ struct delivered {
 	size_t n, cap;
 };
 
-/* What peers of c's user have sent after one log position and through another. On a reader thread,
+/* What peers of rd's user have sent after one log position and through another. On a reader thread,
  * inside a view of the log. Bounded in conversations and in rows looked at of each. */
 int delivered_find(
-	struct rpc_call *c, uint64_t after, uint64_t through, struct delivered *out) IM_MUST_CHECK;
+	struct rpc_read *rd, uint64_t after, uint64_t through, struct delivered *out) IM_MUST_CHECK;
 void delivered_clear(struct delivered *d);
 /* Puts an event for each peer that is connected. At QoS 0: a session that is away shall not queue
  * what tells nothing later. */

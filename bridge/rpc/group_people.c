@@ -44,8 +44,9 @@ static int by_place(const void *a, const void *b)
 }
 
 /* The names in the order in which they were given first; what is given again costs no look-up. */
-static int take_names(struct rpc_call *c, const char *param, struct named **out, size_t *n_out)
+static int take_names(struct rpc_write *wr, const char *param, struct named **out, size_t *n_out)
 {
+	struct rpc_call *c = &wr->call;
 	size_t n = rpc_list_size(c, param), kept = 0;
 	struct named *v = calloc(n + 1, sizeof(*v));
 
@@ -61,18 +62,19 @@ static int take_names(struct rpc_call *c, const char *param, struct named **out,
 			v[kept++] = v[i];
 	qsort(v, kept, sizeof(*v), by_place);
 	*n_out = kept;
-	return rpc_pay(c, 2 * COST_ROW * (int64_t)kept);
+	return rpc_pay(wr, 2 * COST_ROW * (int64_t)kept);
 }
 
 typedef int (*find_fn)(struct rpc_call *c, struct im_str uid, struct directory_user *out);
 
-static int get_people(struct rpc_call *c, const char *param, find_fn find, uint64_t except,
+static int get_people(struct rpc_write *wr, const char *param, find_fn find, uint64_t except,
 	struct group_people *out)
 {
+	struct rpc_call *c = &wr->call;
 	struct directory_user u;
 	struct named *names;
 	size_t n;
-	int rc = take_names(c, param, &names, &n);
+	int rc = take_names(wr, param, &names, &n);
 
 	*out = (struct group_people){0};
 	if (rc == IM_OK) {
@@ -90,14 +92,14 @@ static int get_people(struct rpc_call *c, const char *param, find_fn find, uint6
 }
 
 int group_people_get(
-	struct rpc_call *c, const char *param, uint64_t except, struct group_people *out)
+	struct rpc_write *wr, const char *param, uint64_t except, struct group_people *out)
 {
-	return get_people(c, param, rpc_user, except, out);
+	return get_people(wr, param, rpc_user, except, out);
 }
 
-int group_people_get_past(struct rpc_call *c, const char *param, struct group_people *out)
+int group_people_get_past(struct rpc_write *wr, const char *param, struct group_people *out)
 {
-	return get_people(c, param, rpc_user_past, 0, out);
+	return get_people(wr, param, rpc_user_past, 0, out);
 }
 
 int group_people_keep(struct rpc_call *c, uint64_t group, bool member, struct group_people *p)

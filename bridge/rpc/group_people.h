@@ -25,12 +25,12 @@ struct group_people {
 /* Resolves a list of user ids, each once, one user (0: nobody) left out; role DIRECTORY_MEMBER.
  * Names given twice cost nothing, the others are paid for. Wire codes: INVALID_PARAMS,
  * UNKNOWN_USER, RATE_LIMITED. Free with group_people_clear, also after a failure. */
-int group_people_get(struct rpc_call *c, const char *param, uint64_t except,
+int group_people_get(struct rpc_write *wr, const char *param, uint64_t except,
 	struct group_people *out) IM_MUST_CHECK;
 /* The same for what is taken back from people: deleted ones are found, too, and nobody is left out.
  */
 int group_people_get_past(
-	struct rpc_call *c, const char *param, struct group_people *out) IM_MUST_CHECK;
+	struct rpc_write *wr, const char *param, struct group_people *out) IM_MUST_CHECK;
 /* Leaves only those who are (or are not) members of the group; members get their role. */
 int group_people_keep(
 	struct rpc_call *c, uint64_t group, bool member, struct group_people *p) IM_MUST_CHECK;

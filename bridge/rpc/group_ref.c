@@ -63,8 +63,13 @@ int group_ref_get(struct rpc_call *c, int least, struct group_ref *out)
 		return rc;
 	out->row.gid = gid;
 	out->row.name = out->row.avatar = out->row.announcement = IM_STR("");
-	out->write = (struct group_write){c->w, c->user, c->uid, gid, out->row.id};
 	return check_role(c, least, out);
+}
+
+struct group_write group_ref_write(const struct rpc_write *wr, const struct group_ref *ref)
+{
+	return (struct group_write){
+		wr->writer, wr->call.user, wr->call.uid, ref->row.gid, ref->row.id};
 }
 
 int group_self_may_come(struct rpc_call *c)
@@ -79,10 +84,10 @@ int group_self_may_come(struct rpc_call *c)
 	return rc;
 }
 
-int group_pay(struct rpc_call *c, const struct directory_group *g, size_t people)
+int group_pay(struct rpc_write *wr, const struct directory_group *g, size_t people)
 {
-	return rpc_pay(c, cost_members(g->members, g->kind == DIRECTORY_ROOM) +
-				  COST_PERSON * (int64_t)people);
+	return rpc_pay(wr, cost_members(g->members, g->kind == DIRECTORY_ROOM) +
+				   COST_PERSON * (int64_t)people);
 }
 
 uint32_t group_limit_max(const struct rpc_call *c)

@@ -13,7 +13,6 @@
 #define GROUP_REF_ANYBODY (-1) /* no membership needed */
 
 struct group_ref {
-	struct group_write write; /* ready for changes by the caller; writing methods only */
 	/* the row as it was; its strings are blank but for gid */
 	struct directory_group row;
 	bool member;
@@ -31,9 +30,12 @@ int group_not_member(struct rpc_call *c, struct im_str gid);
  * NOT_ALLOWED. */
 int group_ref_get(struct rpc_call *c, int least, struct group_ref *out) IM_MUST_CHECK;
 
+/* For changes of the group by the caller. */
+struct group_write group_ref_write(const struct rpc_write *wr, const struct group_ref *ref);
+
 /* Pays for a change that all members of the group are told of, and that brings `people` in or out
  * or gives them an event. RATE_LIMITED. */
-int group_pay(struct rpc_call *c, const struct directory_group *g, size_t people) IM_MUST_CHECK;
+int group_pay(struct rpc_write *wr, const struct directory_group *g, size_t people) IM_MUST_CHECK;
 /* The caller itself may belong to one group more. */
 int group_self_may_come(struct rpc_call *c) IM_MUST_CHECK;
 /* Most members that a group may have. */

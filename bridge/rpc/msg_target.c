@@ -38,11 +38,11 @@ static int on_message(void *arg, const struct store_msg *m)
 	return IM_OK;
 }
 
-int msg_target_read(struct rpc_call *c, uint64_t conv, uint64_t seq, struct msg_target *out)
+int msg_target_read(struct rpc_write *wr, uint64_t conv, uint64_t seq, struct msg_target *out)
 {
 	memset(out, 0, sizeof(*out));
 	im_buf_init(&out->text, 0);
-	return writer_message(c->w, conv, seq, on_message, out);
+	return writer_message(wr->writer, conv, seq, on_message, out);
 }
 
 static int unknown(struct rpc_call *c, uint64_t seq)
@@ -52,8 +52,9 @@ static int unknown(struct rpc_call *c, uint64_t seq)
 }
 
 int msg_target_get(
-	struct rpc_call *c, const struct conv_ref *ref, uint64_t seq, struct msg_target *out)
+	struct rpc_write *wr, const struct conv_ref *ref, uint64_t seq, struct msg_target *out)
 {
+	struct rpc_call *c = &wr->call;
 	struct directory_conv_user mine;
 	int rc = conv_ref_user(c, ref, &mine);
 
@@ -63,7 +64,7 @@ int msg_target_get(
 		return rc;
 	if (ref->conv == 0 || seq <= view_floor(ref->history_all, ref->joined_seq, mine.cleared_to))
 		return unknown(c, seq);
-	rc = msg_target_read(c, ref->conv, seq, out);
+	rc = msg_target_read(wr, ref->conv, seq, out);
 	if (rc == IM_E_NONE || (rc == IM_OK && seen_expired(out->m.meta, out->m.ts_ms, c->now_ms)))
 		return unknown(c, seq);
 	if (rc != IM_OK)
@@ -85,17 +86,18 @@ void msg_target_clear(struct msg_target *t)
 	im_buf_free(&t->text);
 }
 
-int msg_target_call(struct rpc_call *c, msg_target_fn fn)
+int msg_target_call(struct rpc_write *wr, msg_target_fn fn)
 {
+	struct rpc_call *c = &wr->call;
 	struct conv_ref ref;
 	struct msg_target t;
-	int rc = conv_ref_get(c, "conv", &ref);
+	int rc = conv_ref_write(wr, "conv", &ref);
 
 	if (rc != IM_OK)
 		return rc;
-	rc = msg_target_get(c, &ref, (uint64_t)rpc_int(c, "seq", 0), &t);
+	rc = msg_target_get(wr, &ref, (uint64_t)rpc_int(c, "seq", 0), &t);
 	if (rc == IM_OK)
-		rc = fn(c, &ref, &t);
+		rc = fn(wr, &ref, &t);
 	msg_target_clear(&t);
 	return rc;
 }
@@ -145,23 +147,24 @@ int msg_may_send(struct rpc_call *c, const struct conv_ref *ref)
 	return ref->kind == IM_CONV_USER ? may_send_direct(c, ref) : may_send_group(c, ref);
 }
 
-int msg_pace(struct rpc_call *c, const struct conv_ref *ref)
+int msg_pace(struct rpc_write *wr, const struct conv_ref *ref)
 {
+	struct rpc_call *c = &wr->call;
 	const struct rights_group g = {.id = ref->peer_id, .slow_ms = ref->slow_ms};
 
 	if (ref->kind == IM_CONV_USER || ref->slow_ms == 0 || ref->role != DIRECTORY_MEMBER ||
-		!c->rights || rights_pace(c->rights, &g, c->user, c->now_ms) == IM_OK)
+		!wr->rights || rights_pace(wr->rights, &g, c->user, c->now_ms) == IM_OK)
 		return IM_OK;
 	return rpc_fail(c, IM_E_RATE_LIMITED, RIGHTS_SLOW_WHY);
 }
 
-int msg_pay(struct rpc_call *c, const struct conv_ref *ref, uint64_t bytes)
+int msg_pay(struct rpc_write *wr, const struct conv_ref *ref, uint64_t bytes)
 {
 	int64_t told = ref->kind == IM_CONV_GROUP
 			       ? cost_members(ref->members, ref->group_kind == DIRECTORY_ROOM)
 			       : 0;
 
-	return rpc_pay(c, told + cost_bytes(bytes));
+	return rpc_pay(wr, told + cost_bytes(bytes));
 }
 
 int msg_in_time(struct rpc_call *c, const struct msg_target *t)
@@ -173,8 +176,10 @@ int msg_in_time(struct rpc_call *c, const struct msg_target *t)
 		c->set->recall_window_s);
 }
 
-void msg_from_caller(const struct rpc_call *c, const struct conv_ref *ref, struct message *m)
+void msg_from_caller(const struct rpc_write *wr, const struct conv_ref *ref, struct message *m)
 {
+	const struct rpc_call *c = &wr->call;
+
 	*m = (struct message){.kind = ref->kind,
 		.a = ref->kind == IM_CONV_GROUP ? ref->peer_id : c->user,
 		.b = ref->kind == IM_CONV_GROUP ? 0 : ref->peer_id,
@@ -182,18 +187,19 @@ void msg_from_caller(const struct rpc_call *c, const struct conv_ref *ref, struc
 		.from = c->uid,
 		.device = c->device,
 		.peer = ref->peer,
-		.ts_ms = writer_now_ms(c->w)};
+		.ts_ms = writer_now_ms(wr->writer)};
 }
 
-int msg_append(
-	struct rpc_call *c, const struct conv_ref *ref, const struct msg_new *n, uint64_t *seq_out)
+int msg_append(struct rpc_write *wr, const struct conv_ref *ref, const struct msg_new *n,
+	uint64_t *seq_out)
 {
+	struct rpc_call *c = &wr->call;
 	struct message m;
-	struct dedup_value v = {.ts_ms = writer_now_ms(c->w)};
+	struct dedup_value v = {.ts_ms = writer_now_ms(wr->writer)};
 	uint64_t conv;
 	int rc;
 
-	msg_from_caller(c, ref, &m);
+	msg_from_caller(wr, ref, &m);
 	m.enc = n->enc;
 	m.id = n->id;
 	m.type = n->type;
@@ -201,25 +207,25 @@ int msg_append(
 	m.body = n->body;
 	m.was_for = n->was_for;
 	m.origin = n->origin;
-	rc = writer_append(c->w, &m, seq_out, &v.gid);
-	if (rc != IM_OK || n->id.n == 0 || c->dedup == NULL)
+	rc = writer_append(wr->writer, &m, seq_out, &v.gid);
+	if (rc != IM_OK || n->id.n == 0 || wr->dedup == NULL)
 		return rc;
-	rc = writer_conv(c->w, m.kind, m.a, m.b, false, &conv);
+	rc = writer_conv(wr->writer, m.kind, m.a, m.b, false, &conv);
 	if (rc != IM_OK)
 		return rc;
 	v.seq = *seq_out;
-	v.body_hash = dedup_body_hash(c->dedup, n->enc, n->body);
-	dedup_put(c->dedup, c->user, conv, n->id, &v);
+	v.body_hash = dedup_body_hash(wr->dedup, n->enc, n->body);
+	dedup_put(wr->dedup, c->user, conv, n->id, &v);
 	return IM_OK;
 }
 
-int msg_append_operation(struct rpc_call *c, const struct conv_ref *ref, const char *type,
+int msg_append_operation(struct rpc_write *wr, const struct conv_ref *ref, const char *type,
 	struct im_str meta, const struct im_buf *body, uint64_t *seq_out)
 {
 	struct msg_new n = {
 		.enc = IM_ENC_JSON, .type = im_str(type), .meta = meta, .body = im_buf_view(body)};
 
-	return body->failed ? IM_E_NOMEM : msg_append(c, ref, &n, seq_out);
+	return body->failed ? IM_E_NOMEM : msg_append(wr, ref, &n, seq_out);
 }
 
 int msg_put_seq(struct rpc_call *c, uint64_t seq, bool changed)

@@ -22,17 +22,18 @@ struct msg_target {
 /* Copies a message; free with msg_target_clear, also after a failure. UNKNOWN_MESSAGE: there is
  * none that the caller can see, or it has expired or was recalled. NOT_ALLOWED: system messages and
  * operations are not operated on. */
-int msg_target_get(struct rpc_call *c, const struct conv_ref *ref, uint64_t seq,
+int msg_target_get(struct rpc_write *wr, const struct conv_ref *ref, uint64_t seq,
 	struct msg_target *out) IM_MUST_CHECK;
 /* The same without the checks, for following a chain of edits. IM_E_NONE: none. */
 int msg_target_read(
-	struct rpc_call *c, uint64_t conv, uint64_t seq, struct msg_target *out) IM_MUST_CHECK;
+	struct rpc_write *wr, uint64_t conv, uint64_t seq, struct msg_target *out) IM_MUST_CHECK;
 /* NOT_ALLOWED: it is a system message or an operation. */
 int msg_target_plain(struct rpc_call *c, const struct msg_target *t) IM_MUST_CHECK;
 void msg_target_clear(struct msg_target *t);
 /* The message that the parameters `conv` and `seq` name, handed to fn. */
-typedef int (*msg_target_fn)(struct rpc_call *c, const struct conv_ref *ref, struct msg_target *t);
-int msg_target_call(struct rpc_call *c, msg_target_fn fn) IM_MUST_CHECK;
+typedef int (*msg_target_fn)(
+	struct rpc_write *wr, const struct conv_ref *ref, struct msg_target *t);
+int msg_target_call(struct rpc_write *wr, msg_target_fn fn) IM_MUST_CHECK;
 #define MSG_TARGET_PARAMS                              \
 	{"conv", RPC_STRING, true, 1, IM_CONV_MAX},    \
 	{                                              \
@@ -45,14 +46,14 @@ int msg_may_send(struct rpc_call *c, const struct conv_ref *ref) IM_MUST_CHECK;
 int msg_not_blocked(struct rpc_call *c, uint64_t user) IM_MUST_CHECK;
 /* Slow mode, as for a message: RATE_LIMITED, or the caller's time counts as used. To be asked when
  * everything else is settled. */
-int msg_pace(struct rpc_call *c, const struct conv_ref *ref) IM_MUST_CHECK;
+int msg_pace(struct rpc_write *wr, const struct conv_ref *ref) IM_MUST_CHECK;
 /* Pays for what one operation leads to: every member is told, and so many bytes are stored that the
  * request did not bring. RATE_LIMITED. */
-int msg_pay(struct rpc_call *c, const struct conv_ref *ref, uint64_t bytes) IM_MUST_CHECK;
+int msg_pay(struct rpc_write *wr, const struct conv_ref *ref, uint64_t bytes) IM_MUST_CHECK;
 /* TOO_LATE: the time for recalling or editing it is over. */
 int msg_in_time(struct rpc_call *c, const struct msg_target *t) IM_MUST_CHECK;
 /* Fills in who sends a message of the caller's to whom. */
-void msg_from_caller(const struct rpc_call *c, const struct conv_ref *ref, struct message *m);
+void msg_from_caller(const struct rpc_write *wr, const struct conv_ref *ref, struct message *m);
 
 struct msg_new {
 	enum im_enc enc;
@@ -62,10 +63,10 @@ struct msg_new {
 	struct message_origin origin; /* of a copy */
 };
 /* Appends a message of the caller's, and remembers its id. */
-int msg_append(struct rpc_call *c, const struct conv_ref *ref, const struct msg_new *n,
+int msg_append(struct rpc_write *wr, const struct conv_ref *ref, const struct msg_new *n,
 	uint64_t *seq_out) IM_MUST_CHECK;
 /* The same for an operation, whose body is JSON. */
-int msg_append_operation(struct rpc_call *c, const struct conv_ref *ref, const char *type,
+int msg_append_operation(struct rpc_write *wr, const struct conv_ref *ref, const char *type,
 	struct im_str meta, const struct im_buf *body, uint64_t *seq_out) IM_MUST_CHECK;
 /* `{"changed":true,"seq":5}`, or without a seq if nothing changed. */
 int msg_put_seq(struct rpc_call *c, uint64_t seq, bool changed) IM_MUST_CHECK;

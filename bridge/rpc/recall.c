@@ -10,25 +10,25 @@
 #include "common/jsonw.h"
 #include "common/limits.h"
 
-static int blank(struct rpc_call *c, struct msg_target *t, struct im_str meta)
+static int blank(struct rpc_write *wr, struct msg_target *t, struct im_str meta)
 {
 	t->m.recalled = true;
 	t->m.meta = meta;
 	t->m.body = (struct im_str){NULL, 0};
-	return writer_amend(c->w, &t->m);
+	return writer_amend(wr->writer, &t->m);
 }
 
 /* Every edit of the message holds an earlier body. */
-static int blank_edits(struct rpc_call *c, uint64_t conv, uint64_t seq)
+static int blank_edits(struct rpc_write *wr, uint64_t conv, uint64_t seq)
 {
 	struct msg_target t;
 	int rc = IM_OK;
 
 	for (int i = 0; rc == IM_OK && seq > 0 && i < IM_EDITS_MAX; i++) {
-		rc = msg_target_read(c, conv, seq, &t);
+		rc = msg_target_read(wr, conv, seq, &t);
 		if (rc == IM_OK) {
 			seq = (uint64_t)im_json_number_in(t.m.body, "prev");
-			rc = blank(c, &t, IM_STR(""));
+			rc = blank(wr, &t, IM_STR(""));
 		}
 		msg_target_clear(&t);
 	}
@@ -36,7 +36,7 @@ static int blank_edits(struct rpc_call *c, uint64_t conv, uint64_t seq)
 	return rc == IM_E_NONE ? IM_OK : rc;
 }
 
-static int say(struct rpc_call *c, const struct recall *r, uint64_t seq, uint64_t *seq_out)
+static int say(struct rpc_write *wr, const struct recall *r, uint64_t seq, uint64_t *seq_out)
 {
 	struct message m = r->say;
 	struct im_buf body;
@@ -48,30 +48,30 @@ static int say(struct rpc_call *c, const struct recall *r, uint64_t seq, uint64_
 	if (r->say_by)
 		im_jsonw_member_str(&body, "by", r->by);
 	im_buf_c(&body, '}');
-	m.ts_ms = writer_now_ms(c->w);
+	m.ts_ms = writer_now_ms(wr->writer);
 	m.enc = IM_ENC_JSON;
 	m.type = IM_STR(KIND_RECALL);
 	m.body = im_buf_view(&body);
-	rc = body.failed ? IM_E_NOMEM : writer_append(c->w, &m, seq_out, &gid);
+	rc = body.failed ? IM_E_NOMEM : writer_append(wr->writer, &m, seq_out, &gid);
 	im_buf_free(&body);
 	return rc;
 }
 
 int recall_write(
-	struct rpc_call *c, const struct recall *r, struct msg_target *t, uint64_t *seq_out)
+	struct rpc_write *wr, const struct recall *r, struct msg_target *t, uint64_t *seq_out)
 {
 	struct im_str edited = meta_get(t->m.meta, "edited");
 	struct im_buf meta;
-	int rc = say(c, r, t->m.seq, seq_out);
+	int rc = say(wr, r, t->m.seq, seq_out);
 
 	if (rc == IM_OK)
-		rc = blank_edits(c, r->conv, (uint64_t)im_json_number_in(edited, "seq"));
+		rc = blank_edits(wr, r->conv, (uint64_t)im_json_number_in(edited, "seq"));
 	if (rc != IM_OK)
 		return rc;
 	im_buf_init(&meta, 0);
 	im_buf_z(&meta, "\"recalled_by\":");
 	im_jsonw_str(&meta, r->by);
-	rc = meta.failed ? IM_E_NOMEM : blank(c, t, im_buf_view(&meta));
+	rc = meta.failed ? IM_E_NOMEM : blank(wr, t, im_buf_view(&meta));
 	im_buf_free(&meta);
 	return rc;
 }

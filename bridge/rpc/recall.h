@@ -25,7 +25,7 @@ struct recall {
 };
 
 /* t: the message, not recalled yet. */
-int recall_write(struct rpc_call *c, const struct recall *r, struct msg_target *t,
+int recall_write(struct rpc_write *wr, const struct recall *r, struct msg_target *t,
 	uint64_t *seq_out) IM_MUST_CHECK;
 
 #endif

@@ -2,8 +2,9 @@
 /*
  * An RPC method: a row of a table (name, kind, parameters, handler), what a call of it is given,
  * and the form of its reply. Reading methods run on reader threads with their own handles; writing
- * ones inside the engine's transaction, in the order in which they came. Parameters are checked
- * against the table before a handler is called.
+ * ones inside the engine's transaction, in the order in which they came; what a handler can reach
+ * is what calls of its kind have. Parameters are checked against the table before a handler is
+ * called.
  */
 #ifndef IM_BRIDGE_RPC_H
 #define IM_BRIDGE_RPC_H
@@ -32,13 +33,10 @@ enum rpc_kind {
 	RPC_LOG,       /* appends to the log (and the directory follows): never run again */
 };
 
-struct rpc_method;
-struct admin_hooks;
 struct presence;
 struct dedup;
 struct rights;
 struct cost;
-struct read_job;
 
 /* Server settings that handlers need; filled from the configuration. */
 struct rpc_settings {
@@ -55,8 +53,8 @@ struct rpc_settings {
 	size_t reply_max; /* soft bound of a page: one item is given even if it is larger alone */
 };
 
+/* What every call has. */
 struct rpc_call {
-	const struct rpc_method *method;
 	/* the caller, from the broker's authenticated identity */
 	struct im_str uid, device;
 	uint64_t user;
@@ -69,32 +67,33 @@ struct rpc_call {
 	/* The newest log position committed in both databases, read before the call began. What a
 	 * reader finds beyond it may be there by half, so nothing beyond it enters a cursor. */
 	uint64_t position;
-	/* Reading ones; a handler opens and closes the views it needs itself, the log's first */
+	struct directory *dir; /* the reader's handle, or the writer's */
+	/* the answer: the text of the `result` value; or an error code returned and `why` filled */
+	struct im_buf *result;
+	struct im_buf *why;
+	int64_t retry_ms; /* of an error: when it would be none; 0: not known */
+};
+
+/* A call that reads, on a reader thread. A handler opens and closes the views it needs itself, the
+ * log's first. */
+struct rpc_read {
+	struct rpc_call call;
 	const struct store_backend *backend;
 	struct store_reader *log;
-	struct directory *dir; /* reader's handle, or the writer's in the other kinds */
-	struct names *names;   /* user id -> uid, of this thread; reading ones only */
-	struct search *search; /* reading ones only; NULL: no index */
+	struct names *names;   /* user id -> uid, of this thread */
+	struct search *search; /* NULL: no index */
 	struct im_str states;  /* RPC_DEVICES: presence_states of the caller */
-	/* RPC_DIRECTORY, RPC_LOG */
-	struct writer *w;
+};
+
+/* A call that writes, inside the engine's transaction. */
+struct rpc_write {
+	struct rpc_call call;
+	struct writer *writer;
 	struct hash_budget *budget; /* bounds what password hashing may cost; NULL: no bound */
 	struct presence *presence;  /* who is connected; may be NULL in a command */
 	struct dedup *dedup;        /* ids that senders have given their messages; may be NULL */
 	struct rights *rights;      /* slow mode; NULL: there is none */
 	struct cost *cost;          /* what the caller's requests may cost; NULL: no bound */
-	/* admin commands, which are methods of the same form */
-	const struct admin_hooks *hooks;
-	struct im_buf *noted; /* for the audit log: audit_note */
-	bool looked;          /* nothing was changed, and nothing is noted */
-	uint64_t about;       /* for the audit log: a user whom the parameters do not name */
-	bool alone;           /* the only one of its payload */
-	/* Set by a command that a reader answers, once what it has done is committed; planned. */
-	struct read_job *later;
-	/* the answer: the text of the `result` value; or an error code returned and `why` filled */
-	struct im_buf *result;
-	struct im_buf *why;
-	int64_t retry_ms; /* of an error: when it would be none; 0: not known */
 };
 
 struct rpc_param {
@@ -119,9 +118,11 @@ struct rpc_method {
 	const char *name;
 	enum rpc_kind kind;
 	const struct rpc_param *params; /* ends with name == NULL */
-	/* IM_OK with result filled, a wire code with why filled, or IM_E_IO/IM_E_NOMEM (a writing
-	 * method: the whole batch is rolled back and tried again). */
-	int (*call)(struct rpc_call *c);
+	/* The one of its kind; the other is NULL. IM_OK with result filled, a wire code with why
+	 * filled, or IM_E_IO/IM_E_NOMEM (a writing method: the whole batch is rolled back and tried
+	 * again). */
+	int (*read)(struct rpc_read *rd);
+	int (*write)(struct rpc_write *wr);
 };
 
 /* The reply object: {"jsonrpc":"2.0","id":..,"result":..} or "error":{"code","message"}. Handlers

@@ -83,9 +83,11 @@ size_t rpc_page_bytes(const struct rpc_call *c)
 	return max > 2 * REPLY_FRAME_BYTES ? max - REPLY_FRAME_BYTES : max / 2;
 }
 
-int rpc_pay(struct rpc_call *c, int64_t units)
+int rpc_pay(struct rpc_write *wr, int64_t units)
 {
-	if (!c->cost || cost_take(c->cost, c->user, c->now_ms, units, &c->retry_ms))
+	struct rpc_call *c = &wr->call;
+
+	if (!wr->cost || cost_take(wr->cost, c->user, c->now_ms, units, &c->retry_ms))
 		return IM_OK;
 	im_buf_reset(c->why);
 	cost_say(c->why, c->retry_ms);
@@ -146,22 +148,25 @@ int rpc_after_user(struct rpc_call *c, const char *name, uint64_t *id_out)
 	return rc;
 }
 
-int rpc_views_begin(struct rpc_call *c)
+int rpc_views_begin(struct rpc_read *rd)
 {
-	int rc = c->backend->view_begin(c->log);
+	struct rpc_call *c = &rd->call;
+	int rc = rd->backend->view_begin(rd->log);
 
 	if (rc != IM_OK)
 		return rc;
 	rc = directory_view_begin(c->dir);
 	if (rc != IM_OK)
-		c->backend->view_end(c->log);
+		rd->backend->view_end(rd->log);
 	return rc;
 }
 
-void rpc_views_end(struct rpc_call *c)
+void rpc_views_end(struct rpc_read *rd)
 {
+	struct rpc_call *c = &rd->call;
+
 	directory_view_end(c->dir);
-	c->backend->view_end(c->log);
+	rd->backend->view_end(rd->log);
 }
 
 int rpc_changed(struct rpc_call *c, bool changed)

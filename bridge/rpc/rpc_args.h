@@ -31,7 +31,7 @@ uint32_t rpc_limit(const struct rpc_call *c);
 size_t rpc_page_bytes(const struct rpc_call *c);
 
 /* Pays for work of the caller's before it is done, in the units of cost.h. IM_E_RATE_LIMITED. */
-int rpc_pay(struct rpc_call *c, int64_t units) IM_MUST_CHECK;
+int rpc_pay(struct rpc_write *wr, int64_t units) IM_MUST_CHECK;
 
 /* A user named by a parameter. IM_E_INVALID_PARAMS for what is no uid, IM_E_UNKNOWN_USER. */
 int rpc_user(struct rpc_call *c, struct im_str uid, struct directory_user *out) IM_MUST_CHECK;
@@ -45,8 +45,8 @@ int rpc_after_user(struct rpc_call *c, const char *name, uint64_t *id_out) IM_MU
 
 /* Opens and closes one view over the log and the directory, the log first: what the directory
  * knows is then never older than what the log shows. */
-int rpc_views_begin(struct rpc_call *c) IM_MUST_CHECK;
-void rpc_views_end(struct rpc_call *c);
+int rpc_views_begin(struct rpc_read *rd) IM_MUST_CHECK;
+void rpc_views_end(struct rpc_read *rd);
 
 /* `{"changed":true}` */
 int rpc_changed(struct rpc_call *c, bool changed) IM_MUST_CHECK;

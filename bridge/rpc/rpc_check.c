@@ -187,42 +187,42 @@ static int check_value(
 	return IM_E_INVALID_PARAMS;
 }
 
-static const struct rpc_param *param_find(const struct rpc_method *m, const char *name)
+static const struct rpc_param *param_find(const struct rpc_param *table, const char *name)
 {
-	for (const struct rpc_param *p = m->params; p->name != NULL; p++)
+	for (const struct rpc_param *p = table; p->name != NULL; p++)
 		if (strcmp(p->name, name) == 0)
 			return p;
 	return NULL;
 }
 
-static int refuse_unknown(
-	const struct rpc_method *m, const char *name, const char *prefix, struct im_buf *why)
+static int refuse_unknown(const char *method, const struct rpc_param *table, const char *name,
+	const char *prefix, struct im_buf *why)
 {
 	im_buf_printf(why, "%s%.*s is unknown; %s takes ", prefix,
-		RPC_S(rpc_clip(im_str(name), 64)), m->name);
-	for (const struct rpc_param *p = m->params; p->name != NULL; p++)
-		im_buf_printf(why, "%s%s", p == m->params ? "" : ", ", p->name);
-	if (m->params->name == NULL)
+		RPC_S(rpc_clip(im_str(name), 64)), method);
+	for (const struct rpc_param *p = table; p->name != NULL; p++)
+		im_buf_printf(why, "%s%s", p == table ? "" : ", ", p->name);
+	if (table->name == NULL)
 		im_buf_z(why, "none");
 	return IM_E_INVALID_PARAMS;
 }
 
-int rpc_check(
-	const struct rpc_method *m, const json_t *params, const char *prefix, struct im_buf *why)
+int rpc_check(const char *method, const struct rpc_param *table, const json_t *params,
+	const char *prefix, struct im_buf *why)
 {
 	json_t *o = (json_t *)params; /* jansson's iterators take no const; nothing is changed */
 	int rc;
 
 	for (void *it = json_object_iter(o); it != NULL; it = json_object_iter_next(o, it)) {
 		const char *name = json_object_iter_key(it);
-		const struct rpc_param *p = param_find(m, name);
+		const struct rpc_param *p = param_find(table, name);
 
 		rc = p ? check_value(p, json_object_iter_value(it), prefix, why)
-		       : refuse_unknown(m, name, prefix, why);
+		       : refuse_unknown(method, table, name, prefix, why);
 		if (rc != IM_OK)
 			return rc;
 	}
-	for (const struct rpc_param *p = m->params; p->name != NULL; p++) {
+	for (const struct rpc_param *p = table; p->name != NULL; p++) {
 		if (!p->required || json_object_get(params, p->name) != NULL)
 			continue;
 		im_buf_printf(why, "%s%s is missing; give ", prefix, p->name);

@@ -11,7 +11,7 @@
 
 /* IM_OK or IM_E_INVALID_PARAMS; why then says what was wrong and what would be right. prefix: how a
  * sentence calls a parameter ("params." before its name). */
-int rpc_check(const struct rpc_method *m, const json_t *params, const char *prefix,
-	struct im_buf *why) IM_MUST_CHECK;
+int rpc_check(const char *method, const struct rpc_param *table, const json_t *params,
+	const char *prefix, struct im_buf *why) IM_MUST_CHECK;
 
 #endif

@@ -41,7 +41,7 @@ static int take_params(struct rpc_request *r, struct im_str text)
 
 	r->params = json_loadb(text.p, text.n, JSON_REJECT_DUPLICATES, &err);
 	if (r->params != NULL)
-		return rpc_check(r->method, r->params, "params.", &r->why);
+		return rpc_check(r->method->name, r->method->params, r->params, "params.", &r->why);
 	/* err.text quotes the input, which may be cut inside a character. */
 	switch (json_error_code(&err)) {
 	case json_error_duplicate_key:

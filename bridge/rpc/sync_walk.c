@@ -56,16 +56,16 @@ static int on_first(void *arg, const struct store_msg *m)
 }
 
 /* The first message with seq >= p->seq; there is one, because the head is never deleted. */
-static int first_from(struct rpc_call *c, struct place *p)
+static int first_from(struct rpc_read *rd, struct place *p)
 {
-	int rc = c->backend->read_conv(
-		c->log, p->item->conv, p->seq, p->item->head.seq, false, on_first, p);
+	int rc = rd->backend->read_conv(
+		rd->log, p->item->conv, p->seq, p->item->head.seq, false, on_first, p);
 
 	return rc == STOP_RUN ? IM_OK : rc == IM_OK ? IM_E_NONE : rc;
 }
 
 /* Finds the oldest visible message newer than the cursor in a conversation whose head is newer. */
-static int find_first(struct rpc_call *c, struct place *p, uint64_t cursor)
+static int find_first(struct rpc_read *rd, struct place *p, uint64_t cursor)
 {
 	uint64_t lo = p->item->floor, hi = p->item->head.seq, step = 1;
 	struct place probe = {.item = p->item};
@@ -79,7 +79,7 @@ static int find_first(struct rpc_call *c, struct place *p, uint64_t cursor)
 			probe.seq = lo + (hi - lo) / 2;
 		uint64_t asked = probe.seq;
 
-		rc = first_from(c, &probe);
+		rc = first_from(rd, &probe);
 		if (rc != IM_OK)
 			return rc;
 		if (probe.gid > cursor) {
@@ -95,19 +95,20 @@ static int find_first(struct rpc_call *c, struct place *p, uint64_t cursor)
 		p->gid = p->item->head.gid;
 		return IM_OK;
 	}
-	return first_from(c, p);
+	return first_from(rd, p);
 }
 
-static int collect(struct rpc_call *c, struct conv_set *set, uint64_t cursor, uint64_t through,
+static int collect(struct rpc_read *rd, struct conv_set *set, uint64_t cursor, uint64_t through,
 	struct heap *heap)
 {
+	struct rpc_call *c = &rd->call;
 	int rc = IM_OK;
 
 	for (size_t i = 0; i < set->n; i++) {
 		struct conv_item *item = &set->v[i];
 		struct place p = {.item = item};
 
-		rc = c->backend->read_head(c->log, item->conv, &item->head);
+		rc = rd->backend->read_head(rd->log, item->conv, &item->head);
 		if (rc != IM_OK)
 			return rc;
 		if (item->head.seq == 0 || item->head.gid <= cursor)
@@ -117,7 +118,7 @@ static int collect(struct rpc_call *c, struct conv_set *set, uint64_t cursor, ui
 			return rc;
 		if (item->hidden || item->head.seq <= item->floor)
 			continue;
-		rc = find_first(c, &p, cursor);
+		rc = find_first(rd, &p, cursor);
 		if (rc != IM_OK)
 			return rc;
 		if (p.gid <= through)
@@ -147,7 +148,7 @@ static int on_run(void *arg, const struct store_msg *m)
 }
 
 static int merge(
-	struct rpc_call *c, struct heap *heap, uint64_t through, sync_walk_fn fn, void *arg)
+	struct rpc_read *rd, struct heap *heap, uint64_t through, sync_walk_fn fn, void *arg)
 {
 	int rc;
 
@@ -159,8 +160,8 @@ static int merge(
 			.fn = fn,
 			.arg = arg};
 
-		rc = c->backend->read_conv(
-			c->log, p.item->conv, p.seq, p.item->head.seq, false, on_run, &r);
+		rc = rd->backend->read_conv(
+			rd->log, p.item->conv, p.seq, p.item->head.seq, false, on_run, &r);
 		if (rc == STOP_RUN) {
 			if (r.next.gid <= through)
 				heap_push(heap, r.next);
@@ -172,7 +173,7 @@ static int merge(
 }
 
 struct stretch {
-	struct rpc_call *c;
+	struct rpc_read *rd;
 	struct conv_set *set;
 	sync_walk_fn fn;
 	void *arg;
@@ -186,7 +187,7 @@ static int on_stretch(void *arg, const struct store_msg *m)
 
 	if (item == NULL)
 		return IM_OK;
-	rc = conv_item_resolve(t->c, item, NULL);
+	rc = conv_item_resolve(&t->rd->call, item, NULL);
 	if (rc != IM_OK)
 		return rc;
 	if (item->hidden || m->seq <= item->floor)
@@ -194,10 +195,10 @@ static int on_stretch(void *arg, const struct store_msg *m)
 	return t->fn(t->arg, item, m);
 }
 
-int sync_walk(struct rpc_call *c, struct conv_set *set, uint64_t cursor, uint64_t through,
+int sync_walk(struct rpc_read *rd, struct conv_set *set, uint64_t cursor, uint64_t through,
 	sync_walk_fn fn, void *arg)
 {
-	struct stretch t = {c, set, fn, arg};
+	struct stretch t = {rd, set, fn, arg};
 	struct heap heap = {NULL, 0};
 	uint64_t along;
 	int rc;
@@ -205,16 +206,16 @@ int sync_walk(struct rpc_call *c, struct conv_set *set, uint64_t cursor, uint64_
 	if (cursor >= through || set->n == 0)
 		return IM_OK;
 	along = through - cursor < set->n ? through : cursor + set->n;
-	rc = c->backend->read_log(c->log, cursor + 1, along, false, on_stretch, &t);
+	rc = rd->backend->read_log(rd->log, cursor + 1, along, false, on_stretch, &t);
 	if (rc != IM_OK || along == through)
 		return rc;
 	cursor = along;
 	heap.v = calloc(set->n, sizeof(*heap.v));
 	if (heap.v == NULL)
 		return IM_E_NOMEM;
-	rc = collect(c, set, cursor, through, &heap);
+	rc = collect(rd, set, cursor, through, &heap);
 	if (rc == IM_OK)
-		rc = merge(c, &heap, through, fn, arg);
+		rc = merge(rd, &heap, through, fn, arg);
 	free(heap.v);
 	return rc;
 }

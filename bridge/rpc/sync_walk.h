@@ -20,7 +20,7 @@
 typedef int (*sync_walk_fn)(void *arg, const struct conv_item *item, const struct store_msg *m);
 
 /* Messages with cursor < gid <= through that the caller may see. Inside open views. */
-int sync_walk(struct rpc_call *c, struct conv_set *set, uint64_t cursor, uint64_t through,
+int sync_walk(struct rpc_read *rd, struct conv_set *set, uint64_t cursor, uint64_t through,
 	sync_walk_fn fn, void *arg) IM_MUST_CHECK;
 
 #endif

@@ -65,46 +65,46 @@ static int apply(struct group_write *g, struct im_str json, uint64_t seq)
 	return rc == IM_E_FORMAT ? IM_E_INTERNAL : rc;
 }
 
-int group_write_change(struct group_write *g, struct im_str json, uint64_t *seq_out)
+int group_write_change(struct group_write g, struct im_str json, uint64_t *seq_out)
 {
 	struct group_audience a;
-	int rc = group_audience_find(writer_directory(g->w), g->group, json, &a);
+	int rc = group_audience_find(writer_directory(g.w), g.group, json, &a);
 
 	if (rc == IM_OK)
-		rc = a.last ? append(g, json, seq_out) : next_seq(g, seq_out);
+		rc = a.last ? append(&g, json, seq_out) : next_seq(&g, seq_out);
 	if (rc == IM_OK)
-		rc = apply(g, json, *seq_out);
+		rc = apply(&g, json, *seq_out);
 	if (rc == IM_OK && !a.last)
-		rc = append(g, json, seq_out);
+		rc = append(&g, json, seq_out);
 	if (rc == IM_OK)
-		rc = tell(g, &a);
+		rc = tell(&g, &a);
 	if (rc == IM_OK)
-		forget(g, &a);
+		forget(&g, &a);
 	group_audience_clear(&a);
 	return rc;
 }
 
-int group_write_dismiss(struct group_write *g, bool erase, uint64_t *seq_out)
+int group_write_dismiss(struct group_write g, bool erase, uint64_t *seq_out)
 {
 	struct im_buf json;
 	int rc;
 
 	im_buf_init(&json, 0);
-	group_change_begin(&json, "dismiss", g->actor_uid);
+	group_change_begin(&json, "dismiss", g.actor_uid);
 	im_buf_z(&json, erase ? ",\"erase\":true}" : "}");
 	rc = json.failed ? IM_E_NOMEM : group_write_change(g, im_buf_view(&json), seq_out);
 	im_buf_free(&json);
 	return rc;
 }
 
-int group_write_people(struct group_write *g, const char *action, struct im_str more, bool roles,
+int group_write_people(struct group_write g, const char *action, struct im_str more, bool roles,
 	const struct group_person *who, size_t n, uint64_t *seq_out)
 {
 	struct im_buf json;
 	int rc;
 
 	im_buf_init(&json, 0);
-	group_change_begin(&json, action, g->actor_uid);
+	group_change_begin(&json, action, g.actor_uid);
 	im_buf_str(&json, more);
 	group_change_members_begin(&json);
 	for (size_t i = 0; i < n; i++)

@@ -29,13 +29,13 @@ struct group_write {
 
 /* Applies, appends, tells whom it concerns (group_event.h), and drops what the plugin has cached of
  * it; json: see group_change.h. IM_E_EXISTS: a creation's gid is taken. */
-int group_write_change(struct group_write *g, struct im_str json, uint64_t *seq_out) IM_MUST_CHECK;
+int group_write_change(struct group_write g, struct im_str json, uint64_t *seq_out) IM_MUST_CHECK;
 /* Builds and writes the last change of all. erase: what was said is to go at once. */
-int group_write_dismiss(struct group_write *g, bool erase, uint64_t *seq_out) IM_MUST_CHECK;
+int group_write_dismiss(struct group_write g, bool erase, uint64_t *seq_out) IM_MUST_CHECK;
 /* Builds and writes a change of these people: {"action","by","members":[..]}, `more` (text of
  * further members with leading commas, may be empty) before the list. roles: say each one's role.
  */
-int group_write_people(struct group_write *g, const char *action, struct im_str more, bool roles,
+int group_write_people(struct group_write g, const char *action, struct im_str more, bool roles,
 	const struct group_person *who, size_t n, uint64_t *seq_out) IM_MUST_CHECK;
 
 #endif

@@ -58,21 +58,19 @@ static void check_json(struct im_str s)
 	CHECK(im_json_parse(s, &v) == IM_OK);
 }
 
-static int run(struct rpc_call *c)
+static int run(const struct rpc_method *m, const struct rpc_call *c)
 {
-	if (c->method->kind == RPC_READ) {
-		c->backend = f->backend;
-		c->log = f->log;
-		c->dir = f->reader_dir;
-		c->names = f->names;
-	} else {
-		writer_set_now(f->w, f->now_ms);
-		c->w = f->w;
-		c->dir = writer_directory(f->w);
-		c->budget = &f->budget;
-		c->presence = f->presence;
+	struct rpc_read rd = {.call = *c, .backend = f->backend, .log = f->log, .names = f->names};
+	struct rpc_write wr = {
+		.call = *c, .writer = f->w, .budget = &f->budget, .presence = f->presence};
+
+	if (rpc_reads(m)) {
+		rd.call.dir = f->reader_dir;
+		return m->read(&rd);
 	}
-	return c->method->call(c);
+	writer_set_now(f->w, f->now_ms);
+	wr.call.dir = writer_directory(f->w);
+	return m->write(&wr);
 }
 
 static void request(const char *uid, uint64_t id, struct im_str target, struct im_str payload)
@@ -93,9 +91,8 @@ static void request(const char *uid, uint64_t id, struct im_str target, struct i
 	im_buf_init(&why, 0);
 	rpc_request_parse(methods_find, target, payload, &req);
 	if (req.code == IM_OK) {
-		c.method = req.method;
 		c.params = req.params;
-		code = run(&c);
+		code = run(req.method, &c);
 		CHECK(code == IM_OK || code <= -32000);
 		CHECK(code != IM_E_INTERNAL);
 		CHECK(code == IM_OK || why.n > 0);
@@ -111,7 +108,7 @@ static void request(const char *uid, uint64_t id, struct im_str target, struct i
 static void command(struct im_str payload)
 {
 	struct im_buf out;
-	struct admin_call a = {.uid = IM_STR("root"),
+	struct admin_payload a = {.uid = IM_STR("root"),
 		.now_ms = f->now_ms,
 		.set = &f->set,
 		.hooks = &f->hooks,

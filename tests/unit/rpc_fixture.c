@@ -275,30 +275,37 @@ static void take_reply(struct rpc_fixture *f, const char *method, const char *pa
 	json_decref(whole);
 }
 
-static int run(struct rpc_fixture *f, struct rpc_call *c)
+static int run_read(struct rpc_fixture *f, const struct rpc_method *m, const struct rpc_call *call)
 {
+	struct rpc_read rd = {.call = *call,
+		.backend = f->backend,
+		.log = f->log,
+		.names = f->names,
+		.search = f->search};
+
+	rd.call.dir = f->reader_dir;
+	im_buf_reset(&f->states);
+	if (m->kind == RPC_DEVICES)
+		presence_states(f->presence, rd.call.uid, &f->states);
+	rd.states = im_buf_view(&f->states);
+	return m->read(&rd);
+}
+
+static int run(struct rpc_fixture *f, const struct rpc_method *m, const struct rpc_call *call)
+{
+	struct rpc_write wr = {.call = *call,
+		.writer = f->w,
+		.budget = &f->budget,
+		.presence = f->presence,
+		.rights = f->rights,
+		.cost = f->cost};
 	int rc;
 
-	if (rpc_reads(c->method)) {
-		c->backend = f->backend;
-		c->log = f->log;
-		c->dir = f->reader_dir;
-		c->names = f->names;
-		c->search = f->search;
-		im_buf_reset(&f->states);
-		if (c->method->kind == RPC_DEVICES)
-			presence_states(f->presence, c->uid, &f->states);
-		c->states = im_buf_view(&f->states);
-		return c->method->call(c);
-	}
+	if (rpc_reads(m))
+		return run_read(f, m, call);
 	writer_set_now(f->w, f->now_ms);
-	c->w = f->w;
-	c->dir = writer_directory(f->w);
-	c->budget = &f->budget;
-	c->presence = f->presence;
-	c->rights = f->rights;
-	c->cost = f->cost;
-	rc = c->method->call(c);
+	wr.call.dir = writer_directory(f->w);
+	rc = m->write(&wr);
 	rpc_commit(f);
 	return rc;
 }
@@ -322,11 +329,10 @@ static int call(struct rpc_fixture *f, const char *uid, const char *device, cons
 	code = req.code;
 	im_buf_str(&why, im_buf_view(&req.why));
 	if (code == IM_OK) {
-		c.method = req.method;
 		c.params = req.params;
 		c.result = &result;
 		c.why = &why;
-		code = run(f, &c);
+		code = run(f, req.method, &c);
 	}
 	take_reply(f, method, params, code, im_buf_view(&why), im_buf_view(&result));
 	rpc_request_clear(&req);
@@ -338,8 +344,7 @@ static int call(struct rpc_fixture *f, const char *uid, const char *device, cons
 int rpc_read(struct rpc_fixture *f, const struct rpc_method *m, const char *params)
 {
 	struct im_buf result, why;
-	struct rpc_call c = {.method = m,
-		.uid = IM_STR("root"),
+	struct rpc_call c = {.uid = IM_STR("root"),
 		.admin = true,
 		.now_ms = f->now_ms,
 		.set = &f->set,
@@ -352,9 +357,9 @@ int rpc_read(struct rpc_fixture *f, const struct rpc_method *m, const char *para
 	im_buf_init(&result, 0);
 	im_buf_init(&why, 0);
 	assert_non_null(c.params);
-	code = rpc_check(m, c.params, "", &why);
+	code = rpc_check(m->name, m->params, c.params, "", &why);
 	if (code == IM_OK)
-		code = run(f, &c);
+		code = run_read(f, m, &c);
 	json_decref(f->result);
 	f->result = code == IM_OK ? json_loadb(result.p, result.n, 0, NULL) : NULL;
 	im_buf_reset(&f->why);
@@ -495,7 +500,7 @@ void rpc_sql(struct rpc_fixture *f, const char *sql)
 json_t *rpc_admin(struct rpc_fixture *f, const char *command)
 {
 	struct im_buf out, payload;
-	struct admin_call a = {.uid = IM_STR("root"),
+	struct admin_payload a = {.uid = IM_STR("root"),
 		.device = IM_STR("root-desk"),
 		.set = &f->set,
 		.hooks = &f->hooks,

@@ -59,7 +59,7 @@ static void each_command_gets_a_response(void **state)
 
 static void execute(struct rpc_fixture *f, const char *uid, const char *payload, struct im_buf *out)
 {
-	struct admin_call a = {.uid = im_str(uid),
+	struct admin_payload a = {.uid = im_str(uid),
 		.set = &f->set,
 		.w = f->w,
 		.payload = im_str(payload),
@@ -589,7 +589,7 @@ static void nobody_is_forgotten_for_a_change_that_failed(void **state)
 				      "\"max_devices\":3}";
 	struct rpc_fixture *f = *state;
 	struct im_buf out;
-	struct admin_call a = {.uid = IM_STR("root"), .set = &f->set, .w = f->w, .out = &out};
+	struct admin_payload a = {.uid = IM_STR("root"), .set = &f->set, .w = f->w, .out = &out};
 
 	done(f, "{\"command\":\"getUser\",\"username\":\"bob\"}");
 	im_buf_init(&out, 0);

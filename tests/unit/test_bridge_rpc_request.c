@@ -167,6 +167,19 @@ static void the_golden_vectors_are_taken_or_refused(void **state)
 	json_decref(root);
 }
 
+/* A reader thread calls `read`, the engine `write`, without asking. */
+static void a_method_has_the_handler_of_its_kind(void **state)
+{
+	size_t n = 0;
+
+	(void)state;
+	for (const struct rpc_method *const *t = methods_all; *t; t++)
+		for (const struct rpc_method *m = *t; m->name; m++, n++)
+			if ((m->read != NULL) != rpc_reads(m) || (m->write != NULL) == rpc_reads(m))
+				fail_msg("%s", m->name);
+	assert_true(n > 40);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -176,6 +189,7 @@ int main(void)
 		cmocka_unit_test(deep_and_long_input_is_refused_without_harm),
 		cmocka_unit_test(the_golden_vectors_are_taken_or_refused),
 		cmocka_unit_test(replies_have_the_form_of_json_rpc),
+		cmocka_unit_test(a_method_has_the_handler_of_its_kind),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -112,7 +112,7 @@ def server_methods():
                 body = re.sub(rf"\b{name}\b", lambda _: value, body)
             tables[m[1]] = {p[1]: (p[2], p[3] == "true") for p in re.finditer(
                 r'"(\w+)",\s*RPC_(\w+),\s*(true|false)', body)}
-        for m in re.finditer(r'\{"([a-z.]+)", RPC_\w+, (\w+), \w+\}', text):
+        for m in re.finditer(r'\{"([a-z.]+)", RPC_\w+, (\w+), \.(?:read|write) = \w+\}', text):
             found[m[1]] = tables[m[2]]
     return found
 

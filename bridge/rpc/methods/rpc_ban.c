@@ -34,8 +34,9 @@ static int on_kept(void *arg, const struct directory_kept *k)
 	return rpc_page_add(&l->page, k->uid);
 }
 
-static int bans_call(struct rpc_call *c)
+static int bans_call(struct rpc_read *rd)
 {
+	struct rpc_call *c = &rd->call;
 	struct listing l = {.member = "since", .over_ms = -1};
 	struct group_ref ref;
 	uint64_t after;
@@ -50,8 +51,9 @@ static int bans_call(struct rpc_call *c)
 		directory_ban_list(c->dir, ref.row.id, after, l.page.limit + 1, on_kept, &l));
 }
 
-static int mutes_call(struct rpc_call *c)
+static int mutes_call(struct rpc_read *rd)
 {
+	struct rpc_call *c = &rd->call;
 	struct listing l = {.member = "muted_until", .over_ms = c->now_ms};
 	struct group_ref ref;
 	uint64_t after;
@@ -84,31 +86,33 @@ static int keep_banned(struct rpc_call *c, uint64_t group, struct group_people *
 	return rc;
 }
 
-int group_unban(struct rpc_call *c, struct group_ref *ref)
+int group_unban(struct rpc_write *wr, struct group_ref *ref)
 {
+	struct rpc_call *c = &wr->call;
 	struct group_people people;
 	uint64_t seq;
-	int rc = group_people_get_past(c, "members", &people);
+	int rc = group_people_get_past(wr, "members", &people);
 
 	if (rc == IM_OK)
 		rc = keep_banned(c, ref->row.id, &people);
 	if (rc == IM_OK && people.n > 0)
-		rc = group_pay(c, &ref->row, people.n);
+		rc = group_pay(wr, &ref->row, people.n);
 	if (rc == IM_OK && people.n > 0)
-		rc = group_write_people(
-			&ref->write, "unban", IM_STR(""), false, people.v, people.n, &seq);
+		rc = group_write_people(group_ref_write(wr, ref), "unban", IM_STR(""), false,
+			people.v, people.n, &seq);
 	if (rc == IM_OK)
 		rc = rpc_changed(c, people.n > 0);
 	group_people_clear(&people);
 	return rc;
 }
 
-static int unban_call(struct rpc_call *c)
+static int unban_call(struct rpc_write *wr)
 {
+	struct rpc_call *c = &wr->call;
 	struct group_ref ref;
 	int rc = group_ref_get(c, DIRECTORY_GROUP_ADMIN, &ref);
 
-	return rc == IM_OK ? group_unban(c, &ref) : rc;
+	return rc == IM_OK ? group_unban(wr, &ref) : rc;
 }
 
 #define GID                                            \
@@ -129,8 +133,8 @@ static const struct rpc_param unban_params[] = {
 };
 
 const struct rpc_method rpc_ban_methods[] = {
-	{"group.bans", RPC_READ, list_params, bans_call},
-	{"group.mutes", RPC_READ, list_params, mutes_call},
-	{"group.unban", RPC_LOG, unban_params, unban_call},
+	{"group.bans", RPC_READ, list_params, .read = bans_call},
+	{"group.mutes", RPC_READ, list_params, .read = mutes_call},
+	{"group.unban", RPC_LOG, unban_params, .write = unban_call},
 	{0},
 };

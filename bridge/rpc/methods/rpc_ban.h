@@ -8,6 +8,6 @@
 #include "bridge/rpc/rpc.h"
 
 /* Lifts the bans of params.members; rights are the caller's to check. */
-int group_unban(struct rpc_call *c, struct group_ref *ref) IM_MUST_CHECK;
+int group_unban(struct rpc_write *wr, struct group_ref *ref) IM_MUST_CHECK;
 
 #endif

@@ -8,19 +8,21 @@
 #include "common/jsonw.h"
 #include "common/limits.h"
 
-static int tell(struct rpc_call *c, struct im_str uid, bool blocked)
+static int tell(struct rpc_write *wr, struct im_str uid, bool blocked)
 {
+	struct rpc_call *c = &wr->call;
 	struct event e;
 	int rc;
 
 	event_block(&e, uid, blocked);
-	rc = writer_event(c->w, c->user, c->uid, &e);
+	rc = writer_event(wr->writer, c->user, c->uid, &e);
 	event_clear(&e);
 	return rc;
 }
 
-static int change(struct rpc_call *c, bool block)
+static int change(struct rpc_write *wr, bool block)
 {
+	struct rpc_call *c = &wr->call;
 	struct im_str uid = rpc_str(c, "uid");
 	struct directory_user u;
 	uint64_t peer;
@@ -40,23 +42,23 @@ static int change(struct rpc_call *c, bool block)
 	rc = block ? directory_block_add(c->dir, c->user, peer, c->now_ms)
 		   : directory_block_remove(c->dir, c->user, peer);
 	if (rc == IM_OK)
-		rc = tell(c, uid, block);
+		rc = tell(wr, uid, block);
 	if (rc != IM_OK)
 		return rc;
 	/* The plugin may know the pair from either side. */
-	effects_forget_user(writer_effects(c->w), c->uid);
-	effects_forget_user(writer_effects(c->w), uid);
+	effects_forget_user(writer_effects(wr->writer), c->uid);
+	effects_forget_user(writer_effects(wr->writer), uid);
 	return rpc_changed(c, true);
 }
 
-static int add_call(struct rpc_call *c)
+static int add_call(struct rpc_write *wr)
 {
-	return change(c, true);
+	return change(wr, true);
 }
 
-static int remove_call(struct rpc_call *c)
+static int remove_call(struct rpc_write *wr)
 {
-	return change(c, false);
+	return change(wr, false);
 }
 
 static int on_blocked(void *arg, const struct directory_user *u)
@@ -70,8 +72,9 @@ static int on_blocked(void *arg, const struct directory_user *u)
 	return rpc_page_add(p, u->uid);
 }
 
-static int list_call(struct rpc_call *c)
+static int list_call(struct rpc_read *rd)
 {
+	struct rpc_call *c = &rd->call;
 	struct rpc_page page;
 	uint64_t after;
 	int rc = rpc_after_user(c, "next", &after);
@@ -95,8 +98,8 @@ static const struct rpc_param list_params[] = {
 };
 
 const struct rpc_method rpc_block_methods[] = {
-	{"block.add", RPC_DIRECTORY, one_params, add_call},
-	{"block.remove", RPC_DIRECTORY, one_params, remove_call},
-	{"block.list", RPC_READ, list_params, list_call},
+	{"block.add", RPC_DIRECTORY, one_params, .write = add_call},
+	{"block.remove", RPC_DIRECTORY, one_params, .write = remove_call},
+	{"block.list", RPC_READ, list_params, .read = list_call},
 	{0},
 };

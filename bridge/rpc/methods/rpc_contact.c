@@ -109,9 +109,10 @@ static int set_state(
 }
 
 /* `who` hears about its list's entry `uid`, and who has done it. */
-static int tell(struct rpc_call *c, uint64_t who, struct im_str who_uid, struct im_str uid,
+static int tell(struct rpc_write *wr, uint64_t who, struct im_str who_uid, struct im_str uid,
 	const char *action, struct im_str by, struct im_str note)
 {
+	struct rpc_call *c = &wr->call;
 	struct event_contact entry = {.action = action, .uid = uid, .by = by, .note = note};
 	struct event e;
 	int rc = directory_contact_version(c->dir, who, &entry.version);
@@ -119,7 +120,7 @@ static int tell(struct rpc_call *c, uint64_t who, struct im_str who_uid, struct 
 	if (rc != IM_OK)
 		return rc;
 	event_contact(&e, &entry);
-	rc = writer_event(c->w, who, who_uid, &e);
+	rc = writer_event(wr->writer, who, who_uid, &e);
 	event_clear(&e);
 	return rc;
 }
@@ -127,21 +128,22 @@ static int tell(struct rpc_call *c, uint64_t who, struct im_str who_uid, struct 
 /* Both sides change, both are told: a list that its owner's devices do not follow is no list. What
  * ends a request or a contact is told to who has blocked the caller as well, once, and without any
  * words. */
-static int change(struct rpc_call *c, const struct pair *p, int mine, int theirs,
+static int change(struct rpc_write *wr, const struct pair *p, int mine, int theirs,
 	const char *action, struct im_str note)
 {
+	struct rpc_call *c = &wr->call;
 	int rc = set_state(c, c->user, p->peer, mine, note);
 
 	if (rc == IM_OK && !p->gone)
 		rc = set_state(c, p->peer, c->user, theirs, note);
 	if (rc == IM_OK)
-		rc = tell(c, c->user, c->uid, p->uid, action, c->uid, note);
+		rc = tell(wr, c->user, c->uid, p->uid, action, c->uid, note);
 	if (rc == IM_OK && !p->gone)
-		rc = tell(c, p->peer, p->uid, c->uid, action, c->uid, note);
+		rc = tell(wr, p->peer, p->uid, c->uid, action, c->uid, note);
 	if (rc != IM_OK)
 		return rc;
-	effects_forget_user(writer_effects(c->w), c->uid);
-	effects_forget_user(writer_effects(c->w), p->uid);
+	effects_forget_user(writer_effects(wr->writer), c->uid);
+	effects_forget_user(writer_effects(wr->writer), p->uid);
 	return rpc_changed(c, true);
 }
 
@@ -169,8 +171,9 @@ static int check_room(struct rpc_call *c, uint64_t owner, const char *whose)
 	return rc;
 }
 
-static int request_call(struct rpc_call *c)
+static int request_call(struct rpc_write *wr)
 {
+	struct rpc_call *c = &wr->call;
 	struct im_str note = rpc_has(c, "note") ? rpc_str(c, "note") : IM_STR("");
 	struct pair p;
 	int rc = get_pair(c, false, &p);
@@ -181,7 +184,7 @@ static int request_call(struct rpc_call *c)
 		return rpc_changed(c, false);
 	rc = not_blocked(c, &p);
 	if (rc == IM_OK)
-		rc = rpc_pay(c, COST_CONTACT);
+		rc = rpc_pay(wr, COST_CONTACT);
 	if (rc == IM_OK)
 		rc = check_room(c, c->user, "your");
 	if (rc == IM_OK)
@@ -192,13 +195,14 @@ static int request_call(struct rpc_call *c)
 		return rc;
 	/* Two who ask each other have both said yes. */
 	if (p.mine == DIRECTORY_CONTACT_RECEIVED)
-		return change(c, &p, DIRECTORY_CONTACT_YES, DIRECTORY_CONTACT_YES, "accept",
+		return change(wr, &p, DIRECTORY_CONTACT_YES, DIRECTORY_CONTACT_YES, "accept",
 			(struct im_str){NULL, 0});
-	return change(c, &p, DIRECTORY_CONTACT_SENT, DIRECTORY_CONTACT_RECEIVED, "request", note);
+	return change(wr, &p, DIRECTORY_CONTACT_SENT, DIRECTORY_CONTACT_RECEIVED, "request", note);
 }
 
-static int accept_call(struct rpc_call *c)
+static int accept_call(struct rpc_write *wr)
 {
+	struct rpc_call *c = &wr->call;
 	struct pair p;
 	int rc = get_pair(c, false, &p);
 
@@ -212,12 +216,13 @@ static int accept_call(struct rpc_call *c)
 	rc = not_blocked(c, &p);
 	if (rc != IM_OK)
 		return rc;
-	return change(c, &p, DIRECTORY_CONTACT_YES, DIRECTORY_CONTACT_YES, "accept",
+	return change(wr, &p, DIRECTORY_CONTACT_YES, DIRECTORY_CONTACT_YES, "accept",
 		(struct im_str){NULL, 0});
 }
 
-static int reject_call(struct rpc_call *c)
+static int reject_call(struct rpc_write *wr)
 {
+	struct rpc_call *c = &wr->call;
 	struct pair p;
 	int rc = get_pair(c, true, &p);
 
@@ -225,12 +230,13 @@ static int reject_call(struct rpc_call *c)
 		return rc;
 	if (p.mine != DIRECTORY_CONTACT_RECEIVED)
 		return rpc_changed(c, false);
-	return change(c, &p, DIRECTORY_CONTACT_NONE, DIRECTORY_CONTACT_NONE, "reject", IM_STR(""));
+	return change(wr, &p, DIRECTORY_CONTACT_NONE, DIRECTORY_CONTACT_NONE, "reject", IM_STR(""));
 }
 
 /* Ends a contact, or takes back a request. */
-static int remove_call(struct rpc_call *c)
+static int remove_call(struct rpc_write *wr)
 {
+	struct rpc_call *c = &wr->call;
 	struct pair p;
 	int rc = get_pair(c, true, &p);
 
@@ -238,7 +244,7 @@ static int remove_call(struct rpc_call *c)
 		return rc;
 	if (p.mine == DIRECTORY_CONTACT_NONE && p.theirs == DIRECTORY_CONTACT_NONE)
 		return rpc_changed(c, false);
-	return change(c, &p, DIRECTORY_CONTACT_NONE, DIRECTORY_CONTACT_NONE, "remove", IM_STR(""));
+	return change(wr, &p, DIRECTORY_CONTACT_NONE, DIRECTORY_CONTACT_NONE, "remove", IM_STR(""));
 }
 
 /* -- a user who is deleted -- */
@@ -253,8 +259,9 @@ static int on_owner(void *arg, uint64_t owner, struct im_str uid)
 	return b->failed ? IM_E_NOMEM : IM_OK;
 }
 
-static int forget_all(struct rpc_call *c, uint64_t user, struct im_str uid, struct im_str owners)
+static int forget_all(struct rpc_write *wr, uint64_t user, struct im_str uid, struct im_str owners)
 {
+	struct rpc_call *c = &wr->call;
 	int rc = IM_OK;
 
 	while (rc == IM_OK && owners.n > 0) {
@@ -265,22 +272,23 @@ static int forget_all(struct rpc_call *c, uint64_t user, struct im_str uid, stru
 		memcpy(&owner, owners.p, sizeof(owner));
 		rc = set_state(c, owner, user, DIRECTORY_CONTACT_NONE, IM_STR(""));
 		if (rc == IM_OK)
-			rc = tell(c, owner, name, uid, "remove", uid, IM_STR(""));
+			rc = tell(wr, owner, name, uid, "remove", uid, IM_STR(""));
 		owners.n -= (size_t)(name.p + name.n - owners.p);
 		owners.p = name.p + name.n;
 	}
 	return rc;
 }
 
-int contact_forget_user(struct rpc_call *c, uint64_t user, struct im_str uid)
+int contact_forget_user(struct rpc_write *wr, uint64_t user, struct im_str uid)
 {
+	struct rpc_call *c = &wr->call;
 	struct im_buf owners; /* number, length and name of each */
 	int rc;
 
 	im_buf_init(&owners, 0);
 	rc = directory_contact_owners(c->dir, user, on_owner, &owners);
 	if (rc == IM_OK)
-		rc = forget_all(c, user, uid, im_buf_view(&owners));
+		rc = forget_all(wr, user, uid, im_buf_view(&owners));
 	im_buf_free(&owners);
 	return rc;
 }
@@ -299,8 +307,9 @@ static int check_tags(struct rpc_call *c)
 	return IM_OK;
 }
 
-static int write_own(struct rpc_call *c, const struct pair *p, struct im_str tags)
+static int write_own(struct rpc_write *wr, const struct pair *p, struct im_str tags)
 {
+	struct rpc_call *c = &wr->call;
 	struct directory_contact row;
 	struct texts t;
 	bool same;
@@ -317,13 +326,14 @@ static int write_own(struct rpc_call *c, const struct pair *p, struct im_str tag
 	if (rc == IM_OK && !same)
 		rc = directory_contact_put(c->dir, &row);
 	if (rc == IM_OK && !same)
-		rc = tell(c, c->user, c->uid, p->uid, "update", c->uid, IM_STR(""));
+		rc = tell(wr, c->user, c->uid, p->uid, "update", c->uid, IM_STR(""));
 	im_buf_free(&t.buf);
 	return rc == IM_OK ? rpc_changed(c, !same) : rc;
 }
 
-static int update_call(struct rpc_call *c)
+static int update_call(struct rpc_write *wr)
 {
+	struct rpc_call *c = &wr->call;
 	json_t *tags = json_object_get(c->params, "tags");
 	char *text = NULL;
 	struct pair p;
@@ -341,7 +351,7 @@ static int update_call(struct rpc_call *c)
 		if (text == NULL)
 			return IM_E_NOMEM;
 	}
-	rc = write_own(c, &p, im_str(text));
+	rc = write_own(wr, &p, im_str(text));
 	free(text);
 	return rc;
 }
@@ -387,8 +397,9 @@ static int on_contact(void *arg, const struct directory_contact *row)
 }
 
 /* One list, ordered by version: all of it from 0 on, or what changed since. */
-static int list_call(struct rpc_call *c)
+static int list_call(struct rpc_read *rd)
 {
+	struct rpc_call *c = &rd->call;
 	struct listing l = {.since = (uint64_t)rpc_int(c, "since", 0)};
 	uint64_t newest;
 	int rc = directory_contact_version(c->dir, c->user, &newest);
@@ -431,11 +442,11 @@ static const struct rpc_param list_params[] = {
 };
 
 const struct rpc_method rpc_contact_methods[] = {
-	{"contact.request", RPC_DIRECTORY, request_params, request_call},
-	{"contact.accept", RPC_DIRECTORY, uid_params, accept_call},
-	{"contact.reject", RPC_DIRECTORY, uid_params, reject_call},
-	{"contact.remove", RPC_DIRECTORY, uid_params, remove_call},
-	{"contact.update", RPC_DIRECTORY, update_params, update_call},
-	{"contact.list", RPC_READ, list_params, list_call},
+	{"contact.request", RPC_DIRECTORY, request_params, .write = request_call},
+	{"contact.accept", RPC_DIRECTORY, uid_params, .write = accept_call},
+	{"contact.reject", RPC_DIRECTORY, uid_params, .write = reject_call},
+	{"contact.remove", RPC_DIRECTORY, uid_params, .write = remove_call},
+	{"contact.update", RPC_DIRECTORY, update_params, .write = update_call},
+	{"contact.list", RPC_READ, list_params, .read = list_call},
 	{0},
 };

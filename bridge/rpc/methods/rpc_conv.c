@@ -83,7 +83,7 @@ static void drop_first(struct heap *h)
 
 /* Takes out the next conversation in the list's order, of those that stand behind `before`; NULL:
  * there is none. */
-static int next_item(struct rpc_call *c, struct heap *h, uint64_t before, struct conv_item **out)
+static int next_item(struct rpc_read *rd, struct heap *h, uint64_t before, struct conv_item **out)
 {
 	*out = NULL;
 	while (h->n > 0) {
@@ -95,7 +95,7 @@ static int next_item(struct rpc_call *c, struct heap *h, uint64_t before, struct
 			drop_first(h);
 			return IM_OK;
 		}
-		rc = c->backend->read_shown(c->log, first->item->conv, &first->item->shown);
+		rc = rd->backend->read_shown(rd->log, first->item->conv, &first->item->shown);
 		if (rc != IM_OK)
 			return rc;
 		first->known = true;
@@ -109,7 +109,7 @@ static int next_item(struct rpc_call *c, struct heap *h, uint64_t before, struct
 }
 
 struct last_message {
-	struct rpc_call *c;
+	struct rpc_read *rd;
 	const struct conv_item *item;
 	struct im_buf *out;
 };
@@ -119,14 +119,15 @@ static int on_last(void *arg, const struct store_msg *m)
 	struct last_message *l = arg;
 
 	im_buf_z(l->out, ",\"last\":");
-	return view_message(
-		l->out, l->c->names, conv_item_name(l->item), m, l->item->was_after, l->c->now_ms);
+	return view_message(l->out, l->rd->names, conv_item_name(l->item), m, l->item->was_after,
+		l->rd->call.now_ms);
 }
 
-static int put_item(struct rpc_call *c, struct conv_item *item, struct im_buf *b)
+static int put_item(struct rpc_read *rd, struct conv_item *item, struct im_buf *b)
 {
+	struct rpc_call *c = &rd->call;
 	struct directory_conv_user mine;
-	struct last_message last = {c, item, b};
+	struct last_message last = {rd, item, b};
 	uint64_t unread, mark;
 	int rc = conv_item_resolve(c, item, &mine);
 
@@ -142,19 +143,20 @@ static int put_item(struct rpc_call *c, struct conv_item *item, struct im_buf *b
 	if (mine.draft.n > 0)
 		im_jsonw_member_str(b, "draft", mine.draft);
 	mark = view_mark(mine.read_seq, item->joined_seq, mine.cleared_to);
-	rc = c->backend->unread(c->log, item->conv, c->user, mark, &unread);
+	rc = rd->backend->unread(rd->log, item->conv, c->user, mark, &unread);
 	if (rc != IM_OK)
 		return rc;
 	im_jsonw_member_int(b, "unread", (int64_t)unread);
 	if (item->shown.seq > item->floor)
-		rc = c->backend->read_conv(c->log, item->conv, item->shown.seq, item->shown.seq,
+		rc = rd->backend->read_conv(rd->log, item->conv, item->shown.seq, item->shown.seq,
 			false, on_last, &last);
 	im_buf_c(b, '}');
 	return rc != IM_OK ? rc : b->failed ? IM_E_NOMEM : IM_OK;
 }
 
-static int put_page(struct rpc_call *c, struct heap *h, uint64_t before)
+static int put_page(struct rpc_read *rd, struct heap *h, uint64_t before)
 {
+	struct rpc_call *c = &rd->call;
 	struct conv_item *item;
 	struct rpc_page page;
 	struct im_buf key;
@@ -163,10 +165,10 @@ static int put_page(struct rpc_call *c, struct heap *h, uint64_t before)
 	im_buf_init(&key, 0);
 	rpc_page_begin(&page, c->result, "conversations", rpc_limit(c), rpc_page_bytes(c));
 	while (rc == IM_OK) {
-		rc = next_item(c, h, before, &item);
+		rc = next_item(rd, h, before, &item);
 		if (rc != IM_OK || item == NULL)
 			break;
-		rc = put_item(c, item, &page.one);
+		rc = put_item(rd, item, &page.one);
 		if (rc != IM_OK || page.one.n == 0)
 			continue;
 		im_buf_reset(&key);
@@ -177,14 +179,14 @@ static int put_page(struct rpc_call *c, struct heap *h, uint64_t before)
 	return rpc_page_end(&page, rc);
 }
 
-static int collect(struct rpc_call *c, struct conv_set *set, struct heap *h)
+static int collect(struct rpc_read *rd, struct conv_set *set, struct heap *h)
 {
 	int rc = IM_OK;
 
 	for (size_t i = 0; rc == IM_OK && i < set->n; i++) {
 		struct conv_item *item = &set->v[i];
 
-		rc = c->backend->read_head(c->log, item->conv, &item->head);
+		rc = rd->backend->read_head(rd->log, item->conv, &item->head);
 		if (rc == IM_OK && item->head.seq > 0)
 			h->v[h->n++] = (struct waiting){.item = item, .gid = item->head.gid};
 	}
@@ -193,25 +195,26 @@ static int collect(struct rpc_call *c, struct conv_set *set, struct heap *h)
 	return rc;
 }
 
-static int list_in_view(struct rpc_call *c, uint64_t before)
+static int list_in_view(struct rpc_read *rd, uint64_t before)
 {
 	struct heap h = {NULL, 0};
 	struct conv_set set;
-	int rc = conv_set_load(c, &set);
+	int rc = conv_set_load(rd, &set);
 
 	if (rc == IM_OK) {
 		h.v = calloc(set.n + 1, sizeof(*h.v));
-		rc = h.v ? collect(c, &set, &h) : IM_E_NOMEM;
+		rc = h.v ? collect(rd, &set, &h) : IM_E_NOMEM;
 	}
 	if (rc == IM_OK)
-		rc = put_page(c, &h, before);
+		rc = put_page(rd, &h, before);
 	free(h.v);
 	conv_set_clear(&set);
 	return rc;
 }
 
-static int list_call(struct rpc_call *c)
+static int list_call(struct rpc_read *rd)
 {
+	struct rpc_call *c = &rd->call;
 	uint64_t before = UINT64_MAX;
 	int rc;
 
@@ -219,18 +222,18 @@ static int list_call(struct rpc_call *c)
 		(im_cursor_parse(rpc_str(c, "next"), &before) != IM_OK || before == 0))
 		return rpc_fail(c, IM_E_INVALID_PARAMS,
 			"params.next is none that conv.list gave; leave it out to begin");
-	rc = rpc_views_begin(c);
+	rc = rpc_views_begin(rd);
 	if (rc != IM_OK)
 		return rc;
-	rc = list_in_view(c, before);
-	rpc_views_end(c);
+	rc = list_in_view(rd, before);
+	rpc_views_end(rd);
 	return rc;
 }
 
 /* -- conv.history -- */
 
 struct history {
-	struct rpc_call *c;
+	struct rpc_read *rd;
 	const struct conv_ref *ref;
 	uint64_t was_after;
 	struct im_buf texts;
@@ -249,7 +252,8 @@ static int on_history(void *arg, const struct store_msg *m)
 	h->full = h->count == h->limit;
 	if (h->full)
 		return IM_STOP;
-	rc = view_message(&h->texts, h->c->names, h->ref->name, m, h->was_after, h->c->now_ms);
+	rc = view_message(
+		&h->texts, h->rd->names, h->ref->name, m, h->was_after, h->rd->call.now_ms);
 	if (rc != IM_OK)
 		return rc;
 	h->full = h->count > 0 && h->texts.n + h->count > h->max_bytes;
@@ -269,7 +273,7 @@ static int read_some(struct history *h, uint64_t lo, uint64_t hi, bool descendin
 	h->full = false;
 	if (lo > hi || h->ref->conv == 0)
 		return IM_OK;
-	rc = h->c->backend->read_conv(h->c->log, h->ref->conv, lo, hi, descending, on_history, h);
+	rc = h->rd->backend->read_conv(h->rd->log, h->ref->conv, lo, hi, descending, on_history, h);
 	return rc == IM_STOP ? IM_OK : rc;
 }
 
@@ -278,9 +282,9 @@ static void put_one(const struct history *h, uint32_t i, bool *first)
 	size_t from = i ? h->end[i - 1] : 0;
 
 	if (!*first)
-		im_buf_c(h->c->result, ',');
+		im_buf_c(h->rd->call.result, ',');
 	*first = false;
-	im_buf_put(h->c->result, h->texts.p + from, h->end[i] - from);
+	im_buf_put(h->rd->call.result, h->texts.p + from, h->end[i] - from);
 }
 
 /* Messages 0..up-1 were read oldest first; those behind them newest first, and come before. */
@@ -288,12 +292,12 @@ static void put_history(const struct history *h, uint32_t up, bool more)
 {
 	bool first = true;
 
-	im_buf_z(h->c->result, "{\"messages\":[");
+	im_buf_z(h->rd->call.result, "{\"messages\":[");
 	for (uint32_t i = h->count; i > up; i--)
 		put_one(h, i - 1, &first);
 	for (uint32_t i = 0; i < up; i++)
 		put_one(h, i, &first);
-	im_buf_z(h->c->result, more ? "],\"more\":true}" : "],\"more\":false}");
+	im_buf_z(h->rd->call.result, more ? "],\"more\":true}" : "],\"more\":false}");
 }
 
 static int read_around(struct history *h, uint64_t floor, uint64_t head, uint64_t around)
@@ -318,8 +322,9 @@ static int read_around(struct history *h, uint64_t floor, uint64_t head, uint64_
 	return rc;
 }
 
-static int read_history(struct rpc_call *c, const struct conv_ref *ref, struct history *h)
+static int read_history(struct rpc_read *rd, const struct conv_ref *ref, struct history *h)
 {
+	struct rpc_call *c = &rd->call;
 	struct directory_conv_user mine;
 	struct store_head head;
 	uint64_t floor, at;
@@ -327,7 +332,7 @@ static int read_history(struct rpc_call *c, const struct conv_ref *ref, struct h
 	int rc = conv_ref_user(c, ref, &mine);
 
 	if (rc == IM_OK)
-		rc = conv_ref_head(c, ref, &head);
+		rc = conv_ref_read_head(rd, ref, &head);
 	if (rc != IM_OK)
 		return rc;
 	floor = view_floor(ref->history_all, ref->joined_seq, mine.cleared_to);
@@ -348,8 +353,9 @@ static int read_history(struct rpc_call *c, const struct conv_ref *ref, struct h
 	return rc;
 }
 
-static int history_call(struct rpc_call *c)
+static int history_call(struct rpc_read *rd)
 {
+	struct rpc_call *c = &rd->call;
 	struct history *h;
 	struct conv_ref ref;
 	int rc;
@@ -361,17 +367,17 @@ static int history_call(struct rpc_call *c)
 	h = calloc(1, sizeof(*h));
 	if (h == NULL)
 		return IM_E_NOMEM;
-	h->c = c;
+	h->rd = rd;
 	h->ref = &ref;
 	h->limit = rpc_limit(c);
 	h->max_bytes = rpc_page_bytes(c);
 	im_buf_init(&h->texts, 0);
-	rc = rpc_views_begin(c);
+	rc = rpc_views_begin(rd);
 	if (rc == IM_OK) {
-		rc = conv_ref_get(c, "conv", &ref);
+		rc = conv_ref_read(rd, "conv", &ref);
 		if (rc == IM_OK)
-			rc = read_history(c, &ref, h);
-		rpc_views_end(c);
+			rc = read_history(rd, &ref, h);
+		rpc_views_end(rd);
 	}
 	if (rc == IM_OK && c->result->failed)
 		rc = IM_E_NOMEM;
@@ -396,7 +402,7 @@ static const struct rpc_param history_params[] = {
 };
 
 const struct rpc_method rpc_conv_methods[] = {
-	{"conv.list", RPC_READ, list_params, list_call},
-	{"conv.history", RPC_READ, history_params, history_call},
+	{"conv.list", RPC_READ, list_params, .read = list_call},
+	{"conv.history", RPC_READ, history_params, .read = history_call},
 	{0},
 };

@@ -37,9 +37,10 @@ static int on_device(void *arg, const struct directory_device *dev)
 	return rpc_page_add(&l->page, dev->device);
 }
 
-static int list_call(struct rpc_call *c)
+static int list_call(struct rpc_read *rd)
 {
-	struct listing l = {.current = c->device, .states = c->states};
+	struct rpc_call *c = &rd->call;
+	struct listing l = {.current = c->device, .states = rd->states};
 
 	rpc_page_begin(&l.page, c->result, "devices", rpc_limit(c), rpc_page_bytes(c));
 	return rpc_page_end(&l.page, directory_device_list(c->dir, c->user, rpc_str(c, "next"),
@@ -47,28 +48,31 @@ static int list_call(struct rpc_call *c)
 }
 
 /* The user's devices are told, and this one is disconnected. */
-static int tell_removal(struct rpc_call *c, uint64_t user, struct im_str uid, struct im_str device)
+static int tell_removal(
+	struct rpc_write *wr, uint64_t user, struct im_str uid, struct im_str device)
 {
 	struct event e;
 	int rc;
 
 	event_device_removed(&e, device);
-	rc = writer_event(c->w, user, uid, &e);
+	rc = writer_event(wr->writer, user, uid, &e);
 	event_clear(&e);
-	effects_forget_user(writer_effects(c->w), uid);
-	effects_kick(writer_effects(c->w), uid, device);
+	effects_forget_user(writer_effects(wr->writer), uid);
+	effects_kick(writer_effects(wr->writer), uid, device);
 	return rc;
 }
 
-int rpc_device_take(struct rpc_call *c, uint64_t user, struct im_str uid, struct im_str device)
+int rpc_device_take(struct rpc_write *wr, uint64_t user, struct im_str uid, struct im_str device)
 {
+	struct rpc_call *c = &wr->call;
 	int rc = directory_device_release(c->dir, device);
 
-	return rc == IM_OK ? tell_removal(c, user, uid, device) : rc;
+	return rc == IM_OK ? tell_removal(wr, user, uid, device) : rc;
 }
 
-static int remove_call(struct rpc_call *c)
+static int remove_call(struct rpc_write *wr)
 {
+	struct rpc_call *c = &wr->call;
 	struct im_str device = rpc_str(c, "device");
 	struct directory_device dev;
 	int rc = directory_device_get(c->dir, device, &dev);
@@ -79,7 +83,7 @@ static int remove_call(struct rpc_call *c)
 	if (rc == IM_OK)
 		rc = directory_device_forget(c->dir, device);
 	if (rc == IM_OK)
-		rc = tell_removal(c, c->user, c->uid, device);
+		rc = tell_removal(wr, c->user, c->uid, device);
 	return rc == IM_OK ? rpc_changed(c, true) : rc;
 }
 
@@ -95,7 +99,7 @@ static const struct rpc_param remove_params[] = {
 };
 
 const struct rpc_method rpc_device_methods[] = {
-	{"device.list", RPC_DEVICES, list_params, list_call},
-	{"device.remove", RPC_DIRECTORY, remove_params, remove_call},
+	{"device.list", RPC_DEVICES, list_params, .read = list_call},
+	{"device.remove", RPC_DIRECTORY, remove_params, .write = remove_call},
 	{0},
 };

@@ -8,6 +8,6 @@
 /* Takes the device from its user, whose devices are told and of which this one is disconnected. The
  * client id is the next one's who comes with it, whatever session the broker has with it. */
 int rpc_device_take(
-	struct rpc_call *c, uint64_t user, struct im_str uid, struct im_str device) IM_MUST_CHECK;
+	struct rpc_write *wr, uint64_t user, struct im_str uid, struct im_str device) IM_MUST_CHECK;
 
 #endif

@@ -98,8 +98,10 @@ static int write_list(struct rpc_call *c, const struct conv_ref *ref, struct im_
 	return out->failed ? IM_E_NOMEM : IM_OK;
 }
 
-static int sift(struct rpc_call *c, const struct conv_ref *ref, struct im_str list, struct edit *e)
+static int sift(
+	struct rpc_write *wr, const struct conv_ref *ref, struct im_str list, struct edit *e)
 {
+	struct rpc_call *c = &wr->call;
 	const struct rights_user me = {.id = c->user};
 	const struct rights_group g = {.id = ref->peer_id};
 	const struct mentions_place p = {.kind = ref->kind,
@@ -109,22 +111,23 @@ static int sift(struct rpc_call *c, const struct conv_ref *ref, struct im_str li
 		.peer_uid = ref->peer};
 	size_t n;
 
-	return mentions_sift(c->rights, &p, list, &e->list, &e->dropped, &n);
+	return mentions_sift(wr->rights, &p, list, &e->list, &e->dropped, &n);
 }
 
-static int take_mentions(struct rpc_call *c, const struct conv_ref *ref, struct edit *e)
+static int take_mentions(struct rpc_write *wr, const struct conv_ref *ref, struct edit *e)
 {
+	struct rpc_call *c = &wr->call;
 	struct im_buf asked;
 	int rc;
 
 	if (!rpc_has(c, "mentions"))
 		return IM_OK;
-	rc = rpc_pay(c, 2 * COST_ROW * (int64_t)rpc_list_size(c, "mentions"));
+	rc = rpc_pay(wr, 2 * COST_ROW * (int64_t)rpc_list_size(c, "mentions"));
 	im_buf_init(&asked, 0);
 	if (rc == IM_OK)
 		rc = write_list(c, ref, &asked);
 	if (rc == IM_OK)
-		rc = sift(c, ref, im_buf_view(&asked), e);
+		rc = sift(wr, ref, im_buf_view(&asked), e);
 	im_buf_free(&asked);
 	e->mentions = im_buf_view(&e->list);
 	return rc;
@@ -201,9 +204,10 @@ static void put_operation(struct im_buf *b, const struct edit *e, const struct m
 	im_buf_c(b, '}');
 }
 
-static int append_edit(struct rpc_call *c, const struct conv_ref *ref, const struct edit *e,
+static int append_edit(struct rpc_write *wr, const struct conv_ref *ref, const struct edit *e,
 	const struct msg_target *t, uint64_t *seq_out)
 {
+	struct rpc_call *c = &wr->call;
 	struct msg_new n = {.enc = IM_ENC_JSON, .type = IM_STR(KIND_EDIT)};
 	const struct store_conv conv = {ref->conv, ref->kind, ref->a, ref->b};
 	struct im_buf body, ttl;
@@ -220,14 +224,14 @@ static int append_edit(struct rpc_call *c, const struct conv_ref *ref, const str
 			"an edit carries the old text and the new one; recall this message and "
 			"send another");
 	if (rc == IM_OK)
-		rc = body.failed || ttl.failed ? IM_E_NOMEM : msg_append(c, ref, &n, seq_out);
+		rc = body.failed || ttl.failed ? IM_E_NOMEM : msg_append(wr, ref, &n, seq_out);
 	im_buf_free(&body);
 	im_buf_free(&ttl);
 	return rc;
 }
 
-static int amend(
-	struct rpc_call *c, const struct edit *e, struct msg_target *t, int64_t count, uint64_t seq)
+static int amend(struct rpc_write *wr, const struct edit *e, struct msg_target *t, int64_t count,
+	uint64_t seq)
 {
 	struct im_buf edited, meta;
 	int rc;
@@ -235,20 +239,21 @@ static int amend(
 	im_buf_init(&edited, 0);
 	im_buf_init(&meta, 0);
 	im_buf_printf(&edited, "{\"seq\":%" PRIu64 ",\"ts\":%" PRId64 ",\"count\":%" PRId64 "}",
-		seq, writer_now_ms(c->w), count);
+		seq, writer_now_ms(wr->writer), count);
 	meta_put(&meta, im_buf_view(&e->meta), "edited", im_buf_view(&edited));
 	t->m.enc = e->enc;
 	t->m.meta = im_buf_view(&meta);
 	t->m.body = e->body;
-	rc = meta.failed || edited.failed ? IM_E_NOMEM : writer_amend(c->w, &t->m);
+	rc = meta.failed || edited.failed ? IM_E_NOMEM : writer_amend(wr->writer, &t->m);
 	im_buf_free(&edited);
 	im_buf_free(&meta);
 	return rc;
 }
 
-static int write_edit(struct rpc_call *c, const struct conv_ref *ref, const struct edit *e,
+static int write_edit(struct rpc_write *wr, const struct conv_ref *ref, const struct edit *e,
 	struct msg_target *t, uint64_t *seq_out)
 {
+	struct rpc_call *c = &wr->call;
 	int64_t count = im_json_number_in(meta_get(t->m.meta, "edited"), "count");
 	int rc;
 
@@ -260,12 +265,12 @@ static int write_edit(struct rpc_call *c, const struct conv_ref *ref, const stru
 		return rpc_fail(c, IM_E_TOO_LARGE,
 			"body and ext would be longer than %d KiB together; give less of one",
 			IM_MESSAGE_BYTES_MAX / 1024);
-	rc = msg_pay(c, ref, t->m.body.n + t->m.meta.n);
+	rc = msg_pay(wr, ref, t->m.body.n + t->m.meta.n);
 	if (rc == IM_OK)
-		rc = msg_pace(c, ref);
+		rc = msg_pace(wr, ref);
 	if (rc == IM_OK)
-		rc = append_edit(c, ref, e, t, seq_out);
-	return rc == IM_OK ? amend(c, e, t, count + 1, *seq_out) : rc;
+		rc = append_edit(wr, ref, e, t, seq_out);
+	return rc == IM_OK ? amend(wr, e, t, count + 1, *seq_out) : rc;
 }
 
 /* -- the method -- */
@@ -302,8 +307,9 @@ static int answer(struct rpc_call *c, const struct edit *e, uint64_t seq)
 	return IM_OK;
 }
 
-static int edit(struct rpc_call *c, const struct conv_ref *ref, struct msg_target *t)
+static int edit(struct rpc_write *wr, const struct conv_ref *ref, struct msg_target *t)
 {
+	struct rpc_call *c = &wr->call;
 	struct edit e = {.new_body = false};
 	uint64_t seq = 0;
 	int rc = may_edit(c, ref, t);
@@ -317,22 +323,22 @@ static int edit(struct rpc_call *c, const struct conv_ref *ref, struct msg_targe
 	if (rc == IM_OK)
 		rc = take_ext(c, &e);
 	if (rc == IM_OK)
-		rc = take_mentions(c, ref, &e);
+		rc = take_mentions(wr, ref, &e);
 	if (rc == IM_OK) {
 		put_meta(&e, t->m.meta);
 		rc = e.meta.failed ? IM_E_NOMEM : IM_OK;
 	}
 	if (rc == IM_OK && !same(&e, t->m.meta))
-		rc = write_edit(c, ref, &e, t, &seq);
+		rc = write_edit(wr, ref, &e, t, &seq);
 	if (rc == IM_OK)
 		rc = answer(c, &e, seq);
 	clear(&e);
 	return rc;
 }
 
-static int edit_call(struct rpc_call *c)
+static int edit_call(struct rpc_write *wr)
 {
-	return msg_target_call(c, edit);
+	return msg_target_call(wr, edit);
 }
 
 static const struct rpc_param edit_params[] = {
@@ -344,6 +350,6 @@ static const struct rpc_param edit_params[] = {
 };
 
 const struct rpc_method rpc_edit_methods[] = {
-	{"msg.edit", RPC_LOG, edit_params, edit_call},
+	{"msg.edit", RPC_LOG, edit_params, .write = edit_call},
 	{0},
 };

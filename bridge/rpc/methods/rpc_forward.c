@@ -35,17 +35,18 @@ static int look_into(struct rpc_call *c, const struct msg_target *t, struct im_s
 
 /* Looked at before the first is sent: either all go or none. Each costs what a message of the
  * caller's would, its words too, and what was looked at for nothing is paid for as well. */
-static int look_at(struct rpc_call *c, const struct conv_ref *from, const struct conv_ref *to,
+static int look_at(struct rpc_write *wr, const struct conv_ref *from, const struct conv_ref *to,
 	uint64_t seq, uint64_t *bytes)
 {
+	struct rpc_call *c = &wr->call;
 	struct msg_target t;
 	struct im_str body;
-	int rc = msg_target_get(c, from, seq, &t);
+	int rc = msg_target_get(wr, from, seq, &t);
 
 	if (rc == IM_OK && t.m.recalled)
 		rc = rpc_fail(c, IM_E_UNKNOWN_MESSAGE, "message %" PRIu64 " was recalled", seq);
 	if (rc == IM_OK)
-		rc = msg_pay(c, to, t.m.body.n);
+		rc = msg_pay(wr, to, t.m.body.n);
 	body = t.m.body;
 	*bytes += body.n;
 	if (rc == IM_OK)
@@ -76,9 +77,10 @@ static int put_origin(struct rpc_call *c, const struct msg_target *t, struct im_
 }
 
 /* A copy of a copy is of the first author, as well as of whom it was copied from. */
-static int origin_of(struct rpc_call *c, const struct store_msg *m, struct message_origin *out)
+static int origin_of(struct rpc_write *wr, const struct store_msg *m, struct message_origin *out)
 {
-	int rc = meta_get(m->meta, "forwarded").n ? writer_origin(c->w, m->gid, out) : IM_E_NONE;
+	int rc = meta_get(m->meta, "forwarded").n ? writer_origin(wr->writer, m->gid, out)
+						  : IM_E_NONE;
 
 	if (rc == IM_E_NONE)
 		out->author = m->sender;
@@ -86,19 +88,20 @@ static int origin_of(struct rpc_call *c, const struct store_msg *m, struct messa
 	return rc == IM_E_NONE ? IM_OK : rc;
 }
 
-static int copy(struct rpc_call *c, const struct conv_ref *from, const struct conv_ref *to,
+static int copy(struct rpc_write *wr, const struct conv_ref *from, const struct conv_ref *to,
 	uint64_t seq, struct im_str id, uint64_t *seq_out)
 {
+	struct rpc_call *c = &wr->call;
 	struct msg_new n = {.id = id};
 	struct msg_target t;
 	struct im_buf meta;
-	int rc = msg_target_get(c, from, seq, &t);
+	int rc = msg_target_get(wr, from, seq, &t);
 
 	im_buf_init(&meta, 0);
 	if (rc == IM_OK)
 		rc = put_origin(c, &t, &meta);
 	if (rc == IM_OK)
-		rc = origin_of(c, &t.m, &n.origin);
+		rc = origin_of(wr, &t.m, &n.origin);
 	n.enc = t.m.enc;
 	n.type = t.m.type;
 	n.meta = im_buf_view(&meta);
@@ -107,7 +110,7 @@ static int copy(struct rpc_call *c, const struct conv_ref *from, const struct co
 	if (rc == IM_OK)
 		rc = look_into(c, &t, &n.body);
 	if (rc == IM_OK)
-		rc = msg_append(c, to, &n, seq_out);
+		rc = msg_append(wr, to, &n, seq_out);
 	msg_target_clear(&t);
 	im_buf_free(&meta);
 	return rc;
@@ -121,13 +124,14 @@ static uint64_t seq_at(const struct rpc_call *c, size_t i)
 }
 
 static int look_at_all(
-	struct rpc_call *c, const struct conv_ref *from, const struct conv_ref *to, size_t n)
+	struct rpc_write *wr, const struct conv_ref *from, const struct conv_ref *to, size_t n)
 {
+	struct rpc_call *c = &wr->call;
 	uint64_t bytes = 0;
-	int rc = rpc_pay(c, COST_MESSAGE * (int64_t)(n - 1));
+	int rc = rpc_pay(wr, COST_MESSAGE * (int64_t)(n - 1));
 
 	for (size_t i = 0; rc == IM_OK && i < n; i++) {
-		rc = look_at(c, from, to, seq_at(c, i), &bytes);
+		rc = look_at(wr, from, to, seq_at(c, i), &bytes);
 		if (rc == IM_OK && i > 0 && bytes > IM_FORWARD_BYTES_MAX)
 			rc = rpc_fail(c, IM_E_TOO_LARGE,
 				"these messages are longer than %d MiB together; forward fewer at "
@@ -146,21 +150,22 @@ static int at_once(struct rpc_call *c, const struct conv_ref *to, size_t n)
 		"this group is in slow mode; forward one message, and wait before the next");
 }
 
-static int forward_all(struct rpc_call *c, const struct conv_ref *from, const struct conv_ref *to)
+static int forward_all(struct rpc_write *wr, const struct conv_ref *from, const struct conv_ref *to)
 {
+	struct rpc_call *c = &wr->call;
 	size_t n = json_array_size(json_object_get(c->params, "seqs"));
 	uint64_t seq = 0;
 	int rc = at_once(c, to, n);
 
 	if (rc == IM_OK)
-		rc = look_at_all(c, from, to, n);
+		rc = look_at_all(wr, from, to, n);
 	if (rc == IM_OK)
-		rc = msg_pace(c, to);
+		rc = msg_pace(wr, to);
 	if (rc != IM_OK)
 		return rc;
 	im_buf_z(c->result, "{\"seqs\":[");
 	for (size_t i = 0; rc == IM_OK && i < n; i++) {
-		rc = copy(c, from, to, seq_at(c, i), i ? IM_STR("") : rpc_str(c, "id"), &seq);
+		rc = copy(wr, from, to, seq_at(c, i), i ? IM_STR("") : rpc_str(c, "id"), &seq);
 		im_buf_printf(c->result, "%s%" PRIu64, i ? "," : "", seq);
 	}
 	im_buf_z(c->result, "]}");
@@ -180,8 +185,9 @@ static int on_copy(void *arg, const struct store_msg *m)
 
 /* The first copy carries the id; they were appended together, so the others follow it. DONE_BEFORE
  * with the result filled, or IM_OK: the id is new. */
-static int repeated(struct rpc_call *c, const struct conv_ref *to)
+static int repeated(struct rpc_write *wr, const struct conv_ref *to)
 {
+	struct rpc_call *c = &wr->call;
 	size_t n = json_array_size(json_object_get(c->params, "seqs"));
 	struct im_str id = rpc_str(c, "id");
 	struct dedup_value first;
@@ -192,12 +198,12 @@ static int repeated(struct rpc_call *c, const struct conv_ref *to)
 	if (!im_msgid_valid(id))
 		return rpc_fail(c, IM_E_INVALID_PARAMS,
 			"params.id is no id; give 1 to 64 bytes without control characters");
-	if (c->dedup == NULL || to->conv == 0 ||
-		!dedup_find(c->dedup, c->user, to->conv, id, c->now_ms, &first))
+	if (wr->dedup == NULL || to->conv == 0 ||
+		!dedup_find(wr->dedup, c->user, to->conv, id, c->now_ms, &first))
 		return IM_OK;
-	rc = writer_message(c->w, to->conv, first.seq, on_copy, c);
+	rc = writer_message(wr->writer, to->conv, first.seq, on_copy, c);
 	if (rc == IM_OK)
-		rc = writer_message(c->w, to->conv, first.seq + n - 1, on_copy, c);
+		rc = writer_message(wr->writer, to->conv, first.seq + n - 1, on_copy, c);
 	if (rc == IM_E_CONFLICT || rc == IM_E_NONE)
 		return rpc_fail(
 			c, IM_E_CONFLICT, "this id was used for another message; take a new one");
@@ -210,20 +216,21 @@ static int repeated(struct rpc_call *c, const struct conv_ref *to)
 	return DONE_BEFORE;
 }
 
-static int forward_call(struct rpc_call *c)
+static int forward_call(struct rpc_write *wr)
 {
+	struct rpc_call *c = &wr->call;
 	struct conv_ref from, to;
-	int rc = conv_ref_get(c, "from_conv", &from);
+	int rc = conv_ref_write(wr, "from_conv", &from);
 
 	if (rc == IM_OK)
-		rc = conv_ref_get(c, "to_conv", &to);
+		rc = conv_ref_write(wr, "to_conv", &to);
 	if (rc == IM_OK)
-		rc = repeated(c, &to);
+		rc = repeated(wr, &to);
 	if (rc == DONE_BEFORE)
 		return IM_OK;
 	if (rc == IM_OK)
 		rc = msg_may_send(c, &to);
-	return rc == IM_OK ? forward_all(c, &from, &to) : rc;
+	return rc == IM_OK ? forward_all(wr, &from, &to) : rc;
 }
 
 static const struct rpc_param forward_params[] = {
@@ -235,6 +242,6 @@ static const struct rpc_param forward_params[] = {
 };
 
 const struct rpc_method rpc_forward_methods[] = {
-	{"msg.forward", RPC_LOG, forward_params, forward_call},
+	{"msg.forward", RPC_LOG, forward_params, .write = forward_call},
 	{0},
 };

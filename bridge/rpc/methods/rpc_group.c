@@ -118,10 +118,11 @@ static int taken(struct rpc_call *c, struct im_str gid)
 
 /* A repeat of the creation (QoS 1) finds its own group, its people in it but for those who stay
  * out; anything else meets a taken name. */
-static int meet_people(struct rpc_call *c, struct im_str gid, uint64_t group)
+static int meet_people(struct rpc_write *wr, struct im_str gid, uint64_t group)
 {
+	struct rpc_call *c = &wr->call;
 	struct group_people people;
-	int rc = group_people_get(c, "members", c->user, &people);
+	int rc = group_people_get(wr, "members", c->user, &people);
 
 	if (rc == IM_OK)
 		rc = group_people_keep(c, group, false, &people);
@@ -143,9 +144,10 @@ static int meet_people(struct rpc_call *c, struct im_str gid, uint64_t group)
 	return rc;
 }
 
-static int meet_existing(struct rpc_call *c, struct im_str gid, const struct directory_group *row,
+static int meet_existing(struct rpc_write *wr, struct im_str gid, const struct directory_group *row,
 	const struct wanted *w)
 {
+	struct rpc_call *c = &wr->call;
 	struct directory_member m;
 	struct im_buf scratch;
 	uint64_t group = row->id;
@@ -160,7 +162,7 @@ static int meet_existing(struct rpc_call *c, struct im_str gid, const struct dir
 		return rc;
 	if (rc == IM_E_NONE || m.role != DIRECTORY_OWNER || !same)
 		return taken(c, gid);
-	return meet_people(c, gid, group);
+	return meet_people(wr, gid, group);
 }
 
 static void put_creation(struct rpc_call *c, struct im_buf *b, struct im_str gid,
@@ -187,17 +189,18 @@ static void put_creation(struct rpc_call *c, struct im_buf *b, struct im_str gid
 	im_buf_c(b, '}');
 }
 
-static int write_group(struct rpc_call *c, struct im_str gid, const struct wanted *w,
+static int write_group(struct rpc_write *wr, struct im_str gid, const struct wanted *w,
 	const struct group_people *people)
 {
-	struct group_write write = {c->w, c->user, c->uid, gid, 0};
+	struct rpc_call *c = &wr->call;
+	struct group_write write = {wr->writer, c->user, c->uid, gid, 0};
 	struct im_buf json;
 	uint64_t seq;
 	int rc;
 
 	im_buf_init(&json, 0);
 	put_creation(c, &json, gid, w, people);
-	rc = json.failed ? IM_E_NOMEM : group_write_change(&write, im_buf_view(&json), &seq);
+	rc = json.failed ? IM_E_NOMEM : group_write_change(write, im_buf_view(&json), &seq);
 	im_buf_free(&json);
 	if (rc == IM_OK)
 		rc = quota_count(c, DIRECTORY_QUOTA_GROUPS, 1);
@@ -213,9 +216,10 @@ static int write_group(struct rpc_call *c, struct im_str gid, const struct wante
 	return rc;
 }
 
-static int create_group(
-	struct rpc_call *c, struct im_str gid, const struct wanted *w, struct group_people *people)
+static int create_group(struct rpc_write *wr, struct im_str gid, const struct wanted *w,
+	struct group_people *people)
 {
+	struct rpc_call *c = &wr->call;
 	const struct directory_group size = {.kind = w->kind, .members = (uint32_t)people->n + 1};
 	int rc = group_people_consent(c, 0, DIRECTORY_OWNER, people);
 
@@ -226,19 +230,20 @@ static int create_group(
 	if (rc == IM_OK)
 		rc = quota_check(c, DIRECTORY_QUOTA_INVITATIONS, people->n);
 	if (rc == IM_OK)
-		rc = group_pay(c, &size, people->n);
-	return rc == IM_OK ? write_group(c, gid, w, people) : rc;
+		rc = group_pay(wr, &size, people->n);
+	return rc == IM_OK ? write_group(wr, gid, w, people) : rc;
 }
 
 /* What can be refused at once is, before anybody of the list is looked up. */
-static int create_or_meet(struct rpc_call *c, struct im_str gid, const struct wanted *w)
+static int create_or_meet(struct rpc_write *wr, struct im_str gid, const struct wanted *w)
 {
+	struct rpc_call *c = &wr->call;
 	struct group_people people;
 	struct directory_group row;
 	int rc = directory_group_get(c->dir, gid, &row);
 
 	if (rc == IM_OK)
-		return meet_existing(c, gid, &row, w);
+		return meet_existing(wr, gid, &row, w);
 	if (rc == IM_E_NONE)
 		rc = directory_group_nameable(c->dir, gid);
 	if (rc == IM_E_EXISTS)
@@ -249,15 +254,16 @@ static int create_or_meet(struct rpc_call *c, struct im_str gid, const struct wa
 		rc = quota_check(c, DIRECTORY_QUOTA_GROUPS, 1);
 	if (rc != IM_OK)
 		return rc;
-	rc = group_people_get(c, "members", c->user, &people);
+	rc = group_people_get(wr, "members", c->user, &people);
 	if (rc == IM_OK)
-		rc = create_group(c, gid, w, &people);
+		rc = create_group(wr, gid, w, &people);
 	group_people_clear(&people);
 	return rc;
 }
 
-static int create_call(struct rpc_call *c)
+static int create_call(struct rpc_write *wr)
 {
+	struct rpc_call *c = &wr->call;
 	char random[RANDOM_GID_CHARS + 1];
 	struct im_str gid = rpc_str(c, "gid");
 	struct wanted w;
@@ -272,13 +278,14 @@ static int create_call(struct rpc_call *c)
 		rc = rpc_fail(c, IM_E_INVALID_PARAMS,
 			"params.gid is no group id; give 1 to 64 of A-Z a-z 0-9 _ . @ -");
 	}
-	return rc == IM_OK ? create_or_meet(c, gid, &w) : rc;
+	return rc == IM_OK ? create_or_meet(wr, gid, &w) : rc;
 }
 
 /* -- the others -- */
 
-static int get_call(struct rpc_call *c)
+static int get_call(struct rpc_read *rd)
 {
+	struct rpc_call *c = &rd->call;
 	struct group_ref ref;
 	int rc = group_ref_get(c, GROUP_REF_ANYBODY, &ref);
 
@@ -290,8 +297,9 @@ static int get_call(struct rpc_call *c)
 	return rc;
 }
 
-static int update_call(struct rpc_call *c)
+static int update_call(struct rpc_write *wr)
 {
+	struct rpc_call *c = &wr->call;
 	struct group_ref ref;
 	struct directory_group now;
 	struct wanted w;
@@ -313,9 +321,9 @@ static int update_call(struct rpc_call *c)
 	if (json.failed)
 		rc = IM_E_NOMEM;
 	else if (changed)
-		rc = group_pay(c, &now, 0);
+		rc = group_pay(wr, &now, 0);
 	if (rc == IM_OK && changed)
-		rc = group_write_change(&ref.write, im_buf_view(&json), &seq);
+		rc = group_write_change(group_ref_write(wr, &ref), im_buf_view(&json), &seq);
 	im_buf_free(&json);
 	return rc == IM_OK ? rpc_changed(c, changed) : rc;
 }
@@ -330,8 +338,9 @@ static int on_end(void *arg, const struct store_msg *m)
 
 /* A repeat does not find the group any more; the end of its conversation says who has dismissed it.
  */
-static int dismissed_before(struct rpc_call *c, uint64_t *group_out, bool *out)
+static int dismissed_before(struct rpc_write *wr, uint64_t *group_out, bool *out)
 {
+	struct rpc_call *c = &wr->call;
 	struct directory_group row;
 	struct store_head head;
 	uint64_t conv, sender = 0;
@@ -339,20 +348,21 @@ static int dismissed_before(struct rpc_call *c, uint64_t *group_out, bool *out)
 
 	*group_out = row.id;
 	if (rc == IM_OK)
-		rc = writer_conv(c->w, IM_CONV_GROUP, row.id, 0, false, &conv);
+		rc = writer_conv(wr->writer, IM_CONV_GROUP, row.id, 0, false, &conv);
 	if (rc == IM_OK)
-		rc = writer_head(c->w, conv, &head);
+		rc = writer_head(wr->writer, conv, &head);
 	if (rc == IM_OK)
-		rc = writer_message(c->w, conv, head.seq, on_end, &sender);
+		rc = writer_message(wr->writer, conv, head.seq, on_end, &sender);
 	*out = sender == c->user;
 	return rc == IM_E_NONE ? IM_OK : rc;
 }
 
 /* Who has dismissed a group may still have its messages erased. */
-static int dismiss_again(struct rpc_call *c, bool *done_out)
+static int dismiss_again(struct rpc_write *wr, bool *done_out)
 {
+	struct rpc_call *c = &wr->call;
 	uint64_t group = 0;
-	int rc = dismissed_before(c, &group, done_out);
+	int rc = dismissed_before(wr, &group, done_out);
 
 	if (rc != IM_OK || !*done_out)
 		return rc;
@@ -360,23 +370,25 @@ static int dismiss_again(struct rpc_call *c, bool *done_out)
 	return rc == IM_OK || rc == IM_E_NONE ? rpc_changed(c, rc == IM_OK) : rc;
 }
 
-static int dismiss_call(struct rpc_call *c)
+static int dismiss_call(struct rpc_write *wr)
 {
+	struct rpc_call *c = &wr->call;
 	struct group_ref ref;
 	uint64_t seq;
 	bool done = false;
 	int rc = group_ref_get(c, DIRECTORY_OWNER, &ref);
 
 	if (rc == IM_E_UNKNOWN_GROUP) {
-		int again = dismiss_again(c, &done);
+		int again = dismiss_again(wr, &done);
 
 		return again != IM_OK || done ? again : rc;
 	}
 	/* The message and the event. */
 	if (rc == IM_OK)
-		rc = group_pay(c, &ref.row, ref.row.kind == DIRECTORY_ROOM ? 0 : ref.row.members);
+		rc = group_pay(wr, &ref.row, ref.row.kind == DIRECTORY_ROOM ? 0 : ref.row.members);
 	if (rc == IM_OK)
-		rc = group_write_dismiss(&ref.write, rpc_bool(c, "erase", false), &seq);
+		rc = group_write_dismiss(
+			group_ref_write(wr, &ref), rpc_bool(c, "erase", false), &seq);
 	return rc == IM_OK ? rpc_changed(c, true) : rc;
 }
 
@@ -416,9 +428,9 @@ static const struct rpc_param dismiss_params[] = {
 };
 
 const struct rpc_method rpc_group_methods[] = {
-	{"group.create", RPC_LOG, create_params, create_call},
-	{"group.get", RPC_READ, gid_params, get_call},
-	{"group.update", RPC_LOG, update_params, update_call},
-	{"group.dismiss", RPC_LOG, dismiss_params, dismiss_call},
+	{"group.create", RPC_LOG, create_params, .write = create_call},
+	{"group.get", RPC_READ, gid_params, .read = get_call},
+	{"group.update", RPC_LOG, update_params, .write = update_call},
+	{"group.dismiss", RPC_LOG, dismiss_params, .write = dismiss_call},
 	{0},
 };

@@ -17,19 +17,21 @@
 
 /* -- conv.read -- */
 
-static int tell_own(struct rpc_call *c, const struct conv_ref *ref, uint64_t seq)
+static int tell_own(struct rpc_write *wr, const struct conv_ref *ref, uint64_t seq)
 {
+	struct rpc_call *c = &wr->call;
 	struct event e;
 	int rc;
 
 	event_read(&e, EVENT_READ_OWN, ref->kind, ref->peer, seq, c->uid);
-	rc = writer_event(c->w, c->user, c->uid, &e);
+	rc = writer_event(wr->writer, c->user, c->uid, &e);
 	event_clear(&e);
 	return rc;
 }
 
-static int tell_peer(struct rpc_call *c, const struct conv_ref *ref, uint64_t seq)
+static int tell_peer(struct rpc_write *wr, const struct conv_ref *ref, uint64_t seq)
 {
+	struct rpc_call *c = &wr->call;
 	struct directory_user me;
 	struct event e;
 	bool blocked;
@@ -44,7 +46,7 @@ static int tell_peer(struct rpc_call *c, const struct conv_ref *ref, uint64_t se
 	if (rc != IM_OK || blocked)
 		return rc;
 	event_read(&e, EVENT_READ_PEER, IM_CONV_USER, c->uid, seq, c->uid);
-	rc = writer_event(c->w, ref->peer_id, ref->peer, &e);
+	rc = writer_event(wr->writer, ref->peer_id, ref->peer, &e);
 	event_clear(&e);
 	return rc;
 }
@@ -56,17 +58,18 @@ static int put_read(struct rpc_call *c, uint64_t seq, bool changed)
 	return IM_OK;
 }
 
-static int read_call(struct rpc_call *c)
+static int read_call(struct rpc_write *wr)
 {
+	struct rpc_call *c = &wr->call;
 	struct conv_ref ref;
 	struct directory_conv_user mine;
 	struct store_head head;
 	uint64_t seq = (uint64_t)rpc_int(c, "seq", 0);
 	bool further;
-	int rc = conv_ref_get(c, "conv", &ref);
+	int rc = conv_ref_write(wr, "conv", &ref);
 
 	if (rc == IM_OK)
-		rc = conv_ref_head(c, &ref, &head);
+		rc = conv_ref_write_head(wr, &ref, &head);
 	if (rc == IM_OK)
 		rc = conv_ref_user(c, &ref, &mine);
 	if (rc != IM_OK)
@@ -81,9 +84,9 @@ static int read_call(struct rpc_call *c)
 	mine.marked_unread = false;
 	rc = directory_conv_put(c->dir, &mine);
 	if (rc == IM_OK)
-		rc = tell_own(c, &ref, mine.read_seq);
+		rc = tell_own(wr, &ref, mine.read_seq);
 	if (rc == IM_OK && further)
-		rc = tell_peer(c, &ref, mine.read_seq);
+		rc = tell_peer(wr, &ref, mine.read_seq);
 	return rc == IM_OK ? put_read(c, mine.read_seq, true) : rc;
 }
 
@@ -134,8 +137,9 @@ static bool same_settings(const struct directory_conv_user *a, const struct dire
 }
 
 static int save_settings(
-	struct rpc_call *c, const struct conv_ref *ref, const struct directory_conv_user *mine)
+	struct rpc_write *wr, const struct conv_ref *ref, const struct directory_conv_user *mine)
 {
+	struct rpc_call *c = &wr->call;
 	struct im_buf settings;
 	struct event e;
 	int rc = directory_conv_put(c->dir, mine);
@@ -145,22 +149,23 @@ static int save_settings(
 	im_buf_init(&settings, 0);
 	put_settings(&settings, ref->name, mine);
 	event_conv(&e, ref->name, im_buf_view(&settings));
-	rc = settings.failed ? IM_E_NOMEM : writer_event(c->w, c->user, c->uid, &e);
+	rc = settings.failed ? IM_E_NOMEM : writer_event(wr->writer, c->user, c->uid, &e);
 	event_clear(&e);
 	im_buf_free(&settings);
 	return rc;
 }
 
-static int update_call(struct rpc_call *c)
+static int update_call(struct rpc_write *wr)
 {
+	struct rpc_call *c = &wr->call;
 	struct conv_ref ref;
 	struct directory_conv_user was, mine;
 	struct store_head head;
 	struct im_buf draft;
-	int rc = conv_ref_get(c, "conv", &ref);
+	int rc = conv_ref_write(wr, "conv", &ref);
 
 	if (rc == IM_OK)
-		rc = conv_ref_head(c, &ref, &head);
+		rc = conv_ref_write_head(wr, &ref, &head);
 	if (rc != IM_OK)
 		return rc;
 	if (head.seq == 0)
@@ -176,7 +181,7 @@ static int update_call(struct rpc_call *c)
 	mine = was;
 	rc = draft.failed ? IM_E_NOMEM : take_settings(c, &head, &mine);
 	if (rc == IM_OK && !same_settings(&was, &mine))
-		rc = save_settings(c, &ref, &mine);
+		rc = save_settings(wr, &ref, &mine);
 	if (rc == IM_OK) {
 		im_buf_printf(c->result, "{\"changed\":%s",
 			same_settings(&was, &mine) ? "false" : "true");
@@ -205,7 +210,7 @@ static const struct rpc_param update_params[] = {
 };
 
 const struct rpc_method rpc_mark_methods[] = {
-	{"conv.read", RPC_DIRECTORY, read_params, read_call},
-	{"conv.update", RPC_DIRECTORY, update_params, update_call},
+	{"conv.read", RPC_DIRECTORY, read_params, .write = read_call},
+	{"conv.update", RPC_DIRECTORY, update_params, .write = update_call},
 	{0},
 };

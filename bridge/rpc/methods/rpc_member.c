@@ -43,25 +43,27 @@ static int answer(struct rpc_call *c, bool changed, const struct group_people *p
 }
 
 static int write_invitation(
-	struct rpc_call *c, struct group_ref *ref, const struct group_people *people)
+	struct rpc_write *wr, struct group_ref *ref, const struct group_people *people)
 {
+	struct rpc_call *c = &wr->call;
 	uint64_t seq;
 	int rc = check_limit(c, ref, people->n);
 
 	if (rc == IM_OK)
 		rc = quota_check(c, DIRECTORY_QUOTA_INVITATIONS, people->n);
 	if (rc == IM_OK)
-		rc = group_pay(c, &ref->row, people->n);
+		rc = group_pay(wr, &ref->row, people->n);
 	if (rc == IM_OK)
-		rc = group_write_people(
-			&ref->write, "invite", IM_STR(""), true, people->v, people->n, &seq);
+		rc = group_write_people(group_ref_write(wr, ref), "invite", IM_STR(""), true,
+			people->v, people->n, &seq);
 	if (rc == IM_OK)
 		rc = quota_count(c, DIRECTORY_QUOTA_INVITATIONS, people->n);
 	return rc;
 }
 
-static int invite_people(struct rpc_call *c, struct group_ref *ref, struct group_people *people)
+static int invite_people(struct rpc_write *wr, struct group_ref *ref, struct group_people *people)
 {
+	struct rpc_call *c = &wr->call;
 	bool changed;
 	int rc = group_people_keep(c, ref->row.id, false, people);
 
@@ -69,12 +71,13 @@ static int invite_people(struct rpc_call *c, struct group_ref *ref, struct group
 		rc = group_people_consent(c, ref->row.id, ref->me.role, people);
 	changed = people->n > 0;
 	if (rc == IM_OK && changed)
-		rc = write_invitation(c, ref, people);
+		rc = write_invitation(wr, ref, people);
 	return rc == IM_OK ? answer(c, changed, people) : rc;
 }
 
-static int invite_call(struct rpc_call *c)
+static int invite_call(struct rpc_write *wr)
 {
+	struct rpc_call *c = &wr->call;
 	struct group_ref ref;
 	struct group_people people;
 	int rc = group_ref_get(c, DIRECTORY_MEMBER, &ref);
@@ -84,9 +87,9 @@ static int invite_call(struct rpc_call *c)
 	if (ref.row.join_policy != DIRECTORY_JOIN_OPEN && ref.me.role < DIRECTORY_GROUP_ADMIN)
 		return rpc_fail(c, IM_E_NOT_ALLOWED,
 			"only the owner and admins invite into this group; ask one of them");
-	rc = group_people_get(c, "members", c->user, &people);
+	rc = group_people_get(wr, "members", c->user, &people);
 	if (rc == IM_OK)
-		rc = invite_people(c, &ref, &people);
+		rc = invite_people(wr, &ref, &people);
 	group_people_clear(&people);
 	return rc;
 }
@@ -129,29 +132,31 @@ static int find_admins(struct rpc_call *c, const struct group_ref *ref, struct a
 }
 
 /* Asks those who can invite; they answer with group.invite, or not at all. */
-static int ask_admins(struct rpc_call *c, struct group_ref *ref)
+static int ask_admins(struct rpc_write *wr, struct group_ref *ref)
 {
+	struct rpc_call *c = &wr->call;
 	struct asking a = {.n = 0};
 	struct event e;
 	int rc = find_admins(c, ref, &a);
 
 	if (rc == IM_OK)
-		rc = rpc_pay(c, COST_PERSON * (int64_t)a.n);
+		rc = rpc_pay(wr, COST_PERSON * (int64_t)a.n);
 	if (rc == IM_OK)
 		rc = quota_request(c, DIRECTORY_QUOTA_GROUP, ref->row.id);
 	if (rc != IM_OK)
 		return rc;
 	event_group_request(&e, ref->row.gid, c->uid, rpc_str(c, "note"));
 	for (size_t i = 0; rc == IM_OK && i < a.n; i++)
-		rc = writer_event(c->w, a.admins[i].user, im_str(a.admins[i].uid), &e);
+		rc = writer_event(wr->writer, a.admins[i].user, im_str(a.admins[i].uid), &e);
 	event_clear(&e);
 	if (rc == IM_OK)
 		im_buf_z(c->result, "{\"changed\":false,\"pending\":true}");
 	return rc;
 }
 
-static int join_group(struct rpc_call *c, struct group_ref *ref)
+static int join_group(struct rpc_write *wr, struct group_ref *ref)
 {
+	struct rpc_call *c = &wr->call;
 	struct group_person me = group_person_of(c->user, c->uid, DIRECTORY_MEMBER);
 	uint64_t seq;
 	bool banned;
@@ -165,19 +170,21 @@ static int join_group(struct rpc_call *c, struct group_ref *ref)
 	if (rc == IM_OK)
 		rc = group_self_may_come(c);
 	if (rc == IM_OK && ref->row.join_policy == DIRECTORY_JOIN_APPROVAL)
-		return ask_admins(c, ref);
+		return ask_admins(wr, ref);
 	if (rc == IM_OK)
-		rc = group_pay(c, &ref->row, 1);
+		rc = group_pay(wr, &ref->row, 1);
 	if (rc == IM_OK)
-		rc = group_write_people(&ref->write, "join", IM_STR(""), true, &me, 1, &seq);
+		rc = group_write_people(
+			group_ref_write(wr, ref), "join", IM_STR(""), true, &me, 1, &seq);
 	if (rc != IM_OK)
 		return rc;
 	im_buf_printf(c->result, "{\"changed\":true,\"seq\":%" PRIu64 "}", seq);
 	return IM_OK;
 }
 
-static int join_call(struct rpc_call *c)
+static int join_call(struct rpc_write *wr)
 {
+	struct rpc_call *c = &wr->call;
 	struct group_ref ref;
 	int rc = group_ref_get(c, GROUP_REF_ANYBODY, &ref);
 
@@ -189,13 +196,14 @@ static int join_call(struct rpc_call *c)
 	if (ref.row.join_policy == DIRECTORY_JOIN_INVITE)
 		return rpc_fail(c, IM_E_NOT_ALLOWED,
 			"this group is joined by invitation; ask an admin for one");
-	return join_group(c, &ref);
+	return join_group(wr, &ref);
 }
 
 /* -- group.leave, group.kick -- */
 
-static int leave_call(struct rpc_call *c)
+static int leave_call(struct rpc_write *wr)
 {
+	struct rpc_call *c = &wr->call;
 	struct group_ref ref;
 	struct group_person me = group_person_of(c->user, c->uid, DIRECTORY_MEMBER);
 	uint64_t seq;
@@ -208,13 +216,14 @@ static int leave_call(struct rpc_call *c)
 		return rpc_fail(c, IM_E_NOT_ALLOWED,
 			"you own this group; group.transfer it first, or group.dismiss it");
 	if (rc == IM_OK)
-		rc = group_pay(c, &ref.row, 1);
+		rc = group_pay(wr, &ref.row, 1);
 	if (rc != IM_OK)
 		return rc;
 	if (ref.me.role == DIRECTORY_OWNER)
-		rc = group_write_dismiss(&ref.write, false, &seq);
+		rc = group_write_dismiss(group_ref_write(wr, &ref), false, &seq);
 	else
-		rc = group_write_people(&ref.write, "leave", IM_STR(""), false, &me, 1, &seq);
+		rc = group_write_people(
+			group_ref_write(wr, &ref), "leave", IM_STR(""), false, &me, 1, &seq);
 	return rc == IM_OK ? rpc_changed(c, true) : rc;
 }
 
@@ -266,8 +275,9 @@ static int room_for_bans(struct rpc_call *c, const struct group_ref *ref, size_t
 	return rc;
 }
 
-static int kick_people(struct rpc_call *c, struct group_ref *ref, struct group_people *people)
+static int kick_people(struct rpc_write *wr, struct group_ref *ref, struct group_people *people)
 {
+	struct rpc_call *c = &wr->call;
 	bool ban = rpc_bool(c, "ban", false);
 	uint64_t seq;
 	int rc = keep_kicked(c, ref, ban, people);
@@ -277,16 +287,17 @@ static int kick_people(struct rpc_call *c, struct group_ref *ref, struct group_p
 	if (rc == IM_OK && ban)
 		rc = room_for_bans(c, ref, people->n);
 	if (rc == IM_OK)
-		rc = group_pay(c, &ref->row, people->n);
+		rc = group_pay(wr, &ref->row, people->n);
 	if (rc == IM_OK)
-		rc = group_write_people(&ref->write, "kick",
+		rc = group_write_people(group_ref_write(wr, ref), "kick",
 			ban ? IM_STR(",\"ban\":true") : IM_STR(""), false, people->v, people->n,
 			&seq);
 	return rc == IM_OK ? rpc_changed(c, true) : rc;
 }
 
-static int kick_call(struct rpc_call *c)
+static int kick_call(struct rpc_write *wr)
 {
+	struct rpc_call *c = &wr->call;
 	struct group_ref ref;
 	struct group_people people;
 	int rc = group_ref_get(c, DIRECTORY_GROUP_ADMIN, &ref);
@@ -297,9 +308,9 @@ static int kick_call(struct rpc_call *c)
 		if (im_str_eq(rpc_list_str(c, "members", i), c->uid))
 			return rpc_fail(c, IM_E_INVALID_PARAMS,
 				"params.members names yourself; use group.leave");
-	rc = group_people_get(c, "members", c->user, &people);
+	rc = group_people_get(wr, "members", c->user, &people);
 	if (rc == IM_OK)
-		rc = kick_people(c, &ref, &people);
+		rc = kick_people(wr, &ref, &people);
 	group_people_clear(&people);
 	return rc;
 }
@@ -331,8 +342,9 @@ static int on_member(void *arg, const struct directory_member *m)
 	return rpc_page_add(&l->page, m->uid);
 }
 
-static int members_call(struct rpc_call *c)
+static int members_call(struct rpc_read *rd)
 {
+	struct rpc_call *c = &rd->call;
 	struct listing l = {.c = c};
 	struct group_ref ref;
 	int rc = group_ref_get(c, DIRECTORY_MEMBER, &ref);
@@ -374,10 +386,10 @@ static const struct rpc_param members_params[] = {
 };
 
 const struct rpc_method rpc_member_methods[] = {
-	{"group.invite", RPC_LOG, invite_params, invite_call},
-	{"group.join", RPC_LOG, join_params, join_call},
-	{"group.leave", RPC_LOG, gid_params, leave_call},
-	{"group.kick", RPC_LOG, kick_params, kick_call},
-	{"group.members", RPC_READ, members_params, members_call},
+	{"group.invite", RPC_LOG, invite_params, .write = invite_call},
+	{"group.join", RPC_LOG, join_params, .write = join_call},
+	{"group.leave", RPC_LOG, gid_params, .write = leave_call},
+	{"group.kick", RPC_LOG, kick_params, .write = kick_call},
+	{"group.members", RPC_READ, members_params, .read = members_call},
 	{0},
 };

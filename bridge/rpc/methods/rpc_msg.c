@@ -88,7 +88,7 @@ static int count_reaction(
 										  : IM_OK;
 }
 
-static int write_reaction(struct rpc_call *c, const struct conv_ref *ref, struct msg_target *t,
+static int write_reaction(struct rpc_write *wr, const struct conv_ref *ref, struct msg_target *t,
 	const json_t *reactions, const char *emoji, bool remove, uint64_t *seq_out)
 {
 	char *text = json_object_size(reactions) ? json_dumps(reactions, JSON_COMPACT) : NULL;
@@ -101,10 +101,10 @@ static int write_reaction(struct rpc_call *c, const struct conv_ref *ref, struct
 	im_jsonw_member_str(&body, "emoji", im_str(emoji));
 	im_buf_z(&body, remove ? ",\"remove\":true}" : "}");
 	meta_put(&meta, t->m.meta, "reactions", im_str(text));
-	rc = msg_append_operation(c, ref, KIND_REACT, IM_STR(""), &body, seq_out);
+	rc = msg_append_operation(wr, ref, KIND_REACT, IM_STR(""), &body, seq_out);
 	if (rc == IM_OK) {
 		t->m.meta = im_buf_view(&meta);
-		rc = meta.failed ? IM_E_NOMEM : writer_amend(c->w, &t->m);
+		rc = meta.failed ? IM_E_NOMEM : writer_amend(wr->writer, &t->m);
 	}
 	free(text);
 	im_buf_free(&body);
@@ -122,9 +122,10 @@ static int may_react(struct rpc_call *c, const struct conv_ref *ref, const struc
 	return rc == IM_OK ? msg_not_blocked(c, t->m.sender) : rc;
 }
 
-static int count_in(struct rpc_call *c, const struct conv_ref *ref, struct msg_target *t,
+static int count_in(struct rpc_write *wr, const struct conv_ref *ref, struct msg_target *t,
 	const struct reaction *r)
 {
+	struct rpc_call *c = &wr->call;
 	struct im_str have = meta_get(t->m.meta, "reactions");
 	bool remove = rpc_bool(c, "remove", false), changed = false;
 	const char *same;
@@ -151,32 +152,33 @@ static int count_in(struct rpc_call *c, const struct conv_ref *ref, struct msg_t
 		rc = count_reaction(c, reactions, emoji, remove, &changed);
 	/* Taking back is never slowed down: there is nothing to take back but what was. */
 	if (rc == IM_OK && changed)
-		rc = msg_pay(c, ref, t->m.body.n + t->m.meta.n);
+		rc = msg_pay(wr, ref, t->m.body.n + t->m.meta.n);
 	if (rc == IM_OK && changed && !remove)
-		rc = msg_pace(c, ref);
+		rc = msg_pace(wr, ref);
 	if (rc == IM_OK && changed)
-		rc = write_reaction(c, ref, t, reactions, emoji, remove, &seq);
+		rc = write_reaction(wr, ref, t, reactions, emoji, remove, &seq);
 	free(emoji);
 	json_decref(reactions);
 	return rc == IM_OK ? msg_put_seq(c, seq, changed) : rc;
 }
 
-static int react(struct rpc_call *c, const struct conv_ref *ref, struct msg_target *t)
+static int react(struct rpc_write *wr, const struct conv_ref *ref, struct msg_target *t)
 {
+	struct rpc_call *c = &wr->call;
 	struct reaction r = {.text = rpc_str(c, "emoji").p};
 	int rc;
 
 	im_buf_init(&r.key, 0);
 	r.fault = text_reaction(rpc_str(c, "emoji"), &r.key);
 	im_buf_c(&r.key, '\0');
-	rc = r.key.failed ? IM_E_NOMEM : count_in(c, ref, t, &r);
+	rc = r.key.failed ? IM_E_NOMEM : count_in(wr, ref, t, &r);
 	im_buf_free(&r.key);
 	return rc;
 }
 
-static int react_call(struct rpc_call *c)
+static int react_call(struct rpc_write *wr)
 {
-	return msg_target_call(c, react);
+	return msg_target_call(wr, react);
 }
 
 static const struct rpc_param react_params[] = {
@@ -187,6 +189,6 @@ static const struct rpc_param react_params[] = {
 };
 
 const struct rpc_method rpc_msg_methods[] = {
-	{"msg.react", RPC_LOG, react_params, react_call},
+	{"msg.react", RPC_LOG, react_params, .write = react_call},
 	{0},
 };

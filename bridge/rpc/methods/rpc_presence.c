@@ -57,8 +57,9 @@ static int put_user(struct rpc_call *c, struct im_str uid)
 	return IM_OK;
 }
 
-static int get_call(struct rpc_call *c)
+static int get_call(struct rpc_read *rd)
 {
+	struct rpc_call *c = &rd->call;
 	size_t n = rpc_list_size(c, "uids");
 	int rc = IM_OK;
 
@@ -74,8 +75,9 @@ static int get_call(struct rpc_call *c)
 
 /* Of the calling device, until it connects anew. Told to those who watch, as every change of
  * presence is; what the directory keeps of it follows with the telling. */
-static int set_call(struct rpc_call *c)
+static int set_call(struct rpc_write *wr)
 {
+	struct rpc_call *c = &wr->call;
 	struct im_str word = rpc_str(c, "state");
 	int state = presence_state_parse(word);
 	bool changed;
@@ -86,10 +88,10 @@ static int set_call(struct rpc_call *c)
 			"params.state is \"%.*s\"; give \"online\", \"away\" or \"suspended\"",
 			RPC_S(word));
 	/* However many watch; saying what is so already costs the same and is as seldom. */
-	rc = rpc_pay(c, COST_PRESENCE);
+	rc = rpc_pay(wr, COST_PRESENCE);
 	if (rc != IM_OK)
 		return rc;
-	rc = presence_set(c->presence, c->uid, c->device, state, c->now_ms, &changed);
+	rc = presence_set(wr->presence, c->uid, c->device, state, c->now_ms, &changed);
 	if (rc == IM_E_NONE)
 		return rpc_fail(c, IM_E_NOT_ALLOWED,
 			"this device is not connected; connect, then say how present it is");
@@ -107,7 +109,7 @@ static const struct rpc_param get_params[] = {
 };
 
 const struct rpc_method rpc_presence_methods[] = {
-	{"presence.get", RPC_READ, get_params, get_call},
-	{"presence.set", RPC_DIRECTORY, set_params, set_call},
+	{"presence.get", RPC_READ, get_params, .read = get_call},
+	{"presence.set", RPC_DIRECTORY, set_params, .write = set_call},
 	{0},
 };

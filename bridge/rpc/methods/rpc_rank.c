@@ -43,8 +43,9 @@ static int one_member(struct rpc_call *c, const struct group_ref *ref, struct gr
 	return IM_OK;
 }
 
-static int role_call(struct rpc_call *c)
+static int role_call(struct rpc_write *wr)
 {
+	struct rpc_call *c = &wr->call;
 	struct group_ref ref;
 	struct group_person who;
 	struct directory_member m;
@@ -65,9 +66,10 @@ static int role_call(struct rpc_call *c)
 	if (rc != IM_OK || m.role == role)
 		return rc == IM_OK ? rpc_changed(c, false) : rc;
 	who.role = role;
-	rc = group_pay(c, &ref.row, 0);
+	rc = group_pay(wr, &ref.row, 0);
 	if (rc == IM_OK)
-		rc = group_write_people(&ref.write, "role", IM_STR(""), true, &who, 1, &seq);
+		rc = group_write_people(
+			group_ref_write(wr, &ref), "role", IM_STR(""), true, &who, 1, &seq);
 	return rc == IM_OK ? rpc_changed(c, true) : rc;
 }
 
@@ -91,8 +93,9 @@ static int may_hand_over(struct rpc_call *c, const struct group_person *to, int 
 	return rc == IM_OK ? quota_check(c, DIRECTORY_QUOTA_INVITATIONS, 1) : rc;
 }
 
-static int transfer_call(struct rpc_call *c)
+static int transfer_call(struct rpc_write *wr)
 {
+	struct rpc_call *c = &wr->call;
 	struct group_ref ref;
 	struct group_person two[2];
 	struct directory_member m;
@@ -109,12 +112,13 @@ static int transfer_call(struct rpc_call *c)
 	if (rc == IM_OK)
 		rc = may_hand_over(c, &two[0], m.role);
 	if (rc == IM_OK)
-		rc = group_pay(c, &ref.row, 0);
+		rc = group_pay(wr, &ref.row, 0);
 	if (rc != IM_OK)
 		return rc;
 	two[0].role = DIRECTORY_OWNER;
 	two[1] = group_person_of(c->user, c->uid, DIRECTORY_GROUP_ADMIN);
-	rc = group_write_people(&ref.write, "transfer", IM_STR(""), true, two, 2, &seq);
+	rc = group_write_people(
+		group_ref_write(wr, &ref), "transfer", IM_STR(""), true, two, 2, &seq);
 	if (rc == IM_OK)
 		rc = quota_count(c, DIRECTORY_QUOTA_INVITATIONS, 1);
 	return rc == IM_OK ? rpc_changed(c, true) : rc;
@@ -135,8 +139,9 @@ static bool same_end(int64_t a, int64_t b)
 	return a == b || (a > 0 && b > 0 && llabs(a - b) < SAME_END_MS);
 }
 
-static int mute_all(struct rpc_call *c, struct group_ref *ref, int64_t until)
+static int mute_all(struct rpc_write *wr, struct group_ref *ref, int64_t until)
 {
+	struct rpc_call *c = &wr->call;
 	struct im_buf json;
 	uint64_t seq;
 	int rc;
@@ -147,9 +152,9 @@ static int mute_all(struct rpc_call *c, struct group_ref *ref, int64_t until)
 	group_change_begin(&json, "mute", c->uid);
 	im_jsonw_member_int(&json, "until", until);
 	im_buf_c(&json, '}');
-	rc = json.failed ? IM_E_NOMEM : group_pay(c, &ref->row, 0);
+	rc = json.failed ? IM_E_NOMEM : group_pay(wr, &ref->row, 0);
 	if (rc == IM_OK)
-		rc = group_write_change(&ref->write, im_buf_view(&json), &seq);
+		rc = group_write_change(group_ref_write(wr, ref), im_buf_view(&json), &seq);
 	im_buf_free(&json);
 	return rc == IM_OK ? rpc_changed(c, true) : rc;
 }
@@ -180,8 +185,9 @@ static int muted_one(struct rpc_call *c, const struct group_ref *ref, struct gro
 	return IM_OK;
 }
 
-static int mute_call(struct rpc_call *c)
+static int mute_call(struct rpc_write *wr)
 {
+	struct rpc_call *c = &wr->call;
 	struct group_ref ref;
 	struct group_person who;
 	struct directory_member m;
@@ -193,7 +199,7 @@ static int mute_call(struct rpc_call *c)
 	if (rc != IM_OK)
 		return rc;
 	if (!rpc_has(c, "uid"))
-		return mute_all(c, &ref, until);
+		return mute_all(wr, &ref, until);
 	rc = muted_one(c, &ref, &who, &m);
 	if (rc == IM_OK && m.role >= ref.me.role)
 		return rpc_fail(c, IM_E_NOT_ALLOWED, "\"%s\" is the group's %s, as high as you",
@@ -201,10 +207,10 @@ static int mute_call(struct rpc_call *c)
 	if (rc != IM_OK || same_end(m.muted_until_ms, until))
 		return rc == IM_OK ? rpc_changed(c, false) : rc;
 	snprintf(until_text, sizeof(until_text), ",\"until\":%" PRId64, until);
-	rc = group_pay(c, &ref.row, 0);
+	rc = group_pay(wr, &ref.row, 0);
 	if (rc == IM_OK)
-		rc = group_write_people(
-			&ref.write, "mute", im_str(until_text), false, &who, 1, &seq);
+		rc = group_write_people(group_ref_write(wr, &ref), "mute", im_str(until_text),
+			false, &who, 1, &seq);
 	return rc == IM_OK ? rpc_changed(c, true) : rc;
 }
 
@@ -232,8 +238,8 @@ static const struct rpc_param mute_params[] = {
 };
 
 const struct rpc_method rpc_rank_methods[] = {
-	{"group.role", RPC_LOG, role_params, role_call},
-	{"group.transfer", RPC_LOG, transfer_params, transfer_call},
-	{"group.mute", RPC_LOG, mute_params, mute_call},
+	{"group.role", RPC_LOG, role_params, .write = role_call},
+	{"group.transfer", RPC_LOG, transfer_params, .write = transfer_call},
+	{"group.mute", RPC_LOG, mute_params, .write = mute_call},
 	{0},
 };

@@ -25,24 +25,25 @@ static int may_recall(struct rpc_call *c, const struct conv_ref *ref, const stru
 }
 
 /* In a group everybody is told, and each edit is written again. */
-static int pay(struct rpc_call *c, const struct conv_ref *ref, const struct msg_target *t)
+static int pay(struct rpc_write *wr, const struct conv_ref *ref, const struct msg_target *t)
 {
 	int64_t edits = im_json_number_in(meta_get(t->m.meta, "edited"), "count");
-	int rc = rpc_pay(c, COST_MESSAGE * edits);
+	int rc = rpc_pay(wr, COST_MESSAGE * edits);
 
-	return rc == IM_OK ? msg_pay(c, ref, 0) : rc;
+	return rc == IM_OK ? msg_pay(wr, ref, 0) : rc;
 }
 
-static int recall(struct rpc_call *c, const struct conv_ref *ref, struct msg_target *t)
+static int recall(struct rpc_write *wr, const struct conv_ref *ref, struct msg_target *t)
 {
+	struct rpc_call *c = &wr->call;
 	struct recall r = {.conv = ref->conv, .by = c->uid};
 	uint64_t seq;
-	int rc = pay(c, ref, t);
+	int rc = pay(wr, ref, t);
 
 	if (rc != IM_OK)
 		return rc;
-	msg_from_caller(c, ref, &r.say);
-	rc = recall_write(c, &r, t, &seq);
+	msg_from_caller(wr, ref, &r.say);
+	rc = recall_write(wr, &r, t, &seq);
 	return rc == IM_OK ? msg_put_seq(c, seq, true) : rc;
 }
 
@@ -52,8 +53,9 @@ static int may_reach(struct rpc_call *c, const struct conv_ref *ref)
 	return ref->kind == IM_CONV_USER ? msg_not_blocked(c, ref->peer_id) : IM_OK;
 }
 
-static int take_back(struct rpc_call *c, const struct conv_ref *ref, struct msg_target *t)
+static int take_back(struct rpc_write *wr, const struct conv_ref *ref, struct msg_target *t)
 {
+	struct rpc_call *c = &wr->call;
 	int rc;
 
 	if (t->m.recalled)
@@ -61,17 +63,17 @@ static int take_back(struct rpc_call *c, const struct conv_ref *ref, struct msg_
 	rc = may_recall(c, ref, t);
 	if (rc == IM_OK)
 		rc = may_reach(c, ref);
-	return rc == IM_OK ? recall(c, ref, t) : rc;
+	return rc == IM_OK ? recall(wr, ref, t) : rc;
 }
 
-static int recall_call(struct rpc_call *c)
+static int recall_call(struct rpc_write *wr)
 {
-	return msg_target_call(c, take_back);
+	return msg_target_call(wr, take_back);
 }
 
 static const struct rpc_param recall_params[] = {MSG_TARGET_PARAMS, {0}};
 
 const struct rpc_method rpc_recall_methods[] = {
-	{"msg.recall", RPC_LOG, recall_params, recall_call},
+	{"msg.recall", RPC_LOG, recall_params, .write = recall_call},
 	{0},
 };

@@ -22,7 +22,7 @@ struct reader {
 };
 
 struct receipts {
-	struct rpc_call *c;
+	struct rpc_read *rd;
 	uint64_t seq, gid, sender;
 	struct reader who[IM_PAGE_MAX + 1];
 	uint32_t n, limit;
@@ -61,7 +61,8 @@ static int on_member(void *arg, const struct directory_member *m)
 
 static int put_reader(struct receipts *r, const struct conv_ref *ref, const struct reader *who)
 {
-	struct rpc_call *c = r->c;
+	struct rpc_read *rd = r->rd;
+	struct rpc_call *c = &rd->call;
 	struct directory_conv_user mark;
 	struct directory_user u;
 	uint64_t cursor = 0;
@@ -90,21 +91,21 @@ static int put_reader(struct receipts *r, const struct conv_ref *ref, const stru
 
 static int list_readers(struct receipts *r, const struct conv_ref *ref)
 {
-	struct im_str after = rpc_str(r->c, "next");
+	struct im_str after = rpc_str(&r->rd->call, "next");
 
 	if (ref->kind == IM_CONV_GROUP)
 		return directory_member_list(
-			r->c->dir, ref->peer_id, after, r->limit + 1, on_member, r);
+			r->rd->call.dir, ref->peer_id, after, r->limit + 1, on_member, r);
 	if (ref->peer.n > IM_UID_MAX)
 		return IM_E_INTERNAL;
-	add_reader(r, r->sender == r->c->user ? ref->peer_id : r->c->user,
-		r->sender == r->c->user ? ref->peer : r->c->uid);
+	add_reader(r, r->sender == r->rd->call.user ? ref->peer_id : r->rd->call.user,
+		r->sender == r->rd->call.user ? ref->peer : r->rd->call.uid);
 	return IM_OK;
 }
 
 static int put_receipts(struct receipts *r, const struct conv_ref *ref)
 {
-	struct im_buf *out = r->c->result;
+	struct im_buf *out = r->rd->call.result;
 	bool more;
 	int rc = list_readers(r, ref);
 
@@ -124,11 +125,12 @@ static int put_receipts(struct receipts *r, const struct conv_ref *ref)
 
 static int receipts_in_view(struct receipts *r)
 {
-	struct rpc_call *c = r->c;
+	struct rpc_read *rd = r->rd;
+	struct rpc_call *c = &rd->call;
 	struct conv_ref ref;
 	struct directory_conv_user mine;
 	uint64_t floor;
-	int rc = conv_ref_get(c, "conv", &ref);
+	int rc = conv_ref_read(rd, "conv", &ref);
 
 	if (rc == IM_OK)
 		rc = conv_ref_user(c, &ref, &mine);
@@ -136,7 +138,8 @@ static int receipts_in_view(struct receipts *r)
 		return rc;
 	floor = view_floor(ref.history_all, ref.joined_seq, mine.cleared_to);
 	if (ref.conv != 0 && r->seq > floor)
-		rc = c->backend->read_conv(c->log, ref.conv, r->seq, r->seq, false, on_message, r);
+		rc = rd->backend->read_conv(
+			rd->log, ref.conv, r->seq, r->seq, false, on_message, r);
 	if (rc == IM_OK && r->gid == 0)
 		return rpc_fail(c, IM_E_UNKNOWN_MESSAGE,
 			"there is no message %llu in this conversation that you can see",
@@ -144,20 +147,21 @@ static int receipts_in_view(struct receipts *r)
 	return rc == IM_OK ? put_receipts(r, &ref) : rc;
 }
 
-static int receipts_call(struct rpc_call *c)
+static int receipts_call(struct rpc_read *rd)
 {
+	struct rpc_call *c = &rd->call;
 	struct receipts *r = calloc(1, sizeof(*r));
 	int rc;
 
 	if (r == NULL)
 		return IM_E_NOMEM;
-	r->c = c;
+	r->rd = rd;
 	r->seq = (uint64_t)rpc_int(c, "seq", 0);
 	r->limit = rpc_limit(c);
-	rc = rpc_views_begin(c);
+	rc = rpc_views_begin(rd);
 	if (rc == IM_OK) {
 		rc = receipts_in_view(r);
-		rpc_views_end(c);
+		rpc_views_end(rd);
 	}
 	free(r);
 	return rc;
@@ -172,6 +176,6 @@ static const struct rpc_param receipts_params[] = {
 };
 
 const struct rpc_method rpc_receipt_methods[] = {
-	{"conv.receipts", RPC_READ, receipts_params, receipts_call},
+	{"conv.receipts", RPC_READ, receipts_params, .read = receipts_call},
 	{0},
 };

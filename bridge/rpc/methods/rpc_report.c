@@ -68,19 +68,20 @@ static int report(struct rpc_call *c, const struct conv_ref *ref, const struct s
 	return rc == IM_OK ? keep(c, ref, m) : rc;
 }
 
-static int report_call(struct rpc_call *c)
+static int report_call(struct rpc_write *wr)
 {
+	struct rpc_call *c = &wr->call;
 	uint64_t seq = (uint64_t)rpc_int(c, "seq", 0);
 	struct conv_ref ref;
 	struct msg_target t;
 	bool known = false;
-	int rc = conv_ref_get(c, "conv", &ref);
+	int rc = conv_ref_write(wr, "conv", &ref);
 
 	if (rc == IM_OK && ref.conv != 0)
 		rc = directory_report_has(c->dir, c->user, ref.conv, seq, &known);
 	if (rc != IM_OK || known)
 		return rc == IM_OK ? rpc_changed(c, false) : rc;
-	rc = msg_target_get(c, &ref, seq, &t);
+	rc = msg_target_get(wr, &ref, seq, &t);
 	if (rc == IM_OK)
 		rc = report(c, &ref, &t.m);
 	msg_target_clear(&t);
@@ -95,6 +96,6 @@ static const struct rpc_param report_params[] = {
 };
 
 const struct rpc_method rpc_report_methods[] = {
-	{"msg.report", RPC_DIRECTORY, report_params, report_call},
+	{"msg.report", RPC_DIRECTORY, report_params, .write = report_call},
 	{0},
 };

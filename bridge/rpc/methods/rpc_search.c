@@ -20,7 +20,7 @@
 #include "common/wire.h"
 
 struct hunt {
-	struct rpc_call *c;
+	struct rpc_read *rd;
 	struct conv_set set;
 	uint64_t only; /* the conversation that was named, or 0 */
 	int64_t after_ms, before_ms;
@@ -43,12 +43,12 @@ static int look_at(void *arg, const struct store_msg *m)
 	h->item = h->only == 0 || h->only == m->conv ? conv_set_find(&h->set, m->conv) : NULL;
 	if (h->item == NULL)
 		return IM_OK;
-	rc = conv_item_resolve(h->c, h->item, NULL);
+	rc = conv_item_resolve(&h->rd->call, h->item, NULL);
 	if (rc != IM_OK)
 		return rc;
 	if (h->item->hidden || m->seq <= h->item->floor)
 		h->sight = SEARCH_ENDED;
-	else if (m->recalled || seen_expired(m->meta, m->ts_ms, h->c->now_ms))
+	else if (m->recalled || seen_expired(m->meta, m->ts_ms, h->rd->call.now_ms))
 		h->sight = SEARCH_UNSEEN;
 	else
 		h->sight = m->ts_ms < h->after_ms || m->ts_ms >= h->before_ms ? SEARCH_LEFT_OUT
@@ -63,7 +63,7 @@ static int on_sight(void *arg, uint64_t gid, uint64_t *conv_out)
 
 	h->item = NULL;
 	h->sight = SEARCH_UNSEEN;
-	rc = h->c->backend->read_log(h->c->log, gid, gid, false, look_at, h);
+	rc = h->rd->backend->read_log(h->rd->log, gid, gid, false, look_at, h);
 	if (h->item != NULL)
 		*conv_out = h->item->conv;
 	return rc != IM_OK ? rc : (int)h->sight;
@@ -76,10 +76,10 @@ static int put_message(void *arg, const struct store_msg *m)
 	int rc;
 
 	im_buf_z(&h->one, "{\"message\":");
-	rc = conv_item_resolve(h->c, item, NULL);
+	rc = conv_item_resolve(&h->rd->call, item, NULL);
 	if (rc == IM_OK)
-		rc = view_message(&h->one, h->c->names, conv_item_name(item), m, item->was_after,
-			h->c->now_ms);
+		rc = view_message(&h->one, h->rd->names, conv_item_name(item), m, item->was_after,
+			h->rd->call.now_ms);
 	im_jsonw_member_str(&h->one, "snippet", h->snippet);
 	im_buf_c(&h->one, '}');
 	return rc != IM_OK ? rc : h->one.failed ? IM_E_NOMEM : IM_OK;
@@ -88,7 +88,8 @@ static int put_message(void *arg, const struct store_msg *m)
 static int on_hit(void *arg, uint64_t gid, struct im_str snippet)
 {
 	struct hunt *h = arg;
-	struct rpc_call *c = h->c;
+	struct rpc_read *rd = h->rd;
+	struct rpc_call *c = &rd->call;
 	int rc;
 
 	h->more = h->count == h->limit;
@@ -96,7 +97,7 @@ static int on_hit(void *arg, uint64_t gid, struct im_str snippet)
 		return IM_STOP;
 	h->snippet = snippet;
 	im_buf_reset(&h->one);
-	rc = c->backend->read_log(c->log, gid, gid, false, put_message, h);
+	rc = rd->backend->read_log(rd->log, gid, gid, false, put_message, h);
 	if (rc != IM_OK)
 		return rc;
 	h->more = h->count > 0 && c->result->n + h->one.n > h->max_bytes;
@@ -111,13 +112,14 @@ static int on_hit(void *arg, uint64_t gid, struct im_str snippet)
 
 static int run(struct hunt *h, struct search_query *query)
 {
-	struct rpc_call *c = h->c;
+	struct rpc_read *rd = h->rd;
+	struct rpc_call *c = &rd->call;
 	const char *why = NULL;
 	uint64_t cut = 0;
 	int rc;
 
 	im_buf_z(c->result, "{\"hits\":[");
-	rc = search_run(c->search, query, &cut, &why);
+	rc = search_run(rd->search, query, &cut, &why);
 	if (why != NULL)
 		return rpc_fail(c, rc, "%s", why);
 	if (rc != IM_OK && rc != IM_STOP)
@@ -138,13 +140,14 @@ static int run(struct hunt *h, struct search_query *query)
 static int choose_convs(struct hunt *h, struct search_query *query)
 {
 	struct conv_ref ref = {.conv = 0};
-	struct rpc_call *c = h->c;
+	struct rpc_read *rd = h->rd;
+	struct rpc_call *c = &rd->call;
 	struct store_head head = {.gid = 0};
 	bool one = rpc_has(c, "conv");
-	int rc = one ? conv_ref_get(c, "conv", &ref) : IM_OK;
+	int rc = one ? conv_ref_read(rd, "conv", &ref) : IM_OK;
 
 	if (rc == IM_OK)
-		rc = conv_set_load(c, &h->set);
+		rc = conv_set_load(rd, &h->set);
 	if (rc != IM_OK)
 		return rc;
 	h->only = ref.conv;
@@ -155,7 +158,7 @@ static int choose_convs(struct hunt *h, struct search_query *query)
 		if (one && h->set.v[i].conv != ref.conv)
 			continue;
 		if (!one && h->set.n > SEARCH_CONVS_MAX)
-			rc = c->backend->read_head(c->log, h->set.v[i].conv, &head);
+			rc = rd->backend->read_head(rd->log, h->set.v[i].conv, &head);
 		query->convs[query->n_convs++] = (struct search_conv){h->set.v[i].conv, head.gid};
 	}
 	return rc;
@@ -163,7 +166,8 @@ static int choose_convs(struct hunt *h, struct search_query *query)
 
 static int search_in_view(struct hunt *h)
 {
-	struct rpc_call *c = h->c;
+	struct rpc_read *rd = h->rd;
+	struct rpc_call *c = &rd->call;
 	struct search_query query = {.q = rpc_str(c, "q"),
 		.type = rpc_str(c, "type"),
 		.want = h->limit + 1,
@@ -191,9 +195,10 @@ static int search_in_view(struct hunt *h)
 	return rc;
 }
 
-static int search_call(struct rpc_call *c)
+static int search_call(struct rpc_read *rd)
 {
-	struct hunt h = {.c = c,
+	struct rpc_call *c = &rd->call;
+	struct hunt h = {.rd = rd,
 		.after_ms = rpc_int(c, "after", INT64_MIN),
 		.before_ms = rpc_int(c, "before", INT64_MAX),
 		.limit = rpc_limit(c),
@@ -201,17 +206,17 @@ static int search_call(struct rpc_call *c)
 	struct im_str type = rpc_str(c, "type");
 	int rc;
 
-	if (c->search == NULL)
+	if (rd->search == NULL)
 		return rpc_fail(c, IM_E_BUSY,
 			"search is switched off here; the operator can set `search true`");
 	if (type.n > 0 && !im_type_valid(type))
 		return rpc_fail(c, IM_E_INVALID_PARAMS,
 			"params.type is no type; give 1-32 of a-z, 0-9, '_', '.', '-'");
 	im_buf_init(&h.one, 0);
-	rc = rpc_views_begin(c);
+	rc = rpc_views_begin(rd);
 	if (rc == IM_OK) {
 		rc = search_in_view(&h);
-		rpc_views_end(c);
+		rpc_views_end(rd);
 	}
 	im_buf_free(&h.one);
 	return rc;
@@ -230,6 +235,6 @@ static const struct rpc_param search_params[] = {
 };
 
 const struct rpc_method rpc_search_methods[] = {
-	{"search", RPC_SEARCH, search_params, search_call},
+	{"search", RPC_SEARCH, search_params, .read = search_call},
 	{0},
 };

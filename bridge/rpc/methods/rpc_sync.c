@@ -26,7 +26,7 @@ struct event_at {
 };
 
 struct page {
-	struct rpc_call *c;
+	struct rpc_read *rd;
 	struct im_buf messages, events; /* elements with commas between */
 	struct im_buf one;
 	uint32_t count, limit;
@@ -77,8 +77,8 @@ static int on_message(void *arg, const struct conv_item *item, const struct stor
 	if (p->count >= p->limit)
 		return STOP_FULL;
 	im_buf_reset(&p->one);
-	rc = view_message(
-		&p->one, p->c->names, conv_item_name(item), m, item->was_after, p->c->now_ms);
+	rc = view_message(&p->one, p->rd->names, conv_item_name(item), m, item->was_after,
+		p->rd->call.now_ms);
 	if (rc != IM_OK)
 		return rc;
 	return page_add(p, &p->messages, im_buf_view(&p->one), m->gid);
@@ -100,16 +100,17 @@ static int on_event(void *arg, const struct directory_event *e)
 
 static int fill(struct page *p, uint64_t cursor)
 {
-	struct rpc_call *c = p->c;
+	struct rpc_read *rd = p->rd;
+	struct rpc_call *c = &rd->call;
 	struct conv_set set;
 	int rc;
 
 	rc = directory_event_list(c->dir, c->user, cursor + 1, c->position, on_event, p);
 	if (rc != IM_OK && rc != STOP_FULL)
 		return rc;
-	rc = conv_set_load(c, &set);
+	rc = conv_set_load(rd, &set);
 	if (rc == IM_OK)
-		rc = sync_walk(c, &set, cursor, c->position, on_message, p);
+		rc = sync_walk(rd, &set, cursor, c->position, on_message, p);
 	if (rc == IM_OK)
 		rc = add_events_before(p, UINT64_MAX);
 	conv_set_clear(&set);
@@ -136,8 +137,9 @@ static int start(struct rpc_call *c, uint64_t *cursor_out)
 	return rc == IM_E_NONE ? IM_OK : rc;
 }
 
-static int sync_call(struct rpc_call *c)
+static int sync_call(struct rpc_read *rd)
 {
+	struct rpc_call *c = &rd->call;
 	struct page *p;
 	uint64_t cursor;
 	int rc = start(c, &cursor);
@@ -148,17 +150,17 @@ static int sync_call(struct rpc_call *c)
 	p = calloc(1, sizeof(*p));
 	if (p == NULL)
 		return IM_E_NOMEM;
-	p->c = c;
+	p->rd = rd;
 	p->limit = rpc_limit(c);
 	p->max_bytes = rpc_page_bytes(c);
 	im_buf_init(&p->messages, 0);
 	im_buf_init(&p->events, 0);
 	im_buf_init(&p->one, 0);
 	im_buf_init(&p->texts, 0);
-	rc = rpc_views_begin(c);
+	rc = rpc_views_begin(rd);
 	if (rc == IM_OK) {
 		rc = fill(p, cursor);
-		rpc_views_end(c);
+		rpc_views_end(rd);
 	}
 	more = rc == STOP_FULL;
 	if (rc == IM_OK || more) {
@@ -181,8 +183,9 @@ static int sync_call(struct rpc_call *c)
 
 /* Moves the device's cursor. When no device of the user had come so far, those whose messages have
  * arrived now are looked for off the commit path (delivered.h). */
-static int move_cursor(struct rpc_call *c, uint64_t cursor)
+static int move_cursor(struct rpc_write *wr, uint64_t cursor)
 {
+	struct rpc_call *c = &wr->call;
 	struct read_job *job;
 	uint64_t best;
 	int rc = directory_device_best(c->dir, c->user, &best);
@@ -198,12 +201,13 @@ static int move_cursor(struct rpc_call *c, uint64_t cursor)
 	job->now_ms = c->now_ms;
 	job->after = best;
 	job->through = cursor;
-	read_job_plan(job, writer_effects(c->w));
+	read_job_plan(job, writer_effects(wr->writer));
 	return IM_OK;
 }
 
-static int ack_call(struct rpc_call *c)
+static int ack_call(struct rpc_write *wr)
 {
+	struct rpc_call *c = &wr->call;
 	struct directory_device dev;
 	uint64_t cursor;
 	bool moved;
@@ -221,7 +225,7 @@ static int ack_call(struct rpc_call *c)
 		return rc;
 	moved = cursor > dev.cursor;
 	if (moved) {
-		rc = move_cursor(c, cursor);
+		rc = move_cursor(wr, cursor);
 		if (rc != IM_OK)
 			return rc;
 	}
@@ -243,7 +247,7 @@ static const struct rpc_param ack_params[] = {
 };
 
 const struct rpc_method rpc_sync_methods[] = {
-	{"sync", RPC_READ, sync_params, sync_call},
-	{"device.ack", RPC_DIRECTORY, ack_params, ack_call},
+	{"sync", RPC_READ, sync_params, .read = sync_call},
+	{"device.ack", RPC_DIRECTORY, ack_params, .write = ack_call},
 	{0},
 };

@@ -42,8 +42,9 @@ static void put_own(struct im_buf *b, const struct directory_user *u)
 	im_jsonw_member_int(b, "created", u->created_ms);
 }
 
-static int get_call(struct rpc_call *c)
+static int get_call(struct rpc_read *rd)
 {
+	struct rpc_call *c = &rd->call;
 	struct directory_user u;
 	int rc = rpc_user_past(c, rpc_has(c, "uid") ? rpc_str(c, "uid") : c->uid, &u);
 
@@ -108,8 +109,9 @@ static bool changes(const struct profile *p, const struct directory_user *u)
 }
 
 /* The user's other devices learn the whole profile. */
-static int tell_profile(struct rpc_call *c)
+static int tell_profile(struct rpc_write *wr)
 {
+	struct rpc_call *c = &wr->call;
 	struct directory_user u;
 	struct im_buf profile;
 	struct event e;
@@ -120,15 +122,16 @@ static int tell_profile(struct rpc_call *c)
 	im_buf_init(&profile, 0);
 	put_own(&profile, &u);
 	event_user(&e, im_buf_view(&profile));
-	rc = profile.failed ? IM_E_NOMEM : writer_event(c->w, c->user, c->uid, &e);
+	rc = profile.failed ? IM_E_NOMEM : writer_event(wr->writer, c->user, c->uid, &e);
 	event_clear(&e);
 	im_buf_free(&profile);
-	effects_forget_user(writer_effects(c->w), c->uid);
+	effects_forget_user(writer_effects(wr->writer), c->uid);
 	return rc;
 }
 
-static int update_call(struct rpc_call *c)
+static int update_call(struct rpc_write *wr)
 {
+	struct rpc_call *c = &wr->call;
 	struct directory_user u;
 	struct profile p;
 	char *ext_text = NULL;
@@ -143,7 +146,7 @@ static int update_call(struct rpc_call *c)
 		rc = directory_user_set_profile(
 			c->dir, c->user, p.nick, p.avatar, p.ext, p.direct_policy, p.read_receipts);
 		if (rc == IM_OK)
-			rc = tell_profile(c);
+			rc = tell_profile(wr);
 	}
 	free(ext_text);
 	return rc == IM_OK ? rpc_changed(c, changed) : rc;
@@ -151,16 +154,17 @@ static int update_call(struct rpc_call *c)
 
 /* -- user.password -- */
 
-static int check_old(struct rpc_call *c, struct im_str stored)
+static int check_old(struct rpc_write *wr, struct im_str stored)
 {
+	struct rpc_call *c = &wr->call;
 	int rc;
 
 	if (stored.n == 0)
 		return rpc_fail(c, IM_E_NOT_ALLOWED,
 			"this account has no password; an administrator can set one");
 	/* Runs on the engine's thread, so what it may cost is bounded. */
-	if (c->budget != NULL && !hash_budget_take(c->budget, c->user, c->now_ms,
-					 password_change_ms(c->set, stored)))
+	if (wr->budget != NULL && !hash_budget_take(wr->budget, c->user, c->now_ms,
+					  password_change_ms(c->set, stored)))
 		return rpc_fail(c, IM_E_RATE_LIMITED,
 			"passwords are changed too often; try again in a few seconds");
 	rc = im_phc_verify(stored, rpc_str(c, "old"));
@@ -172,21 +176,22 @@ static int check_old(struct rpc_call *c, struct im_str stored)
 	return rc;
 }
 
-static int password_call(struct rpc_call *c)
+static int password_call(struct rpc_write *wr)
 {
+	struct rpc_call *c = &wr->call;
 	struct directory_user u;
 	char phc[IM_PHC_MAX];
 	int rc = directory_user_by_id(c->dir, c->user, &u);
 
 	if (rc == IM_OK)
-		rc = check_old(c, u.password);
+		rc = check_old(wr, u.password);
 	if (rc == IM_OK)
 		rc = password_hash(c->set, rpc_str(c, "new"), phc);
 	if (rc == IM_OK)
 		rc = directory_user_set_password(c->dir, c->user, im_str(phc));
 	if (rc != IM_OK)
 		return rc;
-	effects_credential(writer_effects(c->w), c->uid, c->device, c->now_ms);
+	effects_credential(writer_effects(wr->writer), c->uid, c->device, c->now_ms);
 	return rpc_changed(c, true);
 }
 
@@ -211,8 +216,8 @@ static const struct rpc_param password_params[] = {
 };
 
 const struct rpc_method rpc_user_methods[] = {
-	{"user.get", RPC_READ, get_params, get_call},
-	{"user.update", RPC_DIRECTORY, update_params, update_call},
-	{"user.password", RPC_DIRECTORY, password_params, password_call},
+	{"user.get", RPC_READ, get_params, .read = get_call},
+	{"user.update", RPC_DIRECTORY, update_params, .write = update_call},
+	{"user.password", RPC_DIRECTORY, password_params, .write = password_call},
 	{0},
 };
