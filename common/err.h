@@ -7,6 +7,8 @@
 #ifndef IM_COMMON_ERR_H
 #define IM_COMMON_ERR_H
 
+#include <stdbool.h>
+
 #define IM_MUST_CHECK __attribute__((warn_unused_result))
 
 enum im_code {
@@ -24,6 +26,18 @@ enum im_code {
 #include "schema/errors.def"
 #undef X
 };
+
+/* True for a code that a client may see. */
+static inline bool im_err_is_wire(int code)
+{
+	return code <= -32000;
+}
+
+/* True for a failure of our own, which no client may see. */
+static inline bool im_err_is_ours(int code)
+{
+	return code < IM_OK && !im_err_is_wire(code);
+}
 
 /* The fixed text of a wire code ("not a member"), or "internal error" for any other number. */
 const char *im_err_text(int code);

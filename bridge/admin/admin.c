@@ -97,7 +97,7 @@ static int audited(struct admin_call *ac, struct im_str name, int code)
 
 	if (code == IM_E_IO || code == IM_E_NOMEM)
 		return code;
-	rc = audit_command(ac, name, code == IM_OK || rpc_is_wire(code) ? code : IM_E_INTERNAL);
+	rc = audit_command(ac, name, code == IM_OK || im_err_is_wire(code) ? code : IM_E_INTERNAL);
 	return rc == IM_OK ? code : rc;
 }
 

@@ -35,10 +35,11 @@ static int on_kept(void *arg, const struct directory_kept *k)
 	return rpc_page_add(&l->page, k->uid);
 }
 
-static int list_bans(struct admin_call *ac)
+typedef int (*list_fn)(struct directory *d, uint64_t group, uint64_t after, uint32_t limit,
+	directory_kept_fn fn, void *arg);
+
+static int list(struct rpc_call *c, const char *name, list_fn fn, struct kept *l)
 {
-	struct rpc_call *c = &ac->write.call;
-	struct kept l = {.time = "since_ms", .over_ms = -1};
 	struct group_ref ref;
 	uint64_t after;
 	int rc = group_ref_get(c, GROUP_REF_ANYBODY, &ref);
@@ -47,28 +48,23 @@ static int list_bans(struct admin_call *ac)
 		rc = rpc_after_user(c, "after", &after);
 	if (rc != IM_OK)
 		return rc;
-	rpc_page_begin(&l.page, c->result, "bans", (uint32_t)rpc_int(c, "limit", LIST_MAX),
-		LIST_BYTES_MAX);
-	return rpc_page_end(&l.page,
-		directory_ban_list(c->dir, ref.row.id, after, l.page.limit + 1, on_kept, &l));
+	rpc_page_begin(
+		&l->page, c->result, name, (uint32_t)rpc_int(c, "limit", LIST_MAX), LIST_BYTES_MAX);
+	return rpc_page_end(&l->page, fn(c->dir, ref.row.id, after, l->page.limit + 1, on_kept, l));
+}
+
+static int list_bans(struct admin_call *ac)
+{
+	struct kept l = {.time = "since_ms", .over_ms = -1};
+
+	return list(&ac->write.call, "bans", directory_ban_list, &l);
 }
 
 static int list_mutes(struct admin_call *ac)
 {
-	struct rpc_call *c = &ac->write.call;
-	struct kept l = {.time = "until_ms", .over_ms = c->now_ms};
-	struct group_ref ref;
-	uint64_t after;
-	int rc = group_ref_get(c, GROUP_REF_ANYBODY, &ref);
+	struct kept l = {.time = "until_ms", .over_ms = ac->write.call.now_ms};
 
-	if (rc == IM_OK)
-		rc = rpc_after_user(c, "after", &after);
-	if (rc != IM_OK)
-		return rc;
-	rpc_page_begin(&l.page, c->result, "mutes", (uint32_t)rpc_int(c, "limit", LIST_MAX),
-		LIST_BYTES_MAX);
-	return rpc_page_end(&l.page,
-		directory_muted_list(c->dir, ref.row.id, after, l.page.limit + 1, on_kept, &l));
+	return list(&ac->write.call, "mutes", directory_muted_list, &l);
 }
 
 static int unban(struct admin_call *ac)
@@ -124,19 +120,14 @@ static int unmute(struct admin_call *ac)
 	return rc;
 }
 
-#define GID                                            \
-	{                                              \
-		"gid", RPC_STRING, true, 1, IM_GID_MAX \
-	}
-
 static const struct rpc_param list_params[] = {
-	GID,
+	GROUP_REF_PARAM,
 	{"after", RPC_STRING, false, 0, IM_UID_MAX},
 	{"limit", RPC_INTEGER, false, 1, LIST_MAX},
 	{0},
 };
 static const struct rpc_param members_params[] = {
-	GID,
+	GROUP_REF_PARAM,
 	{"members", RPC_STRINGS, true, 1, IM_INVITE_MAX},
 	{0},
 };

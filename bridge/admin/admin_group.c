@@ -77,9 +77,7 @@ static int on_heir(void *arg, const struct directory_member *m)
 
 	if (m->user == h->not_user || m->uid.n > IM_UID_MAX)
 		return IM_OK;
-	h->who.user = m->user;
-	memcpy(h->who.uid, m->uid.p, m->uid.n);
-	h->who.uid[m->uid.n] = '\0';
+	h->who = group_person_of(m->user, m->uid, DIRECTORY_OWNER);
 	return RPC_PAGE_STOP;
 }
 
@@ -111,7 +109,6 @@ static int leave_group(struct rpc_write *wr, uint64_t group, int role, struct gr
 		rc = find_heir(c, group, &heir);
 		if (rc == IM_OK && heir.who.user == 0)
 			return group_write_dismiss(write, false, &seq);
-		heir.who.role = DIRECTORY_OWNER;
 		if (rc == IM_OK)
 			rc = group_write_people(
 				write, "transfer", IM_STR(""), true, &heir.who, 1, &seq);
@@ -124,7 +121,7 @@ static int leave_group(struct rpc_write *wr, uint64_t group, int role, struct gr
 int admin_group_remove_user(struct rpc_write *wr, uint64_t user, struct im_str uid)
 {
 	struct rpc_call *c = &wr->call;
-	struct group_person gone = {.user = user};
+	struct group_person gone = group_person_of(user, uid, DIRECTORY_MEMBER);
 	struct owned *o = calloc(1, sizeof(*o));
 	int rc;
 
@@ -132,7 +129,6 @@ int admin_group_remove_user(struct rpc_write *wr, uint64_t user, struct im_str u
 		free(o);
 		return o == NULL ? IM_E_NOMEM : IM_E_INTERNAL;
 	}
-	memcpy(gone.uid, uid.p, uid.n);
 	do {
 		o->n = 0;
 		rc = directory_user_groups(c->dir, user, on_membership, o);
@@ -239,9 +235,7 @@ static int on_owner(void *arg, const struct directory_member *m)
 
 	if (m->role != DIRECTORY_OWNER || m->uid.n > IM_UID_MAX)
 		return IM_OK;
-	owner->user = m->user;
-	memcpy(owner->uid, m->uid.p, m->uid.n);
-	owner->uid[m->uid.n] = '\0';
+	*owner = group_person_of(m->user, m->uid, DIRECTORY_GROUP_ADMIN);
 	return RPC_PAGE_STOP;
 }
 
@@ -254,7 +248,6 @@ static int hand_over(struct rpc_write *wr, struct group_ref *ref, struct group_p
 
 	if (rc != IM_OK && rc != RPC_PAGE_STOP)
 		return rc;
-	two[1].role = DIRECTORY_GROUP_ADMIN;
 	return group_write_people(group_ref_write(wr, ref), "transfer", IM_STR(""), true, two,
 		two[1].user ? 2 : 1, &seq);
 }
@@ -266,7 +259,7 @@ static int set_member_role(struct admin_call *ac)
 	struct group_person two[2] = {{.user = 0}, {.user = 0}};
 	struct directory_member m;
 	struct group_ref ref;
-	uint64_t seq;
+	uint64_t user, seq;
 	int role = group_role_parse(rpc_str(c, "role"));
 	int rc = named_group(c, &ref);
 
@@ -275,12 +268,11 @@ static int set_member_role(struct admin_call *ac)
 			"role is \"%.*s\"; give \"member\", \"admin\" or \"owner\"",
 			RPC_S(rpc_str(c, "role")));
 	if (rc == IM_OK)
-		rc = rpc_user_id(c, uid, &two[0].user);
+		rc = rpc_user_id(c, uid, &user);
 	if (rc != IM_OK)
 		return rc;
-	memcpy(two[0].uid, uid.p, uid.n);
-	two[0].role = role;
-	rc = directory_member_get(c->dir, ref.row.id, two[0].user, &m);
+	two[0] = group_person_of(user, uid, role);
+	rc = directory_member_get(c->dir, ref.row.id, user, &m);
 	if (rc == IM_E_NONE)
 		return rpc_fail(
 			c, IM_E_NOT_MEMBER, "\"%s\" does not belong to the group", two[0].uid);
@@ -363,11 +355,6 @@ static int get_group(struct admin_call *ac)
 					   page.limit + 1, on_member, &page));
 }
 
-#define GID                                            \
-	{                                              \
-		"gid", RPC_STRING, true, 1, IM_GID_MAX \
-	}
-
 static const struct rpc_param create_params[] = {
 	{"gid", RPC_STRING, false, 1, IM_GID_MAX},
 	{"owner", RPC_STRING, true, 1, IM_UID_MAX},
@@ -380,17 +367,17 @@ static const struct rpc_param create_params[] = {
 	{0},
 };
 static const struct rpc_param dismiss_params[] = {
-	GID,
+	GROUP_REF_PARAM,
 	{"erase", RPC_BOOLEAN, false, 0, 0},
 	{0},
 };
 static const struct rpc_param members_params[] = {
-	GID,
+	GROUP_REF_PARAM,
 	{"members", RPC_STRINGS, true, 1, IM_INVITE_MAX},
 	{0},
 };
 static const struct rpc_param role_params[] = {
-	GID,
+	GROUP_REF_PARAM,
 	{"username", RPC_STRING, true, 1, IM_UID_MAX},
 	{"role", RPC_STRING, true, 1, 16},
 	{0},
@@ -401,7 +388,7 @@ static const struct rpc_param list_params[] = {
 	{0},
 };
 static const struct rpc_param get_params[] = {
-	GID,
+	GROUP_REF_PARAM,
 	{"after", RPC_STRING, false, 0, IM_UID_MAX},
 	{"limit", RPC_INTEGER, false, 1, LIST_MAX},
 	{0},

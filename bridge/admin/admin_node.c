@@ -157,7 +157,7 @@ static int backup(struct admin_call *ac)
 	if (rc == IM_OK || rc == IM_E_NOMEM)
 		return rc;
 	/* It failed before it began: nothing to roll back, and the sentence says why. */
-	if (rpc_is_wire(rc))
+	if (im_err_is_wire(rc))
 		return rc;
 	return rc == IM_E_EXISTS ? IM_E_BUSY : IM_E_INVALID_PARAMS;
 }

@@ -3,7 +3,6 @@
  * command that is answered later. */
 #include "bridge/admin/admin_response.h"
 
-#include "bridge/rpc/rpc_args.h"
 #include "common/err.h"
 #include "common/jsonw.h"
 
@@ -27,7 +26,7 @@ void admin_response_error(struct im_buf *out, int code, struct im_str why)
 void admin_response_outcome(struct im_buf *out, int code, struct im_str why, struct im_str result)
 {
 	if (code != IM_OK) {
-		admin_response_error(out, rpc_is_wire(code) ? code : IM_E_INTERNAL, why);
+		admin_response_error(out, im_err_is_wire(code) ? code : IM_E_INTERNAL, why);
 	} else if (result.n > 0) {
 		im_buf_z(out, ",\"data\":");
 		im_buf_str(out, result);

@@ -13,9 +13,6 @@
 #include "bridge/rpc/texts.h"
 #include "common/may.h"
 
-/* Codes below belong to the wire, those above never leave the process (common/err.h). */
-#define WIRE_CODES (-32000)
-
 struct requests {
 	struct requests_parts p;
 	struct rpc_settings set;
@@ -141,7 +138,7 @@ static int run(struct requests *q, const struct im_up_rec *rec, struct rpc_reque
 	if (rc == IM_E_IO || rc == IM_E_NOMEM)
 		return rc;
 	q->retry_ms = rc == IM_OK ? 0 : wr.call.retry_ms;
-	if (rc < 0 && rc > WIRE_CODES) {
+	if (im_err_is_ours(rc)) {
 		log_line(q->p.log, LOG_LEVEL_ERROR, "request_failed", "method=%s code=%d",
 			req->method->name, rc);
 		rc = IM_E_INTERNAL;

@@ -13,6 +13,11 @@ bool seen_expired(struct im_str meta, int64_t ts_ms, int64_t now_ms)
 	return at_ms > 0 && now_ms >= at_ms;
 }
 
+bool seen_gone(bool recalled, struct im_str meta, int64_t ts_ms, int64_t now_ms)
+{
+	return recalled || seen_expired(meta, ts_ms, now_ms);
+}
+
 static void gone(struct im_wire_msg *m, struct im_str type)
 {
 	m->type = type;

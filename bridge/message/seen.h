@@ -21,6 +21,9 @@
 /* True if the message said how long it lives and that time has passed. now_ms 0: none has. */
 bool seen_expired(struct im_str meta, int64_t ts_ms, int64_t now_ms);
 
+/* True if nobody is shown its words any more. */
+bool seen_gone(bool recalled, struct im_str meta, int64_t ts_ms, int64_t now_ms);
+
 /* m: the message as it is stored; it becomes what is shown. Edits of messages up to was_after
  * are shown without what the text was. scratch: reset, then holds the body where that is not the
  * stored one; look at its `failed`. True: it has expired. */

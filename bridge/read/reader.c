@@ -12,7 +12,6 @@
 #include "db/deadline.h"
 
 #define NAMES_CACHED 65536
-#define WIRE_CODES (-32000)
 
 struct reader {
 	const struct store_backend *backend;
@@ -153,12 +152,11 @@ static bool run_request(struct reader *r, struct read_job *job)
 	deadline_begin(&r->deadline, first ? IM_SEARCH_FIRST_MS : IM_READ_MS);
 	rc = m->read(&rd);
 	deadline_end(&r->deadline);
-	/* The internal codes lie above all wire codes (common/err.h). */
-	if (rc < 0 && rc > WIRE_CODES && r->deadline.passed) {
+	if (im_err_is_ours(rc) && r->deadline.passed) {
 		done = out_of_time(job);
 		goto out;
 	}
-	if (rc < 0 && rc > WIRE_CODES) {
+	if (im_err_is_ours(rc)) {
 		log_line(r->out, LOG_LEVEL_ERROR, "read_failed", "method=%s code=%d why=\"%s\"",
 			m->name, rc, directory_errmsg(r->dir));
 		im_buf_reset(&why);

@@ -164,7 +164,7 @@ int group_people_consent(struct rpc_call *c, uint64_t group, int my_role, struct
 	for (size_t i = 0; i < p->n; i++) {
 		int rc = may_come(c, group, my_role, p->v[i].user);
 
-		if (rc != IM_OK && !rpc_is_wire(rc))
+		if (rc != IM_OK && !im_err_is_wire(rc))
 			return rc;
 		if (rc == IM_OK)
 			p->v[kept++] = p->v[i];

@@ -9,8 +9,14 @@
 #include "bridge/directory/directory_group.h"
 #include "bridge/rpc/rpc.h"
 #include "bridge/write/group_write.h"
+#include "common/limits.h"
 
 #define GROUP_REF_ANYBODY (-1) /* no membership needed */
+/* The parameter that names it. */
+#define GROUP_REF_PARAM                                \
+	{                                              \
+		"gid", RPC_STRING, true, 1, IM_GID_MAX \
+	}
 
 struct group_ref {
 	/* the row as it was; its strings are blank but for gid */

@@ -51,12 +51,6 @@ void rpc_views_end(struct rpc_read *rd);
 /* `{"changed":true}` */
 int rpc_changed(struct rpc_call *c, bool changed) IM_MUST_CHECK;
 
-/* True for a code that a client may see; the others never leave the process (common/err.h). */
-static inline bool rpc_is_wire(int code)
-{
-	return code <= -32000;
-}
-
 /* At most `max` bytes of s for a sentence, never cut inside a character. */
 static inline struct im_str rpc_clip(struct im_str s, size_t max)
 {

@@ -16,6 +16,8 @@
 
 #include "bridge/message/kind.h"
 #include "bridge/message/meta.h"
+#include "bridge/message/seen.h"
+#include "bridge/message/system_body.h"
 #include "bridge/search/search_db.h"
 #include "bridge/search/search_erase.h"
 #include "bridge/search/search_table.h"
@@ -81,8 +83,8 @@ static int write_row(struct search_index *x, const struct store_msg *m)
 	im_buf_reset(&x->text);
 	im_buf_reset(&x->tag);
 	int64_t ends_ms = meta_expires_ms(m->meta, m->ts_ms);
-	if (m->recalled || m->enc == IM_ENC_BYTES || im_str_eqz(m->type, "system") ||
-		(ends_ms && ends_ms <= x->now_ms))
+	if (m->enc == IM_ENC_BYTES || system_body_is(m->type) ||
+		seen_gone(m->recalled, m->meta, m->ts_ms, x->now_ms))
 		return IM_OK;
 	if (m->enc == IM_ENC_TEXT)
 		im_buf_str(&x->text, m->body);

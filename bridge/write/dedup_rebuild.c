@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#include "bridge/message/meta.h"
+#include "bridge/message/seen.h"
 
 /* So many messages in a row from before the window end the walk: a clock that was behind for a
  * moment does not cut the window short. */
@@ -21,8 +21,8 @@ struct walk {
 static bool changed_since(const struct store_msg *m, int64_t now_ms)
 {
 	static const char edited[] = "\"edited\":";
-	int64_t ends_ms = meta_expires_ms(m->meta, m->ts_ms);
-	return m->recalled || (ends_ms && ends_ms <= now_ms) ||
+
+	return seen_gone(m->recalled, m->meta, m->ts_ms, now_ms) ||
 	       (m->meta.n && memmem(m->meta.p, m->meta.n, edited, sizeof(edited) - 1));
 }
 

@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 
+#include "bridge/message/system_body.h"
 #include "bridge/write/group_change.h"
 #include "bridge/write/group_event.h"
 #include "common/buf.h"
@@ -33,7 +34,7 @@ static int collect(void *arg, const struct store_msg *m)
 		return IM_STOP;
 	p->looked_at++;
 	p->last = m->gid;
-	if (!im_str_eqz(m->type, "system") || m->recalled)
+	if (!system_body_is(m->type) || m->recalled)
 		return IM_OK;
 	p->v[p->n++] = (struct change){m->gid, m->conv, m->seq, m->ts_ms, p->bodies.n, m->body.n};
 	im_buf_str(&p->bodies, m->body);

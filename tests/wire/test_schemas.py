@@ -101,7 +101,9 @@ def macros_of(text):
 
 def server_methods():
     """{method: {parameter: (type, required, min, max)}} from the handlers' sources."""
-    found, shared = {}, macros_of((ROOT / "bridge/rpc/msg_target.h").read_text(encoding="utf-8"))
+    found, shared = {}, {}
+    for path in sorted((ROOT / "bridge/rpc").glob("*.h")):
+        shared.update(macros_of(path.read_text(encoding="utf-8")))
     for path in sorted((ROOT / "bridge").rglob("rpc_*.c")):
         text = path.read_text(encoding="utf-8")
         macros = {**shared, **macros_of(text)}

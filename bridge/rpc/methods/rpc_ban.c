@@ -34,10 +34,11 @@ static int on_kept(void *arg, const struct directory_kept *k)
 	return rpc_page_add(&l->page, k->uid);
 }
 
-static int bans_call(struct rpc_read *rd)
+typedef int (*list_fn)(struct directory *d, uint64_t group, uint64_t after, uint32_t limit,
+	directory_kept_fn fn, void *arg);
+
+static int list(struct rpc_call *c, const char *name, list_fn fn, struct listing *l)
 {
-	struct rpc_call *c = &rd->call;
-	struct listing l = {.member = "since", .over_ms = -1};
 	struct group_ref ref;
 	uint64_t after;
 	int rc = group_ref_get(c, DIRECTORY_GROUP_ADMIN, &ref);
@@ -46,26 +47,22 @@ static int bans_call(struct rpc_read *rd)
 		rc = rpc_after_user(c, "next", &after);
 	if (rc != IM_OK)
 		return rc;
-	rpc_page_begin(&l.page, c->result, "bans", rpc_limit(c), rpc_page_bytes(c));
-	return rpc_page_end(&l.page,
-		directory_ban_list(c->dir, ref.row.id, after, l.page.limit + 1, on_kept, &l));
+	rpc_page_begin(&l->page, c->result, name, rpc_limit(c), rpc_page_bytes(c));
+	return rpc_page_end(&l->page, fn(c->dir, ref.row.id, after, l->page.limit + 1, on_kept, l));
+}
+
+static int bans_call(struct rpc_read *rd)
+{
+	struct listing l = {.member = "since", .over_ms = -1};
+
+	return list(&rd->call, "bans", directory_ban_list, &l);
 }
 
 static int mutes_call(struct rpc_read *rd)
 {
-	struct rpc_call *c = &rd->call;
-	struct listing l = {.member = "muted_until", .over_ms = c->now_ms};
-	struct group_ref ref;
-	uint64_t after;
-	int rc = group_ref_get(c, DIRECTORY_GROUP_ADMIN, &ref);
+	struct listing l = {.member = "muted_until", .over_ms = rd->call.now_ms};
 
-	if (rc == IM_OK)
-		rc = rpc_after_user(c, "next", &after);
-	if (rc != IM_OK)
-		return rc;
-	rpc_page_begin(&l.page, c->result, "mutes", rpc_limit(c), rpc_page_bytes(c));
-	return rpc_page_end(&l.page,
-		directory_muted_list(c->dir, ref.row.id, after, l.page.limit + 1, on_kept, &l));
+	return list(&rd->call, "mutes", directory_muted_list, &l);
 }
 
 /* -- group.unban -- */
@@ -115,19 +112,14 @@ static int unban_call(struct rpc_write *wr)
 	return rc == IM_OK ? group_unban(wr, &ref) : rc;
 }
 
-#define GID                                            \
-	{                                              \
-		"gid", RPC_STRING, true, 1, IM_GID_MAX \
-	}
-
 static const struct rpc_param list_params[] = {
-	GID,
+	GROUP_REF_PARAM,
 	{"limit", RPC_INTEGER, false, 1, IM_PAGE_MAX},
 	{"next", RPC_STRING, false, 1, IM_UID_MAX},
 	{0},
 };
 static const struct rpc_param unban_params[] = {
-	GID,
+	GROUP_REF_PARAM,
 	{"members", RPC_STRINGS, true, 1, IM_INVITE_MAX},
 	{0},
 };

@@ -409,7 +409,7 @@ static const struct rpc_param create_params[] = {
 };
 
 static const struct rpc_param update_params[] = {
-	{"gid", RPC_STRING, true, 1, IM_GID_MAX},
+	GROUP_REF_PARAM,
 	PROFILE_PARAMS,
 	{"slow_ms", RPC_INTEGER, false, 0, SLOW_MAX_MS},
 	{"retention_days", RPC_INTEGER, false, 0, RETENTION_MAX_DAYS},
@@ -417,12 +417,12 @@ static const struct rpc_param update_params[] = {
 };
 
 static const struct rpc_param gid_params[] = {
-	{"gid", RPC_STRING, true, 1, IM_GID_MAX},
+	GROUP_REF_PARAM,
 	{0},
 };
 
 static const struct rpc_param dismiss_params[] = {
-	{"gid", RPC_STRING, true, 1, IM_GID_MAX},
+	GROUP_REF_PARAM,
 	{"erase", RPC_BOOLEAN, false, 0, 0},
 	{0},
 };

@@ -356,30 +356,25 @@ static int members_call(struct rpc_read *rd)
 					     l.page.limit + 1, on_member, &l));
 }
 
-#define GID                                            \
-	{                                              \
-		"gid", RPC_STRING, true, 1, IM_GID_MAX \
-	}
-
 static const struct rpc_param invite_params[] = {
-	GID,
+	GROUP_REF_PARAM,
 	{"members", RPC_STRINGS, true, 1, IM_INVITE_MAX},
 	{0},
 };
 static const struct rpc_param kick_params[] = {
-	GID,
+	GROUP_REF_PARAM,
 	{"members", RPC_STRINGS, true, 1, IM_INVITE_MAX},
 	{"ban", RPC_BOOLEAN, false, 0, 0},
 	{0},
 };
 static const struct rpc_param join_params[] = {
-	GID,
+	GROUP_REF_PARAM,
 	{"note", RPC_NOTE, false, 0, NOTE_MAX},
 	{0},
 };
-static const struct rpc_param gid_params[] = {GID, {0}};
+static const struct rpc_param gid_params[] = {GROUP_REF_PARAM, {0}};
 static const struct rpc_param members_params[] = {
-	GID,
+	GROUP_REF_PARAM,
 	{"limit", RPC_INTEGER, false, 1, IM_PAGE_MAX},
 	{"next", RPC_STRING, false, 1, IM_UID_MAX},
 	{0},

@@ -26,18 +26,18 @@ static int one_member(struct rpc_call *c, const struct group_ref *ref, struct gr
 	struct directory_member *m)
 {
 	struct im_str uid = rpc_str(c, "uid");
-	int rc = rpc_user_id(c, uid, &who->user);
+	uint64_t user;
+	int rc = rpc_user_id(c, uid, &user);
 
 	if (rc != IM_OK)
 		return rc;
-	rc = directory_member_get(c->dir, ref->row.id, who->user, m);
+	*who = group_person_of(user, uid, DIRECTORY_MEMBER);
+	rc = directory_member_get(c->dir, ref->row.id, user, m);
 	if (rc == IM_E_NONE)
 		return rpc_fail(
 			c, IM_E_NOT_MEMBER, "\"%.*s\" does not belong to the group", RPC_S(uid));
 	if (rc != IM_OK)
 		return rc;
-	memcpy(who->uid, uid.p, uid.n);
-	who->uid[uid.n] = '\0';
 	who->role = m->role;
 	m->uid = IM_STR("");
 	return IM_OK;
@@ -214,24 +214,19 @@ static int mute_call(struct rpc_write *wr)
 	return rc == IM_OK ? rpc_changed(c, true) : rc;
 }
 
-#define GID                                            \
-	{                                              \
-		"gid", RPC_STRING, true, 1, IM_GID_MAX \
-	}
-
 static const struct rpc_param role_params[] = {
-	GID,
+	GROUP_REF_PARAM,
 	{"uid", RPC_STRING, true, 1, IM_UID_MAX},
 	{"role", RPC_STRING, true, 1, 16},
 	{0},
 };
 static const struct rpc_param transfer_params[] = {
-	GID,
+	GROUP_REF_PARAM,
 	{"uid", RPC_STRING, true, 1, IM_UID_MAX},
 	{0},
 };
 static const struct rpc_param mute_params[] = {
-	GID,
+	GROUP_REF_PARAM,
 	{"uid", RPC_STRING, false, 1, IM_UID_MAX},
 	{"seconds", RPC_INTEGER, false, 0, MUTE_MAX_S},
 	{0},

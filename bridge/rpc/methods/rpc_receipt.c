@@ -9,6 +9,7 @@
 
 #include "bridge/directory/directory_group.h"
 #include "bridge/directory/directory_user.h"
+#include "bridge/directory/group_person.h"
 #include "bridge/rpc/conv_ref.h"
 #include "bridge/rpc/rpc_args.h"
 #include "bridge/rpc/view.h"
@@ -16,15 +17,10 @@
 #include "common/jsonw.h"
 #include "common/limits.h"
 
-struct reader {
-	uint64_t user;
-	char uid[IM_UID_MAX + 1];
-};
-
 struct receipts {
 	struct rpc_read *rd;
 	uint64_t seq, gid, sender;
-	struct reader who[IM_PAGE_MAX + 1];
+	struct group_person who[IM_PAGE_MAX + 1];
 	uint32_t n, limit;
 };
 
@@ -39,11 +35,7 @@ static int on_message(void *arg, const struct store_msg *m)
 
 static void add_reader(struct receipts *r, uint64_t user, struct im_str uid)
 {
-	struct reader *who = &r->who[r->n++];
-
-	who->user = user;
-	memcpy(who->uid, uid.p, uid.n);
-	who->uid[uid.n] = '\0';
+	r->who[r->n++] = group_person_of(user, uid, DIRECTORY_MEMBER);
 }
 
 static int on_member(void *arg, const struct directory_member *m)
@@ -59,7 +51,8 @@ static int on_member(void *arg, const struct directory_member *m)
 	return IM_OK;
 }
 
-static int put_reader(struct receipts *r, const struct conv_ref *ref, const struct reader *who)
+static int put_reader(
+	struct receipts *r, const struct conv_ref *ref, const struct group_person *who)
 {
 	struct rpc_read *rd = r->rd;
 	struct rpc_call *c = &rd->call;

@@ -48,7 +48,7 @@ static int look_at(void *arg, const struct store_msg *m)
 		return rc;
 	if (h->item->hidden || m->seq <= h->item->floor)
 		h->sight = SEARCH_ENDED;
-	else if (m->recalled || seen_expired(m->meta, m->ts_ms, h->rd->call.now_ms))
+	else if (seen_gone(m->recalled, m->meta, m->ts_ms, h->rd->call.now_ms))
 		h->sight = SEARCH_UNSEEN;
 	else
 		h->sight = m->ts_ms < h->after_ms || m->ts_ms >= h->before_ms ? SEARCH_LEFT_OUT
