@@ -49,5 +49,10 @@ struct im_str im_envelope_id(struct im_str payload, struct im_buf *scratch);
 
 /* "text", "json" or "binary": the type of a message that names none. */
 struct im_str im_type_default(enum im_enc enc);
+/* The type that is shown: the given one, or else that. */
+static inline struct im_str im_type_shown(struct im_str type, enum im_enc enc)
+{
+	return type.n ? type : im_type_default(enc);
+}
 
 #endif

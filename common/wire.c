@@ -122,7 +122,7 @@ void im_wire_tail(struct im_buf *b, const struct im_wire_msg *m)
 		im_jsonw_str(b, m->id);
 	}
 	im_buf_str(b, IM_STR(",\"type\":"));
-	im_jsonw_str(b, m->type.n ? m->type : im_type_default(m->enc));
+	im_jsonw_str(b, im_type_shown(m->type, m->enc));
 	if (m->enc == IM_ENC_BYTES)
 		im_buf_str(b, IM_STR(",\"enc\":\"base64\""));
 	put_meta(b, m->meta);

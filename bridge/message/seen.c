@@ -18,6 +18,11 @@ bool seen_gone(bool recalled, struct im_str meta, int64_t ts_ms, int64_t now_ms)
 	return recalled || seen_expired(meta, ts_ms, now_ms);
 }
 
+uint64_t seen_was_after(bool history_all, uint64_t floor)
+{
+	return history_all ? floor : UINT64_MAX;
+}
+
 static void gone(struct im_wire_msg *m, struct im_str type)
 {
 	m->type = type;

@@ -24,6 +24,11 @@ bool seen_expired(struct im_str meta, int64_t ts_ms, int64_t now_ms);
 /* True if nobody is shown its words any more. */
 bool seen_gone(bool recalled, struct im_str meta, int64_t ts_ms, int64_t now_ms);
 
+/* Edits of messages up to this seq are shown without what the text was: those that the user does
+ * not see, up to `floor`; and all of them in a group that hides from new members what was before
+ * them, because what it was is told where everybody may know. */
+uint64_t seen_was_after(bool history_all, uint64_t floor);
+
 /* m: the message as it is stored; it becomes what is shown. Edits of messages up to was_after
  * are shown without what the text was. scratch: reset, then holds the body where that is not the
  * stored one; look at its `failed`. True: it has expired. */

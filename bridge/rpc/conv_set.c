@@ -8,6 +8,7 @@
 
 #include "bridge/directory/directory_group.h"
 #include "bridge/directory/directory_user.h"
+#include "bridge/message/seen.h"
 #include "bridge/rpc/rpc_args.h"
 #include "bridge/rpc/view.h"
 
@@ -153,7 +154,7 @@ int conv_item_resolve(
 	if (rc != IM_OK)
 		return rc;
 	item->floor = view_floor(history_all, item->joined_seq, mine.cleared_to);
-	item->was_after = view_was_after(history_all, item->floor);
+	item->was_after = seen_was_after(history_all, item->floor);
 	item->resolved = true;
 	if (user_out != NULL)
 		*user_out = mine;

@@ -26,7 +26,7 @@ struct conv_item {
 	/* filled by conv_item_resolve */
 	bool resolved, hidden;
 	bool peer_gone;            /* a deleted user */
-	uint64_t floor, was_after; /* see view.h */
+	uint64_t floor, was_after; /* see view.h, seen.h */
 	char name[IM_CONV_MAX + 1];
 };
 

@@ -16,11 +16,6 @@ uint64_t view_floor(bool history_all, uint64_t joined_seq, uint64_t cleared_to)
 	return history_all ? cleared_to : max_u64(joined_seq, cleared_to);
 }
 
-uint64_t view_was_after(bool history_all, uint64_t floor)
-{
-	return history_all ? floor : UINT64_MAX;
-}
-
 uint64_t view_mark(uint64_t read_seq, uint64_t joined_seq, uint64_t cleared_to)
 {
 	return max_u64(read_seq, max_u64(joined_seq, cleared_to));

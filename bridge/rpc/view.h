@@ -23,11 +23,6 @@ uint64_t view_floor(bool history_all, uint64_t joined_seq, uint64_t cleared_to);
  * the head when the user came. */
 uint64_t view_mark(uint64_t read_seq, uint64_t joined_seq, uint64_t cleared_to);
 
-/* Edits of messages up to this seq are shown without what the text was: those that the user does
- * not see; and all of them in a group that hides from new members what was before them, because
- * what it was is told where everybody may know. */
-uint64_t view_was_after(bool history_all, uint64_t floor);
-
 /* Appends the message as history and sync show it. */
 int view_message(struct im_buf *b, struct names *names, struct im_str conv,
 	const struct store_msg *m, uint64_t was_after, int64_t now_ms) IM_MUST_CHECK;

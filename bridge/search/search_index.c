@@ -94,7 +94,7 @@ static int write_row(struct search_index *x, const struct store_msg *m)
 		im_buf_str(&x->text, m->body); /* shown as text, too */
 	if (x->text.n == 0 && !x->text.failed)
 		return IM_OK;
-	struct im_str type = m->type.n ? m->type : im_type_default(m->enc);
+	struct im_str type = im_type_shown(m->type, m->enc);
 	im_buf_c(&x->tag, 'c');
 	im_buf_u64(&x->tag, m->conv);
 	im_buf_z(&x->tag, " s");

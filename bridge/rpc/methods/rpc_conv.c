@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "bridge/message/seen.h"
 #include "bridge/rpc/conv_ref.h"
 #include "bridge/rpc/conv_set.h"
 #include "bridge/rpc/methods/methods.h"
@@ -336,7 +337,7 @@ static int read_history(struct rpc_read *rd, const struct conv_ref *ref, struct 
 	if (rc != IM_OK)
 		return rc;
 	floor = view_floor(ref->history_all, ref->joined_seq, mine.cleared_to);
-	h->was_after = view_was_after(ref->history_all, floor);
+	h->was_after = seen_was_after(ref->history_all, floor);
 	if (rpc_has(c, "around")) {
 		at = (uint64_t)rpc_int(c, "around", 1);
 		return read_around(h, floor, head.seq, at);

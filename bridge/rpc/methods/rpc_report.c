@@ -40,7 +40,7 @@ static int keep(struct rpc_call *c, const struct conv_ref *ref, const struct sto
 		.sender = m->sender,
 		.seq = m->seq,
 		.sent_ms = m->ts_ms,
-		.type = m->type.n ? m->type : im_type_default(m->enc),
+		.type = im_type_shown(m->type, m->enc),
 		.enc = m->enc,
 		.body = m->body,
 		.reason = rpc_str(c, "reason"),
