@@ -281,6 +281,11 @@ int64_t sqldb_changes(const struct sqldb *q)
 	return sqlite3_changes64(q->db);
 }
 
+uint64_t sqldb_last_id(const struct sqldb *q)
+{
+	return (uint64_t)sqlite3_last_insert_rowid(q->db);
+}
+
 int64_t sqldb_total_changes(const struct sqldb *q)
 {
 	return sqlite3_total_changes64(q->db);
@@ -455,6 +460,14 @@ void sqldb_bind_blob(sqlite3_stmt *st, int at, struct im_str s)
 {
 	if (st)
 		sqlite3_bind_blob(st, at, s.n ? s.p : "", (int)s.n, SQLITE_STATIC);
+}
+
+size_t sqldb_row_bytes(sqlite3_stmt *st)
+{
+	size_t n = 0;
+	for (int i = 0; i < sqlite3_column_count(st); i++)
+		n += (size_t)sqlite3_column_bytes(st, i);
+	return n;
 }
 
 struct im_str sqldb_str(sqlite3_stmt *st, int column)

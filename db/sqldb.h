@@ -91,6 +91,8 @@ void sqldb_done(sqlite3_stmt *st);
 void sqldb_drop(struct sqldb *q, int which);
 /* Rows that the last statement changed. */
 int64_t sqldb_changes(const struct sqldb *q);
+/* The row that was inserted last. */
+uint64_t sqldb_last_id(const struct sqldb *q);
 /* Rows that all statements have changed. */
 int64_t sqldb_total_changes(const struct sqldb *q);
 
@@ -122,6 +124,7 @@ void sqldb_bind_null(sqlite3_stmt *st, int at);
 void sqldb_bind_text(sqlite3_stmt *st, int at, struct im_str s);
 void sqldb_bind_text_or_null(sqlite3_stmt *st, int at, struct im_str s); /* NULL when n == 0 */
 void sqldb_bind_blob(sqlite3_stmt *st, int at, struct im_str s);
+size_t sqldb_row_bytes(sqlite3_stmt *st);              /* of all columns */
 struct im_str sqldb_str(sqlite3_stmt *st, int column); /* NULL: n == 0 */
 int64_t sqldb_int(sqlite3_stmt *st, int column);       /* NULL: 0 */
 bool sqldb_null(sqlite3_stmt *st, int column);

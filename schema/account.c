@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "common/ids.h"
+#include "db/sqldb.h"
 #include "schema/name_key.h"
 
 enum statement { ST_USER, ST_GROUP, ST_LINK, ST_ANY_ERASED, ST_ERASED, ST_ADD, STATEMENTS };
@@ -68,11 +69,6 @@ static sqlite3_stmt *statement(struct accounts *a, enum statement which)
 	return a->st[which];
 }
 
-static void bind_text(sqlite3_stmt *st, int at, struct im_str s)
-{
-	sqlite3_bind_text(st, at, s.n ? s.p : "", (int)s.n, SQLITE_STATIC);
-}
-
 /* IM_OK, IM_E_NONE without a row (and then it is reset). */
 static int step(const struct accounts *a, sqlite3_stmt *st)
 {
@@ -87,8 +83,7 @@ static int step(const struct accounts *a, sqlite3_stmt *st)
 /* A question with one parameter. */
 static int ask(struct accounts *a, sqlite3_stmt *st, struct im_str s)
 {
-	if (st)
-		bind_text(st, 1, s);
+	sqldb_bind_text(st, 1, s);
 	return step(a, st);
 }
 
@@ -119,8 +114,7 @@ static int is_erased(struct accounts *a, struct im_str name, bool *out)
 		return IM_OK;
 	name_key_hash(&key, name, hash);
 	st = statement(a, ST_ERASED);
-	if (st)
-		sqlite3_bind_blob(st, 1, hash, sizeof(hash), SQLITE_TRANSIENT);
+	sqldb_bind_blob(st, 1, (struct im_str){(const char *)hash, sizeof(hash)});
 	return yes_or_no(st, step(a, st), out);
 }
 
@@ -134,12 +128,11 @@ static int find_holder(struct accounts *a, enum statement which, struct im_str n
 
 	if (rc != IM_OK)
 		return rc;
-	found.p = (const char *)sqlite3_column_text(st, 0);
-	found.n = found.p ? (size_t)sqlite3_column_bytes(st, 0) : 0;
+	found = sqldb_str(st, 0);
 	if (!im_str_eq(found, name))
 		*out = ACCOUNT_CASE;
 	else
-		*out = sqlite3_column_int(st, 1) ? ACCOUNT_GONE : ACCOUNT_EXISTS;
+		*out = sqldb_int(st, 1) ? ACCOUNT_GONE : ACCOUNT_EXISTS;
 	im_buf_str(holder, found);
 	sqlite3_reset(st);
 	return holder->failed ? IM_E_NOMEM : IM_OK;
@@ -225,14 +218,11 @@ static int add(struct accounts *a, const struct account_new *n, uint64_t *id_out
 
 	if (!st)
 		return failed(a);
-	bind_text(st, 1, n->uid);
-	sqlite3_bind_int(st, 2, n->role);
-	if (n->phc.n)
-		bind_text(st, 3, n->phc);
-	else
-		sqlite3_bind_null(st, 3);
-	sqlite3_bind_int64(st, 4, n->now_ms);
-	bind_text(st, 5, n->nick);
+	sqldb_bind_text(st, 1, n->uid);
+	sqldb_bind_int(st, 2, n->role);
+	sqldb_bind_text_or_null(st, 3, n->phc);
+	sqldb_bind_int(st, 4, n->now_ms);
+	sqldb_bind_text(st, 5, n->nick);
 	rc = sqlite3_step(st);
 	*id_out = (uint64_t)sqlite3_last_insert_rowid(a->db);
 	if (rc != SQLITE_DONE) {

@@ -4,6 +4,7 @@
 #include "schema/audit.h"
 
 #include "common/limits.h"
+#include "db/sqldb.h"
 
 #define DAY_MS (INT64_C(24) * 60 * 60 * 1000)
 
@@ -18,11 +19,6 @@ bool audit_keeps(struct im_str member)
 		if (im_str_eqz(member, names[i]))
 			return true;
 	return false;
-}
-
-static void bind_text(sqlite3_stmt *st, int at, struct im_str s)
-{
-	sqlite3_bind_text(st, at, s.n ? s.p : "", (int)s.n, SQLITE_STATIC);
 }
 
 static int run(sqlite3 *db, sqlite3_stmt *st)
@@ -41,14 +37,14 @@ static int write_row(sqlite3 *db, const char *sql, const struct audit_row *r)
 
 	if (sqlite3_prepare_v2(db, sql, -1, &st, NULL) != SQLITE_OK)
 		return run(db, NULL);
-	sqlite3_bind_int64(st, 1, r->now_ms);
-	sqlite3_bind_int64(st, 2, (sqlite3_int64)r->actor);
-	bind_text(st, 3, r->name);
-	bind_text(st, 4, r->action);
-	sqlite3_bind_int64(st, 5, (sqlite3_int64)r->user);
-	bind_text(st, 6, r->subject);
-	bind_text(st, 7, r->detail);
-	sqlite3_bind_int(st, 8, r->code);
+	sqldb_bind_int(st, 1, r->now_ms);
+	sqldb_bind_id(st, 2, r->actor);
+	sqldb_bind_text(st, 3, r->name);
+	sqldb_bind_text(st, 4, r->action);
+	sqldb_bind_id(st, 5, r->user);
+	sqldb_bind_text(st, 6, r->subject);
+	sqldb_bind_text(st, 7, r->detail);
+	sqldb_bind_int(st, 8, r->code);
 	return run(db, st);
 }
 
@@ -62,8 +58,8 @@ static int trim(sqlite3 *db, int64_t now_ms, int64_t days)
 		    " AND (ts_ms < ?1 OR id <= (SELECT max(id) FROM audit) - ?2)",
 		    -1, &st, NULL) != SQLITE_OK)
 		return run(db, NULL);
-	sqlite3_bind_int64(st, 1, days > 0 ? now_ms - days * DAY_MS : INT64_MIN);
-	sqlite3_bind_int64(st, 2, IM_AUDIT_MAX);
+	sqldb_bind_int(st, 1, days > 0 ? now_ms - days * DAY_MS : INT64_MIN);
+	sqldb_bind_int(st, 2, IM_AUDIT_MAX);
 	return run(db, st);
 }
 

@@ -5,6 +5,7 @@
 
 #include "common/ids.h"
 #include "common/jsonw.h"
+#include "db/sqldb.h"
 
 /* Number, name, gone, the same but for case, given again to another, lost to an erasure, the
  * link's. */
@@ -25,13 +26,6 @@ static const char groups[] =
 	"  ORDER BY o.dismissed, o.id DESC LIMIT 1),"
 	" 0, 0, " LINK_NAME("g.gid") " FROM grp g WHERE g.id > ?1 ORDER BY g.id";
 
-static struct im_str text_of(sqlite3_stmt *st, int column)
-{
-	const char *p = (const char *)sqlite3_column_text(st, column);
-
-	return (struct im_str){p, p ? (size_t)sqlite3_column_bytes(st, column) : 0};
-}
-
 struct look {
 	check_fn fn;
 	void *arg;
@@ -48,11 +42,11 @@ static int tell(struct look *l, const struct check_finding *f)
 static int look_at(struct look *l, sqlite3_stmt *st)
 {
 	struct check_finding f = {.group = l->group,
-		.name = text_of(st, 1),
-		.gone = sqlite3_column_int(st, 2) != 0,
-		.beside = text_of(st, 3)};
-	bool twice = sqlite3_column_int(st, 4) != 0, erased = sqlite3_column_int(st, 5) != 0;
-	bool link = sqlite3_column_int(st, 6) != 0;
+		.name = sqldb_str(st, 1),
+		.gone = sqldb_int(st, 2) != 0,
+		.beside = sqldb_str(st, 3)};
+	bool twice = sqldb_int(st, 4) != 0, erased = sqldb_int(st, 5) != 0;
+	bool link = sqldb_int(st, 6) != 0;
 	int rc = IM_OK;
 
 	if (twice || f.beside.n > 0) {
@@ -76,11 +70,11 @@ int check_names(sqlite3 *db, struct check_place *place, uint32_t findings, check
 
 	if (sqlite3_prepare_v2(db, place->groups ? groups : users, -1, &st, NULL) != SQLITE_OK)
 		return IM_E_IO;
-	sqlite3_bind_int64(st, 1, (sqlite3_int64)place->id);
+	sqldb_bind_id(st, 1, place->id);
 	while (rc == IM_OK && n < CHECK_NAMES && l.found < findings &&
 		(step = sqlite3_step(st)) == SQLITE_ROW) {
 		rc = look_at(&l, st);
-		place->id = (uint64_t)sqlite3_column_int64(st, 0);
+		place->id = sqldb_id(st, 0);
 		n++;
 	}
 	sqlite3_finalize(st);

@@ -22,14 +22,14 @@ int directory_audit_list(struct directory *d, uint64_t after, uint64_t user, uin
 	while ((ret = sqldb_step(&d->q, st)) == SQLDB_ROW) {
 		struct directory_audit a = {
 			.id = sqldb_id(st, 0),
-			.first_ms = sqlite3_column_int64(st, 1),
-			.last_ms = sqlite3_column_int64(st, 2),
+			.first_ms = sqldb_int(st, 1),
+			.last_ms = sqldb_int(st, 2),
 			.n = sqldb_id(st, 3),
 			.by = sqldb_str(st, 4),
 			.action = sqldb_str(st, 5),
 			.subject = sqldb_str(st, 6),
 			.detail = sqldb_str(st, 7),
-			.code = sqlite3_column_int(st, 8),
+			.code = sqldb_int(st, 8),
 		};
 		ret = fn(arg, &a);
 		if (ret != 0) {

@@ -52,8 +52,8 @@ static int walk(struct directory *d, int which, uint64_t group, uint64_t after, 
 	sqldb_bind_id(st, 2, after);
 	sqldb_bind_int(st, 3, limit);
 	while ((rc = sqldb_step(&d->q, st)) == SQLDB_ROW) {
-		struct directory_kept k = {sqldb_id(st, 0), sqldb_str(st, 1),
-			sqlite3_column_int64(st, 2), sqlite3_column_int(st, 3)};
+		struct directory_kept k = {
+			sqldb_id(st, 0), sqldb_str(st, 1), sqldb_int(st, 2), sqldb_int(st, 3)};
 
 		rc = fn(arg, &k);
 		if (rc != 0) {

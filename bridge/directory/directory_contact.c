@@ -12,11 +12,11 @@ static struct directory_contact contact_of_row(sqlite3_stmt *st)
 		.peer = sqldb_id(st, 1),
 		.uid = sqldb_str(st, 2),
 		.nick = sqldb_str(st, 3),
-		.state = sqlite3_column_int(st, 4),
+		.state = sqldb_int(st, 4),
 		.note = sqldb_str(st, 5),
 		.remark = sqldb_str(st, 6),
 		.tags = sqldb_str(st, 7),
-		.changed_ms = sqlite3_column_int64(st, 8),
+		.changed_ms = sqldb_int(st, 8),
 		.version = sqldb_id(st, 9),
 	};
 }

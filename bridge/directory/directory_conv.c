@@ -10,10 +10,10 @@ static struct directory_conv_user conv_of_row(sqlite3_stmt *st)
 		.user = sqldb_id(st, 0),
 		.conv = sqldb_id(st, 1),
 		.read_seq = sqldb_id(st, 2),
-		.pinned = sqlite3_column_int(st, 3),
-		.notify = sqlite3_column_int(st, 4),
+		.pinned = sqldb_int(st, 3),
+		.notify = sqldb_int(st, 4),
 		.cleared_to = sqldb_id(st, 5),
-		.marked_unread = sqlite3_column_int(st, 6),
+		.marked_unread = sqldb_int(st, 6),
 		.draft = sqldb_str(st, 7),
 	};
 }
@@ -99,7 +99,7 @@ int directory_event_rows(struct directory *d, sqlite3_stmt *st, directory_event_
 			.user = sqldb_id(st, 0),
 			.key = sqldb_str(st, 1),
 			.gid = sqldb_id(st, 2),
-			.ts_ms = sqlite3_column_int64(st, 3),
+			.ts_ms = sqldb_int(st, 3),
 			.event = sqldb_str(st, 4),
 		};
 		ret = fn(arg, &e);

@@ -11,8 +11,8 @@ static struct directory_device device_of_row(sqlite3_stmt *st)
 	return (struct directory_device){
 		.device = sqldb_str(st, 0),
 		.user = sqldb_id(st, 1),
-		.created_ms = sqlite3_column_int64(st, 2),
-		.seen_ms = sqlite3_column_int64(st, 3),
+		.created_ms = sqldb_int(st, 2),
+		.seen_ms = sqldb_int(st, 3),
 		.cursor = sqldb_id(st, 4),
 	};
 }

@@ -11,16 +11,16 @@ static struct directory_erasure erasure_of_row(sqlite3_stmt *st)
 	return (struct directory_erasure){
 		.id = sqldb_id(st, 0),
 		.user = sqldb_id(st, 1),
-		.created_ms = sqlite3_column_int64(st, 2),
-		.words = sqlite3_column_int(st, 3) != 0,
+		.created_ms = sqldb_int(st, 2),
+		.words = sqldb_int(st, 3) != 0,
 		.uid = sqldb_str(st, 4),
-		.from_ms = sqlite3_column_int64(st, 5),
-		.until_ms = sqlite3_column_int64(st, 6),
+		.from_ms = sqldb_int(st, 5),
+		.until_ms = sqldb_int(st, 6),
 		.hash = sqldb_str(st, 7),
-		.asked_ms = sqlite3_column_int64(st, 8),
-		.stage = (enum erasure_stage)sqlite3_column_int(st, 9),
+		.asked_ms = sqldb_int(st, 8),
+		.stage = (enum erasure_stage)sqldb_int(st, 9),
 		.position = sqldb_id(st, 10),
-		.done_ms = sqlite3_column_int64(st, 11),
+		.done_ms = sqldb_int(st, 11),
 		.shown = sqldb_str(st, 12),
 	};
 }
@@ -40,7 +40,7 @@ int directory_erasure_add(struct directory *d, const struct directory_erasure *e
 	sqldb_bind_int(st, 6, e->asked_ms);
 	ret = sqldb_run(&d->q, st);
 	if (ret == IM_OK)
-		*id_out = (uint64_t)sqlite3_last_insert_rowid(d->q.db);
+		*id_out = sqldb_last_id(&d->q);
 	return ret;
 }
 

@@ -9,19 +9,19 @@ static struct directory_group group_of_row(sqlite3_stmt *st)
 	return (struct directory_group){
 		.id = sqldb_id(st, 0),
 		.gid = sqldb_str(st, 1),
-		.kind = sqlite3_column_int(st, 2),
+		.kind = sqldb_int(st, 2),
 		.name = sqldb_str(st, 3),
 		.avatar = sqldb_str(st, 4),
 		.announcement = sqldb_str(st, 5),
-		.join_policy = sqlite3_column_int(st, 6),
-		.member_limit = (uint32_t)sqlite3_column_int64(st, 7),
-		.members = (uint32_t)sqlite3_column_int64(st, 8),
-		.history = sqlite3_column_int(st, 9),
-		.muted_until_ms = sqlite3_column_int64(st, 10),
-		.slow_ms = sqlite3_column_int64(st, 11),
-		.retention_days = sqlite3_column_int(st, 12),
-		.created_ms = sqlite3_column_int64(st, 13),
-		.dismissed = sqlite3_column_int(st, 14),
+		.join_policy = sqldb_int(st, 6),
+		.member_limit = (uint32_t)sqldb_int(st, 7),
+		.members = (uint32_t)sqldb_int(st, 8),
+		.history = sqldb_int(st, 9),
+		.muted_until_ms = sqldb_int(st, 10),
+		.slow_ms = sqldb_int(st, 11),
+		.retention_days = sqldb_int(st, 12),
+		.created_ms = sqldb_int(st, 13),
+		.dismissed = sqldb_int(st, 14),
 	};
 }
 
@@ -93,7 +93,7 @@ int directory_group_create(struct directory *d, const struct directory_group *g,
 	sqldb_bind_int(st, 13, g->created_ms);
 	ret = sqldb_run(&d->q, st);
 	if (ret == IM_OK)
-		*id_out = (uint64_t)sqlite3_last_insert_rowid(d->q.db);
+		*id_out = sqldb_last_id(&d->q);
 	return ret;
 }
 
@@ -156,7 +156,7 @@ int directory_group_retentions(
 	sqldb_bind_id(st, 1, after);
 	sqldb_bind_int(st, 2, limit);
 	while ((ret = sqldb_step(&d->q, st)) == SQLDB_ROW) {
-		ret = fn(arg, sqldb_id(st, 0), sqlite3_column_int64(st, 1));
+		ret = fn(arg, sqldb_id(st, 0), sqldb_int(st, 1));
 		if (ret != 0) {
 			sqldb_done(st);
 			return ret;
@@ -189,10 +189,10 @@ static struct directory_member member_of_row(sqlite3_stmt *st)
 		.group = sqldb_id(st, 0),
 		.user = sqldb_id(st, 1),
 		.uid = sqldb_str(st, 2),
-		.role = sqlite3_column_int(st, 3),
+		.role = sqldb_int(st, 3),
 		.joined_seq = sqldb_id(st, 4),
-		.joined_ms = sqlite3_column_int64(st, 5),
-		.muted_until_ms = sqlite3_column_int64(st, 6),
+		.joined_ms = sqldb_int(st, 5),
+		.muted_until_ms = sqldb_int(st, 6),
 	};
 }
 

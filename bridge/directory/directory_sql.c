@@ -22,9 +22,7 @@ const struct sqldb_spec directory_spec = {.name = "directory",
 
 int directory_keep_begin(struct directory *d, sqlite3_stmt *st)
 {
-	size_t n = 0;
-	for (int i = 0; i < sqlite3_column_count(st); i++)
-		n += (size_t)sqlite3_column_bytes(st, i);
+	size_t n = sqldb_row_bytes(st);
 	im_buf_reset(&d->row);
 	/* All at once, so that nothing moves when the strings are added. */
 	if (n > 0 && !im_buf_add(&d->row, n))

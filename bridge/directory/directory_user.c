@@ -10,21 +10,19 @@ static struct directory_user user_of_row(sqlite3_stmt *st)
 	return (struct directory_user){
 		.id = sqldb_id(st, 0),
 		.uid = sqldb_str(st, 1),
-		.role = sqlite3_column_int(st, 2),
+		.role = sqldb_int(st, 2),
 		.password = sqldb_str(st, 3),
-		.disabled = sqlite3_column_int(st, 4),
-		.deleted = sqlite3_column_int(st, 5),
-		.created_ms = sqlite3_column_int64(st, 6),
+		.disabled = sqldb_int(st, 4),
+		.deleted = sqldb_int(st, 5),
+		.created_ms = sqldb_int(st, 6),
 		.nick = sqldb_str(st, 7),
 		.avatar = sqldb_str(st, 8),
 		.ext = sqldb_str(st, 9),
-		.direct_policy = (enum im_direct_policy)sqlite3_column_int(st, 10),
-		.read_receipts = sqlite3_column_int(st, 11),
-		.online = sqlite3_column_int(st, 12),
-		.seen_ms = sqlite3_column_int64(st, 13),
-		.max_devices = sqlite3_column_type(st, 14) == SQLITE_NULL
-				       ? DIRECTORY_DEVICES_DEFAULT
-				       : sqlite3_column_int64(st, 14),
+		.direct_policy = (enum im_direct_policy)sqldb_int(st, 10),
+		.read_receipts = sqldb_int(st, 11),
+		.online = sqldb_int(st, 12),
+		.seen_ms = sqldb_int(st, 13),
+		.max_devices = sqldb_null(st, 14) ? DIRECTORY_DEVICES_DEFAULT : sqldb_int(st, 14),
 	};
 }
 

@@ -52,8 +52,8 @@ int store_sqlite_convs_load(struct store *s)
 	st = sqldb_get(&s->q, STORE_CONV_SINCE);
 	sqldb_bind_id(st, 1, base);
 	while ((ret = sqldb_step(&s->q, st)) == SQLDB_ROW) {
-		struct fresh_conv c = key_of((enum im_conv_kind)sqlite3_column_int(st, 1),
-			sqldb_id(st, 2), sqldb_id(st, 3));
+		struct fresh_conv c = key_of(
+			(enum im_conv_kind)sqldb_int(st, 1), sqldb_id(st, 2), sqldb_id(st, 3));
 		c.id = sqldb_id(st, 0);
 		ret = fresh_add(s->fresh, &c);
 		if (ret != IM_OK) {
@@ -77,7 +77,7 @@ static int add(struct store *s, enum im_conv_kind kind, struct fresh_conv *c)
 	ret = sqldb_run(&s->q, st);
 	if (ret != IM_OK)
 		return ret;
-	c->id = (uint64_t)sqlite3_last_insert_rowid(s->q.db);
+	c->id = sqldb_last_id(&s->q);
 	ret = fresh_add(s->fresh, c);
 	if (ret != IM_OK) {
 		s->q.failed = true;
@@ -276,7 +276,7 @@ int store_sqlite_get_conv(struct store_reader *r, uint64_t id, struct store_conv
 	if (ret != SQLDB_ROW)
 		return ret == IM_OK ? IM_E_NONE : ret;
 	*out = (struct store_conv){.id = id,
-		.kind = (enum im_conv_kind)sqlite3_column_int(st, 0),
+		.kind = (enum im_conv_kind)sqldb_int(st, 0),
 		.a = sqldb_id(st, 1),
 		.b = sqldb_id(st, 2)};
 	sqldb_done(st);

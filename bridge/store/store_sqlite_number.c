@@ -73,13 +73,13 @@ static int read_rows(struct store *s, uint64_t conv, uint64_t seq, uint32_t limi
 	sqldb_bind_id(st, 2, seq);
 	sqldb_bind_int(st, 3, limit);
 	while ((ret = sqldb_step(&s->q, st)) == SQLDB_ROW) {
-		bool there = sqlite3_column_type(st, 2) != SQLITE_NULL;
+		bool there = !sqldb_null(st, 2);
 		rows[(*n_out)++] = (struct row){.seq = sqldb_id(st, 0),
 			.gid = sqldb_id(st, 1),
 			.conv = conv,
 			.sender = sqldb_id(st, 2),
 			.kind = there ? kind_of(sqldb_str(st, 3)) : KIND_OPERATION,
-			.gone = sqlite3_column_int(st, 4)};
+			.gone = sqldb_int(st, 4)};
 	}
 	return ret;
 }

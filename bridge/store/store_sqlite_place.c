@@ -13,8 +13,8 @@ static int step_place(struct sqldb *q, sqlite3_stmt *st, struct store_place *out
 	*out = (struct store_place){0};
 	if (ret != SQLDB_ROW)
 		return ret;
-	*out = (struct store_place){.at = {sqldb_id(st, 0), sqldb_id(st, 1)},
-		.numbered = sqlite3_column_type(st, 2) != SQLITE_NULL};
+	*out = (struct store_place){
+		.at = {sqldb_id(st, 0), sqldb_id(st, 1)}, .numbered = !sqldb_null(st, 2)};
 	out->ord = out->at.seq - sqldb_id(st, 2);
 	out->shown = out->at.seq - sqldb_id(st, 3);
 	sqldb_done(st);

@@ -70,7 +70,7 @@ static int find_in_conv(struct store *s, uint64_t conv, int64_t before_ms, uint3
 	sqldb_bind_int(st, 2, limit);
 	while ((ret = sqldb_step(&s->q, st)) == SQLDB_ROW) {
 		struct victim x = victim_of_row(st);
-		if (sqlite3_column_int64(st, 4) >= before_ms || x.seq >= head.at.seq) {
+		if (sqldb_int(st, 4) >= before_ms || x.seq >= head.at.seq) {
 			sqldb_done(st);
 			return IM_OK;
 		}
@@ -94,7 +94,7 @@ static int find_in_log(struct store *s, const uint64_t *except, size_t n_except,
 		struct store_place head;
 		looked++;
 		s->prune_after = x.gid;
-		if (sqlite3_column_int64(st, 4) >= before_ms) {
+		if (sqldb_int(st, 4) >= before_ms) {
 			if (++newer < NEWER_MAX)
 				continue;
 			s->prune_after = 0;
@@ -204,7 +204,7 @@ static int find_due(struct store *s, int64_t now_ms, uint32_t limit, struct due 
 	sqldb_bind_int(st, 1, now_ms);
 	sqldb_bind_int(st, 2, limit);
 	while ((ret = sqldb_step(&s->q, st)) == SQLDB_ROW)
-		v[(*n_out)++] = (struct due){sqlite3_column_int64(st, 0), sqldb_id(st, 1)};
+		v[(*n_out)++] = (struct due){sqldb_int(st, 0), sqldb_id(st, 1)};
 	return ret;
 }
 

@@ -60,12 +60,12 @@ static struct store_msg msg_of_row(sqlite3_stmt *st)
 		.conv = sqldb_id(st, 1),
 		.seq = sqldb_id(st, 2),
 		.sender = sqldb_id(st, 3),
-		.ts_ms = sqlite3_column_int64(st, 4),
-		.enc = (enum im_enc)sqlite3_column_int(st, 5),
+		.ts_ms = sqldb_int(st, 4),
+		.enc = (enum im_enc)sqldb_int(st, 5),
 		.type = sqldb_str(st, 6),
 		.id = sqldb_str(st, 7),
 		.meta = sqldb_str(st, 8),
-		.recalled = sqlite3_column_type(st, 9) == SQLITE_NULL,
+		.recalled = sqldb_null(st, 9),
 		.body = sqldb_str(st, 9),
 	};
 }

@@ -1,18 +1,17 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * SQLite's VACUUM over the databases of a data folder. Called by cmd_node.c. A live bridge cannot
- * do this: it takes minutes, in which nothing could be stored.
+ * The databases of a data folder, written anew one by one. Called by cmd_node.c.
  */
 #include "clients/imctl/vacuum.h"
 
 #include <errno.h>
-#include <sqlite3.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 
 #include "clients/imctl/exit.h"
+#include "db/sqldb_vacuum.h"
 
 static const char *const databases[] = {"messages", "directory", "search"};
 
@@ -42,14 +41,15 @@ static int check_room(const char *folder, const char *path, int64_t size, struct
 
 static int rewrite(const char *path, struct im_buf *why)
 {
-	sqlite3 *db = NULL;
+	struct im_buf reason;
 	int rc = IMCTL_OK;
 
-	if (sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE, NULL) ||
-		sqlite3_busy_timeout(db, 5000) ||
-		sqlite3_exec(db, "VACUUM; PRAGMA wal_checkpoint(TRUNCATE)", NULL, NULL, NULL))
-		rc = failed(path, db ? sqlite3_errmsg(db) : "out of memory", why);
-	sqlite3_close(db);
+	im_buf_init(&reason, 0);
+	if (sqldb_vacuum(path, &reason) != IM_OK) {
+		im_buf_c(&reason, '\0');
+		rc = failed(path, reason.failed ? "out of memory" : reason.p, why);
+	}
+	im_buf_free(&reason);
 	return rc;
 }
 
