@@ -57,7 +57,7 @@ int sqldb_fail(struct sqldb *q, int code, const char *what)
 	return code;
 }
 
-int sqldb_failed(struct sqldb *q)
+static int failed(struct sqldb *q)
 {
 	int code = note(q);
 	q->failed = true;
@@ -191,24 +191,33 @@ void sqldb_close(struct sqldb *q)
 	q->db = NULL;
 }
 
-sqlite3_stmt *sqldb_get(struct sqldb *q, int which)
+sqlite3_stmt *sqldb_prepare(struct sqldb *q, sqlite3_stmt **st, const char *sql)
 {
-	sqlite3_stmt *st = q->stmt[which];
 	if (q->in_tx && q->failed)
 		return NULL; /* err still tells the first reason */
-	if (!st) {
-		if (sqlite3_prepare_v3(q->db, q->spec->sql[which], -1, SQLITE_PREPARE_PERSISTENT,
-			    &st, NULL) != SQLITE_OK) {
+	if (!*st) {
+		if (sqlite3_prepare_v3(q->db, sql, -1, SQLITE_PREPARE_PERSISTENT, st, NULL) !=
+			SQLITE_OK) {
 			note(q);
 			q->failed = true;
 			return NULL;
 		}
-		q->stmt[which] = st;
-	} else if (sqlite3_stmt_busy(st)) {
+	} else if (sqlite3_stmt_busy(*st)) {
 		sqldb_fail(q, IM_E_IO, "a walk began inside a walk over the same rows");
 		return NULL;
 	}
-	return st;
+	return *st;
+}
+
+sqlite3_stmt *sqldb_get(struct sqldb *q, int which)
+{
+	return sqldb_prepare(q, &q->stmt[which], q->spec->sql[which]);
+}
+
+void sqldb_finalize(sqlite3_stmt **st)
+{
+	sqlite3_finalize(*st);
+	*st = NULL;
 }
 
 int sqldb_step(struct sqldb *q, sqlite3_stmt *st)
@@ -272,8 +281,7 @@ void sqldb_done(sqlite3_stmt *st)
 
 void sqldb_drop(struct sqldb *q, int which)
 {
-	sqlite3_finalize(q->stmt[which]);
-	q->stmt[which] = NULL;
+	sqldb_finalize(&q->stmt[which]);
 }
 
 int64_t sqldb_changes(const struct sqldb *q)
@@ -366,7 +374,7 @@ void sqldb_rollback(struct sqldb *q)
 int sqldb_durable(struct sqldb *q, bool durable)
 {
 	const char *sql = durable ? "PRAGMA synchronous=FULL" : "PRAGMA synchronous=NORMAL";
-	return sqlite3_exec(q->db, sql, NULL, NULL, NULL) == SQLITE_OK ? IM_OK : sqldb_failed(q);
+	return sqlite3_exec(q->db, sql, NULL, NULL, NULL) == SQLITE_OK ? IM_OK : failed(q);
 }
 
 int sqldb_view_begin(struct sqldb *q)

@@ -76,6 +76,10 @@ void sqldb_close(struct sqldb *q);
  * statement is still on. Whoever gets it resets it: sqldb_run does, sqldb_step does after the last
  * row and on errors, sqldb_done in between. */
 sqlite3_stmt *sqldb_get(struct sqldb *q, int which);
+/* The same of one that is not among the spec's: *st, NULL at first, is whose text it is. */
+sqlite3_stmt *sqldb_prepare(struct sqldb *q, sqlite3_stmt **st, const char *sql);
+/* Before the connection is closed. NULL is allowed. */
+void sqldb_finalize(sqlite3_stmt **st);
 /* SQLDB_ROW, IM_OK, IM_E_EXISTS (unique), IM_E_NONE (foreign key), IM_E_IO, IM_E_NOMEM. */
 int sqldb_step(struct sqldb *q, sqlite3_stmt *st) IM_MUST_CHECK;
 /* For statements without rows. The same codes but SQLDB_ROW; IM_E_IO for a NULL statement. */
@@ -132,8 +136,4 @@ uint64_t sqldb_id(sqlite3_stmt *st, int column);
 
 /* Notes a failure in err for a caller that found it by itself; returns code. */
 int sqldb_fail(struct sqldb *q, int code, const char *what);
-/* Notes the failure of a statement that is not one of ours, which spoils the transaction as one of
- * ours would. */
-int sqldb_failed(struct sqldb *q) IM_MUST_CHECK;
-
 #endif

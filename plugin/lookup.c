@@ -87,7 +87,7 @@ static int read_user(struct lookup *l, struct im_str uid, struct lookup_user *ou
 
 	sqldb_bind_text(st, 1, uid);
 	ret = lookup_step(l, st);
-	*out = (struct lookup_user){.gone = !ret && sqlite3_column_int(st, 8)};
+	*out = (struct lookup_user){.gone = !ret && sqldb_int(st, 8)};
 	if (out->gone) {
 		sqldb_done(st);
 		ret = IM_E_NONE;
@@ -96,14 +96,14 @@ static int read_user(struct lookup *l, struct im_str uid, struct lookup_user *ou
 		return ret;
 	phc = sqldb_str(st, 4);
 	*out = (struct lookup_user){
-		.id = sqlite3_column_int64(st, 0),
+		.id = sqldb_int(st, 0),
 		.life = ++l->lives,
-		.admin = sqlite3_column_int(st, 1) == 1,
-		.disabled = sqlite3_column_int(st, 2) != 0,
-		.direct_policy = (enum im_direct_policy)sqlite3_column_int(st, 3),
-		.max_devices = sqlite3_column_int64(st, 5),
-		.relations = sqlite3_column_int(st, 6) != 0,
-		.tokens_from_ms = sqlite3_column_int64(st, 7),
+		.admin = sqldb_int(st, 1) == 1,
+		.disabled = sqldb_int(st, 2) != 0,
+		.direct_policy = (enum im_direct_policy)sqldb_int(st, 3),
+		.max_devices = sqldb_int(st, 5),
+		.relations = sqldb_int(st, 6) != 0,
+		.tokens_from_ms = sqldb_int(st, 7),
 		.has_password = phc.n > 0,
 		.credential = phc.n ? im_siphash(&l->key, phc.p, phc.n) : 0,
 	};
@@ -165,8 +165,8 @@ void lookup_password_cost(struct lookup *l, struct im_phc_cost *out)
 	int64_t memory_kib = 0, passes = 0;
 
 	if (lookup_step(l, st) == IM_OK) {
-		memory_kib = sqlite3_column_int64(st, 0);
-		passes = sqlite3_column_int64(st, 1);
+		memory_kib = sqldb_int(st, 0);
+		passes = sqldb_int(st, 1);
 		sqldb_done(st);
 	}
 	if (memory_kib < 8 || memory_kib > IM_PHC_MEMORY_KIB_MAX || passes < 1 ||
@@ -197,11 +197,11 @@ int lookup_group(struct lookup *l, struct im_str gid, struct lookup_group *out)
 	if (ret)
 		return ret;
 	*out = (struct lookup_group){
-		.id = sqlite3_column_int64(st, 0),
+		.id = sqldb_int(st, 0),
 		.life = ++l->lives,
-		.room = sqlite3_column_int(st, 1) == 1,
-		.muted_until_ms = sqlite3_column_int64(st, 2),
-		.hidden = sqlite3_column_int(st, 3) == 2,
+		.room = sqldb_int(st, 1) == 1,
+		.muted_until_ms = sqldb_int(st, 2),
+		.hidden = sqldb_int(st, 3) == 2,
 	};
 	sqldb_done(st);
 	g = lru_put(l->groups, gid.p, gid.n);
@@ -247,8 +247,8 @@ int lookup_member(struct lookup *l, const struct lookup_group *g, struct im_str 
 		return ret;
 	if (!ret) {
 		read.is_member = true;
-		read.m.role = (enum im_group_role)sqlite3_column_int(st, 0);
-		read.m.muted_until_ms = sqlite3_column_int64(st, 1);
+		read.m.role = (enum im_group_role)sqldb_int(st, 0);
+		read.m.muted_until_ms = sqldb_int(st, 1);
 		sqldb_done(st);
 	}
 	*out = read.m;
@@ -280,8 +280,8 @@ int lookup_relation(struct lookup *l, const struct lookup_user *owner,
 	ret = lookup_step(l, st);
 	if (ret)
 		return IM_E_IO;
-	out->blocked = sqlite3_column_int(st, 0);
-	out->contact = sqlite3_column_int(st, 1);
+	out->blocked = sqldb_int(st, 0);
+	out->contact = sqldb_int(st, 1);
 	sqldb_done(st);
 	c = lru_put(l->relations, key, sizeof(key));
 	if (c)
@@ -374,7 +374,7 @@ bool lookup_changed(struct lookup *l)
 	st = l->q.db ? sqldb_get(&l->q, LOOKUP_CHANGED) : NULL;
 	if (lookup_step(l, st))
 		return false;
-	version = sqlite3_column_int64(st, 0);
+	version = sqldb_int(st, 0);
 	sqldb_done(st);
 	lookup_rest(l);
 	if (version == l->version)

@@ -19,9 +19,9 @@ int lookup_device(struct lookup *l, struct im_str device, struct lookup_device *
 	if (ret)
 		return ret;
 	*out = (struct lookup_device){
-		.user = sqlite3_column_int64(st, 0),
-		.kept = sqlite3_column_int(st, 1),
-		.mark = sqlite3_column_int(st, 2),
+		.user = sqldb_int(st, 0),
+		.kept = sqldb_int(st, 1),
+		.mark = sqldb_int(st, 2),
 	};
 	sqldb_done(st);
 	return IM_OK;
@@ -37,7 +37,7 @@ int lookup_kept(struct lookup *l, int64_t user, int64_t since_ms, int64_t *n_out
 	ret = lookup_step(l, st);
 	if (ret)
 		return ret;
-	*n_out = sqlite3_column_int64(st, 0);
+	*n_out = sqldb_int(st, 0);
 	sqldb_done(st);
 	return IM_OK;
 }
@@ -49,7 +49,7 @@ int64_t lookup_meta(struct lookup *l, const char *key, int64_t otherwise)
 	sqldb_bind_text(st, 1, im_str(key));
 	if (lookup_step(l, st))
 		return otherwise;
-	otherwise = sqlite3_column_int64(st, 0);
+	otherwise = sqldb_int(st, 0);
 	sqldb_done(st);
 	return otherwise;
 }

@@ -58,7 +58,7 @@ int lookup_connect(struct lookup *l, struct im_buf *why)
 	}
 	if (ret)
 		return ret;
-	l->accounts = accounts_open(l->q.db, l->data_dir);
+	l->accounts = accounts_open(&l->q, l->data_dir);
 	if (!l->accounts) {
 		lookup_disconnect(l);
 		return IM_E_NOMEM;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Owns the statements of the rule. Called by bridge/directory/directory_user.c,
- * bridge/directory/directory_group.c, clients/imctl/offline.c and plugin/lookup_handle.c. */
+/* Owns the statements of the rule. Called by bridge/directory/directory_sql.c,
+ * bridge/directory/directory_user.c, bridge/directory/directory_erasure.c, clients/imctl/offline.c
+ * and plugin/lookup_name.c. */
 #include "schema/account.h"
 
 #include <stdlib.h>
@@ -26,18 +27,18 @@ static const char *const sql[STATEMENTS] = {
 };
 
 struct accounts {
-	sqlite3 *db;
+	struct sqldb *q;
 	char *data_dir;
 	sqlite3_stmt *st[STATEMENTS];
 };
 
-struct accounts *accounts_open(sqlite3 *db, const char *data_dir)
+struct accounts *accounts_open(struct sqldb *q, const char *data_dir)
 {
 	struct accounts *a = calloc(1, sizeof(*a));
 
 	if (!a)
 		return NULL;
-	a->db = db;
+	a->q = q;
 	a->data_dir = strdup(data_dir);
 	if (!a->data_dir)
 		accounts_close(&a);
@@ -49,35 +50,24 @@ void accounts_close(struct accounts **a)
 	if (!*a)
 		return;
 	for (int i = 0; i < STATEMENTS; i++)
-		sqlite3_finalize((*a)->st[i]);
+		sqldb_finalize(&(*a)->st[i]);
 	free((*a)->data_dir);
 	free(*a);
 	*a = NULL;
 }
 
-static int failed(const struct accounts *a)
-{
-	return (sqlite3_errcode(a->db) & 0xff) == SQLITE_NOMEM ? IM_E_NOMEM : IM_E_IO;
-}
-
 /* Ready to be bound, or NULL. */
 static sqlite3_stmt *statement(struct accounts *a, enum statement which)
 {
-	if (!a->st[which])
-		(void)sqlite3_prepare_v3(
-			a->db, sql[which], -1, SQLITE_PREPARE_PERSISTENT, &a->st[which], NULL);
-	return a->st[which];
+	return sqldb_prepare(a->q, &a->st[which], sql[which]);
 }
 
 /* IM_OK, IM_E_NONE without a row (and then it is reset). */
 static int step(const struct accounts *a, sqlite3_stmt *st)
 {
-	int rc = st ? sqlite3_step(st) : SQLITE_ERROR;
+	int rc = sqldb_step(a->q, st);
 
-	if (rc == SQLITE_ROW)
-		return IM_OK;
-	sqlite3_reset(st);
-	return rc == SQLITE_DONE ? IM_E_NONE : failed(a);
+	return rc == SQLDB_ROW ? IM_OK : rc == IM_OK ? IM_E_NONE : rc;
 }
 
 /* A question with one parameter. */
@@ -92,7 +82,7 @@ static int yes_or_no(sqlite3_stmt *st, int rc, bool *out)
 {
 	*out = rc == IM_OK;
 	if (rc == IM_OK)
-		sqlite3_reset(st);
+		sqldb_done(st);
 	return rc == IM_E_NONE ? IM_OK : rc;
 }
 
@@ -134,7 +124,7 @@ static int find_holder(struct accounts *a, enum statement which, struct im_str n
 	else
 		*out = sqldb_int(st, 1) ? ACCOUNT_GONE : ACCOUNT_EXISTS;
 	im_buf_str(holder, found);
-	sqlite3_reset(st);
+	sqldb_done(st);
 	return holder->failed ? IM_E_NOMEM : IM_OK;
 }
 
@@ -211,27 +201,20 @@ void accounts_explain(enum account_name is, const char *what, struct im_str name
 	}
 }
 
+/* Its name is free, so a conflict is the database's fault. */
 static int add(struct accounts *a, const struct account_new *n, uint64_t *id_out)
 {
 	sqlite3_stmt *st = statement(a, ST_ADD);
 	int rc;
 
-	if (!st)
-		return failed(a);
 	sqldb_bind_text(st, 1, n->uid);
 	sqldb_bind_int(st, 2, n->role);
 	sqldb_bind_text_or_null(st, 3, n->phc);
 	sqldb_bind_int(st, 4, n->now_ms);
 	sqldb_bind_text(st, 5, n->nick);
-	rc = sqlite3_step(st);
-	*id_out = (uint64_t)sqlite3_last_insert_rowid(a->db);
-	if (rc != SQLITE_DONE) {
-		rc = failed(a);
-		sqlite3_reset(st);
-		return rc;
-	}
-	sqlite3_reset(st);
-	return IM_OK;
+	rc = sqldb_run(a->q, st);
+	*id_out = sqldb_last_id(a->q);
+	return rc == IM_OK || rc == IM_E_NOMEM ? rc : IM_E_IO;
 }
 
 int accounts_create(

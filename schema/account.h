@@ -10,7 +10,6 @@
 #ifndef IM_SCHEMA_ACCOUNT_H
 #define IM_SCHEMA_ACCOUNT_H
 
-#include <sqlite3.h>
 #include <stdint.h>
 
 #include "common/buf.h"
@@ -26,10 +25,11 @@ enum account_name {
 };
 
 struct accounts;
+struct sqldb;
 
 /* On a connection to {data_dir}/directory.db of this program's version; to be closed before it.
  * NULL: out of memory. */
-struct accounts *accounts_open(sqlite3 *db, const char *data_dir);
+struct accounts *accounts_open(struct sqldb *q, const char *data_dir);
 void accounts_close(struct accounts **a);
 
 /* What a name is. holder (appended): as it is written by whoever has or had it; nothing when it was

@@ -7,12 +7,13 @@
 #ifndef IM_SCHEMA_AUDIT_H
 #define IM_SCHEMA_AUDIT_H
 
-#include <sqlite3.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "common/err.h"
 #include "common/str.h"
+
+struct sqldb;
 
 struct audit_row {
 	int64_t now_ms;
@@ -28,7 +29,7 @@ struct audit_row {
 /* Adds a row, or counts the newest one of the actor once more if it says the same: lists come in
  * many pages. The oldest ones go beyond IM_AUDIT_MAX rows and `days` (0: never). In the caller's
  * transaction. */
-int audit_add(sqlite3 *db, const struct audit_row *r, int64_t days) IM_MUST_CHECK;
+int audit_add(struct sqldb *q, const struct audit_row *r, int64_t days) IM_MUST_CHECK;
 /* True for a parameter that names what was done to whom, and holds no words of anybody. */
 bool audit_keeps(struct im_str member);
 

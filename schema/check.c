@@ -61,29 +61,28 @@ static int look_at(struct look *l, sqlite3_stmt *st)
 	return tell(l, &f);
 }
 
-int check_names(sqlite3 *db, struct check_place *place, uint32_t findings, check_fn fn, void *arg)
+int check_names(
+	struct sqldb *q, struct check_place *place, uint32_t findings, check_fn fn, void *arg)
 {
 	struct look l = {.fn = fn, .arg = arg, .group = place->groups};
-	sqlite3_stmt *st = NULL;
-	int step = SQLITE_ROW, rc = IM_OK;
+	sqlite3_stmt *own = NULL, *st = sqldb_prepare(q, &own, place->groups ? groups : users);
+	int step = SQLDB_ROW, rc = IM_OK;
 	uint32_t n = 0;
 
-	if (sqlite3_prepare_v2(db, place->groups ? groups : users, -1, &st, NULL) != SQLITE_OK)
-		return IM_E_IO;
 	sqldb_bind_id(st, 1, place->id);
 	while (rc == IM_OK && n < CHECK_NAMES && l.found < findings &&
-		(step = sqlite3_step(st)) == SQLITE_ROW) {
+		(step = sqldb_step(q, st)) == SQLDB_ROW) {
 		rc = look_at(&l, st);
 		place->id = sqldb_id(st, 0);
 		n++;
 	}
-	sqlite3_finalize(st);
-	if (rc == IM_OK && step == SQLITE_DONE) {
+	sqldb_finalize(&own);
+	if (rc == IM_OK && step == IM_OK) {
 		place->done = place->groups;
 		place->groups = true;
 		place->id = 0;
 	}
-	return rc == IM_OK && step != SQLITE_ROW && step != SQLITE_DONE ? IM_E_IO : rc;
+	return rc == IM_OK && step != SQLDB_ROW ? step : rc;
 }
 
 void check_put(struct im_buf *out, const struct check_finding *f)

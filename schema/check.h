@@ -6,13 +6,14 @@
 #ifndef IM_SCHEMA_CHECK_H
 #define IM_SCHEMA_CHECK_H
 
-#include <sqlite3.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "common/buf.h"
 #include "common/err.h"
 #include "common/str.h"
+
+struct sqldb;
 
 /* Some milliseconds, and, if each has its findings, what an answer can hold. */
 #define CHECK_NAMES 2000
@@ -35,7 +36,7 @@ typedef int (*check_fn)(void *arg, const struct check_finding *f);
 
 /* Looks at CHECK_NAMES more, fewer if there are so many findings before. IM_OK, IM_E_IO (the
  * connection says what), or what fn said. */
-int check_names(sqlite3 *db, struct check_place *place, uint32_t findings, check_fn fn,
+int check_names(struct sqldb *q, struct check_place *place, uint32_t findings, check_fn fn,
 	void *arg) IM_MUST_CHECK;
 /* A finding as a JSON object. */
 void check_put(struct im_buf *out, const struct check_finding *f);

@@ -20,7 +20,7 @@ static int open_mode(
 	im_buf_init(&d->row, 0);
 	ret = sqldb_open(&d->q, folder, &directory_spec, mode, why);
 	if (ret == IM_OK) {
-		d->accounts = accounts_open(d->q.db, folder);
+		d->accounts = accounts_open(&d->q, folder);
 		ret = d->accounts ? IM_OK : IM_E_NOMEM;
 		if (ret != IM_OK)
 			sqldb_close(&d->q);
@@ -139,6 +139,5 @@ const char *directory_errmsg(const struct directory *d)
 int directory_check_names(
 	struct directory *d, struct check_place *place, uint32_t findings, check_fn fn, void *arg)
 {
-	int ret = check_names(d->q.db, place, findings, fn, arg);
-	return ret == IM_E_IO ? sqldb_failed(&d->q) : ret;
+	return check_names(&d->q, place, findings, fn, arg);
 }

@@ -6,9 +6,7 @@
 
 int directory_audit_add(struct directory *d, const struct audit_row *r, int64_t days)
 {
-	if (d->q.in_tx && d->q.failed)
-		return IM_E_IO;
-	return audit_add(d->q.db, r, days) == IM_OK ? IM_OK : sqldb_failed(&d->q);
+	return audit_add(&d->q, r, days);
 }
 
 int directory_audit_list(struct directory *d, uint64_t after, uint64_t user, uint32_t limit,

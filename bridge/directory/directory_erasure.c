@@ -132,18 +132,15 @@ int directory_erasure_done(struct directory *d, uint64_t id, int64_t now_ms)
 
 int directory_user_rename(struct directory *d, uint64_t user, struct im_str uid)
 {
-	struct accounts *a = directory_accounts(d);
 	enum account_name is = ACCOUNT_FREE;
 	struct im_buf holder;
 	sqlite3_stmt *st;
 	int ret;
-	if (!a)
-		return IM_E_IO;
 	im_buf_init(&holder, 0);
-	ret = accounts_user_name(a, uid, &is, &holder);
+	ret = accounts_user_name(d->accounts, uid, &is, &holder);
 	im_buf_free(&holder);
 	if (ret != IM_OK)
-		return sqldb_failed(&d->q);
+		return ret;
 	/* Reserved it is, for this. */
 	if (is != ACCOUNT_FREE && is != ACCOUNT_RESERVED)
 		return IM_E_EXISTS;

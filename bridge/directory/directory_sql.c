@@ -42,11 +42,6 @@ struct im_str directory_keep(struct directory *d, sqlite3_stmt *st, int column)
 	return (struct im_str){p, s.n};
 }
 
-struct accounts *directory_accounts(struct directory *d)
-{
-	return d->q.in_tx && d->q.failed ? NULL : d->accounts;
-}
-
 static int taken(struct directory *d, enum account_name is, const char *what, struct im_str name,
 	struct im_str holder)
 {
@@ -61,18 +56,14 @@ static int taken(struct directory *d, enum account_name is, const char *what, st
 
 int directory_nameable(struct directory *d, const char *what, struct im_str name)
 {
-	struct accounts *a = directory_accounts(d);
 	enum account_name is = ACCOUNT_FREE;
 	struct im_buf holder;
 	int ret;
-	if (!a)
-		return IM_E_IO;
 	im_buf_init(&holder, 0);
-	ret = strcmp(what, ACCOUNT_USER) == 0 ? accounts_user_name(a, name, &is, &holder)
-					      : accounts_group_name(a, name, &is, &holder);
-	if (ret != IM_OK)
-		ret = sqldb_failed(&d->q);
-	else if (is != ACCOUNT_FREE)
+	ret = strcmp(what, ACCOUNT_USER) == 0
+		      ? accounts_user_name(d->accounts, name, &is, &holder)
+		      : accounts_group_name(d->accounts, name, &is, &holder);
+	if (ret == IM_OK && is != ACCOUNT_FREE)
 		ret = taken(d, is, what, name, im_buf_view(&holder));
 	im_buf_free(&holder);
 	return ret;

@@ -29,9 +29,7 @@ struct directory {
 struct im_str directory_keep(struct directory *d, sqlite3_stmt *st, int column);
 /* Forgets the last row and makes room for this one. */
 int directory_keep_begin(struct directory *d, sqlite3_stmt *st) IM_MUST_CHECK;
-/* The rule of names; NULL inside a transaction that is spoilt. */
-struct accounts *directory_accounts(struct directory *d);
-/* The same question for users and groups; what: ACCOUNT_USER, ACCOUNT_GROUP. */
+/* Whether the rule of names lets it be given; what: ACCOUNT_USER, ACCOUNT_GROUP. */
 int directory_nameable(struct directory *d, const char *what, struct im_str name) IM_MUST_CHECK;
 /* Runs an UPDATE or DELETE; IM_E_NONE if it met no row. */
 int directory_change(struct directory *d, sqlite3_stmt *st) IM_MUST_CHECK;

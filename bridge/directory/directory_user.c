@@ -88,18 +88,13 @@ int directory_user_create(struct directory *d, struct im_str uid, int role, stru
 	int64_t now_ms, uint64_t *id_out)
 {
 	const struct account_new n = {.uid = uid, .role = role, .phc = password, .now_ms = now_ms};
-	struct accounts *a = directory_accounts(d);
 	struct im_buf why;
 	int ret;
-	if (!a)
-		return IM_E_IO;
 	im_buf_init(&why, 0);
-	ret = accounts_create(a, &n, id_out, &why);
+	ret = accounts_create(d->accounts, &n, id_out, &why);
 	if (ret == IM_E_EXISTS) {
 		im_buf_c(&why, '\0');
 		sqldb_fail(&d->q, ret, why.failed ? "the name is taken" : why.p);
-	} else if (ret != IM_OK) {
-		ret = sqldb_failed(&d->q);
 	}
 	im_buf_free(&why);
 	return ret;

@@ -54,17 +54,8 @@ struct offline {
 
 static int fail(struct offline *o, const char *what, struct im_buf *why)
 {
-	im_buf_printf(why, "%s: %s", what, o->q.err);
+	im_buf_printf(why, "%s: %s", what, *o->q.err ? o->q.err : "out of memory");
 	return IMCTL_REFUSED;
-}
-
-/* The same, of what schema/ has done on the connection. */
-static int fail_there(struct offline *o, const char *what, struct im_buf *why)
-{
-	int code = sqldb_failed(&o->q);
-
-	(void)code;
-	return fail(o, what, why);
 }
 
 /* As root: become the folder's owner, for good. */
@@ -117,7 +108,7 @@ static int open_database(struct offline *o, const char *folder, struct im_buf *w
 	int rc = sqldb_open(&o->q, folder, &spec, SQLDB_WRITER, why);
 
 	if (rc == IM_OK) {
-		o->accounts = accounts_open(o->q.db, folder);
+		o->accounts = accounts_open(&o->q, folder);
 		rc = o->accounts ? IM_OK : IM_E_NOMEM;
 	}
 	if (rc != IM_OK && why->n == 0)
@@ -185,8 +176,8 @@ static int finish(struct offline *o, const char *action, const json_t *params, s
 	}
 	if (rc != IM_OK && rc != IM_E_NONE)
 		return fail(o, "cannot write to directory.db", why);
-	if (offline_audit(o->q.db, o->actor, o->now_ms, action, params, user) != IM_OK)
-		return fail_there(o, "cannot write to directory.db", why);
+	if (offline_audit(&o->q, o->actor, o->now_ms, action, params, user) != IM_OK)
+		return fail(o, "cannot write to directory.db", why);
 	return sqldb_commit(&o->q) == IM_OK ? IMCTL_OK
 					    : fail(o, "cannot write to directory.db", why);
 }
@@ -219,7 +210,7 @@ int offline_user_create(struct offline *o, const char *uid, int role, const char
 
 	if (rc == IM_OK)
 		return IMCTL_OK;
-	return rc == IM_E_EXISTS ? IMCTL_REFUSED : fail_there(o, "cannot create the user", why);
+	return rc == IM_E_EXISTS ? IMCTL_REFUSED : fail(o, "cannot create the user", why);
 }
 
 /* An UPDATE: ?1 is the user; what is new, ?2, is bound already. */
@@ -259,14 +250,19 @@ int offline_user_set_role(struct offline *o, const char *uid, int role, struct i
 	return update_number(o, USER_ROLE, uid, role, why);
 }
 
+static json_t *text_of(sqlite3_stmt *s, int column)
+{
+	struct im_str v = sqldb_str(s, column);
+
+	return json_stringn(v.n ? v.p : "", v.n);
+}
+
 static json_t *row_object(sqlite3_stmt *s)
 {
-	return json_pack("{s:s, s:s, s:b, s:b, s:I, s:s}", "username",
-		(const char *)sqlite3_column_text(s, 0), "role",
-		sqlite3_column_int(s, 1) == 1 ? "admin" : "user", "disabled",
-		sqlite3_column_int(s, 2), "password", sqlite3_column_int(s, 3), "created_ms",
-		(json_int_t)sqlite3_column_int64(s, 4), "nick",
-		(const char *)sqlite3_column_text(s, 5));
+	return json_pack("{s:o, s:s, s:b, s:b, s:I, s:o}", "username", text_of(s, 0), "role",
+		sqldb_int(s, 1) == 1 ? "admin" : "user", "disabled", sqldb_int(s, 2) != 0,
+		"password", sqldb_int(s, 3) != 0, "created_ms", (json_int_t)sqldb_int(s, 4), "nick",
+		text_of(s, 5));
 }
 
 int offline_user_list(
@@ -306,12 +302,11 @@ int offline_user_get(struct offline *o, const char *uid, json_t **out, struct im
 
 static json_t *owner_object(sqlite3_stmt *s, const char *device)
 {
-	json_t *v = json_pack("{s:s, s:s}", "device", device, "username",
-		(const char *)sqlite3_column_text(s, 0));
+	json_t *v = json_pack("{s:s, s:o}", "device", device, "username", text_of(s, 0));
 
-	if (v && sqlite3_column_int64(s, 1)) {
-		json_object_set_new(v, "created_ms", json_integer(sqlite3_column_int64(s, 1)));
-		json_object_set_new(v, "seen_ms", json_integer(sqlite3_column_int64(s, 2)));
+	if (v && sqldb_int(s, 1)) {
+		json_object_set_new(v, "created_ms", json_integer(sqldb_int(s, 1)));
+		json_object_set_new(v, "seen_ms", json_integer(sqldb_int(s, 2)));
 	}
 	return v;
 }
@@ -352,7 +347,7 @@ int offline_import_add(struct offline *o, struct im_str uid, struct im_str phc, 
 		rc = accounts_create(o->accounts, &n, &id, why);
 	if (rc == IM_OK)
 		return IMCTL_OK;
-	return rc == IM_E_EXISTS ? IMCTL_REFUSED : fail_there(o, "cannot import", why);
+	return rc == IM_E_EXISTS ? IMCTL_REFUSED : fail(o, "cannot import", why);
 }
 
 static int on_finding(void *arg, const struct check_finding *f)
@@ -373,6 +368,6 @@ int offline_check(struct offline *o, json_t *findings, struct im_buf *why)
 	int rc = IM_OK;
 
 	while (rc == IM_OK && !place.done)
-		rc = check_names(o->q.db, &place, CHECK_NAMES, on_finding, findings);
-	return rc == IM_OK ? IMCTL_OK : fail_there(o, "cannot check the names", why);
+		rc = check_names(&o->q, &place, CHECK_NAMES, on_finding, findings);
+	return rc == IM_OK ? IMCTL_OK : fail(o, "cannot check the names", why);
 }

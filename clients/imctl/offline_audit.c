@@ -38,7 +38,7 @@ static char *detail_of(const json_t *params)
 	return text;
 }
 
-int offline_audit(sqlite3 *db, const char *actor, int64_t now_ms, const char *action,
+int offline_audit(struct sqldb *q, const char *actor, int64_t now_ms, const char *action,
 	const json_t *params, uint64_t user)
 {
 	const char *uid = json_string_value(json_object_get(params, "username"));
@@ -53,7 +53,7 @@ int offline_audit(sqlite3 *db, const char *actor, int64_t now_ms, const char *ac
 	r.detail = im_str(detail);
 	/* How long rows stay is the bridge's configuration, which is not at hand. */
 	if (rc == IM_OK)
-		rc = audit_add(db, &r, 0);
+		rc = audit_add(q, &r, 0);
 	free(detail);
 	return rc;
 }

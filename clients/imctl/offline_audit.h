@@ -4,11 +4,12 @@
 #define IM_IMCTL_OFFLINE_AUDIT_H
 
 #include <jansson.h>
-#include <sqlite3.h>
 #include <stdint.h>
 
 #include "common/err.h"
 #include "common/limits.h"
+
+struct sqldb;
 
 /* "offline:" and a name of the system. */
 #define OFFLINE_ACTOR_MAX 64
@@ -17,7 +18,7 @@
 void offline_actor(char out[OFFLINE_ACTOR_MAX]);
 /* The command was carried out; user: whom it was about, 0: nobody. In the caller's transaction.
  * IM_E_IO: the connection says what. */
-int offline_audit(sqlite3 *db, const char *actor, int64_t now_ms, const char *action,
+int offline_audit(struct sqldb *q, const char *actor, int64_t now_ms, const char *action,
 	const json_t *params, uint64_t user) IM_MUST_CHECK;
 
 #endif
