@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Owns the counting of a job's time. Called by reader.c, and by SQLite on the same thread. */
+/* Owns the counting of a job's time. Called by whoever has a job, and by SQLite on the same thread.
+ */
 #include "db/deadline.h"
 
 #include <stddef.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Owns the caches: users by name, groups by name, what stands between two of them (a block, a
- * contact, a membership), and when members of groups in slow mode wrote last. Called by intake and
- * the engine. Unknown names are not cached: they would let one client push everybody else out.
+ * contact, a membership), and when members of groups in slow mode wrote last. Unknown names are not
+ * cached: they would let one client push everybody else out.
  */
 #include "bridge/directory/rights.h"
 

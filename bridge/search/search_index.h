@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * The indexer: keeps search.db up to the log, as a sink of a follower of its own (follower.h).
- * Started and stopped by main; everything it needs it owns.
+ * Everything it needs it owns.
  */
 #ifndef IM_BRIDGE_SEARCH_INDEX_H
 #define IM_BRIDGE_SEARCH_INDEX_H

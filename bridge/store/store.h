@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The log: the seam behind which messages are stored. A backend is one file with one
+ * The log: the seam behind which messages are stored. A backend is a
  * `struct store_backend`; tests/store holds every backend to the same suite. One writer (the
  * engine); readers are separate handles, one a thread, that see committed data only.
  *
