@@ -10,6 +10,7 @@
 int migrate_version(const struct migration *list, const char *database)
 {
 	int newest = 0;
+
 	for (const struct migration *m = list; m->database; m++)
 		if (strcmp(m->database, database) == 0 && m->version > newest)
 			newest = m->version;
@@ -19,6 +20,7 @@ int migrate_version(const struct migration *list, const char *database)
 static int failed(sqlite3 *db, const char *database, const char *doing, struct im_buf *why)
 {
 	int code = sqlite3_errcode(db);
+
 	im_buf_printf(why, "%s.db: %s failed: %s", database, doing, sqlite3_errmsg(db));
 	return code == SQLITE_NOMEM ? IM_E_NOMEM : IM_E_IO;
 }
@@ -26,14 +28,15 @@ static int failed(sqlite3 *db, const char *database, const char *doing, struct i
 static int read_version(sqlite3 *db, const char *database, int *out, struct im_buf *why)
 {
 	sqlite3_stmt *st = NULL;
-	int ret = IM_OK;
+	int rc = IM_OK;
+
 	if (sqlite3_prepare_v2(db, "PRAGMA user_version", -1, &st, NULL) != SQLITE_OK ||
 		sqlite3_step(st) != SQLITE_ROW)
-		ret = failed(db, database, "reading its version", why);
+		rc = failed(db, database, "reading its version", why);
 	else
 		*out = sqlite3_column_int(st, 0);
 	sqlite3_finalize(st);
-	return ret;
+	return rc;
 }
 
 static int newer(const char *database, int found, int known, struct im_buf *why)
@@ -49,22 +52,23 @@ static int apply(sqlite3 *db, const struct migration *m, struct im_buf *why)
 {
 	char number[64];
 	int found = 0;
-	int ret;
+	int rc;
+
 	if (sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL) != SQLITE_OK)
 		return failed(db, m->database, "beginning a migration", why);
 	/* Read again under the write lock: another process may have been faster. */
-	ret = read_version(db, m->database, &found, why);
-	if (ret != IM_OK || found >= m->version)
+	rc = read_version(db, m->database, &found, why);
+	if (rc != IM_OK || found >= m->version)
 		goto out;
 	sqlite3_snprintf(sizeof(number), number, "PRAGMA user_version = %d", m->version);
 	if (sqlite3_exec(db, m->sql, NULL, NULL, NULL) != SQLITE_OK ||
 		sqlite3_exec(db, number, NULL, NULL, NULL) != SQLITE_OK ||
 		sqlite3_exec(db, "COMMIT", NULL, NULL, NULL) != SQLITE_OK)
-		ret = failed(db, m->database, "a migration", why);
+		rc = failed(db, m->database, "a migration", why);
 out:
 	if (!sqlite3_get_autocommit(db))
 		sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
-	return ret;
+	return rc;
 }
 
 int migrate_apply(
@@ -72,17 +76,18 @@ int migrate_apply(
 {
 	int known = migrate_version(list, database);
 	int found = 0;
-	int ret = read_version(db, database, &found, why);
-	if (ret != IM_OK)
-		return ret;
+	int rc = read_version(db, database, &found, why);
+
+	if (rc != IM_OK)
+		return rc;
 	if (found > known)
 		return newer(database, found, known, why);
 	for (const struct migration *m = list; m->database; m++) {
 		if (strcmp(m->database, database) != 0 || m->version <= found)
 			continue;
-		ret = apply(db, m, why);
-		if (ret != IM_OK)
-			return ret;
+		rc = apply(db, m, why);
+		if (rc != IM_OK)
+			return rc;
 	}
 	return IM_OK;
 }
@@ -92,9 +97,10 @@ int migrate_check(
 {
 	int known = migrate_version(list, database);
 	int found = 0;
-	int ret = read_version(db, database, &found, why);
-	if (ret != IM_OK)
-		return ret;
+	int rc = read_version(db, database, &found, why);
+
+	if (rc != IM_OK)
+		return rc;
 	if (found > known)
 		return newer(database, found, known, why);
 	if (found < known) {

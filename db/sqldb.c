@@ -46,6 +46,7 @@ static int note(struct sqldb *q)
 	int extended = sqlite3_extended_errcode(q->db);
 	int code = code_of(extended);
 	int system = sqlite3_system_errno(q->db);
+
 	snprintf(q->err, sizeof(q->err), "%s (sqlite %d%s%s)", sqlite3_errmsg(q->db), extended,
 		system ? ", " : "", system ? strerror(system) : "");
 	return code;
@@ -60,6 +61,7 @@ int sqldb_fail(struct sqldb *q, int code, const char *what)
 static int failed(struct sqldb *q)
 {
 	int code = note(q);
+
 	q->failed = true;
 	return code == IM_E_NOMEM ? code : IM_E_IO;
 }
@@ -97,6 +99,7 @@ static int configure(struct sqldb *q, enum sqldb_mode mode)
 	size_t n = mode == SQLDB_WRITER ? sizeof(writer) / sizeof(writer[0])
 					: sizeof(reader) / sizeof(reader[0]);
 	char cache[64];
+
 	sqlite3_extended_result_codes(q->db, 1);
 	snprintf(cache, sizeof(cache), "PRAGMA cache_size=-%d",
 		mode == SQLDB_WRITER ? q->spec->writer_kib : q->spec->reader_kib);
@@ -114,14 +117,15 @@ static int configure(struct sqldb *q, enum sqldb_mode mode)
 static int use_wal(struct sqldb *q)
 {
 	sqlite3_stmt *st = NULL;
-	int ret = IM_OK;
+	int rc = IM_OK;
+
 	if (sqlite3_prepare_v2(q->db, "PRAGMA journal_mode=WAL", -1, &st, NULL) != SQLITE_OK ||
 		sqlite3_step(st) != SQLITE_ROW)
-		ret = note(q);
+		rc = note(q);
 	else if (strcmp((const char *)sqlite3_column_text(st, 0), "wal") != 0)
-		ret = sqldb_fail(q, IM_E_IO, "the file system has no room for a write-ahead log");
+		rc = sqldb_fail(q, IM_E_IO, "the file system has no room for a write-ahead log");
 	sqlite3_finalize(st);
-	return ret;
+	return rc;
 }
 
 void sqldb_setup(void)
@@ -134,8 +138,9 @@ int sqldb_open(struct sqldb *q, const char *folder, const struct sqldb_spec *spe
 {
 	char path[4096];
 	int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
-	int ret = IM_OK;
+	int rc = IM_OK;
 	bool explained = false;
+
 	*q = (struct sqldb){.spec = spec};
 	if ((size_t)snprintf(path, sizeof(path), "%s/%s.db", folder, spec->name) >= sizeof(path)) {
 		im_buf_printf(why, "the path of %s.db is too long", spec->name);
@@ -147,34 +152,33 @@ int sqldb_open(struct sqldb *q, const char *folder, const struct sqldb_spec *spe
 	flags |= mode == SQLDB_WRITER ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE
 				      : SQLITE_OPEN_READONLY;
 	if (sqlite3_open_v2(path, &q->db, flags, NULL) != SQLITE_OK)
-		ret = q->db ? note(q) : IM_E_NOMEM;
+		rc = q->db ? note(q) : IM_E_NOMEM;
 	/* First of all: after a crash the broker may be recovering the write-ahead log just now. */
-	if (ret == IM_OK)
+	if (rc == IM_OK)
 		sqlite3_busy_timeout(q->db, spec->busy_ms ? spec->busy_ms : SQLDB_BUSY_MS);
-	if (ret == IM_OK && spec->setup) {
-		ret = spec->setup(q->db, why);
-		explained = ret != IM_OK;
+	if (rc == IM_OK && spec->setup) {
+		rc = spec->setup(q->db, why);
+		explained = rc != IM_OK;
 	}
-	if (ret == IM_OK && mode == SQLDB_WRITER)
-		ret = use_wal(q);
-	if (ret == IM_OK)
-		ret = configure(q, mode);
-	if (ret == IM_OK) {
-		ret = mode == SQLDB_WRITER
-			      ? migrate_apply(q->db, spec->migrations, spec->name, why)
-			      : migrate_check(q->db, spec->migrations, spec->name, why);
-		explained = ret != IM_OK;
+	if (rc == IM_OK && mode == SQLDB_WRITER)
+		rc = use_wal(q);
+	if (rc == IM_OK)
+		rc = configure(q, mode);
+	if (rc == IM_OK) {
+		rc = mode == SQLDB_WRITER ? migrate_apply(q->db, spec->migrations, spec->name, why)
+					  : migrate_check(q->db, spec->migrations, spec->name, why);
+		explained = rc != IM_OK;
 	}
-	if (ret == IM_OK && mode == SQLDB_WRITER && !spec->rebuilt) {
-		ret = walkeeper_start(q->db, path, WALKEEPER_DEFAULTS, &q->keeper);
-		if (ret != IM_OK)
-			sqldb_fail(q, ret, "the thread for checkpoints could not be started");
+	if (rc == IM_OK && mode == SQLDB_WRITER && !spec->rebuilt) {
+		rc = walkeeper_start(q->db, path, WALKEEPER_DEFAULTS, &q->keeper);
+		if (rc != IM_OK)
+			sqldb_fail(q, rc, "the thread for checkpoints could not be started");
 	}
-	if (ret != IM_OK && !explained)
-		explain_open(ret, path, mode, q->err, why);
-	if (ret != IM_OK)
+	if (rc != IM_OK && !explained)
+		explain_open(rc, path, mode, q->err, why);
+	if (rc != IM_OK)
 		sqldb_close(q);
-	return ret;
+	return rc;
 }
 
 void sqldb_close(struct sqldb *q)
@@ -222,37 +226,40 @@ void sqldb_finalize(sqlite3_stmt **st)
 
 int sqldb_step(struct sqldb *q, sqlite3_stmt *st)
 {
-	int rc, ret;
+	int sq, rc;
+
 	if (!st)
 		return IM_E_IO;
-	rc = sqlite3_step(st);
-	if (rc == SQLITE_ROW)
+	sq = sqlite3_step(st);
+	if (sq == SQLITE_ROW)
 		return SQLDB_ROW;
-	if (rc == SQLITE_DONE) {
+	if (sq == SQLITE_DONE) {
 		sqlite3_reset(st);
 		return IM_OK;
 	}
-	ret = note(q);
+	rc = note(q);
 	sqlite3_reset(st);
-	if (ret != IM_E_EXISTS && ret != IM_E_NONE)
+	if (rc != IM_E_EXISTS && rc != IM_E_NONE)
 		q->failed = true;
-	return ret == IM_E_FORMAT ? IM_E_IO : ret;
+	return rc == IM_E_FORMAT ? IM_E_IO : rc;
 }
 
 int sqldb_run(struct sqldb *q, sqlite3_stmt *st)
 {
-	int ret = sqldb_step(q, st);
-	if (ret != SQLDB_ROW)
-		return ret;
+	int rc = sqldb_step(q, st);
+
+	if (rc != SQLDB_ROW)
+		return rc;
 	sqlite3_reset(st);
 	return IM_OK;
 }
 
 int sqldb_number(struct sqldb *q, sqlite3_stmt *st, int64_t *out)
 {
-	int ret = sqldb_step(q, st);
-	if (ret != SQLDB_ROW)
-		return ret == IM_OK ? IM_E_NONE : ret;
+	int rc = sqldb_step(q, st);
+
+	if (rc != SQLDB_ROW)
+		return rc == IM_OK ? IM_E_NONE : rc;
 	*out = sqlite3_column_int64(st, 0);
 	sqlite3_reset(st);
 	return IM_OK;
@@ -261,17 +268,19 @@ int sqldb_number(struct sqldb *q, sqlite3_stmt *st, int64_t *out)
 int sqldb_count(struct sqldb *q, sqlite3_stmt *st, uint64_t *out)
 {
 	int64_t n = 0;
-	int ret = sqldb_number(q, st, &n);
+	int rc = sqldb_number(q, st, &n);
+
 	*out = (uint64_t)n;
-	return ret;
+	return rc;
 }
 
 int sqldb_has(struct sqldb *q, sqlite3_stmt *st, bool *out)
 {
 	int64_t ignored;
-	int ret = sqldb_number(q, st, &ignored);
-	*out = ret == IM_OK;
-	return ret == IM_E_NONE ? IM_OK : ret;
+	int rc = sqldb_number(q, st, &ignored);
+
+	*out = rc == IM_OK;
+	return rc == IM_E_NONE ? IM_OK : rc;
 }
 
 void sqldb_done(sqlite3_stmt *st)
@@ -309,15 +318,17 @@ static int command(struct sqldb *q, enum sqldb_command which)
 		[SQLDB_TOUCH] = "SELECT 1 FROM sqlite_schema LIMIT 1",
 	};
 	sqlite3_stmt **st = &q->command[which];
-	int rc;
+	int sq;
+
 	if (!*st && sqlite3_prepare_v3(q->db, sql[which], -1, SQLITE_PREPARE_PERSISTENT, st,
 			    NULL) != SQLITE_OK)
 		return note(q);
-	rc = sqlite3_step(*st);
-	if (rc != SQLITE_DONE && rc != SQLITE_ROW) {
-		int ret = note(q);
+	sq = sqlite3_step(*st);
+	if (sq != SQLITE_DONE && sq != SQLITE_ROW) {
+		int rc = note(q);
+
 		sqlite3_reset(*st);
-		return ret == IM_E_NOMEM ? ret : IM_E_IO;
+		return rc == IM_E_NOMEM ? rc : IM_E_IO;
 	}
 	sqlite3_reset(*st);
 	return IM_OK;
@@ -328,6 +339,7 @@ static int command(struct sqldb *q, enum sqldb_command which)
 static void roll_back(struct sqldb *q)
 {
 	char err[SQLDB_ERR_MAX];
+
 	memcpy(err, q->err, sizeof(err));
 	if (command(q, SQLDB_ROLLBACK) != IM_OK)
 		sqlite3_exec(q->db, "ROLLBACK", NULL, NULL, NULL);
@@ -336,31 +348,33 @@ static void roll_back(struct sqldb *q)
 
 int sqldb_begin(struct sqldb *q)
 {
-	int ret;
+	int rc;
+
 	if (q->in_tx)
 		return sqldb_fail(q, IM_E_IO, "a transaction is open already");
 	sqldb_view_end(q);
 	q->failed = false;
-	ret = command(q, SQLDB_BEGIN);
-	q->in_tx = ret == IM_OK;
-	return ret;
+	rc = command(q, SQLDB_BEGIN);
+	q->in_tx = rc == IM_OK;
+	return rc;
 }
 
 int sqldb_commit(struct sqldb *q)
 {
-	int ret = IM_OK;
+	int rc = IM_OK;
+
 	if (!q->in_tx)
 		return sqldb_fail(q, IM_E_IO, "no transaction is open");
 	if (q->failed || sqlite3_get_autocommit(q->db))
-		ret = IM_E_IO;
+		rc = IM_E_IO;
 	else if (command(q, SQLDB_COMMIT) != IM_OK)
-		ret = IM_E_IO;
-	if (ret != IM_OK)
+		rc = IM_E_IO;
+	if (rc != IM_OK)
 		sqldb_rollback(q);
 	else if (q->keeper)
 		walkeeper_committed(q->keeper);
 	q->in_tx = false;
-	return ret;
+	return rc;
 }
 
 void sqldb_rollback(struct sqldb *q)
@@ -374,22 +388,24 @@ void sqldb_rollback(struct sqldb *q)
 int sqldb_durable(struct sqldb *q, bool durable)
 {
 	const char *sql = durable ? "PRAGMA synchronous=FULL" : "PRAGMA synchronous=NORMAL";
+
 	return sqlite3_exec(q->db, sql, NULL, NULL, NULL) == SQLITE_OK ? IM_OK : failed(q);
 }
 
 int sqldb_view_begin(struct sqldb *q)
 {
-	int ret;
+	int rc;
+
 	if (q->in_tx || q->in_view)
 		return sqldb_fail(q, IM_E_IO, "a transaction or view is open already");
-	ret = command(q, SQLDB_VIEW);
-	q->in_view = ret == IM_OK;
+	rc = command(q, SQLDB_VIEW);
+	q->in_view = rc == IM_OK;
 	/* The view begins with the first read. */
-	if (ret == IM_OK)
-		ret = command(q, SQLDB_TOUCH);
-	if (ret != IM_OK)
+	if (rc == IM_OK)
+		rc = command(q, SQLDB_TOUCH);
+	if (rc != IM_OK)
 		sqldb_view_end(q);
-	return ret;
+	return rc;
 }
 
 void sqldb_view_end(struct sqldb *q)
@@ -407,6 +423,7 @@ void sqldb_watch(struct sqldb *q, int (*passed)(void *arg), void *arg)
 static int empty_log(struct sqldb *q)
 {
 	int rc;
+
 	if (q->keeper)
 		return walkeeper_empty(q->keeper);
 	rc = sqlite3_wal_checkpoint_v2(q->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
@@ -419,16 +436,17 @@ static int empty_log(struct sqldb *q)
  * at the end, because others have written meanwhile. */
 int sqldb_clean_step(struct sqldb *q, uint32_t *page, bool *done_out)
 {
-	int ret;
+	int rc;
+
 	*done_out = false;
 	if (q->in_tx || q->in_view || q->copying)
 		return IM_E_BUSY;
-	ret = empty_log(q);
-	if (ret == IM_OK)
-		ret = sqldb_scrub(q->db, CLEAN_PAGES, page, done_out);
-	if (ret == IM_E_FORMAT)
-		return sqldb_fail(q, ret, "the file is too large or of another form");
-	return ret == IM_E_IO ? sqldb_fail(q, ret, "the file could not be cleaned") : ret;
+	rc = empty_log(q);
+	if (rc == IM_OK)
+		rc = sqldb_scrub(q->db, CLEAN_PAGES, page, done_out);
+	if (rc == IM_E_FORMAT)
+		return sqldb_fail(q, rc, "the file is too large or of another form");
+	return rc == IM_E_IO ? sqldb_fail(q, rc, "the file could not be cleaned") : rc;
 }
 
 void sqldb_bind_int(sqlite3_stmt *st, int at, int64_t v)
@@ -473,6 +491,7 @@ void sqldb_bind_blob(sqlite3_stmt *st, int at, struct im_str s)
 size_t sqldb_row_bytes(sqlite3_stmt *st)
 {
 	size_t n = 0;
+
 	for (int i = 0; i < sqlite3_column_count(st); i++)
 		n += (size_t)sqlite3_column_bytes(st, i);
 	return n;
@@ -481,6 +500,7 @@ size_t sqldb_row_bytes(sqlite3_stmt *st)
 struct im_str sqldb_str(sqlite3_stmt *st, int column)
 {
 	const char *p = sqlite3_column_blob(st, column);
+
 	return (struct im_str){p, (size_t)sqlite3_column_bytes(st, column)};
 }
 

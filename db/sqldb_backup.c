@@ -40,6 +40,7 @@ static int begin(struct sqldb *q, const char *folder, struct sqldb_backup **out)
 {
 	struct sqldb_backup *b = calloc(1, sizeof(*b));
 	const char *name = q->spec->name;
+
 	if (!b)
 		return IM_E_NOMEM;
 	*out = b;
@@ -69,6 +70,7 @@ static int finish(struct sqldb_backup *b)
 {
 	struct sqldb *q = b->q;
 	int rc = sqlite3_backup_finish(b->copy);
+
 	b->copy = NULL;
 	if (rc != SQLITE_OK)
 		return sqldb_fail(q, IM_E_IO, sqlite3_errstr(rc));
@@ -84,23 +86,24 @@ static int finish(struct sqldb_backup *b)
 int sqldb_backup_step(struct sqldb *q, const char *folder, struct sqldb_backup **b, bool *done_out,
 	struct im_buf *why)
 {
-	int ret = IM_OK;
-	int rc;
+	int rc = IM_OK;
+	int sq;
+
 	*done_out = false;
 	if (!*b)
-		ret = begin(q, folder, b);
-	if (ret == IM_OK) {
-		rc = sqlite3_backup_step((*b)->copy, BACKUP_PAGES);
-		if (rc == SQLITE_DONE) {
-			ret = finish(*b);
-			*done_out = ret == IM_OK;
-		} else if (rc != SQLITE_OK && rc != SQLITE_BUSY && rc != SQLITE_LOCKED) {
-			ret = sqldb_fail(q, IM_E_IO, sqlite3_errstr(rc));
+		rc = begin(q, folder, b);
+	if (rc == IM_OK) {
+		sq = sqlite3_backup_step((*b)->copy, BACKUP_PAGES);
+		if (sq == SQLITE_DONE) {
+			rc = finish(*b);
+			*done_out = rc == IM_OK;
+		} else if (sq != SQLITE_OK && sq != SQLITE_BUSY && sq != SQLITE_LOCKED) {
+			rc = sqldb_fail(q, IM_E_IO, sqlite3_errstr(sq));
 		}
 	}
-	if (ret != IM_OK)
+	if (rc != IM_OK)
 		im_buf_printf(why, "copying %s.db to %s failed: %s", q->spec->name, folder, q->err);
-	if (ret != IM_OK || *done_out)
+	if (rc != IM_OK || *done_out)
 		sqldb_backup_end(b);
-	return ret;
+	return rc;
 }

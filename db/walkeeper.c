@@ -43,6 +43,7 @@ struct walkeeper {
 static int on_commit(void *arg, sqlite3 *db, const char *name, int pages)
 {
 	struct walkeeper *k = arg;
+
 	(void)db;
 	(void)name;
 	if (pages < k->pages) {
@@ -59,6 +60,7 @@ static int on_commit(void *arg, sqlite3 *db, const char *name, int pages)
 static void checkpoint(struct walkeeper *k, sqlite3 *db)
 {
 	int moved = -1;
+
 	sqlite3_wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, &moved);
 	if (moved < 0)
 		return;
@@ -70,6 +72,7 @@ static void checkpoint(struct walkeeper *k, sqlite3 *db)
 static void *run(void *arg)
 {
 	struct walkeeper *k = arg;
+
 	pthread_mutex_lock(&k->lock);
 	while (!k->stop) {
 		if (!k->asked) {
@@ -95,6 +98,7 @@ static void fill(struct walkeeper *k)
 	static const char zeros[64 * 1024];
 	off_t want = ((off_t)k->pages + FILL_AHEAD) * FRAME_BYTES;
 	struct stat st;
+
 	if (k->wal < 0 || want <= k->filled || fstat(k->wal, &st) != 0)
 		return;
 	k->filled = want + FILL_STEP;
@@ -106,6 +110,7 @@ static void fill(struct walkeeper *k)
 static int open_wal(const char *path)
 {
 	char wal[4096];
+
 	if ((size_t)snprintf(wal, sizeof(wal), "%s-wal", path) >= sizeof(wal))
 		return -1;
 	return open(wal, O_WRONLY | O_CLOEXEC);
@@ -126,6 +131,7 @@ int walkeeper_start(
 	sqlite3 *writer, const char *path, struct walkeeper_bounds bounds, struct walkeeper **out)
 {
 	struct walkeeper *k = calloc(1, sizeof(*k));
+
 	if (!k)
 		return IM_E_NOMEM;
 	k->writer = writer;
@@ -150,6 +156,7 @@ int walkeeper_start(
 void walkeeper_stop(struct walkeeper **kp)
 {
 	struct walkeeper *k = *kp;
+
 	if (!k)
 		return;
 	pthread_mutex_lock(&k->lock);
@@ -179,6 +186,7 @@ static void finish(struct walkeeper *k)
 int walkeeper_empty(struct walkeeper *k)
 {
 	int left = -1, moved = -1, rc;
+
 	pthread_mutex_lock(&k->work);
 	sqlite3_busy_timeout(k->own, EMPTY_WAIT_MS);
 	rc = sqlite3_wal_checkpoint_v2(k->own, NULL, SQLITE_CHECKPOINT_TRUNCATE, &left, &moved);
@@ -199,6 +207,7 @@ void walkeeper_committed(struct walkeeper *k)
 	const struct walkeeper_bounds *b = &k->bounds;
 	int step = k->pages / STEP_PART;
 	int left;
+
 	fill(k);
 	if (k->pages < b->soft)
 		return;

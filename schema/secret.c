@@ -65,10 +65,10 @@ int secret_read(const char *data_dir, char password_out[SECRET_PASSWORD + 1], st
 {
 	uint8_t bytes[SECRET_BYTES];
 	char path[DATAFILE_PATH];
-	int fd, ret = datafile_path(data_dir, SECRET_FILE, path, why);
+	int fd, rc = datafile_path(data_dir, SECRET_FILE, path, why);
 
-	if (ret)
-		return ret;
+	if (rc)
+		return rc;
 	/* Whatever it is, opening it must not wait. */
 	fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 	if (fd < 0 && errno == ENOENT) {
@@ -78,52 +78,52 @@ int secret_read(const char *data_dir, char password_out[SECRET_PASSWORD + 1], st
 	}
 	if (fd < 0)
 		return failed(path, "read", why);
-	ret = read_bytes(fd, path, bytes, why);
+	rc = read_bytes(fd, path, bytes, why);
 	close(fd);
-	if (!ret)
+	if (!rc)
 		to_hex(bytes, password_out);
 	explicit_bzero(bytes, sizeof(bytes));
-	return ret;
+	return rc;
 }
 
 static int make(const char *data_dir, const uint8_t fresh[SECRET_BYTES], struct im_buf *why)
 {
 	char path[DATAFILE_PATH], temporary[DATAFILE_PATH];
-	int fd, ret = datafile_path(data_dir, SECRET_FILE, path, why);
+	int fd, rc = datafile_path(data_dir, SECRET_FILE, path, why);
 
-	if (!ret)
-		ret = datafile_path(data_dir, SECRET_FILE ".XXXXXX", temporary, why);
-	if (ret)
-		return ret;
+	if (!rc)
+		rc = datafile_path(data_dir, SECRET_FILE ".XXXXXX", temporary, why);
+	if (rc)
+		return rc;
 	fd = mkostemp(temporary, O_CLOEXEC); /* mode 600 */
 	if (fd < 0)
 		return failed(path, "made", why);
 	/* Somebody else was faster: his counts. */
 	if (datafile_write(fd, fresh, SECRET_BYTES) || (link(temporary, path) && errno != EEXIST))
-		ret = failed(path, "made", why);
+		rc = failed(path, "made", why);
 	unlink(temporary);
 	close(fd);
 	/* The name must not be lost where the file is not, or the two sides would have different
 	 * ones after a power cut. */
-	return ret || !datafile_sync(data_dir) ? ret : failed(path, "synced", why);
+	return rc || !datafile_sync(data_dir) ? rc : failed(path, "synced", why);
 }
 
 int secret_make(const char *data_dir, const uint8_t fresh[SECRET_BYTES],
 	char password_out[SECRET_PASSWORD + 1], struct im_buf *why)
 {
 	struct im_buf missing;
-	int ret;
+	int rc;
 
 	im_buf_init(&missing, 0);
-	ret = secret_read(data_dir, password_out, &missing);
-	if (ret == IM_E_NONE) {
+	rc = secret_read(data_dir, password_out, &missing);
+	if (rc == IM_E_NONE) {
 		im_buf_reset(&missing);
-		ret = make(data_dir, fresh, &missing);
-		if (!ret)
-			ret = secret_read(data_dir, password_out, &missing);
+		rc = make(data_dir, fresh, &missing);
+		if (!rc)
+			rc = secret_read(data_dir, password_out, &missing);
 	}
-	if (ret)
+	if (rc)
 		im_buf_str(why, im_buf_view(&missing));
 	im_buf_free(&missing);
-	return ret;
+	return rc;
 }

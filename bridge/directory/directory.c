@@ -14,22 +14,23 @@ static int open_mode(
 	const char *folder, enum sqldb_mode mode, struct directory **out, struct im_buf *why)
 {
 	struct directory *d = calloc(1, sizeof(*d));
-	int ret;
+	int rc;
+
 	if (!d)
 		return IM_E_NOMEM;
 	im_buf_init(&d->row, 0);
-	ret = sqldb_open(&d->q, folder, &directory_spec, mode, why);
-	if (ret == IM_OK) {
+	rc = sqldb_open(&d->q, folder, &directory_spec, mode, why);
+	if (rc == IM_OK) {
 		d->accounts = accounts_open(&d->q, folder);
-		ret = d->accounts ? IM_OK : IM_E_NOMEM;
-		if (ret != IM_OK)
+		rc = d->accounts ? IM_OK : IM_E_NOMEM;
+		if (rc != IM_OK)
 			sqldb_close(&d->q);
 	}
-	if (ret != IM_OK)
+	if (rc != IM_OK)
 		free(d);
 	else
 		*out = d;
-	return ret;
+	return rc;
 }
 
 int directory_open(const char *folder, struct directory **out, struct im_buf *why)
@@ -61,17 +62,19 @@ int directory_begin(struct directory *d)
 
 int directory_commit(struct directory *d)
 {
-	int ret = IM_OK;
+	int rc = IM_OK;
+
 	if (d->event_head) {
 		sqlite3_stmt *st = sqldb_get(&d->q, DIR_EVENT_HEAD_SET);
+
 		sqldb_bind_id(st, 1, d->event_head);
-		ret = sqldb_run(&d->q, st);
+		rc = sqldb_run(&d->q, st);
 	}
 	d->event_head = 0;
-	if (ret == IM_OK)
+	if (rc == IM_OK)
 		return sqldb_commit(&d->q);
 	sqldb_rollback(&d->q);
-	return ret;
+	return rc;
 }
 
 void directory_rollback(struct directory *d)
@@ -98,15 +101,17 @@ void directory_watch(struct directory *d, int (*passed)(void *arg), void *arg)
 int directory_meta_get(struct directory *d, const char *key, uint64_t *out)
 {
 	sqlite3_stmt *st = sqldb_get(&d->q, DIR_META_GET);
-	int ret;
+	int rc;
+
 	sqldb_bind_text(st, 1, im_str(key));
-	ret = sqldb_count(&d->q, st, out);
-	return ret == IM_E_NONE ? IM_OK : ret;
+	rc = sqldb_count(&d->q, st, out);
+	return rc == IM_E_NONE ? IM_OK : rc;
 }
 
 int directory_meta_set(struct directory *d, const char *key, uint64_t value)
 {
 	sqlite3_stmt *st = sqldb_get(&d->q, DIR_META_SET);
+
 	sqldb_bind_text(st, 1, im_str(key));
 	sqldb_bind_id(st, 2, value);
 	return sqldb_run(&d->q, st);
@@ -115,6 +120,7 @@ int directory_meta_set(struct directory *d, const char *key, uint64_t value)
 int directory_setting_set(struct directory *d, const char *key, struct im_str value)
 {
 	sqlite3_stmt *st = sqldb_get(&d->q, DIR_SETTING_SET);
+
 	sqldb_bind_text(st, 1, im_str(key));
 	sqldb_bind_text(st, 2, value);
 	return sqldb_run(&d->q, st);

@@ -13,11 +13,12 @@ int directory_audit_list(struct directory *d, uint64_t after, uint64_t user, uin
 	directory_audit_fn fn, void *arg)
 {
 	sqlite3_stmt *st = sqldb_get(&d->q, DIR_AUDIT_LIST);
-	int ret;
+	int rc;
+
 	sqldb_bind_id(st, 1, after);
 	sqldb_bind_id(st, 2, user);
 	sqldb_bind_int(st, 3, limit);
-	while ((ret = sqldb_step(&d->q, st)) == SQLDB_ROW) {
+	while ((rc = sqldb_step(&d->q, st)) == SQLDB_ROW) {
 		struct directory_audit a = {
 			.id = sqldb_id(st, 0),
 			.first_ms = sqldb_int(st, 1),
@@ -29,21 +30,23 @@ int directory_audit_list(struct directory *d, uint64_t after, uint64_t user, uin
 			.detail = sqldb_str(st, 7),
 			.code = sqldb_int(st, 8),
 		};
-		ret = fn(arg, &a);
-		if (ret != 0) {
+
+		rc = fn(arg, &a);
+		if (rc != 0) {
 			sqldb_done(st);
-			return ret;
+			return rc;
 		}
 	}
-	return ret;
+	return rc;
 }
 
 int directory_audit_newest(struct directory *d, uint64_t user, uint32_t n, uint64_t *after_out)
 {
 	sqlite3_stmt *st = sqldb_get(&d->q, DIR_AUDIT_NEWEST);
-	int ret;
+	int rc;
+
 	sqldb_bind_id(st, 1, user);
 	sqldb_bind_int(st, 2, n);
-	ret = sqldb_count(&d->q, st, after_out);
-	return ret == IM_E_NONE ? IM_OK : ret;
+	rc = sqldb_count(&d->q, st, after_out);
+	return rc == IM_E_NONE ? IM_OK : rc;
 }

@@ -22,25 +22,27 @@ int directory_conv_get(
 	struct directory *d, uint64_t user, uint64_t conv, struct directory_conv_user *out)
 {
 	sqlite3_stmt *st = sqldb_get(&d->q, DIR_CONV_GET);
-	int ret;
+	int rc;
+
 	*out = (struct directory_conv_user){.user = user, .conv = conv, .draft = {"", 0}};
 	sqldb_bind_id(st, 1, user);
 	sqldb_bind_id(st, 2, conv);
-	ret = sqldb_step(&d->q, st);
-	if (ret != SQLDB_ROW)
-		return ret;
-	ret = directory_keep_begin(d, st);
-	if (ret == IM_OK) {
+	rc = sqldb_step(&d->q, st);
+	if (rc != SQLDB_ROW)
+		return rc;
+	rc = directory_keep_begin(d, st);
+	if (rc == IM_OK) {
 		*out = conv_of_row(st);
 		out->draft = directory_keep(d, st, 7);
 	}
 	sqldb_done(st);
-	return ret;
+	return rc;
 }
 
 int directory_conv_put(struct directory *d, const struct directory_conv_user *c)
 {
 	sqlite3_stmt *st = sqldb_get(&d->q, DIR_CONV_PUT);
+
 	sqldb_bind_id(st, 1, c->user);
 	sqldb_bind_id(st, 2, c->conv);
 	sqldb_bind_id(st, 3, c->read_seq);
@@ -55,31 +57,34 @@ int directory_conv_put(struct directory *d, const struct directory_conv_user *c)
 int directory_conv_users(struct directory *d, uint64_t conv, directory_conv_fn fn, void *arg)
 {
 	sqlite3_stmt *st = sqldb_get(&d->q, DIR_CONV_USERS);
-	int ret;
+	int rc;
+
 	sqldb_bind_id(st, 1, conv);
-	while ((ret = sqldb_step(&d->q, st)) == SQLDB_ROW) {
+	while ((rc = sqldb_step(&d->q, st)) == SQLDB_ROW) {
 		struct directory_conv_user c = conv_of_row(st);
-		ret = fn(arg, &c);
-		if (ret != 0) {
+
+		rc = fn(arg, &c);
+		if (rc != 0) {
 			sqldb_done(st);
-			return ret;
+			return rc;
 		}
 	}
-	return ret;
+	return rc;
 }
 
 int directory_event_put(struct directory *d, const struct directory_event *e)
 {
 	sqlite3_stmt *st = sqldb_get(&d->q, DIR_EVENT_PUT);
-	int ret;
+	int rc;
+
 	sqldb_bind_id(st, 1, e->user);
 	sqldb_bind_text(st, 2, e->key);
 	sqldb_bind_id(st, 3, e->gid);
 	sqldb_bind_int(st, 4, e->ts_ms);
 	sqldb_bind_text(st, 5, e->event);
-	ret = sqldb_run(&d->q, st);
-	if (ret != IM_OK)
-		return ret;
+	rc = sqldb_run(&d->q, st);
+	if (rc != IM_OK)
+		return rc;
 	if (d->q.in_tx) {
 		/* Once a transaction is enough. */
 		if (e->gid > d->event_head)
@@ -93,8 +98,9 @@ int directory_event_put(struct directory *d, const struct directory_event *e)
 
 int directory_event_rows(struct directory *d, sqlite3_stmt *st, directory_event_fn fn, void *arg)
 {
-	int ret;
-	while ((ret = sqldb_step(&d->q, st)) == SQLDB_ROW) {
+	int rc;
+
+	while ((rc = sqldb_step(&d->q, st)) == SQLDB_ROW) {
 		struct directory_event e = {
 			.user = sqldb_id(st, 0),
 			.key = sqldb_str(st, 1),
@@ -102,19 +108,21 @@ int directory_event_rows(struct directory *d, sqlite3_stmt *st, directory_event_
 			.ts_ms = sqldb_int(st, 3),
 			.event = sqldb_str(st, 4),
 		};
-		ret = fn(arg, &e);
-		if (ret != 0) {
+
+		rc = fn(arg, &e);
+		if (rc != 0) {
 			sqldb_done(st);
-			return ret;
+			return rc;
 		}
 	}
-	return ret;
+	return rc;
 }
 
 int directory_event_list(struct directory *d, uint64_t user, uint64_t lo, uint64_t hi,
 	directory_event_fn fn, void *arg)
 {
 	sqlite3_stmt *st = sqldb_get(&d->q, DIR_EVENT_LIST);
+
 	sqldb_bind_id(st, 1, user);
 	sqldb_bind_id(st, 2, lo > INT64_MAX ? INT64_MAX : lo);
 	sqldb_bind_id(st, 3, hi > INT64_MAX ? INT64_MAX : hi);
@@ -123,8 +131,9 @@ int directory_event_list(struct directory *d, uint64_t user, uint64_t lo, uint64
 
 int directory_event_head(struct directory *d, uint64_t *gid_out)
 {
-	int ret = directory_meta_get(d, "event_gid", gid_out);
-	if (ret == IM_OK && d->event_head > *gid_out)
+	int rc = directory_meta_get(d, "event_gid", gid_out);
+
+	if (rc == IM_OK && d->event_head > *gid_out)
 		*gid_out = d->event_head;
-	return ret;
+	return rc;
 }

@@ -20,23 +20,25 @@ static struct directory_device device_of_row(sqlite3_stmt *st)
 int directory_device_get(struct directory *d, struct im_str device, struct directory_device *out)
 {
 	sqlite3_stmt *st = sqldb_get(&d->q, DIR_DEVICE_GET);
-	int ret;
+	int rc;
+
 	sqldb_bind_text(st, 1, device);
-	ret = sqldb_step(&d->q, st);
-	if (ret != SQLDB_ROW)
-		return ret == IM_OK ? IM_E_NONE : ret;
-	ret = directory_keep_begin(d, st);
-	if (ret == IM_OK) {
+	rc = sqldb_step(&d->q, st);
+	if (rc != SQLDB_ROW)
+		return rc == IM_OK ? IM_E_NONE : rc;
+	rc = directory_keep_begin(d, st);
+	if (rc == IM_OK) {
 		*out = device_of_row(st);
 		out->device = directory_keep(d, st, 0);
 	}
 	sqldb_done(st);
-	return ret;
+	return rc;
 }
 
 int directory_device_mark(struct directory *d, struct im_str device, uint64_t *user_out)
 {
 	sqlite3_stmt *st = sqldb_get(&d->q, DIR_MARK_GET);
+
 	sqldb_bind_text(st, 1, device);
 	return sqldb_count(&d->q, st, user_out);
 }
@@ -44,6 +46,7 @@ int directory_device_mark(struct directory *d, struct im_str device, uint64_t *u
 static int remove_mark(struct directory *d, struct im_str device)
 {
 	sqlite3_stmt *st = sqldb_get(&d->q, DIR_MARK_REMOVE);
+
 	sqldb_bind_text(st, 1, device);
 	return sqldb_run(&d->q, st);
 }
@@ -52,10 +55,11 @@ static int remove_mark(struct directory *d, struct im_str device)
 static int check_mark(struct directory *d, struct im_str device, uint64_t user)
 {
 	uint64_t owner;
-	int ret = directory_device_mark(d, device, &owner);
-	if (ret == IM_OK && owner != user)
+	int rc = directory_device_mark(d, device, &owner);
+
+	if (rc == IM_OK && owner != user)
 		return IM_E_EXISTS;
-	return ret == IM_E_NONE ? IM_OK : ret;
+	return rc == IM_E_NONE ? IM_OK : rc;
 }
 
 int directory_device_bind(
@@ -63,25 +67,27 @@ int directory_device_bind(
 {
 	struct directory_device found;
 	sqlite3_stmt *st;
-	int ret = directory_device_get(d, device, &found);
-	if (ret == IM_OK)
+	int rc = directory_device_get(d, device, &found);
+
+	if (rc == IM_OK)
 		return found.user == user ? IM_OK : IM_E_EXISTS;
-	if (ret == IM_E_NONE)
-		ret = check_mark(d, device, user);
-	if (ret != IM_OK)
-		return ret;
+	if (rc == IM_E_NONE)
+		rc = check_mark(d, device, user);
+	if (rc != IM_OK)
+		return rc;
 	st = sqldb_get(&d->q, DIR_DEVICE_ADD);
 	sqldb_bind_text(st, 1, device);
 	sqldb_bind_id(st, 2, user);
 	sqldb_bind_int(st, 3, now_ms);
 	sqldb_bind_id(st, 4, cursor);
-	ret = sqldb_run(&d->q, st);
-	return ret == IM_OK ? remove_mark(d, device) : ret;
+	rc = sqldb_run(&d->q, st);
+	return rc == IM_OK ? remove_mark(d, device) : rc;
 }
 
 int directory_device_kept(struct directory *d, struct im_str device, int64_t now_ms)
 {
 	sqlite3_stmt *st = sqldb_get(&d->q, DIR_DEVICE_KEPT);
+
 	sqldb_bind_text(st, 1, device);
 	sqldb_bind_int(st, 2, now_ms > 0 ? now_ms : 1);
 	return sqldb_run(&d->q, st);
@@ -90,21 +96,23 @@ int directory_device_kept(struct directory *d, struct im_str device, int64_t now
 int directory_device_forget(struct directory *d, struct im_str device)
 {
 	sqlite3_stmt *st = sqldb_get(&d->q, DIR_DEVICE_MARK);
-	int ret;
+	int rc;
+
 	sqldb_bind_text(st, 1, device);
-	ret = sqldb_run(&d->q, st);
-	return ret == IM_OK ? directory_device_remove(d, device) : ret;
+	rc = sqldb_run(&d->q, st);
+	return rc == IM_OK ? directory_device_remove(d, device) : rc;
 }
 
 int directory_marks_sweep(struct directory *d, int64_t now_ms, int64_t days, uint32_t limit)
 {
 	sqlite3_stmt *st = sqldb_get(&d->q, DIR_MARKS_EXPIRE);
-	int ret;
+	int rc;
+
 	sqldb_bind_int(st, 1, now_ms);
 	sqldb_bind_int(st, 2, limit);
-	ret = sqldb_run(&d->q, st);
-	if (ret != IM_OK)
-		return ret;
+	rc = sqldb_run(&d->q, st);
+	if (rc != IM_OK)
+		return rc;
 	st = sqldb_get(&d->q, DIR_MARKS_RECKON);
 	sqldb_bind_int(st, 1, now_ms + days * DAY_MS);
 	sqldb_bind_int(st, 2, limit);
@@ -114,6 +122,7 @@ int directory_marks_sweep(struct directory *d, int64_t now_ms, int64_t days, uin
 int directory_device_seen(struct directory *d, struct im_str device, int64_t now_ms)
 {
 	sqlite3_stmt *st = sqldb_get(&d->q, DIR_DEVICE_SEEN);
+
 	sqldb_bind_text(st, 1, device);
 	sqldb_bind_int(st, 2, now_ms);
 	return directory_change(d, st);
@@ -122,6 +131,7 @@ int directory_device_seen(struct directory *d, struct im_str device, int64_t now
 int directory_device_set_cursor(struct directory *d, struct im_str device, uint64_t cursor)
 {
 	sqlite3_stmt *st = sqldb_get(&d->q, DIR_DEVICE_CURSOR);
+
 	sqldb_bind_text(st, 1, device);
 	sqldb_bind_id(st, 2, cursor);
 	return directory_change(d, st);
@@ -130,6 +140,7 @@ int directory_device_set_cursor(struct directory *d, struct im_str device, uint6
 int directory_device_best(struct directory *d, uint64_t user, uint64_t *cursor_out)
 {
 	sqlite3_stmt *st = sqldb_get(&d->q, DIR_DEVICE_BEST);
+
 	sqldb_bind_id(st, 1, user);
 	return sqldb_count(&d->q, st, cursor_out);
 }
@@ -137,34 +148,39 @@ int directory_device_best(struct directory *d, uint64_t user, uint64_t *cursor_o
 int directory_device_remove(struct directory *d, struct im_str device)
 {
 	sqlite3_stmt *st = sqldb_get(&d->q, DIR_DEVICE_REMOVE);
+
 	sqldb_bind_text(st, 1, device);
 	return directory_change(d, st);
 }
 
 int directory_device_release(struct directory *d, struct im_str device)
 {
-	int ret = directory_device_remove(d, device);
-	return ret == IM_OK || ret == IM_E_NONE ? remove_mark(d, device) : ret;
+	int rc = directory_device_remove(d, device);
+
+	return rc == IM_OK || rc == IM_E_NONE ? remove_mark(d, device) : rc;
 }
 
 static int walk(struct directory *d, sqlite3_stmt *st, directory_device_fn fn, void *arg)
 {
-	int ret;
-	while ((ret = sqldb_step(&d->q, st)) == SQLDB_ROW) {
+	int rc;
+
+	while ((rc = sqldb_step(&d->q, st)) == SQLDB_ROW) {
 		struct directory_device dev = device_of_row(st);
-		ret = fn(arg, &dev);
-		if (ret != 0) {
+
+		rc = fn(arg, &dev);
+		if (rc != 0) {
 			sqldb_done(st);
-			return ret;
+			return rc;
 		}
 	}
-	return ret;
+	return rc;
 }
 
 int directory_device_list(struct directory *d, uint64_t user, struct im_str after, uint32_t limit,
 	directory_device_fn fn, void *arg)
 {
 	sqlite3_stmt *st = sqldb_get(&d->q, DIR_DEVICE_LIST);
+
 	sqldb_bind_id(st, 1, user);
 	sqldb_bind_text(st, 2, after);
 	sqldb_bind_int(st, 3, limit);
@@ -175,6 +191,7 @@ int directory_device_list_seen(
 	struct directory *d, uint64_t user, directory_device_fn fn, void *arg)
 {
 	sqlite3_stmt *st = sqldb_get(&d->q, DIR_DEVICE_LIST_SEEN);
+
 	sqldb_bind_id(st, 1, user);
 	return walk(d, st, fn, arg);
 }

@@ -27,11 +27,12 @@ static struct directory_group group_of_row(sqlite3_stmt *st)
 
 static int get_group(struct directory *d, sqlite3_stmt *st, struct directory_group *out)
 {
-	int ret = sqldb_step(&d->q, st);
-	if (ret != SQLDB_ROW)
-		return ret == IM_OK ? IM_E_NONE : ret;
-	ret = directory_keep_begin(d, st);
-	if (ret == IM_OK) {
+	int rc = sqldb_step(&d->q, st);
+
+	if (rc != SQLDB_ROW)
+		return rc == IM_OK ? IM_E_NONE : rc;
+	rc = directory_keep_begin(d, st);
+	if (rc == IM_OK) {
 		*out = group_of_row(st);
 		out->gid = directory_keep(d, st, 1);
 		out->name = directory_keep(d, st, 3);
@@ -39,12 +40,13 @@ static int get_group(struct directory *d, sqlite3_stmt *st, struct directory_gro
 		out->announcement = directory_keep(d, st, 5);
 	}
 	sqldb_done(st);
-	return ret;
+	return rc;
 }
 
 int directory_group_get(struct directory *d, struct im_str gid, struct directory_group *out)
 {
 	sqlite3_stmt *st = sqldb_get(&d->q, DIR_GROUP_BY_GID);
+
 	sqldb_bind_text(st, 1, gid);
 	return get_group(d, st, out);
 }
@@ -52,6 +54,7 @@ int directory_group_get(struct directory *d, struct im_str gid, struct directory
 int directory_group_gone(struct directory *d, struct im_str gid, struct directory_group *out)
 {
 	sqlite3_stmt *st = sqldb_get(&d->q, DIR_GROUP_GONE);
+
 	sqldb_bind_text(st, 1, gid);
 	return get_group(d, st, out);
 }
@@ -59,6 +62,7 @@ int directory_group_gone(struct directory *d, struct im_str gid, struct director
 int directory_group_by_id(struct directory *d, uint64_t id, struct directory_group *out)
 {
 	sqlite3_stmt *st = sqldb_get(&d->q, DIR_GROUP_BY_ID);
+
 	sqldb_bind_id(st, 1, id);
 	return get_group(d, st, out);
 }
@@ -71,9 +75,10 @@ int directory_group_nameable(struct directory *d, struct im_str gid)
 int directory_group_create(struct directory *d, const struct directory_group *g, uint64_t *id_out)
 {
 	sqlite3_stmt *st;
-	int ret = g->id ? IM_OK : directory_group_nameable(d, g->gid);
-	if (ret != IM_OK)
-		return ret;
+	int rc = g->id ? IM_OK : directory_group_nameable(d, g->gid);
+
+	if (rc != IM_OK)
+		return rc;
 	st = sqldb_get(&d->q, DIR_GROUP_ADD);
 	if (g->id)
 		sqldb_bind_id(st, 1, g->id);
@@ -91,15 +96,16 @@ int directory_group_create(struct directory *d, const struct directory_group *g,
 	sqldb_bind_int(st, 11, g->slow_ms);
 	sqldb_bind_int(st, 12, g->retention_days);
 	sqldb_bind_int(st, 13, g->created_ms);
-	ret = sqldb_run(&d->q, st);
-	if (ret == IM_OK)
+	rc = sqldb_run(&d->q, st);
+	if (rc == IM_OK)
 		*id_out = sqldb_last_id(&d->q);
-	return ret;
+	return rc;
 }
 
 int directory_group_update(struct directory *d, const struct directory_group *g)
 {
 	sqlite3_stmt *st = sqldb_get(&d->q, DIR_GROUP_UPDATE);
+
 	sqldb_bind_id(st, 1, g->id);
 	sqldb_bind_text(st, 2, g->name);
 	sqldb_bind_text(st, 3, g->avatar);
@@ -118,20 +124,22 @@ int directory_group_dismiss(struct directory *d, uint64_t id)
 {
 	static const int emptied[] = {DIR_GROUP_EMPTY, DIR_BANS_END, DIR_MUTES_END};
 	sqlite3_stmt *st = sqldb_get(&d->q, DIR_GROUP_DISMISS);
-	int ret;
+	int rc;
+
 	sqldb_bind_id(st, 1, id);
-	ret = directory_change(d, st);
-	for (size_t i = 0; ret == IM_OK && i < sizeof(emptied) / sizeof(emptied[0]); i++) {
+	rc = directory_change(d, st);
+	for (size_t i = 0; rc == IM_OK && i < sizeof(emptied) / sizeof(emptied[0]); i++) {
 		st = sqldb_get(&d->q, emptied[i]);
 		sqldb_bind_id(st, 1, id);
-		ret = sqldb_run(&d->q, st);
+		rc = sqldb_run(&d->q, st);
 	}
-	return ret;
+	return rc;
 }
 
 int directory_group_erase(struct directory *d, uint64_t id)
 {
 	sqlite3_stmt *st = sqldb_get(&d->q, DIR_GROUP_ERASE);
+
 	sqldb_bind_id(st, 1, id);
 	return directory_change(d, st);
 }
@@ -139,6 +147,7 @@ int directory_group_erase(struct directory *d, uint64_t id)
 int directory_group_erased(struct directory *d, uint64_t id)
 {
 	sqlite3_stmt *st = sqldb_get(&d->q, DIR_GROUP_ERASED);
+
 	sqldb_bind_id(st, 1, id);
 	return sqldb_run(&d->q, st);
 }
@@ -152,35 +161,38 @@ int directory_group_retentions(
 	struct directory *d, uint64_t after, uint32_t limit, directory_retention_fn fn, void *arg)
 {
 	sqlite3_stmt *st = sqldb_get(&d->q, DIR_GROUP_RETENTIONS);
-	int ret;
+	int rc;
+
 	sqldb_bind_id(st, 1, after);
 	sqldb_bind_int(st, 2, limit);
-	while ((ret = sqldb_step(&d->q, st)) == SQLDB_ROW) {
-		ret = fn(arg, sqldb_id(st, 0), sqldb_int(st, 1));
-		if (ret != 0) {
+	while ((rc = sqldb_step(&d->q, st)) == SQLDB_ROW) {
+		rc = fn(arg, sqldb_id(st, 0), sqldb_int(st, 1));
+		if (rc != 0) {
 			sqldb_done(st);
-			return ret;
+			return rc;
 		}
 	}
-	return ret;
+	return rc;
 }
 
 int directory_group_list(
 	struct directory *d, struct im_str after, uint32_t limit, directory_group_fn fn, void *arg)
 {
 	sqlite3_stmt *st = sqldb_get(&d->q, DIR_GROUP_LIST);
-	int ret;
+	int rc;
+
 	sqldb_bind_text(st, 1, after);
 	sqldb_bind_int(st, 2, limit);
-	while ((ret = sqldb_step(&d->q, st)) == SQLDB_ROW) {
+	while ((rc = sqldb_step(&d->q, st)) == SQLDB_ROW) {
 		struct directory_group g = group_of_row(st);
-		ret = fn(arg, &g);
-		if (ret != 0) {
+
+		rc = fn(arg, &g);
+		if (rc != 0) {
 			sqldb_done(st);
-			return ret;
+			return rc;
 		}
 	}
-	return ret;
+	return rc;
 }
 
 static struct directory_member member_of_row(sqlite3_stmt *st)
@@ -198,40 +210,44 @@ static struct directory_member member_of_row(sqlite3_stmt *st)
 
 static int walk_members(struct directory *d, sqlite3_stmt *st, directory_member_fn fn, void *arg)
 {
-	int ret;
-	while ((ret = sqldb_step(&d->q, st)) == SQLDB_ROW) {
+	int rc;
+
+	while ((rc = sqldb_step(&d->q, st)) == SQLDB_ROW) {
 		struct directory_member m = member_of_row(st);
-		ret = fn(arg, &m);
-		if (ret != 0) {
+
+		rc = fn(arg, &m);
+		if (rc != 0) {
 			sqldb_done(st);
-			return ret;
+			return rc;
 		}
 	}
-	return ret;
+	return rc;
 }
 
 int directory_member_get(
 	struct directory *d, uint64_t group, uint64_t user, struct directory_member *out)
 {
 	sqlite3_stmt *st = sqldb_get(&d->q, DIR_MEMBER_GET);
-	int ret;
+	int rc;
+
 	sqldb_bind_id(st, 1, group);
 	sqldb_bind_id(st, 2, user);
-	ret = sqldb_step(&d->q, st);
-	if (ret != SQLDB_ROW)
-		return ret == IM_OK ? IM_E_NONE : ret;
-	ret = directory_keep_begin(d, st);
-	if (ret == IM_OK) {
+	rc = sqldb_step(&d->q, st);
+	if (rc != SQLDB_ROW)
+		return rc == IM_OK ? IM_E_NONE : rc;
+	rc = directory_keep_begin(d, st);
+	if (rc == IM_OK) {
 		*out = member_of_row(st);
 		out->uid = directory_keep(d, st, 2);
 	}
 	sqldb_done(st);
-	return ret;
+	return rc;
 }
 
 int directory_member_add(struct directory *d, const struct directory_member *m)
 {
 	sqlite3_stmt *st = sqldb_get(&d->q, DIR_MEMBER_ADD);
+
 	sqldb_bind_id(st, 1, m->group);
 	sqldb_bind_id(st, 2, m->user);
 	sqldb_bind_int(st, 3, m->role);
@@ -244,6 +260,7 @@ int directory_member_add(struct directory *d, const struct directory_member *m)
 int directory_member_update(struct directory *d, const struct directory_member *m)
 {
 	sqlite3_stmt *st = sqldb_get(&d->q, DIR_MEMBER_UPDATE);
+
 	sqldb_bind_id(st, 1, m->group);
 	sqldb_bind_id(st, 2, m->user);
 	sqldb_bind_int(st, 3, m->role);
@@ -254,6 +271,7 @@ int directory_member_update(struct directory *d, const struct directory_member *
 int directory_member_remove(struct directory *d, uint64_t group, uint64_t user)
 {
 	sqlite3_stmt *st = sqldb_get(&d->q, DIR_MEMBER_REMOVE);
+
 	sqldb_bind_id(st, 1, group);
 	sqldb_bind_id(st, 2, user);
 	return directory_change(d, st);
@@ -263,6 +281,7 @@ int directory_member_list(struct directory *d, uint64_t group, struct im_str aft
 	directory_member_fn fn, void *arg)
 {
 	sqlite3_stmt *st = sqldb_get(&d->q, DIR_MEMBER_LIST);
+
 	sqldb_bind_id(st, 1, group);
 	sqldb_bind_text(st, 2, after);
 	sqldb_bind_int(st, 3, limit ? (int64_t)limit : -1);
@@ -272,6 +291,7 @@ int directory_member_list(struct directory *d, uint64_t group, struct im_str aft
 int directory_member_admins(struct directory *d, uint64_t group, directory_member_fn fn, void *arg)
 {
 	sqlite3_stmt *st = sqldb_get(&d->q, DIR_MEMBER_ADMINS);
+
 	sqldb_bind_id(st, 1, group);
 	return walk_members(d, st, fn, arg);
 }
@@ -279,6 +299,7 @@ int directory_member_admins(struct directory *d, uint64_t group, directory_membe
 int directory_user_in_groups(struct directory *d, uint64_t user, uint32_t max, bool *full_out)
 {
 	sqlite3_stmt *st;
+
 	*full_out = false;
 	if (max == 0)
 		return IM_OK;
@@ -291,6 +312,7 @@ int directory_user_in_groups(struct directory *d, uint64_t user, uint32_t max, b
 int directory_user_groups(struct directory *d, uint64_t user, directory_member_fn fn, void *arg)
 {
 	sqlite3_stmt *st = sqldb_get(&d->q, DIR_USER_GROUPS);
+
 	sqldb_bind_id(st, 1, user);
 	return walk_members(d, st, fn, arg);
 }

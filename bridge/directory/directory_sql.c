@@ -23,6 +23,7 @@ const struct sqldb_spec directory_spec = {.name = "directory",
 int directory_keep_begin(struct directory *d, sqlite3_stmt *st)
 {
 	size_t n = sqldb_row_bytes(st);
+
 	im_buf_reset(&d->row);
 	/* All at once, so that nothing moves when the strings are added. */
 	if (n > 0 && !im_buf_add(&d->row, n))
@@ -35,6 +36,7 @@ struct im_str directory_keep(struct directory *d, sqlite3_stmt *st, int column)
 {
 	struct im_str s = sqldb_str(st, column);
 	char *p;
+
 	if (s.n == 0)
 		return (struct im_str){"", 0};
 	p = d->row.p + d->row.n;
@@ -46,6 +48,7 @@ static int taken(struct directory *d, enum account_name is, const char *what, st
 	struct im_str holder)
 {
 	struct im_buf why;
+
 	im_buf_init(&why, 0);
 	accounts_explain(is, what, name, holder, &why);
 	im_buf_c(&why, '\0');
@@ -58,21 +61,22 @@ int directory_nameable(struct directory *d, const char *what, struct im_str name
 {
 	enum account_name is = ACCOUNT_FREE;
 	struct im_buf holder;
-	int ret;
+	int rc;
+
 	im_buf_init(&holder, 0);
-	ret = strcmp(what, ACCOUNT_USER) == 0
-		      ? accounts_user_name(d->accounts, name, &is, &holder)
-		      : accounts_group_name(d->accounts, name, &is, &holder);
-	if (ret == IM_OK && is != ACCOUNT_FREE)
-		ret = taken(d, is, what, name, im_buf_view(&holder));
+	rc = strcmp(what, ACCOUNT_USER) == 0 ? accounts_user_name(d->accounts, name, &is, &holder)
+					     : accounts_group_name(d->accounts, name, &is, &holder);
+	if (rc == IM_OK && is != ACCOUNT_FREE)
+		rc = taken(d, is, what, name, im_buf_view(&holder));
 	im_buf_free(&holder);
-	return ret;
+	return rc;
 }
 
 int directory_change(struct directory *d, sqlite3_stmt *st)
 {
-	int ret = sqldb_run(&d->q, st);
-	if (ret == IM_OK && sqldb_changes(&d->q) == 0)
+	int rc = sqldb_run(&d->q, st);
+
+	if (rc == IM_OK && sqldb_changes(&d->q) == 0)
 		return IM_E_NONE;
-	return ret;
+	return rc;
 }

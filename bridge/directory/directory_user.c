@@ -28,11 +28,12 @@ static struct directory_user user_of_row(sqlite3_stmt *st)
 
 static int get_one(struct directory *d, sqlite3_stmt *st, struct directory_user *out)
 {
-	int ret = sqldb_step(&d->q, st);
-	if (ret != SQLDB_ROW)
-		return ret == IM_OK ? IM_E_NONE : ret;
-	ret = directory_keep_begin(d, st);
-	if (ret == IM_OK) {
+	int rc = sqldb_step(&d->q, st);
+
+	if (rc != SQLDB_ROW)
+		return rc == IM_OK ? IM_E_NONE : rc;
+	rc = directory_keep_begin(d, st);
+	if (rc == IM_OK) {
 		*out = user_of_row(st);
 		out->uid = directory_keep(d, st, 1);
 		out->password = directory_keep(d, st, 3);
@@ -41,26 +42,29 @@ static int get_one(struct directory *d, sqlite3_stmt *st, struct directory_user 
 		out->ext = directory_keep(d, st, 9);
 	}
 	sqldb_done(st);
-	return ret;
+	return rc;
 }
 
 static int walk(struct directory *d, sqlite3_stmt *st, directory_user_fn fn, void *arg)
 {
-	int ret;
-	while ((ret = sqldb_step(&d->q, st)) == SQLDB_ROW) {
+	int rc;
+
+	while ((rc = sqldb_step(&d->q, st)) == SQLDB_ROW) {
 		struct directory_user u = user_of_row(st);
-		ret = fn(arg, &u);
-		if (ret != 0) {
+
+		rc = fn(arg, &u);
+		if (rc != 0) {
 			sqldb_done(st);
-			return ret;
+			return rc;
 		}
 	}
-	return ret;
+	return rc;
 }
 
 int directory_user_get(struct directory *d, struct im_str uid, struct directory_user *out)
 {
 	sqlite3_stmt *st = sqldb_get(&d->q, DIR_USER_BY_UID);
+
 	sqldb_bind_text(st, 1, uid);
 	return get_one(d, st, out);
 }
@@ -68,6 +72,7 @@ int directory_user_get(struct directory *d, struct im_str uid, struct directory_
 int directory_user_last(struct directory *d, struct im_str uid, struct directory_user *out)
 {
 	sqlite3_stmt *st = sqldb_get(&d->q, DIR_USER_LAST);
+
 	sqldb_bind_text(st, 1, uid);
 	return get_one(d, st, out);
 }
@@ -75,6 +80,7 @@ int directory_user_last(struct directory *d, struct im_str uid, struct directory
 int directory_user_by_id(struct directory *d, uint64_t id, struct directory_user *out)
 {
 	sqlite3_stmt *st = sqldb_get(&d->q, DIR_USER_BY_ID);
+
 	sqldb_bind_id(st, 1, id);
 	return get_one(d, st, out);
 }
@@ -89,20 +95,22 @@ int directory_user_create(struct directory *d, struct im_str uid, int role, stru
 {
 	const struct account_new n = {.uid = uid, .role = role, .phc = password, .now_ms = now_ms};
 	struct im_buf why;
-	int ret;
+	int rc;
+
 	im_buf_init(&why, 0);
-	ret = accounts_create(d->accounts, &n, id_out, &why);
-	if (ret == IM_E_EXISTS) {
+	rc = accounts_create(d->accounts, &n, id_out, &why);
+	if (rc == IM_E_EXISTS) {
 		im_buf_c(&why, '\0');
-		sqldb_fail(&d->q, ret, why.failed ? "the name is taken" : why.p);
+		sqldb_fail(&d->q, rc, why.failed ? "the name is taken" : why.p);
 	}
 	im_buf_free(&why);
-	return ret;
+	return rc;
 }
 
 int directory_user_set_password(struct directory *d, uint64_t id, struct im_str phc)
 {
 	sqlite3_stmt *st = sqldb_get(&d->q, DIR_USER_PASSWORD);
+
 	sqldb_bind_id(st, 1, id);
 	sqldb_bind_text_or_null(st, 2, phc);
 	return directory_change(d, st);
@@ -111,6 +119,7 @@ int directory_user_set_password(struct directory *d, uint64_t id, struct im_str 
 static int set_number(struct directory *d, int which, uint64_t id, int64_t value)
 {
 	sqlite3_stmt *st = sqldb_get(&d->q, which);
+
 	sqldb_bind_id(st, 1, id);
 	sqldb_bind_int(st, 2, value);
 	return directory_change(d, st);
@@ -124,6 +133,7 @@ int directory_user_set_disabled(struct directory *d, uint64_t id, bool disabled)
 int directory_user_set_max_devices(struct directory *d, uint64_t id, int64_t max)
 {
 	sqlite3_stmt *st = sqldb_get(&d->q, DIR_USER_MAX_DEVICES);
+
 	sqldb_bind_id(st, 1, id);
 	if (max == DIRECTORY_DEVICES_DEFAULT)
 		sqldb_bind_null(st, 2);
@@ -157,6 +167,7 @@ int directory_user_set_profile(struct directory *d, uint64_t id, struct im_str n
 	struct im_str avatar, struct im_str ext, int direct_policy, int read_receipts)
 {
 	sqlite3_stmt *st = sqldb_get(&d->q, DIR_USER_PROFILE);
+
 	sqldb_bind_id(st, 1, id);
 	bind_if_given(st, 2, nick);
 	bind_if_given(st, 3, avatar);
@@ -174,21 +185,22 @@ int directory_user_delete(struct directory *d, uint64_t id)
 		DIR_USER_DELETE_CONTACTS, DIR_USER_DELETE_CONTACTED, DIR_USER_DELETE_MEMBERS,
 		DIR_USER_DELETE_CONVS, DIR_USER_DELETE_EVENTS};
 	sqlite3_stmt *st = sqldb_get(&d->q, DIR_USER_DELETE);
-	int ret;
+	int rc;
 	sqldb_bind_id(st, 1, id);
-	ret = directory_change(d, st);
-	for (size_t i = 0; ret == IM_OK && i < sizeof(steps) / sizeof(steps[0]); i++) {
+	rc = directory_change(d, st);
+	for (size_t i = 0; rc == IM_OK && i < sizeof(steps) / sizeof(steps[0]); i++) {
 		st = sqldb_get(&d->q, steps[i]);
 		sqldb_bind_id(st, 1, id);
-		ret = sqldb_run(&d->q, st);
+		rc = sqldb_run(&d->q, st);
 	}
-	return ret;
+	return rc;
 }
 
 int directory_user_restore(
 	struct directory *d, uint64_t id, int role, struct im_str password, int64_t now_ms)
 {
 	sqlite3_stmt *st = sqldb_get(&d->q, DIR_USER_RESTORE);
+
 	sqldb_bind_id(st, 1, id);
 	sqldb_bind_int(st, 2, role);
 	sqldb_bind_text_or_null(st, 3, password);
@@ -199,6 +211,7 @@ int directory_user_restore(
 int directory_user_set_online(struct directory *d, uint64_t id, int online, int64_t now_ms)
 {
 	sqlite3_stmt *st = sqldb_get(&d->q, DIR_USER_ONLINE);
+
 	sqldb_bind_id(st, 1, id);
 	sqldb_bind_int(st, 2, online);
 	sqldb_bind_int(st, 3, now_ms);
@@ -209,6 +222,7 @@ int directory_user_list(
 	struct directory *d, struct im_str after, uint32_t limit, directory_user_fn fn, void *arg)
 {
 	sqlite3_stmt *st = sqldb_get(&d->q, DIR_USER_LIST);
+
 	sqldb_bind_text(st, 1, after);
 	sqldb_bind_int(st, 2, limit);
 	return walk(d, st, fn, arg);
@@ -218,6 +232,7 @@ int directory_user_list_online(
 	struct directory *d, uint64_t after_id, uint32_t limit, directory_user_fn fn, void *arg)
 {
 	sqlite3_stmt *st = sqldb_get(&d->q, DIR_USER_LIST_ONLINE);
+
 	sqldb_bind_id(st, 1, after_id);
 	sqldb_bind_int(st, 2, limit);
 	return walk(d, st, fn, arg);
@@ -226,12 +241,14 @@ int directory_user_list_online(
 uint64_t directory_user_count(struct directory *d)
 {
 	uint64_t n;
+
 	return sqldb_count(&d->q, sqldb_get(&d->q, DIR_USER_COUNT), &n) == IM_OK ? n : 0;
 }
 
 int directory_block_add(struct directory *d, uint64_t owner, uint64_t peer, int64_t now_ms)
 {
 	sqlite3_stmt *st = sqldb_get(&d->q, DIR_BLOCK_ADD);
+
 	sqldb_bind_id(st, 1, owner);
 	sqldb_bind_id(st, 2, peer);
 	sqldb_bind_int(st, 3, now_ms);
@@ -241,6 +258,7 @@ int directory_block_add(struct directory *d, uint64_t owner, uint64_t peer, int6
 int directory_block_remove(struct directory *d, uint64_t owner, uint64_t peer)
 {
 	sqlite3_stmt *st = sqldb_get(&d->q, DIR_BLOCK_REMOVE);
+
 	sqldb_bind_id(st, 1, owner);
 	sqldb_bind_id(st, 2, peer);
 	return sqldb_run(&d->q, st);
@@ -249,6 +267,7 @@ int directory_block_remove(struct directory *d, uint64_t owner, uint64_t peer)
 int directory_block_has(struct directory *d, uint64_t owner, uint64_t peer, bool *out)
 {
 	sqlite3_stmt *st = sqldb_get(&d->q, DIR_BLOCK_HAS);
+
 	sqldb_bind_id(st, 1, owner);
 	sqldb_bind_id(st, 2, peer);
 	return sqldb_has(&d->q, st, out);
@@ -256,13 +275,15 @@ int directory_block_has(struct directory *d, uint64_t owner, uint64_t peer, bool
 
 int directory_block_between(struct directory *d, uint64_t a, uint64_t b, bool *out)
 {
-	int ret = directory_block_has(d, a, b, out);
-	return ret == IM_OK && !*out ? directory_block_has(d, b, a, out) : ret;
+	int rc = directory_block_has(d, a, b, out);
+
+	return rc == IM_OK && !*out ? directory_block_has(d, b, a, out) : rc;
 }
 
 int directory_contact_has(struct directory *d, uint64_t owner, uint64_t peer, bool *out)
 {
 	sqlite3_stmt *st = sqldb_get(&d->q, DIR_CONTACT_HAS);
+
 	sqldb_bind_id(st, 1, owner);
 	sqldb_bind_id(st, 2, peer);
 	return sqldb_has(&d->q, st, out);
@@ -272,6 +293,7 @@ int directory_block_list(struct directory *d, uint64_t owner, uint64_t after, ui
 	directory_user_fn fn, void *arg)
 {
 	sqlite3_stmt *st = sqldb_get(&d->q, DIR_BLOCK_LIST);
+
 	sqldb_bind_id(st, 1, owner);
 	sqldb_bind_id(st, 2, after);
 	sqldb_bind_int(st, 3, limit);

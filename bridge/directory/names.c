@@ -38,6 +38,7 @@ struct names {
 struct names *names_new(struct directory *d, uint32_t max_entries)
 {
 	struct names *n = calloc(1, sizeof(*n));
+
 	if (!n)
 		return NULL;
 	n->d = d;
@@ -67,6 +68,7 @@ void names_clear(struct names *n)
 static struct bucket *bucket_of(struct names *n, uint64_t key)
 {
 	uint64_t h = key * 0x9e3779b97f4a7c15u;
+
 	h ^= h >> 32;
 	return &n->buckets[h % n->n_buckets];
 }
@@ -82,8 +84,10 @@ static struct place *find(struct bucket *b, uint64_t key)
 static struct place *make_room(struct bucket *b)
 {
 	struct place *p = find(b, 0);
+
 	while (!p) {
 		struct place *at = &b->place[b->hand];
+
 		b->hand = (uint8_t)((b->hand + 1) % WAYS);
 		if (!at->used)
 			p = at;
@@ -96,15 +100,16 @@ static int ask_directory(struct names *n, uint64_t id, bool group, struct im_str
 {
 	struct directory_group g;
 	struct directory_user u;
-	int ret;
+	int rc;
+
 	if (group) {
-		ret = directory_group_by_id(n->d, id, &g);
-		*out = ret == IM_OK ? g.gid : (struct im_str){NULL, 0};
+		rc = directory_group_by_id(n->d, id, &g);
+		*out = rc == IM_OK ? g.gid : (struct im_str){NULL, 0};
 	} else {
-		ret = directory_user_by_id(n->d, id, &u);
-		*out = ret == IM_OK ? u.uid : (struct im_str){NULL, 0};
+		rc = directory_user_by_id(n->d, id, &u);
+		*out = rc == IM_OK ? u.uid : (struct im_str){NULL, 0};
 	}
-	return ret;
+	return rc;
 }
 
 static int look_up(struct names *n, uint64_t id, bool group, struct im_str *out)
@@ -113,11 +118,12 @@ static int look_up(struct names *n, uint64_t id, bool group, struct im_str *out)
 	struct bucket *b = bucket_of(n, key);
 	struct place *p = id ? find(b, key) : NULL;
 	struct im_str name;
-	int ret;
+	int rc;
+
 	if (!p) {
-		ret = id ? ask_directory(n, id, group, &name) : IM_E_NONE;
-		if (ret != IM_OK)
-			return ret;
+		rc = id ? ask_directory(n, id, group, &name) : IM_E_NONE;
+		if (rc != IM_OK)
+			return rc;
 		if (name.n > sizeof(p->name))
 			return IM_E_FORMAT;
 		p = make_room(b);

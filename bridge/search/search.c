@@ -26,6 +26,7 @@ struct search {
 static void on_seen(sqlite3_context *ctx, int n, sqlite3_value **v)
 {
 	struct search *s = sqlite3_user_data(ctx);
+
 	(void)n;
 	sqlite3_result_int(ctx, search_walk_sees(s->walk, (uint64_t)sqlite3_value_int64(v[0])));
 }
@@ -33,19 +34,20 @@ static void on_seen(sqlite3_context *ctx, int n, sqlite3_value **v)
 int search_open(const char *folder, struct search **out, struct im_buf *why)
 {
 	struct search *s = calloc(1, sizeof(*s));
+
 	if (!s)
 		return IM_E_NOMEM;
 	im_buf_init(&s->match, 0);
-	int code = search_db_open(folder, false, &s->q, why);
-	if (code == IM_OK &&
+	int rc = search_db_open(folder, false, &s->q, why);
+	if (rc == IM_OK &&
 		sqlite3_create_function_v2(s->q.db, "seen", 1, SQLITE_UTF8 | SQLITE_DIRECTONLY, s,
 			on_seen, NULL, NULL, NULL) != SQLITE_OK) {
 		im_buf_printf(why, "search.db: %s", sqlite3_errmsg(s->q.db));
-		code = IM_E_IO;
+		rc = IM_E_IO;
 	}
-	if (code) {
+	if (rc) {
 		search_close(&s);
-		return code;
+		return rc;
 	}
 	*out = s;
 	return IM_OK;
@@ -81,6 +83,7 @@ static int use_table(struct search *s, const struct search_table *table)
 {
 	fts5_api *api = search_tokens_api(s->q.db);
 	void *ctx;
+
 	if (!api ||
 		api->xFindTokenizer(api, table->tokenizer, &ctx, &s->tokenizer.calls) != SQLITE_OK)
 		return IM_E_IO;
@@ -94,6 +97,7 @@ static int use_table(struct search *s, const struct search_table *table)
 static int choose_table(struct search *s)
 {
 	bool old;
+
 	if (search_has_old(&s->q, &old) != IM_OK)
 		return IM_E_IO;
 	const struct search_table *table = old ? &search_table_old : &search_table_new;
@@ -107,20 +111,21 @@ static int run_in_view(
 	struct search *s, const struct search_query *query, uint64_t *cut_out, const char **why_out)
 {
 	struct search_walk walk;
-	int code = choose_table(s);
-	if (code)
-		return code;
+	int rc = choose_table(s);
+
+	if (rc)
+		return rc;
 	im_buf_reset(&s->match);
-	code = search_terms_put(&s->tokenizer, query->q, &s->match, why_out);
-	if (code || query->n_convs == 0)
-		return code;
+	rc = search_terms_put(&s->tokenizer, query->q, &s->match, why_out);
+	if (rc || query->n_convs == 0)
+		return rc;
 	s->walk = &walk;
-	code = search_walk_init(&walk, &s->q, s->table->first + SEARCH_OF_FIND, &s->match, query);
-	if (code == IM_OK)
-		code = search_walk_run(&walk, cut_out);
+	rc = search_walk_init(&walk, &s->q, s->table->first + SEARCH_OF_FIND, &s->match, query);
+	if (rc == IM_OK)
+		rc = search_walk_run(&walk, cut_out);
 	search_walk_clear(&walk);
 	s->walk = NULL;
-	return code;
+	return rc;
 }
 
 int search_run(
@@ -128,12 +133,12 @@ int search_run(
 {
 	*cut_out = 0;
 	*why_out = NULL;
-	int code = sqldb_view_begin(&s->q);
-	if (code)
-		return code;
-	code = run_in_view(s, query, cut_out, why_out);
+	int rc = sqldb_view_begin(&s->q);
+	if (rc)
+		return rc;
+	rc = run_in_view(s, query, cut_out, why_out);
 	/* The view ends whatever the watch thinks of it: an open one lets the write-ahead log grow.
 	 */
 	sqldb_view_end(&s->q);
-	return code;
+	return rc;
 }

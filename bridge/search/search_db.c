@@ -19,10 +19,11 @@ static const char *const statements[SEARCH_STATEMENTS] = {
 
 static int setup(sqlite3 *db, struct im_buf *why)
 {
-	int code = search_tokens_register(db);
-	if (code)
+	int rc = search_tokens_register(db);
+
+	if (rc)
 		im_buf_z(why, "this SQLite was built without FTS5; use Debian's libsqlite3");
-	return code;
+	return rc;
 }
 
 static const struct sqldb_spec spec = {.name = "search",
@@ -39,6 +40,7 @@ void search_db_remove(const char *folder)
 {
 	static const char *const ends[] = {"", "-wal", "-shm"};
 	char path[4096];
+
 	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++)
 		if (snprintf(path, sizeof(path), "%s/search.db%s", folder, ends[i]) <
 			(int)sizeof(path))
@@ -49,11 +51,12 @@ int search_db_open(const char *folder, bool writable, struct sqldb *out, struct 
 {
 	enum sqldb_mode mode = writable ? SQLDB_WRITER : SQLDB_READER;
 	char path[DATAFILE_PATH];
-	int code = datafile_path(folder, "search.db", path, why);
-	if (code == IM_OK)
-		code = sqldb_open(out, folder, &spec, mode, why);
-	if (code == IM_OK || !writable || access(path, F_OK) != 0)
-		return code;
+	int rc = datafile_path(folder, "search.db", path, why);
+
+	if (rc == IM_OK)
+		rc = sqldb_open(out, folder, &spec, mode, why);
+	if (rc == IM_OK || !writable || access(path, F_OK) != 0)
+		return rc;
 	search_db_remove(folder);
 	im_buf_reset(why);
 	return sqldb_open(out, folder, &spec, mode, why);

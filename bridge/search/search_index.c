@@ -57,8 +57,10 @@ static void json_strings(const struct im_json *v, struct im_buf *out)
 {
 	struct im_json_iter it;
 	struct im_json member;
+
 	if (v->type == IM_JSON_STRING) {
 		size_t before = out->n;
+
 		if (im_json_text(v, out) != IM_OK && !out->failed)
 			out->n = before;
 		im_buf_c(out, '\n');
@@ -72,6 +74,7 @@ static void json_strings(const struct im_json *v, struct im_buf *out)
 static int run2(struct search_index *x, enum search_statement which, int64_t a, uint64_t b)
 {
 	sqlite3_stmt *st = sqldb_get(&x->q, which);
+
 	sqldb_bind_int(st, 1, a);
 	sqldb_bind_id(st, 2, b);
 	return sqldb_run(&x->q, st);
@@ -80,6 +83,7 @@ static int run2(struct search_index *x, enum search_statement which, int64_t a, 
 static int write_row(struct search_index *x, const struct store_msg *m)
 {
 	struct im_json json;
+
 	im_buf_reset(&x->text);
 	im_buf_reset(&x->tag);
 	int64_t ends_ms = meta_expires_ms(m->meta, m->ts_ms);
@@ -104,70 +108,78 @@ static int write_row(struct search_index *x, const struct store_msg *m)
 	if (x->text.failed || x->tag.failed)
 		return IM_E_NOMEM;
 	size_t n = x->text.n < TEXT_MAX ? x->text.n : TEXT_MAX;
-	int code = search_writer_put(
+	int rc = search_writer_put(
 		x->table, m->gid, (struct im_str){x->text.p, n}, im_buf_view(&x->tag));
-	return code == IM_OK && ends_ms ? run2(x, SEARCH_ENDS, ends_ms, m->gid) : code;
+	return rc == IM_OK && ends_ms ? run2(x, SEARCH_ENDS, ends_ms, m->gid) : rc;
 }
 
 static int write_again(void *arg, const struct store_msg *m)
 {
 	struct search_index *x = arg;
-	int code = search_writer_remove(x->table, m->gid);
-	return code ? code : write_row(x, m);
+	int rc = search_writer_remove(x->table, m->gid);
+
+	return rc ? rc : write_row(x, m);
 }
 
 static int take(void *arg, const struct store_msg *m)
 {
 	struct search_index *x = arg;
-	int code;
+	int rc;
+
 	if (kind_of(m->type) == KIND_OPERATION) {
 		/* What it is about. */
 		uint64_t seq = (uint64_t)im_json_number_in(m->body, "seq");
-		code = seq ? x->backend->read_conv(
-				     x->reader, m->conv, seq, seq, false, write_again, x)
-			   : IM_OK;
+
+		rc = seq ? x->backend->read_conv(
+				   x->reader, m->conv, seq, seq, false, write_again, x)
+			 : IM_OK;
 	} else {
-		code = write_row(x, m);
+		rc = write_row(x, m);
 	}
-	x->done += code == IM_OK;
-	return code;
+	x->done += rc == IM_OK;
+	return rc;
 }
 
 static int take_out(struct search_index *x, uint64_t gid)
 {
-	int code = x->old.of ? search_writer_remove(&x->old, gid) : IM_OK;
-	return code ? code : search_writer_remove(&x->fresh, gid);
+	int rc = x->old.of ? search_writer_remove(&x->old, gid) : IM_OK;
+
+	return rc ? rc : search_writer_remove(&x->fresh, gid);
 }
 
 static int forget(struct search_index *x, int64_t at_ms, uint64_t gid)
 {
-	int code = take_out(x, gid);
-	return code ? code : run2(x, SEARCH_DONE_WITH, at_ms, gid);
+	int rc = take_out(x, gid);
+
+	return rc ? rc : run2(x, SEARCH_DONE_WITH, at_ms, gid);
 }
 
 /* Takes out what has expired, a bounded number; each is read anew, for nothing may be deleted under
  * a walk. */
 static int forget_due(struct search_index *x, uint32_t *n_out)
 {
-	int code = IM_OK;
-	for (*n_out = 0; *n_out < PASS_EXPIRED && code == IM_OK; ++*n_out) {
+	int rc = IM_OK;
+
+	for (*n_out = 0; *n_out < PASS_EXPIRED && rc == IM_OK; ++*n_out) {
 		sqlite3_stmt *st = sqldb_get(&x->q, SEARCH_DUE);
+
 		sqldb_bind_int(st, 1, x->now_ms);
-		code = sqldb_step(&x->q, st);
-		if (code != SQLDB_ROW)
+		rc = sqldb_step(&x->q, st);
+		if (rc != SQLDB_ROW)
 			break;
 		int64_t at_ms = sqldb_int(st, 0);
 		uint64_t gid = sqldb_id(st, 1);
 		sqldb_done(st);
-		code = forget(x, at_ms, gid);
+		rc = forget(x, at_ms, gid);
 	}
-	return code;
+	return rc;
 }
 
 /* Takes out some of a conversation. *left_out: there may be more. */
 static int forget_conv(struct search_index *x, uint64_t conv, bool *left_out)
 {
 	bool old_left = false;
+
 	*left_out = false;
 	if (!conv)
 		return IM_OK;
@@ -176,14 +188,13 @@ static int forget_conv(struct search_index *x, uint64_t conv, bool *left_out)
 	im_buf_u64(&x->tag, conv);
 	if (x->tag.failed)
 		return IM_E_NOMEM;
-	int code = x->old.of ? search_writer_forget(
-				       &x->old, im_buf_view(&x->tag), PASS_EXPIRED, &old_left)
-			     : IM_OK;
-	if (code == IM_OK)
-		code = search_writer_forget(
-			&x->fresh, im_buf_view(&x->tag), PASS_EXPIRED, left_out);
+	int rc = x->old.of ? search_writer_forget(
+				     &x->old, im_buf_view(&x->tag), PASS_EXPIRED, &old_left)
+			   : IM_OK;
+	if (rc == IM_OK)
+		rc = search_writer_forget(&x->fresh, im_buf_view(&x->tag), PASS_EXPIRED, left_out);
 	*left_out = *left_out || old_left;
-	return code;
+	return rc;
 }
 
 static void set_forgotten(struct search_index *x, uint64_t conv)
@@ -195,6 +206,7 @@ static void set_forgotten(struct search_index *x, uint64_t conv)
 bool search_index_forget(struct search_index *x, uint64_t conv)
 {
 	uint64_t done = conv;
+
 	if (atomic_compare_exchange_strong(&x->forgotten, &done, 0))
 		return true;
 	atomic_store(&x->forget, conv);
@@ -213,11 +225,12 @@ static int begin(struct search_index *x, struct search_writer *table, int64_t no
 static int commit(void *arg, uint64_t gid)
 {
 	struct search_index *x = arg;
-	int code = search_writer_mark(x->table, gid);
-	if (code == IM_OK)
-		code = sqldb_commit(&x->q);
-	if (code)
-		return code;
+	int rc = search_writer_mark(x->table, gid);
+
+	if (rc == IM_OK)
+		rc = sqldb_commit(&x->q);
+	if (rc)
+		return rc;
 	x->table->gid = gid;
 	if (x->table == &x->old || !x->has_old)
 		atomic_store(&x->gid, gid);
@@ -227,6 +240,7 @@ static int commit(void *arg, uint64_t gid)
 static void rollback(void *arg)
 {
 	struct search_index *x = arg;
+
 	sqldb_rollback(&x->q);
 }
 
@@ -234,31 +248,34 @@ static void rollback(void *arg)
 static int forget_some(struct search_index *x, uint32_t *n_out, bool *left_out)
 {
 	uint64_t conv = atomic_load(&x->forget);
-	int code = sqldb_begin(&x->q);
+	int rc = sqldb_begin(&x->q);
+
 	*n_out = 0;
-	if (code == IM_OK)
-		code = forget_due(x, n_out);
-	if (code == IM_OK)
-		code = forget_conv(x, conv, left_out);
-	if (code == IM_OK)
-		code = sqldb_commit(&x->q);
+	if (rc == IM_OK)
+		rc = forget_due(x, n_out);
+	if (rc == IM_OK)
+		rc = forget_conv(x, conv, left_out);
+	if (rc == IM_OK)
+		rc = sqldb_commit(&x->q);
 	else
 		sqldb_rollback(&x->q);
-	if (code == IM_OK && conv && !*left_out)
+	if (rc == IM_OK && conv && !*left_out)
 		set_forgotten(x, conv);
-	return code;
+	return rc;
 }
 
 /* What erasures have asked for. */
 static int forget_erased(struct search_index *x)
 {
 	struct search_writer *const both[] = {&x->fresh, &x->old};
+
 	return search_erase_run(&x->erase, &x->q, both, x->old.of ? 2 : 1);
 }
 
 static int purge(struct search_index *x, bool *more_out)
 {
 	const struct search_table *const tables[] = {&search_table_new, &search_table_old};
+
 	return search_erase_purge(&x->erase, &x->q, tables, x->has_old ? 2 : 1, more_out);
 }
 
@@ -274,11 +291,11 @@ static int use_old(struct search_index *x)
 static int drop_old(struct search_index *x)
 {
 	search_writer_close(&x->old);
-	int code = search_drop_old(&x->q);
-	x->has_old = code != IM_OK;
-	if (code == IM_OK)
+	int rc = search_drop_old(&x->q);
+	x->has_old = rc != IM_OK;
+	if (rc == IM_OK)
 		atomic_store(&x->gid, x->fresh.gid);
-	return code;
+	return rc;
 }
 
 /* -- the old index, while there is one -- */
@@ -286,12 +303,14 @@ static int drop_old(struct search_index *x)
 static uint64_t old_position(void *arg)
 {
 	const struct search_index *x = arg;
+
 	return x->old.of ? x->old.gid : FOLLOWER_ENDED;
 }
 
 static int old_begin(void *arg, int64_t now_ms)
 {
 	struct search_index *x = arg;
+
 	return begin(x, &x->old, now_ms);
 }
 
@@ -300,12 +319,14 @@ static int old_begin(void *arg, int64_t now_ms)
 static uint64_t fresh_position(void *arg)
 {
 	const struct search_index *x = arg;
+
 	return x->fresh.gid;
 }
 
 static int fresh_begin(void *arg, int64_t now_ms)
 {
 	struct search_index *x = arg;
+
 	return begin(x, &x->fresh, now_ms);
 }
 
@@ -313,16 +334,17 @@ static int fresh_rest(void *arg, int64_t now_ms, bool *more_out)
 {
 	struct search_index *x = arg;
 	bool left = false;
-	int code = use_old(x);
+	int rc = use_old(x);
+
 	x->now_ms = now_ms;
-	if (code == IM_OK)
-		code = forget_some(x, &x->expired, &left);
-	if (code == IM_OK)
-		code = forget_erased(x);
-	if (code == IM_OK && x->has_old && x->fresh.gid >= x->old.gid)
-		code = drop_old(x);
+	if (rc == IM_OK)
+		rc = forget_some(x, &x->expired, &left);
+	if (rc == IM_OK)
+		rc = forget_erased(x);
+	if (rc == IM_OK && x->has_old && x->fresh.gid >= x->old.gid)
+		rc = drop_old(x);
 	*more_out = x->expired == PASS_EXPIRED || left;
-	return code ? code : purge(x, more_out);
+	return rc ? rc : purge(x, more_out);
 }
 
 static int add_sinks(struct search_index *x)
@@ -335,44 +357,47 @@ static int add_sinks(struct search_index *x)
 		.commit = commit,
 		.rollback = rollback};
 	struct follower_sink fresh = old;
-	int code = follower_add(x->follower, &old);
+	int rc = follower_add(x->follower, &old);
+
 	fresh.position = fresh_position;
 	fresh.begin = fresh_begin;
 	fresh.rest = fresh_rest;
-	return code ? code : follower_add(x->follower, &fresh);
+	return rc ? rc : follower_add(x->follower, &fresh);
 }
 
 int search_index_pass(struct search_index *x, uint32_t limit, int64_t now_ms, uint32_t *n_out)
 {
 	bool more;
-	int code;
+	int rc;
+
 	x->done = x->expired = *n_out = 0;
-	code = follower_serve(x->follower, SINK_OLD, limit, now_ms, &more);
+	rc = follower_serve(x->follower, SINK_OLD, limit, now_ms, &more);
 	if (x->done > *n_out)
 		*n_out = x->done;
 	x->done = 0;
-	if (code == IM_OK)
-		code = follower_serve(x->follower, SINK_FRESH, limit, now_ms, &more);
+	if (rc == IM_OK)
+		rc = follower_serve(x->follower, SINK_FRESH, limit, now_ms, &more);
 	if (x->done > *n_out)
 		*n_out = x->done;
 	if (x->expired > *n_out)
 		*n_out = x->expired;
-	return code;
+	return rc;
 }
 
 static int prepare(struct search_index *x, struct im_buf *why)
 {
-	int code = search_has_old(&x->q, &x->has_old);
-	if (code == IM_OK && x->has_old)
-		code = search_writer_open(&x->q, &search_table_old, &x->old);
+	int rc = search_has_old(&x->q, &x->has_old);
+
+	if (rc == IM_OK && x->has_old)
+		rc = search_writer_open(&x->q, &search_table_old, &x->old);
 	/* What nothing is in, as in a file that has just been made, need not be caught up with. */
-	if (code == IM_OK && x->has_old && x->old.gid == 0)
-		code = drop_old(x);
-	if (code == IM_OK)
-		code = search_writer_open(&x->q, &search_table_new, &x->fresh);
-	if (code) {
+	if (rc == IM_OK && x->has_old && x->old.gid == 0)
+		rc = drop_old(x);
+	if (rc == IM_OK)
+		rc = search_writer_open(&x->q, &search_table_new, &x->fresh);
+	if (rc) {
 		im_buf_printf(why, "search.db: %s", x->q.err);
-		return code;
+		return rc;
 	}
 	atomic_store(&x->gid, x->has_old ? x->old.gid : x->fresh.gid);
 	return IM_OK;
@@ -382,6 +407,7 @@ int search_index_open(const char *folder, const struct store_backend *backend,
 	struct store_reader *reader, struct search_index **out, struct im_buf *why)
 {
 	struct search_index *x = calloc(1, sizeof(*x));
+
 	if (!x)
 		return IM_E_NOMEM;
 	x->backend = backend;
@@ -389,14 +415,14 @@ int search_index_open(const char *folder, const struct store_backend *backend,
 	im_buf_init(&x->tag, 0);
 	search_erase_init(&x->erase);
 	x->follower = follower_new(backend, reader);
-	int code = x->follower ? add_sinks(x) : IM_E_NOMEM;
-	if (code == IM_OK)
-		code = search_db_open(folder, true, &x->q, why);
-	if (code == IM_OK)
-		code = prepare(x, why);
-	if (code) {
+	int rc = x->follower ? add_sinks(x) : IM_E_NOMEM;
+	if (rc == IM_OK)
+		rc = search_db_open(folder, true, &x->q, why);
+	if (rc == IM_OK)
+		rc = prepare(x, why);
+	if (rc) {
 		search_index_stop(&x);
-		return code;
+		return rc;
 	}
 	x->reader = reader;
 	*out = x;
@@ -406,21 +432,23 @@ int search_index_open(const char *folder, const struct store_backend *backend,
 int search_index_start(const char *folder, const struct store_backend *backend,
 	struct store_reader *reader, struct search_index **out, struct im_buf *why)
 {
-	int code = search_index_open(folder, backend, reader, out, why);
-	if (code)
-		return code;
-	code = follower_start((*out)->follower);
-	if (code) {
+	int rc = search_index_open(folder, backend, reader, out, why);
+
+	if (rc)
+		return rc;
+	rc = follower_start((*out)->follower);
+	if (rc) {
 		(*out)->reader = NULL; /* stays the caller's */
 		search_index_stop(out);
 		im_buf_z(why, "cannot start the search indexer's thread");
 	}
-	return code;
+	return rc;
 }
 
 void search_index_stop(struct search_index **px)
 {
 	struct search_index *x = *px;
+
 	if (!x)
 		return;
 	follower_stop(&x->follower);
@@ -442,6 +470,7 @@ uint64_t search_index_gid(const struct search_index *x)
 bool search_index_drop(struct search_index *x, const uint64_t *gids, size_t n)
 {
 	bool taken = search_erase_drop(&x->erase, gids, n);
+
 	follower_wake(x->follower);
 	return taken;
 }
@@ -449,6 +478,7 @@ bool search_index_drop(struct search_index *x, const uint64_t *gids, size_t n)
 bool search_index_purged(struct search_index *x)
 {
 	bool done = search_erase_purged(&x->erase);
+
 	follower_wake(x->follower);
 	return done;
 }

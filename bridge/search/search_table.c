@@ -20,15 +20,16 @@ int search_has_old(struct sqldb *q, bool *out)
 
 int search_drop_old(struct sqldb *q)
 {
-	int code = sqldb_begin(q);
-	if (code == IM_OK)
-		code = sqldb_run(q, sqldb_get(q, SEARCH_OLD_TABLE_DROP));
-	if (code == IM_OK)
-		code = sqldb_run(q, sqldb_get(q, SEARCH_OLD_MARK_DROP));
-	if (code == IM_OK)
+	int rc = sqldb_begin(q);
+
+	if (rc == IM_OK)
+		rc = sqldb_run(q, sqldb_get(q, SEARCH_OLD_TABLE_DROP));
+	if (rc == IM_OK)
+		rc = sqldb_run(q, sqldb_get(q, SEARCH_OLD_MARK_DROP));
+	if (rc == IM_OK)
 		return sqldb_commit(q);
 	sqldb_rollback(q);
-	return code;
+	return rc;
 }
 
 void search_table_leave(struct sqldb *q, const struct search_table *of)
@@ -40,9 +41,10 @@ void search_table_leave(struct sqldb *q, const struct search_table *of)
 int search_writer_open(struct sqldb *q, const struct search_table *of, struct search_writer *w)
 {
 	uint64_t gid;
-	int code = sqldb_count(q, sqldb_get(q, of->first + SEARCH_OF_MARKED), &gid);
-	if (code != IM_OK && code != IM_E_NONE)
-		return code;
+	int rc = sqldb_count(q, sqldb_get(q, of->first + SEARCH_OF_MARKED), &gid);
+
+	if (rc != IM_OK && rc != IM_E_NONE)
+		return rc;
 	*w = (struct search_writer){q, of, gid};
 	return IM_OK;
 }
@@ -63,6 +65,7 @@ static sqlite3_stmt *get(struct search_writer *w, enum search_of which)
 int search_writer_put(struct search_writer *w, uint64_t gid, struct im_str text, struct im_str tag)
 {
 	sqlite3_stmt *st = get(w, SEARCH_OF_INSERT);
+
 	sqldb_bind_id(st, 1, gid);
 	sqldb_bind_text(st, 2, text);
 	sqldb_bind_text(st, 3, tag);
@@ -72,6 +75,7 @@ int search_writer_put(struct search_writer *w, uint64_t gid, struct im_str text,
 int search_writer_remove(struct search_writer *w, uint64_t gid)
 {
 	sqlite3_stmt *st = get(w, SEARCH_OF_REMOVE);
+
 	sqldb_bind_id(st, 1, gid);
 	return sqldb_run(w->q, st);
 }
@@ -81,27 +85,29 @@ int search_writer_forget(struct search_writer *w, struct im_str tag, uint32_t ma
 	sqlite3_stmt *st = get(w, SEARCH_OF_TAGGED);
 	uint64_t *gids = calloc(max, sizeof(*gids));
 	uint32_t n = 0;
-	int code = IM_OK;
+	int rc = IM_OK;
+
 	if (!gids)
 		return IM_E_NOMEM;
 	sqldb_bind_text(st, 1, tag);
 	/* Read first: nothing may be deleted under a walk. */
-	while (n < max && (code = sqldb_step(w->q, st)) == SQLDB_ROW)
+	while (n < max && (rc = sqldb_step(w->q, st)) == SQLDB_ROW)
 		gids[n++] = sqldb_id(st, 0);
-	if (code == SQLDB_ROW) {
+	if (rc == SQLDB_ROW) {
 		sqldb_done(st);
-		code = IM_OK;
+		rc = IM_OK;
 	}
-	for (uint32_t i = 0; i < n && code == IM_OK; i++)
-		code = search_writer_remove(w, gids[i]);
+	for (uint32_t i = 0; i < n && rc == IM_OK; i++)
+		rc = search_writer_remove(w, gids[i]);
 	*more_out = n == max;
 	free(gids);
-	return code;
+	return rc;
 }
 
 int search_writer_mark(struct search_writer *w, uint64_t gid)
 {
 	sqlite3_stmt *st = get(w, SEARCH_OF_MARK);
+
 	sqldb_bind_id(st, 1, gid);
 	return sqldb_run(w->q, st);
 }

@@ -23,6 +23,7 @@ typedef int (*token_fn)(void *arg, int flags, const char *token, int n, int star
 static int char_read(const unsigned char *p, const unsigned char *end, uint32_t *cp_out)
 {
 	int n = p[0] < 0x80 ? 1 : p[0] >= 0xf0 ? 4 : p[0] >= 0xe0 ? 3 : p[0] >= 0xc0 ? 2 : 1;
+
 	if (n == 1 || end - p < n) {
 		*cp_out = p[0];
 		return 1;
@@ -60,6 +61,7 @@ static int tokenizer_create(void *ctx, const char **args, int n_args, Fts5Tokeni
 	fts5_api *api = ctx;
 	void *words_ctx;
 	struct tokenizer *t = calloc(1, sizeof(*t));
+
 	(void)args;
 	(void)n_args;
 	if (!t)
@@ -79,6 +81,7 @@ static int tokenizer_create(void *ctx, const char **args, int n_args, Fts5Tokeni
 static void tokenizer_delete(Fts5Tokenizer *self)
 {
 	struct tokenizer *t = (struct tokenizer *)self;
+
 	t->words.xDelete(t->words_instance);
 	free(t);
 }
@@ -93,6 +96,7 @@ struct shift {
 static int shift_token(void *arg, int flags, const char *token, int n, int start, int end)
 {
 	struct shift *s = arg;
+
 	return s->emit(s->arg, flags, token, n, start + s->by, end + s->by);
 }
 
@@ -100,6 +104,7 @@ static int emit_words(struct tokenizer *t, void *arg, int flags, const char *tex
 	token_fn emit)
 {
 	struct shift s = {arg, emit, from};
+
 	if (from == to)
 		return SQLITE_OK;
 	return t->words.xTokenize(
@@ -114,8 +119,10 @@ static int emit_cjk(
 	bool query = flags & FTS5_TOKENIZE_QUERY;
 	int rc = SQLITE_OK;
 	int n = 0;
+
 	for (int at = from; at < to && rc == SQLITE_OK; at += n) {
 		uint32_t cp;
+
 		n = char_read(base + at, end, &cp);
 		int next = at + n;
 		int pair = next < to ? next + char_read(base + next, end, &cp) : 0;
@@ -138,9 +145,11 @@ static int tokenize(
 	const unsigned char *base = (const unsigned char *)text, *end = base + n_text;
 	int from = 0, rc = SQLITE_OK;
 	bool in_cjk = false;
+
 	for (int at = 0; at < n_text && rc == SQLITE_OK;) {
 		uint32_t cp;
 		int n = char_read(base + at, end, &cp);
+
 		if (is_cjk(cp) != in_cjk) {
 			rc = in_cjk ? emit_cjk(arg, flags, text, from, at, true, emit)
 				    : emit_words(t, arg, flags, text, from, at, emit);

@@ -38,12 +38,14 @@ struct portion {
 static int by_conv(const void *a, const void *b)
 {
 	const struct search_conv *x = a, *y = b;
+
 	return x->conv < y->conv ? -1 : x->conv > y->conv;
 }
 
 static int newest_first(const void *a, const void *b)
 {
 	const struct search_conv *x = a, *y = b;
+
 	return x->newest > y->newest ? -1 : x->newest < y->newest;
 }
 
@@ -56,6 +58,7 @@ static bool many(const struct search_walk *w)
 static size_t portion_size(const struct search_query *q, size_t at)
 {
 	size_t left = q->n_convs - at, max = at ? PORTION_MAX : SEARCH_CONVS_MAX;
+
 	return left < max ? left : max;
 }
 
@@ -102,6 +105,7 @@ static int take_hit(struct search_walk *w, uint64_t gid, struct im_str snippet)
 {
 	struct search_hit spare = w->hits[w->q->want];
 	uint32_t at = w->n;
+
 	while (at > 0 && w->hits[at - 1].gid < gid)
 		at--;
 	memmove(w->hits + at + 1, w->hits + at, (w->q->want - at) * sizeof(*w->hits));
@@ -120,6 +124,7 @@ static int take_hit(struct search_walk *w, uint64_t gid, struct im_str snippet)
 static size_t find_conv(const struct search_walk *w, uint64_t conv)
 {
 	const struct search_conv key = {.conv = conv}, *found = NULL;
+
 	for (size_t at = 0; at < w->q->n_convs && !found; at += portion_size(w->q, at))
 		found = bsearch(
 			&key, w->q->convs + at, portion_size(w->q, at), sizeof(key), by_conv);
@@ -131,6 +136,7 @@ static bool put_match(struct search_walk *w, const struct portion *p)
 {
 	struct im_buf *b = w->match;
 	bool any = p->from == p->to;
+
 	b->n = w->words_n;
 	for (size_t i = p->from; i < p->to; i++) {
 		if (w->ended[i])
@@ -156,6 +162,7 @@ static bool put_match(struct search_walk *w, const struct portion *p)
 static uint32_t left_out_max(const struct search_walk *w)
 {
 	size_t portions = many(w) ? w->q->n_convs / PORTION_MAX + 2 : 1;
+
 	return portions < LEFT_OUT_MAX / LEFT_OUT_MIN ? (uint32_t)(LEFT_OUT_MAX / portions)
 						      : LEFT_OUT_MIN;
 }
@@ -164,12 +171,13 @@ static uint32_t left_out_max(const struct search_walk *w)
 static int take_row(struct search_walk *w, struct portion *p, uint64_t gid, sqlite3_stmt *st)
 {
 	size_t at;
-	int code = w->code;
+	int rc = w->code;
+
 	p->below = gid;
 	p->done = ++p->rows == p->rows_max;
 	switch (w->sight) {
 	case SEARCH_SEEN:
-		code = take_hit(w, gid, sqldb_str(st, 1));
+		rc = take_hit(w, gid, sqldb_str(st, 1));
 		break;
 	case SEARCH_ENDED:
 		at = find_conv(w, w->conv);
@@ -185,14 +193,15 @@ static int take_row(struct search_walk *w, struct portion *p, uint64_t gid, sqli
 	default:
 		break;
 	}
-	return code;
+	return rc;
 }
 
 /* One statement's walk: to its end, or until conversations that have ended were met too often. */
 static int walk_on(struct search_walk *w, struct portion *p)
 {
 	sqlite3_stmt *st;
-	int code = IM_OK, rc = IM_OK;
+	int rc = IM_OK, step = IM_OK;
+
 	if (!put_match(w, p)) {
 		p->done = true;
 		return IM_OK;
@@ -204,63 +213,68 @@ static int walk_on(struct search_walk *w, struct portion *p)
 	sqldb_bind_text(st, 1, im_buf_view(w->match));
 	sqldb_bind_id(st, 2, p->below);
 	sqldb_bind_id(st, 3, w->floor);
-	while (code == IM_OK && !p->done && p->ended < ENDED_MAX &&
-		(rc = sqldb_step(w->db, st)) == SQLDB_ROW) {
+	while (rc == IM_OK && !p->done && p->ended < ENDED_MAX &&
+		(step = sqldb_step(w->db, st)) == SQLDB_ROW) {
 		uint64_t gid = sqldb_id(st, 0);
-		code = take_row(w, p, gid, st);
+
+		rc = take_row(w, p, gid, st);
 		if (gid <= w->floor)
 			break;
 	}
-	if (code == IM_OK && rc != SQLDB_ROW)
-		code = w->code ? w->code : rc;
+	if (rc == IM_OK && step != SQLDB_ROW)
+		rc = w->code ? w->code : step;
 	/* By its last row it is over; by a row that is not wanted any more, too. */
 	p->done |= p->ended < ENDED_MAX && p->rows != p->rows_max;
-	if (rc == SQLDB_ROW)
+	if (step == SQLDB_ROW)
 		sqldb_done(st);
-	return code;
+	return rc;
 }
 
 /* By the words alone. *below_out: where it goes on by conversation; 0: all is found. */
 static int walk_words(struct search_walk *w, uint64_t below, uint64_t *below_out)
 {
 	struct portion p = {.below = below, .rows_max = WORDS_FIRST};
-	int code = IM_OK;
-	while (code == IM_OK && !p.done)
-		code = walk_on(w, &p);
+	int rc = IM_OK;
+
+	while (rc == IM_OK && !p.done)
+		rc = walk_on(w, &p);
 	*below_out = p.rows == p.rows_max && p.below > w->floor ? p.below : 0;
-	return code;
+	return rc;
 }
 
 static int walk_portions(struct search_walk *w, uint64_t below)
 {
-	int code = IM_OK;
-	for (size_t at = 0; at < w->q->n_convs && code == IM_OK; at += portion_size(w->q, at)) {
+	int rc = IM_OK;
+
+	for (size_t at = 0; at < w->q->n_convs && rc == IM_OK; at += portion_size(w->q, at)) {
 		struct portion p = {.from = at,
 			.to = at + portion_size(w->q, at),
 			.below = below,
 			.rows_max = UINT32_MAX};
 		uint64_t newest = 0;
+
 		for (size_t i = p.from; i < p.to; i++)
 			if (w->q->convs[i].newest > newest)
 				newest = w->q->convs[i].newest;
 		if (many(w) && newest <= w->floor)
 			break;
-		while (code == IM_OK && !p.done)
-			code = walk_on(w, &p);
+		while (rc == IM_OK && !p.done)
+			rc = walk_on(w, &p);
 	}
-	return code;
+	return rc;
 }
 
 int search_walk_run(struct search_walk *w, uint64_t *cut_out)
 {
 	uint64_t below = w->q->before_gid ? w->q->before_gid : INT64_MAX;
-	int code = IM_OK;
+	int rc = IM_OK;
+
 	if (many(w))
-		code = walk_words(w, below, &below);
-	if (code == IM_OK && below)
-		code = walk_portions(w, below);
-	for (uint32_t i = 0; i < w->n && code == IM_OK && w->hits[i].gid > w->cut; i++)
-		code = w->q->hit(w->q->arg, w->hits[i].gid, im_buf_view(&w->hits[i].snippet));
+		rc = walk_words(w, below, &below);
+	if (rc == IM_OK && below)
+		rc = walk_portions(w, below);
+	for (uint32_t i = 0; i < w->n && rc == IM_OK && w->hits[i].gid > w->cut; i++)
+		rc = w->q->hit(w->q->arg, w->hits[i].gid, im_buf_view(&w->hits[i].snippet));
 	*cut_out = w->cut;
-	return code;
+	return rc;
 }

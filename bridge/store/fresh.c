@@ -28,6 +28,7 @@ struct fresh {
 struct fresh *fresh_new(uint64_t base)
 {
 	struct fresh *f = malloc(sizeof(*f));
+
 	if (!f)
 		return NULL;
 	pthread_mutex_init(&f->lock, NULL);
@@ -52,6 +53,7 @@ void fresh_release(struct fresh **fp)
 {
 	struct fresh *f = *fp;
 	uint32_t left;
+
 	if (!f)
 		return;
 	*fp = NULL;
@@ -69,6 +71,7 @@ void fresh_release(struct fresh **fp)
 static uint32_t bucket(uint64_t a, uint64_t b)
 {
 	uint64_t h = a * 0x9e3779b97f4a7c15u + b;
+
 	h ^= h >> 32;
 	h *= 0xd6e8feb86659fd93u;
 	h ^= h >> 32;
@@ -89,6 +92,7 @@ static bool make_room(struct fresh *f)
 {
 	uint32_t cap = f->cap ? f->cap * 2 : 256;
 	struct entry *at;
+
 	if (f->n < f->cap)
 		return true;
 	at = realloc(f->at, cap * sizeof(*at));
@@ -102,7 +106,8 @@ static bool make_room(struct fresh *f)
 int fresh_add(struct fresh *f, const struct fresh_conv *c)
 {
 	struct entry *e;
-	int ret = IM_E_NOMEM;
+	int rc = IM_E_NOMEM;
+
 	pthread_mutex_lock(&f->lock);
 	if (!make_room(f))
 		goto out;
@@ -118,10 +123,10 @@ int fresh_add(struct fresh *f, const struct fresh_conv *c)
 		*of_user(f, c->b) = f->n;
 	}
 	f->n++;
-	ret = IM_OK;
+	rc = IM_OK;
 out:
 	pthread_mutex_unlock(&f->lock);
-	return ret;
+	return rc;
 }
 
 void fresh_take_back(struct fresh *f, uint64_t id)
@@ -129,6 +134,7 @@ void fresh_take_back(struct fresh *f, uint64_t id)
 	pthread_mutex_lock(&f->lock);
 	while (f->n > 0 && f->at[f->n - 1].c.id >= id) {
 		const struct entry *e = &f->at[--f->n];
+
 		if (e->c.a) {
 			*of_user(f, e->c.b) = e->next_b;
 			*of_user(f, e->c.a) = e->next_a;
@@ -151,6 +157,7 @@ uint64_t fresh_base(const struct fresh *f)
 uint32_t fresh_count(struct fresh *f)
 {
 	uint32_t n;
+
 	pthread_mutex_lock(&f->lock);
 	n = f->n;
 	pthread_mutex_unlock(&f->lock);
@@ -160,6 +167,7 @@ uint32_t fresh_count(struct fresh *f)
 bool fresh_find(struct fresh *f, uint64_t a, uint64_t b, uint64_t *id_out)
 {
 	uint32_t i;
+
 	pthread_mutex_lock(&f->lock);
 	i = f->by_pair[bucket(a, b)];
 	while (i != END && (f->at[i].c.a != a || f->at[i].c.b != b))
@@ -174,7 +182,8 @@ int fresh_of_user(struct fresh *f, uint64_t user, struct fresh_conv **out, size_
 {
 	const uint32_t *head;
 	size_t n = 0, cap = 0;
-	int ret = IM_OK;
+	int rc = IM_OK;
+
 	*out = NULL;
 	*n_out = 0;
 	pthread_mutex_lock(&f->lock);
@@ -182,15 +191,17 @@ int fresh_of_user(struct fresh *f, uint64_t user, struct fresh_conv **out, size_
 	for (uint32_t i = *head; i != END;) {
 		const struct entry *e = &f->at[i];
 		const struct fresh_conv *c = &e->c;
+
 		i = of_user(f, c->a) == head ? e->next_a : e->next_b;
 		if (c->a != user && c->b != user)
 			continue;
 		if (n == cap) {
 			struct fresh_conv *more;
+
 			cap = cap ? cap * 2 : 16;
 			more = realloc(*out, cap * sizeof(*more));
 			if (!more) {
-				ret = IM_E_NOMEM;
+				rc = IM_E_NOMEM;
 				break;
 			}
 			*out = more;
@@ -198,10 +209,10 @@ int fresh_of_user(struct fresh *f, uint64_t user, struct fresh_conv **out, size_
 		(*out)[n++] = *c;
 	}
 	pthread_mutex_unlock(&f->lock);
-	if (ret != IM_OK) {
+	if (rc != IM_OK) {
 		free(*out);
 		*out = NULL;
-		return ret;
+		return rc;
 	}
 	*n_out = n;
 	return IM_OK;

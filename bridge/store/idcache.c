@@ -10,6 +10,7 @@
 int idcache_init(struct idcache *c, uint32_t entries)
 {
 	uint32_t buckets = 1;
+
 	while (buckets < (1u << 26) && buckets * WAYS < entries)
 		buckets *= 2;
 	c->buckets = buckets;
@@ -32,6 +33,7 @@ static struct idcache_entry *bucket_of(struct idcache *c, uint64_t k0, uint64_t 
 {
 	/* The finaliser of MurmurHash3 spreads consecutive ids over the buckets. */
 	uint64_t h = k0 + k1 * 0x9e3779b97f4a7c15u;
+
 	h ^= h >> 33;
 	h *= 0xff51afd7ed558ccdu;
 	h ^= h >> 33;
@@ -59,6 +61,7 @@ bool idcache_get(struct idcache *c, uint64_t k0, uint64_t k1, uint64_t value_out
 {
 	struct idcache_entry *b = bucket_of(c, k0, k1);
 	int at = place_of(b, k0, k1);
+
 	if (at < 0)
 		return false;
 	if (at > 0)
@@ -72,6 +75,7 @@ void idcache_put(struct idcache *c, uint64_t k0, uint64_t k1, const uint64_t val
 	struct idcache_entry *b = bucket_of(c, k0, k1);
 	int at = place_of(b, k0, k1);
 	struct idcache_entry e = {.key = {k0, k1}};
+
 	memcpy(e.value, value, sizeof(e.value));
 	move_to_front(b, at < 0 ? WAYS - 1 : at, e);
 }
@@ -80,6 +84,7 @@ void idcache_drop(struct idcache *c, uint64_t k0, uint64_t k1)
 {
 	struct idcache_entry *b = bucket_of(c, k0, k1);
 	int at = place_of(b, k0, k1);
+
 	if (at < 0)
 		return;
 	memmove(b + at, b + at + 1, (size_t)(WAYS - 1 - at) * sizeof(*b));

@@ -24,6 +24,7 @@ static bool push(struct list *l, struct row *r)
 	if (l->n == l->cap) {
 		size_t cap = l->cap ? l->cap * 2 : 8;
 		struct row **at = realloc(l->at, cap * sizeof(struct row *));
+
 		if (!at)
 			return false;
 		l->at = at;
@@ -37,6 +38,7 @@ static void free_versions(struct version *v)
 {
 	while (v) {
 		struct version *older = v->older;
+
 		free(v);
 		v = older;
 	}
@@ -60,6 +62,7 @@ static void free_conv(struct conv *c)
 static int memory_open(const char *where, struct store **out, struct im_buf *why)
 {
 	struct store *s = calloc(1, sizeof(*s));
+
 	(void)where;
 	(void)why;
 	if (!s)
@@ -113,11 +116,13 @@ static int add_conv(
 {
 	struct conv *c = calloc(1, sizeof(*c));
 	bool swap = kind == IM_CONV_USER && a > b;
+
 	if (!c)
 		return IM_E_NOMEM;
 	if (s->n_convs == s->cap_convs) {
 		size_t cap = s->cap_convs ? s->cap_convs * 2 : 8;
 		struct conv **convs = realloc(s->convs, cap * sizeof(struct conv *));
+
 		if (!convs) {
 			free(c);
 			return IM_E_NOMEM;
@@ -136,18 +141,19 @@ static int memory_conv(struct store *s, enum im_conv_kind kind, uint64_t a, uint
 	uint64_t *id_out)
 {
 	struct conv *c = store_memory_conv_find(s, kind, a, b, s->version + 1);
-	int ret = IM_OK;
+	int rc = IM_OK;
+
 	if (!c && !create)
 		return IM_E_NONE;
 	if (!c && (!s->in_tx || s->failed))
 		return fail(s, IM_E_IO, "a conversation needs an open transaction");
 	if (!c) {
 		pthread_rwlock_wrlock(&s->lock);
-		ret = add_conv(s, kind, a, b, &c);
+		rc = add_conv(s, kind, a, b, &c);
 		pthread_rwlock_unlock(&s->lock);
 	}
-	if (ret != IM_OK)
-		return fail(s, ret, "out of memory");
+	if (rc != IM_OK)
+		return fail(s, rc, "out of memory");
 	*id_out = c->c.id;
 	return IM_OK;
 }
@@ -171,6 +177,7 @@ static struct version *new_version(const struct store *s, const struct store_msg
 	struct im_str body = m->recalled ? (struct im_str){NULL, 0} : m->body;
 	struct version *v = malloc(sizeof(*v) + m->type.n + m->meta.n + body.n + m->id.n + 1);
 	char *p;
+
 	if (!v)
 		return NULL;
 	*v = (struct version){.born = s->version + 1, .enc = m->enc, .recalled = m->recalled};
@@ -185,6 +192,7 @@ static int add_row(struct store *s, struct conv *c, const struct store_msg *m)
 {
 	struct row *r = calloc(1, sizeof(*r));
 	struct version *v = r ? new_version(s, m) : NULL;
+
 	if (!v || !push(&s->log, r)) {
 		free(v);
 		free(r);
@@ -212,7 +220,8 @@ static int add_row(struct store *s, struct conv *c, const struct store_msg *m)
 static int memory_append(struct store *s, const struct store_msg *m)
 {
 	struct conv *c = store_memory_conv_at(s, m->conv, s->version + 1);
-	int ret;
+	int rc;
+
 	if (!s->in_tx || s->failed)
 		return fail(s, IM_E_IO, "a message needs an open transaction");
 	if (!c || m->id.n > IM_MSGID_MAX)
@@ -220,9 +229,9 @@ static int memory_append(struct store *s, const struct store_msg *m)
 	if (m->seq != store_memory_head_of(c, s->version + 1).seq + 1 || m->gid <= s->log_head)
 		return fail(s, IM_E_CONFLICT, "another writer took that place");
 	pthread_rwlock_wrlock(&s->lock);
-	ret = add_row(s, c, m);
+	rc = add_row(s, c, m);
 	pthread_rwlock_unlock(&s->lock);
-	return ret == IM_OK ? ret : fail(s, ret, "out of memory");
+	return rc == IM_OK ? rc : fail(s, rc, "out of memory");
 }
 
 struct seen {
@@ -234,6 +243,7 @@ struct seen {
 static int see(void *arg, const struct store_msg *m)
 {
 	struct seen *seen = arg;
+
 	seen->found = true;
 	return seen->fn(seen->arg, m);
 }
@@ -242,10 +252,10 @@ static int memory_get(struct store *s, uint64_t conv, uint64_t seq, store_msg_fn
 {
 	struct conv *c = store_memory_conv_at(s, conv, s->version + 1);
 	struct seen seen = {.fn = fn, .arg = arg};
-	int ret =
-		c ? store_memory_walk(&c->rows, false, seq, seq, false, s->version + 1, see, &seen)
-		  : IM_OK;
-	return ret == IM_OK && !seen.found ? IM_E_NONE : ret;
+	int rc = c ? store_memory_walk(&c->rows, false, seq, seq, false, s->version + 1, see, &seen)
+		   : IM_OK;
+
+	return rc == IM_OK && !seen.found ? IM_E_NONE : rc;
 }
 
 static int memory_amend(struct store *s, const struct store_msg *m)
@@ -253,6 +263,7 @@ static int memory_amend(struct store *s, const struct store_msg *m)
 	size_t i = store_memory_lower_bound(&s->log, true, m->gid);
 	struct row *r = i < s->log.n ? s->log.at[i] : NULL;
 	struct version *v;
+
 	if (!s->in_tx || s->failed)
 		return fail(s, IM_E_IO, "an amendment needs an open transaction");
 	if (!r || r->gid != m->gid || !store_memory_visible(r, s->version + 1))
@@ -273,6 +284,7 @@ static int memory_origin(struct store *s, uint64_t gid, struct message_origin *o
 {
 	size_t i = store_memory_lower_bound(&s->log, true, gid);
 	const struct row *r = i < s->log.n ? s->log.at[i] : NULL;
+
 	if (!r || r->gid != gid || !r->origin.author || !store_memory_visible(r, s->version + 1))
 		return IM_E_NONE;
 	*out = r->origin;
@@ -290,14 +302,17 @@ static int memory_clean(struct store *s, uint32_t *at, bool *done_out)
 static void undo(struct store *s)
 {
 	uint64_t born = s->version + 1;
+
 	for (size_t i = s->amended.n; i-- > 0;) {
 		struct row *r = s->amended.at[i];
 		struct version *v = r->content;
+
 		r->content = v->older;
 		free(v);
 	}
 	while (s->log.n > 0 && s->log.at[s->log.n - 1]->born == born) {
 		struct row *r = s->log.at[--s->log.n];
+
 		s->convs[r->conv - 1]->rows.n--;
 		free_row(r);
 	}
@@ -355,10 +370,11 @@ static int memory_log_head(struct store *s, uint64_t *gid_out)
 
 static int memory_marks(struct store *s, store_mark_fn fn, void *arg)
 {
-	int ret = 0;
-	for (uint32_t i = 0; i < s->n_marks && ret == 0; i++)
-		ret = fn(arg, &s->marks[i]);
-	return ret;
+	int rc = 0;
+
+	for (uint32_t i = 0; i < s->n_marks && rc == 0; i++)
+		rc = fn(arg, &s->marks[i]);
+	return rc;
 }
 
 /* -- retention ------------------------------------------------------------------------------- */
@@ -367,6 +383,7 @@ static int memory_marks(struct store *s, store_mark_fn fn, void *arg)
 static void compact(struct list *l, bool owner)
 {
 	size_t n = 0;
+
 	for (size_t i = 0; i < l->n; i++) {
 		if (l->at[i]->died == NEVER)
 			l->at[n++] = l->at[i];
@@ -395,17 +412,19 @@ static int memory_prune(struct store *s, uint64_t conv, const uint64_t *except, 
 	int64_t before_ms, uint32_t limit, uint32_t *deleted_out)
 {
 	uint32_t views;
-	int ret = IM_OK;
+	int rc = IM_OK;
+
 	*deleted_out = 0;
 	pthread_rwlock_wrlock(&s->lock);
 	for (size_t i = 0; i < s->log.n && *deleted_out < limit; i++) {
 		struct row *r = s->log.at[i];
+
 		if (r->died != NEVER || r->ts_ms >= before_ms ||
 			(conv ? r->conv != conv : excepted(except, n_except, r->conv)) ||
 			r->seq == store_memory_head_of(s->convs[r->conv - 1], s->version).seq)
 			continue;
-		ret = store_memory_keep_spoke(s->convs[r->conv - 1], r);
-		if (ret != IM_OK)
+		rc = store_memory_keep_spoke(s->convs[r->conv - 1], r);
+		if (rc != IM_OK)
 			break;
 		r->died = s->version + 1;
 		++*deleted_out;
@@ -417,7 +436,7 @@ static int memory_prune(struct store *s, uint64_t conv, const uint64_t *except, 
 	if (views == 0)
 		free_dead(s);
 	pthread_rwlock_unlock(&s->lock);
-	return ret;
+	return rc;
 }
 
 /* Nothing here was stored by an earlier version. */
@@ -454,25 +473,27 @@ static struct im_str ttl_of(const struct row *r)
 
 static int memory_expire(struct store *s, int64_t now_ms, uint32_t limit, uint32_t *expired_out)
 {
-	int ret = memory_begin(s);
+	int rc = memory_begin(s);
+
 	*expired_out = 0;
-	for (size_t i = 0; i < s->log.n && ret == IM_OK && *expired_out < limit; i++) {
+	for (size_t i = 0; i < s->log.n && rc == IM_OK && *expired_out < limit; i++) {
 		struct row *r = s->log.at[i];
 		struct store_msg m = {
 			.gid = r->gid, .type = r->content->type, .id = r->content->id};
+
 		if (r->expires_ms <= 0 || r->expires_ms > now_ms ||
 			!store_memory_visible(r, s->version + 1))
 			continue;
 		r->expires_ms = 0;
 		m.meta = ttl_of(r);
 		if (!r->content->recalled)
-			ret = memory_amend(s, &m);
+			rc = memory_amend(s, &m);
 		++*expired_out;
 	}
-	if (ret == IM_OK)
+	if (rc == IM_OK)
 		return memory_commit(s, NULL);
 	memory_rollback(s);
-	return ret;
+	return rc;
 }
 
 const struct store_backend store_memory = {

@@ -8,6 +8,7 @@
 const struct version *store_memory_visible(const struct row *r, uint64_t version)
 {
 	const struct version *v = r->content;
+
 	if (r->born > version || r->died <= version)
 		return NULL;
 	while (v && v->born > version)
@@ -30,6 +31,7 @@ static int show(const struct row *r, const struct version *v, store_msg_fn fn, v
 		.body = v->body,
 		.recalled = v->recalled,
 	};
+
 	return fn(arg, &m);
 }
 
@@ -37,9 +39,11 @@ static int show(const struct row *r, const struct version *v, store_msg_fn fn, v
 size_t store_memory_lower_bound(const struct list *l, bool by_gid, uint64_t key)
 {
 	size_t lo = 0, hi = l->n;
+
 	while (lo < hi) {
 		size_t mid = lo + (hi - lo) / 2;
 		uint64_t k = by_gid ? l->at[mid]->gid : l->at[mid]->seq;
+
 		if (k < key)
 			lo = mid + 1;
 		else
@@ -51,6 +55,7 @@ size_t store_memory_lower_bound(const struct list *l, bool by_gid, uint64_t key)
 struct conv *store_memory_conv_at(const struct store *s, uint64_t id, uint64_t version)
 {
 	struct conv *c = id >= 1 && id <= s->n_convs ? s->convs[id - 1] : NULL;
+
 	return c && c->born <= version ? c : NULL;
 }
 
@@ -58,8 +63,10 @@ struct conv *store_memory_conv_find(
 	const struct store *s, enum im_conv_kind kind, uint64_t a, uint64_t b, uint64_t version)
 {
 	bool swap = kind == IM_CONV_USER && a > b;
+
 	for (size_t i = 0; i < s->n_convs; i++) {
 		struct conv *c = s->convs[i];
+
 		if (c->c.kind == kind && c->c.a == (swap ? b : a) && c->c.b == (swap ? a : b) &&
 			c->born <= version)
 			return c;
@@ -80,12 +87,14 @@ int store_memory_walk(const struct list *l, bool by_gid, uint64_t lo, uint64_t h
 {
 	size_t first = store_memory_lower_bound(l, by_gid, lo);
 	size_t end = hi == UINT64_MAX ? l->n : store_memory_lower_bound(l, by_gid, hi + 1);
+
 	for (size_t i = first; i < end; i++) {
 		const struct row *r = l->at[descending ? end - 1 - (i - first) : i];
 		const struct version *v = store_memory_visible(r, version);
-		int ret = v ? show(r, v, fn, arg) : 0;
-		if (ret != 0)
-			return ret;
+		int rc = v ? show(r, v, fn, arg) : 0;
+
+		if (rc != 0)
+			return rc;
 	}
 	return IM_OK;
 }
@@ -93,6 +102,7 @@ int store_memory_walk(const struct list *l, bool by_gid, uint64_t lo, uint64_t h
 int store_memory_reader_open(struct store *s, struct store_reader **out)
 {
 	struct store_reader *r = calloc(1, sizeof(*r));
+
 	if (!r)
 		return IM_E_NOMEM;
 	r->s = s;
@@ -166,6 +176,7 @@ struct watched {
 static int on_watched(void *arg, const struct store_msg *m)
 {
 	struct watched *w = arg;
+
 	if (w->r->passed && w->r->passed(w->r->passed_arg))
 		return IM_E_IO;
 	return w->fn(w->arg, m);
@@ -176,6 +187,7 @@ int store_memory_find_conv(
 {
 	uint64_t version = enter(r);
 	const struct conv *c = store_memory_conv_find(r->s, kind, a, b, version);
+
 	if (c)
 		*id_out = c->c.id;
 	leave(r);
@@ -186,6 +198,7 @@ int store_memory_get_conv(struct store_reader *r, uint64_t id, struct store_conv
 {
 	uint64_t version = enter(r);
 	const struct conv *c = store_memory_conv_at(r->s, id, version);
+
 	if (c)
 		*out = c->c;
 	leave(r);
@@ -195,20 +208,23 @@ int store_memory_get_conv(struct store_reader *r, uint64_t id, struct store_conv
 int store_memory_user_convs(struct store_reader *r, uint64_t user, store_conv_fn fn, void *arg)
 {
 	uint64_t version = enter(r);
-	int ret = 0;
-	for (size_t i = 0; i < r->s->n_convs && ret == 0; i++) {
+	int rc = 0;
+
+	for (size_t i = 0; i < r->s->n_convs && rc == 0; i++) {
 		const struct conv *c = r->s->convs[i];
+
 		if (c->c.kind == IM_CONV_USER && c->born <= version &&
 			(c->c.a == user || c->c.b == user))
-			ret = fn(arg, &c->c);
+			rc = fn(arg, &c->c);
 	}
 	leave(r);
-	return ret;
+	return rc;
 }
 
 int store_memory_read_head(struct store_reader *r, uint64_t conv, struct store_head *out)
 {
 	uint64_t version = enter(r);
+
 	*out = store_memory_head_of(store_memory_conv_at(r->s, conv, version), version);
 	leave(r);
 	return IM_OK;
@@ -220,11 +236,11 @@ int store_memory_read_conv(struct store_reader *r, uint64_t conv, uint64_t lo, u
 	struct watched w = {r, fn, arg};
 	uint64_t version = enter(r);
 	const struct conv *c = store_memory_conv_at(r->s, conv, version);
-	int ret =
-		c ? store_memory_walk(&c->rows, false, lo, hi, descending, version, on_watched, &w)
-		  : IM_OK;
+	int rc = c ? store_memory_walk(&c->rows, false, lo, hi, descending, version, on_watched, &w)
+		   : IM_OK;
+
 	leave(r);
-	return ret;
+	return rc;
 }
 
 int store_memory_read_log(struct store_reader *r, uint64_t lo, uint64_t hi, bool descending,
@@ -232,19 +248,22 @@ int store_memory_read_log(struct store_reader *r, uint64_t lo, uint64_t hi, bool
 {
 	struct watched w = {r, fn, arg};
 	uint64_t version = enter(r);
-	int ret = store_memory_walk(&r->s->log, true, lo, hi, descending, version, on_watched, &w);
+	int rc = store_memory_walk(&r->s->log, true, lo, hi, descending, version, on_watched, &w);
+
 	leave(r);
-	return ret;
+	return rc;
 }
 
 int store_memory_read_shown(struct store_reader *r, uint64_t conv, struct store_head *out)
 {
 	uint64_t version = enter(r);
 	const struct conv *c = store_memory_conv_at(r->s, conv, version);
+
 	*out = (struct store_head){0};
 	for (size_t i = c ? c->rows.n : 0; i-- > 0 && out->seq == 0;) {
 		const struct row *row = c->rows.at[i];
 		const struct version *v = store_memory_visible(row, version);
+
 		if (v)
 			*out = (struct store_head){kind_shows(v->type) ? row->seq : 0, row->gid};
 	}
@@ -256,12 +275,14 @@ int store_memory_read_shown(struct store_reader *r, uint64_t conv, struct store_
 int store_memory_keep_spoke(struct conv *c, const struct row *r)
 {
 	size_t i = 0;
+
 	if (!kind_counts(r->content->type))
 		return IM_OK;
 	while (i < c->n_spoke && c->spoke[i].user != r->sender)
 		i++;
 	if (i == c->n_spoke) {
 		void *more = realloc(c->spoke, (c->n_spoke + 1) * sizeof(*c->spoke));
+
 		if (!more)
 			return IM_E_NOMEM;
 		c->spoke = more;
@@ -277,12 +298,14 @@ int store_memory_keep_spoke(struct conv *c, const struct row *r)
 static uint64_t own_seq(const struct conv *c, uint64_t user, uint64_t version)
 {
 	uint64_t seq = 0;
+
 	for (size_t i = 0; i < c->n_spoke; i++)
 		if (c->spoke[i].user == user)
 			seq = c->spoke[i].seq;
 	for (size_t i = 0; i < c->rows.n; i++) {
 		const struct row *row = c->rows.at[i];
 		const struct version *v = store_memory_visible(row, version);
+
 		if (v && row->sender == user && row->seq > seq && kind_counts(v->type))
 			seq = row->seq;
 	}
@@ -296,10 +319,12 @@ int store_memory_unread(
 	const struct conv *c = store_memory_conv_at(r->s, conv, version);
 	uint64_t own = c ? own_seq(c, user, version) : 0;
 	uint64_t from = own > mark ? own : mark;
+
 	*n_out = 0;
 	for (size_t i = 0; c && i < c->rows.n; i++) {
 		const struct row *row = c->rows.at[i];
 		const struct version *v = store_memory_visible(row, version);
+
 		*n_out += v && row->seq > from && kind_counts(v->type) && !v->recalled;
 	}
 	leave(r);

@@ -26,30 +26,32 @@ static void store_close(struct store *s)
 
 static int start(struct store *s)
 {
-	int ret = sqldb_count(&s->q, sqldb_get(&s->q, STORE_LOG_HEAD), &s->log_head);
-	if (ret != IM_OK)
-		return ret;
-	ret = store_sqlite_number_start(s);
-	return ret == IM_OK ? store_sqlite_convs_load(s) : ret;
+	int rc = sqldb_count(&s->q, sqldb_get(&s->q, STORE_LOG_HEAD), &s->log_head);
+
+	if (rc != IM_OK)
+		return rc;
+	rc = store_sqlite_number_start(s);
+	return rc == IM_OK ? store_sqlite_convs_load(s) : rc;
 }
 
 static int store_open(const char *where, struct store **out, struct im_buf *why)
 {
 	struct store *s = store_sqlite_new(where);
-	int ret;
+	int rc;
+
 	if (!s)
 		return IM_E_NOMEM;
-	ret = sqldb_open(&s->q, where, &store_sqlite_spec, SQLDB_WRITER, why);
-	if (ret == IM_OK) {
-		ret = start(s);
-		if (ret != IM_OK)
+	rc = sqldb_open(&s->q, where, &store_sqlite_spec, SQLDB_WRITER, why);
+	if (rc == IM_OK) {
+		rc = start(s);
+		if (rc != IM_OK)
 			im_buf_printf(why, "%s/messages.db cannot be used: %s", where, s->q.err);
 	}
-	if (ret != IM_OK)
+	if (rc != IM_OK)
 		store_close(s);
 	else
 		*out = s;
-	return ret;
+	return rc;
 }
 
 static const char *store_errmsg(const struct store *s)
@@ -67,14 +69,16 @@ static int store_backup_step(struct store *s, const char *where, struct store_co
 	bool *done_out, struct im_buf *why)
 {
 	struct sqldb_backup *b = (struct sqldb_backup *)*copy;
-	int ret = sqldb_backup_step(&s->q, where, &b, done_out, why);
+	int rc = sqldb_backup_step(&s->q, where, &b, done_out, why);
+
 	*copy = (struct store_copy *)b;
-	return ret;
+	return rc;
 }
 
 static void store_backup_end(struct store_copy **copy)
 {
 	struct sqldb_backup *b = (struct sqldb_backup *)*copy;
+
 	sqldb_backup_end(&b);
 	*copy = NULL;
 }

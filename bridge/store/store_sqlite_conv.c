@@ -31,6 +31,7 @@ static struct fresh_conv key_of(enum im_conv_kind kind, uint64_t a, uint64_t b)
 static int find_pair(struct sqldb *q, const struct fresh_conv *key, uint64_t *id_out)
 {
 	sqlite3_stmt *st = sqldb_get(q, STORE_PAIR_FIND);
+
 	sqldb_bind_id(st, 1, key->a);
 	sqldb_bind_id(st, 2, key->b);
 	return sqldb_count(q, st, id_out);
@@ -43,45 +44,48 @@ int store_sqlite_convs_load(struct store *s)
 {
 	uint64_t base;
 	sqlite3_stmt *st;
-	int ret = sqldb_count(&s->q, sqldb_get(&s->q, STORE_PAIRED_GET), &base);
-	if (ret != IM_OK && ret != IM_E_NONE)
-		return ret;
+	int rc = sqldb_count(&s->q, sqldb_get(&s->q, STORE_PAIRED_GET), &base);
+
+	if (rc != IM_OK && rc != IM_E_NONE)
+		return rc;
 	s->fresh = fresh_new(base);
 	if (!s->fresh)
 		return IM_E_NOMEM;
 	st = sqldb_get(&s->q, STORE_CONV_SINCE);
 	sqldb_bind_id(st, 1, base);
-	while ((ret = sqldb_step(&s->q, st)) == SQLDB_ROW) {
+	while ((rc = sqldb_step(&s->q, st)) == SQLDB_ROW) {
 		struct fresh_conv c = key_of(
 			(enum im_conv_kind)sqldb_int(st, 1), sqldb_id(st, 2), sqldb_id(st, 3));
+
 		c.id = sqldb_id(st, 0);
-		ret = fresh_add(s->fresh, &c);
-		if (ret != IM_OK) {
+		rc = fresh_add(s->fresh, &c);
+		if (rc != IM_OK) {
 			sqldb_done(st);
-			return ret;
+			return rc;
 		}
 	}
-	return ret;
+	return rc;
 }
 
 static int add(struct store *s, enum im_conv_kind kind, struct fresh_conv *c)
 {
 	sqlite3_stmt *st;
-	int ret;
+	int rc;
+
 	if (!s->q.in_tx)
 		return sqldb_fail(&s->q, IM_E_IO, "a conversation needs an open transaction");
 	st = sqldb_get(&s->q, STORE_CONV_ADD);
 	sqldb_bind_int(st, 1, kind);
 	sqldb_bind_id(st, 2, kind == IM_CONV_GROUP ? c->b : c->a);
 	sqldb_bind_id(st, 3, kind == IM_CONV_GROUP ? 0 : c->b);
-	ret = sqldb_run(&s->q, st);
-	if (ret != IM_OK)
-		return ret;
+	rc = sqldb_run(&s->q, st);
+	if (rc != IM_OK)
+		return rc;
 	c->id = sqldb_last_id(&s->q);
-	ret = fresh_add(s->fresh, c);
-	if (ret != IM_OK) {
+	rc = fresh_add(s->fresh, c);
+	if (rc != IM_OK) {
 		s->q.failed = true;
-		return sqldb_fail(&s->q, ret, "out of memory");
+		return sqldb_fail(&s->q, rc, "out of memory");
 	}
 	if (s->n_new++ == 0)
 		s->first_new = c->id;
@@ -94,9 +98,10 @@ int store_sqlite_conv(struct store *s, enum im_conv_kind kind, uint64_t a, uint6
 {
 	struct fresh_conv c = key_of(kind, a, b);
 	uint64_t value[IDCACHE_VALUES] = {0};
-	int ret = IM_OK;
+	int rc = IM_OK;
 	/* A group's key begins with 0, which is no key of the cache. */
 	uint64_t k0 = c.a ? c.a : UINT64_MAX;
+
 	if (kind == IM_CONV_USER && c.a == 0)
 		return IM_E_NONE;
 	if (idcache_get(&s->convs, k0, c.b, value)) {
@@ -104,12 +109,12 @@ int store_sqlite_conv(struct store *s, enum im_conv_kind kind, uint64_t a, uint6
 		return IM_OK;
 	}
 	if (!fresh_find(s->fresh, c.a, c.b, &c.id)) {
-		ret = find_pair(&s->q, &c, &c.id);
-		if (ret == IM_E_NONE && create)
-			ret = add(s, kind, &c);
+		rc = find_pair(&s->q, &c, &c.id);
+		if (rc == IM_E_NONE && create)
+			rc = add(s, kind, &c);
 	}
-	if (ret != IM_OK)
-		return ret;
+	if (rc != IM_OK)
+		return rc;
 	*id_out = c.id;
 	value[0] = c.id;
 	store_sqlite_remember(s, &s->convs, k0, c.b, value);
@@ -123,6 +128,7 @@ static int by_pair(const void *x, const void *y)
 {
 	const struct pair_row *a = x;
 	const struct pair_row *b = y;
+
 	if (a->user != b->user)
 		return a->user < b->user ? -1 : 1;
 	return a->peer < b->peer ? -1 : a->peer > b->peer;
@@ -133,12 +139,14 @@ static void begin_move(struct store *s)
 {
 	struct store_move *m = &s->move;
 	uint32_t n = fresh_count(s->fresh);
+
 	m->rows = malloc(2 * (size_t)n * sizeof(*m->rows));
 	if (!m->rows)
 		return;
 	m->n = m->at = m->at_before = 0;
 	for (uint32_t i = 0; i < n; i++) {
 		const struct fresh_conv *c = fresh_at(s->fresh, i);
+
 		m->rows[m->n++] = (struct pair_row){c->a, c->b, c->id};
 		if (c->a && c->a != c->b)
 			m->rows[m->n++] = (struct pair_row){c->b, c->a, c->id};
@@ -154,8 +162,10 @@ static void end_move(struct store *s)
 	struct fresh *next = fresh_new(s->move.through);
 	struct fresh *old = s->fresh;
 	uint32_t n = fresh_count(old);
+
 	for (uint32_t i = 0; next && i < n; i++) {
 		const struct fresh_conv *c = fresh_at(old, i);
+
 		if (c->id > s->move.through && fresh_add(next, c) != IM_OK)
 			fresh_release(&next);
 	}
@@ -172,6 +182,7 @@ static void end_move(struct store *s)
 static int move_row(struct store *s, const struct pair_row *row)
 {
 	sqlite3_stmt *st = sqldb_get(&s->q, STORE_PAIR_ADD);
+
 	sqldb_bind_id(st, 1, row->user);
 	sqldb_bind_id(st, 2, row->peer);
 	sqldb_bind_id(st, 3, row->conv);
@@ -183,13 +194,14 @@ int store_sqlite_convs_move(struct store *s)
 	struct store_move *m = &s->move;
 	uint32_t todo = s->n_new * ROWS_PER_CONV;
 	sqlite3_stmt *st;
-	int ret = IM_OK;
+	int rc = IM_OK;
+
 	if (!m->rows || m->at == m->n)
 		return IM_OK;
-	for (; ret == IM_OK && todo > 0 && m->at < m->n; todo--)
-		ret = move_row(s, &m->rows[m->at++]);
-	if (ret != IM_OK || m->at < m->n)
-		return ret;
+	for (; rc == IM_OK && todo > 0 && m->at < m->n; todo--)
+		rc = move_row(s, &m->rows[m->at++]);
+	if (rc != IM_OK || m->at < m->n)
+		return rc;
 	st = sqldb_get(&s->q, STORE_PAIRED_SET);
 	sqldb_bind_id(st, 1, m->through);
 	return sqldb_run(&s->q, st);
@@ -198,6 +210,7 @@ int store_sqlite_convs_move(struct store *s)
 void store_sqlite_convs_committed(struct store *s)
 {
 	struct store_move *m = &s->move;
+
 	s->n_new = 0;
 	m->at_before = m->at;
 	if (m->rows && m->at == m->n)
@@ -227,6 +240,7 @@ void store_sqlite_convs_clear(struct store *s)
 static struct fresh *hold(struct store *s)
 {
 	struct fresh *f;
+
 	pthread_mutex_lock(&s->fresh_lock);
 	f = fresh_hold(s->fresh);
 	pthread_mutex_unlock(&s->fresh_lock);
@@ -241,17 +255,18 @@ int store_sqlite_view_begin(struct store_reader *r)
 		return sqldb_fail(&r->q, IM_E_IO, "a view has begun already");
 	for (;;) {
 		bool current;
-		int ret;
+		int rc;
+
 		r->fresh = hold(r->s);
-		ret = sqldb_view_begin(&r->q);
+		rc = sqldb_view_begin(&r->q);
 		pthread_mutex_lock(&r->s->fresh_lock);
 		current = r->fresh == r->s->fresh;
 		pthread_mutex_unlock(&r->s->fresh_lock);
-		if (ret == IM_OK && current)
+		if (rc == IM_OK && current)
 			return IM_OK;
 		store_sqlite_view_end(r);
-		if (ret != IM_OK)
-			return ret;
+		if (rc != IM_OK)
+			return rc;
 	}
 }
 
@@ -270,11 +285,12 @@ static struct fresh *list_of(struct store_reader *r)
 int store_sqlite_get_conv(struct store_reader *r, uint64_t id, struct store_conv *out)
 {
 	sqlite3_stmt *st = sqldb_get(&r->q, STORE_CONV_GET);
-	int ret;
+	int rc;
+
 	sqldb_bind_id(st, 1, id);
-	ret = sqldb_step(&r->q, st);
-	if (ret != SQLDB_ROW)
-		return ret == IM_OK ? IM_E_NONE : ret;
+	rc = sqldb_step(&r->q, st);
+	if (rc != SQLDB_ROW)
+		return rc == IM_OK ? IM_E_NONE : rc;
 	*out = (struct store_conv){.id = id,
 		.kind = (enum im_conv_kind)sqldb_int(st, 0),
 		.a = sqldb_id(st, 1),
@@ -287,9 +303,10 @@ int store_sqlite_get_conv(struct store_reader *r, uint64_t id, struct store_conv
 static int see_fresh(struct store_reader *r, const struct fresh_conv *c, struct store_conv *out)
 {
 	struct fresh_conv key;
-	int ret = store_sqlite_get_conv(r, c->id, out);
-	if (ret != IM_OK)
-		return ret;
+	int rc = store_sqlite_get_conv(r, c->id, out);
+
+	if (rc != IM_OK)
+		return rc;
 	key = key_of(out->kind, out->a, out->b);
 	return key.a == c->a && key.b == c->b ? IM_OK : IM_E_NONE;
 }
@@ -301,7 +318,8 @@ int store_sqlite_reader_conv(
 	struct store_conv c;
 	struct fresh *f;
 	bool fresh;
-	int ret;
+	int rc;
+
 	if (kind == IM_CONV_USER && key.a == 0)
 		return IM_E_NONE;
 	f = list_of(r);
@@ -309,10 +327,10 @@ int store_sqlite_reader_conv(
 	fresh_release(&f);
 	if (!fresh)
 		return find_pair(&r->q, &key, id_out);
-	ret = see_fresh(r, &key, &c);
-	if (ret == IM_OK)
+	rc = see_fresh(r, &key, &c);
+	if (rc == IM_OK)
 		*id_out = c.id;
-	return ret;
+	return rc;
 }
 
 /* In the table a list's conversations may be already, in part. */
@@ -320,22 +338,24 @@ static int walk_pairs(
 	struct store_reader *r, uint64_t user, uint64_t base, store_conv_fn fn, void *arg)
 {
 	sqlite3_stmt *st = sqldb_get(&r->q, STORE_PAIR_OF_USER);
-	int ret;
+	int rc;
+
 	sqldb_bind_id(st, 1, user);
 	sqldb_bind_id(st, 2, base);
-	while ((ret = sqldb_step(&r->q, st)) == SQLDB_ROW) {
+	while ((rc = sqldb_step(&r->q, st)) == SQLDB_ROW) {
 		uint64_t peer = sqldb_id(st, 0);
 		struct store_conv c = {.id = sqldb_id(st, 1),
 			.kind = IM_CONV_USER,
 			.a = user < peer ? user : peer,
 			.b = user < peer ? peer : user};
-		ret = fn(arg, &c);
-		if (ret != 0) {
+
+		rc = fn(arg, &c);
+		if (rc != 0) {
 			sqldb_done(st);
-			return ret;
+			return rc;
 		}
 	}
-	return ret;
+	return rc;
 }
 
 int store_sqlite_user_convs(struct store_reader *r, uint64_t user, store_conv_fn fn, void *arg)
@@ -344,18 +364,20 @@ int store_sqlite_user_convs(struct store_reader *r, uint64_t user, store_conv_fn
 	uint64_t base = fresh_base(f);
 	struct fresh_conv *list = NULL;
 	size_t n = 0;
-	int ret = user ? fresh_of_user(f, user, &list, &n) : IM_OK;
+	int rc = user ? fresh_of_user(f, user, &list, &n) : IM_OK;
+
 	fresh_release(&f);
-	for (size_t i = 0; i < n && ret == IM_OK; i++) {
+	for (size_t i = 0; i < n && rc == IM_OK; i++) {
 		struct store_conv c;
-		ret = see_fresh(r, &list[i], &c);
-		if (ret == IM_OK)
-			ret = fn(arg, &c);
-		else if (ret == IM_E_NONE)
-			ret = IM_OK;
+
+		rc = see_fresh(r, &list[i], &c);
+		if (rc == IM_OK)
+			rc = fn(arg, &c);
+		else if (rc == IM_E_NONE)
+			rc = IM_OK;
 	}
 	free(list);
-	if (ret != IM_OK || user == 0)
-		return ret;
+	if (rc != IM_OK || user == 0)
+		return rc;
 	return walk_pairs(r, user, base, fn, arg);
 }

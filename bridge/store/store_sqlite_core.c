@@ -34,6 +34,7 @@ const struct sqldb_spec store_sqlite_spec = {.name = "messages",
 struct store *store_sqlite_new(const char *where)
 {
 	struct store *s = calloc(1, sizeof(*s));
+
 	if (!s)
 		return NULL;
 	pthread_mutex_init(&s->fresh_lock, NULL);

@@ -9,10 +9,11 @@
 
 static int step_place(struct sqldb *q, sqlite3_stmt *st, struct store_place *out)
 {
-	int ret = sqldb_step(q, st);
+	int rc = sqldb_step(q, st);
+
 	*out = (struct store_place){0};
-	if (ret != SQLDB_ROW)
-		return ret;
+	if (rc != SQLDB_ROW)
+		return rc;
 	*out = (struct store_place){
 		.at = {sqldb_id(st, 0), sqldb_id(st, 1)}, .numbered = !sqldb_null(st, 2)};
 	out->ord = out->at.seq - sqldb_id(st, 2);
@@ -30,6 +31,7 @@ void store_sqlite_bind_ordinals(sqlite3_stmt *st, int at, const struct store_pla
 int store_sqlite_find_head(struct sqldb *q, uint64_t conv, struct store_place *out)
 {
 	sqlite3_stmt *st = sqldb_get(q, STORE_HEAD);
+
 	sqldb_bind_id(st, 1, conv);
 	return step_place(q, st, out);
 }
@@ -38,6 +40,7 @@ static int find_place(
 	struct sqldb *q, int which, uint64_t conv, uint64_t seq, struct store_place *out)
 {
 	sqlite3_stmt *st = sqldb_get(q, which);
+
 	sqldb_bind_id(st, 1, conv);
 	sqldb_bind_id(st, 2, seq);
 	return step_place(q, st, out);
@@ -58,15 +61,17 @@ int store_sqlite_first_place(struct sqldb *q, uint64_t conv, const struct store_
 	uint64_t shown, struct store_place *first_out, struct store_place *before_out)
 {
 	uint64_t lo = 0, step = 1;
+
 	*first_out = *from;
 	*before_out = (struct store_place){0};
 	while (lo + 1 < first_out->at.seq) {
 		uint64_t hi = first_out->at.seq;
 		uint64_t asked = step && hi - lo > step ? hi - step : lo + (hi - lo) / 2;
 		struct store_place p;
-		int ret = store_sqlite_place_down(q, conv, asked, &p);
-		if (ret != IM_OK)
-			return ret;
+		int rc = store_sqlite_place_down(q, conv, asked, &p);
+
+		if (rc != IM_OK)
+			return rc;
 		if (p.at.seq <= lo) {
 			lo = asked; /* nothing is left in between */
 		} else if (p.numbered && p.shown >= shown) {
@@ -84,12 +89,13 @@ int store_sqlite_first_place(struct sqldb *q, uint64_t conv, const struct store_
 int store_sqlite_kind_at(struct sqldb *q, uint64_t gid, enum kind *out)
 {
 	sqlite3_stmt *st = sqldb_get(q, STORE_TYPE_AT);
-	int ret;
+	int rc;
+
 	*out = KIND_OPERATION;
 	sqldb_bind_id(st, 1, gid);
-	ret = sqldb_step(q, st);
-	if (ret != SQLDB_ROW)
-		return ret;
+	rc = sqldb_step(q, st);
+	if (rc != SQLDB_ROW)
+		return rc;
 	*out = kind_of(sqldb_str(st, 0));
 	sqldb_done(st);
 	return IM_OK;
@@ -98,16 +104,18 @@ int store_sqlite_kind_at(struct sqldb *q, uint64_t gid, enum kind *out)
 int store_sqlite_spoke(struct sqldb *q, uint64_t conv, uint64_t user, uint64_t *seq_out)
 {
 	sqlite3_stmt *st = sqldb_get(q, STORE_SPOKE_GET);
-	int ret;
+	int rc;
+
 	sqldb_bind_id(st, 1, conv);
 	sqldb_bind_id(st, 2, user);
-	ret = sqldb_count(q, st, seq_out);
-	return ret == IM_E_NONE ? IM_OK : ret;
+	rc = sqldb_count(q, st, seq_out);
+	return rc == IM_E_NONE ? IM_OK : rc;
 }
 
 int store_sqlite_spoke_put(struct sqldb *q, uint64_t conv, uint64_t user, uint64_t seq)
 {
 	sqlite3_stmt *st = sqldb_get(q, STORE_SPOKE_PUT);
+
 	sqldb_bind_id(st, 1, conv);
 	sqldb_bind_id(st, 2, user);
 	sqldb_bind_id(st, 3, seq);
@@ -117,6 +125,7 @@ int store_sqlite_spoke_put(struct sqldb *q, uint64_t conv, uint64_t user, uint64
 int store_sqlite_gone(struct sqldb *q, uint64_t gid)
 {
 	sqlite3_stmt *st = sqldb_get(q, STORE_GONE_ADD);
+
 	sqldb_bind_id(st, 1, gid);
 	return sqldb_run(q, st);
 }
@@ -124,21 +133,23 @@ int store_sqlite_gone(struct sqldb *q, uint64_t gid)
 void store_sqlite_remember_head(struct store *s, uint64_t conv, const struct store_place *p)
 {
 	const uint64_t value[IDCACHE_VALUES] = {p->at.seq, p->at.gid, p->ord, p->shown};
+
 	store_sqlite_remember(s, &s->heads, conv, 0, value);
 }
 
 int store_sqlite_head(struct store *s, uint64_t conv, struct store_place *out)
 {
 	uint64_t value[IDCACHE_VALUES];
-	int ret;
+	int rc;
+
 	if (idcache_get(&s->heads, conv, 0, value)) {
 		*out = (struct store_place){{value[0], value[1]}, value[2], value[3], true};
 		return IM_OK;
 	}
-	ret = store_sqlite_find_head(&s->q, conv, out);
+	rc = store_sqlite_find_head(&s->q, conv, out);
 	/* Without ordinals it will get its seq for both, store_sqlite_number.c. */
 	out->numbered = true;
-	if (ret == IM_OK)
+	if (rc == IM_OK)
 		store_sqlite_remember_head(s, conv, out);
-	return ret;
+	return rc;
 }

@@ -23,16 +23,17 @@ static int do_all(struct store *s, int (*one)(struct store *s, const void *item)
 	size_t size, uint32_t n)
 {
 	const char *item = items;
-	int ret;
+	int rc;
+
 	if (n == 0)
 		return IM_OK;
-	ret = sqldb_begin(&s->q);
-	for (uint32_t i = 0; i < n && ret == IM_OK; i++, item += size)
-		ret = one(s, item);
-	if (ret == IM_OK)
+	rc = sqldb_begin(&s->q);
+	for (uint32_t i = 0; i < n && rc == IM_OK; i++, item += size)
+		rc = one(s, item);
+	if (rc == IM_OK)
 		return sqldb_commit(&s->q);
 	sqldb_rollback(&s->q);
-	return ret;
+	return rc;
 }
 
 struct victim {
@@ -44,6 +45,7 @@ static int compare_ids(const void *a, const void *b)
 {
 	uint64_t x = *(const uint64_t *)a;
 	uint64_t y = *(const uint64_t *)b;
+
 	return x < y ? -1 : x > y;
 }
 
@@ -62,21 +64,23 @@ static int find_in_conv(struct store *s, uint64_t conv, int64_t before_ms, uint3
 {
 	struct store_place head;
 	sqlite3_stmt *st;
-	int ret = store_sqlite_head(s, conv, &head);
-	if (ret != IM_OK)
-		return ret;
+	int rc = store_sqlite_head(s, conv, &head);
+
+	if (rc != IM_OK)
+		return rc;
 	st = sqldb_get(&s->q, STORE_PRUNE_CONV);
 	sqldb_bind_id(st, 1, conv);
 	sqldb_bind_int(st, 2, limit);
-	while ((ret = sqldb_step(&s->q, st)) == SQLDB_ROW) {
+	while ((rc = sqldb_step(&s->q, st)) == SQLDB_ROW) {
 		struct victim x = victim_of_row(st);
+
 		if (sqldb_int(st, 4) >= before_ms || x.seq >= head.at.seq) {
 			sqldb_done(st);
 			return IM_OK;
 		}
 		v[(*n_out)++] = x;
 	}
-	return ret;
+	return rc;
 }
 
 /* Of the whole log, from where the last call ended. */
@@ -86,12 +90,14 @@ static int find_in_log(struct store *s, const uint64_t *except, size_t n_except,
 	uint32_t looked = 0, look_max = limit * LOOK_FACTOR;
 	uint32_t newer = 0;
 	sqlite3_stmt *st = sqldb_get(&s->q, STORE_PRUNE_LOG);
-	int ret;
+	int rc;
+
 	sqldb_bind_id(st, 1, s->prune_after);
 	sqldb_bind_int(st, 2, look_max);
-	while ((ret = sqldb_step(&s->q, st)) == SQLDB_ROW) {
+	while ((rc = sqldb_step(&s->q, st)) == SQLDB_ROW) {
 		struct victim x = victim_of_row(st);
 		struct store_place head;
+
 		looked++;
 		s->prune_after = x.gid;
 		if (sqldb_int(st, 4) >= before_ms) {
@@ -103,8 +109,8 @@ static int find_in_log(struct store *s, const uint64_t *except, size_t n_except,
 		newer = 0;
 		if (n_except && bsearch(&x.conv, except, n_except, sizeof(*except), compare_ids))
 			continue;
-		ret = store_sqlite_head(s, x.conv, &head);
-		if (ret != IM_OK)
+		rc = store_sqlite_head(s, x.conv, &head);
+		if (rc != IM_OK)
 			break;
 		if (x.seq >= head.at.seq)
 			continue;
@@ -112,18 +118,19 @@ static int find_in_log(struct store *s, const uint64_t *except, size_t n_except,
 		if (*n_out == limit)
 			break;
 	}
-	if (ret == IM_OK && looked < look_max)
+	if (rc == IM_OK && looked < look_max)
 		s->prune_after = 0; /* the log's end: begin again next time */
-	if (ret == SQLDB_ROW)
-		ret = IM_OK;
+	if (rc == SQLDB_ROW)
+		rc = IM_OK;
 	if (st)
 		sqldb_done(st);
-	return ret;
+	return rc;
 }
 
 static int on_place(struct store *s, int which, const struct victim *v)
 {
 	sqlite3_stmt *st = sqldb_get(&s->q, which);
+
 	sqldb_bind_id(st, 1, v->conv);
 	sqldb_bind_id(st, 2, v->seq);
 	return sqldb_run(&s->q, st);
@@ -136,31 +143,33 @@ static int on_place(struct store *s, int which, const struct victim *v)
 static int keep_count(struct store *s, const struct victim *v)
 {
 	struct store_place older;
-	int ret = store_sqlite_place_down(&s->q, v->conv, v->seq - 1, &older);
-	if (ret != IM_OK)
-		return ret;
+	int rc = store_sqlite_place_down(&s->q, v->conv, v->seq - 1, &older);
+
+	if (rc != IM_OK)
+		return rc;
 	if (older.at.seq == 0)
 		return on_place(s, STORE_GONE_FORGET, v);
 	if (!v->counts)
 		return IM_OK;
-	ret = older.numbered ? store_sqlite_gone(&s->q, v->gid) : on_place(s, STORE_GONE_DROP, v);
-	return ret == IM_OK ? store_sqlite_spoke_put(&s->q, v->conv, v->sender, v->seq) : ret;
+	rc = older.numbered ? store_sqlite_gone(&s->q, v->gid) : on_place(s, STORE_GONE_DROP, v);
+	return rc == IM_OK ? store_sqlite_spoke_put(&s->q, v->conv, v->sender, v->seq) : rc;
 }
 
 static int delete_one(struct store *s, const void *item)
 {
 	const struct victim *v = item;
 	sqlite3_stmt *st;
-	int ret = keep_count(s, v);
-	if (ret == IM_OK)
-		ret = on_place(s, STORE_PRUNE_INDEX, v);
-	if (ret != IM_OK)
-		return ret;
+	int rc = keep_count(s, v);
+
+	if (rc == IM_OK)
+		rc = on_place(s, STORE_PRUNE_INDEX, v);
+	if (rc != IM_OK)
+		return rc;
 	st = sqldb_get(&s->q, STORE_PRUNE_MESSAGE);
 	sqldb_bind_id(st, 1, v->gid);
-	ret = sqldb_run(&s->q, st);
-	if (ret != IM_OK)
-		return ret;
+	rc = sqldb_run(&s->q, st);
+	if (rc != IM_OK)
+		return rc;
 	st = sqldb_get(&s->q, STORE_COPY_REMOVE);
 	sqldb_bind_id(st, 1, v->gid);
 	return sqldb_run(&s->q, st);
@@ -171,7 +180,8 @@ int store_sqlite_prune(struct store *s, uint64_t conv, const uint64_t *except, s
 {
 	struct victim *v;
 	uint32_t n = 0;
-	int ret;
+	int rc;
+
 	*deleted_out = 0;
 	if (limit == 0)
 		return IM_OK;
@@ -180,14 +190,14 @@ int store_sqlite_prune(struct store *s, uint64_t conv, const uint64_t *except, s
 	v = malloc(limit * sizeof(*v));
 	if (!v)
 		return IM_E_NOMEM;
-	ret = conv ? find_in_conv(s, conv, before_ms, limit, v, &n)
-		   : find_in_log(s, except, n_except, before_ms, limit, v, &n);
-	if (ret == IM_OK)
-		ret = do_all(s, delete_one, v, sizeof(*v), n);
-	if (ret == IM_OK)
+	rc = conv ? find_in_conv(s, conv, before_ms, limit, v, &n)
+		  : find_in_log(s, except, n_except, before_ms, limit, v, &n);
+	if (rc == IM_OK)
+		rc = do_all(s, delete_one, v, sizeof(*v), n);
+	if (rc == IM_OK)
 		*deleted_out = n;
 	free(v);
-	return ret;
+	return rc;
 }
 
 /* -- expiry -- */
@@ -200,23 +210,25 @@ struct due {
 static int find_due(struct store *s, int64_t now_ms, uint32_t limit, struct due *v, uint32_t *n_out)
 {
 	sqlite3_stmt *st = sqldb_get(&s->q, STORE_EXPIRY_DUE);
-	int ret;
+	int rc;
+
 	sqldb_bind_int(st, 1, now_ms);
 	sqldb_bind_int(st, 2, limit);
-	while ((ret = sqldb_step(&s->q, st)) == SQLDB_ROW)
+	while ((rc = sqldb_step(&s->q, st)) == SQLDB_ROW)
 		v[(*n_out)++] = (struct due){sqldb_int(st, 0), sqldb_id(st, 1)};
-	return ret;
+	return rc;
 }
 
 static int expire_one(struct store *s, const void *item)
 {
 	const struct due *v = item;
 	sqlite3_stmt *st = sqldb_get(&s->q, STORE_EXPIRE);
-	int ret;
+	int rc;
+
 	sqldb_bind_id(st, 1, v->gid);
-	ret = sqldb_run(&s->q, st);
-	if (ret != IM_OK)
-		return ret;
+	rc = sqldb_run(&s->q, st);
+	if (rc != IM_OK)
+		return rc;
 	st = sqldb_get(&s->q, STORE_EXPIRY_DONE);
 	sqldb_bind_int(st, 1, v->at_ms);
 	sqldb_bind_id(st, 2, v->gid);
@@ -227,15 +239,16 @@ int store_sqlite_expire(struct store *s, int64_t now_ms, uint32_t limit, uint32_
 {
 	struct due *v = malloc(limit * sizeof(*v));
 	uint32_t n = 0;
-	int ret;
+	int rc;
+
 	*expired_out = 0;
 	if (!v)
 		return IM_E_NOMEM;
-	ret = find_due(s, now_ms, limit, v, &n);
-	if (ret == IM_OK)
-		ret = do_all(s, expire_one, v, sizeof(*v), n);
-	if (ret == IM_OK)
+	rc = find_due(s, now_ms, limit, v, &n);
+	if (rc == IM_OK)
+		rc = do_all(s, expire_one, v, sizeof(*v), n);
+	if (rc == IM_OK)
 		*expired_out = n;
 	free(v);
-	return ret;
+	return rc;
 }

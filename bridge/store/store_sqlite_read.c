@@ -12,18 +12,19 @@ int store_sqlite_reader_open(struct store *s, struct store_reader **out)
 {
 	struct im_buf why;
 	struct store_reader *r = calloc(1, sizeof(*r));
-	int ret;
+	int rc;
+
 	if (!r)
 		return IM_E_NOMEM;
 	r->s = s;
 	im_buf_init(&why, 0);
-	ret = sqldb_open(&r->q, s->folder, &store_sqlite_spec, SQLDB_READER, &why);
+	rc = sqldb_open(&r->q, s->folder, &store_sqlite_spec, SQLDB_READER, &why);
 	im_buf_free(&why);
-	if (ret != IM_OK)
+	if (rc != IM_OK)
 		free(r);
 	else
 		*out = r;
-	return ret;
+	return rc;
 }
 
 void store_sqlite_reader_close(struct store_reader *r)
@@ -48,9 +49,10 @@ void store_sqlite_reader_watch(struct store_reader *r, int (*passed)(void *arg),
 int store_sqlite_read_head(struct store_reader *r, uint64_t conv, struct store_head *out)
 {
 	struct store_place p;
-	int ret = store_sqlite_find_head(&r->q, conv, &p);
+	int rc = store_sqlite_find_head(&r->q, conv, &p);
+
 	*out = p.at;
-	return ret;
+	return rc;
 }
 
 static struct store_msg msg_of_row(sqlite3_stmt *st)
@@ -72,16 +74,18 @@ static struct store_msg msg_of_row(sqlite3_stmt *st)
 
 static int walk(struct sqldb *q, sqlite3_stmt *st, store_msg_fn fn, void *arg)
 {
-	int ret;
-	while ((ret = sqldb_step(q, st)) == SQLDB_ROW) {
+	int rc;
+
+	while ((rc = sqldb_step(q, st)) == SQLDB_ROW) {
 		struct store_msg m = msg_of_row(st);
-		ret = fn(arg, &m);
-		if (ret != 0) {
+
+		rc = fn(arg, &m);
+		if (rc != 0) {
 			sqldb_done(st);
-			return ret;
+			return rc;
 		}
 	}
-	return ret;
+	return rc;
 }
 
 /* SQLite's integers end at 2^63 - 1; a caller's "to the end" may be more. */
@@ -94,6 +98,7 @@ int store_sqlite_walk_conv(struct sqldb *q, uint64_t conv, uint64_t lo, uint64_t
 	bool descending, store_msg_fn fn, void *arg)
 {
 	sqlite3_stmt *st = sqldb_get(q, descending ? STORE_READ_CONV_DOWN : STORE_READ_CONV_UP);
+
 	sqldb_bind_id(st, 1, conv);
 	sqldb_bind_id(st, 2, clamp(lo));
 	sqldb_bind_id(st, 3, clamp(hi));
@@ -110,6 +115,7 @@ int store_sqlite_read_log(struct store_reader *r, uint64_t lo, uint64_t hi, bool
 	store_msg_fn fn, void *arg)
 {
 	sqlite3_stmt *st = sqldb_get(&r->q, descending ? STORE_READ_LOG_DOWN : STORE_READ_LOG_UP);
+
 	sqldb_bind_id(st, 1, clamp(lo));
 	sqldb_bind_id(st, 2, clamp(hi));
 	return walk(&r->q, st, fn, arg);

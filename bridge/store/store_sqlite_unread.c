@@ -27,16 +27,17 @@ static int rest_after(struct sqldb *q, uint64_t conv, const struct store_place *
 {
 	struct store_place p;
 	enum kind kind = KIND_OPERATION;
-	int ret = store_sqlite_place_up(q, conv, mark, &p);
+	int rc = store_sqlite_place_up(q, conv, mark, &p);
+
 	*out = (struct rest){.numbered = p.numbered, .from = mark + 1};
-	if (ret != IM_OK || !p.numbered)
-		return ret;
+	if (rc != IM_OK || !p.numbered)
+		return rc;
 	if (p.at.seq != mark) {
 		out->from = p.at.seq;
-		ret = store_sqlite_kind_at(q, p.at.gid, &kind);
+		rc = store_sqlite_kind_at(q, p.at.gid, &kind);
 	}
 	out->n = head->ord - p.ord + (kind == KIND_SENT);
-	return ret;
+	return rc;
 }
 
 /* The newest place in lo..hi where the user sent a message; 0: none. any: or anything. */
@@ -44,20 +45,21 @@ static int own_between(struct sqldb *q, uint64_t conv, uint64_t user, uint64_t l
 	bool any, uint64_t *seq_out)
 {
 	sqlite3_stmt *st = sqldb_get(q, STORE_OWN_DOWN);
-	int ret;
+	int rc;
+
 	*seq_out = 0;
 	sqldb_bind_id(st, 1, conv);
 	sqldb_bind_id(st, 2, lo);
 	sqldb_bind_id(st, 3, hi);
 	sqldb_bind_id(st, 4, user);
-	while ((ret = sqldb_step(q, st)) == SQLDB_ROW) {
+	while ((rc = sqldb_step(q, st)) == SQLDB_ROW) {
 		if (!any && !kind_counts(sqldb_str(st, 1)))
 			continue;
 		*seq_out = sqldb_id(st, 0);
 		sqldb_done(st);
 		return IM_OK;
 	}
-	return ret;
+	return rc;
 }
 
 /* The user's last message if it is after `mark`, else anything up to that. */
@@ -65,29 +67,31 @@ static int own_after(struct sqldb *q, uint64_t conv, uint64_t user, uint64_t hea
 	uint64_t *seq_out)
 {
 	uint64_t noted, newer = 0;
-	int ret = store_sqlite_spoke(q, conv, user, &noted);
+	int rc = store_sqlite_spoke(q, conv, user, &noted);
 	uint64_t lo = noted > mark ? noted : mark;
 	uint64_t hi = noted + STORE_SPOKE_EVERY - 1;
+
 	if (hi > head)
 		hi = head;
-	if (ret == IM_OK && lo < hi)
-		ret = own_between(q, conv, user, lo + 1, hi, false, &newer);
+	if (rc == IM_OK && lo < hi)
+		rc = own_between(q, conv, user, lo + 1, hi, false, &newer);
 	*seq_out = newer ? newer : noted;
-	return ret;
+	return rc;
 }
 
 static int count_gone(struct sqldb *q, uint64_t conv, uint64_t lo, uint64_t hi, uint64_t *n_out)
 {
 	sqlite3_stmt *st = sqldb_get(q, STORE_GONE_BETWEEN);
-	int ret;
+	int rc;
+
 	*n_out = 0;
 	sqldb_bind_id(st, 1, conv);
 	sqldb_bind_id(st, 2, lo);
 	sqldb_bind_id(st, 3, hi);
 	sqldb_bind_int(st, 4, STORE_GONE_MAX);
-	while ((ret = sqldb_step(q, st)) == SQLDB_ROW)
+	while ((rc = sqldb_step(q, st)) == SQLDB_ROW)
 		++*n_out;
-	return ret;
+	return rc;
 }
 
 /* Without ordinals all messages are taken to count, and whatever the user did to be an answer. */
@@ -96,9 +100,10 @@ static int unnumbered(struct sqldb *q, uint64_t conv, uint64_t user, uint64_t he
 {
 	uint64_t lo = head - mark > STORE_LOOK_BACK ? head - STORE_LOOK_BACK : mark;
 	uint64_t own;
-	int ret = own_between(q, conv, user, lo + 1, head, true, &own);
+	int rc = own_between(q, conv, user, lo + 1, head, true, &own);
+
 	*n_out = head - (own ? own : mark);
-	return ret;
+	return rc;
 }
 
 /* Behind the user's own last message there is none of his, so that all that counts there is
@@ -109,21 +114,22 @@ int store_sqlite_unread(
 	struct store_place head;
 	struct rest rest;
 	uint64_t own = 0, gone = 0;
-	int ret = store_sqlite_find_head(&r->q, conv, &head);
+	int rc = store_sqlite_find_head(&r->q, conv, &head);
+
 	*n_out = 0;
-	if (ret != IM_OK || head.at.seq <= mark)
-		return ret;
-	ret = rest_after(&r->q, conv, &head, mark, &rest);
-	if (ret == IM_OK && !rest.numbered)
+	if (rc != IM_OK || head.at.seq <= mark)
+		return rc;
+	rc = rest_after(&r->q, conv, &head, mark, &rest);
+	if (rc == IM_OK && !rest.numbered)
 		return unnumbered(&r->q, conv, user, head.at.seq, mark, n_out);
-	if (ret == IM_OK && rest.n > 0)
-		ret = own_after(&r->q, conv, user, head.at.seq, mark, &own);
-	if (ret == IM_OK && own > mark)
-		ret = rest_after(&r->q, conv, &head, own, &rest);
-	if (ret == IM_OK && rest.n > 0)
-		ret = count_gone(&r->q, conv, rest.from, head.at.seq, &gone);
+	if (rc == IM_OK && rest.n > 0)
+		rc = own_after(&r->q, conv, user, head.at.seq, mark, &own);
+	if (rc == IM_OK && own > mark)
+		rc = rest_after(&r->q, conv, &head, own, &rest);
+	if (rc == IM_OK && rest.n > 0)
+		rc = count_gone(&r->q, conv, rest.from, head.at.seq, &gone);
 	*n_out = rest.n > gone ? rest.n - gone : 0;
-	return ret;
+	return rc;
 }
 
 /* -- what is shown -------------------------------------------------------------------------------
@@ -134,30 +140,33 @@ static int is_shown(struct sqldb *q, const struct store_place *first,
 	const struct store_place *before, bool *out)
 {
 	enum kind kind;
-	int ret;
+	int rc;
+
 	*out = before->numbered && before->at.seq + 1 == first->at.seq;
 	if (*out)
 		return IM_OK;
-	ret = store_sqlite_kind_at(q, first->at.gid, &kind);
+	rc = store_sqlite_kind_at(q, first->at.gid, &kind);
 	*out = kind != KIND_OPERATION;
-	return ret;
+	return rc;
 }
 
 int store_sqlite_read_shown(struct store_reader *r, uint64_t conv, struct store_head *out)
 {
 	struct store_place head, first, before;
-	int ret = store_sqlite_find_head(&r->q, conv, &head);
+	int rc = store_sqlite_find_head(&r->q, conv, &head);
 	struct store_place from = head;
+
 	*out = head.at;
-	if (ret != IM_OK || !head.numbered)
-		return ret;
+	if (rc != IM_OK || !head.numbered)
+		return rc;
 	for (int i = 0; i < HOLES_MAX; i++) {
 		bool shown;
-		ret = store_sqlite_first_place(&r->q, conv, &from, from.shown, &first, &before);
-		if (ret == IM_OK)
-			ret = is_shown(&r->q, &first, &before, &shown);
-		if (ret != IM_OK)
-			return ret;
+
+		rc = store_sqlite_first_place(&r->q, conv, &from, from.shown, &first, &before);
+		if (rc == IM_OK)
+			rc = is_shown(&r->q, &first, &before, &shown);
+		if (rc != IM_OK)
+			return rc;
 		*out = (struct store_head){shown ? first.at.seq : 0, first.at.gid};
 		if (shown || before.at.seq == 0)
 			return IM_OK;

@@ -18,10 +18,11 @@ static void take_back(struct store *s)
 
 int store_sqlite_begin(struct store *s)
 {
-	int ret = sqldb_begin(&s->q);
+	int rc = sqldb_begin(&s->q);
+
 	store_sqlite_caches_begin(s);
 	s->log_head_before = s->log_head;
-	return ret;
+	return rc;
 }
 
 void store_sqlite_rollback(struct store *s)
@@ -35,9 +36,10 @@ void store_sqlite_rollback(struct store *s)
 int store_sqlite_write_head(struct store *s, uint64_t conv, struct store_head *out)
 {
 	struct store_place p;
-	int ret = store_sqlite_head(s, conv, &p);
+	int rc = store_sqlite_head(s, conv, &p);
+
 	*out = p.at;
-	return ret;
+	return rc;
 }
 
 /* The unique indexes find a second writer even where the caches are behind. What is half written
@@ -55,6 +57,7 @@ static int conflict(struct store *s, const struct store_msg *m)
 static int insert_expiry(struct store *s, const struct store_msg *m)
 {
 	sqlite3_stmt *st = sqldb_get(&s->q, STORE_EXPIRY_ADD);
+
 	sqldb_bind_int(st, 1, m->expires_ms);
 	sqldb_bind_id(st, 2, m->gid);
 	return sqldb_run(&s->q, st);
@@ -63,6 +66,7 @@ static int insert_expiry(struct store *s, const struct store_msg *m)
 static int insert_copy(struct store *s, const struct store_msg *m)
 {
 	sqlite3_stmt *st = sqldb_get(&s->q, STORE_COPY_ADD);
+
 	sqldb_bind_id(st, 1, m->gid);
 	sqldb_bind_id(st, 2, m->origin.author);
 	sqldb_bind_id(st, 3, m->origin.via);
@@ -72,7 +76,8 @@ static int insert_copy(struct store *s, const struct store_msg *m)
 static int insert(struct store *s, const struct store_msg *m, const struct store_place *p)
 {
 	sqlite3_stmt *st = sqldb_get(&s->q, STORE_APPEND);
-	int ret;
+	int rc;
+
 	sqldb_bind_id(st, 1, m->gid);
 	sqldb_bind_id(st, 2, m->conv);
 	sqldb_bind_id(st, 3, m->seq);
@@ -86,18 +91,18 @@ static int insert(struct store *s, const struct store_msg *m, const struct store
 		sqldb_bind_null(st, 10);
 	else
 		sqldb_bind_blob(st, 10, m->body);
-	ret = sqldb_run(&s->q, st);
-	if (ret != IM_OK)
-		return ret;
+	rc = sqldb_run(&s->q, st);
+	if (rc != IM_OK)
+		return rc;
 	st = sqldb_get(&s->q, STORE_APPEND_INDEX);
 	sqldb_bind_id(st, 1, m->conv);
 	sqldb_bind_id(st, 2, m->seq);
 	sqldb_bind_id(st, 3, m->gid);
 	store_sqlite_bind_ordinals(st, 4, p);
-	ret = sqldb_run(&s->q, st);
-	if (ret == IM_OK && m->expires_ms > 0)
-		ret = insert_expiry(s, m);
-	return ret == IM_OK && m->origin.author ? insert_copy(s, m) : ret;
+	rc = sqldb_run(&s->q, st);
+	if (rc == IM_OK && m->expires_ms > 0)
+		rc = insert_expiry(s, m);
+	return rc == IM_OK && m->origin.author ? insert_copy(s, m) : rc;
 }
 
 /* What holds for every speaker in every conversation: his last message there is less than
@@ -105,13 +110,14 @@ static int insert(struct store *s, const struct store_msg *m, const struct store
 static int note_speaker(struct store *s, const struct store_msg *m)
 {
 	uint64_t noted[IDCACHE_VALUES] = {0};
-	int ret;
+	int rc;
+
 	if (m->seq < STORE_SPOKE_EVERY)
 		return IM_OK;
 	if (!idcache_get(&s->spoken, m->conv, m->sender, noted)) {
-		ret = store_sqlite_spoke(&s->q, m->conv, m->sender, &noted[0]);
-		if (ret != IM_OK)
-			return ret;
+		rc = store_sqlite_spoke(&s->q, m->conv, m->sender, &noted[0]);
+		if (rc != IM_OK)
+			return rc;
 		store_sqlite_remember(s, &s->spoken, m->conv, m->sender, noted);
 	}
 	if (m->seq - noted[0] < STORE_SPOKE_EVERY)
@@ -125,25 +131,26 @@ int store_sqlite_append(struct store *s, const struct store_msg *m)
 {
 	enum kind kind = kind_of(m->type);
 	struct store_place head, p;
-	int ret;
+	int rc;
+
 	if (!s->q.in_tx)
 		return sqldb_fail(&s->q, IM_E_IO, "a message needs an open transaction");
-	ret = store_sqlite_head(s, m->conv, &head);
-	if (ret != IM_OK)
-		return ret;
+	rc = store_sqlite_head(s, m->conv, &head);
+	if (rc != IM_OK)
+		return rc;
 	if (m->seq != head.at.seq + 1 || m->gid <= s->log_head)
 		return conflict(s, m);
 	p = (struct store_place){{m->seq, m->gid}, head.ord + (kind == KIND_SENT),
 		head.shown + (kind != KIND_OPERATION), true};
-	ret = insert(s, m, &p);
-	if (ret == IM_E_EXISTS)
+	rc = insert(s, m, &p);
+	if (rc == IM_E_EXISTS)
 		return conflict(s, m);
-	if (ret == IM_OK && kind == KIND_SENT)
-		ret = note_speaker(s, m);
-	if (ret == IM_OK && kind == KIND_SENT && m->recalled)
-		ret = store_sqlite_gone(&s->q, m->gid);
-	if (ret != IM_OK)
-		return ret;
+	if (rc == IM_OK && kind == KIND_SENT)
+		rc = note_speaker(s, m);
+	if (rc == IM_OK && kind == KIND_SENT && m->recalled)
+		rc = store_sqlite_gone(&s->q, m->gid);
+	if (rc != IM_OK)
+		return rc;
 	s->log_head = m->gid;
 	store_sqlite_remember_head(s, m->conv, &p);
 	return IM_OK;
@@ -158,6 +165,7 @@ struct seen {
 static int see(void *arg, const struct store_msg *m)
 {
 	struct seen *seen = arg;
+
 	seen->found = true;
 	return seen->fn(seen->arg, m);
 }
@@ -165,14 +173,16 @@ static int see(void *arg, const struct store_msg *m)
 int store_sqlite_get(struct store *s, uint64_t conv, uint64_t seq, store_msg_fn fn, void *arg)
 {
 	struct seen seen = {.fn = fn, .arg = arg};
-	int ret = store_sqlite_walk_conv(&s->q, conv, seq, seq, false, see, &seen);
-	return ret == IM_OK && !seen.found ? IM_E_NONE : ret;
+	int rc = store_sqlite_walk_conv(&s->q, conv, seq, seq, false, see, &seen);
+
+	return rc == IM_OK && !seen.found ? IM_E_NONE : rc;
 }
 
 int store_sqlite_amend(struct store *s, const struct store_msg *m)
 {
 	sqlite3_stmt *st;
-	int ret;
+	int rc;
+
 	if (!s->q.in_tx)
 		return sqldb_fail(&s->q, IM_E_IO, "an amendment needs an open transaction");
 	st = sqldb_get(&s->q, STORE_AMEND);
@@ -185,22 +195,23 @@ int store_sqlite_amend(struct store *s, const struct store_msg *m)
 	else
 		sqldb_bind_blob(st, 5, m->body);
 	sqldb_bind_text_or_null(st, 6, m->id);
-	ret = sqldb_run(&s->q, st);
-	if (ret == IM_OK && sqldb_changes(&s->q) == 0)
+	rc = sqldb_run(&s->q, st);
+	if (rc == IM_OK && sqldb_changes(&s->q) == 0)
 		return IM_E_NONE;
-	if (ret == IM_OK && m->recalled && kind_counts(m->type))
-		ret = store_sqlite_gone(&s->q, m->gid);
-	return ret;
+	if (rc == IM_OK && m->recalled && kind_counts(m->type))
+		rc = store_sqlite_gone(&s->q, m->gid);
+	return rc;
 }
 
 int store_sqlite_origin(struct store *s, uint64_t gid, struct message_origin *out)
 {
 	sqlite3_stmt *st = sqldb_get(&s->q, STORE_COPY_GET);
-	int ret;
+	int rc;
+
 	sqldb_bind_id(st, 1, gid);
-	ret = sqldb_step(&s->q, st);
-	if (ret != SQLDB_ROW)
-		return ret == IM_OK ? IM_E_NONE : ret;
+	rc = sqldb_step(&s->q, st);
+	if (rc != SQLDB_ROW)
+		return rc == IM_OK ? IM_E_NONE : rc;
 	*out = (struct message_origin){sqldb_id(st, 0), sqldb_id(st, 1)};
 	sqldb_done(st);
 	return IM_OK;
@@ -209,45 +220,47 @@ int store_sqlite_origin(struct store *s, uint64_t gid, struct message_origin *ou
 static int write_mark(struct store *s, const struct store_mark *mark)
 {
 	sqlite3_stmt *st;
-	int ret = IM_OK;
+	int rc = IM_OK;
+
 	if (!s->mark_epoch_known || s->mark_epoch != mark->epoch) {
 		st = sqldb_get(&s->q, STORE_MARK_FORGET);
 		sqldb_bind_id(st, 1, mark->epoch);
-		ret = sqldb_run(&s->q, st);
+		rc = sqldb_run(&s->q, st);
 	}
-	if (ret == IM_OK) {
+	if (rc == IM_OK) {
 		st = sqldb_get(&s->q, STORE_MARK_ADD);
 		sqldb_bind_id(st, 1, mark->epoch);
 		sqldb_bind_id(st, 2, mark->recno);
 		sqldb_bind_id(st, 3, mark->gid_first);
 		sqldb_bind_id(st, 4, mark->gid_last);
-		ret = sqldb_run(&s->q, st);
+		rc = sqldb_run(&s->q, st);
 	}
-	if (ret == IM_OK) {
+	if (rc == IM_OK) {
 		st = sqldb_get(&s->q, STORE_MARK_TRIM);
 		sqldb_bind_id(st, 1, mark->epoch);
 		sqldb_bind_int(st, 2, STORE_MARKS);
-		ret = sqldb_run(&s->q, st);
+		rc = sqldb_run(&s->q, st);
 	}
-	return ret;
+	return rc;
 }
 
 int store_sqlite_commit(struct store *s, const struct store_mark *mark)
 {
-	int ret = IM_OK;
+	int rc = IM_OK;
+
 	if (!s->q.in_tx)
 		return sqldb_fail(&s->q, IM_E_IO, "no transaction is open");
 	if (mark)
-		ret = write_mark(s, mark);
-	if (ret == IM_OK)
-		ret = store_sqlite_convs_move(s);
-	if (ret == IM_OK)
-		ret = sqldb_commit(&s->q);
+		rc = write_mark(s, mark);
+	if (rc == IM_OK)
+		rc = store_sqlite_convs_move(s);
+	if (rc == IM_OK)
+		rc = sqldb_commit(&s->q);
 	else
 		sqldb_rollback(&s->q);
-	if (ret != IM_OK) {
+	if (rc != IM_OK) {
 		take_back(s);
-		return ret == IM_E_NOMEM ? ret : IM_E_IO;
+		return rc == IM_E_NOMEM ? rc : IM_E_IO;
 	}
 	store_sqlite_caches_committed(s);
 	store_sqlite_convs_committed(s);
@@ -267,17 +280,19 @@ int store_sqlite_log_head(struct store *s, uint64_t *gid_out)
 int store_sqlite_marks(struct store *s, store_mark_fn fn, void *arg)
 {
 	sqlite3_stmt *st = sqldb_get(&s->q, STORE_MARK_LIST);
-	int ret;
-	while ((ret = sqldb_step(&s->q, st)) == SQLDB_ROW) {
+	int rc;
+
+	while ((rc = sqldb_step(&s->q, st)) == SQLDB_ROW) {
 		struct store_mark m = {.epoch = sqldb_id(st, 0),
 			.recno = sqldb_id(st, 1),
 			.gid_first = sqldb_id(st, 2),
 			.gid_last = sqldb_id(st, 3)};
-		ret = fn(arg, &m);
-		if (ret != 0) {
+
+		rc = fn(arg, &m);
+		if (rc != 0) {
 			sqldb_done(st);
-			return ret;
+			return rc;
 		}
 	}
-	return ret;
+	return rc;
 }
