@@ -72,8 +72,8 @@ struct follower_now {
 	int64_t wall_ms, mono_ms;
 	struct background_main main;
 };
-/* Each sink once, but for those that have failed a while ago. True: the next turn is due at once.
- */
+/* Each sink once, but for those that failed less than FOLLOWER_BACKOFF_MS before. True: the next
+ * turn is due at once. */
 bool follower_turn(struct follower *f, const struct follower_now *now);
 /* One sink, by the order in which they were added: up to `limit` messages (0: the log is not read),
  * and the rest. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What is under both databases: migrations, the statements and how SQLite goes about them, online
- * copies, and the length of the write-ahead log.
+ * What is under all databases: migrations, the statements and how SQLite goes about them, what can
+ * be built again, online copies, and the length of the write-ahead log.
  */
 #include <sqlite3.h>
 #include <stdio.h>
@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "bridge/directory/directory_user.h"
+#include "db/sqldb.h"
 #include "db/walkeeper.h"
 #include "schema/migrations.h"
 #include "tests/lib/faultvfs.h"
@@ -194,6 +195,122 @@ static void every_statement_finds_its_rows_by_an_index(void **state)
 	im_buf_free(&why);
 }
 
+/* -- a database that can be built again ----------------------------------------------------------
+ */
+
+enum { WORD_ADD, WORD_COUNT, WORD_STATEMENTS };
+
+static const char *const word_sql[WORD_STATEMENTS] = {
+	[WORD_ADD] = "INSERT INTO word VALUES (?1)",
+	[WORD_COUNT] = "SELECT count(*) FROM word",
+};
+
+static const struct migration word_steps[] = {{"words", 1, "CREATE TABLE word (w TEXT)"}, {0}};
+
+static void word(sqlite3_context *ctx, int n, sqlite3_value **v)
+{
+	(void)n;
+	(void)v;
+	sqlite3_result_int(ctx, 7);
+}
+
+static int set_up_words(sqlite3 *db, struct im_buf *why)
+{
+	(void)why;
+	return sqlite3_create_function_v2(
+		       db, "word", 0, SQLITE_UTF8, NULL, word, NULL, NULL, NULL) == SQLITE_OK
+		       ? IM_OK
+		       : IM_E_IO;
+}
+
+static int refuse(sqlite3 *db, struct im_buf *why)
+{
+	(void)db;
+	im_buf_z(why, "without words");
+	return IM_E_IO;
+}
+
+static const struct sqldb_spec words = {.name = "words",
+	.migrations = word_steps,
+	.sql = word_sql,
+	.n_sql = WORD_STATEMENTS,
+	.writer_kib = 1024,
+	.reader_kib = 1024,
+	.rebuilt = true,
+	.setup = set_up_words};
+
+static void add_words(struct sqldb *q, int n)
+{
+	assert_ok(sqldb_begin(q));
+	for (int i = 0; i < n; i++) {
+		sqlite3_stmt *st = sqldb_get(q, WORD_ADD);
+
+		sqldb_bind_text(st, 1, IM_STR("word"));
+		assert_ok(sqldb_run(q, st));
+	}
+	assert_ok(sqldb_commit(q));
+}
+
+/* It pays for no fsync but where it is asked to, and has no thread; all else is as elsewhere. */
+static void what_can_be_built_again_is_durable_where_it_is_asked_to(void **state)
+{
+	struct sqldb q, reader;
+	sqlite3_stmt *own = NULL;
+	struct im_buf why;
+	uint32_t page = 0;
+	uint64_t n;
+	bool done;
+
+	im_buf_init(&why, 0);
+	assert_ok(sqldb_open(&q, *state, &words, SQLDB_WRITER, &why));
+	assert_null(q.keeper);
+	assert_int_equal(number(q.db, "PRAGMA synchronous"), 1);
+	assert_int_equal(number(q.db, "SELECT word()"), 7);
+	assert_ok(sqldb_durable(&q, true));
+	assert_int_equal(number(q.db, "PRAGMA synchronous"), 2);
+	add_words(&q, 3);
+	assert_ok(sqldb_durable(&q, false));
+	assert_int_equal(number(q.db, "PRAGMA synchronous"), 1);
+	/* Cleaning empties the log by itself, when nobody reads what is in it. */
+	assert_ok(sqldb_open(&reader, *state, &words, SQLDB_READER, &why));
+	assert_ok(sqldb_view_begin(&reader));
+	add_words(&q, 3);
+	assert_int_equal(sqldb_clean_step(&q, &page, &done), IM_E_BUSY);
+	assert_false(done);
+	sqldb_view_end(&reader);
+	assert_ok(sqldb_clean_step(&q, &page, &done));
+	assert_true(done);
+	assert_int_equal(test_file_size(test_path(*state, "words.db-wal")), 0);
+	assert_ok(sqldb_count(&reader, sqldb_get(&reader, WORD_COUNT), &n));
+	assert_int_equal(n, 6);
+	/* A statement of somebody else obeys the connection's rules. */
+	assert_ok(sqldb_begin(&q));
+	assert_null(sqldb_prepare(&q, &own, "SELECT nonsense FROM word"));
+	assert_null(sqldb_get(&q, WORD_COUNT));
+	assert_int_equal(sqldb_commit(&q), IM_E_IO);
+	assert_ok(sqldb_count(&q, sqldb_prepare(&q, &own, "SELECT count(*) FROM word"), &n));
+	assert_int_equal(n, 6);
+	sqldb_finalize(&own);
+	assert_null(own);
+	sqldb_close(&reader);
+	sqldb_close(&q);
+	im_buf_free(&why);
+}
+
+static void a_connection_that_is_not_set_up_is_none(void **state)
+{
+	struct sqldb_spec without = words;
+	struct im_buf why;
+	struct sqldb q;
+
+	without.setup = refuse;
+	im_buf_init(&why, 0);
+	assert_int_equal(sqldb_open(&q, *state, &without, SQLDB_WRITER, &why), IM_E_IO);
+	assert_true(im_str_eqz(im_buf_view(&why), "without words"));
+	assert_null(q.db);
+	im_buf_free(&why);
+}
+
 /* -- copies --------------------------------------------------------------------------------------
  */
 
@@ -374,6 +491,8 @@ int main(void)
 		TEST(an_empty_database_is_brought_up_to_date_once),
 		TEST(a_migration_that_fails_changes_nothing),
 		TEST(every_statement_finds_its_rows_by_an_index),
+		TEST(what_can_be_built_again_is_durable_where_it_is_asked_to),
+		TEST(a_connection_that_is_not_set_up_is_none),
 		TEST(a_copy_is_taken_while_the_store_is_written),
 		TEST(a_copy_that_cannot_be_written_says_so),
 		TEST(a_copy_that_meets_a_full_disk_leaves_none),
