@@ -163,7 +163,7 @@ uninstall:
 
 # ---- house ----
 
-FORMATTED = $(shell find common schema plugin bridge clients tests -name '*.[ch]')
+FORMATTED = $(shell find common schema db plugin bridge clients tests -name '*.[ch]')
 format:
 	clang-format -i $(FORMATTED)
 format-check:

@@ -290,13 +290,25 @@ static int build(struct bridge *b, struct im_buf *why)
 		.send = on_send,
 		.send_arg = b,
 		.moderation = &b->conf.words,
-		.hooks = {b, on_stats, on_backup, on_erase, on_name_key},
+		.hooks = {.arg = b,
+			.stats = on_stats,
+			.backup = on_backup,
+			.erase = on_erase,
+			.name_key = on_name_key},
 		.hold = on_hold,
 		.dedup_entries = (uint32_t)b->conf.opt.dedup_entries,
 		.dedup_window_ms = b->conf.opt.dedup_hours * 3600 * 1000};
 	char client_id[LINK_CLIENT_ID_MAX];
-	struct link_parts lp = {b->loop, b->conf.opt.broker, b->conf.opt.link_username,
-		b->conf.opt.data_dir, client_id, b->log, b, on_up, on_ready, on_lost};
+	struct link_parts lp = {.loop = b->loop,
+		.path = b->conf.opt.broker,
+		.username = b->conf.opt.link_username,
+		.data_dir = b->conf.opt.data_dir,
+		.client_id = client_id,
+		.log = b->log,
+		.arg = b,
+		.up = on_up,
+		.ready = on_ready,
+		.lost = on_lost};
 	struct engine_settings set = config_settings(&b->conf);
 	struct engine_now t = now();
 	int rc;

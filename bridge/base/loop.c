@@ -218,9 +218,10 @@ static void serve(const struct epoll_event *e)
 	if (e->events & EPOLLOUT)
 		ready |= LOOP_WRITE;
 	/* What a callback before it in this turn has given up is asked for no more. */
-	ready &= io->want;
-	if (ready && io->fd >= 0)
-		io->fn(io->arg, ready);
+	for (unsigned one = LOOP_READ; one <= LOOP_WRITE; one <<= 1) {
+		if (ready & io->want & one && io->fd >= 0)
+			io->fn(io->arg, one);
+	}
 }
 
 /* -- timers -- */

@@ -21,7 +21,8 @@ struct loop_timer; /* calls once each time that it is set */
 #define LOOP_READ 1u
 #define LOOP_WRITE 2u
 
-/* ready: LOOP_READ, LOOP_WRITE or both, never what is not asked for any more. An error or a hang-up
+/* ready: LOOP_READ or LOOP_WRITE. Called for each that is asked for still, reading first: what the
+ * first call gives up, the descriptor included, is not told by a second one. An error or a hang-up
  * is told as all that is asked for: the read or write that follows says what it is. */
 typedef void (*loop_io_fn)(void *arg, unsigned ready);
 typedef void (*loop_timer_fn)(void *arg);

@@ -161,7 +161,7 @@ static void on_socket(void *arg, unsigned ready)
 {
 	struct link *l = arg;
 
-	if (ready & LOOP_READ)
+	if (ready == LOOP_READ)
 		read_packets(l);
 	flush(l);
 	ask_to_write(l);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Owns the list of groups with their own retention and where the work stands. Called by the loop
+/* Owns the list of groups with their own retention and where the work stands. Called by upkeep
  * when nothing else is to be done. */
 #include "bridge/upkeep/retention.h"
 

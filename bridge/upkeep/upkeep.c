@@ -21,8 +21,15 @@ int upkeep_new(const struct upkeep_parts *p, struct upkeep **out)
 	struct backup_parts bp = {p->backend, p->store, p->dir, p->data_dir, p->log};
 	struct retention_parts rp = {p->backend, p->store, p->dir, p->index, p->health, p->log};
 	struct ordinals_parts op = {p->backend, p->store, p->log, p->mono_ms};
-	struct erasure_parts xp = {p->backend, p->store, p->dir, p->index, p->data_dir, p->log,
-		p->arg, p->renamed, p->reply};
+	struct erasure_parts xp = {.backend = p->backend,
+		.store = p->store,
+		.dir = p->dir,
+		.index = p->index,
+		.data_dir = p->data_dir,
+		.log = p->log,
+		.arg = p->arg,
+		.renamed = p->renamed,
+		.reply = p->reply};
 	struct upkeep *u = calloc(1, sizeof(*u));
 	int rc;
 

@@ -168,7 +168,8 @@ static void reading_and_writing_are_asked_for_apart(void **state)
 	/* As long as there is something to read. */
 	loop_add(p.io, LOOP_WRITE);
 	turn(f);
-	assert_int_equal(p.ready, LOOP_READ | LOOP_WRITE);
+	assert_int_equal(p.calls, 3);
+	assert_int_equal(p.ready, LOOP_WRITE); /* the second of two calls */
 	loop_del(p.io, LOOP_READ);
 	turn(f);
 	assert_int_equal(p.ready, LOOP_WRITE);
@@ -176,15 +177,15 @@ static void reading_and_writing_are_asked_for_apart(void **state)
 	assert_int_equal(read(p.fd, &byte, 1), 1);
 	turn(f);
 	assert_int_equal(p.ready, LOOP_WRITE);
-	assert_int_equal(p.calls, 4);
+	assert_int_equal(p.calls, 5);
 	/* Given up and asked for again before the turn: nothing has changed. */
 	loop_del(p.io, LOOP_WRITE);
 	loop_add(p.io, LOOP_WRITE);
 	turn(f);
-	assert_int_equal(p.calls, 5);
+	assert_int_equal(p.calls, 6);
 	loop_del(p.io, LOOP_READ | LOOP_WRITE);
 	turn(f);
-	assert_int_equal(p.calls, 5);
+	assert_int_equal(p.calls, 6);
 	end(&p);
 }
 
@@ -359,6 +360,26 @@ static void a_callback_may_give_itself_up(void **state)
 	assert_int_equal(p.calls, 1);
 	turn(f);
 	assert_int_equal(p.calls, 1);
+}
+
+static void gives_writing_up(struct party *self)
+{
+	loop_del(self->io, LOOP_WRITE);
+}
+
+/* A reply read may be all that there was to write for. */
+static void reading_may_give_writing_up(void **state)
+{
+	struct fixture *f = *state;
+	struct party p = pair(f, 'p');
+
+	p.then = gives_writing_up;
+	watch(&p, LOOP_READ | LOOP_WRITE);
+	say(&p);
+	turn(f);
+	assert_int_equal(p.calls, 1);
+	assert_int_equal(p.ready, LOOP_READ);
+	end(&p);
 }
 
 static void watches_the_other(struct party *self)
@@ -788,6 +809,7 @@ int main(void)
 		TEST(what_is_given_up_is_not_called_in_the_same_turn),
 		TEST(what_is_asked_for_no_more_is_not_called_in_the_same_turn),
 		TEST(a_callback_may_give_itself_up),
+		TEST(reading_may_give_writing_up),
 		TEST(a_callback_may_begin_to_watch),
 		TEST(a_number_may_come_again),
 		TEST(what_cannot_be_watched_is_refused),
