@@ -3,7 +3,7 @@
  * A client that subscribes to its inbox and makes one request at a time: a call, or a catch-up
  * by sync over as many pages as it takes.
  *
- * Called by scenario_hold.c and scenario_rpc.c.
+ * Called by crowd.c and the scenarios that have one.
  */
 #ifndef BENCH_CALLER_H
 #define BENCH_CALLER_H

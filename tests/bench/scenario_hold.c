@@ -7,8 +7,7 @@
  */
 #include "tests/bench/scenario_hold.h"
 
-#include "tests/bench/caller.h"
-#include "tests/bench/connector.h"
+#include "tests/bench/crowd.h"
 #include "tests/bench/hist.h"
 #include "tests/bench/report.h"
 
@@ -18,14 +17,8 @@
 #include <unistd.h>
 
 struct state {
-	struct caller_run run; /* first: the callbacks get it from their caller */
+	struct crowd crowd; /* first: the callbacks get it from their caller */
 	struct loop_source input;
-	struct options *opt;
-	struct loop loop;
-	struct conn_net net;
-	struct connector connector;
-	struct verdict verdict;
-	struct caller *callers;
 	uint32_t in;   /* clients that are in */
 	uint32_t lost; /* connections lost in this storm */
 	bool storm;
@@ -54,8 +47,8 @@ static void on_ready(struct caller *caller)
 {
 	struct state *st = state_of(caller);
 	uint64_t now_ns = loop_now_ns();
-	connector_on_ready(&st->connector);
-	if (st->opt->sync)
+	connector_on_ready(&st->crowd.connector);
+	if (st->crowd.opt->sync)
 		caller_sync(caller, now_ns);
 	else
 		is_in(st, caller, now_ns);
@@ -71,16 +64,16 @@ static void on_lost(struct caller *caller, const char *why)
 	struct state *st = state_of(caller);
 	uint64_t now_ns = loop_now_ns();
 	if (!caller->connected) {
-		connector_on_failed(&st->connector, &caller->conn, now_ns);
+		connector_on_failed(&st->crowd.connector, &caller->conn, now_ns);
 		return;
 	}
 	if (!st->storm)
-		verdict_fail(&st->verdict, "%s: %s", caller->name, why);
+		verdict_fail(&st->crowd.verdict, "%s: %s", caller->name, why);
 	st->lost++;
 	if (caller->in)
 		st->in--;
 	caller->in = false;
-	connector_on_lost(&st->connector, &caller->conn);
+	connector_on_lost(&st->crowd.connector, &caller->conn);
 }
 
 static void on_input(struct loop_source *source, uint32_t events)
@@ -96,51 +89,20 @@ static void on_input(struct loop_source *source, uint32_t events)
 		st->storm = true;
 		st->lost = 0;
 		st->first_in_ns = 0;
-		st->connector.failures = 0;
+		st->crowd.connector.failures = 0;
 		hist_clear(&st->each);
 	} else {
 		st->quit = true;
 	}
 }
 
-static int open_all(struct state *st, const struct users *users)
+static int open_all(struct state *st, const struct options *opt, const struct users *users)
 {
-	struct options *opt = st->opt;
-	st->run = (struct caller_run){.net = &st->net,
-		.users = users,
-		.verdict = &st->verdict,
-		.suffix = "h",
-		.limit = opt->limit,
-		.ready = on_ready,
-		.done = on_done,
-		.lost = on_lost};
+	st->crowd.run = (struct caller_run){
+		.suffix = "h", .ready = on_ready, .done = on_done, .lost = on_lost};
 	st->input.ready = on_input;
-	if (loop_open(&st->loop) || conn_net_open(&st->net, &st->loop, opt->port, opt->version) ||
-		connector_init(&st->connector, opt->clients, opt->parallel) ||
-		loop_watch(&st->loop, STDIN_FILENO, &st->input, false))
-		return -1;
-	st->callers = calloc(opt->clients, sizeof(*st->callers));
-	if (!st->callers)
-		return -1;
-	for (uint32_t i = 0; i < opt->clients; i++) {
-		caller_init(&st->callers[i], &st->run, opt->base + i);
-		connector_add(&st->connector, &st->callers[i].conn);
-	}
-	return 0;
-}
-
-static void close_all(struct state *st)
-{
-	for (uint32_t i = 0; st->callers && i < st->opt->clients; i++) {
-		if (st->callers[i].run) {
-			conn_close(&st->callers[i].conn, true);
-			conn_clear(&st->callers[i].conn);
-		}
-	}
-	free(st->callers);
-	connector_clear(&st->connector);
-	conn_net_close(&st->net);
-	loop_close(&st->loop);
+	return crowd_open(&st->crowd, opt, users) ||
+	       loop_watch(&st->crowd.loop, STDIN_FILENO, &st->input, false);
 }
 
 /* The times are CLOCK_MONOTONIC, which the runner reads too. */
@@ -151,48 +113,48 @@ static void report_in(struct state *st, const char *event)
 	report_count(&r, "clients", st->in);
 	report_count(&r, "first_in_ns", st->first_in_ns);
 	report_count(&r, "last_in_ns", st->last_in_ns);
-	report_count(&r, "failed_attempts", st->connector.failures);
-	report_count(&r, "repeated_replies", st->run.repeated);
+	report_count(&r, "failed_attempts", st->crowd.connector.failures);
+	report_count(&r, "repeated_replies", st->crowd.run.repeated);
 	report_hist(&r, "each_us", &st->each);
 	report_end(&r);
 }
 
 static bool all_back(const struct state *st)
 {
-	return st->in == st->opt->clients && (!st->storm || st->lost >= st->opt->clients);
+	return st->in == st->crowd.opt->clients &&
+	       (!st->storm || st->lost >= st->crowd.opt->clients);
 }
 
 /* Serves until everybody is in, or the time is over, or "quit". */
 static void serve_until_in(struct state *st)
 {
-	uint64_t deadline = loop_now_ns() + (uint64_t)(st->opt->timeout_s * 1e9);
+	uint64_t deadline = crowd_deadline(&st->crowd);
 	while (!all_back(st) && !st->quit && loop_now_ns() < deadline) {
-		uint64_t again = connector_pump(&st->connector, loop_now_ns());
-		if (loop_turn(&st->loop, again < deadline ? again : deadline))
+		if (crowd_turn(&st->crowd, deadline))
 			break;
-		conn_net_flush(&st->net);
 	}
 	if (!all_back(st))
-		verdict_fail(&st->verdict, "%u of %u clients in", st->in, st->opt->clients);
+		verdict_fail(
+			&st->crowd.verdict, "%u of %u clients in", st->in, st->crowd.opt->clients);
 }
 
 static void hold(struct state *st)
 {
 	serve_until_in(st);
 	report_in(st, "connected");
-	while (!st->quit && st->verdict.failures == 0) {
+	while (!st->quit && st->crowd.verdict.failures == 0) {
 		if (st->storm) {
 			serve_until_in(st);
 			st->storm = false;
 			report_in(st, "back");
 			continue;
 		}
-		if (loop_turn(&st->loop, loop_now_ns() + 1000000000u))
+		if (loop_turn(&st->crowd.loop, loop_now_ns() + 1000000000u))
 			break;
 	}
 	struct report r;
 	report_begin(&r, stdout, "result");
-	report_verdict(&r, &st->verdict);
+	report_verdict(&r, &st->crowd.verdict);
 	report_end(&r);
 }
 
@@ -206,15 +168,13 @@ int scenario_hold(struct options *opt, const struct users *users)
 	int result = 2;
 	if (!st)
 		return 2;
-	st->opt = opt;
-	st->loop.epoll_fd = -1;
-	if (open_all(st, users)) {
+	if (open_all(st, opt, users)) {
 		fputs("imbench: out of memory or file descriptors, or no pipe as input\n", stderr);
 	} else {
 		hold(st);
-		result = st->verdict.failures ? 1 : 0;
+		result = st->crowd.verdict.failures ? 1 : 0;
 	}
-	close_all(st);
+	crowd_close(&st->crowd);
 	free(st);
 	return result;
 }
