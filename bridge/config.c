@@ -78,7 +78,7 @@ bool config_reload(struct config *c, struct log *log)
 	if (read_options(c->path, &fresh, &text)) {
 		log_line(log, LOG_LEVEL_ERROR, "reload_refused",
 			"why=\"%.*s\" what=\"the old configuration stays\"",
-			LOG_S(im_buf_view(&text)));
+			IM_ARGS(im_buf_view(&text)));
 		im_buf_free(&text);
 		return false;
 	}
@@ -88,13 +88,13 @@ bool config_reload(struct config *c, struct log *log)
 	im_buf_init(&words, 0);
 	if (config_words(c, log, &words))
 		log_line(log, LOG_LEVEL_ERROR, "words_refused",
-			"why=\"%.*s\" what=\"the old list stays\"", LOG_S(im_buf_view(&words)));
+			"why=\"%.*s\" what=\"the old list stays\"", IM_ARGS(im_buf_view(&words)));
 	im_buf_free(&words);
 	log_line(log, LOG_LEVEL_INFO, "reloaded", "file=%s", c->path);
 	if (text.n)
 		log_line(log, LOG_LEVEL_WARNING, "reload_incomplete",
 			"keys=\"%.*s\" what=\"these take effect at the next start\"",
-			LOG_S(im_buf_view(&text)));
+			IM_ARGS(im_buf_view(&text)));
 	im_buf_free(&text);
 	return true;
 }

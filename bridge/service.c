@@ -468,9 +468,9 @@ int service_run(const char *conf_path)
 			im_buf_z(&why, "out of memory");
 		if (b.log)
 			log_line(b.log, LOG_LEVEL_ERROR, "start_refused", "why=\"%.*s\"",
-				LOG_S(im_buf_view(&why)));
+				IM_ARGS(im_buf_view(&why)));
 		else
-			fprintf(stderr, "im-bridge: %.*s\n", LOG_S(im_buf_view(&why)));
+			fprintf(stderr, "im-bridge: %.*s\n", IM_ARGS(im_buf_view(&why)));
 		status = EXIT_FAILURE;
 	} else {
 		log_line(b.log, LOG_LEVEL_INFO, "started", "version=%s data_dir=%s", IM_VERSION,

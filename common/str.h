@@ -18,6 +18,9 @@ struct im_str {
 /* For string literals only. */
 #define IM_STR(lit) ((struct im_str){(lit), sizeof(lit) - 1})
 
+/* The two arguments of "%.*s": of an im_str, or of an im_buf that has not failed. */
+#define IM_ARGS(s) (int)(s).n, (s).n ? (s).p : ""
+
 static inline struct im_str im_str(const char *z)
 {
 	return (struct im_str){z, z ? strlen(z) : 0};

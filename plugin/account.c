@@ -11,7 +11,7 @@
 void account_unreadable(struct plugin *p)
 {
 	if (log_gate(&p->gates.database, clock_mono_us(&p->clock) / 1000, "directory errors"))
-		log_line(LOG_LEVEL_ERR, "directory unreadable: %s; what needs it is refused",
+		log_line(LOG_LEVEL_ERROR, "directory unreadable: %s; what needs it is refused",
 			lookup_error(p->lookup));
 }
 

@@ -43,7 +43,7 @@ void admit_log_refusal(struct plugin *p, const struct arrival *a, const struct d
 		/* What is no name may be anything, a password for one. */
 		a->uid.n && !im_uid_valid(a->uid) ? "(malformed)" : log_text(&user, a->uid),
 		log_device(&client, a->device), log_text(&address, a->address),
-		a->hearsay ? " via=websocket" : "", no->why, LOG_STR(im_buf_view(&meant)));
+		a->hearsay ? " via=websocket" : "", no->why, IM_ARGS(im_buf_view(&meant)));
 	im_buf_free(&meant);
 }
 

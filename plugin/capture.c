@@ -74,7 +74,8 @@ static int no_room(
 
 	p->stats.busy++;
 	if (log_gate(&p->gates.full, g->now_ms, "spool full"))
-		log_line(LOG_LEVEL_WARN, "spool full bytes=%llu client=%s: publishes are refused",
+		log_line(LOG_LEVEL_WARNING,
+			"spool full bytes=%llu client=%s: publishes are refused",
 			(unsigned long long)ring_used(&p->spool.ring),
 			log_device(&client, session_device(e)));
 	if (ed->qos > 0 && !e->v5) {

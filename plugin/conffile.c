@@ -137,13 +137,13 @@ void conffile_warn_expiration(int64_t expiration_s, int64_t device_days)
 	const bool whole_days = expiration_s % 86400 == 0;
 
 	if (expiration_s == 0)
-		log_line(LOG_LEVEL_WARN,
+		log_line(LOG_LEVEL_WARNING,
 			"persistent_client_expiration is not set: sessions of devices that do not "
 			"come back stay at the broker for ever; set it to %lldd, which is "
 			"device_days of the bridge",
 			(long long)device_days);
 	else if (expiration_s > device_days * 86400)
-		log_line(LOG_LEVEL_WARN,
+		log_line(LOG_LEVEL_WARNING,
 			"persistent_client_expiration is %lld%s, device_days of the bridge %lld "
 			"days: the broker would keep sessions whose client ids others may have; "
 			"give both the same",

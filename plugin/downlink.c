@@ -252,7 +252,7 @@ static int down_kick(struct plugin *p, const struct im_down_rec *r)
 		}
 	}
 	if (!taken)
-		log_line(LOG_LEVEL_WARN, "kick dropped: too many wait");
+		log_line(LOG_LEVEL_WARNING, "kick dropped: too many wait");
 	return IM_OK;
 }
 
@@ -306,7 +306,7 @@ static int down_committed(struct plugin *p, const struct im_down_rec *r)
 		/* What an earlier spool had sent; this one holds nothing of it. */
 		log_line(LOG_LEVEL_INFO, "commit of another spool ignored");
 	else
-		log_line(LOG_LEVEL_ERR,
+		log_line(LOG_LEVEL_ERROR,
 			"commit of what was never sent ignored committed=%llu sent=%llu next=%llu: "
 			"is the spool a restored copy? then move it away; else the bridge is "
 			"broken",
@@ -424,7 +424,7 @@ void downlink_frame(struct plugin *p, struct im_str frame)
 	if (ret) {
 		p->stats.down_malformed++;
 		if (log_gate(&p->gates.frame, clock_mono_us(&p->clock) / 1000, "bad frames"))
-			log_line(LOG_LEVEL_ERR,
+			log_line(LOG_LEVEL_ERROR,
 				"down frame malformed bytes=%zu at=%zu: the rest of it is dropped; "
 				"do bridge and plugin have the same version?",
 				frame.n, frame.n - records.n);

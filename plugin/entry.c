@@ -149,7 +149,7 @@ static int check_broker(struct plugin *p, struct im_buf *why)
 	int ret;
 
 	conffile_check(&c, p->prefix, p->opt.link_listener);
-	log_lines(LOG_LEVEL_WARN, im_buf_view(&c.warnings));
+	log_lines(LOG_LEVEL_WARNING, im_buf_view(&c.warnings));
 	p->expiration_s = c.expiration_s;
 	im_buf_str(why, im_buf_view(&c.refused));
 	ret = c.refused.n ? IM_E_FORMAT : IM_OK;
@@ -205,14 +205,14 @@ int mosquitto_plugin_init(mosquitto_plugin_id_t *identifier, void **userdata,
 		log_line(LOG_LEVEL_NOTICE, "plugin ready version=%s prefix=%s spool=%s", IM_VERSION,
 			p->opt.topic_prefix, p->opt.spool_file);
 		if (auth_keys(p->auth) == 0)
-			log_line(LOG_LEVEL_WARN,
+			log_line(LOG_LEVEL_WARNING,
 				"jwt_key_dir %s is empty: no token is accepted until a key is "
 				"there and "
 				"the broker has got SIGHUP",
 				p->opt.jwt_key_dir);
 		*userdata = p;
 	} else {
-		log_line(LOG_LEVEL_ERR, "plugin not loaded: %.*s",
+		log_line(LOG_LEVEL_ERROR, "plugin not loaded: %.*s",
 			why.n ? (int)why.n : (int)sizeof("out of memory") - 1,
 			why.n ? why.p : "out of memory");
 		plugin_free(p);

@@ -58,7 +58,7 @@ static int ungranted(struct plugin *p, const struct mosquitto_evt_message *ed)
 	if (t.kind == IM_TOPIC_OTHER)
 		return MOSQ_ERR_SUCCESS;
 	if (log_gate(&p->gates.bypass, clock_mono_us(&p->clock) / 1000, "bypassing publishes"))
-		log_line(LOG_LEVEL_WARN,
+		log_line(LOG_LEVEL_WARNING,
 			"publish refused client=%s: it came without a permission check; do not "
 			"bridge IM topics between brokers",
 			log_device(&client, im_str(mosquitto_client_id(ed->client))));
@@ -164,13 +164,14 @@ static void check_broker(struct plugin *p)
 	struct brokerconf c;
 
 	conffile_check(&c, p->prefix, p->opt.link_listener);
-	log_lines(LOG_LEVEL_WARN, im_buf_view(&c.warnings));
+	log_lines(LOG_LEVEL_WARNING, im_buf_view(&c.warnings));
 	p->device_days = lookup_meta(p->lookup, "device_days", p->device_days);
 	lookup_rest(p->lookup);
 	conffile_warn_expiration(c.expiration_s, p->device_days);
 	if (c.refused.n)
-		log_line(LOG_LEVEL_ERR, "the broker would not start with this configuration: %.*s",
-			LOG_STR(im_buf_view(&c.refused)));
+		log_line(LOG_LEVEL_ERROR,
+			"the broker would not start with this configuration: %.*s",
+			IM_ARGS(im_buf_view(&c.refused)));
 	brokerconf_clear(&c);
 }
 
@@ -185,8 +186,7 @@ static int on_reload(int event, void *event_data, void *userdata)
 	p->reloading = p->ticked;
 	im_buf_init(&why, 0);
 	if (auth_reload(p->auth, &why))
-		log_line(LOG_LEVEL_ERR, "token keys kept as they were: %.*s", (int)why.n,
-			why.n ? why.p : "");
+		log_line(LOG_LEVEL_ERROR, "token keys kept as they were: %.*s", IM_ARGS(why));
 	else if (auth_keys(p->auth) >= 0)
 		log_line(LOG_LEVEL_NOTICE, "token keys read again n=%d", auth_keys(p->auth));
 	im_buf_free(&why);

@@ -165,7 +165,7 @@ static int check_name(const struct jwt_keys *keys, const char *what, const char 
 			why, "%s %s: a key's name has 1 to %d bytes", what, path, JWT_KID_MAX);
 	else if (find(keys, kid))
 		im_buf_printf(why, "%s %s is a second key called %.*s: keep one", what, path,
-			(int)kid.n, kid.p);
+			IM_ARGS(kid));
 	else
 		return IM_OK;
 	return IM_E_FORMAT;

@@ -35,7 +35,7 @@ bool link_has(const struct plugin *p, struct im_str device)
 static void lost(struct plugin *p)
 {
 	if (p->uplink.up)
-		log_line(LOG_LEVEL_WARN, "link lost: messages wait in the spool");
+		log_line(LOG_LEVEL_WARNING, "link lost: messages wait in the spool");
 	p->bridge = NULL;
 	p->bridge_id[0] = '\0';
 	p->credit = 0;
@@ -85,11 +85,11 @@ static int refuse(struct plugin *p, const struct mosquitto *client, struct im_st
 
 	p->stats.logins_refused++;
 	if (log_gate(&p->gates.claim, clock_mono_us(&p->clock) / 1000, "link logins refused"))
-		log_line(LOG_LEVEL_WARN, "login refused user=%s client=%s address=%s: %.*s",
+		log_line(LOG_LEVEL_WARNING, "login refused user=%s client=%s address=%s: %.*s",
 			log_text(&user, username),
 			log_text(&id, im_str(mosquitto_client_id(client))),
 			log_text(&address, im_str(mosquitto_client_address(client))),
-			LOG_STR(im_buf_view(&p->why)));
+			IM_ARGS(im_buf_view(&p->why)));
 	return MOSQ_ERR_AUTH;
 }
 

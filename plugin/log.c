@@ -10,11 +10,11 @@
 #include "plugin/compat.h"
 
 static const int broker_level[] = {
-	[LOG_LEVEL_DEBUG] = MOSQ_LOG_DEBUG,
-	[LOG_LEVEL_INFO] = MOSQ_LOG_INFO,
+	[LOG_LEVEL_ERROR] = MOSQ_LOG_ERR,
+	[LOG_LEVEL_WARNING] = MOSQ_LOG_WARNING,
 	[LOG_LEVEL_NOTICE] = MOSQ_LOG_NOTICE,
-	[LOG_LEVEL_WARN] = MOSQ_LOG_WARNING,
-	[LOG_LEVEL_ERR] = MOSQ_LOG_ERR,
+	[LOG_LEVEL_INFO] = MOSQ_LOG_INFO,
+	[LOG_LEVEL_DEBUG] = MOSQ_LOG_DEBUG,
 };
 
 void log_line(enum log_level level, const char *fmt, ...)
@@ -77,7 +77,7 @@ bool log_gate(struct log_gate *g, int64_t mono_ms, const char *what)
 {
 	if (g->lines == 0 || mono_ms - g->since_ms >= LOG_GATE_MS) {
 		if (g->held)
-			log_line(LOG_LEVEL_WARN, "%s: %u more in the last %d s", what, g->held,
+			log_line(LOG_LEVEL_WARNING, "%s: %u more in the last %d s", what, g->held,
 				LOG_GATE_MS / 1000);
 		*g = (struct log_gate){.since_ms = mono_ms};
 	}

@@ -12,11 +12,16 @@
 #include "common/limits.h"
 #include "common/str.h"
 
-enum log_level { LOG_LEVEL_DEBUG, LOG_LEVEL_INFO, LOG_LEVEL_NOTICE, LOG_LEVEL_WARN, LOG_LEVEL_ERR };
+/* In the order of the bridge's, the least important last. */
+enum log_level {
+	LOG_LEVEL_ERROR,
+	LOG_LEVEL_WARNING,
+	LOG_LEVEL_NOTICE,
+	LOG_LEVEL_INFO,
+	LOG_LEVEL_DEBUG
+};
 
 void log_line(enum log_level level, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-/* For %.*s: length and pointer of an im_str. */
-#define LOG_STR(s) (int)(s).n, (s).n ? (s).p : ""
 
 /* A line for each line of a text; the broker would cut what is longer than LOG_LINE_MAX. */
 #define LOG_LINE_MAX 1023

@@ -355,7 +355,7 @@ void lookup_forget_all(struct lookup *l)
 	lookup_disconnect(l);
 	if (lookup_connect(l, &why)) {
 		l->errors++;
-		snprintf(l->error, sizeof(l->error), "%.*s", (int)why.n, why.n ? why.p : "");
+		snprintf(l->error, sizeof(l->error), "%.*s", IM_ARGS(why));
 	}
 	im_buf_free(&why);
 }

@@ -82,7 +82,6 @@ int policy_response(const struct policy_response *f, struct im_str topic, struct
 	im_buf_printf(why,
 		"the response topic of this message may be %.*s/%s/%.*s, or a topic outside of "
 		"%.*s/ that is open to you (allow_topic)",
-		(int)f->prefix.n, f->prefix.p, direct ? "u" : "g", (int)own.n, own.p,
-		(int)f->prefix.n, f->prefix.p);
+		IM_ARGS(f->prefix), direct ? "u" : "g", IM_ARGS(own), IM_ARGS(f->prefix));
 	return IM_E_INVALID_PARAMS;
 }

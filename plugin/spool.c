@@ -100,7 +100,7 @@ static int move_aside(struct spool *s, const char *path, uint64_t size, struct i
 	}
 	if (i > ASIDE_MAX || rename(path, aside))
 		return failed(why, path, "moving it aside", i > ASIDE_MAX ? EEXIST : errno);
-	log_line(LOG_LEVEL_ERR,
+	log_line(LOG_LEVEL_ERROR,
 		"spool corrupt file=%s moved_to=%s: its header is damaged, so uncommitted messages "
 		"in it are not replayed; starting with an empty spool",
 		path, aside);
@@ -113,7 +113,7 @@ static int move_aside(struct spool *s, const char *path, uint64_t size, struct i
 static void report_log(const struct spool *s, const char *path, const struct ring_report *report)
 {
 	if (report->cut_recno)
-		log_line(LOG_LEVEL_WARN,
+		log_line(LOG_LEVEL_WARNING,
 			"spool cut file=%s recno=%llu: what stood there is no valid record; what "
 			"came before it is kept",
 			path, (unsigned long long)report->cut_recno);
@@ -133,7 +133,7 @@ static int lengthen(struct spool *s, const char *path, size_t *have, struct im_b
 
 	if (size == 0 || want <= *have)
 		return IM_OK;
-	log_line(LOG_LEVEL_ERR,
+	log_line(LOG_LEVEL_ERROR,
 		"spool truncated file=%s bytes=%zu wanted=%zu: what stood beyond is lost; what "
 		"came before it is kept",
 		path, *have, want);
@@ -170,7 +170,7 @@ static int adopt(struct spool *s, const char *path, size_t have, uint64_t size, 
 		return IM_OK;
 	if (ring_used(&s->ring) == 0)
 		return create(s, path, size, why);
-	log_line(LOG_LEVEL_WARN,
+	log_line(LOG_LEVEL_WARNING,
 		"spool keeps its size file=%s bytes=%llu wanted=%llu: it still holds messages; the "
 		"new size is taken at a start with an empty spool",
 		path, (unsigned long long)s->ring.size, (unsigned long long)size);

@@ -183,7 +183,7 @@ int uplink_committed(struct uplink *u, uint64_t epoch, uint64_t recno, int64_t n
 	if (!may_be_committed(u, recno))
 		return IM_E_NONE;
 	if (recno >= r->head_recno) {
-		log_line(LOG_LEVEL_ERR,
+		log_line(LOG_LEVEL_ERROR,
 			"spool is older than the database recno=%llu committed=%llu: was a copy "
 			"restored? what it held may have been stored before",
 			(unsigned long long)r->head_recno, (unsigned long long)recno);
@@ -207,8 +207,9 @@ int uplink_committed(struct uplink *u, uint64_t epoch, uint64_t recno, int64_t n
 void uplink_tick(struct uplink *u, int64_t now_us)
 {
 	if (u->up && u->n_out && now_us - u->moved_us > u->patience_us) {
-		log_line(LOG_LEVEL_WARN, "link stalled batches=%u seconds=%lld: sending them again",
-			u->n_out, (long long)(u->patience_us / 1000000));
+		log_line(LOG_LEVEL_WARNING,
+			"link stalled batches=%u seconds=%lld: sending them again", u->n_out,
+			(long long)(u->patience_us / 1000000));
 		u->stats.again++;
 		if (u->patience_us < PATIENCE_MAX_US)
 			u->patience_us *= 2;

@@ -119,7 +119,7 @@ static int run_command(
 	ac->command = find(name);
 	if (ac->command == NULL)
 		rc = rpc_fail(c, IM_E_METHOD_NOT_FOUND, "there is no command \"%.*s\"",
-			RPC_S(rpc_clip(name, 64)));
+			IM_ARGS(rpc_clip(name, 64)));
 	else
 		rc = rpc_check(ac->command->name, ac->command->params, command, "", c->why);
 	if (rc == IM_OK)

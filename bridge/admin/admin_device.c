@@ -30,7 +30,7 @@ static int owner_of(struct rpc_call *c, struct im_str device, struct directory_d
 		return rpc_fail(c, IM_E_INVALID_PARAMS,
 			"no user has the client id \"%.*s\": it is the next one's who comes with "
 			"it",
-			RPC_S(rpc_clip(device, IM_DEVICE_MAX)));
+			IM_ARGS(rpc_clip(device, IM_DEVICE_MAX)));
 	return rc == IM_OK ? directory_user_by_id(c->dir, dev_out->user, user_out) : rc;
 }
 
@@ -92,7 +92,7 @@ static int unbind(struct admin_call *ac)
 		return rc;
 	if (u.id == next)
 		return rpc_fail(c, IM_E_INVALID_PARAMS, "the client id belongs to \"%.*s\" already",
-			RPC_S(u.uid));
+			IM_ARGS(u.uid));
 	uid = (struct im_str){name, u.uid.n < sizeof(name) ? u.uid.n : sizeof(name)};
 	memcpy(name, u.uid.p, uid.n);
 	put_owner(c, device, uid);

@@ -266,7 +266,7 @@ static int set_member_role(struct admin_call *ac)
 	if (rc == IM_OK && role < 0)
 		return rpc_fail(c, IM_E_INVALID_PARAMS,
 			"role is \"%.*s\"; give \"member\", \"admin\" or \"owner\"",
-			RPC_S(rpc_str(c, "role")));
+			IM_ARGS(rpc_str(c, "role")));
 	if (rc == IM_OK)
 		rc = rpc_user_id(c, uid, &user);
 	if (rc != IM_OK)

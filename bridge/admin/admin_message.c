@@ -61,7 +61,7 @@ static void note(struct admin_call *ac, const struct place *at, uint64_t seq, co
 
 	if (!rpc_has(c, "conv")) {
 		if (at->kind == IM_CONV_GROUP)
-			snprintf(text, sizeof(text), "g/%.*s", RPC_S(at->gid));
+			snprintf(text, sizeof(text), "g/%.*s", IM_ARGS(at->gid));
 		else
 			snprintf(text, sizeof(text), "u/%s", at->one.uid);
 		audit_note(ac, "conv", im_str(text));

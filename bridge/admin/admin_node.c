@@ -52,11 +52,11 @@ static int kick_user(struct admin_call *ac)
 	if (!one)
 		return rpc_fail(c, IM_E_INVALID_PARAMS,
 			"no device of \"%.*s\" is connected; getUser (imctl user show) lists them",
-			RPC_S(uid));
+			IM_ARGS(uid));
 	return rpc_fail(c, IM_E_INVALID_PARAMS,
 		known ? "the device \"%.*s\" of \"%.*s\" is not connected"
 		      : "\"%.*s\" is no device of \"%.*s\"; getUser (imctl user show) lists them",
-		RPC_S(device), RPC_S(uid));
+		IM_ARGS(device), IM_ARGS(uid));
 }
 
 /* `{"action":"notice","by":..,"body":..}`: the words are inside, so that no one can make the
@@ -83,7 +83,7 @@ static int notice_to_group(struct rpc_write *wr, struct im_str gid, struct im_st
 	int rc = directory_group_get(c->dir, gid, &g);
 
 	if (rc == IM_E_NONE)
-		return rpc_fail(c, IM_E_UNKNOWN_GROUP, "there is no group \"%.*s\"", RPC_S(gid));
+		return rpc_fail(c, IM_E_UNKNOWN_GROUP, "there is no group \"%.*s\"", IM_ARGS(gid));
 	if (rc == IM_OK)
 		rc = writer_system(wr->writer, &g, c->user, c->uid, json, &seq);
 	if (rc == IM_OK)

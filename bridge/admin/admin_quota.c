@@ -26,7 +26,7 @@ static int kind_of(struct rpc_call *c, int *out)
 		}
 	return rpc_fail(c, IM_E_INVALID_PARAMS,
 		"kind is \"%.*s\"; give \"groups\", \"invitations\" or \"requests\"",
-		RPC_S(rpc_clip(name, 32)));
+		IM_ARGS(rpc_clip(name, 32)));
 }
 
 static int put_one(struct rpc_call *c, uint64_t user, int kind)

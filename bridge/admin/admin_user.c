@@ -61,7 +61,7 @@ static int take_role(struct rpc_call *c, int *out)
 	*out = im_str_eqz(role, "admin") ? DIRECTORY_ADMIN : DIRECTORY_USER;
 	if (role.p != NULL && *out == DIRECTORY_USER && !im_str_eqz(role, "user"))
 		return rpc_fail(c, IM_E_INVALID_PARAMS,
-			"role is \"%.*s\"; give \"user\" or \"admin\"", RPC_S(role));
+			"role is \"%.*s\"; give \"user\" or \"admin\"", IM_ARGS(role));
 	return IM_OK;
 }
 
@@ -134,14 +134,14 @@ static int restore_user(struct admin_call *ac)
 	if (rc == IM_OK)
 		rc = rpc_user_past(c, uid, &u);
 	if (rc == IM_OK && !u.deleted)
-		return rpc_fail(c, IM_E_CONFLICT, "the user \"%.*s\" is not deleted", RPC_S(uid));
+		return rpc_fail(c, IM_E_CONFLICT, "the user \"%.*s\" is not deleted", IM_ARGS(uid));
 	if (rc == IM_OK)
 		rc = account_nameless(c, u.id, &nameless);
 	if (rc == IM_OK && nameless)
 		return rpc_fail(c, IM_E_NOT_ALLOWED,
 			"\"%.*s\" stands for a user whose name is gone; there is nothing to give "
 			"back",
-			RPC_S(uid));
+			IM_ARGS(uid));
 	if (rc == IM_OK)
 		rc = not_busy(c, u.id);
 	if (rc == IM_OK)

@@ -71,7 +71,7 @@ static int look_for_key(const struct erasure_again *p, struct directory *d)
 		log_line(p->log, LOG_LEVEL_ERROR, "names_key",
 			"why=\"%.*s\" what=\"names that were erased can be given again; restore "
 			"it\"",
-			LOG_S(im_buf_view(&why)));
+			IM_ARGS(im_buf_view(&why)));
 	im_buf_free(&why);
 	return rc;
 }
@@ -99,7 +99,7 @@ int erasure_again(void *arg, struct writer *w)
 			"lines=%zu what=\"these lines of the list of erasures are none\"", odd);
 	if (rc != IM_OK && why.n)
 		log_line(p->log, LOG_LEVEL_ERROR, "erasures_unread", "why=\"%.*s\"",
-			LOG_S(im_buf_view(&why)));
+			IM_ARGS(im_buf_view(&why)));
 	im_buf_free(&why);
 	im_buf_free(&result);
 	im_buf_free(&refusal);

@@ -39,7 +39,7 @@ int export_add(struct user_export *x, struct im_str key)
 		im_buf_c(out, ',');
 	im_buf_str(out, im_buf_view(&x->one));
 	im_buf_reset(&x->one);
-	snprintf(x->next, sizeof(x->next), "%.*s", RPC_S(key));
+	snprintf(x->next, sizeof(x->next), "%.*s", IM_ARGS(key));
 	return out->failed ? IM_E_NOMEM : IM_OK;
 }
 
@@ -74,7 +74,7 @@ static int take_next(struct user_export *x, const struct im_json *v)
 	if (rc == IM_OK && text.failed)
 		rc = IM_E_NOMEM;
 	if (rc == IM_OK && text.n < sizeof(x->next))
-		snprintf(x->next, sizeof(x->next), "%.*s", RPC_S(im_buf_view(&text)));
+		snprintf(x->next, sizeof(x->next), "%.*s", IM_ARGS(im_buf_view(&text)));
 	im_buf_free(&text);
 	return rc;
 }
@@ -376,7 +376,7 @@ static int export_call(struct rpc_read *rd)
 		rc = rpc_user_past(c, rpc_str(c, "username"), &u);
 	if (rc != IM_OK)
 		return rc;
-	snprintf(uid, sizeof(uid), "%.*s", RPC_S(u.uid));
+	snprintf(uid, sizeof(uid), "%.*s", IM_ARGS(u.uid));
 	x.as.call.user = u.id;
 	x.as.call.uid = im_str(uid);
 	x.as.call.device = IM_STR("");

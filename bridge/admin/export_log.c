@@ -37,7 +37,7 @@ static int name_left(struct walk *w, uint64_t conv, struct im_str *out)
 		if (rc == IM_OK && sc.kind == IM_CONV_GROUP)
 			rc = directory_group_by_id(rd->call.dir, sc.a, &g);
 		if (rc == IM_OK && sc.kind == IM_CONV_GROUP)
-			snprintf(w->left_name, sizeof(w->left_name), "g/%.*s", RPC_S(g.gid));
+			snprintf(w->left_name, sizeof(w->left_name), "g/%.*s", IM_ARGS(g.gid));
 	}
 	*out = im_str(w->left_name);
 	return rc == IM_E_NONE ? IM_OK : rc;

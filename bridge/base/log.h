@@ -31,7 +31,4 @@ void log_set_level(struct log *l, enum log_level level);
 void log_line(struct log *l, enum log_level level, const char *verb, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
 
-/* "%.*s" of an im_str. */
-#define LOG_S(s) (int)(s).n, (s).p ? (s).p : ""
-
 #endif

@@ -222,7 +222,7 @@ int requests_control(struct requests *q, const struct im_up_rec *rec, int64_t no
 	/* The plugin lets only administrators write there, but it may have asked its cache. */
 	if (rc == IM_E_UNKNOWN_USER || (!rc && (!u.admin || u.disabled))) {
 		log_line(q->p.log, LOG_LEVEL_WARNING, "control_refused", "uid=%.*s",
-			LOG_S(rec->user));
+			IM_ARGS(rec->user));
 		return IM_OK;
 	}
 	if (rc)

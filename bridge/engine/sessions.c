@@ -85,11 +85,11 @@ static int session_user(struct sessions *s, const struct im_up_rec *rec, struct 
 	/* The plugin has asked, too, but earlier. */
 	if (rc)
 		log_line(s->p.log, LOG_LEVEL_WARNING, "user_refused",
-			"uid=%.*s by=token why=\"%s\"", LOG_S(rec->user),
+			"uid=%.*s by=token why=\"%s\"", IM_ARGS(rec->user),
 			directory_errmsg(writer_directory(s->p.writer)));
 	else
 		log_line(s->p.log, LOG_LEVEL_INFO, "user_created", "uid=%.*s by=token",
-			LOG_S(rec->user));
+			IM_ARGS(rec->user));
 	effects_forget_user(s->p.fx, rec->user);
 	return rights_user(s->p.rights, rec->user, out);
 }
@@ -151,7 +151,7 @@ static int bind_device(struct sessions *s, const struct im_up_rec *rec, const st
 
 		log_line(s->p.log, LOG_LEVEL_WARNING, "device_taken",
 			"uid=%.*s device=%.*s what=\"this client id belongs to another user\"",
-			LOG_S(rec->user), LOG_S(shown));
+			IM_ARGS(rec->user), IM_ARGS(shown));
 		effects_kick(s->p.fx, rec->user, rec->device);
 		return IM_OK;
 	}

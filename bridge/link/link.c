@@ -121,7 +121,7 @@ static bool take_password(struct link *l)
 	if (!taken && !l->failed_said) {
 		log_line(l->p.log, LOG_LEVEL_ERROR, "link_waits",
 			"broker=%s why=\"%.*s\" will=\"try again until it works\"", l->p.path,
-			LOG_S(why.n ? im_buf_view(&why) : IM_STR("out of memory")));
+			IM_ARGS(why.n ? im_buf_view(&why) : IM_STR("out of memory")));
 		l->failed_said = true;
 	}
 	im_buf_free(&why);

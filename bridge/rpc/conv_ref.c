@@ -43,7 +43,7 @@ static int find_user(struct rpc_call *c, struct conv_ref *out)
 
 	if (rc == IM_E_NONE)
 		return rpc_fail(
-			c, IM_E_UNKNOWN_USER, "there is no user \"%.*s\"", RPC_S(out->peer));
+			c, IM_E_UNKNOWN_USER, "there is no user \"%.*s\"", IM_ARGS(out->peer));
 	if (rc != IM_OK)
 		return rc;
 	out->peer_id = u.id;

@@ -111,7 +111,7 @@ struct conv_item *conv_set_find(struct conv_set *set, uint64_t conv)
 
 static void name_it(struct conv_item *item, char kind, struct im_str peer)
 {
-	snprintf(item->name, sizeof(item->name), "%c/%.*s", kind, RPC_S(peer));
+	snprintf(item->name, sizeof(item->name), "%c/%.*s", kind, IM_ARGS(peer));
 }
 
 static int resolve_peer(struct rpc_call *c, struct conv_item *item, bool *history_all_out)

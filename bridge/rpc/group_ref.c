@@ -18,13 +18,13 @@ bool group_hidden(const struct rpc_call *c, const struct directory_group *g)
 
 int group_unknown(struct rpc_call *c, struct im_str gid)
 {
-	return rpc_fail(c, IM_E_UNKNOWN_GROUP, "there is no group \"%.*s\"", RPC_S(gid));
+	return rpc_fail(c, IM_E_UNKNOWN_GROUP, "there is no group \"%.*s\"", IM_ARGS(gid));
 }
 
 int group_not_member(struct rpc_call *c, struct im_str gid)
 {
 	return rpc_fail(
-		c, IM_E_NOT_MEMBER, "you do not belong to \"%.*s\"; join it first", RPC_S(gid));
+		c, IM_E_NOT_MEMBER, "you do not belong to \"%.*s\"; join it first", IM_ARGS(gid));
 }
 
 static int check_role(struct rpc_call *c, int least, struct group_ref *out)

@@ -77,7 +77,7 @@ int msg_target_plain(struct rpc_call *c, const struct msg_target *t)
 	if (kind_of(t->m.type) != KIND_SENT)
 		return rpc_fail(c, IM_E_NOT_ALLOWED,
 			"message %" PRIu64 " is of type %.*s; name a message that a user sent",
-			t->m.seq, RPC_S(t->m.type));
+			t->m.seq, IM_ARGS(t->m.type));
 	return IM_OK;
 }
 

@@ -101,10 +101,10 @@ int rpc_user_past(struct rpc_call *c, struct im_str uid, struct directory_user *
 	if (!im_uid_valid(uid))
 		return rpc_fail(c, IM_E_INVALID_PARAMS,
 			"\"%.*s\" is no user id; give 1 to 64 of A-Z a-z 0-9 _ . @ -",
-			RPC_S(rpc_clip(uid, 80)));
+			IM_ARGS(rpc_clip(uid, 80)));
 	rc = directory_user_last(c->dir, uid, out);
 	if (rc == IM_E_NONE)
-		return rpc_fail(c, IM_E_UNKNOWN_USER, "there is no user \"%.*s\"", RPC_S(uid));
+		return rpc_fail(c, IM_E_UNKNOWN_USER, "there is no user \"%.*s\"", IM_ARGS(uid));
 	return rc;
 }
 
@@ -114,7 +114,7 @@ int rpc_user(struct rpc_call *c, struct im_str uid, struct directory_user *out)
 
 	if (rc == IM_OK && out->deleted)
 		return rpc_fail(
-			c, IM_E_UNKNOWN_USER, "the account \"%.*s\" was deleted", RPC_S(uid));
+			c, IM_E_UNKNOWN_USER, "the account \"%.*s\" was deleted", IM_ARGS(uid));
 	return rc;
 }
 
@@ -142,7 +142,7 @@ int rpc_after_user(struct rpc_call *c, const char *name, uint64_t *id_out)
 			"%s is \"%.*s\", and there is no such user; give what the page before "
 			"gave, "
 			"or leave it out to begin",
-			name, RPC_S(rpc_clip(uid, 80)));
+			name, IM_ARGS(rpc_clip(uid, 80)));
 	if (rc == IM_OK)
 		*id_out = u.id;
 	return rc;

@@ -61,7 +61,4 @@ static inline struct im_str rpc_clip(struct im_str s, size_t max)
 	return (struct im_str){s.p, max};
 }
 
-/* "%.*s" of an im_str */
-#define RPC_S(s) (int)(s).n, (s).p ? (s).p : ""
-
 #endif

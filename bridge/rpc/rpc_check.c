@@ -199,7 +199,7 @@ static int refuse_unknown(const char *method, const struct rpc_param *table, con
 	const char *prefix, struct im_buf *why)
 {
 	im_buf_printf(why, "%s%.*s is unknown; %s takes ", prefix,
-		RPC_S(rpc_clip(im_str(name), 64)), method);
+		IM_ARGS(rpc_clip(im_str(name), 64)), method);
 	for (const struct rpc_param *p = table; p->name != NULL; p++)
 		im_buf_printf(why, "%s%s", p == table ? "" : ", ", p->name);
 	if (table->name == NULL)

@@ -26,7 +26,7 @@ static int find_method(struct rpc_request *r, struct im_str name)
 	if (r->method != NULL)
 		return IM_OK;
 	im_buf_printf(&r->why, "there is no method \"%.*s\"; see docs/PROTOCOL.md for the list",
-		RPC_S(rpc_clip(name, 64)));
+		IM_ARGS(rpc_clip(name, 64)));
 	return IM_E_METHOD_NOT_FOUND;
 }
 

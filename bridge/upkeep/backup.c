@@ -130,7 +130,7 @@ static void put_failure(struct im_buf *response, struct im_str why)
 			continue;
 		json_object_del(one, "data");
 		json_object_set_new(one, "error",
-			json_sprintf("%s: %.*s", im_err_text(IM_E_INTERNAL), LOG_S(why)));
+			json_sprintf("%s: %.*s", im_err_text(IM_E_INTERNAL), IM_ARGS(why)));
 		json_object_set_new(one, "code", json_integer(IM_E_INTERNAL));
 	}
 	text = root ? json_dumps(root, JSON_COMPACT) : NULL;
@@ -170,7 +170,7 @@ void backup_step(struct backup *b, held_reply_fn reply, void *arg)
 	if (rc || done) {
 		if (rc)
 			log_line(b->p.log, LOG_LEVEL_ERROR, "backup_failed", "why=\"%.*s\"",
-				LOG_S(im_buf_view(&why)));
+				IM_ARGS(im_buf_view(&why)));
 		else
 			log_line(b->p.log, LOG_LEVEL_INFO, "backup_done", "folder=%s", b->folder);
 		if (rc)

@@ -156,7 +156,7 @@ static int put_on_list(struct erasure *e)
 		rc = erasure_list_add(e->p.data_dir, &e->now, &why);
 	if (rc && !e->failed_said)
 		log_line(e->p.log, LOG_LEVEL_ERROR, "erasure_list", "why=\"%.*s\"",
-			LOG_S(im_buf_view(&why)));
+			IM_ARGS(im_buf_view(&why)));
 	im_buf_free(&why);
 	return rc ? rc : go_on(e, ERASURE_DIRECTORY);
 }

@@ -107,7 +107,7 @@ static int parse_uids(const struct arg *a, const char *value, json_t *list, stru
 		if (!im_uid_valid(uid)) {
 			im_buf_printf(why,
 				"%s: \"%.*s\" is not a user id: 1 to 64 of A-Z a-z 0-9 _ . @ -",
-				a->name, (int)uid.n, uid.p);
+				a->name, IM_ARGS(uid));
 			return IM_E_FORMAT;
 		}
 		if (json_array_append_new(list, json_stringn(uid.p, uid.n)) < 0)

@@ -143,7 +143,7 @@ int import_users(struct offline *o, FILE *in, struct import_counts *counts_out, 
 	}
 	if (rc != IMCTL_OK)
 		im_buf_printf(why, "line %lld: %.*s; no user was imported", (long long)number,
-			(int)reason.n, reason.p);
+			IM_ARGS(reason));
 	else if (ferror(in)) {
 		im_buf_z(why, "cannot read the file; no user was imported");
 		rc = IMCTL_USAGE;

@@ -194,7 +194,7 @@ static int complain(int rc, bool json, const struct im_buf *why)
 		fputc('\n', stdout);
 		json_decref(o);
 	} else {
-		fprintf(stderr, "imctl: %.*s\n", (int)text.n, text.p);
+		fprintf(stderr, "imctl: %.*s\n", IM_ARGS(text));
 	}
 	return rc;
 }

@@ -197,7 +197,7 @@ static void print_indented(FILE *out, const json_t *object, int indent)
 		im_buf_reset(&b);
 		label = json_is_integer(v) ? label_of(name) : im_str(name);
 		put_clean(&b, label.p, label.n);
-		fprintf(out, "%*s%.*s:", indent, "", (int)b.n, b.p);
+		fprintf(out, "%*s%.*s:", indent, "", IM_ARGS(b));
 		if (json_is_object(v) && json_object_size(v) > 0) {
 			fputc('\n', out);
 			print_indented(out, v, indent + INDENT);
@@ -210,7 +210,7 @@ static void print_indented(FILE *out, const json_t *object, int indent)
 		}
 		im_buf_reset(&b);
 		put_value(&b, name, v);
-		fprintf(out, " %.*s\n", (int)b.n, b.p ? b.p : "");
+		fprintf(out, " %.*s\n", IM_ARGS(b));
 	}
 	im_buf_free(&b);
 }

@@ -160,7 +160,7 @@ static void connect_link(struct flow *f)
 	im_buf_init(&why, 0);
 	assert_int_equal(link_key_client_id(id), IM_OK);
 	if (link_key_password(f->folder, password, &why))
-		fail_msg("%.*s", (int)why.n, why.p);
+		fail_msg("%.*s", IM_ARGS(why));
 	im_buf_free(&why);
 	s.id = id;
 	s.password = password;
@@ -206,7 +206,7 @@ void flow_start_bridge(struct flow *f)
 	ep.instance = prng_next(&f->random);
 	memset(&ep.key, 9, sizeof(ep.key));
 	if (engine_new(&ep, &f->set, &t, &f->engine, &why))
-		fail_msg("%.*s", (int)why.n, why.p);
+		fail_msg("%.*s", IM_ARGS(why));
 	im_buf_free(&why);
 	sqlite3_commit_hook(f->dir->q.db, directory_commits, f);
 	f->bridge_up = true;

@@ -23,11 +23,10 @@ static int on_stored(void *arg, const struct store_msg *m)
 	s->kind = c.kind;
 	s->a = c.a;
 	s->b = c.b;
-	snprintf(s->id, sizeof(s->id), "%.*s", (int)m->id.n, m->id.n ? m->id.p : "");
+	snprintf(s->id, sizeof(s->id), "%.*s", IM_ARGS(m->id));
 	/* One that repeats another's words is not counted for it. */
 	if (!m->meta.n || !memmem(m->meta.p, m->meta.n, "\"forwarded\"", 11))
-		snprintf(s->body, sizeof(s->body), "%.*s", (int)m->body.n,
-			m->body.n ? m->body.p : "");
+		snprintf(s->body, sizeof(s->body), "%.*s", IM_ARGS(m->body));
 	*r->end = s;
 	r->end = &s->next;
 	return IM_OK;

@@ -510,8 +510,7 @@ static int tell_failure(void **state)
 		fprintf(stderr,
 			"%.*sseed %llu failed over the %s store; these were its steps. Again: "
 			"FLOW_SEED=%llu FLOW_STORE=%s\n",
-			(int)run.trace.n, run.trace.p ? run.trace.p : "",
-			(unsigned long long)run.chaos.seed, run.f->backend.name,
+			IM_ARGS(run.trace), (unsigned long long)run.chaos.seed, run.f->backend.name,
 			(unsigned long long)run.chaos.seed, run.f->backend.name);
 	im_buf_free(&run.trace);
 	if (run.f)

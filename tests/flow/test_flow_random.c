@@ -203,7 +203,7 @@ static bool name_conv(struct run *run, const struct flow_stored *s, const char *
 	if (directory_member_get(run->f->dir, s->a, me, &m) != IM_OK)
 		return false;
 	assert_int_equal(directory_group_by_id(run->f->dir, s->a, &g), IM_OK);
-	snprintf(name, 80, "g/%.*s", (int)g.gid.n, g.gid.p);
+	snprintf(name, 80, "g/%.*s", IM_ARGS(g.gid));
 	return true;
 }
 

@@ -24,7 +24,7 @@ static void check_meta(const struct im_props *p)
 	im_buf_init(&object, 0);
 	im_buf_init(&back, 0);
 	meta_props_put(&meta, p);
-	im_buf_printf(&object, "{%.*s}", (int)meta.n, meta.n ? meta.p : "");
+	im_buf_printf(&object, "{%.*s}", IM_ARGS(meta));
 	CHECK(im_json_parse(im_buf_view(&object), &json) == IM_OK);
 	meta_props_get(im_buf_view(&meta), &back);
 	CHECK(!back.failed && im_props_read(im_buf_view(&back), &again) == IM_OK);

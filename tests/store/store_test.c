@@ -78,7 +78,7 @@ struct store *test_store_open(const struct store_backend *be, const char *folder
 	im_buf_init(&why, 0);
 	ret = be->open(folder, &s, &why);
 	if (ret != IM_OK)
-		fail_msg("open: %d %.*s", ret, (int)why.n, why.p);
+		fail_msg("open: %d %.*s", ret, IM_ARGS(why));
 	im_buf_free(&why);
 	return s;
 }
@@ -183,9 +183,7 @@ int test_see(void *arg, const struct store_msg *m)
 		"gid=%llu conv=%llu seq=%llu sender=%llu ts=%lld enc=%d type=%.*s id=%.*s "
 		"meta=%.*s body=%.*s%s",
 		(unsigned long long)m->gid, (unsigned long long)m->conv, (unsigned long long)m->seq,
-		(unsigned long long)m->sender, (long long)m->ts_ms, (int)m->enc, (int)m->type.n,
-		m->type.n ? m->type.p : "", (int)m->id.n, m->id.n ? m->id.p : "", (int)m->meta.n,
-		m->meta.n ? m->meta.p : "", (int)m->body.n, m->body.n ? m->body.p : "",
-		m->recalled ? " recalled" : "");
+		(unsigned long long)m->sender, (long long)m->ts_ms, (int)m->enc, IM_ARGS(m->type),
+		IM_ARGS(m->id), IM_ARGS(m->meta), IM_ARGS(m->body), m->recalled ? " recalled" : "");
 	return seen->stop_after && seen->n == seen->stop_after ? 77 : 0;
 }

@@ -24,7 +24,7 @@ static struct directory *open_directory(const char *folder)
 	im_buf_init(&why, 0);
 	ret = directory_open(folder, &d, &why);
 	if (ret != IM_OK)
-		fail_msg("open: %d %.*s", ret, (int)why.n, why.p);
+		fail_msg("open: %d %.*s", ret, IM_ARGS(why));
 	im_buf_free(&why);
 	return d;
 }
@@ -92,7 +92,7 @@ struct seen {
 static int note(struct seen *seen, struct im_str s)
 {
 	size_t at = strlen(seen->text);
-	snprintf(seen->text + at, sizeof(seen->text) - at, "%.*s ", (int)s.n, s.p);
+	snprintf(seen->text + at, sizeof(seen->text) - at, "%.*s ", IM_ARGS(s));
 	seen->n++;
 	return seen->stop_after && seen->n == seen->stop_after ? 77 : 0;
 }

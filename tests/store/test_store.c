@@ -612,9 +612,8 @@ static int see_expired(void *arg, const struct store_msg *m)
 {
 	char *text = arg;
 	size_t n = strlen(text);
-	snprintf(text + n, 256 - n, "%d:%.*s:%.*s%s ", (int)m->seq, (int)m->meta.n,
-		m->meta.n ? m->meta.p : "", (int)m->body.n, m->body.n ? m->body.p : "",
-		m->recalled ? "!" : "");
+	snprintf(text + n, 256 - n, "%d:%.*s:%.*s%s ", (int)m->seq, IM_ARGS(m->meta),
+		IM_ARGS(m->body), m->recalled ? "!" : "");
 	return 0;
 }
 

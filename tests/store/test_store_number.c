@@ -84,7 +84,7 @@ static void say(
 
 static int take_type(void *arg, const struct store_msg *m)
 {
-	snprintf(arg, 16, "%.*s", (int)m->type.n, m->type.n ? m->type.p : "");
+	snprintf(arg, 16, "%.*s", IM_ARGS(m->type));
 	return 0;
 }
 

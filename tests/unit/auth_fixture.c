@@ -41,7 +41,7 @@ void fixture_start(struct fixture *f, const struct options_pair *more, size_t n)
 	f->clock = (struct clock){.wall_ms = wall_ms, .mono_us = mono_us, .arg = f};
 	assert_int_equal(lookup_open(f->n.dir, &key, &f->d, &why), IM_OK);
 	if (auth_new(&f->o, f->d, &f->clock, &f->a, &why))
-		fail_msg("%.*s", (int)why.n, why.p);
+		fail_msg("%.*s", IM_ARGS(why));
 	im_buf_free(&why);
 }
 

@@ -48,7 +48,7 @@ static void put_properties(struct im_buf *b, const struct im_down_rec *r)
 	if (p.response_topic.n)
 		im_buf_printf(b, " to=%s", p.response_topic.p);
 	if (p.corr.n)
-		im_buf_printf(b, " corr=%.*s", (int)p.corr.n, p.corr.p);
+		im_buf_printf(b, " corr=%.*s", IM_ARGS(p.corr));
 	while (im_props_pair(&p.pairs, &name, &value))
 		im_buf_printf(b, " %s=%s", name.p, value.p);
 }
@@ -57,12 +57,11 @@ static void put_message(struct im_buf *b, const struct im_down_rec *r)
 {
 	struct im_str type = type_of(r);
 
-	im_buf_printf(b, "message %.*s/%.*s %llu %.*s id=%.*s", (int)r->user.n, r->user.p,
-		(int)r->device.n, r->device.p, (unsigned long long)r->recno, (int)type.n, type.p,
-		(int)r->id.n, r->id.p);
+	im_buf_printf(b, "message %.*s/%.*s %llu %.*s id=%.*s", IM_ARGS(r->user),
+		IM_ARGS(r->device), (unsigned long long)r->recno, IM_ARGS(type), IM_ARGS(r->id));
 	put_properties(b, r);
 	if (r->topic.n)
-		im_buf_printf(b, " %.*s:", (int)r->topic.n, r->topic.p);
+		im_buf_printf(b, " %.*s:", IM_ARGS(r->topic));
 	put_recipients(b, r);
 	im_buf_c(b, ' ');
 	im_buf_str(b, r->payload);
@@ -86,9 +85,9 @@ static void put_other(struct im_buf *b, const struct im_down_rec *r)
 
 	im_buf_z(b, names[r->type]);
 	if (reply)
-		im_buf_printf(b, " %.*s", (int)r->user.n, r->user.p);
+		im_buf_printf(b, " %.*s", IM_ARGS(r->user));
 	if (r->type == IM_DOWN_CONTROL)
-		im_buf_printf(b, " %.*s", (int)r->device.n, r->device.p);
+		im_buf_printf(b, " %.*s", IM_ARGS(r->device));
 	for (size_t i = 0; i < 5; i++) {
 		if (part[i].n == 0 || (i == 1 && (reply || r->type == IM_DOWN_CONTROL)) ||
 			(i == 2 && (reply || r->type == IM_DOWN_CONTROL)))
@@ -111,12 +110,12 @@ static void put_line(struct im_buf *b, const struct im_down_rec *r)
 	case IM_DOWN_INBOX:
 		im_buf_z(b, r->flags & IM_DOWNF_QOS1 ? "inbox" : "inbox0");
 		put_recipients(b, r);
-		im_buf_printf(b, " %.*s ", (int)r->topic.n, r->topic.p);
+		im_buf_printf(b, " %.*s ", IM_ARGS(r->topic));
 		im_buf_str(b, r->payload);
 		break;
 	case IM_DOWN_TOPIC:
 		im_buf_printf(b, "topic%s %.*s", r->flags & IM_DOWNF_RETAIN ? "+" : "",
-			(int)r->topic.n, r->topic.p);
+			IM_ARGS(r->topic));
 		put_properties(b, r);
 		im_buf_c(b, ' ');
 		im_buf_str(b, r->payload);
@@ -456,7 +455,6 @@ void engine_assert_told(
 {
 	if (engine_told(f, begin) == want)
 		return;
-	print_error("%s: %s\ntold:\n%.*s", want ? "not told" : "told", begin, (int)f->told.n,
-		f->told.n ? f->told.p : "");
+	print_error("%s: %s\ntold:\n%.*s", want ? "not told" : "told", begin, IM_ARGS(f->told));
 	_fail(file, line);
 }

@@ -317,7 +317,7 @@ void node_secret(const struct node *n, char password[SECRET_PASSWORD + 1])
 
 	im_buf_init(&why, 0);
 	if (secret_read(n->dir, password, &why))
-		fail_msg("%.*s", (int)why.n, why.p);
+		fail_msg("%.*s", IM_ARGS(why));
 	im_buf_free(&why);
 }
 

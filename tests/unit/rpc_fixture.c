@@ -156,8 +156,8 @@ static void note_request(const char *method, struct im_str params, struct im_str
 
 	if (out == NULL)
 		return;
-	fprintf(out, "{\"method\":\"%s\",\"params\":%.*s,\"reply\":%.*s}\n", method, (int)params.n,
-		params.p, (int)reply.n, reply.p);
+	fprintf(out, "{\"method\":\"%s\",\"params\":%.*s,\"reply\":%.*s}\n", method,
+		IM_ARGS(params), IM_ARGS(reply));
 	fclose(out);
 }
 
@@ -171,11 +171,11 @@ static void note_delivery(const struct im_down_rec *r)
 	if (out == NULL)
 		return;
 	if (r->type == IM_DOWN_INBOX)
-		fprintf(out, "{\"topic\":\"%.*s\",\"payload\":%.*s}\n", (int)r->topic.n, r->topic.p,
-			(int)r->payload.n, r->payload.p);
+		fprintf(out, "{\"topic\":\"%.*s\",\"payload\":%.*s}\n", IM_ARGS(r->topic),
+			IM_ARGS(r->payload));
 	else
 		fprintf(out, "{\"topic\":\"g/x\",\"payload\":{\"conv\":\"g/x\"%.*s}\n",
-			(int)r->payload.n, r->payload.p);
+			IM_ARGS(r->payload));
 	fclose(out);
 }
 
@@ -215,12 +215,12 @@ static void tell_record(struct rpc_fixture *f, const struct im_down_rec *r)
 	im_buf_z(&f->told, down_name(r->type));
 	for (uint32_t i = 0; i < r->recipients; i++) {
 		assert_int_equal(im_recipient_read(&rest, &to), IM_OK);
-		im_buf_printf(&f->told, "%c%.*s", i ? ',' : ' ', (int)to.uid.n, to.uid.p);
+		im_buf_printf(&f->told, "%c%.*s", i ? ',' : ' ', IM_ARGS(to.uid));
 	}
 	const struct im_str parts[] = {r->user, r->device, r->topic, r->payload};
 	for (size_t i = r->type == IM_DOWN_MESSAGE || r->type == IM_DOWN_TOPIC ? 2 : 0; i < 4; i++)
 		if (parts[i].n)
-			im_buf_printf(&f->told, " %.*s", (int)parts[i].n, parts[i].p);
+			im_buf_printf(&f->told, " %.*s", IM_ARGS(parts[i]));
 	im_buf_c(&f->told, '\n');
 }
 
@@ -263,7 +263,7 @@ static void take_reply(struct rpc_fixture *f, const char *method, const char *pa
 	assert_false(reply->failed);
 	whole = json_loadb(reply->p, reply->n, 0, NULL);
 	if (whole == NULL)
-		fail_msg("reply is no JSON: %.*s", (int)reply->n, reply->p);
+		fail_msg("reply is no JSON: %.*s", IM_ARGS(*reply));
 	assert_int_equal(json_integer_value(json_object_get(whole, "id")), 7);
 	json_decref(f->result);
 	f->result = json_incref(json_object_get(whole, "result"));
@@ -381,7 +381,7 @@ json_t *rpc_ok_on(struct rpc_fixture *f, const char *uid, const char *device, co
 	int code = call(f, uid, device, method, params);
 
 	if (code != IM_OK)
-		fail_msg("%s %s %s: %d %.*s", uid, method, params, code, (int)f->why.n, f->why.p);
+		fail_msg("%s %s %s: %d %.*s", uid, method, params, code, IM_ARGS(f->why));
 	assert_non_null(f->result);
 	return f->result;
 }
@@ -398,7 +398,7 @@ void rpc_no(
 
 	if (have != code)
 		fail_msg("%s %s %s: %d instead of %d: %.*s", uid, method, params, have, code,
-			(int)f->why.n, f->why.n ? f->why.p : "");
+			IM_ARGS(f->why));
 	/* Every refusal says more than its code does. */
 	assert_true(f->why.n > 0);
 }
@@ -528,7 +528,7 @@ json_t *rpc_admin(struct rpc_fixture *f, const char *command)
 	rpc_commit(f);
 	whole = json_loadb(out.p, out.n, 0, NULL);
 	if (whole == NULL)
-		fail_msg("no JSON: %.*s", (int)out.n, out.p);
+		fail_msg("no JSON: %.*s", IM_ARGS(out));
 	note_request("$CONTROL", a.payload, im_buf_view(&out));
 	json_decref(f->result);
 	f->result = json_incref(json_object_get(whole, "responses"));

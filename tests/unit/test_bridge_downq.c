@@ -42,8 +42,7 @@ static const char *next(struct downq *q)
 		if (r.type == IM_DOWN_CREDIT)
 			assert_int_equal(in.n, 0);
 		else
-			n += (size_t)snprintf(
-				text + n, sizeof(text) - n, "%.*s", (int)r.topic.n, r.topic.p);
+			n += (size_t)snprintf(text + n, sizeof(text) - n, "%.*s", IM_ARGS(r.topic));
 	}
 	return text;
 }

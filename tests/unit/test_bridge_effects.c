@@ -68,8 +68,7 @@ static void on_forget(void *arg, struct im_str uid, struct im_str gid)
 	struct forgotten *f = arg;
 	size_t n = strlen(f->text);
 
-	snprintf(f->text + n, sizeof(f->text) - n, "[%.*s|%.*s]", (int)uid.n, uid.p ? uid.p : "",
-		(int)gid.n, gid.p ? gid.p : "");
+	snprintf(f->text + n, sizeof(f->text) - n, "[%.*s|%.*s]", IM_ARGS(uid), IM_ARGS(gid));
 }
 
 static void forgetting_is_told_at_once(void **state)
@@ -233,7 +232,7 @@ static void on_frame(void *arg, struct im_str frame)
 		else if (r.type == IM_DOWN_CREDIT)
 			im_buf_z(&s->log, "R ");
 		else
-			im_buf_printf(&s->log, "%.*s ", (int)r.topic.n, r.topic.p);
+			im_buf_printf(&s->log, "%.*s ", IM_ARGS(r.topic));
 	}
 	im_buf_z(&s->log, "| ");
 }

@@ -39,8 +39,8 @@ static void on_reply(void *arg, struct im_str uid, struct im_str device, struct 
 {
 	struct node *n = arg;
 
-	im_buf_printf(&n->replies, "%.*s/%.*s %.*s\n", (int)uid.n, uid.p, (int)device.n, device.p,
-		(int)response.n, response.p);
+	im_buf_printf(
+		&n->replies, "%.*s/%.*s %.*s\n", IM_ARGS(uid), IM_ARGS(device), IM_ARGS(response));
 }
 
 static void on_erase(void *arg, uint64_t id)
@@ -178,7 +178,7 @@ static void see(struct rpc_fixture *f, struct im_buf *out)
 		char uid[IM_UID_MAX + 1];
 
 		assert_int_equal(directory_user_by_id(f->reader_dir, 1, &u), IM_OK);
-		snprintf(uid, sizeof(uid), "%.*s", (int)u.uid.n, u.uid.p);
+		snprintf(uid, sizeof(uid), "%.*s", IM_ARGS(u.uid));
 		snprintf(params, sizeof(params), calls[i][2], uid);
 		text = json_dumps(rpc_ok(f, calls[i][0], calls[i][1], params), JSON_COMPACT);
 		im_buf_printf(out, "%s %s: %s\n", calls[i][0], calls[i][1], text);

@@ -37,7 +37,7 @@ static void is_in_the_vectors(struct im_str payload)
 			 json_equal(json_object_get(one, "payload"), have);
 	}
 	if (!found)
-		fail_msg("no vector: %.*s", (int)payload.n, payload.p);
+		fail_msg("no vector: %.*s", IM_ARGS(payload));
 	json_decref(have);
 }
 

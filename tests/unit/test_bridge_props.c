@@ -109,7 +109,7 @@ static void each_alone(void **state)
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		send(f, "bob", "hi", &cases[i].p);
 		if (!engine_told_part(f, cases[i].line) || !engine_told_part(f, cases[i].json))
-			fail_msg("%zu: %.*s", i, (int)f->told.n, f->told.p);
+			fail_msg("%zu: %.*s", i, IM_ARGS(f->told));
 	}
 }
 

@@ -28,7 +28,7 @@ static struct readers *open_with(
 	p.log = f->log;
 	im_buf_init(&why, 0);
 	if (readers_open(&p, threads, queue_max, &r, &why) != IM_OK)
-		fail_msg("%.*s", (int)why.n, why.p);
+		fail_msg("%.*s", IM_ARGS(why));
 	im_buf_free(&why);
 	return r;
 }

@@ -12,7 +12,7 @@ static void is_text(const struct im_buf *b, const char *want)
 {
 	assert_false(b->failed);
 	if (b->n != strlen(want) || (b->n && memcmp(b->p, want, b->n) != 0))
-		fail_msg("have: %.*s\nwant: %s", (int)b->n, b->n ? b->p : "", want);
+		fail_msg("have: %.*s\nwant: %s", IM_ARGS(*b), want);
 }
 
 typedef bool (*rename_fn)(struct im_buf *out, struct im_str in, const struct renaming *r);
@@ -163,10 +163,8 @@ static void becomes(const struct erasure_who *who, const struct store_msg *m,
 	assert_int_equal(
 		erasure_message(who, m, erasure_takes(who, m, origin), &c, &changed), IM_OK);
 	if (changed)
-		im_buf_printf(&have, "%.*s|%.*s|%.*s|%.*s%s", (int)c.m.type.n,
-			c.m.type.n ? c.m.type.p : "", (int)c.m.id.n, c.m.id.n ? c.m.id.p : "",
-			(int)c.m.meta.n, c.m.meta.n ? c.m.meta.p : "", (int)c.m.body.n,
-			c.m.body.n ? c.m.body.p : "", c.m.recalled ? "|recalled" : "");
+		im_buf_printf(&have, "%.*s|%.*s|%.*s|%.*s%s", IM_ARGS(c.m.type), IM_ARGS(c.m.id),
+			IM_ARGS(c.m.meta), IM_ARGS(c.m.body), c.m.recalled ? "|recalled" : "");
 	is_text(&have, want);
 	/* A walk that is repeated finds nothing more to do. */
 	if (changed) {

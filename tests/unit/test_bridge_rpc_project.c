@@ -16,16 +16,15 @@
 static int on_group(void *arg, const struct directory_group *g)
 {
 	im_buf_printf(arg, "%llu %.*s %d \"%.*s\" \"%.*s\" %d %u %u %d %lld %lld %d\n",
-		(unsigned long long)g->id, (int)g->gid.n, g->gid.p, g->kind, (int)g->name.n,
-		g->name.p, (int)g->announcement.n, g->announcement.p, g->join_policy,
-		g->member_limit, g->members, g->history, (long long)g->muted_until_ms,
-		(long long)g->slow_ms, g->dismissed);
+		(unsigned long long)g->id, IM_ARGS(g->gid), g->kind, IM_ARGS(g->name),
+		IM_ARGS(g->announcement), g->join_policy, g->member_limit, g->members, g->history,
+		(long long)g->muted_until_ms, (long long)g->slow_ms, g->dismissed);
 	return IM_OK;
 }
 
 static int on_member(void *arg, const struct directory_member *m)
 {
-	im_buf_printf(arg, " %.*s %d %llu %lld %lld\n", (int)m->uid.n, m->uid.p, m->role,
+	im_buf_printf(arg, " %.*s %d %llu %lld %lld\n", IM_ARGS(m->uid), m->role,
 		(unsigned long long)m->joined_seq, (long long)m->joined_ms,
 		(long long)m->muted_until_ms);
 	return IM_OK;
@@ -36,7 +35,7 @@ static int on_event(void *arg, const struct directory_event *e)
 {
 	if (e->key.n > 6 && memcmp(e->key.p, "group:", 6) == 0)
 		im_buf_printf(arg, "%llu %llu %.*s\n", (unsigned long long)e->user,
-			(unsigned long long)e->gid, (int)e->event.n, e->event.p);
+			(unsigned long long)e->gid, IM_ARGS(e->event));
 	return IM_OK;
 }
 

@@ -16,10 +16,10 @@ static void expect(
 
 	rpc_request_parse(methods_find, im_str(target), im_str(payload), &r);
 	if (r.code != code)
-		fail_msg("%s: %d, not %d: %.*s", payload, r.code, code, (int)r.why.n, r.why.p);
+		fail_msg("%s: %d, not %d: %.*s", payload, r.code, code, IM_ARGS(r.why));
 	assert_str_eq(im_buf_view(&r.id), im_str(id));
 	if (why != NULL && (r.why.n == 0 || memmem(r.why.p, r.why.n, why, strlen(why)) == NULL))
-		fail_msg("%s: \"%.*s\" does not say \"%s\"", payload, (int)r.why.n, r.why.p, why);
+		fail_msg("%s: \"%.*s\" does not say \"%s\"", payload, IM_ARGS(r.why), why);
 	assert_true((code == IM_OK) == (r.method != NULL && r.params != NULL));
 	rpc_request_clear(&r);
 }

@@ -74,7 +74,7 @@ static void what_people_write_is_taken(void **state)
 			f->now_ms += 86400000; /* nobody is asked so often within a day */
 			if (try(f, &places[i], good[k]) != IM_OK)
 				fail_msg("%s %s refuses %s: %.*s", places[i].method,
-					places[i].params, good[k], (int)f->why.n, f->why.p);
+					places[i].params, good[k], IM_ARGS(f->why));
 		}
 	}
 }

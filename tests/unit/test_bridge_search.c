@@ -108,7 +108,7 @@ static int on_hit(void *arg, uint64_t gid, struct im_str snippet)
 	struct hits *h = arg;
 	assert_true(h->n < 16);
 	h->gid[h->n++] = gid;
-	snprintf(h->snippet, sizeof(h->snippet), "%.*s", (int)snippet.n, snippet.p);
+	snprintf(h->snippet, sizeof(h->snippet), "%.*s", IM_ARGS(snippet));
 	return 0;
 }
 
@@ -660,7 +660,7 @@ static void open_index(struct fixture *f, const char *folder, struct search_inde
 	im_buf_init(&why, 0);
 	assert_int_equal(store_memory.reader_open(f->store, &reader), IM_OK);
 	if (search_index_open(folder, &store_memory, reader, out, &why) != IM_OK)
-		fail_msg("%.*s", (int)why.n, why.p);
+		fail_msg("%.*s", IM_ARGS(why));
 	im_buf_free(&why);
 }
 
@@ -669,7 +669,7 @@ static void open_search(const char *folder, struct search **out)
 	struct im_buf why;
 	im_buf_init(&why, 0);
 	if (search_open(folder, out, &why) != IM_OK)
-		fail_msg("%.*s", (int)why.n, why.p);
+		fail_msg("%.*s", IM_ARGS(why));
 	im_buf_free(&why);
 }
 

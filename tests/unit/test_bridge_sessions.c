@@ -19,7 +19,7 @@ static int on_change(void *arg, const struct presence_change *c)
 	struct told *t = arg;
 	size_t n = strlen(t->text);
 
-	snprintf(t->text + n, sizeof(t->text) - n, "%.*s%s%s ", (int)c->uid.n, c->uid.p,
+	snprintf(t->text + n, sizeof(t->text) - n, "%.*s%s%s ", IM_ARGS(c->uid),
 		c->online ? "+" : "-", c->mark ? "m" : "");
 	return IM_OK;
 }

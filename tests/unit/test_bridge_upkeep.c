@@ -188,9 +188,9 @@ static void on_reply(void *arg, struct im_str uid, struct im_str device, struct 
 	struct answer *a = arg;
 
 	a->n++;
-	snprintf(a->uid, sizeof(a->uid), "%.*s", (int)uid.n, uid.p);
-	snprintf(a->device, sizeof(a->device), "%.*s", (int)device.n, device.p);
-	snprintf(a->text, sizeof(a->text), "%.*s", (int)response.n, response.p);
+	snprintf(a->uid, sizeof(a->uid), "%.*s", IM_ARGS(uid));
+	snprintf(a->device, sizeof(a->device), "%.*s", IM_ARGS(device));
+	snprintf(a->text, sizeof(a->text), "%.*s", IM_ARGS(response));
 }
 
 static void a_copy_is_made_while_it_runs_and_then_answered(void **state)

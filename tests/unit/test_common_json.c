@@ -241,17 +241,17 @@ static void agrees_with_jansson(void **state)
 		/* What jansson alone cannot hold is JSON all the same. */
 		if (ours && !theirs) {
 			if (!strstr(error.text, "integer"))
-				fail_msg("taken: %.*s (%s)", (int)s.n, s.p, error.text);
+				fail_msg("taken: %.*s (%s)", IM_ARGS(s), error.text);
 			more++;
 		} else if (ours != !!theirs) {
-			fail_msg("refused: %.*s", (int)s.n, s.p);
+			fail_msg("refused: %.*s", IM_ARGS(s));
 		}
 		/* By the grammar, and with nothing that is a fault. */
 		assert_int_equal(ours, im_json_parse_any(s, &v) == IM_OK && !im_json_fault(s));
 		faulty += im_json_fault(s) != NULL;
 		if (s.p[0] == '{' || s.p[0] == '[') {
 			if (walk(s) != ours)
-				fail_msg("walk and parse disagree: %.*s", (int)s.n, s.p);
+				fail_msg("walk and parse disagree: %.*s", IM_ARGS(s));
 		}
 		valid += ours;
 		json_decref(theirs);

@@ -165,8 +165,7 @@ static void filters_reach_what_is_said(void **state)
 		if (f.topic.kind == IM_TOPIC_INBOX) {
 			char event[80];
 
-			snprintf(event, sizeof(event), "im/inbox/%.*s/event", (int)f.topic.id.n,
-				f.topic.id.p);
+			snprintf(event, sizeof(event), "im/inbox/%.*s/event", IM_ARGS(f.topic.id));
 			assert_int_equal(f.events, matches(text, event));
 			inboxes++;
 		}

@@ -163,7 +163,7 @@ static void check_receive(const json_t *c)
 	im_wire_message(&out, conv, &m);
 	assert_str_eq(im_buf_view(&out), text_of(c, "payload"));
 	im_buf_reset(&out);
-	im_buf_printf(&out, "{\"conv\":\"%.*s\"", (int)conv.n, conv.p);
+	im_buf_printf(&out, "{\"conv\":\"%.*s\"", IM_ARGS(conv));
 	im_wire_tail(&out, &m);
 	assert_str_eq(im_buf_view(&out), text_of(c, "payload"));
 	im_buf_free(&body);

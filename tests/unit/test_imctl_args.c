@@ -47,7 +47,7 @@ static char *parse(const char *line)
 	} else {
 		assert_true(why.n > 0);
 		text = malloc(why.n + 3);
-		sprintf(text, "! %.*s", (int)why.n, why.p);
+		sprintf(text, "! %.*s", IM_ARGS(why));
 	}
 	im_buf_free(&why);
 	return text;

@@ -57,8 +57,8 @@ static const char *heard(struct mosquitto *c)
 
 	text[0] = '\0';
 	while ((m = fake_received(c)))
-		n += (size_t)snprintf(text + n, sizeof(text) - n, "%s%.*s", n ? " " : "",
-			(int)m->payload.n, m->payload.p);
+		n += (size_t)snprintf(
+			text + n, sizeof(text) - n, "%s%.*s", n ? " " : "", IM_ARGS(m->payload));
 	return text;
 }
 

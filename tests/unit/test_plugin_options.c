@@ -19,7 +19,7 @@ static int read_with(
 		memcpy(pairs + 2, more, n * sizeof(*more));
 	im_buf_init(&why, 0);
 	ret = options_read(o, pairs, 2 + n, &why);
-	snprintf(why_out, 256, "%.*s", (int)why.n, why.n ? why.p : "");
+	snprintf(why_out, 256, "%.*s", IM_ARGS(why));
 	im_buf_free(&why);
 	return ret;
 }

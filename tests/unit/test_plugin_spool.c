@@ -38,7 +38,7 @@ static void stop(struct fixture *f)
 static void reopen(struct fixture *f, uint64_t size)
 {
 	if (spool_open(&f->s, f->path, size, &f->why))
-		fail_msg("%.*s", (int)f->why.n, f->why.p);
+		fail_msg("%.*s", IM_ARGS(f->why));
 }
 
 /* Ends as kill -9 does: nothing is written any more. */

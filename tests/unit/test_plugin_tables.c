@@ -70,7 +70,7 @@ static const char *binding(const struct bindings *b, const char *device)
 
 	if (!bindings_owner(b, im_str(device), &o))
 		return "";
-	snprintf(name, sizeof(name), "%.*s %d", (int)o.uid.n, o.uid.p, (int)o.user);
+	snprintf(name, sizeof(name), "%.*s %d", IM_ARGS(o.uid), (int)o.user);
 	return name;
 }
 

@@ -23,8 +23,8 @@ static inline void unit_assert_str(
 {
 	if (im_str_eq(have, want))
 		return;
-	print_error("have (%zu bytes): %.*s\nwant (%zu bytes): %.*s\n", have.n, (int)have.n,
-		have.n ? have.p : "", want.n, (int)want.n, want.n ? want.p : "");
+	print_error("have (%zu bytes): %.*s\nwant (%zu bytes): %.*s\n", have.n, IM_ARGS(have),
+		want.n, IM_ARGS(want));
 	_fail(file, line);
 }
 

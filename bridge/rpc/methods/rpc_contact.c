@@ -155,7 +155,7 @@ static int not_blocked(struct rpc_call *c, const struct pair *p)
 
 	if (rc == IM_OK && blocked)
 		return rpc_fail(
-			c, IM_E_BLOCKED, "\"%.*s\" takes no requests from you", RPC_S(p->uid));
+			c, IM_E_BLOCKED, "\"%.*s\" takes no requests from you", IM_ARGS(p->uid));
 	return rc;
 }
 
@@ -212,7 +212,7 @@ static int accept_call(struct rpc_write *wr)
 		return rpc_changed(c, false);
 	if (p.mine != DIRECTORY_CONTACT_RECEIVED)
 		return rpc_fail(c, IM_E_NOT_ALLOWED,
-			"\"%.*s\" has not asked you; use contact.request", RPC_S(p.uid));
+			"\"%.*s\" has not asked you; use contact.request", IM_ARGS(p.uid));
 	rc = not_blocked(c, &p);
 	if (rc != IM_OK)
 		return rc;
@@ -341,7 +341,7 @@ static int update_call(struct rpc_write *wr)
 
 	if (rc == IM_OK && p.mine != DIRECTORY_CONTACT_YES)
 		return rpc_fail(c, IM_E_NOT_ALLOWED,
-			"\"%.*s\" is no contact of yours; send a contact.request", RPC_S(p.uid));
+			"\"%.*s\" is no contact of yours; send a contact.request", IM_ARGS(p.uid));
 	if (rc == IM_OK)
 		rc = check_tags(c);
 	if (rc != IM_OK)

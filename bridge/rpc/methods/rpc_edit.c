@@ -85,7 +85,7 @@ static int write_list(struct rpc_call *c, const struct conv_ref *ref, struct im_
 		if (!im_uid_valid(uid))
 			return rpc_fail(c, IM_E_INVALID_PARAMS,
 				"params.mentions names \"%.*s\"; give user ids, or \"all\"",
-				RPC_S(rpc_clip(uid, 80)));
+				IM_ARGS(rpc_clip(uid, 80)));
 		if (ref->kind == IM_CONV_GROUP && im_str_eqz(uid, "all") &&
 			ref->role == DIRECTORY_MEMBER)
 			return rpc_fail(c, IM_E_NOT_ALLOWED,

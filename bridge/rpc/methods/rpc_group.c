@@ -39,7 +39,7 @@ static int take_choice(struct rpc_call *c, const char *param, int (*parse)(struc
 	*out = s.p ? parse(s) : -1;
 	if (s.p != NULL && *out < 0)
 		return rpc_fail(c, IM_E_INVALID_PARAMS, "params.%s is \"%.*s\"; give %s", param,
-			RPC_S(rpc_clip(s, 64)), choices);
+			IM_ARGS(rpc_clip(s, 64)), choices);
 	return IM_OK;
 }
 
@@ -113,7 +113,7 @@ static int taken(struct rpc_call *c, struct im_str gid)
 	return rpc_fail(c, IM_E_CONFLICT,
 		"the name \"%.*s\" is or was a group's, differs from one in case alone, or is "
 		"reserved; give another gid, or none",
-		RPC_S(gid));
+		IM_ARGS(gid));
 }
 
 /* A repeat of the creation (QoS 1) finds its own group, its people in it but for those who stay

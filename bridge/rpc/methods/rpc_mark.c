@@ -111,7 +111,7 @@ static int take_settings(
 		if (mine->notify < 0)
 			return rpc_fail(c, IM_E_INVALID_PARAMS,
 				"params.notify is \"%.*s\"; give \"all\", \"mentions\" or \"none\"",
-				RPC_S(notify));
+				IM_ARGS(notify));
 		if (rpc_has(c, "muted"))
 			return rpc_fail(c, IM_E_INVALID_PARAMS,
 				"params.muted and notify say the same; give one of them");

@@ -86,7 +86,7 @@ static int set_call(struct rpc_write *wr)
 	if (state <= PRESENCE_OFFLINE)
 		return rpc_fail(c, IM_E_INVALID_PARAMS,
 			"params.state is \"%.*s\"; give \"online\", \"away\" or \"suspended\"",
-			RPC_S(word));
+			IM_ARGS(word));
 	/* However many watch; saying what is so already costs the same and is as seldom. */
 	rc = rpc_pay(wr, COST_PRESENCE);
 	if (rc != IM_OK)

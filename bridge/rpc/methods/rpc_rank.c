@@ -35,7 +35,7 @@ static int one_member(struct rpc_call *c, const struct group_ref *ref, struct gr
 	rc = directory_member_get(c->dir, ref->row.id, user, m);
 	if (rc == IM_E_NONE)
 		return rpc_fail(
-			c, IM_E_NOT_MEMBER, "\"%.*s\" does not belong to the group", RPC_S(uid));
+			c, IM_E_NOT_MEMBER, "\"%.*s\" does not belong to the group", IM_ARGS(uid));
 	if (rc != IM_OK)
 		return rc;
 	who->role = m->role;
@@ -57,7 +57,7 @@ static int role_call(struct rpc_write *wr)
 		return rpc_fail(c, IM_E_INVALID_PARAMS,
 			"params.role is \"%.*s\"; give \"admin\" or \"member\" (for a new owner: "
 			"group.transfer)",
-			RPC_S(rpc_str(c, "role")));
+			IM_ARGS(rpc_str(c, "role")));
 	if (rc == IM_OK)
 		rc = one_member(c, &ref, &who, &m);
 	if (rc == IM_OK && who.user == c->user)

@@ -86,7 +86,7 @@ static int take_profile(struct rpc_call *c, struct profile *out, char **ext_text
 		return rpc_fail(c, IM_E_INVALID_PARAMS,
 			"params.direct_policy is \"%.*s\"; give \"default\", \"anyone\" or "
 			"\"contacts\"",
-			RPC_S(policy));
+			IM_ARGS(policy));
 	if (ext == NULL)
 		return IM_OK;
 	*ext_text = json_object_size(ext) > 0 ? json_dumps(ext, JSON_COMPACT) : strdup("");
