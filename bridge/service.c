@@ -50,6 +50,7 @@ struct bridge {
 	struct readers *readers;
 	struct search_index *index;
 	struct engine *engine;
+	struct peer *peer;
 	struct link *link;
 	struct upkeep *upkeep;
 	int64_t started_ms, stop_at_ms, alive_at_ms;
@@ -129,7 +130,7 @@ static void on_up(void *arg, struct im_str frame)
 	struct bridge *b = arg;
 	struct engine_now t = now();
 
-	engine_up(b->engine, frame, &t);
+	engine_up(b->engine, b->peer, frame, &t);
 }
 
 static void on_ready(void *arg)
@@ -137,21 +138,21 @@ static void on_ready(void *arg)
 	struct bridge *b = arg;
 	struct engine_now t = now();
 
-	engine_linked(b->engine, &t);
+	engine_linked(b->engine, b->peer, &t);
 }
 
 static void on_lost(void *arg)
 {
 	struct bridge *b = arg;
 
-	engine_unlinked(b->engine);
+	engine_unlinked(b->engine, b->peer);
 }
 
 static int on_stats(void *arg, struct im_buf *out)
 {
 	struct bridge *b = arg;
 	struct health_gauges g;
-	struct im_str plugin = engine_plugin_stats(b->engine);
+	struct im_str plugin = peer_stats(b->peer);
 	uint64_t head = 0;
 
 	engine_gauges(b->engine, &g);
@@ -287,8 +288,6 @@ static int build(struct bridge *b, struct im_buf *why)
 		.dir = b->dir,
 		.readers = b->readers,
 		.log = b->log,
-		.send = on_send,
-		.send_arg = b,
 		.moderation = &b->conf.words,
 		.hooks = {.arg = b,
 			.stats = on_stats,
@@ -322,6 +321,10 @@ static int build(struct bridge *b, struct im_buf *why)
 	rc = engine_new(&ep, &set, &t, &b->engine, why);
 	if (rc)
 		return rc;
+	if (engine_add_peer(b->engine, on_send, b, &b->peer)) {
+		im_buf_z(why, "out of memory");
+		return IM_E_NOMEM;
+	}
 	rc = build_upkeep(b);
 	if ((rc && rc != IM_E_NOMEM) || (!rc && !erase_again(b, &t))) {
 		im_buf_z(why, "the erasures could not be read from directory.db");
@@ -347,7 +350,7 @@ static void tell_health(struct bridge *b, int64_t at_ms)
 		health_alive();
 		b->alive_at_ms = at_ms + every;
 	}
-	if (engine_ready(b->engine) && !b->ready_said) {
+	if (peer_ready(b->peer) && !b->ready_said) {
 		b->ready_said = true;
 		health_ready();
 	}

@@ -147,6 +147,9 @@
  * 20 MB with short names. */
 #define IM_CACHED_MEMBERS 600000
 
+/* Plugins of one bridge: each has its own queue and window there, and marks in the log. */
+#define IM_PEERS_MAX 8
+
 /* The plugin. Cache entries take about 200 bytes each; a full set stays below 250 MB. */
 #define IM_WINDOW_MAX 16      /* batches under way; more only delays the first commit */
 #define IM_CACHE_USERS 200000 /* senders and recipients seen lately */

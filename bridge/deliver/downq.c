@@ -9,9 +9,10 @@
 
 #include "common/limits.h"
 
-/* Answers, and then deliveries. Direct messages do not wait. */
+/* Answers, and then deliveries. */
 #define TIER_FIRST EFFECTS_CONTROL
-#define TIER_DROPPED EFFECTS_SMALL
+#define TIER_DROPPED EFFECTS_DIRECT
+#define TIER_COUNTED EFFECTS_SMALL /* whose deliveries are the broker's work */
 #define WINDOW_MAX 16
 /* With more than this waiting, groups are written to faster than the broker delivers: full frames
  * keep it busy, which slows the writers down before deliveries have to be dropped. */
@@ -38,6 +39,7 @@ struct pin {
 struct downq {
 	struct tier tier[EFFECTS_TIERS];
 	size_t bytes, bytes_max;
+	bool broken;
 	struct im_buf frame[WINDOW_MAX]; /* unreturned ones, a ring */
 	unsigned window, first, given, resend;
 	unsigned hurried; /* small frames to come */
@@ -190,6 +192,7 @@ static size_t drop_oldest(struct downq *q)
 		while (q->bytes - downq_answers(q) > q->bytes_max && t->head < t->tail) {
 			tier_advance(q, t, im_down_rec_bytes(front(t)));
 			dropped++;
+			q->broken |= i == EFFECTS_DIRECT;
 		}
 	}
 	return dropped;
@@ -214,9 +217,9 @@ int downq_push(struct downq *q, enum effects_tier tier, struct im_str records, s
 /* What the broker has to do for a delivery's record; an answer is one packet. */
 static uint32_t deliveries(int tier, const char *record)
 {
-	uint32_t n = tier < TIER_DROPPED ? 0 : im_down_rec_recipients(record);
+	uint32_t n = tier < TIER_COUNTED ? 0 : im_down_rec_recipients(record);
 
-	return n ? n : tier >= TIER_DROPPED;
+	return n ? n : tier >= TIER_COUNTED;
 }
 
 /* Frames that may be unreturned when the next one is given out. */
@@ -318,6 +321,19 @@ size_t downq_bytes(const struct downq *q)
 size_t downq_answers(const struct downq *q)
 {
 	return (size_t)(q->tier[EFFECTS_CONTROL].tail - q->tier[EFFECTS_CONTROL].head);
+}
+
+size_t downq_urgent(const struct downq *q)
+{
+	return (size_t)(q->tier[EFFECTS_DIRECT].tail - q->tier[EFFECTS_DIRECT].head);
+}
+
+bool downq_broken(struct downq *q)
+{
+	bool broken = q->broken;
+
+	q->broken = false;
+	return broken;
 }
 
 unsigned downq_outstanding(const struct downq *q)

@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What waits for its turn: one queue of encoded down records a tier, given out as frames in order
- * of tier and only while fewer than a window of frames are unreturned. A frame holds few enough
- * deliveries to be the work of about a millisecond, and while direct messages pass, which do not
- * wait here, of a quarter of that, one at a time: the broker reads one frame a turn of its loop,
- * and a direct message stands behind all that were given out before it. A flood of answers waits in
- * the bridge, where it is counted, and not in the socket. When a great many wait, frames are full.
+ * What waits for its turn at one plugin: a queue of encoded down records a tier, given out as
+ * frames in order of tier and only while fewer than a window of frames are unreturned. A frame
+ * holds few enough deliveries to be the work of about a millisecond, and while direct messages
+ * pass, which do not wait here, of a quarter of that, one at a time: the broker reads one frame a
+ * turn of its loop, and a direct message stands behind all that were given out before it. A flood
+ * of answers waits in the bridge, where it is counted, and not in the socket. When a great many
+ * wait, frames are full.
  *
  * Pure: no I/O, no clock. Order within a conversation is kept: within a tier by the queue, and
  * across tiers because a group keeps its tier while records of it are queued.
  *
  * When the deliveries that wait exceed the bound, the oldest of the lowest tier go: they are in the
- * log, and devices that miss them see the gap and pull. Answers (EFFECTS_CONTROL) are never
+ * log, and devices that miss them see the gap and pull. EFFECTS_DIRECT is what other plugins have
+ * caused (outboxes.h) and goes last; downq_broken tells of it. Answers (EFFECTS_CONTROL) are never
  * dropped: whoever makes them stops while too many wait.
  */
 #ifndef IM_BRIDGE_DOWNQ_H
@@ -61,6 +63,10 @@ uint64_t downq_returned(const struct downq *q);
 size_t downq_bytes(const struct downq *q);
 /* Of answers alone. */
 size_t downq_answers(const struct downq *q);
+/* Of EFFECTS_DIRECT alone. */
+size_t downq_urgent(const struct downq *q);
+/* Records of EFFECTS_DIRECT have been dropped since this was asked last. */
+bool downq_broken(struct downq *q);
 unsigned downq_outstanding(const struct downq *q);
 
 #endif

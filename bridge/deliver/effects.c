@@ -174,6 +174,12 @@ void effects_reply(struct effects *fx, struct im_str uid, struct im_str device,
 	effects_inbox(fx, uid, (struct im_str){suffix, 4 + device.n}, payload);
 }
 
+bool effects_is_answer(const struct im_down_rec *r)
+{
+	return r->type == IM_DOWN_REPLY || r->type == IM_DOWN_CONTROL ||
+	       (r->type == IM_DOWN_INBOX && r->topic.n > 4 && memcmp(r->topic.p, "rpc/", 4) == 0);
+}
+
 static void forget(struct effects *fx, enum im_down_type type, struct im_str uid, struct im_str gid)
 {
 	struct im_down_rec r = {.type = (uint8_t)type, .user = uid, .topic = gid};

@@ -54,9 +54,9 @@ struct effects_read *effects_reads(struct effects *fx);
 /* Bytes of all tiers together: the engine ends a transaction early when fan-out grows large. */
 size_t effects_bytes(const struct effects *fx);
 
-/* What the plugin at the other end of the link understands, IM_PLUGIN_LEVEL of frame.h: whoever
- * plans a record that needs a level asks first, and does without when it is not there. 0 while
- * there is no plugin. */
+/* What the plugin at the other end of the link understands, IM_PLUGIN_LEVEL of frame.h, and of
+ * several the one that understands least: whoever plans a record that needs a level asks first, and
+ * does without when it is not there. 0 while there is no plugin. */
 void effects_set_level(struct effects *fx, unsigned level);
 unsigned effects_level(const struct effects *fx);
 
@@ -75,6 +75,8 @@ void effects_inbox(
  * own {p}/inbox/{uid}/rpc/{device}. */
 void effects_reply(struct effects *fx, struct im_str uid, struct im_str device,
 	struct im_str reply_topic, struct im_str corr, struct im_str payload);
+/* It is an answer for one device, and nothing to a plugin that the device has not asked through. */
+bool effects_is_answer(const struct im_down_rec *r);
 /* What the plugin has cached of these is no longer true. */
 void effects_forget_user(struct effects *fx, struct im_str uid);
 void effects_forget_group(struct effects *fx, struct im_str gid);

@@ -5,7 +5,7 @@
 
 #include <stdlib.h>
 
-#include "bridge/deliver/downq.h"
+#include "bridge/deliver/outboxes.h"
 #include "bridge/directory/directory_group.h"
 #include "bridge/message/meta.h"
 #include "bridge/message/meta_props.h"
@@ -18,7 +18,7 @@
 
 struct fanout {
 	struct effects *fx;
-	struct downq *q;
+	struct outboxes *out;
 	struct members *members;
 	struct im_buf tail;
 	struct im_buf body; /* of a system message or an edit */
@@ -27,14 +27,14 @@ struct fanout {
 	struct im_recipient to[IM_RECIPIENTS_PER_RECORD];
 };
 
-struct fanout *fanout_new(struct effects *fx, struct downq *q, struct members *m)
+struct fanout *fanout_new(struct effects *fx, struct outboxes *out, struct members *m)
 {
 	struct fanout *f = calloc(1, sizeof(*f));
 
 	if (!f)
 		return NULL;
 	f->fx = fx;
-	f->q = q;
+	f->out = out;
 	f->members = m;
 	im_buf_init(&f->tail, 0);
 	im_buf_init(&f->body, 0);
@@ -111,13 +111,13 @@ static void chunks(struct fanout *f, enum effects_tier tier, const struct member
 void fanout_record(struct fanout *f, const struct members_group *g, const struct im_down_rec *r,
 	struct im_str skip)
 {
-	enum effects_tier tier = downq_tier(f->q, g->id, fanout_tier(g->kind, g->n));
+	enum effects_tier tier = outboxes_tier(f->out, g->id, fanout_tier(g->kind, g->n));
 
 	if (g->uids)
 		chunks(f, tier, g, r, skip);
 	else
 		effects_put(f->fx, tier, r, NULL, 0);
-	downq_pin(f->q, g->id, tier, effects_view(f->fx, tier).n);
+	outboxes_pin(f->out, g->id, tier, effects_view(f->fx, tier).n);
 }
 
 /* A room's message is one publish of the whole payload, which the broker fans out. */

@@ -13,11 +13,11 @@
 #include "bridge/message/message.h"
 #include "common/err.h"
 
-struct downq;
+struct outboxes;
 struct fanout;
 
 /* Borrows all three. */
-struct fanout *fanout_new(struct effects *fx, struct downq *q, struct members *m);
+struct fanout *fanout_new(struct effects *fx, struct outboxes *out, struct members *m);
 void fanout_free(struct fanout **f);
 /* Adds the message's delivery to the effects. IM_E_IO, IM_E_NOMEM: from reading the members. */
 int fanout_message(struct fanout *f, const struct message *m, uint64_t seq, uint64_t gid,

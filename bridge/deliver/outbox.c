@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Owns the frame that is being packed. Called by the engine after a commit, and whenever the window
- * opens. Knows no database. */
+/* Owns the frame that is being packed. Called by outboxes after a commit, and by the peer whenever
+ * the window opens. Knows no database. */
 #include "bridge/deliver/outbox.h"
 
 #include <stdlib.h>
@@ -16,6 +16,7 @@ struct outbox {
 	outbox_send_fn send;
 	void *arg;
 	struct im_buf frame;
+	bool linked, missed;
 };
 
 struct outbox *outbox_new(
@@ -89,43 +90,115 @@ static void pack(struct outbox *o, struct im_str records)
 	}
 }
 
-void outbox_take(struct outbox *o, struct effects *fx, uint64_t epoch, uint64_t recno)
+static size_t push(struct outbox *o, enum effects_tier tier, struct im_str records)
+{
+	size_t dropped;
+
+	if (downq_push(o->q, tier, records, &dropped)) {
+		log_line(o->log, LOG_LEVEL_ERROR, "out_of_memory", "what=deliveries");
+		o->missed |= tier == EFFECTS_DIRECT;
+	}
+	return dropped;
+}
+
+static void say_dropped(struct outbox *o, size_t n)
+{
+	o->missed |= downq_broken(o->q);
+	if (!n)
+		return;
+	o->health->deliveries_dropped += n;
+	log_line(o->log, LOG_LEVEL_WARNING, "deliveries_dropped",
+		"records=%zu what=\"more waits than backlog_bytes; devices pull it\"", n);
+}
+
+/* What large groups get, and then whatever may leave. */
+static void queue_groups(struct outbox *o, const struct effects *fx, size_t dropped)
+{
+	for (int i = EFFECTS_SMALL; i < EFFECTS_TIERS; i++)
+		dropped += push(o, (enum effects_tier)i, effects_view(fx, (enum effects_tier)i));
+	say_dropped(o, dropped);
+	outbox_pump(o);
+}
+
+/* The same order as at once, but later. */
+static size_t take_later(struct outbox *o, const struct effects *fx, const struct im_down_rec *done)
+{
+	size_t dropped = push(o, EFFECTS_DIRECT, effects_view(fx, EFFECTS_CONTROL));
+
+	dropped += push(o, EFFECTS_DIRECT, effects_view(fx, EFFECTS_DIRECT));
+	if (!done->epoch)
+		return dropped;
+	im_buf_reset(&o->frame);
+	im_down_rec_put(&o->frame, done, NULL, 0);
+	return dropped + push(o, EFFECTS_DIRECT, im_buf_view(&o->frame));
+}
+
+void outbox_take(struct outbox *o, const struct effects *fx, uint64_t epoch, uint64_t recno)
 {
 	struct im_down_rec done = {.type = IM_DOWN_COMMITTED, .epoch = epoch, .recno = recno};
-	size_t dropped, sum = 0;
 
 	if (effects_view(fx, EFFECTS_DIRECT).n)
 		downq_hurry(o->q);
+	if (downq_urgent(o->q)) {
+		queue_groups(o, fx, take_later(o, fx, &done));
+		return;
+	}
 	begin(o);
 	pack(o, effects_view(fx, EFFECTS_CONTROL));
 	pack(o, effects_view(fx, EFFECTS_DIRECT));
 	if (epoch)
 		im_down_rec_put(&o->frame, &done, NULL, 0);
 	end(o);
-	for (int i = EFFECTS_SMALL; i < EFFECTS_TIERS; i++) {
-		enum effects_tier tier = (enum effects_tier)i;
-
-		if (downq_push(o->q, tier, effects_view(fx, tier), &dropped))
-			log_line(o->log, LOG_LEVEL_ERROR, "out_of_memory", "what=deliveries");
-		else
-			sum += dropped;
-	}
-	if (sum) {
-		o->health->deliveries_dropped += sum;
-		log_line(o->log, LOG_LEVEL_WARNING, "deliveries_dropped",
-			"records=%zu what=\"more waits than backlog_bytes; devices pull it\"", sum);
-	}
-	effects_reset(fx);
-	outbox_pump(o);
+	queue_groups(o, fx, 0);
 }
 
-void outbox_answer(struct outbox *o, struct effects *fx)
+void outbox_hear(struct outbox *o, const struct effects *fx, struct im_str control)
+{
+	size_t dropped;
+
+	/* It is asked for its sessions when it is there again. */
+	if (!o->linked) {
+		o->missed = true;
+		return;
+	}
+	if (effects_view(fx, EFFECTS_DIRECT).n)
+		downq_hurry(o->q);
+	dropped = push(o, EFFECTS_DIRECT, control);
+	dropped += push(o, EFFECTS_DIRECT, effects_view(fx, EFFECTS_DIRECT));
+	queue_groups(o, fx, dropped);
+}
+
+void outbox_set_linked(struct outbox *o, bool linked)
+{
+	o->linked = linked;
+}
+
+void outbox_miss(struct outbox *o)
+{
+	o->missed = true;
+}
+
+bool outbox_missed(const struct outbox *o)
+{
+	return o->missed;
+}
+
+void outbox_made_up(struct outbox *o)
+{
+	o->missed = false;
+}
+
+struct downq *outbox_queue(const struct outbox *o)
+{
+	return o->q;
+}
+
+void outbox_answer(struct outbox *o, const struct effects *fx)
 {
 	size_t dropped;
 
 	if (downq_push(o->q, EFFECTS_CONTROL, effects_view(fx, EFFECTS_CONTROL), &dropped))
 		log_line(o->log, LOG_LEVEL_ERROR, "out_of_memory", "what=answers");
-	effects_reset(fx);
 	outbox_pump(o);
 }
 

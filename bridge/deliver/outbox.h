@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * From effects to frames: what is urgent leaves at once, with the commit-return behind it; what
- * large groups get goes through the queues.
+ * From effects to the frames of one plugin: of what its own clients have caused, which slows them
+ * down when it is slow, the urgent part leaves at once, with the commit-return behind it; what
+ * large groups get goes through the queues, and so does all that others have caused. That way a
+ * plugin that is slow, or stopped, costs a bounded queue.
  */
 #ifndef IM_BRIDGE_OUTBOX_H
 #define IM_BRIDGE_OUTBOX_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "bridge/base/health.h"
@@ -22,12 +25,25 @@ struct outbox *outbox_new(
 	struct downq *q, struct health *h, struct log *log, outbox_send_fn send, void *arg);
 void outbox_free(struct outbox **o);
 
-/* Sends and queues what a committed transaction has planned, and empties the effects. epoch != 0:
- * everything through recno is committed, which is said after the urgent part: when the plugin has
- * it, it has all before it, and what it does not have is replayed. */
-void outbox_take(struct outbox *o, struct effects *fx, uint64_t epoch, uint64_t recno);
-/* Queues what was planned for EFFECTS_CONTROL (answers to requests), and empties the effects. */
-void outbox_answer(struct outbox *o, struct effects *fx);
+/* There is a link, or there is none. */
+void outbox_set_linked(struct outbox *o, bool linked);
+/* Sends and queues what a committed transaction has planned. epoch != 0: everything through recno
+ * is committed, which is said after the urgent part: when the plugin has it, it has all before it,
+ * and what it does not have is replayed. The urgent part waits behind what was heard of others and
+ * waits itself, so that a conversation stays in order. */
+void outbox_take(struct outbox *o, const struct effects *fx, uint64_t epoch, uint64_t recno);
+/* Queues what other plugins' clients have caused. control: of EFFECTS_CONTROL, what is for this
+ * plugin too. */
+void outbox_hear(struct outbox *o, const struct effects *fx, struct im_str control);
+/* What was heard is not all there any more: there was no link, or it has waited for too long. The
+ * plugin forgets what it knows when it is asked for its sessions, and devices sync when they are
+ * greeted. */
+void outbox_miss(struct outbox *o);
+bool outbox_missed(const struct outbox *o);
+void outbox_made_up(struct outbox *o);
+struct downq *outbox_queue(const struct outbox *o);
+/* Queues what was planned for EFFECTS_CONTROL (answers to requests). */
+void outbox_answer(struct outbox *o, const struct effects *fx);
 /* Gives out what waits, as far as the window allows. */
 void outbox_pump(struct outbox *o);
 /* A frame with this one record. */

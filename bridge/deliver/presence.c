@@ -15,6 +15,7 @@
 struct device {
 	struct device *next;
 	uint8_t state; /* never PRESENCE_OFFLINE */
+	uint8_t peer;  /* where it is connected */
 	bool stale;    /* not seen yet in the snapshot that is coming in */
 	uint8_t n;
 	char name[];
@@ -149,19 +150,25 @@ static void moved(struct presence *p, struct user *u, int before, int64_t now_ms
 		touch(p, u, now_ms);
 }
 
-static struct device *device_find(const struct user *u, struct im_str device)
+static bool is_named(const struct device *d, struct im_str device)
+{
+	return im_str_eq((struct im_str){d->name, d->n}, device);
+}
+
+static struct device *device_find(const struct user *u, unsigned peer, struct im_str device)
 {
 	struct device *d;
 
 	LL_FOREACH(u->devices, d)
 	{
-		if (im_str_eq((struct im_str){d->name, d->n}, device))
+		if (d->peer == peer && is_named(d, device))
 			return d;
 	}
 	return NULL;
 }
 
-int presence_open(struct presence *p, struct im_str uid, struct im_str device, int64_t now_ms)
+int presence_open(
+	struct presence *p, unsigned peer, struct im_str uid, struct im_str device, int64_t now_ms)
 {
 	struct user *u = user_get(p, uid);
 	struct device *d;
@@ -170,7 +177,7 @@ int presence_open(struct presence *p, struct im_str uid, struct im_str device, i
 	if (!u)
 		return IM_E_NOMEM;
 	before = state_of(u);
-	d = device_find(u, device);
+	d = device_find(u, peer, device);
 	if (d) {
 		/* What it said of itself is kept through a snapshot; a new connection starts anew.
 		 */
@@ -191,6 +198,7 @@ int presence_open(struct presence *p, struct im_str uid, struct im_str device, i
 	}
 	memcpy(d->name, device.p, device.n);
 	d->n = (uint8_t)device.n;
+	d->peer = (uint8_t)peer;
 	d->state = PRESENCE_ONLINE;
 	LL_APPEND(u->devices, d);
 	p->devices++;
@@ -208,27 +216,28 @@ static void device_drop(struct presence *p, struct user *u, struct device *d, in
 	moved(p, u, before, now_ms);
 }
 
-void presence_close(struct presence *p, struct im_str uid, struct im_str device, int64_t now_ms)
+void presence_close(
+	struct presence *p, unsigned peer, struct im_str uid, struct im_str device, int64_t now_ms)
 {
 	struct user *u = user_find(p, uid);
-	struct device *d = u ? device_find(u, device) : NULL;
+	struct device *d = u ? device_find(u, peer, device) : NULL;
 
 	if (d)
 		device_drop(p, u, d, now_ms);
 }
 
-void presence_snapshot_begin(struct presence *p)
+void presence_snapshot_begin(struct presence *p, unsigned peer)
 {
 	struct user *u, *tmp;
 	struct device *d;
 
 	HASH_ITER (hh, p->by_uid, u, tmp) {
 		LL_FOREACH(u->devices, d)
-		d->stale = true;
+		d->stale |= d->peer == peer;
 	}
 }
 
-void presence_snapshot_end(struct presence *p, int64_t now_ms)
+void presence_snapshot_end(struct presence *p, unsigned peer, int64_t now_ms)
 {
 	struct user *u, *utmp;
 	struct device *d, *dtmp;
@@ -236,7 +245,7 @@ void presence_snapshot_end(struct presence *p, int64_t now_ms)
 	HASH_ITER (hh, p->by_uid, u, utmp) {
 		LL_FOREACH_SAFE(u->devices, d, dtmp)
 		{
-			if (d->stale)
+			if (d->stale && d->peer == peer)
 				device_drop(p, u, d, now_ms);
 		}
 	}
@@ -246,19 +255,22 @@ int presence_set(struct presence *p, struct im_str uid, struct im_str device, in
 	int64_t now_ms, bool *changed_out)
 {
 	struct user *u = user_find(p, uid);
-	struct device *d = u ? device_find(u, device) : NULL;
-	int before;
+	int before = u ? state_of(u) : PRESENCE_OFFLINE;
+	struct device *d;
+	bool any = false;
 
 	*changed_out = false;
-	if (!d)
-		return IM_E_NONE;
-	if (d->state == state)
-		return IM_OK;
-	before = state_of(u);
-	d->state = (uint8_t)state;
-	*changed_out = true;
-	moved(p, u, before, now_ms);
-	return IM_OK;
+	LL_FOREACH(u ? u->devices : NULL, d)
+	{
+		if (!is_named(d, device))
+			continue;
+		any = true;
+		*changed_out |= d->state != state;
+		d->state = (uint8_t)state;
+	}
+	if (*changed_out)
+		moved(p, u, before, now_ms);
+	return any ? IM_OK : IM_E_NONE;
 }
 
 int presence_marked(struct presence *p, struct im_str uid, int state, int64_t now_ms)
@@ -312,8 +324,28 @@ bool presence_online(const struct presence *p, struct im_str uid)
 bool presence_has(const struct presence *p, struct im_str uid, struct im_str device)
 {
 	const struct user *u = user_find(p, uid);
+	const struct device *d;
 
-	return u && device_find(u, device);
+	LL_FOREACH(u ? u->devices : NULL, d)
+	{
+		if (is_named(d, device))
+			return true;
+	}
+	return false;
+}
+
+bool presence_elsewhere(
+	const struct presence *p, unsigned peer, struct im_str uid, struct im_str device)
+{
+	const struct user *u = user_find(p, uid);
+	const struct device *d;
+
+	LL_FOREACH(u ? u->devices : NULL, d)
+	{
+		if (d->peer != peer && is_named(d, device))
+			return true;
+	}
+	return false;
 }
 
 size_t presence_users(const struct presence *p)
@@ -359,14 +391,27 @@ int presence_state_in(struct im_str states, struct im_str device)
 	return PRESENCE_OFFLINE;
 }
 
+/* It is connected at two plugins, and was listed. */
+static bool is_again(const struct user *u, const struct device *d)
+{
+	const struct device *e;
+
+	for (e = u->devices; e != d; e = e->next)
+		if (e->peer != d->peer && is_named(e, (struct im_str){d->name, d->n}))
+			return true;
+	return false;
+}
+
 static void put_devices(struct im_buf *b, const struct user *u)
 {
 	const struct device *d;
 	int listed = 0;
 
 	im_buf_z(b, ",\"devices\":[");
-	for (d = u->devices; d && listed < LISTED_MAX; d = d->next, listed++) {
-		im_buf_z(b, listed ? ",{\"device\":" : "{\"device\":");
+	for (d = u->devices; d && listed < LISTED_MAX; d = d->next) {
+		if (is_again(u, d))
+			continue;
+		im_buf_z(b, listed++ ? ",{\"device\":" : "{\"device\":");
 		im_jsonw_str(b, (struct im_str){d->name, d->n});
 		im_buf_printf(b, ",\"state\":\"%s\"}", presence_state_name(d->state));
 	}

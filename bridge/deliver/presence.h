@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Who is connected with which devices. Fed by the plugin's session records and by its snapshots;
- * tells what has changed when asked, and forgets a change only when it is known to be committed.
- * No I/O: writing the marks and publishing is the engine's.
+ * Who is connected with which devices, and at which plugin. Fed by the plugin's session records and
+ * by its snapshots; tells what has changed when asked, and forgets a change only when it is known
+ * to be committed. No I/O: writing the marks and publishing is the engine's.
  */
 #ifndef IM_BRIDGE_PRESENCE_H
 #define IM_BRIDGE_PRESENCE_H
@@ -31,13 +31,15 @@ int presence_state_parse(struct im_str s); /* -1: none of them */
 struct presence *presence_new(size_t devices_max);
 void presence_free(struct presence **p);
 
-/* A device connected. IM_E_FULL: too many are; IM_E_NOMEM. Connecting twice is once. */
-int presence_open(
-	struct presence *p, struct im_str uid, struct im_str device, int64_t now_ms) IM_MUST_CHECK;
-void presence_close(struct presence *p, struct im_str uid, struct im_str device, int64_t now_ms);
-/* A snapshot: what is not opened between begin and end is not connected. */
-void presence_snapshot_begin(struct presence *p);
-void presence_snapshot_end(struct presence *p, int64_t now_ms);
+/* A device connected at this plugin (peer, below IM_PEERS_MAX), and is until it is closed there.
+ * IM_E_FULL: too many are; IM_E_NOMEM. Connecting twice is once. */
+int presence_open(struct presence *p, unsigned peer, struct im_str uid, struct im_str device,
+	int64_t now_ms) IM_MUST_CHECK;
+void presence_close(
+	struct presence *p, unsigned peer, struct im_str uid, struct im_str device, int64_t now_ms);
+/* A plugin's snapshot: what is not opened between begin and end is not connected there. */
+void presence_snapshot_begin(struct presence *p, unsigned peer);
+void presence_snapshot_end(struct presence *p, unsigned peer, int64_t now_ms);
 /* A connected device says how present it is, until it connects anew. IM_E_NONE: it is not
  * connected. *changed_out: it was different. */
 int presence_set(struct presence *p, struct im_str uid, struct im_str device, int state,
@@ -59,7 +61,10 @@ void presence_set_names(struct presence *p, bool names);
 void presence_states(const struct presence *p, struct im_str uid, struct im_buf *out);
 int presence_state_in(struct im_str states, struct im_str device);
 
+/* Wherever it is; at another plugin than this one. */
 bool presence_has(const struct presence *p, struct im_str uid, struct im_str device);
+bool presence_elsewhere(
+	const struct presence *p, unsigned peer, struct im_str uid, struct im_str device);
 bool presence_online(const struct presence *p, struct im_str uid);
 size_t presence_users(const struct presence *p);
 size_t presence_devices(const struct presence *p);

@@ -4,8 +4,6 @@
 
 #include "bridge/write/dedup_rebuild.h"
 
-/* Unreturned frames of group deliveries: one at work in the broker, one on its way. */
-#define DOWN_WINDOW 2
 #define NAMES_CACHED 65536
 
 static int build(struct assembly *a, const struct engine_parts *p, int64_t wall_ms)
@@ -14,18 +12,18 @@ static int build(struct assembly *a, const struct engine_parts *p, int64_t wall_
 		.backend = p->backend, .store = p->store, .dir = p->dir, .key = p->key};
 
 	a->fx = wp.fx = effects_new();
-	a->downq = wp.downq = downq_new(SIZE_MAX, DOWN_WINDOW);
+	a->outboxes = wp.outboxes = outboxes_new();
 	a->rights = rights_new(p->dir, &p->key);
 	a->cost = cost_new(&p->key);
 	a->acks = acks_new();
 	a->dedup = dedup_new(p->dedup_entries, p->dedup_window_ms, &p->key);
 	a->names = names_new(p->dir, NAMES_CACHED);
-	if (!a->fx || !a->downq || !a->rights || !a->cost || !a->acks || !a->dedup || !a->names)
+	if (!a->fx || !a->outboxes || !a->rights || !a->cost || !a->acks || !a->dedup || !a->names)
 		return IM_E_NOMEM;
 	effects_on_forget(a->fx, rights_forget, a->rights);
 	if (p->backend->reader_open(p->store, &a->log_reader))
 		return IM_E_IO;
-	if (writer_new(&wp, &a->writer))
+	if (writer_new(&wp, &a->writer) || marks_new(p->backend, p->store, &a->marks))
 		return IM_E_IO;
 	return dedup_rebuild(a->dedup, 0, p->backend, a->log_reader, wall_ms);
 }
@@ -42,35 +40,69 @@ static int join(struct assembly *a)
 	return rc;
 }
 
-static int assemble(struct assembly *a, const struct engine_parts *p)
+static int people(struct assembly *a, const struct engine_parts *p)
 {
-	struct intake_parts ip = {
-		a->rights, a->cost, a->dedup, a->writer, a->fx, a->acks, &a->health, p->moderation};
-	struct sessions_parts sp = {a->rights, a->writer, p->dir, a->fx, &a->health, p->log};
-	struct requests_parts qp = {a->rights, a->writer, a->fx, &a->health, p->log, p->hooks,
-		p->hold, NULL, a->dedup, a->cost};
-	struct replay_parts rp = {
-		p->backend, p->store, a->log_reader, p->dir, a->names, a->writer, a->acks};
-	struct batch_parts bp = {.writer = a->writer,
+	const struct intake_parts ip = {.rights = a->rights,
+		.cost = a->cost,
+		.dedup = a->dedup,
+		.writer = a->writer,
 		.fx = a->fx,
 		.acks = a->acks,
-		.readers = p->readers,
+		.health = &a->health,
+		.moderation = p->moderation};
+	const struct sessions_parts sp = {.rights = a->rights,
+		.writer = a->writer,
+		.dir = p->dir,
+		.fx = a->fx,
 		.health = &a->health,
 		.log = p->log};
 
-	a->intake = bp.intake = intake_new(&ip);
-	a->sessions = bp.sessions = sessions_new(&sp);
-	if (!a->sessions || join(a))
-		return IM_E_NOMEM;
-	qp.presence = sessions_presence(a->sessions);
-	a->requests = bp.requests = requests_new(&qp);
-	a->outbox = bp.outbox = outbox_new(a->downq, &a->health, p->log, p->send, p->send_arg);
-	if (replay_new(&rp, &a->replay))
-		return IM_E_IO;
-	bp.replay = a->replay;
+	a->intake = intake_new(&ip);
+	a->sessions = sessions_new(&sp);
+	return a->intake && a->sessions ? join(a) : IM_E_NOMEM;
+}
+
+static int requesting(struct assembly *a, const struct engine_parts *p)
+{
+	const struct requests_parts qp = {.rights = a->rights,
+		.writer = a->writer,
+		.fx = a->fx,
+		.health = &a->health,
+		.log = p->log,
+		.hooks = p->hooks,
+		.hold = p->hold,
+		.presence = sessions_presence(a->sessions),
+		.dedup = a->dedup,
+		.cost = a->cost};
+	const struct replay_parts rp = {.backend = p->backend,
+		.log = a->log_reader,
+		.dir = p->dir,
+		.names = a->names,
+		.writer = a->writer,
+		.acks = a->acks};
+
+	a->requests = requests_new(&qp);
+	a->replay = replay_new(&rp);
+	return a->requests && a->replay ? IM_OK : IM_E_NOMEM;
+}
+
+static int batching(struct assembly *a, const struct engine_parts *p)
+{
+	const struct batch_parts bp = {.writer = a->writer,
+		.fx = a->fx,
+		.acks = a->acks,
+		.intake = a->intake,
+		.sessions = a->sessions,
+		.requests = a->requests,
+		.marks = a->marks,
+		.replay = a->replay,
+		.readers = p->readers,
+		.outboxes = a->outboxes,
+		.health = &a->health,
+		.log = p->log};
+
 	a->batch = batch_new(&bp);
-	return a->intake && a->sessions && a->requests && a->outbox && a->batch ? IM_OK
-										: IM_E_NOMEM;
+	return a->batch ? IM_OK : IM_E_NOMEM;
 }
 
 int assembly_open(struct assembly *a, const struct engine_parts *p, int64_t wall_ms)
@@ -79,14 +111,18 @@ int assembly_open(struct assembly *a, const struct engine_parts *p, int64_t wall
 
 	a->backend = p->backend;
 	rc = build(a, p, wall_ms);
-	return rc ? rc : assemble(a, p);
+	if (!rc)
+		rc = people(a, p);
+	if (!rc)
+		rc = requesting(a, p);
+	return rc ? rc : batching(a, p);
 }
 
 void assembly_close(struct assembly *a)
 {
 	batch_free(&a->batch);
-	outbox_free(&a->outbox);
 	replay_free(&a->replay);
+	marks_free(&a->marks);
 	requests_free(&a->requests);
 	sessions_free(&a->sessions);
 	intake_free(&a->intake);
@@ -98,7 +134,7 @@ void assembly_close(struct assembly *a)
 	acks_free(&a->acks);
 	cost_free(&a->cost);
 	rights_free(&a->rights);
-	downq_free(&a->downq);
+	outboxes_free(&a->outboxes);
 	effects_free(&a->fx);
 }
 
@@ -107,11 +143,9 @@ void assembly_gauges(const struct assembly *a, struct health_gauges *out)
 	const struct presence *p = sessions_presence(a->sessions);
 
 	*out = (struct health_gauges){
-		.epoch = replay_epoch(a->replay),
-		.recno = replay_recno(a->replay),
 		.position = writer_position(a->writer),
-		.queued_bytes = downq_bytes(a->downq),
-		.frames_outstanding = downq_outstanding(a->downq),
+		.queued_bytes = outboxes_bytes(a->outboxes),
+		.frames_outstanding = outboxes_outstanding(a->outboxes),
 		.users_online = presence_users(p),
 		.devices_online = presence_devices(p),
 		.dedup_entries = dedup_count(a->dedup),

@@ -6,16 +6,19 @@
 #include <stdint.h>
 
 #include "bridge/base/cost.h"
+#include "bridge/base/health.h"
+#include "bridge/deliver/outboxes.h"
 #include "bridge/directory/names.h"
 #include "bridge/engine/batch.h"
-#include "bridge/engine/engine.h"
+#include "bridge/engine/marks.h"
+#include "bridge/engine/parts.h"
 #include "common/err.h"
 
 struct assembly {
 	const struct store_backend *backend;
 	struct health health;
 	struct effects *fx;
-	struct downq *downq;
+	struct outboxes *outboxes;
 	struct writer *writer;
 	struct rights *rights;
 	struct cost *cost;
@@ -26,8 +29,8 @@ struct assembly {
 	struct requests *requests;
 	struct store_reader *log_reader;
 	struct names *names;
+	struct marks *marks;
 	struct replay *replay;
-	struct outbox *outbox;
 	struct batch *batch;
 };
 
@@ -35,7 +38,7 @@ struct assembly {
  * the log, which takes about a second for a million. */
 int assembly_open(struct assembly *a, const struct engine_parts *p, int64_t wall_ms) IM_MUST_CHECK;
 void assembly_close(struct assembly *a);
-/* What its parts say of themselves; all else is zero. */
+/* What its parts say of themselves, but for what is a plugin's; all else is zero. */
 void assembly_gauges(const struct assembly *a, struct health_gauges *out);
 
 #endif

@@ -11,8 +11,8 @@
 
 struct batch {
 	struct batch_parts p;
+	struct peer *from;
 	uint64_t committed; /* through this record before the batch began */
-	uint64_t epoch;
 	int64_t now_ms;
 };
 
@@ -38,41 +38,51 @@ static enum writer_outcome give_up(struct batch *b)
 	return writer_fatal(b->p.writer) ? WRITER_FATAL : WRITER_NOTHING;
 }
 
-enum writer_outcome batch_finish(struct batch *b, uint64_t epoch, uint64_t recno)
+/* The spool has come through this record. */
+static void advance(struct batch *b, const struct writer_through *t, struct spool *spool,
+	const struct store_mark *mark)
 {
+	spool_advance(spool, t->recno, mark);
+	if (mark->epoch)
+		marks_forget(b->p.marks, mark->forget);
+}
+
+/* spool: whose records have part in it, through recno; NULL: none's. */
+static enum writer_outcome finish(
+	struct batch *b, struct peer *from, struct spool *spool, uint64_t recno)
+{
+	struct writer_through t = {.peer = from ? peer_number(from) : 0};
 	enum writer_outcome outcome;
 	struct effects_read *reads;
 	struct store_mark mark;
 
+	if (spool)
+		t = (struct writer_through){t.peer, spool->epoch, recno, marks_stale(b->p.marks)};
 	acks_flush(b->p.acks, b->p.fx);
 	if (sessions_tell(b->p.sessions))
 		return give_up(b);
-	outcome = writer_commit(b->p.writer, epoch, recno, &mark);
-	if (epoch && (outcome == WRITER_DONE || outcome == WRITER_HALF))
-		replay_advance(b->p.replay, epoch, recno, &mark);
+	outcome = writer_commit(b->p.writer, &t, &mark);
+	if (spool && (outcome == WRITER_DONE || outcome == WRITER_HALF))
+		advance(b, &t, spool, &mark);
 	if (outcome != WRITER_DONE) {
 		b->p.health->commits_failed++;
 		return outcome;
 	}
 	b->p.health->commits++;
 	reads = effects_reads(b->p.fx);
-	outbox_take(b->p.outbox, b->p.fx, epoch, recno);
-	readers_run(b->p.readers, reads, writer_position(b->p.writer));
+	outboxes_take(b->p.outboxes, b->p.fx, from ? peer_outbox(from) : NULL, t.epoch, t.recno);
+	readers_run(b->p.readers, reads, writer_position(b->p.writer), t.peer);
 	return WRITER_DONE;
+}
+
+enum writer_outcome batch_finish(struct batch *b, struct peer *from)
+{
+	return finish(b, from, NULL, 0);
 }
 
 enum writer_outcome batch_call(struct batch *b, int (*fn)(void *arg, struct writer *w), void *arg)
 {
-	return fn(arg, b->p.writer) == IM_OK ? batch_finish(b, 0, 0) : give_up(b);
-}
-
-/* The directory's part of a committed record may be lost: it is committed second. */
-static bool directory_behind(const struct batch *b, uint64_t recno)
-{
-	uint64_t epoch, through;
-
-	writer_directory_mark(b->p.writer, &epoch, &through);
-	return epoch != b->epoch || through < recno;
+	return fn(arg, b->p.writer) == IM_OK ? batch_finish(b, NULL) : give_up(b);
 }
 
 static int handle_new(struct batch *b, const struct im_up_rec *rec)
@@ -89,14 +99,16 @@ static int handle_new(struct batch *b, const struct im_up_rec *rec)
 	case IM_UP_CONTROL:
 		return requests_control(b->p.requests, rec, b->now_ms);
 	default:
-		return sessions_record(b->p.sessions, rec, false);
+		return sessions_record(b->p.sessions, peer_number(b->from), rec, false);
 	}
 }
 
 /* Committed before; messages are not looked at, replay_again has seen to them. */
 static int handle_old(struct batch *b, const struct im_up_rec *rec, uint64_t recno)
 {
-	bool behind = directory_behind(b, recno);
+	/* The directory's part of a committed record may be lost: it is committed second. */
+	bool behind = !writer_directory_has(
+		b->p.writer, peer_number(b->from), peer_spool(b->from)->epoch, recno);
 
 	b->p.health->records_replayed++;
 	switch (rec->type) {
@@ -107,7 +119,8 @@ static int handle_old(struct batch *b, const struct im_up_rec *rec, uint64_t rec
 	case IM_UP_SUB:
 	case IM_UP_KEEP:
 	case IM_UP_CLOSE:
-		return behind ? sessions_record(b->p.sessions, rec, true) : IM_OK;
+		return behind ? sessions_record(b->p.sessions, peer_number(b->from), rec, true)
+			      : IM_OK;
 	default:
 		return IM_OK;
 	}
@@ -155,7 +168,8 @@ static int handle(struct batch *b, struct im_str *in, uint64_t recno)
 static int again(struct batch *b, uint64_t first, uint64_t last)
 {
 	uint64_t n = 0;
-	int rc = replay_again(b->p.replay, first, last < b->committed ? last : b->committed, &n);
+	int rc = replay_again(b->p.replay, peer_spool(b->from), first,
+		last < b->committed ? last : b->committed, &n);
 
 	if (!rc)
 		log_line(b->p.log, LOG_LEVEL_INFO, "replayed",
@@ -165,14 +179,16 @@ static int again(struct batch *b, uint64_t first, uint64_t last)
 	return rc;
 }
 
-enum writer_outcome batch_process(struct batch *b, const struct im_up_frame *f, int64_t now_ms)
+enum writer_outcome batch_process(
+	struct batch *b, struct peer *from, const struct im_up_frame *f, int64_t now_ms)
 {
 	uint64_t first = f->batch.first, last = first + f->batch.count - 1;
 	enum writer_outcome outcome;
+	struct spool *spool = peer_spool(from);
 	struct im_str in = f->rest;
 
-	b->epoch = f->batch.epoch;
-	b->committed = replay_recno(b->p.replay);
+	b->from = from;
+	b->committed = spool->recno;
 	b->now_ms = now_ms;
 	writer_set_wall(b->p.writer, now_ms);
 	if (f->batch.count >= VIEW_RECORDS)
@@ -184,11 +200,11 @@ enum writer_outcome batch_process(struct batch *b, const struct im_up_frame *f, 
 			return give_up(b);
 		if (effects_bytes(b->p.fx) < IM_EFFECTS_BYTES_MAX || recno <= b->committed)
 			continue;
-		outcome = batch_finish(b, b->epoch, recno);
+		outcome = finish(b, from, spool, recno);
 		if (outcome != WRITER_DONE)
 			return outcome;
 	}
 	if (handle(b, &in, last))
 		return give_up(b);
-	return batch_finish(b, b->epoch, last > b->committed ? last : b->committed);
+	return finish(b, from, spool, last > b->committed ? last : b->committed);
 }

@@ -10,8 +10,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "bridge/deliver/outbox.h"
+#include "bridge/deliver/outboxes.h"
 #include "bridge/engine/intake.h"
+#include "bridge/engine/marks.h"
+#include "bridge/engine/peer.h"
 #include "bridge/engine/replay.h"
 #include "bridge/engine/requests.h"
 #include "bridge/engine/sessions.h"
@@ -30,9 +32,10 @@ struct batch_parts {
 	struct intake *intake;
 	struct sessions *sessions;
 	struct requests *requests;
+	struct marks *marks;
 	struct replay *replay;
 	struct readers *readers;
-	struct outbox *outbox;
+	struct outboxes *outboxes;
 	struct health *health;
 	struct log *log;
 };
@@ -40,13 +43,14 @@ struct batch_parts {
 struct batch *batch_new(const struct batch_parts *p);
 void batch_free(struct batch **b);
 
-/* A whole batch whose first record is at most the one after the last committed. */
-enum writer_outcome batch_process(
-	struct batch *b, const struct im_up_frame *f, int64_t now_ms) IM_MUST_CHECK;
+/* A whole batch of this plugin, which it has said may be taken. */
+enum writer_outcome batch_process(struct batch *b, struct peer *from, const struct im_up_frame *f,
+	int64_t now_ms) IM_MUST_CHECK;
 /* A transaction of fn's own: what it returns but IM_OK rolls it back. */
 enum writer_outcome batch_call(
 	struct batch *b, int (*fn)(void *arg, struct writer *w), void *arg) IM_MUST_CHECK;
-/* Commits and sends what is planned now. epoch 0: no record of the spool has part in it. */
-enum writer_outcome batch_finish(struct batch *b, uint64_t epoch, uint64_t recno) IM_MUST_CHECK;
+/* Commits and sends what is planned now, in which no record of a spool has part. from: the plugin
+ * whose sessions it is about; NULL: nobody's. */
+enum writer_outcome batch_finish(struct batch *b, struct peer *from) IM_MUST_CHECK;
 
 #endif

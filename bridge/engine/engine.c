@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Owns the two states of engine.h: waiting for the plugin's answer, and stalled after a failed
- * commit. Called by the service (or a test) for each frame and for time. What happens to a batch's
- * records is batch.c's.
+ * Owns the plugins' list and the state of engine.h: stalled after a failed commit. Called by the
+ * service (or a test) for each frame and for time. What is known of a plugin is peer.c's, what
+ * happens to a batch's records batch.c's.
  */
 #include "bridge/engine/engine.h"
 
@@ -14,30 +14,24 @@
 
 #define RETRY_FIRST_MS 100
 #define RETRY_MAX_MS 5000
-#define HELLO_AGAIN_MS 5000
-#define STATS_EVERY_MS 5000
-#define PATIENCE_MS 3000
-#define PATIENCE_MAX_MS 60000
-#define PLUGIN_STATS_MAX 65536
-/* Bytes of answers that wait for the link before the next ones are taken from the readers. */
-#define ANSWERS_MAX (1024 * 1024)
+/* For the first snapshots of those plugins that have not sent theirs: then the users who are marked
+ * as online, and are not known to be, are told to be offline. */
+#define KNOWN_MS 30000
 
 struct engine {
 	struct engine_parts p;
 	struct assembly a;
-	struct im_buf plugin_stats;
+	struct peer *peers[IM_PEERS_MAX];
+	unsigned n_peers;
+	size_t backlog_bytes;
 
-	bool linked, ready, draining, fatal;
-	/* HELLO was said and not answered in full yet; an answer has begun. */
-	bool waiting, in_snapshot, asked_again;
-	int64_t hello_at_ms, stats_at_ms;
-	/* When a frame came back last, and for how long the next one may stay away. */
-	uint64_t returned;
-	int64_t returned_at_ms, patience_ms;
+	bool draining, fatal;
+	bool all_known;         /* see sessions_known */
+	int64_t first_known_ms; /* when the first snapshot was in; 0: none is */
 
 	bool stalled, half;
 	struct im_buf held; /* the batch that is tried again; n == 0: none */
-	bool dropped;       /* something came meanwhile, to be asked for again */
+	struct peer *held_from;
 	int64_t retry_at_ms, retry_ms;
 };
 
@@ -71,9 +65,7 @@ int engine_new(const struct engine_parts *p, const struct engine_settings *set,
 	if (!e)
 		return rc;
 	e->p = *p;
-	e->patience_ms = PATIENCE_MS;
 	im_buf_init(&e->held, 0);
-	im_buf_init(&e->plugin_stats, PLUGIN_STATS_MAX);
 	rc = project(e);
 	if (rc)
 		im_buf_printf(why, "the directory could not be brought up to the log: %s",
@@ -99,9 +91,10 @@ void engine_free(struct engine **out)
 
 	if (!e)
 		return;
+	while (e->n_peers)
+		peer_free(&e->peers[--e->n_peers]);
 	assembly_close(&e->a);
 	im_buf_free(&e->held);
-	im_buf_free(&e->plugin_stats);
 	free(e);
 	*out = NULL;
 }
@@ -112,39 +105,57 @@ void engine_set(struct engine *e, const struct engine_settings *set)
 	cost_set(e->a.cost, set->rate_cost);
 	sessions_set(e->a.sessions, &set->sessions);
 	requests_set(e->a.requests, &set->rpc);
-	downq_set_max(e->a.downq, set->backlog_bytes);
+	e->backlog_bytes = set->backlog_bytes;
+	for (unsigned i = 0; i < e->n_peers; i++)
+		peer_set_backlog(e->peers[i], set->backlog_bytes);
 }
 
-/* -- the link's state -- */
+/* -- the plugins -- */
 
-static void hello(struct engine *e, const struct engine_now *now)
+int engine_add_peer(struct engine *e, outbox_send_fn send, void *send_arg, struct peer **out)
 {
-	struct im_down_rec r = {.type = IM_DOWN_HELLO, .epoch = e->p.instance};
+	const struct peer_parts parts = {.outboxes = e->a.outboxes,
+		.marks = e->a.marks,
+		.health = &e->a.health,
+		.log = e->p.log,
+		.send = send,
+		.send_arg = send_arg,
+		.instance = e->p.instance,
+		.number = e->n_peers,
+		.backlog_bytes = e->backlog_bytes};
+	int rc = peer_new(&parts, out);
 
-	if (!e->linked)
-		return;
-	e->waiting = true;
-	e->in_snapshot = false;
-	e->hello_at_ms = now->mono_ms;
-	outbox_one(e->a.outbox, &r);
+	if (!rc)
+		e->peers[e->n_peers++] = *out;
+	return rc;
 }
 
-void engine_linked(struct engine *e, const struct engine_now *now)
+/* What every linked plugin understands. */
+static void set_level(struct engine *e)
 {
-	e->linked = true;
-	e->ready = e->asked_again = false;
-	e->a.health.links++;
-	e->returned_at_ms = now->mono_ms;
-	effects_set_level(e->a.fx, 0);
-	downq_lost(e->a.downq);
-	hello(e, now);
-	outbox_pump(e->a.outbox);
+	unsigned level = 0;
+	bool any = false;
+
+	for (unsigned i = 0; i < e->n_peers; i++) {
+		if (!peer_is_linked(e->peers[i]))
+			continue;
+		if (!any || peer_level(e->peers[i]) < level)
+			level = peer_level(e->peers[i]);
+		any = true;
+	}
+	effects_set_level(e->a.fx, level);
 }
 
-void engine_unlinked(struct engine *e)
+void engine_linked(struct engine *e, struct peer *p, const struct engine_now *now)
 {
-	e->linked = e->ready = e->waiting = false;
-	effects_set_level(e->a.fx, 0);
+	peer_link(p, now->mono_ms);
+	set_level(e);
+}
+
+void engine_unlinked(struct engine *e, struct peer *p)
+{
+	peer_unlink(p);
+	set_level(e);
 }
 
 /* -- failure and recovery -- */
@@ -170,36 +181,58 @@ static void stall(struct engine *e, enum writer_outcome outcome, const struct en
 	e->retry_at_ms = now->mono_ms + e->retry_ms;
 }
 
+/* The first plugin's, which may not have said yet that the only one is its. */
+static const struct spool *first_spool(const struct engine *e)
+{
+	const struct spool *s = e->n_peers ? peer_spool(e->peers[0]) : NULL;
+
+	return s ? s : marks_only(e->a.marks);
+}
+
 static void recovered(struct engine *e, const struct engine_now *now)
 {
+	const struct spool *s = e->held_from ? peer_spool(e->held_from) : first_spool(e);
+
 	if (!e->stalled)
 		return;
 	e->stalled = false;
 	im_buf_reset(&e->held);
+	e->held_from = NULL;
 	log_line(e->p.log, LOG_LEVEL_INFO, "commit_works", "recno=%llu",
-		(unsigned long long)replay_recno(e->a.replay));
-	if (e->dropped)
-		hello(e, now);
-	e->dropped = false;
+		(unsigned long long)(s ? s->recno : 0));
+	for (unsigned i = 0; i < e->n_peers; i++)
+		peer_catch_up(e->peers[i], now->mono_ms);
 }
 
-static void take_batch(struct engine *e, struct im_str frame, const struct im_up_frame *f,
-	const struct engine_now *now)
+static void take_batch(struct engine *e, struct peer *from, struct im_str frame,
+	const struct im_up_frame *f, const struct engine_now *now)
 {
-	enum writer_outcome outcome = batch_process(e->a.batch, f, now->wall_ms);
+	enum writer_outcome outcome = batch_process(e->a.batch, from, f, now->wall_ms);
 
 	if (outcome == WRITER_DONE) {
 		recovered(e, now);
 		return;
 	}
 	if (!e->held.n) {
+		e->held_from = from;
 		im_buf_str(&e->held, frame);
 		if (e->held.failed) {
 			im_buf_reset(&e->held);
-			e->dropped = true;
+			peer_refuse(from);
 		}
 	}
 	stall(e, outcome, now);
+}
+
+/* What was to be told was not: the plugins forget what they have cached when they hear HELLO, and
+ * devices are greeted, so that they sync. */
+static void healed(struct engine *e)
+{
+	writer_healed(e->a.writer);
+	for (unsigned i = 0; i < e->n_peers; i++) {
+		peer_greet(e->peers[i]);
+		peer_refuse(e->peers[i]);
+	}
 }
 
 static void retry(struct engine *e, const struct engine_now *now)
@@ -210,106 +243,90 @@ static void retry(struct engine *e, const struct engine_now *now)
 		stall(e, WRITER_HALF, now);
 		return;
 	}
-	if (e->half) {
-		writer_healed(e->a.writer);
-		/* What was to be told was not: the plugin forgets what it has cached when it hears
-		 * HELLO, and devices are greeted, so that they sync. */
-		sessions_greet_all(e->a.sessions);
-		e->dropped = true;
-	}
+	if (e->half)
+		healed(e);
 	e->half = false;
 	if (!e->held.n || im_up_frame_read(im_buf_view(&e->held), &f))
 		recovered(e, now);
 	else
-		take_batch(e, im_buf_view(&e->held), &f, now);
+		take_batch(e, e->held_from, im_buf_view(&e->held), &f, now);
 }
 
 /* -- frames -- */
 
-/* The plugin says where its spool begins. What lies between that and the committed is committed too
- * (a batch without messages leaves no mark) or never was (numbers jump when the broker has died).
- */
-static void spool_begins(struct engine *e, const struct im_up_batch *h)
+static void up_batch(struct engine *e, struct peer *from, struct im_str frame,
+	const struct im_up_frame *f, const struct engine_now *now)
 {
-	const struct store_mark none = {0};
-	bool same = h->epoch == replay_epoch(e->a.replay);
-	uint64_t next = replay_recno(e->a.replay) + 1;
-
-	if (!h->epoch || !h->first || (same && h->first <= next))
-		return;
-	log_line(e->p.log, LOG_LEVEL_INFO, same ? "spool_goes_on" : "spool_begins",
-		"epoch=%llu expected=%llu first=%llu", (unsigned long long)h->epoch,
-		(unsigned long long)(same ? next : h->first), (unsigned long long)h->first);
-	replay_advance(e->a.replay, h->epoch, h->first - 1, &none);
+	if (e->stalled || e->draining)
+		peer_refuse(from);
+	else if (peer_batch(from, &f->batch, now->mono_ms) == PEER_TAKE)
+		take_batch(e, from, frame, f, now);
 }
 
-/* A batch that leaves a gap is not taken: something was lost on the way, and comes again. */
-static bool in_order(struct engine *e, const struct im_up_batch *h, const struct engine_now *now)
+/* Who is connected is known when there has been a snapshot of each plugin, or when those that are
+ * missing have had their time. from: the one whose snapshot is complete just now. */
+static int known(struct engine *e, const struct peer *from, const struct engine_now *now)
 {
-	if (h->epoch == replay_epoch(e->a.replay) && h->first <= replay_recno(e->a.replay) + 1)
-		return true;
-	if (!e->waiting)
-		hello(e, now);
-	return false;
-}
-
-static void up_batch(struct engine *e, struct im_str frame, const struct im_up_frame *f,
-	const struct engine_now *now)
-{
-	if (!f->batch.count || !f->batch.epoch || !f->batch.first)
-		return;
-	if (e->stalled || e->draining) {
-		e->dropped = true;
-		return;
-	}
-	if (!in_order(e, &f->batch, now))
-		return;
-	take_batch(e, frame, f, now);
-}
-
-static void up_sessions(struct engine *e, const struct im_up_frame *f, const struct engine_now *now)
-{
-	enum writer_outcome outcome;
-	bool complete;
+	bool all = true, any = false;
 	int rc;
 
-	effects_set_level(e->a.fx, f->part.level);
+	for (unsigned i = 0; i < e->n_peers && !e->all_known; i++) {
+		any |= peer_known(e->peers[i]);
+		all &= peer_known(e->peers[i]) || e->peers[i] == from;
+	}
+	if (from && !any)
+		e->first_known_ms = now->mono_ms;
+	any |= from != NULL;
+	if (e->all_known || !any || (!all && now->mono_ms - e->first_known_ms < KNOWN_MS))
+		return IM_OK;
+	rc = sessions_known(e->a.sessions, now->wall_ms);
+	e->all_known = !rc;
+	return rc;
+}
+
+static void say_ready(struct engine *e, const struct peer *p)
+{
+	const struct spool *s = peer_spool(p);
+
+	log_line(e->p.log, LOG_LEVEL_INFO, "ready",
+		"users=%zu devices=%zu recno=%llu plugin_level=%u",
+		presence_users(sessions_presence(e->a.sessions)),
+		presence_devices(sessions_presence(e->a.sessions)),
+		(unsigned long long)(s ? s->recno : 0), peer_level(p));
+}
+
+static void up_sessions(struct engine *e, struct peer *from, const struct im_up_frame *f,
+	const struct engine_now *now)
+{
+	enum writer_outcome outcome;
+	bool greet;
+	int rc;
+
+	peer_set_level(from, f->part.level);
+	set_level(e);
 	if (e->stalled || e->draining) {
-		e->dropped = true;
+		peer_refuse(from);
 		return;
 	}
-	if (f->part.first)
-		spool_begins(e, &f->batch);
-	/* The beginning was lost: the rest says nothing. HELLO is said again after a while. */
-	e->in_snapshot |= f->part.first;
-	if (!e->in_snapshot)
+	if (peer_sessions(from, f, &greet) == PEER_DROP)
 		return;
-	e->in_snapshot = !f->part.last;
 	writer_set_now(e->a.writer, now->wall_ms);
-	rc = sessions_snapshot(e->a.sessions, f, now->wall_ms, &complete);
+	rc = sessions_snapshot(e->a.sessions, peer_number(from), f, greet, now->wall_ms);
+	if (!rc && f->part.last)
+		rc = known(e, from, now);
 	if (rc == IM_E_FORMAT)
 		log_line(e->p.log, LOG_LEVEL_ERROR, "frame_malformed", "kind=sessions");
-	if (rc && rc != IM_E_FORMAT)
-		e->dropped = true;
-	outcome = batch_finish(e->a.batch, 0, 0);
+	outcome = batch_finish(e->a.batch, from);
 	if (outcome != WRITER_DONE || (rc && rc != IM_E_FORMAT)) {
-		e->dropped = true;
+		peer_refuse(from);
 		stall(e, outcome == WRITER_DONE ? WRITER_NOTHING : outcome, now);
 		return;
 	}
-	if (!complete)
-		return;
-	e->waiting = false;
-	if (!e->ready)
-		log_line(e->p.log, LOG_LEVEL_INFO, "ready",
-			"users=%zu devices=%zu recno=%llu plugin_level=%u",
-			presence_users(sessions_presence(e->a.sessions)),
-			presence_devices(sessions_presence(e->a.sessions)),
-			(unsigned long long)replay_recno(e->a.replay), f->part.level);
-	e->ready = true;
+	if (!rc && f->part.last && peer_answered(from))
+		say_ready(e, from);
 }
 
-void engine_up(struct engine *e, struct im_str frame, const struct engine_now *now)
+void engine_up(struct engine *e, struct peer *p, struct im_str frame, const struct engine_now *now)
 {
 	struct im_up_frame f;
 
@@ -324,45 +341,67 @@ void engine_up(struct engine *e, struct im_str frame, const struct engine_now *n
 	}
 	switch (f.kind) {
 	case IM_FRAME_UP_BATCH:
-		up_batch(e, frame, &f, now);
+		up_batch(e, p, frame, &f, now);
 		break;
 	case IM_FRAME_UP_SESSIONS:
-		up_sessions(e, &f, now);
+		up_sessions(e, p, &f, now);
 		break;
 	case IM_FRAME_UP_CREDIT:
-		downq_return(e->a.downq, f.credit);
-		outbox_pump(e->a.outbox);
+		peer_credit(p, f.credit);
+		/* What others have taken has made the descriptor quiet. */
+		if (e->n_peers > 1)
+			engine_reads(e);
 		break;
 	default:
-		im_buf_reset(&e->plugin_stats);
-		im_buf_str(&e->plugin_stats, f.rest);
+		peer_set_stats(p, f.rest);
 		break;
 	}
+}
+
+static void respond(
+	struct peer *to, struct im_str uid, struct im_str device, struct im_str response)
+{
+	struct im_down_rec r = {
+		.type = IM_DOWN_CONTROL, .user = uid, .device = device, .payload = response};
+
+	outbox_one(peer_outbox(to), &r);
+}
+
+static void answer(struct engine *e, struct peer *to, struct read_job *job)
+{
+	struct im_str uid = {job->uid, job->uid_n};
+	struct im_str device = {job->device, job->device_n};
+
+	e->a.health.requests_busy += job->busy;
+	if (job->failed)
+		log_line(e->p.log, LOG_LEVEL_ERROR, "out_of_memory", "what=reply");
+	else if (job->kind == READ_HELLO)
+		effects_inbox(e->a.fx, uid, IM_STR("event"), im_buf_view(&job->reply));
+	else if (job->kind == READ_DELIVERED)
+		delivered_tell(&job->delivered, uid, sessions_presence(e->a.sessions), e->a.fx);
+	else if (job->end)
+		respond(to, uid, device, im_buf_view(&job->reply));
+	else
+		effects_reply(e->a.fx, uid, device, im_buf_view(&job->topic),
+			im_buf_view(&job->corr), im_buf_view(&job->reply));
+	if (job->kind == READ_DELIVERED) {
+		outboxes_answer(e->a.outboxes, e->a.fx, peer_outbox(to));
+		return;
+	}
+	outbox_answer(peer_outbox(to), e->a.fx);
+	effects_reset(e->a.fx);
 }
 
 void engine_reads(struct engine *e)
 {
 	struct read_job *job;
 
-	while (engine_takes_reads(e) && (job = readers_take(e->p.readers))) {
-		struct im_str uid = {job->uid, job->uid_n};
-		struct im_str device = {job->device, job->device_n};
-
-		e->a.health.requests_busy += job->busy;
-		if (job->failed)
-			log_line(e->p.log, LOG_LEVEL_ERROR, "out_of_memory", "what=reply");
-		else if (job->kind == READ_HELLO)
-			effects_inbox(e->a.fx, uid, IM_STR("event"), im_buf_view(&job->reply));
-		else if (job->kind == READ_DELIVERED)
-			delivered_tell(
-				&job->delivered, uid, sessions_presence(e->a.sessions), e->a.fx);
-		else if (job->end)
-			engine_respond(e, uid, device, im_buf_view(&job->reply));
-		else
-			effects_reply(e->a.fx, uid, device, im_buf_view(&job->topic),
-				im_buf_view(&job->corr), im_buf_view(&job->reply));
-		read_job_free(job);
-		outbox_answer(e->a.outbox, e->a.fx);
+	for (unsigned i = 0; i < e->n_peers; i++) {
+		while (peer_takes_answers(e->peers[i]) &&
+			(job = readers_take(e->p.readers, peer_number(e->peers[i])))) {
+			answer(e, e->peers[i], job);
+			read_job_free(job);
+		}
 	}
 }
 
@@ -380,51 +419,20 @@ void engine_forget_names(struct engine *e)
 
 bool engine_takes_reads(const struct engine *e)
 {
-	return downq_answers(e->a.downq) < ANSWERS_MAX;
+	for (unsigned i = 0; i < e->n_peers; i++)
+		if (peer_takes_answers(e->peers[i]))
+			return true;
+	return false;
 }
 
 void engine_respond(
 	struct engine *e, struct im_str uid, struct im_str device, struct im_str response)
 {
-	struct im_down_rec r = {
-		.type = IM_DOWN_CONTROL, .user = uid, .device = device, .payload = response};
-
-	outbox_one(e->a.outbox, &r);
+	for (unsigned i = 0; i < e->n_peers; i++)
+		respond(e->peers[i], uid, device, response);
 }
 
 /* -- time -- */
-
-static void ask_stats(struct engine *e, const struct engine_now *now)
-{
-	struct im_down_rec r = {.type = IM_DOWN_STATS};
-
-	e->stats_at_ms = now->mono_ms;
-	outbox_one(e->a.outbox, &r);
-}
-
-/* A frame or its return may be lost without the link: by then everything waits behind the window.
- */
-static void watch_window(struct engine *e, const struct engine_now *now)
-{
-	uint64_t returned = downq_returned(e->a.downq);
-
-	if (returned != e->returned || !downq_outstanding(e->a.downq)) {
-		if (returned != e->returned)
-			e->patience_ms = PATIENCE_MS;
-		e->returned = returned;
-		e->returned_at_ms = now->mono_ms;
-		return;
-	}
-	if (now->mono_ms - e->returned_at_ms < e->patience_ms)
-		return;
-	log_line(e->p.log, LOG_LEVEL_WARNING, "frames_unreturned", "frames=%u after_ms=%lld",
-		downq_outstanding(e->a.downq), (long long)e->patience_ms);
-	e->returned_at_ms = now->mono_ms;
-	if (e->patience_ms < PATIENCE_MAX_MS)
-		e->patience_ms *= 2;
-	downq_lost(e->a.downq);
-	outbox_pump(e->a.outbox);
-}
 
 int64_t engine_tick(struct engine *e, const struct engine_now *now)
 {
@@ -434,21 +442,14 @@ int64_t engine_tick(struct engine *e, const struct engine_now *now)
 		retry(e, now);
 	if (e->stalled)
 		return e->retry_at_ms - now->mono_ms;
-	if (e->waiting && now->mono_ms - e->hello_at_ms >= HELLO_AGAIN_MS) {
-		if (!e->asked_again)
-			log_line(e->p.log, LOG_LEVEL_WARNING, "hello_unanswered",
-				"what=\"is the plugin loaded, with this link_username?\"");
-		e->asked_again = true;
-		hello(e, now);
-	}
-	if (e->linked)
-		watch_window(e, now);
-	if (e->ready && now->mono_ms - e->stats_at_ms >= STATS_EVERY_MS)
-		ask_stats(e, now);
+	for (unsigned i = 0; i < e->n_peers; i++)
+		peer_tick(e->peers[i], now->mono_ms);
+	if (known(e, NULL, now))
+		return 1000;
 	if (!sessions_pending(e->a.sessions) || e->draining)
 		return 1000;
 	writer_set_now(e->a.writer, now->wall_ms);
-	outcome = batch_finish(e->a.batch, 0, 0);
+	outcome = batch_finish(e->a.batch, NULL);
 	if (outcome != WRITER_DONE)
 		stall(e, outcome, now);
 	return 0;
@@ -461,7 +462,7 @@ void engine_drain(struct engine *e)
 
 bool engine_idle(const struct engine *e)
 {
-	return downq_bytes(e->a.downq) == 0 && downq_outstanding(e->a.downq) == 0 &&
+	return outboxes_bytes(e->a.outboxes) == 0 && outboxes_outstanding(e->a.outboxes) == 0 &&
 	       readers_queued(e->p.readers) == 0;
 }
 
@@ -470,16 +471,6 @@ bool engine_idle(const struct engine *e)
 bool engine_fatal(const struct engine *e)
 {
 	return e->fatal;
-}
-
-bool engine_ready(const struct engine *e)
-{
-	return e->ready;
-}
-
-unsigned engine_plugin_level(const struct engine *e)
-{
-	return effects_level(e->a.fx);
 }
 
 bool engine_stalled(const struct engine *e)
@@ -494,14 +485,15 @@ struct health *engine_health(struct engine *e)
 
 void engine_gauges(const struct engine *e, struct health_gauges *out)
 {
+	const struct spool *s = first_spool(e);
+
 	assembly_gauges(&e->a, out);
-	out->linked = e->ready;
+	out->epoch = s ? s->epoch : 0;
+	out->recno = s ? s->recno : 0;
+	out->linked = e->n_peers > 0;
+	for (unsigned i = 0; i < e->n_peers; i++)
+		out->linked &= peer_ready(e->peers[i]);
 	out->stalled = e->stalled;
 	out->reads_queued = readers_queued(e->p.readers);
 	out->users = directory_user_count(e->p.dir);
-}
-
-struct im_str engine_plugin_stats(const struct engine *e)
-{
-	return im_buf_view(&e->plugin_stats);
 }

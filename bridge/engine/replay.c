@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Owns the newest marks in memory. Called by the engine before it looks at a batch's new records.
- */
+/* Owns nothing but the count of the replay in hand. Called by batch.c before it looks at a batch's
+ * new records. */
 #include "bridge/engine/replay.h"
 
 #include <stdlib.h>
@@ -11,64 +11,22 @@
 
 struct replay {
 	struct replay_parts p;
-	struct store_mark marks[STORE_MARKS]; /* oldest first, of one epoch */
-	unsigned n;
-	uint64_t epoch, recno;
 	uint64_t messages;
 };
 
-static int on_mark(void *arg, const struct store_mark *m)
-{
-	struct replay *r = arg;
-
-	replay_advance(r, m->epoch, m->recno, m);
-	return IM_OK;
-}
-
-int replay_new(const struct replay_parts *p, struct replay **out)
+struct replay *replay_new(const struct replay_parts *p)
 {
 	struct replay *r = calloc(1, sizeof(*r));
-	int rc;
 
-	*out = r;
-	if (!r)
-		return IM_E_NOMEM;
-	r->p = *p;
-	rc = p->backend->marks(p->store, on_mark, r);
-	if (rc)
-		replay_free(out);
-	return rc;
+	if (r)
+		r->p = *p;
+	return r;
 }
 
 void replay_free(struct replay **r)
 {
 	free(*r);
 	*r = NULL;
-}
-
-uint64_t replay_epoch(const struct replay *r)
-{
-	return r->epoch;
-}
-
-uint64_t replay_recno(const struct replay *r)
-{
-	return r->recno;
-}
-
-void replay_advance(struct replay *r, uint64_t epoch, uint64_t recno, const struct store_mark *mark)
-{
-	if (epoch != r->epoch)
-		r->n = 0;
-	r->epoch = epoch;
-	r->recno = recno;
-	if (!mark->epoch)
-		return;
-	if (r->n == STORE_MARKS) {
-		memmove(r->marks, r->marks + 1, (STORE_MARKS - 1) * sizeof(*r->marks));
-		r->n--;
-	}
-	r->marks[r->n++] = *mark;
 }
 
 /* A name that outlives the next look-up. */
@@ -142,14 +100,15 @@ static int again(void *arg, const struct store_msg *m)
 		r->p.acks, w.from, m->id, c.kind, w.peer, m->seq, m->ts_ms, (struct im_str){0});
 }
 
-int replay_again(struct replay *r, uint64_t first, uint64_t through, uint64_t *messages_out)
+int replay_again(struct replay *r, const struct spool *s, uint64_t first, uint64_t through,
+	uint64_t *messages_out)
 {
 	uint64_t after = 0; /* the mark before covers up to here */
 	int rc = IM_OK;
 
 	r->messages = 0;
-	for (unsigned i = 0; i < r->n && !rc; i++) {
-		const struct store_mark *m = &r->marks[i];
+	for (unsigned i = 0; i < s->n && !rc; i++) {
+		const struct store_mark *m = &s->marks[i];
 
 		if (m->recno >= first && after < through && m->gid_last >= m->gid_first)
 			rc = r->p.backend->read_log(

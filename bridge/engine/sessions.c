@@ -25,9 +25,8 @@ struct sessions {
 	struct sessions_parts p;
 	struct presence *presence;
 	struct sessions_settings set;
-	int64_t swept_ms;   /* when marks of forgotten devices were looked at last */
-	bool snapshot_seen; /* one has been completed since the process started */
-	bool greeting;      /* the next one's devices are greeted */
+	int64_t swept_ms; /* when marks of forgotten devices were looked at last */
+	bool known;       /* see sessions_known */
 };
 
 struct sessions *sessions_new(const struct sessions_parts *p)
@@ -37,7 +36,6 @@ struct sessions *sessions_new(const struct sessions_parts *p)
 	if (!s)
 		return NULL;
 	s->p = *p;
-	s->greeting = true;
 	s->presence = presence_new(IM_PRESENCE_DEVICES_MAX);
 	if (!s->presence)
 		sessions_free(&s);
@@ -203,7 +201,7 @@ static int bind_again(struct sessions *s, const struct im_up_rec *rec, const str
 	return im_device_made_up(rec->device) ? IM_OK : bind_device(s, rec, u);
 }
 
-static int opened(struct sessions *s, const struct im_up_rec *rec, bool replayed)
+static int opened(struct sessions *s, unsigned peer, const struct im_up_rec *rec, bool replayed)
 {
 	struct rights_user u;
 	int rc = session_user(s, rec, &u);
@@ -227,7 +225,7 @@ static int opened(struct sessions *s, const struct im_up_rec *rec, bool replayed
 		return rc;
 	if (replayed)
 		return IM_OK;
-	rc = presence_open(s->presence, rec->user, rec->device, rec->ts_ms);
+	rc = presence_open(s->presence, peer, rec->user, rec->device, rec->ts_ms);
 	if (rc == IM_E_FULL) {
 		log_line(s->p.log, LOG_LEVEL_WARNING, "presence_full", "devices=%zu",
 			presence_devices(s->presence));
@@ -256,7 +254,7 @@ static int subscribed(struct sessions *s, struct im_str uid, struct im_str devic
 
 /* Of a device that has never acknowledged anything, and has left no session, there is nothing to
  * remember: whoever wants the client id next may have it. */
-static int unbind_gone(struct sessions *s, const struct im_up_rec *rec)
+static int unbind_gone(struct sessions *s, unsigned peer, const struct im_up_rec *rec)
 {
 	struct directory *d = writer_directory(s->p.writer);
 	struct directory_device dev;
@@ -265,19 +263,20 @@ static int unbind_gone(struct sessions *s, const struct im_up_rec *rec)
 
 	if (!rc)
 		rc = directory_device_get(d, rec->device, &dev);
-	if (!rc && dev.user == u.id && dev.cursor == 0)
+	if (!rc && dev.user == u.id && dev.cursor == 0 &&
+		!presence_elsewhere(s->presence, peer, rec->user, rec->device))
 		rc = directory_device_remove(d, rec->device);
 	return rc == IM_E_NONE || rc == IM_E_UNKNOWN_USER ? IM_OK : rc;
 }
 
-static int closed(struct sessions *s, const struct im_up_rec *rec, bool replayed)
+static int closed(struct sessions *s, unsigned peer, const struct im_up_rec *rec, bool replayed)
 {
 	int rc;
 
 	if (!replayed)
-		presence_close(s->presence, rec->user, rec->device, rec->ts_ms);
+		presence_close(s->presence, peer, rec->user, rec->device, rec->ts_ms);
 	if (rec->flags & IM_UPF_GONE)
-		rc = unbind_gone(s, rec);
+		rc = unbind_gone(s, peer, rec);
 	else
 		rc = IM_OK;
 	if (!rc)
@@ -285,17 +284,17 @@ static int closed(struct sessions *s, const struct im_up_rec *rec, bool replayed
 	return rc == IM_E_NONE ? IM_OK : rc;
 }
 
-int sessions_record(struct sessions *s, const struct im_up_rec *rec, bool replayed)
+int sessions_record(struct sessions *s, unsigned peer, const struct im_up_rec *rec, bool replayed)
 {
 	switch (rec->type) {
 	case IM_UP_OPEN:
-		return opened(s, rec, replayed);
+		return opened(s, peer, rec, replayed);
 	case IM_UP_KEEP:
 		return kept(s, rec);
 	case IM_UP_SUB:
 		return replayed ? IM_OK : subscribed(s, rec->user, rec->device, rec->ts_ms);
 	default:
-		return closed(s, rec, replayed);
+		return closed(s, peer, rec, replayed);
 	}
 }
 
@@ -334,53 +333,42 @@ static int read_marks(struct sessions *s)
 	return rc;
 }
 
-static int snapshot_end(struct sessions *s, int64_t now_ms)
+int sessions_known(struct sessions *s, int64_t now_ms)
 {
 	int rc = IM_OK;
 
-	presence_snapshot_end(s->presence, now_ms);
-	if (s->set.presence && !s->snapshot_seen) {
+	if (s->set.presence && !s->known) {
 		rc = read_marks(s);
 		if (!rc)
 			presence_touch_all(s->presence, now_ms);
 	}
-	if (!rc) {
-		s->snapshot_seen = true;
-		s->greeting = false;
-	}
+	s->known |= !rc;
 	return rc;
 }
 
-void sessions_greet_all(struct sessions *s)
-{
-	s->greeting = true;
-}
-
 int sessions_snapshot(
-	struct sessions *s, const struct im_up_frame *f, int64_t now_ms, bool *complete_out)
+	struct sessions *s, unsigned peer, const struct im_up_frame *f, bool greet, int64_t now_ms)
 {
 	struct im_str in = f->rest;
 	struct im_up_rec rec;
 	int rc = IM_OK;
 
-	*complete_out = false;
 	if (f->part.first)
-		presence_snapshot_begin(s->presence);
+		presence_snapshot_begin(s->presence, peer);
 	for (uint32_t i = 0; i < f->batch.count && !rc; i++) {
 		rc = im_up_rec_read(&in, &rec);
 		if (rc || rec.user.n == 0 || rec.user.n > IM_UID_MAX)
 			return IM_E_FORMAT;
 		if (rec.type == IM_UP_OPEN)
-			rc = presence_open(s->presence, rec.user, rec.device, now_ms);
-		else if (rec.type == IM_UP_SUB && s->greeting)
+			rc = presence_open(s->presence, peer, rec.user, rec.device, now_ms);
+		else if (rec.type == IM_UP_SUB && greet)
 			rc = subscribed(s, rec.user, rec.device, now_ms);
 		if (rc == IM_E_FULL)
 			rc = IM_OK;
 	}
-	if (rc || !f->part.last)
-		return rc;
-	*complete_out = true;
-	return snapshot_end(s, now_ms);
+	if (!rc && f->part.last)
+		presence_snapshot_end(s->presence, peer, now_ms);
+	return rc;
 }
 
 static int tell(void *arg, const struct presence_change *c)

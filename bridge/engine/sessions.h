@@ -41,15 +41,18 @@ struct sessions_settings {
 };
 void sessions_set(struct sessions *s, const struct sessions_settings *set);
 
-/* Record types OPEN, SUB, KEEP, CLOSE, inside the transaction. replayed: the record was handled
- * before, but its part of the directory may be lost. IM_E_IO, IM_E_NOMEM: roll back. */
-int sessions_record(struct sessions *s, const struct im_up_rec *rec, bool replayed) IM_MUST_CHECK;
-/* A part of a snapshot; `records` are the frame's. After the last part *complete_out is set. In the
- * first snapshot of the process every subscribed device gets a hello, because deliveries that the
- * last process still had queued are gone; and in the next one after sessions_greet_all. */
-int sessions_snapshot(struct sessions *s, const struct im_up_frame *f, int64_t now_ms,
-	bool *complete_out) IM_MUST_CHECK;
-void sessions_greet_all(struct sessions *s);
+/* Record types OPEN, SUB, KEEP, CLOSE of this plugin (below IM_PEERS_MAX), inside the transaction.
+ * replayed: the record was handled before, but its part of the directory may be lost. IM_E_IO,
+ * IM_E_NOMEM: roll back. */
+int sessions_record(struct sessions *s, unsigned peer, const struct im_up_rec *rec,
+	bool replayed) IM_MUST_CHECK;
+/* A part of a plugin's snapshot; `records` are the frame's. greet: every subscribed device gets a
+ * hello, because deliveries to it may be gone. */
+int sessions_snapshot(struct sessions *s, unsigned peer, const struct im_up_frame *f, bool greet,
+	int64_t now_ms) IM_MUST_CHECK;
+/* All that are connected are known: those whom the last process has left marked as online, and who
+ * are not, are told to be offline. Does something once in the life of the process. */
+int sessions_known(struct sessions *s, int64_t now_ms) IM_MUST_CHECK;
 /* Plans what presence has to tell, a bounded part of it. It is told again after a rollback. */
 int sessions_tell(struct sessions *s) IM_MUST_CHECK;
 struct tx_part sessions_part(struct sessions *s);

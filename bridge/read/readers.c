@@ -23,9 +23,11 @@ struct readers {
 	pthread_mutex_t lock;
 	pthread_cond_t more;
 	struct turns *turns; /* under the lock, as what follows */
-	struct list done;
-	uint32_t requests_done; /* among done */
-	uint64_t names;         /* so often has a user got another name */
+	struct done {
+		struct list jobs;
+		uint32_t requests; /* among them */
+	} done[IM_PEERS_MAX];
+	uint64_t names; /* so often has a user got another name */
 	bool stop;
 	uint32_t queue_max;
 	int fd;
@@ -70,8 +72,8 @@ static void finish(struct readers *r, struct read_job *job)
 {
 	uint64_t one = 1;
 
-	push(&r->done, job);
-	r->requests_done += job->kind == READ_REQUEST;
+	push(&r->done[job->peer].jobs, job);
+	r->done[job->peer].requests += job->kind == READ_REQUEST;
 	/* It cannot fail but when the counter is full, and then the fd is readable anyway. */
 	if (write(r->fd, &one, sizeof(one)) < 0)
 		return;
@@ -150,7 +152,8 @@ int readers_open(const struct reader_parts *p, unsigned threads, uint32_t queue_
 	*out = NULL;
 	if (!r)
 		return IM_E_NOMEM;
-	r->done.end = &r->done.first;
+	for (unsigned i = 0; i < IM_PEERS_MAX; i++)
+		r->done[i].jobs.end = &r->done[i].jobs.first;
 	pthread_mutex_init(&r->lock, NULL);
 	pthread_cond_init(&r->more, NULL);
 	r->n = threads;
@@ -177,7 +180,8 @@ void readers_close(struct readers **r)
 	for (unsigned i = 0; (*r)->readers && i < ((*r)->n ? (*r)->n : 1); i++)
 		reader_close(&(*r)->readers[i]);
 	turns_free(&(*r)->turns);
-	clear(&(*r)->done);
+	for (unsigned i = 0; i < IM_PEERS_MAX; i++)
+		clear(&(*r)->done[i].jobs);
 	if ((*r)->fd >= 0)
 		close((*r)->fd);
 	pthread_cond_destroy(&(*r)->more);
@@ -198,7 +202,8 @@ static bool full(const struct readers *r, const struct read_job *job)
 {
 	if (job->kind != READ_REQUEST)
 		return r->queue_max == 0 || turns_waiting_others(r->turns) >= HELLOS_MAX;
-	return turns_waiting_requests(r->turns) + turns_running(r->turns) + r->requests_done >=
+	return turns_waiting_requests(r->turns) + turns_running(r->turns) +
+		       r->done[job->peer].requests >=
 	       r->queue_max;
 }
 
@@ -211,7 +216,7 @@ static void run_all(struct readers *r)
 		ran(r, job, reader_run(r->readers[0], job));
 }
 
-void readers_run(struct readers *r, struct effects_read *reads, uint64_t position)
+void readers_run(struct readers *r, struct effects_read *reads, uint64_t position, unsigned peer)
 {
 	struct read_job *job;
 
@@ -222,6 +227,7 @@ void readers_run(struct readers *r, struct effects_read *reads, uint64_t positio
 		job = read_job_of(reads);
 		reads = reads->next;
 		job->position = position;
+		job->peer = peer;
 		if (full(r, job) || turns_push(r->turns, job) != IM_OK) {
 			reader_refuse(job);
 			finish(r, job);
@@ -234,15 +240,16 @@ void readers_run(struct readers *r, struct effects_read *reads, uint64_t positio
 	pthread_mutex_unlock(&r->lock);
 }
 
-struct read_job *readers_take(struct readers *r)
+struct read_job *readers_take(struct readers *r, unsigned peer)
 {
+	struct done *done = &r->done[peer];
 	struct read_job *job;
 	uint64_t count;
 
 	pthread_mutex_lock(&r->lock);
-	job = pop(&r->done);
+	job = pop(&done->jobs);
 	if (job)
-		r->requests_done -= job->kind == READ_REQUEST;
+		done->requests -= job->kind == READ_REQUEST;
 	/* Emptied under the lock, so that no wake-up is lost. */
 	if (!job && read(r->fd, &count, sizeof(count)) < 0)
 		count = 0;

@@ -6,12 +6,12 @@
  * come here when it is committed, so that a request sees what its sender wrote before it.
  *
  * Each user has a queue, and the users are served in turn (turns.h). The queues are bounded, each
- * and all together, answers that nobody has taken included: a request that finds its queue full is
- * answered `busy`, a device is told that it is behind, which is always safe, and of an arrival
- * nobody is told, as conv.receipts knows it. Requests go first, so that the greetings after a
- * restart, one for each device, hold up nobody's question. A job that takes longer than it may is
- * ended, its views with it, and answered likewise; a search has a short turn first and a second one
- * behind its user's other requests.
+ * and all together, a plugin's answers that nobody has taken included: a request that finds its
+ * queue full is answered `busy`, a device is told that it is behind, which is always safe, and of
+ * an arrival nobody is told, as conv.receipts knows it. Requests go first, so that the greetings
+ * after a restart, one for each device, hold up nobody's question. A job that takes longer than it
+ * may is ended, its views with it, and answered likewise; a search has a short turn first and a
+ * second one behind its user's other requests.
  */
 #ifndef IM_BRIDGE_READERS_H
 #define IM_BRIDGE_READERS_H
@@ -23,6 +23,7 @@
 #include "bridge/rpc/read_job.h"
 #include "common/buf.h"
 #include "common/err.h"
+#include "common/limits.h"
 
 struct readers;
 
@@ -34,11 +35,12 @@ void readers_close(struct readers **r);
 /* Readable when jobs are done. */
 int readers_fd(const struct readers *r);
 
-/* Takes the reads of a transaction that is committed: they run, seeing everything through
- * `position`. */
-void readers_run(struct readers *r, struct effects_read *reads, uint64_t position);
-/* The next finished job, or NULL. */
-struct read_job *readers_take(struct readers *r);
+/* Takes the reads of a transaction of this plugin's records that is committed: they run, seeing
+ * everything through `position`. */
+void readers_run(struct readers *r, struct effects_read *reads, uint64_t position, unsigned peer);
+/* The next finished job of this plugin, or NULL. What is not taken of one leaves the others their
+ * place. */
+struct read_job *readers_take(struct readers *r, unsigned peer);
 /* A user has another name: jobs that begin from now on know it. */
 void readers_forget_names(struct readers *r);
 /* Waiting and running ones. */

@@ -39,6 +39,7 @@ struct read_job {
 	struct im_buf states;    /* RPC_DEVICES: presence_states */
 	uint64_t after, through; /* DELIVERED: the positions that the user has come past */
 	/* ---- */
+	unsigned peer;     /* the plugin through which it was asked for */
 	uint64_t position; /* committed in both databases when it was begun */
 	struct delivered delivered;
 	struct im_buf reply; /* REQUEST: the reply object; HELLO: the event */

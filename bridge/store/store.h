@@ -52,6 +52,7 @@ struct store_mark {
 	uint64_t epoch;
 	uint64_t recno;               /* through this record */
 	uint64_t gid_first, gid_last; /* its messages; gid_last < gid_first: none */
+	uint64_t forget;              /* commit: the marks of this epoch go; 0: of none */
 };
 
 /* Called for each row; strings are valid during the call. Non-zero stops the walk, which then
@@ -102,8 +103,8 @@ struct store_backend {
 	void (*rollback)(struct store *s);
 	/* Outside a transaction: the log's newest position, 0 if empty. */
 	int (*log_head)(struct store *s, uint64_t *gid_out);
-	/* Outside: the marks that are kept (the newest STORE_MARKS of the epoch committed last;
-	 * epochs are told apart, not ordered), oldest first. */
+	/* Outside: the marks that are kept, the newest STORE_MARKS of each epoch that was not
+	 * forgotten. Of one epoch the oldest first; epochs are told apart, not ordered. */
 	int (*marks)(struct store *s, store_mark_fn fn, void *arg);
 	/* Outside: deletes up to `limit` messages older than before_ms in one conversation (0: in
 	 * every one not in `except`, sorted ascending), never a conversation's newest. *deleted_out

@@ -333,14 +333,29 @@ static void memory_rollback(struct store *s)
 	s->failed = false;
 }
 
+static void drop_mark(struct store *s, uint32_t at)
+{
+	s->n_marks--;
+	memmove(s->marks + at, s->marks + at + 1, (s->n_marks - at) * sizeof(s->marks[0]));
+}
+
 static void keep_mark(struct store *s, const struct store_mark *mark)
 {
-	if (s->n_marks && s->marks[0].epoch != mark->epoch)
-		s->n_marks = 0;
-	if (s->n_marks && s->marks[s->n_marks - 1].recno == mark->recno)
-		s->n_marks--;
-	if (s->n_marks == STORE_MARKS)
-		memmove(s->marks, s->marks + 1, --s->n_marks * sizeof(s->marks[0]));
+	uint32_t oldest = 0, same = 0;
+	for (uint32_t i = s->n_marks; i-- > 0;) {
+		const struct store_mark *m = &s->marks[i];
+		if (m->epoch == mark->forget ||
+			(m->epoch == mark->epoch && m->recno == mark->recno))
+			drop_mark(s, i);
+	}
+	for (uint32_t i = s->n_marks; i-- > 0;) {
+		if (s->marks[i].epoch == mark->epoch) {
+			oldest = i;
+			same++;
+		}
+	}
+	if (same == STORE_MARKS || s->n_marks == STORE_MARKS * IM_PEERS_MAX)
+		drop_mark(s, same == STORE_MARKS ? oldest : 0);
 	s->marks[s->n_marks++] = *mark;
 }
 

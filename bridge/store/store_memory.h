@@ -58,8 +58,8 @@ struct store {
 	struct list log;     /* by gid */
 	struct conv **convs; /* id - 1 */
 	size_t n_convs, cap_convs;
-	struct list amended; /* in the open transaction */
-	struct store_mark marks[STORE_MARKS];
+	struct list amended;                                 /* in the open transaction */
+	struct store_mark marks[STORE_MARKS * IM_PEERS_MAX]; /* in the order of commits */
 	uint32_t n_marks;
 	pthread_mutex_t views_lock;
 	uint32_t views; /* open ones: what they may see is not freed */

@@ -48,9 +48,7 @@ struct store {
 	struct store_touched *touched;
 	uint32_t n_touched;
 	uint64_t log_head, log_head_before; /* newest gid: now, and when the transaction began */
-	uint64_t mark_epoch;                /* the only epoch in the marks, if known */
-	bool mark_epoch_known;
-	uint64_t prune_after; /* where the walk over the whole log goes on */
+	uint64_t prune_after;               /* where the walk over the whole log goes on */
 	/* Through this gid there may be rows without ordinals, 0: none; so many have got them. */
 	uint64_t unnumbered, numbered;
 };

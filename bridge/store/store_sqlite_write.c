@@ -222,9 +222,9 @@ static int write_mark(struct store *s, const struct store_mark *mark)
 	sqlite3_stmt *st;
 	int rc = IM_OK;
 
-	if (!s->mark_epoch_known || s->mark_epoch != mark->epoch) {
+	if (mark->forget) {
 		st = sqldb_get(&s->q, STORE_MARK_FORGET);
-		sqldb_bind_id(st, 1, mark->epoch);
+		sqldb_bind_id(st, 1, mark->forget);
 		rc = sqldb_run(&s->q, st);
 	}
 	if (rc == IM_OK) {
@@ -264,10 +264,6 @@ int store_sqlite_commit(struct store *s, const struct store_mark *mark)
 	}
 	store_sqlite_caches_committed(s);
 	store_sqlite_convs_committed(s);
-	if (mark) {
-		s->mark_epoch = mark->epoch;
-		s->mark_epoch_known = true;
-	}
 	return IM_OK;
 }
 

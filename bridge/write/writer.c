@@ -6,9 +6,9 @@
  */
 #include "bridge/write/writer.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
-#include "bridge/deliver/downq.h"
 #include "bridge/deliver/fanout.h"
 #include "bridge/directory/members.h"
 #include "bridge/message/meta.h"
@@ -19,6 +19,7 @@
 /* The directory notes the log's position at least after so many messages, so that a start does not
  * look through a long log for changes that were applied long ago. */
 #define FOLLOW_MAX 100000
+#define MARK_KEY 24
 
 struct writer {
 	struct writer_parts p;
@@ -31,20 +32,54 @@ struct writer {
 	uint64_t next_gid;
 	uint64_t first_gid; /* next_gid when the transaction began */
 	uint64_t position;
-	uint64_t dir_epoch, dir_recno;
+	struct directory_mark {
+		uint64_t epoch, recno;
+	} marks[IM_PEERS_MAX];
 	uint64_t applied_gid; /* as directory.db has it */
 	bool log_begun, log_dirty, dir_begun;
 	bool failed, fatal;
 };
+
+/* The first plugin's rows are those that the plugin itself, and earlier versions, look at. */
+static const char *mark_key(char out[MARK_KEY], const char *name, unsigned peer)
+{
+	if (peer)
+		snprintf(out, MARK_KEY, "%s.%u", name, peer);
+	else
+		snprintf(out, MARK_KEY, "%s", name);
+	return out;
+}
+
+static int read_marks(struct writer *w)
+{
+	char key[MARK_KEY];
+	int rc = IM_OK;
+
+	for (unsigned i = 0; i < IM_PEERS_MAX && !rc; i++) {
+		rc = directory_meta_get(
+			w->p.dir, mark_key(key, "link_epoch", i), &w->marks[i].epoch);
+		if (!rc)
+			rc = directory_meta_get(
+				w->p.dir, mark_key(key, "link_recno", i), &w->marks[i].recno);
+	}
+	return rc;
+}
+
+static int note_mark(struct writer *w, const struct writer_through *t)
+{
+	char key[MARK_KEY];
+	int rc = directory_meta_set(w->p.dir, mark_key(key, "link_epoch", t->peer), t->epoch);
+
+	return rc ? rc
+		  : directory_meta_set(w->p.dir, mark_key(key, "link_recno", t->peer), t->recno);
+}
 
 static int read_position(struct writer *w)
 {
 	uint64_t log, event;
 
 	if (w->p.backend->log_head(w->p.store, &log) || directory_event_head(w->p.dir, &event) ||
-		directory_meta_get(w->p.dir, "applied_gid", &w->applied_gid) ||
-		directory_meta_get(w->p.dir, "link_epoch", &w->dir_epoch) ||
-		directory_meta_get(w->p.dir, "link_recno", &w->dir_recno))
+		directory_meta_get(w->p.dir, "applied_gid", &w->applied_gid) || read_marks(w))
 		return IM_E_IO;
 	/* Events that were deleted with their user may have had the newest position. */
 	w->position = log > event ? log : event;
@@ -66,7 +101,7 @@ int writer_new(const struct writer_parts *p, struct writer **out)
 	w->members = members_new(p->dir, IM_CACHED_MEMBERS);
 	if (w->members && !writer_join(w, members_part(w->members)) &&
 		!writer_join(w, effects_part(p->fx)))
-		w->fanout = fanout_new(p->fx, p->downq, w->members);
+		w->fanout = fanout_new(p->fx, p->outboxes, w->members);
 	if (w->fanout)
 		rc = read_position(w);
 	if (rc)
@@ -177,10 +212,9 @@ uint64_t writer_position(const struct writer *w)
 	return w->position;
 }
 
-void writer_directory_mark(const struct writer *w, uint64_t *epoch_out, uint64_t *recno_out)
+bool writer_directory_has(const struct writer *w, unsigned peer, uint64_t epoch, uint64_t recno)
 {
-	*epoch_out = w->dir_epoch;
-	*recno_out = w->dir_recno;
+	return w->marks[peer].epoch == epoch && w->marks[peer].recno >= recno;
 }
 
 int writer_conv(struct writer *w, enum im_conv_kind kind, uint64_t a, uint64_t b, bool create,
@@ -367,17 +401,14 @@ static int commit_log(struct writer *w, const struct store_mark *mark)
 	return rc;
 }
 
-static int commit_directory(struct writer *w, uint64_t epoch, uint64_t recno)
+static int commit_directory(struct writer *w, const struct writer_through *t)
 {
 	int rc = IM_OK;
 
 	if (!w->dir_begun)
 		return IM_OK;
-	if (epoch) {
-		rc = directory_meta_set(w->p.dir, "link_epoch", epoch);
-		if (!rc)
-			rc = directory_meta_set(w->p.dir, "link_recno", recno);
-	}
+	if (t->epoch)
+		rc = note_mark(w, t);
 	if (!rc)
 		rc = directory_meta_set(w->p.dir, "applied_gid", w->next_gid - 1);
 	if (!rc)
@@ -387,23 +418,21 @@ static int commit_directory(struct writer *w, uint64_t epoch, uint64_t recno)
 	w->dir_begun = false;
 	if (!rc)
 		w->applied_gid = w->next_gid - 1;
-	if (!rc && epoch) {
-		w->dir_epoch = epoch;
-		w->dir_recno = recno;
-	}
+	if (!rc && t->epoch)
+		w->marks[t->peer] = (struct directory_mark){t->epoch, t->recno};
 	return note(w, rc);
 }
 
 enum writer_outcome writer_commit(
-	struct writer *w, uint64_t epoch, uint64_t recno, struct store_mark *mark_out)
+	struct writer *w, const struct writer_through *t, struct store_mark *mark_out)
 {
-	struct store_mark mark = {epoch, recno, w->first_gid, w->next_gid - 1};
+	struct store_mark mark = {t->epoch, t->recno, w->first_gid, w->next_gid - 1, t->forget};
 	bool log = w->log_dirty;
 
 	*mark_out = (struct store_mark){0};
 	if (log && w->next_gid - w->applied_gid > FOLLOW_MAX)
 		(void)writer_directory(w);
-	if (w->failed || effects_failed(w->p.fx) || commit_log(w, epoch ? &mark : NULL)) {
+	if (w->failed || effects_failed(w->p.fx) || commit_log(w, t->epoch ? &mark : NULL)) {
 		writer_rollback(w);
 		return w->fatal ? WRITER_FATAL : WRITER_NOTHING;
 	}
@@ -412,7 +441,7 @@ enum writer_outcome writer_commit(
 		/* Positions of the log are taken from here on, whatever becomes of the rest. */
 		w->first_gid = w->next_gid;
 	}
-	if (commit_directory(w, epoch, recno)) {
+	if (commit_directory(w, t)) {
 		writer_rollback(w);
 		return log ? WRITER_HALF : WRITER_NOTHING;
 	}

@@ -26,7 +26,7 @@
 #include "bridge/store/store.h"
 #include "common/siphash.h"
 
-struct downq;
+struct outboxes;
 
 struct writer;
 
@@ -75,8 +75,8 @@ struct writer_parts {
 	struct store *store;
 	struct directory *dir;
 	struct effects *fx;
-	struct downq *downq;  /* asked for a group's tier */
-	struct im_sipkey key; /* random */
+	struct outboxes *outboxes; /* asked for a group's tier */
+	struct im_sipkey key;      /* random */
 };
 
 enum writer_outcome {
@@ -101,10 +101,18 @@ void writer_set_wall(struct writer *w, int64_t wall_ms);
 void writer_view(struct writer *w);
 /* A place in the log was taken by somebody else; stays true. */
 bool writer_fatal(const struct writer *w);
+/* Through which of a plugin's records a transaction has come. Both databases note it, the directory
+ * in rows of its own for each plugin: there is no record there of who has which spool. */
+struct writer_through {
+	unsigned peer;  /* which plugin, below IM_PEERS_MAX */
+	uint64_t epoch; /* its spool; 0: no record of any has part in the transaction */
+	uint64_t recno;
+	uint64_t forget; /* of a spool that no plugin has any more the marks go; 0: of none */
+};
 /* Makes everything since the last commit durable: the log if it was written to (and then the mark
  * through this record), the directory if it was. *mark_out: what was marked; epoch 0 if nothing
  * was. On anything but WRITER_DONE everything that could be rolled back was, the parts too. */
-enum writer_outcome writer_commit(struct writer *w, uint64_t epoch, uint64_t recno,
+enum writer_outcome writer_commit(struct writer *w, const struct writer_through *t,
 	struct store_mark *mark_out) IM_MUST_CHECK;
 void writer_rollback(struct writer *w);
 /* Plans the delivery of a stored message once more, for a replay. */
@@ -112,8 +120,9 @@ int writer_redeliver(
 	struct writer *w, const struct message *m, uint64_t seq, uint64_t gid) IM_MUST_CHECK;
 /* The newest position that is committed in both databases. */
 uint64_t writer_position(const struct writer *w);
-/* The records through which directory.db has followed; a later one's part is not in it. */
-void writer_directory_mark(const struct writer *w, uint64_t *epoch_out, uint64_t *recno_out);
+/* Whether directory.db has followed this plugin's spool through this record; otherwise the record's
+ * part is not in it. */
+bool writer_directory_has(const struct writer *w, unsigned peer, uint64_t epoch, uint64_t recno);
 /* After project_run: the directory has followed the log. */
 void writer_healed(struct writer *w);
 

@@ -169,7 +169,7 @@ static void connect_link(struct flow *f)
 	fake_on_message(f->link, on_up, f);
 	assert_true(fake_subscribe(f->link, IM_TOPIC_UP));
 	assert_true(fake_subscribe(f->link, IM_TOPIC_SINK));
-	engine_linked(f->engine, &t);
+	engine_linked(f->engine, f->peer, &t);
 }
 
 static void lose_link(struct flow *f)
@@ -180,7 +180,7 @@ static void lose_link(struct flow *f)
 		fake_disconnect(f->link, true);
 	f->link = NULL;
 	if (f->engine)
-		engine_unlinked(f->engine);
+		engine_unlinked(f->engine, f->peer);
 }
 
 void flow_start_bridge(struct flow *f)
@@ -188,8 +188,6 @@ void flow_start_bridge(struct flow *f)
 	struct reader_parts rp = {.backend = &f->backend, .folder = f->folder, .log = f->log};
 	struct engine_parts ep = {.backend = &f->backend,
 		.log = f->log,
-		.send = on_down,
-		.send_arg = f,
 		.dedup_entries = 100000,
 		.dedup_window_ms = INT64_C(24) * 3600 * 1000};
 	struct engine_now t = now(f);
@@ -207,6 +205,7 @@ void flow_start_bridge(struct flow *f)
 	memset(&ep.key, 9, sizeof(ep.key));
 	if (engine_new(&ep, &f->set, &t, &f->engine, &why))
 		fail_msg("%.*s", IM_ARGS(why));
+	assert_int_equal(engine_add_peer(f->engine, on_down, f, &f->peer), IM_OK);
 	im_buf_free(&why);
 	sqlite3_commit_hook(f->dir->q.db, directory_commits, f);
 	f->bridge_up = true;
@@ -260,7 +259,7 @@ void flow_start_broker(struct flow *f)
 void flow_kill_broker(struct flow *f)
 {
 	if (f->engine)
-		engine_unlinked(f->engine);
+		engine_unlinked(f->engine, f->peer);
 	f->link = NULL;
 	queue_clear(&f->up);
 	queue_clear(&f->down);
@@ -355,7 +354,7 @@ static void step_up(struct flow *f)
 	if (!m)
 		return;
 	if (f->engine) {
-		engine_up(f->engine, (struct im_str){m->p, m->n}, &t);
+		engine_up(f->engine, f->peer, (struct im_str){m->p, m->n}, &t);
 		engine_reads(f->engine);
 	}
 	frame_free(m);

@@ -55,6 +55,7 @@ struct flow {
 	struct readers *readers;
 	struct log *log;
 	struct engine *engine;
+	struct peer *peer;
 	struct engine_settings set;
 	bool bridge_up, broker_up;
 	struct mosquitto *link;

@@ -509,11 +509,17 @@ static int take_mark(void *arg, const struct store_mark *m)
 	return 0;
 }
 
-static void commit_mark(struct test_node *f, uint64_t epoch, uint64_t recno, uint64_t gid)
+static void commit_mark_for(
+	struct test_node *f, uint64_t epoch, uint64_t recno, uint64_t gid, uint64_t forget)
 {
-	struct store_mark m = {epoch, recno, gid, gid - 1};
+	struct store_mark m = {epoch, recno, gid, gid - 1, forget};
 	assert_ok(f->be->begin(f->s));
 	assert_ok(f->be->commit(f->s, &m));
+}
+
+static void commit_mark(struct test_node *f, uint64_t epoch, uint64_t recno, uint64_t gid)
+{
+	commit_mark_for(f, epoch, recno, gid, 0);
 }
 
 static void marks_are_kept_for_the_newest_batches(void **state)
@@ -532,15 +538,40 @@ static void marks_are_kept_for_the_newest_batches(void **state)
 	assert_true(marks.at[0].epoch == UINT64_MAX - 5);
 }
 
+static void epochs_have_their_marks_beside_one_another(void **state)
+{
+	struct test_node *f = *state;
+	struct marks marks = {0};
+	commit_mark(f, 900, 50, 1);
+	/* What one commits without end drives none of the other's out. */
+	for (uint64_t recno = 1; recno < STORE_MARKS; recno++)
+		commit_mark(f, 7, recno, recno + 1);
+	test_reopen(f);
+	assert_ok(f->be->marks(f->s, take_mark, &marks));
+	assert_int_equal(marks.n, STORE_MARKS);
+	for (uint64_t recno = STORE_MARKS; recno < 3 * STORE_MARKS; recno++)
+		commit_mark_for(f, 7, recno, recno + 1, 900);
+	commit_mark(f, 901, 4, 500);
+	marks.n = 0;
+	assert_ok(f->be->marks(f->s, take_mark, &marks));
+	assert_int_equal(marks.n, STORE_MARKS + 1);
+	for (uint32_t i = 0, next = 2 * STORE_MARKS; i < marks.n; i++) {
+		if (marks.at[i].epoch == 901)
+			assert_int_equal(marks.at[i].recno, 4);
+		else
+			assert_int_equal(marks.at[i].recno, next++);
+	}
+}
+
 static void an_epoch_s_marks_go_with_it(void **state)
 {
 	struct test_node *f = *state;
 	struct marks marks = {0};
-	struct store_mark m = {1, 1, 1, 0};
+	struct store_mark m = {1, 1, 1, 0, 7};
 	commit_mark(f, 900, 50, 1);
 	commit_mark(f, 900, 60, 2);
 	/* A smaller number may be the newer epoch. */
-	commit_mark(f, 7, 1, 3);
+	commit_mark_for(f, 7, 1, 3, 900);
 	assert_ok(f->be->marks(f->s, take_mark, &marks));
 	assert_int_equal(marks.n, 1);
 	assert_int_equal(marks.at[0].epoch, 7);
@@ -843,6 +874,7 @@ int main(void)
 		TEST_BOTH(a_message_is_amended_or_recalled),
 		TEST_BOTH(an_amendment_is_rolled_back),
 		TEST_BOTH(marks_are_kept_for_the_newest_batches),
+		TEST_BOTH(epochs_have_their_marks_beside_one_another),
 		TEST_BOTH(an_epoch_s_marks_go_with_it),
 		TEST_BOTH(pruning_keeps_the_newest_of_each_conversation),
 		TEST_BOTH(pruning_stops_at_its_limit_and_goes_on),

@@ -204,8 +204,6 @@ void engine_open(struct engine_fixture *f)
 	struct reader_parts rp = {.backend = &f->backend, .folder = f->folder};
 	struct engine_parts ep = {.backend = &f->backend,
 		.moderation = f->moderation,
-		.send = on_frame,
-		.send_arg = f,
 		.hooks = {.arg = f},
 		.hold = on_hold,
 		.instance = 4711,
@@ -227,6 +225,7 @@ void engine_open(struct engine_fixture *f)
 	ep.moderation = f->moderation;
 	memset(&ep.key, 7, sizeof(ep.key));
 	assert_int_equal(engine_new(&ep, &f->set, &f->now, &f->engine, &why), IM_OK);
+	assert_int_equal(engine_add_peer(f->engine, on_frame, f, &f->peer), IM_OK);
 	im_buf_free(&why);
 }
 
@@ -251,7 +250,7 @@ void engine_restart(struct engine_fixture *f)
 
 void engine_link(struct engine_fixture *f)
 {
-	engine_linked(f->engine, &f->now);
+	engine_linked(f->engine, f->peer, &f->now);
 	engine_sessions(f, (const char *const[]){NULL});
 }
 
@@ -337,7 +336,7 @@ static void give(struct engine_fixture *f, struct im_buf *frame)
 {
 	assert_false(frame->failed);
 	engine_forget(f);
-	engine_up(f->engine, im_buf_view(frame), &f->now);
+	engine_up(f->engine, f->peer, im_buf_view(frame), &f->now);
 	engine_reads(f->engine);
 	im_buf_free(frame);
 }

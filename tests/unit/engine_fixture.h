@@ -24,6 +24,7 @@ struct engine_fixture {
 	struct readers *readers;
 	struct log *log;
 	struct engine *engine;
+	struct peer *peer; /* the plugin at the other end */
 	struct engine_settings set;
 	struct engine_now now;
 	uint32_t queue_max;

@@ -65,11 +65,11 @@ static int set_up(void **state, const struct store_backend *backend)
 	f->fx = effects_new();
 	f->presence = presence_new(100);
 	im_buf_init(&f->states, 0);
-	f->downq = downq_new(1 << 20, 4);
+	f->outboxes = outboxes_new();
 	f->rights = rights_new(f->dir, &(struct im_sipkey){{2}});
 	f->cost = cost_new(&(struct im_sipkey){{3}});
 	effects_on_forget(f->fx, rights_forget, f->rights);
-	parts = (struct writer_parts){backend, f->store, f->dir, f->fx, f->downq, {{1}}};
+	parts = (struct writer_parts){backend, f->store, f->dir, f->fx, f->outboxes, {{1}}};
 	assert_int_equal(writer_new(&parts, &f->w), IM_OK);
 	writer_set_now(f->w, f->now_ms);
 	rpc_add_user(f, "alice", "");
@@ -123,7 +123,7 @@ int rpc_tear_down(void **state)
 	writer_free(&f->w);
 	rights_free(&f->rights);
 	cost_free(&f->cost);
-	downq_free(&f->downq);
+	outboxes_free(&f->outboxes);
 	effects_free(&f->fx);
 	presence_free(&f->presence);
 	im_buf_free(&f->states);
@@ -232,7 +232,9 @@ void rpc_commit(struct rpc_fixture *f)
 
 	im_buf_reset(&f->told);
 	assert_false(effects_failed(f->fx));
-	assert_int_equal(writer_commit(f->w, 1, ++f->recno, &mark), WRITER_DONE);
+	assert_int_equal(writer_commit(f->w,
+				 &(struct writer_through){.epoch = 1, .recno = ++f->recno}, &mark),
+		WRITER_DONE);
 	for (int tier = 0; tier < EFFECTS_TIERS; tier++) {
 		rest = effects_view(f->fx, tier);
 		while (rest.n > 0) {

@@ -13,7 +13,7 @@
 
 #include "bridge/admin/admin.h"
 #include "bridge/base/cost.h"
-#include "bridge/deliver/downq.h"
+#include "bridge/deliver/outboxes.h"
 #include "bridge/deliver/presence.h"
 #include "bridge/directory/rights.h"
 #include "bridge/rpc/rpc.h"
@@ -29,7 +29,7 @@ struct rpc_fixture {
 	struct directory *dir, *reader_dir;
 	struct names *names;
 	struct effects *fx;
-	struct downq *downq;
+	struct outboxes *outboxes;
 	struct writer *w;
 	struct rpc_settings set;
 	struct hash_budget budget;

@@ -501,7 +501,7 @@ static void a_kick_says_when_it_meets_nobody(void **state)
 	refused(f, "{\"command\":\"kickUser\",\"username\":\"bob\",\"device\":\"phone\"}",
 		IM_E_INVALID_PARAMS, "the device \"phone\" of \"bob\" is not connected");
 	assert_int_equal(
-		presence_open(f->presence, IM_STR("bob"), IM_STR("phone"), f->now_ms), IM_OK);
+		presence_open(f->presence, 0, IM_STR("bob"), IM_STR("phone"), f->now_ms), IM_OK);
 	done(f, "{\"command\":\"kickUser\",\"username\":\"bob\"}");
 	assert_true(rpc_told(f, "kick bob\n"));
 	done(f, "{\"command\":\"kickDevice\",\"username\":\"bob\",\"device\":\"phone\"}");

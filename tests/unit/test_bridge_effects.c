@@ -8,7 +8,7 @@
 
 #include "bridge/deliver/acks.h"
 #include "bridge/deliver/effects.h"
-#include "bridge/deliver/outbox.h"
+#include "bridge/deliver/outboxes.h"
 #include "common/limits.h"
 
 static struct im_down_rec one(struct im_str records)
@@ -244,6 +244,7 @@ struct outbox_test {
 	struct downq *q;
 	struct log *log;
 	struct outbox *o;
+	struct outboxes *all;
 };
 
 static int outbox_set_up(void **state)
@@ -255,6 +256,8 @@ static int outbox_set_up(void **state)
 	t->q = downq_new(1024 * 1024, 2);
 	t->log = log_new(open("/dev/null", O_WRONLY), LOG_LEVEL_DEBUG, LOG_STDERR);
 	t->o = outbox_new(t->q, &t->health, t->log, on_frame, &t->sink);
+	t->all = outboxes_new();
+	assert_int_equal(outboxes_add(t->all, t->o), IM_OK);
 	*state = t;
 	return t->o ? 0 : -1;
 }
@@ -263,6 +266,7 @@ static int outbox_tear_down(void **state)
 {
 	struct outbox_test *t = *state;
 
+	outboxes_free(&t->all);
 	outbox_free(&t->o);
 	log_free(&t->log);
 	downq_free(&t->q);
@@ -289,12 +293,12 @@ static void the_commit_return_stands_behind_what_is_urgent(void **state)
 	put(t, EFFECTS_SMALL, "s", 1);
 	put(t, EFFECTS_DIRECT, "d", 1);
 	put(t, EFFECTS_CONTROL, "c", 1);
-	outbox_take(t->o, t->fx, 5, 9);
+	outboxes_take(t->all, t->fx, t->o, 5, 9);
 	assert_buf(&t->sink.log, "c d C9 | s R | ");
 	assert_int_equal(effects_bytes(t->fx), 0);
-	outbox_take(t->o, t->fx, 5, 10);
+	outboxes_take(t->all, t->fx, t->o, 5, 10);
 	assert_buf(&t->sink.log, "c d C9 | s R | C10 | ");
-	outbox_take(t->o, t->fx, 0, 0);
+	outboxes_take(t->all, t->fx, t->o, 0, 0);
 	assert_int_equal(t->sink.frames, 3);
 }
 
@@ -306,7 +310,7 @@ static void frames_are_closed_at_the_soft_bound(void **state)
 		put(t, EFFECTS_DIRECT, "d", 25 * 1024);
 	put(t, EFFECTS_DIRECT, "big", 150 * 1024);
 	put(t, EFFECTS_DIRECT, "e", 1);
-	outbox_take(t->o, t->fx, 1, 1);
+	outboxes_take(t->all, t->fx, t->o, 1, 1);
 	assert_buf(&t->sink.log, "d d | d d | d d | d d | d d | big | e C1 | ");
 	assert_int_equal(t->health.frames_down, 7);
 }
@@ -317,11 +321,11 @@ static void large_groups_wait_for_the_window(void **state)
 
 	for (int i = 0; i < 4; i++)
 		put(t, EFFECTS_LARGE, "l", 50 * 1024);
-	outbox_take(t->o, t->fx, 1, 1);
+	outboxes_take(t->all, t->fx, t->o, 1, 1);
 	assert_buf(&t->sink.log, "C1 | l R | l R | ");
 	put(t, EFFECTS_SMALL, "s", 1);
 	put(t, EFFECTS_DIRECT, "d", 1);
-	outbox_take(t->o, t->fx, 1, 2);
+	outboxes_take(t->all, t->fx, t->o, 1, 2);
 	assert_buf(&t->sink.log, "C1 | l R | l R | d C2 | ");
 	downq_return(t->q, 1);
 	outbox_pump(t->o);
@@ -330,6 +334,152 @@ static void large_groups_wait_for_the_window(void **state)
 	downq_return(t->q, 1);
 	outbox_pump(t->o);
 	assert_buf(&t->sink.log, "C1 | l R | l R | d C2 | s l R | ");
+}
+
+/* A second plugin beside the first one. */
+struct second {
+	struct sink sink;
+	struct downq *q;
+	struct outbox *o;
+};
+
+static void second_open(struct outbox_test *t, struct second *s, size_t backlog)
+{
+	*s = (struct second){0};
+	im_buf_init(&s->sink.log, 0);
+	s->q = downq_new(backlog, 2);
+	s->o = outbox_new(s->q, &t->health, t->log, on_frame, &s->sink);
+	assert_int_equal(outboxes_add(t->all, s->o), IM_OK);
+	outbox_set_linked(t->o, true);
+	outbox_set_linked(s->o, true);
+}
+
+static void second_close(struct outbox_test *t, struct second *s)
+{
+	outboxes_remove(t->all, s->o);
+	outbox_free(&s->o);
+	downq_free(&s->q);
+	im_buf_free(&s->sink.log);
+}
+
+static void what_others_cause_waits_for_the_window_and_answers_are_not_told(void **state)
+{
+	struct outbox_test *t = *state;
+	struct second s;
+
+	second_open(t, &s, 1024 * 1024);
+	put(t, EFFECTS_SMALL, "s", 1);
+	put(t, EFFECTS_DIRECT, "d", 1);
+	put(t, EFFECTS_CONTROL, "c", 1);
+	effects_reply(t->fx, IM_STR("a"), IM_STR("phone"), (struct im_str){0}, (struct im_str){0},
+		IM_STR("{}"));
+	effects_reply(t->fx, IM_STR("a"), IM_STR("phone"), IM_STR("im/inbox/a/x"),
+		(struct im_str){0}, IM_STR("{}"));
+	effects_inbox(t->fx, IM_STR("a"), IM_STR("ack"), IM_STR("[]"));
+	outboxes_take(t->all, t->fx, t->o, 5, 9);
+	assert_int_equal(effects_bytes(t->fx), 0);
+	assert_buf(&t->sink.log, "c rpc/phone im/inbox/a/x ack d C9 | s R | ");
+	assert_buf(&s.sink.log, "c ack d s R | ");
+	/* One frame at a time while direct messages pass, and nobody is told of a commit not his.
+	 */
+	put(t, EFFECTS_DIRECT, "e", 1);
+	outboxes_take(t->all, t->fx, t->o, 5, 10);
+	put(t, EFFECTS_DIRECT, "f", 1);
+	outboxes_take(t->all, t->fx, NULL, 0, 0);
+	assert_buf(&s.sink.log, "c ack d s R | ");
+	downq_return(s.q, 1);
+	outbox_pump(s.o);
+	assert_buf(&s.sink.log, "c ack d s R | e f R | ");
+	second_close(t, &s);
+}
+
+static void ones_own_stays_behind_what_was_heard_before(void **state)
+{
+	struct outbox_test *t = *state;
+	struct second s;
+
+	second_open(t, &s, 1024 * 1024);
+	put(t, EFFECTS_DIRECT, "1", 1);
+	outboxes_take(t->all, t->fx, t->o, 5, 1);
+	put(t, EFFECTS_DIRECT, "2", 1);
+	outboxes_take(t->all, t->fx, t->o, 5, 2);
+	put(t, EFFECTS_DIRECT, "3", 1);
+	put(t, EFFECTS_CONTROL, "ack", 1);
+	outboxes_take(t->all, t->fx, s.o, 6, 1);
+	assert_buf(&s.sink.log, "1 R | ");
+	downq_return(s.q, 1);
+	outbox_pump(s.o);
+	assert_buf(&s.sink.log, "1 R | 2 ack 3 C1 R | ");
+	put(t, EFFECTS_DIRECT, "4", 1);
+	outboxes_take(t->all, t->fx, s.o, 6, 2);
+	assert_buf(&s.sink.log, "1 R | 2 ack 3 C1 R | 4 C2 | ");
+	second_close(t, &s);
+}
+
+static void a_plugin_that_hears_nothing_costs_a_bounded_queue(void **state)
+{
+	struct outbox_test *t = *state;
+	struct second s;
+
+	second_open(t, &s, 100 * 1024);
+	for (int i = 0; i < 1000; i++) {
+		put(t, EFFECTS_DIRECT, "d", 1000);
+		put(t, EFFECTS_SMALL, "s", 1000);
+		outboxes_take(t->all, t->fx, t->o, 5, (uint64_t)i + 1);
+		downq_return(t->q, 2);
+		assert_true(downq_bytes(s.q) <= 100 * 1024);
+	}
+	assert_int_equal(s.sink.frames, 1);
+	assert_true(outbox_missed(s.o));
+	assert_false(outbox_missed(t->o));
+	assert_int_equal(downq_bytes(t->q), 0);
+	/* What is the newest is there, groups went first. */
+	assert_in_range(downq_urgent(s.q), 95 * 1024, 100 * 1024);
+	outbox_made_up(s.o);
+	assert_false(outbox_missed(s.o));
+	second_close(t, &s);
+}
+
+static void without_a_link_nothing_is_queued_and_it_is_known(void **state)
+{
+	struct outbox_test *t = *state;
+	struct second s;
+
+	second_open(t, &s, 1024 * 1024);
+	outbox_set_linked(s.o, false);
+	put(t, EFFECTS_DIRECT, "d", 1);
+	put(t, EFFECTS_LARGE, "l", 1);
+	outboxes_take(t->all, t->fx, t->o, 5, 1);
+	assert_int_equal(downq_bytes(s.q), 0);
+	assert_int_equal(s.sink.frames, 0);
+	assert_true(outbox_missed(s.o));
+	assert_buf(&t->sink.log, "d C1 | l R | ");
+	second_close(t, &s);
+}
+
+static void a_group_has_one_tier_at_all_plugins(void **state)
+{
+	struct outbox_test *t = *state;
+	struct second s;
+
+	second_open(t, &s, 1024 * 1024);
+	for (int i = 0; i < 4; i++) {
+		put(t, EFFECTS_SMALL, "s", 50 * 1024);
+		outboxes_pin(t->all, 7, EFFECTS_SMALL, effects_view(t->fx, EFFECTS_SMALL).n);
+		outboxes_take(t->all, t->fx, t->o, 0, 0);
+		downq_return(t->q, 2);
+		outbox_pump(t->o);
+	}
+	assert_int_equal(downq_bytes(t->q), 0);
+	/* The first has given everything out, the second has not. */
+	assert_int_equal(outboxes_tier(t->all, 7, EFFECTS_MEDIUM), EFFECTS_SMALL);
+	assert_int_equal(outboxes_tier(t->all, 8, EFFECTS_MEDIUM), EFFECTS_MEDIUM);
+	while (downq_outstanding(s.q)) {
+		downq_return(s.q, 2);
+		outbox_pump(s.o);
+	}
+	assert_int_equal(outboxes_tier(t->all, 7, EFFECTS_MEDIUM), EFFECTS_MEDIUM);
+	second_close(t, &s);
 }
 
 #define O(name) cmocka_unit_test_setup_teardown(name, outbox_set_up, outbox_tear_down)
@@ -388,6 +538,11 @@ int main(void)
 		O(the_commit_return_stands_behind_what_is_urgent),
 		O(frames_are_closed_at_the_soft_bound),
 		O(large_groups_wait_for_the_window),
+		O(what_others_cause_waits_for_the_window_and_answers_are_not_told),
+		O(ones_own_stays_behind_what_was_heard_before),
+		O(a_plugin_that_hears_nothing_costs_a_bounded_queue),
+		O(without_a_link_nothing_is_queued_and_it_is_known),
+		O(a_group_has_one_tier_at_all_plugins),
 		cmocka_unit_test(reads_are_the_commits_or_dropped),
 	};
 

@@ -478,7 +478,7 @@ static void garbage_frames_change_nothing(void **state)
 		"IM\1\1\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\377\377\377\377", "IM\1\3\1\2"};
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
-		engine_up(f->engine, im_str(bad[i]), &f->now);
+		engine_up(f->engine, f->peer, im_str(bad[i]), &f->now);
 	assert_int_equal(f->told.n, 0);
 	engine_message(f, "alice", "bob", "still here");
 	assert_told(f, "message alice/phone 1 ");
@@ -492,22 +492,22 @@ static const char old_snapshot[] = "IM\1\2\3"
 
 static void give_bytes(struct engine_fixture *f, const char *p, size_t n)
 {
-	engine_up(f->engine, (struct im_str){p, n}, &f->now);
+	engine_up(f->engine, f->peer, (struct im_str){p, n}, &f->now);
 }
 
 static void a_plugin_of_the_version_before_is_served_as_it_was(void **state)
 {
 	struct engine_fixture *f = *state;
 
-	assert_int_equal(engine_plugin_level(f->engine), IM_PLUGIN_LEVEL);
-	engine_unlinked(f->engine);
-	assert_int_equal(engine_plugin_level(f->engine), 0);
-	engine_linked(f->engine, &f->now);
-	assert_int_equal(engine_plugin_level(f->engine), 0);
-	assert_false(engine_ready(f->engine));
+	assert_int_equal(peer_level(f->peer), IM_PLUGIN_LEVEL);
+	engine_unlinked(f->engine, f->peer);
+	assert_int_equal(peer_level(f->peer), 0);
+	engine_linked(f->engine, f->peer, &f->now);
+	assert_int_equal(peer_level(f->peer), 0);
+	assert_false(peer_ready(f->peer));
 	give_bytes(f, old_snapshot, sizeof(old_snapshot) - 1);
-	assert_true(engine_ready(f->engine));
-	assert_int_equal(engine_plugin_level(f->engine), 0);
+	assert_true(peer_ready(f->peer));
+	assert_int_equal(peer_level(f->peer), 0);
 	engine_message(f, "alice", "bob", "{\"id\":\"1\",\"body\":\"as ever\"}");
 	assert_told(f, "message alice/phone 1 text id=1 bob=u/alice alice=u/bob");
 	assert_told(f, "committed 77:1");
@@ -518,15 +518,15 @@ static void the_level_is_the_plugins_of_this_link(void **state)
 {
 	struct engine_fixture *f = *state;
 
-	engine_unlinked(f->engine);
+	engine_unlinked(f->engine, f->peer);
 	f->level = IM_PLUGIN_LEVEL_MAX; /* one that knows more than this bridge */
 	engine_link(f);
-	assert_true(engine_ready(f->engine));
-	assert_int_equal(engine_plugin_level(f->engine), IM_PLUGIN_LEVEL_MAX);
-	engine_unlinked(f->engine);
+	assert_true(peer_ready(f->peer));
+	assert_int_equal(peer_level(f->peer), IM_PLUGIN_LEVEL_MAX);
+	engine_unlinked(f->engine, f->peer);
 	f->level = 0;
 	engine_link(f);
-	assert_int_equal(engine_plugin_level(f->engine), 0);
+	assert_int_equal(peer_level(f->peer), 0);
 }
 
 #define T(name) cmocka_unit_test_setup_teardown(name, engine_set_up, engine_tear_down)

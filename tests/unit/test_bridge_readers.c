@@ -63,7 +63,7 @@ static struct read_job *wait_job(struct readers *r)
 	struct pollfd p = {.fd = readers_fd(r), .events = POLLIN};
 	struct read_job *job;
 
-	while (!(job = readers_take(r)))
+	while (!(job = readers_take(r, 0)))
 		assert_int_equal(poll(&p, 1, DEADLINE_MS), 1);
 	return job;
 }
@@ -79,7 +79,7 @@ static void threads_answer_and_wake_the_loop(void **state)
 		read_job_plan(request("bob", 2 + i, "user.get"), fx);
 	assert_int_equal(poll(&p, 1, 0), 0);
 	assert_int_equal(readers_queued(r), 0);
-	readers_run(r, effects_reads(fx), 0);
+	readers_run(r, effects_reads(fx), 0, 0);
 	for (int i = 0; i < 200; i++) {
 		struct read_job *job = wait_job(r);
 
@@ -87,7 +87,7 @@ static void threads_answer_and_wake_the_loop(void **state)
 		assert_non_null(memmem(job->reply.p, job->reply.n, "\"uid\":\"bob\"", 11));
 		read_job_free(job);
 	}
-	assert_null(readers_take(r));
+	assert_null(readers_take(r, 0));
 	assert_int_equal(poll(&p, 1, 0), 0);
 	assert_int_equal(readers_queued(r), 0);
 	readers_close(&r);
@@ -102,11 +102,11 @@ static void discarded_jobs_never_run(void **state)
 	read_job_plan(request("bob", 2, "user.get"), fx);
 	effects_reset(fx);
 	read_job_plan(request("carol", 3, "user.get"), fx);
-	readers_run(r, effects_reads(fx), 0);
+	readers_run(r, effects_reads(fx), 0, 0);
 	job = wait_job(r);
 	assert_memory_equal(job->uid, "carol", 5);
 	read_job_free(job);
-	assert_null(readers_take(r));
+	assert_null(readers_take(r, 0));
 	readers_close(&r);
 }
 
@@ -118,7 +118,7 @@ static void beyond_the_bound_the_answer_is_busy(void **state)
 
 	read_job_plan(request("bob", 2, "user.get"), fx);
 	read_job_plan(read_job_new(READ_HELLO, IM_STR("bob"), IM_STR("phone")), fx);
-	readers_run(r, effects_reads(fx), 7);
+	readers_run(r, effects_reads(fx), 7, 0);
 	job = wait_job(r);
 	assert_true(job->busy);
 	assert_str(im_buf_view(&job->reply),
@@ -145,7 +145,7 @@ static void requests_go_before_greetings(void **state)
 		read_job_plan(read_job_new(READ_HELLO, IM_STR("bob"), IM_STR("phone")), fx);
 	for (unsigned i = 0; i < 50; i++)
 		read_job_plan(request("bob", 2 + i, "user.get"), fx);
-	readers_run(r, effects_reads(fx), 0);
+	readers_run(r, effects_reads(fx), 0, 0);
 	for (int i = 0; i < 1050; i++) {
 		job = wait_job(r);
 		if (job->kind == READ_HELLO)
@@ -168,7 +168,7 @@ static void answers_that_nobody_takes_count(void **state)
 
 	for (int i = 0; i < 30; i++)
 		read_job_plan(request("bob", 2, "user.get"), fx);
-	readers_run(r, effects_reads(fx), 0);
+	readers_run(r, effects_reads(fx), 0, 0);
 	for (int i = 0; i < 30; i++) {
 		struct read_job *job = wait_job(r);
 
@@ -177,7 +177,7 @@ static void answers_that_nobody_takes_count(void **state)
 	}
 	assert_int_equal(busy, 20);
 	read_job_plan(request("bob", 2, "user.get"), fx);
-	readers_run(r, effects_reads(fx), 0);
+	readers_run(r, effects_reads(fx), 0, 0);
 	read_job_free(wait_job(r));
 	readers_close(&r);
 }
@@ -189,7 +189,7 @@ static void closing_drops_what_waits(void **state)
 
 	for (unsigned i = 0; i < 5000; i++)
 		read_job_plan(request("bob", 2 + i % 500, "user.get"), fx);
-	readers_run(r, effects_reads(fx), 0);
+	readers_run(r, effects_reads(fx), 0, 0);
 	read_job_plan(request("bob", 2, "user.get"), fx);
 	readers_close(&r);
 	assert_null(r);
@@ -239,7 +239,7 @@ static struct readers *open_clocked(struct engine_fixture *f, struct clock *c)
 static struct read_job *run_job(struct readers *r, struct read_job *job)
 {
 	read_job_plan(job, fx);
-	readers_run(r, effects_reads(fx), MESSAGES);
+	readers_run(r, effects_reads(fx), MESSAGES, 0);
 	return wait_job(r);
 }
 
@@ -364,7 +364,7 @@ static void a_user_who_floods_is_busy_and_the_others_are_not(void **state)
 		read_job_plan(request("bob", 2, "conv.list"), fx);
 	for (unsigned i = 0; i < 20; i++)
 		read_job_plan(request("carol", 3 + i, "user.get"), fx);
-	readers_run(r, effects_reads(fx), 0);
+	readers_run(r, effects_reads(fx), 0, 0);
 	for (int i = 0; i < 220; i++) {
 		struct read_job *job = wait_job(r);
 

@@ -31,7 +31,7 @@ static void a_committed_batch_is_delivered_and_acked_again_but_not_stored(void *
 	for (int round = 0; round < 3; round++) {
 		if (round == 2)
 			engine_restart(f);
-		engine_unlinked(f->engine);
+		engine_unlinked(f->engine, f->peer);
 		engine_link(f);
 		engine_send_again(f, 1, 4, records);
 		assert_told(f, "message alice/ 1 text id=1 bob=u/alice alice=u/bob ,\"seq\":1,");
@@ -124,7 +124,7 @@ static void the_answer_says_where_the_spool_begins(void **state)
 	struct im_str records;
 
 	engine_message(f, "alice", "bob", "1");
-	engine_unlinked(f->engine);
+	engine_unlinked(f->engine, f->peer);
 	f->spool_first = UINT64_C(1) << 32;
 	engine_link(f);
 	engine_add_message(f, "alice", "bob", "{\"id\":\"x\",\"body\":1}");
@@ -144,7 +144,7 @@ static void a_lost_batch_is_not_taken_for_a_beginning(void **state)
 	struct im_str records;
 
 	engine_message(f, "alice", "bob", "1");
-	engine_unlinked(f->engine);
+	engine_unlinked(f->engine, f->peer);
 	engine_link(f);
 	engine_add_message(f, "alice", "bob", "3");
 	records = keep(f);
@@ -159,21 +159,21 @@ static void half_an_answer_is_none(void **state)
 	struct im_up_batch h = {ENGINE_EPOCH, 1, 0};
 	struct im_buf frame;
 
-	engine_unlinked(f->engine);
-	engine_linked(f->engine, &f->now);
+	engine_unlinked(f->engine, f->peer);
+	engine_linked(f->engine, f->peer, &f->now);
 	for (int part = 1; part <= 2; part++) {
 		im_buf_init(&frame, 0);
 		im_frame_sessions_begin(&frame, (struct im_up_part){part == 1, part == 2, 1}, &h);
 		if (part == 2) /* a HELLO in between makes the first part void */
 			engine_wait(f, 5000);
-		engine_up(f->engine, im_buf_view(&frame), &f->now);
+		engine_up(f->engine, f->peer, im_buf_view(&frame), &f->now);
 		im_buf_free(&frame);
-		assert_false(engine_ready(f->engine));
+		assert_false(peer_ready(f->peer));
 	}
 	engine_wait(f, 5000);
 	assert_told(f, "hello");
 	engine_sessions(f, (const char *const[]){NULL});
-	assert_true(engine_ready(f->engine));
+	assert_true(peer_ready(f->peer));
 }
 
 static void another_epoch_is_another_spool(void **state)
@@ -187,7 +187,7 @@ static void another_epoch_is_another_spool(void **state)
 	engine_send_again(f, 1, 1, im_buf_view(&f->records));
 	assert_told(f, "hello");
 	assert_not_told(f, "committed");
-	engine_unlinked(f->engine);
+	engine_unlinked(f->engine, f->peer);
 	engine_link(f);
 	engine_send_again(f, 1, 1, im_buf_view(&f->records));
 	assert_told(f, "committed 78:1");
@@ -238,19 +238,19 @@ static void unanswered_hellos_are_repeated(void **state)
 {
 	struct engine_fixture *f = *state;
 
-	engine_unlinked(f->engine);
+	engine_unlinked(f->engine, f->peer);
 	engine_wait(f, 60000);
 	assert_not_told(f, "hello");
 	engine_forget(f);
-	engine_linked(f->engine, &f->now);
+	engine_linked(f->engine, f->peer, &f->now);
 	assert_told(f, "hello");
 	engine_wait(f, 4999);
 	assert_not_told(f, "hello");
 	engine_wait(f, 1);
 	assert_told(f, "hello");
-	assert_false(engine_ready(f->engine));
+	assert_false(peer_ready(f->peer));
 	engine_sessions(f, (const char *const[]){NULL});
-	assert_true(engine_ready(f->engine));
+	assert_true(peer_ready(f->peer));
 	engine_wait(f, 60000);
 	assert_not_told(f, "hello");
 }

@@ -195,7 +195,7 @@ static void devices_are_listed_and_removed(void **state)
 				 writer_directory(f->w), IM_STR("tablet"), rpc_uid(f, "bob"), 6, 0),
 		IM_OK);
 	rpc_commit(f);
-	assert_int_equal(presence_open(f->presence, IM_STR("bob"), IM_STR("phone"), 7), IM_OK);
+	assert_int_equal(presence_open(f->presence, 0, IM_STR("bob"), IM_STR("phone"), 7), IM_OK);
 	rpc_ok(f, "bob", "device.list", "{}");
 	assert_json(f->result,
 		"{\"devices\":[{\"device\":\"phone\",\"created\":5,\"seen\":5,\"cursor\":\"0\","

@@ -189,8 +189,8 @@ static void a_device_says_how_present_it_is(void **state)
 	im_buf_init(&told, 0);
 	presence_set_names(f->presence, true);
 	rpc_no(f, IM_E_NOT_ALLOWED, "bob", "presence.set", "{\"state\":\"away\"}");
-	assert_int_equal(presence_open(f->presence, IM_STR("bob"), IM_STR("phone"), 1), IM_OK);
-	assert_int_equal(presence_open(f->presence, IM_STR("bob"), IM_STR("tablet"), 2), IM_OK);
+	assert_int_equal(presence_open(f->presence, 0, IM_STR("bob"), IM_STR("phone"), 1), IM_OK);
+	assert_int_equal(presence_open(f->presence, 0, IM_STR("bob"), IM_STR("tablet"), 2), IM_OK);
 	assert_json(rpc_ok(f, "bob", "presence.set", "{\"state\":\"suspended\"}"),
 		"{\"changed\":true}");
 	assert_json(rpc_ok(f, "bob", "presence.set", "{\"state\":\"suspended\"}"),
@@ -204,14 +204,14 @@ static void a_device_says_how_present_it_is(void **state)
 			  "{\"device\":\"tablet\",\"state\":\"away\"}]}");
 	presence_settle(f->presence, true);
 	/* A snapshot keeps what was said, a new connection starts anew. */
-	presence_snapshot_begin(f->presence);
-	assert_int_equal(presence_open(f->presence, IM_STR("bob"), IM_STR("phone"), 3), IM_OK);
-	presence_snapshot_end(f->presence, 3);
+	presence_snapshot_begin(f->presence, 0);
+	assert_int_equal(presence_open(f->presence, 0, IM_STR("bob"), IM_STR("phone"), 3), IM_OK);
+	presence_snapshot_end(f->presence, 0, 3);
 	assert_int_equal(presence_tell(f->presence, 10, on_change, &told), IM_OK);
 	assert_buf(&told, "{\"uid\":\"bob\",\"state\":\"suspended\",\"ts\":3,\"devices\":["
 			  "{\"device\":\"phone\",\"state\":\"suspended\"}]}");
 	presence_settle(f->presence, true);
-	assert_int_equal(presence_open(f->presence, IM_STR("bob"), IM_STR("phone"), 4), IM_OK);
+	assert_int_equal(presence_open(f->presence, 0, IM_STR("bob"), IM_STR("phone"), 4), IM_OK);
 	assert_int_equal(presence_tell(f->presence, 10, on_change, &told), IM_OK);
 	assert_buf(&told, "{\"uid\":\"bob\",\"state\":\"online\",\"ts\":4,\"devices\":["
 			  "{\"device\":\"phone\",\"state\":\"online\"}]}");

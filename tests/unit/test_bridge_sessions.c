@@ -39,21 +39,21 @@ static void changes_are_told_until_they_are_settled(void **state)
 
 	(void)state;
 	presence_set_names(p, true);
-	assert_int_equal(presence_open(p, IM_STR("bob"), IM_STR("a"), 1), IM_OK);
+	assert_int_equal(presence_open(p, 0, IM_STR("bob"), IM_STR("a"), 1), IM_OK);
 	assert_string_equal(tell(p, 10), "bob+m ");
 	presence_settle(p, false);
 	assert_string_equal(tell(p, 10), "bob+m ");
 	presence_settle(p, true);
 	assert_false(presence_changed(p));
-	assert_int_equal(presence_open(p, IM_STR("bob"), IM_STR("a"), 2), IM_OK);
+	assert_int_equal(presence_open(p, 0, IM_STR("bob"), IM_STR("a"), 2), IM_OK);
 	assert_false(presence_changed(p));
-	assert_int_equal(presence_open(p, IM_STR("bob"), IM_STR("b"), 2), IM_OK);
+	assert_int_equal(presence_open(p, 0, IM_STR("bob"), IM_STR("b"), 2), IM_OK);
 	assert_string_equal(tell(p, 10), "bob+ ");
 	presence_settle(p, true);
-	presence_close(p, IM_STR("bob"), IM_STR("a"), 3);
-	presence_close(p, IM_STR("bob"), IM_STR("b"), 3);
-	presence_close(p, IM_STR("bob"), IM_STR("never"), 3);
-	presence_close(p, IM_STR("never"), IM_STR("b"), 3);
+	presence_close(p, 0, IM_STR("bob"), IM_STR("a"), 3);
+	presence_close(p, 0, IM_STR("bob"), IM_STR("b"), 3);
+	presence_close(p, 0, IM_STR("bob"), IM_STR("never"), 3);
+	presence_close(p, 0, IM_STR("never"), IM_STR("b"), 3);
 	assert_string_equal(tell(p, 10), "bob-m ");
 	presence_settle(p, true);
 	assert_int_equal(presence_users(p), 0);
@@ -68,14 +68,14 @@ static void without_names_only_the_users_state_is_told(void **state)
 	bool changed;
 
 	(void)state;
-	assert_int_equal(presence_open(p, IM_STR("bob"), IM_STR("a"), 1), IM_OK);
+	assert_int_equal(presence_open(p, 0, IM_STR("bob"), IM_STR("a"), 1), IM_OK);
 	assert_string_equal(tell(p, 10), "bob+m ");
 	presence_settle(p, true);
-	assert_int_equal(presence_open(p, IM_STR("bob"), IM_STR("b"), 2), IM_OK);
+	assert_int_equal(presence_open(p, 0, IM_STR("bob"), IM_STR("b"), 2), IM_OK);
 	assert_int_equal(
 		presence_set(p, IM_STR("bob"), IM_STR("b"), PRESENCE_AWAY, 3, &changed), IM_OK);
 	assert_true(changed);
-	assert_int_equal(presence_open(p, IM_STR("bob"), IM_STR("b"), 4), IM_OK);
+	assert_int_equal(presence_open(p, 0, IM_STR("bob"), IM_STR("b"), 4), IM_OK);
 	assert_false(presence_changed(p));
 	/* Told with the names once they are wanted, and without once they are not. */
 	presence_set_names(p, true);
@@ -86,13 +86,13 @@ static void without_names_only_the_users_state_is_told(void **state)
 	presence_settle(p, true);
 	assert_int_equal(
 		presence_set(p, IM_STR("bob"), IM_STR("b"), PRESENCE_AWAY, 5, &changed), IM_OK);
-	presence_close(p, IM_STR("bob"), IM_STR("b"), 6);
+	presence_close(p, 0, IM_STR("bob"), IM_STR("b"), 6);
 	assert_false(presence_changed(p));
 	assert_int_equal(
 		presence_set(p, IM_STR("bob"), IM_STR("a"), PRESENCE_AWAY, 7, &changed), IM_OK);
 	assert_string_equal(tell(p, 10), "bob+m ");
 	presence_settle(p, true);
-	presence_close(p, IM_STR("bob"), IM_STR("a"), 8);
+	presence_close(p, 0, IM_STR("bob"), IM_STR("a"), 8);
 	assert_string_equal(tell(p, 10), "bob-m ");
 	presence_settle(p, true);
 	assert_int_equal(presence_users(p), 0);
@@ -111,9 +111,9 @@ static void the_states_of_a_users_devices_are_found(void **state)
 	im_buf_init(&b, 0);
 	presence_states(p, IM_STR("bob"), &b);
 	assert_int_equal(b.n, 0);
-	assert_int_equal(presence_open(p, IM_STR("bob"), IM_STR("my phone"), 1), IM_OK);
+	assert_int_equal(presence_open(p, 0, IM_STR("bob"), IM_STR("my phone"), 1), IM_OK);
 	assert_int_equal(
-		presence_open(p, IM_STR("bob"), (struct im_str){longest, sizeof(longest)}, 1),
+		presence_open(p, 0, IM_STR("bob"), (struct im_str){longest, sizeof(longest)}, 1),
 		IM_OK);
 	assert_int_equal(
 		presence_set(p, IM_STR("bob"), IM_STR("my phone"), PRESENCE_AWAY, 2, &changed),
@@ -141,8 +141,8 @@ static void coming_and_going_between_two_tellings_is_one_change(void **state)
 	struct presence *p = presence_new(10);
 
 	(void)state;
-	assert_int_equal(presence_open(p, IM_STR("bob"), IM_STR("a"), 1), IM_OK);
-	presence_close(p, IM_STR("bob"), IM_STR("a"), 2);
+	assert_int_equal(presence_open(p, 0, IM_STR("bob"), IM_STR("a"), 1), IM_OK);
+	presence_close(p, 0, IM_STR("bob"), IM_STR("a"), 2);
 	assert_string_equal(tell(p, 10), "bob- ");
 	presence_settle(p, true);
 	assert_int_equal(presence_users(p), 0);
@@ -157,7 +157,7 @@ static void telling_is_bounded(void **state)
 	(void)state;
 	for (int i = 0; i < 5; i++) {
 		snprintf(uid, sizeof(uid), "u%d", i);
-		assert_int_equal(presence_open(p, im_str(uid), IM_STR("d"), 1), IM_OK);
+		assert_int_equal(presence_open(p, 0, im_str(uid), IM_STR("d"), 1), IM_OK);
 	}
 	assert_string_equal(tell(p, 2), "u0+m u1+m ");
 	presence_settle(p, true);
@@ -173,15 +173,15 @@ static void a_snapshot_ends_what_is_not_in_it(void **state)
 
 	(void)state;
 	presence_set_names(p, true);
-	assert_int_equal(presence_open(p, IM_STR("bob"), IM_STR("a"), 1), IM_OK);
-	assert_int_equal(presence_open(p, IM_STR("bob"), IM_STR("b"), 1), IM_OK);
-	assert_int_equal(presence_open(p, IM_STR("carol"), IM_STR("c"), 1), IM_OK);
+	assert_int_equal(presence_open(p, 0, IM_STR("bob"), IM_STR("a"), 1), IM_OK);
+	assert_int_equal(presence_open(p, 0, IM_STR("bob"), IM_STR("b"), 1), IM_OK);
+	assert_int_equal(presence_open(p, 0, IM_STR("carol"), IM_STR("c"), 1), IM_OK);
 	tell(p, 10);
 	presence_settle(p, true);
-	presence_snapshot_begin(p);
-	assert_int_equal(presence_open(p, IM_STR("bob"), IM_STR("b"), 2), IM_OK);
-	assert_int_equal(presence_open(p, IM_STR("dave"), IM_STR("d"), 2), IM_OK);
-	presence_snapshot_end(p, 3);
+	presence_snapshot_begin(p, 0);
+	assert_int_equal(presence_open(p, 0, IM_STR("bob"), IM_STR("b"), 2), IM_OK);
+	assert_int_equal(presence_open(p, 0, IM_STR("dave"), IM_STR("d"), 2), IM_OK);
+	presence_snapshot_end(p, 0, 3);
 	assert_string_equal(tell(p, 10), "dave+m bob+ carol-m ");
 	presence_free(&p);
 }
@@ -191,12 +191,12 @@ static void devices_are_bounded(void **state)
 	struct presence *p = presence_new(2);
 
 	(void)state;
-	assert_int_equal(presence_open(p, IM_STR("a"), IM_STR("1"), 1), IM_OK);
-	assert_int_equal(presence_open(p, IM_STR("a"), IM_STR("2"), 1), IM_OK);
-	assert_int_equal(presence_open(p, IM_STR("b"), IM_STR("3"), 1), IM_E_FULL);
+	assert_int_equal(presence_open(p, 0, IM_STR("a"), IM_STR("1"), 1), IM_OK);
+	assert_int_equal(presence_open(p, 0, IM_STR("a"), IM_STR("2"), 1), IM_OK);
+	assert_int_equal(presence_open(p, 0, IM_STR("b"), IM_STR("3"), 1), IM_E_FULL);
 	assert_int_equal(presence_users(p), 1);
-	presence_close(p, IM_STR("a"), IM_STR("1"), 1);
-	assert_int_equal(presence_open(p, IM_STR("b"), IM_STR("3"), 1), IM_OK);
+	presence_close(p, 0, IM_STR("a"), IM_STR("1"), 1);
+	assert_int_equal(presence_open(p, 0, IM_STR("b"), IM_STR("3"), 1), IM_OK);
 	presence_free(&p);
 }
 
@@ -493,7 +493,7 @@ static void the_first_snapshot_mends_the_marks_and_greets_all(void **state)
 	engine_send(f);
 	engine_restart(f);
 	assert_true(marked(f, "bob"));
-	engine_linked(f->engine, &f->now);
+	engine_linked(f->engine, f->peer, &f->now);
 	engine_sessions(f, there);
 	assert_told(f, "topic+ presence/bob {\"uid\":\"bob\",\"state\":\"offline\"");
 	assert_told(f, "topic+ presence/carol {\"uid\":\"carol\",\"state\":\"online\"");
@@ -502,8 +502,8 @@ static void the_first_snapshot_mends_the_marks_and_greets_all(void **state)
 	assert_not_told(f, "inbox alice event");
 	assert_false(marked(f, "bob"));
 	assert_true(marked(f, "alice"));
-	engine_unlinked(f->engine);
-	engine_linked(f->engine, &f->now);
+	engine_unlinked(f->engine, f->peer);
+	engine_linked(f->engine, f->peer, &f->now);
 	engine_sessions(f, there);
 	assert_not_told(f, "topic");
 	assert_not_told(f, "inbox");
@@ -544,7 +544,7 @@ static void a_deleted_users_presence_is_cleared(void **state)
 	engine_send(f);
 	assert_int_equal(directory_user_delete(f->dir, 2), IM_OK);
 	engine_restart(f);
-	engine_linked(f->engine, &f->now);
+	engine_linked(f->engine, f->peer, &f->now);
 	engine_sessions(f, (const char *const[]){"bob", "b", "", NULL});
 	assert_told(f, "topic+ presence/bob \n");
 }

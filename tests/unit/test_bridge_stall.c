@@ -293,7 +293,7 @@ static void a_link_lost_while_stalled_changes_nothing(void **state)
 
 	fail_commit = 3;
 	engine_message(f, "alice", "bob", "1");
-	engine_unlinked(f->engine);
+	engine_unlinked(f->engine, f->peer);
 	engine_link(f);
 	engine_wait(f, 200);
 	engine_wait(f, 400);

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Owns the newest marks of every spool in memory. Called by the peers, who say which is theirs, and
+ * by batch.c after each commit. */
+#include "bridge/engine/marks.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <utlist.h>
+
+struct marks {
+	struct spool *spools;
+	unsigned plugins, taken;
+};
+
+static struct spool *find(const struct marks *m, uint64_t epoch)
+{
+	struct spool *s;
+
+	LL_FOREACH(m->spools, s)
+	{
+		if (s->epoch == epoch)
+			return s;
+	}
+	return NULL;
+}
+
+static struct spool *add(struct marks *m, uint64_t epoch)
+{
+	struct spool *s = calloc(1, sizeof(*s));
+
+	if (!s)
+		return NULL;
+	s->epoch = epoch;
+	LL_PREPEND(m->spools, s);
+	return s;
+}
+
+static void drop(struct marks *m, struct spool *s)
+{
+	LL_DELETE(m->spools, s);
+	free(s);
+}
+
+static int on_mark(void *arg, const struct store_mark *mark)
+{
+	struct marks *m = arg;
+	struct spool *s = find(m, mark->epoch);
+
+	if (!s)
+		s = add(m, mark->epoch);
+	if (!s)
+		return IM_E_NOMEM;
+	spool_advance(s, mark->recno, mark);
+	return IM_OK;
+}
+
+int marks_new(const struct store_backend *backend, struct store *store, struct marks **out)
+{
+	struct marks *m = calloc(1, sizeof(*m));
+	int rc;
+
+	*out = m;
+	if (!m)
+		return IM_E_NOMEM;
+	rc = backend->marks(store, on_mark, m);
+	if (rc)
+		marks_free(out);
+	return rc;
+}
+
+void marks_free(struct marks **m)
+{
+	if (!*m)
+		return;
+	while ((*m)->spools)
+		drop(*m, (*m)->spools);
+	free(*m);
+	*m = NULL;
+}
+
+void marks_expect(struct marks *m)
+{
+	m->plugins++;
+}
+
+/* Of one that was begun and in which nothing was committed there is nothing to forget. */
+static void leave(struct marks *m, struct spool *old)
+{
+	m->taken--;
+	old->taken = false;
+	old->left = true;
+	if (!old->n)
+		drop(m, old);
+}
+
+int marks_take(struct marks *m, uint64_t epoch, struct spool *old, bool begin, struct spool **out)
+{
+	struct spool *s = find(m, epoch);
+
+	*out = s;
+	if (s && s == old)
+		return IM_OK;
+	if (s && s->taken)
+		return IM_E_CONFLICT;
+	if (!s && !begin)
+		return IM_E_NONE;
+	if (!s)
+		*out = s = add(m, epoch);
+	if (!s)
+		return IM_E_NOMEM;
+	s->taken = true;
+	s->left = false;
+	m->taken++;
+	if (old)
+		leave(m, old);
+	return IM_OK;
+}
+
+const struct spool *marks_only(const struct marks *m)
+{
+	return m->spools && !m->spools->next ? m->spools : NULL;
+}
+
+uint64_t marks_stale(const struct marks *m)
+{
+	const struct spool *s;
+
+	LL_FOREACH(m->spools, s)
+	{
+		if (s->left || (!s->taken && m->taken == m->plugins))
+			return s->epoch;
+	}
+	return 0;
+}
+
+void marks_forget(struct marks *m, uint64_t epoch)
+{
+	struct spool *s = epoch ? find(m, epoch) : NULL;
+
+	if (s)
+		drop(m, s);
+}
+
+void spool_advance(struct spool *s, uint64_t recno, const struct store_mark *mark)
+{
+	s->recno = recno;
+	if (!mark->epoch)
+		return;
+	if (s->n == STORE_MARKS) {
+		memmove(s->marks, s->marks + 1, (STORE_MARKS - 1) * sizeof(*s->marks));
+		s->n--;
+	}
+	s->marks[s->n++] = *mark;
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What the engine is given: of the process around it, and of the configuration. */
+#ifndef IM_BRIDGE_PARTS_H
+#define IM_BRIDGE_PARTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "bridge/admin/admin_hooks.h"
+#include "bridge/base/log.h"
+#include "bridge/directory/directory.h"
+#include "bridge/engine/sessions.h"
+#include "bridge/read/readers.h"
+#include "bridge/rpc/rpc.h"
+#include "bridge/store/store.h"
+#include "common/may.h"
+#include "common/siphash.h"
+#include "common/str.h"
+
+/* Borrowed. */
+struct engine_parts {
+	const struct store_backend *backend;
+	struct store *store;
+	struct directory *dir;
+	struct readers *readers;
+	struct log *log;
+	struct moderation *moderation; /* what bodies may hold; NULL: anything */
+	struct admin_hooks hooks;
+	/* As in requests_parts: an administrator's response that is to wait. May be NULL. */
+	bool (*hold)(void *arg, struct im_str uid, struct im_str device, struct im_str response);
+	struct im_sipkey key; /* random */
+	uint64_t instance;    /* random: names this process in HELLO */
+	uint32_t dedup_entries;
+	int64_t dedup_window_ms;
+};
+
+/* May change while running. */
+struct engine_settings {
+	struct rpc_settings rpc;
+	struct sessions_settings sessions;
+	enum im_direct_policy direct_policy; /* of users who have set none */
+	int64_t rate_cost;    /* units a second that one user's requests may cost; 0: no limit */
+	size_t backlog_bytes; /* of deliveries that wait for their turn, at one plugin */
+};
+
+#endif

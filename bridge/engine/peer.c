@@ -1,0 +1,346 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Owns the state of one link, its queue and its outbox. Called by the engine for each of the
+ * plugin's frames and for time. Must not know databases. */
+#include "bridge/engine/peer.h"
+
+#include <stdlib.h>
+
+#include "bridge/deliver/downq.h"
+
+/* Unreturned frames of what waits its turn: one at work in the broker, one on its way. */
+#define DOWN_WINDOW 2
+#define HELLO_AGAIN_MS 5000
+#define STATS_EVERY_MS 5000
+#define PATIENCE_MS 3000
+#define PATIENCE_MAX_MS 60000
+#define STATS_MAX 65536
+/* Bytes of answers that wait for the link before the next ones are taken from the readers. */
+#define ANSWERS_MAX (1024 * 1024)
+
+struct peer {
+	struct peer_parts p;
+	struct downq *queue;
+	struct outbox *outbox;
+	struct spool *spool;
+	struct im_buf stats;
+	unsigned level;
+
+	bool linked, ready, known;
+	/* HELLO was said and not answered in full yet; an answer has begun. */
+	bool waiting, in_snapshot, asked_again;
+	bool greeting; /* the next answer's devices are greeted */
+	bool refused;  /* something came and is to be asked for again */
+	bool conflict; /* its spool is another plugin's, which was said */
+	int64_t hello_at_ms, stats_at_ms;
+	/* When a frame came back last, and for how long the next one may stay away. */
+	uint64_t returned;
+	int64_t returned_at_ms, patience_ms;
+};
+
+int peer_new(const struct peer_parts *parts, struct peer **out)
+{
+	struct peer *p = calloc(1, sizeof(*p));
+	int rc = IM_E_NOMEM;
+
+	*out = p;
+	if (!p)
+		return rc;
+	p->p = *parts;
+	p->patience_ms = PATIENCE_MS;
+	/* What the last process still had queued is gone. */
+	p->greeting = true;
+	im_buf_init(&p->stats, STATS_MAX);
+	p->queue = downq_new(parts->backlog_bytes, DOWN_WINDOW);
+	if (p->queue)
+		p->outbox = outbox_new(
+			p->queue, parts->health, parts->log, parts->send, parts->send_arg);
+	if (p->outbox)
+		rc = outboxes_add(parts->outboxes, p->outbox);
+	if (rc)
+		peer_free(out);
+	else
+		marks_expect(parts->marks);
+	return rc;
+}
+
+void peer_free(struct peer **out)
+{
+	struct peer *p = *out;
+
+	if (!p)
+		return;
+	outboxes_remove(p->p.outboxes, p->outbox);
+	outbox_free(&p->outbox);
+	downq_free(&p->queue);
+	im_buf_free(&p->stats);
+	free(p);
+	*out = NULL;
+}
+
+void peer_set_backlog(struct peer *p, size_t bytes)
+{
+	downq_set_max(p->queue, bytes);
+}
+
+/* -- the link -- */
+
+static void hello(struct peer *p, int64_t mono_ms)
+{
+	struct im_down_rec r = {.type = IM_DOWN_HELLO, .epoch = p->p.instance};
+
+	if (!p->linked)
+		return;
+	p->waiting = true;
+	p->in_snapshot = false;
+	p->hello_at_ms = mono_ms;
+	outbox_one(p->outbox, &r);
+}
+
+/* What it has not heard of others its devices hear when they sync. */
+static void make_up(struct peer *p)
+{
+	p->greeting |= outbox_missed(p->outbox);
+	outbox_made_up(p->outbox);
+}
+
+void peer_link(struct peer *p, int64_t mono_ms)
+{
+	p->linked = true;
+	p->ready = p->asked_again = false;
+	p->p.health->links++;
+	p->returned_at_ms = mono_ms;
+	p->level = 0;
+	outbox_set_linked(p->outbox, true);
+	downq_lost(p->queue);
+	make_up(p);
+	hello(p, mono_ms);
+	outbox_pump(p->outbox);
+}
+
+void peer_unlink(struct peer *p)
+{
+	p->linked = p->ready = p->waiting = false;
+	p->level = 0;
+	outbox_set_linked(p->outbox, false);
+}
+
+/* -- frames -- */
+
+/* Says once, and again after it was right in between, that two plugins have one spool: what is
+ * committed of it is then nobody's to say. */
+static void say_conflict(struct peer *p, uint64_t epoch)
+{
+	if (!p->conflict)
+		log_line(p->p.log, LOG_LEVEL_ERROR, "spool_shared",
+			"plugin=%u epoch=%llu what=\"another plugin has the same spool; each "
+			"needs a data_dir of its own, or one whose spool was not copied\"",
+			p->p.number, (unsigned long long)epoch);
+	p->conflict = true;
+}
+
+/* The plugin says where its spool begins. What lies between that and the committed is committed too
+ * (a batch without messages leaves no mark) or never was (numbers jump when the broker has died).
+ */
+static int spool_begins(struct peer *p, const struct im_up_batch *h)
+{
+	const struct store_mark none = {0};
+	struct spool *s;
+	bool same;
+	int rc;
+
+	if (!h->epoch || !h->first)
+		return IM_OK;
+	rc = marks_take(p->p.marks, h->epoch, p->spool, true, &s);
+	if (rc == IM_E_CONFLICT)
+		say_conflict(p, h->epoch);
+	if (rc)
+		return rc;
+	same = s == p->spool || s->recno;
+	p->conflict = false;
+	p->spool = s;
+	if (same && h->first <= s->recno + 1)
+		return IM_OK;
+	log_line(p->p.log, LOG_LEVEL_INFO, same ? "spool_goes_on" : "spool_begins",
+		"epoch=%llu expected=%llu first=%llu", (unsigned long long)h->epoch,
+		(unsigned long long)(same ? s->recno + 1 : h->first), (unsigned long long)h->first);
+	spool_advance(s, h->first - 1, &none);
+	return IM_OK;
+}
+
+/* Before it has answered, it may have said in a batch which spool is its, if that one is known. */
+static bool in_order(struct peer *p, const struct im_up_batch *h)
+{
+	if (!p->spool && marks_take(p->p.marks, h->epoch, NULL, false, &p->spool))
+		p->spool = NULL;
+	return p->spool && h->epoch == p->spool->epoch && h->first <= p->spool->recno + 1;
+}
+
+enum peer_verdict peer_batch(struct peer *p, const struct im_up_batch *h, int64_t mono_ms)
+{
+	if (!h->count || !h->epoch || !h->first)
+		return PEER_DROP;
+	if (in_order(p, h))
+		return PEER_TAKE;
+	if (!p->waiting)
+		hello(p, mono_ms);
+	return PEER_DROP;
+}
+
+enum peer_verdict peer_sessions(struct peer *p, const struct im_up_frame *f, bool *greet_out)
+{
+	if (f->part.first && spool_begins(p, &f->batch)) {
+		p->in_snapshot = false;
+		return PEER_DROP;
+	}
+	/* The beginning was lost: the rest says nothing. HELLO is said again after a while. */
+	p->in_snapshot |= f->part.first;
+	if (!p->in_snapshot)
+		return PEER_DROP;
+	p->in_snapshot = !f->part.last;
+	*greet_out = p->greeting;
+	return PEER_TAKE;
+}
+
+bool peer_answered(struct peer *p)
+{
+	bool first = !p->ready;
+
+	p->waiting = p->greeting = false;
+	p->ready = p->known = true;
+	return first;
+}
+
+void peer_credit(struct peer *p, uint32_t frames)
+{
+	downq_return(p->queue, frames);
+	outbox_pump(p->outbox);
+}
+
+void peer_set_stats(struct peer *p, struct im_str json)
+{
+	im_buf_reset(&p->stats);
+	im_buf_str(&p->stats, json);
+}
+
+void peer_set_level(struct peer *p, unsigned level)
+{
+	p->level = level;
+}
+
+void peer_refuse(struct peer *p)
+{
+	p->refused = true;
+}
+
+void peer_greet(struct peer *p)
+{
+	p->greeting = true;
+}
+
+void peer_catch_up(struct peer *p, int64_t mono_ms)
+{
+	if (p->refused)
+		hello(p, mono_ms);
+	p->refused = false;
+}
+
+/* -- time -- */
+
+static void ask_stats(struct peer *p, int64_t mono_ms)
+{
+	struct im_down_rec r = {.type = IM_DOWN_STATS};
+
+	p->stats_at_ms = mono_ms;
+	outbox_one(p->outbox, &r);
+}
+
+/* A frame or its return may be lost without the link: by then everything waits behind the window.
+ */
+static void watch_window(struct peer *p, int64_t mono_ms)
+{
+	uint64_t returned = downq_returned(p->queue);
+
+	if (returned != p->returned || !downq_outstanding(p->queue)) {
+		if (returned != p->returned)
+			p->patience_ms = PATIENCE_MS;
+		p->returned = returned;
+		p->returned_at_ms = mono_ms;
+		return;
+	}
+	if (mono_ms - p->returned_at_ms < p->patience_ms)
+		return;
+	log_line(p->p.log, LOG_LEVEL_WARNING, "frames_unreturned", "frames=%u after_ms=%lld",
+		downq_outstanding(p->queue), (long long)p->patience_ms);
+	p->returned_at_ms = mono_ms;
+	if (p->patience_ms < PATIENCE_MAX_MS)
+		p->patience_ms *= 2;
+	downq_lost(p->queue);
+	outbox_pump(p->outbox);
+}
+
+void peer_tick(struct peer *p, int64_t mono_ms)
+{
+	if (p->waiting && mono_ms - p->hello_at_ms >= HELLO_AGAIN_MS) {
+		if (!p->asked_again)
+			log_line(p->p.log, LOG_LEVEL_WARNING, "hello_unanswered",
+				"what=\"is the plugin loaded, with this link_username?\"");
+		p->asked_again = true;
+		hello(p, mono_ms);
+	}
+	if (p->linked)
+		watch_window(p, mono_ms);
+	/* Not sooner, or what is told then would wait behind what waits. */
+	if (p->ready && !p->waiting && outbox_missed(p->outbox) && !downq_urgent(p->queue)) {
+		make_up(p);
+		hello(p, mono_ms);
+	}
+	if (p->ready && mono_ms - p->stats_at_ms >= STATS_EVERY_MS)
+		ask_stats(p, mono_ms);
+}
+
+/* -- what it tells -- */
+
+unsigned peer_number(const struct peer *p)
+{
+	return p->p.number;
+}
+
+struct outbox *peer_outbox(const struct peer *p)
+{
+	return p->outbox;
+}
+
+struct spool *peer_spool(const struct peer *p)
+{
+	return p->spool;
+}
+
+bool peer_takes_answers(const struct peer *p)
+{
+	return downq_answers(p->queue) < ANSWERS_MAX;
+}
+
+bool peer_is_linked(const struct peer *p)
+{
+	return p->linked;
+}
+
+bool peer_ready(const struct peer *p)
+{
+	return p->ready;
+}
+
+bool peer_known(const struct peer *p)
+{
+	return p->known;
+}
+
+unsigned peer_level(const struct peer *p)
+{
+	return p->level;
+}
+
+struct im_str peer_stats(const struct peer *p)
+{
+	return im_buf_view(&p->stats);
+}

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * One plugin at the other end of a link, and all that is known of it: whether it has answered HELLO
+ * and where its spool begins, what of that is committed, its queue and window, its level, its
+ * counters. Looks at its frames and says what is to become of them; what they hold is the engine's.
+ *
+ *   waiting  HELLO was said and not answered. The answer says where the spool begins. At any time a
+ *            batch that does not follow what is committed is dropped, because something before it
+ *            was lost; HELLO is said, and everything from there on comes again.
+ */
+#ifndef IM_BRIDGE_PEER_H
+#define IM_BRIDGE_PEER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "bridge/base/health.h"
+#include "bridge/base/log.h"
+#include "bridge/deliver/outboxes.h"
+#include "bridge/engine/marks.h"
+#include "common/err.h"
+#include "common/frame.h"
+#include "common/str.h"
+
+struct peer;
+
+/* Borrowed. */
+struct peer_parts {
+	struct outboxes *outboxes;
+	struct marks *marks;
+	struct health *health;
+	struct log *log;
+	/* Takes a copy of what it needs of the frame; nothing is told about its fate (the plugin
+	 * is). */
+	outbox_send_fn send;
+	void *send_arg;
+	uint64_t instance; /* random: names this process in HELLO */
+	unsigned number;   /* which of the bridge's plugins it is, below IM_PEERS_MAX */
+	size_t backlog_bytes;
+};
+
+/* IM_E_NOMEM, IM_E_FULL: there are as many as may be. */
+int peer_new(const struct peer_parts *p, struct peer **out) IM_MUST_CHECK;
+void peer_free(struct peer **p);
+void peer_set_backlog(struct peer *p, size_t bytes);
+
+/* The link is subscribed and carries frames; it is gone. */
+void peer_link(struct peer *p, int64_t mono_ms);
+void peer_unlink(struct peer *p);
+
+enum peer_verdict {
+	PEER_TAKE, /* the frame is to be taken in */
+	PEER_DROP, /* it is not */
+};
+/* A batch. One that leaves a gap is not taken: something was lost on the way, and comes again. */
+enum peer_verdict peer_batch(
+	struct peer *p, const struct im_up_batch *h, int64_t mono_ms) IM_MUST_CHECK;
+/* A part of the answer to HELLO. *greet_out: its devices are to be greeted. */
+enum peer_verdict peer_sessions(
+	struct peer *p, const struct im_up_frame *f, bool *greet_out) IM_MUST_CHECK;
+/* As each part of the answer says. */
+void peer_set_level(struct peer *p, unsigned level);
+/* The last part of the answer has been taken in. True: it is the first one on this link. */
+bool peer_answered(struct peer *p);
+/* So many frames have come back. */
+void peer_credit(struct peer *p, uint32_t frames);
+void peer_set_stats(struct peer *p, struct im_str json);
+
+/* Something that came could not be taken in: it is asked for by peer_catch_up. */
+void peer_refuse(struct peer *p);
+/* The next answer's devices are greeted: deliveries to them may be gone. */
+void peer_greet(struct peer *p);
+/* Frames are taken in again. */
+void peer_catch_up(struct peer *p, int64_t mono_ms);
+/* Work that is due by time. */
+void peer_tick(struct peer *p, int64_t mono_ms);
+
+unsigned peer_number(const struct peer *p);
+struct outbox *peer_outbox(const struct peer *p);
+/* NULL until it has said which is its. */
+struct spool *peer_spool(const struct peer *p);
+/* More answers may be queued for it: not too many wait. */
+bool peer_takes_answers(const struct peer *p);
+bool peer_is_linked(const struct peer *p);
+/* It has answered HELLO on this link and its snapshot is in. */
+bool peer_ready(const struct peer *p);
+/* It has done so since the process has started. */
+bool peer_known(const struct peer *p);
+/* What it has said it understands, on this link: effects_level. */
+unsigned peer_level(const struct peer *p);
+/* Its counters as it told them last (JSON object), n == 0 if it never did. */
+struct im_str peer_stats(const struct peer *p);
+
+#endif
