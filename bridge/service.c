@@ -374,7 +374,7 @@ static int64_t work(struct bridge *b)
 	struct engine_now t = now();
 	int64_t wait = engine_tick(b->engine, &t);
 
-	if (!engine_stalled(b->engine)) {
+	if (!engine_busy(b->engine)) {
 		if (!b->cost_said)
 			tell_cost(b);
 		wait = min64(wait, upkeep_step(b->upkeep, t.wall_ms, t.mono_ms));

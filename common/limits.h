@@ -149,6 +149,8 @@
 
 /* Plugins of one bridge: each has its own queue and window there, and marks in the log. */
 #define IM_PEERS_MAX 8
+/* Frames that wait for a transaction to end: full windows of all plugins. */
+#define IM_FRAMES_WAITING_BYTES ((size_t)IM_PEERS_MAX * IM_WINDOW_MAX * IM_BATCH_BYTES_MAX)
 
 /* The plugin. Cache entries take about 200 bytes each; a full set stays below 250 MB. */
 #define IM_WINDOW_MAX 16      /* batches under way; more only delays the first commit */

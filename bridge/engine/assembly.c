@@ -12,13 +12,15 @@ static int build(struct assembly *a, const struct engine_parts *p, int64_t wall_
 		.backend = p->backend, .store = p->store, .dir = p->dir, .key = p->key};
 
 	a->fx = wp.fx = effects_new();
+	a->answers = effects_new();
 	a->outboxes = wp.outboxes = outboxes_new();
 	a->rights = rights_new(p->dir, &p->key);
 	a->cost = cost_new(&p->key);
 	a->acks = acks_new();
 	a->dedup = dedup_new(p->dedup_entries, p->dedup_window_ms, &p->key);
 	a->names = names_new(p->dir, NAMES_CACHED);
-	if (!a->fx || !a->outboxes || !a->rights || !a->cost || !a->acks || !a->dedup || !a->names)
+	if (!a->fx || !a->answers || !a->outboxes || !a->rights || !a->cost || !a->acks ||
+		!a->dedup || !a->names)
 		return IM_E_NOMEM;
 	effects_on_forget(a->fx, rights_forget, a->rights);
 	if (p->backend->reader_open(p->store, &a->log_reader))
@@ -88,21 +90,28 @@ static int requesting(struct assembly *a, const struct engine_parts *p)
 
 static int batching(struct assembly *a, const struct engine_parts *p)
 {
-	const struct batch_parts bp = {.writer = a->writer,
+	const struct commit_parts cp = {.writer = a->writer,
 		.fx = a->fx,
 		.acks = a->acks,
-		.intake = a->intake,
+		.dedup = a->dedup,
 		.sessions = a->sessions,
-		.requests = a->requests,
 		.marks = a->marks,
-		.replay = a->replay,
 		.readers = p->readers,
 		.outboxes = a->outboxes,
 		.health = &a->health,
+		.shared = p->shared};
+	struct batch_parts bp = {.writer = a->writer,
+		.fx = a->fx,
+		.intake = a->intake,
+		.sessions = a->sessions,
+		.requests = a->requests,
+		.replay = a->replay,
+		.health = &a->health,
 		.log = p->log};
 
+	a->commit = bp.commit = commit_new(&cp);
 	a->batch = batch_new(&bp);
-	return a->batch ? IM_OK : IM_E_NOMEM;
+	return a->commit && a->batch ? IM_OK : IM_E_NOMEM;
 }
 
 int assembly_open(struct assembly *a, const struct engine_parts *p, int64_t wall_ms)
@@ -121,6 +130,7 @@ int assembly_open(struct assembly *a, const struct engine_parts *p, int64_t wall
 void assembly_close(struct assembly *a)
 {
 	batch_free(&a->batch);
+	commit_free(&a->commit);
 	replay_free(&a->replay);
 	marks_free(&a->marks);
 	requests_free(&a->requests);
@@ -135,6 +145,7 @@ void assembly_close(struct assembly *a)
 	cost_free(&a->cost);
 	rights_free(&a->rights);
 	outboxes_free(&a->outboxes);
+	effects_free(&a->answers);
 	effects_free(&a->fx);
 }
 

@@ -17,7 +17,8 @@
 struct assembly {
 	const struct store_backend *backend;
 	struct health health;
-	struct effects *fx;
+	struct effects *fx;      /* of the open transaction */
+	struct effects *answers; /* what readers give, beside any transaction */
 	struct outboxes *outboxes;
 	struct writer *writer;
 	struct rights *rights;
@@ -31,6 +32,7 @@ struct assembly {
 	struct names *names;
 	struct marks *marks;
 	struct replay *replay;
+	struct commit *commit;
 	struct batch *batch;
 };
 

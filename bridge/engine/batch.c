@@ -11,8 +11,15 @@
 
 struct batch {
 	struct batch_parts p;
+	/* What is in hand: records of a plugin's, or a call. */
 	struct peer *from;
-	uint64_t committed; /* through this record before the batch began */
+	bool of_records;
+	int (*fn)(void *arg, struct writer *w);
+	void *arg;
+	/* With which record the open transaction begins, and where; the next one, likewise. */
+	uint64_t first, next, last;
+	struct im_str begun, in;
+	uint64_t committed; /* through this record before it was executed */
 	int64_t now_ms;
 };
 
@@ -29,60 +36,6 @@ void batch_free(struct batch **b)
 {
 	free(*b);
 	*b = NULL;
-}
-
-static enum writer_outcome give_up(struct batch *b)
-{
-	writer_rollback(b->p.writer);
-	b->p.health->commits_failed++;
-	return writer_fatal(b->p.writer) ? WRITER_FATAL : WRITER_NOTHING;
-}
-
-/* The spool has come through this record. */
-static void advance(struct batch *b, const struct writer_through *t, struct spool *spool,
-	const struct store_mark *mark)
-{
-	spool_advance(spool, t->recno, mark);
-	if (mark->epoch)
-		marks_forget(b->p.marks, mark->forget);
-}
-
-/* spool: whose records have part in it, through recno; NULL: none's. */
-static enum writer_outcome finish(
-	struct batch *b, struct peer *from, struct spool *spool, uint64_t recno)
-{
-	struct writer_through t = {.peer = from ? peer_number(from) : 0};
-	enum writer_outcome outcome;
-	struct effects_read *reads;
-	struct store_mark mark;
-
-	if (spool)
-		t = (struct writer_through){t.peer, spool->epoch, recno, marks_stale(b->p.marks)};
-	acks_flush(b->p.acks, b->p.fx);
-	if (sessions_tell(b->p.sessions))
-		return give_up(b);
-	outcome = writer_commit(b->p.writer, &t, &mark);
-	if (spool && (outcome == WRITER_DONE || outcome == WRITER_HALF))
-		advance(b, &t, spool, &mark);
-	if (outcome != WRITER_DONE) {
-		b->p.health->commits_failed++;
-		return outcome;
-	}
-	b->p.health->commits++;
-	reads = effects_reads(b->p.fx);
-	outboxes_take(b->p.outboxes, b->p.fx, from ? peer_outbox(from) : NULL, t.epoch, t.recno);
-	readers_run(b->p.readers, reads, writer_position(b->p.writer), t.peer);
-	return WRITER_DONE;
-}
-
-enum writer_outcome batch_finish(struct batch *b, struct peer *from)
-{
-	return finish(b, from, NULL, 0);
-}
-
-enum writer_outcome batch_call(struct batch *b, int (*fn)(void *arg, struct writer *w), void *arg)
-{
-	return fn(arg, b->p.writer) == IM_OK ? batch_finish(b, NULL) : give_up(b);
 }
 
 static int handle_new(struct batch *b, const struct im_up_rec *rec)
@@ -179,32 +132,96 @@ static int again(struct batch *b, uint64_t first, uint64_t last)
 	return rc;
 }
 
-enum writer_outcome batch_process(
+/* A transaction ends behind the record in hand. */
+static void begins(struct batch *b)
+{
+	b->first = b->next;
+	b->begun = b->in;
+}
+
+/* From the record in hand through the last one. */
+static enum commit_outcome proceed(struct batch *b)
+{
+	enum commit_outcome outcome = COMMIT_DONE;
+
+	while (b->next <= b->last && outcome == COMMIT_DONE) {
+		uint64_t recno = b->next;
+
+		if (handle(b, &b->in, recno))
+			return commit_give_up(b->p.commit);
+		b->next++;
+		if (recno < b->last &&
+			(effects_bytes(b->p.fx) < IM_EFFECTS_BYTES_MAX || recno <= b->committed))
+			continue;
+		outcome = commit_run(b->p.commit, b->from, peer_spool(b->from),
+			recno > b->committed ? recno : b->committed);
+		if (outcome == COMMIT_DONE)
+			begins(b);
+	}
+	return outcome;
+}
+
+static enum commit_outcome records(struct batch *b)
+{
+	b->committed = peer_spool(b->from)->recno;
+	b->next = b->first;
+	b->in = b->begun;
+	if (b->last - b->first >= VIEW_RECORDS - 1)
+		writer_view(b->p.writer);
+	if (b->first <= b->committed && again(b, b->first, b->last))
+		return commit_give_up(b->p.commit);
+	return proceed(b);
+}
+
+static enum commit_outcome call(struct batch *b)
+{
+	if (b->fn && b->fn(b->arg, b->p.writer))
+		return commit_give_up(b->p.commit);
+	return commit_run(b->p.commit, b->from, NULL, 0);
+}
+
+enum commit_outcome batch_process(
 	struct batch *b, struct peer *from, const struct im_up_frame *f, int64_t now_ms)
 {
-	uint64_t first = f->batch.first, last = first + f->batch.count - 1;
-	enum writer_outcome outcome;
-	struct spool *spool = peer_spool(from);
-	struct im_str in = f->rest;
-
 	b->from = from;
-	b->committed = spool->recno;
+	b->of_records = true;
+	b->first = f->batch.first;
+	b->last = b->first + f->batch.count - 1;
+	b->begun = f->rest;
 	b->now_ms = now_ms;
 	writer_set_wall(b->p.writer, now_ms);
-	if (f->batch.count >= VIEW_RECORDS)
-		writer_view(b->p.writer);
-	if (first <= b->committed && again(b, first, last))
-		return give_up(b);
-	for (uint64_t recno = first; recno < last; recno++) {
-		if (handle(b, &in, recno))
-			return give_up(b);
-		if (effects_bytes(b->p.fx) < IM_EFFECTS_BYTES_MAX || recno <= b->committed)
-			continue;
-		outcome = finish(b, from, spool, recno);
-		if (outcome != WRITER_DONE)
-			return outcome;
-	}
-	if (handle(b, &in, last))
-		return give_up(b);
-	return finish(b, from, spool, last > b->committed ? last : b->committed);
+	return records(b);
+}
+
+enum commit_outcome batch_call(
+	struct batch *b, struct peer *from, int (*fn)(void *arg, struct writer *w), void *arg)
+{
+	b->from = from;
+	b->of_records = false;
+	b->fn = fn;
+	b->arg = arg;
+	return call(b);
+}
+
+enum commit_outcome batch_again(struct batch *b)
+{
+	return b->of_records ? records(b) : call(b);
+}
+
+static enum commit_outcome answered(struct batch *b, enum commit_outcome outcome)
+{
+	if (outcome != COMMIT_DONE || !b->of_records)
+		return outcome;
+	begins(b);
+	return proceed(b);
+}
+
+enum commit_outcome batch_answer(struct batch *b, enum shared_answer answer)
+{
+	return answered(b, commit_answer(b->p.commit, answer));
+}
+
+enum commit_outcome batch_ask(struct batch *b)
+{
+	return answered(b, commit_ask(b->p.commit));
 }

@@ -1,59 +1,18 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Owns the plugins' list and the state of engine.h: stalled after a failed commit. Called by the
- * service (or a test) for each frame and for time. What is known of a plugin is peer.c's, what
- * happens to a batch's records batch.c's.
+ * Owns the plugins' list and the frames that wait. Called by the service (or a test) for each frame
+ * and for time. What is known of a plugin is peer.c's, what needs a transaction work.c's.
  */
 #include "bridge/engine/engine.h"
 
 #include <stdlib.h>
 
-#include "bridge/engine/assembly.h"
-#include "bridge/write/project.h"
+#include "bridge/engine/inside.h"
+#include "bridge/engine/work.h"
 #include "common/limits.h"
 
-#define RETRY_FIRST_MS 100
-#define RETRY_MAX_MS 5000
-/* For the first snapshots of those plugins that have not sent theirs: then the users who are marked
- * as online, and are not known to be, are told to be offline. */
-#define KNOWN_MS 30000
-
-struct engine {
-	struct engine_parts p;
-	struct assembly a;
-	struct peer *peers[IM_PEERS_MAX];
-	unsigned n_peers;
-	size_t backlog_bytes;
-
-	bool draining, fatal;
-	bool all_known;         /* see sessions_known */
-	int64_t first_known_ms; /* when the first snapshot was in; 0: none is */
-
-	bool stalled, half;
-	struct im_buf held; /* the batch that is tried again; n == 0: none */
-	struct peer *held_from;
-	int64_t retry_at_ms, retry_ms;
-};
-
-/* The directory follows the log before anything else looks at it. */
-static int project(struct engine *e)
-{
-	struct project_report done;
-	struct store_reader *log;
-	int rc = e->p.backend->reader_open(e->p.store, &log);
-
-	if (rc)
-		return rc;
-	rc = project_run(e->p.backend, log, e->p.dir, &done);
-	e->p.backend->reader_close(log);
-	if (done.refused)
-		log_line(e->p.log, LOG_LEVEL_WARNING, "projection_refused", "changes=%llu",
-			(unsigned long long)done.refused);
-	if (!rc && done.applied)
-		log_line(e->p.log, LOG_LEVEL_INFO, "projected", "changes=%llu through=%llu",
-			(unsigned long long)done.applied, (unsigned long long)done.through);
-	return rc;
-}
+/* So often at least the engine wants to be asked what is due. */
+#define TICK_MS 1000
 
 int engine_new(const struct engine_parts *p, const struct engine_settings *set,
 	const struct engine_now *now, struct engine **out, struct im_buf *why)
@@ -65,8 +24,8 @@ int engine_new(const struct engine_parts *p, const struct engine_settings *set,
 	if (!e)
 		return rc;
 	e->p = *p;
-	im_buf_init(&e->held, 0);
-	rc = project(e);
+	im_buf_init(&e->work.frame, 0);
+	rc = work_project(e);
 	if (rc)
 		im_buf_printf(why, "the directory could not be brought up to the log: %s",
 			directory_errmsg(p->dir));
@@ -94,7 +53,8 @@ void engine_free(struct engine **out)
 	while (e->n_peers)
 		peer_free(&e->peers[--e->n_peers]);
 	assembly_close(&e->a);
-	im_buf_free(&e->held);
+	waiting_drop(&e->waiting, NULL);
+	im_buf_free(&e->work.frame);
 	free(e);
 	*out = NULL;
 }
@@ -155,175 +115,61 @@ void engine_linked(struct engine *e, struct peer *p, const struct engine_now *no
 void engine_unlinked(struct engine *e, struct peer *p)
 {
 	peer_unlink(p);
+	/* What it has not heard of it says again. */
+	waiting_drop(&e->waiting, p);
 	set_level(e);
-}
-
-/* -- failure and recovery -- */
-
-static void stall(struct engine *e, enum writer_outcome outcome, const struct engine_now *now)
-{
-	if (outcome == WRITER_FATAL) {
-		e->fatal = true;
-		log_line(e->p.log, LOG_LEVEL_ERROR, "log_conflict",
-			"what=\"another process writes to messages.db; stop it and start again\"");
-		return;
-	}
-	e->half |= outcome == WRITER_HALF;
-	if (!e->stalled) {
-		e->retry_ms = RETRY_FIRST_MS;
-		log_line(e->p.log, LOG_LEVEL_ERROR, "commit_failed",
-			"what=%s why=\"%s\" will=\"try again until it works\"",
-			e->half ? "directory" : "log", directory_errmsg(e->p.dir));
-	} else if (e->retry_ms < RETRY_MAX_MS) {
-		e->retry_ms = e->retry_ms * 2 < RETRY_MAX_MS ? e->retry_ms * 2 : RETRY_MAX_MS;
-	}
-	e->stalled = true;
-	e->retry_at_ms = now->mono_ms + e->retry_ms;
-}
-
-/* The first plugin's, which may not have said yet that the only one is its. */
-static const struct spool *first_spool(const struct engine *e)
-{
-	const struct spool *s = e->n_peers ? peer_spool(e->peers[0]) : NULL;
-
-	return s ? s : marks_only(e->a.marks);
-}
-
-static void recovered(struct engine *e, const struct engine_now *now)
-{
-	const struct spool *s = e->held_from ? peer_spool(e->held_from) : first_spool(e);
-
-	if (!e->stalled)
-		return;
-	e->stalled = false;
-	im_buf_reset(&e->held);
-	e->held_from = NULL;
-	log_line(e->p.log, LOG_LEVEL_INFO, "commit_works", "recno=%llu",
-		(unsigned long long)(s ? s->recno : 0));
-	for (unsigned i = 0; i < e->n_peers; i++)
-		peer_catch_up(e->peers[i], now->mono_ms);
-}
-
-static void take_batch(struct engine *e, struct peer *from, struct im_str frame,
-	const struct im_up_frame *f, const struct engine_now *now)
-{
-	enum writer_outcome outcome = batch_process(e->a.batch, from, f, now->wall_ms);
-
-	if (outcome == WRITER_DONE) {
-		recovered(e, now);
-		return;
-	}
-	if (!e->held.n) {
-		e->held_from = from;
-		im_buf_str(&e->held, frame);
-		if (e->held.failed) {
-			im_buf_reset(&e->held);
-			peer_refuse(from);
-		}
-	}
-	stall(e, outcome, now);
-}
-
-/* What was to be told was not: the plugins forget what they have cached when they hear HELLO, and
- * devices are greeted, so that they sync. */
-static void healed(struct engine *e)
-{
-	writer_healed(e->a.writer);
-	for (unsigned i = 0; i < e->n_peers; i++) {
-		peer_greet(e->peers[i]);
-		peer_refuse(e->peers[i]);
-	}
-}
-
-static void retry(struct engine *e, const struct engine_now *now)
-{
-	struct im_up_frame f;
-
-	if (e->half && project(e)) {
-		stall(e, WRITER_HALF, now);
-		return;
-	}
-	if (e->half)
-		healed(e);
-	e->half = false;
-	if (!e->held.n || im_up_frame_read(im_buf_view(&e->held), &f))
-		recovered(e, now);
-	else
-		take_batch(e, e->held_from, im_buf_view(&e->held), &f, now);
 }
 
 /* -- frames -- */
 
-static void up_batch(struct engine *e, struct peer *from, struct im_str frame,
+static void take_batch(struct engine *e, struct peer *from, struct im_str frame,
 	const struct im_up_frame *f, const struct engine_now *now)
 {
 	if (e->stalled || e->draining)
 		peer_refuse(from);
 	else if (peer_batch(from, &f->batch, now->mono_ms) == PEER_TAKE)
-		take_batch(e, from, frame, f, now);
+		work_batch(e, from, frame, now);
 }
 
-/* Who is connected is known when there has been a snapshot of each plugin, or when those that are
- * missing have had their time. from: the one whose snapshot is complete just now. */
-static int known(struct engine *e, const struct peer *from, const struct engine_now *now)
+static void take_sessions(struct engine *e, struct peer *from, struct im_str frame,
+	const struct im_up_frame *f, const struct engine_now *now)
 {
-	bool all = true, any = false;
-	int rc;
-
-	for (unsigned i = 0; i < e->n_peers && !e->all_known; i++) {
-		any |= peer_known(e->peers[i]);
-		all &= peer_known(e->peers[i]) || e->peers[i] == from;
-	}
-	if (from && !any)
-		e->first_known_ms = now->mono_ms;
-	any |= from != NULL;
-	if (e->all_known || !any || (!all && now->mono_ms - e->first_known_ms < KNOWN_MS))
-		return IM_OK;
-	rc = sessions_known(e->a.sessions, now->wall_ms);
-	e->all_known = !rc;
-	return rc;
-}
-
-static void say_ready(struct engine *e, const struct peer *p)
-{
-	const struct spool *s = peer_spool(p);
-
-	log_line(e->p.log, LOG_LEVEL_INFO, "ready",
-		"users=%zu devices=%zu recno=%llu plugin_level=%u",
-		presence_users(sessions_presence(e->a.sessions)),
-		presence_devices(sessions_presence(e->a.sessions)),
-		(unsigned long long)(s ? s->recno : 0), peer_level(p));
-}
-
-static void up_sessions(struct engine *e, struct peer *from, const struct im_up_frame *f,
-	const struct engine_now *now)
-{
-	enum writer_outcome outcome;
 	bool greet;
-	int rc;
 
 	peer_set_level(from, f->part.level);
 	set_level(e);
-	if (e->stalled || e->draining) {
+	if (e->stalled || e->draining)
 		peer_refuse(from);
-		return;
+	else if (peer_sessions(from, f, &greet) == PEER_TAKE)
+		work_sessions(e, from, frame, greet, now);
+}
+
+static void take(struct engine *e, struct peer *from, struct im_str frame,
+	const struct im_up_frame *f, const struct engine_now *now)
+{
+	if (f->kind == IM_FRAME_UP_BATCH)
+		take_batch(e, from, frame, f, now);
+	else
+		take_sessions(e, from, frame, f, now);
+}
+
+/* What came while the transaction was open. */
+static void take_waiting(struct engine *e, const struct engine_now *now)
+{
+	struct waiting_frame *w;
+	struct im_up_frame f;
+
+	while (!e->open && (w = waiting_take(&e->waiting))) {
+		const struct im_str frame = {w->p, w->n};
+
+		if (!im_up_frame_read(frame, &f))
+			take(e, w->from, frame, &f, now);
+		free(w);
 	}
-	if (peer_sessions(from, f, &greet) == PEER_DROP)
+	if (e->open || e->stalled || e->draining)
 		return;
-	writer_set_now(e->a.writer, now->wall_ms);
-	rc = sessions_snapshot(e->a.sessions, peer_number(from), f, greet, now->wall_ms);
-	if (!rc && f->part.last)
-		rc = known(e, from, now);
-	if (rc == IM_E_FORMAT)
-		log_line(e->p.log, LOG_LEVEL_ERROR, "frame_malformed", "kind=sessions");
-	outcome = batch_finish(e->a.batch, from);
-	if (outcome != WRITER_DONE || (rc && rc != IM_E_FORMAT)) {
-		peer_refuse(from);
-		stall(e, outcome == WRITER_DONE ? WRITER_NOTHING : outcome, now);
-		return;
-	}
-	if (!rc && f->part.last && peer_answered(from))
-		say_ready(e, from);
+	for (unsigned i = 0; i < e->n_peers; i++)
+		peer_catch_up(e->peers[i], now->mono_ms);
 }
 
 void engine_up(struct engine *e, struct peer *p, struct im_str frame, const struct engine_now *now)
@@ -341,10 +187,11 @@ void engine_up(struct engine *e, struct peer *p, struct im_str frame, const stru
 	}
 	switch (f.kind) {
 	case IM_FRAME_UP_BATCH:
-		up_batch(e, p, frame, &f, now);
-		break;
 	case IM_FRAME_UP_SESSIONS:
-		up_sessions(e, p, &f, now);
+		if (!e->open)
+			take(e, p, frame, &f, now);
+		else if (waiting_add(&e->waiting, p, frame))
+			peer_refuse(p);
 		break;
 	case IM_FRAME_UP_CREDIT:
 		peer_credit(p, f.credit);
@@ -356,6 +203,12 @@ void engine_up(struct engine *e, struct peer *p, struct im_str frame, const stru
 		peer_set_stats(p, f.rest);
 		break;
 	}
+}
+
+void engine_appended(struct engine *e, enum shared_answer answer, const struct engine_now *now)
+{
+	work_answer(e, answer, now);
+	take_waiting(e, now);
 }
 
 static void respond(
@@ -376,20 +229,21 @@ static void answer(struct engine *e, struct peer *to, struct read_job *job)
 	if (job->failed)
 		log_line(e->p.log, LOG_LEVEL_ERROR, "out_of_memory", "what=reply");
 	else if (job->kind == READ_HELLO)
-		effects_inbox(e->a.fx, uid, IM_STR("event"), im_buf_view(&job->reply));
+		effects_inbox(e->a.answers, uid, IM_STR("event"), im_buf_view(&job->reply));
 	else if (job->kind == READ_DELIVERED)
-		delivered_tell(&job->delivered, uid, sessions_presence(e->a.sessions), e->a.fx);
+		delivered_tell(
+			&job->delivered, uid, sessions_presence(e->a.sessions), e->a.answers);
 	else if (job->end)
 		respond(to, uid, device, im_buf_view(&job->reply));
 	else
-		effects_reply(e->a.fx, uid, device, im_buf_view(&job->topic),
+		effects_reply(e->a.answers, uid, device, im_buf_view(&job->topic),
 			im_buf_view(&job->corr), im_buf_view(&job->reply));
 	if (job->kind == READ_DELIVERED) {
-		outboxes_answer(e->a.outboxes, e->a.fx, peer_outbox(to));
+		outboxes_answer(e->a.outboxes, e->a.answers, peer_outbox(to));
 		return;
 	}
-	outbox_answer(peer_outbox(to), e->a.fx);
-	effects_reset(e->a.fx);
+	outbox_answer(peer_outbox(to), e->a.answers);
+	effects_reset(e->a.answers);
 }
 
 void engine_reads(struct engine *e)
@@ -408,8 +262,7 @@ void engine_reads(struct engine *e)
 bool engine_call(struct engine *e, int (*fn)(void *arg, struct writer *w), void *arg,
 	const struct engine_now *now)
 {
-	writer_set_now(e->a.writer, now->wall_ms);
-	return batch_call(e->a.batch, fn, arg) == WRITER_DONE;
+	return work_call(e, fn, arg, now);
 }
 
 void engine_forget_names(struct engine *e)
@@ -436,22 +289,20 @@ void engine_respond(
 
 int64_t engine_tick(struct engine *e, const struct engine_now *now)
 {
-	enum writer_outcome outcome;
+	int64_t wait = work_tick(e, now);
 
-	if (e->stalled && now->mono_ms >= e->retry_at_ms)
-		retry(e, now);
-	if (e->stalled)
+	take_waiting(e, now);
+	if (e->stalled && !e->open)
 		return e->retry_at_ms - now->mono_ms;
 	for (unsigned i = 0; i < e->n_peers; i++)
 		peer_tick(e->peers[i], now->mono_ms);
-	if (known(e, NULL, now))
-		return 1000;
+	if (e->open)
+		return wait >= 0 && wait < TICK_MS ? wait : TICK_MS;
+	if (work_known(e, NULL, now))
+		return TICK_MS;
 	if (!sessions_pending(e->a.sessions) || e->draining)
-		return 1000;
-	writer_set_now(e->a.writer, now->wall_ms);
-	outcome = batch_finish(e->a.batch, NULL);
-	if (outcome != WRITER_DONE)
-		stall(e, outcome, now);
+		return TICK_MS;
+	work_tell(e, now);
 	return 0;
 }
 
@@ -462,8 +313,8 @@ void engine_drain(struct engine *e)
 
 bool engine_idle(const struct engine *e)
 {
-	return outboxes_bytes(e->a.outboxes) == 0 && outboxes_outstanding(e->a.outboxes) == 0 &&
-	       readers_queued(e->p.readers) == 0;
+	return !e->open && outboxes_bytes(e->a.outboxes) == 0 &&
+	       outboxes_outstanding(e->a.outboxes) == 0 && readers_queued(e->p.readers) == 0;
 }
 
 /* -- what it tells -- */
@@ -475,7 +326,12 @@ bool engine_fatal(const struct engine *e)
 
 bool engine_stalled(const struct engine *e)
 {
-	return e->stalled;
+	return e->stalled || e->doubt;
+}
+
+bool engine_busy(const struct engine *e)
+{
+	return e->stalled || e->open;
 }
 
 struct health *engine_health(struct engine *e)
@@ -485,7 +341,7 @@ struct health *engine_health(struct engine *e)
 
 void engine_gauges(const struct engine *e, struct health_gauges *out)
 {
-	const struct spool *s = first_spool(e);
+	const struct spool *s = work_first_spool(e);
 
 	assembly_gauges(&e->a, out);
 	out->epoch = s ? s->epoch : 0;
@@ -493,7 +349,7 @@ void engine_gauges(const struct engine *e, struct health_gauges *out)
 	out->linked = e->n_peers > 0;
 	for (unsigned i = 0; i < e->n_peers; i++)
 		out->linked &= peer_ready(e->peers[i]);
-	out->stalled = e->stalled;
+	out->stalled = engine_stalled(e);
 	out->reads_queued = readers_queued(e->p.readers);
 	out->users = directory_user_count(e->p.dir);
 }

@@ -8,6 +8,10 @@
  * One thread. Beside each peer's own states:
  *   stalled  a commit has failed: the batch in hand is kept and tried again with back-off; what
  *            arrives meanwhile is dropped and asked for again with HELLO. The spools hold it.
+ *   open     a transaction was offered to the shared log, which has not answered: it stays open and
+ *            nothing else is executed. Batches and snapshots that arrive wait in their order, and
+ *            everything else goes on: links, answers of readers, credit, counters. Not visible
+ *            before the answer is in and the commit done. Never so on a node by itself.
  */
 #ifndef IM_BRIDGE_ENGINE_H
 #define IM_BRIDGE_ENGINE_H
@@ -22,11 +26,6 @@
 #include "common/str.h"
 
 struct engine;
-
-struct engine_now {
-	int64_t wall_ms; /* milliseconds since 1970 */
-	int64_t mono_ms; /* never set back: for waiting */
-};
 
 /* Recovers: the directory follows the log, the window of message ids is read from its tail. */
 int engine_new(const struct engine_parts *p, const struct engine_settings *set,
@@ -48,8 +47,11 @@ void engine_up(struct engine *e, struct peer *p, struct im_str frame, const stru
  * plugin. */
 void engine_reads(struct engine *e);
 bool engine_takes_reads(const struct engine *e);
+/* The shared log's answer to what was offered, after SHARED_LATER. */
+void engine_appended(struct engine *e, enum shared_answer answer, const struct engine_now *now);
 /* fn in a transaction of its own, before there is a link; false: it did not happen, and the engine
- * is not to be used. */
+ * is not to be used. With a shared log it may be open when this returns, and arg is used until it
+ * is not: fn is called again if others were first. */
 bool engine_call(struct engine *e, int (*fn)(void *arg, struct writer *w), void *arg,
 	const struct engine_now *now) IM_MUST_CHECK;
 /* A user has another name. */
@@ -66,8 +68,10 @@ bool engine_idle(const struct engine *e);
 
 /* Somebody else writes to the log: the process must end. */
 bool engine_fatal(const struct engine *e);
-/* No transaction may be begun by others while it is stalled. */
+/* Commits do not work at present, or nobody knows whether one has. */
 bool engine_stalled(const struct engine *e);
+/* A transaction is open, or will be executed again: nobody else may begin one. */
+bool engine_busy(const struct engine *e);
 struct health *engine_health(struct engine *e);
 void engine_gauges(const struct engine *e, struct health_gauges *out);
 

@@ -44,10 +44,8 @@ static void drop(struct marks *m, struct spool *s)
 static int on_mark(void *arg, const struct store_mark *mark)
 {
 	struct marks *m = arg;
-	struct spool *s = find(m, mark->epoch);
+	struct spool *s = marks_know(m, mark->epoch);
 
-	if (!s)
-		s = add(m, mark->epoch);
 	if (!s)
 		return IM_E_NOMEM;
 	spool_advance(s, mark->recno, mark);
@@ -114,6 +112,13 @@ int marks_take(struct marks *m, uint64_t epoch, struct spool *old, bool begin, s
 	if (old)
 		leave(m, old);
 	return IM_OK;
+}
+
+struct spool *marks_know(struct marks *m, uint64_t epoch)
+{
+	struct spool *s = find(m, epoch);
+
+	return s ? s : add(m, epoch);
 }
 
 const struct spool *marks_only(const struct marks *m)

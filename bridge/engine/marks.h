@@ -35,6 +35,8 @@ void marks_expect(struct marks *m);
  * plugin has it. IM_E_NOMEM. */
 int marks_take(struct marks *m, uint64_t epoch, struct spool *old, bool begin,
 	struct spool **out) IM_MUST_CHECK;
+/* The spool of this epoch, known from here on, whoever has it; NULL: out of memory. */
+struct spool *marks_know(struct marks *m, uint64_t epoch);
 /* The one that is there when there is one, else NULL. */
 const struct spool *marks_only(const struct marks *m);
 /* The epoch of a stale spool, 0: there is none; it was forgotten. */

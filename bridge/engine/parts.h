@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What the engine is given: of the process around it, and of the configuration. */
+/* What the engine is given: of the process around it, of the configuration, and with each call. */
 #ifndef IM_BRIDGE_PARTS_H
 #define IM_BRIDGE_PARTS_H
 
@@ -14,9 +14,15 @@
 #include "bridge/read/readers.h"
 #include "bridge/rpc/rpc.h"
 #include "bridge/store/store.h"
+#include "bridge/write/shared_log.h"
 #include "common/may.h"
 #include "common/siphash.h"
 #include "common/str.h"
+
+struct engine_now {
+	int64_t wall_ms; /* milliseconds since 1970 */
+	int64_t mono_ms; /* never set back: for waiting */
+};
 
 /* Borrowed. */
 struct engine_parts {
@@ -24,6 +30,7 @@ struct engine_parts {
 	struct store *store;
 	struct directory *dir;
 	struct readers *readers;
+	const struct shared_log *shared; /* NULL: the log is this node's own */
 	struct log *log;
 	struct moderation *moderation; /* what bodies may hold; NULL: anything */
 	struct admin_hooks hooks;

@@ -202,6 +202,21 @@ void writer_view(struct writer *w)
 		directory_view_end(w->p.dir);
 }
 
+bool writer_sound(const struct writer *w)
+{
+	return !w->failed && !effects_failed(w->p.fx);
+}
+
+bool writer_written(const struct writer *w)
+{
+	return w->log_dirty || w->dir_begun;
+}
+
+uint64_t writer_last(const struct writer *w)
+{
+	return w->next_gid - 1;
+}
+
 bool writer_fatal(const struct writer *w)
 {
 	return w->fatal;
@@ -432,7 +447,7 @@ enum writer_outcome writer_commit(
 	*mark_out = (struct store_mark){0};
 	if (log && w->next_gid - w->applied_gid > FOLLOW_MAX)
 		(void)writer_directory(w);
-	if (w->failed || effects_failed(w->p.fx) || commit_log(w, t->epoch ? &mark : NULL)) {
+	if (!writer_sound(w) || commit_log(w, t->epoch ? &mark : NULL)) {
 		writer_rollback(w);
 		return w->fatal ? WRITER_FATAL : WRITER_NOTHING;
 	}
@@ -452,8 +467,13 @@ enum writer_outcome writer_commit(
 	return WRITER_DONE;
 }
 
+void writer_forget(struct writer *w)
+{
+	undo_parts(w);
+}
+
 void writer_healed(struct writer *w)
 {
 	w->position = w->applied_gid = w->next_gid - 1;
-	undo_parts(w);
+	writer_forget(w);
 }

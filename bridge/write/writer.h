@@ -99,6 +99,12 @@ void writer_set_wall(struct writer *w, int64_t wall_ms);
 /* The directory is read in one view until the next commit or rollback, or until it is written to:
  * for many records together, whose look-ups then cost half. */
 void writer_view(struct writer *w);
+/* The open transaction can be committed, as far as is known: nothing has failed in it. */
+bool writer_sound(const struct writer *w);
+/* Something was written in it. */
+bool writer_written(const struct writer *w);
+/* Its newest position, or that before it when it has none. */
+uint64_t writer_last(const struct writer *w);
 /* A place in the log was taken by somebody else; stays true. */
 bool writer_fatal(const struct writer *w);
 /* Through which of a plugin's records a transaction has come. Both databases note it, the directory
@@ -123,7 +129,10 @@ uint64_t writer_position(const struct writer *w);
 /* Whether directory.db has followed this plugin's spool through this record; otherwise the record's
  * part is not in it. */
 bool writer_directory_has(const struct writer *w, unsigned peer, uint64_t epoch, uint64_t recno);
-/* After project_run: the directory has followed the log. */
+/* The databases were written to past the handlers that run here: what is known of them, outside of
+ * a transaction, is read again. */
+void writer_forget(struct writer *w);
+/* The same after project_run: the directory has followed the log. */
 void writer_healed(struct writer *w);
 
 #endif

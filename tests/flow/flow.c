@@ -11,6 +11,7 @@
 #include "bridge/link/link_key.h"
 #include "common/phc.h"
 #include "common/topic.h"
+#include "tests/flow/flow_append.h"
 #include "tests/flow/flow_device.h"
 #include "tests/lib/folder.h"
 
@@ -201,6 +202,7 @@ void flow_start_bridge(struct flow *f)
 	assert_int_equal(readers_open(&rp, 0, 1000, &f->readers, &why), IM_OK);
 	ep.dir = f->dir;
 	ep.readers = f->readers;
+	ep.shared = f->append ? &f->append->log : NULL;
 	ep.instance = prng_next(&f->random);
 	memset(&ep.key, 9, sizeof(ep.key));
 	if (engine_new(&ep, &f->set, &t, &f->engine, &why))
@@ -229,6 +231,8 @@ static void close_bridge(struct flow *f)
 void flow_kill_bridge(struct flow *f)
 {
 	close_bridge(f);
+	if (f->append)
+		flow_append_lost(f->append);
 	lose_link(f);
 }
 
@@ -376,6 +380,8 @@ void flow_step(struct flow *f)
 {
 	if (f->broker_up)
 		fake_turn();
+	if (f->append && f->engine)
+		flow_append_step(f->append);
 	step_up(f);
 	step_down(f);
 	flow_devices_work(f);
@@ -386,7 +392,8 @@ void flow_settle(struct flow *f)
 	int quiet = 0;
 
 	for (int steps = 0; quiet < QUIET_TURNS; steps++) {
-		bool busy = f->up.first || f->down.first;
+		bool busy = f->up.first || f->down.first ||
+			    (f->append && f->append->open && f->append->late);
 
 		assert_true(steps < 1000000);
 		flow_step(f);

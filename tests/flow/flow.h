@@ -42,6 +42,7 @@ struct flow_queue {
 };
 
 struct flow_device;
+struct flow_append;
 
 struct flow {
 	char folder[64];
@@ -64,7 +65,8 @@ struct flow {
 	struct prng random;
 	unsigned lose_up, lose_down, fail_commit;
 	unsigned fail_directory;
-	bool broken; /* every commit fails */
+	bool broken;                /* every commit fails */
+	struct flow_append *append; /* the bridge's shared log, NULL: it has none */
 	bool halved; /* a directory's commit has failed since it was last set to false */
 	enum flow_sabotage sabotage;
 	struct flow_device *devices[FLOW_DEVICES_MAX];

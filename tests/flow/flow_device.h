@@ -70,6 +70,12 @@ bool flow_waiting(const struct flow_device *d);
 struct flow_conv *flow_conv(struct flow_device *d, const char *name);
 /* The text of a message, NULL if the device does not have it. */
 const char *flow_has(struct flow_device *d, const char *conv, uint64_t seq);
+#define assert_has(d, conv, seq, part)                      \
+	do {                                                \
+		const char *text_ = flow_has(d, conv, seq); \
+		assert_non_null(text_);                     \
+		assert_non_null(strstr(text_, part));       \
+	} while (0)
 struct flow_sent *flow_sent(struct flow_device *d, const char *id);
 
 /* -- for flow.c -- */

@@ -49,13 +49,6 @@ static int stop(void **state)
 	return 0;
 }
 
-#define assert_has(d, conv, seq, part)                      \
-	do {                                                \
-		const char *text_ = flow_has(d, conv, seq); \
-		assert_non_null(text_);                     \
-		assert_non_null(strstr(text_, part));       \
-	} while (0)
-
 static void a_message_reaches_its_user_and_is_acked(void **state)
 {
 	struct cast *c = *state;

@@ -6,6 +6,7 @@
  * run again: FLOW_SEED=n runs one.
  */
 #include "tests/flow/flow.h"
+#include "tests/flow/flow_append.h"
 #include "tests/flow/flow_device.h"
 #include "tests/flow/flow_log.h"
 
@@ -163,6 +164,8 @@ static void converge(struct run *run)
 	struct flow *f = run->f;
 
 	f->lose_up = f->lose_down = f->fail_commit = 0;
+	if (f->append)
+		flow_append_calm(f->append);
 	if (!f->broker_up)
 		flow_start_broker(f);
 	if (!f->bridge_up)
@@ -268,9 +271,22 @@ static void check(struct run *run)
 	flow_log_free(log);
 }
 
-static void live(uint64_t seed, const struct store_backend *backend)
+/* Others append as well, and the log is late, moved and in doubt. What it has, the disk has: see
+ * test_flow_append.c for that. */
+static void share(struct run *run, struct flow_append *a)
+{
+	flow_append_begin(a, run->f);
+	a->late = prng_below(&run->r, 3) * 200;
+	a->moved = prng_below(&run->r, 3) * 150;
+	a->unknown = prng_below(&run->r, 3) * 50;
+	a->foreign = prng_below(&run->r, 3) * 100;
+	run->f->fail_commit = 0;
+}
+
+static void live(uint64_t seed, const struct store_backend *backend, bool shared)
 {
 	struct run run = {.r = {seed}};
+	struct flow_append a;
 	char name[32];
 
 	run.f = flow_start(backend, users);
@@ -286,6 +302,8 @@ static void live(uint64_t seed, const struct store_backend *backend)
 	run.f->lose_up = prng_below(&run.r, 3) * 10;
 	run.f->lose_down = prng_below(&run.r, 3) * 10;
 	run.f->fail_commit = prng_below(&run.r, 3) * 30;
+	if (shared)
+		share(&run, &a);
 	for (int i = 0; i < STEPS; i++) {
 		one_step(&run);
 		maybe_die(&run);
@@ -293,9 +311,11 @@ static void live(uint64_t seed, const struct store_backend *backend)
 	converge(&run);
 	check(&run);
 	flow_stop(run.f);
+	if (shared)
+		flow_append_end(&a);
 }
 
-static void run_seeds(const struct store_backend *backend, uint64_t n)
+static void run_seeds(const struct store_backend *backend, uint64_t n, bool shared)
 {
 	const char *only = getenv("FLOW_SEED");
 	const char *last = getenv("FLOW_LAST");
@@ -304,21 +324,28 @@ static void run_seeds(const struct store_backend *backend, uint64_t n)
 		n = last ? strtoull(last, NULL, 10) : strtoull(only, NULL, 10);
 	for (uint64_t seed = only ? strtoull(only, NULL, 10) : 1; seed <= n; seed++) {
 		print_message("seed %llu\n", (unsigned long long)seed);
-		live(seed, backend);
+		live(seed, backend, shared);
 	}
 }
 
 static void all_devices_converge_over_the_memory_store(void **state)
 {
 	(void)state;
-	run_seeds(&store_memory, FLOW_SEEDS);
+	run_seeds(&store_memory, FLOW_SEEDS, false);
 }
 
 /* A commit is an fsync here: fewer of them. */
 static void all_devices_converge_over_sqlite(void **state)
 {
 	(void)state;
-	run_seeds(&store_sqlite, FLOW_SEEDS / 8);
+	run_seeds(&store_sqlite, FLOW_SEEDS / 8, false);
+}
+
+static void all_devices_converge_over_a_shared_log(void **state)
+{
+	(void)state;
+	run_seeds(&store_memory, FLOW_SEEDS, true);
+	run_seeds(&store_sqlite, FLOW_SEEDS / 8, true);
 }
 
 int main(void)
@@ -326,6 +353,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(all_devices_converge_over_the_memory_store),
 		cmocka_unit_test(all_devices_converge_over_sqlite),
+		cmocka_unit_test(all_devices_converge_over_a_shared_log),
 	};
 
 	return cmocka_run_group_tests_name("flow random", tests, NULL, NULL);

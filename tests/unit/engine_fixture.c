@@ -223,6 +223,7 @@ void engine_open(struct engine_fixture *f)
 	ep.dir = f->dir;
 	ep.readers = f->readers;
 	ep.moderation = f->moderation;
+	ep.shared = f->shared;
 	memset(&ep.key, 7, sizeof(ep.key));
 	assert_int_equal(engine_new(&ep, &f->set, &f->now, &f->engine, &why), IM_OK);
 	assert_int_equal(engine_add_peer(f->engine, on_frame, f, &f->peer), IM_OK);

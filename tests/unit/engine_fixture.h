@@ -28,9 +28,10 @@ struct engine_fixture {
 	struct engine_settings set;
 	struct engine_now now;
 	uint32_t queue_max;
-	struct moderation *moderation; /* taken when it is opened */
-	bool hold;                     /* responses to commands are kept in held */
-	struct im_buf held;            /* the last one */
+	struct moderation *moderation; /* taken when it is opened, as the next one */
+	const struct shared_log *shared;
+	bool hold;          /* responses to commands are kept in held */
+	struct im_buf held; /* the last one */
 	/* what came down, a line a record:
 	 *   hello | committed 77:3 | credit | stats
 	 *   message alice/phone 1 text id=c-1 bob=u/alice alice=u/bob ,"seq":1,...
