@@ -13,25 +13,93 @@ import pytest
 from house import BUILD, ROOT, SIDES, output, tracked
 
 INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.M)
-# Folder -> what its files may include beside their own folder.
-MAY_INCLUDE = {"schema": {"common", "db"}, "common": {"schema"}, "db": {"common"},
+# Folder -> the other top-level folders that its files may include.
+MAY_INCLUDE = {"common": {"schema"}, "schema": {"common", "db"}, "db": {"common"},
                **{side: {"common", "schema", "db"} for side in SIDES}}
-HEADERS = [h for h in tracked("*.h") if h.relative_to(ROOT).parts[0] in MAY_INCLUDE]
+# A folder of the bridge includes only itself and what stands before it.
+BRIDGE = [f"bridge/{name}".rstrip("/") for name in (
+    "base", "message", "store", "directory", "link", "deliver", "search", "upkeep", "write", "rpc",
+    "rpc/methods", "read", "admin", "engine", "")]
+SOURCES = tracked(*(f"{folder}/**.[ch]" for folder in MAY_INCLUDE))
+HEADERS = [f for f in SOURCES if f.suffix == ".h"]
+
+
+def within(path):
+    """A file's path from the root."""
+    return path.relative_to(ROOT)
 
 
 def includes(path):
     for name in INCLUDE.findall(path.read_text("utf-8")):
-        assert (ROOT / name).exists(), f"{path}: {name} is not written from the root"
-        yield pathlib.PurePath(name).parts[0]
+        assert (ROOT / name).exists(), f"{within(path)}: {name} is not written from the root"
+        yield pathlib.PurePath(name)
 
 
 @pytest.mark.parametrize("folder", sorted(MAY_INCLUDE))
 def test_plugin_bridge_and_clients_never_include_one_another(folder):
-    files = tracked(f"{folder}/**.c", f"{folder}/**.h")
+    files = [f for f in SOURCES if within(f).parts[0] == folder]
     assert files
-    wrong = [(str(f.relative_to(ROOT)), top) for f in files for top in includes(f)
-             if top != folder and top not in MAY_INCLUDE[folder]]
+    wrong = [(str(within(f)), str(i)) for f in files for i in includes(f)
+             if i.parts[0] != folder and i.parts[0] not in MAY_INCLUDE[folder]]
     assert wrong == []
+
+
+def test_a_folder_of_the_bridge_includes_only_what_stands_below_it():
+    files = [f for f in SOURCES if within(f).parts[0] == "bridge"]
+    stray = [str(within(f)) for f in files if str(within(f).parent) not in BRIDGE]
+    assert stray == []
+    upward = [(str(within(f)), str(i)) for f in files for i in includes(f)
+              if i.parts[0] == "bridge"
+              and BRIDGE.index(str(i.parent)) > BRIDGE.index(str(within(f).parent))]
+    assert upward == []
+    assert {str(within(f).parent) for f in files} == set(BRIDGE)
+    assert len([f for f in files if within(f).parent.name == "bridge"]) <= 10
+
+
+def test_the_map_in_contributing_is_the_order():
+    text = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+    table = text[text.index("A folder of the bridge includes only"):].split("\n\n")[1]
+    assert [row.rstrip("/") for row in re.findall(r"^\| `(\S+)` \|", table, re.M)] == BRIDGE
+
+
+def circles(graph):
+    """Sets of more than one node that reach one another (Tarjan 1972)."""
+    number, low, stack, found = {}, {}, [], []
+
+    def visit(node):
+        number[node] = low[node] = len(number)
+        stack.append(node)
+        for other in graph.get(node, ()):
+            if other not in number:
+                visit(other)
+            if other in stack:
+                low[node] = min(low[node], low[other])
+        if low[node] == number[node]:
+            at = stack.index(node)
+            if len(stack) - at > 1:
+                found.append(sorted(stack[at:]))
+            del stack[at:]
+
+    for node in graph:
+        if node not in number:
+            visit(node)
+    return found
+
+
+def test_circles_are_found():
+    """The check itself."""
+    assert circles({"a": ["b"], "b": ["c"], "c": []}) == []
+    assert circles({"a": ["b"], "b": ["c"], "c": ["b"], "d": ["a"]}) == [["b", "c"]]
+
+
+def test_no_files_include_one_another_in_a_circle():
+    """A source and its header are one."""
+    graph = {}
+    for f in SOURCES:
+        unit = str(within(f).with_suffix(""))
+        graph.setdefault(unit, set()).update(
+            str(i.with_suffix("")) for i in includes(f) if str(i.with_suffix("")) != unit)
+    assert circles(graph) == []
 
 
 def test_common_does_no_io_reads_no_clock_and_does_not_log():
@@ -103,8 +171,7 @@ def test_sources_are_formatted():
 def test_no_product_file_has_two_reasons_to_exist():
     """A length that asks for a look, not a law of nature: split what has grown past it."""
     long = {str(f.relative_to(ROOT)): n
-            for f in tracked(*(f"{folder}/**.[ch]" for folder in MAY_INCLUDE))
-            if (n := len(f.read_text("utf-8").splitlines())) > 600}
+            for f in SOURCES if (n := len(f.read_text("utf-8").splitlines())) > 600}
     assert long == {}
 
 
