@@ -7,6 +7,30 @@
 
 #include "common/jsonw.h"
 
+static void committed(void *arg)
+{
+	struct health *h = arg;
+
+#define X(name) h->committed.name = h->name;
+	HEALTH_OF_TRANSACTIONS(X)
+#undef X
+}
+
+static void rolled_back(void *arg, uint64_t first)
+{
+	struct health *h = arg;
+
+	(void)first;
+#define X(name) h->name = h->committed.name;
+	HEALTH_OF_TRANSACTIONS(X)
+#undef X
+}
+
+struct tx_part health_part(struct health *h)
+{
+	return (struct tx_part){committed, rolled_back, h};
+}
+
 void health_json(const struct health *h, const struct health_gauges *g, struct im_buf *out)
 {
 	im_buf_printf(out, "{\"linked\":%s,\"stalled\":%s", g->linked ? "true" : "false",

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "bridge/base/tx_part.h"
 #include "common/buf.h"
 
 /* Since start. */
@@ -33,12 +34,29 @@
 	X(hellos)             \
 	X(links)              \
 	X(pruned)
+/* Those that a transaction counts: not, when it is rolled back. */
+#define HEALTH_OF_TRANSACTIONS(X) \
+	X(records)                \
+	X(records_replayed)       \
+	X(records_malformed)      \
+	X(messages_stored)        \
+	X(messages_duplicate)     \
+	X(messages_refused)       \
+	X(signals)                \
+	X(signals_stale)          \
+	X(requests)               \
+	X(hellos)
 
 struct health {
 #define X(name) uint64_t name;
 	HEALTH_COUNTERS(X)
+	struct {
+		HEALTH_OF_TRANSACTIONS(X)
+	} committed;
 #undef X
 };
+
+struct tx_part health_part(struct health *h);
 
 /* What is true now. */
 struct health_gauges {

@@ -34,7 +34,8 @@ static int build(struct assembly *a, const struct engine_parts *p, int64_t wall_
 static int join(struct assembly *a)
 {
 	const struct tx_part parts[] = {rights_part(a->rights), cost_part(a->cost),
-		acks_part(a->acks), dedup_part(a->dedup), sessions_part(a->sessions)};
+		acks_part(a->acks), dedup_part(a->dedup), sessions_part(a->sessions),
+		health_part(&a->health)};
 	int rc = IM_OK;
 
 	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]) && !rc; i++)

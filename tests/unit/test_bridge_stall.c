@@ -87,6 +87,10 @@ static void nothing_is_told_before_the_commit_works(void **state)
 	assert_told(f, "message alice/phone 2 json id=1 bob=");
 	assert_told(f, "inbox alice ack [{\"id\":\"1\",\"conv\":\"u/bob\",\"seq\":2,");
 	assert_int_equal(engine_count(f, "inbox bob rpc/phone "), 1);
+	/* Counted once, like what was there before. */
+	assert_int_equal(engine_health(f->engine)->messages_stored, 2);
+	assert_int_equal(engine_health(f->engine)->records, 3);
+	assert_int_equal(engine_health(f->engine)->requests, 1);
 	assert_told(f, "committed 77:3");
 	assert_not_told(f, "hello");
 	assert_false(engine_stalled(f->engine));
