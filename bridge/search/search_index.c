@@ -279,7 +279,7 @@ static int purge(struct search_index *x, bool *more_out)
 	return search_erase_purge(&x->erase, &x->q, tables, x->has_old ? 2 : 1, more_out);
 }
 
-/* It is open unless dropping it has failed. */
+/* It is open, unless it could not be opened again after dropping it had failed. */
 static int use_old(struct search_index *x)
 {
 	return !x->has_old || x->old.of ? IM_OK
@@ -290,12 +290,15 @@ static int use_old(struct search_index *x)
  * want of room, both go on. */
 static int drop_old(struct search_index *x)
 {
+	int rc, again;
+
 	search_writer_close(&x->old);
-	int rc = search_drop_old(&x->q);
+	rc = search_drop_old(&x->q);
 	x->has_old = rc != IM_OK;
 	if (rc == IM_OK)
 		atomic_store(&x->gid, x->fresh.gid);
-	return rc;
+	again = use_old(x);
+	return rc ? rc : again;
 }
 
 /* -- the old index, while there is one -- */

@@ -839,6 +839,37 @@ static void a_full_disk_holds_the_change_up_and_no_more(void **state)
 	assert_int_equal(count(f, "天气"), 1);
 }
 
+static void run_on(struct fixture *f, const char *sql)
+{
+	char path[128];
+	sqlite3 *db;
+	snprintf(path, sizeof(path), "%s/search.db", f->folder);
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	if (sqlite3_exec(db, sql, NULL, NULL, NULL) != SQLITE_OK)
+		fail_msg("%s", sqlite3_errmsg(db));
+	sqlite3_close(db);
+}
+
+/* The old index answers, so it has to follow the log for as long as it cannot be dropped. */
+static void an_old_index_that_cannot_be_dropped_goes_on(void **state)
+{
+	struct fixture *f = *state;
+	uint32_t n;
+	take_over(f);
+	run_on(f, "CREATE TRIGGER no BEFORE DELETE ON meta BEGIN SELECT RAISE(ABORT, 'no'); END");
+	for (int i = 0; i < 3; i++) {
+		store_as(f, 1, 1, "", IM_ENC_TEXT, "another needle");
+		assert_int_equal(search_index_pass(f->index, 100, 0, &n), IM_E_IO);
+		assert_int_equal(search_index_gid(f->index), f->gid);
+		assert_int_equal(count(f, "needle"), 2 + i);
+		assert_refused(f, "🎉", "holds nothing");
+	}
+	run_on(f, "DROP TRIGGER no");
+	pass(f, 100);
+	assert_int_equal(count(f, "needle"), 4);
+	assert_int_equal(count(f, "🎉"), 1);
+}
+
 /* The log is read in steps within a pass; the limit is the pass's. */
 static void a_pass_takes_in_many_steps_up_to_its_limit(void **state)
 {
@@ -1057,6 +1088,7 @@ int main(void)
 		CASE(an_old_index_answers_until_the_new_one_has_caught_up),
 		CASE(a_crash_at_any_step_of_the_change_loses_nothing),
 		CASE(a_full_disk_holds_the_change_up_and_no_more),
+		CASE(an_old_index_that_cannot_be_dropped_goes_on),
 		CASE(a_damaged_index_is_built_again),
 		CASE(a_missing_index_is_built_again),
 		CASE(a_pass_takes_in_many_steps_up_to_its_limit),
