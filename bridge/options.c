@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Owns the table of im-bridge.conf. Pure: main reads the file. config/im-bridge.conf is this
+/* Owns the table of im-bridge.conf. Pure: config.c reads the file. config/im-bridge.conf is this
  * table's sample, and a test holds the two together. */
 #include "bridge/options.h"
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The JSON of the counters, and sd_notify. Called by main and, for JSON, by the admin hooks. */
+/* The JSON of the counters, and sd_notify. Called by the service and, for JSON, by its answer to
+ * administrators. */
 #include "bridge/base/health.h"
 
 #include <inttypes.h>

@@ -273,7 +273,9 @@ static void take_reply(struct rpc_fixture *f, const char *method, const char *pa
 		assert_int_equal(rpc_num(whole, "error.code"), code);
 	im_buf_reset(&f->why);
 	im_buf_str(&f->why, why);
-	note_request(method, im_str(params), im_buf_view(reply));
+	/* Nobody is told of what the engine rolls back and does again. */
+	if (!im_err_is_ours(code))
+		note_request(method, im_str(params), im_buf_view(reply));
 	json_decref(whole);
 }
 

@@ -6,6 +6,33 @@
 #include "bridge/rpc/hash_budget.h"
 #include "bridge/rpc/password.h"
 
+static bool disk_fails;
+
+int __real_writer_event(struct writer *w, uint64_t user, struct im_str uid, const struct event *e);
+int __wrap_writer_event(struct writer *w, uint64_t user, struct im_str uid, const struct event *e);
+
+int __wrap_writer_event(struct writer *w, uint64_t user, struct im_str uid, const struct event *e)
+{
+	return disk_fails ? IM_E_IO : __real_writer_event(w, user, uid, e);
+}
+
+/* What was not written is tried again: nobody is forgotten or disconnected for it. */
+static void a_change_that_failed_has_no_effects(void **state)
+{
+	struct rpc_fixture *f = *state;
+
+	assert_int_equal(directory_device_bind(
+				 writer_directory(f->w), IM_STR("tablet"), rpc_uid(f, "bob"), 5, 0),
+		IM_OK);
+	rpc_commit(f);
+	disk_fails = true;
+	assert_int_equal(rpc_do(f, "bob", "user.update", "{\"nick\":\"Bobby\"}"), IM_E_IO);
+	assert_int_equal(f->told.n, 0);
+	assert_int_equal(rpc_do(f, "bob", "device.remove", "{\"device\":\"tablet\"}"), IM_E_IO);
+	assert_int_equal(f->told.n, 0);
+	disk_fails = false;
+}
+
 static void a_profile_shows_others_less(void **state)
 {
 	struct rpc_fixture *f = *state;
@@ -229,6 +256,7 @@ static void a_device_says_how_present_it_is(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		CASE(a_change_that_failed_has_no_effects),
 		CASE(a_profile_shows_others_less),
 		CASE(too_large_an_ext_is_refused),
 		CASE(a_password_is_changed_by_who_knows_the_old_one),

@@ -57,9 +57,11 @@ static int tell_removal(
 	event_device_removed(&e, device);
 	rc = writer_event(wr->writer, user, uid, &e);
 	event_clear(&e);
+	if (rc != IM_OK)
+		return rc;
 	effects_forget_user(writer_effects(wr->writer), uid);
 	effects_kick(writer_effects(wr->writer), uid, device);
-	return rc;
+	return IM_OK;
 }
 
 int rpc_device_take(struct rpc_write *wr, uint64_t user, struct im_str uid, struct im_str device)

@@ -125,7 +125,8 @@ static int tell_profile(struct rpc_write *wr)
 	rc = profile.failed ? IM_E_NOMEM : writer_event(wr->writer, c->user, c->uid, &e);
 	event_clear(&e);
 	im_buf_free(&profile);
-	effects_forget_user(writer_effects(wr->writer), c->uid);
+	if (rc == IM_OK)
+		effects_forget_user(writer_effects(wr->writer), c->uid);
 	return rc;
 }
 
