@@ -38,6 +38,7 @@ struct presence {
 	struct user *changes;
 	size_t devices, devices_max;
 	bool names; /* what is told names the devices */
+	bool hold;
 	struct im_buf json;
 };
 
@@ -295,15 +296,25 @@ int presence_gone(struct presence *p, struct im_str uid, int64_t now_ms)
 	return IM_OK;
 }
 
-void presence_set_names(struct presence *p, bool names)
+void presence_tell_again(struct presence *p)
 {
 	struct user *u, *tmp;
 
+	HASH_ITER (hh, p->by_uid, u, tmp)
+		touch(p, u, u->ts_ms);
+}
+
+void presence_hold(struct presence *p, bool on)
+{
+	p->hold = on;
+}
+
+void presence_set_names(struct presence *p, bool names)
+{
 	if (p->names == names)
 		return;
 	p->names = names;
-	HASH_ITER (hh, p->by_uid, u, tmp)
-		touch(p, u, u->ts_ms);
+	presence_tell_again(p);
 }
 
 void presence_touch_all(struct presence *p, int64_t now_ms)
@@ -472,7 +483,7 @@ void presence_settle(struct presence *p, bool committed)
 		u->marked = state_of(u);
 		u->listed = false;
 		DL_DELETE(p->changes, u);
-		if (!u->devices)
+		if (!u->devices && !p->hold)
 			user_drop(p, u);
 	}
 }

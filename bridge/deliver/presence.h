@@ -52,6 +52,12 @@ int presence_gone(struct presence *p, struct im_str uid, int64_t now_ms) IM_MUST
 /* Every connected user counts as changed (the bridge has just started). */
 void presence_touch_all(struct presence *p, int64_t now_ms);
 
+/* The same, though nothing has changed: somebody may not have heard of it. */
+void presence_tell_again(struct presence *p);
+/* While it is on, somebody does not hear: users who go offline are kept until they are told again.
+ */
+void presence_hold(struct presence *p, bool on);
+
 /* Whether what is told names the devices; told anew when that changes. Without, which is how it
  * begins, only a change of the user's own state is told. */
 void presence_set_names(struct presence *p, bool names);

@@ -85,9 +85,11 @@ int engine_add_peer(struct engine *e, outbox_send_fn send, void *send_arg, struc
 		.backlog_bytes = e->backlog_bytes};
 	int rc = peer_new(&parts, out);
 
-	if (!rc)
-		e->peers[e->n_peers++] = *out;
-	return rc;
+	if (rc)
+		return rc;
+	e->peers[e->n_peers++] = *out;
+	work_others_hear(e, false);
+	return IM_OK;
 }
 
 /* What every linked plugin understands. */
@@ -118,6 +120,7 @@ void engine_unlinked(struct engine *e, struct peer *p)
 	/* What it has not heard of it says again. */
 	waiting_drop(&e->waiting, p);
 	set_level(e);
+	work_others_hear(e, false);
 }
 
 /* -- frames -- */

@@ -111,10 +111,33 @@ static void say_ready(struct engine *e, const struct peer *p)
 		(unsigned long long)(s ? s->recno : 0), peer_level(p));
 }
 
+void work_others_hear(struct engine *e, bool again)
+{
+	struct presence *p = sessions_presence(e->a.sessions);
+	bool all = true;
+
+	if (e->n_peers <= 1)
+		return;
+	for (unsigned i = 0; i < e->n_peers; i++)
+		all &= peer_ready(e->peers[i]) && !outbox_missed(peer_outbox(e->peers[i]));
+	presence_hold(p, !all);
+	if (again)
+		presence_tell_again(p);
+}
+
 static void put_down(struct engine *e)
 {
 	e->work.kind = WORK_NONE;
 	im_buf_reset(&e->work.frame);
+}
+
+static void answered(struct engine *e, struct peer *from, bool greeted)
+{
+	bool first = peer_answered(from);
+
+	if (first)
+		say_ready(e, from);
+	work_others_hear(e, first || greeted);
 }
 
 static void done(struct engine *e, const struct engine_now *now)
@@ -122,8 +145,8 @@ static void done(struct engine *e, const struct engine_now *now)
 	struct work *w = &e->work;
 
 	recovered(e, now);
-	if (w->kind == WORK_SESSIONS && w->sound && w->f.part.last && peer_answered(w->from))
-		say_ready(e, w->from);
+	if (w->kind == WORK_SESSIONS && w->sound && w->f.part.last)
+		answered(e, w->from, w->greet);
 	put_down(e);
 }
 
