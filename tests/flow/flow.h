@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A whole node in one process: mosquitto_im.so in the fake broker, the engine, a store, and devices
- * that behave as an app does. Time is the test's; what travels between plugin and bridge can be
- * held up, lost, or cut off at any step, and commits can be made to fail.
+ * Whole nodes in one process: bridges, each an engine with a store, under them brokers, each a fake
+ * one with mosquitto_im.so in it, and devices that behave as an app does. Time is the test's; what
+ * travels between plugin and bridge can be held up, lost, or cut off at any step, and commits can
+ * be made to fail.
  */
 #ifndef IM_TESTS_FLOW_H
 #define IM_TESTS_FLOW_H
@@ -11,11 +12,12 @@
 
 #include <stdbool.h>
 
-#include "bridge/engine/engine.h"
-#include "bridge/store/store.h"
 #include "tests/lib/fake_broker.h"
+#include "tests/unit/rig.h"
 
 #define FLOW_LINK "/run/link"
+#define FLOW_NODES_MAX 3
+#define FLOW_BROKERS_MAX 3
 #define FLOW_DEVICES_MAX 64
 
 /* What a test of the tests breaks on purpose. */
@@ -39,48 +41,68 @@ struct flow_frame {
 
 struct flow_queue {
 	struct flow_frame *first, **end;
+	size_t bytes;
 };
 
+struct flow;
+struct flow_node;
 struct flow_device;
 struct flow_append;
 
-struct flow {
-	char folder[64];
-	int64_t wall_ms, mono_ms;
-	bool newer;
+/* A broker with the plugin, and its link to the bridge. */
+struct flow_broker {
+	struct flow_node *n;
+	struct fake_state *fake;
+	char folder[96]; /* the plugin's: its spool is there */
 	const char *spool_size;
-	/* the bridge */
-	struct store_backend backend;
-	struct store *store;
-	struct directory *dir;
-	struct readers *readers;
-	struct log *log;
-	struct engine *engine;
+	bool newer;
+	bool is_up;
+	bool stopped; /* as by SIGSTOP: it does nothing, and nobody is told */
 	struct peer *peer;
-	struct engine_settings set;
-	bool bridge_up, broker_up;
 	struct mosquitto *link;
 	struct flow_queue up, down;
-	/* faults: so many of a thousand */
-	struct prng random;
-	unsigned lose_up, lose_down, fail_commit;
-	unsigned fail_directory;
-	bool broken;                /* every commit fails */
-	struct flow_append *append; /* the bridge's shared log, NULL: it has none */
+	unsigned lose_up, lose_down; /* frames, so many of a thousand */
+};
+
+/* A bridge with its databases, and the brokers under it. */
+struct flow_node {
+	struct flow *f;
+	struct rig rig;
+	bool is_up;
+	struct flow_broker brokers[FLOW_BROKERS_MAX];
+	size_t n_brokers;
+	struct flow_append *append;           /* the bridge's shared log, NULL: it has none */
+	unsigned fail_commit, fail_directory; /* so many of a thousand */
+	bool broken;                          /* every commit fails */
 	bool halved; /* a directory's commit has failed since it was last set to false */
+};
+
+struct flow {
+	int64_t wall_ms, mono_ms;
+	struct prng random; /* of the faults */
 	enum flow_sabotage sabotage;
+	struct flow_node nodes[FLOW_NODES_MAX];
+	size_t n_nodes;
 	struct flow_device *devices[FLOW_DEVICES_MAX];
 	size_t n_devices;
 };
 
-/* Folder, users (uids, NULL-terminated; password "pw"; the first one is an administrator), broker,
- * plugin and bridge. */
+/* A node with these users (uids, NULL-terminated; password "pw"; the first one is an
+ * administrator): bridge, a broker, plugin. */
 struct flow *flow_start(const struct store_backend *backend, const char *const *users);
 void flow_stop(struct flow *f);
 /* After a failure nothing can be stopped in order: only what lies on the disk goes. */
 void flow_discard(struct flow *f);
+/* Another node, of users of its own. */
+struct flow_node *flow_add_node(
+	struct flow *f, const struct store_backend *backend, const char *const *users);
+/* Another broker under the node's bridge, which must not be up: plugins are known in order. */
+struct flow_broker *flow_add_broker(struct flow_node *n);
+/* The first ones. */
+struct flow_node *flow_node(struct flow *f);
+struct flow_broker *flow_broker(struct flow *f);
 
-/* One step: a turn of the broker's loop, then the frames under way. */
+/* One step: a turn of each broker's loop, then the frames under way. */
 void flow_step(struct flow *f);
 /* Steps until nothing moves any more. */
 void flow_settle(struct flow *f);
@@ -88,18 +110,38 @@ void flow_settle(struct flow *f);
 void flow_pass(struct flow *f, int64_t ms);
 
 /* kill -9. Frames that were under way are gone. */
-void flow_kill_bridge(struct flow *f);
-void flow_start_bridge(struct flow *f);
-void flow_kill_broker(struct flow *f);
-void flow_start_broker(struct flow *f);
+void flow_kill_bridge(struct flow_node *n);
+void flow_start_bridge(struct flow_node *n);
+void flow_kill_broker(struct flow_broker *b);
+void flow_start_broker(struct flow_broker *b);
 /* The connection breaks; the bridge comes back at once. */
-void flow_break_link(struct flow *f);
+void flow_break_link(struct flow_broker *b);
+/* It breaks, and stays so until flow_mend_link. */
+void flow_cut_link(struct flow_broker *b);
+void flow_mend_link(struct flow_broker *b);
 
 /* For FLOW_LOSES_EVENT: stored read marks' events are gone. */
-void flow_lose_events(struct flow *f);
+void flow_lose_events(struct flow_node *n);
+
+/* -- for the files beside this one -- */
+
+bool flow_chance(struct flow *f, unsigned of_thousand);
+struct engine_now flow_now(const struct flow *f);
+/* This broker is the one that acts. */
+void flow_enter(const struct flow_broker *b);
+void flow_broker_init(struct flow_broker *b, struct flow_node *n);
+void flow_broker_clear(struct flow_broker *b);
+/* Its bridge has begun, and is gone. */
+void flow_broker_join(struct flow_broker *b);
+void flow_broker_leave(struct flow_broker *b);
+void flow_broker_turn(struct flow_broker *b);
+/* A frame moves up, and one down. */
+void flow_broker_frames(struct flow_broker *b);
+/* Something is under way. */
+bool flow_broker_busy(const struct flow_broker *b);
 
 /* -- the plugin's inside (flow_plugin.c): the only file that knows it -- */
-int flow_plugin_load(struct flow *f);
-void flow_plugin_crash(struct flow *f);
+int flow_plugin_load(struct flow_broker *b);
+void flow_plugin_crash(void);
 
 #endif

@@ -6,7 +6,7 @@ FLOW_SEEDS ?= 40
 FLOW := $(patsubst tests/flow/%.c,%,$(wildcard tests/flow/test_*.c))
 FLOW_BIN := $(FLOW:%=$(BUILD)/flow/%)
 FLOW_OBJ := $(call obj,$(filter-out tests/flow/test_%,$(wildcard tests/flow/*.c))) \
-	$(call obj,tests/lib/fake_broker.c tests/lib/fake_calls.c)
+	$(call obj,tests/lib/fake_broker.c tests/lib/fake_calls.c tests/unit/rig.c)
 
 $(BUILD)/obj/tests/flow/%.o: CFLAGS_ALL += -DFLOW_PLUGIN='"$(abspath $(BUILD))/mosquitto_im.so"' \
 	-DFLOW_SEEDS=$(FLOW_SEEDS)

@@ -137,7 +137,7 @@ static void forget(struct flow_append *a, const struct writer *w)
 
 static enum shared_answer at_random(struct flow_append *a)
 {
-	uint32_t n = prng_below(&a->f->random, 1000);
+	uint32_t n = prng_below(&a->n->f->random, 1000);
 
 	if (n < a->late)
 		return SHARED_LATER;
@@ -152,9 +152,9 @@ static void somebody(struct flow_append *a)
 {
 	static const char *const who[] = {"alice", "bob", "carol", "dave"};
 
-	if (a->foreign && prng_below(&a->f->random, 1000) < a->foreign)
-		flow_append_message(a, who[prng_below(&a->f->random, 4)],
-			who[prng_below(&a->f->random, 4)], "", "from afar");
+	if (a->foreign && prng_below(&a->n->f->random, 1000) < a->foreign)
+		flow_append_message(a, who[prng_below(&a->n->f->random, 4)],
+			who[prng_below(&a->n->f->random, 4)], "", "from afar");
 }
 
 static enum shared_answer append(void *arg, struct writer *w, const struct shared_offer *o)
@@ -185,7 +185,7 @@ static enum shared_answer ask(void *arg)
 	assert_true(a->doubt);
 	a->asks++;
 	if (a->unknown)
-		answer = prng_below(&a->f->random, 2) ? SHARED_UNKNOWN : at_random(a);
+		answer = prng_below(&a->n->f->random, 2) ? SHARED_UNKNOWN : at_random(a);
 	a->doubt = answer == SHARED_UNKNOWN;
 	a->open = answer == SHARED_LATER;
 	return answer;
@@ -207,14 +207,14 @@ static int follow(void *arg, struct writer *w, struct dedup *ids, struct writer_
 	return e->fn(e, w, ids);
 }
 
-void flow_append_begin(struct flow_append *a, struct flow *f)
+void flow_append_begin(struct flow_append *a, struct flow_node *n)
 {
-	*a = (struct flow_append){.log = {a, append, ask, follow}, .f = f};
+	*a = (struct flow_append){.log = {a, append, ask, follow}, .n = n};
 	a->end = &a->first;
-	f->append = a;
-	flow_kill_bridge(f);
-	flow_start_bridge(f);
-	flow_settle(f);
+	n->append = a;
+	flow_kill_bridge(n);
+	flow_start_bridge(n);
+	flow_settle(n->f);
 }
 
 void flow_append_end(struct flow_append *a)
@@ -230,13 +230,13 @@ void flow_append_end(struct flow_append *a)
 
 void flow_append_answer(struct flow_append *a, enum shared_answer answer)
 {
-	struct engine_now t = {a->f->wall_ms, a->f->mono_ms};
+	struct engine_now t = {a->n->f->wall_ms, a->n->f->mono_ms};
 
 	assert_true(a->open);
 	a->open = answer == SHARED_LATER;
 	a->doubt = answer == SHARED_UNKNOWN;
-	engine_appended(a->f->engine, answer, &t);
-	engine_reads(a->f->engine);
+	engine_appended(a->n->rig.engine, answer, &t);
+	engine_reads(a->n->rig.engine);
 }
 
 void flow_append_calm(struct flow_append *a)
@@ -252,8 +252,8 @@ void flow_append_step(struct flow_append *a)
 	if (!a->open || !a->late)
 		return;
 	somebody(a);
-	if (prng_below(&a->f->random, 3) == 0)
-		flow_append_answer(a, a->first || prng_below(&a->f->random, 1000) < a->moved
+	if (prng_below(&a->n->f->random, 3) == 0)
+		flow_append_answer(a, a->first || prng_below(&a->n->f->random, 1000) < a->moved
 					      ? SHARED_MOVED
 					      : SHARED_DONE);
 }

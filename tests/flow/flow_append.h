@@ -22,7 +22,7 @@ struct flow_entry {
 
 struct flow_append {
 	struct shared_log log;
-	struct flow *f;
+	struct flow_node *n;
 	enum shared_answer says;  /* to offers */
 	enum shared_answer knows; /* when it is asked for what it did not know */
 	bool open, doubt;         /* an offer was answered LATER; UNKNOWN */
@@ -34,7 +34,7 @@ struct flow_append {
 };
 
 /* The bridge starts anew, with such a log. */
-void flow_append_begin(struct flow_append *a, struct flow *f);
+void flow_append_begin(struct flow_append *a, struct flow_node *n);
 void flow_append_end(struct flow_append *a);
 /* From now on whatever is offered is taken, and what was offered has been. */
 void flow_append_calm(struct flow_append *a);

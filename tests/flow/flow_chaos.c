@@ -229,40 +229,40 @@ static void death(struct flow_chaos *c)
 
 	switch (below(c, 5)) {
 	case 0:
-		say(c, f->bridge_up ? "bridge killed" : "bridge started");
-		if (f->bridge_up)
-			flow_kill_bridge(f);
+		say(c, f->nodes[0].is_up ? "bridge killed" : "bridge started");
+		if (f->nodes[0].is_up)
+			flow_kill_bridge(flow_node(f));
 		else
-			flow_start_bridge(f);
+			flow_start_bridge(flow_node(f));
 		break;
 	case 1:
-		say(c, f->broker_up ? "broker killed" : "broker started");
-		if (f->broker_up)
-			flow_kill_broker(f);
+		say(c, flow_broker(f)->is_up ? "broker killed" : "broker started");
+		if (flow_broker(f)->is_up)
+			flow_kill_broker(flow_broker(f));
 		else
-			flow_start_broker(f);
+			flow_start_broker(flow_broker(f));
 		break;
 	case 2:
 		say(c, "link broken");
-		if (f->broker_up && f->bridge_up)
-			flow_break_link(f);
+		if (flow_broker(f)->is_up && f->nodes[0].is_up)
+			flow_break_link(flow_broker(f));
 		break;
 	default:
 		say(c, "bridge killed and started");
-		if (f->bridge_up)
-			flow_kill_bridge(f);
-		flow_start_bridge(f);
+		if (f->nodes[0].is_up)
+			flow_kill_bridge(flow_node(f));
+		flow_start_bridge(flow_node(f));
 	}
 }
 
 static void revive(struct flow_chaos *c)
 {
-	if (!c->f->broker_up) {
+	if (!flow_broker(c->f)->is_up) {
 		say(c, "broker started");
-		flow_start_broker(c->f);
-	} else if (!c->f->bridge_up) {
+		flow_start_broker(flow_broker(c->f));
+	} else if (!c->f->nodes[0].is_up) {
 		say(c, "bridge started");
-		flow_start_bridge(c->f);
+		flow_start_bridge(flow_node(c->f));
 	}
 }
 
@@ -304,14 +304,14 @@ static void half(struct flow_chaos *c)
 {
 	struct flow *f = c->f;
 
-	if (!f->halved)
+	if (!f->nodes[0].halved)
 		return;
-	f->halved = false;
+	f->nodes[0].halved = false;
 	say(c, "the directory was not committed");
-	if (f->bridge_up && one_in(c, 2)) {
+	if (f->nodes[0].is_up && one_in(c, 2)) {
 		say(c, "and the bridge killed");
-		flow_kill_bridge(f);
-		flow_start_bridge(f);
+		flow_kill_bridge(flow_node(f));
+		flow_start_bridge(flow_node(f));
 	}
 }
 
@@ -327,9 +327,9 @@ void flow_chaos_step(struct flow_chaos *c, unsigned step)
 	f->random.state = prng_next(&c->r);
 	d = c->d[below(c, FLOW_CHAOS_DEVICES)];
 	time = below(c, 10);
-	if (f->broker_up && d->c)
+	if (flow_broker(f)->is_up && d->c)
 		act(c, d);
-	else if (f->broker_up)
+	else if (flow_broker(f)->is_up)
 		come_or_go(c, d);
 	if (below(c, 1000) < c->deaths)
 		death(c);
@@ -356,8 +356,8 @@ void flow_chaos_start(struct flow_chaos *c, struct flow *f, uint64_t seed, struc
 		c->d[i]->persistent = i % 3 == 0;
 	}
 	c->deaths = below(c, 4) * 10;
-	f->lose_up = below(c, 3) * 10;
-	f->lose_down = below(c, 3) * 10;
-	f->fail_commit = below(c, 3) * 30;
-	f->fail_directory = below(c, 3) * 30;
+	flow_broker(f)->lose_up = below(c, 3) * 10;
+	flow_broker(f)->lose_down = below(c, 3) * 10;
+	f->nodes[0].fail_commit = below(c, 3) * 30;
+	f->nodes[0].fail_directory = below(c, 3) * 30;
 }

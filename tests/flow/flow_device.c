@@ -17,6 +17,7 @@ struct flow_device *flow_device(struct flow *f, const char *user, const char *na
 	assert_true(f->n_devices < FLOW_DEVICES_MAX);
 	f->devices[f->n_devices++] = d;
 	d->f = f;
+	d->at = flow_broker(f);
 	snprintf(d->user, sizeof(d->user), "%s", user);
 	snprintf(d->name, sizeof(d->name), "%s", name);
 	d->sent_end = &d->sent;
@@ -267,6 +268,7 @@ bool flow_connect(struct flow_device *d)
 		.persistent = d->persistent};
 	char filter[64];
 
+	flow_enter(d->at);
 	d->c = fake_connect(&s);
 	if (!d->c)
 		return false;
@@ -282,6 +284,7 @@ bool flow_connect(struct flow_device *d)
 
 void flow_disconnect(struct flow_device *d, bool lost)
 {
+	flow_enter(d->at);
 	if (d->c && fake_connected(d->c))
 		fake_disconnect(d->c, lost);
 	d->c = NULL;
@@ -291,6 +294,7 @@ int flow_publish(struct flow_device *d, const char *topic, const char *payload)
 {
 	int result;
 
+	flow_enter(d->at);
 	if (!d->c || !fake_connected(d->c)) {
 		d->c = NULL;
 		return FAKE_CLOSED;
@@ -376,6 +380,10 @@ static void work(struct flow_device *d)
 {
 	char params[64];
 
+	/* What its broker has not taken waits in its socket. */
+	if (d->at->stopped)
+		return;
+	flow_enter(d->at);
 	if (!d->c || !fake_connected(d->c)) {
 		d->c = NULL;
 		return;
@@ -413,10 +421,13 @@ bool flow_waiting(const struct flow_device *d)
 
 /* -- all of them -- */
 
-void flow_devices_lost(struct flow *f)
+void flow_devices_lost(const struct flow_broker *b)
 {
+	const struct flow *f = b->n->f;
+
 	for (size_t i = 0; i < f->n_devices; i++)
-		f->devices[i]->c = NULL;
+		if (f->devices[i]->at == b)
+			f->devices[i]->c = NULL;
 }
 
 void flow_devices_work(struct flow *f)

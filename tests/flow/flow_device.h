@@ -31,6 +31,7 @@ struct flow_sent {
 
 struct flow_device {
 	struct flow *f;
+	struct flow_broker *at; /* where it connects: the first node's first broker */
 	char user[32], name[32];
 	bool v5, persistent;
 	struct mosquitto *c; /* NULL: not connected */
@@ -79,7 +80,8 @@ const char *flow_has(struct flow_device *d, const char *conv, uint64_t seq);
 struct flow_sent *flow_sent(struct flow_device *d, const char *id);
 
 /* -- for flow.c -- */
-void flow_devices_lost(struct flow *f);
+/* Their broker is gone. */
+void flow_devices_lost(const struct flow_broker *b);
 void flow_devices_work(struct flow *f);
 void flow_devices_free(struct flow *f);
 

@@ -16,7 +16,7 @@ static int on_stored(void *arg, const struct store_msg *m)
 	struct flow_stored *s = calloc(1, sizeof(*s));
 	struct store_conv c;
 
-	assert_int_equal(r->f->backend.get_conv(r->convs, m->conv, &c), IM_OK);
+	assert_int_equal(r->f->nodes[0].rig.backend.get_conv(r->convs, m->conv, &c), IM_OK);
 	s->conv = m->conv;
 	s->seq = m->seq;
 	s->sender = m->sender;
@@ -38,11 +38,13 @@ struct flow_stored *flow_log_read(struct flow *f)
 	struct reading r = {.f = f, .end = &log};
 	struct store_reader *walk;
 
-	assert_int_equal(f->backend.reader_open(f->store, &walk), IM_OK);
-	assert_int_equal(f->backend.reader_open(f->store, &r.convs), IM_OK);
-	assert_int_equal(f->backend.read_log(walk, 1, INT64_MAX, false, on_stored, &r), IM_OK);
-	f->backend.reader_close(r.convs);
-	f->backend.reader_close(walk);
+	assert_int_equal(f->nodes[0].rig.backend.reader_open(f->nodes[0].rig.store, &walk), IM_OK);
+	assert_int_equal(
+		f->nodes[0].rig.backend.reader_open(f->nodes[0].rig.store, &r.convs), IM_OK);
+	assert_int_equal(
+		f->nodes[0].rig.backend.read_log(walk, 1, INT64_MAX, false, on_stored, &r), IM_OK);
+	f->nodes[0].rig.backend.reader_close(r.convs);
+	f->nodes[0].rig.backend.reader_close(walk);
 	return log;
 }
 

@@ -9,21 +9,21 @@
 
 #include "tests/lib/fake_broker.h"
 
-struct flow;
-int flow_plugin_load(struct flow *f);
-void flow_plugin_crash(struct flow *f);
-int64_t flow_wall_ms(void *f);
-int64_t flow_mono_us(void *f);
-const char *flow_option(const struct flow *f, const char *name);
+struct flow_broker;
+int flow_plugin_load(struct flow_broker *b);
+void flow_plugin_crash(void);
+int64_t flow_wall_ms(void *b);
+int64_t flow_mono_us(void *b);
+const char *flow_option(const struct flow_broker *b, const char *name);
 
-int flow_plugin_load(struct flow *f)
+int flow_plugin_load(struct flow_broker *b)
 {
 	static struct fake_plugin plugin;
 	static void *so;
 	struct mosquitto_opt o[] = {
-		{(char *)"data_dir", (char *)flow_option(f, "data_dir")},
-		{(char *)"link_listener", (char *)flow_option(f, "link_listener")},
-		{(char *)"spool_size", (char *)flow_option(f, "spool_size")},
+		{(char *)"data_dir", (char *)flow_option(b, "data_dir")},
+		{(char *)"link_listener", (char *)flow_option(b, "link_listener")},
+		{(char *)"spool_size", (char *)flow_option(b, "spool_size")},
 		{(char *)"rate_messages", (char *)"0"},
 		{(char *)"auth_threads", (char *)"0"}, /* the same run for the same seed */
 		{NULL, NULL},
@@ -43,15 +43,14 @@ int flow_plugin_load(struct flow *f)
 	rc = fake_load(&plugin, o);
 	if (!rc)
 		((struct plugin *)fake_userdata())->clock =
-			(struct clock){.wall_ms = flow_wall_ms, .mono_us = flow_mono_us, .arg = f};
+			(struct clock){.wall_ms = flow_wall_ms, .mono_us = flow_mono_us, .arg = b};
 	return rc;
 }
 
-void flow_plugin_crash(struct flow *f)
+void flow_plugin_crash(void)
 {
 	struct plugin *p = fake_userdata();
 
-	(void)f;
 	/* What was in memory is gone; the file is as it is, without its mark of a clean end. */
 	msync(p->spool.ring.map, p->spool.map_size, MS_SYNC);
 	p->spool.ring.data = NULL;

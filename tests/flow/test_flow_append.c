@@ -23,7 +23,7 @@ static int start(void **state, const struct store_backend *backend)
 	struct cast *c = calloc(1, sizeof(*c));
 
 	c->f = flow_start(backend, users);
-	flow_append_begin(&c->a, c->f);
+	flow_append_begin(&c->a, flow_node(c->f));
 	c->alice = flow_device(c->f, "alice", "alice-phone");
 	c->bob = flow_device(c->f, "bob", "bob-phone");
 	c->carol = flow_device(c->f, "carol", "carol-phone");
@@ -74,7 +74,7 @@ static void assert_nothing_is_visible(struct cast *c)
 	assert_null(flow_has(c->bob, "u/alice", 1));
 	assert_null(flow_has(c->alice, "u/bob", 1));
 	assert_false(flow_sent(c->alice, "m1")->acked);
-	assert_true(engine_busy(c->f->engine));
+	assert_true(engine_busy(flow_node(c->f)->rig.engine));
 }
 
 static void nothing_is_visible_before_the_log_has_it(void **state)
@@ -86,14 +86,14 @@ static void nothing_is_visible_before_the_log_has_it(void **state)
 	flow_pass(c->f, 60000);
 	assert_true(c->a.open);
 	assert_nothing_is_visible(c);
-	assert_false(engine_stalled(c->f->engine));
+	assert_false(engine_stalled(flow_node(c->f)->rig.engine));
 	flow_append_answer(&c->a, SHARED_DONE);
 	flow_settle(c->f);
 	assert_has(c->bob, "u/alice", 1, "\"hello\"");
 	assert_has(c->alice, "u/bob", 1, "\"hello\"");
 	assert_true(flow_sent(c->alice, "m1")->acked);
 	assert_int_equal(stored(c), 1);
-	assert_false(engine_busy(c->f->engine));
+	assert_false(engine_busy(flow_node(c->f)->rig.engine));
 }
 
 static void what_the_offer_says_is_where_it_stands(void **state)
@@ -131,7 +131,7 @@ static void what_writes_nothing_is_not_offered(void **state)
 	flow_settle(c->f);
 	assert_int_equal(c->bob->signals, 1);
 	assert_int_equal(c->a.offers, offers);
-	assert_false(engine_busy(c->f->engine));
+	assert_false(engine_busy(flow_node(c->f)->rig.engine));
 }
 
 static void what_comes_meanwhile_waits_in_its_order(void **state)
@@ -165,7 +165,7 @@ static void what_comes_meanwhile_waits_in_its_order(void **state)
 		assert_int_equal(flow_sent(i % 2 ? c->alice : c->bob, id)->seq, i);
 	}
 	/* Nothing was lost, so nothing was asked for again. */
-	assert_int_equal(engine_health(c->f->engine)->records_replayed, 0);
+	assert_int_equal(engine_health(flow_node(c->f)->rig.engine)->records_replayed, 0);
 }
 
 /* Clients connect, a link breaks, the plugin answers HELLO: none of it is lost. */
@@ -178,7 +178,7 @@ static void a_link_that_breaks_meanwhile_is_made_up_for(void **state)
 	assert_true(flow_send(c->alice, "u/bob", "m1", "hello"));
 	flow_settle(c->f);
 	assert_true(flow_connect(c->carol));
-	flow_break_link(c->f);
+	flow_break_link(flow_broker(c->f));
 	flow_pass(c->f, 2000);
 	assert_nothing_is_visible(c);
 	c->a.says = SHARED_DONE;
@@ -247,13 +247,13 @@ static void one_who_is_never_first_waits(void **state)
 	assert_true(flow_send(c->alice, "u/bob", "m1", "patience"));
 	flow_settle(c->f);
 	assert_in_range(c->a.offers, 5, 20);
-	assert_true(engine_stalled(c->f->engine));
+	assert_true(engine_stalled(flow_node(c->f)->rig.engine));
 	assert_nothing_is_visible(c);
 	c->a.says = SHARED_DONE;
 	flow_pass(c->f, 6000);
 	assert_has(c->bob, "u/alice", 1, "patience");
 	assert_int_equal(stored(c), 1);
-	assert_false(engine_stalled(c->f->engine));
+	assert_false(engine_stalled(flow_node(c->f)->rig.engine));
 }
 
 static void what_others_have_changed_counts(void **state)
@@ -319,7 +319,7 @@ static void nobody_knows_and_nothing_is_visible(void **state)
 	flow_settle(c->f);
 	for (int i = 0; i < 60; i++) {
 		flow_pass(c->f, 1000);
-		assert_true(engine_stalled(c->f->engine));
+		assert_true(engine_stalled(flow_node(c->f)->rig.engine));
 		assert_nothing_is_visible(c);
 	}
 	/* Asked again and again, less and less often. */
@@ -341,7 +341,7 @@ static void what_was_in_doubt_was_taken(void **state)
 	assert_int_equal(flow_sent(c->alice, "m2")->seq, 2);
 	assert_has(c->bob, "u/alice", 2, "after");
 	assert_int_equal(stored(c), 2);
-	assert_false(engine_stalled(c->f->engine));
+	assert_false(engine_stalled(flow_node(c->f)->rig.engine));
 }
 
 static void what_was_in_doubt_was_lost(void **state)
@@ -366,9 +366,9 @@ static void who_dies_meanwhile_has_lost_nothing(void **state)
 	c->a.says = SHARED_LATER;
 	assert_true(flow_send(c->alice, "u/bob", "m1", "again"));
 	flow_settle(c->f);
-	flow_kill_bridge(c->f);
+	flow_kill_bridge(flow_node(c->f));
 	c->a.says = SHARED_DONE;
-	flow_start_bridge(c->f);
+	flow_start_bridge(flow_node(c->f));
 	flow_pass(c->f, 6000);
 	assert_int_equal(flow_sent(c->alice, "m1")->seq, 1);
 	assert_has(c->bob, "u/alice", 1, "again");
@@ -384,12 +384,12 @@ static void what_the_log_has_of_the_dead_is_not_stored_twice(void **state)
 	c->a.says = c->a.knows = SHARED_UNKNOWN;
 	assert_true(flow_send(c->alice, "u/bob", "m1", "once"));
 	flow_settle(c->f);
-	flow_kill_bridge(c->f);
+	flow_kill_bridge(flow_node(c->f));
 	assert_int_equal(c->a.last.moved, 0);
 	e = flow_append_message(&c->a, "alice", "bob", "m1", "once");
 	e->own = c->a.last.own;
 	c->a.says = SHARED_DONE;
-	flow_start_bridge(c->f);
+	flow_start_bridge(flow_node(c->f));
 	flow_pass(c->f, 6000);
 	assert_int_equal(stored(c), 1);
 	assert_int_equal(flow_sent(c->alice, "m1")->seq, 1);
@@ -406,22 +406,22 @@ static void a_disk_that_fails_behind_the_log_catches_up(void **state)
 	struct cast *c = *state;
 	struct flow_entry *e;
 
-	c->f->broken = true;
+	flow_node(c->f)->broken = true;
 	assert_true(flow_send(c->alice, "u/bob", "m1", "there"));
 	flow_settle(c->f);
-	assert_true(engine_stalled(c->f->engine));
+	assert_true(engine_stalled(flow_node(c->f)->rig.engine));
 	assert_nothing_is_visible(c);
 	e = flow_append_message(&c->a, "alice", "bob", "m1", "there");
 	e->own = c->a.last.own;
 	flow_pass(c->f, 6000);
 	assert_nothing_is_visible(c);
-	c->f->broken = false;
+	flow_node(c->f)->broken = false;
 	flow_pass(c->f, 6000);
 	assert_int_equal(c->a.offers, 1);
 	assert_int_equal(stored(c), 1);
 	assert_int_equal(flow_sent(c->alice, "m1")->seq, 1);
 	assert_has(c->bob, "u/alice", 1, "there");
-	assert_false(engine_busy(c->f->engine));
+	assert_false(engine_busy(flow_node(c->f)->rig.engine));
 }
 
 #define T(name)                                                    \

@@ -94,11 +94,12 @@ static void converge(void)
 {
 	struct flow *f = run.f;
 
-	f->lose_up = f->lose_down = f->fail_commit = f->fail_directory = 0;
-	if (!f->broker_up)
-		flow_start_broker(f);
-	if (!f->bridge_up)
-		flow_start_bridge(f);
+	flow_broker(f)->lose_up = flow_broker(f)->lose_down = f->nodes[0].fail_commit =
+		f->nodes[0].fail_directory = 0;
+	if (!flow_broker(f)->is_up)
+		flow_start_broker(flow_broker(f));
+	if (!f->nodes[0].is_up)
+		flow_start_bridge(flow_node(f));
 	flow_pass(f, 10000);
 	for (int round = 0; round < 2; round++) {
 		for (size_t i = 0; i < f->n_devices; i++) {
@@ -481,7 +482,7 @@ static void live(uint64_t seed, const struct store_backend *backend)
 			flow_chaos_step(&run.chaos, i);
 	}
 	if (run.f->sabotage == FLOW_LOSES_EVENT)
-		flow_lose_events(run.f);
+		flow_lose_events(flow_node(run.f));
 	converge();
 	check();
 	flow_stop(run.f);
@@ -510,8 +511,9 @@ static int tell_failure(void **state)
 		fprintf(stderr,
 			"%.*sseed %llu failed over the %s store; these were its steps. Again: "
 			"FLOW_SEED=%llu FLOW_STORE=%s\n",
-			IM_ARGS(run.trace), (unsigned long long)run.chaos.seed, run.f->backend.name,
-			(unsigned long long)run.chaos.seed, run.f->backend.name);
+			IM_ARGS(run.trace), (unsigned long long)run.chaos.seed,
+			run.f->nodes[0].rig.backend.name, (unsigned long long)run.chaos.seed,
+			run.f->nodes[0].rig.backend.name);
 	im_buf_free(&run.trace);
 	if (run.f)
 		flow_discard(run.f);

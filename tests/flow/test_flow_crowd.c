@@ -42,16 +42,16 @@ static void add_crowd(struct flow *f, unsigned n)
 	char uid[16];
 	uint64_t id;
 
-	assert_int_equal(directory_user_get(f->dir, IM_STR("bob"), &first), IM_OK);
+	assert_int_equal(directory_user_get(f->nodes[0].rig.dir, IM_STR("bob"), &first), IM_OK);
 	char *phc = strndup(first.password.p, first.password.n);
-	assert_int_equal(directory_begin(f->dir), IM_OK);
+	assert_int_equal(directory_begin(f->nodes[0].rig.dir), IM_OK);
 	for (unsigned i = 0; i < n; i++) {
 		snprintf(uid, sizeof(uid), "u%06u", i);
-		assert_int_equal(directory_user_create(
-					 f->dir, im_str(uid), DIRECTORY_USER, im_str(phc), 1, &id),
+		assert_int_equal(directory_user_create(f->nodes[0].rig.dir, im_str(uid),
+					 DIRECTORY_USER, im_str(phc), 1, &id),
 			IM_OK);
 	}
-	assert_int_equal(directory_commit(f->dir), IM_OK);
+	assert_int_equal(directory_commit(f->nodes[0].rig.dir), IM_OK);
 	free(phc);
 }
 
@@ -60,9 +60,9 @@ static int start(void **state)
 	struct crowd *c = calloc(1, sizeof(*c));
 
 	c->f = flow_start(&store_sqlite, users);
-	flow_kill_bridge(c->f);
-	c->f->set.rpc.group_members_max = IM_GROUP_MEMBERS_MAX;
-	flow_start_bridge(c->f);
+	flow_kill_bridge(flow_node(c->f));
+	c->f->nodes[0].rig.set.rpc.group_members_max = IM_GROUP_MEMBERS_MAX;
+	flow_start_bridge(flow_node(c->f));
 	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &c->since);
 	add_crowd(c->f, IM_GROUP_MEMBERS_MAX - 1);
 	took(c, "users");

@@ -18,9 +18,9 @@ static int start(void **state, const struct store_backend *backend, bool newer)
 
 	c->f = flow_start(backend, users);
 	if (newer) {
-		flow_kill_broker(c->f);
-		c->f->newer = true;
-		flow_start_broker(c->f);
+		flow_kill_broker(flow_broker(c->f));
+		flow_broker(c->f)->newer = true;
+		flow_start_broker(flow_broker(c->f));
 	}
 	c->alice = flow_device(c->f, "alice", "alice-phone");
 	c->bob = flow_device(c->f, "bob", "bob-phone");
@@ -193,12 +193,12 @@ static void what_was_accepted_while_the_bridge_was_dead_is_delivered(void **stat
 	struct cast *c = *state;
 
 	flow_settle(c->f);
-	flow_kill_bridge(c->f);
+	flow_kill_bridge(flow_node(c->f));
 	assert_true(flow_send(c->alice, "u/bob", "m1", "patience"));
 	assert_true(flow_send(c->alice, "u/bob", NULL, "more patience"));
 	flow_pass(c->f, 1000);
 	assert_null(flow_has(c->bob, "u/alice", 1));
-	flow_start_bridge(c->f);
+	flow_start_bridge(flow_node(c->f));
 	flow_settle(c->f);
 	assert_has(c->bob, "u/alice", 1, "\"patience\"");
 	assert_has(c->bob, "u/alice", 2, "more patience");
@@ -211,9 +211,9 @@ static void what_was_accepted_survives_the_brokers_death(void **state)
 
 	flow_settle(c->f);
 	assert_true(flow_send(c->alice, "u/bob", "m1", "just in time"));
-	flow_kill_broker(c->f);
+	flow_kill_broker(flow_broker(c->f));
 	flow_pass(c->f, 1000);
-	flow_start_broker(c->f);
+	flow_start_broker(flow_broker(c->f));
 	flow_settle(c->f);
 	assert_true(flow_connect(c->alice));
 	assert_true(flow_connect(c->bob));
@@ -238,7 +238,7 @@ static void a_full_spool_refuses_and_loses_nothing(void **state)
 	flow_disconnect(c->alice, false);
 	assert_true(flow_connect(c->alice));
 	flow_settle(c->f);
-	flow_kill_bridge(c->f);
+	flow_kill_bridge(flow_node(c->f));
 	for (int i = 0; i < 20000; i++) {
 		snprintf(body, sizeof(body), "%050d", i);
 		if (!flow_send(c->alice, "u/bob", NULL, body))
@@ -250,7 +250,7 @@ static void a_full_spool_refuses_and_loses_nothing(void **state)
 	 * refusal says `busy`, which means: send it again. */
 	for (struct flow_sent *m = c->alice->sent; m; m = m->next)
 		m->refused = false;
-	flow_start_bridge(c->f);
+	flow_start_bridge(flow_node(c->f));
 	flow_settle(c->f);
 	flow_resend(c->alice);
 	flow_pass(c->f, 5000);
@@ -263,7 +263,7 @@ static void a_failing_disk_delays_and_loses_nothing(void **state)
 	struct cast *c = *state;
 
 	flow_settle(c->f);
-	c->f->broken = true;
+	c->f->nodes[0].broken = true;
 	assert_true(flow_send(c->alice, "u/bob", "m1", "1"));
 	assert_true(flow_send(c->alice, "u/bob", "m2", "2"));
 	flow_pass(c->f, 2000);
@@ -271,7 +271,7 @@ static void a_failing_disk_delays_and_loses_nothing(void **state)
 	flow_pass(c->f, 20000);
 	assert_null(flow_has(c->bob, "u/alice", 1));
 	assert_false(flow_sent(c->alice, "m1")->acked);
-	c->f->broken = false;
+	c->f->nodes[0].broken = false;
 	flow_pass(c->f, 6000);
 	flow_pass(c->f, 6000);
 	assert_has(c->bob, "u/alice", 3, "\"3\"");
@@ -287,12 +287,12 @@ static void who_was_kicked_while_the_directory_failed_hears_of_it(void **state)
 	assert_true(flow_connect(c->carol));
 	flow_rpc(c->alice, "group.create", "{\"gid\":\"team\",\"members\":[\"bob\",\"carol\"]}");
 	assert_has(c->carol, "g/team", 1, "create");
-	c->f->fail_directory = 1000;
+	c->f->nodes[0].fail_directory = 1000;
 	flow_rpc(c->alice, "group.kick", "{\"gid\":\"team\",\"members\":[\"carol\"]}");
 	flow_rpc(c->alice, "group.leave", "{\"gid\":\"team\"}");
-	assert_true(c->f->halved);
+	assert_true(c->f->nodes[0].halved);
 	assert_non_null(flow_has(c->carol, "g/team", 1));
-	c->f->fail_directory = 0;
+	c->f->nodes[0].fail_directory = 0;
 	flow_pass(c->f, 6000);
 	flow_pass(c->f, 6000);
 	assert_null(flow_has(c->carol, "g/team", 1));
@@ -309,9 +309,9 @@ static void who_was_invited_while_the_directory_failed_may_write(void **state)
 	assert_true(flow_connect(c->carol));
 	flow_rpc(c->alice, "group.create", "{\"gid\":\"team\",\"members\":[\"bob\"]}");
 	assert_false(flow_send(c->carol, "g/team", NULL, "too early"));
-	c->f->fail_directory = 1000;
+	c->f->nodes[0].fail_directory = 1000;
 	flow_rpc(c->alice, "group.invite", "{\"gid\":\"team\",\"members\":[\"carol\"]}");
-	c->f->fail_directory = 0;
+	c->f->nodes[0].fail_directory = 0;
 	flow_pass(c->f, 6000);
 	flow_pass(c->f, 6000);
 	assert_has(c->carol, "g/team", 2, "invite");

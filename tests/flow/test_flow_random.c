@@ -30,6 +30,7 @@ struct run {
 	struct flow_device *d[DEVICES];
 	unsigned n_sent;
 	unsigned deaths; /* kills of a thousand steps */
+	unsigned brokers;
 };
 
 static void create_groups(struct run *run)
@@ -71,12 +72,18 @@ static void change_membership(struct run *run)
 		(void)flow_rpc(run->d[0], methods[prng_below(&run->r, 2)], params);
 }
 
+/* One of them, without dice when there is one. */
+static struct flow_broker *any_broker(struct run *run)
+{
+	return &run->f->nodes[0].brokers[run->brokers > 1 ? prng_below(&run->r, run->brokers) : 0];
+}
+
 static void one_step(struct run *run)
 {
 	struct flow_device *d = run->d[prng_below(&run->r, DEVICES)];
 	uint32_t what = prng_below(&run->r, 100);
 
-	if (!run->f->broker_up) {
+	if (!d->at->is_up) {
 		flow_pass(run->f, 1 + prng_below(&run->r, 500));
 		return;
 	}
@@ -99,30 +106,32 @@ static void one_step(struct run *run)
 static void maybe_die(struct run *run)
 {
 	struct flow *f = run->f;
+	struct flow_broker *b;
 
 	if (prng_below(&run->r, 1000) >= run->deaths)
 		return;
+	b = any_broker(run);
 	switch (prng_below(&run->r, 4)) {
 	case 0:
-		if (f->bridge_up)
-			flow_kill_bridge(f);
+		if (f->nodes[0].is_up)
+			flow_kill_bridge(flow_node(f));
 		else
-			flow_start_bridge(f);
+			flow_start_bridge(flow_node(f));
 		break;
 	case 1:
-		if (f->broker_up)
-			flow_kill_broker(f);
+		if (b->is_up)
+			flow_kill_broker(b);
 		else
-			flow_start_broker(f);
+			flow_start_broker(b);
 		break;
 	case 2:
-		if (f->broker_up && f->bridge_up)
-			flow_break_link(f);
+		if (b->is_up && f->nodes[0].is_up)
+			flow_break_link(b);
 		break;
 	default:
-		if (f->bridge_up) {
-			flow_kill_bridge(f);
-			flow_start_bridge(f);
+		if (f->nodes[0].is_up) {
+			flow_kill_bridge(flow_node(f));
+			flow_start_bridge(flow_node(f));
 		}
 	}
 }
@@ -163,13 +172,18 @@ static void converge(struct run *run)
 {
 	struct flow *f = run->f;
 
-	f->lose_up = f->lose_down = f->fail_commit = 0;
-	if (f->append)
-		flow_append_calm(f->append);
-	if (!f->broker_up)
-		flow_start_broker(f);
-	if (!f->bridge_up)
-		flow_start_bridge(f);
+	f->nodes[0].fail_commit = 0;
+	if (f->nodes[0].append)
+		flow_append_calm(f->nodes[0].append);
+	for (unsigned i = 0; i < run->brokers; i++) {
+		struct flow_broker *b = &f->nodes[0].brokers[i];
+
+		b->lose_up = b->lose_down = 0;
+		if (!b->is_up)
+			flow_start_broker(b);
+	}
+	if (!f->nodes[0].is_up)
+		flow_start_bridge(flow_node(f));
 	for (int round = 0; round < 3; round++) {
 		for (int i = 0; i < DEVICES; i++) {
 			flow_disconnect(run->d[i], false);
@@ -203,9 +217,9 @@ static bool name_conv(struct run *run, const struct flow_stored *s, const char *
 		snprintf(name, 80, "u/%s", users[(s->a == me ? s->b : s->a) - 1]);
 		return true;
 	}
-	if (directory_member_get(run->f->dir, s->a, me, &m) != IM_OK)
+	if (directory_member_get(run->f->nodes[0].rig.dir, s->a, me, &m) != IM_OK)
 		return false;
-	assert_int_equal(directory_group_by_id(run->f->dir, s->a, &g), IM_OK);
+	assert_int_equal(directory_group_by_id(run->f->nodes[0].rig.dir, s->a, &g), IM_OK);
 	snprintf(name, 80, "g/%.*s", IM_ARGS(g.gid));
 	return true;
 }
@@ -275,33 +289,48 @@ static void check(struct run *run)
  * test_flow_append.c for that. */
 static void share(struct run *run, struct flow_append *a)
 {
-	flow_append_begin(a, run->f);
+	flow_append_begin(a, flow_node(run->f));
 	a->late = prng_below(&run->r, 3) * 200;
 	a->moved = prng_below(&run->r, 3) * 150;
 	a->unknown = prng_below(&run->r, 3) * 50;
 	a->foreign = prng_below(&run->r, 3) * 100;
-	run->f->fail_commit = 0;
+	run->f->nodes[0].fail_commit = 0;
 }
 
-static void live(uint64_t seed, const struct store_backend *backend, bool shared)
+static void add_brokers(struct run *run)
 {
-	struct run run = {.r = {seed}};
+	struct flow_node *n = flow_node(run->f);
+
+	flow_kill_bridge(n);
+	while (n->n_brokers < run->brokers)
+		flow_add_broker(n);
+	flow_start_bridge(n);
+}
+
+static void live(uint64_t seed, const struct store_backend *backend, unsigned brokers, bool shared)
+{
+	struct run run = {.r = {seed}, .brokers = brokers};
 	struct flow_append a;
 	char name[32];
 
 	run.f = flow_start(backend, users);
 	run.f->random.state = seed * 7919;
+	if (brokers > 1)
+		add_brokers(&run);
 	for (int i = 0; i < DEVICES; i++) {
 		snprintf(name, sizeof(name), "%s-%d", owners[i], i);
 		run.d[i] = flow_device(run.f, owners[i], name);
 		run.d[i]->v5 = i % 2;
 		run.d[i]->persistent = i % 3 == 0;
+		run.d[i]->at = &run.f->nodes[0].brokers[(unsigned)i % brokers];
 	}
 	create_groups(&run);
 	run.deaths = prng_below(&run.r, 4) * 15;
-	run.f->lose_up = prng_below(&run.r, 3) * 10;
-	run.f->lose_down = prng_below(&run.r, 3) * 10;
-	run.f->fail_commit = prng_below(&run.r, 3) * 30;
+	for (unsigned i = 0; i < brokers; i++) {
+		run.f->nodes[0].brokers[i].lose_up = prng_below(&run.r, 3) * 10;
+		run.f->nodes[0].brokers[i].lose_down = prng_below(&run.r, 3) * 10;
+	}
+	run.f->nodes[0].fail_commit = prng_below(&run.r, 3) * 30;
 	if (shared)
 		share(&run, &a);
 	for (int i = 0; i < STEPS; i++) {
@@ -315,7 +344,8 @@ static void live(uint64_t seed, const struct store_backend *backend, bool shared
 		flow_append_end(&a);
 }
 
-static void run_seeds(const struct store_backend *backend, uint64_t n, bool shared)
+static void run_seeds(
+	const struct store_backend *backend, uint64_t n, unsigned brokers, bool shared)
 {
 	const char *only = getenv("FLOW_SEED");
 	const char *last = getenv("FLOW_LAST");
@@ -324,34 +354,42 @@ static void run_seeds(const struct store_backend *backend, uint64_t n, bool shar
 		n = last ? strtoull(last, NULL, 10) : strtoull(only, NULL, 10);
 	for (uint64_t seed = only ? strtoull(only, NULL, 10) : 1; seed <= n; seed++) {
 		print_message("seed %llu\n", (unsigned long long)seed);
-		live(seed, backend, shared);
+		live(seed, backend, brokers, shared);
 	}
 }
 
 static void all_devices_converge_over_the_memory_store(void **state)
 {
 	(void)state;
-	run_seeds(&store_memory, FLOW_SEEDS, false);
+	run_seeds(&store_memory, FLOW_SEEDS, 1, false);
+}
+
+static void all_devices_of_three_brokers_converge(void **state)
+{
+	(void)state;
+	run_seeds(&store_memory, FLOW_SEEDS, 3, false);
+	run_seeds(&store_memory, FLOW_SEEDS / 4, 2, true);
 }
 
 /* A commit is an fsync here: fewer of them. */
 static void all_devices_converge_over_sqlite(void **state)
 {
 	(void)state;
-	run_seeds(&store_sqlite, FLOW_SEEDS / 8, false);
+	run_seeds(&store_sqlite, FLOW_SEEDS / 8, 1, false);
 }
 
 static void all_devices_converge_over_a_shared_log(void **state)
 {
 	(void)state;
-	run_seeds(&store_memory, FLOW_SEEDS, true);
-	run_seeds(&store_sqlite, FLOW_SEEDS / 8, true);
+	run_seeds(&store_memory, FLOW_SEEDS, 1, true);
+	run_seeds(&store_sqlite, FLOW_SEEDS / 8, 1, true);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(all_devices_converge_over_the_memory_store),
+		cmocka_unit_test(all_devices_of_three_brokers_converge),
 		cmocka_unit_test(all_devices_converge_over_sqlite),
 		cmocka_unit_test(all_devices_converge_over_a_shared_log),
 	};

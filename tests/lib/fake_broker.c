@@ -14,11 +14,30 @@
 #include "common/topic.h"
 #include "tests/lib/fake_internal.h"
 
-struct fake_state fake;
+static struct fake_state only;
+struct fake_state *fake = &only;
+
+struct fake_state *fake_new(void)
+{
+	return calloc(1, sizeof(struct fake_state));
+}
+
+void fake_free(struct fake_state *broker)
+{
+	free(broker);
+}
+
+struct fake_state *fake_switch(struct fake_state *broker)
+{
+	struct fake_state *before = fake;
+
+	fake = broker;
+	return before;
+}
 
 void fake_open(bool newer)
 {
-	fake = (struct fake_state){.newer = newer, .fail_publish = -1};
+	*fake = (struct fake_state){.newer = newer, .fail_publish = -1};
 }
 
 static void message_free(struct fake_message *m)
@@ -48,7 +67,7 @@ static void client_clear(struct mosquitto *c)
 	free(c->address);
 	free(c->will_topic);
 	free(c->will);
-	DL_DELETE(fake.clients, c);
+	DL_DELETE(fake->clients, c);
 }
 
 static void client_free(struct mosquitto *c)
@@ -63,14 +82,14 @@ void fake_close(void)
 	struct mosquitto *c, *tmp;
 
 	fake_drop_queue();
-	DL_FOREACH_SAFE (fake.clients, c, tmp)
+	DL_FOREACH_SAFE (fake->clients, c, tmp)
 		client_free(c);
-	DL_FOREACH_SAFE (fake.retained, r, rtmp) {
+	DL_FOREACH_SAFE (fake->retained, r, rtmp) {
 		message_free(&r->message);
 		free(r);
 	}
 	fake_forget_log();
-	fake = (struct fake_state){0};
+	*fake = (struct fake_state){0};
 }
 
 int fake_load(const struct fake_plugin *p, const struct mosquitto_opt *options)
@@ -83,15 +102,15 @@ int fake_load(const struct fake_plugin *p, const struct mosquitto_opt *options)
 		copy[n] = options[n];
 		n++;
 	}
-	fake.plugin = *p;
+	fake->plugin = *p;
 	if (p->version(1, versions) != MOSQ_PLUGIN_VERSION)
 		return -1;
-	return p->init((mosquitto_plugin_id_t *)&fake, &fake.userdata, copy, n);
+	return p->init((mosquitto_plugin_id_t *)fake, &fake->userdata, copy, n);
 }
 
 void *fake_userdata(void)
 {
-	return fake.userdata;
+	return fake->userdata;
 }
 
 /* ---- events ---- */
@@ -99,7 +118,7 @@ void *fake_userdata(void)
 /* What the hooks of an event answer; `otherwise` when there is none. */
 static int fire(int event, void *data, int otherwise)
 {
-	const struct fake_hook *h = &fake.hooks[event];
+	const struct fake_hook *h = &fake->hooks[event];
 
 	return h->fn ? h->fn(event, data, h->userdata) : otherwise;
 }
@@ -132,8 +151,8 @@ static int acl(struct mosquitto *c, const char *topic, struct im_str payload, in
 
 static void disconnect_event(struct mosquitto *c, int reason)
 {
-	struct mosquitto_evt_disconnect ed = {.client = c, .reason = fake.newer ? reason : -1};
-	bool offline = fake.newer && c->persistent && !c->replaced;
+	struct mosquitto_evt_disconnect ed = {.client = c, .reason = fake->newer ? reason : -1};
+	bool offline = fake->newer && c->persistent && !c->replaced;
 
 	fire(offline ? COMPAT_EVT_CLIENT_OFFLINE : MOSQ_EVT_DISCONNECT, &ed, 0);
 }
@@ -162,7 +181,7 @@ static void retain_message(const struct fake_message *m)
 {
 	struct fake_retained_message *r;
 
-	DL_FOREACH (fake.retained, r) {
+	DL_FOREACH (fake->retained, r) {
 		if (strcmp(r->message.topic, m->topic) == 0)
 			break;
 	}
@@ -170,7 +189,7 @@ static void retain_message(const struct fake_message *m)
 		r = calloc(1, sizeof(*r));
 		if (!r)
 			abort();
-		DL_APPEND(fake.retained, r);
+		DL_APPEND(fake->retained, r);
 	} else {
 		message_free(&r->message);
 	}
@@ -188,7 +207,7 @@ void fake_route(const struct fake_message *m)
 
 	if (m->retain)
 		retain_message(m);
-	DL_FOREACH (fake.clients, c) {
+	DL_FOREACH (fake->clients, c) {
 		for (i = 0; i < c->n_filters; i++) {
 			if (!im_filter_within(im_str(m->topic), im_str(c->filters[i])))
 				continue;
@@ -211,7 +230,7 @@ struct mosquitto *fake_by_id(const char *id)
 {
 	struct mosquitto *c;
 
-	DL_FOREACH (fake.clients, c) {
+	DL_FOREACH (fake->clients, c) {
 		if (c->id && !c->replaced && !c->waiting && strcmp(c->id, id) == 0)
 			return c;
 	}
@@ -222,7 +241,7 @@ struct mosquitto *fake_waiting_by_id(const char *id)
 {
 	struct mosquitto *c;
 
-	DL_FOREACH (fake.clients, c) {
+	DL_FOREACH (fake->clients, c) {
 		if (c->waiting && strcmp(c->id, id) == 0)
 			return c;
 	}
@@ -264,7 +283,7 @@ static void end_connection(struct mosquitto *c, bool with_will, int reason)
 	c->socket = false;
 	if (c->persistent && !c->replaced)
 		return;
-	c->freed_at = fake.turns + 1;
+	c->freed_at = fake->turns + 1;
 	while (c->n_filters)
 		free(c->filters[--c->n_filters]);
 }
@@ -339,7 +358,7 @@ static struct mosquitto *client_new(const struct fake_spec *s)
 	c->will_topic = copy_or_null(s->will_topic);
 	c->will = copy_or_null(s->will);
 	c->will_delayed = s->will_delayed;
-	DL_APPEND(fake.clients, c);
+	DL_APPEND(fake->clients, c);
 	return c;
 }
 
@@ -374,18 +393,18 @@ static void take_over(struct mosquitto *old, struct mosquitto *c)
 
 long fake_next_tick(void)
 {
-	return fake.next_tick;
+	return fake->next_tick;
 }
 
 int fake_auth_result(void)
 {
-	return fake.auth_result;
+	return fake->auth_result;
 }
 
 static void turn_away(struct mosquitto *c, int reason)
 {
 	/* The claimed name, and in newer brokers the claimed id, come with it. */
-	if (!fake.newer) {
+	if (!fake->newer) {
 		free(c->id);
 		c->id = NULL;
 	}
@@ -397,20 +416,20 @@ static void let_in(struct mosquitto *c)
 	struct mosquitto_evt_disconnect connected = {.client = c};
 	struct mosquitto *old;
 
-	DL_DELETE(fake.clients, c);
+	DL_DELETE(fake->clients, c);
 	old = fake_by_id(c->id);
-	DL_APPEND(fake.clients, c);
+	DL_APPEND(fake->clients, c);
 	if (old)
 		take_over(old, c);
 	c->connected = true;
-	if (fake.newer)
+	if (fake->newer)
 		fire(COMPAT_EVT_CONNECT, &connected, 0);
 }
 
 void fake_answer(struct mosquitto *c, int result)
 {
 	c->waiting = false;
-	c->answered = ++fake.answers;
+	c->answered = ++fake->answers;
 	if (result == MOSQ_ERR_SUCCESS) {
 		let_in(c);
 		return;
@@ -427,14 +446,14 @@ struct mosquitto *fake_connect(const struct fake_spec *s)
 	struct mosquitto *c = client_new(s);
 
 	if (taken)
-		fake.auth_result = MOSQ_ERR_UNKNOWN;
+		fake->auth_result = MOSQ_ERR_UNKNOWN;
 	else
-		fake.auth_result = c->identity ? MOSQ_ERR_SUCCESS : basic_auth(c);
-	if (fake.auth_result == COMPAT_ERR_AUTH_DELAYED && fake.newer) {
+		fake->auth_result = c->identity ? MOSQ_ERR_SUCCESS : basic_auth(c);
+	if (fake->auth_result == COMPAT_ERR_AUTH_DELAYED && fake->newer) {
 		c->waiting = true;
 		return c;
 	}
-	if (fake.auth_result) {
+	if (fake->auth_result) {
 		turn_away(c, MOSQ_ERR_AUTH);
 		client_free(c);
 		return NULL;
@@ -497,7 +516,7 @@ static int result_of(struct mosquitto *c, int rc)
 {
 	if (rc == MOSQ_ERR_ACL_DENIED)
 		return FAKE_DENIED;
-	if (rc == COMPAT_ERR_QUOTA_EXCEEDED && fake.newer)
+	if (rc == COMPAT_ERR_QUOTA_EXCEEDED && fake->newer)
 		return FAKE_QUOTA;
 	end_connection(c, true, MOSQ_ERR_CONN_LOST);
 	return FAKE_CLOSED;
@@ -586,13 +605,13 @@ void fake_reload(void)
 
 	if (fire(MOSQ_EVT_RELOAD, &ed, 0) != MOSQ_ERR_SUCCESS)
 		abort(); /* 2.1 ends here */
-	DL_FOREACH_SAFE (fake.clients, c, tmp) {
+	DL_FOREACH_SAFE (fake->clients, c, tmp) {
 		if (c->replaced || c->waiting || c->identity || (!c->connected && !c->persistent))
 			continue;
 		if (basic_auth(c) == MOSQ_ERR_SUCCESS)
 			continue;
 		if (!c->connected)
-			fake.offline_kicks++;
+			fake->offline_kicks++;
 		end_connection(c, false, MOSQ_ERR_AUTH);
 	}
 }
@@ -604,11 +623,11 @@ void fake_turn(void)
 
 	fake_run_queue();
 	fire(MOSQ_EVT_TICK, &ed, 0);
-	fake.next_tick = ed.COMPAT_TICK_NEXT_MS;
-	fake.turns++;
+	fake->next_tick = ed.COMPAT_TICK_NEXT_MS;
+	fake->turns++;
 	/* Kept for the test to look at; the plugin must not. */
-	DL_FOREACH_SAFE (fake.clients, c, tmp) {
-		if (!c->connected && c->freed_at && c->freed_at <= fake.turns)
+	DL_FOREACH_SAFE (fake->clients, c, tmp) {
+		if (!c->connected && c->freed_at && c->freed_at <= fake->turns)
 			c->replaced = true;
 	}
 	fake_run_queue();
@@ -633,7 +652,7 @@ static void check_filters(struct mosquitto *c)
 void fake_kick(struct mosquitto *c, bool with_will)
 {
 	if (!c->connected) {
-		fake.offline_kicks++;
+		fake->offline_kicks++;
 		return;
 	}
 	if (c->persistent)
@@ -645,7 +664,7 @@ void fake_unload(void)
 {
 	struct mosquitto *c;
 
-	DL_FOREACH (fake.clients, c) {
+	DL_FOREACH (fake->clients, c) {
 		if (c->connected)
 			send_will(c);
 	}
@@ -654,8 +673,8 @@ void fake_unload(void)
 
 void fake_crash(void)
 {
-	fake.plugin.cleanup(fake.userdata, NULL, 0);
-	fake.userdata = NULL;
+	fake->plugin.cleanup(fake->userdata, NULL, 0);
+	fake->userdata = NULL;
 	fake_drop_queue();
 }
 
@@ -682,19 +701,19 @@ void fake_on_message(struct mosquitto *c, fake_receiver fn, void *arg)
 
 void fake_fail_publish(int n)
 {
-	fake.fail_publish = n;
+	fake->fail_publish = n;
 }
 
 int fake_offline_kicks(void)
 {
-	return fake.offline_kicks;
+	return fake->offline_kicks;
 }
 
 const struct fake_message *fake_retained(const char *topic)
 {
 	struct fake_retained_message *r;
 
-	DL_FOREACH (fake.retained, r) {
+	DL_FOREACH (fake->retained, r) {
 		if (strcmp(r->message.topic, topic) == 0)
 			return &r->message;
 	}

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * A broker in the test's own process: defines the mosquitto_* functions that the plugin calls and
- * fires the plugin's events in the order in which the real brokers do, 2.0 and 2.1 alike. There is
- * one at a time. What the plugin publishes goes out at fake_turn, as in the broker's loop.
+ * fires the plugin's events in the order in which the real brokers do, 2.0 and 2.1 alike. There may
+ * be several, of which one acts at a time. What the plugin publishes goes out at fake_turn, as in
+ * the broker's loop.
  *
  * A test program links the plugin's objects, or loads mosquitto_im.so; either way it is linked with
  * -rdynamic, because the plugin looks some functions up by name.
@@ -16,6 +17,8 @@
 
 #include "common/str.h"
 #include "plugin/compat.h"
+
+struct fake_state; /* a broker */
 
 /* The plugin's three entry points. */
 struct fake_plugin {
@@ -54,6 +57,12 @@ enum fake_result {
 	FAKE_QUOTA = 0x97,
 	FAKE_CLOSED = -1, /* the connection is gone, and there was no PUBACK */
 };
+
+/* A broker beside the one that is there, to be opened; closed again when it is freed. */
+struct fake_state *fake_new(void);
+void fake_free(struct fake_state *broker);
+/* Everything below is about this one from here on; the one before. */
+struct fake_state *fake_switch(struct fake_state *broker);
 
 /* `newer`: behaves like 2.1. */
 void fake_open(bool newer);

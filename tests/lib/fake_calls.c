@@ -78,18 +78,18 @@ void mosquitto_log_printf(int level, const char *fmt, ...)
 	va_end(ap);
 	if (getenv("FAKE_BROKER_LOG"))
 		fprintf(stderr, "log %d: %s\n", level, l->text);
-	DL_APPEND(fake.log, l);
+	DL_APPEND(fake->log, l);
 }
 
 void fake_forget_log(void)
 {
 	struct fake_line *l, *tmp;
 
-	DL_FOREACH_SAFE (fake.log, l, tmp) {
+	DL_FOREACH_SAFE (fake->log, l, tmp) {
 		free(l->text);
 		free(l);
 	}
-	fake.log = NULL;
+	fake->log = NULL;
 }
 
 bool fake_logged(const char *text)
@@ -97,7 +97,7 @@ bool fake_logged(const char *text)
 	struct fake_line *l;
 	bool found = false;
 
-	DL_FOREACH (fake.log, l)
+	DL_FOREACH (fake->log, l)
 		found = found || strstr(l->text, text);
 	fake_forget_log();
 	return found;
@@ -108,7 +108,7 @@ bool fake_logged(const char *text)
 static bool known(int event)
 {
 	return event == COMPAT_EVT_CONNECT || event == COMPAT_EVT_CLIENT_OFFLINE
-		       ? fake.newer
+		       ? fake->newer
 		       : event > 0 && event <= MOSQ_EVT_DISCONNECT;
 }
 
@@ -119,9 +119,9 @@ int mosquitto_callback_register(mosquitto_plugin_id_t *identifier, int event,
 	(void)event_data;
 	if (!known(event))
 		return MOSQ_ERR_NOT_SUPPORTED;
-	if (fake.hooks[event].fn)
+	if (fake->hooks[event].fn)
 		return MOSQ_ERR_ALREADY_EXISTS;
-	fake.hooks[event] = (struct fake_hook){fn, userdata};
+	fake->hooks[event] = (struct fake_hook){fn, userdata};
 	return MOSQ_ERR_SUCCESS;
 }
 
@@ -132,9 +132,9 @@ int mosquitto_callback_unregister(mosquitto_plugin_id_t *identifier, int event,
 	(void)event_data;
 	if (!known(event))
 		return MOSQ_ERR_NOT_SUPPORTED;
-	if (fake.hooks[event].fn != fn)
+	if (fake->hooks[event].fn != fn)
 		return MOSQ_ERR_NOT_FOUND;
-	fake.hooks[event] = (struct fake_hook){0};
+	fake->hooks[event] = (struct fake_hook){0};
 	return MOSQ_ERR_SUCCESS;
 }
 
@@ -153,7 +153,7 @@ bool mosquitto_client_clean_session(const struct mosquitto *c)
 /* 2.0 counts places, which it uses again. */
 int mosquitto_client_sub_count(const struct mosquitto *c)
 {
-	return (int)(fake.newer ? c->n_filters : c->most_filters);
+	return (int)(fake->newer ? c->n_filters : c->most_filters);
 }
 
 const char *mosquitto_client_id(const struct mosquitto *c)
@@ -174,7 +174,7 @@ void *mosquitto_client_certificate(const struct mosquitto *c)
 
 int mosquitto_client_protocol(const struct mosquitto *c)
 {
-	return c->websocket && (c->socket || fake.newer) ? mp_websockets : mp_mqtt;
+	return c->websocket && (c->socket || fake->newer) ? mp_websockets : mp_mqtt;
 }
 
 int mosquitto_client_keepalive(const struct mosquitto *c)
@@ -201,7 +201,7 @@ int mosquitto_kick_client_by_username(const char *username, bool with_will)
 {
 	struct mosquitto *c;
 
-	DL_FOREACH (fake.clients, c) {
+	DL_FOREACH (fake->clients, c) {
 		if (c->connected && c->username && strcmp(c->username, username) == 0)
 			fake_kick(c, with_will);
 	}
@@ -300,7 +300,7 @@ static const mosquitto_property *get(const mosquitto_property *p, int identifier
 /* 2.1 gives none for an empty one. */
 static char *text_of(const char *s)
 {
-	return fake.newer && !*s ? NULL : strdup(s);
+	return fake->newer && !*s ? NULL : strdup(s);
 }
 
 const mosquitto_property *mosquitto_property_read_string_pair(
@@ -394,10 +394,10 @@ int mosquitto_broker_publish(const char *client, const char *topic, int n, void 
 
 	if (!topic || n < 0 || (n > 0 && !payload) || qos < 0 || qos > 2)
 		return MOSQ_ERR_INVAL;
-	if (fake.fail_publish == 0)
+	if (fake->fail_publish == 0)
 		return MOSQ_ERR_NOMEM;
-	if (fake.fail_publish > 0)
-		fake.fail_publish--;
+	if (fake->fail_publish > 0)
+		fake->fail_publish--;
 	q = calloc(1, sizeof(*q));
 	if (!q)
 		abort();
@@ -410,7 +410,7 @@ int mosquitto_broker_publish(const char *client, const char *topic, int n, void 
 		.props = show_properties(properties),
 	};
 	q->props = properties;
-	DL_APPEND(fake.queue, q);
+	DL_APPEND(fake->queue, q);
 	return MOSQ_ERR_SUCCESS;
 }
 
@@ -428,8 +428,8 @@ void fake_run_queue(void)
 {
 	struct fake_queued *q;
 
-	while ((q = fake.queue)) {
-		DL_DELETE(fake.queue, q);
+	while ((q = fake->queue)) {
+		DL_DELETE(fake->queue, q);
 		if (q->client)
 			fake_route_to(q->client, &q->message);
 		else
@@ -442,8 +442,8 @@ void fake_drop_queue(void)
 {
 	struct fake_queued *q;
 
-	while ((q = fake.queue)) {
-		DL_DELETE(fake.queue, q);
+	while ((q = fake->queue)) {
+		DL_DELETE(fake->queue, q);
 		queued_free(q);
 	}
 }

@@ -63,7 +63,7 @@ struct fake_state {
 	int offline_kicks;
 };
 
-extern struct fake_state fake;
+extern struct fake_state *fake; /* the broker that acts */
 
 /* Memory of exactly the size, so that the sanitizers see one byte too far. */
 char *fake_copy(struct im_str s);

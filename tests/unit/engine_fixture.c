@@ -1,13 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "tests/unit/engine_fixture.h"
 
-#include <fcntl.h>
-#include <stdio.h>
-#include <unistd.h>
-
-#include "bridge/directory/directory_user.h"
 #include "common/msgprops.h"
-#include "tests/lib/folder.h"
 
 static void put_recipients(struct im_buf *b, const struct im_down_rec *r)
 {
@@ -158,39 +152,15 @@ static bool on_hold(void *arg, struct im_str uid, struct im_str device, struct i
 
 struct engine_fixture *engine_prepare(const struct store_backend *backend)
 {
-	static const char *const users[] = {"alice", "bob", "carol", "dave"};
+	static const char *const users[] = {"alice", "bob", "carol", "dave", NULL};
 	struct engine_fixture *f = calloc(1, sizeof(*f));
-	struct im_buf why;
 
 	assert_non_null(f);
-	strcpy(f->folder, "/tmp/im-engine-XXXXXX");
-	assert_non_null(mkdtemp(f->folder));
-	f->backend = *backend;
+	rig_init(&f->rig, "/tmp", backend, users, false, "", "ENGINE_LOG");
+	f->rig.set.sessions.remembered_devices = 3;
 	im_buf_init(&f->told, 0);
 	im_buf_init(&f->records, 0);
 	im_buf_init(&f->held, 0);
-	im_buf_init(&why, 0);
-	assert_int_equal(directory_open(f->folder, &f->dir, &why), IM_OK);
-	for (size_t i = 0; i < 4; i++) {
-		uint64_t id;
-
-		assert_int_equal(directory_user_create(f->dir, im_str(users[i]), DIRECTORY_USER,
-					 (struct im_str){0}, 1, &id),
-			IM_OK);
-		assert_int_equal(id, i + 1);
-	}
-	directory_close(&f->dir);
-	im_buf_free(&why);
-	f->set = (struct engine_settings){
-		.rpc = {.group_members_max = 1000,
-			.groups_per_user_max = 100,
-			.recall_window_s = 120,
-			.password_memory_kib = 8192,
-			.password_passes = 1,
-			.reply_max = 60000},
-		.sessions = {.presence = true, .remembered_devices = 3, .device_days = 14},
-		.backlog_bytes = 64 * 1024 * 1024,
-	};
 	f->now = (struct engine_now){1000000, 5000};
 	f->epoch = ENGINE_EPOCH;
 	f->first = f->next = 1;
@@ -201,57 +171,29 @@ struct engine_fixture *engine_prepare(const struct store_backend *backend)
 
 void engine_open(struct engine_fixture *f)
 {
-	struct reader_parts rp = {.backend = &f->backend, .folder = f->folder};
-	struct engine_parts ep = {.backend = &f->backend,
-		.moderation = f->moderation,
+	struct engine_parts ep = {.moderation = f->moderation,
+		.shared = f->shared,
 		.hooks = {.arg = f},
 		.hold = on_hold,
 		.instance = 4711,
 		.dedup_entries = 1000,
 		.dedup_window_ms = 3600 * 1000};
-	int null = open("/dev/null", O_WRONLY);
-	struct im_buf why;
 
-	im_buf_init(&why, 0);
-	f->log = ep.log = rp.log =
-		log_new(getenv("ENGINE_LOG") ? 2 : null, LOG_LEVEL_DEBUG, LOG_STDERR);
-	assert_int_equal(directory_open(f->folder, &f->dir, &why), IM_OK);
-	if (!f->store)
-		assert_int_equal(f->backend.open(f->folder, &f->store, &why), IM_OK);
-	rp.store = ep.store = f->store;
-	assert_int_equal(readers_open(&rp, 0, f->queue_max, &f->readers, &why), IM_OK);
-	ep.dir = f->dir;
-	ep.readers = f->readers;
-	ep.moderation = f->moderation;
-	ep.shared = f->shared;
 	memset(&ep.key, 7, sizeof(ep.key));
-	assert_int_equal(engine_new(&ep, &f->set, &f->now, &f->engine, &why), IM_OK);
-	assert_int_equal(engine_add_peer(f->engine, on_frame, f, &f->peer), IM_OK);
-	im_buf_free(&why);
-}
-
-void engine_close(struct engine_fixture *f)
-{
-	engine_free(&f->engine);
-	readers_close(&f->readers);
-	directory_close(&f->dir);
-	log_free(&f->log);
+	rig_open(&f->rig, &ep, f->queue_max, &f->now);
+	assert_int_equal(engine_add_peer(f->rig.engine, on_frame, f, &f->peer), IM_OK);
 }
 
 void engine_restart(struct engine_fixture *f)
 {
-	engine_close(f);
-	if (strcmp(f->backend.name, "memory") != 0) {
-		f->backend.close(f->store);
-		f->store = NULL;
-	}
+	rig_close(&f->rig);
 	engine_open(f);
 	engine_forget(f);
 }
 
 void engine_link(struct engine_fixture *f)
 {
-	engine_linked(f->engine, f->peer, &f->now);
+	engine_linked(f->rig.engine, f->peer, &f->now);
 	engine_sessions(f, (const char *const[]){NULL});
 }
 
@@ -280,9 +222,7 @@ int engine_tear_down(void **state)
 {
 	struct engine_fixture *f = *state;
 
-	engine_close(f);
-	f->backend.close(f->store);
-	assert_int_equal(folder_remove(f->folder), 0);
+	rig_clear(&f->rig);
 	im_buf_free(&f->told);
 	im_buf_free(&f->records);
 	im_buf_free(&f->held);
@@ -337,8 +277,8 @@ static void give(struct engine_fixture *f, struct im_buf *frame)
 {
 	assert_false(frame->failed);
 	engine_forget(f);
-	engine_up(f->engine, f->peer, im_buf_view(frame), &f->now);
-	engine_reads(f->engine);
+	engine_up(f->rig.engine, f->peer, im_buf_view(frame), &f->now);
+	engine_reads(f->rig.engine);
 	im_buf_free(frame);
 }
 
@@ -414,8 +354,8 @@ void engine_wait(struct engine_fixture *f, int64_t ms)
 	f->now.wall_ms += ms;
 	f->now.mono_ms += ms;
 	engine_forget(f);
-	engine_tick(f->engine, &f->now);
-	engine_reads(f->engine);
+	engine_tick(f->rig.engine, &f->now);
+	engine_reads(f->rig.engine);
 }
 
 void engine_forget(struct engine_fixture *f)

@@ -11,21 +11,14 @@
 
 #include <stdbool.h>
 
-#include "bridge/engine/engine.h"
 #include "common/frame.h"
+#include "tests/unit/rig.h"
 
 #define ENGINE_EPOCH 77
 
 struct engine_fixture {
-	char folder[64];
-	struct store_backend backend; /* a test may replace functions in it before opening */
-	struct store *store;
-	struct directory *dir;
-	struct readers *readers;
-	struct log *log;
-	struct engine *engine;
+	struct rig rig;
 	struct peer *peer; /* the plugin at the other end */
-	struct engine_settings set;
 	struct engine_now now;
 	uint32_t queue_max;
 	struct moderation *moderation; /* taken when it is opened, as the next one */
@@ -60,7 +53,6 @@ int engine_tear_down(void **state);
 /* A folder with the users, not opened yet; for tests that change something before. */
 struct engine_fixture *engine_prepare(const struct store_backend *backend);
 void engine_open(struct engine_fixture *f);
-void engine_close(struct engine_fixture *f);
 /* Ends the process and starts the next one on the same data (SQLite), or on the same store
  * (memory). Not linked. */
 void engine_restart(struct engine_fixture *f);

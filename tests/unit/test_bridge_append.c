@@ -61,7 +61,7 @@ static int set_up(void **state)
 static void answer(struct engine_fixture *f, enum shared_answer a)
 {
 	engine_forget(f);
-	engine_appended(f->engine, a, &f->now);
+	engine_appended(f->rig.engine, a, &f->now);
 }
 
 /* What was added, without a look at what readers have done. */
@@ -74,7 +74,7 @@ static void up(struct engine_fixture *f)
 	im_frame_batch_begin(&frame, &h);
 	im_buf_str(&frame, im_buf_view(&f->records));
 	assert_false(frame.failed);
-	engine_up(f->engine, f->peer, im_buf_view(&frame), &f->now);
+	engine_up(f->rig.engine, f->peer, im_buf_view(&frame), &f->now);
 	im_buf_free(&frame);
 	im_buf_reset(&f->records);
 	f->first = f->next;
@@ -88,9 +88,9 @@ static void answers_of_readers_go_out_meanwhile(void **state)
 	up(f);
 	engine_add_message(f, "alice", "bob", "{\"id\":\"1\",\"body\":1}");
 	up(f);
-	assert_true(engine_busy(f->engine));
+	assert_true(engine_busy(f->rig.engine));
 	engine_forget(f);
-	engine_reads(f->engine);
+	engine_reads(f->rig.engine);
 	assert_told(f, "inbox bob rpc/phone {\"jsonrpc\":\"2.0\",\"id\":null,\"result\"");
 	assert_not_told(f, "message");
 	assert_not_told(f, "committed");
@@ -111,10 +111,10 @@ static void reads_of_an_open_transaction_wait_for_it(void **state)
 	assert_int_equal(f->told.n, 0);
 	/* It is executed again, and asked once. */
 	answer(f, SHARED_MOVED);
-	engine_reads(f->engine);
+	engine_reads(f->rig.engine);
 	assert_int_equal(f->told.n, 0);
 	answer(f, SHARED_DONE);
-	engine_reads(f->engine);
+	engine_reads(f->rig.engine);
 	assert_int_equal(engine_count(f, "inbox bob rpc/phone "), 1);
 	assert_true(engine_told_part(f, "\"seq\":1,"));
 }
@@ -132,7 +132,7 @@ static void a_large_batch_goes_on_where_it_was(void **state)
 		engine_add_message(f, "alice", "bob", body);
 	engine_send(f);
 	assert_int_equal(f->told.n, 0);
-	while (engine_busy(f->engine)) {
+	while (engine_busy(f->rig.engine)) {
 		answer(f, SHARED_MOVED);
 		assert_int_equal(f->told.n, 0);
 		answer(f, SHARED_DONE);
@@ -147,8 +147,8 @@ static void a_large_batch_goes_on_where_it_was(void **state)
 	assert_in_range(parts, 2, 5);
 	assert_int_equal(messages, 200);
 	assert_int_equal(shared.offers, 2 * parts);
-	assert_int_equal(engine_health(f->engine)->messages_stored, 200);
-	assert_int_equal(engine_health(f->engine)->commits_failed, 0);
+	assert_int_equal(engine_health(f->rig.engine)->messages_stored, 200);
+	assert_int_equal(engine_health(f->rig.engine)->commits_failed, 0);
 }
 
 static void frames_beyond_the_bound_are_asked_for_again(void **state)
@@ -183,7 +183,7 @@ static bool linked(struct engine_fixture *f)
 {
 	struct health_gauges g;
 
-	engine_gauges(f->engine, &g);
+	engine_gauges(f->rig.engine, &g);
 	return g.linked;
 }
 
@@ -195,22 +195,22 @@ static void a_snapshot_is_answered_when_it_is_there(void **state)
 
 	engine_restart(f);
 	shared.says = SHARED_DONE;
-	engine_linked(f->engine, f->peer, &f->now);
+	engine_linked(f->rig.engine, f->peer, &f->now);
 	shared.says = SHARED_LATER;
 	engine_sessions(f, bob);
 	assert_false(linked(f));
 	assert_not_told(f, "topic+ presence/bob ");
 	assert_not_told(f, "inbox bob event");
 	answer(f, SHARED_MOVED);
-	engine_reads(f->engine);
+	engine_reads(f->rig.engine);
 	assert_false(linked(f));
 	assert_int_equal(f->told.n, 0);
 	answer(f, SHARED_DONE);
-	engine_reads(f->engine);
+	engine_reads(f->rig.engine);
 	assert_true(linked(f));
 	assert_int_equal(engine_count(f, "topic+ presence/bob {\"uid\":\"bob\","), 1);
 	assert_int_equal(engine_count(f, "inbox bob event {\"event\":\"hello\""), 1);
-	assert_int_equal(directory_user_get(f->dir, IM_STR("bob"), &u), IM_OK);
+	assert_int_equal(directory_user_get(f->rig.dir, IM_STR("bob"), &u), IM_OK);
 	assert_true(u.online);
 }
 
@@ -229,16 +229,16 @@ static void a_call_may_come_twice_and_is_done_once(void **state)
 	unsigned calls = 0;
 	struct directory_user u;
 
-	assert_true(engine_call(f->engine, create, &calls, &f->now));
-	assert_true(engine_busy(f->engine));
+	assert_true(engine_call(f->rig.engine, create, &calls, &f->now));
+	assert_true(engine_busy(f->rig.engine));
 	assert_int_equal(calls, 1);
 	answer(f, SHARED_MOVED);
 	assert_int_equal(calls, 2);
-	assert_true(engine_busy(f->engine));
+	assert_true(engine_busy(f->rig.engine));
 	answer(f, SHARED_DONE);
 	assert_int_equal(calls, 2);
-	assert_false(engine_busy(f->engine));
-	assert_int_equal(directory_user_get(f->dir, IM_STR("erin"), &u), IM_OK);
+	assert_false(engine_busy(f->rig.engine));
+	assert_int_equal(directory_user_get(f->rig.dir, IM_STR("erin"), &u), IM_OK);
 }
 
 static void presence_that_others_were_ahead_of_is_told_once(void **state)
@@ -280,11 +280,11 @@ static void who_is_told_to_stop_waits_for_the_answer(void **state)
 	struct engine_fixture *f = *state;
 
 	engine_message(f, "alice", "bob", "1");
-	engine_drain(f->engine);
-	assert_false(engine_idle(f->engine));
+	engine_drain(f->rig.engine);
+	assert_false(engine_idle(f->rig.engine));
 	answer(f, SHARED_DONE);
 	assert_told(f, "message alice/phone 1 ");
-	assert_true(engine_idle(f->engine));
+	assert_true(engine_idle(f->rig.engine));
 }
 
 /* -- frames that wait -- */

@@ -179,12 +179,12 @@ static void contacts_only_refuses_strangers(void **state)
 {
 	struct engine_fixture *f = *state;
 
-	f->set.direct_policy = IM_DIRECT_CONTACTS;
-	engine_set(f->engine, &f->set);
+	f->rig.set.direct_policy = IM_DIRECT_CONTACTS;
+	engine_set(f->rig.engine, &f->rig.set);
 	engine_message(f, "alice", "bob", "hi");
 	assert_true(engine_told_part(f, "\"code\":-32006"));
-	f->set.direct_policy = IM_DIRECT_ANYONE;
-	engine_set(f->engine, &f->set);
+	f->rig.set.direct_policy = IM_DIRECT_ANYONE;
+	engine_set(f->rig.engine, &f->rig.set);
 	engine_message(f, "alice", "bob", "hi");
 	assert_told(f, "message alice/phone 1 ");
 }
@@ -203,8 +203,8 @@ static void a_late_refusal_is_worded_as_an_early_one(void **state)
 	engine_rpc(f, "bob", "block.add", "{\"uid\":\"alice\"}");
 	engine_message(f, "alice", "bob", "hi");
 	assert_true(engine_told_part(f, "the recipient takes no messages from you"));
-	f->set.direct_policy = IM_DIRECT_CONTACTS;
-	engine_set(f->engine, &f->set);
+	f->rig.set.direct_policy = IM_DIRECT_CONTACTS;
+	engine_set(f->rig.engine, &f->rig.set);
 	engine_message(f, "alice", "carol", "hi");
 	assert_true(engine_told_part(f, "messages from contacts alone; send a contact.request"));
 	engine_rpc(f, "alice", "group.create", "{\"gid\":\"team\",\"join\":\"open\"}");
@@ -322,10 +322,10 @@ static void muted_members_are_refused(void **state)
 	struct directory_group g;
 
 	engine_rpc(f, "alice", "group.create", "{\"gid\":\"team\",\"members\":[\"bob\"]}");
-	assert_int_equal(directory_group_get(f->dir, IM_STR("team"), &g), IM_OK);
+	assert_int_equal(directory_group_get(f->rig.dir, IM_STR("team"), &g), IM_OK);
 	g.muted_until_ms = f->now.wall_ms + 1000;
 	g.slow_ms = 10000;
-	assert_int_equal(directory_group_update(f->dir, &g), IM_OK);
+	assert_int_equal(directory_group_update(f->rig.dir, &g), IM_OK);
 	engine_restart(f);
 	engine_link(f);
 	engine_message(f, "bob", "g/team", "x");
@@ -397,7 +397,7 @@ static void a_flood_of_answers_waits_in_the_bridge(void **state)
 	static char body[40001];
 	unsigned answers, more = 1;
 
-	f->set.rpc.reply_max = 60000;
+	f->rig.set.rpc.reply_max = 60000;
 	memset(body, 'x', sizeof(body) - 1);
 	engine_message(f, "alice", "bob", body);
 	for (int i = 0; i < 90; i++)
@@ -405,7 +405,7 @@ static void a_flood_of_answers_waits_in_the_bridge(void **state)
 	engine_send(f);
 	answers = engine_count(f, "inbox bob rpc/phone");
 	assert_int_equal(answers, 2);
-	assert_false(engine_takes_reads(f->engine));
+	assert_false(engine_takes_reads(f->rig.engine));
 	/* As the service's loop does after each return of a frame. */
 	while (more) {
 		engine_credit(f, 1);
@@ -413,7 +413,7 @@ static void a_flood_of_answers_waits_in_the_bridge(void **state)
 		answers += more;
 	}
 	assert_int_equal(answers, 90);
-	assert_true(engine_takes_reads(f->engine));
+	assert_true(engine_takes_reads(f->rig.engine));
 }
 
 static void records_that_cannot_be_read_are_passed_over(void **state)
@@ -431,7 +431,7 @@ static void records_that_cannot_be_read_are_passed_over(void **state)
 	engine_send_again(f, 1, 3, all);
 	assert_int_equal(engine_count(f, "message"), 2);
 	assert_told(f, "committed 77:3");
-	assert_int_equal(engine_health(f->engine)->records_malformed, 1);
+	assert_int_equal(engine_health(f->rig.engine)->records_malformed, 1);
 }
 
 /* What comes before it is stored; of what follows nobody knows where it begins. */
@@ -450,7 +450,7 @@ static void a_record_without_an_end_does_not_stop_the_bridge(void **state)
 	engine_send_again(f, 1, 3, all);
 	assert_int_equal(engine_count(f, "message"), 1);
 	assert_told(f, "committed 77:3");
-	assert_int_equal(engine_health(f->engine)->records_malformed, 2);
+	assert_int_equal(engine_health(f->rig.engine)->records_malformed, 2);
 	im_buf_reset(&f->records);
 	f->first = f->next = 4;
 	engine_message(f, "alice", "bob", "four");
@@ -468,7 +468,7 @@ static void a_record_of_nobody_is_passed_over(void **state)
 	engine_send(f);
 	assert_not_told(f, "message");
 	assert_told(f, "committed 77:1");
-	assert_int_equal(engine_health(f->engine)->records_malformed, 1);
+	assert_int_equal(engine_health(f->rig.engine)->records_malformed, 1);
 }
 
 static void garbage_frames_change_nothing(void **state)
@@ -478,7 +478,7 @@ static void garbage_frames_change_nothing(void **state)
 		"IM\1\1\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\377\377\377\377", "IM\1\3\1\2"};
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
-		engine_up(f->engine, f->peer, im_str(bad[i]), &f->now);
+		engine_up(f->rig.engine, f->peer, im_str(bad[i]), &f->now);
 	assert_int_equal(f->told.n, 0);
 	engine_message(f, "alice", "bob", "still here");
 	assert_told(f, "message alice/phone 1 ");
@@ -492,7 +492,7 @@ static const char old_snapshot[] = "IM\1\2\3"
 
 static void give_bytes(struct engine_fixture *f, const char *p, size_t n)
 {
-	engine_up(f->engine, f->peer, (struct im_str){p, n}, &f->now);
+	engine_up(f->rig.engine, f->peer, (struct im_str){p, n}, &f->now);
 }
 
 static void a_plugin_of_the_version_before_is_served_as_it_was(void **state)
@@ -500,9 +500,9 @@ static void a_plugin_of_the_version_before_is_served_as_it_was(void **state)
 	struct engine_fixture *f = *state;
 
 	assert_int_equal(peer_level(f->peer), IM_PLUGIN_LEVEL);
-	engine_unlinked(f->engine, f->peer);
+	engine_unlinked(f->rig.engine, f->peer);
 	assert_int_equal(peer_level(f->peer), 0);
-	engine_linked(f->engine, f->peer, &f->now);
+	engine_linked(f->rig.engine, f->peer, &f->now);
 	assert_int_equal(peer_level(f->peer), 0);
 	assert_false(peer_ready(f->peer));
 	give_bytes(f, old_snapshot, sizeof(old_snapshot) - 1);
@@ -518,12 +518,12 @@ static void the_level_is_the_plugins_of_this_link(void **state)
 {
 	struct engine_fixture *f = *state;
 
-	engine_unlinked(f->engine, f->peer);
+	engine_unlinked(f->rig.engine, f->peer);
 	f->level = IM_PLUGIN_LEVEL_MAX; /* one that knows more than this bridge */
 	engine_link(f);
 	assert_true(peer_ready(f->peer));
 	assert_int_equal(peer_level(f->peer), IM_PLUGIN_LEVEL_MAX);
-	engine_unlinked(f->engine, f->peer);
+	engine_unlinked(f->rig.engine, f->peer);
 	f->level = 0;
 	engine_link(f);
 	assert_int_equal(peer_level(f->peer), 0);

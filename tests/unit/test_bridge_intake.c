@@ -99,8 +99,8 @@ static int set_up_words(void **state)
 	words_load(&words, "damn\n", MODERATION_REJECT);
 	f->moderation = &words;
 	engine_open(f);
-	f->set.rpc.moderation = &words;
-	engine_set(f->engine, &f->set);
+	f->rig.set.rpc.moderation = &words;
+	engine_set(f->rig.engine, &f->rig.set);
 	engine_link(f);
 	*state = f;
 	return 0;
@@ -134,8 +134,8 @@ static void a_group_message_costs_its_members(void **state)
 	struct engine_fixture *f = *state;
 
 	make_team(f);
-	f->set.rate_cost = 3; /* twelve at once, three a message */
-	engine_set(f->engine, &f->set);
+	f->rig.set.rate_cost = 3; /* twelve at once, three a message */
+	engine_set(f->rig.engine, &f->rig.set);
 	for (int i = 0; i < 6; i++)
 		engine_add_message(f, "bob", "g/team", "{\"id\":\"x\",\"body\":1}");
 	engine_send(f);
@@ -155,8 +155,8 @@ static void a_reading_request_is_paid_before_it_is_asked(void **state)
 {
 	struct engine_fixture *f = *state;
 
-	f->set.rate_cost = 30; /* a hundred and twenty at once */
-	engine_set(f->engine, &f->set);
+	f->rig.set.rate_cost = 30; /* a hundred and twenty at once */
+	engine_set(f->rig.engine, &f->rig.set);
 	for (int i = 0; i < 3; i++) {
 		engine_rpc(f, "alice", "conv.list", "{\"limit\":20}");
 		assert_int_equal(engine_told_part(f, "\"code\":-32008"), i == 2);

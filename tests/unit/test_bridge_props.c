@@ -235,7 +235,7 @@ static void words_are_taken_out_of_the_log_when_its_time_is_over(void **state)
 
 	p.ttl_s = 5;
 	send(f, "bob", "hi", &p);
-	assert_int_equal(f->backend.expire(f->store, 1005000, 10, &n), IM_OK);
+	assert_int_equal(f->rig.backend.expire(f->rig.store, 1005000, 10, &n), IM_OK);
 	assert_int_equal(n, 1);
 	/* Even who asks as if it were before. */
 	history(f, "bob", "u/alice");

@@ -22,10 +22,10 @@ static struct readers *open_with(
 	struct readers *r;
 	struct im_buf why;
 
-	p.backend = &f->backend;
-	p.store = f->store;
-	p.folder = f->folder;
-	p.log = f->log;
+	p.backend = &f->rig.backend;
+	p.store = f->rig.store;
+	p.folder = f->rig.folder;
+	p.log = f->rig.log;
 	im_buf_init(&why, 0);
 	if (readers_open(&p, threads, queue_max, &r, &why) != IM_OK)
 		fail_msg("%.*s", IM_ARGS(why));
@@ -223,8 +223,9 @@ static void talk(struct engine_fixture *f)
 	for (int i = 0; i < MESSAGES; i++)
 		engine_add_message(f, "alice", "bob", "a needle in the hay of bob");
 	engine_send(f);
-	assert_int_equal(f->backend.reader_open(f->store, &log), IM_OK);
-	assert_int_equal(search_index_open(f->folder, &f->backend, log, &index, &why), IM_OK);
+	assert_int_equal(f->rig.backend.reader_open(f->rig.store, &log), IM_OK);
+	assert_int_equal(
+		search_index_open(f->rig.folder, &f->rig.backend, log, &index, &why), IM_OK);
 	assert_int_equal(search_index_pass(index, 10000, 1000, &n), IM_OK);
 	assert_int_equal(n, MESSAGES);
 	search_index_stop(&index);
@@ -260,7 +261,7 @@ static void assert_no_view(struct engine_fixture *f, const char *name)
 	sqlite3 *db;
 	int frames, moved;
 
-	snprintf(path, sizeof(path), "%s/%s.db", f->folder, name);
+	snprintf(path, sizeof(path), "%s/%s.db", f->rig.folder, name);
 	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
 	assert_int_equal(
 		sqlite3_wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_TRUNCATE, &frames, &moved),

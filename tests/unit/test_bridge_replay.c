@@ -31,7 +31,7 @@ static void a_committed_batch_is_delivered_and_acked_again_but_not_stored(void *
 	for (int round = 0; round < 3; round++) {
 		if (round == 2)
 			engine_restart(f);
-		engine_unlinked(f->engine, f->peer);
+		engine_unlinked(f->rig.engine, f->peer);
 		engine_link(f);
 		engine_send_again(f, 1, 4, records);
 		assert_told(f, "message alice/ 1 text id=1 bob=u/alice alice=u/bob ,\"seq\":1,");
@@ -124,7 +124,7 @@ static void the_answer_says_where_the_spool_begins(void **state)
 	struct im_str records;
 
 	engine_message(f, "alice", "bob", "1");
-	engine_unlinked(f->engine, f->peer);
+	engine_unlinked(f->rig.engine, f->peer);
 	f->spool_first = UINT64_C(1) << 32;
 	engine_link(f);
 	engine_add_message(f, "alice", "bob", "{\"id\":\"x\",\"body\":1}");
@@ -144,7 +144,7 @@ static void a_lost_batch_is_not_taken_for_a_beginning(void **state)
 	struct im_str records;
 
 	engine_message(f, "alice", "bob", "1");
-	engine_unlinked(f->engine, f->peer);
+	engine_unlinked(f->rig.engine, f->peer);
 	engine_link(f);
 	engine_add_message(f, "alice", "bob", "3");
 	records = keep(f);
@@ -159,14 +159,14 @@ static void half_an_answer_is_none(void **state)
 	struct im_up_batch h = {ENGINE_EPOCH, 1, 0};
 	struct im_buf frame;
 
-	engine_unlinked(f->engine, f->peer);
-	engine_linked(f->engine, f->peer, &f->now);
+	engine_unlinked(f->rig.engine, f->peer);
+	engine_linked(f->rig.engine, f->peer, &f->now);
 	for (int part = 1; part <= 2; part++) {
 		im_buf_init(&frame, 0);
 		im_frame_sessions_begin(&frame, (struct im_up_part){part == 1, part == 2, 1}, &h);
 		if (part == 2) /* a HELLO in between makes the first part void */
 			engine_wait(f, 5000);
-		engine_up(f->engine, f->peer, im_buf_view(&frame), &f->now);
+		engine_up(f->rig.engine, f->peer, im_buf_view(&frame), &f->now);
 		im_buf_free(&frame);
 		assert_false(peer_ready(f->peer));
 	}
@@ -187,7 +187,7 @@ static void another_epoch_is_another_spool(void **state)
 	engine_send_again(f, 1, 1, im_buf_view(&f->records));
 	assert_told(f, "hello");
 	assert_not_told(f, "committed");
-	engine_unlinked(f->engine, f->peer);
+	engine_unlinked(f->rig.engine, f->peer);
 	engine_link(f);
 	engine_send_again(f, 1, 1, im_buf_view(&f->records));
 	assert_told(f, "committed 78:1");
@@ -238,11 +238,11 @@ static void unanswered_hellos_are_repeated(void **state)
 {
 	struct engine_fixture *f = *state;
 
-	engine_unlinked(f->engine, f->peer);
+	engine_unlinked(f->rig.engine, f->peer);
 	engine_wait(f, 60000);
 	assert_not_told(f, "hello");
 	engine_forget(f);
-	engine_linked(f->engine, f->peer, &f->now);
+	engine_linked(f->rig.engine, f->peer, &f->now);
 	assert_told(f, "hello");
 	engine_wait(f, 4999);
 	assert_not_told(f, "hello");
@@ -263,7 +263,55 @@ static void void_records_are_passed_over(void **state)
 	engine_add_message(f, "alice", "bob", "1");
 	engine_send(f);
 	assert_told(f, "committed 77:2");
-	assert_int_equal(engine_health(f->engine)->records_malformed, 0);
+	assert_int_equal(engine_health(f->rig.engine)->records_malformed, 0);
+}
+
+static void to_nobody(void *arg, struct im_str frame)
+{
+	(void)arg;
+	(void)frame;
+}
+
+static void a_spool_that_another_plugin_has_is_not_taken(void **state)
+{
+	struct engine_fixture *f = *state;
+	struct peer *first = f->peer, *second;
+
+	engine_message(f, "alice", "bob", "1");
+	assert_int_equal(engine_add_peer(f->rig.engine, to_nobody, NULL, &second), IM_OK);
+	engine_linked(f->rig.engine, second, &f->now);
+	assert_int_equal(peer_number(second), 1);
+	f->peer = second;
+	engine_sessions(f, (const char *const[]){NULL});
+	assert_false(peer_ready(second));
+	engine_add_message(f, "alice", "bob", "of a copied spool");
+	engine_send(f);
+	assert_not_told(f, "message ");
+	/* The first one goes on with it, and the second one with its own. */
+	f->peer = first;
+	f->first = 2;
+	f->next = 2;
+	engine_message(f, "alice", "bob", "2");
+	assert_told(f, "committed 77:2");
+	assert_told(f, "message alice/phone 2 ");
+	f->peer = second;
+	f->epoch = 78;
+	f->first = f->next = 1;
+	engine_sessions(f, (const char *const[]){NULL});
+	assert_true(peer_ready(second));
+	engine_message(f, "bob", "alice", "3");
+	assert_told(f, "message bob/phone 3 ");
+	assert_not_told(f, "committed");
+	/* Both marks are there after a restart, whatever the order in which they come. */
+	engine_restart(f);
+	assert_int_equal(engine_add_peer(f->rig.engine, to_nobody, NULL, &second), IM_OK);
+	engine_linked(f->rig.engine, second, &f->now);
+	f->peer = second;
+	engine_sessions(f, (const char *const[]){NULL});
+	engine_add_message(f, "bob", "alice", "3");
+	engine_send_again(f, 1, 1, im_buf_view(&f->records));
+	assert_int_equal(engine_health(f->rig.engine)->records_replayed, 1);
+	assert_int_equal(peer_spool(second)->recno, 1);
 }
 
 #define T(name)                                                                 \
@@ -285,6 +333,7 @@ int main(void)
 		T(a_batch_without_messages_costs_no_mark),
 		T(unanswered_hellos_are_repeated),
 		T(void_records_are_passed_over),
+		T(a_spool_that_another_plugin_has_is_not_taken),
 	};
 
 	return cmocka_run_group_tests_name("bridge replay", tests, NULL, NULL);

@@ -206,7 +206,7 @@ static bool marked(struct engine_fixture *f, const char *uid)
 {
 	struct directory_user u;
 
-	assert_int_equal(directory_user_get(f->dir, im_str(uid), &u), IM_OK);
+	assert_int_equal(directory_user_get(f->rig.dir, im_str(uid), &u), IM_OK);
 	return u.online;
 }
 
@@ -241,8 +241,8 @@ static void coming_and_going_is_published_retained(void **state)
 {
 	struct engine_fixture *f = *state;
 
-	f->set.sessions.names = true;
-	engine_set(f->engine, &f->set);
+	f->rig.set.sessions.names = true;
+	engine_set(f->rig.engine, &f->rig.set);
 	engine_add_session(f, IM_UP_OPEN, "bob", "phone", IM_UPF_NEW_DEVICE);
 	engine_send(f);
 	assert_told(f, "topic+ presence/bob {\"uid\":\"bob\",\"state\":\"online\",\"ts\":1000000,"
@@ -267,14 +267,14 @@ static void presence_can_be_switched_off(void **state)
 {
 	struct engine_fixture *f = *state;
 
-	f->set.sessions.presence = false;
-	engine_set(f->engine, &f->set);
+	f->rig.set.sessions.presence = false;
+	engine_set(f->rig.engine, &f->rig.set);
 	engine_add_session(f, IM_UP_OPEN, "bob", "phone", IM_UPF_NEW_DEVICE);
 	engine_send(f);
 	assert_not_told(f, "topic");
 	assert_false(marked(f, "bob"));
-	f->set.sessions.presence = true;
-	engine_set(f->engine, &f->set);
+	f->rig.set.sessions.presence = true;
+	engine_set(f->rig.engine, &f->rig.set);
 	engine_wait(f, 1000);
 	assert_told(f, "topic+ presence/bob ");
 }
@@ -335,7 +335,7 @@ static void a_client_id_belongs_to_its_first_user(void **state)
 	engine_add_session(f, IM_UP_OPEN, "carol", "phone", IM_UPF_NEW_DEVICE);
 	engine_send(f);
 	assert_told(f, "kick carol/phone");
-	assert_int_equal(directory_device_get(f->dir, IM_STR("phone"), &d), IM_OK);
+	assert_int_equal(directory_device_get(f->rig.dir, IM_STR("phone"), &d), IM_OK);
 	assert_int_equal(d.user, 2);
 }
 
@@ -350,16 +350,16 @@ static void devices_beyond_the_bound_are_forgotten(void **state)
 		snprintf(name, sizeof(name), "d%d", i);
 		open_and_close(f, "bob", name);
 	}
-	assert_int_equal(directory_device_get(f->dir, IM_STR("d1"), &d), IM_E_NONE);
-	assert_int_equal(directory_device_get(f->dir, IM_STR("d2"), &d), IM_OK);
-	assert_int_equal(directory_device_get(f->dir, IM_STR("d4"), &d), IM_OK);
+	assert_int_equal(directory_device_get(f->rig.dir, IM_STR("d1"), &d), IM_E_NONE);
+	assert_int_equal(directory_device_get(f->rig.dir, IM_STR("d2"), &d), IM_OK);
+	assert_int_equal(directory_device_get(f->rig.dir, IM_STR("d4"), &d), IM_OK);
 }
 
 static bool known(struct engine_fixture *f, const char *device)
 {
 	struct directory_device d;
 
-	return directory_device_get(f->dir, im_str(device), &d) == IM_OK;
+	return directory_device_get(f->rig.dir, im_str(device), &d) == IM_OK;
 }
 
 static void session(struct engine_fixture *f, int type, const char *device, int flags)
@@ -375,7 +375,7 @@ static void a_forgotten_device_leaves_a_mark(void **state)
 {
 	struct engine_fixture *f = *state;
 	static const char *const kept[] = {"phone", "k1", "k2"};
-	struct directory *d = f->dir;
+	struct directory *d = f->rig.dir;
 
 	for (int i = 0; i < 3; i++) {
 		session(f, IM_UP_OPEN, kept[i], IM_UPF_NEW_DEVICE);
@@ -410,7 +410,7 @@ static void a_session_that_left_nothing_leaves_no_binding(void **state)
 	session(f, IM_UP_OPEN, "a", IM_UPF_NEW_DEVICE);
 	session(f, IM_UP_OPEN, "b", IM_UPF_NEW_DEVICE);
 	assert_true(known(f, "a"));
-	assert_int_equal(directory_device_set_cursor(f->dir, IM_STR("b"), 1), IM_OK);
+	assert_int_equal(directory_device_set_cursor(f->rig.dir, IM_STR("b"), 1), IM_OK);
 	session(f, IM_UP_CLOSE, "a", IM_UPF_GONE);
 	session(f, IM_UP_CLOSE, "b", IM_UPF_GONE);
 	assert_false(known(f, "a"));
@@ -449,7 +449,7 @@ static void what_comes_again_at_once_is_counted_as_it_was(void **state)
 
 		snprintf(params, sizeof(params), "{\"device\":\"%s\"}", ids[i]);
 		engine_rpc(f, "bob", "device.remove", params);
-		assert_int_equal(directory_device_bind(f->dir, im_str(ids[i]), 3, 1, 0),
+		assert_int_equal(directory_device_bind(f->rig.dir, im_str(ids[i]), 3, 1, 0),
 			i == 1 ? IM_OK : IM_E_EXISTS);
 	}
 }
@@ -464,8 +464,8 @@ static void a_removed_device_leaves_a_mark(void **state)
 	engine_rpc(f, "bob", "device.remove", "{\"device\":\"a\"}");
 	engine_rpc(f, "bob", "device.remove", "{\"device\":\"b\"}");
 	assert_false(known(f, "a") || known(f, "b"));
-	assert_int_equal(directory_device_bind(f->dir, IM_STR("a"), 3, 1, 0), IM_OK);
-	assert_int_equal(directory_device_bind(f->dir, IM_STR("b"), 3, 1, 0), IM_E_EXISTS);
+	assert_int_equal(directory_device_bind(f->rig.dir, IM_STR("a"), 3, 1, 0), IM_OK);
+	assert_int_equal(directory_device_bind(f->rig.dir, IM_STR("b"), 3, 1, 0), IM_E_EXISTS);
 }
 
 static void a_token_may_create_its_user(void **state)
@@ -493,7 +493,7 @@ static void the_first_snapshot_mends_the_marks_and_greets_all(void **state)
 	engine_send(f);
 	engine_restart(f);
 	assert_true(marked(f, "bob"));
-	engine_linked(f->engine, f->peer, &f->now);
+	engine_linked(f->rig.engine, f->peer, &f->now);
 	engine_sessions(f, there);
 	assert_told(f, "topic+ presence/bob {\"uid\":\"bob\",\"state\":\"offline\"");
 	assert_told(f, "topic+ presence/carol {\"uid\":\"carol\",\"state\":\"online\"");
@@ -502,8 +502,8 @@ static void the_first_snapshot_mends_the_marks_and_greets_all(void **state)
 	assert_not_told(f, "inbox alice event");
 	assert_false(marked(f, "bob"));
 	assert_true(marked(f, "alice"));
-	engine_unlinked(f->engine, f->peer);
-	engine_linked(f->engine, f->peer, &f->now);
+	engine_unlinked(f->rig.engine, f->peer);
+	engine_linked(f->rig.engine, f->peer, &f->now);
 	engine_sessions(f, there);
 	assert_not_told(f, "topic");
 	assert_not_told(f, "inbox");
@@ -520,8 +520,8 @@ static void many_changes_are_told_bit_by_bit(void **state)
 		uint64_t id;
 
 		snprintf(names[i], sizeof(names[i]), "n%d", i);
-		assert_int_equal(directory_user_create(
-					 f->dir, im_str(names[i]), 0, (struct im_str){0}, 1, &id),
+		assert_int_equal(directory_user_create(f->rig.dir, im_str(names[i]), 0,
+					 (struct im_str){0}, 1, &id),
 			IM_OK);
 		list[3 * i] = list[3 * i + 1] = names[i];
 		list[3 * i + 2] = "";
@@ -542,9 +542,9 @@ static void a_deleted_users_presence_is_cleared(void **state)
 
 	engine_add_session(f, IM_UP_OPEN, "bob", "b", IM_UPF_NEW_DEVICE);
 	engine_send(f);
-	assert_int_equal(directory_user_delete(f->dir, 2), IM_OK);
+	assert_int_equal(directory_user_delete(f->rig.dir, 2), IM_OK);
 	engine_restart(f);
-	engine_linked(f->engine, f->peer, &f->now);
+	engine_linked(f->rig.engine, f->peer, &f->now);
 	engine_sessions(f, (const char *const[]){"bob", "b", "", NULL});
 	assert_told(f, "topic+ presence/bob \n");
 }

@@ -56,9 +56,9 @@ static int set_up(void **state)
 
 	fail_begin = fail_append = fail_commit = fail_directory = 0;
 	append_code = IM_E_IO;
-	f->backend.begin = begin;
-	f->backend.append = append;
-	f->backend.commit = commit;
+	f->rig.backend.begin = begin;
+	f->rig.backend.append = append;
+	f->rig.backend.commit = commit;
 	engine_open(f);
 	engine_link(f);
 	engine_forget(f);
@@ -76,7 +76,7 @@ static void nothing_is_told_before_the_commit_works(void **state)
 	engine_add_rpc(f, "bob", "conv.history", "{\"conv\":\"u/alice\"}");
 	engine_send(f);
 	assert_int_equal(f->told.n, 0);
-	assert_true(engine_stalled(f->engine));
+	assert_true(engine_stalled(f->rig.engine));
 	engine_wait(f, 99);
 	assert_int_equal(f->told.n, 0);
 	engine_wait(f, 1);
@@ -88,12 +88,12 @@ static void nothing_is_told_before_the_commit_works(void **state)
 	assert_told(f, "inbox alice ack [{\"id\":\"1\",\"conv\":\"u/bob\",\"seq\":2,");
 	assert_int_equal(engine_count(f, "inbox bob rpc/phone "), 1);
 	/* Counted once, like what was there before. */
-	assert_int_equal(engine_health(f->engine)->messages_stored, 2);
-	assert_int_equal(engine_health(f->engine)->records, 3);
-	assert_int_equal(engine_health(f->engine)->requests, 1);
+	assert_int_equal(engine_health(f->rig.engine)->messages_stored, 2);
+	assert_int_equal(engine_health(f->rig.engine)->records, 3);
+	assert_int_equal(engine_health(f->rig.engine)->requests, 1);
 	assert_told(f, "committed 77:3");
 	assert_not_told(f, "hello");
-	assert_false(engine_stalled(f->engine));
+	assert_false(engine_stalled(f->rig.engine));
 	engine_message(f, "alice", "bob", "after");
 	assert_told(f, "message alice/phone 3 ");
 }
@@ -123,8 +123,8 @@ static void waiting_grows_to_a_bound(void **state)
 	fail_commit = -1;
 	engine_message(f, "alice", "bob", "1");
 	for (int i = 0; i < 100; i++)
-		assert_in_range(engine_tick(f->engine, &f->now), 0, 5000), engine_wait(f, 1000);
-	assert_in_range(engine_health(f->engine)->commits_failed, 20, 40);
+		assert_in_range(engine_tick(f->rig.engine, &f->now), 0, 5000), engine_wait(f, 1000);
+	assert_in_range(engine_health(f->rig.engine)->commits_failed, 20, 40);
 	fail_commit = 0;
 	engine_wait(f, 5000);
 	assert_told(f, "committed 77:1");
@@ -157,7 +157,7 @@ static void ids_of_a_lost_transaction_are_free(void **state)
 	engine_message(f, "alice", "bob", "{\"id\":\"1\",\"body\":1}");
 	engine_wait(f, 100);
 	assert_told(f, "message alice/phone 1 json id=1");
-	assert_int_equal(engine_health(f->engine)->messages_duplicate, 0);
+	assert_int_equal(engine_health(f->rig.engine)->messages_duplicate, 0);
 	engine_message(f, "alice", "bob", "{\"id\":\"1\",\"body\":1}");
 	assert_not_told(f, "message");
 }
@@ -185,7 +185,7 @@ static void a_foreign_writer_ends_the_process(void **state)
 	fail_append = 1;
 	engine_message(f, "alice", "bob", "1");
 	assert_int_equal(f->told.n, 0);
-	assert_true(engine_fatal(f->engine));
+	assert_true(engine_fatal(f->rig.engine));
 }
 
 static void half_a_commit_is_healed_from_the_log(void **state)
@@ -199,7 +199,7 @@ static void half_a_commit_is_healed_from_the_log(void **state)
 	engine_add_rpc(f, "bob", "block.add", "{\"uid\":\"carol\"}");
 	engine_send(f);
 	assert_int_equal(f->told.n, 0);
-	assert_int_equal(directory_group_get(f->dir, IM_STR("team"), &g), IM_E_NONE);
+	assert_int_equal(directory_group_get(f->rig.dir, IM_STR("team"), &g), IM_E_NONE);
 	engine_wait(f, 100);
 	/* The log's part came from the log, the directory's was done again. */
 	assert_told(f, "message alice/ 1 json id=1 bob=");
@@ -207,7 +207,7 @@ static void half_a_commit_is_healed_from_the_log(void **state)
 	assert_told(f, "message alice/ 1 system id= g/team: alice bob ");
 	assert_told(f, "inbox bob rpc/phone {\"jsonrpc\":\"2.0\",\"id\":null,\"result\"");
 	assert_told(f, "committed 77:3");
-	assert_int_equal(directory_group_get(f->dir, IM_STR("team"), &g), IM_OK);
+	assert_int_equal(directory_group_get(f->rig.dir, IM_STR("team"), &g), IM_OK);
 	assert_int_equal(g.members, 2);
 	engine_message(f, "carol", "bob", "blocked");
 	assert_not_told(f, "message");
@@ -234,7 +234,7 @@ static void half_a_commit_is_healed_at_the_next_start(void **state)
 	assert_int_equal(f->told.n, 0);
 	fail_directory = 0;
 	engine_restart(f);
-	assert_int_equal(directory_group_get(f->dir, IM_STR("team"), &g), IM_OK);
+	assert_int_equal(directory_group_get(f->rig.dir, IM_STR("team"), &g), IM_OK);
 	assert_int_equal(g.members, 2);
 	engine_link(f);
 	engine_send_again(f, 1, 2, records);
@@ -272,7 +272,7 @@ static void presence_is_told_once_it_is_committed(void **state)
 	assert_told(f, "topic+ presence/bob {\"uid\":\"bob\",\"state\":\"online\"");
 	assert_int_equal(engine_count(f, "topic"), 1);
 	assert_int_equal(engine_count(f, "inbox bob event {\"event\":\"hello\""), 1);
-	assert_int_equal(directory_user_get(f->dir, IM_STR("bob"), &u), IM_OK);
+	assert_int_equal(directory_user_get(f->rig.dir, IM_STR("bob"), &u), IM_OK);
 	assert_true(u.online);
 }
 
@@ -297,7 +297,7 @@ static void a_link_lost_while_stalled_changes_nothing(void **state)
 
 	fail_commit = 3;
 	engine_message(f, "alice", "bob", "1");
-	engine_unlinked(f->engine, f->peer);
+	engine_unlinked(f->rig.engine, f->peer);
 	engine_link(f);
 	engine_wait(f, 200);
 	engine_wait(f, 400);
@@ -339,7 +339,7 @@ static void a_part_hears_of_each_end_once(void **state)
 	struct engine_fixture *f = *state;
 	struct heard h = {0};
 
-	assert_true(engine_call(f->engine, join, &h, &f->now));
+	assert_true(engine_call(f->rig.engine, join, &h, &f->now));
 	assert_int_equal(h.commits, 1);
 	engine_message(f, "alice", "bob", "1");
 	assert_int_equal(h.commits, 2);
@@ -382,7 +382,7 @@ static void parts_are_bounded(void **state)
 	struct engine_fixture *f = *state;
 	unsigned n = 0;
 
-	assert_true(engine_call(f->engine, join_all, &n, &f->now));
+	assert_true(engine_call(f->rig.engine, join_all, &n, &f->now));
 	assert_in_range(n, 4, 16);
 	fail_commit = 1;
 	engine_message(f, "alice", "bob", "1");
@@ -395,8 +395,8 @@ static void what_a_lost_transaction_cost_is_given_back(void **state)
 	struct engine_fixture *f = *state;
 
 	/* Enough for one request to become a contact, and for no second one. */
-	f->set.rate_cost = 100;
-	engine_set(f->engine, &f->set);
+	f->rig.set.rate_cost = 100;
+	engine_set(f->rig.engine, &f->rig.set);
 	fail_directory = 1;
 	engine_rpc(f, "alice", "contact.request", "{\"uid\":\"bob\"}");
 	assert_int_equal(f->told.n, 0);
@@ -412,15 +412,15 @@ static void a_lost_sweep_is_made_up_for(void **state)
 	struct engine_fixture *f = *state;
 	uint64_t days;
 
-	f->set.sessions.device_days = 31;
-	engine_set(f->engine, &f->set);
+	f->rig.set.sessions.device_days = 31;
+	engine_set(f->rig.engine, &f->rig.set);
 	fail_directory = 1;
 	engine_add_session(f, IM_UP_OPEN, "bob", "phone", IM_UPF_NEW_DEVICE);
 	engine_send(f);
-	assert_int_equal(directory_meta_get(f->dir, "device_days", &days), IM_OK);
+	assert_int_equal(directory_meta_get(f->rig.dir, "device_days", &days), IM_OK);
 	assert_int_not_equal(days, 31);
 	engine_wait(f, 100);
-	assert_int_equal(directory_meta_get(f->dir, "device_days", &days), IM_OK);
+	assert_int_equal(directory_meta_get(f->rig.dir, "device_days", &days), IM_OK);
 	assert_int_equal(days, 31);
 }
 

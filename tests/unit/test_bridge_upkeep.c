@@ -18,8 +18,8 @@
 
 static struct retention *open_retention(struct engine_fixture *f)
 {
-	struct retention_parts p = {
-		&f->backend, f->store, f->dir, NULL, engine_health(f->engine), f->log};
+	struct retention_parts p = {&f->rig.backend, f->rig.store, f->rig.dir, NULL,
+		engine_health(f->rig.engine), f->rig.log};
 
 	return retention_new(&p);
 }
@@ -35,7 +35,7 @@ static uint64_t head(struct engine_fixture *f)
 {
 	uint64_t gid;
 
-	assert_int_equal(f->backend.log_head(f->store, &gid), IM_OK);
+	assert_int_equal(f->rig.backend.log_head(f->rig.store, &gid), IM_OK);
 	return gid;
 }
 
@@ -51,9 +51,9 @@ static unsigned stored(struct engine_fixture *f)
 	struct store_reader *r;
 	unsigned n = 0;
 
-	assert_int_equal(f->backend.reader_open(f->store, &r), IM_OK);
-	assert_int_equal(f->backend.read_log(r, 1, head(f), false, count_message, &n), IM_OK);
-	f->backend.reader_close(r);
+	assert_int_equal(f->rig.backend.reader_open(f->rig.store, &r), IM_OK);
+	assert_int_equal(f->rig.backend.read_log(r, 1, head(f), false, count_message, &n), IM_OK);
+	f->rig.backend.reader_close(r);
 	return n;
 }
 
@@ -75,7 +75,7 @@ static void old_messages_go_and_the_newest_of_each_stays(void **state)
 	retention_set(r, 2);
 	run(f, r, 30);
 	assert_int_equal(stored(f), 3);
-	assert_int_equal(engine_health(f->engine)->pruned, 1000);
+	assert_int_equal(engine_health(f->rig.engine)->pruned, 1000);
 	engine_message(f, "alice", "bob", "goes on");
 	assert_told(f, "message alice/phone 1003 ");
 	retention_free(&r);
@@ -96,12 +96,12 @@ static void a_group_may_have_its_own(void **state)
 	}
 	engine_send(f);
 	assert_int_equal(stored(f), 902);
-	assert_int_equal(directory_group_get(f->dir, IM_STR("short"), &g), IM_OK);
+	assert_int_equal(directory_group_get(f->rig.dir, IM_STR("short"), &g), IM_OK);
 	g.retention_days = 1;
-	assert_int_equal(directory_group_update(f->dir, &g), IM_OK);
-	assert_int_equal(directory_group_get(f->dir, IM_STR("long"), &g), IM_OK);
+	assert_int_equal(directory_group_update(f->rig.dir, &g), IM_OK);
+	assert_int_equal(directory_group_get(f->rig.dir, IM_STR("long"), &g), IM_OK);
 	g.retention_days = 100;
-	assert_int_equal(directory_group_update(f->dir, &g), IM_OK);
+	assert_int_equal(directory_group_update(f->rig.dir, &g), IM_OK);
 	f->now.wall_ms += 2 * DAY_MS;
 	run(f, r, 20);
 	assert_int_equal(stored(f), 602); /* of short, the newest is left */
@@ -148,7 +148,7 @@ static void a_group_that_is_erased_loses_its_messages_at_once(void **state)
 	engine_add_message(f, "alice", "bob", "stays");
 	engine_add_rpc(f, "alice", "group.dismiss", "{\"gid\":\"g\",\"erase\":true}");
 	engine_send(f);
-	assert_int_equal(directory_group_to_erase(f->dir, &id), IM_OK);
+	assert_int_equal(directory_group_to_erase(f->rig.dir, &id), IM_OK);
 	/* A few at a time; a new process goes on where the last one ended. */
 	run(f, r, 2);
 	assert_in_range(stored(f), 300, 900);
@@ -156,8 +156,8 @@ static void a_group_that_is_erased_loses_its_messages_at_once(void **state)
 	r = open_retention(f);
 	run(f, r, 10);
 	assert_int_equal(stored(f), 2);
-	assert_int_equal(directory_group_to_erase(f->dir, &id), IM_E_NONE);
-	assert_int_equal(directory_group_gone(f->dir, IM_STR("g"), &g), IM_OK);
+	assert_int_equal(directory_group_to_erase(f->rig.dir, &id), IM_E_NONE);
+	assert_int_equal(directory_group_gone(f->rig.dir, IM_STR("g"), &g), IM_OK);
 	assert_int_equal(g.name.n + g.announcement.n, 0);
 	/* One that is gone can still be erased, by who dismissed it. */
 	engine_rpc(f, "alice", "group.create", "{\"gid\":\"h\"}");
@@ -196,7 +196,8 @@ static void on_reply(void *arg, struct im_str uid, struct im_str device, struct 
 static void a_copy_is_made_while_it_runs_and_then_answered(void **state)
 {
 	struct engine_fixture *f = *state;
-	struct backup_parts p = {&f->backend, f->store, f->dir, f->folder, f->log};
+	struct backup_parts p = {
+		&f->rig.backend, f->rig.store, f->rig.dir, f->rig.folder, f->rig.log};
 	struct backup *b = backup_new(&p);
 	struct answer a = {0};
 	struct directory *copy;
@@ -206,7 +207,7 @@ static void a_copy_is_made_while_it_runs_and_then_answered(void **state)
 	uint64_t gid;
 
 	im_buf_init(&why, 0);
-	snprintf(to, sizeof(to), "%s/copy", f->folder);
+	snprintf(to, sizeof(to), "%s/copy", f->rig.folder);
 	for (int i = 0; i < 2000; i++)
 		engine_add_message(f, "alice", "bob", "a message of some length for the pages");
 	engine_send(f);
@@ -228,10 +229,10 @@ static void a_copy_is_made_while_it_runs_and_then_answered(void **state)
 	assert_int_equal(directory_open(to, &copy, &why), IM_OK);
 	assert_int_equal(directory_user_count(copy), 4);
 	directory_close(&copy);
-	assert_int_equal(f->backend.open(to, &log, &why), IM_OK);
-	assert_int_equal(f->backend.log_head(log, &gid), IM_OK);
+	assert_int_equal(f->rig.backend.open(to, &log, &why), IM_OK);
+	assert_int_equal(f->rig.backend.log_head(log, &gid), IM_OK);
 	assert_true(gid >= 2000);
-	f->backend.close(log);
+	f->rig.backend.close(log);
 	backup_free(&b);
 	im_buf_free(&why);
 }
@@ -250,8 +251,8 @@ static int fail_backup(struct store *s, const char *where, struct store_copy **c
 static void a_failure_is_the_answer(void **state)
 {
 	struct engine_fixture *f = *state;
-	struct store_backend broken = f->backend;
-	struct backup_parts p = {&broken, f->store, f->dir, f->folder, f->log};
+	struct store_backend broken = f->rig.backend;
+	struct backup_parts p = {&broken, f->rig.store, f->rig.dir, f->rig.folder, f->rig.log};
 	struct backup *b = backup_new(&p);
 	struct answer a = {0};
 	char to[128];
@@ -259,7 +260,7 @@ static void a_failure_is_the_answer(void **state)
 
 	im_buf_init(&why, 0);
 	broken.backup_step = fail_backup;
-	snprintf(to, sizeof(to), "%s/copy", f->folder);
+	snprintf(to, sizeof(to), "%s/copy", f->rig.folder);
 	assert_int_equal(backup_start(b, im_str(to), &why), IM_OK);
 	assert_true(backup_hold(b, IM_STR("root"), IM_STR("ctl"),
 		IM_STR("{\"responses\":[{\"command\":\"getStats\",\"data\":{}},"
@@ -277,12 +278,13 @@ static void a_failure_is_the_answer(void **state)
 static void folders_that_cannot_be_are_refused(void **state)
 {
 	struct engine_fixture *f = *state;
-	struct backup_parts p = {&f->backend, f->store, f->dir, f->folder, f->log};
+	struct backup_parts p = {
+		&f->rig.backend, f->rig.store, f->rig.dir, f->rig.folder, f->rig.log};
 	struct backup *b = backup_new(&p);
 	struct im_buf why;
 
 	im_buf_init(&why, 0);
-	assert_int_equal(backup_start(b, im_str(f->folder), &why), IM_E_IO);
+	assert_int_equal(backup_start(b, im_str(f->rig.folder), &why), IM_E_IO);
 	assert_non_null(memmem(why.p, why.n, "themselves", 10));
 	assert_int_equal(backup_start(b, IM_STR("/no/such/parent"), &why), IM_E_IO);
 	assert_int_equal(backup_start(b, IM_STR("/dev/null"), &why), IM_E_IO);
@@ -306,23 +308,23 @@ static void the_directory_follows_the_log(void **state)
 	engine_rpc(f, "alice", "group.invite", "{\"gid\":\"team\",\"members\":[\"carol\"]}");
 	engine_rpc(f, "alice", "group.kick", "{\"gid\":\"team\",\"members\":[\"bob\"]}");
 	engine_message(f, "alice", "g/team", "no change");
-	assert_int_equal(f->backend.reader_open(f->store, &log), IM_OK);
-	assert_int_equal(project_run(&f->backend, log, f->dir, &done), IM_OK);
+	assert_int_equal(f->rig.backend.reader_open(f->rig.store, &log), IM_OK);
+	assert_int_equal(project_run(&f->rig.backend, log, f->rig.dir, &done), IM_OK);
 	assert_int_equal(done.applied, 0);
 	/* As after a crash before any of the directory's commits. */
-	assert_int_equal(directory_group_get(f->dir, IM_STR("team"), &g), IM_OK);
-	assert_int_equal(directory_member_remove(f->dir, g.id, 3), IM_OK);
-	assert_int_equal(
-		directory_member_add(f->dir, &(struct directory_member){.group = g.id, .user = 2}),
+	assert_int_equal(directory_group_get(f->rig.dir, IM_STR("team"), &g), IM_OK);
+	assert_int_equal(directory_member_remove(f->rig.dir, g.id, 3), IM_OK);
+	assert_int_equal(directory_member_add(
+				 f->rig.dir, &(struct directory_member){.group = g.id, .user = 2}),
 		IM_OK);
-	assert_int_equal(directory_meta_set(f->dir, "applied_gid", 0), IM_OK);
-	assert_int_equal(project_run(&f->backend, log, f->dir, &done), IM_OK);
+	assert_int_equal(directory_meta_set(f->rig.dir, "applied_gid", 0), IM_OK);
+	assert_int_equal(project_run(&f->rig.backend, log, f->rig.dir, &done), IM_OK);
 	assert_int_equal(done.applied, 3);
 	assert_int_equal(done.refused, 0);
 	assert_int_equal(done.through, head(f));
-	assert_int_equal(directory_member_get(f->dir, g.id, 3, &m), IM_OK);
-	assert_int_equal(directory_member_get(f->dir, g.id, 2, &m), IM_E_NONE);
-	f->backend.reader_close(log);
+	assert_int_equal(directory_member_get(f->rig.dir, g.id, 3, &m), IM_OK);
+	assert_int_equal(directory_member_get(f->rig.dir, g.id, 2, &m), IM_E_NONE);
+	f->rig.backend.reader_close(log);
 }
 
 static void a_long_log_is_walked_in_pages(void **state)
@@ -337,15 +339,15 @@ static void a_long_log_is_walked_in_pages(void **state)
 		engine_add_rpc(f, "alice", "group.create", params);
 		engine_add_message(f, "alice", "bob", "x");
 	}
-	f->set.rpc.groups_per_user_max = 1000;
-	engine_set(f->engine, &f->set);
+	f->rig.set.rpc.groups_per_user_max = 1000;
+	engine_set(f->rig.engine, &f->rig.set);
 	engine_send(f);
-	assert_int_equal(directory_meta_set(f->dir, "applied_gid", 0), IM_OK);
-	assert_int_equal(f->backend.reader_open(f->store, &log), IM_OK);
-	assert_int_equal(project_run(&f->backend, log, f->dir, &done), IM_OK);
+	assert_int_equal(directory_meta_set(f->rig.dir, "applied_gid", 0), IM_OK);
+	assert_int_equal(f->rig.backend.reader_open(f->rig.store, &log), IM_OK);
+	assert_int_equal(project_run(&f->rig.backend, log, f->rig.dir, &done), IM_OK);
 	assert_int_equal(done.applied, 300);
 	assert_int_equal(done.through, head(f));
-	f->backend.reader_close(log);
+	f->rig.backend.reader_close(log);
 }
 
 #define T(name)                                                                 \

@@ -19,22 +19,23 @@ static void add_group(struct engine_fixture *f, const char *gid, int kind, unsig
 	uint64_t group, id;
 	char uid[16];
 
-	assert_int_equal(directory_begin(f->dir), IM_OK);
-	assert_int_equal(directory_group_create(f->dir, &g, &group), IM_OK);
+	assert_int_equal(directory_begin(f->rig.dir), IM_OK);
+	assert_int_equal(directory_group_create(f->rig.dir, &g, &group), IM_OK);
 	for (unsigned i = 0; i < n; i++) {
 		struct directory_member m = {.group = group, .role = i ? 0 : DIRECTORY_OWNER};
 
 		snprintf(uid, sizeof(uid), "m%u", i);
 		if (i == 0)
 			id = 1;
-		else if (directory_user_create(f->dir, im_str(uid), 0, (struct im_str){0}, 1, &id))
-			assert_int_equal(directory_user_get(
-						 f->dir, im_str(uid), &(struct directory_user){0}),
+		else if (directory_user_create(
+				 f->rig.dir, im_str(uid), 0, (struct im_str){0}, 1, &id))
+			assert_int_equal(directory_user_get(f->rig.dir, im_str(uid),
+						 &(struct directory_user){0}),
 				IM_OK);
 		m.user = id;
-		assert_int_equal(directory_member_add(f->dir, &m), IM_OK);
+		assert_int_equal(directory_member_add(f->rig.dir, &m), IM_OK);
 	}
-	assert_int_equal(directory_commit(f->dir), IM_OK);
+	assert_int_equal(directory_commit(f->rig.dir), IM_OK);
 }
 
 static void a_tier_follows_the_groups_size(void **state)
@@ -83,7 +84,7 @@ static void a_direct_message_overtakes_a_large_group(void **state)
 	for (int i = 0; i < 6; i++)
 		engine_credit(f, 1);
 	engine_message(f, "alice", "bob", "idle again");
-	assert_true(engine_idle(f->engine));
+	assert_true(engine_idle(f->rig.engine));
 }
 
 static void a_large_fanout_is_committed_in_parts(void **state)
@@ -100,8 +101,8 @@ static void a_large_fanout_is_committed_in_parts(void **state)
 	parts = engine_count(f, "committed");
 	assert_in_range(parts, 3, 5);
 	assert_told(f, "committed 77:60");
-	assert_int_equal(engine_health(f->engine)->messages_stored, 60);
-	assert_int_equal(engine_health(f->engine)->deliveries_dropped, 0);
+	assert_int_equal(engine_health(f->rig.engine)->messages_stored, 60);
+	assert_int_equal(engine_health(f->rig.engine)->deliveries_dropped, 0);
 }
 
 static void a_backlog_beyond_the_bound_is_left_to_the_devices(void **state)
@@ -109,15 +110,15 @@ static void a_backlog_beyond_the_bound_is_left_to_the_devices(void **state)
 	struct engine_fixture *f = *state;
 	static char body[60001];
 
-	f->set.backlog_bytes = 1024 * 1024;
-	engine_set(f->engine, &f->set);
+	f->rig.set.backlog_bytes = 1024 * 1024;
+	engine_set(f->rig.engine, &f->rig.set);
 	add_group(f, "big", DIRECTORY_GROUP, 1500);
 	memset(body, 'x', sizeof(body) - 1);
 	for (int i = 0; i < 10; i++)
 		engine_add_message(f, "alice", "g/big", body);
 	engine_send(f);
 	assert_told(f, "committed 77:10");
-	assert_true(engine_health(f->engine)->deliveries_dropped > 30);
+	assert_true(engine_health(f->rig.engine)->deliveries_dropped > 30);
 }
 
 static void signals_to_large_groups_and_rooms_are_refused(void **state)
@@ -178,7 +179,7 @@ static void a_groups_order_holds_while_it_changes_its_tier(void **state)
 	}
 	assert_int_equal(seq, 5);
 	engine_credit(f, 2);
-	assert_true(engine_idle(f->engine));
+	assert_true(engine_idle(f->rig.engine));
 }
 
 static void frames_that_never_come_back_are_sent_again(void **state)
@@ -229,9 +230,9 @@ static void positions_are_never_used_twice(void **state)
 	engine_rpc(f, "alice", "group.create", "{\"gid\":\"team\",\"members\":[\"bob\"]}");
 	assert_true(
 		engine_told_part(f, "\"action\":\"invite\",\"by\":\"alice\",\"cursor\":\"3\"}"));
-	assert_int_equal(directory_event_list(f->dir, 2, 0, 100, count_event, &events), IM_OK);
+	assert_int_equal(directory_event_list(f->rig.dir, 2, 0, 100, count_event, &events), IM_OK);
 	assert_int_equal(events, 1);
-	assert_int_equal(directory_user_delete(f->dir, 2), IM_OK);
+	assert_int_equal(directory_user_delete(f->rig.dir, 2), IM_OK);
 	engine_restart(f);
 	engine_link(f);
 	engine_message(f, "alice", "carol", "2");
@@ -249,7 +250,7 @@ static void the_directory_notes_positions_of_a_long_log(void **state)
 			engine_add_message(f, "alice", "bob", "x");
 		engine_send(f);
 	}
-	assert_int_equal(directory_meta_get(f->dir, "applied_gid", &applied), IM_OK);
+	assert_int_equal(directory_meta_get(f->rig.dir, "applied_gid", &applied), IM_OK);
 	assert_in_range(applied, 100000, 120001);
 }
 
