@@ -5,12 +5,8 @@
 
 #include <stdlib.h>
 
-/* uthash would end the process when memory runs out. */
-#define HASH_NONFATAL_OOM 1
-#define uthash_nonfatal_oom(elt) ((elt)->refused = true)
-#include <uthash.h>
-
 #include "bridge/rpc/read_job.h"
+#include "common/hash.h"
 #include "common/limits.h"
 
 /* So many requests run before a greeting or an arrival that waits has its turn. */
