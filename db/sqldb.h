@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * One SQLite connection with its statements, each prepared once, when it is first used. The same
- * for every database; knows nothing of what its tables mean. The statements' text is in schema/sqlite.
+ * for every database; knows nothing of what its tables mean. The statements' text is in
+ * schema/sqlite.
  *
  * A connection belongs to one thread at a time. The first failure inside a transaction spoils it:
  * SQLite may have rolled back by itself, so everything up to the rollback is refused.

@@ -140,7 +140,7 @@ static void answered(struct engine *e, struct peer *from, bool greeted)
 	work_others_hear(e, first || greeted);
 }
 
-static void done(struct engine *e, const struct engine_now *now)
+static void succeeded(struct engine *e, const struct engine_now *now)
 {
 	struct work *w = &e->work;
 
@@ -197,7 +197,7 @@ static void ended(struct engine *e, enum commit_outcome outcome, const struct en
 	if (e->open)
 		return;
 	if (outcome == COMMIT_DONE)
-		done(e, now);
+		succeeded(e, now);
 	else
 		failed(e, outcome, now);
 }
@@ -222,7 +222,8 @@ static bool take_up(struct engine *e, enum work_kind kind, struct peer *from, st
 	if (!w->frame.failed && (!frame.n || im_up_frame_read(frame, &w->f) == IM_OK))
 		return true;
 	put_down(e);
-	peer_refuse(from);
+	if (from)
+		peer_refuse(from);
 	return false;
 }
 
