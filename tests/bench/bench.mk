@@ -15,6 +15,9 @@ $(BUILD)/imbench: $(BENCH_OBJ)
 
 -include $(wildcard $(BUILD)/bench/*.d)
 
+# No suite runs it, and it must build all the same.
+check-unit: $(BUILD)/imbench
+
 # Plain Mosquitto and mosquitto-im side by side, see tests/bench/README.md. BENCH_ARGS: --quick,
 # --full, --only 1,2, --version 5, ...
 BENCH_ARGS ?= --quick

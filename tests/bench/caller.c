@@ -130,7 +130,8 @@ static void on_publish(struct conn *conn, const struct mqtt_packet *packet, uint
 	if (rc == 0)
 		more = take_page(caller, result, &why);
 	if (rc > 0)
-		verdict_fail(caller->run->verdict, "%s: %.*s", caller->name, IM_ARGS(result));
+		verdict_fail(
+			caller->run->verdict, "%s: %.*s", caller->name, (int)result.n, result.p);
 	else if (more < 0)
 		verdict_fail(caller->run->verdict, "%s: %s", caller->name, why);
 	if (more == 1)

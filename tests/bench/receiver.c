@@ -79,7 +79,8 @@ static void on_publish(struct conn *conn, const struct mqtt_packet *packet, uint
 	if (use == TOPIC_UNEXPECTED || packet->dup || message_parse(packet->payload, &m) ||
 		!belongs(r, &m)) {
 		verdict_fail(run->verdict, "%s: unexpected on %.*s: %.*s", r->name,
-			IM_ARGS(packet->topic), IM_ARGS(packet->payload));
+			(int)packet->topic.n, packet->topic.p, (int)packet->payload.n,
+			packet->payload.p);
 		return;
 	}
 	struct receiver_stream *stream = &r->stream[r->streams == 1 ? 0 : m.tag.sender];

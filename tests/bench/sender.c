@@ -234,7 +234,7 @@ static void on_publish(struct conn *conn, const struct mqtt_packet *packet, uint
 	}
 	if (step < 0)
 		verdict_fail(s->flow->run->verdict, "%s: malformed ack: %.*s", s->name,
-			IM_ARGS(packet->payload));
+			(int)packet->payload.n, packet->payload.p);
 }
 
 static void on_ready(struct conn *conn)
