@@ -19,7 +19,7 @@ const struct rpc_method *const methods_all[] = {
 	rpc_contact_methods,
 	rpc_recall_methods,
 	rpc_edit_methods,
-	rpc_msg_methods,
+	rpc_react_methods,
 	rpc_report_methods,
 	rpc_forward_methods,
 	NULL,

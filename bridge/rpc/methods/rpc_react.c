@@ -188,7 +188,7 @@ static const struct rpc_param react_params[] = {
 	{0},
 };
 
-const struct rpc_method rpc_msg_methods[] = {
+const struct rpc_method rpc_react_methods[] = {
 	{"msg.react", RPC_LOG, react_params, .write = react_call},
 	{0},
 };
