@@ -11,11 +11,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "bridge/base/held.h"
 #include "bridge/base/log.h"
 #include "bridge/directory/directory.h"
 #include "bridge/search/search_index.h"
 #include "bridge/store/store.h"
+#include "bridge/upkeep/held.h"
 #include "common/buf.h"
 #include "common/err.h"
 #include "common/str.h"

@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "bridge/base/held.h"
+#include "bridge/upkeep/held.h"
 #include "common/str.h"
 
 /* More are answered at once: what they asked for is done all the same. */

@@ -11,13 +11,13 @@
 #include <stdint.h>
 
 #include "bridge/base/health.h"
-#include "bridge/base/held.h"
 #include "bridge/base/log.h"
 #include "bridge/directory/directory.h"
 #include "bridge/search/search_index.h"
 #include "bridge/store/store.h"
 #include "bridge/upkeep/backup.h"
 #include "bridge/upkeep/erasure.h"
+#include "bridge/upkeep/held.h"
 #include "common/err.h"
 #include "common/str.h"
 

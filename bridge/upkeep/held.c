@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Called by backup.c and erasure_wait.c; must not know what is waited for. */
-#include "bridge/base/held.h"
+#include "bridge/upkeep/held.h"
 
 #include <string.h>
 
