@@ -9,10 +9,10 @@
 #include <stdlib.h>
 
 #include "bridge/directory/directory_group.h"
+#include "bridge/directory/mentions.h"
 #include "bridge/message/meta.h"
 #include "bridge/message/meta_props.h"
 #include "bridge/message/moderation.h"
-#include "bridge/write/mentions.h"
 #include "common/ids.h"
 #include "common/jsonscan.h"
 #include "common/jsonw.h"

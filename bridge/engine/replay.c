@@ -5,8 +5,8 @@
 
 #include <stdlib.h>
 
+#include "bridge/deliver/edit_live.h"
 #include "bridge/message/edit_body.h"
-#include "bridge/write/edit_live.h"
 #include "common/limits.h"
 
 struct replay {

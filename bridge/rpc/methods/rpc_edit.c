@@ -9,14 +9,14 @@
 #include <stdlib.h>
 
 #include "bridge/base/cost.h"
+#include "bridge/deliver/edit_live.h"
 #include "bridge/directory/directory_group.h"
+#include "bridge/directory/mentions.h"
 #include "bridge/message/kind.h"
 #include "bridge/message/meta.h"
 #include "bridge/rpc/conv_ref.h"
 #include "bridge/rpc/msg_target.h"
 #include "bridge/rpc/rpc_args.h"
-#include "bridge/write/edit_live.h"
-#include "bridge/write/mentions.h"
 #include "common/ids.h"
 #include "common/jsonscan.h"
 #include "common/jsonw.h"

@@ -7,8 +7,8 @@
 #include <stdint.h>
 
 #include "bridge/directory/directory.h"
+#include "bridge/message/message.h"
 #include "bridge/store/store.h"
-#include "bridge/write/writer.h"
 #include "common/err.h"
 
 /* seq: of the message that was edited, by `sender`. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Applies the rule of seen.h, by which whoever asks later is shown the edit, to all who get it now.
  * Called by msg.edit, and by the replay of what it has stored. */
-#include "bridge/write/edit_live.h"
+#include "bridge/deliver/edit_live.h"
 
 #include "bridge/directory/directory_conv.h"
 #include "bridge/directory/directory_group.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Owns the merge of conversations by log position. Called by sync; must not know what a page is. */
-#include "bridge/rpc/sync_walk.h"
+#include "bridge/rpc/methods/sync_walk.h"
 
 #include <stdlib.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Owns the sifting of mentions. Called by intake and by msg.edit; who belongs where it asks rights.
  */
-#include "bridge/write/mentions.h"
+#include "bridge/directory/mentions.h"
 
 #include "common/jsonscan.h"
 #include "common/jsonw.h"
