@@ -7,7 +7,7 @@
 
 #include <stdlib.h>
 
-#include "bridge/engine/inside.h"
+#include "bridge/engine/engine_inside.h"
 #include "bridge/engine/work.h"
 #include "common/limits.h"
 

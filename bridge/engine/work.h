@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "bridge/engine/inside.h"
+#include "bridge/engine/engine_inside.h"
 
 /* The directory follows the log before anything else looks at it. */
 int work_project(struct engine *e) IM_MUST_CHECK;

@@ -10,8 +10,8 @@
 #include "bridge/search/search_db.h"
 #include "bridge/upkeep/erasure_events.h"
 #include "bridge/upkeep/erasure_list.h"
-#include "bridge/upkeep/erasure_log.h"
 #include "bridge/upkeep/erasure_wait.h"
+#include "bridge/upkeep/erasure_walk.h"
 #include "common/limits.h"
 
 /* Between two pieces of work; while somebody else has to come first; after a failure; when there is
@@ -194,7 +194,7 @@ static int write_stretch(struct erasure *e, struct erasure_stretch *s)
 	if (s->n_announcements)
 		rc = in_transaction(e, wipe_announcements, s);
 	if (!rc)
-		rc = erasure_log_write(s);
+		rc = erasure_walk_write(s);
 	if (rc)
 		return rc;
 	e->erased += s->n_unindex;
@@ -233,7 +233,7 @@ static int walk_log(struct erasure *e, int64_t *pause_out)
 	s.store = e->p.store;
 	s.reader = e->reader;
 	s.who = who(e);
-	rc = erasure_log_read(&s, e->next);
+	rc = erasure_walk_read(&s, e->next);
 	if (!rc && s.last)
 		rc = write_stretch(e, &s);
 	else if (!rc)

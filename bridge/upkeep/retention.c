@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 #include "bridge/directory/directory_group.h"
-#include "bridge/upkeep/erase.h"
+#include "bridge/upkeep/erase_group.h"
 
 #define DAY_MS (INT64_C(24) * 60 * 60 * 1000)
 #define GROUPS_PAGE 500
@@ -204,14 +204,14 @@ static int expire(struct retention *r, int64_t wall_ms, int64_t mono_ms)
 /* Groups that are to be erased. */
 static int erase(struct retention *r, int64_t mono_ms)
 {
-	const struct erase_parts p = {
+	const struct erase_group_parts p = {
 		r->p.backend, r->p.store, r->p.dir, r->p.index, r->p.health, r->p.log};
 	bool more = false;
 	int rc = IM_OK;
 
 	if (mono_ms < r->erase_at_ms)
 		return rc;
-	rc = erase_step(&p, PRUNE_MAX, &more);
+	rc = erase_group_step(&p, PRUNE_MAX, &more);
 	r->erase_at_ms = mono_ms + (more ? BUSY_MS : EXPIRE_EVERY_MS);
 	return rc;
 }

@@ -2,7 +2,7 @@
 /*
  * Deletes old messages, a few at a time, between the engine's transactions. Groups with a
  * retention of their own, dismissed ones too, are exempt from the server's; those that are to be
- * erased go first (erase.h).
+ * erased go first (erase_group.h).
  */
 #ifndef IM_BRIDGE_RETENTION_H
 #define IM_BRIDGE_RETENTION_H

@@ -13,8 +13,8 @@
 #include "bridge/message/kind.h"
 #include "bridge/upkeep/erasure.h"
 #include "bridge/upkeep/erasure_list.h"
-#include "bridge/upkeep/erasure_log.h"
 #include "bridge/upkeep/erasure_wait.h"
+#include "bridge/upkeep/erasure_walk.h"
 #include "common/limits.h"
 #include "schema/name_key.h"
 

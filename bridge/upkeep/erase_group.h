@@ -4,8 +4,8 @@
  * of the log and out of the search index, a few at a time between the engine's transactions. The
  * directory knows which groups are still to do, so that a crash only delays it.
  */
-#ifndef IM_BRIDGE_ERASE_H
-#define IM_BRIDGE_ERASE_H
+#ifndef IM_BRIDGE_ERASE_GROUP_H
+#define IM_BRIDGE_ERASE_GROUP_H
 
 #include <stdint.h>
 
@@ -17,7 +17,7 @@
 #include "common/err.h"
 
 /* Borrowed; `dir` and `store` are the writer's handles. */
-struct erase_parts {
+struct erase_group_parts {
 	const struct store_backend *backend;
 	struct store *store;
 	struct directory *dir;
@@ -28,6 +28,7 @@ struct erase_parts {
 
 /* Does a bounded piece of work if there is one, outside of any transaction. *more_out: there is
  * more to do, soon. */
-int erase_step(const struct erase_parts *p, uint32_t limit, bool *more_out) IM_MUST_CHECK;
+int erase_group_step(
+	const struct erase_group_parts *p, uint32_t limit, bool *more_out) IM_MUST_CHECK;
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Owns the walk and its transaction. What becomes of a message is erasure_message.c's. */
-#include "bridge/upkeep/erasure_log.h"
+#include "bridge/upkeep/erasure_walk.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -132,7 +132,7 @@ static int on_message(void *arg, const struct store_msg *m)
 	return rc;
 }
 
-int erasure_log_read(struct erasure_stretch *s, uint64_t after)
+int erasure_walk_read(struct erasure_stretch *s, uint64_t after)
 {
 	int rc = s->backend->read_log(s->reader, after + 1, INT64_MAX, false, on_message, s);
 
@@ -186,7 +186,7 @@ static int write_one(struct erasure_stretch *s, const struct store_msg *m)
 	return rc == IM_E_NONE ? IM_OK : rc; /* retention was faster */
 }
 
-int erasure_log_write(struct erasure_stretch *s)
+int erasure_walk_write(struct erasure_stretch *s)
 {
 	int rc;
 

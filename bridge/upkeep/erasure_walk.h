@@ -3,8 +3,8 @@
  * A bounded stretch of the log, in which one user's words or name go. It is read first, and changed
  * in one transaction of its own; the same stretch again changes nothing more.
  */
-#ifndef IM_BRIDGE_ERASURE_LOG_H
-#define IM_BRIDGE_ERASURE_LOG_H
+#ifndef IM_BRIDGE_ERASURE_WALK_H
+#define IM_BRIDGE_ERASURE_WALK_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -42,8 +42,8 @@ struct erasure_stretch {
 void erasure_stretch_init(struct erasure_stretch *s);
 void erasure_stretch_clear(struct erasure_stretch *s);
 /* Looks at messages behind `after`. */
-int erasure_log_read(struct erasure_stretch *s, uint64_t after) IM_MUST_CHECK;
+int erasure_walk_read(struct erasure_stretch *s, uint64_t after) IM_MUST_CHECK;
 /* Writes what reading has found; outside of any transaction. */
-int erasure_log_write(struct erasure_stretch *s) IM_MUST_CHECK;
+int erasure_walk_write(struct erasure_stretch *s) IM_MUST_CHECK;
 
 #endif

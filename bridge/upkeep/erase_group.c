@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Owns the order of erasing: the log first, so that the index finds nothing of it any more; then
  * the index; then the directory is told that it is done. Called by retention. */
-#include "bridge/upkeep/erase.h"
+#include "bridge/upkeep/erase_group.h"
 
 #include "bridge/directory/directory_group.h"
 
 /* The last message of all says that the group was dismissed, and by whom; it stays, as the newest
  * of every conversation does, so that no place in it is given twice. */
-static int erase_log(const struct erase_parts *p, uint64_t conv, uint32_t limit, bool *done_out)
+static int log_of(const struct erase_group_parts *p, uint64_t conv, uint32_t limit, bool *done_out)
 {
 	uint32_t n = 0;
 	int rc = p->backend->prune(p->store, conv, NULL, 0, INT64_MAX, limit, &n);
@@ -17,7 +17,7 @@ static int erase_log(const struct erase_parts *p, uint64_t conv, uint32_t limit,
 	return rc;
 }
 
-static int note_done(const struct erase_parts *p, uint64_t group)
+static int note_done(const struct erase_group_parts *p, uint64_t group)
 {
 	int rc = directory_begin(p->dir);
 
@@ -29,7 +29,8 @@ static int note_done(const struct erase_parts *p, uint64_t group)
 	return rc;
 }
 
-static int erase_group(const struct erase_parts *p, uint64_t group, uint32_t limit, bool *done_out)
+static int one_group(
+	const struct erase_group_parts *p, uint64_t group, uint32_t limit, bool *done_out)
 {
 	uint64_t conv;
 	int rc = p->backend->conv(p->store, IM_CONV_GROUP, group, 0, false, &conv);
@@ -37,13 +38,13 @@ static int erase_group(const struct erase_parts *p, uint64_t group, uint32_t lim
 	*done_out = rc == IM_E_NONE;
 	if (rc != IM_OK)
 		return rc == IM_E_NONE ? IM_OK : rc;
-	rc = erase_log(p, conv, limit, done_out);
+	rc = log_of(p, conv, limit, done_out);
 	if (rc == IM_OK && *done_out && p->index)
 		*done_out = search_index_forget(p->index, conv);
 	return rc;
 }
 
-int erase_step(const struct erase_parts *p, uint32_t limit, bool *more_out)
+int erase_group_step(const struct erase_group_parts *p, uint32_t limit, bool *more_out)
 {
 	uint64_t group;
 	bool done;
@@ -52,7 +53,7 @@ int erase_step(const struct erase_parts *p, uint32_t limit, bool *more_out)
 	*more_out = rc == IM_OK;
 	if (rc != IM_OK)
 		return rc == IM_E_NONE ? IM_OK : rc;
-	rc = erase_group(p, group, limit, &done);
+	rc = one_group(p, group, limit, &done);
 	if (rc == IM_OK && done)
 		rc = note_done(p, group);
 	if (rc == IM_OK && done)
