@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Every bound of the system in one place, with its reason. What happens at a bound is said by the
+ * The bounds that several modules or operators need to know, with their reasons; every other one
+ * stands beside the queue, cache or list that it is of. What happens at a bound is said by the
  * module that enforces it.
  */
 #ifndef IM_COMMON_LIMITS_H
@@ -16,6 +17,7 @@
 #define IM_MSGID_MAX 64
 #define IM_TYPE_MAX 32   /* a message's type name */
 #define IM_METHOD_MAX 32 /* an RPC method's name */
+#define IM_NICK_MAX 128  /* bytes of a nickname */
 #define IM_PREFIX_MAX 32 /* the configurable first topic level(s) */
 #define IM_CONV_MAX (2 + IM_UID_MAX)
 /* Longest topic or filter of IM; a longer one under the prefix names nothing. Others are as long as
@@ -137,12 +139,14 @@
 #define IM_FORWARD_MAX 100
 #define IM_FORWARD_BYTES_MAX (4 * 1024 * 1024)
 
-/* The bridge's caches: what is read again from a database when it is not there. */
+/* The bridge's caches: what is read again from a database when it is not there, but for the buckets
+ * of costs, of which the oldest are forgiven. */
 #define IM_CACHED_USERS (64 * 1024)   /* who may send, about 100 bytes each */
 #define IM_CACHED_GROUPS (16 * 1024)  /* groups that are written to, likewise */
 #define IM_CACHED_RIGHTS (128 * 1024) /* blocks and memberships, 48 bytes each */
 #define IM_CACHED_PACED (16 * 1024)   /* last messages in groups in slow mode, 24 bytes each */
 #define IM_CACHED_COSTS (16 * 1024)   /* users who lately asked for much, 24 bytes each */
+#define IM_CACHED_NAMES (64 * 1024)   /* of users and groups, 80 bytes each; for each thread */
 /* Members of all cached groups together: six groups of the largest size, or 60,000 of ten. About
  * 20 MB with short names. */
 #define IM_CACHED_MEMBERS 600000

@@ -2,7 +2,7 @@
 /*
  * One SQLite connection with its statements, each prepared once, when it is first used. The same
  * for every database; knows nothing of what its tables mean. The statements' text is in
- * schema/sqlite.
+ * schema/.
  *
  * A connection belongs to one thread at a time. The first failure inside a transaction spoils it:
  * SQLite may have rolled back by itself, so everything up to the rollback is refused.

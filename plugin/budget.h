@@ -8,7 +8,7 @@
  *   - an address: a quarter;
  *   - all.
  *
- * The last part of a budget is not for everybody: of an address's half is kept for users who have
+ * The last part of a budget is not for everybody: half of an address's is kept for users who have
  * not failed from there lately, and of the whole something for those for whom two things speak:
  * most for an address that has not failed or been turned away often, then for a user whom nobody
  * has tried with wrong passwords. Who tries much, from many addresses or with many names, loses

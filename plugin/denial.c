@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The table of what is said in CONNACK. Called by admit.c and later.c. */
+/* The table of what is said in CONNACK. Called by admit.c. */
 #include "plugin/denial.h"
 
 #include "plugin/compat.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The filters of one session. Held by clients.c, asked by acl.c. A session has few, so that
- * looking through all of them is quickest. */
+/* The filters of one session. Held by clients.c, asked by acl_subscribe.c. A session has few, so
+ * that looking through all of them is quickest. */
 #include "plugin/filters.h"
 
 #include <stdlib.h>

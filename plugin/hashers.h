@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Threads that compare passwords with stored hashes, which takes some 15 ms each, while the
- * broker's only thread goes on. Everything here is called on that thread. Pure: no broker, no
- * directory.
+ * broker's only thread goes on. Everything here is called on that thread; hash_work_run is
+ * what the others run, too. Pure: no broker, no directory.
  */
 #ifndef IM_PLUGIN_HASHERS_H
 #define IM_PLUGIN_HASHERS_H

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * What the broker calls. Each hook turns an event into calls of the parts that know what to do; no
- * policy here. Hooks return SUCCESS or a refusal, and nothing else: whatever else they return, the
- * broker takes for a broken connection or, at RELOAD, for its own end.
+ * policy here. Hooks return SUCCESS or a refusal, and anything else only where the connection is to
+ * be closed: the broker takes it for a broken one or, at RELOAD, for its own end.
  */
 #include "plugin/hooks.h"
 

@@ -49,13 +49,14 @@ struct lookup_member {
 	int64_t muted_until_ms;
 };
 
-/* How `owner` stands to `peer`. */
+/* A client id. */
 struct lookup_device {
 	int64_t user; /* his number, which is never given twice, as names may have been */
 	bool kept;    /* has subscribed in a session that may stay at the broker */
 	bool mark;    /* the device is forgotten; its session may not be */
 };
 
+/* How `owner` stands to `peer`. */
 struct lookup_relation {
 	bool blocked; /* owner has blocked peer */
 	bool contact; /* both have agreed */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * The plugin's state: one struct, made by entry.c and handed to every hook. The parts are defined
- * by their own headers, which do not know it; who includes this one acts on several of them.
+ * by their own headers; those that are included here do not know it, and who includes this one acts
+ * on several of them.
  */
 #ifndef IM_PLUGIN_PLUGIN_H
 #define IM_PLUGIN_PLUGIN_H

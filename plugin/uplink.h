@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * The way up: from the spool to the bridge in batches. Group commit, clocked by the bridge: while
- * fewer than `window` batches are under way, everything new leaves at once; otherwise it waits for
- * the next commit-return and leaves with it. A record leaves the spool only when it is committed.
+ * no batch is under way, everything new leaves at once; beside others, `window` of them at most, it
+ * leaves when it is 256 records or 64 KiB, otherwise with the next commit-return. A record leaves
+ * the spool only when it is committed.
  */
 #ifndef IM_PLUGIN_UPLINK_H
 #define IM_PLUGIN_UPLINK_H

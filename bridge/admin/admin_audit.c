@@ -12,9 +12,6 @@
 #include "common/limits.h"
 #include "common/wire.h"
 
-#define LIST_MAX 10000
-#define LIST_BYTES_MAX (1024 * 1024)
-
 static int on_row(void *arg, const struct directory_audit *a)
 {
 	struct rpc_page *p = arg;
@@ -56,8 +53,8 @@ static int list_audit(struct admin_call *ac)
 		rc = directory_audit_newest(c->dir, u.id, (uint32_t)rpc_int(c, "last", 1), &after);
 	if (rc != IM_OK)
 		return rc;
-	rpc_page_begin(
-		&page, c->result, "rows", (uint32_t)rpc_int(c, "limit", LIST_MAX), LIST_BYTES_MAX);
+	rpc_page_begin(&page, c->result, "rows", (uint32_t)rpc_int(c, "limit", ADMIN_LIST_MAX),
+		ADMIN_LIST_BYTES_MAX);
 	return rpc_page_end(
 		&page, directory_audit_list(c->dir, after, u.id, page.limit + 1, on_row, &page));
 }
@@ -66,7 +63,7 @@ static const struct rpc_param list_params[] = {
 	{"username", RPC_STRING, false, 1, IM_UID_MAX},
 	{"after", RPC_STRING, false, 0, 19},
 	{"last", RPC_INTEGER, false, 1, IM_AUDIT_MAX},
-	{"limit", RPC_INTEGER, false, 1, LIST_MAX},
+	{"limit", RPC_INTEGER, false, 1, ADMIN_LIST_MAX},
 	{0},
 };
 

@@ -13,9 +13,6 @@
 #include "common/jsonw.h"
 #include "common/limits.h"
 
-#define LIST_MAX 10000
-#define LIST_BYTES_MAX (1024 * 1024)
-
 struct kept {
 	struct rpc_page page;
 	const char *time; /* what the time means */
@@ -48,8 +45,8 @@ static int list(struct rpc_call *c, const char *name, list_fn fn, struct kept *l
 		rc = rpc_after_user(c, "after", &after);
 	if (rc != IM_OK)
 		return rc;
-	rpc_page_begin(
-		&l->page, c->result, name, (uint32_t)rpc_int(c, "limit", LIST_MAX), LIST_BYTES_MAX);
+	rpc_page_begin(&l->page, c->result, name, (uint32_t)rpc_int(c, "limit", ADMIN_LIST_MAX),
+		ADMIN_LIST_BYTES_MAX);
 	return rpc_page_end(&l->page, fn(c->dir, ref.row.id, after, l->page.limit + 1, on_kept, l));
 }
 
@@ -123,7 +120,7 @@ static int unmute(struct admin_call *ac)
 static const struct rpc_param list_params[] = {
 	GROUP_REF_PARAM,
 	{"after", RPC_STRING, false, 0, IM_UID_MAX},
-	{"limit", RPC_INTEGER, false, 1, LIST_MAX},
+	{"limit", RPC_INTEGER, false, 1, ADMIN_LIST_MAX},
 	{0},
 };
 static const struct rpc_param members_params[] = {

@@ -10,8 +10,6 @@
 #include "common/jsonw.h"
 #include "common/wire.h"
 
-#define LIST_MAX 10000
-
 /* `next`: u or g, and the number of the last one looked at. */
 static int take_place(struct rpc_call *c, struct check_place *out)
 {
@@ -57,7 +55,7 @@ static int check(struct admin_call *ac)
 		return rc;
 	im_buf_z(p.out, "{\"findings\":[");
 	rc = directory_check_names(
-		c->dir, &place, (uint32_t)rpc_int(c, "limit", LIST_MAX), on_finding, &p);
+		c->dir, &place, (uint32_t)rpc_int(c, "limit", ADMIN_LIST_MAX), on_finding, &p);
 	im_buf_c(p.out, ']');
 	if (!place.done) {
 		snprintf(next, sizeof(next), "%c%" PRIu64, place.groups ? 'g' : 'u', place.id);
@@ -69,7 +67,7 @@ static int check(struct admin_call *ac)
 
 static const struct rpc_param params[] = {
 	{"after", RPC_STRING, false, 2, 20},
-	{"limit", RPC_INTEGER, false, 1, LIST_MAX},
+	{"limit", RPC_INTEGER, false, 1, ADMIN_LIST_MAX},
 	{0},
 };
 

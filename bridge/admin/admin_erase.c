@@ -16,9 +16,6 @@
 #include "common/wire.h"
 #include "schema/name_key.h"
 
-#define LIST_MAX 10000
-#define LIST_BYTES_MAX (1024 * 1024)
-
 static int may_be_erased(struct rpc_call *c, const struct account *a)
 {
 	uint64_t open;
@@ -128,8 +125,8 @@ static int list_erasures(struct admin_call *ac)
 	if (rpc_has(c, "after") && im_cursor_parse(rpc_str(c, "after"), &after) != IM_OK)
 		return rpc_fail(c, IM_E_INVALID_PARAMS,
 			"after is no erasure's id; give the number that next was, or none");
-	rpc_page_begin(&page, c->result, "erasures", (uint32_t)rpc_int(c, "limit", LIST_MAX),
-		LIST_BYTES_MAX);
+	rpc_page_begin(&page, c->result, "erasures", (uint32_t)rpc_int(c, "limit", ADMIN_LIST_MAX),
+		ADMIN_LIST_BYTES_MAX);
 	return rpc_page_end(
 		&page, directory_erasure_list(c->dir, after, page.limit + 1, on_erasure, &page));
 }
@@ -141,7 +138,7 @@ static const struct rpc_param erase_params[] = {
 };
 static const struct rpc_param list_params[] = {
 	{"after", RPC_STRING, false, 0, 19},
-	{"limit", RPC_INTEGER, false, 1, LIST_MAX},
+	{"limit", RPC_INTEGER, false, 1, ADMIN_LIST_MAX},
 	{0},
 };
 

@@ -17,8 +17,6 @@
 #include "common/jsonw.h"
 #include "common/limits.h"
 
-#define LIST_MAX 10000
-#define LIST_BYTES_MAX (1024 * 1024)
 #define GROUPS_LOOKED_AT 1024 /* at a time, when a user is deleted */
 
 /* -- creation: by the owner, as group.create does it -- */
@@ -317,8 +315,8 @@ static int list_groups(struct admin_call *ac)
 	struct rpc_call *c = &ac->write.call;
 	struct rpc_page page;
 
-	rpc_page_begin(&page, c->result, "groups", (uint32_t)rpc_int(c, "limit", LIST_MAX),
-		LIST_BYTES_MAX);
+	rpc_page_begin(&page, c->result, "groups", (uint32_t)rpc_int(c, "limit", ADMIN_LIST_MAX),
+		ADMIN_LIST_BYTES_MAX);
 	return rpc_page_end(&page,
 		directory_group_list(c->dir, rpc_str(c, "after"), page.limit + 1, on_group, &page));
 }
@@ -349,8 +347,8 @@ static int get_group(struct admin_call *ac)
 		return rc;
 	im_buf_z(c->result, "{\"group\":");
 	put_group(c->result, &g);
-	rpc_page_begin(&page, c->result, "members", (uint32_t)rpc_int(c, "limit", LIST_MAX),
-		LIST_BYTES_MAX);
+	rpc_page_begin(&page, c->result, "members", (uint32_t)rpc_int(c, "limit", ADMIN_LIST_MAX),
+		ADMIN_LIST_BYTES_MAX);
 	return rpc_page_end(&page, directory_member_list(c->dir, ref.row.id, rpc_str(c, "after"),
 					   page.limit + 1, on_member, &page));
 }
@@ -384,13 +382,13 @@ static const struct rpc_param role_params[] = {
 };
 static const struct rpc_param list_params[] = {
 	{"after", RPC_STRING, false, 0, IM_GID_MAX},
-	{"limit", RPC_INTEGER, false, 1, LIST_MAX},
+	{"limit", RPC_INTEGER, false, 1, ADMIN_LIST_MAX},
 	{0},
 };
 static const struct rpc_param get_params[] = {
 	GROUP_REF_PARAM,
 	{"after", RPC_STRING, false, 0, IM_UID_MAX},
-	{"limit", RPC_INTEGER, false, 1, LIST_MAX},
+	{"limit", RPC_INTEGER, false, 1, ADMIN_LIST_MAX},
 	{0},
 };
 

@@ -12,9 +12,6 @@
 #include "common/limits.h"
 #include "common/wire.h"
 
-#define LIST_MAX 10000
-#define LIST_BYTES_MAX (1024 * 1024)
-
 /* Always a string: of JSON there may be the beginning only. */
 static void put_body(struct im_buf *b, const struct directory_report *r)
 {
@@ -67,8 +64,8 @@ static int list_reports(struct admin_call *ac)
 	if (rpc_has(c, "after") && im_cursor_parse(rpc_str(c, "after"), &after) != IM_OK)
 		return rpc_fail(c, IM_E_INVALID_PARAMS,
 			"after is no report's id; give the number that next was, or none");
-	rpc_page_begin(&page, c->result, "reports", (uint32_t)rpc_int(c, "limit", LIST_MAX),
-		LIST_BYTES_MAX);
+	rpc_page_begin(&page, c->result, "reports", (uint32_t)rpc_int(c, "limit", ADMIN_LIST_MAX),
+		ADMIN_LIST_BYTES_MAX);
 	return rpc_page_end(&page, directory_report_list(c->dir, rpc_bool(c, "closed", false),
 					   after, page.limit + 1, on_report, &page));
 }
@@ -93,7 +90,7 @@ static int close_report(struct admin_call *ac)
 static const struct rpc_param list_params[] = {
 	{"closed", RPC_BOOLEAN, false, 0, 0},
 	{"after", RPC_STRING, false, 0, 19},
-	{"limit", RPC_INTEGER, false, 1, LIST_MAX},
+	{"limit", RPC_INTEGER, false, 1, ADMIN_LIST_MAX},
 	{0},
 };
 static const struct rpc_param close_params[] = {

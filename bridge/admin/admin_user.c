@@ -17,10 +17,6 @@
 #include "common/limits.h"
 #include "common/phc.h"
 
-#define NICK_MAX 128
-#define LIST_MAX 10000
-#define LIST_BYTES_MAX (1024 * 1024)
-
 static int named_user(struct rpc_call *c, struct directory_user *out)
 {
 	return rpc_user(c, rpc_str(c, "username"), out);
@@ -273,8 +269,8 @@ static int list_users(struct admin_call *ac)
 	struct rpc_call *c = &ac->write.call;
 	struct rpc_page page;
 
-	rpc_page_begin(
-		&page, c->result, "users", (uint32_t)rpc_int(c, "limit", LIST_MAX), LIST_BYTES_MAX);
+	rpc_page_begin(&page, c->result, "users", (uint32_t)rpc_int(c, "limit", ADMIN_LIST_MAX),
+		ADMIN_LIST_BYTES_MAX);
 	return rpc_page_end(&page,
 		directory_user_list(c->dir, rpc_str(c, "after"), page.limit + 1, on_user, &page));
 }
@@ -348,7 +344,7 @@ static const struct rpc_param create_params[] = {
 	USERNAME,
 	{"password", RPC_STRING, false, 0, IM_PASSWORD_MAX},
 	{"role", RPC_STRING, false, 1, 16},
-	{"nick", RPC_LINE, false, 0, NICK_MAX},
+	{"nick", RPC_LINE, false, 0, IM_NICK_MAX},
 	{0},
 };
 static const struct rpc_param restore_params[] = {
@@ -375,7 +371,7 @@ static const struct rpc_param max_devices_params[] = {
 };
 static const struct rpc_param list_params[] = {
 	{"after", RPC_STRING, false, 0, IM_UID_MAX},
-	{"limit", RPC_INTEGER, false, 1, LIST_MAX},
+	{"limit", RPC_INTEGER, false, 1, ADMIN_LIST_MAX},
 	{0},
 };
 

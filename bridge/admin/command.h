@@ -13,6 +13,11 @@
 #include "bridge/rpc/rpc.h"
 #include "common/buf.h"
 
+/* A page of a list: what administrators look through in one piece, well below what a frame of the
+ * link holds. */
+#define ADMIN_LIST_MAX 10000
+#define ADMIN_LIST_BYTES_MAX (1024 * 1024)
+
 struct read_job;
 struct admin_hooks;
 

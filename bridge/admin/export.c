@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Owns the sections, their order and the form of a page. Called by the readers for the command, and
- * through them by admin_export.c. */
+/* Owns the sections, their order and the form of a page. Called by the readers;
+ * admin_export.c plans it. */
 #include "bridge/admin/export.h"
 #include "bridge/rpc/methods/methods.h"
 

@@ -2,7 +2,8 @@
 /*
  * A bounded cache with entries of one fixed size: a table of small sets, each of which forgets its
  * oldest entry when it is full. No allocation after assoc_new, constant time, and emptying costs
- * nothing. Used for what can be read again from a database at any time.
+ * nothing. Used for what can be read again from a database at any time (rights.h), and for buckets
+ * of which the oldest may be forgiven (cost.h).
  *
  * Keys are 64-bit hashes (im_siphash of the real key). Two keys with one hash are possible, so an
  * entry holds its real key and the caller compares it.

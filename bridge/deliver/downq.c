@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Owns the queues, the unreturned frames and the groups' tiers. Called by the engine; the writer
- * asks it for tiers. Knows nothing of what the records say but their length prefix. */
+/* Owns the queues, the unreturned frames and the groups' tiers. Called by outbox.c and
+ * peer.c; outboxes.c asks it for tiers. Knows nothing of what the records say but their length
+ * prefix. */
 #include "bridge/deliver/downq.h"
 
 #include <stdlib.h>

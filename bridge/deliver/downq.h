@@ -3,10 +3,9 @@
  * What waits for its turn at one plugin: a queue of encoded down records a tier, given out as
  * frames in order of tier and only while fewer than a window of frames are unreturned. A frame
  * holds few enough deliveries to be the work of about a millisecond, and while direct messages
- * pass, which do not wait here, of a quarter of that, one at a time: the broker reads one frame a
- * turn of its loop, and a direct message stands behind all that were given out before it. A flood
- * of answers waits in the bridge, where it is counted, and not in the socket. When a great many
- * wait, frames are full.
+ * pass, of a quarter of that, one at a time: the broker reads one frame a turn of its loop, and a
+ * direct message stands behind all that were given out before it. A flood of answers waits in the
+ * bridge, where it is counted, and not in the socket. When a great many wait, frames are full.
  *
  * Pure: no I/O, no clock. Order within a conversation is kept: within a tier by the queue, and
  * across tiers because a group keeps its tier while records of it are queued.

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Owns the encoded down records of the open transaction, one buffer a tier, and the list of what is
- * to be read. Filled by intake, the writer and the RPC handlers; emptied by the engine. Knows
+ * to be read. Filled by intake, the writer and the RPC handlers; emptied by outboxes.c. Knows
  * neither the link nor the databases.
  */
 #include "bridge/deliver/effects.h"

@@ -3,7 +3,8 @@
  * What a transaction will make visible once it is committed: down records, kept by delivery tier,
  * and what is to be read then. Dropped whole on rollback. Handlers add; only the engine, after
  * COMMIT, sends and reads. This is what makes "store first, then deliver" a property of the
- * structure and not of each handler's care.
+ * structure and not of each handler's care. What readers have answered is of no transaction: the
+ * engine has effects of its own for it, which wait for none.
  */
 #ifndef IM_BRIDGE_EFFECTS_H
 #define IM_BRIDGE_EFFECTS_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Owns the scratch buffers of one delivery. Called by the writer, and by intake for signals. Knows
- * nothing of how records reach the link. */
+/* Owns the scratch buffers of one delivery. Called by writer.c. Knows nothing of how
+ * records reach the link. */
 #include "bridge/deliver/fanout.h"
 
 #include <stdlib.h>

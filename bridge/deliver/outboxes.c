@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Owns the list, and for the time of a commit the records that are everybody's. Called by the
- * writer for tiers and by the engine after a commit. Knows no link. */
+/* Owns the list, and for the time of a commit the records that are everybody's. Called by
+ * fanout.c for tiers, by commit.c after a commit and by engine.c with answers. Knows no link. */
 #include "bridge/deliver/outboxes.h"
 
 #include <stdlib.h>

@@ -3,8 +3,7 @@
 #include "bridge/engine/assembly.h"
 
 #include "bridge/write/dedup_rebuild.h"
-
-#define NAMES_CACHED 65536
+#include "common/limits.h"
 
 static int build(struct assembly *a, const struct engine_parts *p, int64_t wall_ms)
 {
@@ -18,7 +17,7 @@ static int build(struct assembly *a, const struct engine_parts *p, int64_t wall_
 	a->cost = cost_new(&p->key);
 	a->acks = acks_new();
 	a->dedup = dedup_new(p->dedup_entries, p->dedup_window_ms, &p->key);
-	a->names = names_new(p->dir, NAMES_CACHED);
+	a->names = names_new(p->dir, IM_CACHED_NAMES);
 	if (!a->fx || !a->answers || !a->outboxes || !a->rights || !a->cost || !a->acks ||
 		!a->dedup || !a->names)
 		return IM_E_NOMEM;

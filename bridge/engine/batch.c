@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Owns nothing but the order of things. Called by the engine with frames it has found in order. */
+/* Owns nothing but the order of things. Called by work.c with frames that are found in order. */
 #include "bridge/engine/batch.h"
 
 #include <stdlib.h>

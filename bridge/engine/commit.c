@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Owns the offer that is under way. Called by batch.c for every transaction that was executed; must
- * not know of what it was made. */
+/* Owns the offer that is under way. Called by batch.c for every transaction that was executed, by
+ * work.c when a shared log has moved on; must not know of what it was made. */
 #include "bridge/engine/commit.h"
 
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What the engine's two files share: engine.c, which is called from outside, and work.c, for what
+/* What two files of the engine share: engine.c, which is called from outside, and work.c, for what
  * needs a transaction. Everybody else uses engine.h. */
 #ifndef IM_BRIDGE_ENGINE_INSIDE_H
 #define IM_BRIDGE_ENGINE_INSIDE_H

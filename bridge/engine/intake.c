@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Owns the scratch memory of one record's decoding. Called by the engine, record by record, in the
+ * Owns the scratch memory of one record's decoding. Called by batch.c, record by record, in the
  * order in which the plugin accepted them. Must not know frames or commits.
  */
 #include "bridge/engine/intake.h"

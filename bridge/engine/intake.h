@@ -21,9 +21,9 @@
 
 struct intake;
 
-/* Borrowed. */
 struct moderation;
 
+/* Borrowed. */
 struct intake_parts {
 	struct rights *rights;
 	struct cost *cost;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Owns the newest marks of every spool in memory. Called by the peers, who say which is theirs, and
- * by batch.c after each commit. */
+/* Owns the newest marks of every spool in memory. Called by peer.c, which says which is its
+ * plugin's, and by commit.c after each commit. */
 #include "bridge/engine/marks.h"
 
 #include <stdlib.h>

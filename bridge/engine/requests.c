@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Owns the way from a request record to its handler and back to a reply. Called by the engine; what
+/* Owns the way from a request record to its handler and back to a reply. Called by batch.c; what
  * a method does is rpc_*.c's, what a command does admin.c's. */
 #include "bridge/engine/requests.h"
 #include "bridge/rpc/methods/methods.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Owns presence and the progress of a snapshot. Called by the engine for session records, between
- * begin and commit of its transaction. */
+/* Owns presence and the progress of a snapshot. Called by batch.c and work.c for session
+ * records, between begin and commit of a transaction, and by commit.c before the latter. */
 #include "bridge/engine/sessions.h"
 
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Entries become patterns of hexadecimal escapes, so that no character of an entry is an operator.
- * Called by intake and by msg.edit. Knows nothing of messages.
+ * Called by moderation.c. Knows nothing of messages.
  */
 #include "bridge/message/wordlist.h"
 

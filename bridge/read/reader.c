@@ -9,9 +9,8 @@
 #include "bridge/directory/directory_user.h"
 #include "bridge/message/event.h"
 #include "bridge/rpc/conv_set.h"
+#include "common/limits.h"
 #include "db/deadline.h"
-
-#define NAMES_CACHED 65536
 
 struct reader {
 	const struct store_backend *backend;
@@ -47,7 +46,7 @@ int reader_open(const struct reader_parts *p, struct reader **out, struct im_buf
 	if (!rc)
 		rc = directory_open_reader(p->folder, &r->dir, why);
 	if (!rc) {
-		r->names = names_new(r->dir, NAMES_CACHED);
+		r->names = names_new(r->dir, IM_CACHED_NAMES);
 		rc = r->names ? IM_OK : IM_E_NOMEM;
 	}
 	if (!rc && p->search)

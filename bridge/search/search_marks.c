@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Looks at each closing mark and the two characters around it. Called by search.c. */
+/* Looks at each closing mark and the two characters around it. Called by search_walk.c. */
 #include "bridge/search/search_marks.h"
 
 #include <string.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Called by search_index.c. Knows FTS5's commands (sqlite.org/fts5.html, "The 'merge' command") and
+/* Called by search_erase.c. Knows FTS5's commands (sqlite.org/fts5.html, "The 'merge' command") and
  * nothing of what the index holds. */
 #include "bridge/search/search_purge.h"
 

@@ -8,6 +8,11 @@
  * Sinks of one follower take turns on its thread, a stretch each, every one from its own position.
  * One that fails is left alone for a while, and the others go on; but while one is at work the
  * others wait, so what must not wait for another has a follower of its own.
+ *
+ * What a sink is not told: events of timelines take positions, too, but are not in this log, so
+ * positions have gaps. Retention and expiry wait for no sink: what went before it came there is not
+ * handed to it. A message is handed over as it is by then; what an edit, a recall or a reaction did
+ * to it later is seen from that operation's own message alone, and what erasing did, from none.
  */
 #ifndef IM_BRIDGE_FOLLOWER_H
 #define IM_BRIDGE_FOLLOWER_H

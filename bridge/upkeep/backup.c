@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Owns the one backup that may be running, and the copies that it is making. Called by the admin
- * command, and by the loop for each step. */
+ * command, and by upkeep for each step. */
 #include "bridge/upkeep/backup.h"
 
 #include <errno.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Owns the one erasure in hand. Called by the loop when nothing else is to be done, and by the
+/* Owns the one erasure in hand. Called by upkeep between transactions, and by the
  * administrator's command through its hooks. */
 #include "bridge/upkeep/erasure.h"
 

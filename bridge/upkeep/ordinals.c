@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Owns the pace of the numbering. Called by upkeep when nothing else is to be done. */
+/* Owns the pace of the numbering. Called by upkeep between transactions. */
 #include "bridge/upkeep/ordinals.h"
 
 #include <stdlib.h>

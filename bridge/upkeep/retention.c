@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Owns the list of groups with their own retention and where the work stands. Called by upkeep
- * when nothing else is to be done. */
+ * between transactions. */
 #include "bridge/upkeep/retention.h"
 
 #include <stdlib.h>

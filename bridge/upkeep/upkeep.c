@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Owns nothing but the parts. Called by the service when nothing else is to be done. */
+/* Owns nothing but the parts. Called by the service between transactions. */
 #include "bridge/upkeep/upkeep.h"
 
 #include <stdlib.h>

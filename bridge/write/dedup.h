@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * The window of client message ids: what makes a message with an id stored once. Pure: no I/O, no
- * clock; the engine fills it from the log's tail at start (dedup_rebuild.h) and asks it before each
- * append. It holds (sender, conversation, id) as a keyed 128-bit hash, so a sender cannot aim at
- * another's entry and two ids do not meet by chance.
+ * clock; the engine fills it from the log's tail at start (dedup_rebuild.h), and intake and
+ * msg.forward ask it before a message with an id is appended. It holds (sender, conversation, id)
+ * as a keyed 128-bit hash, so a sender cannot aim at another's entry and two ids do not meet by
+ * chance.
  *
  * Bounded to max_entries and, in time, to window_ms; the oldest entry gives way. All memory is
  * taken at once: 48 bytes an entry and 4 for each of the next power of two above twice as many
@@ -21,6 +22,7 @@
 #include "common/siphash.h"
 #include "common/str.h"
 
+/* What a busy node takes in within hours; and how long a device may keep trying. */
 #define DEDUP_ENTRIES_DEFAULT 1000000
 #define DEDUP_WINDOW_MS_DEFAULT ((int64_t)24 * 60 * 60 * 1000)
 

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The open transaction of one batch, over both databases: the only way by which anything is
- * written while the bridge runs. The engine begins and commits it; intake and the writing RPC
+ * The open transaction of one batch, over both databases: the only way by which what users and
+ * administrators ask for is written. The engine begins and commits it; intake and the writing RPC
  * handlers work through it. Owns the next log position, the heads of conversations and the
- * deliveries that follow from appended messages.
+ * deliveries that follow from appended messages. Upkeep, the projection (project.h) and the note of
+ * what a password costs (password.h) write past it, by the same handles and while none is open.
  *
  * Commit order: messages.db first (messages, marks), then directory.db. A crash in between is
  * healed at start: system messages of the log after directory.db's "applied_gid" are applied to

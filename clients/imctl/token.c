@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Signs tokens by libjwt. Called by cmd_node.c. Pure: the time is a parameter. */
+/* Signs tokens by libjwt. Called by cmd_user.c. Pure: the time is a parameter. */
 #include "clients/imctl/token.h"
 
 #include <jwt.h>

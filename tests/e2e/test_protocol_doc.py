@@ -56,7 +56,7 @@ def test_a_request_to_a_device_runs_as_written():
 def test_every_method_has_an_example():
     methods = set()
     for source in (ROOT / "bridge").rglob("rpc_*.c"):
-        methods |= set(re.findall(r'\{"([a-z]+(?:\.[a-z]+)?)", RPC_(?:READ|DIRECTORY|LOG),',
+        methods |= set(re.findall(r'\{"([a-z.]+)", RPC_\w+, \w+, \.(?:read|write) = \w+\}',
                                   source.read_text(encoding="utf-8")))
     shown = {topic.removeprefix("im/rpc/") for _, _, direction, topic, _ in docrun.examples(PAGE)
              if direction == ">"}

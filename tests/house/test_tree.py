@@ -62,6 +62,48 @@ def test_the_map_in_contributing_is_the_order():
     assert [row.rstrip("/") for row in re.findall(r"^\| `(\S+)` \|", table, re.M)] == BRIDGE
 
 
+def test_common_includes_of_schema_the_error_table_alone():
+    used = {str(i) for f in SOURCES if within(f).parts[0] == "common" for i in includes(f)
+            if i.parts[0] == "schema"}
+    assert used == {"schema/errors.def"}
+
+
+COMMENT = re.compile(r"/\*.*?\*/", re.S)
+NAMED = re.compile(r"(?<![\w./*<-])[\w*/]+\.[ch]\b")
+DEFINED = re.compile(r"^(?!static\b)[a-z][\w ]*?[ *](\w+)\(", re.M)
+CALLED_BY = re.compile(r"\b([Aa]sked|[Cc]alled|[Ee]mptied|[Ff]illed|[Oo]pened|[Rr]un|[Uu]sed)\b.* by ")
+
+
+def comments(path):
+    """Each in one line."""
+    for text in COMMENT.findall(path.read_text("utf-8")):
+        yield " ".join(re.sub(r"\n[ \t]*\* ?", " ", text[2:-2]).split())
+
+
+def test_files_that_comments_name_exist():
+    gone = [(str(within(f)), name) for f in SOURCES for text in comments(f)
+            for name in NAMED.findall(text) if not any(within(s).match(name) for s in SOURCES)]
+    assert gone == []
+
+
+def test_who_is_named_as_a_caller_in_the_opening_comment_calls():
+    """What a file defines stands in what is said to call it."""
+    code = {f: set(re.findall(r"\w+", COMMENT.sub("", f.read_text("utf-8")))) for f in SOURCES
+            if f.suffix == ".c"}
+    wrong, seen = [], 0
+    for f in code:
+        opening = [*comments(f), "", ""][1]  # the first is the licence
+        defined = set(DEFINED.findall(f.read_text("utf-8")))
+        for sentence in filter(CALLED_BY.search, re.split(r"[.;](?:\s|$)", opening)):
+            for name in NAMED.findall(sentence):
+                seen += 1
+                if not any(defined & words for caller, words in code.items()
+                           if caller != f and within(caller).match(name)):
+                    wrong.append((str(within(f)), name))
+    assert wrong == []
+    assert seen > 100
+
+
 def circles(graph):
     """Sets of more than one node that reach one another (Tarjan 1972)."""
     number, low, stack, found = {}, {}, [], []

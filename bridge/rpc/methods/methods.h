@@ -1,5 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* All methods that clients may call. */
+/*
+ * All methods that clients may call. A new one touches:
+ *
+ *   rpc_*.c            its row, on one line, in a file of this form of name: tests read the rows;
+ *                      a new file has a table here and in methods.c
+ *   rpc/price.c        what it costs, if it reads; one that writes calls rpc_pay
+ *   rpc/texts.c        each text that others will read
+ *   schema/wire        rpc.NAME.schema.json, and cases in vectors/methods.json
+ *   docs/PROTOCOL.md   its row, and an example, which a test runs
+ */
 #ifndef IM_BRIDGE_METHODS_H
 #define IM_BRIDGE_METHODS_H
 

@@ -15,7 +15,6 @@
 #include "common/may.h"
 
 /* A profile goes to many; it stays small. */
-#define NICK_MAX 128
 #define AVATAR_MAX 1024
 #define EXT_MAX 4096
 
@@ -202,7 +201,7 @@ static const struct rpc_param get_params[] = {
 };
 
 static const struct rpc_param update_params[] = {
-	{"nick", RPC_LINE, false, 0, NICK_MAX},
+	{"nick", RPC_LINE, false, 0, IM_NICK_MAX},
 	{"avatar", RPC_LINE, false, 0, AVATAR_MAX},
 	{"ext", RPC_OBJECT, false, 0, 0},
 	{"direct_policy", RPC_STRING, false, 1, 16},
