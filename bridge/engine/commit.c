@@ -9,7 +9,7 @@ struct commit {
 	struct commit_parts p;
 	/* The transaction in hand. */
 	struct peer *from;
-	struct spool *spool;
+	struct spool_mark *spool;
 	struct writer_through through;
 	unsigned moved; /* so often were others first */
 };
@@ -70,7 +70,7 @@ static enum commit_outcome commit(struct commit *c)
 	c->moved = 0;
 	/* The spool has come through this record. */
 	if (c->spool && (outcome == WRITER_DONE || outcome == WRITER_HALF)) {
-		spool_advance(c->spool, c->through.recno, &mark);
+		spool_mark_advance(c->spool, c->through.recno, &mark);
 		if (mark.epoch)
 			marks_forget(c->p.marks, mark.forget);
 	}
@@ -122,7 +122,7 @@ static enum commit_outcome offer(struct commit *c)
 }
 
 enum commit_outcome commit_run(
-	struct commit *c, struct peer *from, struct spool *spool, uint64_t recno)
+	struct commit *c, struct peer *from, struct spool_mark *spool, uint64_t recno)
 {
 	c->from = from;
 	c->spool = spool;

@@ -54,8 +54,8 @@ void commit_free(struct commit **c);
 
 /* The open transaction has been executed. from: the plugin that it is about; NULL: none. spool:
  * whose records have part in it, through recno; NULL: none's. */
-enum commit_outcome commit_run(
-	struct commit *c, struct peer *from, struct spool *spool, uint64_t recno) IM_MUST_CHECK;
+enum commit_outcome commit_run(struct commit *c, struct peer *from, struct spool_mark *spool,
+	uint64_t recno) IM_MUST_CHECK;
 /* It could not be executed: COMMIT_NOTHING or COMMIT_FATAL. */
 enum commit_outcome commit_give_up(struct commit *c) IM_MUST_CHECK;
 /* What came of its offer. */

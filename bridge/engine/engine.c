@@ -344,7 +344,7 @@ struct health *engine_health(struct engine *e)
 
 void engine_gauges(const struct engine *e, struct health_gauges *out)
 {
-	const struct spool *s = work_first_spool(e);
+	const struct spool_mark *s = work_first_spool(e);
 
 	assembly_gauges(&e->a, out);
 	out->epoch = s ? s->epoch : 0;

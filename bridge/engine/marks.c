@@ -8,13 +8,13 @@
 #include <utlist.h>
 
 struct marks {
-	struct spool *spools;
+	struct spool_mark *spools;
 	unsigned plugins, taken;
 };
 
-static struct spool *find(const struct marks *m, uint64_t epoch)
+static struct spool_mark *find(const struct marks *m, uint64_t epoch)
 {
-	struct spool *s;
+	struct spool_mark *s;
 
 	LL_FOREACH(m->spools, s)
 	{
@@ -24,9 +24,9 @@ static struct spool *find(const struct marks *m, uint64_t epoch)
 	return NULL;
 }
 
-static struct spool *add(struct marks *m, uint64_t epoch)
+static struct spool_mark *add(struct marks *m, uint64_t epoch)
 {
-	struct spool *s = calloc(1, sizeof(*s));
+	struct spool_mark *s = calloc(1, sizeof(*s));
 
 	if (!s)
 		return NULL;
@@ -35,7 +35,7 @@ static struct spool *add(struct marks *m, uint64_t epoch)
 	return s;
 }
 
-static void drop(struct marks *m, struct spool *s)
+static void drop(struct marks *m, struct spool_mark *s)
 {
 	LL_DELETE(m->spools, s);
 	free(s);
@@ -44,11 +44,11 @@ static void drop(struct marks *m, struct spool *s)
 static int on_mark(void *arg, const struct store_mark *mark)
 {
 	struct marks *m = arg;
-	struct spool *s = marks_know(m, mark->epoch);
+	struct spool_mark *s = marks_know(m, mark->epoch);
 
 	if (!s)
 		return IM_E_NOMEM;
-	spool_advance(s, mark->recno, mark);
+	spool_mark_advance(s, mark->recno, mark);
 	return IM_OK;
 }
 
@@ -82,7 +82,7 @@ void marks_expect(struct marks *m)
 }
 
 /* Of one that was begun and in which nothing was committed there is nothing to forget. */
-static void leave(struct marks *m, struct spool *old)
+static void leave(struct marks *m, struct spool_mark *old)
 {
 	m->taken--;
 	old->taken = false;
@@ -91,9 +91,10 @@ static void leave(struct marks *m, struct spool *old)
 		drop(m, old);
 }
 
-int marks_take(struct marks *m, uint64_t epoch, struct spool *old, bool begin, struct spool **out)
+int marks_take(struct marks *m, uint64_t epoch, struct spool_mark *old, bool begin,
+	struct spool_mark **out)
 {
-	struct spool *s = find(m, epoch);
+	struct spool_mark *s = find(m, epoch);
 
 	*out = s;
 	if (s && s == old)
@@ -114,21 +115,21 @@ int marks_take(struct marks *m, uint64_t epoch, struct spool *old, bool begin, s
 	return IM_OK;
 }
 
-struct spool *marks_know(struct marks *m, uint64_t epoch)
+struct spool_mark *marks_know(struct marks *m, uint64_t epoch)
 {
-	struct spool *s = find(m, epoch);
+	struct spool_mark *s = find(m, epoch);
 
 	return s ? s : add(m, epoch);
 }
 
-const struct spool *marks_only(const struct marks *m)
+const struct spool_mark *marks_only(const struct marks *m)
 {
 	return m->spools && !m->spools->next ? m->spools : NULL;
 }
 
 uint64_t marks_stale(const struct marks *m)
 {
-	const struct spool *s;
+	const struct spool_mark *s;
 
 	LL_FOREACH(m->spools, s)
 	{
@@ -140,13 +141,13 @@ uint64_t marks_stale(const struct marks *m)
 
 void marks_forget(struct marks *m, uint64_t epoch)
 {
-	struct spool *s = epoch ? find(m, epoch) : NULL;
+	struct spool_mark *s = epoch ? find(m, epoch) : NULL;
 
 	if (s)
 		drop(m, s);
 }
 
-void spool_advance(struct spool *s, uint64_t recno, const struct store_mark *mark)
+void spool_mark_advance(struct spool_mark *s, uint64_t recno, const struct store_mark *mark)
 {
 	s->recno = recno;
 	if (!mark->epoch)

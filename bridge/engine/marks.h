@@ -13,13 +13,13 @@
 #include "bridge/store/store.h"
 #include "common/err.h"
 
-struct spool {
+struct spool_mark {
 	uint64_t epoch, recno;                /* committed through this record */
 	struct store_mark marks[STORE_MARKS]; /* oldest first */
 	unsigned n;
 	bool taken; /* a plugin has it */
 	bool left;  /* a plugin had it, and has another one */
-	struct spool *next;
+	struct spool_mark *next;
 };
 
 struct marks;
@@ -33,17 +33,17 @@ void marks_expect(struct marks *m);
 /* The spool of this epoch for the plugin that has `old` (NULL: none yet), to be given to nobody
  * else. With begin it is known from here on; otherwise IM_E_NONE: it is not. IM_E_CONFLICT: another
  * plugin has it. IM_E_NOMEM. */
-int marks_take(struct marks *m, uint64_t epoch, struct spool *old, bool begin,
-	struct spool **out) IM_MUST_CHECK;
+int marks_take(struct marks *m, uint64_t epoch, struct spool_mark *old, bool begin,
+	struct spool_mark **out) IM_MUST_CHECK;
 /* The spool of this epoch, known from here on, whoever has it; NULL: out of memory. */
-struct spool *marks_know(struct marks *m, uint64_t epoch);
+struct spool_mark *marks_know(struct marks *m, uint64_t epoch);
 /* The one that is there when there is one, else NULL. */
-const struct spool *marks_only(const struct marks *m);
+const struct spool_mark *marks_only(const struct marks *m);
 /* The epoch of a stale spool, 0: there is none; it was forgotten. */
 uint64_t marks_stale(const struct marks *m);
 void marks_forget(struct marks *m, uint64_t epoch);
 
 /* A transaction was committed. mark->epoch == 0: it left no mark in the log. */
-void spool_advance(struct spool *s, uint64_t recno, const struct store_mark *mark);
+void spool_mark_advance(struct spool_mark *s, uint64_t recno, const struct store_mark *mark);
 
 #endif

@@ -21,7 +21,7 @@ struct peer {
 	struct peer_parts p;
 	struct downq *queue;
 	struct outbox *outbox;
-	struct spool *spool;
+	struct spool_mark *spool;
 	struct im_buf stats;
 	unsigned level;
 
@@ -144,7 +144,7 @@ static void say_conflict(struct peer *p, uint64_t epoch)
 static int spool_begins(struct peer *p, const struct im_up_batch *h)
 {
 	const struct store_mark none = {0};
-	struct spool *s;
+	struct spool_mark *s;
 	bool same;
 	int rc;
 
@@ -163,7 +163,7 @@ static int spool_begins(struct peer *p, const struct im_up_batch *h)
 	log_line(p->p.log, LOG_LEVEL_INFO, same ? "spool_goes_on" : "spool_begins",
 		"epoch=%llu expected=%llu first=%llu", (unsigned long long)h->epoch,
 		(unsigned long long)(same ? s->recno + 1 : h->first), (unsigned long long)h->first);
-	spool_advance(s, h->first - 1, &none);
+	spool_mark_advance(s, h->first - 1, &none);
 	return IM_OK;
 }
 
@@ -310,7 +310,7 @@ struct outbox *peer_outbox(const struct peer *p)
 	return p->outbox;
 }
 
-struct spool *peer_spool(const struct peer *p)
+struct spool_mark *peer_spool(const struct peer *p)
 {
 	return p->spool;
 }

@@ -78,7 +78,7 @@ void peer_tick(struct peer *p, int64_t mono_ms);
 unsigned peer_number(const struct peer *p);
 struct outbox *peer_outbox(const struct peer *p);
 /* NULL until it has said which is its. */
-struct spool *peer_spool(const struct peer *p);
+struct spool_mark *peer_spool(const struct peer *p);
 /* More answers may be queued for it: not too many wait. */
 bool peer_takes_answers(const struct peer *p);
 bool peer_is_linked(const struct peer *p);

@@ -100,7 +100,7 @@ static int again(void *arg, const struct store_msg *m)
 		r->p.acks, w.from, m->id, c.kind, w.peer, m->seq, m->ts_ms, (struct im_str){0});
 }
 
-int replay_again(struct replay *r, const struct spool *s, uint64_t first, uint64_t through,
+int replay_again(struct replay *r, const struct spool_mark *s, uint64_t first, uint64_t through,
 	uint64_t *messages_out)
 {
 	uint64_t after = 0; /* the mark before covers up to here */

@@ -34,7 +34,7 @@ void replay_free(struct replay **r);
 
 /* Plans the deliveries and acks of first..through of this spool again, as far back as marks are
  * kept. *messages_out: how many. */
-int replay_again(struct replay *r, const struct spool *s, uint64_t first, uint64_t through,
+int replay_again(struct replay *r, const struct spool_mark *s, uint64_t first, uint64_t through,
 	uint64_t *messages_out) IM_MUST_CHECK;
 
 #endif

@@ -35,9 +35,9 @@ int work_project(struct engine *e)
 	return rc;
 }
 
-const struct spool *work_first_spool(const struct engine *e)
+const struct spool_mark *work_first_spool(const struct engine *e)
 {
-	const struct spool *s = e->n_peers ? peer_spool(e->peers[0]) : NULL;
+	const struct spool_mark *s = e->n_peers ? peer_spool(e->peers[0]) : NULL;
 
 	return s ? s : marks_only(e->a.marks);
 }
@@ -88,7 +88,7 @@ static void stall(struct engine *e, enum commit_outcome outcome, const struct en
 
 static void recovered(struct engine *e, const struct engine_now *now)
 {
-	const struct spool *s =
+	const struct spool_mark *s =
 		e->work.kind == WORK_BATCH ? peer_spool(e->work.from) : work_first_spool(e);
 
 	if (!e->stalled)
@@ -102,7 +102,7 @@ static void recovered(struct engine *e, const struct engine_now *now)
 
 static void say_ready(struct engine *e, const struct peer *p)
 {
-	const struct spool *s = peer_spool(p);
+	const struct spool_mark *s = peer_spool(p);
 
 	log_line(e->p.log, LOG_LEVEL_INFO, "ready",
 		"users=%zu devices=%zu recno=%llu plugin_level=%u",

@@ -38,6 +38,6 @@ int work_known(
  * has not heard it all, nor of those who have gone meanwhile: with `again` it is told again. */
 void work_others_hear(struct engine *e, bool again);
 /* The first plugin's, which may not have said yet that the only one is its. */
-const struct spool *work_first_spool(const struct engine *e);
+const struct spool_mark *work_first_spool(const struct engine *e);
 
 #endif
