@@ -22,10 +22,6 @@
 #include "common/siphash.h"
 #include "common/str.h"
 
-/* What a busy node takes in within hours; and how long a device may keep trying. */
-#define DEDUP_ENTRIES_DEFAULT 1000000
-#define DEDUP_WINDOW_MS_DEFAULT ((int64_t)24 * 60 * 60 * 1000)
-
 struct dedup;
 
 struct dedup_value {

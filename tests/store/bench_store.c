@@ -26,6 +26,10 @@
 #include "db/sqldb.h"
 #include "schema/migrations.h"
 
+/* The configuration's defaults. */
+#define DEDUP_ENTRIES 1000000
+#define DEDUP_WINDOW_MS (INT64_C(24) * 60 * 60 * 1000)
+
 static double now_s(void)
 {
 	struct timespec t;
@@ -197,7 +201,7 @@ static void rebuild(const char *folder)
 	struct store *s = open_store(folder);
 	struct store_reader *r = NULL;
 	struct im_sipkey key = {{1}};
-	struct dedup *d = dedup_new(DEDUP_ENTRIES_DEFAULT, DEDUP_WINDOW_MS_DEFAULT, &key);
+	struct dedup *d = dedup_new(DEDUP_ENTRIES, DEDUP_WINDOW_MS, &key);
 	double t;
 	must(store_sqlite.reader_open(s, &r), "reader", NULL);
 	t = now_s();
