@@ -29,20 +29,17 @@ int directory_contact_get(
 
 	sqldb_bind_id(st, 1, owner);
 	sqldb_bind_id(st, 2, peer);
-	rc = sqldb_step(&d->q, st);
-	if (rc != SQLDB_ROW)
-		return rc == IM_OK ? IM_E_NONE : rc;
-	rc = directory_keep_begin(d, st);
-	if (rc == IM_OK) {
-		*out = contact_of_row(st);
-		out->uid = directory_keep(d, st, 2);
-		out->nick = directory_keep(d, st, 3);
-		out->note = directory_keep(d, st, 5);
-		out->remark = directory_keep(d, st, 6);
-		out->tags = directory_keep(d, st, 7);
-	}
+	rc = directory_row(d, st);
+	if (rc)
+		return rc;
+	*out = contact_of_row(st);
+	out->uid = directory_keep(d, st, 2);
+	out->nick = directory_keep(d, st, 3);
+	out->note = directory_keep(d, st, 5);
+	out->remark = directory_keep(d, st, 6);
+	out->tags = directory_keep(d, st, 7);
 	sqldb_done(st);
-	return rc;
+	return IM_OK;
 }
 
 int directory_contact_put(struct directory *d, const struct directory_contact *c)

@@ -27,16 +27,13 @@ int directory_conv_get(
 	*out = (struct directory_conv_user){.user = user, .conv = conv, .draft = {"", 0}};
 	sqldb_bind_id(st, 1, user);
 	sqldb_bind_id(st, 2, conv);
-	rc = sqldb_step(&d->q, st);
-	if (rc != SQLDB_ROW)
-		return rc;
-	rc = directory_keep_begin(d, st);
-	if (rc == IM_OK) {
-		*out = conv_of_row(st);
-		out->draft = directory_keep(d, st, 7);
-	}
+	rc = directory_row(d, st);
+	if (rc)
+		return rc == IM_E_NONE ? IM_OK : rc;
+	*out = conv_of_row(st);
+	out->draft = directory_keep(d, st, 7);
 	sqldb_done(st);
-	return rc;
+	return IM_OK;
 }
 
 int directory_conv_put(struct directory *d, const struct directory_conv_user *c)

@@ -23,16 +23,13 @@ int directory_device_get(struct directory *d, struct im_str device, struct direc
 	int rc;
 
 	sqldb_bind_text(st, 1, device);
-	rc = sqldb_step(&d->q, st);
-	if (rc != SQLDB_ROW)
-		return rc == IM_OK ? IM_E_NONE : rc;
-	rc = directory_keep_begin(d, st);
-	if (rc == IM_OK) {
-		*out = device_of_row(st);
-		out->device = directory_keep(d, st, 0);
-	}
+	rc = directory_row(d, st);
+	if (rc)
+		return rc;
+	*out = device_of_row(st);
+	out->device = directory_keep(d, st, 0);
 	sqldb_done(st);
-	return rc;
+	return IM_OK;
 }
 
 int directory_device_mark(struct directory *d, struct im_str device, uint64_t *user_out)

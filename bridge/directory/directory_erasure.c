@@ -48,19 +48,16 @@ int directory_erasure_add(struct directory *d, const struct directory_erasure *e
 int directory_erasure_next(struct directory *d, struct directory_erasure *out)
 {
 	sqlite3_stmt *st = sqldb_get(&d->q, DIR_ERASURE_NEXT);
-	int rc = sqldb_step(&d->q, st);
+	int rc = directory_row(d, st);
 
-	if (rc != SQLDB_ROW)
-		return rc == IM_OK ? IM_E_NONE : rc;
-	rc = directory_keep_begin(d, st);
-	if (rc == IM_OK) {
-		*out = erasure_of_row(st);
-		out->uid = directory_keep(d, st, 4);
-		out->hash = directory_keep(d, st, 7);
-		out->shown = directory_keep(d, st, 12);
-	}
+	if (rc)
+		return rc;
+	*out = erasure_of_row(st);
+	out->uid = directory_keep(d, st, 4);
+	out->hash = directory_keep(d, st, 7);
+	out->shown = directory_keep(d, st, 12);
 	sqldb_done(st);
-	return rc;
+	return IM_OK;
 }
 
 int directory_erasure_open(struct directory *d, uint64_t *n_out)

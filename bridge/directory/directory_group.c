@@ -27,20 +27,17 @@ static struct directory_group group_of_row(sqlite3_stmt *st)
 
 static int get_group(struct directory *d, sqlite3_stmt *st, struct directory_group *out)
 {
-	int rc = sqldb_step(&d->q, st);
+	int rc = directory_row(d, st);
 
-	if (rc != SQLDB_ROW)
-		return rc == IM_OK ? IM_E_NONE : rc;
-	rc = directory_keep_begin(d, st);
-	if (rc == IM_OK) {
-		*out = group_of_row(st);
-		out->gid = directory_keep(d, st, 1);
-		out->name = directory_keep(d, st, 3);
-		out->avatar = directory_keep(d, st, 4);
-		out->announcement = directory_keep(d, st, 5);
-	}
+	if (rc)
+		return rc;
+	*out = group_of_row(st);
+	out->gid = directory_keep(d, st, 1);
+	out->name = directory_keep(d, st, 3);
+	out->avatar = directory_keep(d, st, 4);
+	out->announcement = directory_keep(d, st, 5);
 	sqldb_done(st);
-	return rc;
+	return IM_OK;
 }
 
 int directory_group_get(struct directory *d, struct im_str gid, struct directory_group *out)
@@ -232,16 +229,13 @@ int directory_member_get(
 
 	sqldb_bind_id(st, 1, group);
 	sqldb_bind_id(st, 2, user);
-	rc = sqldb_step(&d->q, st);
-	if (rc != SQLDB_ROW)
-		return rc == IM_OK ? IM_E_NONE : rc;
-	rc = directory_keep_begin(d, st);
-	if (rc == IM_OK) {
-		*out = member_of_row(st);
-		out->uid = directory_keep(d, st, 2);
-	}
+	rc = directory_row(d, st);
+	if (rc)
+		return rc;
+	*out = member_of_row(st);
+	out->uid = directory_keep(d, st, 2);
 	sqldb_done(st);
-	return rc;
+	return IM_OK;
 }
 
 int directory_member_add(struct directory *d, const struct directory_member *m)

@@ -20,14 +20,20 @@ const struct sqldb_spec directory_spec = {.name = "directory",
 	.writer_kib = 32 * 1024,
 	.reader_kib = 8 * 1024};
 
-int directory_keep_begin(struct directory *d, sqlite3_stmt *st)
+int directory_row(struct directory *d, sqlite3_stmt *st)
 {
-	size_t n = sqldb_row_bytes(st);
+	int rc = sqldb_step(&d->q, st);
+	size_t n;
 
+	if (rc != SQLDB_ROW)
+		return rc == IM_OK ? IM_E_NONE : rc;
+	n = sqldb_row_bytes(st);
 	im_buf_reset(&d->row);
 	/* All at once, so that nothing moves when the strings are added. */
-	if (n > 0 && !im_buf_add(&d->row, n))
+	if (n > 0 && !im_buf_add(&d->row, n)) {
+		sqldb_done(st);
 		return IM_E_NOMEM;
+	}
 	d->row.n = 0;
 	return IM_OK;
 }

@@ -24,11 +24,11 @@ struct directory {
 	struct accounts *accounts;
 };
 
-/* A string of the current row, copied to where the handle keeps them; offsets move, so rows are
- * copied in two steps: begin, then every string in the order of its columns. */
+/* The first row of a statement, whose strings can be kept: those of the last one are forgotten.
+ * Then sqldb_done is the caller's. IM_E_NONE: there is none. */
+int directory_row(struct directory *d, sqlite3_stmt *st) IM_MUST_CHECK;
+/* A string of that row, copied to where the handle keeps them; in the order of the columns. */
 struct im_str directory_keep(struct directory *d, sqlite3_stmt *st, int column);
-/* Forgets the last row and makes room for this one. */
-int directory_keep_begin(struct directory *d, sqlite3_stmt *st) IM_MUST_CHECK;
 /* Whether the rule of names lets it be given; what: ACCOUNT_USER, ACCOUNT_GROUP. */
 int directory_nameable(struct directory *d, const char *what, struct im_str name) IM_MUST_CHECK;
 /* Runs an UPDATE or DELETE; IM_E_NONE if it met no row. */

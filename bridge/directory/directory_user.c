@@ -28,21 +28,18 @@ static struct directory_user user_of_row(sqlite3_stmt *st)
 
 static int get_one(struct directory *d, sqlite3_stmt *st, struct directory_user *out)
 {
-	int rc = sqldb_step(&d->q, st);
+	int rc = directory_row(d, st);
 
-	if (rc != SQLDB_ROW)
-		return rc == IM_OK ? IM_E_NONE : rc;
-	rc = directory_keep_begin(d, st);
-	if (rc == IM_OK) {
-		*out = user_of_row(st);
-		out->uid = directory_keep(d, st, 1);
-		out->password = directory_keep(d, st, 3);
-		out->nick = directory_keep(d, st, 7);
-		out->avatar = directory_keep(d, st, 8);
-		out->ext = directory_keep(d, st, 9);
-	}
+	if (rc)
+		return rc;
+	*out = user_of_row(st);
+	out->uid = directory_keep(d, st, 1);
+	out->password = directory_keep(d, st, 3);
+	out->nick = directory_keep(d, st, 7);
+	out->avatar = directory_keep(d, st, 8);
+	out->ext = directory_keep(d, st, 9);
 	sqldb_done(st);
-	return rc;
+	return IM_OK;
 }
 
 static int walk(struct directory *d, sqlite3_stmt *st, directory_user_fn fn, void *arg)
