@@ -175,7 +175,27 @@ static int dismiss_group(struct admin_call *ac)
 	return rc;
 }
 
-static int add_members(struct admin_call *ac)
+static int has_room(
+	struct rpc_call *c, const struct group_ref *ref, const struct group_people *people)
+{
+	if (ref->row.members + people->n <= ref->row.member_limit)
+		return IM_OK;
+	return rpc_fail(c, IM_E_LIMIT_REACHED, "the group has %u members of at most %u",
+		ref->row.members, ref->row.member_limit);
+}
+
+static int goes_on_without(struct rpc_call *c, const struct group_people *people)
+{
+	for (size_t i = 0; i < people->n; i++)
+		if (people->v[i].role == DIRECTORY_OWNER)
+			return rpc_fail(c, IM_E_NOT_ALLOWED,
+				"\"%s\" owns the group; give it another owner with setGroupRole, "
+				"or dismiss it",
+				people->v[i].uid);
+	return IM_OK;
+}
+
+static int change_members(struct admin_call *ac, bool add)
 {
 	struct rpc_call *c = &ac->write.call;
 	struct group_ref ref;
@@ -186,45 +206,26 @@ static int add_members(struct admin_call *ac)
 	if (rc == IM_OK)
 		rc = group_people_get(&ac->write, "members", 0, &people);
 	if (rc == IM_OK)
-		rc = group_people_keep(c, ref.row.id, false, &people);
-	if (rc == IM_OK && ref.row.members + people.n > ref.row.member_limit)
-		rc = rpc_fail(c, IM_E_LIMIT_REACHED, "the group has %u members of at most %u",
-			ref.row.members, ref.row.member_limit);
+		rc = group_people_keep(c, ref.row.id, !add, &people);
+	if (rc == IM_OK)
+		rc = add ? has_room(c, &ref, &people) : goes_on_without(c, &people);
 	if (rc == IM_OK && people.n > 0)
-		rc = group_write_people(group_ref_write(&ac->write, &ref), "invite", IM_STR(""),
-			true, people.v, people.n, &seq);
+		rc = group_write_people(group_ref_write(&ac->write, &ref), add ? "invite" : "kick",
+			IM_STR(""), add, people.v, people.n, &seq);
 	if (rc == IM_OK)
 		rc = rpc_changed(c, people.n > 0);
 	group_people_clear(&people);
 	return rc;
 }
 
+static int add_members(struct admin_call *ac)
+{
+	return change_members(ac, true);
+}
+
 static int remove_members(struct admin_call *ac)
 {
-	struct rpc_call *c = &ac->write.call;
-	struct group_ref ref;
-	struct group_people people = {0};
-	uint64_t seq;
-	int rc = named_group(c, &ref);
-
-	if (rc == IM_OK)
-		rc = group_people_get(&ac->write, "members", 0, &people);
-	if (rc == IM_OK)
-		rc = group_people_keep(c, ref.row.id, true, &people);
-	for (size_t i = 0; rc == IM_OK && i < people.n; i++)
-		if (people.v[i].role == DIRECTORY_OWNER)
-			rc = rpc_fail(c, IM_E_NOT_ALLOWED,
-				"\"%s\" owns the group; give it another owner with setGroupRole, "
-				"or "
-				"dismiss it",
-				people.v[i].uid);
-	if (rc == IM_OK && people.n > 0)
-		rc = group_write_people(group_ref_write(&ac->write, &ref), "kick", IM_STR(""),
-			false, people.v, people.n, &seq);
-	if (rc == IM_OK)
-		rc = rpc_changed(c, people.n > 0);
-	group_people_clear(&people);
-	return rc;
+	return change_members(ac, false);
 }
 
 static int on_owner(void *arg, const struct directory_member *m)
