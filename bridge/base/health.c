@@ -8,12 +8,14 @@
 
 #include "common/jsonw.h"
 
+#define NOT(name)
+
 static void committed(void *arg)
 {
 	struct health *h = arg;
 
 #define X(name) h->committed.name = h->name;
-	HEALTH_OF_TRANSACTIONS(X)
+	HEALTH_COUNTERS(NOT, X)
 #undef X
 }
 
@@ -23,9 +25,11 @@ static void rolled_back(void *arg, uint64_t first)
 
 	(void)first;
 #define X(name) h->name = h->committed.name;
-	HEALTH_OF_TRANSACTIONS(X)
+	HEALTH_COUNTERS(NOT, X)
 #undef X
 }
+
+#undef NOT
 
 struct tx_part health_part(struct health *h)
 {
@@ -37,7 +41,7 @@ void health_json(const struct health *h, const struct health_gauges *g, struct i
 	im_buf_printf(out, "{\"linked\":%s,\"stalled\":%s", g->linked ? "true" : "false",
 		g->stalled ? "true" : "false");
 #define X(name) im_buf_printf(out, ",\"" #name "\":%" PRIu64, h->name);
-	HEALTH_COUNTERS(X)
+	HEALTH_COUNTERS(X, X)
 #undef X
 #define G(name) im_buf_printf(out, ",\"" #name "\":%" PRIu64, g->name)
 	/* An epoch has 64 random bits, more than a JSON number holds everywhere. */

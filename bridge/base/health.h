@@ -12,47 +12,37 @@
 #include "bridge/base/tx_part.h"
 #include "common/buf.h"
 
-/* Since start. */
-#define HEALTH_COUNTERS(X)    \
+/* Since start: X at once, T by a transaction, which does not count when it is rolled back. */
+#define HEALTH_COUNTERS(X, T) \
 	X(frames_up)          \
 	X(frames_down)        \
 	X(bytes_up)           \
 	X(bytes_down)         \
-	X(records)            \
-	X(records_replayed)   \
-	X(records_malformed)  \
-	X(messages_stored)    \
-	X(messages_duplicate) \
-	X(messages_refused)   \
-	X(signals)            \
-	X(signals_stale)      \
-	X(requests)           \
+	T(records)            \
+	T(records_replayed)   \
+	T(records_malformed)  \
+	T(messages_stored)    \
+	T(messages_duplicate) \
+	T(messages_refused)   \
+	T(signals)            \
+	T(signals_stale)      \
+	T(requests)           \
 	X(requests_busy)      \
 	X(commits)            \
 	X(commits_failed)     \
 	X(deliveries_dropped) \
-	X(hellos)             \
+	T(hellos)             \
 	X(links)              \
 	X(pruned)
-/* Those that a transaction counts: not, when it is rolled back. */
-#define HEALTH_OF_TRANSACTIONS(X) \
-	X(records)                \
-	X(records_replayed)       \
-	X(records_malformed)      \
-	X(messages_stored)        \
-	X(messages_duplicate)     \
-	X(messages_refused)       \
-	X(signals)                \
-	X(signals_stale)          \
-	X(requests)               \
-	X(hellos)
 
 struct health {
 #define X(name) uint64_t name;
-	HEALTH_COUNTERS(X)
+#define NOT(name)
+	HEALTH_COUNTERS(X, X)
 	struct {
-		HEALTH_OF_TRANSACTIONS(X)
+		HEALTH_COUNTERS(NOT, X)
 	} committed;
+#undef NOT
 #undef X
 };
 
