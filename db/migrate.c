@@ -39,12 +39,19 @@ static int read_version(sqlite3 *db, const char *database, int *out, struct im_b
 	return rc;
 }
 
-static int newer(const char *database, int found, int known, struct im_buf *why)
+/* IM_E_FORMAT: it is of a newer program. */
+static int compare(sqlite3 *db, const struct migration *list, const char *database, int *known,
+	int *found, struct im_buf *why)
 {
+	int rc = read_version(db, database, found, why);
+
+	*known = migrate_version(list, database);
+	if (rc != IM_OK || *found <= *known)
+		return rc;
 	im_buf_printf(why,
 		"%s.db has schema version %d, this program knows up to version %d; install the "
 		"newer program again or restore a backup made before the upgrade",
-		database, found, known);
+		database, *found, *known);
 	return IM_E_FORMAT;
 }
 
@@ -74,14 +81,11 @@ out:
 int migrate_apply(
 	sqlite3 *db, const struct migration *list, const char *database, struct im_buf *why)
 {
-	int known = migrate_version(list, database);
-	int found = 0;
-	int rc = read_version(db, database, &found, why);
+	int known, found;
+	int rc = compare(db, list, database, &known, &found, why);
 
 	if (rc != IM_OK)
 		return rc;
-	if (found > known)
-		return newer(database, found, known, why);
 	for (const struct migration *m = list; m->database; m++) {
 		if (strcmp(m->database, database) != 0 || m->version <= found)
 			continue;
@@ -95,14 +99,11 @@ int migrate_apply(
 int migrate_check(
 	sqlite3 *db, const struct migration *list, const char *database, struct im_buf *why)
 {
-	int known = migrate_version(list, database);
-	int found = 0;
-	int rc = read_version(db, database, &found, why);
+	int known, found;
+	int rc = compare(db, list, database, &known, &found, why);
 
 	if (rc != IM_OK)
 		return rc;
-	if (found > known)
-		return newer(database, found, known, why);
 	if (found < known) {
 		im_buf_printf(why,
 			"%s.db has schema version %d, this program needs version %d; start "
