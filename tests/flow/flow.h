@@ -87,6 +87,13 @@ struct flow {
 	size_t n_devices;
 };
 
+/* A test over either store, which its set-up finds in *state. */
+#define FLOW_TEST(name, start, stop)                                  \
+	cmocka_unit_test_prestate_setup_teardown(                     \
+		name, start, stop, (void *)(uintptr_t)&store_memory), \
+		cmocka_unit_test_prestate_setup_teardown(             \
+			name, start, stop, (void *)(uintptr_t)&store_sqlite)
+
 /* A node with these users (uids, NULL-terminated; password "pw"; the first one is an
  * administrator): bridge, a broker, plugin. */
 struct flow *flow_start(const struct store_backend *backend, const char *const *users);

@@ -18,11 +18,11 @@ struct cast {
 	struct flow_device *alice, *bob, *carol;
 };
 
-static int start(void **state, const struct store_backend *backend)
+static int start(void **state)
 {
 	struct cast *c = calloc(1, sizeof(*c));
 
-	c->f = flow_start(backend, users);
+	c->f = flow_start(*state, users);
 	flow_append_begin(&c->a, flow_node(c->f));
 	c->alice = flow_device(c->f, "alice", "alice-phone");
 	c->bob = flow_device(c->f, "bob", "bob-phone");
@@ -33,16 +33,6 @@ static int start(void **state, const struct store_backend *backend)
 	flow_pass(c->f, 10);
 	c->a.offers = 0;
 	return 0;
-}
-
-static int start_memory(void **state)
-{
-	return start(state, &store_memory);
-}
-
-static int start_sqlite(void **state)
-{
-	return start(state, &store_sqlite);
 }
 
 static int stop(void **state)
@@ -424,9 +414,7 @@ static void a_disk_that_fails_behind_the_log_catches_up(void **state)
 	assert_false(engine_busy(flow_node(c->f)->rig.engine));
 }
 
-#define T(name)                                                    \
-	cmocka_unit_test_setup_teardown(name, start_memory, stop), \
-		cmocka_unit_test_setup_teardown(name, start_sqlite, stop)
+#define T(name) FLOW_TEST(name, start, stop)
 
 int main(void)
 {

@@ -22,11 +22,11 @@ struct cast {
 	struct flow_device *alice, *bob, *carol;
 };
 
-static int start(void **state, const struct store_backend *backend)
+static int start(void **state)
 {
 	struct cast *c = calloc(1, sizeof(*c));
 
-	c->f = flow_start(backend, users);
+	c->f = flow_start(*state, users);
 	c->n = flow_node(c->f);
 	c->one = flow_broker(c->f);
 	flow_kill_bridge(c->n);
@@ -43,16 +43,6 @@ static int start(void **state, const struct store_backend *backend)
 		return -1;
 	flow_settle(c->f);
 	return 0;
-}
-
-static int start_memory(void **state)
-{
-	return start(state, &store_memory);
-}
-
-static int start_sqlite(void **state)
-{
-	return start(state, &store_sqlite);
 }
 
 static int stop(void **state)
@@ -421,9 +411,7 @@ static void a_stalled_commit_waits_and_both_come_again(void **state)
 	assert_int_equal(stored(c, "from two"), 1);
 }
 
-#define T(name)                                                    \
-	cmocka_unit_test_setup_teardown(name, start_memory, stop), \
-		cmocka_unit_test_setup_teardown(name, start_sqlite, stop)
+#define T(name) FLOW_TEST(name, start, stop)
 
 int main(void)
 {
