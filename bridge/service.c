@@ -219,9 +219,24 @@ static void on_held_done(void *arg, struct im_str uid, struct im_str device, str
 
 /* -- start -- */
 
-static int open_databases(struct bridge *b, struct im_buf *why)
+static int open_search(struct bridge *b, struct im_buf *why)
 {
 	struct store_reader *reader;
+	int rc = b->backend->reader_open(b->store, &reader);
+
+	if (rc) {
+		im_buf_z(why, "the log could not be opened for reading");
+		return rc;
+	}
+	rc = search_index_start(b->conf.opt.data_dir, b->backend, reader, &b->index, why);
+	/* The index has it, when there is one. */
+	if (rc)
+		b->backend->reader_close(reader);
+	return rc;
+}
+
+static int open_databases(struct bridge *b, struct im_buf *why)
+{
 	struct reader_parts p = {
 		.folder = b->conf.opt.data_dir,
 		.search = b->conf.opt.search,
@@ -237,14 +252,8 @@ static int open_databases(struct bridge *b, struct im_buf *why)
 		rc = premises_log(b->dir, b->conf.opt.data_dir, why);
 	if (!rc)
 		rc = b->backend->open(b->conf.opt.data_dir, &b->store, why);
-	if (!rc && b->conf.opt.search) {
-		rc = b->backend->reader_open(b->store, &reader);
-		if (rc)
-			im_buf_z(why, "the log could not be opened for reading");
-		else
-			rc = search_index_start(
-				b->conf.opt.data_dir, b->backend, reader, &b->index, why);
-	}
+	if (!rc && b->conf.opt.search)
+		rc = open_search(b, why);
 	p.store = b->store;
 	return rc ? rc
 		  : readers_open(&p, (unsigned)b->conf.opt.reader_threads,
@@ -252,16 +261,22 @@ static int open_databases(struct bridge *b, struct im_buf *why)
 }
 
 /* What an older backup has brought back. */
-static bool erase_again(struct bridge *b, const struct engine_now *t)
+static int erase_again(struct bridge *b, const struct engine_now *t, struct im_buf *why)
 {
-	struct erasure_again again = {b->conf.opt.data_dir, b->log, t->wall_ms, 0};
-	bool done = engine_call(b->engine, erasure_again, &again, t);
+	struct erasure_again again = {
+		.data_dir = b->conf.opt.data_dir, .log = b->log, .now_ms = t->wall_ms, .why = why};
 
-	if (done && again.n)
+	if (!engine_call(b->engine, erasure_again, &again, t)) {
+		if (!why->n)
+			im_buf_printf(why, "what was erased could not be compared: %s",
+				directory_errmsg(b->dir));
+		return IM_E_IO;
+	}
+	if (again.n)
 		log_line(b->log, LOG_LEVEL_WARNING, "erasures_again",
 			"n=%u what=\"the databases are from before these; they are erased again\"",
 			again.n);
-	return done;
+	return IM_OK;
 }
 
 static int build_upkeep(struct bridge *b)
@@ -326,10 +341,13 @@ static int build(struct bridge *b, struct im_buf *why)
 		return IM_E_NOMEM;
 	}
 	rc = build_upkeep(b);
-	if ((rc && rc != IM_E_NOMEM) || (!rc && !erase_again(b, &t))) {
-		im_buf_z(why, "the erasures could not be read from directory.db");
-		return IM_E_IO;
-	}
+	if (rc && rc != IM_E_NOMEM)
+		im_buf_printf(why, "the erasures that go on could not be read: %s",
+			directory_errmsg(b->dir));
+	if (!rc)
+		rc = erase_again(b, &t, why);
+	if (rc && rc != IM_E_NOMEM)
+		return rc;
 	if (rc || link_new(&lp, &b->link) ||
 		loop_watch(b->loop, readers_fd(b->readers), on_reads, b, &b->reads)) {
 		im_buf_z(why, "out of memory");

@@ -22,7 +22,15 @@ static int failed(sqlite3 *db, const char *database, const char *doing, struct i
 	int code = sqlite3_errcode(db);
 
 	im_buf_printf(why, "%s.db: %s failed: %s", database, doing, sqlite3_errmsg(db));
-	return code == SQLITE_NOMEM ? IM_E_NOMEM : IM_E_IO;
+	switch (code & 0xff) {
+	case SQLITE_NOMEM:
+		return IM_E_NOMEM;
+	case SQLITE_NOTADB:
+	case SQLITE_CORRUPT:
+		return IM_E_FORMAT;
+	default:
+		return IM_E_IO;
+	}
 }
 
 static int read_version(sqlite3 *db, const char *database, int *out, struct im_buf *why)

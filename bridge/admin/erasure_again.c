@@ -79,7 +79,7 @@ static int look_for_key(const struct erasure_again *p, struct directory *d)
 int erasure_again(void *arg, struct writer *w)
 {
 	struct erasure_again *p = arg;
-	struct im_buf why, result, refusal;
+	struct im_buf result, refusal;
 	struct work work = {.p = p,
 		.write = {.call = {.admin = true,
 				  .now_ms = p->now_ms,
@@ -90,17 +90,15 @@ int erasure_again(void *arg, struct writer *w)
 	size_t odd = 0;
 	int rc;
 
-	im_buf_init(&why, 0);
+	/* It may be called again. */
+	p->n = 0;
+	im_buf_reset(p->why);
 	im_buf_init(&result, 0);
 	im_buf_init(&refusal, 0);
-	rc = erasure_list_each(p->data_dir, on_line, &work, &odd, &why);
+	rc = erasure_list_each(p->data_dir, on_line, &work, &odd, p->why);
 	if (odd)
 		log_line(p->log, LOG_LEVEL_WARNING, "erasures_odd",
 			"lines=%zu what=\"these lines of the list of erasures are none\"", odd);
-	if (rc != IM_OK && why.n)
-		log_line(p->log, LOG_LEVEL_ERROR, "erasures_unread", "why=\"%.*s\"",
-			IM_ARGS(im_buf_view(&why)));
-	im_buf_free(&why);
 	im_buf_free(&result);
 	im_buf_free(&refusal);
 	return rc == IM_OK ? look_for_key(p, work.write.call.dir) : rc;

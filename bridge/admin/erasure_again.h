@@ -8,13 +8,15 @@
 
 #include "bridge/base/log.h"
 #include "bridge/write/writer.h"
+#include "common/buf.h"
 #include "common/err.h"
 
 struct erasure_again {
 	const char *data_dir;
 	struct log *log;
 	int64_t now_ms;
-	uint32_t n; /* so many */
+	struct im_buf *why; /* the list could not be read: stays empty where the databases fail */
+	uint32_t n;         /* so many */
 };
 
 /* In a transaction of the engine's; arg is the struct above. */

@@ -26,9 +26,10 @@ int engine_new(const struct engine_parts *p, const struct engine_settings *set,
 	e->p = *p;
 	im_buf_init(&e->work.frame, 0);
 	rc = work_project(e);
-	if (rc)
+	if (rc && rc != IM_E_NOMEM)
 		im_buf_printf(why, "the directory could not be brought up to the log: %s",
-			directory_errmsg(p->dir));
+			*directory_errmsg(p->dir) ? directory_errmsg(p->dir)
+						  : "the log could not be read");
 	if (!rc) {
 		rc = assembly_open(&e->a, p, now->wall_ms);
 		if (rc)

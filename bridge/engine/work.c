@@ -283,14 +283,22 @@ static void call_again(struct engine *e, const struct engine_now *now)
 	ended(e, batch_call(e->a.batch, NULL, e->work.fn, e->work.arg), now);
 }
 
+/* One that leaves nothing behind is its caller's to do again, so there is nothing to wait for. */
 bool work_call(struct engine *e, int (*fn)(void *arg, struct writer *w), void *arg,
 	const struct engine_now *now)
 {
+	enum commit_outcome outcome;
+
 	if (!take_up(e, WORK_CALL, NULL, (struct im_str){0}, now))
 		return false;
 	e->work.fn = fn;
 	e->work.arg = arg;
-	call_again(e, now);
+	outcome = batch_call(e->a.batch, NULL, fn, arg);
+	if (outcome == COMMIT_NOTHING) {
+		put_down(e);
+		return false;
+	}
+	ended(e, outcome, now);
 	if (!e->stalled)
 		return !e->fatal;
 	put_down(e);

@@ -8,7 +8,6 @@
 
 #include "bridge/search/search_marks.h"
 #include "bridge/search/search_tokens.h"
-#include "db/datafile.h"
 #include "schema/migrations.h"
 
 static const char *const statements[SEARCH_STATEMENTS] = {
@@ -50,12 +49,10 @@ void search_db_remove(const char *folder)
 int search_db_open(const char *folder, bool writable, struct sqldb *out, struct im_buf *why)
 {
 	enum sqldb_mode mode = writable ? SQLDB_WRITER : SQLDB_READER;
-	char path[DATAFILE_PATH];
-	int rc = datafile_path(folder, "search.db", path, why);
+	int rc = sqldb_open(out, folder, &spec, mode, why);
 
-	if (rc == IM_OK)
-		rc = sqldb_open(out, folder, &spec, mode, why);
-	if (rc == IM_OK || !writable || access(path, F_OK) != 0)
+	/* What lacks memory, room or a lock finds the same index the next time. */
+	if (rc != IM_E_FORMAT || !writable)
 		return rc;
 	search_db_remove(folder);
 	im_buf_reset(why);

@@ -515,9 +515,12 @@ static void a_full_disk_is_named_and_its_line_ended(void **state)
 
 static uint32_t again(struct node *n)
 {
-	struct erasure_again a = {n->f->folder, n->log, n->f->now_ms, 0};
+	struct im_buf why;
+	struct erasure_again a = {n->f->folder, n->log, n->f->now_ms, &why, 0};
 
+	im_buf_init(&why, 0);
 	assert_int_equal(erasure_again(&a, n->f->w), IM_OK);
+	im_buf_free(&why);
 	rpc_commit(n->f);
 	return a.n;
 }
