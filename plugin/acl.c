@@ -20,6 +20,14 @@
 #include "plugin/quota.h"
 #include "plugin/refusal.h"
 
+/* What the directory has answered is yes; that it cannot be read is said. */
+static bool yes(struct plugin *p, int ret)
+{
+	if (ret && ret != IM_E_NONE)
+		account_unreadable(p);
+	return ret == IM_OK;
+}
+
 /* The code for what the directory answered: there is none, or it cannot be read. */
 static int absent(struct plugin *p, int ret)
 {
@@ -101,6 +109,17 @@ static int check_sender(struct write *w)
 	return code ? code : im_may_act(!ret, w->from.disabled, &w->p->why);
 }
 
+static int check_admin(struct write *w)
+{
+	int code = check_sender(w);
+
+	if (code == IM_E_BUSY)
+		return code;
+	im_buf_reset(&w->p->why);
+	return !code && w->from.admin ? IM_OK
+				      : policy_no_topic(w->t.kind, w->p->prefix, &w->p->why);
+}
+
 /* Decides; IM_OK or the code of the refusal, with p->why filled. */
 static int check_write(struct write *w)
 {
@@ -126,9 +145,7 @@ static int check_write(struct write *w)
 		/* What is wrong with a request is said by its reply; see capture.c. */
 		return check_sender(w);
 	case IM_TOPIC_CTRL:
-		return account_is_admin(p, session_uid(w->e))
-			       ? IM_OK
-			       : policy_no_topic(w->t.kind, p->prefix, &p->why);
+		return check_admin(w);
 	default:
 		return policy_no_topic(w->t.kind, p->prefix, &p->why);
 	}
@@ -305,9 +322,9 @@ static bool may_see(struct plugin *p, struct im_str viewer, struct im_str uid)
 
 	f.self = im_str_eq(viewer, uid);
 	if (!f.self) {
-		f.viewer = lookup_user(p->lookup, viewer, &v) == IM_OK && !v.disabled;
-		f.exists = f.viewer && lookup_user(p->lookup, uid, &u) == IM_OK &&
-			   lookup_relation(p->lookup, &u, &v, &rel) == IM_OK;
+		f.viewer = yes(p, lookup_user(p->lookup, viewer, &v)) && !v.disabled;
+		f.exists = f.viewer && yes(p, lookup_user(p->lookup, uid, &u)) &&
+			   yes(p, lookup_relation(p->lookup, &u, &v, &rel));
 	}
 	if (f.exists) {
 		f.admin = v.admin;
@@ -323,9 +340,9 @@ static bool in_room(struct plugin *p, struct im_str uid, struct im_str gid)
 	struct lookup_group g;
 	struct lookup_member m;
 
-	return lookup_user(p->lookup, uid, &u) == IM_OK && !u.disabled &&
-	       lookup_group(p->lookup, gid, &g) == IM_OK &&
-	       lookup_member(p->lookup, &g, uid, &u, &m) == IM_OK;
+	return yes(p, lookup_user(p->lookup, uid, &u)) && !u.disabled &&
+	       yes(p, lookup_group(p->lookup, gid, &g)) &&
+	       yes(p, lookup_member(p->lookup, &g, uid, &u, &m));
 }
 
 bool acl_may_read(

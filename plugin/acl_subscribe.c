@@ -36,6 +36,12 @@ static int refuse(struct plugin *p, const struct session *e, const char *why)
 	return deny(p);
 }
 
+static const char *unreadable(struct plugin *p)
+{
+	account_unreadable(p);
+	return admit_unreadable.why;
+}
+
 /* A shared subscription may bring them to another client. */
 static bool covers_acks(const struct im_filter *f)
 {
@@ -68,12 +74,15 @@ void acl_unsubscribe(struct plugin *p, const struct mosquitto_evt_acl_check *ed)
 	e->user->levels += e->filters.levels;
 }
 
-/* What the user's sessions may have in all, and have not. */
-static int64_t levels_left(struct plugin *p, const struct session_user *u)
+/* What the user's sessions may have in all, and have not. When it is not known how many devices the
+ * user may have, what users may have who were given no number of their own. */
+static int levels_left(struct plugin *p, const struct session_user *u, int64_t *out)
 {
-	int64_t devices = admit_device_limit(p, (struct im_str){u->uid, u->uid_n});
+	int64_t devices;
+	int ret = admit_device_limit(p, (struct im_str){u->uid, u->uid_n}, &devices);
 
-	return devices ? devices * IM_LEVELS_PER_DEVICE - (int64_t)u->levels : INT64_MAX;
+	*out = devices ? devices * IM_LEVELS_PER_DEVICE - (int64_t)u->levels : INT64_MAX;
+	return ret;
 }
 
 /* NULL, and it is counted; or why the session may have no more. */
@@ -86,13 +95,15 @@ static const char *count(struct plugin *p, struct session *e, const struct im_fi
 		.others = p->opt.other_subscriptions,
 		.broker_count = mosquitto_client_sub_count(ed->client),
 	};
+	bool known;
 	int ret;
 
 	if (f->levels > IM_FILTER_LEVELS_MAX)
 		return "a filter has at most 16 levels";
 	e->user->levels -= e->filters.levels;
 	filters_begin(&e->filters, limits.broker_count);
-	limits.levels = levels_left(p, e->user) - e->filters.levels;
+	known = levels_left(p, e->user, &limits.levels) == IM_OK;
+	limits.levels -= e->filters.levels;
 	ret = filters_add(&e->filters, &p->key, &one, &limits);
 	e->user->levels += e->filters.levels;
 	switch (ret) {
@@ -104,6 +115,8 @@ static const char *count(struct plugin *p, struct session *e, const struct im_fi
 			      : "the session has other_subscriptions subscriptions; it may "
 				"unsubscribe, or use wildcards";
 	case IM_E_TOO_LARGE:
+		if (!known)
+			return unreadable(p);
 		return "the session's filters have 256 KiB, or those of the user's sessions 512 "
 		       "levels for each of max_devices; use wildcards";
 	default:
@@ -121,28 +134,25 @@ static void drop_arrived(struct plugin *p)
 		bindings_committed(p->bindings, (uint64_t)lookup_meta(p->lookup, "link_recno", 0));
 }
 
-/* Whether as many new devices have come to stay as may within a day. Counted by what the directory
- * holds, so that a restart changes nothing, and what is on its way there. */
-static bool no_more_devices(struct plugin *p, struct session_user *u)
+/* IM_E_FULL: as many new devices have come to stay as may within a day. Counted by what the
+ * directory holds, so that a restart changes nothing, and what is on its way there. */
+static int one_more_device(struct plugin *p, struct session_user *u)
 {
 	const struct im_str uid = {u->uid, u->uid_n};
 	int64_t now_us = clock_mono_us(&p->clock), n = 0;
 
 	if (!p->opt.new_devices_per_day)
-		return false;
+		return IM_OK;
 	if (now_us < u->no_more_until_us)
-		return true;
-	if (u->id &&
-		lookup_kept(p->lookup, u->id, clock_wall_ms(&p->clock) - DAY_MS, &n) != IM_OK) {
-		account_unreadable(p);
-		return true;
-	}
+		return IM_E_FULL;
+	if (u->id && lookup_kept(p->lookup, u->id, clock_wall_ms(&p->clock) - DAY_MS, &n) != IM_OK)
+		return IM_E_IO;
 	if (n + bindings_count_kept(p->bindings, uid) >= p->opt.new_devices_per_day)
 		drop_arrived(p);
 	if (n + bindings_count_kept(p->bindings, uid) < p->opt.new_devices_per_day)
-		return false;
+		return IM_OK;
 	u->no_more_until_us = now_us + COUNT_AGAIN_US;
-	return true;
+	return IM_E_FULL;
 }
 
 /* NULL, and the bridge knows that the session may stay with what it subscribes to; or why it may
@@ -151,11 +161,17 @@ static const char *stay(struct plugin *p, struct session *e)
 {
 	if (e->kept || e->ephemeral)
 		return NULL;
-	if (no_more_devices(p, e->user))
+	switch (one_more_device(p, e->user)) {
+	case IM_OK:
+		break;
+	case IM_E_IO:
+		return unreadable(p);
+	default:
 		return "within 24 hours as many new client ids of the user have subscribed, in "
 		       "sessions that may stay at the broker, as new_devices_per_day lets; keep "
 		       "one client id for each device, or use a clean session with MQTT 3.1.1, "
 		       "which leaves nothing";
+	}
 	switch (capture_keep(p, e)) {
 	case IM_OK:
 		return NULL;

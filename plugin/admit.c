@@ -63,11 +63,13 @@ static bool made_up(const struct arrival *a)
 	return a->clean && im_device_made_up(a->device);
 }
 
-int64_t admit_number(struct plugin *p, struct im_str uid)
+int admit_number(struct plugin *p, struct im_str uid, int64_t *out)
 {
 	struct lookup_user u;
+	int ret = lookup_user(p->lookup, uid, &u);
 
-	return lookup_user(p->lookup, uid, &u) ? 0 : u.id;
+	*out = ret ? 0 : u.id;
+	return ret == IM_E_NONE ? IM_OK : ret;
 }
 
 /* Finds the owner of a client id. IM_E_NONE: nobody. */
@@ -102,6 +104,7 @@ static const struct denial *check_device(
 	static const struct denial foreign = {
 		DENIAL_CLIENT_ID, "client id belongs to another user; choose another one"};
 	struct owner owner;
+	int64_t user;
 	int ret;
 
 	*out = (struct claim){0};
@@ -110,10 +113,11 @@ static const struct denial *check_device(
 	if (!im_device_valid(a->device))
 		return &unfit;
 	ret = find_owner(p, a->device, &owner);
-	if (ret == IM_OK && !owner_is(&owner, admit_number(p, a->uid), a->uid))
-		return &foreign;
-	if (ret != IM_OK && ret != IM_E_NONE)
+	if ((ret != IM_OK && ret != IM_E_NONE) || admit_number(p, a->uid, &user) != IM_OK)
 		return &admit_unreadable;
+	if (ret == IM_OK && !owner_is(&owner, user, a->uid))
+		return &foreign;
+	out->user = user;
 	out->bind = (ret == IM_E_NONE || owner.mark) && !made_up(a);
 	/* Bound again, it is counted as what it was. */
 	out->kept = ret == IM_OK && owner.kept && (!owner.mark || out->bind);
@@ -164,14 +168,14 @@ static int64_t count_devices(
 	return n;
 }
 
-int64_t admit_device_limit(struct plugin *p, struct im_str uid)
+int admit_device_limit(struct plugin *p, struct im_str uid, int64_t *out)
 {
 	struct lookup_user u;
+	int ret = lookup_user(p->lookup, uid, &u);
 
 	/* A user that a token is about to create has nothing of its own yet. */
-	if (lookup_user(p->lookup, uid, &u) || u.max_devices < 0)
-		return p->opt.max_devices;
-	return u.max_devices;
+	*out = ret || u.max_devices < 0 ? p->opt.max_devices : u.max_devices;
+	return ret == IM_E_NONE ? IM_OK : ret;
 }
 
 /* NULL when the user may come with this device, though others may have to go; or why not. */
@@ -180,12 +184,14 @@ static const struct denial *make_room(struct plugin *p, const struct arrival *a)
 	static const struct denial full = {DENIAL_LASTING,
 		"as many devices of the user are connected as max_devices lets; "
 		"disconnect one, or let the user have more: imctl user devices"};
-	int64_t limit = admit_device_limit(p, a->uid);
+	int64_t limit;
 	struct session_user *u = clients_user(p->clients, a->uid);
 	struct log_text user;
 	struct log_device client, by;
 	struct session *oldest;
 
+	if (admit_device_limit(p, a->uid, &limit) != IM_OK)
+		return &admit_unreadable;
 	while (limit > 0 && count_devices(u, a->device, &oldest) >= limit) {
 		if (p->opt.device_policy == DEVICES_REFUSE ||
 			!kicks_session_later(&p->kicks, oldest, clock_mono_us(&p->clock))) {
@@ -216,7 +222,7 @@ static struct session *make_session(struct plugin *p, const struct arrival *a,
 	static const struct denial full = {
 		DENIAL_FAULT, "the bridge is away and too many new users or devices wait for it"};
 	static const struct denial nomem = {DENIAL_FAULT, "out of memory"};
-	const struct owner owner = {.user = admit_number(p, a->uid), .uid = a->uid};
+	const struct owner owner = {.user = claim->user, .uid = a->uid};
 	struct session *e;
 	int ret = IM_OK;
 

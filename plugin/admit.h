@@ -16,8 +16,9 @@ int admit_login(struct plugin *p, const struct mosquitto_evt_basic_auth *ed) IM_
 extern const struct denial admit_unreadable;
 /* What a client id is to the user who comes with it. */
 struct claim {
-	bool bind; /* to be bound to him */
-	bool kept; /* is remembered as one that may leave a session */
+	bool bind;    /* to be bound to him */
+	bool kept;    /* is remembered as one that may leave a session */
+	int64_t user; /* his number, 0: not written yet */
 };
 
 /* NULL, and *out; or why he may not come with this client id, or nobody with this keepalive. */
@@ -26,10 +27,11 @@ const struct denial *admit_check(struct plugin *p, const struct arrival *a, stru
 struct session *admit_take(struct plugin *p, const struct arrival *a, const struct auth_verdict *v,
 	const struct denial **no_out);
 
-/* The user's number in the directory; 0: nobody has the name, or it is not written yet. */
-int64_t admit_number(struct plugin *p, struct im_str uid);
+/* The user's number in the directory; 0: nobody has the name, or it is not written yet. What cannot
+ * be read is neither. */
+int admit_number(struct plugin *p, struct im_str uid, int64_t *out) IM_MUST_CHECK;
 /* How many devices of a user may be connected; 0: as many as come. */
-int64_t admit_device_limit(struct plugin *p, struct im_str uid);
+int admit_device_limit(struct plugin *p, struct im_str uid, int64_t *out) IM_MUST_CHECK;
 
 /* What has become of the password or token: makes the session, or says why not in the log.
  * MOSQ_ERR_SUCCESS, or what denial_code says. */

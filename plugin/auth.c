@@ -488,12 +488,14 @@ static bool check_token(struct auth *a, const struct auth_login *l, const struct
 	struct remembered_key key;
 	struct jwt_token t;
 	const char *why;
+	int ret;
 
 	if (!remembered_hash(a->remembered, l->uid, l->password, &key))
 		return fault(out, "out of memory");
 	if (!remembers_token(a, &key, u, now_s, &login)) {
-		if (jwt_read(a->keys, a->o, l->password, l->uid, now_s, from_s, &t, &why))
-			return refuse(out, why);
+		ret = jwt_read(a->keys, a->o, l->password, l->uid, now_s, from_s, &t, &why);
+		if (ret)
+			return ret == IM_E_NOMEM ? fault(out, "out of memory") : refuse(out, why);
 		if (!check_signature(a, l, u, &t, out))
 			return false;
 		login = (struct remembered_login){of_user(a, u, t.key->fingerprint), t.expires_s};
@@ -543,7 +545,7 @@ void auth_check(struct auth *a, const struct auth_login *l, struct auth_verdict 
 	rank = auth_rank(a, &h);
 	result = hash_work_run(&h.work, l->password, a->clock, &took_us);
 	auth_finish(a, l->uid, &h, result, took_us, out);
-	if (!out->accepted)
+	if (!out->accepted && out->no.kind != DENIAL_FAULT)
 		count_turn(a, a->passwords, rank, took_us);
 }
 

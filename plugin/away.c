@@ -7,17 +7,30 @@
 #include "plugin/account.h"
 #include "plugin/kept.h"
 
-/* Whose a client id is that the bridge may not have written yet. */
-static bool owns(
-	struct plugin *p, const struct lookup_user *u, struct im_str uid, struct im_str device)
+/* Whose a client id is that the bridge may not have written yet. False: it cannot be read. */
+static bool find_owned(struct plugin *p, struct im_str uid, struct im_str device,
+	const struct lookup_user *u, bool *owned_out)
 {
 	struct owner o;
-	bool owned;
 
 	if (bindings_owner(p->bindings, device, &o))
-		return owner_is(&o, u->id, uid);
-	if (lookup_owns(p->lookup, u, device, &owned) == IM_OK)
-		return owned;
+		*owned_out = owner_is(&o, u->id, uid);
+	else if (lookup_owns(p->lookup, u, device, owned_out) != IM_OK)
+		return false;
+	return true;
+}
+
+/* Whether the client id is this user's. False: the directory says nothing. */
+static bool judge(struct plugin *p, const struct session *e, bool *owned_out)
+{
+	struct lookup_user u;
+	int ret = lookup_user(p->lookup, session_uid(e), &u);
+
+	*owned_out = false;
+	if (ret == IM_E_NONE)
+		return true;
+	if (ret == IM_OK && find_owned(p, session_uid(e), session_device(e), &u, owned_out))
+		return true;
 	account_unreadable(p);
 	return false;
 }
@@ -33,14 +46,10 @@ void away_left(struct plugin *p, struct session *e, bool stays)
 bool away_may_hear(struct plugin *p, struct session *e)
 {
 	uint64_t generation = lookup_generation(p->lookup);
-	struct lookup_user u;
 
-	if (e->judged != generation) {
-		e->owned = lookup_user(p->lookup, session_uid(e), &u) == IM_OK &&
-			   owns(p, &u, session_uid(e), session_device(e));
+	if (e->judged != generation && judge(p, e, &e->owned))
 		e->judged = generation;
-	}
-	if (e->owned && kept_place(e, (uint32_t)p->opt.kept_sessions))
+	if (e->judged == generation && e->owned && kept_place(e, (uint32_t)p->opt.kept_sessions))
 		return true;
 	e->missed = true;
 	return false;
@@ -52,10 +61,15 @@ bool away_meet(struct plugin *p, const struct mosquitto *client, struct im_str n
 	/* Something is for it, so it has subscribed. */
 	struct session_facts f = {.uid = name, .device = im_str(device), .kept = true};
 	struct lookup_user u;
+	bool owned = false;
 	struct session *e;
 
 	if (!device || !im_device_valid(f.device) || !im_uid_valid(name) ||
-		lookup_user(p->lookup, name, &u) || u.disabled || !owns(p, &u, name, f.device))
+		lookup_user(p->lookup, name, &u) || u.disabled)
+		return false;
+	if (!find_owned(p, name, f.device, &u, &owned))
+		account_unreadable(p);
+	if (!owned)
 		return false;
 	f.user_id = u.id;
 	e = clients_meet(p->clients, client, &f, clock_mono_us(&p->clock));

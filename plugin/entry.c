@@ -57,11 +57,14 @@ static int read_options(
 static int recover_one(struct plugin *p, const struct im_up_rec *r, uint64_t recno)
 {
 	struct owner owner = {.uid = r->user};
-	int ret = IM_OK;
+	int ret = IM_OK, known;
 
 	if (r->type == IM_UP_OPEN && r->flags & IM_UPF_NEW_USER)
 		ret = lookup_user_pending(p->lookup, r->user);
-	owner.user = admit_number(p, r->user);
+	/* The client id of a user without a number would be denied to him who has one. */
+	known = admit_number(p, r->user, &owner.user);
+	if (known)
+		return known;
 	if (ret != IM_E_NOMEM && r->type == IM_UP_OPEN && r->flags & IM_UPF_NEW_DEVICE) {
 		ret = bindings_add(p->bindings, r->device, &owner);
 		bindings_announced(p->bindings, r->device, recno);
@@ -72,17 +75,26 @@ static int recover_one(struct plugin *p, const struct im_up_rec *r, uint64_t rec
 }
 
 /* What the spool holds of users and client ids that the bridge has not written yet. */
-static int recover_announcements(struct plugin *p)
+static int recover_announcements(struct plugin *p, struct im_buf *why)
 {
 	struct ring_cursor c = ring_begin(&p->spool.ring);
 	struct ring_record rec;
 	struct im_up_rec r;
+	int ret;
 
 	while (ring_next(&p->spool.ring, &c, &rec)) {
 		struct im_str in = rec.bytes;
 
-		if (im_up_rec_read(&in, &r) == IM_OK && recover_one(p, &r, rec.recno))
-			return IM_E_NOMEM;
+		if (im_up_rec_read(&in, &r) != IM_OK)
+			continue;
+		ret = recover_one(p, &r, rec.recno);
+		if (ret == IM_E_IO)
+			im_buf_printf(why,
+				"whose the client ids in the spool are could not be read: "
+				"directory.db: %s",
+				lookup_error(p->lookup));
+		if (ret)
+			return ret;
 	}
 	return IM_OK;
 }
@@ -138,7 +150,7 @@ static int make_parts(struct plugin *p, struct im_buf *why)
 		ret = spool_open(&p->spool, p->opt.spool_file, (uint64_t)p->opt.spool_size, why);
 	if (!ret) {
 		uplink_init(&p->uplink, &p->spool, (unsigned)p->opt.window);
-		ret = recover_announcements(p);
+		ret = recover_announcements(p, why);
 	}
 	return ret;
 }

@@ -72,6 +72,7 @@ struct members {
 	struct im_str name[JWT_MEMBERS_MAX];
 	struct im_json value[JWT_MEMBERS_MAX];
 	struct im_buf names; /* those that are written with escapes */
+	bool no_memory;      /* for what is written with escapes: nobody knows what it says */
 };
 
 /* Two ways to write a name must not make it two names. */
@@ -83,8 +84,10 @@ static bool plain_name(struct members *m, struct im_str *name)
 	if (!memchr(name->p, '\\', name->n))
 		return true;
 	/* All of them fit, so that none is moved. */
-	if (!before && !im_buf_add(&m->names, sizeof(m->json)))
+	if (!before && !im_buf_add(&m->names, sizeof(m->json))) {
+		m->no_memory = true;
 		return false;
+	}
 	m->names.n = before;
 	if (im_json_text(&quoted, &m->names))
 		return false;
@@ -136,7 +139,7 @@ static const struct im_json *get(const struct members *m, const char *name)
 }
 
 /* True if v is a string of this text. */
-static bool is_text(const struct im_json *v, struct im_str want)
+static bool is_text(struct members *m, const struct im_json *v, struct im_str want)
 {
 	struct im_buf b;
 	bool same;
@@ -147,6 +150,7 @@ static bool is_text(const struct im_json *v, struct im_str want)
 		return im_str_eq((struct im_str){v->raw.p + 1, v->raw.n - 2}, want);
 	im_buf_init(&b, 0);
 	same = im_json_text(v, &b) == IM_OK && im_str_eq(im_buf_view(&b), want);
+	m->no_memory |= b.failed;
 	im_buf_free(&b);
 	return same;
 }
@@ -196,8 +200,9 @@ static const char *check_header(
 	if (!why && !out->key)
 		why = name.p ? "token's kid is the name of no key"
 			     : "token has no kid, and there is no key called default";
+	m->no_memory |= b.failed;
 	im_buf_free(&b);
-	if (!why && !is_text(get(m, "alg"), im_str(jwt_algorithm_name(out->key->alg))))
+	if (!why && !is_text(m, get(m, "alg"), im_str(jwt_algorithm_name(out->key->alg))))
 		why = "token's alg is not its key's";
 	return why;
 }
@@ -225,16 +230,16 @@ static const char *check_dates(
 	return NULL;
 }
 
-static bool has_audience(const struct im_json *v, struct im_str want)
+static bool has_audience(struct members *m, const struct im_json *v, struct im_str want)
 {
 	struct im_json_iter it;
 	struct im_json e;
 
 	if (!v || v->type != IM_JSON_ARRAY)
-		return is_text(v, want);
+		return is_text(m, v, want);
 	im_json_iter(v, &it);
 	while (im_json_next(&it, NULL, &e)) {
-		if (is_text(&e, want))
+		if (is_text(m, &e, want))
 			return true;
 	}
 	return false;
@@ -245,13 +250,13 @@ static const char *check_claims(struct members *m, const struct options *o, stru
 {
 	const char *why = read_members(m, part);
 
-	if (!why && !is_text(get(m, "sub"), uid))
+	if (!why && !is_text(m, get(m, "sub"), uid))
 		why = "token's sub is not the username";
 	if (!why)
 		why = check_dates(m, now_s, from_s, expires_s_out);
-	if (!why && o->jwt_issuer && !is_text(get(m, "iss"), im_str(o->jwt_issuer)))
+	if (!why && o->jwt_issuer && !is_text(m, get(m, "iss"), im_str(o->jwt_issuer)))
 		why = "token's iss is not jwt_issuer";
-	if (!why && o->jwt_audience && !has_audience(get(m, "aud"), im_str(o->jwt_audience)))
+	if (!why && o->jwt_audience && !has_audience(m, get(m, "aud"), im_str(o->jwt_audience)))
 		why = "token's aud is not jwt_audience";
 	return why;
 }
@@ -280,6 +285,7 @@ int jwt_read(const struct jwt_keys *keys, const struct options *o, struct im_str
 	if (!jwt_looks_like(token))
 		return IM_E_NONE;
 	im_buf_init(&m.names, 0);
+	m.no_memory = false;
 	header = take_part(&rest);
 	claims = take_part(&rest);
 	out->signed_text = (struct im_str){token.p, (size_t)(rest.p - token.p) - 1};
@@ -291,6 +297,8 @@ int jwt_read(const struct jwt_keys *keys, const struct options *o, struct im_str
 				 !right_length(out)))
 		*why_out = "token's signature is not one of its key's";
 	im_buf_free(&m.names);
+	if (m.no_memory)
+		return IM_E_NOMEM;
 	return *why_out ? IM_E_NONE : IM_OK;
 }
 

@@ -335,7 +335,8 @@ void later_tick(struct plugin *p)
 		struct auth_verdict v;
 
 		auth_finish(p->auth, a.uid, &w->hash, job->result, job->took_us, &v);
-		if (!v.accepted) {
+		/* A fault of the node says nothing of the client. */
+		if (!v.accepted && v.no.kind != DENIAL_FAULT) {
 			remember_wrong(p, a.device);
 			wrong = true;
 		}

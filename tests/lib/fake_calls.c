@@ -67,11 +67,13 @@ void mosquitto_free(void *p)
 
 void mosquitto_log_printf(int level, const char *fmt, ...)
 {
-	struct fake_line *l = calloc(1, sizeof(*l));
+	/* Not by calloc, which a test lets fail for the plugin. */
+	struct fake_line *l = malloc(sizeof(*l));
 	va_list ap;
 
 	if (!l)
 		abort();
+	*l = (struct fake_line){0};
 	va_start(ap, fmt);
 	if (vasprintf(&l->text, fmt, ap) < 0)
 		abort();

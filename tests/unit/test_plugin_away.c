@@ -381,10 +381,38 @@ static void who_has_missed_something_is_greeted(struct node *n)
 	}
 }
 
+/* Whose a client id is cannot be read for a while: what is for it then is missed and made up for,
+ * and what comes after that waits for it. */
+static void a_fault_is_not_remembered(struct node *n)
+{
+	struct mosquitto *c = leave_one(n, "d0");
+	const struct {
+		const char *broken, *mended;
+	} faults[] = {
+		{"ALTER TABLE user RENAME TO away", "ALTER TABLE away RENAME TO user"},
+		{"ALTER TABLE device RENAME TO away", "ALTER TABLE away RENAME TO device"},
+	};
+
+	for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++) {
+		node_sql(n, faults[i].broken);
+		tell(n, "alice");
+		deliver(n, "alice", "missed");
+		assert_string_equal(heard(c), "");
+		assert_true(fake_logged("directory unreadable"));
+		node_sql(n, faults[i].mended);
+		deliver(n, "alice", "waits");
+		assert_string_equal(heard(c), "waits");
+	}
+	keep("alice", "d0");
+	node_settle(n);
+	assert_int_equal(greetings(n, "d0"), 2);
+}
+
 static void a_few_are_kept(void **state)
 {
 	(void)state;
 	each(who_has_missed_something_is_greeted);
+	each(a_fault_is_not_remembered);
 	each(those_that_left_last);
 	each(those_that_are_gone);
 	each(with_mqtt_5);
@@ -472,6 +500,19 @@ static void new_devices_of_a_day(struct node *n)
 	node_pass(n, 86400000);
 	assert_true(comes_to_stay(n, "four", 4));
 	assert_int_equal(node_count(n, IM_UP_KEEP), 4);
+}
+
+static void that_cannot_be_counted(struct node *n)
+{
+	struct mosquitto *c = keep("alice", "one");
+
+	node_settle(n);
+	node_sql(n, "ALTER TABLE device RENAME TO away");
+	assert_false(fake_subscribe(c, "plant/#"));
+	assert_true(fake_logged("client=one: directory.db cannot be read"));
+	assert_false(fake_logged("within 24 hours"));
+	node_sql(n, "ALTER TABLE away RENAME TO device");
+	assert_true(fake_subscribe(c, "plant/#"));
 }
 
 static const struct node_record *last_open(const struct node *n)
@@ -579,6 +620,7 @@ static void devices_that_come_to_stay_are_counted(void **state)
 {
 	(void)state;
 	each_of_two(new_devices_of_a_day);
+	each_of_two(that_cannot_be_counted);
 	each_of_two(what_was_counted_is_said_with_it);
 	each_of_two(on_their_way);
 	each_of_two(made_up_ids);

@@ -126,6 +126,33 @@ static void a_wrong_password_is_refused_and_its_client_id_waits_no_more(void **s
 	node_stop(&n);
 }
 
+/* While it is hashed the directory gives out: nobody knows whether the password is right, and the
+ * client id is not held to be one that guesses. */
+static void a_fault_is_not_remembered_as_a_wrong_password(void **state)
+{
+	struct mosquitto *c;
+	struct node n;
+
+	(void)state;
+	node_start(&n, true, THREADS("1"));
+	c = come("alice", "phone", "pw");
+	assert_true(fake_waiting(c));
+	node_sql(&n, "ALTER TABLE user RENAME TO away");
+	node_down(&n, &(struct im_down_rec){.type = IM_DOWN_FORGET_USER, .user = IM_STR("alice")},
+		NULL, 0);
+	until_answered(&n);
+	assert_false(fake_connected(c));
+	assert_true(fake_logged("user=alice client=phone address=127.0.0.1: directory.db cannot"));
+	node_sql(&n, "ALTER TABLE away RENAME TO user");
+	fake_turn();
+	c = come("alice", "phone", "pw");
+	assert_true(fake_waiting(c));
+	until_answered(&n);
+	assert_true(fake_connected(c));
+	assert_int_equal(node_stat(&n, "logins_later"), 2);
+	node_stop(&n);
+}
+
 static void who_need_not_wait_does_not(void **state)
 {
 	struct node n;
@@ -501,6 +528,7 @@ int main(void)
 		cmocka_unit_test(who_has_waited_is_who_he_was),
 		cmocka_unit_test(without_ticks_no_login_waits_for_one),
 		cmocka_unit_test(a_wrong_password_is_refused_and_its_client_id_waits_no_more),
+		cmocka_unit_test(a_fault_is_not_remembered_as_a_wrong_password),
 		cmocka_unit_test(who_need_not_wait_does_not),
 		cmocka_unit_test(unknown_users_wait_as_long),
 		cmocka_unit_test(

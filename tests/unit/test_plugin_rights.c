@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "common/limits.h"
+#include "common/topic.h"
 #include "tests/unit/plugin_node.h"
 
 static int publish(struct mosquitto *c, const char *topic, const char *payload)
@@ -685,6 +686,54 @@ static void without_a_directory_everything_is_refused_and_said(void **state)
 	node_stop(&n);
 }
 
+/* Nobody is told that he may not, when nobody knows. */
+static void a_fault_is_no_lack_of_rights(void **state)
+{
+	static const struct im_down_rec root = {
+		.type = IM_DOWN_FORGET_USER, .user = {"root", sizeof("root") - 1}};
+	struct mosquitto *c;
+	struct node n;
+
+	(void)state;
+	node_start(&n, false, NULL);
+	c = node_client(&n, "root", "r", 5);
+	assert_true(fake_subscribe(c, "im/inbox/root/ack"));
+	node_settle(&n);
+	node_sql(&n, "ALTER TABLE user RENAME TO away");
+	node_down(&n, &root, NULL, 0);
+	assert_int_equal(publish(c, IM_TOPIC_CONTROL, "{\"commands\":[]}"), FAKE_DENIED);
+	node_settle(&n);
+	received(c, "im/inbox/root/ack", "\"code\":-32009,");
+	node_sql(&n, "ALTER TABLE away RENAME TO user");
+	assert_int_equal(publish(c, IM_TOPIC_CONTROL, "{\"commands\":[]}"), FAKE_ACCEPTED);
+	node_stop(&n);
+}
+
+static void what_may_not_be_heard_for_a_fault_is_said(void **state)
+{
+	static const char *const cases[][2] = {
+		{"im/presence/bob", "user"}, {"im/room/hall", "grp"}, {"im/room/hall", "member"}};
+	char sql[64];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct mosquitto *c;
+		struct node n;
+
+		node_start(&n, false, NULL);
+		c = node_client(&n, "alice", "a", 4);
+		node_settle(&n);
+		snprintf(sql, sizeof(sql), "ALTER TABLE %s RENAME TO away", cases[i][1]);
+		node_sql(&n, sql);
+		assert_false(fake_subscribe(c, cases[i][0]));
+		assert_true(fake_logged("directory unreadable"));
+		snprintf(sql, sizeof(sql), "ALTER TABLE away RENAME TO %s", cases[i][1]);
+		node_sql(&n, sql);
+		assert_true(fake_subscribe(c, cases[i][0]));
+		node_stop(&n);
+	}
+}
+
 static void other_brokers_bridges_stay_out(void **state)
 {
 	const char *const options[] = {"allow_topic", "plant/#", NULL};
@@ -730,6 +779,8 @@ int main(void)
 		cmocka_unit_test(who_may_come_in),
 		cmocka_unit_test(a_deleted_or_disabled_user_leaves),
 		cmocka_unit_test(without_a_directory_everything_is_refused_and_said),
+		cmocka_unit_test(a_fault_is_no_lack_of_rights),
+		cmocka_unit_test(what_may_not_be_heard_for_a_fault_is_said),
 		cmocka_unit_test(other_brokers_bridges_stay_out),
 	};
 
