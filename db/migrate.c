@@ -27,6 +27,7 @@ static int failed(sqlite3 *db, const char *database, const char *doing, struct i
 		return IM_E_NOMEM;
 	case SQLITE_NOTADB:
 	case SQLITE_CORRUPT:
+	case SQLITE_ERROR: /* its tables are not those of its version */
 		return IM_E_FORMAT;
 	default:
 		return IM_E_IO;

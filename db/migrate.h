@@ -21,8 +21,9 @@ struct migration {
 /* The newest version that the list knows. */
 int migrate_version(const struct migration *list, const char *database);
 /* Brings an open, writable database up to date, each step in a transaction of its own (PRAGMA
- * user_version holds the number). IM_E_FORMAT: the database is newer than the program; IM_E_IO:
- * SQLite said no. `why` gets a sentence that names both versions and what to do. */
+ * user_version holds the number). IM_E_FORMAT: the database is newer than the program, damaged, or
+ * its tables are not those of its version; IM_E_IO, IM_E_NOMEM. `why` gets a sentence that says
+ * what is wrong and, of a newer one, what to do. */
 int migrate_apply(sqlite3 *db, const struct migration *list, const char *database,
 	struct im_buf *why) IM_MUST_CHECK;
 /* For readers: IM_OK if the database has exactly the version that the list knows. */

@@ -106,7 +106,7 @@ static void a_migration_that_fails_changes_nothing(void **state)
 	im_buf_init(&why, 0);
 	/* In the way of the migration's last table. */
 	run(db, "CREATE TABLE batch (x)");
-	assert_int_equal(migrate_apply(db, schema_migrations, "messages", &why), IM_E_IO);
+	assert_int_equal(migrate_apply(db, schema_migrations, "messages", &why), IM_E_FORMAT);
 	im_buf_c(&why, '\0');
 	assert_non_null(strstr(why.p, "already exists"));
 	assert_int_equal(number(db, "PRAGMA user_version"), 0);
