@@ -53,6 +53,7 @@ struct bridge {
 	struct peer *peer;
 	struct link *link;
 	struct upkeep *upkeep;
+	struct erasure_again again; /* the engine's call, until it is committed */
 	int64_t started_ms, stop_at_ms, alive_at_ms;
 	bool stopping, ready_said, cost_said;
 };
@@ -263,19 +264,20 @@ static int open_databases(struct bridge *b, struct im_buf *why)
 /* What an older backup has brought back. */
 static int erase_again(struct bridge *b, const struct engine_now *t, struct im_buf *why)
 {
-	struct erasure_again again = {
-		.data_dir = b->conf.opt.data_dir, .log = b->log, .now_ms = t->wall_ms, .why = why};
+	struct erasure_again *again = &b->again;
 
-	if (!engine_call(b->engine, erasure_again, &again, t)) {
+	*again = (struct erasure_again){
+		.data_dir = b->conf.opt.data_dir, .log = b->log, .now_ms = t->wall_ms, .why = why};
+	if (!engine_call(b->engine, erasure_again, again, t)) {
 		if (!why->n)
 			im_buf_printf(why, "what was erased could not be compared: %s",
 				directory_errmsg(b->dir));
 		return IM_E_IO;
 	}
-	if (again.n)
+	if (again->n)
 		log_line(b->log, LOG_LEVEL_WARNING, "erasures_again",
 			"n=%u what=\"the databases are from before these; they are erased again\"",
-			again.n);
+			again->n);
 	return IM_OK;
 }
 

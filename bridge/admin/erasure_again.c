@@ -90,7 +90,7 @@ int erasure_again(void *arg, struct writer *w)
 	size_t odd = 0;
 	int rc;
 
-	/* It may be called again. */
+	/* It may be called again, when nothing has come of it. */
 	p->n = 0;
 	im_buf_reset(p->why);
 	im_buf_init(&result, 0);

@@ -19,7 +19,8 @@ struct erasure_again {
 	uint32_t n;         /* so many */
 };
 
-/* In a transaction of the engine's; arg is the struct above. */
+/* In a transaction of the engine's; arg is the struct above, which is needed until that is
+ * committed. */
 int erasure_again(void *arg, struct writer *w) IM_MUST_CHECK;
 
 #endif

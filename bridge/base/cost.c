@@ -60,11 +60,9 @@ bool cost_take(struct cost *c, uint64_t user, int64_t now_ms, int64_t units, int
 	*wait_ms_out = 0;
 	if (c->rate <= 0 || units <= 0)
 		return true;
-	b = assoc_get(c->buckets, hash);
-	if (!b || b->user != user) {
-		b = assoc_put(c->buckets, hash);
-		b->user = user;
-	}
+	b = assoc_change(c->buckets, hash);
+	if (b->user != user)
+		*b = (struct bucket){.user = user};
 	/* A clock that was set back must not stop anybody until it is where it was. */
 	if (b->l.seen_us > now_us)
 		b->l.seen_us = now_us;
@@ -83,20 +81,28 @@ void cost_say(struct im_buf *why, int64_t wait_ms)
 		wait_ms);
 }
 
-void cost_clear(struct cost *c)
+static void committed(void *arg)
 {
-	assoc_clear(c->buckets);
+	struct cost *c = arg;
+
+	assoc_keep(c->buckets);
 }
 
-static void rolled_back(void *arg, uint64_t first)
+static void rolled_back(void *arg, uint64_t first, bool logged)
 {
+	struct cost *c = arg;
+
 	(void)first;
-	cost_clear(arg);
+	/* A replay pays nothing. */
+	if (logged)
+		assoc_keep(c->buckets);
+	else
+		assoc_undo(c->buckets);
 }
 
 struct tx_part cost_part(struct cost *c)
 {
-	return (struct tx_part){.rollback = rolled_back, .arg = c};
+	return (struct tx_part){.commit = committed, .rollback = rolled_back, .arg = c};
 }
 
 uint64_t cost_refused(const struct cost *c)

@@ -40,8 +40,7 @@ void cost_set(struct cost *c, int64_t units_per_s);
 bool cost_take(struct cost *c, uint64_t user, int64_t now_ms, int64_t units, int64_t *wait_ms_out);
 /* What to say to who could not pay. */
 void cost_say(struct im_buf *why, int64_t wait_ms);
-/* A rollback clears it: what was paid for was not done. */
-void cost_clear(struct cost *c);
+/* A rollback gives back what was paid for and not done. */
 struct tx_part cost_part(struct cost *c);
 /* How often somebody could not pay. */
 uint64_t cost_refused(const struct cost *c);

@@ -19,11 +19,13 @@ static void committed(void *arg)
 #undef X
 }
 
-static void rolled_back(void *arg, uint64_t first)
+static void rolled_back(void *arg, uint64_t first, bool logged)
 {
 	struct health *h = arg;
 
 	(void)first;
+	if (logged)
+		committed(h);
 #define X(name) h->name = h->committed.name;
 	HEALTH_COUNTERS(NOT, X)
 #undef X
@@ -33,7 +35,7 @@ static void rolled_back(void *arg, uint64_t first)
 
 struct tx_part health_part(struct health *h)
 {
-	return (struct tx_part){committed, rolled_back, h};
+	return (struct tx_part){.commit = committed, .rollback = rolled_back, .arg = h};
 }
 
 void health_json(const struct health *h, const struct health_gauges *g, struct im_buf *out)

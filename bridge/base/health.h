@@ -12,7 +12,8 @@
 #include "bridge/base/tx_part.h"
 #include "common/buf.h"
 
-/* Since start: X at once, T by a transaction, which does not count when it is rolled back. */
+/* Since start: X at once, T by a transaction, which does not count when it is rolled back, unless
+ * the log has it. */
 #define HEALTH_COUNTERS(X, T) \
 	X(frames_up)          \
 	X(frames_down)        \

@@ -171,9 +171,10 @@ void acks_flush(struct acks *a, struct effects *fx)
 	acks_reset(a);
 }
 
-static void rolled_back(void *arg, uint64_t first)
+static void rolled_back(void *arg, uint64_t first, bool logged)
 {
 	(void)first;
+	(void)logged;
 	acks_reset(arg);
 }
 

@@ -66,9 +66,10 @@ void effects_reset(struct effects *fx)
 	}
 }
 
-static void rolled_back(void *arg, uint64_t first)
+static void rolled_back(void *arg, uint64_t first, bool logged)
 {
 	(void)first;
+	(void)logged;
 	effects_reset(arg);
 }
 

@@ -137,6 +137,13 @@ void outbox_take(struct outbox *o, const struct effects *fx, uint64_t epoch, uin
 {
 	struct im_down_rec done = {.type = IM_DOWN_COMMITTED, .epoch = epoch, .recno = recno};
 
+	/* Of its own records it says again what it was not told of; nobody does of the rest. */
+	if (!o->linked) {
+		o->missed |=
+			effects_view(fx, EFFECTS_CONTROL).n || effects_view(fx, EFFECTS_DIRECT).n;
+		queue_groups(o, fx, 0);
+		return;
+	}
 	if (effects_view(fx, EFFECTS_DIRECT).n)
 		downq_hurry(o->q);
 	if (downq_urgent(o->q)) {

@@ -30,7 +30,7 @@ void outbox_set_linked(struct outbox *o, bool linked);
 /* Sends and queues what a committed transaction has planned. epoch != 0: everything through recno
  * is committed, which is said after the urgent part: when the plugin has it, it has all before it,
  * and what it does not have is replayed. The urgent part waits behind what was heard of others and
- * waits itself, so that a conversation stays in order. */
+ * waits itself, so that a conversation stays in order. Without a link it is missed. */
 void outbox_take(struct outbox *o, const struct effects *fx, uint64_t epoch, uint64_t recno);
 /* Queues what other plugins' clients have caused. control: of EFFECTS_CONTROL, what is for this
  * plugin too. */

@@ -36,6 +36,7 @@ struct user {
 struct presence {
 	struct user *by_uid;
 	struct user *changes;
+	size_t online; /* users who have devices */
 	size_t devices, devices_max;
 	bool names; /* what is told names the devices */
 	bool hold;
@@ -201,6 +202,7 @@ int presence_open(
 	d->n = (uint8_t)device.n;
 	d->peer = (uint8_t)peer;
 	d->state = PRESENCE_ONLINE;
+	p->online += !u->devices;
 	LL_APPEND(u->devices, d);
 	p->devices++;
 	moved(p, u, before, now_ms);
@@ -214,6 +216,7 @@ static void device_drop(struct presence *p, struct user *u, struct device *d, in
 	LL_DELETE(u->devices, d);
 	free(d);
 	p->devices--;
+	p->online -= !u->devices;
 	moved(p, u, before, now_ms);
 }
 
@@ -296,6 +299,16 @@ int presence_gone(struct presence *p, struct im_str uid, int64_t now_ms)
 	return IM_OK;
 }
 
+int presence_again(struct presence *p, struct im_str uid, int64_t ts_ms)
+{
+	struct user *u = user_get(p, uid);
+
+	if (!u)
+		return IM_E_NOMEM;
+	touch(p, u, u->devices || u->ts_ms > ts_ms ? u->ts_ms : ts_ms);
+	return IM_OK;
+}
+
 void presence_tell_again(struct presence *p)
 {
 	struct user *u, *tmp;
@@ -306,6 +319,13 @@ void presence_tell_again(struct presence *p)
 
 void presence_hold(struct presence *p, bool on)
 {
+	struct user *u, *tmp;
+
+	if (p->hold && !on) {
+		HASH_ITER (hh, p->by_uid, u, tmp)
+			if (!u->devices && !u->listed)
+				user_drop(p, u);
+	}
 	p->hold = on;
 }
 
@@ -322,7 +342,8 @@ void presence_touch_all(struct presence *p, int64_t now_ms)
 	struct user *u, *tmp;
 
 	HASH_ITER (hh, p->by_uid, u, tmp)
-		touch(p, u, now_ms);
+		if (u->devices)
+			touch(p, u, now_ms);
 }
 
 bool presence_online(const struct presence *p, struct im_str uid)
@@ -361,7 +382,7 @@ bool presence_elsewhere(
 
 size_t presence_users(const struct presence *p)
 {
-	return HASH_COUNT(p->by_uid);
+	return p->online;
 }
 
 size_t presence_devices(const struct presence *p)

@@ -52,9 +52,11 @@ int presence_gone(struct presence *p, struct im_str uid, int64_t now_ms) IM_MUST
 /* Every connected user counts as changed (the bridge has just started). */
 void presence_touch_all(struct presence *p, int64_t now_ms);
 
-/* The same, though nothing has changed: somebody may not have heard of it. */
+/* The same, though nothing has changed: somebody may not have heard of it. Of one user, who has
+ * come or gone at that time: IM_E_NOMEM. */
+int presence_again(struct presence *p, struct im_str uid, int64_t ts_ms) IM_MUST_CHECK;
 void presence_tell_again(struct presence *p);
-/* While it is on, somebody does not hear: users who go offline are kept until they are told again.
+/* While it is on, somebody does not hear: users who have gone offline are kept, to be told again.
  */
 void presence_hold(struct presence *p, bool on);
 
@@ -72,7 +74,7 @@ bool presence_has(const struct presence *p, struct im_str uid, struct im_str dev
 bool presence_elsewhere(
 	const struct presence *p, unsigned peer, struct im_str uid, struct im_str device);
 bool presence_online(const struct presence *p, struct im_str uid);
-size_t presence_users(const struct presence *p);
+size_t presence_users(const struct presence *p); /* who are connected */
 size_t presence_devices(const struct presence *p);
 /* There is something to tell. */
 bool presence_changed(const struct presence *p);

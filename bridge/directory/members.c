@@ -66,15 +66,14 @@ void members_clear(struct members *m)
 		entry_drop(m, e);
 }
 
-static void rolled_back(void *arg, uint64_t first)
+static void forget(void *arg)
 {
-	(void)first;
 	members_clear(arg);
 }
 
 struct tx_part members_part(struct members *m)
 {
-	return (struct tx_part){.rollback = rolled_back, .arg = m};
+	return (struct tx_part){.forget = forget, .arg = m};
 }
 
 void members_free(struct members **m)

@@ -270,8 +270,7 @@ int rights_pace(struct rights *r, const struct rights_group *g, uint64_t user, i
 	/* A clock that was set back must not silence anybody. */
 	if (e && now_ms >= e->last_ms && now_ms - e->last_ms < g->slow_ms)
 		return IM_E_RATE_LIMITED;
-	if (!e)
-		e = assoc_put(r->paced, hash);
+	e = assoc_change(r->paced, hash);
 	*e = (struct pace_entry){g->id, user, now_ms};
 	return IM_OK;
 }
@@ -288,22 +287,39 @@ void rights_forget(void *arg, struct im_str uid, struct im_str gid)
 	assoc_clear(r->pairs);
 }
 
+static void committed(void *arg)
+{
+	struct rights *r = arg;
+
+	assoc_keep(r->paced);
+}
+
+static void rolled_back(void *arg, uint64_t first, bool logged)
+{
+	struct rights *r = arg;
+
+	(void)first;
+	/* Messages that have used time up come again, unless they are stored. */
+	if (logged)
+		assoc_keep(r->paced);
+	else
+		assoc_undo(r->paced);
+}
+
 void rights_clear(struct rights *r)
 {
 	assoc_clear(r->users);
 	assoc_clear(r->groups);
 	assoc_clear(r->pairs);
-	/* The messages that used their time up come again. */
-	assoc_clear(r->paced);
 }
 
-static void rolled_back(void *arg, uint64_t first)
+static void forget(void *arg)
 {
-	(void)first;
 	rights_clear(arg);
 }
 
 struct tx_part rights_part(struct rights *r)
 {
-	return (struct tx_part){.rollback = rolled_back, .arg = r};
+	return (struct tx_part){
+		.commit = committed, .rollback = rolled_back, .forget = forget, .arg = r};
 }

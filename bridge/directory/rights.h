@@ -65,7 +65,7 @@ int rights_pace(struct rights *r, const struct rights_group *g, uint64_t user,
 
 /* As effects_forget_fn says; arg is the struct rights. */
 void rights_forget(void *arg, struct im_str uid, struct im_str gid);
-/* A rollback clears it. */
+/* What is known of the directory is read again. Who has used his time up in slow mode has. */
 void rights_clear(struct rights *r);
 struct tx_part rights_part(struct rights *r);
 

@@ -52,7 +52,7 @@ static int handle_new(struct batch *b, const struct im_up_rec *rec)
 	case IM_UP_CONTROL:
 		return requests_control(b->p.requests, rec, b->now_ms);
 	default:
-		return sessions_record(b->p.sessions, peer_number(b->from), rec, false);
+		return sessions_record(b->p.sessions, peer_number(b->from), rec);
 	}
 }
 
@@ -72,8 +72,7 @@ static int handle_old(struct batch *b, const struct im_up_rec *rec, uint64_t rec
 	case IM_UP_SUB:
 	case IM_UP_KEEP:
 	case IM_UP_CLOSE:
-		return behind ? sessions_record(b->p.sessions, peer_number(b->from), rec, true)
-			      : IM_OK;
+		return sessions_again(b->p.sessions, peer_number(b->from), rec, behind);
 	default:
 		return IM_OK;
 	}

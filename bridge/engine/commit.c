@@ -66,6 +66,9 @@ static enum commit_outcome commit(struct commit *c)
 	enum writer_outcome outcome;
 	struct store_mark mark;
 
+	/* It was stale when this was offered; what a plugin has come with since is not. */
+	if (c->through.forget && marks_taken(c->p.marks, c->through.forget))
+		c->through.forget = 0;
 	outcome = writer_commit(c->p.writer, &c->through, &mark);
 	c->moved = 0;
 	/* The spool has come through this record. */
@@ -152,10 +155,12 @@ static enum commit_outcome take_entry(struct commit *c, const struct writer_thro
 	if (!writer_sound(c->p.writer) || (own->epoch && !c->spool))
 		return commit_give_up(c);
 	outcome = commit(c);
+	if (outcome != COMMIT_DONE)
+		return outcome;
 	c->moved = moved;
 	/* It was executed by others, who have told no cache here. */
 	writer_forget(c->p.writer);
-	return outcome;
+	return COMMIT_DONE;
 }
 
 enum commit_outcome commit_follow(struct commit *c)

@@ -89,7 +89,7 @@ int engine_add_peer(struct engine *e, outbox_send_fn send, void *send_arg, struc
 	if (rc)
 		return rc;
 	e->peers[e->n_peers++] = *out;
-	work_others_hear(e, false);
+	work_who_hears(e);
 	return IM_OK;
 }
 
@@ -121,7 +121,7 @@ void engine_unlinked(struct engine *e, struct peer *p)
 	/* What it has not heard of it says again. */
 	waiting_drop(&e->waiting, p);
 	set_level(e);
-	work_others_hear(e, false);
+	work_who_hears(e);
 }
 
 /* -- frames -- */
@@ -163,14 +163,14 @@ static void take_waiting(struct engine *e, const struct engine_now *now)
 	struct waiting_frame *w;
 	struct im_up_frame f;
 
-	while (!e->open && (w = waiting_take(&e->waiting))) {
+	while (!e->open && !e->fatal && (w = waiting_take(&e->waiting))) {
 		const struct im_str frame = {w->p, w->n};
 
 		if (!im_up_frame_read(frame, &f))
 			take(e, w->from, frame, &f, now);
 		free(w);
 	}
-	if (e->open || e->stalled || e->draining)
+	if (e->open || e->fatal || e->stalled || e->draining)
 		return;
 	for (unsigned i = 0; i < e->n_peers; i++)
 		peer_catch_up(e->peers[i], now->mono_ms);
@@ -293,8 +293,11 @@ void engine_respond(
 
 int64_t engine_tick(struct engine *e, const struct engine_now *now)
 {
-	int64_t wait = work_tick(e, now);
+	int64_t wait;
 
+	if (e->fatal)
+		return TICK_MS;
+	wait = work_tick(e, now);
 	take_waiting(e, now);
 	if (e->stalled && !e->open)
 		return e->retry_at_ms - now->mono_ms;

@@ -139,11 +139,18 @@ uint64_t marks_stale(const struct marks *m)
 	return 0;
 }
 
+bool marks_taken(const struct marks *m, uint64_t epoch)
+{
+	const struct spool_mark *s = find(m, epoch);
+
+	return s && s->taken;
+}
+
 void marks_forget(struct marks *m, uint64_t epoch)
 {
 	struct spool_mark *s = epoch ? find(m, epoch) : NULL;
 
-	if (s)
+	if (s && !s->taken)
 		drop(m, s);
 }
 

@@ -41,6 +41,9 @@ struct spool_mark *marks_know(struct marks *m, uint64_t epoch);
 const struct spool_mark *marks_only(const struct marks *m);
 /* The epoch of a stale spool, 0: there is none; it was forgotten. */
 uint64_t marks_stale(const struct marks *m);
+/* A plugin has the spool of this epoch. */
+bool marks_taken(const struct marks *m, uint64_t epoch);
+/* Not of one that a plugin has. */
 void marks_forget(struct marks *m, uint64_t epoch);
 
 /* A transaction was committed. mark->epoch == 0: it left no mark in the log. */

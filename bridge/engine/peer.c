@@ -28,6 +28,7 @@ struct peer {
 	bool linked, ready, known;
 	/* HELLO was said and not answered in full yet; an answer has begun. */
 	bool waiting, in_snapshot, asked_again;
+	bool in_hand;  /* a part of the answer to the last HELLO is being taken in */
 	bool greeting; /* the next answer's devices are greeted */
 	bool refused;  /* something came and is to be asked for again */
 	bool conflict; /* its spool is another plugin's, which was said */
@@ -91,7 +92,7 @@ static void hello(struct peer *p, int64_t mono_ms)
 	if (!p->linked)
 		return;
 	p->waiting = true;
-	p->in_snapshot = false;
+	p->in_snapshot = p->in_hand = false;
 	p->hello_at_ms = mono_ms;
 	outbox_one(p->outbox, &r);
 }
@@ -119,7 +120,7 @@ void peer_link(struct peer *p, int64_t mono_ms)
 
 void peer_unlink(struct peer *p)
 {
-	p->linked = p->ready = p->waiting = false;
+	p->linked = p->ready = p->waiting = p->in_hand = false;
 	p->level = 0;
 	outbox_set_linked(p->outbox, false);
 }
@@ -197,17 +198,23 @@ enum peer_verdict peer_sessions(struct peer *p, const struct im_up_frame *f, boo
 	if (!p->in_snapshot)
 		return PEER_DROP;
 	p->in_snapshot = !f->part.last;
+	p->in_hand = true;
 	*greet_out = p->greeting;
 	return PEER_TAKE;
 }
 
-bool peer_answered(struct peer *p)
+bool peer_answered(struct peer *p, bool whole, int64_t mono_ms)
 {
-	bool first = !p->ready;
-
+	if (!p->in_hand)
+		return false;
+	p->in_hand = false;
+	/* The parts behind it have their time. */
+	p->hello_at_ms = mono_ms;
+	if (!whole)
+		return false;
 	p->waiting = p->greeting = false;
 	p->ready = p->known = true;
-	return first;
+	return true;
 }
 
 void peer_credit(struct peer *p, uint32_t frames)
@@ -280,7 +287,7 @@ static void watch_window(struct peer *p, int64_t mono_ms)
 
 void peer_tick(struct peer *p, int64_t mono_ms)
 {
-	if (p->waiting && mono_ms - p->hello_at_ms >= HELLO_AGAIN_MS) {
+	if (p->waiting && !p->in_hand && mono_ms - p->hello_at_ms >= HELLO_AGAIN_MS) {
 		if (!p->asked_again)
 			log_line(p->p.log, LOG_LEVEL_WARNING, "hello_unanswered",
 				"what=\"is the plugin loaded, with this link_username?\"");

@@ -60,8 +60,10 @@ enum peer_verdict peer_sessions(
 	struct peer *p, const struct im_up_frame *f, bool *greet_out) IM_MUST_CHECK;
 /* As each part of the answer says. */
 void peer_set_level(struct peer *p, unsigned level);
-/* The last part of the answer has been taken in. True: it is the first one on this link. */
-bool peer_answered(struct peer *p);
+/* A part of the answer has been taken in; whole: it was the last one, and sound. True: HELLO is
+ * answered. It is not by what was said before it, on a link that is gone or in answer to another
+ * one, however late that was taken in. */
+bool peer_answered(struct peer *p, bool whole, int64_t mono_ms) IM_MUST_CHECK;
 /* So many frames have come back. */
 void peer_credit(struct peer *p, uint32_t frames);
 void peer_set_stats(struct peer *p, struct im_str json);

@@ -25,8 +25,9 @@ struct sessions {
 	struct sessions_parts p;
 	struct presence *presence;
 	struct sessions_settings set;
-	int64_t swept_ms; /* when marks of forgotten devices were looked at last */
-	bool known;       /* see sessions_known */
+	/* When marks of forgotten devices were looked at last; and in a committed transaction. */
+	int64_t swept_ms, swept_before_ms;
+	bool known; /* see sessions_known */
 };
 
 struct sessions *sessions_new(const struct sessions_parts *p)
@@ -55,7 +56,7 @@ void sessions_set(struct sessions *s, const struct sessions_settings *set)
 {
 	s->set = *set;
 	presence_set_names(s->presence, set->names);
-	s->swept_ms = 0;
+	s->swept_ms = s->swept_before_ms = 0;
 }
 
 struct presence *sessions_presence(const struct sessions *s)
@@ -284,18 +285,53 @@ static int closed(struct sessions *s, unsigned peer, const struct im_up_rec *rec
 	return rc == IM_E_NONE ? IM_OK : rc;
 }
 
-int sessions_record(struct sessions *s, unsigned peer, const struct im_up_rec *rec, bool replayed)
+int sessions_record(struct sessions *s, unsigned peer, const struct im_up_rec *rec)
 {
 	switch (rec->type) {
 	case IM_UP_OPEN:
-		return opened(s, peer, rec, replayed);
+		return opened(s, peer, rec, false);
 	case IM_UP_KEEP:
 		return kept(s, rec);
 	case IM_UP_SUB:
-		return replayed ? IM_OK : subscribed(s, rec->user, rec->device, rec->ts_ms);
+		return subscribed(s, rec->user, rec->device, rec->ts_ms);
 	default:
-		return closed(s, peer, rec, replayed);
+		return closed(s, peer, rec, false);
 	}
+}
+
+/* Who could not stay may still be there. */
+static int kick_again(struct sessions *s, const struct im_up_rec *rec)
+{
+	struct directory_device dev;
+	struct rights_user u;
+	int rc = rights_user(s->p.rights, rec->user, &u);
+
+	if (rc == IM_E_UNKNOWN_USER) {
+		effects_kick(s->p.fx, rec->user, (struct im_str){0});
+		return IM_OK;
+	}
+	if (!rc)
+		rc = directory_device_get(s->p.dir, rec->device, &dev);
+	if (!rc && dev.user != u.id)
+		effects_kick(s->p.fx, rec->user, rec->device);
+	return rc == IM_E_NONE ? IM_OK : rc;
+}
+
+/* Who subscribes anew is greeted past the transaction, by an answer that is not lost. */
+int sessions_again(struct sessions *s, unsigned peer, const struct im_up_rec *rec, bool behind)
+{
+	int rc = IM_OK;
+
+	if (rec->type == IM_UP_KEEP)
+		return behind ? kept(s, rec) : IM_OK;
+	if (rec->type == IM_UP_SUB)
+		return IM_OK;
+	if (rec->type == IM_UP_CLOSE && behind)
+		rc = closed(s, peer, rec, true);
+	else if (rec->type == IM_UP_OPEN)
+		rc = behind ? opened(s, peer, rec, true) : kick_again(s, rec);
+	/* Who is connected elsewhere is not known before. */
+	return rc || !s->known ? rc : presence_again(s->presence, rec->user, rec->ts_ms);
 }
 
 static int on_marked(void *arg, const struct directory_user *u)
@@ -409,19 +445,21 @@ static void committed(void *arg)
 	struct sessions *s = arg;
 
 	presence_settle(s->presence, true);
+	s->swept_before_ms = s->swept_ms;
 }
 
-static void rolled_back(void *arg, uint64_t first)
+static void rolled_back(void *arg, uint64_t first, bool logged)
 {
 	struct sessions *s = arg;
 
 	(void)first;
+	(void)logged;
 	presence_settle(s->presence, false);
 	/* What was swept is there again. */
-	s->swept_ms = 0;
+	s->swept_ms = s->swept_before_ms;
 }
 
 struct tx_part sessions_part(struct sessions *s)
 {
-	return (struct tx_part){committed, rolled_back, s};
+	return (struct tx_part){.commit = committed, .rollback = rolled_back, .arg = s};
 }

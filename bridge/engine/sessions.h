@@ -42,10 +42,12 @@ struct sessions_settings {
 void sessions_set(struct sessions *s, const struct sessions_settings *set);
 
 /* Record types OPEN, SUB, KEEP, CLOSE of this plugin (below IM_PEERS_MAX), inside the transaction.
- * replayed: the record was handled before, but its part of the directory may be lost. IM_E_IO,
- * IM_E_NOMEM: roll back. */
-int sessions_record(struct sessions *s, unsigned peer, const struct im_up_rec *rec,
-	bool replayed) IM_MUST_CHECK;
+ * IM_E_IO, IM_E_NOMEM: roll back. */
+int sessions_record(struct sessions *s, unsigned peer, const struct im_up_rec *rec) IM_MUST_CHECK;
+/* The record was handled before, and the plugin may not have heard what came of it. behind: its
+ * part of the directory may be lost, too. */
+int sessions_again(
+	struct sessions *s, unsigned peer, const struct im_up_rec *rec, bool behind) IM_MUST_CHECK;
 /* A part of a plugin's snapshot; `records` are the frame's. greet: every subscribed device gets a
  * hello, because deliveries to it may be gone. */
 int sessions_snapshot(struct sessions *s, unsigned peer, const struct im_up_frame *f, bool greet,

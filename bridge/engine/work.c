@@ -111,18 +111,13 @@ static void say_ready(struct engine *e, const struct peer *p)
 		(unsigned long long)(s ? s->recno : 0), peer_level(p));
 }
 
-void work_others_hear(struct engine *e, bool again)
+void work_who_hears(struct engine *e)
 {
-	struct presence *p = sessions_presence(e->a.sessions);
 	bool all = true;
 
-	if (e->n_peers <= 1)
-		return;
 	for (unsigned i = 0; i < e->n_peers; i++)
 		all &= peer_ready(e->peers[i]) && !outbox_missed(peer_outbox(e->peers[i]));
-	presence_hold(p, !all);
-	if (again)
-		presence_tell_again(p);
+	presence_hold(sessions_presence(e->a.sessions), !all);
 }
 
 static void put_down(struct engine *e)
@@ -131,13 +126,16 @@ static void put_down(struct engine *e)
 	im_buf_reset(&e->work.frame);
 }
 
-static void answered(struct engine *e, struct peer *from, bool greeted)
+static void answered(struct engine *e, const struct engine_now *now)
 {
-	bool first = peer_answered(from);
+	const struct work *w = &e->work;
+	bool first = !peer_ready(w->from);
 
+	if (!peer_answered(w->from, w->sound && w->f.part.last, now->mono_ms))
+		return;
 	if (first)
-		say_ready(e, from);
-	work_others_hear(e, first || greeted);
+		say_ready(e, w->from);
+	work_who_hears(e);
 }
 
 static void succeeded(struct engine *e, const struct engine_now *now)
@@ -145,8 +143,8 @@ static void succeeded(struct engine *e, const struct engine_now *now)
 	struct work *w = &e->work;
 
 	recovered(e, now);
-	if (w->kind == WORK_SESSIONS && w->sound && w->f.part.last)
-		answered(e, w->from, w->greet);
+	if (w->kind == WORK_SESSIONS)
+		answered(e, now);
 	put_down(e);
 }
 
@@ -189,7 +187,8 @@ static void ended(struct engine *e, enum commit_outcome outcome, const struct en
 
 	wait_for_answer(e, outcome, now);
 	while (outcome == COMMIT_MOVED) {
-		outcome = moved++ < MOVED_MAX ? commit_follow(e->a.commit) : COMMIT_NOTHING;
+		outcome = moved++ < MOVED_MAX ? commit_follow(e->a.commit)
+					      : commit_give_up(e->a.commit);
 		if (outcome == COMMIT_DONE)
 			outcome = batch_again(e->a.batch);
 		wait_for_answer(e, outcome, now);
@@ -258,8 +257,13 @@ static int snapshot(void *arg, struct writer *writer)
 		log_line(e->p.log, LOG_LEVEL_ERROR, "frame_malformed", "kind=sessions");
 		return IM_OK;
 	}
-	if (!rc && w->f.part.last)
-		rc = work_known(e, w->from, &w->now);
+	if (rc || !w->f.part.last)
+		return rc;
+	rc = work_known(e, w->from, &w->now);
+	/* What went past it is told again, and to a broker that has not these users alone whatever
+	 * it may have lost of the others. */
+	if (w->greet || (e->n_peers > 1 && !peer_ready(w->from)))
+		presence_tell_again(sessions_presence(e->a.sessions));
 	return rc;
 }
 

@@ -34,9 +34,9 @@ int64_t work_tick(struct engine *e, const struct engine_now *now);
  * missing have had their time. from: the one whose snapshot is complete just now. */
 int work_known(
 	struct engine *e, const struct peer *from, const struct engine_now *now) IM_MUST_CHECK;
-/* What is told of the users of several plugins every broker retains. One that was away, or is new,
- * has not heard it all, nor of those who have gone meanwhile: with `again` it is told again. */
-void work_others_hear(struct engine *e, bool again);
+/* What presence tells every broker retains. While one does not hear it, whoever goes offline is
+ * kept, so that it is told with the others when the plugin has answered. */
+void work_who_hears(struct engine *e);
 /* The first plugin's, which may not have said yet that the only one is its. */
 const struct spool_mark *work_first_spool(const struct engine *e);
 

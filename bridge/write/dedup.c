@@ -166,8 +166,9 @@ void dedup_forget_since(struct dedup *d, uint64_t gid)
 	}
 }
 
-static void rolled_back(void *arg, uint64_t first)
+static void rolled_back(void *arg, uint64_t first, bool logged)
 {
+	(void)logged;
 	dedup_forget_since(arg, first);
 }
 

@@ -379,11 +379,11 @@ void writer_members_changed(struct writer *w, uint64_t group)
 	members_forget(w->members, group);
 }
 
-static void undo_parts(struct writer *w)
+void writer_forget(struct writer *w)
 {
 	for (unsigned i = 0; i < w->n_joined; i++)
-		if (w->joined[i].rollback)
-			w->joined[i].rollback(w->joined[i].arg, w->next_gid);
+		if (w->joined[i].forget)
+			w->joined[i].forget(w->joined[i].arg);
 }
 
 static void commit_parts(struct writer *w)
@@ -393,11 +393,20 @@ static void commit_parts(struct writer *w)
 			w->joined[i].commit(w->joined[i].arg);
 }
 
-void writer_rollback(struct writer *w)
+/* logged: the log is committed. */
+static void lose(struct writer *w, bool logged)
 {
 	end_transaction(w);
 	w->next_gid = w->first_gid;
-	undo_parts(w);
+	for (unsigned i = 0; i < w->n_joined; i++)
+		if (w->joined[i].rollback)
+			w->joined[i].rollback(w->joined[i].arg, w->next_gid, logged);
+	writer_forget(w);
+}
+
+void writer_rollback(struct writer *w)
+{
+	lose(w, false);
 }
 
 static int commit_log(struct writer *w, const struct store_mark *mark)
@@ -457,7 +466,7 @@ enum writer_outcome writer_commit(
 		w->first_gid = w->next_gid;
 	}
 	if (commit_directory(w, t)) {
-		writer_rollback(w);
+		lose(w, log);
 		return log ? WRITER_HALF : WRITER_NOTHING;
 	}
 	directory_view_end(w->p.dir);
@@ -465,11 +474,6 @@ enum writer_outcome writer_commit(
 	w->position = w->next_gid - 1;
 	commit_parts(w);
 	return WRITER_DONE;
-}
-
-void writer_forget(struct writer *w)
-{
-	undo_parts(w);
 }
 
 void writer_healed(struct writer *w)

@@ -173,6 +173,36 @@ static void blocks_hold_at_once(void **state)
 	assert_has(c->bob, "u/alice", 1, "friends");
 }
 
+static bool shows_carol(const char *word)
+{
+	const struct fake_message *m = fake_retained("im/presence/carol");
+
+	return m && memmem(m->payload.p, m->payload.n, word, strlen(word));
+}
+
+/* The frame that told it is lost, and then the link. */
+static void presence_that_was_under_way_is_told_again(void **state)
+{
+	struct cast *c = *state;
+	struct flow_broker *b = flow_broker(c->f);
+
+	for (int i = 0; i < 4; i++) {
+		const char *is = i % 2 ? "\"offline\"" : "\"online\"";
+
+		b->lose_down = 1000;
+		if (i % 2)
+			flow_disconnect(c->carol, i == 1);
+		else
+			assert_true(flow_connect(c->carol));
+		flow_settle(c->f);
+		assert_false(shows_carol(is));
+		b->lose_down = 0;
+		flow_break_link(b);
+		flow_pass(c->f, 1000);
+		assert_true(shows_carol(is));
+	}
+}
+
 static void presence_is_retained(void **state)
 {
 	struct cast *c = *state;
@@ -369,6 +399,7 @@ int main(void)
 		T(signals_pass_and_are_not_stored),
 		T(blocks_hold_at_once),
 		T(presence_is_retained),
+		T(presence_that_was_under_way_is_told_again),
 		T(what_was_accepted_while_the_bridge_was_dead_is_delivered),
 		T(what_was_accepted_survives_the_brokers_death),
 		T(a_full_spool_refuses_and_loses_nothing),

@@ -200,6 +200,28 @@ static void presence_is_seen_at_both(void **state)
 	assert_true(shows(c->one, "carol", "offline") && shows(c->one, "bob", "online"));
 }
 
+/* Whatever of it was under way when the link broke. */
+static void presence_that_was_lost_on_its_way_is_told_again(void **state)
+{
+	struct cast *c = *state;
+
+	for (int i = 0; i < 2; i++) {
+		c->one->lose_down = 1000;
+		if (i)
+			assert_true(flow_connect(c->carol));
+		else
+			flow_disconnect(c->carol, true);
+		flow_settle(c->f);
+		assert_false(shows(c->one, "carol", i ? "online" : "offline"));
+		c->one->lose_down = 0;
+		flow_break_link(c->one);
+		flow_pass(c->f, 1000);
+		for (int k = 0; k < 2; k++)
+			assert_true(shows(&c->n->brokers[k], "carol", i ? "online" : "offline"));
+		assert_true(shows(c->one, "alice", "online") && shows(c->two, "bob", "online"));
+	}
+}
+
 /* Nobody is told to be offline whose plugin has not been heard. */
 static void a_restarted_bridge_waits_for_every_snapshot(void **state)
 {
@@ -218,6 +240,33 @@ static void a_restarted_bridge_waits_for_every_snapshot(void **state)
 	assert_true(shows(c->one, "bob", "offline") && shows(c->one, "alice", "online"));
 	c->two->stopped = false;
 	flow_pass(c->f, 1000);
+	assert_true(shows(c->one, "bob", "online") && shows(c->two, "bob", "online"));
+}
+
+static void a_replay_tells_nobody_to_be_offline_too_soon(void **state)
+{
+	struct cast *c = *state;
+	struct flow_device *tablet = flow_device(c->f, "bob", "bob-tablet");
+
+	assert_true(flow_connect(tablet));
+	flow_settle(c->f);
+	/* It travels with a message, which leaves a mark in the log, behind another one. */
+	assert_true(flow_send(c->alice, "u/carol", NULL, "ahead"));
+	flow_disconnect(tablet, true);
+	assert_true(flow_send(c->alice, "u/carol", NULL, "marked"));
+	flow_step(c->f);
+	c->one->lose_down = 1000;
+	flow_settle(c->f);
+	assert_int_equal(stored(c, "marked"), 1);
+	c->one->lose_down = 0;
+	c->two->stopped = true;
+	flow_kill_bridge(c->n);
+	flow_start_bridge(c->n);
+	flow_pass(c->f, 1000);
+	assert_true(engine_health(c->n->rig.engine)->records_replayed > 0);
+	assert_true(shows(c->one, "bob", "online"));
+	c->two->stopped = false;
+	flow_pass(c->f, 6000);
 	assert_true(shows(c->one, "bob", "online") && shows(c->two, "bob", "online"));
 }
 
@@ -421,7 +470,9 @@ int main(void)
 		T(a_group_lives_at_both),
 		T(an_answer_goes_where_the_request_came_from),
 		T(presence_is_seen_at_both),
+		T(presence_that_was_lost_on_its_way_is_told_again),
 		T(a_restarted_bridge_waits_for_every_snapshot),
+		T(a_replay_tells_nobody_to_be_offline_too_soon),
 		T(each_plugins_replay_is_stored_once),
 		T(a_replay_takes_back_nothing_of_the_other),
 		T(one_that_is_stopped_holds_up_its_own_alone),

@@ -17,6 +17,12 @@ struct shared {
 };
 
 static struct shared shared;
+static bool taken; /* the next place in messages.db is somebody else's */
+
+static int append_message(struct store *s, const struct store_msg *m)
+{
+	return taken ? IM_E_CONFLICT : store_memory.append(s, m);
+}
 
 static enum shared_answer append(void *arg, struct writer *w, const struct shared_offer *o)
 {
@@ -49,6 +55,8 @@ static int set_up(void **state)
 
 	shared = (struct shared){.log = {&shared, append, ask, follow}};
 	f->shared = &shared.log;
+	f->rig.backend.append = append_message;
+	taken = false;
 	engine_open(f);
 	engine_link(f);
 	engine_forget(f);
@@ -214,6 +222,45 @@ static void a_snapshot_is_answered_when_it_is_there(void **state)
 	assert_true(u.online);
 }
 
+/* However long the log takes: what was answered is not asked for again meanwhile. */
+static void an_answer_that_takes_long_is_waited_for(void **state)
+{
+	struct engine_fixture *f = *state;
+
+	engine_restart(f);
+	engine_linked(f->rig.engine, f->peer, &f->now);
+	assert_told(f, "hello");
+	engine_sessions(f, (const char *const[]){"bob", "phone", "", NULL});
+	for (int i = 0; i < 20; i++) {
+		engine_wait(f, 3000);
+		assert_not_told(f, "hello");
+	}
+	answer(f, SHARED_DONE);
+	assert_true(linked(f));
+	assert_not_told(f, "hello");
+}
+
+/* HELLO was said anew, because the link broke and is there again. */
+static void an_answer_is_one_to_its_own_hello(void **state)
+{
+	struct engine_fixture *f = *state;
+	const char *const bob[] = {"bob", "phone", "", NULL};
+
+	engine_restart(f);
+	engine_linked(f->rig.engine, f->peer, &f->now);
+	engine_sessions(f, bob);
+	engine_unlinked(f->rig.engine, f->peer);
+	engine_linked(f->rig.engine, f->peer, &f->now);
+	answer(f, SHARED_DONE);
+	assert_false(linked(f));
+	/* What was lost of it is said again, and it is answered. */
+	engine_wait(f, 5000);
+	assert_told(f, "hello");
+	shared.says = SHARED_DONE;
+	engine_sessions(f, bob);
+	assert_true(linked(f));
+}
+
 static int create(void *arg, struct writer *w)
 {
 	uint64_t id;
@@ -287,6 +334,27 @@ static void who_is_told_to_stop_waits_for_the_answer(void **state)
 	assert_true(engine_idle(f->rig.engine));
 }
 
+/* Another process writes to messages.db: of what waits nothing is taken any more. */
+static void who_has_to_end_takes_nothing_more(void **state)
+{
+	struct engine_fixture *f = *state;
+
+	engine_message(f, "alice", "bob", "1");
+	engine_add_rpc(f, "bob", "block.add", "{\"uid\":\"carol\"}");
+	up(f);
+	assert_int_equal(shared.offers, 1);
+	taken = true;
+	answer(f, SHARED_MOVED);
+	assert_true(engine_fatal(f->rig.engine));
+	assert_int_equal(f->told.n, 0);
+	taken = false;
+	shared.says = SHARED_DONE;
+	answer(f, SHARED_DONE);
+	engine_wait(f, 10000);
+	assert_int_equal(f->told.n, 0);
+	assert_int_equal(shared.offers, 1);
+}
+
 /* -- frames that wait -- */
 
 static void frames_wait_in_their_order_and_go_with_their_link(void **state)
@@ -331,10 +399,13 @@ int main(void)
 		T(a_large_batch_goes_on_where_it_was),
 		T(frames_beyond_the_bound_are_asked_for_again),
 		T(a_snapshot_is_answered_when_it_is_there),
+		T(an_answer_that_takes_long_is_waited_for),
+		T(an_answer_is_one_to_its_own_hello),
 		T(a_call_may_come_twice_and_is_done_once),
 		T(presence_that_others_were_ahead_of_is_told_once),
 		T(an_answer_to_nothing_is_none),
 		T(who_is_told_to_stop_waits_for_the_answer),
+		T(who_has_to_end_takes_nothing_more),
 		cmocka_unit_test(frames_wait_in_their_order_and_go_with_their_link),
 	};
 

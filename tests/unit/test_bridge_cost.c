@@ -17,6 +17,7 @@ static int64_t wait_of(struct cost *c, uint64_t user, int64_t now_ms, int64_t un
 static void each_pays_from_a_bucket_of_its_own(void **state)
 {
 	struct cost *c = cost_new(&key);
+	const struct tx_part part = cost_part(c);
 
 	(void)state;
 	cost_set(c, 1000);
@@ -30,7 +31,7 @@ static void each_pays_from_a_bucket_of_its_own(void **state)
 	assert_int_equal(wait_of(c, 3, 10000, 9000), 0);
 	assert_int_equal(wait_of(c, 3, 14000, 9000), 5000);
 	assert_int_equal(wait_of(c, 3, 19000, 9000), 0);
-	cost_clear(c);
+	part.rollback(part.arg, 1, false);
 	assert_int_equal(wait_of(c, 3, 19000, 9000), 0);
 	cost_free(&c);
 }

@@ -256,6 +256,7 @@ static int outbox_set_up(void **state)
 	t->q = downq_new(1024 * 1024, 2);
 	t->log = log_new(open("/dev/null", O_WRONLY), LOG_LEVEL_DEBUG, LOG_STDERR);
 	t->o = outbox_new(t->q, &t->health, t->log, on_frame, &t->sink);
+	outbox_set_linked(t->o, true);
 	t->all = outboxes_new();
 	assert_int_equal(outboxes_add(t->all, t->o), IM_OK);
 	*state = t;
@@ -350,7 +351,6 @@ static void second_open(struct outbox_test *t, struct second *s, size_t backlog)
 	s->q = downq_new(backlog, 2);
 	s->o = outbox_new(s->q, &t->health, t->log, on_frame, &s->sink);
 	assert_int_equal(outboxes_add(t->all, s->o), IM_OK);
-	outbox_set_linked(t->o, true);
 	outbox_set_linked(s->o, true);
 }
 
@@ -457,6 +457,26 @@ static void without_a_link_nothing_is_queued_and_it_is_known(void **state)
 	second_close(t, &s);
 }
 
+/* Nobody says again what was nobody's record. */
+static void without_a_link_nothing_goes_out_and_it_is_known(void **state)
+{
+	struct outbox_test *t = *state;
+
+	outbox_set_linked(t->o, false);
+	outboxes_take(t->all, t->fx, NULL, 0, 0);
+	assert_false(outbox_missed(t->o));
+	put(t, EFFECTS_DIRECT, "d", 1);
+	outboxes_take(t->all, t->fx, NULL, 0, 0);
+	assert_true(outbox_missed(t->o));
+	assert_int_equal(t->sink.frames, 0);
+	assert_int_equal(t->health.frames_down, 0);
+	outbox_made_up(t->o);
+	put(t, EFFECTS_CONTROL, "c", 1);
+	outboxes_take(t->all, t->fx, t->o, 5, 1);
+	assert_true(outbox_missed(t->o));
+	assert_int_equal(t->sink.frames, 0);
+}
+
 static void a_group_has_one_tier_at_all_plugins(void **state)
 {
 	struct outbox_test *t = *state;
@@ -542,6 +562,7 @@ int main(void)
 		O(ones_own_stays_behind_what_was_heard_before),
 		O(a_plugin_that_hears_nothing_costs_a_bounded_queue),
 		O(without_a_link_nothing_is_queued_and_it_is_known),
+		O(without_a_link_nothing_goes_out_and_it_is_known),
 		O(a_group_has_one_tier_at_all_plugins),
 		cmocka_unit_test(reads_are_the_commits_or_dropped),
 	};

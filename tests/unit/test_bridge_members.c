@@ -49,6 +49,52 @@ static void clearing_empties_it(void **state)
 	assoc_free(&a);
 }
 
+static void set_to(struct assoc *a, uint64_t hash, uint64_t value)
+{
+	uint64_t *p = assoc_change(a, hash);
+
+	*p = value;
+}
+
+static uint64_t value_of(const struct assoc *a, uint64_t hash)
+{
+	const uint64_t *p = assoc_get(a, hash);
+
+	return p ? *p : 0;
+}
+
+static void what_is_undone_is_as_it_was(void **state)
+{
+	struct assoc *a = assoc_new(8, 8); /* one set */
+
+	(void)state;
+	for (uint64_t h = 0; h < 8; h++)
+		set_to(a, h, h + 100);
+	assoc_keep(a);
+	set_to(a, 3, 1);
+	set_to(a, 3, 2);
+	set_to(a, 50, 7); /* in the place of the oldest */
+	assert_int_equal(value_of(a, 3), 2);
+	assert_int_equal(value_of(a, 50), 7);
+	assert_null(assoc_get(a, 0));
+	assoc_undo(a);
+	for (uint64_t h = 0; h < 8; h++)
+		assert_int_equal(value_of(a, h), h + 100);
+	assert_null(assoc_get(a, 50));
+	assoc_undo(a);
+	assert_int_equal(value_of(a, 3), 103);
+	set_to(a, 3, 4);
+	assoc_keep(a);
+	assoc_undo(a);
+	assert_int_equal(value_of(a, 3), 4);
+	/* What is emptied meanwhile stays empty. */
+	set_to(a, 3, 5);
+	assoc_clear(a);
+	assoc_undo(a);
+	assert_null(assoc_get(a, 3));
+	assoc_free(&a);
+}
+
 static void a_full_set_gives_up_its_oldest(void **state)
 {
 	struct assoc *a = assoc_new(8, 8); /* one set */
@@ -314,6 +360,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_entry_is_found_until_it_is_dropped),
 		cmocka_unit_test(clearing_empties_it),
+		cmocka_unit_test(what_is_undone_is_as_it_was),
 		cmocka_unit_test(a_full_set_gives_up_its_oldest),
 		cmocka_unit_test(random_use_agrees_with_a_model),
 		W(a_list_is_read_once_and_again_when_it_changed),

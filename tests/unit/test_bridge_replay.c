@@ -255,6 +255,38 @@ static void unanswered_hellos_are_repeated(void **state)
 	assert_not_told(f, "hello");
 }
 
+/* A kick and a change of presence go with a link that breaks, as a delivery does. */
+static void what_sessions_have_led_to_is_told_again(void **state)
+{
+	struct engine_fixture *f = *state;
+	struct im_str records;
+
+	engine_add_session(f, IM_UP_OPEN, "bob", "tab", IM_UPF_NEW_DEVICE);
+	engine_send(f);
+	engine_add_session(f, IM_UP_OPEN, "carol", "tab", IM_UPF_NEW_DEVICE);
+	engine_add_session(f, IM_UP_OPEN, "nobody", "x", IM_UPF_NEW_DEVICE);
+	engine_add_session(f, IM_UP_OPEN, "dave", "d", IM_UPF_NEW_DEVICE);
+	engine_add_session(f, IM_UP_CLOSE, "dave", "d", 0);
+	records = keep(f);
+	engine_send(f);
+	assert_told(f, "kick carol/tab");
+	assert_told(f, "kick nobody");
+	assert_told(f, "topic+ presence/dave {\"uid\":\"dave\",\"state\":\"offline\"");
+	f->spool_first = 2;
+	engine_unlinked(f->rig.engine, f->peer);
+	engine_linked(f->rig.engine, f->peer, &f->now);
+	engine_sessions(f, (const char *const[]){"bob", "tab", "", NULL});
+	assert_not_told(f, "topic+ presence/dave");
+	assert_not_told(f, "kick");
+	engine_send_again(f, 2, 4, records);
+	assert_told(f, "kick carol/tab");
+	assert_told(f, "kick nobody");
+	assert_told(f, "topic+ presence/dave {\"uid\":\"dave\",\"state\":\"offline\"");
+	assert_not_told(f, "kick dave");
+	assert_not_told(f, "topic+ presence/bob");
+	assert_told(f, "committed 77:5");
+}
+
 static void void_records_are_passed_over(void **state)
 {
 	struct engine_fixture *f = *state;
@@ -332,6 +364,7 @@ int main(void)
 		T(reads_are_answered_again_and_log_writes_are_not_run_again),
 		T(a_batch_without_messages_costs_no_mark),
 		T(unanswered_hellos_are_repeated),
+		T(what_sessions_have_led_to_is_told_again),
 		T(void_records_are_passed_over),
 		T(a_spool_that_another_plugin_has_is_not_taken),
 	};

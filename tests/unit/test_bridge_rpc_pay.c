@@ -10,9 +10,10 @@
 static int64_t price(struct rpc_fixture *f, const char *uid, const char *method, const char *params)
 {
 	uint64_t user = rpc_uid(f, uid);
+	const struct tx_part part = cost_part(f->cost);
 	int64_t wait_ms;
 
-	cost_clear(f->cost);
+	part.rollback(part.arg, 1, false);
 	cost_set(f->cost, 1000);
 	rpc_ok(f, uid, method, params);
 	/* What is missing comes back at one unit a millisecond. */

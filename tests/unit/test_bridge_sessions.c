@@ -149,6 +149,48 @@ static void coming_and_going_between_two_tellings_is_one_change(void **state)
 	presence_free(&p);
 }
 
+static void who_has_gone_unheard_is_kept_until_all_hear(void **state)
+{
+	struct presence *p = presence_new(10);
+
+	(void)state;
+	assert_int_equal(presence_open(p, 0, IM_STR("bob"), IM_STR("a"), 1), IM_OK);
+	assert_int_equal(presence_open(p, 0, IM_STR("carol"), IM_STR("c"), 1), IM_OK);
+	tell(p, 10);
+	presence_settle(p, true);
+	presence_hold(p, true);
+	presence_close(p, 0, IM_STR("bob"), IM_STR("a"), 2);
+	assert_string_equal(tell(p, 10), "bob-m ");
+	presence_settle(p, true);
+	assert_int_equal(presence_users(p), 1);
+	presence_tell_again(p);
+	assert_true(strstr(tell(p, 10), "bob- "));
+	presence_settle(p, true);
+	presence_hold(p, false);
+	/* He is not, from here on. */
+	presence_tell_again(p);
+	assert_string_equal(tell(p, 10), "carol+ ");
+	presence_free(&p);
+}
+
+static void one_user_is_told_again(void **state)
+{
+	struct presence *p = presence_new(10);
+
+	(void)state;
+	assert_int_equal(presence_open(p, 0, IM_STR("bob"), IM_STR("a"), 1), IM_OK);
+	assert_int_equal(presence_open(p, 0, IM_STR("carol"), IM_STR("c"), 1), IM_OK);
+	tell(p, 10);
+	presence_settle(p, true);
+	assert_int_equal(presence_again(p, IM_STR("bob"), 5), IM_OK);
+	assert_int_equal(presence_again(p, IM_STR("dave"), 5), IM_OK);
+	assert_string_equal(tell(p, 10), "bob+ dave- ");
+	presence_settle(p, true);
+	assert_false(presence_changed(p));
+	assert_int_equal(presence_users(p), 2);
+	presence_free(&p);
+}
+
 static void telling_is_bounded(void **state)
 {
 	struct presence *p = presence_new(100);
@@ -556,6 +598,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(changes_are_told_until_they_are_settled),
 		cmocka_unit_test(coming_and_going_between_two_tellings_is_one_change),
+		cmocka_unit_test(who_has_gone_unheard_is_kept_until_all_hear),
+		cmocka_unit_test(one_user_is_told_again),
 		cmocka_unit_test(telling_is_bounded),
 		cmocka_unit_test(a_snapshot_ends_what_is_not_in_it),
 		cmocka_unit_test(devices_are_bounded),

@@ -309,11 +309,107 @@ static void a_link_lost_while_stalled_changes_nothing(void **state)
 	assert_told(f, "message alice/phone 2 ");
 }
 
+/* Whoever comes or goes while nobody hears. */
+static void what_is_told_without_a_link_is_told_again(void **state)
+{
+	struct engine_fixture *f = *state;
+	static const char *const there[] = {"carol", "tab", "", NULL}, *const nobody[] = {NULL};
+
+	for (int i = 0; i < 2; i++) {
+		fail_directory = 1;
+		engine_add_session(
+			f, i ? IM_UP_CLOSE : IM_UP_OPEN, "carol", "tab", IM_UPF_NEW_DEVICE);
+		engine_send(f);
+		assert_true(engine_stalled(f->rig.engine));
+		engine_unlinked(f->rig.engine, f->peer);
+		engine_wait(f, 1000);
+		assert_false(engine_stalled(f->rig.engine));
+		assert_int_equal(f->frames, 0);
+		engine_linked(f->rig.engine, f->peer, &f->now);
+		engine_sessions(f, i ? nobody : there);
+		assert_int_equal(engine_count(f, "topic+ presence/carol {\"uid\":\"carol\","), 1);
+		assert_true(engine_told_part(f, i ? "\"offline\"" : "\"online\""));
+		/* Once. */
+		engine_unlinked(f->rig.engine, f->peer);
+		engine_linked(f->rig.engine, f->peer, &f->now);
+		engine_sessions(f, i ? nobody : there);
+		engine_wait(f, 6000);
+		assert_not_told(f, "topic");
+	}
+}
+
+static void half_a_commit_is_counted(void **state)
+{
+	struct engine_fixture *f = *state;
+	const struct health *h = engine_health(f->rig.engine);
+
+	fail_directory = 1;
+	engine_add_message(f, "alice", "bob", "{\"id\":\"1\",\"body\":1}");
+	engine_add_message(f, "alice", "bob", "{\"id\":\"1\",\"body\":1}");
+	engine_add_rpc(f, "bob", "block.add", "{\"uid\":\"carol\"}");
+	engine_add_message(f, "alice", "nobody", "{\"id\":\"2\",\"body\":1}");
+	engine_send(f);
+	engine_wait(f, 100);
+	assert_told(f, "committed 77:4");
+	assert_int_equal(h->messages_stored, 1);
+	assert_int_equal(h->messages_duplicate, 1);
+	assert_int_equal(h->messages_refused, 1);
+	/* As after a link that was lost: they came twice. */
+	assert_int_equal(h->records, 8);
+	assert_int_equal(h->records_replayed, 4);
+	assert_int_equal(h->commits_failed, 1);
+}
+
+/* A message that the log has was paid for, and has used its sender's time. */
+static void what_half_a_commit_has_used_up_stays_so(void **state)
+{
+	struct engine_fixture *f = *state;
+
+	engine_rpc(f, "alice", "group.create", "{\"gid\":\"team\",\"members\":[\"bob\"]}");
+	engine_rpc(f, "alice", "group.update", "{\"gid\":\"team\",\"slow_ms\":600000}");
+	f->rig.set.rate_cost = 100;
+	engine_set(f->rig.engine, &f->rig.set);
+	fail_directory = 1;
+	engine_add_message(f, "bob", "g/team", "{\"id\":\"1\",\"body\":1}");
+	engine_add_rpc(f, "bob", "contact.request", "{\"uid\":\"alice\"}");
+	engine_send(f);
+	engine_wait(f, 100);
+	assert_told(f, "inbox bob ack [{\"id\":\"1\",\"conv\":\"g/team\",\"seq\":3,");
+	assert_told(f, "inbox bob rpc/phone {\"jsonrpc\":\"2.0\",\"id\":null,\"result\"");
+	engine_message(f, "bob", "g/team", "{\"id\":\"2\",\"body\":1}");
+	assert_told(f, "inbox bob ack [{\"id\":\"2\",\"conv\":\"g/team\",\"error\"");
+	engine_rpc(f, "bob", "contact.request", "{\"uid\":\"carol\"}");
+	assert_told(f, "inbox bob rpc/phone {\"jsonrpc\":\"2.0\",\"id\":null,\"error\"");
+}
+
+/* Whatever was kept to be tried again. */
+static void who_has_to_end_tries_nothing_again(void **state)
+{
+	struct engine_fixture *f = *state;
+	uint64_t failed;
+
+	fail_commit = 1;
+	engine_message(f, "alice", "bob", "1");
+	append_code = IM_E_CONFLICT;
+	fail_append = 1;
+	engine_wait(f, 100);
+	assert_true(engine_fatal(f->rig.engine));
+	failed = engine_health(f->rig.engine)->commits_failed;
+	for (int i = 0; i < 10; i++) {
+		engine_wait(f, 5000);
+		assert_int_equal(f->told.n, 0);
+	}
+	assert_int_equal(engine_health(f->rig.engine)->commits, 1);
+	assert_int_equal(engine_health(f->rig.engine)->commits_failed, failed);
+}
+
 /* -- who has a part in the transaction -- */
 
 struct heard {
-	unsigned commits, rollbacks;
-	uint64_t first; /* at the last rollback */
+	unsigned commits, rollbacks, forgets;
+	/* At the last rollback. */
+	uint64_t first;
+	bool logged;
 };
 
 static void on_commit(void *arg)
@@ -321,17 +417,23 @@ static void on_commit(void *arg)
 	((struct heard *)arg)->commits++;
 }
 
-static void on_rollback(void *arg, uint64_t first)
+static void on_rollback(void *arg, uint64_t first, bool logged)
 {
 	struct heard *h = arg;
 
 	h->rollbacks++;
 	h->first = first;
+	h->logged = logged;
+}
+
+static void on_forget(void *arg)
+{
+	((struct heard *)arg)->forgets++;
 }
 
 static int join(void *arg, struct writer *w)
 {
-	return writer_join(w, (struct tx_part){on_commit, on_rollback, arg});
+	return writer_join(w, (struct tx_part){on_commit, on_rollback, on_forget, arg});
 }
 
 static void a_part_hears_of_each_end_once(void **state)
@@ -349,7 +451,9 @@ static void a_part_hears_of_each_end_once(void **state)
 	engine_message(f, "alice", "bob", "2");
 	assert_int_equal(h.commits, 2);
 	assert_int_equal(h.rollbacks, 1);
+	assert_int_equal(h.forgets, 1);
 	assert_int_equal(h.first, 2);
+	assert_false(h.logged);
 	fail_append = 1;
 	engine_wait(f, 100);
 	assert_int_equal(h.rollbacks, 2);
@@ -361,9 +465,14 @@ static void a_part_hears_of_each_end_once(void **state)
 	engine_rpc(f, "alice", "group.create", "{\"gid\":\"team\",\"members\":[\"bob\"]}");
 	assert_int_equal(h.commits, 3);
 	assert_int_equal(h.rollbacks, 3);
+	assert_int_equal(h.forgets, 3);
 	assert_true(h.first > 3);
+	assert_true(h.logged);
+	/* The directory follows the log before it is tried again. */
 	engine_wait(f, 100);
 	assert_int_equal(h.commits, 4);
+	assert_int_equal(h.rollbacks, 3);
+	assert_int_equal(h.forgets, 4);
 	assert_told(f, "committed 77:3");
 }
 
@@ -442,6 +551,10 @@ int main(void)
 		T(presence_is_told_once_it_is_committed),
 		T(a_snapshot_that_fails_is_asked_for_again),
 		T(a_link_lost_while_stalled_changes_nothing),
+		T(what_is_told_without_a_link_is_told_again),
+		T(half_a_commit_is_counted),
+		T(what_half_a_commit_has_used_up_stays_so),
+		T(who_has_to_end_tries_nothing_again),
 		T(a_part_hears_of_each_end_once),
 		T(parts_are_bounded),
 		T(what_a_lost_transaction_cost_is_given_back),
