@@ -123,6 +123,7 @@ struct engine_settings config_settings(struct config *c)
 			.device_days = o->device_days},
 		.direct_policy = im_direct_policy_chosen(o->direct_policy),
 		.rate_cost = o->rate_cost,
+		.room_messages_per_second = o->room_messages_per_second,
 		.backlog_bytes = (size_t)o->backlog_bytes,
 	};
 }

@@ -64,6 +64,11 @@ static const struct im_conf_key keys[] = {
 			"limit. "
 			"A unit is a row looked up or a member who is sent something. Four "
 			"seconds' worth may be spent at once."},
+	{KEY(room_messages_per_second, IM_CONF_INT), .def = "20", .min = 0, .max = 1000000,
+		.reloadable = true,
+		.help = "Messages a second that the viewers of one room get; 0: no limit. Beyond, "
+			"what plain members say is stored and acknowledged, and not delivered; "
+			"what owner and admins say, edits and recalls always are."},
 	{KEY(groups_per_day, IM_CONF_INT), .def = "20", .min = 0, .max = 1000000,
 		.reloadable = true,
 		.help = "Groups that one user may create within a day; 0: no limit. For one user: "

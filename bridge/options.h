@@ -26,6 +26,7 @@ struct options {
 	int64_t group_members_max;
 	int64_t groups_per_user_max;
 	int64_t rate_cost;
+	int64_t room_messages_per_second;
 	int64_t groups_per_day;
 	int64_t invitations_per_day;
 	int64_t requests_per_day;

@@ -140,12 +140,13 @@
 #define IM_FORWARD_BYTES_MAX (4 * 1024 * 1024)
 
 /* The bridge's caches: what is read again from a database when it is not there, but for the buckets
- * of costs, of which the oldest are forgiven. */
+ * of costs and ceilings, of which the oldest are forgiven. */
 #define IM_CACHED_USERS (64 * 1024)   /* who may send, about 100 bytes each */
 #define IM_CACHED_GROUPS (16 * 1024)  /* groups that are written to, likewise */
 #define IM_CACHED_RIGHTS (128 * 1024) /* blocks and memberships, 48 bytes each */
 #define IM_CACHED_PACED (16 * 1024)   /* last messages in groups in slow mode, 24 bytes each */
 #define IM_CACHED_COSTS (16 * 1024)   /* users who lately asked for much, 24 bytes each */
+#define IM_CACHED_CEILINGS (4 * 1024) /* rooms lately written to, 24 bytes each */
 #define IM_CACHED_NAMES (64 * 1024)   /* of users and groups, 80 bytes each; for each thread */
 /* Members of all cached groups together: six groups of the largest size, or 60,000 of ten. About
  * 20 MB with short names. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Token buckets, counted in time: what has been taken is the time that refilling it takes. Used for
- * each user's sends, for the work that a user's requests make, and for what wrong passwords may
- * cost. */
+ * each user's sends, for the work that a user's requests make, for what viewers of a room get, and
+ * for what wrong passwords may cost. */
 #include "common/ratelimit.h"
 
 #define SECOND_US INT64_C(1000000)
@@ -59,6 +59,12 @@ void im_ratelimit_spend(
 
 	l->spent_us = spent > 2 * burst_us ? 2 * burst_us : spent;
 	l->seen_us = now_us;
+}
+
+void im_ratelimit_clock(struct im_ratelimit *l, int64_t now_us)
+{
+	if (l->seen_us > now_us)
+		l->seen_us = now_us;
 }
 
 bool im_ratelimit_open(const struct im_ratelimit *l, int64_t now_us, int64_t burst_us)

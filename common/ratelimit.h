@@ -23,6 +23,9 @@ int64_t im_ratelimit_wait_us(const struct im_ratelimit *l, int64_t now_us, int64
 /* The same, but taken in any case: for what has happened already. */
 void im_ratelimit_spend(
 	struct im_ratelimit *l, int64_t now_us, int64_t rate, int64_t burst_us, int64_t amount);
+/* A clock that was set back must not stop anybody until it is where it was: to be called before, by
+ * whoever goes by the time of day. */
+void im_ratelimit_clock(struct im_ratelimit *l, int64_t now_us);
 /* True if something is left. */
 bool im_ratelimit_open(const struct im_ratelimit *l, int64_t now_us, int64_t burst_us);
 /* True if the bucket is full, so that forgetting it changes nothing. */

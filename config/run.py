@@ -75,6 +75,7 @@ data_dir {state}/data
 broker {link}
 # As for the rates in mosquitto.conf: whoever tries a node out does in a minute what others do in a day.
 rate_cost 0
+room_messages_per_second 0
 groups_per_day 0
 invitations_per_day 0
 requests_per_day 0

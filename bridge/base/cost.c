@@ -63,9 +63,7 @@ bool cost_take(struct cost *c, uint64_t user, int64_t now_ms, int64_t units, int
 	b = assoc_change(c->buckets, hash);
 	if (b->user != user)
 		*b = (struct bucket){.user = user};
-	/* A clock that was set back must not stop anybody until it is where it was. */
-	if (b->l.seen_us > now_us)
-		b->l.seen_us = now_us;
+	im_ratelimit_clock(&b->l, now_us);
 	if (im_ratelimit_take(&b->l, now_us, c->rate, BURST_US, units))
 		return true;
 	*wait_ms_out = (im_ratelimit_wait_us(&b->l, now_us, c->rate, BURST_US, units) + 999) / 1000;

@@ -25,6 +25,7 @@
 	T(messages_stored)    \
 	T(messages_duplicate) \
 	T(messages_refused)   \
+	T(messages_sampled)   \
 	T(signals)            \
 	T(signals_stale)      \
 	T(requests)           \

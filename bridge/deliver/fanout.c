@@ -5,8 +5,10 @@
 
 #include <stdlib.h>
 
+#include "bridge/deliver/ceiling.h"
 #include "bridge/deliver/outboxes.h"
 #include "bridge/directory/directory_group.h"
+#include "bridge/message/kind.h"
 #include "bridge/message/meta.h"
 #include "bridge/message/meta_props.h"
 #include "bridge/message/seen.h"
@@ -20,6 +22,7 @@ struct fanout {
 	struct effects *fx;
 	struct outboxes *out;
 	struct members *members;
+	struct ceiling *ceiling;
 	struct im_buf tail;
 	struct im_buf body; /* of a system message or an edit */
 	struct im_buf text; /* names of conversations, or a room's whole payload */
@@ -27,7 +30,8 @@ struct fanout {
 	struct im_recipient to[IM_RECIPIENTS_PER_RECORD];
 };
 
-struct fanout *fanout_new(struct effects *fx, struct outboxes *out, struct members *m)
+struct fanout *fanout_new(
+	struct effects *fx, struct outboxes *out, struct members *m, struct ceiling *ceiling)
 {
 	struct fanout *f = calloc(1, sizeof(*f));
 
@@ -36,6 +40,7 @@ struct fanout *fanout_new(struct effects *fx, struct outboxes *out, struct membe
 	f->fx = fx;
 	f->out = out;
 	f->members = m;
+	f->ceiling = ceiling;
 	im_buf_init(&f->tail, 0);
 	im_buf_init(&f->body, 0);
 	im_buf_init(&f->text, 0);
@@ -142,7 +147,15 @@ static void room(struct fanout *f, const struct members_group *g, const struct m
 	fanout_record(f, g, r, (struct im_str){0});
 }
 
-static int group(struct fanout *f, const struct message *m, struct im_down_rec *r)
+/* To a room that is above its ceiling only what cannot be spared is delivered. */
+static bool above(
+	struct fanout *f, const struct members_group *g, const struct message *m, int64_t now_ms)
+{
+	return f->ceiling &&
+	       !ceiling_passes(f->ceiling, g->id, now_ms, m->plain && kind_spared(m->type));
+}
+
+static int group(struct fanout *f, const struct message *m, struct im_down_rec *r, int64_t now_ms)
 {
 	const struct members_group *g;
 	int rc = members_get(f->members, m->a, &g);
@@ -152,7 +165,8 @@ static int group(struct fanout *f, const struct message *m, struct im_down_rec *
 	if (rc)
 		return rc;
 	if (g->kind == DIRECTORY_ROOM) {
-		room(f, g, m, r);
+		if (!above(f, g, m, now_ms))
+			room(f, g, m, r);
 		return IM_OK;
 	}
 	im_buf_reset(&f->text);
@@ -201,7 +215,7 @@ static int deliver(struct fanout *f, const struct message *m, uint64_t seq, uint
 	if (m->kind == IM_CONV_USER)
 		direct(f, m, &r, who);
 	else
-		rc = group(f, m, &r);
+		rc = group(f, m, &r, now_ms);
 	return f->tail.failed || f->text.failed || f->body.failed || f->props.failed ? IM_E_NOMEM
 										     : rc;
 }

@@ -13,13 +13,16 @@
 #include "bridge/message/message.h"
 #include "common/err.h"
 
+struct ceiling;
 struct outboxes;
 struct fanout;
 
-/* Borrows all three. */
-struct fanout *fanout_new(struct effects *fx, struct outboxes *out, struct members *m);
+/* Borrows all four. ceiling: of rooms; NULL: they have none. */
+struct fanout *fanout_new(
+	struct effects *fx, struct outboxes *out, struct members *m, struct ceiling *ceiling);
 void fanout_free(struct fanout **f);
-/* Adds the message's delivery to the effects. IM_E_IO, IM_E_NOMEM: from reading the members. */
+/* Adds the message's delivery to the effects; of one to a room above its ceiling there may be none.
+ * IM_E_IO, IM_E_NOMEM: from reading the members. */
 int fanout_message(struct fanout *f, const struct message *m, uint64_t seq, uint64_t gid,
 	int64_t now_ms) IM_MUST_CHECK;
 /* The tier of a group of this kind and size. */

@@ -15,11 +15,12 @@ static int build(struct assembly *a, const struct engine_parts *p, int64_t wall_
 	a->outboxes = wp.outboxes = outboxes_new();
 	a->rights = rights_new(p->dir, &p->key);
 	a->cost = cost_new(&p->key);
+	a->ceiling = wp.ceiling = ceiling_new(&p->key, &a->health);
 	a->acks = acks_new();
 	a->dedup = dedup_new(p->dedup_entries, p->dedup_window_ms, &p->key);
 	a->names = names_new(p->dir, IM_CACHED_NAMES);
-	if (!a->fx || !a->answers || !a->outboxes || !a->rights || !a->cost || !a->acks ||
-		!a->dedup || !a->names)
+	if (!a->fx || !a->answers || !a->outboxes || !a->rights || !a->cost || !a->ceiling ||
+		!a->acks || !a->dedup || !a->names)
 		return IM_E_NOMEM;
 	effects_on_forget(a->fx, rights_forget, a->rights);
 	if (p->backend->reader_open(p->store, &a->log_reader))
@@ -33,8 +34,8 @@ static int build(struct assembly *a, const struct engine_parts *p, int64_t wall_
 static int join(struct assembly *a)
 {
 	const struct tx_part parts[] = {rights_part(a->rights), cost_part(a->cost),
-		acks_part(a->acks), dedup_part(a->dedup), sessions_part(a->sessions),
-		health_part(&a->health)};
+		ceiling_part(a->ceiling), acks_part(a->acks), dedup_part(a->dedup),
+		sessions_part(a->sessions), health_part(&a->health)};
 	int rc = IM_OK;
 
 	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]) && !rc; i++)
@@ -142,6 +143,7 @@ void assembly_close(struct assembly *a)
 		a->backend->reader_close(a->log_reader);
 	dedup_free(&a->dedup);
 	acks_free(&a->acks);
+	ceiling_free(&a->ceiling);
 	cost_free(&a->cost);
 	rights_free(&a->rights);
 	outboxes_free(&a->outboxes);

@@ -7,6 +7,7 @@
 
 #include "bridge/base/cost.h"
 #include "bridge/base/health.h"
+#include "bridge/deliver/ceiling.h"
 #include "bridge/deliver/outboxes.h"
 #include "bridge/directory/names.h"
 #include "bridge/engine/batch.h"
@@ -23,6 +24,7 @@ struct assembly {
 	struct writer *writer;
 	struct rights *rights;
 	struct cost *cost;
+	struct ceiling *ceiling;
 	struct dedup *dedup;
 	struct acks *acks;
 	struct intake *intake;

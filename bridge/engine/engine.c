@@ -64,6 +64,7 @@ void engine_set(struct engine *e, const struct engine_settings *set)
 {
 	rights_set_direct_policy(e->a.rights, set->direct_policy);
 	cost_set(e->a.cost, set->rate_cost);
+	ceiling_set(e->a.ceiling, set->room_messages_per_second);
 	sessions_set(e->a.sessions, &set->sessions);
 	requests_set(e->a.requests, &set->rpc);
 	e->backlog_bytes = set->backlog_bytes;

@@ -227,6 +227,7 @@ static int store(struct intake *in, struct send *s, uint64_t hash)
 		.type = s->env.type,
 		.meta = s->env.meta,
 		.body = s->env.body,
+		.plain = group && s->role == DIRECTORY_MEMBER,
 	};
 	struct dedup_value v = {.ts_ms = s->ts_ms, .body_hash = hash};
 	uint64_t conv;

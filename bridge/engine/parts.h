@@ -47,7 +47,8 @@ struct engine_settings {
 	struct rpc_settings rpc;
 	struct sessions_settings sessions;
 	enum im_direct_policy direct_policy; /* of users who have set none */
-	int64_t rate_cost;    /* units a second that one user's requests may cost; 0: no limit */
+	int64_t rate_cost; /* units a second that one user's requests may cost; 0: no limit */
+	int64_t room_messages_per_second; /* that a room's viewers get; 0: all */
 	size_t backlog_bytes; /* of deliveries that wait for their turn, at one plugin */
 };
 

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "bridge/deliver/edit_live.h"
+#include "bridge/directory/directory_group.h"
 #include "bridge/message/edit_body.h"
 #include "common/limits.h"
 
@@ -64,6 +65,16 @@ static int names_of(struct replay *r, const struct store_conv *c, uint64_t sende
 	return rc ? rc : name_of(r, c->kind, peer, peer_out);
 }
 
+/* By now: what a room's viewers may be spared. Who has left ran it no longer. */
+static int is_plain(struct replay *r, uint64_t group, uint64_t user, bool *out)
+{
+	struct directory_member m;
+	int rc = directory_member_get(r->p.dir, group, user, &m);
+
+	*out = rc == IM_E_NONE || (rc == IM_OK && m.role == DIRECTORY_MEMBER);
+	return rc == IM_E_NONE ? IM_OK : rc;
+}
+
 static int again(void *arg, const struct store_msg *m)
 {
 	struct replay *r = arg;
@@ -82,6 +93,8 @@ static int again(void *arg, const struct store_msg *m)
 
 	if (!rc)
 		rc = names_of(r, &c, m->sender, &from, &peer);
+	if (!rc && c.kind == IM_CONV_GROUP)
+		rc = is_plain(r, c.a, m->sender, &w.plain);
 	if (!rc && edit_body_is(m->type))
 		rc = edit_live(r->p.dir, &c, m->sender, edit_body_seq(m->body), &w.was_for);
 	if (rc)

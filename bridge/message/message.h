@@ -3,6 +3,7 @@
 #ifndef IM_BRIDGE_MESSAGE_H
 #define IM_BRIDGE_MESSAGE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "common/envelope.h"
@@ -36,6 +37,7 @@ struct message {
 	struct im_str id, type, meta, body;
 	enum message_was was_for; /* an edit */
 	struct message_origin origin;
+	bool plain; /* to a group, by a member who does not run it */
 };
 
 #endif

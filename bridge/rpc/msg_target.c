@@ -187,7 +187,8 @@ void msg_from_caller(const struct rpc_write *wr, const struct conv_ref *ref, str
 		.from = c->uid,
 		.device = c->device,
 		.peer = ref->peer,
-		.ts_ms = writer_now_ms(wr->writer)};
+		.ts_ms = writer_now_ms(wr->writer),
+		.plain = ref->kind == IM_CONV_GROUP && ref->role == DIRECTORY_MEMBER};
 }
 
 int msg_append(struct rpc_write *wr, const struct conv_ref *ref, const struct msg_new *n,

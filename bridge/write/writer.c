@@ -101,7 +101,7 @@ int writer_new(const struct writer_parts *p, struct writer **out)
 	w->members = members_new(p->dir, IM_CACHED_MEMBERS);
 	if (w->members && !writer_join(w, members_part(w->members)) &&
 		!writer_join(w, effects_part(p->fx)))
-		w->fanout = fanout_new(p->fx, p->outboxes, w->members);
+		w->fanout = fanout_new(p->fx, p->outboxes, w->members, p->ceiling);
 	if (w->fanout)
 		rc = read_position(w);
 	if (rc)

@@ -27,6 +27,7 @@
 #include "bridge/store/store.h"
 #include "common/siphash.h"
 
+struct ceiling;
 struct outboxes;
 
 struct writer;
@@ -42,7 +43,8 @@ int writer_head(struct writer *w, uint64_t conv, struct store_head *out) IM_MUST
 
 /* No string of the message may be one that the writer's directory handle returned: appending asks
  * the directory for the members. Gives it the next seq, appends it, and plans its delivery: direct:
- * peer and sender; group: the members at this point of the transaction; room: its topic. */
+ * peer and sender; group: the members at this point of the transaction; room: its topic, unless it
+ * is above its ceiling. */
 int writer_append(struct writer *w, const struct message *m, uint64_t *seq_out,
 	uint64_t *gid_out) IM_MUST_CHECK;
 /* A message as this transaction sees it; for recall, edit and reaction. IM_E_NONE: none. */
@@ -77,6 +79,7 @@ struct writer_parts {
 	struct directory *dir;
 	struct effects *fx;
 	struct outboxes *outboxes; /* asked for a group's tier */
+	struct ceiling *ceiling;   /* of rooms; NULL: they have none */
 	struct im_sipkey key;      /* random */
 };
 

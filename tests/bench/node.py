@@ -396,12 +396,12 @@ class ImNode(_Node):
                 os.close(fd)
 
     def bounds(self):
-        """What one user may cause, as far as the bridge under test has a bound: none here, as with
+        """What one user may cause and a room's viewers get, as far as the bridge under test has a bound: none here, as with
         the rates of the plugin."""
         printed = subprocess.run([self.build / "im-bridge", "--print-config"], check=True,
                                  capture_output=True, text=True).stdout
-        return [key for key in ("rate_cost", "groups_per_day", "invitations_per_day",
-                                "requests_per_day") if f"\n#{key} " in printed]
+        return [key for key in ("rate_cost", "room_messages_per_second", "groups_per_day",
+                                "invitations_per_day", "requests_per_day") if f"\n#{key} " in printed]
 
     # -- processes --
 

@@ -69,7 +69,12 @@ static int set_up(void **state, const struct store_backend *backend)
 	f->rights = rights_new(f->dir, &(struct im_sipkey){{2}});
 	f->cost = cost_new(&(struct im_sipkey){{3}});
 	effects_on_forget(f->fx, rights_forget, f->rights);
-	parts = (struct writer_parts){backend, f->store, f->dir, f->fx, f->outboxes, {{1}}};
+	parts = (struct writer_parts){.backend = backend,
+		.store = f->store,
+		.dir = f->dir,
+		.fx = f->fx,
+		.outboxes = f->outboxes,
+		.key = {{1}}};
 	assert_int_equal(writer_new(&parts, &f->w), IM_OK);
 	writer_set_now(f->w, f->now_ms);
 	rpc_add_user(f, "alice", "");

@@ -1,0 +1,360 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* A busy room: what its viewers get, what they are spared, and that all of it is stored. */
+#include "bridge/deliver/ceiling.h"
+
+#include <stdio.h>
+
+#include "tests/unit/engine_fixture.h"
+
+/* -- the buckets -- */
+
+struct alone {
+	struct ceiling *c;
+	struct tx_part part;
+};
+
+static struct alone alone(int64_t rate)
+{
+	static const struct im_sipkey key = {"0123456789abcde"};
+	static struct health health;
+	struct alone a = {.c = ceiling_new(&key, &health)};
+
+	health = (struct health){0};
+	ceiling_set(a.c, rate);
+	a.part = ceiling_part(a.c);
+	return a;
+}
+
+/* How many of n pass. */
+static int pass(struct alone *a, uint64_t room, int64_t now_ms, int n)
+{
+	int passed = 0;
+
+	while (n-- > 0)
+		passed += ceiling_passes(a->c, room, now_ms, true);
+	return passed;
+}
+
+static void each_room_has_a_second_s_worth(void **state)
+{
+	struct alone a = alone(20);
+
+	(void)state;
+	assert_int_equal(pass(&a, 1, 10000, 50), 20);
+	assert_int_equal(pass(&a, 2, 10000, 50), 20);
+	assert_int_equal(pass(&a, 1, 10049, 50), 0);
+	assert_int_equal(pass(&a, 1, 10050, 50), 1);
+	assert_int_equal(pass(&a, 1, 10300, 50), 5);
+	assert_int_equal(pass(&a, 1, 99999, 50), 20);
+	/* A clock that is set back silences no room until it is where it was. */
+	assert_int_equal(pass(&a, 1, 1000, 50), 0);
+	assert_int_equal(pass(&a, 1, 2000, 50), 20);
+	ceiling_set(a.c, 1);
+	assert_int_equal(pass(&a, 3, 1000, 50), 1);
+	assert_int_equal(pass(&a, 3, 1999, 50), 0);
+	assert_int_equal(pass(&a, 3, 2000, 50), 1);
+	ceiling_set(a.c, 0);
+	assert_int_equal(pass(&a, 3, 2000, 50), 50);
+	ceiling_free(&a.c);
+}
+
+static void what_is_not_spared_takes_its_share(void **state)
+{
+	struct alone a = alone(10);
+
+	(void)state;
+	for (int i = 0; i < 8; i++)
+		assert_true(ceiling_passes(a.c, 1, 1000, false));
+	assert_int_equal(pass(&a, 1, 1000, 10), 2);
+	for (int i = 0; i < 1000; i++)
+		assert_true(ceiling_passes(a.c, 1, 1000, false));
+	/* And is paid off within two seconds. */
+	assert_int_equal(pass(&a, 1, 2000, 10), 0);
+	assert_int_equal(pass(&a, 1, 3000, 10), 10);
+	ceiling_free(&a.c);
+}
+
+static void a_rollback_gives_back_what_was_taken(void **state)
+{
+	struct alone a = alone(10);
+
+	(void)state;
+	assert_int_equal(pass(&a, 1, 1000, 4), 4);
+	a.part.commit(a.part.arg);
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(pass(&a, 1, 1000, 10), 6);
+		assert_int_equal(pass(&a, 2, 1000, 20), 10);
+		a.part.rollback(a.part.arg, 1, i == 1);
+	}
+	assert_int_equal(pass(&a, 1, 1000, 10), 6);
+	a.part.commit(a.part.arg);
+	a.part.rollback(a.part.arg, 1, false);
+	assert_int_equal(pass(&a, 1, 1000, 10), 0);
+	assert_int_equal(pass(&a, 2, 1000, 20), 10);
+	a.part.commit(a.part.arg);
+	/* Very many at once, too. */
+	for (uint64_t room = 1; room <= 100; room++)
+		(void)pass(&a, room, 1000, 10);
+	a.part.rollback(a.part.arg, 1, false);
+	assert_int_equal(pass(&a, 1, 1000, 10), 0);
+	assert_int_equal(pass(&a, 100, 1000, 20), 10);
+	ceiling_free(&a.c);
+}
+
+/* Whoever writes to very many rooms has the oldest of them forgiven, and no more. */
+static void rooms_are_remembered_in_bounded_memory(void **state)
+{
+	struct alone a = alone(10);
+	int64_t passed = 0;
+
+	(void)state;
+	for (int round = 0; round < 2; round++)
+		for (uint64_t room = 1; room <= 1000; room++)
+			passed += pass(&a, room, 1000, 10);
+	assert_int_equal(passed, 10000);
+	for (uint64_t room = 1; room <= 1000000; room++) {
+		(void)pass(&a, room, 1000, 1);
+		a.part.commit(a.part.arg);
+	}
+	assert_int_equal(pass(&a, 1000000, 1000, 10), 9);
+	ceiling_free(&a.c);
+}
+
+/* -- a room -- */
+
+static void limit(struct engine_fixture *f, int64_t rate)
+{
+	f->rig.set.room_messages_per_second = rate;
+	engine_set(f->rig.engine, &f->rig.set);
+}
+
+static uint64_t sampled(const struct engine_fixture *f)
+{
+	return engine_health(f->rig.engine)->messages_sampled;
+}
+
+/* alice owns it, bob is an admin, carol and dave are members. Time enough for what made it. */
+static void make_hall(struct engine_fixture *f)
+{
+	engine_rpc(f, "alice", "group.create",
+		"{\"gid\":\"hall\",\"kind\":\"room\",\"members\":[\"bob\",\"carol\",\"dave\"]}");
+	engine_rpc(
+		f, "alice", "group.role", "{\"gid\":\"hall\",\"uid\":\"bob\",\"role\":\"admin\"}");
+	engine_credit(f, 2);
+	f->now.wall_ms += 10000;
+	f->now.mono_ms += 10000;
+}
+
+/* n messages in one batch, with ids p0, p1, … How many are delivered. */
+static unsigned say(struct engine_fixture *f, const char *from, const char *p, int n)
+{
+	char payload[64];
+
+	engine_credit(f, 2);
+	for (int i = 0; i < n; i++) {
+		snprintf(payload, sizeof(payload), "{\"id\":\"%s%d\",\"body\":\"x\"}", p, i);
+		engine_add_message(f, from, "g/hall", payload);
+	}
+	engine_send(f);
+	return engine_count(f, "topic room/hall");
+}
+
+static void pass_time(struct engine_fixture *f)
+{
+	f->now.wall_ms += 1000;
+	f->now.mono_ms += 1000;
+}
+
+static void what_members_say_is_sampled_and_all_of_it_kept(void **state)
+{
+	struct engine_fixture *f = *state;
+
+	make_hall(f);
+	limit(f, 5);
+	assert_int_equal(say(f, "carol", "c", 12), 5);
+	/* Those are the first ones; each of them is acknowledged. */
+	assert_true(engine_told_part(f, "\"seq\":7,\"from\":\"carol\""));
+	assert_false(engine_told_part(f, "\"seq\":8,\"from\":\"carol\""));
+	for (int i = 0; i < 12; i++) {
+		char part[64];
+
+		snprintf(part, sizeof(part), "{\"id\":\"c%d\",\"conv\":\"g/hall\",\"seq\":%d,", i,
+			3 + i);
+		assert_true(engine_told_part(f, part));
+	}
+	assert_int_equal(sampled(f), 7);
+	/* Another's too, for it is the room's; and the next second brings as many. */
+	assert_int_equal(say(f, "dave", "d", 3), 0);
+	pass_time(f);
+	assert_int_equal(say(f, "dave", "e", 7), 5);
+	assert_int_equal(sampled(f), 12);
+	engine_rpc(f, "carol", "conv.history", "{\"conv\":\"g/hall\",\"after\":2,\"limit\":100}");
+	for (int seq = 3; seq <= 24; seq++) {
+		char part[64];
+
+		snprintf(part, sizeof(part), "{\"conv\":\"g/hall\",\"seq\":%d,", seq);
+		assert_true(engine_told_part(f, part));
+	}
+	/* Sent again it is the same one. */
+	engine_message(f, "carol", "g/hall", "{\"id\":\"c11\",\"body\":\"x\"}");
+	assert_true(engine_told_part(f, "{\"id\":\"c11\",\"conv\":\"g/hall\",\"seq\":14,"));
+	assert_int_equal(sampled(f), 12);
+	limit(f, 0);
+	assert_int_equal(say(f, "carol", "f", 50), 50);
+	assert_int_equal(sampled(f), 12);
+}
+
+static void those_who_run_it_are_always_heard(void **state)
+{
+	struct engine_fixture *f = *state;
+
+	make_hall(f);
+	limit(f, 5);
+	assert_int_equal(say(f, "alice", "a", 20), 20);
+	assert_int_equal(say(f, "bob", "b", 20), 20);
+	assert_int_equal(sampled(f), 0);
+	/* They have had the members' share as well. */
+	assert_int_equal(say(f, "carol", "c", 5), 0);
+	/* Who runs it no longer is a member like any other, and the other way round. */
+	engine_rpc(
+		f, "alice", "group.role", "{\"gid\":\"hall\",\"uid\":\"bob\",\"role\":\"member\"}");
+	assert_int_equal(say(f, "bob", "d", 5), 0);
+	engine_rpc(f, "alice", "group.role",
+		"{\"gid\":\"hall\",\"uid\":\"carol\",\"role\":\"admin\"}");
+	assert_int_equal(say(f, "carol", "e", 5), 5);
+}
+
+static void what_changes_a_message_is_never_left_out(void **state)
+{
+	struct engine_fixture *f = *state;
+
+	make_hall(f);
+	limit(f, 5);
+	assert_int_equal(say(f, "carol", "c", 12), 5);
+	engine_credit(f, 2);
+	engine_rpc(f, "carol", "msg.edit", "{\"conv\":\"g/hall\",\"seq\":3,\"body\":\"y\"}");
+	assert_true(engine_told_part(f, "\"type\":\"edit\""));
+	assert_int_equal(engine_count(f, "topic room/hall"), 1);
+	engine_credit(f, 2);
+	engine_rpc(f, "carol", "msg.recall", "{\"conv\":\"g/hall\",\"seq\":4}");
+	assert_int_equal(engine_count(f, "topic room/hall"), 1);
+	engine_credit(f, 2);
+	/* News of the group, by whoever it is about. */
+	engine_rpc(f, "dave", "group.leave", "{\"gid\":\"hall\"}");
+	assert_int_equal(engine_count(f, "topic room/hall"), 1);
+	engine_credit(f, 2);
+	assert_int_equal(sampled(f), 7);
+	/* What members say in other ways: reactions and copies. */
+	engine_rpc(f, "carol", "msg.react", "{\"conv\":\"g/hall\",\"seq\":3,\"emoji\":\"+1\"}");
+	assert_true(engine_told_part(f, "\"changed\":true"));
+	assert_int_equal(engine_count(f, "topic room/hall"), 0);
+	engine_rpc(f, "carol", "msg.forward",
+		"{\"from_conv\":\"g/hall\",\"seqs\":[3,5,6],\"to_conv\":\"g/hall\"}");
+	assert_true(engine_told_part(f, "\"seqs\":[19,20,21]"));
+	assert_int_equal(engine_count(f, "topic room/hall"), 0);
+	assert_int_equal(sampled(f), 11);
+	engine_credit(f, 2);
+	engine_rpc(f, "bob", "msg.react", "{\"conv\":\"g/hall\",\"seq\":3,\"emoji\":\"+1\"}");
+	assert_int_equal(engine_count(f, "topic room/hall"), 1);
+}
+
+static void groups_and_other_rooms_have_no_part_in_it(void **state)
+{
+	struct engine_fixture *f = *state;
+
+	make_hall(f);
+	engine_rpc(f, "alice", "group.create", "{\"gid\":\"team\",\"members\":[\"carol\"]}");
+	engine_rpc(f, "alice", "group.create",
+		"{\"gid\":\"yard\",\"kind\":\"room\",\"members\":[\"carol\"]}");
+	engine_credit(f, 4);
+	limit(f, 3);
+	pass_time(f);
+	assert_int_equal(say(f, "carol", "c", 10), 3);
+	engine_credit(f, 2);
+	for (int i = 0; i < 10; i++)
+		engine_add_message(f, "carol", "g/team", "x");
+	for (int i = 0; i < 10; i++)
+		engine_add_message(f, "carol", "g/yard", "x");
+	engine_send(f);
+	assert_int_equal(engine_count(f, "message carol/phone"), 10);
+	assert_int_equal(engine_count(f, "topic room/yard"), 3);
+}
+
+/* What has waited in the spool comes at one time, whenever it was sent. */
+static void it_goes_by_when_it_is_delivered(void **state)
+{
+	struct engine_fixture *f = *state;
+
+	make_hall(f);
+	limit(f, 5);
+	for (int i = 0; i < 20; i++)
+		engine_add(f, (struct im_up_rec){.type = IM_UP_MSG_GROUP,
+				      .user = IM_STR("carol"),
+				      .device = IM_STR("phone"),
+				      .target = IM_STR("hall"),
+				      .ts_ms = f->now.wall_ms - 60000 + 1000 * i,
+				      .payload = IM_STR("x")});
+	engine_send(f);
+	assert_int_equal(engine_count(f, "topic room/hall"), 5);
+	assert_int_equal(sampled(f), 15);
+}
+
+/* A replay is a delivery like the first one: it has its ceiling, and the same are heard always. */
+static void a_replay_has_the_same_ceiling(void **state)
+{
+	struct engine_fixture *f = *state;
+	struct im_buf records;
+	uint64_t first;
+
+	make_hall(f);
+	limit(f, 5);
+	first = f->next;
+	engine_credit(f, 2);
+	for (int i = 0; i < 10; i++)
+		engine_add_message(f, i % 2 ? "carol" : "bob", "g/hall", "x");
+	im_buf_init(&records, 0);
+	im_buf_put(&records, f->records.p, f->records.n);
+	engine_send(f);
+	assert_int_equal(engine_count(f, "topic room/hall"), 7);
+	for (int round = 0; round < 2; round++) {
+		if (round)
+			engine_restart(f);
+		limit(f, 5);
+		engine_unlinked(f->rig.engine, f->peer);
+		pass_time(f);
+		pass_time(f);
+		engine_link(f);
+		engine_send_again(f, first, 10, im_buf_view(&records));
+		assert_int_equal(engine_count(f, "topic room/hall"), 7);
+		for (int seq = 3; seq < 13; seq += 2) {
+			char part[64];
+
+			snprintf(part, sizeof(part), "\"seq\":%d,\"from\":\"bob\"", seq);
+			assert_true(engine_told_part(f, part));
+		}
+	}
+	im_buf_free(&records);
+	/* And all of it is there once. */
+	engine_rpc(f, "carol", "conv.list", "{}");
+	assert_true(engine_told_part(f, "\"head\":12,"));
+}
+
+#define CASE(name) cmocka_unit_test_setup_teardown(name, engine_set_up, engine_tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(each_room_has_a_second_s_worth),
+		cmocka_unit_test(what_is_not_spared_takes_its_share),
+		cmocka_unit_test(a_rollback_gives_back_what_was_taken),
+		cmocka_unit_test(rooms_are_remembered_in_bounded_memory),
+		CASE(what_members_say_is_sampled_and_all_of_it_kept),
+		CASE(those_who_run_it_are_always_heard),
+		CASE(what_changes_a_message_is_never_left_out),
+		CASE(groups_and_other_rooms_have_no_part_in_it),
+		CASE(it_goes_by_when_it_is_delivered),
+		CASE(a_replay_has_the_same_ceiling),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
