@@ -15,6 +15,7 @@ static struct directory_conv_user conv_of_row(sqlite3_stmt *st)
 		.cleared_to = sqldb_id(st, 5),
 		.marked_unread = sqldb_int(st, 6),
 		.draft = sqldb_str(st, 7),
+		.follow = sqldb_int(st, 8),
 	};
 }
 
@@ -48,6 +49,7 @@ int directory_conv_put(struct directory *d, const struct directory_conv_user *c)
 	sqldb_bind_id(st, 6, c->cleared_to);
 	sqldb_bind_int(st, 7, c->marked_unread);
 	sqldb_bind_text(st, 8, c->draft);
+	sqldb_bind_int(st, 9, c->follow);
 	return sqldb_run(&d->q, st);
 }
 

@@ -15,6 +15,7 @@ struct directory_conv_user {
 	uint64_t cleared_to;
 	bool marked_unread;
 	struct im_str draft;
+	bool follow; /* a room: it counts as unread, and sync brings it */
 };
 
 /* All zero if there is no row (still IM_OK). */

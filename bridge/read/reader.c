@@ -176,7 +176,7 @@ static int on_event(void *arg, const struct directory_event *e)
 	return IM_STOP;
 }
 
-/* IM_STOP: something newer than the cursor is in one of the user's conversations. */
+/* IM_STOP: something newer than the cursor is in a conversation that sync would bring. */
 static int find_news(struct rpc_read *rd, uint64_t cursor)
 {
 	struct conv_set set;
@@ -185,7 +185,10 @@ static int find_news(struct rpc_read *rd, uint64_t cursor)
 
 	for (size_t i = 0; !rc && i < set.n; i++) {
 		rc = rd->backend->read_head(rd->log, set.v[i].conv, &head);
-		if (!rc && head.gid > cursor)
+		if (rc || head.gid <= cursor)
+			continue;
+		rc = conv_item_resolve(&rd->call, &set.v[i], NULL);
+		if (!rc && set.v[i].followed)
 			rc = IM_STOP;
 	}
 	conv_set_clear(&set);

@@ -132,6 +132,7 @@ static int resolve_peer(struct rpc_call *c, struct conv_item *item, bool *histor
 	rc = directory_group_by_id(c->dir, item->peer, &g);
 	if (rc == IM_OK && !g.dismissed) {
 		name_it(item, 'g', g.gid);
+		item->group_kind = g.kind;
 		*history_all_out = g.history != 0;
 	}
 	item->hidden = rc == IM_E_NONE || (rc == IM_OK && g.dismissed);
@@ -155,6 +156,7 @@ int conv_item_resolve(
 		return rc;
 	item->floor = view_floor(history_all, item->joined_seq, mine.cleared_to);
 	item->was_after = seen_was_after(history_all, item->floor);
+	item->followed = item->group_kind != DIRECTORY_ROOM || mine.follow;
 	item->resolved = true;
 	if (user_out != NULL)
 		*user_out = mine;

@@ -26,6 +26,8 @@ struct conv_item {
 	/* filled by conv_item_resolve */
 	bool resolved, hidden;
 	bool peer_gone;            /* a deleted user */
+	int group_kind;            /* of a group: enum directory_group_kind */
+	bool followed;             /* it counts as unread, and sync brings it: all but some rooms */
 	uint64_t floor, was_after; /* see view.h, seen.h */
 	char name[IM_CONV_MAX + 1];
 };

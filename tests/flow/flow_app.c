@@ -220,12 +220,22 @@ static void follow(struct flow_device *d, const json_t *e)
 	const char *kind = text_of(e, "event"), *action = text_of(e, "action");
 	struct flow_conv *c = flow_conv(d, text_of(e, "conv"));
 
-	if (strcmp(kind, "conv") == 0)
+	if (strcmp(kind, "conv") == 0) {
 		forget_through(c, number_of(e, "cleared_to"));
-	else if (strcmp(kind, "group") == 0 && flow_app_cursor(e) > c->left_at &&
-		 (strcmp(action, "kick") == 0 || strcmp(action, "leave") == 0 ||
-			 strcmp(action, "dismiss") == 0))
+		/* What sync brings begins at the cursor. */
+		c->pulling |= json_is_true(json_object_get(e, "follow"));
+	} else if (strcmp(kind, "group") == 0 && flow_app_cursor(e) > c->left_at &&
+		   (strcmp(action, "kick") == 0 || strcmp(action, "leave") == 0 ||
+			   strcmp(action, "dismiss") == 0))
 		leave(c, flow_app_cursor(e));
+}
+
+bool flow_app_follows(const struct flow_device *d, const char *conv)
+{
+	char key[160];
+
+	snprintf(key, sizeof(key), "conv:%s", conv);
+	return json_is_true(json_object_get(json_object_get(d->state, key), "follow"));
 }
 
 void flow_app_event(struct flow_device *d, json_t *e)

@@ -17,5 +17,7 @@ uint64_t flow_app_cursor(const json_t *o);
 /* A message has come to its place. */
 void flow_app_message(struct flow_device *d, struct flow_conv *c, const json_t *m);
 void flow_app_event(struct flow_device *d, json_t *e);
+/* The user follows this room, as far as the device knows. */
+bool flow_app_follows(const struct flow_device *d, const char *conv);
 
 #endif

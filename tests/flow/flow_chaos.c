@@ -130,7 +130,7 @@ static void mark(struct flow_chaos *c, struct flow_device *d)
 
 	if (!v)
 		return;
-	switch (below(c, 8)) {
+	switch (below(c, 9)) {
 	case 0:
 		request(c, d, "conv.update", "{\"conv\":\"%s\",\"pinned\":%s}", v->name,
 			one_in(c, 2) ? "true" : "false");
@@ -149,6 +149,10 @@ static void mark(struct flow_chaos *c, struct flow_device *d)
 	case 4:
 		request(c, d, "conv.update", "{\"conv\":\"%s\",\"cleared_to\":%llu}", v->name,
 			(unsigned long long)v->n / 2);
+		break;
+	case 5:
+		request(c, d, "conv.update", "{\"conv\":\"g/" FLOW_CHAOS_ROOM "\",\"follow\":%s}",
+			one_in(c, 3) ? "false" : "true");
 		break;
 	default:
 		request(c, d, "conv.read", "{\"conv\":\"%s\",\"seq\":%llu}", v->name,
@@ -360,4 +364,7 @@ void flow_chaos_start(struct flow_chaos *c, struct flow *f, uint64_t seed, struc
 	flow_broker(f)->lose_down = below(c, 3) * 10;
 	f->nodes[0].fail_commit = below(c, 3) * 30;
 	f->nodes[0].fail_directory = below(c, 3) * 30;
+	/* Viewers of the room miss some of what is said there. */
+	f->nodes[0].rig.set.room_messages_per_second = below(c, 3);
+	engine_set(f->nodes[0].rig.engine, &f->nodes[0].rig.set);
 }

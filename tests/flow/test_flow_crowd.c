@@ -140,7 +140,15 @@ static void a_room_of_a_hundred_thousand(void **state)
 	took(c, "a message");
 	assert_true(flow_sent(c->alice, "m1")->acked);
 	assert_non_null(flow_has(c->alice, "g/hall", 102));
+	assert_true(flow_connect(c->member));
+	flow_settle(c->f);
+	assert_null(flow_has(c->member, "g/hall", 102));
+	flow_rpc(c->member, "conv.update", "{\"conv\":\"g/hall\",\"follow\":true}");
+	flow_disconnect(c->member, false);
+	strcpy(c->member->cursor, "0");
+	took(c, "a member connects and follows it");
 	read_as_member(c, "hear, hear");
+	assert_non_null(flow_has(c->member, "g/hall", 102));
 }
 
 static void a_direct_message_does_not_wait_for_a_group_of_ten_thousand(void **state)

@@ -147,6 +147,39 @@ static void a_room_is_fanned_out_by_the_broker(void **state)
 	assert_false(fake_subscribe(c->carol->c, "im/room/hall"));
 }
 
+/* Without being asked a room is in nobody's way; followed it is like any group. */
+static void a_room_is_news_for_who_follows_it(void **state)
+{
+	struct cast *c = *state;
+
+	assert_non_null(strstr(flow_rpc(c->alice, "group.create",
+				       "{\"gid\":\"hall\",\"kind\":\"room\","
+				       "\"members\":[\"bob\"]}"),
+		"\"result\""));
+	flow_rpc(c->bob, "sync", "{}");
+	flow_rpc(c->bob, "device.ack", "{\"cursor\":\"2\"}");
+	flow_disconnect(c->bob, true);
+	assert_true(flow_send(c->alice, "g/hall", "m1", "hear, hear"));
+	flow_settle(c->f);
+	assert_true(flow_connect(c->bob));
+	flow_settle(c->f);
+	assert_non_null(strstr(c->bob->last_event, "\"behind\":false"));
+	assert_null(flow_has(c->bob, "g/hall", 2));
+	assert_non_null(
+		strstr(flow_rpc(c->bob, "conv.update", "{\"conv\":\"g/hall\",\"follow\":true}"),
+			"\"follow\":true"));
+	assert_non_null(strstr(c->bob->last_event, "\"follow\":true"));
+	flow_rpc(c->bob, "device.ack", "{\"cursor\":\"4\"}");
+	flow_disconnect(c->bob, true);
+	assert_true(flow_send(c->alice, "g/hall", "m2", "and more"));
+	flow_settle(c->f);
+	assert_true(flow_connect(c->bob));
+	flow_settle(c->f);
+	/* It listens to its inbox alone. */
+	assert_int_equal(c->bob->room, 0);
+	assert_has(c->bob, "g/hall", 3, "and more");
+}
+
 static void signals_pass_and_are_not_stored(void **state)
 {
 	struct cast *c = *state;
@@ -396,6 +429,7 @@ int main(void)
 		T(all_devices_of_a_user_see_the_same),
 		T(a_group_lives_from_creation_to_kick),
 		T(a_room_is_fanned_out_by_the_broker),
+		T(a_room_is_news_for_who_follows_it),
 		T(signals_pass_and_are_not_stored),
 		T(blocks_hold_at_once),
 		T(presence_is_retained),

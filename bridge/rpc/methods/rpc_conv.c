@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "bridge/directory/directory_group.h"
 #include "bridge/message/seen.h"
 #include "bridge/rpc/conv_ref.h"
 #include "bridge/rpc/conv_set.h"
@@ -29,13 +30,15 @@ int conv_notify_parse(struct im_str s)
 	return -1;
 }
 
-void conv_put_settings(struct im_buf *b, const struct directory_conv_user *u)
+void conv_put_settings(struct im_buf *b, const struct directory_conv_user *u, bool room)
 {
 	im_buf_printf(b,
 		",\"pinned\":%s,\"muted\":%s,\"notify\":\"%s\",\"marked_unread\":%s,"
 		"\"cleared_to\":%" PRIu64,
 		u->pinned ? "true" : "false", u->notify ? "true" : "false",
 		conv_notify_name(u->notify), u->marked_unread ? "true" : "false", u->cleared_to);
+	if (room)
+		im_buf_z(b, u->follow ? ",\"follow\":true" : ",\"follow\":false");
 }
 
 /* -- conv.list -- */
@@ -129,7 +132,7 @@ static int put_item(struct rpc_read *rd, struct conv_item *item, struct im_buf *
 	struct rpc_call *c = &rd->call;
 	struct directory_conv_user mine;
 	struct last_message last = {rd, item, b};
-	uint64_t unread, mark;
+	uint64_t unread = 0, mark;
 	int rc = conv_item_resolve(c, item, &mine);
 
 	if (rc != IM_OK || item->hidden)
@@ -140,11 +143,12 @@ static int put_item(struct rpc_read *rd, struct conv_item *item, struct im_buf *
 		im_buf_z(b, ",\"deleted\":true");
 	im_jsonw_member_int(b, "head", (int64_t)item->head.seq);
 	im_jsonw_member_int(b, "read", (int64_t)mine.read_seq);
-	conv_put_settings(b, &mine);
+	conv_put_settings(b, &mine, item->group_kind == DIRECTORY_ROOM);
 	if (mine.draft.n > 0)
 		im_jsonw_member_str(b, "draft", mine.draft);
 	mark = view_mark(mine.read_seq, item->joined_seq, mine.cleared_to);
-	rc = rd->backend->unread(rd->log, item->conv, c->user, mark, &unread);
+	if (item->followed)
+		rc = rd->backend->unread(rd->log, item->conv, c->user, mark, &unread);
 	if (rc != IM_OK)
 		return rc;
 	im_jsonw_member_int(b, "unread", (int64_t)unread);

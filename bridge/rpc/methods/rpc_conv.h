@@ -9,7 +9,8 @@
 /* The word for directory_conv_user's notify, and back (-1: none). */
 const char *conv_notify_name(int notify);
 int conv_notify_parse(struct im_str s);
-/* Appends `,"pinned":..,"muted":..,"notify":..,"marked_unread":..,"cleared_to":..`. */
-void conv_put_settings(struct im_buf *b, const struct directory_conv_user *u);
+/* Appends `,"pinned":..,"muted":..,"notify":..,"marked_unread":..,"cleared_to":..`, and of a room
+ * `,"follow":..`. */
+void conv_put_settings(struct im_buf *b, const struct directory_conv_user *u, bool room);
 
 #endif

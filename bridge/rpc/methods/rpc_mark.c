@@ -6,6 +6,7 @@
  */
 #include "bridge/rpc/methods/methods.h"
 
+#include "bridge/directory/directory_group.h"
 #include "bridge/directory/directory_user.h"
 #include "bridge/rpc/conv_ref.h"
 #include "bridge/rpc/methods/rpc_conv.h"
@@ -92,16 +93,35 @@ static int read_call(struct rpc_write *wr)
 
 /* -- conv.update -- */
 
-static void put_settings(struct im_buf *b, struct im_str conv, const struct directory_conv_user *u)
+static bool is_room(const struct conv_ref *ref)
 {
-	im_jsonw_member_str(b, "conv", conv);
-	conv_put_settings(b, u);
+	return ref->kind == IM_CONV_GROUP && ref->group_kind == DIRECTORY_ROOM;
+}
+
+static void put_settings(
+	struct im_buf *b, const struct conv_ref *ref, const struct directory_conv_user *u)
+{
+	im_jsonw_member_str(b, "conv", ref->name);
+	conv_put_settings(b, u, is_room(ref));
 	im_jsonw_member_str(b, "draft", u->draft);
 }
 
+/* Whoever belongs to anything but a room follows it. */
+static int take_follow(
+	struct rpc_call *c, const struct conv_ref *ref, struct directory_conv_user *mine)
+{
+	if (rpc_has(c, "follow") && !is_room(ref))
+		return rpc_fail(c, IM_E_INVALID_PARAMS,
+			"params.follow is for rooms, and %.*s is none: it is in sync and counts as "
+			"unread always; leave follow out, or give notify",
+			IM_ARGS(ref->name));
+	mine->follow = rpc_bool(c, "follow", mine->follow);
+	return IM_OK;
+}
+
 /* Takes what the parameters ask for; draft stays borrowed from them or from `mine`. */
-static int take_settings(
-	struct rpc_call *c, const struct store_head *head, struct directory_conv_user *mine)
+static int take_settings(struct rpc_call *c, const struct conv_ref *ref,
+	const struct store_head *head, struct directory_conv_user *mine)
 {
 	struct im_str notify = rpc_str(c, "notify");
 	uint64_t cleared = (uint64_t)rpc_int(c, "cleared_to", 0);
@@ -126,14 +146,14 @@ static int take_settings(
 		mine->cleared_to = cleared;
 	if (rpc_has(c, "draft"))
 		mine->draft = rpc_str(c, "draft");
-	return IM_OK;
+	return take_follow(c, ref, mine);
 }
 
 static bool same_settings(const struct directory_conv_user *a, const struct directory_conv_user *b)
 {
 	return a->pinned == b->pinned && a->notify == b->notify &&
 	       a->marked_unread == b->marked_unread && a->cleared_to == b->cleared_to &&
-	       im_str_eq(a->draft, b->draft);
+	       a->follow == b->follow && im_str_eq(a->draft, b->draft);
 }
 
 static int save_settings(
@@ -147,7 +167,7 @@ static int save_settings(
 	if (rc != IM_OK)
 		return rc;
 	im_buf_init(&settings, 0);
-	put_settings(&settings, ref->name, mine);
+	put_settings(&settings, ref, mine);
 	event_conv(&e, ref->name, im_buf_view(&settings));
 	rc = settings.failed ? IM_E_NOMEM : writer_event(wr->writer, c->user, c->uid, &e);
 	event_clear(&e);
@@ -179,13 +199,13 @@ static int update_call(struct rpc_write *wr)
 	im_buf_str(&draft, was.draft);
 	was.draft = im_buf_view(&draft);
 	mine = was;
-	rc = draft.failed ? IM_E_NOMEM : take_settings(c, &head, &mine);
+	rc = draft.failed ? IM_E_NOMEM : take_settings(c, &ref, &head, &mine);
 	if (rc == IM_OK && !same_settings(&was, &mine))
 		rc = save_settings(wr, &ref, &mine);
 	if (rc == IM_OK) {
 		im_buf_printf(c->result, "{\"changed\":%s",
 			same_settings(&was, &mine) ? "false" : "true");
-		put_settings(c->result, ref.name, &mine);
+		put_settings(c->result, &ref, &mine);
 		im_buf_c(c->result, '}');
 	}
 	im_buf_free(&draft);
@@ -206,6 +226,7 @@ static const struct rpc_param update_params[] = {
 	{"cleared_to", RPC_INTEGER, false, 0, INT64_MAX},
 	{"marked_unread", RPC_BOOLEAN, false, 0, 0},
 	{"draft", RPC_STRING, false, 0, DRAFT_MAX},
+	{"follow", RPC_BOOLEAN, false, 0, 0},
 	{0},
 };
 

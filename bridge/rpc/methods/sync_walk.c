@@ -116,7 +116,7 @@ static int collect(struct rpc_read *rd, struct conv_set *set, uint64_t cursor, u
 		rc = conv_item_resolve(c, item, NULL);
 		if (rc != IM_OK)
 			return rc;
-		if (item->hidden || item->head.seq <= item->floor)
+		if (item->hidden || !item->followed || item->head.seq <= item->floor)
 			continue;
 		rc = find_first(rd, &p, cursor);
 		if (rc != IM_OK)
@@ -190,7 +190,7 @@ static int on_stretch(void *arg, const struct store_msg *m)
 	rc = conv_item_resolve(&t->rd->call, item, NULL);
 	if (rc != IM_OK)
 		return rc;
-	if (item->hidden || m->seq <= item->floor)
+	if (item->hidden || !item->followed || m->seq <= item->floor)
 		return IM_OK;
 	return t->fn(t->arg, item, m);
 }
