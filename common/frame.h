@@ -134,8 +134,8 @@ enum im_down_type {
 	IM_DOWN_TOPIC = 5,       /* payload to {p}/{topic}; QoS and retain by flags */
 	IM_DOWN_REPLY = 6,       /* RPC reply to `topic` (absolute) with corr */
 	IM_DOWN_CONTROL = 7,     /* payload to $CONTROL/im/v1/response of client `device` only */
-	IM_DOWN_KICK_USER = 8,   /* user */
-	IM_DOWN_KICK_DEVICE = 9, /* user and device */
+	IM_DOWN_KICK_USER = 8,   /* user; flags = enum im_end of wire.h */
+	IM_DOWN_KICK_DEVICE = 9, /* user and device; flags likewise */
 	IM_DOWN_FORGET_USER = 10,   /* drop what is cached of `user` */
 	IM_DOWN_FORGET_GROUP = 11,  /* drop the group `topic` and all its members */
 	IM_DOWN_FORGET_MEMBER = 12, /* drop the membership of `user` in the group `topic` */

@@ -220,11 +220,30 @@ void im_wire_error_retry(struct im_buf *b, int code, struct im_str why, int64_t 
 
 void im_wire_device(struct im_buf *b, const char *action, struct im_str device, struct im_str by)
 {
-	im_buf_printf(b, "{\"event\":\"device\",\"action\":\"%s\"", action);
+	im_buf_printf(b, IM_DEVICE_BEGIN "\"%s\"", action);
 	im_jsonw_member_str(b, "device", device);
 	if (by.n)
 		im_jsonw_member_str(b, "by", by);
 	im_buf_c(b, '}');
+}
+
+void im_wire_end(struct im_buf *b, struct im_str device, enum im_end why)
+{
+	static const struct {
+		const char *reason, *retry;
+	} ends[IM_ENDS] = {
+		[IM_END_KICKED] = {"kicked", "later"},
+		[IM_END_REMOVED] = {"removed", "no"},
+		[IM_END_REPLACED] = {"replaced", "no"},
+		[IM_END_EXPIRED] = {"expired", "token"},
+		[IM_END_PASSWORD] = {"password", "token"},
+		[IM_END_DISABLED] = {"disabled", "no"},
+		[IM_END_DELETED] = {"deleted", "no"},
+	};
+
+	im_buf_z(b, IM_END_BEGIN);
+	im_jsonw_str(b, device);
+	im_buf_printf(b, ",\"reason\":\"%s\",\"retry\":\"%s\"}", ends[why].reason, ends[why].retry);
 }
 
 void im_cursor_put(struct im_buf *b, uint64_t pos)

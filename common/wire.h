@@ -51,6 +51,24 @@ void im_wire_error_retry(struct im_buf *b, int code, struct im_str why, int64_t 
 /* The event about one of a user's devices: `{"event":"device","action":..,"device":..,"by":..}`;
  * by.n == 0: without `by`. */
 void im_wire_device(struct im_buf *b, const char *action, struct im_str device, struct im_str by);
+/* Why the node ends a session. The numbers are those of the link's kicks, too (frame.h). */
+enum im_end {
+	IM_END_KICKED, /* an administrator has ended the connection, and no more */
+	IM_END_REMOVED,
+	IM_END_REPLACED,
+	IM_END_EXPIRED,
+	IM_END_PASSWORD,
+	IM_END_DISABLED,
+	IM_END_DELETED,
+	IM_ENDS
+};
+/* The last event of a session: `{"event":"session","action":"end","device":..,"reason":..,
+ * "retry":..}`. */
+void im_wire_end(struct im_buf *b, struct im_str device, enum im_end why);
+/* How it begins; the device follows, a JSON string. */
+#define IM_END_BEGIN "{\"event\":\"session\",\"action\":\"end\",\"device\":"
+/* How an event about one of a user's devices begins; the action and the device follow. */
+#define IM_DEVICE_BEGIN "{\"event\":\"device\",\"action\":"
 /* How a hello begins; its device follows, a JSON string. */
 #define IM_HELLO_BEGIN "{\"event\":\"hello\",\"device\":"
 

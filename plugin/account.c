@@ -3,6 +3,8 @@
  * bridge says that something is new. */
 #include "plugin/account.h"
 
+#include "plugin/ending.h"
+
 /* A look costs a read of the database, about 15 us: 64 of them every 16 ms take a twentieth of the
  * broker's time, and 100,000 users are through in half a minute. */
 #define SLICE_USERS 64
@@ -50,14 +52,13 @@ bool account_is_admin(struct plugin *p, struct im_str uid)
  * in. False: too many wait. */
 static bool end_outdated(struct plugin *p, struct session_user *u, uint64_t password)
 {
-	int64_t now_us = clock_mono_us(&p->clock);
 	struct session *e;
 	bool done = true;
 
 	for (e = u->list; e; e = e->user_next) {
 		if (e->kicked || e->password == password)
 			continue;
-		e->kicked = e->outdated = kicks_session_later(&p->kicks, e, now_us);
+		ending_outdated(p, e);
 		done = done && e->kicked;
 	}
 	return done;
@@ -72,8 +73,8 @@ static void renumber_all(
 		/* The bridge has written a user whom a token has made. */
 		if (e->user_id == 0 && u->id == 0)
 			e->user_id = number;
-		else if (e->user_id != number && !e->kicked)
-			e->kicked = kicks_session(&p->kicks, e);
+		else if (e->user_id != number)
+			(void)ending_session(p, e, IM_END_DELETED);
 	}
 }
 
@@ -84,6 +85,16 @@ static void renumber(struct plugin *p, struct session_user *u, int64_t number)
 	renumber_all(p, u, u->list, number);
 	renumber_all(p, u, u->away, number);
 	u->id = number;
+}
+
+/* False: too many wait. */
+static bool end_all(struct plugin *p, const struct session_user *u, enum im_end why)
+{
+	const struct session *e = u->list;
+
+	while (e && session_ending(e))
+		e = e->user_next;
+	return !e || ending_user(p, (struct im_str){u->uid, u->uid_n}, why);
 }
 
 bool account_open(struct plugin *p, struct session_user *u)
@@ -103,14 +114,19 @@ bool account_open(struct plugin *p, struct session_user *u)
 	if (u->open && d.id != u->id)
 		renumber(p, u, d.id);
 	/* Too many wait: again at the next sign of life. */
-	if (u->open ? !end_outdated(p, u, d.credential) : u->list && !kicks_user(&p->kicks, uid))
+	if (u->open ? !end_outdated(p, u, d.credential)
+		    : !end_all(p, u, d.disabled ? IM_END_DISABLED : IM_END_DELETED))
 		u->judged = 0;
 	return u->open;
 }
 
 /* Something else that is new of the user may have shown the password before this was told. */
-static void stay(struct plugin *p, struct session *e)
+static void stay(struct plugin *p, struct session *e, uint64_t password)
 {
+	/* One by token stays one by token. */
+	if (!e->expires_s && e->credential == e->password)
+		e->credential = password;
+	e->password = password;
 	if (!e->outdated)
 		return;
 	e->kicked = e->outdated = false;
@@ -127,13 +143,10 @@ void account_credential(
 	if (lookup_user(p->lookup, (struct im_str){u->uid, u->uid_n}, &d))
 		return;
 	for (e = u->list; e; e = e->user_next) {
-		if (e->opened_ms > since_ms || !im_str_eq(session_device(e), device))
-			continue;
-		/* One by token stays one by token. */
-		if (!e->expires_s && e->credential == e->password)
-			e->credential = d.credential;
-		e->password = d.credential;
-		stay(p, e);
+		if (e->opened_ms <= since_ms && im_str_eq(session_device(e), device))
+			stay(p, e, d.credential);
+		else if (e->password != d.credential)
+			(void)ending_session(p, e, IM_END_PASSWORD);
 	}
 }
 

@@ -14,6 +14,7 @@
 #include "common/wire.h"
 #include "plugin/account.h"
 #include "plugin/capture.h"
+#include "plugin/ending.h"
 #include "plugin/identity.h"
 #include "plugin/link.h"
 #include "plugin/policy.h"
@@ -301,6 +302,10 @@ int acl_write(struct plugin *p, const struct mosquitto_evt_acl_check *ed)
 	w.e = e && clients_is_will(p->clients, e) ? e : NULL;
 	if (w.e && !account_own(p, w.e))
 		return deny(p);
+	if (!w.e && e && ending_closes(e, ed->qos)) {
+		p->stats.closed++;
+		return MOSQ_ERR_CONN_LOST;
+	}
 	if (!w.e && !mosquitto_client_address(ed->client) && w.t.kind == IM_TOPIC_OTHER)
 		return write_author(p, im_str(mosquitto_client_username(ed->client)), ed);
 	if (!w.e)
@@ -364,28 +369,66 @@ bool acl_may_read(
 	}
 }
 
-/* What the bridge says when a device has subscribed is for that one alone: queued for all of a
- * user's others it would fill them, and say nothing to them. */
-static bool is_others_hello(
-	struct plugin *p, const struct im_topic *t, const struct mosquitto_evt_acl_check *ed)
+/* Takes text from the front. */
+static bool takes(struct im_str *in, struct im_str text)
 {
-	const struct im_str payload = {ed->payload, ed->payloadlen}, begin = IM_STR(IM_HELLO_BEGIN);
-	struct im_str device, rest;
-
-	if (t->kind != IM_TOPIC_INBOX || !im_str_eq(t->rest, IM_STR("event")) ||
-		payload.n <= begin.n || memcmp(payload.p, begin.p, begin.n) != 0)
+	if (in->n < text.n || memcmp(in->p, text.p, text.n) != 0)
 		return false;
-	rest = (struct im_str){payload.p + begin.n, payload.n - begin.n};
+	*in = (struct im_str){in->p + text.n, in->n - text.n};
+	return true;
+}
+
+/* Whether the device's name, a JSON string, comes next. */
+static bool names(struct plugin *p, struct im_str rest, const struct mosquitto *client)
+{
 	im_buf_reset(&p->text);
-	im_jsonw_str(&p->text, im_str(mosquitto_client_id(ed->client)));
-	device = im_buf_view(&p->text);
-	return rest.n <= device.n || memcmp(rest.p, device.p, device.n) != 0;
+	im_jsonw_str(&p->text, im_str(mosquitto_client_id(client)));
+	return !p->text.failed && takes(&rest, im_buf_view(&p->text));
+}
+
+/* An event about one of the user's devices: the action first. */
+static bool is_of_device(struct plugin *p, struct im_str payload, const struct mosquitto *client)
+{
+	struct im_str rest = payload;
+	const char *comma;
+
+	if (!takes(&rest, IM_STR(IM_DEVICE_BEGIN)))
+		return false;
+	comma = memchr(rest.p, ',', rest.n);
+	if (!comma)
+		return false;
+	rest = (struct im_str){comma, rest.n - (size_t)(comma - rest.p)};
+	return takes(&rest, IM_STR(",\"device\":")) && names(p, rest, client);
+}
+
+/* What is for one device alone: queued for all of a user's others it would fill them, and say
+ * nothing to them. */
+enum event { EVENT_ANY, EVENT_OTHERS, EVENT_LAST };
+
+/* A device that is told to go hears that, and what else is said of itself, and nothing more. */
+static enum event event_for(struct plugin *p, const struct mosquitto_evt_acl_check *ed)
+{
+	const struct im_str payload = {ed->payload, ed->payloadlen};
+	const struct session *e;
+	struct im_str rest = payload;
+	bool last;
+
+	if (takes(&rest, IM_STR(IM_HELLO_BEGIN)))
+		return !rest.n || names(p, rest, ed->client) ? EVENT_ANY : EVENT_OTHERS;
+	last = takes(&rest, IM_STR(IM_END_BEGIN));
+	if (last ? !names(p, rest, ed->client) : !is_of_device(p, payload, ed->client))
+		return last ? EVENT_OTHERS : EVENT_ANY;
+	e = identity_known(p, ed->client);
+	if (e && e->state != SESSION_OFFLINE && session_ending(e))
+		return EVENT_LAST;
+	return last ? EVENT_OTHERS : EVENT_ANY;
 }
 
 int acl_read(struct plugin *p, const struct mosquitto_evt_acl_check *ed)
 {
 	struct im_str uid = im_str(mosquitto_client_username(ed->client));
 	struct im_str topic = im_str(ed->topic);
+	enum event event = EVENT_ANY;
 	struct im_topic t;
 
 	if (uid.n == 0)
@@ -395,7 +438,11 @@ int acl_read(struct plugin *p, const struct mosquitto_evt_acl_check *ed)
 		return strcmp(ed->topic, IM_TOPIC_UP) == 0 && link_is(p, ed->client)
 			       ? MOSQ_ERR_SUCCESS
 			       : MOSQ_ERR_ACL_DENIED;
-	if (!identity_may_hear(p, ed->client, uid) || is_others_hello(p, &t, ed))
+	if (t.kind == IM_TOPIC_INBOX && im_str_eq(t.rest, IM_STR("event")) && im_str_eq(t.id, uid))
+		event = event_for(p, ed);
+	if (event == EVENT_LAST)
+		return MOSQ_ERR_SUCCESS;
+	if (event == EVENT_OTHERS || !identity_may_hear(p, ed->client, uid))
 		return MOSQ_ERR_ACL_DENIED;
 	/* A deleted user's presence ends with an empty message. Nobody could be told by a user's
 	 * rights who is not there any more: who was let in to watch hears it. */

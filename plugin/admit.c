@@ -10,6 +10,7 @@
 #include "common/limits.h"
 #include "plugin/account.h"
 #include "plugin/capture.h"
+#include "plugin/ending.h"
 #include "plugin/later.h"
 #include "plugin/link.h"
 #include "plugin/refusal.h"
@@ -193,13 +194,13 @@ static const struct denial *make_room(struct plugin *p, const struct arrival *a)
 	if (admit_device_limit(p, a->uid, &limit) != IM_OK)
 		return &admit_unreadable;
 	while (limit > 0 && count_devices(u, a->device, &oldest) >= limit) {
-		if (p->opt.device_policy == DEVICES_REFUSE ||
-			!kicks_session_later(&p->kicks, oldest, clock_mono_us(&p->clock))) {
+		if (p->opt.device_policy == DEVICES_REFUSE || kicks_full(&p->kicks)) {
 			refusal_device(p, u, "refuse", a->device, IM_STR(""));
 			return &full;
 		}
-		oldest->kicked = true;
 		refusal_device(p, u, "replace", session_device(oldest), a->device);
+		if (!ending_session(p, oldest, IM_END_REPLACED))
+			return &full;
 		log_line(LOG_LEVEL_INFO, "device replaced user=%s client=%s by=%s",
 			log_text(&user, a->uid), log_device(&client, session_device(oldest)),
 			log_device(&by, a->device));
@@ -208,12 +209,6 @@ static const struct denial *make_room(struct plugin *p, const struct arrival *a)
 }
 
 /* ---- sessions ---- */
-
-static void watch_expiry(struct plugin *p, int64_t expires_s)
-{
-	if (expires_s && (!p->next_expiry_s || expires_s < p->next_expiry_s))
-		p->next_expiry_s = expires_s;
-}
 
 /* Makes the session, with what the bridge has to be told about it. */
 static struct session *make_session(struct plugin *p, const struct arrival *a,
@@ -256,7 +251,7 @@ static struct session *make_session(struct plugin *p, const struct arrival *a,
 		return NULL;
 	}
 	account_is_open(e->user, owner.user);
-	watch_expiry(p, v->expires_s);
+	ending_watch(p, v->expires_s);
 	return e;
 }
 
@@ -331,6 +326,19 @@ static int login_user(struct plugin *p, const struct mosquitto_evt_basic_auth *e
 	return admit_verdict(p, &a, &v);
 }
 
+/* Why a session that was let in would not be any more. */
+static enum im_end why_not(struct plugin *p, const struct session *e)
+{
+	struct lookup_user u;
+	int ret = lookup_user(p->lookup, session_uid(e), &u);
+
+	if (ret == IM_E_NONE)
+		return IM_END_DELETED;
+	if (!ret && u.disabled)
+		return IM_END_DISABLED;
+	return e->expires_s ? IM_END_EXPIRED : IM_END_PASSWORD;
+}
+
 /*
  * After a reload the broker asks again about every session that it has, connected or not. Denying
  * one that is offline makes 2.0 free it twice, and would mean nothing: it proves itself when it
@@ -357,12 +365,12 @@ static int login_again(struct plugin *p, const struct mosquitto_evt_basic_auth *
 		return MOSQ_ERR_SUCCESS;
 	if (!v.accepted) {
 		admit_log_refusal(p, &a, &v.no);
-		return MOSQ_ERR_AUTH;
+		return ending_session(p, e, why_not(p, e)) ? MOSQ_ERR_SUCCESS : MOSQ_ERR_AUTH;
 	}
 	e->credential = v.credential;
 	e->password = v.password;
 	e->expires_s = v.expires_s;
-	watch_expiry(p, v.expires_s);
+	ending_watch(p, v.expires_s);
 	return MOSQ_ERR_SUCCESS;
 }
 

@@ -13,6 +13,7 @@
 #include "common/msgprops.h"
 #include "plugin/account.h"
 #include "plugin/capture.h"
+#include "plugin/ending.h"
 #include "plugin/later.h"
 #include "plugin/publish.h"
 #include "plugin/refusal.h"
@@ -31,15 +32,6 @@ static void count_publish(struct plugin *p, int ret, uint64_t *counter)
 		p->stats.publish_failed++;
 	else
 		++*counter;
-}
-
-/* {prefix}/inbox/{uid}/{suffix}, NUL-terminated in p->topic. */
-static const char *inbox_topic(struct plugin *p, struct im_str uid, struct im_str suffix)
-{
-	im_buf_reset(&p->topic);
-	im_topic_inbox(&p->topic, p->prefix, uid, suffix);
-	im_buf_c(&p->topic, '\0');
-	return p->topic.failed ? NULL : p->topic.p;
 }
 
 /* ---- deliveries ---- */
@@ -97,7 +89,7 @@ static void deliver(struct plugin *p, const struct shared *s, const struct im_re
 		p->stats.self_copies++;
 		return;
 	}
-	pub.topic = inbox_topic(p, to->uid, conv);
+	pub.topic = publish_inbox(&p->topic, p->prefix, to->uid, conv);
 	payload = pub.topic ? publish_alloc(n) : NULL;
 	if (payload) {
 		at = mempcpy(payload, CONV_START, sizeof(CONV_START) - 1);
@@ -143,7 +135,7 @@ static int down_inbox(struct plugin *p, const struct im_down_rec *r)
 	for (i = 0; i < r->recipients; i++) {
 		if (im_recipient_read(&in, &to) || !im_uid_valid(to.uid))
 			return IM_E_FORMAT;
-		pub.topic = inbox_topic(p, to.uid, r->topic);
+		pub.topic = publish_inbox(&p->topic, p->prefix, to.uid, r->topic);
 		if (pub.topic)
 			count_publish(p, publish_copy(&pub, r->payload), &p->stats.delivered);
 	}
@@ -236,11 +228,13 @@ static int down_control(struct plugin *p, const struct im_down_rec *r)
 
 static int down_kick(struct plugin *p, const struct im_down_rec *r)
 {
+	/* A bridge of the version before does not say why. */
+	enum im_end why = r->flags < IM_ENDS ? (enum im_end)r->flags : IM_END_KICKED;
 	bool taken;
 
 	if (r->type == IM_DOWN_KICK_USER) {
 		/* Not the bridge itself, whatever its user is called. */
-		taken = im_str_eqz(r->user, p->opt.link_username) || kicks_user(&p->kicks, r->user);
+		taken = im_str_eqz(r->user, p->opt.link_username) || ending_user(p, r->user, why);
 	} else {
 		struct session *e = clients_device(p->clients, r->device);
 
@@ -248,7 +242,7 @@ static int down_kick(struct plugin *p, const struct im_down_rec *r)
 		if (!taken) {
 			/* One that is away may be among those whose id was taken from them. */
 			e->released = true;
-			taken = kicks_session(&p->kicks, e);
+			taken = ending_session(p, e, why);
 		}
 	}
 	if (!taken)

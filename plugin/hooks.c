@@ -12,7 +12,9 @@
 #include "plugin/away.h"
 #include "plugin/capture.h"
 #include "plugin/conffile.h"
+#include "plugin/disconnect.h"
 #include "plugin/downlink.h"
+#include "plugin/ending.h"
 #include "plugin/identity.h"
 #include "plugin/later.h"
 #include "plugin/link.h"
@@ -96,7 +98,7 @@ static int on_control(int event, void *event_data, void *userdata)
 
 	(void)event;
 	p->grant = (struct grant){0};
-	if (e && e->state == SESSION_OPEN && account_own(p, e) &&
+	if (e && e->state == SESSION_OPEN && account_own(p, e) && !session_ending(e) &&
 		account_is_admin(p, session_uid(e)))
 		capture_control(p, e, (struct im_str){ed->payload, ed->payloadlen});
 	return MOSQ_ERR_SUCCESS;
@@ -220,38 +222,6 @@ static void announce(struct plugin *p)
 	}
 }
 
-struct expiry {
-	struct plugin *p;
-	int64_t now_s;
-	int64_t next_s;
-};
-
-static void expire(void *arg, struct session *e)
-{
-	struct expiry *x = arg;
-
-	if (!e->expires_s || e->state == SESSION_OFFLINE || (e->kicked && !e->outdated))
-		return;
-	if (e->expires_s <= x->now_s) {
-		e->kicked = kicks_session(&x->p->kicks, e);
-		e->outdated = false;
-		if (e->kicked)
-			return;
-	}
-	if (!x->next_s || e->expires_s < x->next_s)
-		x->next_s = e->expires_s;
-}
-
-static void expire_tokens(struct plugin *p)
-{
-	struct expiry x = {p, clock_wall_ms(&p->clock) / 1000, 0};
-
-	if (!p->next_expiry_s || p->next_expiry_s > x.now_s)
-		return;
-	clients_each(p->clients, expire, &x);
-	p->next_expiry_s = x.next_s;
-}
-
 /* Without a bridge nobody says what to forget, but imctl may write. */
 static void watch_directory(struct plugin *p, int64_t now_us)
 {
@@ -260,27 +230,6 @@ static void watch_directory(struct plugin *p, int64_t now_us)
 	p->checked_us = now_us;
 	if (lookup_changed(p->lookup))
 		account_forget_all(p);
-}
-
-static bool still_there(void *arg, const struct kick_target *t)
-{
-	const struct plugin *p = arg;
-	const struct session *e = clients_device(p->clients, t->device);
-
-	/* The broker finds whoever has the client id now. */
-	if ((e && e->number > t->number) || link_has(p, t->device))
-		return false;
-	e = clients_find(p->clients, t->client);
-	if (e && e->number >= t->number)
-		return e->number == t->number && e->state != SESSION_OFFLINE;
-	return identity_alive(p, t);
-}
-
-static void kick(struct plugin *p, int64_t now_us)
-{
-	p->kicking = true;
-	p->stats.kicked += kicks_run(&p->kicks, still_there, p, now_us);
-	p->kicking = false;
 }
 
 static int on_tick(int event, void *event_data, void *userdata)
@@ -303,15 +252,15 @@ static int on_tick(int event, void *event_data, void *userdata)
 	clients_expire(p->clients, p->device_days * DAY_US, now_us);
 	answer_waiting(p);
 	announce(p);
-	expire_tokens(p);
+	ending_expired(p);
 	watch_directory(p, now_us);
 	account_tick(p, now_us);
-	kick(p, now_us);
+	disconnect_due(p, now_us);
 	uplink_tick(&p->uplink, now_us);
 	if (p->resync && p->uplink.up && spool_has_room(&p->spool))
 		capture_snapshot(p);
 	/* A broker without WebSockets sleeps until something happens, unless it is asked not to. */
-	if (later_waiting(p))
+	if (later_waiting(p) || p->kicks.n)
 		ed->COMPAT_TICK_NEXT_MS = LATER_TICK_MS;
 	return MOSQ_ERR_SUCCESS;
 }

@@ -14,6 +14,7 @@
 #include "plugin/admit.h"
 #include "plugin/away.h"
 #include "plugin/capture.h"
+#include "plugin/ending.h"
 #include "plugin/link.h"
 #include "plugin/lru.h"
 
@@ -153,7 +154,7 @@ static bool kick(
 		return kicks_client(
 			&p->kicks, &(struct kick_target){a->client, a->device, *number});
 	}
-	return !(p->newer && sign == IDENTITY_HEARD) && kicks_user(&p->kicks, a->uid);
+	return !(p->newer && sign == IDENTITY_HEARD) && ending_user(p, a->uid, IM_END_KICKED);
 }
 
 static void leave(struct plugin *p, const struct arrival *a, struct met *m, enum identity_sign sign)
@@ -247,7 +248,7 @@ struct session *identity_session_of(struct plugin *p, const struct mosquitto *cl
 	if (!name || !mosquitto_client_address(client) || link_is(p, client))
 		return NULL;
 	if (e && e->state != SESSION_OFFLINE)
-		return account_own(p, e) ? e : NULL;
+		return account_own(p, e) && !session_ending(e) ? e : NULL;
 	a = arrival_of(p, client, im_str(name));
 	m = find(p, &a);
 	/* Another connection, in the same memory. */
@@ -334,7 +335,7 @@ bool identity_may_hear(struct plugin *p, const struct mosquitto *client, struct 
 
 	if (!e)
 		return unknown_may_hear(p, client, username);
-	if (!account_open(p, e->user) || e->user_id != e->user->id)
+	if (session_ending(e) || !account_open(p, e->user) || e->user_id != e->user->id)
 		return false;
 	if (e->state != SESSION_OFFLINE)
 		return !e->handover;

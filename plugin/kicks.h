@@ -21,8 +21,8 @@
 struct kick;
 
 struct kicks {
-	struct kick *list;
-	uint32_t n;
+	struct kick *now, *waiting; /* for the next TICK; for a moment, in the order of that */
+	uint32_t n, n_waiting;      /* in all; of these, waiting */
 	size_t bytes;
 };
 
@@ -33,17 +33,28 @@ struct kick_target {
 	uint64_t number;
 };
 
-/* All connections of a user. False: too many wait. */
-bool kicks_user(struct kicks *k, struct im_str uid);
+static inline bool kicks_full(const struct kicks *k)
+{
+	return k->n >= KICKS_MAX;
+}
+
+/* due_us: when, 0 for at once; of those with a time, none comes before one that was added earlier.
+ * All of these: false if too many wait. */
+
+/* All connections of a user up to this clients_number. */
+bool kicks_user(struct kicks *k, struct im_str uid, uint64_t number, int64_t due_us);
 /* One connection, and no later one with its client id. */
 bool kicks_client(struct kicks *k, const struct kick_target *t);
-bool kicks_session(struct kicks *k, const struct session *e);
-/* The same, a tenth of a second later: what is published now still reaches it. */
-bool kicks_session_later(struct kicks *k, const struct session *e, int64_t now_us);
-/* True if the connection is alive and has its client id still. */
-typedef bool (*kicks_alive_fn)(void *arg, const struct kick_target *t);
+bool kicks_session(struct kicks *k, const struct session *e, int64_t due_us);
+
+struct kicks_asked {
+	/* True if the connection is alive, has its client id still, and is still to go. */
+	bool (*alive)(void *arg, const struct kick_target *t);
+	/* True if all connections of the user may go; else whoever is meant has been added. */
+	bool (*all)(void *arg, struct im_str uid, uint64_t number);
+};
 /* Carries out what is due; returns how many. */
-uint32_t kicks_run(struct kicks *k, kicks_alive_fn alive, void *arg, int64_t now_us);
+uint32_t kicks_run(struct kicks *k, const struct kicks_asked *ask, void *arg, int64_t now_us);
 void kicks_clear(struct kicks *k);
 
 #endif

@@ -9,6 +9,17 @@
 #include <limits.h>
 #include <string.h>
 
+#include "common/topic.h"
+
+const char *publish_inbox(
+	struct im_buf *topic, struct im_str prefix, struct im_str uid, struct im_str suffix)
+{
+	im_buf_reset(topic);
+	im_topic_inbox(topic, prefix, uid, suffix);
+	im_buf_c(topic, '\0');
+	return topic->failed ? NULL : topic->p;
+}
+
 char *publish_alloc(size_t n)
 {
 	return mosquitto_malloc(n ? n : 1);

@@ -19,6 +19,10 @@ struct publish {
 	mosquitto_property *props; /* taken in any case */
 };
 
+/* {prefix}/inbox/{uid}/{suffix}, NUL-terminated, in *topic, which is emptied first; NULL: out of
+ * memory. */
+const char *publish_inbox(
+	struct im_buf *topic, struct im_str prefix, struct im_str uid, struct im_str suffix);
 /* Memory for a payload; NULL: out of memory. Give it to publish_take. */
 char *publish_alloc(size_t n);
 /* Publishes n bytes from publish_alloc, which are taken in any case. */

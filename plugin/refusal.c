@@ -14,14 +14,6 @@
 #include "plugin/publish.h"
 #include "plugin/quota.h"
 
-static const char *inbox(struct plugin *p, struct im_str uid, struct im_str suffix)
-{
-	im_buf_reset(&p->topic);
-	im_topic_inbox(&p->topic, p->prefix, uid, suffix);
-	im_buf_c(&p->topic, '\0');
-	return p->topic.failed ? NULL : p->topic.p;
-}
-
 static void tell(struct plugin *p, const char *topic, mosquitto_property *props)
 {
 	const struct publish to = {.topic = topic, .qos = 1, .props = props};
@@ -70,7 +62,7 @@ void refusal_send(struct plugin *p, struct session_user *u, const struct refusal
 	im_wire_refusal(&p->text, id, conv, r->code, r->why);
 	im_buf_c(&p->text, ']');
 	im_buf_free(&scratch);
-	tell(p, inbox(p, uid, IM_STR("ack")), NULL);
+	tell(p, publish_inbox(&p->topic, p->prefix, uid, IM_STR("ack")), NULL);
 }
 
 void refusal_device(struct plugin *p, struct session_user *u, const char *action,
@@ -82,7 +74,7 @@ void refusal_device(struct plugin *p, struct session_user *u, const char *action
 		return;
 	im_buf_reset(&p->text);
 	im_wire_device(&p->text, action, device, by);
-	tell(p, inbox(p, uid, IM_STR("event")), NULL);
+	tell(p, publish_inbox(&p->topic, p->prefix, uid, IM_STR("event")), NULL);
 }
 
 /* The `id` of a JSON-RPC request object, as it stands; null when there is none. */

@@ -31,7 +31,8 @@ struct session_user {
 	int64_t id; /* his number in the directory; 0: not written yet */
 	bool v5;    /* has, or had, a session with MQTT 5 */
 	struct im_ratelimit messages, bytes, refusals;
-	uint64_t levels; /* of the filters of all sessions */
+	struct im_ratelimit ends; /* that were told; see ending.h */
+	uint64_t levels;          /* of the filters of all sessions */
 	/* Those that are connected, and those that are away, linked by user_next: of these there
 	 * may be very many, so that nothing that happens often may walk through them. */
 	struct session *list, *away;
@@ -62,8 +63,9 @@ struct session {
 	bool new_device, new_user;
 	bool kept;           /* the bridge knows that it may leave a session with subscriptions */
 	bool heir;           /* NEW, of a device that is announced by the one it took over from */
-	bool kicked;         /* asked to leave; not again */
-	bool outdated;       /* for its password alone: see account_credential */
+	bool kicked;         /* is about to be disconnected; see ending.h */
+	bool outdated;       /* for its password alone, and untold: see account_credential */
+	uint8_t end;         /* enum im_end: why, of one that is ending */
 	bool released;       /* told to leave: the client id is the next one's who may have it */
 	uint64_t taken_turn; /* when another connection was accepted with this client id */
 	int64_t opened_ms;
@@ -99,6 +101,12 @@ static inline struct im_str session_uid(const struct session *e)
 static inline struct im_str session_device(const struct session *e)
 {
 	return (struct im_str){e->device, e->device_n};
+}
+
+/* It has been told of its end, and has no rights any more. */
+static inline bool session_ending(const struct session *e)
+{
+	return e->kicked && !e->outdated;
 }
 
 #endif

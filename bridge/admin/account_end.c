@@ -41,7 +41,7 @@ int account_delete(struct rpc_write *wr, const struct account *a)
 	if (rc != IM_OK)
 		return rc;
 	effects_forget_user(writer_effects(wr->writer), uid);
-	effects_kick(writer_effects(wr->writer), uid, IM_STR(""));
+	effects_kick(writer_effects(wr->writer), uid, IM_STR(""), IM_END_DELETED);
 	return IM_OK;
 }
 

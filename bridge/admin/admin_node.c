@@ -46,7 +46,7 @@ static int kick_user(struct admin_call *ac)
 	here = ac->write.presence == NULL || (one ? presence_has(ac->write.presence, uid, device)
 						  : presence_online(ac->write.presence, uid));
 	if (here || !one)
-		effects_kick(writer_effects(ac->write.writer), uid, device);
+		effects_kick(writer_effects(ac->write.writer), uid, device, IM_END_KICKED);
 	if (here)
 		return IM_OK;
 	if (!one)

@@ -166,7 +166,7 @@ static int set_disabled(struct rpc_write *wr, bool disabled)
 		return rc;
 	effects_forget_user(writer_effects(wr->writer), uid);
 	if (disabled)
-		effects_kick(writer_effects(wr->writer), uid, IM_STR(""));
+		effects_kick(writer_effects(wr->writer), uid, IM_STR(""), IM_END_DISABLED);
 	return IM_OK;
 }
 

@@ -224,10 +224,11 @@ void effects_forget_member(struct effects *fx, struct im_str gid, struct im_str 
 	forget(fx, IM_DOWN_FORGET_MEMBER, uid, gid);
 }
 
-void effects_kick(struct effects *fx, struct im_str uid, struct im_str device)
+void effects_kick(struct effects *fx, struct im_str uid, struct im_str device, enum im_end why)
 {
 	struct im_down_rec r = {
 		.type = device.n ? IM_DOWN_KICK_DEVICE : IM_DOWN_KICK_USER,
+		.flags = (uint8_t)why,
 		.user = uid,
 		.device = device,
 	};

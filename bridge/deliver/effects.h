@@ -16,6 +16,7 @@
 #include "common/buf.h"
 #include "common/frame.h"
 #include "common/str.h"
+#include "common/wire.h"
 
 /* Delivery order when the link is busy; order within one conversation never changes. CONTROL goes
  * first of all: invalidations, kicks, replies, acks and commit-returns. */
@@ -87,6 +88,6 @@ void effects_forget_member(struct effects *fx, struct im_str gid, struct im_str 
 void effects_credential(
 	struct effects *fx, struct im_str uid, struct im_str device, int64_t since_ms);
 /* Disconnects a user's clients, or one device (device.n != 0). */
-void effects_kick(struct effects *fx, struct im_str uid, struct im_str device);
+void effects_kick(struct effects *fx, struct im_str uid, struct im_str device, enum im_end why);
 
 #endif

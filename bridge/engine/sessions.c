@@ -151,7 +151,7 @@ static int bind_device(struct sessions *s, const struct im_up_rec *rec, const st
 		log_line(s->p.log, LOG_LEVEL_WARNING, "device_taken",
 			"uid=%.*s device=%.*s what=\"this client id belongs to another user\"",
 			IM_ARGS(rec->user), IM_ARGS(shown));
-		effects_kick(s->p.fx, rec->user, rec->device);
+		effects_kick(s->p.fx, rec->user, rec->device, IM_END_REMOVED);
 		return IM_OK;
 	}
 	if (rc == IM_OK)
@@ -208,7 +208,7 @@ static int opened(struct sessions *s, unsigned peer, const struct im_up_rec *rec
 	int rc = session_user(s, rec, &u);
 
 	if (rc == IM_E_UNKNOWN_USER) {
-		effects_kick(s->p.fx, rec->user, (struct im_str){0});
+		effects_kick(s->p.fx, rec->user, (struct im_str){0}, IM_END_DELETED);
 		return IM_OK;
 	}
 	if (rc)
@@ -307,13 +307,13 @@ static int kick_again(struct sessions *s, const struct im_up_rec *rec)
 	int rc = rights_user(s->p.rights, rec->user, &u);
 
 	if (rc == IM_E_UNKNOWN_USER) {
-		effects_kick(s->p.fx, rec->user, (struct im_str){0});
+		effects_kick(s->p.fx, rec->user, (struct im_str){0}, IM_END_DELETED);
 		return IM_OK;
 	}
 	if (!rc)
 		rc = directory_device_get(s->p.dir, rec->device, &dev);
 	if (!rc && dev.user != u.id)
-		effects_kick(s->p.fx, rec->user, rec->device);
+		effects_kick(s->p.fx, rec->user, rec->device, IM_END_REMOVED);
 	return rc == IM_E_NONE ? IM_OK : rc;
 }
 

@@ -398,6 +398,11 @@ void node_pass(struct node *n, int64_t ms)
 	node_settle(n);
 }
 
+void node_end(struct node *n)
+{
+	node_pass(n, n->newer ? 200 : 100);
+}
+
 struct mosquitto *node_client(struct node *n, const char *user, const char *id, int version)
 {
 	const struct fake_spec s = {.id = id, .user = user, .password = "pw", .version = version};

@@ -71,6 +71,8 @@ uint64_t node_stat(struct node *n, const char *name);
 /* Turns of the loop until nothing moves. */
 void node_settle(struct node *n);
 void node_pass(struct node *n, int64_t ms);
+/* Until who has been told of his end is disconnected. */
+void node_end(struct node *n);
 void node_forget_records(struct node *n);
 
 struct mosquitto *node_client(struct node *n, const char *user, const char *id, int version);

@@ -82,12 +82,13 @@ static void forgetting_is_told_at_once(void **state)
 	effects_forget_group(fx, IM_STR("team"));
 	effects_forget_member(fx, IM_STR("team"), IM_STR("bob"));
 	assert_string_equal(f.text, "[bob|][|team][bob|team]");
-	effects_kick(fx, IM_STR("bob"), (struct im_str){0});
+	effects_kick(fx, IM_STR("bob"), (struct im_str){0}, IM_END_DISABLED);
 	assert_int_equal(one(effects_view(fx, EFFECTS_CONTROL)).type, IM_DOWN_FORGET_USER);
 	assert_int_equal(effects_view(fx, EFFECTS_DIRECT).n, 0);
 	effects_reset(fx);
-	effects_kick(fx, IM_STR("bob"), IM_STR("phone"));
+	effects_kick(fx, IM_STR("bob"), IM_STR("phone"), IM_END_REMOVED);
 	assert_int_equal(one(effects_view(fx, EFFECTS_CONTROL)).type, IM_DOWN_KICK_DEVICE);
+	assert_int_equal(one(effects_view(fx, EFFECTS_CONTROL)).flags, IM_END_REMOVED);
 	effects_free(&fx);
 }
 

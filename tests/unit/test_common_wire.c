@@ -98,6 +98,36 @@ static void text_that_grows_in_escaping(void **state)
 	im_buf_free(&b);
 }
 
+static void an_end_says_what_to_do(void **state)
+{
+	static const char *const says[IM_ENDS] = {
+		[IM_END_KICKED] = "\"reason\":\"kicked\",\"retry\":\"later\"}",
+		[IM_END_REMOVED] = "\"reason\":\"removed\",\"retry\":\"no\"}",
+		[IM_END_REPLACED] = "\"reason\":\"replaced\",\"retry\":\"no\"}",
+		[IM_END_EXPIRED] = "\"reason\":\"expired\",\"retry\":\"token\"}",
+		[IM_END_PASSWORD] = "\"reason\":\"password\",\"retry\":\"token\"}",
+		[IM_END_DISABLED] = "\"reason\":\"disabled\",\"retry\":\"no\"}",
+		[IM_END_DELETED] = "\"reason\":\"deleted\",\"retry\":\"no\"}",
+	};
+	struct im_buf b, want;
+
+	(void)state;
+	im_buf_init(&b, 0);
+	im_buf_init(&want, 0);
+	for (int i = 0; i < IM_ENDS; i++) {
+		im_buf_reset(&b);
+		im_buf_reset(&want);
+		im_wire_end(&b, IM_STR("a \"b\""), (enum im_end)i);
+		im_buf_z(&want, IM_END_BEGIN "\"a \\\"b\\\"\",");
+		im_buf_z(&want, says[i]);
+		im_buf_c(&want, '\0');
+		im_buf_c(&b, '\0');
+		assert_string_equal(b.p, want.p);
+	}
+	im_buf_free(&b);
+	im_buf_free(&want);
+}
+
 static void every_code_has_a_text_of_its_own(void **state)
 {
 	static const int codes[] = {
@@ -129,6 +159,7 @@ int main(void)
 		cmocka_unit_test(everything_appends),
 		cmocka_unit_test(what_was_stored_before_it_was_refused_is_shown_as_text),
 		cmocka_unit_test(text_that_grows_in_escaping),
+		cmocka_unit_test(an_end_says_what_to_do),
 		cmocka_unit_test(every_code_has_a_text_of_its_own),
 	};
 

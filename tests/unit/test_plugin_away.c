@@ -117,9 +117,10 @@ static void one_that_goes_on(struct node *n)
 	assert_int_equal(fake_publish(c, "plant/1", IM_STR("x"), 1, false, NULL), FAKE_DENIED);
 	assert_int_equal(fake_publish(c, "im/u/bob", IM_STR("x"), 1, false, NULL), FAKE_DENIED);
 	assert_false(fake_subscribe(c, "plant/1"));
-	node_settle(n);
+	node_end(n);
 	assert_false(fake_connected(c));
-	assert_string_equal(heard(c), "");
+	assert_string_equal(heard(c), "{\"event\":\"session\",\"action\":\"end\",\"device\":"
+				      "\"phone\",\"reason\":\"deleted\",\"retry\":\"no\"}");
 	assert_int_equal(node_count(n, IM_UP_MSG_USER), 0);
 }
 

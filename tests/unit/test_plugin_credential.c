@@ -130,6 +130,7 @@ static void what_is_told_before_it_does_not_end_who_stays(void **state)
 	assert_true(fake_connected(p.web));
 	/* Its token ends it all the same. */
 	node_pass(&n, 86400 * 1000);
+	node_end(&n);
 	assert_false(fake_connected(p.web));
 	node_stop(&n);
 }
@@ -224,6 +225,7 @@ static void it_is_noticed_when_nobody_tells(void **state)
 	set_password(&n, "alice", "new");
 	node_hello(&n);
 	node_pass(&n, 200);
+	node_end(&n);
 	assert_false(fake_connected(p.phone) || fake_connected(p.tablet) || fake_connected(p.web) ||
 		     fake_connected(p.lock));
 	assert_true(fake_connected(p.bob));
@@ -231,6 +233,7 @@ static void it_is_noticed_when_nobody_tells(void **state)
 	fake_disconnect(n.bridge, true);
 	node_pass(&n, 3000);
 	node_pass(&n, 200);
+	node_end(&n);
 	assert_false(fake_connected(p.bob));
 	node_stop(&n);
 }

@@ -559,12 +559,12 @@ static void the_other_down_records(void **state)
 			.user = IM_STR("alice"),
 			.device = IM_STR("a")},
 		NULL, 0);
-	node_settle(&n);
+	node_end(&n);
 	assert_false(fake_connected(alice));
 	assert_true(fake_connected(a5));
 	node_down(&n, &(struct im_down_rec){.type = IM_DOWN_KICK_USER, .user = IM_STR("alice")},
 		NULL, 0);
-	node_settle(&n);
+	node_end(&n);
 	assert_false(fake_connected(a5));
 	assert_int_equal(node_stat(&n, "kicked"), 2);
 	node_stop(&n);

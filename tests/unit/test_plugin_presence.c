@@ -145,7 +145,8 @@ static void reload(struct node *n)
 	node_down(n, &(struct im_down_rec){.type = IM_DOWN_FORGET_USER, .user = IM_STR("bob")},
 		NULL, 0);
 	fake_reload();
-	node_settle(n);
+	assert_true(fake_connected(bob));
+	node_end(n);
 	assert_false(fake_connected(bob));
 	assert_true(fake_connected(a));
 	assert_int_equal(node_stat(n, "sessions_online"), 3);
@@ -451,6 +452,8 @@ static void token_users_are_created_and_leave_in_time(void **state)
 	node_pass(&n, 99000);
 	assert_true(fake_connected(c));
 	node_pass(&n, 1000);
+	assert_true(fake_connected(c));
+	node_end(&n);
 	assert_false(fake_connected(c));
 	assert_true(fake_connected(alice));
 	assert_null(fake_connect(&dave));

@@ -650,13 +650,13 @@ static void a_deleted_or_disabled_user_leaves(void **state)
 		/* Not from within the event, but at once without rights. */
 		assert_true(fake_connected(alice));
 		assert_int_equal(publish(alice, "im/u/carol", "x"), FAKE_DENIED);
-		node_settle(&n);
+		node_end(&n);
 		assert_false(fake_connected(alice));
 		assert_true(fake_connected(bob));
 		node_down(&n,
 			&(struct im_down_rec){.type = IM_DOWN_FORGET_USER, .user = IM_STR("bob")},
 			NULL, 0);
-		node_settle(&n);
+		node_end(&n);
 		assert_false(fake_connected(bob));
 		assert_null(node_client(&n, "alice", "a", 4));
 		node_stop(&n);

@@ -60,7 +60,7 @@ static int tell_removal(
 	if (rc != IM_OK)
 		return rc;
 	effects_forget_user(writer_effects(wr->writer), uid);
-	effects_kick(writer_effects(wr->writer), uid, device);
+	effects_kick(writer_effects(wr->writer), uid, device, IM_END_REMOVED);
 	return IM_OK;
 }
 
