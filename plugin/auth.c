@@ -549,6 +549,19 @@ void auth_check(struct auth *a, const struct auth_login *l, struct auth_verdict 
 		count_turn(a, a->passwords, rank, took_us);
 }
 
+void auth_renew(struct auth *a, const struct auth_login *l, struct auth_verdict *out)
+{
+	struct lookup_user u;
+	int ret = lookup_user(a->lookup, l->uid, &u);
+
+	if (ret && ret != IM_E_NONE)
+		(void)unknown(out, ret);
+	else if (!a->keys || !jwt_looks_like(l->password))
+		(void)refuse(out, "it is no token");
+	else
+		(void)check_token(a, l, &u, !ret, out);
+}
+
 void auth_turn(struct auth *a)
 {
 	a->passwords_turn = a->signatures_turn = (struct turn){0};

@@ -70,6 +70,9 @@ struct auth_login {
 };
 void auth_check(struct auth *a, const struct auth_login *l, struct auth_verdict *out);
 
+/* The same for a token alone, of a session that has come in by one. */
+void auth_renew(struct auth *a, const struct auth_login *l, struct auth_verdict *out);
+
 /* A password that is still to be hashed, and what is needed to judge the result. */
 struct auth_hash {
 	struct hash_work work; /* for users without a password, something as slow */

@@ -15,6 +15,7 @@
 #include "plugin/publish.h"
 #include "plugin/quota.h"
 #include "plugin/refusal.h"
+#include "plugin/renewal.h"
 
 /* One part of a snapshot; below the bound of a batch. */
 #define SNAPSHOT_PART (200 * 1024)
@@ -215,6 +216,7 @@ static void capture_request(
 	struct im_up_rec r =
 		record(e, &g->topic, (struct im_str){ed->payload, ed->payloadlen}, g->now_ms);
 	struct props_send props = {0};
+	bool here;
 	int code;
 
 	if (e->v5 && ed->properties) {
@@ -224,7 +226,11 @@ static void capture_request(
 	}
 	im_buf_reset(&p->why);
 	code = check_request(p, g, &r);
-	if (!code && (capture_open(p, e) || spool_put(&p->spool, &r, NULL))) {
+	here = renewal_is(r.target, r.payload);
+	if (!code && here) {
+		code = renewal_answer(p, &(struct renewal){e, ed->client, r.target, r.payload,
+						 r.reply_topic, r.corr});
+	} else if (!code && (capture_open(p, e) || spool_put(&p->spool, &r, NULL))) {
 		im_buf_z(&p->why, "the server cannot take requests now; ask again in a moment");
 		p->stats.busy++;
 		code = IM_E_BUSY;
@@ -233,7 +239,7 @@ static void capture_request(
 		refusal_rpc(p, e,
 			&(struct refusal_rpc){r.target, r.payload, r.reply_topic, r.corr, code,
 				im_buf_view(&p->why)});
-	} else {
+	} else if (!here) {
 		p->stats.requests++;
 		uplink_pump(&p->uplink, g->now_us);
 	}

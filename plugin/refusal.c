@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Builds and publishes refusals. Called by acl.c and capture.c, which have decided. Never part of
- * the way of an accepted message.
+ * Builds and publishes refusals, and the results of what is carried out here. Called by acl.c and
+ * capture.c, which have decided. Never part of the way of an accepted message.
  */
 #include "plugin/refusal.h"
 
@@ -109,20 +109,17 @@ const char *refusal_default_reply(struct plugin *p, struct im_str uid, struct im
 	return p->topic.failed ? NULL : p->topic.p;
 }
 
-void refusal_rpc(struct plugin *p, const struct session *e, const struct refusal_rpc *r)
+static void begin_reply(struct plugin *p, const struct refusal_rpc *r)
 {
-	const char *topic;
-
-	if (!quota_refusal(p, e->user))
-		return;
 	im_buf_reset(&p->text);
 	im_buf_z(&p->text, "{\"jsonrpc\":\"2.0\",\"id\":");
 	im_buf_str(&p->text, request_id(r));
-	im_buf_z(&p->text, ",\"error\":");
-	if (r->code == IM_E_BUSY)
-		im_wire_error_retry(&p->text, r->code, r->why, IM_RETRY_QUEUE_MS);
-	else
-		im_wire_error(&p->text, r->code, r->why);
+}
+
+static void send_reply(struct plugin *p, const struct session *e, const struct refusal_rpc *r)
+{
+	const char *topic;
+
 	im_buf_c(&p->text, '}');
 	if (r->reply_to.n) {
 		im_buf_reset(&p->topic);
@@ -133,4 +130,26 @@ void refusal_rpc(struct plugin *p, const struct session *e, const struct refusal
 		topic = refusal_default_reply(p, session_uid(e), session_device(e));
 	}
 	tell(p, topic, e->v5 ? props_reply(r->corr) : NULL);
+}
+
+void refusal_rpc(struct plugin *p, const struct session *e, const struct refusal_rpc *r)
+{
+	if (!quota_refusal(p, e->user))
+		return;
+	begin_reply(p, r);
+	im_buf_z(&p->text, ",\"error\":");
+	if (r->code == IM_E_BUSY)
+		im_wire_error_retry(&p->text, r->code, r->why, IM_RETRY_QUEUE_MS);
+	else
+		im_wire_error(&p->text, r->code, r->why);
+	send_reply(p, e, r);
+}
+
+void refusal_result(struct plugin *p, const struct session *e, const struct refusal_rpc *r,
+	struct im_str result)
+{
+	begin_reply(p, r);
+	im_buf_z(&p->text, ",\"result\":");
+	im_buf_str(&p->text, result);
+	send_reply(p, e, r);
 }

@@ -27,6 +27,9 @@ struct refusal_rpc {
 	struct im_str why;
 };
 void refusal_rpc(struct plugin *p, const struct session *e, const struct refusal_rpc *r);
+/* The same way, the result (JSON) of a request that is carried out here. */
+void refusal_result(struct plugin *p, const struct session *e, const struct refusal_rpc *r,
+	struct im_str result);
 
 /* Tells a user's connected devices what became of one that was too many: "refuse" of `device`, or
  * "replace" of it by another (n == 0: none). */

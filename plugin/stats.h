@@ -27,6 +27,7 @@
 	X(logins_later) /* their password was given to a thread */                  \
 	X(logins_busy)  /* refused: too many waited */                              \
 	X(logins_gone)  /* the client did not wait for the answer */                \
+	X(renewals)     /* of tokens, on connections that stand */                  \
 	X(opened)                                                                   \
 	X(closed_sessions)                                                          \
 	X(resyncs)                                                                  \

@@ -10,6 +10,7 @@ $(BUILD)/unit/test_plugin_exports: $(BUILD)/mosquitto_im.so
 # They make tokens by another library than the plugin reads them with.
 test_plugin_credential_LIBS := -ljwt
 test_plugin_presence_LIBS := -ljwt
+test_plugin_renewal_LIBS := -ljwt
 test_plugin_tokens_LIBS := -ljwt
 test_plugin_nomem_LDFLAGS += -Wl,--wrap=realloc,--wrap=hash_work_run
 test_plugin_start_LDFLAGS += -Wl,--wrap=calloc,--wrap=mosquitto_plugin_init

@@ -158,6 +158,9 @@ static void the_golden_vectors_are_taken_or_refused(void **state)
 		char *params = json_dumps(json_object_get(c, "params"), 0);
 		char *request = json_dumps(o, 0);
 
+		/* The plugin's own, which the bridge does not know. */
+		if (strcmp(method, "session.token") == 0)
+			code = IM_E_METHOD_NOT_FOUND;
 		expect(method, params, code, "null", NULL);
 		expect("", request, code, "7", NULL);
 		free(params);
