@@ -231,6 +231,7 @@ static int write_session(struct write *w, const struct mosquitto_evt_acl_check *
 	im_buf_reset(&p->why);
 	if (clients_is_will(p->clients, w->e))
 		return write_will(w, ed);
+	w->e->spoke = true;
 	/* Announced before anything that it sends; without room for that there is none here. */
 	capture_open(p, w->e);
 	code = check_write(w);
@@ -269,6 +270,7 @@ static int write_other(
 	if (!e || !account_open(p, e->user) ||
 		!policy_allowed(&p->opt.allow_topic, session_uid(e), im_str(ed->topic)))
 		return deny(p);
+	e->spoke = true;
 	p->grant = (struct grant){.client = ed->client, .text = ed->topic};
 	return MOSQ_ERR_SUCCESS;
 }

@@ -199,6 +199,7 @@ int acl_subscribe(struct plugin *p, const struct mosquitto_evt_acl_check *ed)
 	e = identity_session(p, ed->client, IDENTITY_SPOKE);
 	if (!e || !account_open(p, e->user))
 		return deny(p);
+	e->spoke = true;
 	capture_open(p, e);
 	im_filter_parse(p->prefix, im_str(ed->topic), &f);
 	if (f.shared && f.filter.n && f.filter.p[0] == '$')

@@ -10,6 +10,7 @@
 #include "common/limits.h"
 #include "plugin/account.h"
 #include "plugin/capture.h"
+#include "plugin/contest.h"
 #include "plugin/ending.h"
 #include "plugin/later.h"
 #include "plugin/link.h"
@@ -242,6 +243,7 @@ static struct session *make_session(struct plugin *p, const struct arrival *a,
 			.kept = claim->kept,
 			.new_user = v->create,
 			.now_ms = clock_wall_ms(&p->clock),
+			.now_us = clock_mono_us(&p->clock),
 			.expires_s = v->expires_s,
 			.credential = v->credential,
 			.password = v->password,
@@ -261,6 +263,8 @@ struct session *admit_take(struct plugin *p, const struct arrival *a, const stru
 	struct claim claim;
 
 	*no_out = admit_check(p, a, &claim);
+	if (!*no_out)
+		*no_out = contest_check(p, a->device);
 	if (!*no_out)
 		*no_out = make_room(p, a);
 	return *no_out ? NULL : make_session(p, a, v, &claim, no_out);

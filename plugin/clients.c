@@ -269,6 +269,19 @@ static void take_over(struct clients *c, struct session *e)
 		enqueue(&c->gone, e);
 }
 
+/* See contest.h. */
+static void count_takeover(struct session *e, const struct session *old, int64_t now_us)
+{
+	const int64_t *from = old->taken_over_us;
+
+	if (old->state == SESSION_OFFLINE || session_ending(old) || !old->spoke) {
+		memcpy(e->taken_over_us, from, sizeof(e->taken_over_us));
+		return;
+	}
+	memcpy(e->taken_over_us, from + 1, sizeof(e->taken_over_us) - sizeof(*from));
+	e->taken_over_us[SESSION_TAKEOVERS - 1] = now_us;
+}
+
 static struct session **place_of(struct clients *c, const struct session *e)
 {
 	return e->kept ? &c->offline : &c->bare;
@@ -359,6 +372,8 @@ struct session *clients_add(struct clients *c, const void *client, const struct 
 		return NULL;
 	}
 	old = clients_device(c, f->device);
+	if (old && old->user == u)
+		count_takeover(e, old, f->now_us);
 	if (old)
 		take_over(c, old);
 	if (old && !f->clean && !old->ephemeral && old->user == u && old->user_id == f->user_id)

@@ -23,7 +23,7 @@ struct session_facts {
 	int64_t user_id;
 	bool v5, ephemeral, new_device, new_user, kept;
 	bool clean; /* begins anew, whatever the broker has kept of the client id */
-	int64_t now_ms;
+	int64_t now_ms, now_us;
 	int64_t expires_s;
 	uint64_t credential, password;
 };

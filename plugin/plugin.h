@@ -40,7 +40,7 @@ struct grant {
 };
 
 struct gates {
-	struct log_gate login, busy, claim, bypass, full, database, link, frame, subscribe;
+	struct log_gate login, busy, claim, bypass, full, database, link, frame, subscribe, contest;
 };
 
 struct plugin {

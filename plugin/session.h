@@ -22,6 +22,10 @@
 #include "common/str.h"
 #include "plugin/filters.h"
 
+/* Takeovers of a client id that are remembered: so many within a moment are two devices with one.
+ */
+#define SESSION_TAKEOVERS 5
+
 enum session_state { SESSION_NEW, SESSION_OPEN, SESSION_OFFLINE };
 
 /* A user with at least one known session, or one who had until a moment ago. */
@@ -66,8 +70,13 @@ struct session {
 	bool kicked;         /* is about to be disconnected; see ending.h */
 	bool outdated;       /* for its password alone, and untold: see account_credential */
 	uint8_t end;         /* enum im_end: why, of one that is ending */
+	bool spoke;          /* has subscribed or published */
 	bool released;       /* told to leave: the client id is the next one's who may have it */
 	uint64_t taken_turn; /* when another connection was accepted with this client id */
+	/* When its client id was taken over, the oldest first, 0: not so often; until when it is
+	 * given to nobody new. See contest.h. */
+	int64_t taken_over_us[SESSION_TAKEOVERS];
+	int64_t contested_until_us;
 	int64_t opened_ms;
 	int64_t expires_s;             /* 0: never */
 	uint64_t credential, password; /* see auth.h */
