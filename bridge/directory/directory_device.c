@@ -14,6 +14,7 @@ static struct directory_device device_of_row(sqlite3_stmt *st)
 		.created_ms = sqldb_int(st, 2),
 		.seen_ms = sqldb_int(st, 3),
 		.cursor = sqldb_id(st, 4),
+		.start = sqldb_id(st, 5),
 	};
 }
 
@@ -134,12 +135,55 @@ int directory_device_set_cursor(struct directory *d, struct im_str device, uint6
 	return directory_change(d, st);
 }
 
-int directory_device_best(struct directory *d, uint64_t user, uint64_t *cursor_out)
+int directory_device_start(struct directory *d, struct im_str device, uint64_t cursor)
 {
-	sqlite3_stmt *st = sqldb_get(&d->q, DIR_DEVICE_BEST);
+	sqlite3_stmt *st = sqldb_get(&d->q, DIR_DEVICE_START);
+
+	sqldb_bind_text(st, 1, device);
+	sqldb_bind_id(st, 2, cursor);
+	return directory_change(d, st);
+}
+
+static int ask(struct directory *d, int statement, uint64_t user, uint64_t at, uint64_t *out)
+{
+	sqlite3_stmt *st = sqldb_get(&d->q, statement);
 
 	sqldb_bind_id(st, 1, user);
-	return sqldb_count(&d->q, st, cursor_out);
+	sqldb_bind_id(st, 2, at);
+	return sqldb_count(&d->q, st, out);
+}
+
+int directory_received(struct directory *d, uint64_t user, uint64_t at, bool *out)
+{
+	uint64_t has = 0;
+	int rc = ask(d, DIR_RECEIVED, user, at, &has);
+
+	*out = has != 0;
+	return rc;
+}
+
+/* Stretch by stretch, as long as each one leads further. */
+static int far(struct directory *d, int statement, uint64_t user, uint64_t at, uint64_t *out)
+{
+	uint64_t from;
+	int rc;
+
+	*out = at;
+	do {
+		from = *out;
+		rc = ask(d, statement, user, from, out);
+	} while (rc == IM_OK && *out != from);
+	return rc;
+}
+
+int directory_received_through(struct directory *d, uint64_t user, uint64_t at, uint64_t *out)
+{
+	return far(d, DIR_RECEIVED_UP, user, at, out);
+}
+
+int directory_received_after(struct directory *d, uint64_t user, uint64_t at, uint64_t *out)
+{
+	return far(d, DIR_RECEIVED_DOWN, user, at, out);
 }
 
 int directory_device_remove(struct directory *d, struct im_str device)

@@ -69,6 +69,7 @@ struct directory_device {
 	uint64_t user;
 	int64_t created_ms, seen_ms;
 	uint64_t cursor;
+	uint64_t start; /* behind which it has received what lies through the cursor */
 };
 int directory_device_get(
 	struct directory *d, struct im_str device, struct directory_device *out) IM_MUST_CHECK;
@@ -80,9 +81,17 @@ int directory_device_seen(struct directory *d, struct im_str device, int64_t now
 /* Monotone: never moves back. */
 int directory_device_set_cursor(
 	struct directory *d, struct im_str device, uint64_t cursor) IM_MUST_CHECK;
-/* How far any device of the user has ever come, those that are gone included. IM_E_NONE: no user.
- */
-int directory_device_best(struct directory *d, uint64_t user, uint64_t *cursor_out) IM_MUST_CHECK;
+/* The device begins here, without what was before. IM_E_NONE: it has acknowledged something. */
+int directory_device_start(
+	struct directory *d, struct im_str device, uint64_t cursor) IM_MUST_CHECK;
+/* What a user has received is what one of his devices has, those that are gone included.
+ * IM_E_NONE: no user. Whether he has this position; through which one he has all that lies behind
+ * `at`; and behind which one all through `at`. */
+int directory_received(struct directory *d, uint64_t user, uint64_t at, bool *out) IM_MUST_CHECK;
+int directory_received_through(
+	struct directory *d, uint64_t user, uint64_t at, uint64_t *out) IM_MUST_CHECK;
+int directory_received_after(
+	struct directory *d, uint64_t user, uint64_t at, uint64_t *out) IM_MUST_CHECK;
 int directory_device_remove(struct directory *d, struct im_str device) IM_MUST_CHECK;
 /* It has subscribed in a session that may stay at the broker: those that did within a day are
  * counted by the plugin. */

@@ -63,10 +63,12 @@ void event_read(struct event *e, enum event_reader whose, enum im_conv_kind kind
 	im_buf_c(&e->json, '}');
 }
 
-void event_delivered(struct event *e, struct im_str by, uint64_t seq)
+void event_delivered(struct event *e, struct im_str by, uint64_t after, uint64_t seq)
 {
 	begin(e);
 	begin_conv(e, "delivered", IM_CONV_USER, by);
+	if (after > 0)
+		im_jsonw_member_int(&e->json, "after", (int64_t)after);
 	im_jsonw_member_int(&e->json, "seq", (int64_t)seq);
 	im_jsonw_member_str(&e->json, "by", by);
 	im_buf_c(&e->json, '}');

@@ -35,8 +35,9 @@ enum event_reader { EVENT_READ_OWN, EVENT_READ_PEER };
 /* `by` has read the conversation with `peer`, a user or a group, up to seq. */
 void event_read(struct event *e, enum event_reader whose, enum im_conv_kind kind,
 	struct im_str peer, uint64_t seq, struct im_str by);
-/* Everything up to seq has arrived at `by`, the peer of a direct conversation. Live. */
-void event_delivered(struct event *e, struct im_str by, uint64_t seq);
+/* Everything after one seq and up to another has arrived at `by`, the peer of a direct
+ * conversation. Live. */
+void event_delivered(struct event *e, struct im_str by, uint64_t after, uint64_t seq);
 /* The user's settings of a conversation. settings: members as conv.update answers them, with a
  * leading comma, `conv` first. */
 void event_conv(struct event *e, struct im_str conv, struct im_str settings);

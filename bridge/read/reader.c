@@ -234,7 +234,7 @@ static void find_delivered(struct reader *r, struct read_job *job)
 
 	if (r->backend->view_begin(r->log))
 		return;
-	if (delivered_find(&rd, job->after, job->through, &job->delivered))
+	if (delivered_find(&rd, job->after, job->through, job->behind, &job->delivered))
 		delivered_clear(&job->delivered);
 	r->backend->view_end(r->log);
 }

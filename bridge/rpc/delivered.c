@@ -10,6 +10,7 @@
 #include "bridge/deliver/presence.h"
 #include "bridge/directory/directory_user.h"
 #include "bridge/message/event.h"
+#include "bridge/rpc/conv_seek.h"
 #include "bridge/rpc/rpc.h"
 
 /* Peers told of one acknowledgement: that of a first sync may cover a life's conversations. */
@@ -126,7 +127,21 @@ static int on_conv(void *arg, const struct store_conv *conv)
 	return add(s, conv->id, conv->a == s->rd->call.user ? conv->b : conv->a, s->seq);
 }
 
-int delivered_find(struct rpc_read *rd, uint64_t after, uint64_t through, struct delivered *out)
+/* A user who has begun with what was newest then has not received what was before. */
+static int look_behind(struct hunt *s, uint64_t behind, struct delivered_item *item)
+{
+	struct store_head head, first;
+	int rc = s->rd->backend->read_head(s->rd->log, item->conv, &head);
+
+	if (rc == IM_OK)
+		rc = conv_seek(s->rd, item->conv, 0, head, behind, &first);
+	if (rc == IM_OK)
+		item->after = first.seq - 1;
+	return rc;
+}
+
+int delivered_find(struct rpc_read *rd, uint64_t after, uint64_t through, uint64_t behind,
+	struct delivered *out)
 {
 	struct hunt s = {.rd = rd, .after = after, .through = through, .out = out};
 	int rc;
@@ -135,7 +150,11 @@ int delivered_find(struct rpc_read *rd, uint64_t after, uint64_t through, struct
 		rc = rd->backend->read_log(rd->log, after + 1, through, false, on_logged, &s);
 	else
 		rc = rd->backend->user_convs(rd->log, rd->call.user, on_conv, &s);
-	return rc == IM_STOP ? IM_OK : rc;
+	if (rc == IM_STOP)
+		rc = IM_OK;
+	for (size_t i = 0; rc == IM_OK && behind > 0 && i < out->n; i++)
+		rc = look_behind(&s, behind, &out->v[i]);
+	return rc;
 }
 
 /* -- telling -- */
@@ -150,7 +169,7 @@ void delivered_tell(const struct delivered *d, struct im_str by, const struct pr
 
 		if (!presence_online(presence, to.uid))
 			continue;
-		event_delivered(&e, by, d->v[i].seq);
+		event_delivered(&e, by, d->v[i].after, d->v[i].seq);
 		r.payload = im_buf_view(&e.json);
 		if (event_fault(&e) == IM_OK)
 			effects_put(fx, EFFECTS_CONTROL, &r, &to, 1);

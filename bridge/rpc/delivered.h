@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Whose messages have arrived: when a user's best cursor moves on, the senders of what lies between
- * are told, in direct conversations. Told live, to who is connected, and never stored: nothing is
- * written for it, and conv.receipts answers the same to who was away.
+ * Whose messages have arrived: when what a user has received reaches on, the senders of what lies
+ * between are told, in direct conversations. Told live, to who is connected, and never stored:
+ * nothing is written for it, and conv.receipts answers the same to who was away.
  */
 #ifndef IM_BRIDGE_DELIVERED_H
 #define IM_BRIDGE_DELIVERED_H
@@ -20,7 +20,7 @@ struct rpc_read;
 
 struct delivered_item {
 	char peer[IM_UID_MAX + 1]; /* who sent it */
-	uint64_t seq;              /* the newest message of the peer's that has arrived */
+	uint64_t after, seq;       /* what has arrived: through the newest message of the peer's */
 	uint64_t conv;
 };
 
@@ -29,10 +29,11 @@ struct delivered {
 	size_t n, cap;
 };
 
-/* What peers of rd's user have sent after one log position and through another. On a reader thread,
- * inside a view of the log. Bounded in conversations and in rows looked at of each. */
-int delivered_find(
-	struct rpc_read *rd, uint64_t after, uint64_t through, struct delivered *out) IM_MUST_CHECK;
+/* What peers of rd's user have sent after one log position and through another, of which he has all
+ * behind a third. On a reader thread, inside a view of the log. Bounded in conversations and in
+ * rows looked at of each. */
+int delivered_find(struct rpc_read *rd, uint64_t after, uint64_t through, uint64_t behind,
+	struct delivered *out) IM_MUST_CHECK;
 void delivered_clear(struct delivered *d);
 /* Puts an event for each peer that is connected. At QoS 0: a session that is away shall not queue
  * what tells nothing later. */

@@ -36,8 +36,9 @@ struct read_job {
 	void (*end)(struct im_buf *out, int code, struct im_str why, struct im_str result);
 	struct im_buf head;
 	struct rpc_settings set;
-	struct im_buf states;    /* RPC_DEVICES: presence_states */
-	uint64_t after, through; /* DELIVERED: the positions that the user has come past */
+	struct im_buf states; /* RPC_DEVICES: presence_states */
+	/* DELIVERED: the positions that the user has come past, and behind which one he has all. */
+	uint64_t after, through, behind;
 	/* ---- */
 	unsigned peer;     /* the plugin through which it was asked for */
 	uint64_t position; /* committed in both databases when it was begun */

@@ -2,6 +2,7 @@
 """Who is told that a message has arrived, and that what is told live is what conv.receipts says."""
 import pytest
 
+from lib.client import RpcError
 from lib.node import until
 
 
@@ -52,6 +53,30 @@ def test_the_sender_hears_of_the_arrival_once(node, pair):
     assert b.events("delivered") == [] and tablet.events("delivered") == []
     # Live only: no timeline holds it, no later device hears of it.
     assert "delivered" not in str(node.connect(a.user).sync_all()[1])
+
+
+def test_a_device_that_begins_late_claims_only_what_it_has(node, pair):
+    a, b = pair
+    seqs = [say(a, b.user, f"m{n}") for n in range(3)]
+    cursor = newest(b)
+    assert b.rpc("device.ack", cursor=cursor, start=True) == {"cursor": cursor, "changed": True}
+    assert not b.rpc("device.ack", cursor=cursor, start=True)["changed"]
+    assert not any(receipt(a, b.user, s)["delivered"] for s in seqs)
+    mine = next(d for d in b.rpc("device.list")["devices"] if d["current"])
+    assert (mine["start"], mine["cursor"]) == (cursor, cursor)
+    seqs.append(say(a, b.user, "m3"))
+    with pytest.raises(RpcError, match="first acknowledgement") as e:
+        b.rpc("device.ack", cursor=newest(b), start=True)
+    assert e.value.code == -32602
+    b.rpc("device.ack", cursor=newest(b))
+    assert a.wait_event("delivered") == {"event": "delivered", "conv": f"u/{b.user}",
+                                         "after": seqs[2], "seq": seqs[3], "by": b.user}
+    assert [receipt(a, b.user, s)["delivered"] for s in seqs] == [False] * 3 + [True]
+    # Another device fetches the rest: then the user has it all.
+    tablet = node.connect(b.user)
+    tablet.rpc("device.ack", cursor=newest(tablet))
+    assert a.wait_event("delivered", lambda e: "after" not in e)["seq"] == seqs[3]
+    assert all(receipt(a, b.user, s)["delivered"] for s in seqs)
 
 
 def test_an_arrival_says_nothing_of_own_or_group_messages(node, pair):

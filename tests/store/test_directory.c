@@ -529,24 +529,105 @@ static void devices_are_listed_by_name_and_by_when_they_were_seen(void **state)
 	assert_string_equal(seen.text, "c a b ");
 }
 
+/* Through which position a user has all behind `at`, and behind which one all through it. */
+static void assert_stretch(
+	struct directory *d, uint64_t user, uint64_t at, uint64_t after, uint64_t through)
+{
+	uint64_t got;
+	assert_ok(directory_received_after(d, user, at, &got));
+	assert_int_equal(got, after);
+	assert_ok(directory_received_through(d, user, at, &got));
+	assert_int_equal(got, through);
+}
+
+static bool received(struct directory *d, uint64_t user, uint64_t at)
+{
+	bool has;
+	assert_ok(directory_received(d, user, at, &has));
+	return has;
+}
+
 /* What a device had acknowledged counts when it is gone. */
-static void the_best_cursor_outlives_its_device(void **state)
+static void what_was_received_outlives_its_device(void **state)
 {
 	struct directory *d = ((struct fixture *)*state)->d;
-	uint64_t alice = add_user(d, "alice"), best;
-	assert_ok(directory_device_best(d, alice, &best));
-	assert_int_equal(best, 0);
+	uint64_t alice = add_user(d, "alice"), at;
+	bool has;
+	assert_stretch(d, alice, 0, 0, 0);
 	assert_ok(directory_device_bind(d, IM_STR("a"), alice, 10, 0));
 	assert_ok(directory_device_bind(d, IM_STR("b"), alice, 10, 0));
 	assert_ok(directory_device_set_cursor(d, IM_STR("a"), 7));
 	assert_ok(directory_device_set_cursor(d, IM_STR("b"), 5));
 	assert_ok(directory_device_remove(d, IM_STR("a")));
-	assert_ok(directory_device_best(d, alice, &best));
-	assert_int_equal(best, 7);
+	assert_stretch(d, alice, 0, 0, 7);
 	assert_ok(directory_device_remove(d, IM_STR("b")));
-	assert_ok(directory_device_best(d, alice, &best));
-	assert_int_equal(best, 7);
-	assert_int_equal(directory_device_best(d, 99, &best), IM_E_NONE);
+	assert_stretch(d, alice, 3, 0, 7);
+	assert_true(received(d, alice, 7));
+	assert_false(received(d, alice, 8));
+	assert_int_equal(directory_received_through(d, 99, 0, &at), IM_E_NONE);
+	assert_int_equal(directory_received_after(d, 99, 0, &at), IM_E_NONE);
+	assert_int_equal(directory_received(d, 99, 1, &has), IM_E_NONE);
+}
+
+static void add_started(
+	struct directory *d, uint64_t user, const char *device, uint64_t start, uint64_t cursor)
+{
+	assert_ok(directory_device_bind(d, im_str(device), user, 10, 0));
+	assert_ok(directory_device_start(d, im_str(device), start));
+	assert_ok(directory_device_set_cursor(d, im_str(device), cursor));
+}
+
+/* Who begins with the newest has not what was before. */
+static void a_device_may_begin_late(void **state)
+{
+	struct directory *d = ((struct fixture *)*state)->d;
+	uint64_t alice = add_user(d, "alice");
+	struct directory_device dev;
+	add_started(d, alice, "late", 20, 30);
+	assert_ok(directory_device_get(d, IM_STR("late"), &dev));
+	assert_int_equal(dev.start, 20);
+	assert_int_equal(dev.cursor, 30);
+	assert_int_equal(directory_device_start(d, IM_STR("late"), 40), IM_E_NONE);
+	assert_false(received(d, alice, 20));
+	assert_true(received(d, alice, 21) && received(d, alice, 30));
+	assert_stretch(d, alice, 30, 20, 30);
+	assert_stretch(d, alice, 0, 0, 0);
+	/* Another one has the beginning, and then what lies between. */
+	assert_ok(directory_device_bind(d, IM_STR("old"), alice, 10, 0));
+	assert_ok(directory_device_set_cursor(d, IM_STR("old"), 10));
+	assert_false(received(d, alice, 15));
+	assert_stretch(d, alice, 5, 0, 10);
+	assert_ok(directory_device_set_cursor(d, IM_STR("old"), 20));
+	assert_stretch(d, alice, 25, 0, 30);
+}
+
+/* Also of devices that had begun late, in whatever order they go. */
+static void stretches_outlive_their_devices(void **state)
+{
+	struct directory *d = ((struct fixture *)*state)->d;
+	uint64_t alice = add_user(d, "alice");
+	char name[8];
+	add_started(d, alice, "c", 20, 30);
+	add_started(d, alice, "b", 10, 20);
+	assert_ok(directory_device_bind(d, IM_STR("a"), alice, 10, 0));
+	assert_ok(directory_device_set_cursor(d, IM_STR("a"), 10));
+	assert_ok(directory_device_remove(d, IM_STR("c")));
+	assert_stretch(d, alice, 25, 0, 30);
+	assert_ok(directory_device_remove(d, IM_STR("b")));
+	assert_ok(directory_device_remove(d, IM_STR("a")));
+	assert_stretch(d, alice, 1, 0, 30);
+	/* One that has received nothing leaves nothing. */
+	add_started(d, alice, "none", 50, 50);
+	assert_ok(directory_device_remove(d, IM_STR("none")));
+	assert_false(received(d, alice, 50));
+	/* The newest sixteen. */
+	for (unsigned i = 0; i < 17; i++) {
+		snprintf(name, sizeof(name), "d%u", i);
+		add_started(d, alice, name, 100 + 10 * i, 105 + 10 * i);
+		assert_ok(directory_device_remove(d, im_str(name)));
+	}
+	assert_false(received(d, alice, 103));
+	assert_true(received(d, alice, 113) && received(d, alice, 263));
 }
 
 static void blocks_are_added_and_removed_once(void **state)
@@ -901,7 +982,9 @@ int main(void)
 		TEST(a_device_belongs_to_its_first_user),
 		TEST(marks_outlive_devices),
 		TEST(devices_are_listed_by_name_and_by_when_they_were_seen),
-		TEST(the_best_cursor_outlives_its_device),
+		TEST(what_was_received_outlives_its_device),
+		TEST(a_device_may_begin_late),
+		TEST(stretches_outlive_their_devices),
 		TEST(blocks_are_added_and_removed_once),
 		TEST(a_group_is_created_found_and_changed),
 		TEST(a_group_may_be_created_with_its_id),

@@ -72,8 +72,12 @@ static void of_conversations(void **state)
 	is(&e, "read:g/team", 7,
 		"{\"event\":\"read\",\"conv\":\"g/"
 		"team\",\"seq\":4,\"by\":\"bob\",\"cursor\":\"7\"}");
-	event_delivered(&e, im_str("bob"), 3);
+	event_delivered(&e, im_str("bob"), 0, 3);
 	is(&e, NULL, 0, "{\"event\":\"delivered\",\"conv\":\"u/bob\",\"seq\":3,\"by\":\"bob\"}");
+	event_delivered(&e, im_str("bob"), 2, 3);
+	is(&e, NULL, 0,
+		"{\"event\":\"delivered\",\"conv\":\"u/"
+		"bob\",\"after\":2,\"seq\":3,\"by\":\"bob\"}");
 	event_conv(&e, im_str("g/team"),
 		im_str(",\"conv\":\"g/team\",\"pinned\":false,\"muted\":false,\"notify\":\"all\","
 		       "\"marked_unread\":false,\"cleared_to\":4,\"draft\":\"\""));

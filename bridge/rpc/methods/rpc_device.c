@@ -29,6 +29,10 @@ static int on_device(void *arg, const struct directory_device *dev)
 	im_jsonw_member_int(b, "seen", dev->seen_ms);
 	im_buf_z(b, ",\"cursor\":\"");
 	im_cursor_put(b, dev->cursor);
+	if (dev->start > 0) {
+		im_buf_z(b, "\",\"start\":\"");
+		im_cursor_put(b, dev->start);
+	}
 	im_buf_z(b, im_str_eq(dev->device, l->current) ? "\",\"current\":true"
 						       : "\",\"current\":false");
 	im_jsonw_member_str(

@@ -58,20 +58,19 @@ static int put_reader(
 	struct rpc_call *c = &rd->call;
 	struct directory_conv_user mark;
 	struct directory_user u;
-	uint64_t cursor = 0;
-	bool read, delivered, blocked;
+	bool read, delivered, blocked, received = false;
 	int rc = directory_conv_get(c->dir, who->user, ref->conv, &mark);
 
 	if (rc == IM_OK)
 		rc = directory_block_has(c->dir, who->user, c->user, &blocked);
 	if (rc == IM_OK)
-		rc = directory_device_best(c->dir, who->user, &cursor);
+		rc = directory_received(c->dir, who->user, r->gid, &received);
 	if (rc == IM_OK)
 		rc = directory_user_by_id(c->dir, who->user, &u);
 	if (rc != IM_OK)
 		return rc == IM_E_NONE ? IM_OK : rc;
 	/* Who has blocked the caller shows nothing of itself. */
-	delivered = !blocked && (cursor >= r->gid || mark.read_seq >= r->seq);
+	delivered = !blocked && (received || mark.read_seq >= r->seq);
 	read = !blocked && u.read_receipts && mark.read_seq >= r->seq;
 	if (c->result->p[c->result->n - 1] != '[')
 		im_buf_c(c->result, ',');

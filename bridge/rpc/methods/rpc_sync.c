@@ -181,25 +181,28 @@ static int sync_call(struct rpc_read *rd)
 	return rc;
 }
 
-/* Moves the device's cursor. When no device of the user had come so far, those whose messages have
- * arrived now are looked for off the commit path (delivered.h). */
-static int move_cursor(struct rpc_write *wr, uint64_t cursor)
+/* Moves the device's cursor. When no device of the user had received what lies between, those whose
+ * messages have arrived now are looked for off the commit path (delivered.h). */
+static int move_cursor(struct rpc_write *wr, const struct directory_device *dev, uint64_t cursor)
 {
 	struct rpc_call *c = &wr->call;
 	struct read_job *job;
-	uint64_t best;
-	int rc = directory_device_best(c->dir, c->user, &best);
+	uint64_t had, behind;
+	int rc = directory_received_through(c->dir, c->user, dev->cursor, &had);
 
 	if (rc == IM_OK)
 		rc = directory_device_set_cursor(c->dir, c->device, cursor);
-	if (rc != IM_OK || cursor <= best)
+	if (rc == IM_OK && cursor > had)
+		rc = directory_received_after(c->dir, c->user, cursor, &behind);
+	if (rc != IM_OK || cursor <= had)
 		return rc;
 	job = read_job_new(READ_DELIVERED, c->uid, c->device);
 	if (job == NULL)
 		return IM_E_NOMEM;
 	job->user = c->user;
 	job->now_ms = c->now_ms;
-	job->after = best;
+	job->behind = behind;
+	job->after = had;
 	job->through = cursor;
 	read_job_plan(job, writer_effects(wr->writer));
 	return IM_OK;
@@ -208,9 +211,9 @@ static int move_cursor(struct rpc_write *wr, uint64_t cursor)
 static int ack_call(struct rpc_write *wr)
 {
 	struct rpc_call *c = &wr->call;
+	bool start = rpc_bool(c, "start", false), moved;
 	struct directory_device dev;
 	uint64_t cursor;
-	bool moved;
 	int rc;
 
 	if (im_cursor_parse(rpc_str(c, "cursor"), &cursor) != IM_OK || cursor > c->position)
@@ -224,11 +227,16 @@ static int ack_call(struct rpc_write *wr)
 	if (rc != IM_OK)
 		return rc;
 	moved = cursor > dev.cursor;
-	if (moved) {
-		rc = move_cursor(wr, cursor);
-		if (rc != IM_OK)
-			return rc;
-	}
+	if (moved && start && dev.cursor > 0)
+		return rpc_fail(c, IM_E_INVALID_PARAMS,
+			"params.start is for the first acknowledgement of a device, and this one "
+			"has acknowledged up to %llu; leave it out",
+			(unsigned long long)dev.cursor);
+	if (moved)
+		rc = start ? directory_device_start(c->dir, c->device, cursor)
+			   : move_cursor(wr, &dev, cursor);
+	if (rc != IM_OK)
+		return rc;
 	im_buf_z(c->result, "{\"cursor\":\"");
 	im_cursor_put(c->result, moved ? cursor : dev.cursor);
 	im_buf_z(c->result, moved ? "\",\"changed\":true}" : "\",\"changed\":false}");
@@ -243,6 +251,7 @@ static const struct rpc_param sync_params[] = {
 
 static const struct rpc_param ack_params[] = {
 	{"cursor", RPC_STRING, true, 1, 32},
+	{"start", RPC_BOOLEAN, false, 0, 0},
 	{0},
 };
 

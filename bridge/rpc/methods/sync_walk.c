@@ -4,6 +4,8 @@
 
 #include <stdlib.h>
 
+#include "bridge/rpc/conv_seek.h"
+
 /* Positive, so that it is no error code: what the run of one conversation stops with when another
  * conversation is next, or when the first row was all that was wanted. */
 #define STOP_RUN 0x7001
@@ -46,58 +48,6 @@ static struct place heap_pop(struct heap *h)
 	return top;
 }
 
-static int on_first(void *arg, const struct store_msg *m)
-{
-	struct place *p = arg;
-
-	p->gid = m->gid;
-	p->seq = m->seq;
-	return STOP_RUN;
-}
-
-/* The first message with seq >= p->seq; there is one, because the head is never deleted. */
-static int first_from(struct rpc_read *rd, struct place *p)
-{
-	int rc = rd->backend->read_conv(
-		rd->log, p->item->conv, p->seq, p->item->head.seq, false, on_first, p);
-
-	return rc == STOP_RUN ? IM_OK : rc == IM_OK ? IM_E_NONE : rc;
-}
-
-/* Finds the oldest visible message newer than the cursor in a conversation whose head is newer. */
-static int find_first(struct rpc_read *rd, struct place *p, uint64_t cursor)
-{
-	uint64_t lo = p->item->floor, hi = p->item->head.seq, step = 1;
-	struct place probe = {.item = p->item};
-	bool doubling = true;
-	int rc;
-
-	while (lo + 1 < hi) {
-		if (doubling)
-			probe.seq = hi - lo > step ? hi - step : lo + 1;
-		else
-			probe.seq = lo + (hi - lo) / 2;
-		uint64_t asked = probe.seq;
-
-		rc = first_from(rd, &probe);
-		if (rc != IM_OK)
-			return rc;
-		if (probe.gid > cursor) {
-			hi = asked;
-			step *= 2;
-		} else {
-			lo = probe.seq;
-			doubling = false;
-		}
-	}
-	p->seq = hi;
-	if (hi == p->item->head.seq) {
-		p->gid = p->item->head.gid;
-		return IM_OK;
-	}
-	return first_from(rd, p);
-}
-
 static int collect(struct rpc_read *rd, struct conv_set *set, uint64_t cursor, uint64_t through,
 	struct heap *heap)
 {
@@ -107,6 +57,7 @@ static int collect(struct rpc_read *rd, struct conv_set *set, uint64_t cursor, u
 	for (size_t i = 0; i < set->n; i++) {
 		struct conv_item *item = &set->v[i];
 		struct place p = {.item = item};
+		struct store_head first;
 
 		rc = rd->backend->read_head(rd->log, item->conv, &item->head);
 		if (rc != IM_OK)
@@ -118,9 +69,11 @@ static int collect(struct rpc_read *rd, struct conv_set *set, uint64_t cursor, u
 			return rc;
 		if (item->hidden || !item->followed || item->head.seq <= item->floor)
 			continue;
-		rc = find_first(rd, &p, cursor);
+		rc = conv_seek(rd, item->conv, item->floor, item->head, cursor, &first);
 		if (rc != IM_OK)
 			return rc;
+		p.gid = first.gid;
+		p.seq = first.seq;
 		if (p.gid <= through)
 			heap_push(heap, p);
 	}
