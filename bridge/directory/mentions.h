@@ -7,6 +7,7 @@
 #define IM_BRIDGE_MENTIONS_H
 
 #include "bridge/directory/rights.h"
+#include "bridge/message/message.h"
 #include "common/buf.h"
 #include "common/err.h"
 #include "common/ids.h"
@@ -17,12 +18,20 @@ struct mentions_place {
 	const struct rights_group *group; /* kind GROUP */
 	const struct rights_user *from;
 	struct im_str from_uid, peer_uid; /* kind USER: the two who are in it */
+	uint64_t peer;
 };
 
-/* list: the JSON array of the message, each element a uid or "all". kept and dropped are reset and
- * get arrays; dropped->n == 0: everybody stays, and what the sender wrote can be kept as it is.
- * *n_out: how many were looked at. IM_E_IO, IM_E_NOMEM. */
+/* What is left of a list. */
+struct mentions {
+	struct im_buf kept, dropped; /* arrays; dropped.n == 0: what the sender wrote can stay */
+	struct message_mentions who; /* those who are kept */
+	size_t n;                    /* how many were looked at */
+};
+
+void mentions_init(struct mentions *m);
+void mentions_clear(struct mentions *m);
+/* list: the JSON array of the message, each element a uid or "all". IM_E_IO, IM_E_NOMEM. */
 int mentions_sift(struct rights *r, const struct mentions_place *p, struct im_str list,
-	struct im_buf *kept, struct im_buf *dropped, size_t *n_out) IM_MUST_CHECK;
+	struct mentions *out) IM_MUST_CHECK;
 
 #endif

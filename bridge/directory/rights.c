@@ -242,12 +242,13 @@ int rights_send(struct rights *r, const struct rights_group *g, const struct rig
 }
 
 int rights_mention(struct rights *r, const struct rights_group *g, const struct rights_user *from,
-	struct im_str uid)
+	struct im_str uid, uint64_t *id_out)
 {
 	const struct pair_entry *e;
 	struct rights_user u;
 	int rc = rights_user(r, uid, &u);
 
+	*id_out = u.id;
 	if (rc)
 		return rc == IM_E_UNKNOWN_USER ? IM_E_NOT_MEMBER : rc;
 	rc = pair(r, PAIR_MEMBER, g->id, u.id, &e);

@@ -54,9 +54,10 @@ int rights_read(
 /* To a group, which may be unknown: what im_may_group says. */
 int rights_send(struct rights *r, const struct rights_group *g, const struct rights_user *from,
 	int64_t now_ms, int *role_out, struct im_buf *why) IM_MUST_CHECK;
-/* May a member's message single this user out: IM_E_NOT_MEMBER, IM_E_BLOCKED. */
+/* May a member's message single this user out, and which number is his: IM_E_NOT_MEMBER,
+ * IM_E_BLOCKED. */
 int rights_mention(struct rights *r, const struct rights_group *g, const struct rights_user *from,
-	struct im_str uid) IM_MUST_CHECK;
+	struct im_str uid, uint64_t *id_out) IM_MUST_CHECK;
 /* Slow mode, for a plain member: IM_E_RATE_LIMITED, or IM_OK and the time counts as used. Kept in
  * memory only: after a restart everybody may write at once. */
 int rights_pace(struct rights *r, const struct rights_group *g, uint64_t user,

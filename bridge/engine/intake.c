@@ -27,7 +27,8 @@ struct intake {
 	struct im_buf scratch; /* decoded envelope, or a signal's payload */
 	struct im_buf why;  /* of a refusal: who may not, an envelope's fault, what is not paid */
 	struct im_buf meta; /* the envelope's, and properties */
-	struct im_buf kept, dropped, sifted; /* mentions, and the meta with those that stay */
+	struct mentions mentions;
+	struct im_buf sifted; /* the meta with those mentions that stay */
 };
 
 /* One send on its way through the checks. */
@@ -54,8 +55,7 @@ struct intake *intake_new(const struct intake_parts *p)
 	in->p = *p;
 	im_buf_init(&in->scratch, 0);
 	im_buf_init(&in->why, 0);
-	im_buf_init(&in->kept, 0);
-	im_buf_init(&in->dropped, 0);
+	mentions_init(&in->mentions);
 	im_buf_init(&in->sifted, 0);
 	im_buf_init(&in->meta, 0);
 	return in;
@@ -67,8 +67,7 @@ void intake_free(struct intake **in)
 		return;
 	im_buf_free(&(*in)->scratch);
 	im_buf_free(&(*in)->why);
-	im_buf_free(&(*in)->kept);
-	im_buf_free(&(*in)->dropped);
+	mentions_clear(&(*in)->mentions);
 	im_buf_free(&(*in)->sifted);
 	im_buf_free(&(*in)->meta);
 	free(*in);
@@ -228,6 +227,7 @@ static int store(struct intake *in, struct send *s, uint64_t hash)
 		.meta = s->env.meta,
 		.body = s->env.body,
 		.plain = group && s->role == DIRECTORY_MEMBER,
+		.mentions = s->env.mentions.n ? &in->mentions.who : NULL,
 	};
 	struct dedup_value v = {.ts_ms = s->ts_ms, .body_hash = hash};
 	uint64_t conv;
@@ -294,22 +294,23 @@ static int sift(struct intake *in, struct send *s)
 		.group = &s->group,
 		.from = &s->from,
 		.from_uid = s->rec->user,
-		.peer_uid = s->rec->target};
-	size_t n;
+		.peer_uid = s->rec->target,
+		.peer = s->to.id};
+	struct mentions *m = &in->mentions;
 	int rc;
 
 	if (!s->env.mentions.n)
 		return IM_OK;
-	rc = mentions_sift(in->p.rights, &p, s->env.mentions, &in->kept, &in->dropped, &n);
+	rc = mentions_sift(in->p.rights, &p, s->env.mentions, m);
 	if (!rc)
-		rc = pay(in, s, 2 * COST_ROW * (int64_t)n);
-	if (rc || !in->dropped.n)
+		rc = pay(in, s, 2 * COST_ROW * (int64_t)m->n);
+	if (rc || !m->dropped.n)
 		return rc;
 	im_buf_reset(&in->sifted);
 	meta_put(&in->sifted, s->env.meta, "mentions",
-		in->kept.n > 2 ? im_buf_view(&in->kept) : (struct im_str){0});
+		m->kept.n > 2 ? im_buf_view(&m->kept) : (struct im_str){0});
 	s->env.meta = im_buf_view(&in->sifted);
-	s->dropped = im_buf_view(&in->dropped);
+	s->dropped = im_buf_view(&m->dropped);
 	return in->sifted.failed ? IM_E_NOMEM : IM_OK;
 }
 

@@ -8,11 +8,19 @@
 
 #include "common/envelope.h"
 #include "common/ids.h"
+#include "common/limits.h"
 #include "common/str.h"
 
 /* Of a forwarded message: who wrote it, and who had sent what was forwarded. 0: it is none. */
 struct message_origin {
 	uint64_t author, via;
+};
+
+/* Whom a message singles out, by their ids. */
+struct message_mentions {
+	bool all; /* everybody; users says nothing more */
+	uint32_t n;
+	uint64_t users[IM_MENTIONS_MAX];
 };
 
 /* Who is told what an edited text was. Of a direct conversation either of the two, both or none; of
@@ -38,6 +46,7 @@ struct message {
 	enum message_was was_for; /* an edit */
 	struct message_origin origin;
 	bool plain; /* to a group, by a member who does not run it */
+	const struct message_mentions *mentions; /* NULL: nobody */
 };
 
 #endif

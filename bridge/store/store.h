@@ -34,6 +34,8 @@ struct store_msg {
 	bool recalled;                /* the body is gone */
 	int64_t expires_ms;           /* append: when its body goes; 0: never */
 	struct message_origin origin; /* append */
+	/* append, amend: whom it mentions; NULL: nobody, or who it was before */
+	const struct message_mentions *mentions;
 };
 
 struct store_conv {
@@ -90,8 +92,8 @@ struct store_backend {
 	int (*get)(struct store *s, uint64_t conv, uint64_t seq, store_msg_fn fn, void *arg);
 	/* Replaces body, enc, meta, type and id of the stored message m->gid; the type stays of its
 	 * kind (kind.h). recalled (body.n == 0): its body is gone for good, it counts no longer as
-	 * unread, and is not amended back. Whatever takes a message's words away for good, recall
-	 * or erasure, comes through here. IM_E_NONE: no such message. */
+	 * unread, mentions nobody, and is not amended back. Whatever takes a message's words away
+	 * for good, recall or erasure, comes through here. IM_E_NONE: no such message. */
 	int (*amend)(struct store *s, const struct store_msg *m);
 	/* Of a message that is there. IM_E_NONE: it was not forwarded, or by a version that did not
 	 * keep it. */
@@ -163,10 +165,15 @@ struct store_backend {
 	 * the user's last STORE_LOOK_BACK places. */
 	int (*unread)(struct store_reader *r, uint64_t conv, uint64_t user, uint64_t mark,
 		uint64_t *n_out);
+	/* How many of what is unread by that rule mention the user or all; of messages that an
+	 * earlier version has stored none. Counted up to STORE_MENTIONS_MAX. */
+	int (*mentions)(struct store_reader *r, uint64_t conv, uint64_t user, uint64_t mark,
+		uint64_t *n_out);
 };
 
 #define STORE_MARKS 64
 #define STORE_GONE_MAX 1000
+#define STORE_MENTIONS_MAX 1000
 #define STORE_LOOK_BACK 1000
 
 extern const struct store_backend store_sqlite;

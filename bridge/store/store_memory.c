@@ -34,12 +34,19 @@ static bool push(struct list *l, struct row *r)
 	return true;
 }
 
+static void free_version(struct version *v)
+{
+	if (v)
+		free(v->mentions);
+	free(v);
+}
+
 static void free_versions(struct version *v)
 {
 	while (v) {
 		struct version *older = v->older;
 
-		free(v);
+		free_version(v);
 		v = older;
 	}
 }
@@ -172,7 +179,8 @@ static char *copy_str(char *to, struct im_str from, struct im_str *out)
 	return to + from.n;
 }
 
-static struct version *new_version(const struct store *s, const struct store_msg *m)
+static struct version *new_version(
+	const struct store *s, const struct store_msg *m, const struct message_mentions *mentions)
 {
 	struct im_str body = m->recalled ? (struct im_str){NULL, 0} : m->body;
 	struct version *v = malloc(sizeof(*v) + m->type.n + m->meta.n + body.n + m->id.n + 1);
@@ -185,16 +193,24 @@ static struct version *new_version(const struct store *s, const struct store_msg
 	p = copy_str(p, m->meta, &v->meta);
 	p = copy_str(p, body, &v->body);
 	copy_str(p, m->id, &v->id);
+	if (!mentions || m->recalled)
+		return v;
+	v->mentions = malloc(sizeof(*mentions));
+	if (!v->mentions) {
+		free_version(v);
+		return NULL;
+	}
+	*v->mentions = *mentions;
 	return v;
 }
 
 static int add_row(struct store *s, struct conv *c, const struct store_msg *m)
 {
 	struct row *r = calloc(1, sizeof(*r));
-	struct version *v = r ? new_version(s, m) : NULL;
+	struct version *v = r ? new_version(s, m, m->mentions) : NULL;
 
 	if (!v || !push(&s->log, r)) {
-		free(v);
+		free_version(v);
 		free(r);
 		return IM_E_NOMEM;
 	}
@@ -268,9 +284,9 @@ static int memory_amend(struct store *s, const struct store_msg *m)
 		return fail(s, IM_E_IO, "an amendment needs an open transaction");
 	if (!r || r->gid != m->gid || !store_memory_visible(r, s->version + 1))
 		return IM_E_NONE;
-	v = new_version(s, m);
+	v = new_version(s, m, m->mentions ? m->mentions : r->content->mentions);
 	if (!v || !push(&s->amended, r)) {
-		free(v);
+		free_version(v);
 		return fail(s, IM_E_NOMEM, "out of memory");
 	}
 	pthread_rwlock_wrlock(&s->lock);
@@ -308,7 +324,7 @@ static void undo(struct store *s)
 		struct version *v = r->content;
 
 		r->content = v->older;
-		free(v);
+		free_version(v);
 	}
 	while (s->log.n > 0 && s->log.at[s->log.n - 1]->born == born) {
 		struct row *r = s->log.at[--s->log.n];
@@ -547,4 +563,5 @@ const struct store_backend store_memory = {
 	.read_log = store_memory_read_log,
 	.read_shown = store_memory_read_shown,
 	.unread = store_memory_unread,
+	.mentions = store_memory_mentions,
 };

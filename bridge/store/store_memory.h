@@ -23,6 +23,7 @@ struct version {
 	enum im_enc enc;
 	bool recalled;
 	struct im_str type, meta, body, id; /* in data */
+	struct message_mentions *mentions;  /* owned; NULL: nobody */
 	char data[];
 };
 
@@ -106,6 +107,8 @@ int store_memory_read_log(struct store_reader *r, uint64_t lo, uint64_t hi, bool
 	store_msg_fn fn, void *arg);
 int store_memory_read_shown(struct store_reader *r, uint64_t conv, struct store_head *out);
 int store_memory_unread(
+	struct store_reader *r, uint64_t conv, uint64_t user, uint64_t mark, uint64_t *n_out);
+int store_memory_mentions(
 	struct store_reader *r, uint64_t conv, uint64_t user, uint64_t mark, uint64_t *n_out);
 
 #endif

@@ -312,21 +312,48 @@ static uint64_t own_seq(const struct conv *c, uint64_t user, uint64_t version)
 	return seq;
 }
 
-int store_memory_unread(
-	struct store_reader *r, uint64_t conv, uint64_t user, uint64_t mark, uint64_t *n_out)
+static bool mentions(const struct version *v, uint64_t sender, uint64_t user)
+{
+	bool is = v->mentions && v->mentions->all;
+
+	for (uint32_t i = 0; v->mentions && !is && i < v->mentions->n; i++)
+		is = v->mentions->users[i] == user;
+	return is && sender != user;
+}
+
+/* What others have sent after the mark and after the user's own last message; if `meant`, of that
+ * what mentions him. */
+static uint64_t count(
+	struct store_reader *r, uint64_t conv, uint64_t user, uint64_t mark, bool meant)
 {
 	uint64_t version = enter(r);
 	const struct conv *c = store_memory_conv_at(r->s, conv, version);
 	uint64_t own = c ? own_seq(c, user, version) : 0;
-	uint64_t from = own > mark ? own : mark;
+	uint64_t from = own > mark ? own : mark, n = 0;
 
-	*n_out = 0;
 	for (size_t i = 0; c && i < c->rows.n; i++) {
 		const struct row *row = c->rows.at[i];
 		const struct version *v = store_memory_visible(row, version);
 
-		*n_out += v && row->seq > from && kind_counts(v->type) && !v->recalled;
+		n += v && row->seq > from && kind_counts(v->type) && !v->recalled &&
+		     (!meant || mentions(v, row->sender, user));
 	}
 	leave(r);
+	return n;
+}
+
+int store_memory_unread(
+	struct store_reader *r, uint64_t conv, uint64_t user, uint64_t mark, uint64_t *n_out)
+{
+	*n_out = count(r, conv, user, mark, false);
+	return IM_OK;
+}
+
+int store_memory_mentions(
+	struct store_reader *r, uint64_t conv, uint64_t user, uint64_t mark, uint64_t *n_out)
+{
+	*n_out = count(r, conv, user, mark, true);
+	if (*n_out > STORE_MENTIONS_MAX)
+		*n_out = STORE_MENTIONS_MAX;
 	return IM_OK;
 }

@@ -119,4 +119,5 @@ const struct store_backend store_sqlite = {
 	.read_log = store_sqlite_read_log,
 	.read_shown = store_sqlite_read_shown,
 	.unread = store_sqlite_unread,
+	.mentions = store_sqlite_mentions,
 };

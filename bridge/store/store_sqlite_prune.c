@@ -8,6 +8,7 @@
 
 #include <stdlib.h>
 
+#include "bridge/store/store_sqlite_mention.h"
 #include "bridge/store/store_sqlite_place.h"
 
 /* Rows looked at in one call, for each that may be deleted: a call stays short even where much is
@@ -161,6 +162,8 @@ static int delete_one(struct store *s, const void *item)
 	sqlite3_stmt *st;
 	int rc = keep_count(s, v);
 
+	if (rc == IM_OK && v->counts)
+		rc = store_sqlite_mention_drop(&s->q, v->gid);
 	if (rc == IM_OK)
 		rc = on_place(s, STORE_PRUNE_INDEX, v);
 	if (rc != IM_OK)

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What the list of conversations asks the SQLite backend: how much of one is unread, and what it
- * shows. Both by ordinals, at a cost that does not grow with the number of messages.
+ * What the list of conversations asks the SQLite backend: how much of one is unread, how much of
+ * that mentions the reader, and what it shows. By ordinals, or rows of a bounded number, at a cost
+ * that does not grow with the number of messages.
  */
 #include "bridge/store/store_sqlite_unread.h"
 
+#include "bridge/store/store_sqlite_mention.h"
 #include "bridge/store/store_sqlite_place.h"
 
 /* So many times a message that is shown was taken by retention from between others: a clock that
@@ -94,13 +96,21 @@ static int count_gone(struct sqldb *q, uint64_t conv, uint64_t lo, uint64_t hi, 
 	return rc;
 }
 
-/* Without ordinals all messages are taken to count, and whatever the user did to be an answer. */
+/* Without ordinals whatever the user did lately is taken to be an answer. */
+static int own_lately(struct sqldb *q, uint64_t conv, uint64_t user, uint64_t head, uint64_t mark,
+	uint64_t *seq_out)
+{
+	uint64_t lo = head - mark > STORE_LOOK_BACK ? head - STORE_LOOK_BACK : mark;
+
+	return own_between(q, conv, user, lo + 1, head, true, seq_out);
+}
+
+/* Without ordinals all messages are taken to count. */
 static int unnumbered(struct sqldb *q, uint64_t conv, uint64_t user, uint64_t head, uint64_t mark,
 	uint64_t *n_out)
 {
-	uint64_t lo = head - mark > STORE_LOOK_BACK ? head - STORE_LOOK_BACK : mark;
 	uint64_t own;
-	int rc = own_between(q, conv, user, lo + 1, head, true, &own);
+	int rc = own_lately(q, conv, user, head, mark, &own);
 
 	*n_out = head - (own ? own : mark);
 	return rc;
@@ -130,6 +140,62 @@ int store_sqlite_unread(
 		rc = count_gone(&r->q, conv, rest.from, head.at.seq, &gone);
 	*n_out = rest.n > gone ? rest.n - gone : 0;
 	return rc;
+}
+
+/* -- mentions -- */
+
+static int count_mentions(struct sqldb *q, uint64_t conv, uint64_t user, uint64_t mark, uint64_t *n)
+{
+	sqlite3_stmt *st = sqldb_get(q, STORE_MENTION_AFTER);
+	int rc;
+
+	sqldb_bind_id(st, 1, conv);
+	sqldb_bind_id(st, 2, user);
+	sqldb_bind_id(st, 3, mark > INT64_MAX ? INT64_MAX : mark);
+	sqldb_bind_int(st, 4, (int64_t)(STORE_MENTIONS_MAX - *n));
+	while ((rc = sqldb_step(q, st)) == SQLDB_ROW)
+		++*n;
+	return rc;
+}
+
+/* No message has a row of all and others. */
+static int mentioned(struct sqldb *q, uint64_t conv, uint64_t user, uint64_t mark, uint64_t *n_out)
+{
+	int rc;
+
+	*n_out = 0;
+	rc = count_mentions(q, conv, user, mark, n_out);
+	return rc == IM_OK ? count_mentions(q, conv, STORE_MENTION_ALL, mark, n_out) : rc;
+}
+
+/* The same answer as `unread` takes for one. A message with mentions is noted with its speaker also
+ * where older ones have no ordinals yet. */
+static int answered(struct sqldb *q, uint64_t conv, uint64_t user, uint64_t mark, uint64_t *seq_out)
+{
+	struct store_place head, next;
+	int rc = store_sqlite_find_head(q, conv, &head);
+
+	*seq_out = 0;
+	if (rc == IM_OK)
+		rc = store_sqlite_place_up(q, conv, mark, &next);
+	if (rc == IM_OK && !next.numbered)
+		rc = own_lately(q, conv, user, head.at.seq, mark, seq_out);
+	if (rc == IM_OK && *seq_out == 0)
+		rc = own_after(q, conv, user, head.at.seq, mark, seq_out);
+	return rc;
+}
+
+int store_sqlite_mentions(
+	struct store_reader *r, uint64_t conv, uint64_t user, uint64_t mark, uint64_t *n_out)
+{
+	uint64_t own;
+	int rc = mentioned(&r->q, conv, user, mark, n_out);
+
+	/* Mostly there is none, and nothing else needs to be known. */
+	if (rc != IM_OK || *n_out == 0)
+		return rc;
+	rc = answered(&r->q, conv, user, mark, &own);
+	return rc == IM_OK && own > mark ? mentioned(&r->q, conv, user, own, n_out) : rc;
 }
 
 /* -- what is shown -------------------------------------------------------------------------------

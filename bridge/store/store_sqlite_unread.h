@@ -8,5 +8,7 @@
 int store_sqlite_read_shown(struct store_reader *r, uint64_t conv, struct store_head *out);
 int store_sqlite_unread(
 	struct store_reader *r, uint64_t conv, uint64_t user, uint64_t mark, uint64_t *n_out);
+int store_sqlite_mentions(
+	struct store_reader *r, uint64_t conv, uint64_t user, uint64_t mark, uint64_t *n_out);
 
 #endif

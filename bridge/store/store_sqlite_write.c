@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "bridge/store/store_sqlite_conv.h"
+#include "bridge/store/store_sqlite_mention.h"
 #include "bridge/store/store_sqlite_place.h"
 #include "bridge/store/store_sqlite_read.h"
 
@@ -149,6 +150,8 @@ int store_sqlite_append(struct store *s, const struct store_msg *m)
 		rc = note_speaker(s, m);
 	if (rc == IM_OK && kind == KIND_SENT && m->recalled)
 		rc = store_sqlite_gone(&s->q, m->gid);
+	else if (rc == IM_OK && kind == KIND_SENT && m->mentions)
+		rc = store_sqlite_mention_add(&s->q, m->gid, m->mentions);
 	if (rc != IM_OK)
 		return rc;
 	s->log_head = m->gid;
@@ -178,6 +181,17 @@ int store_sqlite_get(struct store *s, uint64_t conv, uint64_t seq, store_msg_fn 
 	return rc == IM_OK && !seen.found ? IM_E_NONE : rc;
 }
 
+/* What counts is gone, or singles out others than before. */
+static int recount(struct store *s, const struct store_msg *m)
+{
+	int rc = store_sqlite_mention_drop(&s->q, m->gid);
+
+	if (rc != IM_OK)
+		return rc;
+	return m->recalled ? store_sqlite_gone(&s->q, m->gid)
+			   : store_sqlite_mention_add(&s->q, m->gid, m->mentions);
+}
+
 int store_sqlite_amend(struct store *s, const struct store_msg *m)
 {
 	sqlite3_stmt *st;
@@ -198,8 +212,8 @@ int store_sqlite_amend(struct store *s, const struct store_msg *m)
 	rc = sqldb_run(&s->q, st);
 	if (rc == IM_OK && sqldb_changes(&s->q) == 0)
 		return IM_E_NONE;
-	if (rc == IM_OK && m->recalled && kind_counts(m->type))
-		rc = store_sqlite_gone(&s->q, m->gid);
+	if (rc == IM_OK && (m->recalled || m->mentions) && kind_counts(m->type))
+		rc = recount(s, m);
 	return rc;
 }
 

@@ -269,6 +269,7 @@ int writer_append(struct writer *w, const struct message *m, uint64_t *seq_out, 
 		.meta = m->meta,
 		.body = m->body,
 		.origin = m->origin,
+		.mentions = m->mentions,
 	};
 	int rc = writer_conv(w, m->kind, m->a, m->b, true, &row.conv);
 

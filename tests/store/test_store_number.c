@@ -130,11 +130,12 @@ static void begin_convs(struct both *b, struct test_node *f, uint64_t rng)
 }
 
 /* As the version before ordinals had left it. */
-static const char make_old[] = "ALTER TABLE conv_log DROP COLUMN less_ord;"
-			       "ALTER TABLE conv_log DROP COLUMN less_shown;"
-			       "DROP TABLE gone; DROP TABLE spoke; DROP TABLE copy;"
-			       "DELETE FROM meta WHERE key IN ('unnumbered', 'numbered');"
-			       "PRAGMA user_version = 2;";
+static const char make_old[] =
+	"ALTER TABLE conv_log DROP COLUMN less_ord;"
+	"ALTER TABLE conv_log DROP COLUMN less_shown;"
+	"DROP TABLE gone; DROP TABLE spoke; DROP TABLE copy; DROP TABLE mention;"
+	"DELETE FROM meta WHERE key IN ('unnumbered', 'numbered');"
+	"PRAGMA user_version = 2;";
 
 static void close_old(struct both *b)
 {
@@ -261,7 +262,8 @@ static void a_new_log_has_nothing_to_be_numbered(void **state)
 		"DELETE FROM message; DELETE FROM conv_log; PRAGMA user_version = 2;"
 		"ALTER TABLE conv_log DROP COLUMN less_ord;"
 		"ALTER TABLE conv_log DROP COLUMN less_shown;"
-		"DROP TABLE gone; DROP TABLE spoke; DROP TABLE copy; DELETE FROM meta");
+		"DROP TABLE gone; DROP TABLE spoke; DROP TABLE copy; DROP TABLE mention; DELETE "
+		"FROM meta");
 	open_old(b);
 	assert_int_equal(number(b, 10), 0); /* an empty one has not, however old */
 }

@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "bridge/directory/mentions.h"
+#include "bridge/message/meta.h"
 #include "bridge/rpc/methods/methods.h"
 #include "bridge/rpc/rpc_check.h"
 #include "bridge/rpc/rpc_request.h"
@@ -412,6 +414,25 @@ void rpc_no(
 	assert_true(f->why.n > 0);
 }
 
+/* As intake does it. */
+static void take_mentions(struct rpc_fixture *f, struct message *m, struct mentions *out)
+{
+	const struct rights_user from = {.id = m->sender};
+	const struct rights_group group = {.id = m->a};
+	const struct mentions_place p = {.kind = m->kind,
+		.group = &group,
+		.from = &from,
+		.from_uid = m->from,
+		.peer_uid = m->peer,
+		.peer = m->b};
+	struct im_str list = meta_get(m->meta, "mentions");
+
+	if (list.n == 0)
+		return;
+	assert_int_equal(mentions_sift(f->rights, &p, list, out), IM_OK);
+	m->mentions = &out->who;
+}
+
 uint64_t rpc_send_full(struct rpc_fixture *f, const char *from, const char *conv,
 	struct im_str type, struct im_str meta, enum im_enc enc, struct im_str body)
 {
@@ -423,8 +444,10 @@ uint64_t rpc_send_full(struct rpc_fixture *f, const char *from, const char *conv
 		.meta = meta,
 		.body = body};
 	struct directory_group g;
+	struct mentions who;
 	uint64_t seq, gid;
 
+	mentions_init(&who);
 	assert_true(im_conv_parse(im_str(conv), &m.kind, &m.peer));
 	if (m.kind == IM_CONV_GROUP) {
 		assert_int_equal(directory_group_get(f->reader_dir, m.peer, &g), IM_OK);
@@ -433,9 +456,19 @@ uint64_t rpc_send_full(struct rpc_fixture *f, const char *from, const char *conv
 		m.a = m.sender;
 		m.b = rpc_uid(f, conv + 2);
 	}
+	take_mentions(f, &m, &who);
 	assert_int_equal(writer_append(f->w, &m, &seq, &gid), IM_OK);
+	mentions_clear(&who);
 	rpc_commit(f);
 	return seq;
+}
+
+uint64_t rpc_mentions(struct rpc_fixture *f, const char *uid, uint64_t conv, uint64_t mark)
+{
+	uint64_t n;
+
+	assert_int_equal(f->backend->mentions(f->log, conv, rpc_uid(f, uid), mark, &n), IM_OK);
+	return n;
 }
 
 uint64_t rpc_send(struct rpc_fixture *f, const char *from, const char *conv, const char *text)

@@ -71,7 +71,8 @@ json_t *rpc_ok_on(struct rpc_fixture *f, const char *uid, const char *device, co
 /* Must be refused with this code. */
 void rpc_no(
 	struct rpc_fixture *f, int code, const char *uid, const char *method, const char *params);
-/* Stores a text message in "u/bob" or "g/team" and returns its seq. */
+/* Stores a text message in "u/bob" or "g/team" and returns its seq. Whom its meta mentions counts,
+ * as far as may be mentioned. */
 uint64_t rpc_send(struct rpc_fixture *f, const char *from, const char *conv, const char *text);
 uint64_t rpc_send_full(struct rpc_fixture *f, const char *from, const char *conv,
 	struct im_str type, struct im_str meta, enum im_enc enc, struct im_str body);
@@ -87,6 +88,9 @@ void rpc_sql(struct rpc_fixture *f, const char *sql);
 void rpc_commit(struct rpc_fixture *f);
 /* The last call told this (part of a line). */
 bool rpc_told(const struct rpc_fixture *f, const char *part);
+
+/* How many unread messages after the mark mention the user, by the log alone. */
+uint64_t rpc_mentions(struct rpc_fixture *f, const char *uid, uint64_t conv, uint64_t mark);
 
 /* Reading results: a path of members and indices, "messages.0.body". */
 const json_t *rpc_at(const json_t *v, const char *path);

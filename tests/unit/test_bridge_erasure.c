@@ -267,6 +267,29 @@ static void words_go_and_places_stay(void **state)
 	node_tear_down(&n);
 }
 
+/* Whom an erased message meant is not meant any more; being renamed changes nothing of it. */
+static void what_is_erased_mentions_nobody(void **state)
+{
+	struct rpc_fixture *f = *state;
+	struct node n;
+
+	node_set_up(&n, f);
+	rpc_ok(f, "alice", "group.create", "{\"gid\":\"team\",\"members\":[\"bob\",\"carol\"]}");
+	SEND("alice", "g/team", "\"mentions\":[\"bob\"]", "WORD");
+	SEND("alice", "g/team", "\"mentions\":[\"all\"]", "WORD");
+	SEND("bob", "g/team", "\"mentions\":[\"alice\",\"carol\"]", "kept");
+	assert_int_equal(rpc_mentions(f, "bob", 1, 0), 0); /* he has answered */
+	assert_int_equal(rpc_mentions(f, "dave", 1, 0), 1);
+	assert_int_equal(rpc_mentions(f, "carol", 1, 0), 2);
+	done(f, "{\"command\":\"deleteUser\",\"username\":\"alice\"}");
+	done(f, "{\"command\":\"eraseUser\",\"username\":\"alice\",\"name\":true}");
+	while (step(&n))
+		;
+	assert_int_equal(rpc_mentions(f, "dave", 1, 0), 0);
+	assert_int_equal(rpc_mentions(f, "carol", 1, 0), 1);
+	node_tear_down(&n);
+}
+
 static int count_reactions(void *arg, const struct store_msg *m)
 {
 	int *n = arg;
@@ -622,6 +645,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(who_may_write_on_is_not_erased),
 		CASE(words_go_and_places_stay),
+		CASE(what_is_erased_mentions_nobody),
 		CASE(many_operations_keep_their_types),
 		CASE(a_step_is_a_bounded_piece_of_the_log),
 		CASE(a_name_goes_and_stays_taken),

@@ -18,6 +18,46 @@ static void make_team(struct engine_fixture *f)
 
 /* -- mentions -- */
 
+/* How often the user is meant in a conversation, after all it has. */
+static uint64_t meant(
+	struct engine_fixture *f, enum im_conv_kind kind, uint64_t a, uint64_t b, uint64_t user)
+{
+	const struct store_backend *be = &f->rig.backend;
+	struct store_reader *r;
+	uint64_t conv, n;
+
+	assert_int_equal(be->reader_open(f->rig.store, &r), IM_OK);
+	assert_int_equal(be->find_conv(r, kind, a, b, &conv), IM_OK);
+	assert_int_equal(be->mentions(r, conv, user, 0, &n), IM_OK);
+	be->reader_close(r);
+	return n;
+}
+
+/* Whoever is dropped is not meant, and neither is whom an earlier message meant. */
+static void who_stays_is_counted_as_meant(void **state)
+{
+	struct engine_fixture *f = *state;
+
+	make_team(f);
+	say(f, "{\"body\":\"x\",\"mentions\":[\"\\u0062ob\",\"dave\",\"alice\"]}");
+	say(f, "{\"body\":\"plain\"}");
+	say(f, "plain");
+	assert_int_equal(meant(f, IM_CONV_GROUP, 1, 0, 2), 1);
+	assert_int_equal(meant(f, IM_CONV_GROUP, 1, 0, 3), 0);
+	assert_int_equal(meant(f, IM_CONV_GROUP, 1, 0, 4), 0);
+	say(f, "{\"body\":\"x\",\"mentions\":[\"dave\",\"nobody\"]}");
+	say(f, "{\"body\":\"x\",\"mentions\":[\"dave\",\"all\"]}");
+	assert_int_equal(meant(f, IM_CONV_GROUP, 1, 0, 2), 2);
+	assert_int_equal(meant(f, IM_CONV_GROUP, 1, 0, 3), 1);
+	assert_int_equal(meant(f, IM_CONV_GROUP, 1, 0, 1), 0);
+	engine_message(f, "alice", "bob",
+		"{\"id\":\"4\",\"body\":\"x\",\"mentions\":[\"bob\",\"alice\",\"carol\"]}");
+	engine_message(f, "alice", "bob",
+		"{\"id\":\"4\",\"body\":\"x\",\"mentions\":[\"bob\",\"alice\",\"carol\"]}");
+	assert_int_equal(meant(f, IM_CONV_USER, 1, 2, 2), 1);
+	assert_int_equal(meant(f, IM_CONV_USER, 1, 2, 1), 0);
+}
+
 static void mentions_of_others_are_dropped_and_said_so(void **state)
 {
 	struct engine_fixture *f = *state;
@@ -171,6 +211,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CASE(mentions_of_others_are_dropped_and_said_so),
+		CASE(who_stays_is_counted_as_meant),
 		CASE(who_has_blocked_the_sender_is_not_singled_out),
 		cmocka_unit_test_setup_teardown(
 			the_word_list_looks_into_all_that_is_sent, set_up_words, tear_down_words),

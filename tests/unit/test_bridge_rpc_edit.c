@@ -134,14 +134,54 @@ static void mentions_and_ext_can_be_changed(void **state)
 	assert_json(f->result, "{\"changed\":false,\"dropped_mentions\":[\"carol\"]}");
 }
 
+#define EDIT(mentions)                 \
+	rpc_ok(f, "alice", "msg.edit", \
+		"{\"conv\":\"g/team\",\"seq\":2,\"mentions\":[" mentions "]}")
+
+/* Who is meant is counted by what the message says by now. */
+static void an_edit_changes_who_is_meant(void **state)
+{
+	struct rpc_fixture *f = *state;
+	const uint64_t team = 1;
+
+	rpc_ok(f, "alice", "group.create", "{\"gid\":\"team\",\"members\":[\"bob\",\"carol\"]}");
+	rpc_send_full(f, "alice", "g/team", IM_STR(""), IM_STR("\"mentions\":[\"bob\",\"dave\"]"),
+		IM_ENC_TEXT, IM_STR("hi"));
+	assert_int_equal(rpc_mentions(f, "bob", team, 0), 1);
+	assert_int_equal(rpc_mentions(f, "dave", team, 0), 0);
+	rpc_ok(f, "alice", "msg.edit", "{\"conv\":\"g/team\",\"seq\":2,\"body\":\"ho\"}");
+	assert_int_equal(rpc_mentions(f, "bob", team, 0), 1);
+	assert_int_equal(rpc_mentions(f, "carol", team, 0), 0);
+	EDIT("\"carol\",\"dave\"");
+	assert_int_equal(rpc_mentions(f, "bob", team, 0), 0);
+	assert_int_equal(rpc_mentions(f, "carol", team, 0), 1);
+	assert_int_equal(rpc_mentions(f, "carol", team, 2), 0);
+	assert_int_equal(rpc_mentions(f, "dave", team, 0), 0);
+	EDIT("\"all\"");
+	assert_int_equal(rpc_mentions(f, "bob", team, 0), 1);
+	assert_int_equal(rpc_mentions(f, "alice", team, 0), 0);
+	EDIT("");
+	assert_int_equal(rpc_mentions(f, "bob", team, 0), 0);
+	EDIT("\"bob\"");
+	rpc_ok(f, "alice", "msg.forward",
+		"{\"from_conv\":\"g/team\",\"seqs\":[2],\"to_conv\":\"g/team\"}");
+	assert_int_equal(rpc_mentions(f, "bob", team, 0), 1); /* a copy mentions nobody */
+	rpc_ok(f, "alice", "msg.recall", "{\"conv\":\"g/team\",\"seq\":2}");
+	assert_int_equal(rpc_mentions(f, "bob", team, 0), 0);
+}
+
 static void direct_mentions_are_of_the_two(void **state)
 {
 	struct rpc_fixture *f = *state;
 
 	rpc_send(f, "alice", "u/bob", "hi");
+	assert_int_equal(rpc_mentions(f, "bob", 1, 0), 0);
 	rpc_ok(f, "alice", "msg.edit",
 		"{\"conv\":\"u/bob\",\"seq\":1,\"mentions\":[\"bob\",\"alice\",\"carol\"]}");
 	assert_json(f->result, "{\"changed\":true,\"seq\":2,\"dropped_mentions\":[\"carol\"]}");
+	assert_int_equal(rpc_mentions(f, "bob", 1, 0), 1);
+	assert_int_equal(rpc_mentions(f, "alice", 1, 0), 0);
+	assert_int_equal(rpc_mentions(f, "carol", 1, 0), 0);
 }
 
 static void bytes_stay_bytes_beside_another_ext(void **state)
@@ -228,6 +268,7 @@ int main(void)
 		CASE(who_has_cleared_it_is_not_shown_what_it_was),
 		CASE(what_it_was_goes_with_a_recall),
 		CASE(mentions_and_ext_can_be_changed),
+		CASE(an_edit_changes_who_is_meant),
 		CASE(direct_mentions_are_of_the_two),
 		CASE(bytes_stay_bytes_beside_another_ext),
 		CASE(body_and_ext_are_no_longer_together_than_a_message_may_be),

@@ -29,7 +29,7 @@ struct edit {
 	struct im_str body;          /* as it is stored */
 	struct im_str mentions, ext; /* JSON; "[]" and "{}": none */
 	char *body_json, *ext_json;  /* owned, as the buffers are */
-	struct im_buf list, dropped; /* mentions: what is left, and who was dropped */
+	struct mentions sifted;      /* what is left of the mentions, and who was dropped */
 	struct im_buf meta;          /* of the message as it is to be, but for `edited` */
 	bool new_body;
 };
@@ -38,8 +38,7 @@ static void clear(struct edit *e)
 {
 	free(e->body_json);
 	free(e->ext_json);
-	im_buf_free(&e->list);
-	im_buf_free(&e->dropped);
+	mentions_clear(&e->sifted);
 	im_buf_free(&e->meta);
 }
 
@@ -108,10 +107,10 @@ static int sift(
 		.group = &g,
 		.from = &me,
 		.from_uid = c->uid,
-		.peer_uid = ref->peer};
-	size_t n;
+		.peer_uid = ref->peer,
+		.peer = ref->peer_id};
 
-	return mentions_sift(wr->rights, &p, list, &e->list, &e->dropped, &n);
+	return mentions_sift(wr->rights, &p, list, &e->sifted);
 }
 
 static int take_mentions(struct rpc_write *wr, const struct conv_ref *ref, struct edit *e)
@@ -129,7 +128,7 @@ static int take_mentions(struct rpc_write *wr, const struct conv_ref *ref, struc
 	if (rc == IM_OK)
 		rc = sift(wr, ref, im_buf_view(&asked), e);
 	im_buf_free(&asked);
-	e->mentions = im_buf_view(&e->list);
+	e->mentions = im_buf_view(&e->sifted.kept);
 	return rc;
 }
 
@@ -244,6 +243,7 @@ static int amend(struct rpc_write *wr, const struct edit *e, struct msg_target *
 	t->m.enc = e->enc;
 	t->m.meta = im_buf_view(&meta);
 	t->m.body = e->body;
+	t->m.mentions = e->mentions.p ? &e->sifted.who : NULL;
 	rc = meta.failed || edited.failed ? IM_E_NOMEM : writer_amend(wr->writer, &t->m);
 	im_buf_free(&edited);
 	im_buf_free(&meta);
@@ -299,9 +299,9 @@ static int answer(struct rpc_call *c, const struct edit *e, uint64_t seq)
 	im_buf_printf(c->result, "{\"changed\":%s", seq ? "true" : "false");
 	if (seq)
 		im_buf_printf(c->result, ",\"seq\":%" PRIu64, seq);
-	if (e->dropped.n) {
+	if (e->sifted.dropped.n) {
 		im_buf_z(c->result, ",\"dropped_mentions\":");
-		im_buf_str(c->result, im_buf_view(&e->dropped));
+		im_buf_str(c->result, im_buf_view(&e->sifted.dropped));
 	}
 	im_buf_c(c->result, '}');
 	return IM_OK;
@@ -316,8 +316,7 @@ static int edit(struct rpc_write *wr, const struct conv_ref *ref, struct msg_tar
 
 	if (rc != IM_OK)
 		return rc;
-	im_buf_init(&e.list, 0);
-	im_buf_init(&e.dropped, 0);
+	mentions_init(&e.sifted);
 	im_buf_init(&e.meta, 0);
 	rc = take_body(c, t, &e);
 	if (rc == IM_OK)
