@@ -37,7 +37,7 @@ int account_delete(struct rpc_write *wr, const struct account *a)
 	if (rc == IM_OK && wr->presence)
 		rc = presence_gone(wr->presence, uid, c->now_ms);
 	if (rc == IM_OK)
-		rc = directory_user_delete(c->dir, a->id);
+		rc = directory_user_delete(c->dir, a->id, writer_next(wr->writer));
 	if (rc != IM_OK)
 		return rc;
 	effects_forget_user(writer_effects(wr->writer), uid);

@@ -16,6 +16,7 @@ static struct directory_conv_user conv_of_row(sqlite3_stmt *st)
 		.marked_unread = sqldb_int(st, 6),
 		.draft = sqldb_str(st, 7),
 		.follow = sqldb_int(st, 8),
+		.changed_gid = sqldb_id(st, 9),
 	};
 }
 
@@ -50,15 +51,14 @@ int directory_conv_put(struct directory *d, const struct directory_conv_user *c)
 	sqldb_bind_int(st, 7, c->marked_unread);
 	sqldb_bind_text(st, 8, c->draft);
 	sqldb_bind_int(st, 9, c->follow);
+	sqldb_bind_id(st, 10, c->changed_gid);
 	return sqldb_run(&d->q, st);
 }
 
-int directory_conv_users(struct directory *d, uint64_t conv, directory_conv_fn fn, void *arg)
+static int walk_convs(struct directory *d, sqlite3_stmt *st, directory_conv_fn fn, void *arg)
 {
-	sqlite3_stmt *st = sqldb_get(&d->q, DIR_CONV_USERS);
 	int rc;
 
-	sqldb_bind_id(st, 1, conv);
 	while ((rc = sqldb_step(&d->q, st)) == SQLDB_ROW) {
 		struct directory_conv_user c = conv_of_row(st);
 
@@ -69,6 +69,29 @@ int directory_conv_users(struct directory *d, uint64_t conv, directory_conv_fn f
 		}
 	}
 	return rc;
+}
+
+int directory_conv_users(struct directory *d, uint64_t conv, directory_conv_fn fn, void *arg)
+{
+	sqlite3_stmt *st = sqldb_get(&d->q, DIR_CONV_USERS);
+
+	sqldb_bind_id(st, 1, conv);
+	return walk_convs(d, st, fn, arg);
+}
+
+int directory_conv_changed(
+	struct directory *d, uint64_t user, uint64_t since, directory_conv_fn fn, void *arg)
+{
+	sqlite3_stmt *st = sqldb_get(&d->q, DIR_CONV_CHANGED);
+
+	sqldb_bind_id(st, 1, user);
+	sqldb_bind_id(st, 2, since > INT64_MAX ? INT64_MAX : since);
+	return walk_convs(d, st, fn, arg);
+}
+
+int directory_changes_from(struct directory *d, uint64_t *gid_out)
+{
+	return directory_meta_get(d, "changes_from", gid_out);
 }
 
 int directory_event_put(struct directory *d, const struct directory_event *e)

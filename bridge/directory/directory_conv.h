@@ -16,17 +16,26 @@ struct directory_conv_user {
 	bool marked_unread;
 	struct im_str draft;
 	bool follow; /* a room: it counts as unread, and sync brings it */
+	uint64_t changed_gid; /* the log position of its last change; 0: unknown, long ago */
 };
 
 /* All zero if there is no row (still IM_OK). */
 int directory_conv_get(struct directory *d, uint64_t user, uint64_t conv,
 	struct directory_conv_user *out) IM_MUST_CHECK;
-/* Writes the whole row; read_seq and cleared_to never move back. */
+/* Writes the whole row, changed_gid with it; read_seq and cleared_to never move back. */
 int directory_conv_put(struct directory *d, const struct directory_conv_user *c) IM_MUST_CHECK;
 typedef int (*directory_conv_fn)(void *arg, const struct directory_conv_user *c);
 /* All rows of one conversation (receipts). */
 int directory_conv_users(
 	struct directory *d, uint64_t conv, directory_conv_fn fn, void *arg) IM_MUST_CHECK;
+
+/* The rows of one user that were changed after this log position, by conversation. Costs what all
+ * of his do. */
+int directory_conv_changed(struct directory *d, uint64_t user, uint64_t since, directory_conv_fn fn,
+	void *arg) IM_MUST_CHECK;
+/* The position from which on changes of rows and memberships have one of their own: who has
+ * followed less than that must look at all of them. */
+int directory_changes_from(struct directory *d, uint64_t *gid_out) IM_MUST_CHECK;
 
 struct directory_event {
 	uint64_t user;

@@ -117,7 +117,19 @@ int directory_group_update(struct directory *d, const struct directory_group *g)
 	return directory_change(d, st);
 }
 
-int directory_group_dismiss(struct directory *d, uint64_t id)
+/* Notes that he, or everybody, is going out. */
+static int leave(struct directory *d, uint64_t group, uint64_t user, uint64_t gone_gid)
+{
+	sqlite3_stmt *st = sqldb_get(&d->q, user ? DIR_LEFT_ONE : DIR_LEFT_BY_ALL);
+
+	sqldb_bind_id(st, 1, group);
+	if (user)
+		sqldb_bind_id(st, 2, user);
+	sqldb_bind_id(st, user ? 3 : 2, gone_gid);
+	return sqldb_run(&d->q, st);
+}
+
+int directory_group_dismiss(struct directory *d, uint64_t id, uint64_t gone_gid)
 {
 	static const int emptied[] = {DIR_GROUP_EMPTY, DIR_BANS_END, DIR_MUTES_END};
 	sqlite3_stmt *st = sqldb_get(&d->q, DIR_GROUP_DISMISS);
@@ -125,6 +137,8 @@ int directory_group_dismiss(struct directory *d, uint64_t id)
 
 	sqldb_bind_id(st, 1, id);
 	rc = directory_change(d, st);
+	if (rc == IM_OK)
+		rc = leave(d, id, 0, gone_gid);
 	for (size_t i = 0; rc == IM_OK && i < sizeof(emptied) / sizeof(emptied[0]); i++) {
 		st = sqldb_get(&d->q, emptied[i]);
 		sqldb_bind_id(st, 1, id);
@@ -202,6 +216,7 @@ static struct directory_member member_of_row(sqlite3_stmt *st)
 		.joined_seq = sqldb_id(st, 4),
 		.joined_ms = sqldb_int(st, 5),
 		.muted_until_ms = sqldb_int(st, 6),
+		.changed_gid = sqldb_id(st, 7),
 	};
 }
 
@@ -248,6 +263,7 @@ int directory_member_add(struct directory *d, const struct directory_member *m)
 	sqldb_bind_id(st, 4, m->joined_seq);
 	sqldb_bind_int(st, 5, m->joined_ms);
 	sqldb_bind_int(st, 6, m->muted_until_ms);
+	sqldb_bind_id(st, 7, m->changed_gid);
 	return directory_change(d, st);
 }
 
@@ -259,13 +275,18 @@ int directory_member_update(struct directory *d, const struct directory_member *
 	sqldb_bind_id(st, 2, m->user);
 	sqldb_bind_int(st, 3, m->role);
 	sqldb_bind_int(st, 4, m->muted_until_ms);
+	sqldb_bind_id(st, 5, m->changed_gid);
 	return directory_change(d, st);
 }
 
-int directory_member_remove(struct directory *d, uint64_t group, uint64_t user)
+int directory_member_remove(struct directory *d, uint64_t group, uint64_t user, uint64_t gone_gid)
 {
-	sqlite3_stmt *st = sqldb_get(&d->q, DIR_MEMBER_REMOVE);
+	sqlite3_stmt *st;
+	int rc = leave(d, group, user, gone_gid);
 
+	if (rc != IM_OK)
+		return rc;
+	st = sqldb_get(&d->q, DIR_MEMBER_REMOVE);
 	sqldb_bind_id(st, 1, group);
 	sqldb_bind_id(st, 2, user);
 	return directory_change(d, st);
@@ -309,4 +330,22 @@ int directory_user_groups(struct directory *d, uint64_t user, directory_member_f
 
 	sqldb_bind_id(st, 1, user);
 	return walk_members(d, st, fn, arg);
+}
+
+int directory_user_left(
+	struct directory *d, uint64_t user, uint64_t since, directory_left_fn fn, void *arg)
+{
+	sqlite3_stmt *st = sqldb_get(&d->q, DIR_LEFT_SINCE);
+	int rc;
+
+	sqldb_bind_id(st, 1, user);
+	sqldb_bind_id(st, 2, since > INT64_MAX ? INT64_MAX : since);
+	while ((rc = sqldb_step(&d->q, st)) == SQLDB_ROW) {
+		rc = fn(arg, sqldb_id(st, 0), sqldb_id(st, 1));
+		if (rc != 0) {
+			sqldb_done(st);
+			return rc;
+		}
+	}
+	return rc;
 }

@@ -38,6 +38,7 @@ struct directory_member {
 	int role;
 	uint64_t joined_seq;
 	int64_t joined_ms, muted_until_ms;
+	uint64_t changed_gid; /* the log position of its last change; 0: unknown, long ago */
 };
 
 int directory_group_get(struct directory *d, struct im_str gid,
@@ -56,8 +57,8 @@ int directory_group_create(
 	struct directory *d, const struct directory_group *g, uint64_t *id_out) IM_MUST_CHECK;
 /* Writes every column of g but id, gid, kind, members, created_ms. */
 int directory_group_update(struct directory *d, const struct directory_group *g) IM_MUST_CHECK;
-/* Marks dismissed and removes the members, bans and mutes. */
-int directory_group_dismiss(struct directory *d, uint64_t id) IM_MUST_CHECK;
+/* Marks dismissed and removes the members, at this log position, bans and mutes. */
+int directory_group_dismiss(struct directory *d, uint64_t id, uint64_t gone_gid) IM_MUST_CHECK;
 /* The messages of a dismissed group are to go at once, and its texts with them. IM_E_NONE: it is
  * so already, or it is not dismissed. */
 int directory_group_erase(struct directory *d, uint64_t id) IM_MUST_CHECK;
@@ -78,9 +79,11 @@ int directory_member_get(struct directory *d, uint64_t group, uint64_t user,
 	struct directory_member *out) IM_MUST_CHECK;
 /* Idempotent: an existing member is left as it is (IM_E_EXISTS). */
 int directory_member_add(struct directory *d, const struct directory_member *m) IM_MUST_CHECK;
-/* Writes role and muted_until_ms. */
+/* Writes role, muted_until_ms and changed_gid. */
 int directory_member_update(struct directory *d, const struct directory_member *m) IM_MUST_CHECK;
-int directory_member_remove(struct directory *d, uint64_t group, uint64_t user) IM_MUST_CHECK;
+/* gone_gid: the log position at which it is. */
+int directory_member_remove(
+	struct directory *d, uint64_t group, uint64_t user, uint64_t gone_gid) IM_MUST_CHECK;
 typedef int (*directory_member_fn)(void *arg, const struct directory_member *m);
 /* Members with uid > after, by uid, at most limit (0: all), m->uid filled. */
 int directory_member_list(struct directory *d, uint64_t group, struct im_str after, uint32_t limit,
@@ -94,5 +97,11 @@ int directory_user_in_groups(
 /* Every group that a user belongs to. */
 int directory_user_groups(
 	struct directory *d, uint64_t user, directory_member_fn fn, void *arg) IM_MUST_CHECK;
+typedef int (*directory_left_fn)(void *arg, uint64_t group, uint64_t gone_gid);
+/* Every group and room that a user belonged to and went out of after this log position, however:
+ * left, removed, dismissed, with his account; and that he has not come back to. By group. Costs
+ * what all of his do. */
+int directory_user_left(struct directory *d, uint64_t user, uint64_t since, directory_left_fn fn,
+	void *arg) IM_MUST_CHECK;
 
 #endif

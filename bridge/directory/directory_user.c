@@ -174,13 +174,13 @@ int directory_user_set_profile(struct directory *d, uint64_t id, struct im_str n
 	return directory_change(d, st);
 }
 
-int directory_user_delete(struct directory *d, uint64_t id)
+int directory_user_delete(struct directory *d, uint64_t id, uint64_t gone_gid)
 {
 	/* The mark first: it says whether there is such a user. Blocks stay, on both sides: who
 	 * comes back is the same one to whom they were meant, or who meant them. */
 	static const int steps[] = {DIR_USER_MARK_DEVICES, DIR_USER_DELETE_DEVICES,
-		DIR_USER_DELETE_CONTACTS, DIR_USER_DELETE_CONTACTED, DIR_USER_DELETE_MEMBERS,
-		DIR_USER_DELETE_CONVS, DIR_USER_DELETE_EVENTS};
+		DIR_USER_DELETE_CONTACTS, DIR_USER_DELETE_CONTACTED, DIR_LEFT_ALL,
+		DIR_USER_DELETE_MEMBERS, DIR_USER_DELETE_CONVS, DIR_USER_DELETE_EVENTS};
 	sqlite3_stmt *st = sqldb_get(&d->q, DIR_USER_DELETE);
 	int rc;
 	sqldb_bind_id(st, 1, id);
@@ -188,6 +188,8 @@ int directory_user_delete(struct directory *d, uint64_t id)
 	for (size_t i = 0; rc == IM_OK && i < sizeof(steps) / sizeof(steps[0]); i++) {
 		st = sqldb_get(&d->q, steps[i]);
 		sqldb_bind_id(st, 1, id);
+		if (steps[i] == DIR_LEFT_ALL || steps[i] == DIR_USER_DELETE_CONVS)
+			sqldb_bind_id(st, 2, gone_gid);
 		rc = sqldb_run(&d->q, st);
 	}
 	return rc;

@@ -47,8 +47,8 @@ int directory_user_set_profile(struct directory *d, uint64_t id, struct im_str n
 	struct im_str avatar, struct im_str ext, int direct_policy,
 	int read_receipts) IM_MUST_CHECK;
 /* Marks deleted and removes devices, blocks, contacts, memberships, events, and what conv_user says
- * but how far was read. */
-int directory_user_delete(struct directory *d, uint64_t id) IM_MUST_CHECK;
+ * but how far was read. gone_gid: the log position at which it is. */
+int directory_user_delete(struct directory *d, uint64_t id, uint64_t gone_gid) IM_MUST_CHECK;
 /* Undoes the mark, with a new password (empty: none); tokens issued before now are void. IM_E_NONE:
  * this user is not deleted. */
 int directory_user_restore(struct directory *d, uint64_t id, int role, struct im_str password,

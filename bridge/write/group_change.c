@@ -109,7 +109,7 @@ struct change {
 	struct directory *d;
 	const json_t *o;
 	const json_t *members;
-	uint64_t group, seq;
+	uint64_t group, seq, position;
 	int64_t ts_ms;
 };
 
@@ -167,7 +167,8 @@ static int add_member(struct change *ch, uint64_t user, int role)
 		.user = user,
 		.role = role < 0 ? DIRECTORY_MEMBER : role,
 		.joined_seq = ch->seq - 1,
-		.joined_ms = ch->ts_ms};
+		.joined_ms = ch->ts_ms,
+		.changed_gid = ch->position};
 	int rc = directory_mute_get(ch->d, ch->group, user, &m.muted_until_ms);
 
 	if (rc == IM_OK)
@@ -207,7 +208,7 @@ static int remove_member(struct change *ch, uint64_t user, int role)
 	(void)role;
 	if (rc == IM_OK && json_is_true(json_object_get(ch->o, "ban")))
 		rc = directory_ban_add(ch->d, ch->group, user, ch->ts_ms);
-	return rc == IM_OK ? directory_member_remove(ch->d, ch->group, user) : rc;
+	return rc == IM_OK ? directory_member_remove(ch->d, ch->group, user, ch->position) : rc;
 }
 
 static int change_role(struct change *ch, uint64_t user, int role)
@@ -218,6 +219,7 @@ static int change_role(struct change *ch, uint64_t user, int role)
 	if (rc != IM_OK || role < 0)
 		return rc;
 	m.role = role;
+	m.changed_gid = ch->position;
 	return directory_member_update(ch->d, &m);
 }
 
@@ -236,6 +238,7 @@ static int mute_member(struct change *ch, uint64_t user, int role)
 	if (rc != IM_OK)
 		return rc;
 	m.muted_until_ms = until_ms;
+	m.changed_gid = ch->position;
 	return directory_member_update(ch->d, &m);
 }
 
@@ -317,7 +320,7 @@ static int mute(struct change *ch)
 
 static int dismiss(struct change *ch)
 {
-	int rc = directory_group_dismiss(ch->d, ch->group);
+	int rc = directory_group_dismiss(ch->d, ch->group, ch->position);
 
 	if (rc == IM_OK && json_is_true(json_object_get(ch->o, "erase")))
 		rc = directory_group_erase(ch->d, ch->group);
@@ -354,10 +357,11 @@ static int dispatch(struct change *ch, struct im_str action)
 	return rc == IM_E_NONE ? IM_OK : rc;
 }
 
-int group_apply(
-	struct directory *d, uint64_t *group, uint64_t seq, int64_t ts_ms, struct im_str json)
+int group_apply(struct directory *d, uint64_t *group, uint64_t seq, uint64_t position,
+	int64_t ts_ms, struct im_str json)
 {
-	struct change ch = {.d = d, .group = *group, .seq = seq, .ts_ms = ts_ms};
+	struct change ch = {
+		.d = d, .group = *group, .seq = seq, .position = position, .ts_ms = ts_ms};
 	json_t *o = json_loadb(json.p, json.n, 0, NULL);
 	struct im_str action;
 	int rc = IM_E_FORMAT;

@@ -31,12 +31,13 @@
 /*
  * Applies one change inside the directory's open transaction. *group: the group's row id (the
  * conversation's `a` when projecting); 0 for a creation that is to get the next one, which is
- * returned. seq: the system message's own seq; who joins has joined_seq = seq - 1. ts_ms: its time.
+ * returned. seq: the system message's own seq; who joins has joined_seq = seq - 1. position: its
+ * place in the log, at which the memberships change. ts_ms: its time.
  * Idempotent: what is already so stays so. IM_E_EXISTS: the gid of a creation belongs to another
  * group. IM_E_FORMAT: not a change (an unknown action is none either, but IM_OK: nothing to do).
  */
-int group_apply(struct directory *d, uint64_t *group, uint64_t seq, int64_t ts_ms,
-	struct im_str json) IM_MUST_CHECK;
+int group_apply(struct directory *d, uint64_t *group, uint64_t seq, uint64_t position,
+	int64_t ts_ms, struct im_str json) IM_MUST_CHECK;
 
 /* Building. begin writes `{"action":..,"by":..`; members go between members_begin and members_end;
  * the caller adds `}` with im_buf_c. */

@@ -56,9 +56,10 @@ static void forget(struct group_write *g, const struct group_audience *a)
 		effects_forget_member(fx, g->gid, im_str(a->v[i].who.uid));
 }
 
-static int apply(struct group_write *g, struct im_str json, uint64_t seq)
+static int apply(struct group_write *g, struct im_str json, uint64_t seq, uint64_t position)
 {
-	int rc = group_apply(writer_directory(g->w), &g->group, seq, writer_now_ms(g->w), json);
+	int rc = group_apply(
+		writer_directory(g->w), &g->group, seq, position, writer_now_ms(g->w), json);
 
 	if (rc == IM_OK)
 		writer_members_changed(g->w, g->group);
@@ -67,13 +68,14 @@ static int apply(struct group_write *g, struct im_str json, uint64_t seq)
 
 int group_write_change(struct group_write g, struct im_str json, uint64_t *seq_out)
 {
+	uint64_t position = writer_next(g.w); /* of its message */
 	struct group_audience a;
 	int rc = group_audience_find(writer_directory(g.w), g.group, json, &a);
 
 	if (rc == IM_OK)
 		rc = a.last ? append(&g, json, seq_out) : next_seq(&g, seq_out);
 	if (rc == IM_OK)
-		rc = apply(&g, json, *seq_out);
+		rc = apply(&g, json, *seq_out, position);
 	if (rc == IM_OK && !a.last)
 		rc = append(&g, json, seq_out);
 	if (rc == IM_OK)

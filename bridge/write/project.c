@@ -60,7 +60,7 @@ static int apply(const struct store_backend *backend, struct store_reader *log, 
 		group = conv.a;
 		rc = group_event_project(d, group, c->gid, c->ts_ms, body);
 		if (!rc)
-			rc = group_apply(d, &group, c->seq, c->ts_ms, body);
+			rc = group_apply(d, &group, c->seq, c->gid, c->ts_ms, body);
 		if (rc == IM_E_IO || rc == IM_E_NOMEM)
 			return rc;
 		if (rc)

@@ -185,6 +185,11 @@ int64_t writer_now_ms(const struct writer *w)
 	return w->now_ms;
 }
 
+uint64_t writer_next(const struct writer *w)
+{
+	return w->next_gid;
+}
+
 void writer_set_now(struct writer *w, int64_t now_ms)
 {
 	w->now_ms = now_ms;

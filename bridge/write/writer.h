@@ -36,6 +36,9 @@ struct writer;
 struct directory *writer_directory(struct writer *w); /* begins its transaction on first use */
 struct effects *writer_effects(struct writer *w);
 int64_t writer_now_ms(const struct writer *w); /* time of the record being handled */
+/* The position that the next message or event takes: at which a change is noted that is told by it,
+ * or by none. */
+uint64_t writer_next(const struct writer *w);
 /* Conversation id, created when needed. */
 int writer_conv(struct writer *w, enum im_conv_kind kind, uint64_t a, uint64_t b, bool create,
 	uint64_t *conv_out) IM_MUST_CHECK;

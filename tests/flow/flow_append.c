@@ -75,7 +75,7 @@ static int put_gone(const struct flow_entry *e, struct writer *w, struct dedup *
 {
 	(void)ids;
 	return directory_member_remove(
-		writer_directory(w), group_of(w, e->to), user_of(w, e->from));
+		writer_directory(w), group_of(w, e->to), user_of(w, e->from), writer_next(w));
 }
 
 static struct flow_entry *add(struct flow_append *a,

@@ -395,7 +395,7 @@ static void directory(const char *folder, uint32_t users, uint32_t members)
 	}
 	t = step("set_online, a transaction each", t, 1000);
 	must(directory_begin(d), "begin", NULL);
-	must(directory_group_dismiss(d, 1), "dismiss", NULL);
+	must(directory_group_dismiss(d, 1, 9), "dismiss", NULL);
 	t = step("group_dismiss", t, 1);
 	directory_rollback(d);
 	directory_close(&d);

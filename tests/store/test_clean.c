@@ -216,7 +216,7 @@ static void the_directory_is_cleaned_as_well(void **state)
 		directory_user_create(d, IM_STR("alice"), DIRECTORY_USER, IM_STR("GONE"), 1, &id));
 	assert_ok(directory_commit(d));
 	assert_ok(directory_begin(d));
-	assert_ok(directory_user_delete(d, id));
+	assert_ok(directory_user_delete(d, id, 9));
 	assert_ok(directory_commit(d));
 	while (!done)
 		assert_ok(directory_clean_step(d, &at, &done));

@@ -117,6 +117,14 @@ static int see_member(void *arg, const struct directory_member *m)
 	return note(arg, m->uid);
 }
 
+static int see_left(void *arg, uint64_t group, uint64_t gone_gid)
+{
+	char text[32];
+	snprintf(text, sizeof(text), "%llu@%llu", (unsigned long long)group,
+		(unsigned long long)gone_gid);
+	return note(arg, im_str(text));
+}
+
 static int see_event(void *arg, const struct directory_event *e)
 {
 	return note(arg, e->event);
@@ -187,15 +195,15 @@ static void what_is_not_there_is_said_so(void **state)
 	assert_int_equal(directory_user_set_role(d, 9, 1), IM_E_NONE);
 	assert_int_equal(directory_user_set_password(d, 9, IM_STR("p")), IM_E_NONE);
 	assert_int_equal(directory_user_set_online(d, 9, true, 1), IM_E_NONE);
-	assert_int_equal(directory_user_delete(d, 9), IM_E_NONE);
+	assert_int_equal(directory_user_delete(d, 9, 90), IM_E_NONE);
 	assert_int_equal(directory_group_get(d, IM_STR("x"), &g), IM_E_NONE);
 	assert_int_equal(directory_group_by_id(d, 9, &g), IM_E_NONE);
 	assert_int_equal(directory_group_update(d, &g), IM_E_NONE);
-	assert_int_equal(directory_group_dismiss(d, 9), IM_E_NONE);
+	assert_int_equal(directory_group_dismiss(d, 9, 80), IM_E_NONE);
 	assert_int_equal(directory_member_get(d, 9, 9, &m), IM_E_NONE);
 	assert_int_equal(directory_member_add(d, &m), IM_E_NONE);
 	assert_int_equal(directory_member_update(d, &m), IM_E_NONE);
-	assert_int_equal(directory_member_remove(d, 9, 9), IM_E_NONE);
+	assert_int_equal(directory_member_remove(d, 9, 9, 70), IM_E_NONE);
 	assert_int_equal(directory_device_get(d, IM_STR("x"), &dev), IM_E_NONE);
 	assert_int_equal(directory_device_seen(d, IM_STR("x"), 1), IM_E_NONE);
 	assert_int_equal(directory_device_set_cursor(d, IM_STR("x"), 1), IM_E_NONE);
@@ -255,8 +263,8 @@ static void a_deleted_user_takes_all_along(void **state)
 	assert_ok(directory_block_add(d, bob, alice, 1));
 	assert_ok(directory_conv_put(d, &c));
 	assert_ok(directory_event_put(d, &e));
-	assert_ok(directory_user_delete(d, alice));
-	assert_int_equal(directory_user_delete(d, alice), IM_E_NONE);
+	assert_ok(directory_user_delete(d, alice, 90));
+	assert_int_equal(directory_user_delete(d, alice, 90), IM_E_NONE);
 	assert_int_equal(directory_user_get(d, IM_STR("alice"), &u), IM_E_NONE);
 	assert_ok(directory_user_by_id(d, alice, &u));
 	assert_str(u.uid, "alice");
@@ -341,10 +349,10 @@ static void a_name_is_given_once(void **state)
 	refuses_user(d, "UPLINK", "reserved");
 	add_user(d, "im-bridge");
 	/* Gone is not free. */
-	assert_ok(directory_user_delete(d, alice));
+	assert_ok(directory_user_delete(d, alice, 90));
 	refuses_user(d, "alice", "there was a user \"alice\", and no other gets its name");
 	refuses_user(d, "aLice", "\"alice\"");
-	assert_ok(directory_group_dismiss(d, team));
+	assert_ok(directory_group_dismiss(d, team, 80));
 	refuses_group(d, "team", "there was a group \"team\"");
 }
 
@@ -435,7 +443,7 @@ static void a_user_comes_back_as_he_was(void **state)
 	uint64_t alice = add_user(d, "alice"), bob = add_user(d, "bob");
 	struct directory_user u;
 	assert_int_equal(directory_user_restore(d, bob, 0, (struct im_str){0}, 5000), IM_E_NONE);
-	assert_ok(directory_user_delete(d, alice));
+	assert_ok(directory_user_delete(d, alice, 90));
 	assert_ok(directory_user_restore(d, alice, DIRECTORY_USER, IM_STR("$new"), 5000));
 	assert_ok(directory_user_get(d, IM_STR("alice"), &u));
 	assert_int_equal(u.id, alice);
@@ -444,7 +452,7 @@ static void a_user_comes_back_as_he_was(void **state)
 	assert_false(u.deleted || u.disabled);
 	assert_int_equal(directory_user_restore(d, alice, 0, IM_STR("$x"), 5000), IM_E_NONE);
 	/* Without a password there is only the token. */
-	assert_ok(directory_user_delete(d, alice));
+	assert_ok(directory_user_delete(d, alice, 90));
 	assert_ok(directory_user_restore(d, alice, DIRECTORY_ADMIN, (struct im_str){0}, 6000));
 	assert_ok(directory_user_by_id(d, alice, &u));
 	assert_int_equal(u.role, DIRECTORY_ADMIN);
@@ -493,7 +501,7 @@ static void marks_outlive_devices(void **state)
 	assert_ok(directory_device_bind(d, IM_STR("phone"), alice, 40, 0));
 	assert_ok(directory_device_get(d, IM_STR("phone"), &dev));
 	assert_int_equal(dev.created_ms, 40);
-	assert_ok(directory_user_delete(d, alice));
+	assert_ok(directory_user_delete(d, alice, 90));
 	assert_int_equal(directory_device_get(d, IM_STR("phone"), &dev), IM_E_NONE);
 	assert_ok(directory_device_bind(d, IM_STR("tab"), bob, 50, 0));
 	assert_int_equal(directory_device_bind(d, IM_STR("phone"), bob, 50, 0), IM_E_EXISTS);
@@ -720,7 +728,7 @@ static void a_dismissed_group_leaves_its_name_and_no_members(void **state)
 	struct seen seen = {0};
 	add_member(d, team, alice);
 	add_group(d, "zoo");
-	assert_ok(directory_group_dismiss(d, team));
+	assert_ok(directory_group_dismiss(d, team, 80));
 	assert_int_equal(directory_group_get(d, IM_STR("team"), &g), IM_E_NONE);
 	assert_ok(directory_group_by_id(d, team, &g));
 	assert_true(g.dismissed);
@@ -773,9 +781,55 @@ static void members_are_counted_listed_and_changed(void **state)
 	assert_int_equal(seen.n, 2);
 	assert_ok(directory_group_by_id(d, team, &g));
 	assert_int_equal(g.members, 3);
-	assert_ok(directory_member_remove(d, team, abe));
+	assert_ok(directory_member_remove(d, team, abe, 70));
 	assert_ok(directory_group_by_id(d, team, &g));
 	assert_int_equal(g.members, 2);
+}
+
+static const char *left(struct directory *d, uint64_t user, uint64_t since, struct seen *seen)
+{
+	*seen = (struct seen){0};
+	assert_ok(directory_user_left(d, user, since, see_left, seen));
+	return seen->text;
+}
+
+/* Each way out is one, at its position, until he is in again. */
+static void who_went_out_of_a_group_is_noted_until_he_is_back(void **state)
+{
+	struct directory *d = ((struct fixture *)*state)->d;
+	uint64_t one = add_group(d, "one"), two = add_group(d, "two"), three = add_group(d, "x");
+	uint64_t abe = add_user(d, "abe"), bob = add_user(d, "bob");
+	struct directory_member m = {.group = one, .user = abe, .changed_gid = 5};
+	struct seen seen;
+	assert_ok(directory_member_add(d, &m));
+	add_member(d, two, abe);
+	add_member(d, three, abe);
+	add_member(d, two, bob);
+	add_member(d, three, bob);
+	assert_string_equal(left(d, abe, 0, &seen), "");
+	assert_ok(directory_member_get(d, one, abe, &m));
+	assert_int_equal(m.changed_gid, 5);
+	m.changed_gid = 9;
+	assert_ok(directory_member_update(d, &m));
+	assert_ok(directory_member_get(d, one, abe, &m));
+	assert_int_equal(m.changed_gid, 9);
+	assert_ok(directory_member_remove(d, one, abe, 70));
+	assert_int_equal(directory_member_remove(d, one, abe, 71), IM_E_NONE);
+	assert_int_equal(directory_member_remove(d, one, bob, 72), IM_E_NONE);
+	assert_ok(directory_group_dismiss(d, two, 80));
+	assert_ok(directory_user_delete(d, bob, 90));
+	assert_string_equal(left(d, abe, 0, &seen), "1@70 2@80 ");
+	assert_string_equal(left(d, abe, 70, &seen), "2@80 ");
+	assert_string_equal(left(d, abe, UINT64_MAX, &seen), "");
+	assert_string_equal(left(d, bob, 0, &seen), "2@80 3@90 ");
+	seen = (struct seen){.stop_after = 1};
+	assert_int_equal(directory_user_left(d, abe, 0, see_left, &seen), 77);
+	/* Again in and out: the last time counts. */
+	add_member(d, one, abe);
+	assert_string_equal(left(d, abe, 0, &seen), "2@80 ");
+	assert_ok(directory_member_remove(d, one, abe, 95));
+	assert_string_equal(left(d, abe, 0, &seen), "1@95 2@80 ");
+	assert_string_equal(left(d, abe, 80, &seen), "1@95 ");
 }
 
 /* -- conversations and events --------------------------------------------------------------------
@@ -814,6 +868,42 @@ static void read_marks_never_move_back(void **state)
 	assert_ok(directory_conv_put(d, &c));
 	assert_ok(directory_conv_users(d, 5, see_conv, &seen));
 	assert_string_equal(seen.text, "1=10 2=3 ");
+}
+
+/* By conversation, from the position on; of an own row alone. */
+static void changed_rows_are_found_by_their_position(void **state)
+{
+	struct fixture *f = *state;
+	struct directory *d = f->d;
+	uint64_t alice = add_user(d, "alice"), bob = add_user(d, "bob"), from = 1;
+	struct directory_conv_user c = {.user = alice, .conv = 3, .read_seq = 1, .changed_gid = 20};
+	struct seen seen = {0};
+	assert_ok(directory_conv_put(d, &c));
+	c = (struct directory_conv_user){
+		.user = alice, .conv = 2, .read_seq = 2, .changed_gid = 40};
+	assert_ok(directory_conv_put(d, &c));
+	c = (struct directory_conv_user){.user = bob, .conv = 3, .read_seq = 3, .changed_gid = 50};
+	assert_ok(directory_conv_put(d, &c));
+	assert_ok(directory_conv_changed(d, alice, 0, see_conv, &seen));
+	assert_string_equal(seen.text, "1=2 1=1 ");
+	seen = (struct seen){0};
+	assert_ok(directory_conv_changed(d, alice, 20, see_conv, &seen));
+	assert_string_equal(seen.text, "1=2 ");
+	assert_ok(directory_conv_get(d, alice, 3, &c));
+	assert_int_equal(c.changed_gid, 20);
+	c.changed_gid = 60;
+	c.read_seq = 7;
+	assert_ok(directory_conv_put(d, &c));
+	seen = (struct seen){0};
+	assert_ok(directory_conv_changed(d, alice, 40, see_conv, &seen));
+	assert_string_equal(seen.text, "1=7 ");
+	assert_ok(directory_user_delete(d, alice, 90));
+	seen = (struct seen){0};
+	assert_ok(directory_conv_changed(d, alice, 89, see_conv, &seen));
+	assert_string_equal(seen.text, "1=2 1=7 ");
+	assert_ok(directory_conv_changed(d, alice, 90, see_conv, &(struct seen){.stop_after = 1}));
+	assert_ok(directory_changes_from(d, &from));
+	assert_int_equal(from, 0);
 }
 
 static void a_newer_event_takes_the_place_of_its_key(void **state)
@@ -990,7 +1080,9 @@ int main(void)
 		TEST(a_group_may_be_created_with_its_id),
 		TEST(a_dismissed_group_leaves_its_name_and_no_members),
 		TEST(members_are_counted_listed_and_changed),
+		TEST(who_went_out_of_a_group_is_noted_until_he_is_back),
 		TEST(read_marks_never_move_back),
+		TEST(changed_rows_are_found_by_their_position),
 		TEST(a_newer_event_takes_the_place_of_its_key),
 		TEST(numbers_are_kept_in_meta),
 		TEST(readers_see_what_is_committed_and_a_view_stays),

@@ -212,7 +212,7 @@ static void a_list_is_read_once_and_again_when_it_changed(void **state)
 	assert_int_equal(g->n, 3);
 	assert_str(g->uids[0], "user01");
 	assert_str(g->uids[2], "user03");
-	assert_int_equal(directory_member_remove(w->d, id, 2), IM_OK);
+	assert_int_equal(directory_member_remove(w->d, id, 2, 9), IM_OK);
 	assert_int_equal(members_get(w->m, id, &g), IM_OK);
 	assert_int_equal(g->n, 3);
 	members_forget(w->m, id);
@@ -260,8 +260,8 @@ static void groups_used_least_recently_go_first(void **state)
 	assert_int_equal(members_get(w->m, d, &g), IM_OK); /* b goes */
 	assert_int_equal(members_cached(w->m), 30);
 	for (uint64_t user = 1; user <= 9; user++) {
-		assert_int_equal(directory_member_remove(w->d, a, user), IM_OK);
-		assert_int_equal(directory_member_remove(w->d, b, user), IM_OK);
+		assert_int_equal(directory_member_remove(w->d, a, user, 9), IM_OK);
+		assert_int_equal(directory_member_remove(w->d, b, user, 9), IM_OK);
 	}
 	assert_int_equal(members_get(w->m, a, &g), IM_OK);
 	assert_int_equal(g->n, 9);
@@ -314,7 +314,7 @@ static void rights_follow_what_is_forgotten(void **state)
 	assert_int_equal(rights_group(w->r, IM_STR("g"), &g), IM_OK);
 	assert_int_equal(rights_send(w->r, &g, &a, 10, &role, NULL), IM_OK);
 	assert_int_equal(rights_send(w->r, &g, &b, 10, &role, NULL), IM_E_NOT_MEMBER);
-	assert_int_equal(directory_member_remove(w->d, id, a.id), IM_OK);
+	assert_int_equal(directory_member_remove(w->d, id, a.id, 9), IM_OK);
 	assert_int_equal(rights_send(w->r, &g, &a, 10, &role, NULL), IM_OK);
 	rights_forget(w->r, IM_STR("user01"), IM_STR("g"));
 	assert_int_equal(rights_send(w->r, &g, &a, 10, &role, NULL), IM_E_NOT_MEMBER);

@@ -104,7 +104,7 @@ static void names_of_the_deleted_and_of_full_length_are_found(void **state)
 	memset(uid, 'x', 64);
 	uid[64] = '\0';
 	assert_int_equal(directory_user_create(d, im_str(uid), 0, IM_STR(""), 1, &id), IM_OK);
-	assert_int_equal(directory_user_delete(d, id), IM_OK);
+	assert_int_equal(directory_user_delete(d, id, 9), IM_OK);
 	assert_int_equal(names_user(n, id, &name), IM_OK);
 	assert_str_eq(name, im_str(uid));
 	names_free(&n);

@@ -24,9 +24,15 @@ static int on_group(void *arg, const struct directory_group *g)
 
 static int on_member(void *arg, const struct directory_member *m)
 {
-	im_buf_printf(arg, " %.*s %d %llu %lld %lld\n", IM_ARGS(m->uid), m->role,
+	im_buf_printf(arg, " %.*s %d %llu %lld %lld @%llu\n", IM_ARGS(m->uid), m->role,
 		(unsigned long long)m->joined_seq, (long long)m->joined_ms,
-		(long long)m->muted_until_ms);
+		(long long)m->muted_until_ms, (unsigned long long)m->changed_gid);
+	return IM_OK;
+}
+
+static int on_left(void *arg, uint64_t group, uint64_t gone_gid)
+{
+	im_buf_printf(arg, " -%llu@%llu", (unsigned long long)group, (unsigned long long)gone_gid);
 	return IM_OK;
 }
 
@@ -53,6 +59,8 @@ static void dump(struct directory *d, struct im_buf *out)
 			im_buf_c(out, banned ? 'x' : '.');
 		}
 	}
+	for (uint64_t user = 1; user <= 4; user++)
+		assert_int_equal(directory_user_left(d, user, 0, on_left, out), IM_OK);
 	assert_false(out->failed);
 }
 
@@ -173,21 +181,24 @@ static void applying_a_change_twice_is_applying_it_once(void **state)
 	im_buf_init(&once, 0);
 	im_buf_init(&twice, 0);
 	for (size_t i = 0; i < sizeof(changes) / sizeof(changes[0]); i++) {
-		assert_int_equal(group_apply(f->dir, &group, i + 1, 77, im_str(changes[i])), IM_OK);
+		assert_int_equal(
+			group_apply(f->dir, &group, i + 1, 500 + i, 77, im_str(changes[i])), IM_OK);
 		dump(f->dir, &once);
-		assert_int_equal(group_apply(f->dir, &group, i + 1, 77, im_str(changes[i])), IM_OK);
+		assert_int_equal(
+			group_apply(f->dir, &group, i + 1, 500 + i, 77, im_str(changes[i])), IM_OK);
 		dump(f->dir, &twice);
 		assert_str_eq(im_buf_view(&once), im_buf_view(&twice));
 	}
 	im_buf_reset(&twice);
 	assert_int_equal(directory_group_list(f->dir, IM_STR(""), 9, on_group, &twice), IM_OK);
 	assert_int_equal(directory_member_list(f->dir, 1, IM_STR(""), 0, on_member, &twice), IM_OK);
-	assert_buf(&twice, "1 x 0 \"N\" \"\" 0 9 1 0 7 0 0\n alice 2 0 77 0\n");
+	assert_buf(&twice, "1 x 0 \"N\" \"\" 0 9 1 0 7 0 0\n alice 2 0 77 0 @500\n");
 	static const char *const bad[] = {"", "[]", "{}", "{\"action\":7}",
 		"{\"action\":\"join\",\"members\":7}", "{\"action\":\"join\",\"members\":[7]}",
 		"{\"action\":\"join\",\"members\":[{\"user\":-1}]}", "{\"action\":\"create\"}"};
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
-		assert_int_equal(group_apply(f->dir, &group, 20, 77, im_str(bad[i])), IM_E_FORMAT);
+		assert_int_equal(
+			group_apply(f->dir, &group, 20, 520, 77, im_str(bad[i])), IM_E_FORMAT);
 	im_buf_free(&once);
 	im_buf_free(&twice);
 }

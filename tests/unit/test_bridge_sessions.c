@@ -584,7 +584,7 @@ static void a_deleted_users_presence_is_cleared(void **state)
 
 	engine_add_session(f, IM_UP_OPEN, "bob", "b", IM_UPF_NEW_DEVICE);
 	engine_send(f);
-	assert_int_equal(directory_user_delete(f->rig.dir, 2), IM_OK);
+	assert_int_equal(directory_user_delete(f->rig.dir, 2, 9), IM_OK);
 	engine_restart(f);
 	engine_linked(f->rig.engine, f->peer, &f->now);
 	engine_sessions(f, (const char *const[]){"bob", "b", "", NULL});

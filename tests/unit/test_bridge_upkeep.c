@@ -313,7 +313,7 @@ static void the_directory_follows_the_log(void **state)
 	assert_int_equal(done.applied, 0);
 	/* As after a crash before any of the directory's commits. */
 	assert_int_equal(directory_group_get(f->rig.dir, IM_STR("team"), &g), IM_OK);
-	assert_int_equal(directory_member_remove(f->rig.dir, g.id, 3), IM_OK);
+	assert_int_equal(directory_member_remove(f->rig.dir, g.id, 3, 9), IM_OK);
 	assert_int_equal(directory_member_add(
 				 f->rig.dir, &(struct directory_member){.group = g.id, .user = 2}),
 		IM_OK);

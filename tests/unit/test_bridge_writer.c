@@ -232,7 +232,7 @@ static void positions_are_never_used_twice(void **state)
 		engine_told_part(f, "\"action\":\"invite\",\"by\":\"alice\",\"cursor\":\"3\"}"));
 	assert_int_equal(directory_event_list(f->rig.dir, 2, 0, 100, count_event, &events), IM_OK);
 	assert_int_equal(events, 1);
-	assert_int_equal(directory_user_delete(f->rig.dir, 2), IM_OK);
+	assert_int_equal(directory_user_delete(f->rig.dir, 2, 9), IM_OK);
 	engine_restart(f);
 	engine_link(f);
 	engine_message(f, "alice", "carol", "2");

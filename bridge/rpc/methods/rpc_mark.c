@@ -83,6 +83,7 @@ static int read_call(struct rpc_write *wr)
 	if (further)
 		mine.read_seq = seq;
 	mine.marked_unread = false;
+	mine.changed_gid = writer_next(wr->writer);
 	rc = directory_conv_put(c->dir, &mine);
 	if (rc == IM_OK)
 		rc = tell_own(wr, &ref, mine.read_seq);
@@ -157,13 +158,15 @@ static bool same_settings(const struct directory_conv_user *a, const struct dire
 }
 
 static int save_settings(
-	struct rpc_write *wr, const struct conv_ref *ref, const struct directory_conv_user *mine)
+	struct rpc_write *wr, const struct conv_ref *ref, struct directory_conv_user *mine)
 {
 	struct rpc_call *c = &wr->call;
 	struct im_buf settings;
 	struct event e;
-	int rc = directory_conv_put(c->dir, mine);
+	int rc;
 
+	mine->changed_gid = writer_next(wr->writer);
+	rc = directory_conv_put(c->dir, mine);
 	if (rc != IM_OK)
 		return rc;
 	im_buf_init(&settings, 0);
