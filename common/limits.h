@@ -126,6 +126,10 @@
 /* Erasures that wait for the one in hand; each looks through the whole log. */
 #define IM_ERASURES_OPEN_MAX 1000
 
+/* Conversations in which a user begins to keep a pin or a draft before there is a message, within a
+ * day: as many people as somebody means to write to. Each takes room in both databases for good. */
+#define IM_CONVS_AHEAD_PER_DAY 100
+
 /* Groups. */
 #define IM_GROUP_MEMBERS_MAX 100000
 #define IM_INVITE_MAX 1000 /* uids in one group.create or group.invite */

@@ -64,7 +64,7 @@ static int find(struct rpc_call *c, const char *param, struct conv_ref *out)
 	return out->kind == IM_CONV_GROUP ? find_group(c, out) : find_user(c, out);
 }
 
-/* Nothing was ever sent in it. */
+/* Nothing was ever sent in it, or set. */
 static int or_none(int rc, struct conv_ref *out)
 {
 	if (rc != IM_E_NONE)

@@ -18,7 +18,7 @@ struct conv_ref {
 	uint64_t peer_id;   /* user or group */
 	bool peer_gone;     /* a deleted user: what was said can be read */
 	uint64_t a, b;      /* as the log names it */
-	uint64_t conv;      /* 0: nothing was ever sent in it */
+	uint64_t conv;      /* 0: nothing was ever sent in it, or set */
 	/* groups */
 	int group_kind, role;
 	uint32_t members;

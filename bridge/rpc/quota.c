@@ -64,3 +64,18 @@ int quota_request(struct rpc_call *c, enum directory_quota_kind kind, uint64_t s
 		rc = directory_quota_add(c->dir, c->user, kind, subject, c->now_ms, 1);
 	return rc == IM_OK ? quota_count(c, DIRECTORY_QUOTA_REQUESTS, 1) : rc;
 }
+
+int quota_ahead(struct rpc_call *c)
+{
+	int64_t used = 0;
+	int rc = directory_quota_used(c->dir, c->user, DIRECTORY_QUOTA_AHEAD, 0, c->now_ms, &used);
+
+	if (rc == IM_OK && used >= IM_CONVS_AHEAD_PER_DAY)
+		return rpc_fail(c, IM_E_RATE_LIMITED,
+			"you have set something in %d conversations without a message within a "
+			"day; send a message there first, or try again tomorrow",
+			IM_CONVS_AHEAD_PER_DAY);
+	return rc == IM_OK ? directory_quota_add(
+				     c->dir, c->user, DIRECTORY_QUOTA_AHEAD, 0, c->now_ms, 1)
+			   : rc;
+}

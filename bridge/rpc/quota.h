@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * What one user may do to others within a day without having been asked: make groups, put people
- * into groups, send requests. Counted from rows, so that a restart gives nobody anything. What the
- * operator does through $CONTROL is not counted.
+ * into groups, send requests; and what stays of him where he has sent nothing. Counted from rows,
+ * so that a restart gives nobody anything. What the operator does through $CONTROL is not counted.
  */
 #ifndef IM_BRIDGE_QUOTA_H
 #define IM_BRIDGE_QUOTA_H
@@ -20,6 +20,8 @@ int quota_count(struct rpc_call *c, enum directory_quota_kind kind, size_t n) IM
  * the same one. IM_E_RATE_LIMITED. */
 int quota_request(
 	struct rpc_call *c, enum directory_quota_kind kind, uint64_t subject) IM_MUST_CHECK;
+/* Settings of a conversation without a message: checked and counted. IM_E_RATE_LIMITED. */
+int quota_ahead(struct rpc_call *c) IM_MUST_CHECK;
 /* What this user may do: 0 no limit. */
 int quota_max(struct rpc_call *c, uint64_t user, enum directory_quota_kind kind,
 	int64_t *out) IM_MUST_CHECK;

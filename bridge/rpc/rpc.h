@@ -28,8 +28,8 @@ enum rpc_kind {
 	RPC_READ,    /* reader thread; writes nothing */
 	RPC_SEARCH,  /* the same; what it costs cannot be told before, so its first turn is short */
 	RPC_DEVICES, /* a reading one that is told which of the caller's devices are connected */
-	RPC_DIRECTORY, /* writes directory.db only: run again when a replayed batch's directory part
-			  was lost */
+	RPC_DIRECTORY, /* writes directory.db, and in the log at most that a conversation is there:
+			  run again when a replayed batch's directory part was lost */
 	RPC_LOG,       /* appends to the log (and the directory follows): never run again */
 };
 

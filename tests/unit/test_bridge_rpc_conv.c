@@ -203,7 +203,119 @@ static void settings_are_kept_and_told_to_the_users_devices(void **state)
 		"{\"conv\":\"u/alice\",\"notify\":\"loud\"}");
 	rpc_no(f, IM_E_INVALID_PARAMS, "bob", "conv.update",
 		"{\"conv\":\"u/alice\",\"notify\":\"all\",\"muted\":true}");
+}
+
+static uint64_t conv_of(struct rpc_fixture *f, uint64_t a, uint64_t b)
+{
+	uint64_t conv = 0;
+	int rc = f->backend->find_conv(f->log, IM_CONV_USER, a, b, &conv);
+
+	assert_true(rc == IM_OK || rc == IM_E_NONE);
+	return conv;
+}
+
+static void pins_and_drafts_come_before_the_first_message(void **state)
+{
+	struct rpc_fixture *f = *state;
+	struct directory_conv_user mine;
+
+	/* What is as it was begins nothing. */
+	rpc_ok(f, "bob", "conv.update", "{\"conv\":\"u/carol\",\"pinned\":false,\"draft\":\"\"}");
+	assert_num(f->result, "changed", 0);
+	assert_int_equal(conv_of(f, 2, 3), 0);
+	assert_json(rpc_ok(f, "bob", "conv.update",
+			    "{\"conv\":\"u/carol\",\"pinned\":true,\"draft\":\"dear\"}"),
+		"{\"changed\":true,\"conv\":\"u/carol\",\"pinned\":true,\"muted\":false,"
+		"\"notify\":\"all\",\"marked_unread\":false,\"cleared_to\":0,\"draft\":\"dear\"}");
+	assert_true(rpc_told(f, "inbox bob event {\"event\":\"conv\",\"conv\":\"u/carol\","));
+	assert_false(rpc_told(f, "carol {"));
+	assert_int_equal(conv_of(f, 2, 3), 1);
+	rpc_ok(f, "bob", "conv.update", "{\"conv\":\"u/carol\",\"muted\":true}");
+	assert_num(f->result, "pinned", 1);
+	assert_text(f->result, "draft", "dear");
+	assert_int_equal(conv_of(f, 2, 3), 1);
+	/* Carol sees nothing of it, and may have her own. */
+	assert_json(rpc_ok(f, "carol", "conv.list", "{}"), "{\"conversations\":[],\"more\":false}");
+	rpc_ok(f, "carol", "conv.update", "{\"conv\":\"u/bob\",\"notify\":\"none\"}");
+	assert_text(f->result, "draft", "");
+	/* Whatever is about messages finds none. */
+	assert_json(rpc_ok(f, "bob", "conv.history", "{\"conv\":\"u/carol\"}"),
+		"{\"messages\":[],\"more\":false}");
+	assert_json(rpc_ok(f, "bob", "conv.history", "{\"conv\":\"u/carol\",\"around\":3}"),
+		"{\"messages\":[],\"more\":false}");
+	rpc_no(f, IM_E_UNKNOWN_MESSAGE, "bob", "conv.receipts", "{\"conv\":\"u/carol\",\"seq\":1}");
+	rpc_no(f, IM_E_UNKNOWN_MESSAGE, "bob", "msg.recall", "{\"conv\":\"u/carol\",\"seq\":1}");
+	assert_json(rpc_ok(f, "bob", "conv.read", "{\"conv\":\"u/carol\",\"seq\":7}"),
+		"{\"seq\":0,\"changed\":false}");
+	assert_int_equal(
+		json_array_size(rpc_at(rpc_ok(f, "bob", "sync", "{\"cursor\":\"\"}"), "messages")),
+		0);
+	assert_text(f->result, "events.0.draft", "dear");
+	/* The first message is the first one, and all of it is still there. */
+	assert_int_equal(rpc_send(f, "carol", "u/bob", "hi"), 1);
+	rpc_ok(f, "bob", "conv.list", "{}");
+	assert_num(f->result, "conversations.0.head", 1);
+	assert_num(f->result, "conversations.0.unread", 1);
+	assert_num(f->result, "conversations.0.pinned", 1);
+	assert_text(f->result, "conversations.0.draft", "dear");
+	assert_int_equal(directory_conv_get(f->reader_dir, 2, 1, &mine), IM_OK);
+	assert_int_equal(mine.notify, 2);
+	/* Notes to oneself as well. */
+	rpc_ok(f, "bob", "conv.update", "{\"conv\":\"u/bob\",\"pinned\":true}");
+	assert_int_equal(rpc_send(f, "bob", "u/bob", "note"), 1);
+}
+
+static void without_a_message_nothing_is_unread_or_cleared(void **state)
+{
+	struct rpc_fixture *f = *state;
+
+	rpc_no(f, IM_E_NOT_ALLOWED, "bob", "conv.update",
+		"{\"conv\":\"u/carol\",\"pinned\":true,\"marked_unread\":true}");
+	rpc_no(f, IM_E_NOT_ALLOWED, "bob", "conv.update",
+		"{\"conv\":\"u/carol\",\"cleared_to\":1}");
+	rpc_no(f, IM_E_UNKNOWN_USER, "bob", "conv.update",
+		"{\"conv\":\"u/nobody\",\"pinned\":true}");
+	rpc_admin(f, "{\"command\":\"deleteUser\",\"username\":\"carol\"}");
 	rpc_no(f, IM_E_NOT_ALLOWED, "bob", "conv.update", "{\"conv\":\"u/carol\",\"pinned\":true}");
+	assert_int_equal(conv_of(f, 2, 3), 0);
+	rpc_ok(f, "bob", "conv.update",
+		"{\"conv\":\"u/dave\",\"pinned\":true,\"marked_unread\":false,\"cleared_to\":0}");
+	assert_num(f->result, "changed", 1);
+	/* What is kept already can be taken back. */
+	rpc_admin(f, "{\"command\":\"deleteUser\",\"username\":\"dave\"}");
+	rpc_ok(f, "bob", "conv.update", "{\"conv\":\"u/dave\",\"pinned\":false}");
+	assert_num(f->result, "changed", 1);
+}
+
+/* Each leaves something for good, so a day has so many. */
+static void so_many_conversations_a_day_have_settings_alone(void **state)
+{
+	struct rpc_fixture *f = *state;
+	char params[96], uid[16];
+
+	for (int i = 0; i <= IM_CONVS_AHEAD_PER_DAY; i++) {
+		snprintf(uid, sizeof(uid), "peer%d", i);
+		rpc_add_user(f, uid, "");
+		snprintf(params, sizeof(params), "{\"conv\":\"u/%s\",\"draft\":\"x\"}", uid);
+		if (i < IM_CONVS_AHEAD_PER_DAY)
+			rpc_ok(f, "bob", "conv.update", params);
+	}
+	rpc_no(f, IM_E_RATE_LIMITED, "bob", "conv.update", params);
+	assert_int_equal(conv_of(f, 2, rpc_uid(f, uid)), 0);
+	/* Those that there are go on, and so does everybody else. */
+	rpc_ok(f, "bob", "conv.update", "{\"conv\":\"u/peer0\",\"draft\":\"\"}");
+	rpc_ok(f, "bob", "conv.update", "{\"conv\":\"u/peer0\",\"draft\":\"y\"}");
+	rpc_ok(f, "alice", "conv.update", params);
+	/* Begun by another, it is kept by bob all the same. */
+	rpc_no(f, IM_E_RATE_LIMITED, "bob", "conv.update",
+		"{\"conv\":\"u/alice\",\"pinned\":true}");
+	rpc_ok(f, "alice", "conv.update", "{\"conv\":\"u/bob\",\"pinned\":true}");
+	rpc_no(f, IM_E_RATE_LIMITED, "bob", "conv.update",
+		"{\"conv\":\"u/alice\",\"pinned\":true}");
+	rpc_send(f, "bob", "u/alice", "hi");
+	rpc_ok(f, "bob", "conv.update", "{\"conv\":\"u/alice\",\"pinned\":true}");
+	f->now_ms += 26 * 3600 * 1000;
+	rpc_ok(f, "bob", "conv.update", params);
 }
 
 static void bind(struct rpc_fixture *f, const char *uid, const char *device)
@@ -266,6 +378,10 @@ int main(void)
 		SQLITE(the_list_is_ordered_by_the_newest_message),
 		CASE(reading_is_monotone_clamped_and_told),
 		CASE(settings_are_kept_and_told_to_the_users_devices),
+		CASE(pins_and_drafts_come_before_the_first_message),
+		SQLITE(pins_and_drafts_come_before_the_first_message),
+		CASE(without_a_message_nothing_is_unread_or_cleared),
+		CASE(so_many_conversations_a_day_have_settings_alone),
 		CASE(receipts_come_from_cursors_and_read_marks),
 	};
 

@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 
+#include "bridge/directory/directory_conv.h"
 #include "bridge/directory/directory_group.h"
 #include "bridge/directory/directory_user.h"
 
@@ -242,6 +243,31 @@ static void half_a_commit_is_healed_at_the_next_start(void **state)
 	assert_not_told(f, "inbox alice rpc/phone");
 	engine_message(f, "carol", "bob", "blocked");
 	assert_not_told(f, "message");
+}
+
+/* Of a conversation without a message the log has no more than that it is there. */
+static void settings_before_a_message_are_healed(void **state)
+{
+	static const char params[] = "{\"conv\":\"u/carol\",\"draft\":\"dear\"}";
+	struct engine_fixture *f = *state;
+	struct directory_conv_user mine;
+
+	fail_commit = 1;
+	fail_directory = 1;
+	engine_rpc(f, "bob", "conv.update", params);
+	assert_int_equal(f->told.n, 0);
+	engine_wait(f, 100);
+	engine_wait(f, 200);
+	assert_told(f, "inbox bob rpc/phone {\"jsonrpc\":\"2.0\",\"id\":null,\"result\":"
+		       "{\"changed\":true,\"conv\":\"u/carol\"");
+	assert_int_equal(engine_count(f, "inbox bob event"), 1);
+	assert_told(f, "committed 77:1");
+	assert_int_equal(directory_conv_get(f->rig.dir, 2, 1, &mine), IM_OK);
+	assert_str_eq(mine.draft, IM_STR("dear"));
+	engine_message(f, "carol", "bob", "{\"id\":\"1\",\"body\":1}");
+	assert_told(f, "inbox carol ack [{\"id\":\"1\",\"conv\":\"u/bob\",\"seq\":1,");
+	engine_rpc(f, "bob", "conv.list", "{}");
+	assert_true(engine_told_part(f, "\"draft\":\"dear\",\"unread\":1"));
 }
 
 static void a_directory_that_fails_alone_stores_nothing(void **state)
@@ -546,6 +572,7 @@ int main(void)
 		T(rights_of_a_lost_transaction_are_forgotten),
 		T(a_foreign_writer_ends_the_process),
 		T(half_a_commit_is_healed_from_the_log),
+		T(settings_before_a_message_are_healed),
 		T(half_a_commit_is_healed_at_the_next_start),
 		T(a_directory_that_fails_alone_stores_nothing),
 		T(presence_is_told_once_it_is_committed),

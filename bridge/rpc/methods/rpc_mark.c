@@ -10,6 +10,7 @@
 #include "bridge/directory/directory_user.h"
 #include "bridge/rpc/conv_ref.h"
 #include "bridge/rpc/methods/rpc_conv.h"
+#include "bridge/rpc/quota.h"
 #include "bridge/rpc/rpc_args.h"
 #include "common/jsonw.h"
 #include "common/limits.h"
@@ -178,39 +179,76 @@ static int save_settings(
 	return rc;
 }
 
+/* Pins and drafts come before the first message; the rest is about messages. */
+static int may_set_ahead(struct rpc_call *c)
+{
+	if (!rpc_bool(c, "marked_unread", false) && rpc_int(c, "cleared_to", 0) == 0)
+		return IM_OK;
+	return rpc_fail(c, IM_E_NOT_ALLOWED,
+		"nothing was sent in this conversation yet; pinned, notify, muted and draft can be "
+		"set");
+}
+
+/* From now on the conversation is there, without a message. Whoever keeps something in it already
+ * was counted with that. */
+static int set_ahead(struct rpc_write *wr, struct conv_ref *ref, struct directory_conv_user *mine)
+{
+	int rc = IM_OK;
+
+	if (!mine->changed_gid && ref->peer_gone)
+		return rpc_fail(&wr->call, IM_E_NOT_ALLOWED,
+			"nothing was sent in this conversation, and nothing will be: the user was "
+			"deleted");
+	if (!mine->changed_gid)
+		rc = quota_ahead(&wr->call);
+	if (rc == IM_OK)
+		rc = writer_conv(wr->writer, ref->kind, ref->a, ref->b, true, &ref->conv);
+	mine->conv = ref->conv;
+	return rc;
+}
+
+static int change_settings(struct rpc_write *wr, struct conv_ref *ref,
+	const struct store_head *head, const struct directory_conv_user *was)
+{
+	struct rpc_call *c = &wr->call;
+	struct directory_conv_user mine = *was;
+	int rc = take_settings(c, ref, head, &mine);
+	bool changed = rc == IM_OK && !same_settings(was, &mine);
+
+	if (changed && head->seq == 0)
+		rc = set_ahead(wr, ref, &mine);
+	if (changed && rc == IM_OK)
+		rc = save_settings(wr, ref, &mine);
+	if (rc != IM_OK)
+		return rc;
+	im_buf_printf(c->result, "{\"changed\":%s", changed ? "true" : "false");
+	put_settings(c->result, ref, &mine);
+	im_buf_c(c->result, '}');
+	return IM_OK;
+}
+
 static int update_call(struct rpc_write *wr)
 {
 	struct rpc_call *c = &wr->call;
 	struct conv_ref ref;
-	struct directory_conv_user was, mine;
+	struct directory_conv_user was;
 	struct store_head head;
 	struct im_buf draft;
 	int rc = conv_ref_write(wr, "conv", &ref);
 
 	if (rc == IM_OK)
 		rc = conv_ref_write_head(wr, &ref, &head);
-	if (rc != IM_OK)
-		return rc;
-	if (head.seq == 0)
-		return rpc_fail(c, IM_E_NOT_ALLOWED,
-			"nothing was sent in this conversation yet; there is nothing to set");
-	rc = conv_ref_user(c, &ref, &was);
+	if (rc == IM_OK && head.seq == 0)
+		rc = may_set_ahead(c);
+	if (rc == IM_OK)
+		rc = conv_ref_user(c, &ref, &was);
 	if (rc != IM_OK)
 		return rc;
 	/* The row's draft is borrowed from the directory and must outlive its next call. */
 	im_buf_init(&draft, 0);
 	im_buf_str(&draft, was.draft);
 	was.draft = im_buf_view(&draft);
-	mine = was;
-	rc = draft.failed ? IM_E_NOMEM : take_settings(c, &ref, &head, &mine);
-	if (rc == IM_OK && !same_settings(&was, &mine))
-		rc = save_settings(wr, &ref, &mine);
-	if (rc == IM_OK) {
-		im_buf_printf(c->result, "{\"changed\":%s",
-			same_settings(&was, &mine) ? "false" : "true");
-		put_settings(c->result, &ref, &mine);
-		im_buf_c(c->result, '}');
-	}
+	rc = draft.failed ? IM_E_NOMEM : change_settings(wr, &ref, &head, &was);
 	im_buf_free(&draft);
 	return rc;
 }
