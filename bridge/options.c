@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "bridge/rpc/user_search.h"
 #include "common/limits.h"
 #include "common/may.h"
 #include "common/phc.h"
@@ -43,6 +44,12 @@ static const struct im_conf_key keys[] = {
 		.reloadable = true,
 		.help = "Who may write to a user who has not chosen otherwise, the same as "
 			"plugin_opt_direct_policy."},
+	{KEY(user_search, IM_CONF_CHOICE), .def = "uid", .choices = USER_SEARCH_CHOICES,
+		.reloadable = true,
+		.help = "Whom user.search finds: nobody; who has exactly this user id, as user.get "
+			"tells of everybody; or as well whose nick begins so, among the caller's "
+			"contacts and the members of his groups, rooms not counted. Anybody may "
+			"take any nick, so what is found by it may be an imitation."},
 	{KEY(remembered_devices, IM_CONF_INT), .def = "100", .min = 1, .max = 10000,
 		.reloadable = true,
 		.help = "Client ids remembered for each user, not fewer than "

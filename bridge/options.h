@@ -21,6 +21,7 @@ struct options {
 	bool presence_devices;
 	int presence_policy; /* enum im_presence_policy */
 	int direct_policy;   /* im_direct_policy_chosen says which it is */
+	int user_search;     /* enum user_search */
 	int64_t remembered_devices;
 	int64_t device_days;
 	int64_t group_members_max;

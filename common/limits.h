@@ -90,6 +90,8 @@
 /* Pages. A reply must fit IM_REPLY_MAX; these bound the rows looked at. */
 #define IM_PAGE_DEFAULT 50
 #define IM_PAGE_MAX 500
+/* Users or groups of one user.get or group.get: a screen of them, or two. */
+#define IM_NAMED_MAX 100
 
 /* Reading requests. A client that opens asks about a screen of conversations at once; who asks for
  * more than that waits for his own answers. Greetings: devices of one user that come back together;
@@ -107,6 +109,10 @@
 
 /* Contacts and open requests of one user: a list that a client can still hold and sync. */
 #define IM_CONTACTS_MAX 10000
+
+/* A changed profile: who hears of it, so many; and how often in an hour. */
+#define IM_PROFILE_TOLD_MAX 1000
+#define IM_PROFILE_TOLD_PER_HOUR 4
 
 /* Reports of messages. What an administrator can go through; a body's beginning is enough to judge.
  */

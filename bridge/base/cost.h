@@ -25,6 +25,8 @@
 #define COST_MESSAGE 40   /* one more message stored than came in */
 #define COST_KIB 5        /* each begun KiB of words that the request did not bring itself */
 #define COST_PRESENCE 400 /* a change of presence, however many watch */
+#define COST_PROFILE \
+	5000 /* a changed profile that is told: five rows for each who may hear of it */
 #define COST_CONTACT \
 	400 /* a request to become one: both lists, as long as they may be, are counted */
 

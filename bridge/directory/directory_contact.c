@@ -12,12 +12,14 @@ static struct directory_contact contact_of_row(sqlite3_stmt *st)
 		.peer = sqldb_id(st, 1),
 		.uid = sqldb_str(st, 2),
 		.nick = sqldb_str(st, 3),
-		.state = sqldb_int(st, 4),
-		.note = sqldb_str(st, 5),
-		.remark = sqldb_str(st, 6),
-		.tags = sqldb_str(st, 7),
-		.changed_ms = sqldb_int(st, 8),
-		.version = sqldb_id(st, 9),
+		.avatar = sqldb_str(st, 4),
+		.rev = sqldb_int(st, 5),
+		.state = sqldb_int(st, 6),
+		.note = sqldb_str(st, 7),
+		.remark = sqldb_str(st, 8),
+		.tags = sqldb_str(st, 9),
+		.changed_ms = sqldb_int(st, 10),
+		.version = sqldb_id(st, 11),
 	};
 }
 
@@ -35,9 +37,10 @@ int directory_contact_get(
 	*out = contact_of_row(st);
 	out->uid = directory_keep(d, st, 2);
 	out->nick = directory_keep(d, st, 3);
-	out->note = directory_keep(d, st, 5);
-	out->remark = directory_keep(d, st, 6);
-	out->tags = directory_keep(d, st, 7);
+	out->avatar = directory_keep(d, st, 4);
+	out->note = directory_keep(d, st, 7);
+	out->remark = directory_keep(d, st, 8);
+	out->tags = directory_keep(d, st, 9);
 	sqldb_done(st);
 	return IM_OK;
 }
@@ -69,6 +72,24 @@ int directory_contact_list(struct directory *d, uint64_t owner, uint64_t after, 
 		struct directory_contact c = contact_of_row(st);
 
 		rc = fn(arg, &c);
+		if (rc != 0) {
+			sqldb_done(st);
+			return rc;
+		}
+	}
+	return rc;
+}
+
+int directory_contact_newest(
+	struct directory *d, uint64_t owner, uint32_t limit, directory_peer_fn fn, void *arg)
+{
+	sqlite3_stmt *st = sqldb_get(&d->q, DIR_CONTACT_NEWEST);
+	int rc;
+
+	sqldb_bind_id(st, 1, owner);
+	sqldb_bind_int(st, 2, limit);
+	while ((rc = sqldb_step(&d->q, st)) == SQLDB_ROW) {
+		rc = fn(arg, sqldb_id(st, 0));
 		if (rc != 0) {
 			sqldb_done(st);
 			return rc;

@@ -15,7 +15,9 @@ enum directory_contact_state {
 
 struct directory_contact {
 	uint64_t owner, peer;
-	struct im_str uid, nick; /* the peer's; filled when read */
+	/* the peer's; filled when read */
+	struct im_str uid, nick, avatar;
+	int64_t rev;
 	int state;
 	struct im_str note;   /* of the request */
 	struct im_str remark; /* the owner's name for the peer */
@@ -33,6 +35,10 @@ typedef int (*directory_contact_fn)(void *arg, const struct directory_contact *c
 /* Rows with version > after, by version, at most limit. */
 int directory_contact_list(struct directory *d, uint64_t owner, uint64_t after, uint32_t limit,
 	directory_contact_fn fn, void *arg) IM_MUST_CHECK;
+typedef int (*directory_peer_fn)(void *arg, uint64_t peer);
+/* Contacts, those that changed last first, at most limit. */
+int directory_contact_newest(struct directory *d, uint64_t owner, uint32_t limit,
+	directory_peer_fn fn, void *arg) IM_MUST_CHECK;
 typedef int (*directory_owner_fn)(void *arg, uint64_t owner, struct im_str uid);
 /* Whose lists this user is on, as a contact or with a request. */
 int directory_contact_owners(

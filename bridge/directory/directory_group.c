@@ -324,6 +324,37 @@ int directory_user_in_groups(struct directory *d, uint64_t user, uint32_t max, b
 	return sqldb_has(&d->q, st, full_out);
 }
 
+int directory_memberships(struct directory *d, uint64_t user, uint64_t after, uint32_t limit,
+	directory_membership_fn fn, void *arg)
+{
+	sqlite3_stmt *st = sqldb_get(&d->q, DIR_MEMBERSHIPS);
+	int rc;
+
+	sqldb_bind_id(st, 1, user);
+	sqldb_bind_id(st, 2, after);
+	sqldb_bind_int(st, 3, limit);
+	while ((rc = sqldb_step(&d->q, st)) == SQLDB_ROW) {
+		struct directory_group g = group_of_row(st);
+
+		rc = fn(arg, &g, sqldb_int(st, 15));
+		if (rc != 0) {
+			sqldb_done(st);
+			return rc;
+		}
+	}
+	return rc;
+}
+
+int directory_member_shared(struct directory *d, uint64_t a, uint64_t b, uint64_t before, bool *out)
+{
+	sqlite3_stmt *st = sqldb_get(&d->q, DIR_MEMBER_SHARED);
+
+	sqldb_bind_id(st, 1, a);
+	sqldb_bind_id(st, 2, b);
+	sqldb_bind_id(st, 3, before);
+	return sqldb_has(&d->q, st, out);
+}
+
 int directory_user_groups(struct directory *d, uint64_t user, directory_member_fn fn, void *arg)
 {
 	sqlite3_stmt *st = sqldb_get(&d->q, DIR_USER_GROUPS);

@@ -94,6 +94,13 @@ int directory_member_admins(
 /* True if the user belongs to `max` groups or more; max 0: there is no bound. */
 int directory_user_in_groups(
 	struct directory *d, uint64_t user, uint32_t max, bool *full_out) IM_MUST_CHECK;
+typedef int (*directory_membership_fn)(void *arg, const struct directory_group *g, int role);
+/* Groups that a user belongs to, with id > after, by id, at most limit, and his role in each. */
+int directory_memberships(struct directory *d, uint64_t user, uint64_t after, uint32_t limit,
+	directory_membership_fn fn, void *arg) IM_MUST_CHECK;
+/* True if both belong to a group, not a room, with id < before. */
+int directory_member_shared(
+	struct directory *d, uint64_t a, uint64_t b, uint64_t before, bool *out) IM_MUST_CHECK;
 /* Every group that a user belongs to. */
 int directory_user_groups(
 	struct directory *d, uint64_t user, directory_member_fn fn, void *arg) IM_MUST_CHECK;

@@ -23,6 +23,8 @@ static struct directory_user user_of_row(sqlite3_stmt *st)
 		.online = sqldb_int(st, 12),
 		.seen_ms = sqldb_int(st, 13),
 		.max_devices = sqldb_null(st, 14) ? DIRECTORY_DEVICES_DEFAULT : sqldb_int(st, 14),
+		.rev = sqldb_int(st, 15),
+		.told_ms = sqldb_int(st, 16),
 	};
 }
 
@@ -137,6 +139,11 @@ int directory_user_set_max_devices(struct directory *d, uint64_t id, int64_t max
 	else
 		sqldb_bind_int(st, 2, max);
 	return directory_change(d, st);
+}
+
+int directory_user_set_told(struct directory *d, uint64_t id, int64_t told_ms)
+{
+	return set_number(d, DIR_USER_TOLD, id, told_ms);
 }
 
 int directory_user_set_role(struct directory *d, uint64_t id, int role)
@@ -286,6 +293,28 @@ int directory_contact_has(struct directory *d, uint64_t owner, uint64_t peer, bo
 	sqldb_bind_id(st, 1, owner);
 	sqldb_bind_id(st, 2, peer);
 	return sqldb_has(&d->q, st, out);
+}
+
+int directory_contact_people(struct directory *d, uint64_t owner, uint64_t after, uint32_t limit,
+	directory_user_fn fn, void *arg)
+{
+	sqlite3_stmt *st = sqldb_get(&d->q, DIR_CONTACT_PEOPLE);
+
+	sqldb_bind_id(st, 1, owner);
+	sqldb_bind_id(st, 2, after);
+	sqldb_bind_int(st, 3, limit);
+	return walk(d, st, fn, arg);
+}
+
+int directory_member_people(struct directory *d, uint64_t group, struct im_str after,
+	uint32_t limit, directory_user_fn fn, void *arg)
+{
+	sqlite3_stmt *st = sqldb_get(&d->q, DIR_MEMBER_PEOPLE);
+
+	sqldb_bind_id(st, 1, group);
+	sqldb_bind_text(st, 2, after);
+	sqldb_bind_int(st, 3, limit);
+	return walk(d, st, fn, arg);
 }
 
 int directory_block_list(struct directory *d, uint64_t owner, uint64_t after, uint32_t limit,

@@ -22,6 +22,9 @@ struct directory_user {
 	int online; /* what presence last said: enum presence_state */
 	int64_t seen_ms;
 	int64_t max_devices; /* connected at a time; 0: no limit */
+	int64_t rev; /* grows with each change of what others see: uid, nick, avatar, ext, deleted
+		      */
+	int64_t told_ms; /* until when changes of it have been told, see rpc_user.c */
 };
 #define DIRECTORY_DEVICES_DEFAULT (-1) /* of max_devices: what the server says */
 
@@ -41,6 +44,7 @@ int directory_user_create(struct directory *d, struct im_str uid, int role, stru
 int directory_user_set_password(struct directory *d, uint64_t id, struct im_str phc) IM_MUST_CHECK;
 int directory_user_set_disabled(struct directory *d, uint64_t id, bool disabled) IM_MUST_CHECK;
 int directory_user_set_max_devices(struct directory *d, uint64_t id, int64_t max) IM_MUST_CHECK;
+int directory_user_set_told(struct directory *d, uint64_t id, int64_t told_ms) IM_MUST_CHECK;
 int directory_user_set_role(struct directory *d, uint64_t id, int role) IM_MUST_CHECK;
 /* nick/avatar/ext with p == NULL stay as they are; direct_policy or read_receipts < 0 too. */
 int directory_user_set_profile(struct directory *d, uint64_t id, struct im_str nick,
@@ -126,6 +130,12 @@ int directory_block_between(struct directory *d, uint64_t a, uint64_t b, bool *o
 /* Blocked users of `owner`, deleted ones too, with id > after, by id. */
 int directory_block_list(struct directory *d, uint64_t owner, uint64_t after, uint32_t limit,
 	directory_user_fn fn, void *arg) IM_MUST_CHECK;
+/* Contacts of `owner` with id > after, by id, at most limit. */
+int directory_contact_people(struct directory *d, uint64_t owner, uint64_t after, uint32_t limit,
+	directory_user_fn fn, void *arg) IM_MUST_CHECK;
+/* Members of a group with uid > after, by uid, at most limit. */
+int directory_member_people(struct directory *d, uint64_t group, struct im_str after,
+	uint32_t limit, directory_user_fn fn, void *arg) IM_MUST_CHECK;
 /* True if `peer` is in the owner's contact list. */
 int directory_contact_has(
 	struct directory *d, uint64_t owner, uint64_t peer, bool *out) IM_MUST_CHECK;

@@ -238,12 +238,15 @@ static void answer(struct engine *e, struct peer *to, struct read_job *job)
 	else if (job->kind == READ_DELIVERED)
 		delivered_tell(
 			&job->delivered, uid, sessions_presence(e->a.sessions), e->a.answers);
+	else if (job->kind == READ_PROFILE)
+		profile_tell(&job->told, im_buf_view(&job->reply), sessions_presence(e->a.sessions),
+			e->a.answers);
 	else if (job->end)
 		respond(to, uid, device, im_buf_view(&job->reply));
 	else
 		effects_reply(e->a.answers, uid, device, im_buf_view(&job->topic),
 			im_buf_view(&job->corr), im_buf_view(&job->reply));
-	if (job->kind == READ_DELIVERED) {
+	if (job->kind == READ_DELIVERED || job->kind == READ_PROFILE) {
 		outboxes_answer(e->a.outboxes, e->a.answers, peer_outbox(to));
 		return;
 	}

@@ -93,6 +93,18 @@ void event_user(struct event *e, struct im_str profile)
 	im_buf_c(&e->json, '}');
 }
 
+void event_profile(
+	struct event *e, struct im_str uid, struct im_str nick, struct im_str avatar, int64_t rev)
+{
+	begin(e);
+	im_buf_z(&e->json, "{\"event\":\"profile\"");
+	im_jsonw_member_str(&e->json, "uid", uid);
+	im_jsonw_member_str(&e->json, "nick", nick);
+	im_jsonw_member_str(&e->json, "avatar", avatar);
+	im_jsonw_member_int(&e->json, "rev", rev);
+	im_buf_c(&e->json, '}');
+}
+
 void event_contact(struct event *e, const struct event_contact *c)
 {
 	begin(e);

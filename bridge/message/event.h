@@ -44,6 +44,10 @@ void event_conv(struct event *e, struct im_str conv, struct im_str settings);
 /* The user's own profile. profile: members as user.get answers them, without a comma. */
 void event_user(struct event *e, struct im_str profile);
 
+/* What others see of `uid` is this now. Live. */
+void event_profile(
+	struct event *e, struct im_str uid, struct im_str nick, struct im_str avatar, int64_t rev);
+
 /* The entry of `uid` in the user's list of contacts: "request", "accept", "reject", "remove" or
  * "update", by whom, with a note of his (n == 0: none); version: the list's, as contact.list gives
  * it. */

@@ -9,6 +9,7 @@
 #include "bridge/directory/directory_user.h"
 #include "bridge/message/event.h"
 #include "bridge/rpc/conv_set.h"
+#include "bridge/rpc/rpc_args.h"
 #include "common/limits.h"
 #include "db/deadline.h"
 
@@ -239,6 +240,26 @@ static void find_delivered(struct reader *r, struct read_job *job)
 	r->backend->view_end(r->log);
 }
 
+/* What could be read until time was over is told: the others see `rev`. */
+static void find_told(struct reader *r, struct read_job *job)
+{
+	struct rpc_read rd = call_of(r, job);
+	struct directory_user u;
+	struct event e;
+
+	if (rpc_views_begin(&rd))
+		return;
+	if (directory_user_by_id(r->dir, job->user, &u) == IM_OK && !u.deleted) {
+		event_profile(&e, u.uid, u.nick, u.avatar, u.rev);
+		im_buf_str(&job->reply, im_buf_view(&e.json));
+		job->failed = job->reply.failed || event_fault(&e) != IM_OK;
+		event_clear(&e);
+		if (profile_find(&rd, &job->told) == IM_E_NOMEM)
+			job->failed = true;
+	}
+	rpc_views_end(&rd);
+}
+
 bool reader_run(struct reader *r, struct read_job *job)
 {
 	if (job->kind == READ_REQUEST)
@@ -246,8 +267,10 @@ bool reader_run(struct reader *r, struct read_job *job)
 	deadline_begin(&r->deadline, IM_READ_MS);
 	if (job->kind == READ_HELLO)
 		hello(job, behind(r, job));
-	else
+	else if (job->kind == READ_DELIVERED)
 		find_delivered(r, job);
+	else
+		find_told(r, job);
 	deadline_end(&r->deadline);
 	return true;
 }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Reading off the commit path: a few threads, each with its own handles, that answer reading
- * requests, find out for a new subscription whether its device is behind, and for an
- * acknowledgement whose messages have arrived. Jobs (read_job.h) are effects of a transaction and
- * come here when it is committed, so that a request sees what its sender wrote before it.
+ * requests, find out for a new subscription whether its device is behind, for an acknowledgement
+ * whose messages have arrived, and for a changed profile who is told. Jobs (read_job.h) are effects
+ * of a transaction and come here when it is committed, so that a request sees what its sender wrote
+ * before it.
  *
  * Each user has a queue, and the users are served in turn (turns.h). The queues are bounded, each
  * and all together, a plugin's answers that nobody has taken included: a request that finds its

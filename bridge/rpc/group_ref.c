@@ -47,15 +47,15 @@ static int check_role(struct rpc_call *c, int least, struct group_ref *out)
 	return IM_OK;
 }
 
-int group_ref_get(struct rpc_call *c, int least, struct group_ref *out)
+int group_ref_of(struct rpc_call *c, struct im_str gid, int least, struct group_ref *out)
 {
-	struct im_str gid = rpc_str(c, "gid");
 	int rc;
 
 	memset(out, 0, sizeof(*out));
 	if (!im_gid_valid(gid))
 		return rpc_fail(c, IM_E_INVALID_PARAMS,
-			"params.gid is no group id; give 1 to 64 of A-Z a-z 0-9 _ . @ -");
+			"\"%.*s\" is no group id; give 1 to 64 of A-Z a-z 0-9 _ . @ -",
+			IM_ARGS(rpc_clip(gid, 80)));
 	rc = directory_group_get(c->dir, gid, &out->row);
 	if (rc == IM_E_NONE)
 		return group_unknown(c, gid);
@@ -64,6 +64,32 @@ int group_ref_get(struct rpc_call *c, int least, struct group_ref *out)
 	out->row.gid = gid;
 	out->row.name = out->row.avatar = out->row.announcement = IM_STR("");
 	return check_role(c, least, out);
+}
+
+int group_ref_get(struct rpc_call *c, int least, struct group_ref *out)
+{
+	return group_ref_of(c, rpc_str(c, "gid"), least, out);
+}
+
+int group_ref_after(struct rpc_call *c, const char *param, struct im_str gid, uint64_t *id_out)
+{
+	struct directory_group g;
+	struct directory_member m;
+	int rc;
+
+	*id_out = 0;
+	if (gid.n == 0)
+		return IM_OK;
+	rc = directory_group_get(c->dir, gid, &g);
+	*id_out = rc == IM_OK ? g.id : 0;
+	if (rc == IM_OK)
+		rc = directory_member_get(c->dir, *id_out, c->user, &m);
+	if (rc == IM_E_NONE)
+		return rpc_fail(c, IM_E_INVALID_PARAMS,
+			"params.%s names \"%.*s\", and you belong to no such group; give what the "
+			"page before gave, or leave it out to begin",
+			param, IM_ARGS(rpc_clip(gid, 80)));
+	return rc;
 }
 
 struct group_write group_ref_write(const struct rpc_write *wr, const struct group_ref *ref)
@@ -108,16 +134,15 @@ static void put_private(struct im_buf *b, const struct directory_group *g)
 	im_jsonw_member_int(b, "created", g->created_ms);
 }
 
-int group_put(struct rpc_call *c, struct im_str gid)
+int group_put_object(struct rpc_call *c, struct im_str gid, struct im_buf *b)
 {
 	struct directory_group g;
 	struct directory_member me;
-	struct im_buf *b = c->result;
 	int member, rc = directory_group_get(c->dir, gid, &g);
 
 	if (rc != IM_OK)
 		return rc == IM_E_NONE ? IM_E_INTERNAL : rc;
-	im_buf_z(b, "\"group\":{\"gid\":");
+	im_buf_z(b, "{\"gid\":");
 	im_jsonw_str(b, gid);
 	im_jsonw_member_str(b, "kind", im_str(group_kind_name(g.kind)));
 	im_jsonw_member_str(b, "name", g.name);
@@ -142,4 +167,10 @@ int group_put(struct rpc_call *c, struct im_str gid)
 	rc = b->failed || private.failed ? IM_E_NOMEM : IM_OK;
 	im_buf_free(&private);
 	return member == IM_OK || member == IM_E_NONE ? rc : member;
+}
+
+int group_put(struct rpc_call *c, struct im_str gid)
+{
+	im_buf_z(c->result, "\"group\":");
+	return group_put_object(c, gid, c->result);
 }

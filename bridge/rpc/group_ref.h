@@ -35,6 +35,15 @@ int group_not_member(struct rpc_call *c, struct im_str gid);
 /* least: a role, or GROUP_REF_ANYBODY. Wire codes: INVALID_PARAMS, UNKNOWN_GROUP, NOT_MEMBER,
  * NOT_ALLOWED. */
 int group_ref_get(struct rpc_call *c, int least, struct group_ref *out) IM_MUST_CHECK;
+/* The same for a group that another parameter names; gid is borrowed. */
+int group_ref_of(
+	struct rpc_call *c, struct im_str gid, int least, struct group_ref *out) IM_MUST_CHECK;
+
+/* Behind which of the caller's groups, by number, a list goes on, where a parameter names the last
+ * one that was shown; 0: with the first. One that the caller does not belong to is refused, in the
+ * same words whether it is there or not. */
+int group_ref_after(
+	struct rpc_call *c, const char *param, struct im_str gid, uint64_t *id_out) IM_MUST_CHECK;
 
 /* For changes of the group by the caller. */
 struct group_write group_ref_write(const struct rpc_write *wr, const struct group_ref *ref);
@@ -47,8 +56,9 @@ int group_self_may_come(struct rpc_call *c) IM_MUST_CHECK;
 /* Most members that a group may have. */
 uint32_t group_limit_max(const struct rpc_call *c);
 
-/* Appends `"group":{..}`, the group as it is now, to the result: all of it for members, else what
- * everybody may see. */
+/* Appends the group as it is now, an object: all of it for members, else what everybody may see. */
+int group_put_object(struct rpc_call *c, struct im_str gid, struct im_buf *b) IM_MUST_CHECK;
+/* The same to the result, as `"group":{..}`. */
 int group_put(struct rpc_call *c, struct im_str gid) IM_MUST_CHECK;
 
 #endif

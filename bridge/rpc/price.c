@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "bridge/base/cost.h"
+#include "bridge/rpc/user_search.h"
 #include "common/limits.h"
 
 /* For each element of a list among the parameters, or for each row that `limit` lets it look at:
@@ -15,11 +16,15 @@ static const struct price {
 	int rows;
 } prices[] = {
 	{"presence.get", "uids", 2},
+	{"user.get", "uids", 1},
+	{"group.get", "gids", 4},
 	{"conv.list", NULL, 3},
 	{"conv.history", NULL, 1},
 	{"conv.receipts", NULL, 2},
 	{"sync", NULL, 1},
 	{"search", NULL, 4},
+	{"user.search", NULL, USER_SEARCH_PEOPLE},
+	{"group.list", NULL, 1},
 	{"group.members", NULL, 1},
 	{"group.bans", NULL, 1},
 	{"group.mutes", NULL, 1},

@@ -36,6 +36,7 @@ void read_job_free(struct read_job *job)
 	if (job->kind == READ_REQUEST)
 		rpc_request_clear(&job->req);
 	delivered_clear(&job->delivered);
+	profile_clear(&job->told);
 	im_buf_free(&job->topic);
 	im_buf_free(&job->corr);
 	im_buf_free(&job->head);

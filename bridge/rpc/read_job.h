@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Something to be read off the commit path: a reading request or command, the greeting of a device,
- * an acknowledgement whose messages are looked for. It is an effect of the transaction in which it
- * was made (effects.h), so it runs only when that is committed and sees what its sender wrote
- * before it. Whoever makes one needs not know who runs it (readers.h).
+ * an acknowledgement whose messages are looked for, whoever is told of a changed profile. It is an
+ * effect of the transaction in which it was made (effects.h), so it runs only when that is
+ * committed and sees what its sender wrote before it. Whoever makes one needs not know who runs it
+ * (readers.h).
  */
 #ifndef IM_BRIDGE_READ_JOB_H
 #define IM_BRIDGE_READ_JOB_H
@@ -14,12 +15,13 @@
 
 #include "bridge/deliver/effects.h"
 #include "bridge/rpc/delivered.h"
+#include "bridge/rpc/profile_tell.h"
 #include "bridge/rpc/rpc_request.h"
 #include "common/buf.h"
 #include "common/limits.h"
 #include "common/str.h"
 
-enum read_kind { READ_REQUEST, READ_HELLO, READ_DELIVERED };
+enum read_kind { READ_REQUEST, READ_HELLO, READ_DELIVERED, READ_PROFILE };
 
 /* Filled by whoever makes it above the line, by a reader below it. */
 struct read_job {
@@ -43,7 +45,8 @@ struct read_job {
 	unsigned peer;     /* the plugin through which it was asked for */
 	uint64_t position; /* committed in both databases when it was begun */
 	struct delivered delivered;
-	struct im_buf reply; /* REQUEST: the reply object; HELLO: the event */
+	struct profile_told told;
+	struct im_buf reply; /* REQUEST: the reply object; HELLO, PROFILE: the event */
 	bool failed;         /* out of memory: there is no reply */
 	bool second;         /* REQUEST: its first turn was not enough */
 	bool busy;           /* REQUEST: the reply says so */

@@ -17,6 +17,7 @@
 #include "bridge/directory/names.h"
 #include "bridge/message/moderation.h"
 #include "bridge/rpc/hash_budget.h"
+#include "bridge/rpc/user_search.h"
 #include "bridge/search/search.h"
 #include "bridge/store/store.h"
 #include "bridge/write/writer.h"
@@ -46,6 +47,7 @@ struct rpc_settings {
 	int64_t recall_window_s;
 	enum im_direct_policy direct_policy; /* the server's, for users who have set none */
 	enum im_presence_policy presence_policy;
+	enum user_search user_search;
 	uint32_t password_memory_kib, password_passes;
 	struct moderation
 		*moderation; /* what bodies may hold; engine's thread only; NULL: anything */

@@ -15,7 +15,7 @@
 
 #define RPC_PAGE_STOP 0x7003 /* positive: no error code */
 /* The longest name that a list goes by. */
-#define RPC_PAGE_KEY_MAX (IM_DEVICE_MAX > IM_CONV_MAX ? IM_DEVICE_MAX : IM_CONV_MAX)
+#define RPC_PAGE_KEY_MAX (IM_GID_MAX + 1 + IM_UID_MAX) /* user.search; a client id is shorter */
 
 struct rpc_page {
 	struct im_buf one; /* the element in hand; emptied by rpc_page_add */

@@ -187,6 +187,20 @@ def look(case):
     assert seen["state"] == "offline"
 
 
+@road("`user.search`", "finds neither of the two")
+def search(case):
+    for a, b in ((case.a, case.b), (case.b, case.a)):
+        assert a.rpc("user.search", q=b.user)["users"] == []
+
+
+@road("`user.update`", "the blocker gets no `profile` event")
+def update(case):
+    case.unheard("user.update", nick="look at me")
+    case.c.send(f"im/u/{case.a.user}", {"id": "c", "body": "c"})
+    case.a.rpc("user.update", nick="look")
+    case.c.wait_event("profile", lambda e: e["nick"] == "look")
+
+
 @road("`conv.read`", "the blocker gets no `read` event")
 def read(case):
     case.unheard("conv.read", conv=case.to_b, seq=case.seen)

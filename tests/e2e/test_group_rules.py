@@ -104,6 +104,10 @@ CONV_METHODS = [
     ("msg.react", {"seq": 1, "emoji": "x"}), ("msg.recall", {"seq": 1}),
     ("msg.report", {"seq": 1, "reason": "x"}), ("search", {"q": "word"}),
 ]
+NAMING = [
+    ("group.get", {"gids": ["{gid}"]}), ("group.list", {"next": "{gid}"}),
+    ("user.search", {"q": "x", "next": "{gid}/{other}"}),
+]
 
 
 @V
@@ -116,9 +120,11 @@ def test_a_group_by_invitation_is_for_strangers_one_that_is_not_there(node, trio
 
     def answers(name):
         found = []
-        for method, params in METHODS + CONV_METHODS:
+        for method, params in METHODS + CONV_METHODS + NAMING:
             where = {"gid": name} if (method, params) in METHODS else {"conv": f"g/{name}"}
+            where = {} if (method, params) in NAMING else where
             text = json.dumps({**where, **params}).replace("{other}", other.user)
+            text = text.replace("{gid}", name)
             reply = s.rpc_raw(method, json.loads(text))
             found.append((method, json.dumps(
                 {k: v for k, v in reply.items() if k != "id"}).replace(name, "it")))

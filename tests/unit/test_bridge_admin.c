@@ -213,10 +213,10 @@ static void a_deleted_user_leaves_every_group_in_good_hands(void **state)
 	assert_num(conversation(f, "u/alice"), "deleted", 1);
 	assert_null(rpc_at(conversation(f, "g/in"), "deleted"));
 	assert_json(rpc_ok(f, "bob", "user.get", "{\"uid\":\"alice\"}"),
-		"{\"uid\":\"alice\",\"nick\":\"\",\"avatar\":\"\",\"deleted\":true}");
+		"{\"uid\":\"alice\",\"nick\":\"\",\"avatar\":\"\",\"rev\":1,\"deleted\":true}");
 	assert_json(rpc_ok(f, "bob", "presence.get", "{\"uids\":[\"carol\",\"alice\"]}"),
 		"{\"users\":[{\"uid\":\"carol\",\"state\":\"offline\"},"
-		"{\"uid\":\"alice\",\"state\":\"offline\",\"deleted\":true}]}");
+		"{\"uid\":\"alice\",\"state\":\"offline\",\"deleted\":true}],\"more\":false}");
 	/* A name is given once, whatever its case. */
 	refused(f, "{\"command\":\"createUser\",\"username\":\"alice\"}", IM_E_CONFLICT,
 		"imctl user restore");

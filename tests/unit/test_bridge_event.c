@@ -72,6 +72,10 @@ static void of_conversations(void **state)
 	is(&e, "read:g/team", 7,
 		"{\"event\":\"read\",\"conv\":\"g/"
 		"team\",\"seq\":4,\"by\":\"bob\",\"cursor\":\"7\"}");
+	event_profile(&e, im_str("bob"), im_str("B\"b"), im_str("b.png"), 4);
+	is(&e, NULL, 0,
+		"{\"event\":\"profile\",\"uid\":\"bob\",\"nick\":\"B\\\"b\",\"avatar\":\"b.png\","
+		"\"rev\":4}");
 	event_delivered(&e, im_str("bob"), 0, 3);
 	is(&e, NULL, 0, "{\"event\":\"delivered\",\"conv\":\"u/bob\",\"seq\":3,\"by\":\"bob\"}");
 	event_delivered(&e, im_str("bob"), 2, 3);
@@ -110,12 +114,13 @@ static void of_people(void **state)
 	event_block(&e, im_str("alice"), false);
 	is(&e, "block:alice", 5,
 		"{\"event\":\"block\",\"action\":\"remove\",\"uid\":\"alice\",\"cursor\":\"5\"}");
-	event_user(&e, im_str("\"uid\":\"bob\",\"nick\":\"\",\"avatar\":\"\",\"role\":\"user\","
-			      "\"direct_policy\":\"default\",\"read_receipts\":false,"
-			      "\"created\":1000000"));
+	event_user(&e,
+		im_str("\"uid\":\"bob\",\"nick\":\"\",\"avatar\":\"\",\"rev\":3,\"role\":\"user\","
+		       "\"direct_policy\":\"default\",\"read_receipts\":false,"
+		       "\"created\":1000000"));
 	is(&e, "user", 10,
-		"{\"event\":\"user\",\"uid\":\"bob\",\"nick\":\"\",\"avatar\":\"\",\"role\":"
-		"\"user\","
+		"{\"event\":\"user\",\"uid\":\"bob\",\"nick\":\"\",\"avatar\":\"\",\"rev\":3,"
+		"\"role\":\"user\","
 		"\"direct_policy\":\"default\",\"read_receipts\":false,\"created\":1000000,"
 		"\"cursor\":\"10\"}");
 }

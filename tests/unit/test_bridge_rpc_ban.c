@@ -126,7 +126,8 @@ static void what_is_kept_for_deleted_users_is_listed_and_lifted(void **state)
 		"\"more\":false}");
 	rpc_ok(f, "alice", "block.list", "{}");
 	assert_json(f->result,
-		"{\"blocks\":[{\"uid\":\"bob\",\"nick\":\"\",\"deleted\":true}],\"more\":false}");
+		"{\"blocks\":[{\"uid\":\"bob\",\"nick\":\"\",\"avatar\":\"\",\"rev\":1,"
+		"\"deleted\":true}],\"more\":false}");
 	rpc_admin(f, "{\"command\":\"listGroupBans\",\"gid\":\"team\"}");
 	assert_json(rpc_at(f->result, "0.data.bans"),
 		"[{\"username\":\"bob\",\"since_ms\":1000000,\"deleted\":true}]");

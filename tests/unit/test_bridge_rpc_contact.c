@@ -118,6 +118,7 @@ static void a_contact_carries_the_owners_own_words(void **state)
 	rpc_ok(f, "bob", "contact.list", "{}");
 	assert_json(f->result,
 		"{\"contacts\":[{\"uid\":\"alice\",\"state\":\"contact\",\"nick\":\"\","
+		"\"avatar\":\"\",\"rev\":0,"
 		"\"note\":\"n\",\"remark\":\"Al\",\"tags\":[\"work\",\"tennis\"],"
 		"\"changed\":1000000,\"version\":3}],\"version\":3,\"more\":false}");
 	rpc_no(f, IM_E_INVALID_PARAMS, "bob", "contact.update",

@@ -323,11 +323,12 @@ static void members_are_listed_in_pages(void **state)
 	struct rpc_fixture *f = *state;
 
 	make_team(f, "");
-	rpc_ok(f, "bob", "user.update", "{\"nick\":\"Bobby\"}");
+	rpc_ok(f, "bob", "user.update", "{\"nick\":\"Bobby\",\"avatar\":\"b.png\"}");
 	rpc_ok(f, "alice", "group.members", "{\"gid\":\"team\",\"limit\":2}");
 	assert_json(f->result,
-		"{\"members\":[{\"uid\":\"alice\",\"nick\":\"\",\"role\":\"owner\","
-		"\"joined\":1000000},{\"uid\":\"bob\",\"nick\":\"Bobby\",\"role\":\"member\","
+		"{\"members\":[{\"uid\":\"alice\",\"nick\":\"\",\"avatar\":\"\",\"rev\":0,"
+		"\"role\":\"owner\",\"joined\":1000000},{\"uid\":\"bob\",\"nick\":\"Bobby\","
+		"\"avatar\":\"b.png\",\"rev\":1,\"role\":\"member\","
 		"\"joined\":1000000}],\"more\":true,\"next\":\"bob\"}");
 	rpc_ok(f, "alice", "group.members", "{\"gid\":\"team\",\"next\":\"bob\"}");
 	assert_text(f->result, "members.0.uid", "carol");

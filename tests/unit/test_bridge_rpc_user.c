@@ -38,7 +38,7 @@ static void a_profile_shows_others_less(void **state)
 	struct rpc_fixture *f = *state;
 
 	assert_json(rpc_ok(f, "alice", "user.get", "{}"),
-		"{\"uid\":\"alice\",\"nick\":\"\",\"avatar\":\"\",\"role\":\"user\","
+		"{\"uid\":\"alice\",\"nick\":\"\",\"avatar\":\"\",\"rev\":0,\"role\":\"user\","
 		"\"direct_policy\":\"default\",\"read_receipts\":true,\"created\":1000000}");
 	assert_json(rpc_ok(f, "bob", "user.update",
 			    "{\"nick\":\"Bob \\\"B\\\"\",\"avatar\":\"http://x/b.png\","
@@ -50,7 +50,7 @@ static void a_profile_shows_others_less(void **state)
 	assert_true(rpc_told(f, "forget_user bob"));
 	assert_json(rpc_ok(f, "alice", "user.get", "{\"uid\":\"bob\"}"),
 		"{\"uid\":\"bob\",\"nick\":\"Bob \\\"B\\\"\",\"avatar\":\"http://x/b.png\","
-		"\"ext\":{\"team\":7}}");
+		"\"rev\":1,\"ext\":{\"team\":7}}");
 	assert_json(rpc_ok(f, "bob", "user.update", "{\"nick\":\"Bob \\\"B\\\"\"}"),
 		"{\"changed\":false}");
 	assert_int_equal(f->told.n, 0);
@@ -163,10 +163,12 @@ static void blocking_is_idempotent_and_listed(void **state)
 	assert_int_equal(f->told.n, 0);
 	rpc_ok(f, "bob", "block.add", "{\"uid\":\"dave\"}");
 	assert_json(rpc_ok(f, "bob", "block.list", "{\"limit\":1}"),
-		"{\"blocks\":[{\"uid\":\"alice\",\"nick\":\"\"}],\"more\":true,\"next\":"
-		"\"alice\"}");
+		"{\"blocks\":[{\"uid\":\"alice\",\"nick\":\"\",\"avatar\":\"\",\"rev\":0}],"
+		"\"more\":true,"
+		"\"next\":\"alice\"}");
 	assert_json(rpc_ok(f, "bob", "block.list", "{\"next\":\"alice\"}"),
-		"{\"blocks\":[{\"uid\":\"dave\",\"nick\":\"\"}],\"more\":false}");
+		"{\"blocks\":[{\"uid\":\"dave\",\"nick\":\"\",\"avatar\":\"\",\"rev\":0}],\"more\":"
+		"false}");
 	assert_json(rpc_ok(f, "bob", "block.remove", "{\"uid\":\"alice\"}"), "{\"changed\":true}");
 	assert_json(rpc_ok(f, "bob", "block.remove", "{\"uid\":\"alice\"}"), "{\"changed\":false}");
 	assert_json(rpc_ok(f, "alice", "block.list", "{}"), "{\"blocks\":[],\"more\":false}");
@@ -181,23 +183,30 @@ static void presence_is_shown_by_policy(void **state)
 
 	assert_json(rpc_ok(f, "bob", "presence.get", "{\"uids\":[\"alice\",\"bob\"]}"),
 		"{\"users\":[{\"uid\":\"alice\",\"state\":\"offline\"},{\"uid\":\"bob\","
-		"\"state\":\"offline\"}]}");
+		"\"state\":\"offline\"}],\"more\":false}");
 	assert_int_equal(
 		directory_user_set_online(writer_directory(f->w), rpc_uid(f, "alice"), true, 1234),
 		IM_OK);
 	rpc_commit(f);
 	assert_json(rpc_ok(f, "bob", "presence.get", "{\"uids\":[\"alice\"]}"),
-		"{\"users\":[{\"uid\":\"alice\",\"state\":\"online\",\"seen\":1234}]}");
+		"{\"users\":[{\"uid\":\"alice\",\"state\":\"online\",\"seen\":1234}],\"more\":"
+		"false}");
 	rpc_ok(f, "alice", "block.add", "{\"uid\":\"bob\"}");
 	assert_json(rpc_ok(f, "bob", "presence.get", "{\"uids\":[\"alice\"]}"),
-		"{\"users\":[{\"uid\":\"alice\",\"state\":\"offline\"}]}");
+		"{\"users\":[{\"uid\":\"alice\",\"state\":\"offline\"}],\"more\":false}");
 	f->set.presence_policy = IM_PRESENCE_CONTACTS;
 	assert_json(rpc_ok(f, "carol", "presence.get", "{\"uids\":[\"alice\"]}"),
-		"{\"users\":[{\"uid\":\"alice\",\"state\":\"offline\"}]}");
+		"{\"users\":[{\"uid\":\"alice\",\"state\":\"offline\"}],\"more\":false}");
 	f->set.presence_policy = IM_PRESENCE_SELF;
 	assert_json(rpc_ok(f, "alice", "presence.get", "{\"uids\":[\"alice\"]}"),
-		"{\"users\":[{\"uid\":\"alice\",\"state\":\"online\",\"seen\":1234}]}");
-	rpc_no(f, IM_E_UNKNOWN_USER, "bob", "presence.get", "{\"uids\":[\"nobody\"]}");
+		"{\"users\":[{\"uid\":\"alice\",\"state\":\"online\",\"seen\":1234}],\"more\":"
+		"false}");
+	assert_json(
+		rpc_ok(f, "alice", "presence.get", "{\"uids\":[\"nobody\",\"alice\",\"noone\"]}"),
+		"{\"users\":[{\"uid\":\"alice\",\"state\":\"online\",\"seen\":1234}],\"more\":"
+		"false,"
+		"\"unknown\":[\"nobody\",\"noone\"]}");
+	rpc_no(f, IM_E_INVALID_PARAMS, "bob", "presence.get", "{\"uids\":[\"bob\",\"no body\"]}");
 }
 
 static int on_change(void *arg, const struct presence_change *c)
@@ -248,7 +257,7 @@ static void a_device_says_how_present_it_is(void **state)
 		IM_OK);
 	rpc_commit(f);
 	assert_json(rpc_ok(f, "alice", "presence.get", "{\"uids\":[\"bob\"]}"),
-		"{\"users\":[{\"uid\":\"bob\",\"state\":\"away\",\"seen\":9}]}");
+		"{\"users\":[{\"uid\":\"bob\",\"state\":\"away\",\"seen\":9}],\"more\":false}");
 }
 
 #define CASE(name) cmocka_unit_test_setup_teardown(name, rpc_set_up, rpc_tear_down)

@@ -3,6 +3,7 @@
 #include "bridge/rpc/methods/methods.h"
 
 #include "bridge/directory/directory_user.h"
+#include "bridge/rpc/methods/rpc_user.h"
 #include "bridge/rpc/rpc_args.h"
 #include "bridge/rpc/rpc_page.h"
 #include "common/jsonw.h"
@@ -67,7 +68,7 @@ static int on_blocked(void *arg, const struct directory_user *u)
 
 	im_buf_z(&p->one, "{\"uid\":");
 	im_jsonw_str(&p->one, u->uid);
-	im_jsonw_member_str(&p->one, "nick", u->nick);
+	user_put_shown(&p->one, u->nick, u->avatar, u->rev);
 	im_buf_z(&p->one, u->deleted ? ",\"deleted\":true}" : "}");
 	return rpc_page_add(p, u->uid);
 }

@@ -13,6 +13,7 @@
 #include "bridge/directory/directory_contact.h"
 #include "bridge/directory/directory_user.h"
 #include "bridge/rpc/methods/methods.h"
+#include "bridge/rpc/methods/rpc_user.h"
 #include "bridge/rpc/quota.h"
 #include "bridge/rpc/rpc_args.h"
 #include "bridge/rpc/rpc_page.h"
@@ -381,7 +382,7 @@ static int on_contact(void *arg, const struct directory_contact *row)
 	im_jsonw_str(b, row->uid);
 	im_jsonw_member_str(b, "state", im_str(state_names[row->state & 3]));
 	if (!removed) {
-		im_jsonw_member_str(b, "nick", row->nick);
+		user_put_shown(b, row->nick, row->avatar, row->rev);
 		im_jsonw_member_str(b, "note", row->note);
 		im_jsonw_member_str(b, "remark", row->remark);
 		im_buf_z(b, ",\"tags\":");

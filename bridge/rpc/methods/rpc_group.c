@@ -11,6 +11,7 @@
 #include "bridge/rpc/group_ref.h"
 #include "bridge/rpc/quota.h"
 #include "bridge/rpc/rpc_args.h"
+#include "bridge/rpc/rpc_named.h"
 #include "bridge/write/group_change.h"
 #include "bridge/write/group_write.h"
 #include "common/ids.h"
@@ -283,12 +284,28 @@ static int create_call(struct rpc_write *wr)
 
 /* -- the others -- */
 
+/* One that the caller may not know of is not there. */
+static int put_one(struct rpc_call *c, struct im_str gid, struct im_buf *b)
+{
+	struct group_ref ref;
+	int rc = group_ref_of(c, gid, GROUP_REF_ANYBODY, &ref);
+
+	return rc == IM_OK ? group_put_object(c, gid, b) : rc;
+}
+
 static int get_call(struct rpc_read *rd)
 {
 	struct rpc_call *c = &rd->call;
 	struct group_ref ref;
-	int rc = group_ref_get(c, GROUP_REF_ANYBODY, &ref);
+	int rc;
 
+	if (rpc_has(c, "gid") == rpc_has(c, "gids"))
+		return rpc_fail(c, IM_E_INVALID_PARAMS,
+			"give either params.gid or params.gids, an array of up to %d",
+			IM_NAMED_MAX);
+	if (rpc_has(c, "gids"))
+		return rpc_named(c, "gids", "groups", put_one);
+	rc = group_ref_get(c, GROUP_REF_ANYBODY, &ref);
 	if (rc != IM_OK)
 		return rc;
 	im_buf_c(c->result, '{');
@@ -416,8 +433,9 @@ static const struct rpc_param update_params[] = {
 	{0},
 };
 
-static const struct rpc_param gid_params[] = {
-	GROUP_REF_PARAM,
+static const struct rpc_param get_params[] = {
+	{"gid", RPC_STRING, false, 1, IM_GID_MAX},
+	{"gids", RPC_STRINGS, false, 1, IM_NAMED_MAX},
 	{0},
 };
 
@@ -429,7 +447,7 @@ static const struct rpc_param dismiss_params[] = {
 
 const struct rpc_method rpc_group_methods[] = {
 	{"group.create", RPC_LOG, create_params, .write = create_call},
-	{"group.get", RPC_READ, gid_params, .read = get_call},
+	{"group.get", RPC_READ, get_params, .read = get_call},
 	{"group.update", RPC_LOG, update_params, .write = update_call},
 	{"group.dismiss", RPC_LOG, dismiss_params, .write = dismiss_call},
 	{0},

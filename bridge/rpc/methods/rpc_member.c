@@ -14,6 +14,7 @@
 #include "bridge/directory/directory_user.h"
 #include "bridge/rpc/group_people.h"
 #include "bridge/rpc/group_ref.h"
+#include "bridge/rpc/methods/rpc_user.h"
 #include "bridge/rpc/quota.h"
 #include "bridge/rpc/rpc_args.h"
 #include "bridge/rpc/rpc_page.h"
@@ -333,7 +334,7 @@ static int on_member(void *arg, const struct directory_member *m)
 		return rc == IM_E_NONE ? IM_OK : rc;
 	im_buf_z(b, "{\"uid\":");
 	im_jsonw_str(b, m->uid);
-	im_jsonw_member_str(b, "nick", u.nick);
+	user_put_shown(b, u.nick, u.avatar, u.rev);
 	im_jsonw_member_str(b, "role", im_str(group_role_name(m->role)));
 	im_jsonw_member_int(b, "joined", m->joined_ms);
 	if (m->muted_until_ms > l->c->now_ms)

@@ -7,6 +7,7 @@
 #include "bridge/deliver/presence.h"
 #include "bridge/directory/directory_user.h"
 #include "bridge/rpc/rpc_args.h"
+#include "bridge/rpc/rpc_named.h"
 #include "common/jsonw.h"
 #include "common/limits.h"
 #include "common/may.h"
@@ -29,7 +30,7 @@ static int may_see(struct rpc_call *c, const struct directory_user *u, bool *out
 	return rc;
 }
 
-static int put_user(struct rpc_call *c, struct im_str uid)
+static int put_user(struct rpc_call *c, struct im_str uid, struct im_buf *b)
 {
 	struct directory_user u;
 	bool visible, gone;
@@ -45,32 +46,21 @@ static int put_user(struct rpc_call *c, struct im_str uid)
 	rc = may_see(c, &u, &visible);
 	if (rc != IM_OK)
 		return rc;
-	im_buf_z(c->result, "{\"uid\":");
-	im_jsonw_str(c->result, uid);
-	im_jsonw_member_str(c->result, "state",
-		im_str(presence_state_name(visible ? state : PRESENCE_OFFLINE)));
+	im_buf_z(b, "{\"uid\":");
+	im_jsonw_str(b, uid);
+	im_jsonw_member_str(
+		b, "state", im_str(presence_state_name(visible ? state : PRESENCE_OFFLINE)));
 	if (seen_ms > 0 && visible)
-		im_jsonw_member_int(c->result, "seen", seen_ms);
+		im_jsonw_member_int(b, "seen", seen_ms);
 	if (gone)
-		im_buf_z(c->result, ",\"deleted\":true");
-	im_buf_c(c->result, '}');
+		im_buf_z(b, ",\"deleted\":true");
+	im_buf_c(b, '}');
 	return IM_OK;
 }
 
 static int get_call(struct rpc_read *rd)
 {
-	struct rpc_call *c = &rd->call;
-	size_t n = rpc_list_size(c, "uids");
-	int rc = IM_OK;
-
-	im_buf_z(c->result, "{\"users\":[");
-	for (size_t i = 0; rc == IM_OK && i < n; i++) {
-		if (i > 0)
-			im_buf_c(c->result, ',');
-		rc = put_user(c, rpc_list_str(c, "uids", i));
-	}
-	im_buf_z(c->result, "]}");
-	return rc != IM_OK ? rc : c->result->failed ? IM_E_NOMEM : IM_OK;
+	return rpc_named(&rd->call, "uids", "users", put_user);
 }
 
 /* Of the calling device, until it connects anew. Told to those who watch, as every change of

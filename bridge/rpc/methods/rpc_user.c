@@ -5,11 +5,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bridge/base/cost.h"
 #include "bridge/directory/directory_user.h"
 #include "bridge/rpc/hash_budget.h"
 #include "bridge/rpc/methods/methods.h"
 #include "bridge/rpc/password.h"
+#include "bridge/rpc/read_job.h"
 #include "bridge/rpc/rpc_args.h"
+#include "bridge/rpc/rpc_named.h"
 #include "common/jsonw.h"
 #include "common/limits.h"
 #include "common/may.h"
@@ -17,13 +20,20 @@
 /* A profile goes to many; it stays small. */
 #define AVATAR_MAX 1024
 #define EXT_MAX 4096
+#define HOUR_MS INT64_C(3600000)
+
+void user_put_shown(struct im_buf *b, struct im_str nick, struct im_str avatar, int64_t rev)
+{
+	im_jsonw_member_str(b, "nick", nick);
+	im_jsonw_member_str(b, "avatar", avatar);
+	im_jsonw_member_int(b, "rev", rev);
+}
 
 void user_put_profile(struct im_buf *b, const struct directory_user *u)
 {
 	im_buf_z(b, "\"uid\":");
 	im_jsonw_str(b, u->uid);
-	im_jsonw_member_str(b, "nick", u->nick);
-	im_jsonw_member_str(b, "avatar", u->avatar);
+	user_put_shown(b, u->nick, u->avatar, u->rev);
 	if (u->ext.n > 0) {
 		im_buf_z(b, ",\"ext\":");
 		im_buf_str(b, u->ext);
@@ -41,23 +51,35 @@ static void put_own(struct im_buf *b, const struct directory_user *u)
 	im_jsonw_member_int(b, "created", u->created_ms);
 }
 
-static int get_call(struct rpc_read *rd)
+static int put_user(struct rpc_call *c, struct im_str uid, struct im_buf *b)
 {
-	struct rpc_call *c = &rd->call;
 	struct directory_user u;
-	int rc = rpc_user_past(c, rpc_has(c, "uid") ? rpc_str(c, "uid") : c->uid, &u);
+	int rc = rpc_user_past(c, uid, &u);
 
 	if (rc != IM_OK)
 		return rc;
-	im_buf_c(c->result, '{');
+	im_buf_c(b, '{');
 	if (u.id == c->user)
-		put_own(c->result, &u);
+		put_own(b, &u);
 	else
-		user_put_profile(c->result, &u);
+		user_put_profile(b, &u);
 	if (u.deleted)
-		im_buf_z(c->result, ",\"deleted\":true");
-	im_buf_c(c->result, '}');
-	return c->result->failed ? IM_E_NOMEM : IM_OK;
+		im_buf_z(b, ",\"deleted\":true");
+	im_buf_c(b, '}');
+	return b->failed ? IM_E_NOMEM : IM_OK;
+}
+
+static int get_call(struct rpc_read *rd)
+{
+	struct rpc_call *c = &rd->call;
+
+	if (!rpc_has(c, "uids"))
+		return put_user(c, rpc_has(c, "uid") ? rpc_str(c, "uid") : c->uid, c->result);
+	if (rpc_has(c, "uid"))
+		return rpc_fail(c, IM_E_INVALID_PARAMS,
+			"params.uid and uids exclude each other; give one, or none for your own "
+			"profile");
+	return rpc_named(c, "uids", "users", put_user);
 }
 
 /* -- user.update -- */
@@ -98,11 +120,17 @@ static int take_profile(struct rpc_call *c, struct profile *out, char **ext_text
 	return IM_OK;
 }
 
-static bool changes(const struct profile *p, const struct directory_user *u)
+/* What others see. */
+static bool changes_shown(const struct profile *p, const struct directory_user *u)
 {
 	return (p->nick.p && !im_str_eq(p->nick, u->nick)) ||
 	       (p->avatar.p && !im_str_eq(p->avatar, u->avatar)) ||
-	       (p->ext.p && !im_str_eq(p->ext, u->ext)) ||
+	       (p->ext.p && !im_str_eq(p->ext, u->ext));
+}
+
+static bool changes(const struct profile *p, const struct directory_user *u)
+{
+	return changes_shown(p, u) ||
 	       (p->direct_policy >= 0 && p->direct_policy != (int)u->direct_policy) ||
 	       (p->read_receipts >= 0 && (p->read_receipts != 0) != u->read_receipts);
 }
@@ -129,25 +157,64 @@ static int tell_profile(struct rpc_write *wr)
 	return rc;
 }
 
+/* Each change that is told takes a part of an hour, and at most an hour is saved up: so many at
+ * once, and one whenever such a part has passed. A clock that was set back stops nobody. */
+static bool may_tell(const struct rpc_call *c, const struct directory_user *u, int64_t *told_ms_out)
+{
+	int64_t told_ms = u->told_ms;
+
+	if (told_ms > c->now_ms || told_ms < c->now_ms - HOUR_MS)
+		told_ms = c->now_ms - HOUR_MS;
+	*told_ms_out = told_ms + HOUR_MS / IM_PROFILE_TOLD_PER_HOUR;
+	/* Under that policy administrators alone see it, who have lists. */
+	return *told_ms_out <= c->now_ms && c->set->presence_policy != IM_PRESENCE_SELF;
+}
+
+/* Others are looked for off the commit path, as many as there are paid for. */
+static int tell_others(struct rpc_write *wr, int64_t told_ms)
+{
+	struct rpc_call *c = &wr->call;
+	struct read_job *job;
+	int rc = directory_user_set_told(c->dir, c->user, told_ms);
+
+	if (rc != IM_OK)
+		return rc;
+	job = read_job_new(READ_PROFILE, c->uid, c->device);
+	if (job == NULL)
+		return IM_E_NOMEM;
+	job->user = c->user;
+	job->now_ms = c->now_ms;
+	job->set = *c->set;
+	read_job_plan(job, writer_effects(wr->writer));
+	return IM_OK;
+}
+
 static int update_call(struct rpc_write *wr)
 {
 	struct rpc_call *c = &wr->call;
 	struct directory_user u;
 	struct profile p;
 	char *ext_text = NULL;
-	bool changed = false;
+	bool changed = false, told = false;
+	int64_t told_ms = 0;
 	int rc = take_profile(c, &p, &ext_text);
 
 	if (rc == IM_OK)
 		rc = directory_user_by_id(c->dir, c->user, &u);
-	if (rc == IM_OK)
+	if (rc == IM_OK) {
 		changed = changes(&p, &u);
+		told = changes_shown(&p, &u) && may_tell(c, &u, &told_ms);
+	}
+	if (rc == IM_OK && told)
+		rc = rpc_pay(wr, COST_PROFILE);
 	if (rc == IM_OK && changed) {
 		rc = directory_user_set_profile(
 			c->dir, c->user, p.nick, p.avatar, p.ext, p.direct_policy, p.read_receipts);
 		if (rc == IM_OK)
 			rc = tell_profile(wr);
 	}
+	if (rc == IM_OK && told)
+		rc = tell_others(wr, told_ms);
 	free(ext_text);
 	return rc == IM_OK ? rpc_changed(c, changed) : rc;
 }
@@ -197,6 +264,7 @@ static int password_call(struct rpc_write *wr)
 
 static const struct rpc_param get_params[] = {
 	{"uid", RPC_STRING, false, 1, IM_UID_MAX},
+	{"uids", RPC_STRINGS, false, 1, IM_NAMED_MAX},
 	{0},
 };
 

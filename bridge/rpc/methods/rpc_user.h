@@ -6,6 +6,8 @@
 #include "bridge/directory/directory_user.h"
 #include "bridge/rpc/rpc.h"
 
+/* What every list of people shows of each: ,"nick":..,"avatar":..,"rev":.. */
+void user_put_shown(struct im_buf *b, struct im_str nick, struct im_str avatar, int64_t rev);
 /* The members of a profile that everybody may see, without braces: "uid":..,"nick":.. */
 void user_put_profile(struct im_buf *b, const struct directory_user *u);
 
