@@ -5,6 +5,7 @@
 const struct rpc_method *const methods_all[] = {
 	rpc_sync_methods,
 	rpc_conv_methods,
+	rpc_history_methods,
 	rpc_mark_methods,
 	rpc_user_methods,
 	rpc_user_search_methods,

@@ -18,6 +18,7 @@
 /* Each ends with name == NULL. */
 extern const struct rpc_method rpc_sync_methods[];
 extern const struct rpc_method rpc_conv_methods[];
+extern const struct rpc_method rpc_history_methods[];
 extern const struct rpc_method rpc_mark_methods[];
 extern const struct rpc_method rpc_user_methods[];
 extern const struct rpc_method rpc_user_search_methods[];

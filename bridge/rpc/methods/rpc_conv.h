@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* `conv.list` and `conv.history`: what a client shows of conversations. */
+/* `conv.list`, and what is said of a conversation's settings. */
 #ifndef IM_BRIDGE_RPC_CONV_H
 #define IM_BRIDGE_RPC_CONV_H
 

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Owns the pages of history. Reads only, on reader threads. */
+#include "bridge/rpc/methods/methods.h"
+
+#include <stdlib.h>
+
+#include "bridge/message/seen.h"
+#include "bridge/rpc/conv_ref.h"
+#include "bridge/rpc/rpc_args.h"
+#include "bridge/rpc/view.h"
+#include "common/limits.h"
+
+struct history {
+	struct rpc_read *rd;
+	const struct conv_ref *ref;
+	uint64_t was_after;
+	struct im_buf texts;
+	size_t end[IM_PAGE_MAX]; /* of each message in texts */
+	uint32_t count, limit;
+	size_t max_bytes;
+	bool full;
+};
+
+static int on_history(void *arg, const struct store_msg *m)
+{
+	struct history *h = arg;
+	size_t before = h->texts.n;
+	int rc;
+
+	h->full = h->count == h->limit;
+	if (h->full)
+		return IM_STOP;
+	rc = view_message(
+		&h->texts, h->rd->names, h->ref->name, m, h->was_after, h->rd->call.now_ms);
+	if (rc != IM_OK)
+		return rc;
+	h->full = h->count > 0 && h->texts.n + h->count > h->max_bytes;
+	if (h->full) {
+		h->texts.n = before;
+		return IM_STOP;
+	}
+	h->end[h->count++] = h->texts.n;
+	return IM_OK;
+}
+
+/* Reads lo..hi, from its newer end if descending; at most `limit` more than is there already. */
+static int read_some(struct history *h, uint64_t lo, uint64_t hi, bool descending)
+{
+	int rc;
+
+	h->full = false;
+	if (lo > hi || h->ref->conv == 0)
+		return IM_OK;
+	rc = h->rd->backend->read_conv(h->rd->log, h->ref->conv, lo, hi, descending, on_history, h);
+	return rc == IM_STOP ? IM_OK : rc;
+}
+
+static void put_one(const struct history *h, uint32_t i, bool *first)
+{
+	size_t from = i ? h->end[i - 1] : 0;
+
+	if (!*first)
+		im_buf_c(h->rd->call.result, ',');
+	*first = false;
+	im_buf_put(h->rd->call.result, h->texts.p + from, h->end[i] - from);
+}
+
+/* Messages 0..up-1 were read oldest first; those behind them newest first, and come before. */
+static void put_history(const struct history *h, uint32_t up, bool more)
+{
+	bool first = true;
+
+	im_buf_z(h->rd->call.result, "{\"messages\":[");
+	for (uint32_t i = h->count; i > up; i--)
+		put_one(h, i - 1, &first);
+	for (uint32_t i = 0; i < up; i++)
+		put_one(h, i, &first);
+	im_buf_z(h->rd->call.result, more ? "],\"more\":true}" : "],\"more\":false}");
+}
+
+static int read_around(struct history *h, uint64_t floor, uint64_t head, uint64_t around)
+{
+	uint64_t last_older = around - 1 < head ? around - 1 : head;
+	uint64_t older = last_older > floor ? last_older - floor : 0;
+	uint32_t limit = h->limit, up;
+	bool more;
+	int rc;
+
+	/* From there on first, so that what was asked for is on the page however large it is. */
+	h->limit = limit - (older < limit / 2 ? (uint32_t)older : limit / 2);
+	rc = read_some(h, around > floor ? around : floor + 1, head, false);
+	if (rc != IM_OK)
+		return rc;
+	up = h->count;
+	more = h->full;
+	h->limit = limit;
+	rc = read_some(h, floor + 1, last_older, true);
+	if (rc == IM_OK)
+		put_history(h, up, more || h->full);
+	return rc;
+}
+
+static int read_history(struct rpc_read *rd, const struct conv_ref *ref, struct history *h)
+{
+	struct rpc_call *c = &rd->call;
+	struct directory_conv_user mine;
+	struct store_head head;
+	uint64_t floor, at;
+	bool descending = !rpc_has(c, "after");
+	int rc = conv_ref_user(c, ref, &mine);
+
+	if (rc == IM_OK)
+		rc = conv_ref_read_head(rd, ref, &head);
+	if (rc != IM_OK)
+		return rc;
+	floor = view_floor(ref->history_all, ref->joined_seq, mine.cleared_to);
+	h->was_after = seen_was_after(ref->history_all, floor);
+	if (rpc_has(c, "around")) {
+		at = (uint64_t)rpc_int(c, "around", 1);
+		return read_around(h, floor, head.seq, at);
+	}
+	if (descending) {
+		at = (uint64_t)rpc_int(c, "before", INT64_MAX);
+		rc = read_some(h, floor + 1, at - 1 < head.seq ? at - 1 : head.seq, true);
+	} else {
+		at = (uint64_t)rpc_int(c, "after", 0);
+		rc = read_some(h, (at > floor ? at : floor) + 1, head.seq, false);
+	}
+	if (rc == IM_OK)
+		put_history(h, descending ? 0 : h->count, h->full);
+	return rc;
+}
+
+static int history_call(struct rpc_read *rd)
+{
+	struct rpc_call *c = &rd->call;
+	struct history *h;
+	struct conv_ref ref;
+	int rc;
+
+	if (rpc_has(c, "before") + rpc_has(c, "after") + rpc_has(c, "around") > 1)
+		return rpc_fail(c, IM_E_INVALID_PARAMS,
+			"params.before, after and around exclude each other; give one, or none for "
+			"the newest");
+	h = calloc(1, sizeof(*h));
+	if (h == NULL)
+		return IM_E_NOMEM;
+	h->rd = rd;
+	h->ref = &ref;
+	h->limit = rpc_limit(c);
+	h->max_bytes = rpc_page_bytes(c);
+	im_buf_init(&h->texts, 0);
+	rc = rpc_views_begin(rd);
+	if (rc == IM_OK) {
+		rc = conv_ref_read(rd, "conv", &ref);
+		if (rc == IM_OK)
+			rc = read_history(rd, &ref, h);
+		rpc_views_end(rd);
+	}
+	if (rc == IM_OK && c->result->failed)
+		rc = IM_E_NOMEM;
+	im_buf_free(&h->texts);
+	free(h);
+	return rc;
+}
+
+static const struct rpc_param history_params[] = {
+	{"conv", RPC_STRING, true, 1, IM_CONV_MAX},
+	{"before", RPC_INTEGER, false, 1, INT64_MAX},
+	{"after", RPC_INTEGER, false, 0, INT64_MAX - 1},
+	{"around", RPC_INTEGER, false, 1, INT64_MAX - 1},
+	{"limit", RPC_INTEGER, false, 1, IM_PAGE_MAX},
+	{0},
+};
+
+const struct rpc_method rpc_history_methods[] = {
+	{"conv.history", RPC_READ, history_params, .read = history_call},
+	{0},
+};
