@@ -33,6 +33,26 @@ static const struct price {
 	{"device.list", NULL, 1},
 };
 
+/* And for each so many more, where a parameter is true. */
+static const struct extra {
+	const char *method, *flag;
+	int rows;
+} extras[] = {
+	/* What a reply quotes, and the way over operations. */
+	{"conv.history", "shown", 2},
+};
+
+static int rows_of(const struct price *p, const json_t *params)
+{
+	int rows = p->rows;
+
+	for (size_t i = 0; i < sizeof(extras) / sizeof(extras[0]); i++)
+		if (strcmp(extras[i].method, p->method) == 0 &&
+			json_is_true(json_object_get(params, extras[i].flag)))
+			rows += extras[i].rows;
+	return rows;
+}
+
 static int64_t asked_for(const struct price *p, const json_t *params)
 {
 	const json_t *limit = json_object_get(params, "limit");
@@ -46,6 +66,7 @@ int64_t price_of(const struct rpc_method *m, const json_t *params)
 {
 	for (size_t i = 0; i < sizeof(prices) / sizeof(prices[0]); i++)
 		if (strcmp(prices[i].method, m->name) == 0)
-			return COST_ROW * prices[i].rows * asked_for(&prices[i], params);
+			return COST_ROW * rows_of(&prices[i], params) *
+			       asked_for(&prices[i], params);
 	return 0;
 }

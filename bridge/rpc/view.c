@@ -3,7 +3,10 @@
  * are stored or sent. */
 #include "bridge/rpc/view.h"
 
+#include <inttypes.h>
+
 #include "bridge/message/seen.h"
+#include "common/jsonw.h"
 #include "common/wire.h"
 
 static uint64_t max_u64(uint64_t a, uint64_t b)
@@ -21,10 +24,13 @@ uint64_t view_mark(uint64_t read_seq, uint64_t joined_seq, uint64_t cleared_to)
 	return max_u64(read_seq, max_u64(joined_seq, cleared_to));
 }
 
-int view_message(struct im_buf *b, struct names *names, struct im_str conv,
-	const struct store_msg *m, uint64_t was_after, int64_t now_ms)
+/* How it looks now; scratch holds the body where that is not the stored one. */
+static int look(struct names *names, const struct store_msg *m, uint64_t was_after, int64_t now_ms,
+	struct im_buf *scratch, struct im_wire_msg *out)
 {
-	struct im_wire_msg w = {.seq = m->seq,
+	int rc;
+
+	*out = (struct im_wire_msg){.seq = m->seq,
 		.cursor = m->gid,
 		.ts_ms = m->ts_ms,
 		.id = m->id,
@@ -32,17 +38,45 @@ int view_message(struct im_buf *b, struct names *names, struct im_str conv,
 		.enc = m->enc,
 		.meta = m->meta,
 		.body = m->body};
-	struct im_buf body;
-	int rc = names_user(names, m->sender, &w.from);
-
+	rc = names_user(names, m->sender, &out->from);
 	if (rc == IM_E_NONE)
-		w.from = (struct im_str){NULL, 0};
+		out->from = (struct im_str){NULL, 0};
 	else if (rc != IM_OK)
 		return rc;
+	seen_now(out, m->recalled, was_after, now_ms, scratch);
+	return scratch->failed ? IM_E_NOMEM : IM_OK;
+}
+
+int view_message(struct im_buf *b, struct names *names, struct im_str conv,
+	const struct store_msg *m, uint64_t was_after, int64_t now_ms)
+{
+	struct im_wire_msg w;
+	struct im_buf body;
+	int rc;
+
 	im_buf_init(&body, 0);
-	seen_now(&w, m->recalled, was_after, now_ms, &body);
-	b->failed = b->failed || body.failed;
-	im_wire_message(b, conv, &w);
+	rc = look(names, m, was_after, now_ms, &body, &w);
+	if (rc == IM_OK)
+		im_wire_message(b, conv, &w);
 	im_buf_free(&body);
-	return b->failed ? IM_E_NOMEM : IM_OK;
+	return rc == IM_OK && b->failed ? IM_E_NOMEM : rc;
+}
+
+int view_quote(struct im_buf *b, struct names *names, const struct store_msg *m, int64_t now_ms)
+{
+	struct im_wire_msg w;
+	struct im_buf body;
+	int rc;
+
+	im_buf_init(&body, 0);
+	rc = look(names, m, UINT64_MAX, now_ms, &body, &w);
+	if (rc == IM_OK) {
+		im_buf_printf(b, "{\"seq\":%" PRIu64, w.seq);
+		im_jsonw_member_str(b, "from", w.from);
+		im_jsonw_member_str(b, "type", im_type_shown(w.type, w.enc));
+		preview_body(b, w.enc, w.body);
+		im_buf_c(b, '}');
+	}
+	im_buf_free(&body);
+	return rc == IM_OK && b->failed ? IM_E_NOMEM : rc;
 }

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "bridge/directory/names.h"
+#include "bridge/message/preview.h"
 #include "bridge/store/store.h"
 #include "common/buf.h"
 #include "common/err.h"
@@ -26,5 +27,11 @@ uint64_t view_mark(uint64_t read_seq, uint64_t joined_seq, uint64_t cleared_to);
 /* Appends the message as history and sync show it. */
 int view_message(struct im_buf *b, struct names *names, struct im_str conv,
 	const struct store_msg *m, uint64_t was_after, int64_t now_ms) IM_MUST_CHECK;
+
+/* Appends it in short, as a reply quotes it: `{"seq":..,"from":..,"type":..,"body":..}` with the
+ * beginning of the body (preview.h). Within VIEW_QUOTE_MAX bytes. */
+int view_quote(struct im_buf *b, struct names *names, const struct store_msg *m,
+	int64_t now_ms) IM_MUST_CHECK;
+#define VIEW_QUOTE_MAX (PREVIEW_BYTES + 256)
 
 #endif

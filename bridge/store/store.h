@@ -152,6 +152,10 @@ struct store_backend {
 	/* Messages with lo <= seq <= hi, ascending or descending. */
 	int (*read_conv)(struct store_reader *r, uint64_t conv, uint64_t lo, uint64_t hi,
 		bool descending, store_msg_fn fn, void *arg);
+	/* The same without operations (kind.h), at a cost that does not grow with how many of them
+	 * lie between; those that have no ordinals yet are looked at one by one. */
+	int (*read_shown_conv)(struct store_reader *r, uint64_t conv, uint64_t lo, uint64_t hi,
+		bool descending, store_msg_fn fn, void *arg);
 	/* Messages with lo <= gid <= hi, ascending or descending, of every conversation. */
 	int (*read_log)(struct store_reader *r, uint64_t lo, uint64_t hi, bool descending,
 		store_msg_fn fn, void *arg);

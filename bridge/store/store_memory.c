@@ -560,6 +560,7 @@ const struct store_backend store_memory = {
 	.user_convs = store_memory_user_convs,
 	.read_head = store_memory_read_head,
 	.read_conv = store_memory_read_conv,
+	.read_shown_conv = store_memory_read_shown_conv,
 	.read_log = store_memory_read_log,
 	.read_shown = store_memory_read_shown,
 	.unread = store_memory_unread,

@@ -103,6 +103,8 @@ int store_memory_user_convs(struct store_reader *r, uint64_t user, store_conv_fn
 int store_memory_read_head(struct store_reader *r, uint64_t conv, struct store_head *out);
 int store_memory_read_conv(struct store_reader *r, uint64_t conv, uint64_t lo, uint64_t hi,
 	bool descending, store_msg_fn fn, void *arg);
+int store_memory_read_shown_conv(struct store_reader *r, uint64_t conv, uint64_t lo, uint64_t hi,
+	bool descending, store_msg_fn fn, void *arg);
 int store_memory_read_log(struct store_reader *r, uint64_t lo, uint64_t hi, bool descending,
 	store_msg_fn fn, void *arg);
 int store_memory_read_shown(struct store_reader *r, uint64_t conv, struct store_head *out);

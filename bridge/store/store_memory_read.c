@@ -243,6 +243,26 @@ int store_memory_read_conv(struct store_reader *r, uint64_t conv, uint64_t lo, u
 	return rc;
 }
 
+struct filter {
+	store_msg_fn fn;
+	void *arg;
+};
+
+static int on_any(void *arg, const struct store_msg *m)
+{
+	const struct filter *f = arg;
+
+	return kind_shows(m->type) ? f->fn(f->arg, m) : 0;
+}
+
+int store_memory_read_shown_conv(struct store_reader *r, uint64_t conv, uint64_t lo, uint64_t hi,
+	bool descending, store_msg_fn fn, void *arg)
+{
+	struct filter f = {fn, arg};
+
+	return store_memory_read_conv(r, conv, lo, hi, descending, on_any, &f);
+}
+
 int store_memory_read_log(struct store_reader *r, uint64_t lo, uint64_t hi, bool descending,
 	store_msg_fn fn, void *arg)
 {

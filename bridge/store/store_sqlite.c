@@ -10,6 +10,7 @@
 #include "bridge/store/store_sqlite_number.h"
 #include "bridge/store/store_sqlite_prune.h"
 #include "bridge/store/store_sqlite_read.h"
+#include "bridge/store/store_sqlite_shown.h"
 #include "bridge/store/store_sqlite_unread.h"
 #include "bridge/store/store_sqlite_write.h"
 #include "db/sqldb_backup.h"
@@ -116,6 +117,7 @@ const struct store_backend store_sqlite = {
 	.user_convs = store_sqlite_user_convs,
 	.read_head = store_sqlite_read_head,
 	.read_conv = store_sqlite_read_conv,
+	.read_shown_conv = store_sqlite_read_shown_conv,
 	.read_log = store_sqlite_read_log,
 	.read_shown = store_sqlite_read_shown,
 	.unread = store_sqlite_unread,

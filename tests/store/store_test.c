@@ -187,3 +187,26 @@ int test_see(void *arg, const struct store_msg *m)
 		IM_ARGS(m->id), IM_ARGS(m->meta), IM_ARGS(m->body), m->recalled ? " recalled" : "");
 	return seen->stop_after && seen->n == seen->stop_after ? 77 : 0;
 }
+
+static void see_page(const struct test_node *f, uint64_t conv, uint64_t from, bool descending,
+	struct test_seen *out)
+{
+	int rc;
+
+	*out = (struct test_seen){.stop_after = 50};
+	rc = f->be->read_shown_conv(f->r, conv, descending ? 1 : from,
+		descending ? from : UINT64_MAX, descending, test_see, out);
+	assert_int_equal(rc, out->n == out->stop_after ? 77 : IM_OK);
+}
+
+void test_same_page(const struct test_node *a, const struct test_node *b, uint64_t conv,
+	uint64_t from, bool descending)
+{
+	struct test_seen have, want;
+
+	see_page(a, conv, from, descending, &have);
+	see_page(b, conv, from, descending, &want);
+	assert_int_equal(have.n, want.n);
+	for (uint32_t i = 0; i < want.n; i++)
+		assert_int_equal(have.gid[i], want.gid[i]);
+}

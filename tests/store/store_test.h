@@ -66,4 +66,8 @@ struct test_seen {
 };
 int test_see(void *arg, const struct store_msg *m);
 
+/* Both show the same page of a conversation without operations, beginning at `from`. */
+void test_same_page(const struct test_node *a, const struct test_node *b, uint64_t conv,
+	uint64_t from, bool descending);
+
 #endif

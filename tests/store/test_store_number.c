@@ -216,6 +216,9 @@ static struct tally compare(struct both *b)
 		assert_true(old.gid == sure.gid || old.gid == head.gid);
 		t.now += old.gid == sure.gid && old.gid != head.gid;
 		t.then += old.gid != sure.gid;
+		for (int down = 0; down < 2; down++)
+			test_same_page(b->old, b->sure, b->conv[c],
+				1 + draw(b, (uint32_t)head.seq + 2), down);
 		for (uint64_t user = 1; user <= USERS + 1; user++) {
 			uint64_t mark = draw(b, 2) ? draw(b, (uint32_t)head.seq + 2) : 0;
 			uint64_t now = unread(b->sure, b->conv[c], user, mark);

@@ -563,6 +563,9 @@ static void compare(struct pair *p)
 		assert_ok(p->b->be->read_shown(p->b->r, p->conv[c], &b));
 		assert_int_equal(a.seq, b.seq);
 		assert_int_equal(a.gid, b.gid);
+		for (int down = 0; down < 2; down++)
+			test_same_page(
+				p->a, p->b, p->conv[c], 1 + draw(p, (uint32_t)head.seq + 2), down);
 		for (uint64_t user = 1; user <= USERS + 1; user++) {
 			uint64_t mark = draw(p, (uint32_t)head.seq + 2);
 			if (draw(p, 3) == 0)

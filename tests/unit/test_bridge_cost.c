@@ -77,6 +77,10 @@ static void reading_costs_the_rows_that_it_looks_at(void **state)
 	assert_int_equal(price("presence.get", "{\"uids\":[\"a\",\"b\",\"c\"]}"), 6);
 	assert_int_equal(price("conv.history", "{\"conv\":\"u/b\",\"limit\":10}"), 10);
 	assert_int_equal(price("conv.history", "{\"conv\":\"u/b\"}"), 50);
+	assert_int_equal(
+		price("conv.history", "{\"conv\":\"u/b\",\"limit\":10,\"shown\":true}"), 30);
+	assert_int_equal(
+		price("conv.history", "{\"conv\":\"u/b\",\"limit\":10,\"shown\":false}"), 10);
 	assert_int_equal(price("search", "{\"q\":\"x\",\"limit\":500}"), 2000);
 	assert_int_equal(price("user.get", "{}"), 0);
 }
