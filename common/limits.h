@@ -141,6 +141,9 @@
 #define IM_INVITE_MAX 1000 /* uids in one group.create or group.invite */
 #define IM_BANS_MAX 10000  /* of one group: what those who run it can still look through */
 
+/* Pinned messages of one conversation: what its people still look through. */
+#define IM_PINS_MAX 100
+
 /* How often one user may ask another to become a contact, or to join a group, within a day: who has
  * overlooked it may be asked again, and nobody is pestered. */
 #define IM_REQUESTS_TO_ONE 3

@@ -20,6 +20,7 @@ static const struct price {
 	{"group.get", "gids", 4},
 	{"conv.list", NULL, 3},
 	{"conv.history", NULL, 1},
+	{"conv.pins", NULL, 2},
 	{"conv.receipts", NULL, 2},
 	{"sync", NULL, 1},
 	{"search", NULL, 4},

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Owns one page of system messages at a time. Called by the engine at start and after a commit of
- * which only the first half happened. What a change means is group_change.c's. */
+ * which only the first half happened. What a change means is group_change.c's and pin_change.c's. */
 #include "bridge/write/project.h"
 
 #include <stdlib.h>
@@ -8,13 +8,14 @@
 #include "bridge/message/system_body.h"
 #include "bridge/write/group_change.h"
 #include "bridge/write/group_event.h"
+#include "bridge/write/pin_change.h"
 #include "common/buf.h"
 
 #define PAGE_CHANGES 256
 #define PAGE_MESSAGES 100000 /* looked at; a log without changes is walked in few pages */
 
 struct change {
-	uint64_t gid, conv, seq;
+	uint64_t gid, conv, seq, sender;
 	int64_t ts_ms;
 	size_t at, n; /* in bodies */
 };
@@ -36,9 +37,33 @@ static int collect(void *arg, const struct store_msg *m)
 	p->last = m->gid;
 	if (!system_body_is(m->type) || m->recalled)
 		return IM_OK;
-	p->v[p->n++] = (struct change){m->gid, m->conv, m->seq, m->ts_ms, p->bodies.n, m->body.n};
+	p->v[p->n++] = (struct change){
+		m->gid, m->conv, m->seq, m->sender, m->ts_ms, p->bodies.n, m->body.n};
 	im_buf_str(&p->bodies, m->body);
 	return p->bodies.failed ? IM_E_NOMEM : IM_OK;
+}
+
+static int apply_to_group(
+	struct directory *d, uint64_t group, const struct change *c, struct im_str body)
+{
+	int rc = group_event_project(d, group, c->gid, c->ts_ms, body);
+
+	return rc ? rc : group_apply(d, &group, c->seq, c->gid, c->ts_ms, body);
+}
+
+static int apply_one(const struct store_backend *backend, struct store_reader *log,
+	struct directory *d, const struct change *c, struct im_str body)
+{
+	const struct pin_place at = {c->conv, c->gid, c->sender, c->ts_ms};
+	struct store_conv conv;
+	int rc = backend->get_conv(log, c->conv, &conv);
+
+	if (rc)
+		return rc;
+	rc = pin_apply(d, &at, body);
+	if (rc != IM_E_FORMAT)
+		return rc;
+	return conv.kind == IM_CONV_GROUP ? apply_to_group(d, conv.a, c, body) : IM_E_FORMAT;
 }
 
 static int apply(const struct store_backend *backend, struct store_reader *log, struct directory *d,
@@ -47,20 +72,8 @@ static int apply(const struct store_backend *backend, struct store_reader *log, 
 	for (size_t i = 0; i < p->n; i++) {
 		const struct change *c = &p->v[i];
 		struct im_str body = {p->bodies.p + c->at, c->n};
-		struct store_conv conv;
-		int rc = backend->get_conv(log, c->conv, &conv);
-		uint64_t group;
+		int rc = apply_one(backend, log, d, c, body);
 
-		if (rc && rc != IM_E_NONE)
-			return rc;
-		if (rc || conv.kind != IM_CONV_GROUP) {
-			out->refused++;
-			continue;
-		}
-		group = conv.a;
-		rc = group_event_project(d, group, c->gid, c->ts_ms, body);
-		if (!rc)
-			rc = group_apply(d, &group, c->seq, c->gid, c->ts_ms, body);
 		if (rc == IM_E_IO || rc == IM_E_NOMEM)
 			return rc;
 		if (rc)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Brings directory.db up to what the log says. Both are written one after the other; when the
- * second commit did not happen (a crash, a full disk), the group changes in the log's system
- * messages are applied to the directory from here, and who is concerned finds an event on his
- * timeline: nothing is delivered, `sync` tells it.
+ * second commit did not happen (a crash, a full disk), the changes of groups and pins in the log's
+ * system messages are applied to the directory from here, and who is concerned finds an event on
+ * his timeline: nothing is delivered, `sync` tells it.
  */
 #ifndef IM_BRIDGE_PROJECT_H
 #define IM_BRIDGE_PROJECT_H

@@ -104,6 +104,11 @@ def recall(case):
     case.refused("msg.recall", conv=case.to_b, seq=case.own)
 
 
+@road("`msg.pin` in the direct conversation", REFUSED)
+def pin(case):
+    case.refused("msg.pin", conv=case.to_b, seq=case.seen)
+
+
 @road("`msg.react` in a group, to a message of the blocker's", REFUSED)
 def react_in_group(case):
     topic = f"g/{case.gid}"

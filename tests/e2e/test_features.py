@@ -101,7 +101,7 @@ def test_reactions_add_up_and_can_be_taken_back(pair):
 
 @pytest.mark.parametrize("method, more", [
     ("msg.recall", {}), ("msg.edit", {"body": "x"}), ("msg.react", {"emoji": "x"}),
-    ("conv.receipts", {}),
+    ("msg.pin", {}), ("conv.receipts", {}),
 ])
 def test_operations_on_what_is_not_there_are_refused(node, pair, method, more):
     a, b = pair

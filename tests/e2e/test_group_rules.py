@@ -102,6 +102,7 @@ CONV_METHODS = [
     ("conv.history", {}), ("conv.read", {"seq": 1}), ("conv.receipts", {"seq": 1}),
     ("conv.update", {"pinned": True}), ("msg.edit", {"seq": 1, "body": "x"}),
     ("msg.react", {"seq": 1, "emoji": "x"}), ("msg.recall", {"seq": 1}),
+    ("msg.pin", {"seq": 1}), ("msg.pin", {"seq": 1, "remove": True}), ("conv.pins", {}),
     ("msg.report", {"seq": 1, "reason": "x"}), ("search", {"q": "word"}),
 ]
 NAMING = [

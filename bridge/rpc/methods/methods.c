@@ -23,6 +23,7 @@ const struct rpc_method *const methods_all[] = {
 	rpc_recall_methods,
 	rpc_edit_methods,
 	rpc_react_methods,
+	rpc_pin_methods,
 	rpc_report_methods,
 	rpc_forward_methods,
 	NULL,

@@ -36,6 +36,7 @@ extern const struct rpc_method rpc_contact_methods[];
 extern const struct rpc_method rpc_recall_methods[];
 extern const struct rpc_method rpc_edit_methods[];
 extern const struct rpc_method rpc_react_methods[];
+extern const struct rpc_method rpc_pin_methods[];
 extern const struct rpc_method rpc_report_methods[];
 extern const struct rpc_method rpc_forward_methods[];
 
