@@ -141,6 +141,14 @@
 #define IM_INVITE_MAX 1000 /* uids in one group.create or group.invite */
 #define IM_BANS_MAX 10000  /* of one group: what those who run it can still look through */
 
+/* Links into a group: as many as its admins can look through, with an end in time and in people, so
+ * that one which is forgotten, or has come into wrong hands, does not stay open. */
+#define IM_LINKS_MAX 100 /* of one group */
+#define IM_LINK_USES_DEFAULT 100
+#define IM_LINK_USES_MAX IM_GROUP_MEMBERS_MAX
+#define IM_LINK_SECONDS_DEFAULT (7 * 86400)
+#define IM_LINK_SECONDS_MAX 31536000 /* a year */
+
 /* Pinned messages of one conversation: what its people still look through. */
 #define IM_PINS_MAX 100
 

@@ -131,7 +131,7 @@ static int leave(struct directory *d, uint64_t group, uint64_t user, uint64_t go
 
 int directory_group_dismiss(struct directory *d, uint64_t id, uint64_t gone_gid)
 {
-	static const int emptied[] = {DIR_GROUP_EMPTY, DIR_BANS_END, DIR_MUTES_END};
+	static const int emptied[] = {DIR_GROUP_EMPTY, DIR_BANS_END, DIR_MUTES_END, DIR_LINKS_END};
 	sqlite3_stmt *st = sqldb_get(&d->q, DIR_GROUP_DISMISS);
 	int rc;
 

@@ -57,7 +57,7 @@ int directory_group_create(
 	struct directory *d, const struct directory_group *g, uint64_t *id_out) IM_MUST_CHECK;
 /* Writes every column of g but id, gid, kind, members, created_ms. */
 int directory_group_update(struct directory *d, const struct directory_group *g) IM_MUST_CHECK;
-/* Marks dismissed and removes the members, at this log position, bans and mutes. */
+/* Marks dismissed and removes the members, at this log position, bans, mutes and links. */
 int directory_group_dismiss(struct directory *d, uint64_t id, uint64_t gone_gid) IM_MUST_CHECK;
 /* The messages of a dismissed group are to go at once, and its texts with them. IM_E_NONE: it is
  * so already, or it is not dismissed. */

@@ -27,6 +27,12 @@ int group_not_member(struct rpc_call *c, struct im_str gid)
 		c, IM_E_NOT_MEMBER, "you do not belong to \"%.*s\"; join it first", IM_ARGS(gid));
 }
 
+int group_banned(struct rpc_call *c)
+{
+	return rpc_fail(
+		c, IM_E_NOT_ALLOWED, "you are banned from this group; ask an admin to invite you");
+}
+
 static int check_role(struct rpc_call *c, int least, struct group_ref *out)
 {
 	int rc = directory_member_get(c->dir, out->row.id, c->user, &out->me);

@@ -31,6 +31,7 @@ bool group_hidden(const struct rpc_call *c, const struct directory_group *g);
 /* The refusals, in the same words wherever they are said. */
 int group_unknown(struct rpc_call *c, struct im_str gid);
 int group_not_member(struct rpc_call *c, struct im_str gid);
+int group_banned(struct rpc_call *c);
 
 /* least: a role, or GROUP_REF_ANYBODY. Wire codes: INVALID_PARAMS, UNKNOWN_GROUP, NOT_MEMBER,
  * NOT_ALLOWED. */

@@ -29,6 +29,7 @@ static const struct price {
 	{"group.members", NULL, 1},
 	{"group.bans", NULL, 1},
 	{"group.mutes", NULL, 1},
+	{"group.links", NULL, 1},
 	{"contact.list", NULL, 1},
 	{"block.list", NULL, 1},
 	{"device.list", NULL, 1},

@@ -11,6 +11,7 @@
 
 #include "bridge/directory/directory_ban.h"
 #include "bridge/directory/directory_group.h"
+#include "bridge/directory/directory_link.h"
 #include "common/jsonw.h"
 
 static const char *const role_names[] = {"member", "admin", "owner"};
@@ -178,6 +179,15 @@ static int add_member(struct change *ch, uint64_t user, int role)
 	return rc;
 }
 
+/* By a link, which has one use less. */
+static int join_member(struct change *ch, uint64_t user, int role)
+{
+	struct im_str link = text_of(ch->o, "link");
+	int rc = add_member(ch, user, role);
+
+	return rc == IM_OK && link.p ? directory_link_use(ch->d, ch->group, link) : rc;
+}
+
 static int invite_member(struct change *ch, uint64_t user, int role)
 {
 	int rc = directory_ban_remove(ch->d, ch->group, user);
@@ -208,6 +218,8 @@ static int remove_member(struct change *ch, uint64_t user, int role)
 	(void)role;
 	if (rc == IM_OK && json_is_true(json_object_get(ch->o, "ban")))
 		rc = directory_ban_add(ch->d, ch->group, user, ch->ts_ms);
+	if (rc == IM_OK)
+		rc = directory_link_drop(ch->d, ch->group, user);
 	return rc == IM_OK ? directory_member_remove(ch->d, ch->group, user, ch->position) : rc;
 }
 
@@ -220,7 +232,9 @@ static int change_role(struct change *ch, uint64_t user, int role)
 		return rc;
 	m.role = role;
 	m.changed_gid = ch->position;
-	return directory_member_update(ch->d, &m);
+	rc = directory_member_update(ch->d, &m);
+	return rc == IM_OK && role == DIRECTORY_MEMBER ? directory_link_drop(ch->d, ch->group, user)
+						       : rc;
 }
 
 static int mute_member(struct change *ch, uint64_t user, int role)
@@ -336,7 +350,7 @@ static int dispatch(struct change *ch, struct im_str action)
 	if (ch->group == 0)
 		return IM_E_FORMAT;
 	if (im_str_eqz(action, "join"))
-		return each_member(ch, add_member);
+		return each_member(ch, join_member);
 	if (im_str_eqz(action, "invite"))
 		return each_member(ch, invite_member);
 	if (im_str_eqz(action, "leave") || im_str_eqz(action, "kick"))

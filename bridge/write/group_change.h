@@ -7,7 +7,7 @@
  *   {"action":"create","by":"alice","gid":"team","kind":"group","name":"..","avatar":"..",
  *    "announcement":"..","join":"invite","history":"all","member_limit":500,
  *    "members":[{"uid":"alice","user":1,"role":"owner"},...]}
- *   {"action":"join"|"invite","by":..,"members":[{"uid","user","role"}]}
+ *   {"action":"join"|"invite","by":..,"link":"k3x9..."?,"members":[{"uid","user","role"}]}
  *   {"action":"leave"|"kick","by":..,"members":[{"uid","user"}],"ban":true?}
  *   {"action":"unban","by":..,"members":[{"uid","user"}]}
  *   {"action":"role"|"transfer","by":..,"members":[{"uid","user","role"}]}

@@ -96,7 +96,8 @@ METHODS = [
     ("group.leave", {}), ("group.transfer", {"uid": "{other}"}),
     ("group.invite", {"members": ["{other}"]}), ("group.kick", {"members": ["{other}"]}),
     ("group.unban", {"members": ["{other}"]}), ("group.role", {"uid": "{other}", "role": "admin"}),
-    ("group.mute", {"seconds": 5}),
+    ("group.mute", {"seconds": 5}), ("group.link", {}), ("group.links", {}),
+    ("group.unlink", {"id": "x"}),
 ]
 CONV_METHODS = [
     ("conv.history", {}), ("conv.read", {"seq": 1}), ("conv.receipts", {"seq": 1}),

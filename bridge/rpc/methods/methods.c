@@ -14,6 +14,7 @@ const struct rpc_method *const methods_all[] = {
 	rpc_member_methods,
 	rpc_rank_methods,
 	rpc_ban_methods,
+	rpc_link_methods,
 	rpc_block_methods,
 	rpc_presence_methods,
 	rpc_receipt_methods,

@@ -27,6 +27,7 @@ extern const struct rpc_method rpc_group_list_methods[];
 extern const struct rpc_method rpc_member_methods[];
 extern const struct rpc_method rpc_rank_methods[];
 extern const struct rpc_method rpc_ban_methods[];
+extern const struct rpc_method rpc_link_methods[];
 extern const struct rpc_method rpc_block_methods[];
 extern const struct rpc_method rpc_presence_methods[];
 extern const struct rpc_method rpc_receipt_methods[];

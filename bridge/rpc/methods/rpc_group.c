@@ -4,12 +4,13 @@
 
 #include <inttypes.h>
 #include <string.h>
-#include <sys/random.h>
 
 #include "bridge/directory/directory_group.h"
+#include "bridge/rpc/group_link.h"
 #include "bridge/rpc/group_people.h"
 #include "bridge/rpc/group_ref.h"
 #include "bridge/rpc/quota.h"
+#include "bridge/rpc/random_name.h"
 #include "bridge/rpc/rpc_args.h"
 #include "bridge/rpc/rpc_named.h"
 #include "bridge/write/group_change.h"
@@ -94,19 +95,6 @@ static bool put_differences(
 }
 
 /* -- group.create -- */
-
-static int random_gid(char out[RANDOM_GID_CHARS + 1])
-{
-	static const char digits[] = "abcdefghijkmnpqrstuvwxyz23456789";
-	unsigned char bytes[RANDOM_GID_CHARS];
-
-	if (getrandom(bytes, sizeof(bytes), 0) != (ssize_t)sizeof(bytes))
-		return IM_E_IO;
-	for (int i = 0; i < RANDOM_GID_CHARS; i++)
-		out[i] = digits[bytes[i] % 32];
-	out[RANDOM_GID_CHARS] = '\0';
-	return IM_OK;
-}
 
 static int taken(struct rpc_call *c, struct im_str gid)
 {
@@ -273,7 +261,7 @@ static int create_call(struct rpc_write *wr)
 	if (rc != IM_OK)
 		return rc;
 	if (gid.p == NULL) {
-		rc = random_gid(random);
+		rc = random_name(random, RANDOM_GID_CHARS);
 		gid = im_str(random);
 	} else if (!im_gid_valid(gid)) {
 		rc = rpc_fail(c, IM_E_INVALID_PARAMS,
@@ -296,20 +284,20 @@ static int put_one(struct rpc_call *c, struct im_str gid, struct im_buf *b)
 static int get_call(struct rpc_read *rd)
 {
 	struct rpc_call *c = &rd->call;
-	struct group_ref ref;
+	struct group_by_link g;
 	int rc;
 
-	if (rpc_has(c, "gid") == rpc_has(c, "gids"))
+	if (rpc_has(c, "gid") + rpc_has(c, "gids") + rpc_has(c, "link") != 1)
 		return rpc_fail(c, IM_E_INVALID_PARAMS,
-			"give either params.gid or params.gids, an array of up to %d",
+			"give one of params.gid, params.gids, an array of up to %d, and params.link",
 			IM_NAMED_MAX);
 	if (rpc_has(c, "gids"))
 		return rpc_named(c, "gids", "groups", put_one);
-	rc = group_ref_get(c, GROUP_REF_ANYBODY, &ref);
+	rc = group_by_link(c, &g);
 	if (rc != IM_OK)
 		return rc;
 	im_buf_c(c->result, '{');
-	rc = group_put(c, ref.row.gid);
+	rc = group_put(c, g.ref.row.gid);
 	im_buf_c(c->result, '}');
 	return rc;
 }
@@ -434,7 +422,7 @@ static const struct rpc_param update_params[] = {
 };
 
 static const struct rpc_param get_params[] = {
-	{"gid", RPC_STRING, false, 1, IM_GID_MAX},
+	GROUP_BY_LINK_PARAMS,
 	{"gids", RPC_STRINGS, false, 1, IM_NAMED_MAX},
 	{0},
 };

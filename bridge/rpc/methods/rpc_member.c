@@ -12,6 +12,7 @@
 #include "bridge/directory/directory_ban.h"
 #include "bridge/directory/directory_group.h"
 #include "bridge/directory/directory_user.h"
+#include "bridge/rpc/group_link.h"
 #include "bridge/rpc/group_people.h"
 #include "bridge/rpc/group_ref.h"
 #include "bridge/rpc/methods/rpc_user.h"
@@ -133,7 +134,7 @@ static int find_admins(struct rpc_call *c, const struct group_ref *ref, struct a
 }
 
 /* Asks those who can invite; they answer with group.invite, or not at all. */
-static int ask_admins(struct rpc_write *wr, struct group_ref *ref)
+static int ask_admins(struct rpc_write *wr, const struct group_ref *ref)
 {
 	struct rpc_call *c = &wr->call;
 	struct asking a = {.n = 0};
@@ -155,28 +156,40 @@ static int ask_admins(struct rpc_write *wr, struct group_ref *ref)
 	return rc;
 }
 
-static int join_group(struct rpc_write *wr, struct group_ref *ref)
+/* How somebody has come who has come by a link: `,"link":".."`. */
+static struct im_str put_link(struct im_buf *b, const struct group_by_link *g)
+{
+	if (g->used)
+		im_jsonw_member_str(b, "link", (struct im_str){g->name, sizeof(g->name)});
+	return im_buf_view(b);
+}
+
+static int join_group(struct rpc_write *wr, const struct group_by_link *g)
 {
 	struct rpc_call *c = &wr->call;
+	const struct group_ref *ref = &g->ref;
 	struct group_person me = group_person_of(c->user, c->uid, DIRECTORY_MEMBER);
+	struct im_buf more;
 	uint64_t seq;
 	bool banned;
 	int rc = directory_ban_has(c->dir, ref->row.id, c->user, &banned);
 
 	if (rc == IM_OK && banned)
-		return rpc_fail(c, IM_E_NOT_ALLOWED,
-			"you are banned from this group; ask an admin to invite you");
+		return group_banned(c);
 	if (rc == IM_OK)
 		rc = check_limit(c, ref, 1);
 	if (rc == IM_OK)
 		rc = group_self_may_come(c);
-	if (rc == IM_OK && ref->row.join_policy == DIRECTORY_JOIN_APPROVAL)
+	if (rc == IM_OK && !g->used && ref->row.join_policy == DIRECTORY_JOIN_APPROVAL)
 		return ask_admins(wr, ref);
 	if (rc == IM_OK)
 		rc = group_pay(wr, &ref->row, 1);
-	if (rc == IM_OK)
-		rc = group_write_people(
-			group_ref_write(wr, ref), "join", IM_STR(""), true, &me, 1, &seq);
+	if (rc != IM_OK)
+		return rc;
+	im_buf_init(&more, 0);
+	rc = group_write_people(
+		group_ref_write(wr, ref), "join", put_link(&more, g), true, &me, 1, &seq);
+	im_buf_free(&more);
 	if (rc != IM_OK)
 		return rc;
 	im_buf_printf(c->result, "{\"changed\":true,\"seq\":%" PRIu64 "}", seq);
@@ -186,18 +199,18 @@ static int join_group(struct rpc_write *wr, struct group_ref *ref)
 static int join_call(struct rpc_write *wr)
 {
 	struct rpc_call *c = &wr->call;
-	struct group_ref ref;
-	int rc = group_ref_get(c, GROUP_REF_ANYBODY, &ref);
+	struct group_by_link g;
+	int rc = group_by_link(c, &g);
 
 	if (rc != IM_OK)
 		return rc;
-	if (ref.member)
+	if (g.ref.member)
 		return rpc_changed(c, false);
 	/* An administrator of the node sees it, and still does not come in by itself. */
-	if (ref.row.join_policy == DIRECTORY_JOIN_INVITE)
+	if (!g.used && g.ref.row.join_policy == DIRECTORY_JOIN_INVITE)
 		return rpc_fail(c, IM_E_NOT_ALLOWED,
 			"this group is joined by invitation; ask an admin for one");
-	return join_group(wr, &ref);
+	return join_group(wr, &g);
 }
 
 /* -- group.leave, group.kick -- */
@@ -369,7 +382,7 @@ static const struct rpc_param kick_params[] = {
 	{0},
 };
 static const struct rpc_param join_params[] = {
-	GROUP_REF_PARAM,
+	GROUP_BY_LINK_PARAMS,
 	{"note", RPC_NOTE, false, 0, NOTE_MAX},
 	{0},
 };
