@@ -15,6 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "bridge/admin/announcing.h"
 #include "bridge/admin/erasure_again.h"
 #include "bridge/base/health.h"
 #include "bridge/base/log.h"
@@ -54,6 +55,7 @@ struct bridge {
 	struct link *link;
 	struct upkeep *upkeep;
 	struct erasure_again again; /* the engine's call, until it is committed */
+	struct announcing *announcing;
 	int64_t started_ms, stop_at_ms, alive_at_ms;
 	bool stopping, ready_said, cost_said;
 };
@@ -350,7 +352,8 @@ static int build(struct bridge *b, struct im_buf *why)
 		rc = erase_again(b, &t, why);
 	if (rc && rc != IM_E_NOMEM)
 		return rc;
-	if (rc || link_new(&lp, &b->link) ||
+	b->announcing = announcing_new(b->dir, b->log);
+	if (rc || !b->announcing || link_new(&lp, &b->link) ||
 		loop_watch(b->loop, readers_fd(b->readers), on_reads, b, &b->reads)) {
 		im_buf_z(why, "out of memory");
 		return IM_E_NOMEM;
@@ -388,6 +391,19 @@ static void tell_cost(struct bridge *b)
 	b->cost_said = password_announce(b->dir, &set.rpc) == IM_OK;
 }
 
+/* A piece of what is announced; returns when the next one is due. */
+static int64_t announce(struct bridge *b, const struct engine_now *t)
+{
+	int64_t wait = announcing_due(b->announcing, t->mono_ms);
+	bool done;
+
+	if (wait > 0 || b->stopping)
+		return wait > 0 ? wait : INT64_MAX;
+	done = engine_call(b->engine, announcing_piece, b->announcing, t);
+	announcing_ended(b->announcing, done, t->mono_ms);
+	return 0;
+}
+
 /* Everything that is due by time; returns how long to wait at most. */
 static int64_t work(struct bridge *b)
 {
@@ -398,6 +414,7 @@ static int64_t work(struct bridge *b)
 		if (!b->cost_said)
 			tell_cost(b);
 		wait = min64(wait, upkeep_step(b->upkeep, t.wall_ms, t.mono_ms));
+		wait = min64(wait, announce(b, &t));
 	}
 	tell_health(b, t.mono_ms);
 	if (health_watchdog_ms())
@@ -438,6 +455,7 @@ static void close_all(struct bridge *b)
 {
 	link_free(&b->link);
 	loop_unwatch(&b->reads);
+	announcing_free(&b->announcing);
 	upkeep_free(&b->upkeep);
 	readers_close(&b->readers);
 	search_index_stop(&b->index);

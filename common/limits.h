@@ -129,6 +129,15 @@
 /* The audit log: years of an ordinary node, 30 MB. */
 #define IM_AUDIT_MAX 100000
 
+/* Announcements: what an operator looks back on; how many may be under way or put together, one
+ * after the other; how long one is, so that it fits the command that brings it, and quickly sent it
+ * may be at most: thousands of transactions' worth of others would wait. */
+#define IM_ANNOUNCEMENTS_KEPT 100
+#define IM_ANNOUNCEMENTS_OPEN_MAX 10
+#define IM_ANNOUNCE_BYTES_MAX (32 * 1024)
+#define IM_ANNOUNCE_RATE_MAX 5000 /* messages a second */
+#define IM_ANNOUNCE_RATE_DEFAULT 200
+
 /* Erasures that wait for the one in hand; each looks through the whole log. */
 #define IM_ERASURES_OPEN_MAX 1000
 

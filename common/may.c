@@ -33,6 +33,9 @@ int im_may_direct(const struct im_may_direct *f, struct im_buf *why)
 		return refuse(why, IM_E_UNKNOWN_USER,
 			f->gone ? "this user's account was deleted"
 				: "there is no user of this name; check it");
+	if (f->theirs == IM_DIRECT_NOBODY)
+		return refuse(why, IM_E_NOT_ALLOWED,
+			"this conversation is for reading: the recipient takes no messages");
 	if (f->blocked)
 		return refuse(why, IM_E_BLOCKED, "the recipient takes no messages from you");
 	if (im_direct_policy_of(f) == IM_DIRECT_CONTACTS && !f->contact)

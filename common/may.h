@@ -17,8 +17,14 @@
 
 /* Who may write to a user: as user.direct_policy has it in directory.db, and as the server does for
  * those who have chosen nothing. */
-enum im_direct_policy { IM_DIRECT_DEFAULT, IM_DIRECT_ANYONE, IM_DIRECT_CONTACTS };
-#define IM_DIRECT_POLICIES 3
+enum im_direct_policy {
+	IM_DIRECT_DEFAULT,
+	IM_DIRECT_ANYONE,
+	IM_DIRECT_CONTACTS,
+	/* Nobody at all: the node's own user, who speaks and does not listen. Chosen by no one. */
+	IM_DIRECT_NOBODY
+};
+#define IM_DIRECT_POLICIES 3 /* that users may choose */
 /* As requests and answers call them. */
 extern const char *const im_direct_policy_names[IM_DIRECT_POLICIES];
 /* The option direct_policy: its choices, and what the number of one means. */

@@ -8,6 +8,7 @@
 #include <jansson.h>
 #include <string.h>
 
+#include "bridge/admin/admin_announce.h"
 #include "bridge/admin/admin_audit.h"
 #include "bridge/admin/admin_ban.h"
 #include "bridge/admin/admin_check.h"
@@ -45,6 +46,7 @@ static const struct admin_command *const topics[] = {
 	admin_check_commands,
 	admin_erase_commands,
 	admin_export_commands,
+	admin_announce_commands,
 };
 
 static const struct admin_command *find(struct im_str name)

@@ -48,6 +48,7 @@ static int find_user(struct rpc_call *c, struct conv_ref *out)
 		return rc;
 	out->peer_id = u.id;
 	out->peer_gone = u.deleted;
+	out->peer_deaf = u.direct_policy == IM_DIRECT_NOBODY;
 	out->a = out->peer_id < c->user ? out->peer_id : c->user;
 	out->b = out->peer_id < c->user ? c->user : out->peer_id;
 	out->history_all = true;

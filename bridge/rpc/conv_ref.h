@@ -17,6 +17,7 @@ struct conv_ref {
 	struct im_str peer; /* uid or gid */
 	uint64_t peer_id;   /* user or group */
 	bool peer_gone;     /* a deleted user: what was said can be read */
+	bool peer_deaf;     /* he takes nothing from anybody (IM_DIRECT_NOBODY) */
 	uint64_t a, b;      /* as the log names it */
 	uint64_t conv;      /* 0: nothing was ever sent in it, or set */
 	/* groups */

@@ -4,12 +4,13 @@
 
 #include <string.h>
 
+#include "clients/imctl/cmd_announce.h"
 #include "clients/imctl/cmd_device.h"
 #include "clients/imctl/cmd_node.h"
 #include "clients/imctl/cmd_user.h"
 #include "clients/imctl/options.h"
 
-static const struct command *const tables[] = {cmd_user, cmd_device, cmd_node};
+static const struct command *const tables[] = {cmd_user, cmd_device, cmd_node, cmd_announce};
 #define TABLES (sizeof(tables) / sizeof(tables[0]))
 
 /* How many of argv's first words are the name; 0: another command. */

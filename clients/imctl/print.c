@@ -19,7 +19,7 @@ static bool is_time(const char *name)
 {
 	static const char *const names[] = {"ts", "created", "created_ms", "seen_ms", "joined_ms",
 		"muted_until", "sent_ms", "closed_ms", "ts_ms", "first_ms", "asked_ms", "done_ms",
-		"since_ms", "until_ms"};
+		"since_ms", "until_ms", "ended_ms"};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		if (strcmp(name, names[i]) == 0)

@@ -140,6 +140,7 @@ static bool may_scan(const char *name)
 		"USER_COUNT",       /* for statistics */
 		"DEVICE_LIST_SEEN", /* sorts what one user has, when there is one too many */
 		"AUDIT_NEWEST",     /* IM_AUDIT_MAX rows, for an administrator */
+		"ANNOUNCE_START",   /* counts whom it is for, once */
 		"ERASURE_NEXT",
 		"ERASURE_OPEN", /* an index of the few that are not done */
 		/* once an erasure: of these tables only so many rows are kept */

@@ -117,6 +117,22 @@ static void direct_messages(void **state)
 	assert_int_equal(check_all(rows, letters, ask_direct), 32 * 9);
 }
 
+/* Whoever asks, a contact too; but he may write to himself. */
+static void who_takes_nothing_takes_it_from_nobody(void **state)
+{
+	struct im_may_direct f = {.exists = true, .contact = true, .theirs = IM_DIRECT_NOBODY};
+	struct im_buf why;
+
+	(void)state;
+	im_buf_init(&why, 0);
+	assert_int_equal(im_may_direct(&f, &why), IM_E_NOT_ALLOWED);
+	im_buf_c(&why, '\0');
+	assert_non_null(strstr(why.p, "this conversation is for reading"));
+	im_buf_free(&why);
+	f.self = true;
+	assert_int_equal(im_may_direct(&f, NULL), IM_OK);
+}
+
 static void policies_are_named_and_chosen(void **state)
 {
 	struct im_may_direct f = {.server = IM_DIRECT_CONTACTS};
@@ -264,6 +280,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(direct_messages),
+		cmocka_unit_test(who_takes_nothing_takes_it_from_nobody),
 		cmocka_unit_test(policies_are_named_and_chosen),
 		cmocka_unit_test(group_messages),
 		cmocka_unit_test(a_hidden_group_is_refused_as_none),

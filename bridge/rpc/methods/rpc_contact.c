@@ -172,6 +172,17 @@ static int check_room(struct rpc_call *c, uint64_t owner, const char *whose)
 	return rc;
 }
 
+/* Whom nobody may write to is nobody's contact either. */
+static int not_deaf(struct rpc_call *c, const struct pair *p)
+{
+	struct directory_user u;
+	int rc = directory_user_by_id(c->dir, p->peer, &u);
+
+	if (rc == IM_OK && u.direct_policy == IM_DIRECT_NOBODY)
+		return rpc_fail(c, IM_E_NOT_ALLOWED, "this user takes no requests");
+	return rc;
+}
+
 static int request_call(struct rpc_write *wr)
 {
 	struct rpc_call *c = &wr->call;
@@ -183,7 +194,9 @@ static int request_call(struct rpc_write *wr)
 		return rc;
 	if (p.mine == DIRECTORY_CONTACT_YES || p.mine == DIRECTORY_CONTACT_SENT)
 		return rpc_changed(c, false);
-	rc = not_blocked(c, &p);
+	rc = not_deaf(c, &p);
+	if (rc == IM_OK)
+		rc = not_blocked(c, &p);
 	if (rc == IM_OK)
 		rc = rpc_pay(wr, COST_CONTACT);
 	if (rc == IM_OK)

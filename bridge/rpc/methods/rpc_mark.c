@@ -39,7 +39,8 @@ static int tell_peer(struct rpc_write *wr, const struct conv_ref *ref, uint64_t 
 	bool blocked;
 	int rc;
 
-	if (ref->kind != IM_CONV_USER || ref->peer_id == c->user || ref->peer_gone)
+	if (ref->kind != IM_CONV_USER || ref->peer_id == c->user || ref->peer_gone ||
+		ref->peer_deaf)
 		return IM_OK;
 	rc = directory_user_by_id(c->dir, c->user, &me);
 	if (rc != IM_OK || !me.read_receipts)
