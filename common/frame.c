@@ -155,7 +155,7 @@ int im_up_rec_read(struct im_str *in, struct im_up_rec *out)
 		sum += n[i];
 	}
 	take(&body, UP_HEAD - 4);
-	if (out->type > IM_UP_KEEP || sum > body.n)
+	if (out->type > IM_UP_LAST || sum > body.n)
 		return IM_E_FORMAT;
 	out->user = take(&body, n[0]);
 	out->device = take(&body, n[1]);

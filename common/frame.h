@@ -37,9 +37,11 @@ int im_piece_take(struct im_str *in, struct im_str *out) IM_MUST_CHECK;
  * new and the plugin is not, until the broker is restarted. A level includes those below it.
  *   0  the records up to IM_DOWN_STATS; says nothing of itself
  *   1  the same, and says so
- *   2  IM_DOWN_CREDENTIAL */
-#define IM_PLUGIN_LEVEL 2
+ *   2  IM_DOWN_CREDENTIAL
+ *   3  IM_DOWN_STEP */
+#define IM_PLUGIN_LEVEL 3
 #define IM_PLUGIN_LEVEL_CREDENTIAL 2
+#define IM_PLUGIN_LEVEL_STEP 3
 #define IM_PLUGIN_LEVEL_MAX 63 /* what the flags have room for */
 
 enum im_frame_kind {
@@ -60,10 +62,12 @@ enum im_up_type {
 	IM_UP_SIGNAL_GROUP = 4,
 	IM_UP_RPC = 5,     /* target = method or empty; reply_topic, corr */
 	IM_UP_OPEN = 6,    /* user connected with device; flags IM_UPF_* */
-	IM_UP_SUB = 7,     /* the device subscribed to its inbox's events */
+	IM_UP_SUB = 7,     /* the device is to be greeted; target = decimal number of the ask */
 	IM_UP_CLOSE = 8,   /* the device's connection ended; target = decimal reason */
 	IM_UP_CONTROL = 9, /* an admin's $CONTROL/im/v1 publish; device = where to answer */
 	IM_UP_KEEP = 10,   /* the device subscribed, and its session may stay at the broker */
+	IM_UP_ACK = 11,    /* the device has all through the cursor that is the payload */
+	IM_UP_LAST = IM_UP_ACK
 };
 
 #define IM_UPF_DURABLE 0x01    /* survives a broker crash: replayed from the spool file */
@@ -145,11 +149,19 @@ enum im_down_type {
 	 * but for that of `device` (n == 0: none) that had begun by `epoch`, in the plugin's
 	 * milliseconds since 1970. */
 	IM_DOWN_CREDENTIAL = 15,
-	IM_DOWN_LAST = IM_DOWN_CREDENTIAL
+	/* How far the link is, for what is delivered behind this record in its frame: with
+	 * IM_DOWNF_ALL all that is older than a delivery had been handed over before it, else what
+	 * is through `epoch`, a position in the log. The first record of a frame, with recno = the
+	 * frame's number on this link, and again where it changes, with recno 0. */
+	IM_DOWN_STEP = 16,
+	IM_DOWN_LAST = IM_DOWN_STEP
 };
 
 #define IM_DOWNF_QOS1 0x01
 #define IM_DOWNF_RETAIN 0x02
+#define IM_DOWNF_KEPT 0x04 /* INBOX: an event that comes by `sync` as well */
+#define IM_DOWNF_ALL 0x08  /* STEP: see there */
+#define IM_DOWNF_GAP 0x10  /* STEP: something may never be handed over; it comes by `sync` */
 
 struct im_down_rec {
 	uint8_t type;
@@ -158,7 +170,8 @@ struct im_down_rec {
 			   1970, 0: never */
 	uint64_t recno; /* COMMITTED: through; MESSAGE, TOPIC: seq, for the MQTT 5 properties */
 	struct im_str user;
-	struct im_str device;
+	struct im_str device; /* INBOX: whom a hello greets, and recno = the ask that it answers;
+				 n == 0: it is none */
 	struct im_str topic; /* suffix or topic, see the types; MESSAGE: the common conv ("g/team"),
 				or empty when each recipient brings its own */
 	struct im_str corr;  /* REPLY: correlation data; MESSAGE, TOPIC: msgprops.h */

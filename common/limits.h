@@ -93,6 +93,10 @@
 /* Users or groups of one user.get or group.get: a screen of them, or two. */
 #define IM_NAMED_MAX 100
 
+/* Devices whose cursors wait to be written, for a tenth of a second: 300 bytes each, and at most
+ * one batch more. */
+#define IM_CURSORS_WAITING 4096
+
 /* Reading requests. A client that opens asks about a screen of conversations at once; who asks for
  * more than that waits for his own answers. Greetings: devices of one user that come back together;
  * beyond, they are told that they are behind. */

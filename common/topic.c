@@ -144,6 +144,8 @@ static enum im_topic_kind parse_below(struct im_str s, struct im_topic *out)
 		return parse_inbox(&l, out);
 	if (im_str_eq(first, IM_STR("rpc")))
 		return l.more ? last_id(&l, method_valid, IM_TOPIC_RPC, out) : IM_TOPIC_RPC;
+	if (im_str_eq(first, IM_STR("ack")))
+		return l.more ? IM_TOPIC_BAD : IM_TOPIC_ACK;
 	if (im_str_eq(first, IM_STR("room")))
 		return last_id(&l, im_gid_valid, IM_TOPIC_ROOM, out);
 	if (im_str_eq(first, IM_STR("presence")))

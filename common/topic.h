@@ -27,6 +27,7 @@ enum im_topic_kind {
 	IM_TOPIC_SIGNAL_USER,  /* {p}/s/u/{uid}        id = uid */
 	IM_TOPIC_SIGNAL_GROUP, /* {p}/s/g/{gid}        id = gid */
 	IM_TOPIC_RPC,          /* {p}/rpc[/{method}]   id = method, empty without */
+	IM_TOPIC_ACK,          /* {p}/ack: how far a device has come */
 	IM_TOPIC_INBOX,        /* {p}/inbox/{uid}/...  id = uid, rest = what follows */
 	IM_TOPIC_ROOM,         /* {p}/room/{gid}       id = gid */
 	IM_TOPIC_PRESENCE,     /* {p}/presence/{uid}   id = uid */

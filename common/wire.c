@@ -246,6 +246,56 @@ void im_wire_end(struct im_buf *b, struct im_str device, enum im_end why)
 	im_buf_printf(b, ",\"reason\":\"%s\",\"retry\":\"%s\"}", ends[why].reason, ends[why].retry);
 }
 
+static char *put_digits(char *at, uint64_t v)
+{
+	char digits[20];
+	size_t n = 0;
+
+	do
+		digits[n++] = (char)('0' + v % 10);
+	while (v /= 10);
+	while (n)
+		*at++ = digits[--n];
+	return at;
+}
+
+size_t im_wire_step(char out[IM_WIRE_STEP_MAX], uint64_t n, bool all, uint64_t safe)
+{
+	char *at = put_digits(mempcpy(out, "\"n\":", 4), n);
+
+	if (!all) {
+		at = put_digits(mempcpy(at, ",\"safe\":\"", 9), safe);
+		*at++ = '"';
+	}
+	return (size_t)(at - out);
+}
+
+static bool ends_with(struct im_str s, struct im_str end)
+{
+	return s.n > end.n && memcmp(s.p + s.n - end.n, end.p, end.n) == 0;
+}
+
+void im_wire_hello(
+	struct im_buf *b, struct im_str hello, bool behind, uint64_t n, struct im_str epoch)
+{
+	const struct im_str not_behind = IM_STR(IM_HELLO_NOT_BEHIND);
+
+	if (behind && ends_with(hello, not_behind)) {
+		im_buf_put(b, hello.p, hello.n - not_behind.n);
+		im_buf_str(b, IM_STR(IM_HELLO_BEHIND));
+	} else {
+		im_buf_str(b, hello);
+	}
+	if (!epoch.n || b->failed || !b->n)
+		return;
+	b->n--;
+	im_buf_str(b, IM_STR(",\"n\":"));
+	im_buf_u64(b, n);
+	im_buf_str(b, IM_STR(",\"epoch\":"));
+	im_jsonw_str(b, epoch);
+	im_buf_c(b, '}');
+}
+
 void im_cursor_put(struct im_buf *b, uint64_t pos)
 {
 	im_buf_u64(b, pos);

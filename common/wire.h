@@ -69,8 +69,19 @@ void im_wire_end(struct im_buf *b, struct im_str device, enum im_end why);
 #define IM_END_BEGIN "{\"event\":\"session\",\"action\":\"end\",\"device\":"
 /* How an event about one of a user's devices begins; the action and the device follow. */
 #define IM_DEVICE_BEGIN "{\"event\":\"device\",\"action\":"
+/* `"n":17` of a delivery to an inbox, and `,"safe":"1040"` where not all that is older than it had
+ * been handed over before. Returns the bytes. */
+#define IM_WIRE_STEP_MAX 64
+size_t im_wire_step(char out[IM_WIRE_STEP_MAX], uint64_t n, bool all, uint64_t safe);
 /* How a hello begins; its device follows, a JSON string. */
 #define IM_HELLO_BEGIN "{\"event\":\"hello\",\"device\":"
+/* And how it ends. */
+#define IM_HELLO_BEHIND ",\"behind\":true}"
+#define IM_HELLO_NOT_BEHIND ",\"behind\":false}"
+/* A hello as the bridge has made it, with `n` and `epoch` (epoch.n == 0: without either); behind:
+ * it says that the device is, whatever it has said. */
+void im_wire_hello(
+	struct im_buf *b, struct im_str hello, bool behind, uint64_t n, struct im_str epoch);
 
 /* Cursor text of a log position (decimal digits today; opaque to clients), and back.
  * im_cursor_parse returns IM_E_INVALID_PARAMS for anything that is no cursor; "" and "0" are 0. */

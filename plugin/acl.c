@@ -142,6 +142,9 @@ static int check_write(struct write *w)
 		return w->t.kind == IM_TOPIC_SEND_USER || w->t.kind == IM_TOPIC_SIGNAL_USER
 			       ? check_direct(w)
 			       : check_group(w);
+	case IM_TOPIC_ACK:
+		code = quota_publish(p, w->e->user, w->now_us, w->n);
+		return code ? code : check_sender(w);
 	case IM_TOPIC_RPC:
 		/* What is wrong with a request is said by its reply; see capture.c. */
 		return check_sender(w);
@@ -405,7 +408,7 @@ static bool is_of_device(struct plugin *p, struct im_str payload, const struct m
 
 /* What is for one device alone: queued for all of a user's others it would fill them, and say
  * nothing to them. */
-enum event { EVENT_ANY, EVENT_OTHERS, EVENT_LAST };
+enum event { EVENT_ANY, EVENT_HELLO, EVENT_OTHERS, EVENT_LAST };
 
 /* A device that is told to go hears that, and what else is said of itself, and nothing more. */
 static enum event event_for(struct plugin *p, const struct mosquitto_evt_acl_check *ed)
@@ -415,8 +418,8 @@ static enum event event_for(struct plugin *p, const struct mosquitto_evt_acl_che
 	struct im_str rest = payload;
 	bool last;
 
-	if (takes(&rest, IM_STR(IM_HELLO_BEGIN)))
-		return !rest.n || names(p, rest, ed->client) ? EVENT_ANY : EVENT_OTHERS;
+	if (takes(&rest, IM_STR(IM_HELLO_BEGIN)) && rest.n)
+		return names(p, rest, ed->client) ? EVENT_HELLO : EVENT_OTHERS;
 	last = takes(&rest, IM_STR(IM_END_BEGIN));
 	if (last ? !names(p, rest, ed->client) : !is_of_device(p, payload, ed->client))
 		return last ? EVENT_OTHERS : EVENT_ANY;
@@ -424,6 +427,18 @@ static enum event event_for(struct plugin *p, const struct mosquitto_evt_acl_che
 	if (e && e->state != SESSION_OFFLINE && session_ending(e))
 		return EVENT_LAST;
 	return last ? EVENT_OTHERS : EVENT_ANY;
+}
+
+/* A hello is for the connection that has asked: what has waited for the next one would say
+ * something of an earlier time. */
+static bool is_greeted(struct plugin *p, const struct mosquitto *client)
+{
+	struct session *e = clients_find(p->clients, client);
+
+	if (!e || e->state == SESSION_OFFLINE || !e->greeted)
+		return false;
+	e->heard = true;
+	return true;
 }
 
 int acl_read(struct plugin *p, const struct mosquitto_evt_acl_check *ed)
@@ -444,7 +459,8 @@ int acl_read(struct plugin *p, const struct mosquitto_evt_acl_check *ed)
 		event = event_for(p, ed);
 	if (event == EVENT_LAST)
 		return MOSQ_ERR_SUCCESS;
-	if (event == EVENT_OTHERS || !identity_may_hear(p, ed->client, uid))
+	if (event == EVENT_OTHERS || !identity_may_hear(p, ed->client, uid) ||
+		(event == EVENT_HELLO && !is_greeted(p, ed->client)))
 		return MOSQ_ERR_ACL_DENIED;
 	/* A deleted user's presence ends with an empty message. Nobody could be told by a user's
 	 * rights who is not there any more: who was let in to watch hears it. */

@@ -12,6 +12,7 @@
 #include "plugin/identity.h"
 #include "plugin/link.h"
 #include "plugin/quota.h"
+#include "plugin/resumed.h"
 
 #define DAY_MS INT64_C(86400000)
 /* Who is refused may try as often as he likes: it is not counted again for so long. */
@@ -220,6 +221,8 @@ int acl_subscribe(struct plugin *p, const struct mosquitto_evt_acl_check *ed)
 	/* Every subscription asks for a hello, so it counts like a message; a client that does
 	 * nothing but subscribe gets no more of them. */
 	im_buf_reset(&p->why);
+	if (f.events && resumed_greeted(p, e))
+		return MOSQ_ERR_SUCCESS;
 	if (f.events && quota_publish(p, e->user, clock_mono_us(&p->clock), 0) == IM_OK)
 		capture_sub(p, e);
 	return MOSQ_ERR_SUCCESS;

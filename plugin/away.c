@@ -51,7 +51,6 @@ bool away_may_hear(struct plugin *p, struct session *e)
 		e->judged = generation;
 	if (e->judged == generation && e->owned && kept_place(e, (uint32_t)p->opt.kept_sessions))
 		return true;
-	e->missed = true;
 	return false;
 }
 

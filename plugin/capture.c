@@ -5,17 +5,20 @@
  */
 #include "plugin/capture.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 
 #include "common/frame.h"
 #include "common/limits.h"
 #include "common/msgprops.h"
 #include "common/utf8.h"
+#include "common/wire.h"
 #include "plugin/policy.h"
 #include "plugin/publish.h"
 #include "plugin/quota.h"
 #include "plugin/refusal.h"
 #include "plugin/renewal.h"
+#include "plugin/resumed.h"
 
 /* One part of a snapshot; below the bound of a batch. */
 #define SNAPSHOT_PART (200 * 1024)
@@ -33,6 +36,8 @@ static uint8_t message_type(enum im_topic_kind kind)
 		return IM_UP_SIGNAL_USER;
 	case IM_TOPIC_SIGNAL_GROUP:
 		return IM_UP_SIGNAL_GROUP;
+	case IM_TOPIC_ACK:
+		return IM_UP_ACK;
 	default:
 		return IM_UP_RPC;
 	}
@@ -247,12 +252,45 @@ static void capture_request(
 	props_send_clear(&p->props, &props);
 }
 
+/* How far a device has come: it may be lost, and waits for company. */
+static void capture_ack(struct plugin *p, const struct grant *g, struct mosquitto_evt_message *ed)
+{
+	const struct im_str payload = {ed->payload, ed->payloadlen};
+	struct im_up_rec r = record(g->session, &g->topic, payload, g->now_ms);
+	uint64_t cursor;
+	int code = IM_OK;
+
+	im_buf_reset(&p->why);
+	if (im_cursor_parse(payload, &cursor)) {
+		im_buf_z(&p->why, "the payload is no cursor; give the newest one that sync gave or "
+				  "a delivery called safe");
+		code = IM_E_INVALID_PARAMS;
+	} else if (capture_open(p, g->session) || spool_put(&p->spool, &r, NULL)) {
+		im_buf_z(&p->why, "the server cannot take it now; send a newer one later");
+		p->stats.busy++;
+		code = IM_E_BUSY;
+	}
+	if (code)
+		refusal_send(p, g->session->user,
+			&(struct refusal){
+				&g->topic, {NULL, 0}, payload, code, im_buf_view(&p->why)});
+	else
+		uplink_wait(&p->uplink, g->now_us);
+	capture_sink(ed);
+}
+
 int capture_publish(struct plugin *p, const struct grant *g, struct mosquitto_evt_message *ed)
 {
-	if (g->topic.kind != IM_TOPIC_RPC)
+	switch (g->topic.kind) {
+	case IM_TOPIC_RPC:
+		capture_request(p, g, ed);
+		return MOSQ_ERR_SUCCESS;
+	case IM_TOPIC_ACK:
+		capture_ack(p, g, ed);
+		return MOSQ_ERR_SUCCESS;
+	default:
 		return capture_send(p, g, ed);
-	capture_request(p, g, ed);
-	return MOSQ_ERR_SUCCESS;
+	}
 }
 
 /* ---- wills ---- */
@@ -329,12 +367,19 @@ static struct im_up_rec session_record(const struct session *e, uint8_t type, in
 void capture_sub(struct plugin *p, struct session *e)
 {
 	struct im_up_rec r = session_record(e, IM_UP_SUB, clock_wall_ms(&p->clock));
+	char number[24];
 
 	e->events = true;
-	if (spool_put(&p->spool, &r, NULL))
+	if (!step_ask(&p->step, e, clock_mono_us(&p->clock)))
+		return;
+	snprintf(number, sizeof(number), "%" PRIu64, e->ask);
+	r.target = im_str(number);
+	if (spool_put(&p->spool, &r, NULL)) {
+		e->ask = 0;
 		p->resync = true;
-	else
-		uplink_pump(&p->uplink, clock_mono_us(&p->clock));
+		return;
+	}
+	uplink_pump(&p->uplink, clock_mono_us(&p->clock));
 }
 
 int capture_open(struct plugin *p, struct session *e)
@@ -361,7 +406,7 @@ int capture_open(struct plugin *p, struct session *e)
 	clients_opened(p->clients, e);
 	p->stats.opened++;
 	/* While there was no room; and a snapshot has left out what was not announced. */
-	if (e->events)
+	if (e->events || resumed_greets(p, e))
 		capture_sub(p, e);
 	uplink_pump(&p->uplink, clock_mono_us(&p->clock));
 	return IM_OK;
@@ -471,6 +516,7 @@ static void snapshot_session(void *arg, struct session *e)
 {
 	struct snapshot *s = arg;
 	struct im_up_rec r;
+	char number[24];
 
 	if (e->state != SESSION_OPEN)
 		return;
@@ -480,7 +526,10 @@ static void snapshot_session(void *arg, struct session *e)
 	snapshot_put(s, &r);
 	if (!e->events)
 		return;
+	step_ask_maybe(&s->p->step, e);
+	snprintf(number, sizeof(number), "%" PRIu64, e->ask);
 	r = session_record(e, IM_UP_SUB, s->now_ms);
+	r.target = im_str(number);
 	snapshot_put(s, &r);
 }
 

@@ -34,6 +34,7 @@ struct clients {
 	struct im_sipkey key;
 	uint64_t turn;
 	uint64_t numbers;
+	uint64_t n_highest; /* that a forgotten user had, see step.h */
 	uint32_t max_offline, n_offline, n_online, n_active;
 };
 
@@ -127,6 +128,7 @@ static struct session_user *user_get(struct clients *c, struct im_str uid)
 		return NULL;
 	memcpy(u->u.uid, uid.p, uid.n);
 	u->u.uid_n = (uint8_t)uid.n;
+	u->u.n = c->n_highest;
 	HASH_ADD_KEYPTR_BYHASHVALUE(hh, c->users, u->u.uid, uid.n, hashv, u);
 	if (u->refused) {
 		free(u);
@@ -198,6 +200,8 @@ static void users_reap(struct clients *c, int64_t now_us)
 	while (c->idle && now_us - c->idle->idle_since_us > IDLE_US) {
 		struct user_node *u = (struct user_node *)c->idle;
 
+		if (u->u.n > c->n_highest)
+			c->n_highest = u->u.n;
 		DL_DELETE(c->idle, &u->u);
 		HASH_DEL(c->users, u);
 		free(u);
@@ -250,14 +254,6 @@ static void inherit(struct session *to, struct session *from)
 {
 	to->filters = from->filters;
 	from->filters = (struct filters){0};
-}
-
-/* It goes on where the other one was. Where something was not kept for that, it is greeted, and so
- * told that it is behind: it need not subscribe again. */
-static void go_on(struct session *e, struct session *old)
-{
-	inherit(e, old);
-	e->events = e->events || old->missed;
 }
 
 /* Another connection has the client id now: what this one still says is its will. */
@@ -344,8 +340,7 @@ static struct session *session_new(
 		.new_user = f->new_user,
 		.kept = f->kept,
 		.handover = f->new_device && !f->clean,
-		/* Its id was forgotten, and nothing kept since. */
-		.events = f->new_device && f->kept && !f->clean,
+		.resumes = !f->clean,
 		.opened_ms = f->now_ms,
 		.expires_s = f->expires_s,
 		.credential = f->credential,
@@ -377,7 +372,7 @@ struct session *clients_add(struct clients *c, const void *client, const struct 
 	if (old)
 		take_over(c, old);
 	if (old && !f->clean && !old->ephemeral && old->user == u && old->user_id == f->user_id)
-		go_on(e, old);
+		inherit(e, old);
 	user_link(c, u, e);
 	client_ids_add(&c->ids, e);
 	enqueue(&c->fresh, e);

@@ -78,9 +78,10 @@ static void deliver(struct plugin *p, const struct shared *s, const struct im_re
 {
 	const struct im_down_rec *r = s->r;
 	struct im_str conv = to->conv.n ? to->conv : r->topic;
-	const struct session_user *u = clients_user(p->clients, to->uid);
+	struct session_user *u = clients_user(p->clients, to->uid);
 	struct publish pub = {.qos = 1};
-	size_t n = sizeof(CONV_START) - 1 + conv.n + 1 + r->payload.n;
+	char step[STEP_TEXT_MAX];
+	size_t n = sizeof(CONV_START) - 1 + conv.n + 1 + r->payload.n, more;
 	char *payload, *at;
 
 	/* A sender with one device learns the seq from the ack. */
@@ -89,16 +90,32 @@ static void deliver(struct plugin *p, const struct shared *s, const struct im_re
 		p->stats.self_copies++;
 		return;
 	}
+	more = step_count(&p->step, u, step);
+	n += more;
 	pub.topic = publish_inbox(&p->topic, p->prefix, to->uid, conv);
 	payload = pub.topic ? publish_alloc(n) : NULL;
 	if (payload) {
 		at = mempcpy(payload, CONV_START, sizeof(CONV_START) - 1);
 		at = mempcpy(at, conv.p, conv.n);
 		*at++ = '"';
+		/* The comma stands before the members there, not behind them. */
+		if (more) {
+			*at++ = ',';
+			at = mempcpy(at, step, more - 1);
+		}
 		memcpy(at, r->payload.p, r->payload.n);
 		pub.props = properties(s, conv, u && u->v5);
 	}
 	count_publish(p, publish_take(&pub, payload, n), &p->stats.delivered);
+}
+
+/* Its place is all that `sync` shows of it, but that is missing. */
+static void expired(struct plugin *p, struct im_str uid)
+{
+	char step[STEP_TEXT_MAX];
+
+	p->stats.expired++;
+	(void)step_count(&p->step, clients_user(p->clients, uid), step);
 }
 
 static int down_message(struct plugin *p, const struct im_down_rec *r)
@@ -118,14 +135,45 @@ static int down_message(struct plugin *p, const struct im_down_rec *r)
 		if (live)
 			deliver(p, &s, &to);
 		else
-			p->stats.expired++;
+			expired(p, to.uid);
 	}
 	return r->payload.n ? IM_OK : IM_E_FORMAT;
 }
 
+/* The payload for one of them. */
+static struct im_str inbox_payload(struct plugin *p, const struct im_down_rec *r, struct im_str uid)
+{
+	char step[STEP_TEXT_MAX];
+	size_t n;
+
+	if (r->device.n) {
+		struct session *e = clients_device(p->clients, r->device);
+
+		if (e && !im_str_eq(session_uid(e), uid))
+			e = NULL;
+		if (e && e->ask && e->ask != r->recno)
+			return (struct im_str){NULL, 0}; /* its own is still to come */
+		step_hello(&p->step, e, r->recno, r->payload, &p->text);
+		return im_buf_view(&p->text);
+	}
+	if (!(r->flags & IM_DOWNF_KEPT) || !r->payload.n)
+		return r->payload;
+	n = step_count(&p->step, clients_user(p->clients, uid), step);
+	if (!n)
+		return r->payload;
+	im_buf_reset(&p->text);
+	im_buf_c(&p->text, r->payload.p[0]);
+	im_buf_put(&p->text, step, n);
+	im_buf_put(&p->text, r->payload.p + 1, r->payload.n - 1);
+	return im_buf_view(&p->text);
+}
+
 static int down_inbox(struct plugin *p, const struct im_down_rec *r)
 {
-	struct publish pub = {.qos = r->flags & IM_DOWNF_QOS1 ? 1 : 0};
+	/* A greeting is not to be lost because the queue of the session is full, and says nothing
+	 * to the next connection. */
+	struct publish pub = {.qos = r->flags & IM_DOWNF_QOS1 && !r->device.n ? 1 : 0};
+	struct im_str payload;
 	struct im_str in = r->recipient_bytes;
 	struct im_recipient to;
 	uint32_t i;
@@ -135,9 +183,10 @@ static int down_inbox(struct plugin *p, const struct im_down_rec *r)
 	for (i = 0; i < r->recipients; i++) {
 		if (im_recipient_read(&in, &to) || !im_uid_valid(to.uid))
 			return IM_E_FORMAT;
+		payload = inbox_payload(p, r, to.uid);
 		pub.topic = publish_inbox(&p->topic, p->prefix, to.uid, r->topic);
-		if (pub.topic)
-			count_publish(p, publish_copy(&pub, r->payload), &p->stats.delivered);
+		if (pub.topic && (payload.n || !r->payload.n))
+			count_publish(p, publish_copy(&pub, payload), &p->stats.delivered);
 	}
 	return IM_OK;
 }
@@ -278,6 +327,7 @@ static int down_hello(struct plugin *p)
 {
 	int64_t now_us = clock_mono_us(&p->clock);
 
+	step_link(&p->step);
 	log_line(LOG_LEVEL_NOTICE, "link up spool_bytes=%llu",
 		(unsigned long long)ring_used(&p->spool.ring));
 	/* While the bridge was away nobody said what to forget. */
@@ -398,6 +448,9 @@ static int carry_out(struct plugin *p, const struct im_down_rec *r)
 		return IM_OK;
 	case IM_DOWN_STATS:
 		return down_stats(p);
+	case IM_DOWN_STEP:
+		step_record(&p->step, r);
+		return IM_OK;
 	}
 	return IM_E_FORMAT;
 }
@@ -409,6 +462,7 @@ void downlink_frame(struct plugin *p, struct im_str frame)
 	int ret = im_down_frame_read(frame, &records);
 
 	p->stats.down_frames++;
+	step_frame(&p->step);
 	lookup_rest(p->lookup);
 	while (!ret && records.n) {
 		ret = im_down_rec_read(&records, &r);
@@ -424,7 +478,7 @@ void downlink_frame(struct plugin *p, struct im_str frame)
 				frame.n, frame.n - records.n);
 	}
 	/* After the whole frame: a HELLO may be followed by how far the bridge is. */
-	uplink_pump(&p->uplink, clock_mono_us(&p->clock));
+	uplink_go_on(&p->uplink, clock_mono_us(&p->clock));
 	return_credit(p);
 	if (p->resync && p->uplink.up && spool_has_room(&p->spool))
 		capture_snapshot(p);

@@ -125,8 +125,12 @@ static int make_secret(const struct plugin *p, struct im_buf *why)
 
 static int make_parts(struct plugin *p, struct im_buf *why)
 {
+	uint64_t epoch = 0;
 	int ret = fill_random(&p->key, sizeof(p->key), why);
 
+	if (!ret)
+		ret = fill_random(&epoch, sizeof(epoch), why);
+	step_init(&p->step, epoch);
 	if (!ret)
 		ret = props_open(&p->props, why);
 	if (!ret)

@@ -27,6 +27,7 @@
 #include "plugin/props.h"
 #include "plugin/spool.h"
 #include "plugin/stats.h"
+#include "plugin/step.h"
 #include "plugin/uplink.h"
 
 /* What ACL_CHECK has allowed and MESSAGE, which follows at once, carries out. */
@@ -66,6 +67,7 @@ struct plugin {
 	struct stats stats;
 	struct gates gates;
 	struct grant grant;
+	struct step step;
 	const void *bridge;                /* the bridge's connection, see link.h */
 	char bridge_id[IM_DEVICE_MAX + 1]; /* and its client id */
 	/* In this turn: a client whose connection ended and that was no session; one that was

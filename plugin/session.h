@@ -43,6 +43,7 @@ struct session_user {
 	struct session *kept; /* AWAY_KEPT, linked by kept_next, who left first first */
 	uint32_t n_kept;
 	int64_t no_more_until_us;         /* new devices: see acl_subscribe.c */
+	uint64_t n;                       /* deliveries: see step.h */
 	struct session_user *prev, *next; /* of those with sessions, or of those without */
 	int64_t idle_since_us;
 	/* Whether the account is open, and what the directory's generation was then: see account.h.
@@ -62,8 +63,16 @@ struct session {
 	bool v5;
 	bool ephemeral; /* nothing of it stays at the broker when the connection ends */
 	bool will_done; /* offline, and its will has been seen */
-	bool events;    /* subscribed to its inbox's events, or to be greeted as if it were */
-	bool acks;      /* subscribed to its inbox's acks: it can be told of a refusal */
+	bool events;    /* subscribed to its inbox's events, or has resumed a session that may be */
+	/* It has asked to be greeted, when, and at which number of its user's; see step.h. */
+	uint64_t ask; /* 0: it has not, or was */
+	int64_t asked_us;
+	uint64_t asked_at;
+	bool greeted; /* since the connection began */
+	bool heard;   /* and the broker gave it to the client */
+	bool resumes; /* what the broker has kept of the client id goes on */
+	bool resumed; /* greeted for that, see resumed.h */
+	bool acks;    /* subscribed to its inbox's acks: it can be told of a refusal */
 	bool new_device, new_user;
 	bool kept;           /* the bridge knows that it may leave a session with subscriptions */
 	bool heir;           /* NEW, of a device that is announced by the one it took over from */
@@ -87,7 +96,6 @@ struct session {
 	/* Of one that is away, see away.h. */
 	uint64_t judged; /* the directory's generation then */
 	bool owned;
-	bool missed;   /* something was for it that was not kept */
 	uint64_t left; /* grows; 0: met after a restart of the broker */
 	int64_t left_us;
 	enum { AWAY_UNKNOWN, AWAY_KEPT, AWAY_BEYOND } away;

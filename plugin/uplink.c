@@ -19,6 +19,9 @@
 #define BESIDE_RECORDS 256
 #define BESIDE_BYTES (64 * 1024)
 
+/* For so long does what is not urgent wait for more: a part of what its sender waits for. */
+#define WAIT_US INT64_C(50000)
+
 /* A place in the sequence for a record that is void, so that the numbers stay consecutive. */
 static const struct im_up_rec nothing = {.type = IM_UP_NONE};
 
@@ -41,6 +44,8 @@ static void rewind_all(struct uplink *u, int64_t now_us)
 {
 	u->next = ring_begin(&u->spool->ring);
 	u->n_out = 0;
+	u->urgent = u->next.pos < u->spool->ring.head;
+	u->waits = false;
 	u->moved_us = now_us;
 }
 
@@ -137,14 +142,29 @@ static bool may_leave(const struct uplink *u)
 	       r->head_recno - u->out[u->n_out - 1].last > BESIDE_RECORDS;
 }
 
+void uplink_wait(struct uplink *u, int64_t now_us)
+{
+	if (u->urgent || u->waits)
+		return;
+	u->waits = true;
+	u->waits_us = now_us;
+}
+
+void uplink_go_on(struct uplink *u, int64_t now_us)
+{
+	if (!u->waits || now_us - u->waits_us >= WAIT_US)
+		uplink_pump(u, now_us);
+}
+
 void uplink_pump(struct uplink *u, int64_t now_us)
 {
+	u->waits = false;
 	while (u->up && may_leave(u)) {
 		struct batch b = measure(u);
 
 		/* Without memory nothing is lost: the watchdog tries again. */
 		if (b.count == 0 || send_batch(u, &b))
-			return;
+			break;
 		u->out[u->n_out++] = (struct uplink_batch){b.first + b.count - 1, b.end};
 		u->next = b.end;
 		if (u->sent < b.first + b.count - 1)
@@ -154,6 +174,7 @@ void uplink_pump(struct uplink *u, int64_t now_us)
 		u->stats.records += b.count;
 		u->stats.bytes += b.bytes;
 	}
+	u->urgent = u->next.pos < u->spool->ring.head;
 }
 
 /* What is freed is gone, so a number alone is not believed. */
@@ -215,7 +236,7 @@ void uplink_tick(struct uplink *u, int64_t now_us)
 			u->patience_us *= 2;
 		rewind_all(u, now_us);
 	}
-	uplink_pump(u, now_us);
+	uplink_go_on(u, now_us);
 }
 
 int uplink_send(struct uplink *u, struct im_str frame)

@@ -33,7 +33,10 @@ struct uplink {
 	struct ring_cursor next; /* what has not been sent yet */
 	struct uplink_batch out[IM_WINDOW_MAX];
 	unsigned n_out;
-	uint64_t sent;    /* the highest number that the bridge may have seen */
+	uint64_t sent; /* the highest number that the bridge may have seen */
+	bool urgent;   /* something that has not been sent is not to wait */
+	bool waits;    /* something else waits for more, since then */
+	int64_t waits_us;
 	int64_t moved_us; /* when something was sent or committed last */
 	int64_t patience_us;
 	struct im_buf head;
@@ -45,8 +48,12 @@ void uplink_clear(struct uplink *u);
 /* The bridge is there and subscribed: everything uncommitted is sent (again), from the oldest. */
 void uplink_hello(struct uplink *u, int64_t now_us);
 void uplink_lost(struct uplink *u);
-/* Sends what may be sent. */
+/* Something has come that is not to wait: sends what may be sent. */
 void uplink_pump(struct uplink *u, int64_t now_us);
+/* Something has come that may wait a moment for others, so that many such make few batches. */
+void uplink_wait(struct uplink *u, int64_t now_us);
+/* Sends what may be sent, but for what waits. */
+void uplink_go_on(struct uplink *u, int64_t now_us);
 /* The bridge has stored everything through recno. Ignored: IM_E_FORMAT: of another epoch;
  * IM_E_NONE: it cannot be, because records up to there were never sent or there are no such
  * numbers. */

@@ -125,6 +125,8 @@ static void begin_element(struct acks *a, struct sender *s)
 static struct im_str conv_name(struct acks *a, enum im_conv_kind kind, struct im_str peer)
 {
 	im_buf_reset(&a->conv);
+	if (!peer.n)
+		return im_buf_view(&a->conv);
 	im_buf_z(&a->conv, kind == IM_CONV_USER ? "u/" : "g/");
 	im_buf_str(&a->conv, peer);
 	return im_buf_view(&a->conv);

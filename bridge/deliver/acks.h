@@ -22,7 +22,7 @@ void acks_free(struct acks **a);
 /* peer: uid or gid, as the sender named it. dropped: see im_wire_ack. IM_E_NOMEM. */
 int acks_stored(struct acks *a, struct im_str sender, struct im_str id, enum im_conv_kind kind,
 	struct im_str peer, uint64_t seq, int64_t ts_ms, struct im_str dropped) IM_MUST_CHECK;
-/* id.n == 0: the message had none. */
+/* id.n == 0: the message had none; peer.n == 0: it was none, but a device's cursor. */
 int acks_refused(struct acks *a, struct im_str sender, struct im_str id, enum im_conv_kind kind,
 	struct im_str peer, int code, struct im_str why) IM_MUST_CHECK;
 /* Hands everything to the effects and starts over. */

@@ -39,12 +39,13 @@ struct pin {
 
 struct downq {
 	struct tier tier[EFFECTS_TIERS];
+	struct steps steps;
 	size_t bytes, bytes_max;
 	bool broken;
 	struct im_buf frame[WINDOW_MAX]; /* unreturned ones, a ring */
 	unsigned window, first, given, resend;
 	unsigned hurried; /* small frames to come */
-	uint64_t returned;
+	uint64_t returned, dropped;
 	struct pin *pins;
 	size_t sweep_at;
 };
@@ -58,6 +59,7 @@ struct downq *downq_new(size_t bytes_max, unsigned window)
 	q->bytes_max = bytes_max;
 	q->window = window > WINDOW_MAX ? WINDOW_MAX : window;
 	q->sweep_at = PINS_SWEEP_MIN;
+	steps_init(&q->steps);
 	for (unsigned i = 0; i < WINDOW_MAX; i++)
 		im_buf_init(&q->frame[i], 0);
 	return q;
@@ -79,6 +81,11 @@ void downq_free(struct downq **q)
 	}
 	free(*q);
 	*q = NULL;
+}
+
+struct steps *downq_steps(struct downq *q)
+{
+	return &q->steps;
 }
 
 void downq_set_max(struct downq *q, size_t bytes_max)
@@ -168,10 +175,13 @@ static int tier_reserve(struct tier *t, size_t n)
 	return IM_OK;
 }
 
-static void tier_advance(struct downq *q, struct tier *t, size_t n)
+static void tier_advance(struct downq *q, int tier, size_t n)
 {
+	struct tier *t = &q->tier[tier];
+
 	t->head += n;
 	q->bytes -= n;
+	steps_pass(&q->steps, (enum effects_tier)tier, t->head);
 	if (t->head < t->tail)
 		return;
 	t->base = t->head;
@@ -191,7 +201,8 @@ static size_t drop_oldest(struct downq *q)
 		struct tier *t = &q->tier[i];
 
 		while (q->bytes - downq_answers(q) > q->bytes_max && t->head < t->tail) {
-			tier_advance(q, t, im_down_rec_bytes(front(t)));
+			steps_drop(&q->steps, (enum effects_tier)i);
+			tier_advance(q, i, im_down_rec_bytes(front(t)));
 			dropped++;
 			q->broken |= i == EFFECTS_DIRECT;
 		}
@@ -199,19 +210,24 @@ static size_t drop_oldest(struct downq *q)
 	return dropped;
 }
 
-int downq_push(struct downq *q, enum effects_tier tier, struct im_str records, size_t *dropped_out)
+int downq_push(struct downq *q, enum effects_tier tier, struct im_str records,
+	struct effects_span span, size_t *dropped_out)
 {
 	struct tier *t = &q->tier[tier];
 
 	*dropped_out = 0;
 	if (!records.n)
 		return IM_OK;
-	if (tier_reserve(t, records.n))
+	if (tier_reserve(t, records.n)) {
+		steps_lose(&q->steps, &span);
 		return IM_E_NOMEM;
+	}
 	memcpy(t->p + (t->tail - t->base), records.p, records.n);
 	t->tail += records.n;
 	q->bytes += records.n;
+	steps_wait(&q->steps, tier, t->tail, &span);
 	*dropped_out = drop_oldest(q);
+	q->dropped += *dropped_out;
 	return IM_OK;
 }
 
@@ -253,10 +269,11 @@ static size_t fill(struct downq *q, struct im_buf *b)
 			sum += deliveries(i, front(t));
 			if (records && (b->n + n > IM_DOWN_BYTES_SOFT || sum > most))
 				return records;
+			steps_say(&q->steps, b, steps_front(&q->steps, (enum effects_tier)i));
 			im_buf_put(b, front(t), n);
 			if (b->failed)
 				return 0;
-			tier_advance(q, t, n);
+			tier_advance(q, i, n);
 			records++;
 		}
 	}
@@ -278,6 +295,7 @@ struct im_str downq_next(struct downq *q)
 	b = &q->frame[(q->first + q->given) % WINDOW_MAX];
 	im_buf_reset(b);
 	im_frame_down_begin(b);
+	steps_frame(&q->steps);
 	if (!fill(q, b))
 		return (struct im_str){0};
 	im_down_rec_put(b, &credit, NULL, 0);
@@ -307,6 +325,11 @@ void downq_return(struct downq *q, uint32_t frames)
 void downq_lost(struct downq *q)
 {
 	q->resend = q->given;
+}
+
+uint64_t downq_dropped(const struct downq *q)
+{
+	return q->dropped;
 }
 
 uint64_t downq_returned(const struct downq *q)

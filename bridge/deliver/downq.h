@@ -23,6 +23,7 @@
 #include <stdint.h>
 
 #include "bridge/deliver/effects.h"
+#include "bridge/deliver/steps.h"
 #include "common/buf.h"
 #include "common/err.h"
 #include "common/str.h"
@@ -42,10 +43,12 @@ enum effects_tier downq_tier(struct downq *q, uint64_t group, enum effects_tier 
  * the group then merely keeps its tier a little longer. */
 void downq_pin(struct downq *q, uint64_t group, enum effects_tier tier, size_t ahead);
 
-/* Queues whole records (as effects_view gives them). *dropped_out: records that had to go.
- * IM_E_NOMEM: none of them was queued. */
+/* Queues whole records (as effects_view gives them, with their span). *dropped_out: records that
+ * had to go. IM_E_NOMEM: none of them was queued. */
 int downq_push(struct downq *q, enum effects_tier tier, struct im_str records,
-	size_t *dropped_out) IM_MUST_CHECK;
+	struct effects_span span, size_t *dropped_out) IM_MUST_CHECK;
+/* How far the link is, see steps.h. */
+struct steps *downq_steps(struct downq *q);
 /* The next frame, ready to send, or an empty string: nothing waits or the window is full. It ends
  * with the record that asks for its return. Valid until the next call. */
 struct im_str downq_next(struct downq *q);
@@ -56,6 +59,8 @@ void downq_return(struct downq *q, uint32_t frames);
 /* The link was lost, or nothing comes back any more: the frames that were not returned are given
  * out again. */
 void downq_lost(struct downq *q);
+/* Records dropped since the beginning. */
+uint64_t downq_dropped(const struct downq *q);
 /* Frames returned since the beginning. */
 uint64_t downq_returned(const struct downq *q);
 

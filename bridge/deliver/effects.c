@@ -16,6 +16,9 @@
 
 struct effects {
 	struct im_buf tier[EFFECTS_TIERS];
+	struct effects_span span[EFFECTS_TIERS];
+	uint64_t at;
+	size_t before_groups, kept; /* bytes of EFFECTS_DIRECT; of these, of events */
 	struct effects_read *reads, **reads_end;
 	effects_forget_fn forget;
 	void *forget_arg;
@@ -58,7 +61,10 @@ void effects_free(struct effects **fx)
 void effects_reset(struct effects *fx)
 {
 	drop_reads(fx);
+	fx->at = 0;
+	fx->before_groups = fx->kept = 0;
 	for (int i = 0; i < EFFECTS_TIERS; i++) {
+		fx->span[i] = (struct effects_span){0};
 		if (fx->tier[i].cap > EFFECTS_KEEP_BYTES)
 			im_buf_free(&fx->tier[i]);
 		else
@@ -133,9 +139,52 @@ void effects_on_forget(struct effects *fx, effects_forget_fn fn, void *arg)
 	fx->forget_arg = arg;
 }
 
+void effects_at(struct effects *fx, uint64_t position)
+{
+	fx->at = position;
+}
+
+struct effects_span effects_span(const struct effects *fx, enum effects_tier tier)
+{
+	return fx->span[tier];
+}
+
+uint64_t effects_groups(const struct effects *fx, size_t *before_out)
+{
+	uint64_t least = UINT64_MAX;
+
+	for (int i = EFFECTS_SMALL; i < EFFECTS_ROOM; i++)
+		if (fx->span[i].first && fx->span[i].first < least)
+			least = fx->span[i].first;
+	*before_out = fx->before_groups;
+	return least;
+}
+
+bool effects_hurries(const struct effects *fx)
+{
+	return fx->tier[EFFECTS_DIRECT].n > fx->kept;
+}
+
+/* A delivery is planned at fx->at. */
+static void stretch(struct effects *fx, enum effects_tier tier)
+{
+	struct effects_span *s = &fx->span[tier];
+	size_t before;
+
+	if (!fx->at || tier == EFFECTS_CONTROL || tier == EFFECTS_ROOM)
+		return;
+	if (tier > EFFECTS_DIRECT && effects_groups(fx, &before) == UINT64_MAX)
+		fx->before_groups = fx->tier[EFFECTS_DIRECT].n;
+	if (!s->first || fx->at < s->first)
+		s->first = fx->at;
+	if (fx->at > s->last)
+		s->last = fx->at;
+}
+
 void effects_put(struct effects *fx, enum effects_tier tier, const struct im_down_rec *r,
 	const struct im_recipient *to, uint32_t n)
 {
+	stretch(fx, tier);
 	im_down_rec_put(&fx->tier[tier], r, to, n);
 }
 
@@ -144,6 +193,35 @@ void effects_inbox(
 {
 	struct im_down_rec r = {
 		.type = IM_DOWN_INBOX, .flags = IM_DOWNF_QOS1, .topic = suffix, .payload = payload};
+	struct im_recipient to = {.uid = uid};
+
+	effects_put(fx, EFFECTS_CONTROL, &r, &to, 1);
+}
+
+void effects_kept(struct effects *fx, struct im_str uid, struct im_str event, uint64_t position)
+{
+	struct im_down_rec r = {.type = IM_DOWN_INBOX,
+		.flags = IM_DOWNF_QOS1 | IM_DOWNF_KEPT,
+		.topic = IM_STR("event"),
+		.payload = event};
+	struct im_recipient to = {.uid = uid};
+
+	effects_at(fx, position);
+	fx->kept -= fx->tier[EFFECTS_DIRECT].n;
+	effects_put(fx, EFFECTS_DIRECT, &r, &to, 1);
+	fx->kept += fx->tier[EFFECTS_DIRECT].n;
+	effects_at(fx, 0);
+}
+
+void effects_hello(struct effects *fx, struct im_str uid, struct im_str device, uint64_t ask,
+	struct im_str event)
+{
+	struct im_down_rec r = {.type = IM_DOWN_INBOX,
+		.flags = IM_DOWNF_QOS1,
+		.recno = ask,
+		.device = device,
+		.topic = IM_STR("event"),
+		.payload = event};
 	struct im_recipient to = {.uid = uid};
 
 	effects_put(fx, EFFECTS_CONTROL, &r, &to, 1);

@@ -22,7 +22,7 @@
  * first of all: invalidations, kicks, replies, acks and commit-returns. */
 enum effects_tier {
 	EFFECTS_CONTROL,
-	EFFECTS_DIRECT,
+	EFFECTS_DIRECT, /* direct messages, and events that are kept */
 	EFFECTS_SMALL,  /* groups up to 100 members */
 	EFFECTS_MEDIUM, /* up to 1000 */
 	EFFECTS_LARGE,
@@ -67,12 +67,32 @@ unsigned effects_level(const struct effects *fx);
 typedef void (*effects_forget_fn)(void *arg, struct im_str uid, struct im_str gid);
 void effects_on_forget(struct effects *fx, effects_forget_fn fn, void *arg);
 
+/* Positions in the log of the deliveries that are planned in a tier, but for rooms: of the first
+ * and the last one; first == 0: there are none. */
+struct effects_span {
+	uint64_t first, last;
+};
+/* The position of what is planned from here on; 0: it has none. */
+void effects_at(struct effects *fx, uint64_t position);
+struct effects_span effects_span(const struct effects *fx, enum effects_tier tier);
+/* Messages are among what is planned in EFFECTS_DIRECT. */
+bool effects_hurries(const struct effects *fx);
+/* The oldest delivery to a group, UINT64_MAX: there is none; and how many bytes of EFFECTS_DIRECT
+ * were planned before it. */
+uint64_t effects_groups(const struct effects *fx, size_t *before_out);
+
 /* Any record. */
 void effects_put(struct effects *fx, enum effects_tier tier, const struct im_down_rec *r,
 	const struct im_recipient *to, uint32_t n);
 /* Payload to {p}/inbox/{uid}/{suffix} at QoS 1. */
 void effects_inbox(
 	struct effects *fx, struct im_str uid, struct im_str suffix, struct im_str payload);
+/* An event that is kept at this position, and takes its turn among direct messages: what is handed
+ * over to a user's devices is so in the order of the log, but for groups. */
+void effects_kept(struct effects *fx, struct im_str uid, struct im_str event, uint64_t position);
+/* The greeting of a device that its plugin has asked for by this number. */
+void effects_hello(struct effects *fx, struct im_str uid, struct im_str device, uint64_t ask,
+	struct im_str event);
 /* The answer to a request: to reply_topic with corr, or, when reply_topic is empty, to the device's
  * own {p}/inbox/{uid}/rpc/{device}. */
 void effects_reply(struct effects *fx, struct im_str uid, struct im_str device,

@@ -212,10 +212,12 @@ static int deliver(struct fanout *f, const struct message *m, uint64_t seq, uint
 	im_buf_reset(&f->tail);
 	im_wire_tail(&f->tail, &wire);
 	r.payload = im_buf_view(&f->tail);
+	effects_at(f->fx, gid);
 	if (m->kind == IM_CONV_USER)
 		direct(f, m, &r, who);
 	else
 		rc = group(f, m, &r, now_ms);
+	effects_at(f->fx, 0);
 	return f->tail.failed || f->text.failed || f->body.failed || f->props.failed ? IM_E_NOMEM
 										     : rc;
 }

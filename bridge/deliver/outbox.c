@@ -16,6 +16,8 @@ struct outbox {
 	outbox_send_fn send;
 	void *arg;
 	struct im_buf frame;
+	size_t empty; /* bytes of the frame without a record that is the plugin's to carry out */
+	struct step step; /* of what the frame in hand delivers */
 	bool linked, missed;
 };
 
@@ -55,6 +57,17 @@ static void begin(struct outbox *o)
 {
 	im_buf_reset(&o->frame);
 	im_frame_down_begin(&o->frame);
+	o->empty = o->frame.n;
+}
+
+/* Something that is planned goes into the frame. */
+static void head(struct outbox *o)
+{
+	if (o->frame.n > FRAME_HEAD)
+		return;
+	steps_frame(downq_steps(o->q));
+	steps_say(downq_steps(o->q), &o->frame, o->step);
+	o->empty = o->frame.n;
 }
 
 /* A frame that memory failed is lost like one that the link loses: devices pull, batches replay. */
@@ -62,7 +75,7 @@ static void end(struct outbox *o)
 {
 	if (o->frame.failed)
 		log_line(o->log, LOG_LEVEL_ERROR, "out_of_memory", "what=frame");
-	else if (o->frame.n > FRAME_HEAD)
+	else if (o->frame.n > o->empty)
 		give(o, im_buf_view(&o->frame));
 }
 
@@ -71,12 +84,12 @@ static void pack(struct outbox *o, struct im_str records)
 	while (records.n) {
 		size_t n = 0;
 
+		head(o);
 		/* As many whole records as fit, copied at once. */
 		while (n < records.n) {
 			size_t more = im_down_rec_bytes(records.p + n);
 
-			if (o->frame.n + n + more > IM_DOWN_BYTES_SOFT &&
-				o->frame.n + n > FRAME_HEAD)
+			if (o->frame.n + n + more > IM_DOWN_BYTES_SOFT && o->frame.n + n > o->empty)
 				break;
 			n += more;
 		}
@@ -90,11 +103,12 @@ static void pack(struct outbox *o, struct im_str records)
 	}
 }
 
-static size_t push(struct outbox *o, enum effects_tier tier, struct im_str records)
+static size_t push(
+	struct outbox *o, enum effects_tier tier, struct im_str records, struct effects_span span)
 {
 	size_t dropped;
 
-	if (downq_push(o->q, tier, records, &dropped)) {
+	if (downq_push(o->q, tier, records, span, &dropped)) {
 		log_line(o->log, LOG_LEVEL_ERROR, "out_of_memory", "what=deliveries");
 		o->missed |= tier == EFFECTS_DIRECT;
 	}
@@ -114,8 +128,11 @@ static void say_dropped(struct outbox *o, size_t n)
 /* What large groups get, and then whatever may leave. */
 static void queue_groups(struct outbox *o, const struct effects *fx, size_t dropped)
 {
-	for (int i = EFFECTS_SMALL; i < EFFECTS_TIERS; i++)
-		dropped += push(o, (enum effects_tier)i, effects_view(fx, (enum effects_tier)i));
+	for (int i = EFFECTS_SMALL; i < EFFECTS_TIERS; i++) {
+		enum effects_tier tier = (enum effects_tier)i;
+
+		dropped += push(o, tier, effects_view(fx, tier), effects_span(fx, tier));
+	}
 	say_dropped(o, dropped);
 	outbox_pump(o);
 }
@@ -123,14 +140,36 @@ static void queue_groups(struct outbox *o, const struct effects *fx, size_t drop
 /* The same order as at once, but later. */
 static size_t take_later(struct outbox *o, const struct effects *fx, const struct im_down_rec *done)
 {
-	size_t dropped = push(o, EFFECTS_DIRECT, effects_view(fx, EFFECTS_CONTROL));
+	const struct effects_span none = {0};
+	size_t dropped = push(o, EFFECTS_DIRECT, effects_view(fx, EFFECTS_CONTROL), none);
 
-	dropped += push(o, EFFECTS_DIRECT, effects_view(fx, EFFECTS_DIRECT));
+	dropped += push(o, EFFECTS_DIRECT, effects_view(fx, EFFECTS_DIRECT),
+		effects_span(fx, EFFECTS_DIRECT));
 	if (!done->epoch)
 		return dropped;
 	im_buf_reset(&o->frame);
 	im_down_rec_put(&o->frame, done, NULL, 0);
-	return dropped + push(o, EFFECTS_DIRECT, im_buf_view(&o->frame));
+	return dropped + push(o, EFFECTS_DIRECT, im_buf_view(&o->frame), none);
+}
+
+/* What groups get waits, so what is newer in the log is handed over before it. */
+static void pack_direct(struct outbox *o, const struct effects *fx)
+{
+	struct im_str records = effects_view(fx, EFFECTS_DIRECT);
+	size_t before;
+	uint64_t group = effects_groups(fx, &before);
+
+	if (group == UINT64_MAX || !o->step.all) {
+		pack(o, records);
+		return;
+	}
+	pack(o, (struct im_str){records.p, before});
+	if (records.n == before)
+		return;
+	o->step = (struct step){.position = group - 1};
+	head(o);
+	steps_say(downq_steps(o->q), &o->frame, o->step);
+	pack(o, (struct im_str){records.p + before, records.n - before});
 }
 
 void outbox_take(struct outbox *o, const struct effects *fx, uint64_t epoch, uint64_t recno)
@@ -144,17 +183,20 @@ void outbox_take(struct outbox *o, const struct effects *fx, uint64_t epoch, uin
 		queue_groups(o, fx, 0);
 		return;
 	}
-	if (effects_view(fx, EFFECTS_DIRECT).n)
+	if (effects_hurries(fx))
 		downq_hurry(o->q);
 	if (downq_urgent(o->q)) {
 		queue_groups(o, fx, take_later(o, fx, &done));
 		return;
 	}
 	begin(o);
+	o->step = steps_now(downq_steps(o->q));
 	pack(o, effects_view(fx, EFFECTS_CONTROL));
-	pack(o, effects_view(fx, EFFECTS_DIRECT));
-	if (epoch)
+	pack_direct(o, fx);
+	if (epoch) {
+		head(o);
 		im_down_rec_put(&o->frame, &done, NULL, 0);
+	}
 	end(o);
 	queue_groups(o, fx, 0);
 }
@@ -168,10 +210,11 @@ void outbox_hear(struct outbox *o, const struct effects *fx, struct im_str contr
 		o->missed = true;
 		return;
 	}
-	if (effects_view(fx, EFFECTS_DIRECT).n)
+	if (effects_hurries(fx))
 		downq_hurry(o->q);
-	dropped = push(o, EFFECTS_DIRECT, control);
-	dropped += push(o, EFFECTS_DIRECT, effects_view(fx, EFFECTS_DIRECT));
+	dropped = push(o, EFFECTS_DIRECT, control, (struct effects_span){0});
+	dropped += push(o, EFFECTS_DIRECT, effects_view(fx, EFFECTS_DIRECT),
+		effects_span(fx, EFFECTS_DIRECT));
 	queue_groups(o, fx, dropped);
 }
 
@@ -204,7 +247,8 @@ void outbox_answer(struct outbox *o, const struct effects *fx)
 {
 	size_t dropped;
 
-	if (downq_push(o->q, EFFECTS_CONTROL, effects_view(fx, EFFECTS_CONTROL), &dropped))
+	if (downq_push(o->q, EFFECTS_CONTROL, effects_view(fx, EFFECTS_CONTROL),
+		    (struct effects_span){0}, &dropped))
 		log_line(o->log, LOG_LEVEL_ERROR, "out_of_memory", "what=answers");
 	outbox_pump(o);
 }

@@ -35,7 +35,7 @@ static int join(struct assembly *a)
 {
 	const struct tx_part parts[] = {rights_part(a->rights), cost_part(a->cost),
 		ceiling_part(a->ceiling), acks_part(a->acks), dedup_part(a->dedup),
-		sessions_part(a->sessions), health_part(&a->health)};
+		sessions_part(a->sessions), cursors_part(a->cursors), health_part(&a->health)};
 	int rc = IM_OK;
 
 	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]) && !rc; i++)
@@ -59,10 +59,12 @@ static int people(struct assembly *a, const struct engine_parts *p)
 		.fx = a->fx,
 		.health = &a->health,
 		.log = p->log};
+	const struct cursors_parts cu = {.rights = a->rights, .writer = a->writer, .acks = a->acks};
 
 	a->intake = intake_new(&ip);
 	a->sessions = sessions_new(&sp);
-	return a->intake && a->sessions ? join(a) : IM_E_NOMEM;
+	a->cursors = cursors_new(&cu);
+	return a->intake && a->sessions && a->cursors ? join(a) : IM_E_NOMEM;
 }
 
 static int requesting(struct assembly *a, const struct engine_parts *p)
@@ -96,6 +98,7 @@ static int batching(struct assembly *a, const struct engine_parts *p)
 		.acks = a->acks,
 		.dedup = a->dedup,
 		.sessions = a->sessions,
+		.cursors = a->cursors,
 		.marks = a->marks,
 		.readers = p->readers,
 		.outboxes = a->outboxes,
@@ -106,6 +109,7 @@ static int batching(struct assembly *a, const struct engine_parts *p)
 		.intake = a->intake,
 		.sessions = a->sessions,
 		.requests = a->requests,
+		.cursors = a->cursors,
 		.replay = a->replay,
 		.health = &a->health,
 		.log = p->log};
@@ -135,6 +139,7 @@ void assembly_close(struct assembly *a)
 	replay_free(&a->replay);
 	marks_free(&a->marks);
 	requests_free(&a->requests);
+	cursors_free(&a->cursors);
 	sessions_free(&a->sessions);
 	intake_free(&a->intake);
 	writer_free(&a->writer);

@@ -30,6 +30,7 @@ struct assembly {
 	struct intake *intake;
 	struct sessions *sessions;
 	struct requests *requests;
+	struct cursors *cursors;
 	struct store_reader *log_reader;
 	struct names *names;
 	struct marks *marks;

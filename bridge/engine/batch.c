@@ -49,6 +49,8 @@ static int handle_new(struct batch *b, const struct im_up_rec *rec)
 		return intake_signal(b->p.intake, rec, b->now_ms);
 	case IM_UP_RPC:
 		return requests_rpc(b->p.requests, rec, REQUESTS_NEW, b->now_ms);
+	case IM_UP_ACK:
+		return cursors_note(b->p.cursors, rec);
 	case IM_UP_CONTROL:
 		return requests_control(b->p.requests, rec, b->now_ms);
 	default:
@@ -68,6 +70,8 @@ static int handle_old(struct batch *b, const struct im_up_rec *rec, uint64_t rec
 	case IM_UP_RPC:
 		return requests_rpc(b->p.requests, rec,
 			behind ? REQUESTS_REPLAY_DIRECTORY : REQUESTS_REPLAY, b->now_ms);
+	case IM_UP_ACK:
+		return cursors_note(b->p.cursors, rec);
 	case IM_UP_OPEN:
 	case IM_UP_SUB:
 	case IM_UP_KEEP:

@@ -17,6 +17,7 @@
 #include "bridge/engine/replay.h"
 #include "bridge/engine/requests.h"
 #include "bridge/engine/sessions.h"
+#include "bridge/rpc/cursors.h"
 #include "bridge/write/writer.h"
 #include "common/err.h"
 #include "common/frame.h"
@@ -30,6 +31,7 @@ struct batch_parts {
 	struct intake *intake;
 	struct sessions *sessions;
 	struct requests *requests;
+	struct cursors *cursors;
 	struct replay *replay;
 	struct commit *commit;
 	struct health *health;

@@ -135,6 +135,8 @@ enum commit_outcome commit_run(
 		c->through.recno = recno;
 		c->through.forget = marks_stale(c->p.marks);
 	}
+	if (cursors_write(c->p.cursors))
+		return commit_give_up(c);
 	acks_flush(c->p.acks, c->p.fx);
 	if (sessions_tell(c->p.sessions) || !writer_sound(c->p.writer))
 		return commit_give_up(c);

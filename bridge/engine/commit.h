@@ -17,6 +17,7 @@
 #include "bridge/engine/peer.h"
 #include "bridge/engine/sessions.h"
 #include "bridge/read/readers.h"
+#include "bridge/rpc/cursors.h"
 #include "bridge/write/dedup.h"
 #include "bridge/write/shared_log.h"
 #include "bridge/write/writer.h"
@@ -42,6 +43,7 @@ struct commit_parts {
 	struct acks *acks;
 	struct dedup *dedup;
 	struct sessions *sessions;
+	struct cursors *cursors;
 	struct marks *marks;
 	struct readers *readers;
 	struct outboxes *outboxes;

@@ -13,6 +13,8 @@
 
 /* So often at least the engine wants to be asked what is due. */
 #define TICK_MS 1000
+/* For so long are devices' cursors gathered. */
+#define CURSORS_MS 100
 
 int engine_new(const struct engine_parts *p, const struct engine_settings *set,
 	const struct engine_now *now, struct engine **out, struct im_buf *why)
@@ -234,7 +236,7 @@ static void answer(struct engine *e, struct peer *to, struct read_job *job)
 	if (job->failed)
 		log_line(e->p.log, LOG_LEVEL_ERROR, "out_of_memory", "what=reply");
 	else if (job->kind == READ_HELLO)
-		effects_inbox(e->a.answers, uid, IM_STR("event"), im_buf_view(&job->reply));
+		effects_hello(e->a.answers, uid, device, job->ask, im_buf_view(&job->reply));
 	else if (job->kind == READ_DELIVERED)
 		delivered_tell(
 			&job->delivered, uid, sessions_presence(e->a.sessions), e->a.answers);
@@ -295,6 +297,20 @@ void engine_respond(
 
 /* -- time -- */
 
+/* In how many ms what waits of cursors is to be written; TICK_MS: nothing does. */
+static int64_t cursors_due(struct engine *e, const struct engine_now *now)
+{
+	if (!cursors_waiting(e->a.cursors)) {
+		e->cursors_at_ms = 0;
+		return TICK_MS;
+	}
+	if (!e->cursors_at_ms)
+		e->cursors_at_ms = now->mono_ms;
+	if (e->draining || now->mono_ms - e->cursors_at_ms >= CURSORS_MS)
+		return 0;
+	return e->cursors_at_ms + CURSORS_MS - now->mono_ms;
+}
+
 int64_t engine_tick(struct engine *e, const struct engine_now *now)
 {
 	int64_t wait;
@@ -311,9 +327,13 @@ int64_t engine_tick(struct engine *e, const struct engine_now *now)
 		return wait >= 0 && wait < TICK_MS ? wait : TICK_MS;
 	if (work_known(e, NULL, now))
 		return TICK_MS;
-	if (!sessions_pending(e->a.sessions) || e->draining)
-		return TICK_MS;
+	wait = cursors_due(e, now);
+	if (wait == 0)
+		cursors_hurry(e->a.cursors);
+	else if (!sessions_pending(e->a.sessions) || e->draining)
+		return wait;
 	work_tell(e, now);
+	e->cursors_at_ms = 0;
 	return 0;
 }
 

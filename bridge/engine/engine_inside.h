@@ -53,6 +53,7 @@ struct engine {
 	bool open, doubt;
 	int64_t ask_at_ms, ask_ms; /* 0: the answer comes by itself */
 	struct waiting waiting;
+	int64_t cursors_at_ms; /* since when devices' cursors wait to be written; 0: none does */
 };
 
 #endif

@@ -13,6 +13,9 @@
 #define STATS_EVERY_MS 5000
 #define PATIENCE_MS 3000
 #define PATIENCE_MAX_MS 60000
+/* After something was dropped, and no more is for so long, devices are told of the gap: each of
+ * them syncs then, so it is not said for every record of a flood. */
+#define CALM_MS 5000
 #define STATS_MAX 65536
 /* Bytes of answers that wait for the link before the next ones are taken from the readers. */
 #define ANSWERS_MAX (1024 * 1024)
@@ -36,6 +39,9 @@ struct peer {
 	/* When a frame came back last, and for how long the next one may stay away. */
 	uint64_t returned;
 	int64_t returned_at_ms, patience_ms;
+	/* What was dropped, and when something was last. */
+	uint64_t dropped;
+	int64_t dropped_at_ms;
 };
 
 int peer_new(const struct peer_parts *parts, struct peer **out)
@@ -94,6 +100,7 @@ static void hello(struct peer *p, int64_t mono_ms)
 	p->waiting = true;
 	p->in_snapshot = p->in_hand = false;
 	p->hello_at_ms = mono_ms;
+	steps_gap(downq_steps(p->queue));
 	outbox_one(p->outbox, &r);
 }
 
@@ -110,7 +117,7 @@ void peer_link(struct peer *p, int64_t mono_ms)
 	p->ready = p->asked_again = false;
 	p->p.health->links++;
 	p->returned_at_ms = mono_ms;
-	p->level = 0;
+	peer_set_level(p, 0);
 	outbox_set_linked(p->outbox, true);
 	downq_lost(p->queue);
 	make_up(p);
@@ -121,7 +128,7 @@ void peer_link(struct peer *p, int64_t mono_ms)
 void peer_unlink(struct peer *p)
 {
 	p->linked = p->ready = p->waiting = p->in_hand = false;
-	p->level = 0;
+	peer_set_level(p, 0);
 	outbox_set_linked(p->outbox, false);
 }
 
@@ -232,6 +239,7 @@ void peer_set_stats(struct peer *p, struct im_str json)
 void peer_set_level(struct peer *p, unsigned level)
 {
 	p->level = level;
+	steps_set(downq_steps(p->queue), level >= IM_PLUGIN_LEVEL_STEP);
 }
 
 void peer_refuse(struct peer *p)
@@ -242,6 +250,7 @@ void peer_refuse(struct peer *p)
 void peer_greet(struct peer *p)
 {
 	p->greeting = true;
+	steps_gap(downq_steps(p->queue));
 }
 
 void peer_catch_up(struct peer *p, int64_t mono_ms)
@@ -279,10 +288,25 @@ static void watch_window(struct peer *p, int64_t mono_ms)
 	log_line(p->p.log, LOG_LEVEL_WARNING, "frames_unreturned", "frames=%u after_ms=%lld",
 		downq_outstanding(p->queue), (long long)p->patience_ms);
 	p->returned_at_ms = mono_ms;
+	/* It may not know of this link: what has answered was for the one before. */
+	if (p->patience_ms > 2 * PATIENCE_MS && !p->waiting)
+		hello(p, mono_ms);
 	if (p->patience_ms < PATIENCE_MAX_MS)
 		p->patience_ms *= 2;
 	downq_lost(p->queue);
 	outbox_pump(p->outbox);
+}
+
+static void watch_drops(struct peer *p, int64_t mono_ms)
+{
+	uint64_t dropped = downq_dropped(p->queue);
+
+	if (dropped != p->dropped) {
+		p->dropped = dropped;
+		p->dropped_at_ms = mono_ms;
+	} else if (steps_held(downq_steps(p->queue)) && mono_ms - p->dropped_at_ms >= CALM_MS) {
+		steps_gap(downq_steps(p->queue));
+	}
 }
 
 void peer_tick(struct peer *p, int64_t mono_ms)
@@ -294,6 +318,7 @@ void peer_tick(struct peer *p, int64_t mono_ms)
 		p->asked_again = true;
 		hello(p, mono_ms);
 	}
+	watch_drops(p, mono_ms);
 	if (p->linked)
 		watch_window(p, mono_ms);
 	/* Not sooner, or what is told then would wait behind what waits. */

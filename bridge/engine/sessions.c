@@ -8,6 +8,7 @@
 #include "bridge/rpc/read_job.h"
 #include "common/ids.h"
 #include "common/limits.h"
+#include "common/wire.h"
 
 /* Changes of presence in one transaction: a reconnect storm shares the link with messages. */
 #define TELL_MAX 500
@@ -235,17 +236,20 @@ static int opened(struct sessions *s, unsigned peer, const struct im_up_rec *rec
 	return rc;
 }
 
-static int subscribed(struct sessions *s, struct im_str uid, struct im_str device, int64_t now_ms)
+static int subscribed(struct sessions *s, const struct im_up_rec *rec, int64_t now_ms)
 {
 	struct read_job *job;
 	struct rights_user u;
-	int rc = rights_user(s->p.rights, uid, &u);
+	int rc = rights_user(s->p.rights, rec->user, &u);
 
 	if (rc)
 		return rc == IM_E_UNKNOWN_USER ? IM_OK : rc;
-	job = read_job_new(READ_HELLO, uid, device);
+	job = read_job_new(READ_HELLO, rec->user, rec->device);
 	if (!job)
 		return IM_E_NOMEM;
+	/* A plugin of the version before numbers none. */
+	if (im_cursor_parse(rec->target, &job->ask))
+		job->ask = 0;
 	job->user = u.id;
 	job->now_ms = now_ms;
 	s->p.health->hellos++;
@@ -293,7 +297,7 @@ int sessions_record(struct sessions *s, unsigned peer, const struct im_up_rec *r
 	case IM_UP_KEEP:
 		return kept(s, rec);
 	case IM_UP_SUB:
-		return subscribed(s, rec->user, rec->device, rec->ts_ms);
+		return subscribed(s, rec, rec->ts_ms);
 	default:
 		return closed(s, peer, rec, false);
 	}
@@ -398,7 +402,7 @@ int sessions_snapshot(
 		if (rec.type == IM_UP_OPEN)
 			rc = presence_open(s->presence, peer, rec.user, rec.device, now_ms);
 		else if (rec.type == IM_UP_SUB && greet)
-			rc = subscribed(s, rec.user, rec.device, now_ms);
+			rc = subscribed(s, &rec, now_ms);
 		if (rc == IM_E_FULL)
 			rc = IM_OK;
 	}

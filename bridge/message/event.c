@@ -173,5 +173,6 @@ void event_hello(struct event *e, struct im_str device, uint64_t cursor, bool be
 	im_jsonw_str(&e->json, device);
 	im_buf_z(&e->json, ",\"cursor\":\"");
 	im_cursor_put(&e->json, cursor);
-	im_buf_z(&e->json, behind ? "\",\"behind\":true}" : "\",\"behind\":false}");
+	im_buf_c(&e->json, '"');
+	im_buf_z(&e->json, behind ? IM_HELLO_BEHIND : IM_HELLO_NOT_BEHIND);
 }

@@ -39,6 +39,7 @@ struct read_job {
 	struct im_buf head;
 	struct rpc_settings set;
 	struct im_buf states; /* RPC_DEVICES: presence_states */
+	uint64_t ask;         /* HELLO: as the plugin has numbered it */
 	/* DELIVERED: the positions that the user has come past, and behind which one he has all. */
 	uint64_t after, through, behind;
 	/* ---- */

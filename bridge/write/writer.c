@@ -217,6 +217,11 @@ bool writer_written(const struct writer *w)
 	return w->log_dirty || w->dir_begun;
 }
 
+bool writer_changes_directory(const struct writer *w)
+{
+	return w->dir_begun;
+}
+
 uint64_t writer_last(const struct writer *w)
 {
 	return w->next_gid - 1;
@@ -359,9 +364,11 @@ int writer_event(struct writer *w, uint64_t user, struct im_str uid, const struc
 	if (rc)
 		return note(w, rc);
 	row.event = im_buf_view(row.key.n ? &w->event : &e->json);
-	effects_inbox(w->p.fx, uid, IM_STR("event"), row.event);
-	if (!row.key.n)
+	if (!row.key.n) {
+		effects_inbox(w->p.fx, uid, IM_STR("event"), row.event);
 		return IM_OK;
+	}
+	effects_kept(w->p.fx, uid, row.event, row.gid);
 	w->next_gid++;
 	return note(w, directory_event_put(writer_directory(w), &row));
 }

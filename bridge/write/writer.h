@@ -108,8 +108,9 @@ void writer_set_wall(struct writer *w, int64_t wall_ms);
 void writer_view(struct writer *w);
 /* The open transaction can be committed, as far as is known: nothing has failed in it. */
 bool writer_sound(const struct writer *w);
-/* Something was written in it. */
+/* Something was written in it; to the directory. */
 bool writer_written(const struct writer *w);
+bool writer_changes_directory(const struct writer *w);
 /* Its newest position, or that before it when it has none. */
 uint64_t writer_last(const struct writer *w);
 /* A place in the log was taken by somebody else; stays true. */

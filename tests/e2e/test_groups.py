@@ -32,7 +32,7 @@ def test_every_member_gets_a_message_once(node, v5):
     for client in (a, c, d):
         m = wait_user_message(client, gid, "hi all")
         assert m["conv"] == f"g/{gid}" and m["from"] == users[1] and m["seq"] == ack["seq"]
-        payloads.add(client.on(f"g/{gid}")[-1].payload)
+        payloads.add(str(client.on(f"g/{gid}")[-1].json))
     assert len(payloads) == 1
     # One more, as a fence: nobody has got the first twice.
     b.send(f"im/g/{gid}", {"id": "2", "body": "fence"})

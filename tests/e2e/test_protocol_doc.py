@@ -39,7 +39,7 @@ def test_a_request_to_a_device_runs_as_written():
         for kind, text in blocks:
             if not kind:
                 shown, want = terminals[listener].lines, docrun.pattern(text.rstrip("\n"))
-                until(lambda s=shown, w=want: any(w.match(line) for line in list(s)),
+                until(lambda s=shown, w=want: any(w.match(docrun.STEP.sub("", line)) for line in list(s)),
                       f"line like {want.pattern} in {shown}")
                 continue
             for command in map(shlex.split, text.splitlines()):

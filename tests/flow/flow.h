@@ -29,6 +29,7 @@ enum flow_sabotage {
 	FLOW_BLIND,       /* devices do not see holes */
 	FLOW_DEAF,        /* devices do not sync when they are behind */
 	FLOW_UNMOVED,     /* devices take no notice of recalls */
+	FLOW_HASTY,       /* devices acknowledge in spite of holes in what they count */
 	FLOW_COUNTS_ALL,  /* whatever came after the mark is unread */
 	FLOW_SABOTAGES
 };
@@ -62,6 +63,7 @@ struct flow_broker {
 	struct mosquitto *link;
 	struct flow_queue up, down;
 	unsigned lose_up, lose_down; /* frames, so many of a thousand */
+	unsigned lose_inbox;         /* deliveries to a device, likewise: its queue is full */
 };
 
 /* A bridge with its databases, and the brokers under it. */

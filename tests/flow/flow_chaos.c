@@ -356,12 +356,14 @@ void flow_chaos_start(struct flow_chaos *c, struct flow *f, uint64_t seed, struc
 		snprintf(name, sizeof(name), "%s-%d", owners[i], i);
 		c->d[i] = flow_device(f, owners[i], name);
 		c->d[i]->app = true;
+		c->d[i]->room_conv = "g/" FLOW_CHAOS_ROOM;
 		c->d[i]->v5 = i % 2;
 		c->d[i]->persistent = i % 3 == 0;
 	}
 	c->deaths = below(c, 4) * 10;
 	flow_broker(f)->lose_up = below(c, 3) * 10;
 	flow_broker(f)->lose_down = below(c, 3) * 10;
+	flow_broker(f)->lose_inbox = below(c, 3) * 30;
 	f->nodes[0].fail_commit = below(c, 3) * 30;
 	f->nodes[0].fail_directory = below(c, 3) * 30;
 	/* Viewers of the room miss some of what is said there. */

@@ -21,6 +21,7 @@ struct flow_device *flow_device(struct flow *f, const char *user, const char *na
 	snprintf(d->user, sizeof(d->user), "%s", user);
 	snprintf(d->name, sizeof(d->name), "%s", name);
 	d->sent_end = &d->sent;
+	d->acks = true;
 	strcpy(d->cursor, "0");
 	d->state = json_object();
 	return d;
@@ -120,6 +121,17 @@ static void ack_cursor(struct flow_device *d)
 	flow_ask(d, "device.ack", params);
 }
 
+/* Without waiting, which is the hardest: whatever is still to come would have come by then. */
+static void ack_safe(struct flow_device *d)
+{
+	uint64_t safe = flow_step_safe(&d->step, strtoull(d->cursor, NULL, 10));
+
+	if (!safe || d->behind || d->syncing || !d->acks)
+		return;
+	snprintf(d->cursor, sizeof(d->cursor), "%llu", (unsigned long long)safe);
+	(void)flow_publish(d, "im/ack", d->cursor);
+}
+
 /* -- what comes -- */
 
 static void take_acks(struct flow_device *d, json_t *acks)
@@ -157,6 +169,9 @@ static void take_event(struct flow_device *d, json_t *e)
 	const char *device = json_string_value(json_object_get(e, "device"));
 
 	assert_non_null(kind);
+	if (strcmp(kind, "hello") != 0 &&
+		flow_step_delivery(&d->step, e, d->f->sabotage == FLOW_HASTY))
+		d->behind = true;
 	free(d->last_event);
 	d->last_event = json_dumps(e, JSON_COMPACT);
 	d->events++;
@@ -164,8 +179,11 @@ static void take_event(struct flow_device *d, json_t *e)
 		flow_app_event(d, e);
 	if (strcmp(kind, "hello") == 0 && device && strcmp(device, d->name) == 0) {
 		d->hellos++;
-		if (json_is_true(json_object_get(e, "behind")) && d->f->sabotage != FLOW_DEAF)
+		if (flow_step_hello(&d->step, e) && d->f->sabotage != FLOW_DEAF)
 			d->behind = true;
+		/* What is safe says nothing of rooms. */
+		if (d->room_conv)
+			flow_conv(d, d->room_conv)->pulling = true;
 	}
 }
 
@@ -180,7 +198,11 @@ static void take_sync(struct flow_device *d, json_t *result)
 	snprintf(d->cursor, sizeof(d->cursor), "%s",
 		json_string_value(json_object_get(result, "cursor")));
 	d->syncing = false;
-	d->behind = json_is_true(json_object_get(result, "more"));
+	/* There may be another reason to sync since it was asked for. */
+	if (json_is_true(json_object_get(result, "more")))
+		d->behind = true;
+	else if (!d->behind)
+		flow_step_synced(&d->step);
 	if (d->app && !d->behind)
 		ack_cursor(d);
 }
@@ -215,13 +237,29 @@ static void take_reply(struct flow_device *d, json_t *r, const char *text)
 	/* Any other error (busy) is asked again after a while. */
 	if (!result && code != IM_E_NOT_MEMBER && code != IM_E_UNKNOWN_GROUP)
 		return;
+	/* What has waited in its session answers what nobody asks any more. */
+	if (strncmp(id, "sync:", 5) == 0 && ((unsigned)atoi(id + 5) != d->syncs || !d->syncing))
+		return;
 	d->asked_ms = 0;
 	if (!result)
 		flow_conv(d, strchr(id + 5, ':') + 1)->pulling = false;
-	else if (strcmp(id, "sync") == 0)
+	else if (strncmp(id, "sync:", 5) == 0)
 		take_sync(d, result);
 	else if (strncmp(id, "pull:", 5) == 0)
 		take_pull(d, id, result);
+}
+
+static void take_delivery(struct flow_device *d, json_t *m)
+{
+	if (flow_step_delivery(&d->step, m, d->f->sabotage == FLOW_HASTY))
+		d->behind = true;
+	take_message(d, m, false);
+}
+
+static bool has_no_room(const struct flow_device *d, const char *rest)
+{
+	return (rest[1] == '/' || strcmp(rest, "event") == 0) &&
+	       flow_chance(d->f, d->at->lose_inbox);
 }
 
 static void on_message(void *arg, const struct fake_message *m)
@@ -236,8 +274,10 @@ static void on_message(void *arg, const struct fake_message *m)
 	if (strncmp(rest, mine, strlen(mine)) == 0) {
 		rest += strlen(mine);
 		assert_non_null(v);
-		if (rest[1] == '/')
-			take_message(d, v, false);
+		if (has_no_room(d, rest))
+			d->lost++;
+		else if (rest[1] == '/')
+			take_delivery(d, v);
 		else if (strcmp(rest, "ack") == 0)
 			take_acks(d, v);
 		else if (strcmp(rest, "event") == 0)
@@ -275,6 +315,7 @@ bool flow_connect(struct flow_device *d)
 	fake_on_message(d->c, on_message, d);
 	snprintf(filter, sizeof(filter), "im/inbox/%s/#", d->user);
 	d->syncing = false;
+	flow_step_connected(&d->step);
 	if (!fake_subscribe(d->c, filter)) {
 		flow_disconnect(d, false);
 		return false;
@@ -378,7 +419,7 @@ static void pull(struct flow_device *d)
 
 static void work(struct flow_device *d)
 {
-	char params[64];
+	char params[64], id[24];
 
 	/* What its broker has not taken waits in its socket. */
 	if (d->at->stopped)
@@ -397,11 +438,13 @@ static void work(struct flow_device *d)
 		d->behind = false;
 		d->syncing = true;
 		d->asked_ms = d->f->mono_ms;
-		ask(d, "sync", "sync", params);
+		snprintf(id, sizeof(id), "sync:%u", ++d->syncs);
+		ask(d, id, "sync", params);
 	} else if (d->syncing && !d->asked_ms) {
 		d->syncing = false;
 		d->behind = true;
 	}
+	ack_safe(d);
 }
 
 bool flow_waiting(const struct flow_device *d)

@@ -9,6 +9,7 @@
 #include <jansson.h>
 
 #include "tests/flow/flow.h"
+#include "tests/flow/flow_step.h"
 
 struct flow_conv {
 	char name[80];
@@ -42,6 +43,11 @@ struct flow_device {
 	bool app;
 	json_t *state; /* the newest event about each thing, by its key */
 	bool syncing, behind;
+	unsigned syncs;
+	struct flow_step step;
+	const char *room_conv; /* a room's, to be looked at when it is greeted; NULL: none */
+	bool acks;             /* what is safe, by im/ack */
+	unsigned lost;         /* deliveries that its broker had no room for */
 	unsigned hellos, signals, events, room;
 	char *reply;   /* the last reply to a test's own request */
 	char *control; /* the last response to a command */

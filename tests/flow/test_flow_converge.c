@@ -101,8 +101,8 @@ static void converge(void)
 {
 	struct flow *f = run.f;
 
-	flow_broker(f)->lose_up = flow_broker(f)->lose_down = f->nodes[0].fail_commit =
-		f->nodes[0].fail_directory = 0;
+	flow_broker(f)->lose_up = flow_broker(f)->lose_down = flow_broker(f)->lose_inbox =
+		f->nodes[0].fail_commit = f->nodes[0].fail_directory = 0;
 	if (!flow_broker(f)->is_up)
 		flow_start_broker(flow_broker(f));
 	if (!f->nodes[0].is_up)
@@ -121,6 +121,7 @@ static void converge(void)
 		snprintf(name, sizeof(name), "%s-new", flow_chaos_users[1 + i]);
 		run.fresh[i] = flow_device(f, flow_chaos_users[1 + i], name);
 		run.fresh[i]->app = true;
+		run.fresh[i]->room_conv = "g/" FLOW_CHAOS_ROOM;
 		assert_true(flow_connect(run.fresh[i]));
 	}
 	come_to_rest(f);

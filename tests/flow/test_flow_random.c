@@ -178,7 +178,7 @@ static void converge(struct run *run)
 	for (unsigned i = 0; i < run->brokers; i++) {
 		struct flow_broker *b = &f->nodes[0].brokers[i];
 
-		b->lose_up = b->lose_down = 0;
+		b->lose_up = b->lose_down = b->lose_inbox = 0;
 		if (!b->is_up)
 			flow_start_broker(b);
 	}
@@ -329,6 +329,7 @@ static void live(uint64_t seed, const struct store_backend *backend, unsigned br
 	for (unsigned i = 0; i < brokers; i++) {
 		run.f->nodes[0].brokers[i].lose_up = prng_below(&run.r, 3) * 10;
 		run.f->nodes[0].brokers[i].lose_down = prng_below(&run.r, 3) * 10;
+		run.f->nodes[0].brokers[i].lose_inbox = prng_below(&run.r, 3) * 30;
 	}
 	run.f->nodes[0].fail_commit = prng_below(&run.r, 3) * 30;
 	if (shared)

@@ -132,7 +132,10 @@ static void on_frame(void *arg, struct im_str frame)
 	assert_int_equal(im_down_frame_read(frame, &in), IM_OK);
 	while (in.n) {
 		assert_int_equal(im_down_rec_read(&in, &r), IM_OK);
-		put_line(&f->told, &r);
+		if (r.type == IM_DOWN_STEP)
+			f->steps++;
+		else
+			put_line(&f->told, &r);
 	}
 	assert_false(f->told.failed);
 }

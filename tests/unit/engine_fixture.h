@@ -37,6 +37,7 @@ struct engine_fixture {
 	 *   kick bob | kick bob/phone | forget bob | forget group team | forget member team/bob */
 	struct im_buf told;
 	unsigned frames;
+	unsigned steps; /* records that say how far the link is */
 	size_t largest_frame;
 	/* the batch that is being built */
 	uint64_t epoch, first, next;

@@ -19,7 +19,8 @@ static size_t push(struct downq *q, enum effects_tier tier, const char *mark, si
 	im_buf_init(&b, 0);
 	r.payload = (struct im_str){payload, bytes};
 	im_down_rec_put(&b, &r, NULL, 0);
-	assert_int_equal(downq_push(q, tier, im_buf_view(&b), &dropped), IM_OK);
+	assert_int_equal(
+		downq_push(q, tier, im_buf_view(&b), (struct effects_span){0}, &dropped), IM_OK);
 	im_buf_free(&b);
 	free(payload);
 	return dropped;
@@ -111,7 +112,9 @@ static void push_group(struct downq *q, const char *mark, uint32_t recipients)
 	im_down_rec_put(&b, &r, to, recipients);
 	assert_int_equal(im_down_rec_bytes(b.p), b.n);
 	assert_int_equal(im_down_rec_recipients(b.p), recipients);
-	assert_int_equal(downq_push(q, EFFECTS_LARGE, im_buf_view(&b), &dropped), IM_OK);
+	assert_int_equal(
+		downq_push(q, EFFECTS_LARGE, im_buf_view(&b), (struct effects_span){0}, &dropped),
+		IM_OK);
 	im_buf_free(&b);
 }
 

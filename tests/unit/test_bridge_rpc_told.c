@@ -41,13 +41,13 @@ static void by_a_method(void **state)
 	} steps[] = {
 		{"alice", "group.create",
 			"{\"gid\":\"team\",\"members\":[\"bob\",\"carol\"],\"join\":\"open\"}",
-			EVENT("bob", "invite", "alice", "2") EVENT("carol", "invite", "alice", "3")
-				GROUP},
+			GROUP EVENT("bob", "invite", "alice", "2")
+				EVENT("carol", "invite", "alice", "3")},
 		{"dave", "group.join", "{\"gid\":\"team\"}", MEMBER("dave")},
 		{"dave", "group.leave", "{\"gid\":\"team\"}",
-			EVENT("dave", "leave", "dave", "6") MEMBER("dave")},
+			MEMBER("dave") EVENT("dave", "leave", "dave", "6")},
 		{"alice", "group.invite", "{\"gid\":\"team\",\"members\":[\"dave\",\"bob\"]}",
-			EVENT("dave", "invite", "alice", "8") MEMBER("dave")},
+			MEMBER("dave") EVENT("dave", "invite", "alice", "8")},
 		{"alice", "group.role", "{\"gid\":\"team\",\"uid\":\"bob\",\"role\":\"admin\"}",
 			MEMBER("bob")},
 		{"alice", "group.mute", "{\"gid\":\"team\",\"uid\":\"carol\",\"seconds\":60}",
@@ -55,7 +55,7 @@ static void by_a_method(void **state)
 		{"alice", "group.mute", "{\"gid\":\"team\",\"seconds\":60}", GROUP},
 		{"alice", "group.update", "{\"gid\":\"team\",\"name\":\"T\"}", GROUP},
 		{"alice", "group.kick", "{\"gid\":\"team\",\"members\":[\"carol\"],\"ban\":true}",
-			EVENT("carol", "kick", "alice", "14") MEMBER("carol")},
+			MEMBER("carol") EVENT("carol", "kick", "alice", "14")},
 		{"alice", "group.unban", "{\"gid\":\"team\",\"members\":[\"carol\"]}",
 			MEMBER("carol")},
 		/* Who is none of the group's is not told of a ban. */
@@ -64,8 +64,8 @@ static void by_a_method(void **state)
 		{"alice", "group.transfer", "{\"gid\":\"team\",\"uid\":\"bob\"}",
 			MEMBER("bob") MEMBER("alice")},
 		{"bob", "group.dismiss", "{\"gid\":\"team\"}",
-			EVENT("alice", "dismiss", "bob", "19") EVENT("bob", "dismiss", "bob", "20")
-				EVENT("dave", "dismiss", "bob", "21") GROUP},
+			GROUP EVENT("alice", "dismiss", "bob", "19") EVENT("bob", "dismiss", "bob",
+				"20") EVENT("dave", "dismiss", "bob", "21")},
 	};
 	struct rpc_fixture *f = *state;
 
@@ -82,23 +82,23 @@ static void by_a_command(void **state)
 	} steps[] = {
 		{"{\"command\":\"createGroup\",\"gid\":\"team\",\"owner\":\"alice\","
 		 "\"members\":[\"bob\"]}",
-			EVENT("bob", "invite", "alice", "2") GROUP},
+			GROUP EVENT("bob", "invite", "alice", "2")},
 		{"{\"command\":\"addGroupMember\",\"gid\":\"team\",\"members\":[\"carol\",\"dave\"]"
 		 "}",
-			EVENT("carol", "invite", "root", "4") EVENT("dave", "invite", "root", "5")
-				MEMBER("carol") MEMBER("dave")},
+			MEMBER("carol") MEMBER("dave") EVENT("carol", "invite", "root", "4")
+				EVENT("dave", "invite", "root", "5")},
 		{"{\"command\":\"setGroupRole\",\"gid\":\"team\",\"username\":\"bob\","
 		 "\"role\":\"owner\"}",
 			MEMBER("bob") MEMBER("alice")},
 		{"{\"command\":\"removeGroupMember\",\"gid\":\"team\",\"members\":[\"dave\"]}",
-			EVENT("dave", "kick", "root", "8") MEMBER("dave")},
+			MEMBER("dave") EVENT("dave", "kick", "root", "8")},
 		/* The owner's account ends: another one runs the group, and he is out of it. */
 		{"{\"command\":\"deleteUser\",\"username\":\"bob\"}",
-			MEMBER("alice") EVENT("bob", "kick", "root", "11") MEMBER("bob")},
+			MEMBER("alice") MEMBER("bob") EVENT("bob", "kick", "root", "11")},
 		{"{\"command\":\"deleteUser\",\"username\":\"carol\"}",
-			EVENT("carol", "kick", "root", "13") MEMBER("carol")},
+			MEMBER("carol") EVENT("carol", "kick", "root", "13")},
 		{"{\"command\":\"dismissGroup\",\"gid\":\"team\"}",
-			EVENT("alice", "dismiss", "root", "15") GROUP},
+			GROUP EVENT("alice", "dismiss", "root", "15")},
 	};
 	struct rpc_fixture *f = *state;
 
@@ -117,7 +117,7 @@ static void of_a_rooms_end_nobody_gets_an_event(void **state)
 
 	rpc_ok(f, "alice", "group.create",
 		"{\"gid\":\"team\",\"kind\":\"room\",\"members\":[\"bob\"]}");
-	is_told(f, "create", EVENT("bob", "invite", "alice", "2") GROUP);
+	is_told(f, "create", GROUP EVENT("bob", "invite", "alice", "2"));
 	rpc_ok(f, "alice", "group.dismiss", "{\"gid\":\"team\"}");
 	assert_true(rpc_told(f, "topic room/team {\"conv\":\"g/team\""));
 	is_told(f, "dismiss", GROUP);

@@ -203,6 +203,12 @@ static void frames_that_never_come_back_are_sent_again(void **state)
 	assert_not_told(f, "message");
 	engine_wait(f, 1);
 	assert_told(f, "message alice/phone 1 ");
+	assert_not_told(f, "hello");
+	/* And then it may not know of this link: what has answered was for the one before. */
+	engine_wait(f, 12000);
+	assert_told(f, "message alice/phone 1 ");
+	assert_told(f, "hello");
+	engine_sessions(f, (const char *const[]){NULL});
 	engine_credit(f, 2);
 	assert_told(f, "message alice/phone 3 ");
 	engine_wait(f, 1000);

@@ -11,7 +11,7 @@ struct up_room {
 
 static struct im_up_rec random_up(struct prng *r, struct up_room *room)
 {
-	return (struct im_up_rec){.type = (uint8_t)prng_below(r, IM_UP_KEEP + 1),
+	return (struct im_up_rec){.type = (uint8_t)prng_below(r, IM_UP_LAST + 1),
 		.flags = (uint8_t)prng_next(r),
 		.ts_ms = (int64_t)prng_next(r),
 		.user = prng_field(r, room->user, sizeof(room->user)),
@@ -158,7 +158,7 @@ static void wrong_up_lengths_are_refused(void **state)
 	b.p[4] = IM_UP_NONE;
 	bytes = im_buf_view(&b);
 	assert_int_equal(im_up_rec_read(&bytes, &out), IM_OK);
-	b.p[4] = IM_UP_KEEP + 1;
+	b.p[4] = IM_UP_LAST + 1;
 	bytes = im_buf_view(&b);
 	assert_int_equal(im_up_rec_read(&bytes, &out), IM_E_FORMAT);
 	b.p[4] = IM_UP_MSG_USER;

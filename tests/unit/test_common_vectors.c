@@ -185,6 +185,23 @@ static void check_ack(const json_t *c)
 	im_buf_free(&out);
 }
 
+static void check_step(const json_t *c)
+{
+	char text[IM_WIRE_STEP_MAX];
+	struct im_buf out;
+
+	im_buf_init(&out, 0);
+	if (json_object_get(c, "hello"))
+		im_wire_hello(&out, text_of(c, "hello"), flag_of(c, "lost"),
+			(uint64_t)int_of(c, "n"), text_of(c, "epoch"));
+	else
+		im_buf_put(&out, text,
+			im_wire_step(text, (uint64_t)int_of(c, "n"), !json_object_get(c, "safe"),
+				(uint64_t)int_of(c, "safe")));
+	assert_str_eq(im_buf_view(&out), text_of(c, "text"));
+	im_buf_free(&out);
+}
+
 static const char *const kinds[] = {
 	[IM_TOPIC_OTHER] = "other",
 	[IM_TOPIC_BAD] = "bad",
@@ -193,6 +210,7 @@ static const char *const kinds[] = {
 	[IM_TOPIC_SIGNAL_USER] = "signal_user",
 	[IM_TOPIC_SIGNAL_GROUP] = "signal_group",
 	[IM_TOPIC_RPC] = "rpc",
+	[IM_TOPIC_ACK] = "ack",
 	[IM_TOPIC_INBOX] = "inbox",
 	[IM_TOPIC_ROOM] = "room",
 	[IM_TOPIC_PRESENCE] = "presence",
@@ -337,6 +355,12 @@ static void acks_and_refusals(void **state)
 	each(VECTORS "ack.json", check_ack);
 }
 
+static void steps_and_hellos(void **state)
+{
+	(void)state;
+	each(VECTORS "step.json", check_step);
+}
+
 static void topics(void **state)
 {
 	(void)state;
@@ -373,6 +397,7 @@ int main(void)
 		cmocka_unit_test(envelopes),
 		cmocka_unit_test(received_messages),
 		cmocka_unit_test(acks_and_refusals),
+		cmocka_unit_test(steps_and_hellos),
 		cmocka_unit_test(topics),
 		cmocka_unit_test(filters),
 		cmocka_unit_test(filters_within_filters),

@@ -100,10 +100,10 @@ static void comes_back(struct node *n)
 	assert_string_equal(node_life(n, "a"), "OSC");
 	c = persistent("alice", "a");
 	node_settle(n);
-	assert_string_equal(node_life(n, "a"), "OSCO");
+	assert_string_equal(node_life(n, "a"), "OSCOS");
 	c = persistent("alice", "a");
 	node_settle(n);
-	assert_string_equal(node_life(n, "a"), "OSCOO");
+	assert_string_equal(node_life(n, "a"), "OSCOSOS");
 	assert_int_equal(node_stat(n, "sessions_online"), 1);
 	assert_int_equal(node_stat(n, "sessions_offline"), 0);
 	/* Its subscription lives on, and it may read. */

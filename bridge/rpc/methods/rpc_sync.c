@@ -11,8 +11,8 @@
 #include "bridge/directory/directory_conv.h"
 #include "bridge/directory/directory_user.h"
 #include "bridge/rpc/conv_set.h"
+#include "bridge/rpc/cursors.h"
 #include "bridge/rpc/methods/sync_walk.h"
-#include "bridge/rpc/read_job.h"
 #include "bridge/rpc/rpc_args.h"
 #include "bridge/rpc/view.h"
 #include "common/limits.h"
@@ -181,65 +181,29 @@ static int sync_call(struct rpc_read *rd)
 	return rc;
 }
 
-/* Moves the device's cursor. When no device of the user had received what lies between, those whose
- * messages have arrived now are looked for off the commit path (delivered.h). */
-static int move_cursor(struct rpc_write *wr, const struct directory_device *dev, uint64_t cursor)
-{
-	struct rpc_call *c = &wr->call;
-	struct read_job *job;
-	uint64_t had, behind;
-	int rc = directory_received_through(c->dir, c->user, dev->cursor, &had);
-
-	if (rc == IM_OK)
-		rc = directory_device_set_cursor(c->dir, c->device, cursor);
-	if (rc == IM_OK && cursor > had)
-		rc = directory_received_after(c->dir, c->user, cursor, &behind);
-	if (rc != IM_OK || cursor <= had)
-		return rc;
-	job = read_job_new(READ_DELIVERED, c->uid, c->device);
-	if (job == NULL)
-		return IM_E_NOMEM;
-	job->user = c->user;
-	job->now_ms = c->now_ms;
-	job->behind = behind;
-	job->after = had;
-	job->through = cursor;
-	read_job_plan(job, writer_effects(wr->writer));
-	return IM_OK;
-}
-
 static int ack_call(struct rpc_write *wr)
 {
 	struct rpc_call *c = &wr->call;
-	bool start = rpc_bool(c, "start", false), moved;
-	struct directory_device dev;
-	uint64_t cursor;
+	const struct cursors_device d = {
+		c->uid, c->device, c->user, c->now_ms, rpc_bool(c, "start", false)};
+	uint64_t cursor, was;
 	int rc;
 
 	if (im_cursor_parse(rpc_str(c, "cursor"), &cursor) != IM_OK || cursor > c->position)
-		return rpc_fail(c, IM_E_INVALID_PARAMS,
-			"params.cursor is no cursor of this server; give the newest one that sync "
-			"or a message gave");
-	rc = directory_device_get(c->dir, c->device, &dev);
-	if (rc == IM_E_NONE || (rc == IM_OK && dev.user != c->user))
-		return rpc_fail(c, IM_E_NOT_ALLOWED,
-			"this device is not registered; connect again with this client id");
-	if (rc != IM_OK)
-		return rc;
-	moved = cursor > dev.cursor;
-	if (moved && start && dev.cursor > 0)
+		return rpc_fail(c, IM_E_INVALID_PARAMS, "params.cursor: " CURSORS_NONE_WHY);
+	rc = cursors_move(wr->writer, &d, cursor, &was);
+	if (rc == IM_E_NONE)
+		return rpc_fail(c, IM_E_NOT_ALLOWED, CURSORS_DEVICE_WHY);
+	if (rc == IM_E_EXISTS)
 		return rpc_fail(c, IM_E_INVALID_PARAMS,
 			"params.start is for the first acknowledgement of a device, and this one "
 			"has acknowledged up to %llu; leave it out",
-			(unsigned long long)dev.cursor);
-	if (moved)
-		rc = start ? directory_device_start(c->dir, c->device, cursor)
-			   : move_cursor(wr, &dev, cursor);
+			(unsigned long long)was);
 	if (rc != IM_OK)
 		return rc;
 	im_buf_z(c->result, "{\"cursor\":\"");
-	im_cursor_put(c->result, moved ? cursor : dev.cursor);
-	im_buf_z(c->result, moved ? "\",\"changed\":true}" : "\",\"changed\":false}");
+	im_cursor_put(c->result, cursor > was ? cursor : was);
+	im_buf_z(c->result, cursor > was ? "\",\"changed\":true}" : "\",\"changed\":false}");
 	return IM_OK;
 }
 

@@ -55,8 +55,17 @@ class Message:
         self.correlation = correlation
 
     @property
-    def json(self):
+    def raw(self):
         return json.loads(self.payload)
+
+    @property
+    def json(self):
+        """Without what a delivery says of itself alone: as history and sync have it."""
+        value = self.raw
+        if isinstance(value, dict) and "/inbox/" in self.topic and value.get("event") != "hello":
+            value.pop("n", None)
+            value.pop("safe", None)
+        return value
 
     def __repr__(self):
         return f"<{self.topic} q{self.qos} {self.payload[:200]!r}>"

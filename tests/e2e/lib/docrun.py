@@ -15,6 +15,7 @@ import re
 from .node import until
 
 LINE = re.compile(r"^(\w+)([<>]) (\S+) ?(.*)$")
+STEP = re.compile(r'"n":\d+,("safe":"\d+",)?')
 FENCE = re.compile(r"^```mqtt\n(.*?)^```", re.S | re.M)
 
 
@@ -52,10 +53,15 @@ class Runner:
             return
         want_topic, want = pattern(topic), pattern(payload)
 
+        # The page leaves `n` and `safe` out where it is not about them.
+        def shown(m):
+            text = m.payload.decode("utf-8")
+            return text if '"n":' in payload else STEP.sub("", text, count=1)
+
         def arrived():
             for i, m in enumerate(list(phone.messages)):
                 if i not in self.seen[user] and want_topic.match(m.topic) and want.match(
-                        m.payload.decode("utf-8")):
+                        shown(m)):
                     self.seen[user].add(i)
                     return True
             return False
