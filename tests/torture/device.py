@@ -11,10 +11,13 @@ import time
 import traceback
 
 from lib import mqttwire as w
+from lib.step import Step
 
 WINDOW = 10  # messages sent and not yet acked by the broker
 RESEND_S = 2.0  # an id without an ack is sent again after this
 RPC_S = 15.0
+ACK_S = 0.3  # what is safe is acknowledged so long after the first of it
+STALL_S = 2.0  # so long does a device that is asleep not read: its queue at the broker overflows
 TRANSIENT = (-32008, -32009)  # rate limited, busy: to be tried again
 
 
@@ -59,6 +62,10 @@ class Device:
         self.replies = {}
         self.serial = 0
         self.cursor = ""
+        self.step = Step()
+        self.due = None  # when what is safe is to be acknowledged
+        self.must_sync = False
+        self.acks = self.stalls = 0
         self.log = collections.defaultdict(dict)
         self.connections = 0
         self.said_farewell = False
@@ -82,6 +89,8 @@ class Device:
         if ack["code"]:
             raise Lost(f"CONNACK {ack['code']}")
         self.seen.clear()
+        self.step.connected()
+        self.due = None
         self.connections += 1
         mid = self.mid()
         self.send(w.subscribe(mid, [(f"im/inbox/{self.user}/#", 1)], version=self.version))
@@ -183,7 +192,12 @@ class Device:
                 self.acked(item)
         elif tail == f"rpc/{self.name}":  # the other device gets its own
             self.replies[body.get("id")] = body
+        elif tail == "event":
+            mine = body["event"] == "hello"
+            self.must_sync |= self.step.hello(body) if mine else self.step.delivery(body)
         elif tail.startswith(("u/", "g/")):
+            self.must_sync |= self.step.delivery(body)
+            self.due = self.due or time.monotonic() + ACK_S
             conv = global_conv(self.user, tail)
             self.keep(conv, body)
             if (conv, body["seq"]) not in self.seen:
@@ -202,6 +216,10 @@ class Device:
             self.note("refused", user=self.user, conv=conv, id=item["id"],
                       code=item["error"]["code"])
         message = self.pending.pop((conv, item["id"]), None)
+        if message and "seq" in item:
+            # A user's only device gets no copy of what it has sent.
+            self.keep(conv, {"seq": item["seq"], "from": self.user, "id": item["id"],
+                             "body": message["body"]})
         if message and "seq" in item and len(self.done) < 50:
             self.done.append(message)
 
@@ -280,12 +298,28 @@ class Device:
 
     def sync(self):
         while True:
+            self.must_sync = False
             page = self.read("sync", cursor=self.cursor)
             for m in page["messages"]:
                 self.keep(global_conv(self.user, m["conv"]), m)
             self.cursor = page["cursor"]
-            if not page["more"]:
+            if not page["more"] and not self.must_sync:
+                self.step.synced()
                 return
+
+    def stay_in_step(self):
+        """What a device does beside its user: what was lost is synced, what is safe acknowledged, and
+        then never asked for again."""
+        if self.must_sync:
+            self.sync()
+        if self.due is None or time.monotonic() < self.due:
+            return
+        self.due = None
+        safe = self.step.ack(int(self.cursor or 0))
+        if safe is not None:
+            self.cursor = str(safe)
+            self.acks += 1
+            self.send(w.publish("im/ack", self.cursor, version=self.version))
 
     def pull(self):
         """One page of a conversation from a random place."""
@@ -323,6 +357,7 @@ class Device:
         due = time.monotonic() + self.random.random() * pause
         while self.phase.load():
             self.pump(max(0.0, min(0.05, due - time.monotonic())))
+            self.stay_in_step()
             if time.monotonic() < due:
                 continue
             due += self.random.expovariate(1) * pause
@@ -339,6 +374,9 @@ class Device:
                          gid=self.plan["comer"])
             elif dice < 0.09:
                 raise Lost("on purpose")
+            elif dice < 0.095:
+                self.stalls += 1
+                time.sleep(STALL_S)
             elif dice < 0.15 and self.done:
                 self.put(dict(self.random.choice(self.done)))
             elif len(self.flight) < WINDOW and len(self.pending) < 200:
@@ -353,6 +391,7 @@ class Device:
                 return
             self.resend()
             self.pump(0.1)
+            self.stay_in_step()
 
     def meet(self):
         """Nobody reads before everybody has settled."""
@@ -385,8 +424,6 @@ class Device:
             try:
                 if self.sock is None:
                     self.connect()
-                    if self.random.random() < 0.5:
-                        self.sync()
                 steps[0]()
                 steps.pop(0)
             except (Lost, OSError):

@@ -164,6 +164,16 @@ def test_a_device_that_misses_a_message_after_sync_is_found(run):
     assert promises(run) == {4}
 
 
+@pytest.mark.parametrize("conv", [D, G])
+def test_a_device_that_has_acknowledged_past_a_last_message_is_found(run, conv):
+    """It was lost on the way, nothing came after it there, and what came elsewhere was
+    acknowledged: sync has not brought it any more."""
+    lost = of(run, "log", conv=conv, user="ben")[0]["messages"].pop()
+    for e in of(run, "recv", conv=conv, device="ben-1", seq=lost["seq"]):
+        run.remove(e)
+    assert promises(run) == {4}
+
+
 def test_a_device_that_holds_a_message_twice_is_found(run):
     messages = of(run, "log", conv=G, user="ben")[0]["messages"]
     messages.append(messages[-1])

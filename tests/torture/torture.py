@@ -103,7 +103,8 @@ def work(my_plans, phase, out):
         for device in devices:
             for event in device.events:
                 f.write(json.dumps(event) + "\n")
-            f.write(json.dumps({"k": "device", "device": device.name,
+            f.write(json.dumps({"k": "device", "device": device.name, "acks": device.acks,
+                                "holes": device.step.holes,
                                 "connections": device.connections}) + "\n")
 
 
@@ -209,6 +210,9 @@ def judge(events):
     for kind in ("send", "accepted", "ack", "recv", "page", "final", "log"):
         if not counts.get(kind):
             found.append(f"nothing of kind {kind} was recorded: the run showed nothing")
+    for what in ("acks", "holes"):
+        if not sum(e[what] for e in events if e["k"] == "device"):
+            found.append(f"no device has had {what}: the run showed nothing of staying in step")
     return found, counts
 
 
@@ -216,7 +220,9 @@ def run(minutes, seed, per_minute, rate, say=print, sabotage=None):
     """Returns the list of violations."""
     rng = random.Random(seed)
     found, fell, kills, total = [], [], [0, 0], collections.Counter()
-    node = Node(options=OPTIONS)
+    # Small, so that they overflow: the queues of devices that are away or asleep.
+    node = Node(options=OPTIONS, max_queued=40,
+                conf=["max_inflight_messages 10"])
     try:
         node.start()
         left = minutes * 60
