@@ -88,7 +88,7 @@ static int parse_body(struct slice value, struct message *out)
 int message_parse(struct slice payload, struct message *out)
 {
 	struct jsonit it;
-	struct slice key, value;
+	struct slice key, value, text;
 	int step, have_tag = 0, have_body = 0;
 	memset(out, 0, sizeof(*out));
 	if (jsonit_open(&it, payload) || it.close != '}')
@@ -104,6 +104,9 @@ int message_parse(struct slice payload, struct message *out)
 			have_body++;
 		} else if (slice_is(key, "seq")) {
 			if (jsonit_u64(value, &out->seq))
+				return -1;
+		} else if (slice_is(key, "safe") || (slice_is(key, "cursor") && !out->safe)) {
+			if (jsonit_plain(value, &text) || jsonit_u64(text, &out->safe))
 				return -1;
 		} else if (slice_is(key, "from")) {
 			if (jsonit_plain(value, &out->from))

@@ -33,6 +33,7 @@ struct message {
 	size_t payload_size; /* of the envelope that was sent */
 	uint64_t seq;        /* 0 if absent: plain Mosquitto */
 	struct slice from;   /* empty if absent */
+	uint64_t safe;       /* what its receiver may acknowledge, 0 if absent */
 };
 
 struct message_ack {

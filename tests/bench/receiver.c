@@ -67,6 +67,25 @@ static void check_seq(struct receiver *r, struct receiver_stream *stream, const 
 	sender_check_seq(&r->flow->senders[m->tag.sender], m->tag.number, m->seq);
 }
 
+/* As a device does that has missed nothing: every message is checked here to be the next one. */
+static void acknowledge(struct receiver *r, const struct message *m, uint64_t now_ns)
+{
+	const struct flow *flow = r->flow;
+	char cursor[24];
+	int n;
+	if (m->safe > r->safe)
+		r->safe = m->safe;
+	if (!flow->opt.ack_ms || now_ns - r->acked_ns < flow->opt.ack_ms * UINT64_C(1000000))
+		return;
+	r->acked_ns = now_ns;
+	n = snprintf(cursor, sizeof(cursor), "%llu", (unsigned long long)r->safe);
+	const struct mqtt_publish publish = {.version = flow->run->net->version,
+		.topic = {"im/ack", 6},
+		.payload = {cursor, (size_t)n}};
+	if (conn_publish(&r->conn, &publish))
+		verdict_fail(flow->run->verdict, "%s: cannot acknowledge", r->name);
+}
+
 static void on_publish(struct conn *conn, const struct mqtt_packet *packet, uint64_t now_ns)
 {
 	struct receiver *r = (struct receiver *)conn;
@@ -87,6 +106,8 @@ static void on_publish(struct conn *conn, const struct mqtt_packet *packet, uint
 	check_order(r, stream, &m);
 	if (run->im)
 		check_seq(r, stream, &m);
+	if (run->im)
+		acknowledge(r, &m, now_ns);
 	r->delivered++;
 	flow->total.delivered++;
 	flow->measured.delivered += flow_measures(run, now_ns);

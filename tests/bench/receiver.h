@@ -29,6 +29,8 @@ struct receiver {
 	uint64_t delivered;
 	uint64_t last_seq; /* of a group's conversation */
 	uint64_t digest;   /* of the log as it came */
+	uint64_t safe;     /* greatest that came */
+	uint64_t acked_ns; /* when that was acknowledged last */
 	uint32_t streams;
 	struct receiver_stream *stream;
 };

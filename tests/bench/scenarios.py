@@ -8,6 +8,7 @@ turns, so that a change of the machine's mood hits all alike.
 """
 import time
 
+import instep
 import machine
 import search
 import upgrade
@@ -154,6 +155,29 @@ def steady(ctx):
     variants = _sides(ctx, lambda by: [pair(senders=1000, window=20, window_by=by, rate=1000)],
                       e2e=False)
     return [compare(ctx, case, variants)]
+
+
+def acknowledging(ctx):
+    """Scenario 3 with and without its receivers saying once a second how far they are."""
+    metrics = ms_metrics()[:2] + [
+        Metric("broker", "cores", cpu("broker"), higher_is_better=False),
+        Metric("bridge", "cores", cpu("bridge"), higher_is_better=False)]
+    case = Case(12, "1,000 messages/s over 1,000 pairs, receivers acknowledge once a second", metrics)
+    node = ctx.crowds().get(IM)
+    if not node:
+        return case
+    load = {"senders": 1000, "window": 20, "window_by": "ack", "rate": 1000}
+    compare(ctx, case, [("silent", node, [pair(**load)]),
+                        (IM, node, [pair(**load, ack_ms=1000)])])
+    times = case.ratio(metrics[0], "silent")
+    if times:
+        case.notes.append(f"im is with, silent without: p50 is {times:.2f} times that (aim: below "
+                          "1.2)")
+    return case
+
+
+def in_step(ctx):
+    return instep.costs(ctx) + [acknowledging(ctx)] if ctx.has_im else []
 
 
 def fan_out(ctx):
@@ -391,4 +415,5 @@ ALL = {
     9: growth,
     10: search.search,
     11: upgrade.upgrade,
+    12: in_step,
 }
