@@ -323,20 +323,6 @@ static int credential(struct plugin *p, const struct im_down_rec *r)
 
 /* ---- the link itself ---- */
 
-static int down_hello(struct plugin *p)
-{
-	int64_t now_us = clock_mono_us(&p->clock);
-
-	step_link(&p->step);
-	log_line(LOG_LEVEL_NOTICE, "link up spool_bytes=%llu",
-		(unsigned long long)ring_used(&p->spool.ring));
-	/* While the bridge was away nobody said what to forget. */
-	account_forget_all(p);
-	uplink_hello(&p->uplink, now_us);
-	capture_snapshot(p);
-	return IM_OK;
-}
-
 static int down_committed(struct plugin *p, const struct im_down_rec *r)
 {
 	int64_t now_us = clock_mono_us(&p->clock);
@@ -386,6 +372,7 @@ static int down_stats(struct plugin *p)
 		.throttled_address = a->throttled_address,
 		.throttled_all = a->throttled_all,
 		.throttled_tokens = a->throttled_tokens,
+		.max_payload = (uint64_t)p->opt.max_payload,
 	};
 	struct im_buf frame;
 
@@ -396,6 +383,23 @@ static int down_stats(struct plugin *p)
 		p->stats.publish_failed++;
 	im_buf_free(&frame);
 	return IM_OK;
+}
+
+static int down_hello(struct plugin *p)
+{
+	int64_t now_us = clock_mono_us(&p->clock);
+	int ret;
+
+	step_link(&p->step);
+	log_line(LOG_LEVEL_NOTICE, "link up spool_bytes=%llu",
+		(unsigned long long)ring_used(&p->spool.ring));
+	/* While the bridge was away nobody said what to forget. */
+	account_forget_all(p);
+	uplink_hello(&p->uplink, now_us);
+	/* Before its first record, so that no answer is given without knowing what it takes. */
+	ret = down_stats(p);
+	capture_snapshot(p);
+	return ret;
 }
 
 static void return_credit(struct plugin *p)

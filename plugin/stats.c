@@ -39,5 +39,6 @@ void stats_json(const struct stats *s, const struct stats_gauges *g, struct im_b
 	member(out, "throttled_address", g->throttled_address);
 	member(out, "throttled_all", g->throttled_all);
 	member(out, "throttled_tokens", g->throttled_tokens);
+	member(out, "max_payload", g->max_payload);
 	im_buf_c(out, '}');
 }

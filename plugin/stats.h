@@ -56,6 +56,7 @@ struct stats_gauges {
 	uint64_t logins_waiting;
 	uint64_t passwords_hashed, logins_cached, tokens_checked, logins_throttled;
 	uint64_t throttled_user, throttled_address, throttled_all, throttled_tokens;
+	uint64_t max_payload; /* what it takes: the bridge tells clients */
 };
 
 /* One flat JSON object of numbers. */

@@ -112,6 +112,20 @@ static void set_level(struct engine *e)
 	effects_set_level(e->a.fx, level);
 }
 
+/* What every plugin takes that has said so. */
+static void set_max_payload(struct engine *e)
+{
+	int64_t least = 0;
+
+	for (unsigned i = 0; i < e->n_peers; i++) {
+		int64_t n = peer_max_payload(e->peers[i]);
+
+		if (n && (!least || n < least))
+			least = n;
+	}
+	requests_set_max_payload(e->a.requests, least);
+}
+
 void engine_linked(struct engine *e, struct peer *p, const struct engine_now *now)
 {
 	peer_link(p, now->mono_ms);
@@ -208,6 +222,7 @@ void engine_up(struct engine *e, struct peer *p, struct im_str frame, const stru
 		break;
 	default:
 		peer_set_stats(p, f.rest);
+		set_max_payload(e);
 		break;
 	}
 }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "bridge/deliver/downq.h"
+#include "common/jsonscan.h"
 
 /* Unreturned frames of what waits its turn: one at work in the broker, one on its way. */
 #define DOWN_WINDOW 2
@@ -375,4 +376,11 @@ unsigned peer_level(const struct peer *p)
 struct im_str peer_stats(const struct peer *p)
 {
 	return im_buf_view(&p->stats);
+}
+
+int64_t peer_max_payload(const struct peer *p)
+{
+	int64_t n = im_json_number_in(peer_stats(p), "max_payload");
+
+	return n > 0 ? n : 0;
 }

@@ -92,5 +92,7 @@ bool peer_known(const struct peer *p);
 unsigned peer_level(const struct peer *p);
 /* Its counters as it told them last (JSON object), n == 0 if it never did. */
 struct im_str peer_stats(const struct peer *p);
+/* The longest payload that it takes, as it told last; 0: it never did. */
+int64_t peer_max_payload(const struct peer *p);
 
 #endif

@@ -48,7 +48,15 @@ void requests_free(struct requests **q)
 
 void requests_set(struct requests *q, const struct rpc_settings *set)
 {
+	int64_t max_payload = q->set.max_payload;
+
 	q->set = *set;
+	q->set.max_payload = max_payload;
+}
+
+void requests_set_max_payload(struct requests *q, int64_t bytes)
+{
+	q->set.max_payload = bytes;
 }
 
 static int answer(struct requests *q, const struct im_up_rec *rec, struct im_str id, int code,

@@ -41,6 +41,8 @@ struct requests_parts {
 struct requests *requests_new(const struct requests_parts *p);
 void requests_free(struct requests **q);
 void requests_set(struct requests *q, const struct rpc_settings *set);
+/* What the plugins take, which no configuration says; 0: nobody knows. */
+void requests_set_max_payload(struct requests *q, int64_t bytes);
 
 /* How a record of a replayed part of the spool is to be taken. */
 enum requests_pass {

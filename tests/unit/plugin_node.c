@@ -292,6 +292,8 @@ static void bridge_receives(void *arg, const struct fake_message *m)
 
 	assert_string_equal(m->topic, IM_TOPIC_UP);
 	assert_int_equal(im_up_frame_read(m->payload, &f), IM_OK);
+	/* What it takes is said before its first record. */
+	assert_true(f.kind == IM_FRAME_UP_STATS || n->stats != NULL);
 	switch (f.kind) {
 	case IM_FRAME_UP_BATCH:
 		take_batch(n, &f);

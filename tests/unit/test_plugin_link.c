@@ -655,6 +655,18 @@ static void credits_are_returned_when_done(void **state)
 	node_stop(&n);
 }
 
+static void the_bridge_is_told_what_a_publish_may_hold(void **state)
+{
+	struct node n;
+
+	(void)state;
+	node_start(&n, false, (const char *[]){"max_payload", "1000", NULL});
+	node_settle(&n);
+	assert_non_null(n.stats);
+	assert_non_null(strstr(n.stats, "\"max_payload\":1000}"));
+	node_stop(&n);
+}
+
 static void a_hello_may_be_followed_by_what_is_stored(void **state)
 {
 	struct mosquitto *c;
@@ -862,6 +874,7 @@ int main(void)
 		cmocka_unit_test(offline_sessions_are_never_kicked),
 		cmocka_unit_test(an_id_that_was_taken_from_its_user_is_the_next_ones),
 		cmocka_unit_test(credits_are_returned_when_done),
+		cmocka_unit_test(the_bridge_is_told_what_a_publish_may_hold),
 		cmocka_unit_test(a_hello_may_be_followed_by_what_is_stored),
 		cmocka_unit_test(what_was_never_sent_is_not_committed),
 		cmocka_unit_test(malformed_frames_are_dropped),
