@@ -113,6 +113,8 @@ struct engine_settings config_settings(struct config *c)
 			.direct_policy = im_direct_policy_chosen(o->direct_policy),
 			.presence_policy = (enum im_presence_policy)o->presence_policy,
 			.user_search = (enum user_search)o->user_search,
+			.presence = o->presence,
+			.dedup_hours = o->dedup_hours,
 			.password_memory_kib = (uint32_t)o->password_memory,
 			.password_passes = (uint32_t)o->password_passes,
 			.moderation = &c->words,

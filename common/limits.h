@@ -97,6 +97,10 @@
  * one batch more. */
 #define IM_CURSORS_WAITING 4096
 
+/* Conversations whose unread messages are added up: what is behind the newest thousand nobody looks
+ * at, and who opens an app waits for the sum. */
+#define IM_TOTAL_CONVS 1000
+
 /* Reading requests. A client that opens asks about a screen of conversations at once; who asks for
  * more than that waits for his own answers. Greetings: devices of one user that come back together;
  * beyond, they are told that they are behind. */

@@ -11,6 +11,12 @@ const char *const im_direct_policy_names[IM_DIRECT_POLICIES] = {
 	[IM_DIRECT_CONTACTS] = "contacts",
 };
 
+const char *const im_presence_policy_names[IM_PRESENCE_POLICIES] = {
+	[IM_PRESENCE_EVERYONE] = "everyone",
+	[IM_PRESENCE_CONTACTS] = "contacts",
+	[IM_PRESENCE_SELF] = "self",
+};
+
 static int refuse(struct im_buf *why, int code, const char *text)
 {
 	if (why)

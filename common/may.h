@@ -37,6 +37,8 @@ static inline enum im_direct_policy im_direct_policy_chosen(int choice)
 /* The option presence_policy, in the order of its choices. */
 enum im_presence_policy { IM_PRESENCE_EVERYONE, IM_PRESENCE_CONTACTS, IM_PRESENCE_SELF };
 #define IM_PRESENCE_CHOICES "everyone|contacts|self"
+#define IM_PRESENCE_POLICIES 3
+extern const char *const im_presence_policy_names[IM_PRESENCE_POLICIES];
 
 /* Whether a user may do anything at all. */
 int im_may_act(bool exists, bool disabled, struct im_buf *why) IM_MUST_CHECK;

@@ -115,6 +115,8 @@ void im_wire_tail(struct im_buf *b, const struct im_wire_msg *m)
 	im_buf_u64(b, m->seq);
 	im_buf_str(b, IM_STR(",\"from\":"));
 	im_jsonw_str(b, m->from);
+	if (m->from_name.p)
+		im_jsonw_member_str(b, "from_name", m->from_name);
 	im_buf_str(b, IM_STR(",\"ts\":"));
 	im_buf_i64(b, m->ts_ms);
 	if (m->id.n) {

@@ -18,6 +18,7 @@ struct im_wire_msg {
 	uint64_t seq;
 	uint64_t cursor; /* log position; shown as an opaque string */
 	struct im_str from;
+	struct im_str from_name; /* as the sender calls himself; p == NULL: it is not said */
 	int64_t ts_ms;
 	struct im_str id;   /* n == 0: none */
 	struct im_str type; /* n == 0: default of enc */

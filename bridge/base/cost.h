@@ -24,6 +24,8 @@
 #define COST_PERSON 20    /* somebody who comes, goes, or gets an event: rows on both sides */
 #define COST_MESSAGE 40   /* one more message stored than came in */
 #define COST_KIB 5        /* each begun KiB of words that the request did not bring itself */
+#define COST_LIST 50      /* looking at each of one's conversations, however many those are */
+#define COST_TOTAL 300    /* adding up what is unread in a thousand of them */
 #define COST_PRESENCE 400 /* a change of presence, however many watch */
 #define COST_PROFILE \
 	5000 /* a changed profile that is told: five rows for each who may hear of it */

@@ -79,13 +79,11 @@ int directory_conv_users(struct directory *d, uint64_t conv, directory_conv_fn f
 	return walk_convs(d, st, fn, arg);
 }
 
-int directory_conv_changed(
-	struct directory *d, uint64_t user, uint64_t since, directory_conv_fn fn, void *arg)
+int directory_conv_list(struct directory *d, uint64_t user, directory_conv_fn fn, void *arg)
 {
-	sqlite3_stmt *st = sqldb_get(&d->q, DIR_CONV_CHANGED);
+	sqlite3_stmt *st = sqldb_get(&d->q, DIR_CONV_LIST);
 
 	sqldb_bind_id(st, 1, user);
-	sqldb_bind_id(st, 2, since > INT64_MAX ? INT64_MAX : since);
 	return walk_convs(d, st, fn, arg);
 }
 

@@ -29,10 +29,9 @@ typedef int (*directory_conv_fn)(void *arg, const struct directory_conv_user *c)
 int directory_conv_users(
 	struct directory *d, uint64_t conv, directory_conv_fn fn, void *arg) IM_MUST_CHECK;
 
-/* The rows of one user that were changed after this log position, by conversation. Costs what all
- * of his do. */
-int directory_conv_changed(struct directory *d, uint64_t user, uint64_t since, directory_conv_fn fn,
-	void *arg) IM_MUST_CHECK;
+/* Every row of one user, by conversation. */
+int directory_conv_list(
+	struct directory *d, uint64_t user, directory_conv_fn fn, void *arg) IM_MUST_CHECK;
 /* The position from which on changes of rows and memberships have one of their own: who has
  * followed less than that must look at all of them. */
 int directory_changes_from(struct directory *d, uint64_t *gid_out) IM_MUST_CHECK;

@@ -7,9 +7,6 @@
 #include "common/jsonscan.h"
 #include "common/jsonw.h"
 
-/* Base64 makes four bytes of three. */
-#define PREVIEW_RAW_BYTES (PREVIEW_BYTES / 4 * 3)
-
 static size_t code_point(const char *p, const char *end)
 {
 	int32_t cp;
@@ -45,9 +42,9 @@ struct im_str preview_text(struct im_str text, size_t chars, size_t bytes)
 	return (struct im_str){text.p, n};
 }
 
-static void put_text(struct im_buf *b, struct im_str text)
+static void put_text(struct im_buf *b, struct im_str text, size_t bytes)
 {
-	struct im_str shown = preview_text(text, PREVIEW_CHARS, PREVIEW_BYTES);
+	struct im_str shown = preview_text(text, PREVIEW_CHARS, bytes);
 
 	im_jsonw_member_str(b, "body", shown);
 	if (shown.n < text.n)
@@ -59,13 +56,13 @@ static void put_none(struct im_buf *b)
 	im_buf_z(b, ",\"body\":null,\"cut\":true");
 }
 
-void preview_body(struct im_buf *b, enum im_enc enc, struct im_str body)
+void preview_body(struct im_buf *b, enum im_enc enc, struct im_str body, size_t bytes)
 {
 	/* What strict parsers refuse is shown as the text that it is, as common/wire.c does. */
 	if (enc == IM_ENC_TEXT || (enc == IM_ENC_JSON && body.n && im_json_fault(body))) {
-		put_text(b, body);
+		put_text(b, body, bytes);
 	} else if (enc == IM_ENC_JSON) {
-		if (body.n > PREVIEW_BYTES) {
+		if (body.n > bytes) {
 			put_none(b);
 			return;
 		}
@@ -73,7 +70,8 @@ void preview_body(struct im_buf *b, enum im_enc enc, struct im_str body)
 		im_buf_str(b, body.n ? body : IM_STR("null"));
 	} else {
 		im_buf_z(b, ",\"enc\":\"base64\"");
-		if (body.n > PREVIEW_RAW_BYTES) {
+		/* Base64 makes four bytes of three. */
+		if (body.n > bytes / 4 * 3) {
 			put_none(b);
 			return;
 		}

@@ -24,7 +24,8 @@ struct im_str preview_text(struct im_str text, size_t chars, size_t bytes);
 
 /* Appends `,"body":..` as it is shown, of text its beginning, and of anything else, which means
  * nothing in part, all or `null`; and `,"cut":true` if that is not the whole body. What is encoded
- * is said before, `,"enc":"base64"`. */
-void preview_body(struct im_buf *b, enum im_enc enc, struct im_str body);
+ * is said before, `,"enc":"base64"`. The value has at most PREVIEW_CHARS and so many bytes, quotes
+ * not counted. */
+void preview_body(struct im_buf *b, enum im_enc enc, struct im_str body, size_t bytes);
 
 #endif

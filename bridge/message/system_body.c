@@ -76,3 +76,26 @@ void system_body_put(struct im_buf *out, struct im_str body)
 	}
 	im_buf_c(out, '}');
 }
+
+bool system_body_brief(struct im_buf *out, struct im_str body)
+{
+	struct im_json_iter it;
+	struct im_json object, v;
+	struct im_str key;
+	bool first = true, whole = true;
+
+	im_buf_c(out, '{');
+	if (im_json_parse(body, &object) == IM_OK && object.type == IM_JSON_OBJECT) {
+		im_json_iter(&object, &it);
+		while (im_json_next(&it, &key, &v)) {
+			if (!im_str_eqz(key, "action") && !im_str_eqz(key, "by")) {
+				whole = false;
+				continue;
+			}
+			begin_member(out, key, &first);
+			im_buf_str(out, v.raw);
+		}
+	}
+	im_buf_c(out, '}');
+	return whole;
+}

@@ -17,4 +17,8 @@ static inline bool system_body_is(struct im_str type)
 /* Appends the body without those numbers. */
 void system_body_put(struct im_buf *out, struct im_str body);
 
+/* Appends what was done and by whom alone: {"action":..,"by":..}. False: it says more. body: as it
+ * is stored, or without the numbers. */
+bool system_body_brief(struct im_buf *out, struct im_str body);
+
 #endif

@@ -189,7 +189,7 @@ static int find_news(struct rpc_read *rd, uint64_t cursor)
 		if (rc || head.gid <= cursor)
 			continue;
 		rc = conv_item_resolve(&rd->call, &set.v[i], NULL);
-		if (!rc && set.v[i].followed)
+		if (!rc && conv_item_followed(&set.v[i]))
 			rc = IM_STOP;
 	}
 	conv_set_clear(&set);

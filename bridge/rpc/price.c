@@ -9,30 +9,32 @@
 #include "bridge/rpc/user_search.h"
 #include "common/limits.h"
 
-/* For each element of a list among the parameters, or for each row that `limit` lets it look at:
- * so many rows of the databases. */
+/* For each element of a list among the parameters, or for each row that `limit` lets it look at, so
+ * many rows of the databases; and before that, whatever is asked for, `base`: a look at each of the
+ * caller's conversations. */
 static const struct price {
 	const char *method, *list;
-	int rows;
+	int rows, base;
 } prices[] = {
-	{"presence.get", "uids", 2},
-	{"user.get", "uids", 1},
-	{"group.get", "gids", 4},
-	{"conv.list", NULL, 3},
-	{"conv.history", NULL, 1},
-	{"conv.pins", NULL, 2},
-	{"conv.receipts", NULL, 2},
-	{"sync", NULL, 1},
-	{"search", NULL, 4},
-	{"user.search", NULL, USER_SEARCH_PEOPLE},
-	{"group.list", NULL, 1},
-	{"group.members", NULL, 1},
-	{"group.bans", NULL, 1},
-	{"group.mutes", NULL, 1},
-	{"group.links", NULL, 1},
-	{"contact.list", NULL, 1},
-	{"block.list", NULL, 1},
-	{"device.list", NULL, 1},
+	{"presence.get", "uids", 2, 0},
+	{"user.get", "uids", 1, 0},
+	{"group.get", "gids", 4, 0},
+	{"session.start", NULL, 3, COST_LIST + COST_TOTAL},
+	{"conv.list", NULL, 3, COST_LIST},
+	{"conv.history", NULL, 1, 0},
+	{"conv.pins", NULL, 2, 0},
+	{"conv.receipts", NULL, 2, 0},
+	{"sync", NULL, 1, 0},
+	{"search", NULL, 4, 0},
+	{"user.search", NULL, USER_SEARCH_PEOPLE, 0},
+	{"group.list", NULL, 1, 0},
+	{"group.members", NULL, 1, 0},
+	{"group.bans", NULL, 1, 0},
+	{"group.mutes", NULL, 1, 0},
+	{"group.links", NULL, 1, 0},
+	{"contact.list", NULL, 1, 0},
+	{"block.list", NULL, 1, 0},
+	{"device.list", NULL, 1, 0},
 };
 
 /* And for each so many more, where a parameter is true. */
@@ -66,9 +68,12 @@ static int64_t asked_for(const struct price *p, const json_t *params)
 
 int64_t price_of(const struct rpc_method *m, const json_t *params)
 {
+	int64_t total = json_is_true(json_object_get(params, "total")) ? COST_TOTAL : 0;
+
 	for (size_t i = 0; i < sizeof(prices) / sizeof(prices[0]); i++)
 		if (strcmp(prices[i].method, m->name) == 0)
 			return COST_ROW * rows_of(&prices[i], params) *
-			       asked_for(&prices[i], params);
+				       asked_for(&prices[i], params) +
+			       prices[i].base + total;
 	return 0;
 }

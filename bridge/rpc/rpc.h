@@ -48,6 +48,8 @@ struct rpc_settings {
 	enum im_direct_policy direct_policy; /* the server's, for users who have set none */
 	enum im_presence_policy presence_policy;
 	enum user_search user_search;
+	bool presence;       /* it is told at all */
+	int64_t dedup_hours; /* for which message ids are remembered */
 	int64_t max_payload; /* of a publish, as the plugins have it; 0: they have not said */
 	uint32_t password_memory_kib, password_passes;
 	struct moderation

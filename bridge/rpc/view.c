@@ -7,7 +7,6 @@
 
 #include "bridge/message/seen.h"
 #include "common/jsonw.h"
-#include "common/wire.h"
 
 static uint64_t max_u64(uint64_t a, uint64_t b)
 {
@@ -24,9 +23,8 @@ uint64_t view_mark(uint64_t read_seq, uint64_t joined_seq, uint64_t cleared_to)
 	return max_u64(read_seq, max_u64(joined_seq, cleared_to));
 }
 
-/* How it looks now; scratch holds the body where that is not the stored one. */
-static int look(struct names *names, const struct store_msg *m, uint64_t was_after, int64_t now_ms,
-	struct im_buf *scratch, struct im_wire_msg *out)
+int view_wire(const struct view_of *v, const struct store_msg *m, struct im_buf *scratch,
+	struct im_wire_msg *out)
 {
 	int rc;
 
@@ -38,43 +36,59 @@ static int look(struct names *names, const struct store_msg *m, uint64_t was_aft
 		.enc = m->enc,
 		.meta = m->meta,
 		.body = m->body};
-	rc = names_user(names, m->sender, &out->from);
+	rc = names_user(v->names, m->sender, &out->from);
 	if (rc == IM_E_NONE)
 		out->from = (struct im_str){NULL, 0};
 	else if (rc != IM_OK)
 		return rc;
-	seen_now(out, m->recalled, was_after, now_ms, scratch);
+	seen_now(out, m->recalled, v->was_after, v->now_ms, scratch);
 	return scratch->failed ? IM_E_NOMEM : IM_OK;
+}
+
+static int put(struct im_buf *b, const struct view_of *v, const struct store_msg *m,
+	struct im_str from_name)
+{
+	struct im_wire_msg w;
+	struct im_buf body;
+	int rc;
+
+	im_buf_init(&body, 0);
+	rc = view_wire(v, m, &body, &w);
+	w.from_name = from_name;
+	if (rc == IM_OK)
+		im_wire_message(b, v->conv, &w);
+	im_buf_free(&body);
+	return rc != IM_OK ? rc : b->failed ? IM_E_NOMEM : IM_OK;
+}
+
+int view_named(struct im_buf *b, const struct view_of *v, const struct store_msg *m,
+	struct im_str from_name)
+{
+	return put(b, v, m, from_name.p ? from_name : IM_STR(""));
 }
 
 int view_message(struct im_buf *b, struct names *names, struct im_str conv,
 	const struct store_msg *m, uint64_t was_after, int64_t now_ms)
 {
-	struct im_wire_msg w;
-	struct im_buf body;
-	int rc;
+	const struct view_of v = {names, conv, was_after, now_ms};
 
-	im_buf_init(&body, 0);
-	rc = look(names, m, was_after, now_ms, &body, &w);
-	if (rc == IM_OK)
-		im_wire_message(b, conv, &w);
-	im_buf_free(&body);
-	return rc == IM_OK && b->failed ? IM_E_NOMEM : rc;
+	return put(b, &v, m, (struct im_str){NULL, 0});
 }
 
 int view_quote(struct im_buf *b, struct names *names, const struct store_msg *m, int64_t now_ms)
 {
+	const struct view_of v = {.names = names, .was_after = UINT64_MAX, .now_ms = now_ms};
 	struct im_wire_msg w;
 	struct im_buf body;
 	int rc;
 
 	im_buf_init(&body, 0);
-	rc = look(names, m, UINT64_MAX, now_ms, &body, &w);
+	rc = view_wire(&v, m, &body, &w);
 	if (rc == IM_OK) {
 		im_buf_printf(b, "{\"seq\":%" PRIu64, w.seq);
 		im_jsonw_member_str(b, "from", w.from);
 		im_jsonw_member_str(b, "type", im_type_shown(w.type, w.enc));
-		preview_body(b, w.enc, w.body);
+		preview_body(b, w.enc, w.body, PREVIEW_BYTES);
 		im_buf_c(b, '}');
 	}
 	im_buf_free(&body);

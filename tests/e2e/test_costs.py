@@ -104,7 +104,7 @@ def test_presence_of_everybody(node):
 
 
 @pytest.mark.parametrize("method, params, price", [
-    ("conv.list", {"limit": 500}, 1500), ("conv.history", {"conv": "{me}", "limit": 500}, 500),
+    ("conv.list", {"limit": 500}, 1550), ("conv.history", {"conv": "{me}", "limit": 500}, 500),
     ("sync", {"cursor": "", "limit": 500}, 500), ("search", {"q": "words", "limit": 100}, 400),
     ("contact.list", {"limit": 500}, 500), ("block.list", {"limit": 500}, 500),
     ("conv.receipts", {"conv": "{me}", "seq": 1, "limit": 500}, 1000),

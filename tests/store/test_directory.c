@@ -870,8 +870,8 @@ static void read_marks_never_move_back(void **state)
 	assert_string_equal(seen.text, "1=10 2=3 ");
 }
 
-/* By conversation, from the position on; of an own row alone. */
-static void changed_rows_are_found_by_their_position(void **state)
+/* By conversation, own rows alone, with their positions. */
+static void rows_say_where_they_were_changed(void **state)
 {
 	struct fixture *f = *state;
 	struct directory *d = f->d;
@@ -879,29 +879,24 @@ static void changed_rows_are_found_by_their_position(void **state)
 	struct directory_conv_user c = {.user = alice, .conv = 3, .read_seq = 1, .changed_gid = 20};
 	struct seen seen = {0};
 	assert_ok(directory_conv_put(d, &c));
-	c = (struct directory_conv_user){
-		.user = alice, .conv = 2, .read_seq = 2, .changed_gid = 40};
+	c = (struct directory_conv_user){.user = alice, .conv = 2, .read_seq = 2};
 	assert_ok(directory_conv_put(d, &c));
 	c = (struct directory_conv_user){.user = bob, .conv = 3, .read_seq = 3, .changed_gid = 50};
 	assert_ok(directory_conv_put(d, &c));
-	assert_ok(directory_conv_changed(d, alice, 0, see_conv, &seen));
+	assert_ok(directory_conv_list(d, alice, see_conv, &seen));
 	assert_string_equal(seen.text, "1=2 1=1 ");
-	seen = (struct seen){0};
-	assert_ok(directory_conv_changed(d, alice, 20, see_conv, &seen));
-	assert_string_equal(seen.text, "1=2 ");
 	assert_ok(directory_conv_get(d, alice, 3, &c));
 	assert_int_equal(c.changed_gid, 20);
 	c.changed_gid = 60;
 	c.read_seq = 7;
 	assert_ok(directory_conv_put(d, &c));
-	seen = (struct seen){0};
-	assert_ok(directory_conv_changed(d, alice, 40, see_conv, &seen));
-	assert_string_equal(seen.text, "1=7 ");
+	assert_ok(directory_conv_get(d, alice, 3, &c));
+	assert_int_equal(c.changed_gid, 60);
 	assert_ok(directory_user_delete(d, alice, 90));
-	seen = (struct seen){0};
-	assert_ok(directory_conv_changed(d, alice, 89, see_conv, &seen));
-	assert_string_equal(seen.text, "1=2 1=7 ");
-	assert_ok(directory_conv_changed(d, alice, 90, see_conv, &(struct seen){.stop_after = 1}));
+	assert_ok(directory_conv_get(d, alice, 3, &c));
+	assert_int_equal(c.changed_gid, 90);
+	seen = (struct seen){.stop_after = 1};
+	assert_int_equal(directory_conv_list(d, alice, see_conv, &seen), 77);
 	assert_ok(directory_changes_from(d, &from));
 	assert_int_equal(from, 0);
 }
@@ -1082,7 +1077,7 @@ int main(void)
 		TEST(members_are_counted_listed_and_changed),
 		TEST(who_went_out_of_a_group_is_noted_until_he_is_back),
 		TEST(read_marks_never_move_back),
-		TEST(changed_rows_are_found_by_their_position),
+		TEST(rows_say_where_they_were_changed),
 		TEST(a_newer_event_takes_the_place_of_its_key),
 		TEST(numbers_are_kept_in_meta),
 		TEST(readers_see_what_is_committed_and_a_view_stays),

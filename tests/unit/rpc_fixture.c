@@ -56,6 +56,8 @@ static int set_up(void **state, const struct store_backend *backend)
 	f->set = (struct rpc_settings){.group_members_max = 1000,
 		.groups_per_user_max = 50,
 		.recall_window_s = 120,
+		.dedup_hours = 24,
+		.presence = true,
 		.password_memory_kib = 8,
 		.password_passes = 1,
 		.reply_max = 63 * 1024};

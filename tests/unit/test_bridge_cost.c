@@ -82,6 +82,12 @@ static void reading_costs_the_rows_that_it_looks_at(void **state)
 	assert_int_equal(
 		price("conv.history", "{\"conv\":\"u/b\",\"limit\":10,\"shown\":false}"), 10);
 	assert_int_equal(price("search", "{\"q\":\"x\",\"limit\":500}"), 2000);
+	/* Beside the rows: a look at each conversation, and what is unread in them added up. */
+	assert_int_equal(price("conv.list", "{\"limit\":500}"), 1550);
+	assert_int_equal(price("conv.list", "{\"limit\":500,\"total\":false}"), 1550);
+	assert_int_equal(price("conv.list", "{\"limit\":1,\"total\":true}"), 353);
+	assert_int_equal(price("session.start", "{}"), 500);
+	assert_int_equal(price("conv.get", "{\"conv\":\"u/b\"}"), 0);
 	assert_int_equal(price("user.get", "{}"), 0);
 }
 

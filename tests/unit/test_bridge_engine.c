@@ -514,6 +514,42 @@ static void a_plugin_of_the_version_before_is_served_as_it_was(void **state)
 }
 
 /* Each link has its own: the broker is restarted with a new plugin, or goes back to an old one. */
+static void give_stats(struct engine_fixture *f, const char *json)
+{
+	struct im_buf frame;
+
+	im_buf_init(&frame, 0);
+	im_frame_stats(&frame, im_str(json));
+	give_bytes(f, frame.p, frame.n);
+	im_buf_free(&frame);
+}
+
+static bool start_says(struct engine_fixture *f, const char *part)
+{
+	bool said;
+
+	engine_rpc(f, "alice", "session.start", "{}");
+	assert_told(f, "inbox alice rpc/phone {\"jsonrpc\":\"2.0\",");
+	said = engine_told_part(f, part);
+	engine_credit(f, f->frames);
+	return said;
+}
+
+/* No configuration of the bridge's says it, and an earlier plugin does not either. */
+static void what_a_plugin_takes_is_told_to_clients(void **state)
+{
+	struct engine_fixture *f = *state;
+
+	assert_false(start_says(f, "max_payload"));
+	give_stats(f, "{\"messages\":1}");
+	assert_false(start_says(f, "max_payload"));
+	give_stats(f, "{\"messages\":1,\"max_payload\":4096}");
+	assert_true(start_says(f, "\"max_payload\":4096,"));
+	/* It stays what it was when the settings are read again. */
+	engine_set(f->rig.engine, &f->rig.set);
+	assert_true(start_says(f, "\"max_payload\":4096,"));
+}
+
 static void the_level_is_the_plugins_of_this_link(void **state)
 {
 	struct engine_fixture *f = *state;
@@ -564,6 +600,7 @@ int main(void)
 		T(a_record_of_nobody_is_passed_over),
 		T(garbage_frames_change_nothing),
 		T(a_plugin_of_the_version_before_is_served_as_it_was),
+		T(what_a_plugin_takes_is_told_to_clients),
 		T(the_level_is_the_plugins_of_this_link),
 	};
 

@@ -195,7 +195,7 @@ static void a_reading_request_is_paid_before_it_is_asked(void **state)
 {
 	struct engine_fixture *f = *state;
 
-	f->rig.set.rate_cost = 30; /* a hundred and twenty at once */
+	f->rig.set.rate_cost = 55; /* two hundred and twenty at once */
 	engine_set(f->rig.engine, &f->rig.set);
 	for (int i = 0; i < 3; i++) {
 		engine_rpc(f, "alice", "conv.list", "{\"limit\":20}");

@@ -83,7 +83,7 @@ static void expect_str(enum im_enc enc, struct im_str body, struct im_str want)
 	struct im_buf b;
 
 	im_buf_init(&b, 0);
-	preview_body(&b, enc, body);
+	preview_body(&b, enc, body, PREVIEW_BYTES);
 	assert_str_eq(im_buf_view(&b), want);
 	im_buf_free(&b);
 }

@@ -107,6 +107,53 @@ static void a_room_counts_as_unread_for_who_follows_it(void **state)
 	assert_num(listed(f, "bob", "g/hall"), "marked_unread", 1);
 }
 
+/* How many conversations have changed since then, the only one in f->result's list. */
+static size_t changed(struct rpc_fixture *f, const char *cursor)
+{
+	char params[128];
+
+	snprintf(params, sizeof(params), "{\"since\":\"%s\",\"brief\":true}", cursor);
+	return json_array_size(rpc_at(rpc_ok(f, "bob", "conv.list", params), "conversations"));
+}
+
+static void what_an_app_begins_with_counts_the_rooms_that_are_followed(void **state)
+{
+	struct rpc_fixture *f = *state;
+	char cursor[32];
+
+	make_hall(f);
+	rpc_send_full(f, "alice", "g/hall", IM_STR(""), IM_STR("\"mentions\":[\"bob\"]"),
+		IM_ENC_TEXT, IM_STR("hear, bob"));
+	rpc_ok(f, "bob", "session.start", "{}");
+	assert_num(f->result, "total_unread", 0);
+	assert_num(f->result, "total_mentions", 0);
+	assert_text(f->result, "conversations.0.kind", "room");
+	assert_num(f->result, "conversations.0.last.seq", 2);
+	assert_null(rpc_at(f->result, "conversations.0.follow"));
+	assert_null(rpc_at(f->result, "conversations.0.unread"));
+	assert_null(rpc_at(f->result, "conversations.0.mentions"));
+	assert_num(
+		rpc_ok(f, "bob", "conv.get", "{\"conv\":\"g/hall\"}"), "conversation.mentions", 0);
+	assert_false(json_is_true(rpc_at(f->result, "conversation.follow")));
+	rpc_ok(f, "bob", "session.start", "{}");
+	snprintf(cursor, sizeof(cursor), "%s", rpc_text(f->result, "cursor"));
+	assert_int_equal(changed(f, cursor), 0);
+	/* That he follows is news for his other devices. */
+	follow(f, "bob", "g/hall", true);
+	assert_int_equal(changed(f, cursor), 1);
+	assert_true(json_is_true(rpc_at(f->result, "conversations.0.follow")));
+	assert_num(f->result, "conversations.0.unread", 1);
+	assert_num(f->result, "conversations.0.mentions", 1);
+	rpc_ok(f, "bob", "session.start", "{}");
+	assert_num(f->result, "total_unread", 1);
+	assert_num(f->result, "total_mentions", 1);
+	snprintf(cursor, sizeof(cursor), "%s", rpc_text(f->result, "cursor"));
+	follow(f, "bob", "g/hall", false);
+	assert_int_equal(changed(f, cursor), 1);
+	assert_null(rpc_at(f->result, "conversations.0.follow"));
+	assert_num(rpc_ok(f, "bob", "conv.list", "{\"total\":true}"), "total_unread", 0);
+}
+
 static void nobody_follows_a_room_unasked(void **state)
 {
 	struct rpc_fixture *f = *state;
@@ -286,6 +333,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CASE(a_room_counts_as_unread_for_who_follows_it),
+		CASE(what_an_app_begins_with_counts_the_rooms_that_are_followed),
+		SQLITE(what_an_app_begins_with_counts_the_rooms_that_are_followed),
 		CASE(nobody_follows_a_room_unasked),
 		CASE(what_is_no_room_has_no_follow),
 		CASE(other_devices_are_told),

@@ -54,8 +54,14 @@ static void is_everywhere(struct rpc_fixture *f, const json_t *want, bool listed
 	rpc_ok(f, "carol", "sync", "{\"cursor\":\"\",\"limit\":200}");
 	is(last_of(rpc_at(f->result, "messages")), want, "sync");
 	rpc_ok(f, "carol", "conv.list", "{}");
-	if (listed)
-		is(rpc_at(f->result, "conversations.0.last"), want, "list");
+	if (listed) {
+		json_t *last = json_object_get(
+			json_array_get(json_object_get(f->result, "conversations"), 0), "last");
+
+		assert_text(last, "from_name", "");
+		json_object_del(last, "from_name");
+		is(last, want, "list");
+	}
 	assert_int_equal(
 		rpc_read(f, &export_method, "{\"username\":\"carol\",\"next\":\"messages\"}"),
 		IM_OK);

@@ -135,7 +135,7 @@ static bool nobody_reads(const char *method, const char *param)
 {
 	static const char *const names[] = {"conv", "cursor", "device", "direct_policy", "from",
 		"from_conv", "gid", "gids", "history", "id", "join", "kind", "members", "mentions",
-		"next", "notify", "old", "new", "q", "role", "state", "to_conv", "type", "uid",
+		"next", "notify", "old", "new", "q", "role", "since", "state", "to_conv", "type", "uid",
 		"uids"};
 	static const char *const own[][2] = {{"conv.update", "draft"}, {"msg.report", "reason"},
 		{"contact.update", "remark"}, {"contact.update", "tags"}};

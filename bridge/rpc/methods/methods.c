@@ -4,6 +4,7 @@
 
 const struct rpc_method *const methods_all[] = {
 	rpc_sync_methods,
+	rpc_session_methods,
 	rpc_conv_methods,
 	rpc_history_methods,
 	rpc_mark_methods,

@@ -17,6 +17,7 @@
 
 /* Each ends with name == NULL. */
 extern const struct rpc_method rpc_sync_methods[];
+extern const struct rpc_method rpc_session_methods[];
 extern const struct rpc_method rpc_conv_methods[];
 extern const struct rpc_method rpc_history_methods[];
 extern const struct rpc_method rpc_mark_methods[];

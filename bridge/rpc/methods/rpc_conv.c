@@ -1,233 +1,103 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Owns the list of conversations. Reads only, on reader threads. */
-#include "bridge/rpc/methods/rpc_conv.h"
-
-#include <inttypes.h>
-#include <stdlib.h>
-
-#include "bridge/directory/directory_group.h"
-#include "bridge/rpc/conv_ref.h"
-#include "bridge/rpc/conv_set.h"
+/* Owns what the list of conversations is asked for, and a conversation by itself. Reads only, on
+ * reader threads. */
 #include "bridge/rpc/methods/methods.h"
+
+#include "bridge/rpc/conv_item.h"
+#include "bridge/rpc/conv_list.h"
+#include "bridge/rpc/conv_ref.h"
 #include "bridge/rpc/rpc_args.h"
-#include "bridge/rpc/rpc_page.h"
-#include "bridge/rpc/view.h"
-#include "common/jsonw.h"
 #include "common/limits.h"
 #include "common/wire.h"
 
-const char *conv_notify_name(int notify)
+/* -- conv.list -- */
+
+/* What stands before the page. Only the first one says from where to go on: what changes while the
+ * others are asked for is newer. */
+static int put_begin(struct conv_list *l, bool changed)
 {
-	return notify == 2 ? "none" : notify == 1 ? "mentions" : "all";
+	struct rpc_call *c = &l->rd->call;
+
+	if (!rpc_has(c, "next"))
+		conv_list_put_cursor(l);
+	if (changed && l->all)
+		conv_list_put_all(l);
+	return rpc_bool(c, "total", false) ? conv_list_put_news(l) : IM_OK;
 }
 
-int conv_notify_parse(struct im_str s)
+static int list_in_view(
+	struct rpc_read *rd, const struct conv_choice *choice, const struct conv_key *after)
 {
-	for (int i = 0; i <= 2; i++)
-		if (im_str_eqz(s, conv_notify_name(i)))
-			return i;
-	return -1;
-}
+	struct conv_list l;
+	int rc = conv_list_open(rd, choice, &l);
 
-void conv_put_settings(struct im_buf *b, const struct directory_conv_user *u, bool room)
-{
-	im_buf_printf(b,
-		",\"pinned\":%s,\"muted\":%s,\"notify\":\"%s\",\"marked_unread\":%s,"
-		"\"cleared_to\":%" PRIu64,
-		u->pinned ? "true" : "false", u->notify ? "true" : "false",
-		conv_notify_name(u->notify), u->marked_unread ? "true" : "false", u->cleared_to);
-	if (room)
-		im_buf_z(b, u->follow ? ",\"follow\":true" : ",\"follow\":false");
-}
-
-/*
- * The list is in the order of the newest messages that are shown, so that an operation moves no
- * conversation. Which one that is costs two looks into conv_log's index, and two more for each
- * doubling of the operations behind it, and is asked only of those conversations that the page may
- * hold: it is never newer than the head, so they wait in a heap, each by its head until the other
- * is known. With 10,000 conversations the heads are 20 ms of a processor for each page, as ever;
- * the last page, for which all are asked, took 100 ms where half of them ended in 20 operations.
- */
-struct waiting {
-	struct conv_item *item;
-	uint64_t gid; /* of what is shown, or of the head: that is not newer */
-	bool known;   /* it is of what is shown */
-};
-
-struct heap {
-	struct waiting *v;
-	size_t n;
-};
-
-static void sink(struct heap *h, size_t i)
-{
-	struct waiting w = h->v[i];
-	size_t child;
-
-	while ((child = 2 * i + 1) < h->n) {
-		if (child + 1 < h->n && h->v[child + 1].gid > h->v[child].gid)
-			child++;
-		if (w.gid >= h->v[child].gid)
-			break;
-		h->v[i] = h->v[child];
-		i = child;
-	}
-	h->v[i] = w;
-}
-
-static void drop_first(struct heap *h)
-{
-	h->v[0] = h->v[--h->n];
-	if (h->n > 0)
-		sink(h, 0);
-}
-
-/* Takes out the next conversation in the list's order, of those that stand behind `before`; NULL:
- * there is none. */
-static int next_item(struct rpc_read *rd, struct heap *h, uint64_t before, struct conv_item **out)
-{
-	*out = NULL;
-	while (h->n > 0) {
-		struct waiting *first = &h->v[0];
-		int rc;
-
-		if (first->known) {
-			*out = first->item;
-			drop_first(h);
-			return IM_OK;
-		}
-		rc = rd->backend->read_shown(rd->log, first->item->conv, &first->item->shown);
-		if (rc != IM_OK)
-			return rc;
-		first->known = true;
-		first->gid = first->item->shown.gid;
-		if (first->gid < before)
-			sink(h, 0);
-		else
-			drop_first(h);
-	}
-	return IM_OK;
-}
-
-struct last_message {
-	struct rpc_read *rd;
-	const struct conv_item *item;
-	struct im_buf *out;
-};
-
-static int on_last(void *arg, const struct store_msg *m)
-{
-	struct last_message *l = arg;
-
-	im_buf_z(l->out, ",\"last\":");
-	return view_message(l->out, l->rd->names, conv_item_name(l->item), m, l->item->was_after,
-		l->rd->call.now_ms);
-}
-
-static int put_item(struct rpc_read *rd, struct conv_item *item, struct im_buf *b)
-{
-	struct rpc_call *c = &rd->call;
-	struct directory_conv_user mine;
-	struct last_message last = {rd, item, b};
-	uint64_t unread = 0, mark;
-	int rc = conv_item_resolve(c, item, &mine);
-
-	if (rc != IM_OK || item->hidden)
-		return rc;
-	im_buf_z(b, "{\"conv\":");
-	im_jsonw_str(b, conv_item_name(item));
-	if (item->peer_gone)
-		im_buf_z(b, ",\"deleted\":true");
-	im_jsonw_member_int(b, "head", (int64_t)item->head.seq);
-	im_jsonw_member_int(b, "read", (int64_t)mine.read_seq);
-	conv_put_settings(b, &mine, item->group_kind == DIRECTORY_ROOM);
-	if (mine.draft.n > 0)
-		im_jsonw_member_str(b, "draft", mine.draft);
-	mark = view_mark(mine.read_seq, item->joined_seq, mine.cleared_to);
-	if (item->followed)
-		rc = rd->backend->unread(rd->log, item->conv, c->user, mark, &unread);
-	if (rc != IM_OK)
-		return rc;
-	im_jsonw_member_int(b, "unread", (int64_t)unread);
-	if (item->shown.seq > item->floor)
-		rc = rd->backend->read_conv(rd->log, item->conv, item->shown.seq, item->shown.seq,
-			false, on_last, &last);
-	im_buf_c(b, '}');
-	return rc != IM_OK ? rc : b->failed ? IM_E_NOMEM : IM_OK;
-}
-
-static int put_page(struct rpc_read *rd, struct heap *h, uint64_t before)
-{
-	struct rpc_call *c = &rd->call;
-	struct conv_item *item;
-	struct rpc_page page;
-	struct im_buf key;
-	int rc = IM_OK;
-
-	im_buf_init(&key, 0);
-	rpc_page_begin(&page, c->result, "conversations", rpc_limit(c), rpc_page_bytes(c));
-	while (rc == IM_OK) {
-		rc = next_item(rd, h, before, &item);
-		if (rc != IM_OK || item == NULL)
-			break;
-		rc = put_item(rd, item, &page.one);
-		if (rc != IM_OK || page.one.n == 0)
-			continue;
-		im_buf_reset(&key);
-		im_cursor_put(&key, item->shown.gid);
-		rc = rpc_page_add(&page, im_buf_view(&key));
-	}
-	im_buf_free(&key);
-	return rpc_page_end(&page, rc);
-}
-
-static int collect(struct rpc_read *rd, struct conv_set *set, struct heap *h)
-{
-	int rc = IM_OK;
-
-	for (size_t i = 0; rc == IM_OK && i < set->n; i++) {
-		struct conv_item *item = &set->v[i];
-
-		rc = rd->backend->read_head(rd->log, item->conv, &item->head);
-		if (rc == IM_OK && item->head.seq > 0)
-			h->v[h->n++] = (struct waiting){.item = item, .gid = item->head.gid};
-	}
-	for (size_t i = h->n / 2; i-- > 0;)
-		sink(h, i);
-	return rc;
-}
-
-static int list_in_view(struct rpc_read *rd, uint64_t before)
-{
-	struct heap h = {NULL, 0};
-	struct conv_set set;
-	int rc = conv_set_load(rd, &set);
-
-	if (rc == IM_OK) {
-		h.v = calloc(set.n + 1, sizeof(*h.v));
-		rc = h.v ? collect(rd, &set, &h) : IM_E_NOMEM;
-	}
 	if (rc == IM_OK)
-		rc = put_page(rd, &h, before);
-	free(h.v);
-	conv_set_clear(&set);
+		rc = put_begin(&l, choice->changed);
+	if (rc == IM_OK)
+		rc = conv_list_page(&l, rpc_bool(&rd->call, "brief", false), after);
+	conv_list_close(&l);
 	return rc;
 }
 
 static int list_call(struct rpc_read *rd)
 {
 	struct rpc_call *c = &rd->call;
-	uint64_t before = UINT64_MAX;
+	struct conv_choice choice = {
+		.pinned_first = rpc_bool(c, "pinned_first", false), .changed = rpc_has(c, "since")};
+	struct conv_key after;
+	bool next = rpc_has(c, "next");
 	int rc;
 
-	if (rpc_has(c, "next") &&
-		(im_cursor_parse(rpc_str(c, "next"), &before) != IM_OK || before == 0))
+	if (choice.changed && im_cursor_parse(rpc_str(c, "since"), &choice.since) != IM_OK)
 		return rpc_fail(c, IM_E_INVALID_PARAMS,
-			"params.next is none that conv.list gave; leave it out to begin");
+			"params.since is no cursor; give the one of the last session.start or "
+			"conv.list, or leave it out for all");
+	if (next && !conv_key_parse(rpc_str(c, "next"), choice.pinned_first, &after))
+		return rpc_fail(c, IM_E_INVALID_PARAMS,
+			"params.next is none that conv.list gave for such a list; leave it out to "
+			"begin");
 	rc = rpc_views_begin(rd);
 	if (rc != IM_OK)
 		return rc;
-	rc = list_in_view(rd, before);
+	rc = list_in_view(rd, &choice, next ? &after : NULL);
+	rpc_views_end(rd);
+	return rc;
+}
+
+/* -- conv.get -- */
+
+static int get_in_view(struct rpc_read *rd)
+{
+	struct rpc_call *c = &rd->call;
+	struct conv_item item;
+	struct conv_ref ref;
+	int rc = conv_ref_read(rd, "conv", &ref);
+
+	if (rc != IM_OK)
+		return rc;
+	item = (struct conv_item){.conv = ref.conv,
+		.peer = ref.peer_id,
+		.joined_seq = ref.joined_seq,
+		.kind = ref.kind,
+		.role = ref.role};
+	rc = conv_ref_read_head(rd, &ref, &item.head);
+	if (rc == IM_OK && item.head.seq > 0)
+		rc = rd->backend->read_shown(rd->log, item.conv, &item.shown);
+	if (rc != IM_OK)
+		return rc;
+	im_buf_z(c->result, "{\"conversation\":");
+	rc = conv_item_put(rd, &item, rpc_bool(c, "brief", false), c->result);
+	im_buf_c(c->result, '}');
+	return rc != IM_OK ? rc : c->result->failed ? IM_E_NOMEM : IM_OK;
+}
+
+static int get_call(struct rpc_read *rd)
+{
+	int rc = rpc_views_begin(rd);
+
+	if (rc != IM_OK)
+		return rc;
+	rc = get_in_view(rd);
 	rpc_views_end(rd);
 	return rc;
 }
@@ -235,10 +105,21 @@ static int list_call(struct rpc_read *rd)
 static const struct rpc_param list_params[] = {
 	{"limit", RPC_INTEGER, false, 1, IM_PAGE_MAX},
 	{"next", RPC_STRING, false, 1, 32},
+	{"brief", RPC_BOOLEAN, false, 0, 0},
+	{"pinned_first", RPC_BOOLEAN, false, 0, 0},
+	{"since", RPC_STRING, false, 1, 32},
+	{"total", RPC_BOOLEAN, false, 0, 0},
+	{0},
+};
+
+static const struct rpc_param get_params[] = {
+	{"conv", RPC_STRING, true, 1, IM_CONV_MAX},
+	{"brief", RPC_BOOLEAN, false, 0, 0},
 	{0},
 };
 
 const struct rpc_method rpc_conv_methods[] = {
 	{"conv.list", RPC_READ, list_params, .read = list_call},
+	{"conv.get", RPC_READ, get_params, .read = get_call},
 	{0},
 };

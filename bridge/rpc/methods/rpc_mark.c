@@ -9,7 +9,7 @@
 #include "bridge/directory/directory_group.h"
 #include "bridge/directory/directory_user.h"
 #include "bridge/rpc/conv_ref.h"
-#include "bridge/rpc/methods/rpc_conv.h"
+#include "bridge/rpc/conv_settings.h"
 #include "bridge/rpc/quota.h"
 #include "bridge/rpc/rpc_args.h"
 #include "common/jsonw.h"

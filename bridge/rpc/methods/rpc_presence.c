@@ -6,29 +6,11 @@
 #include "bridge/base/cost.h"
 #include "bridge/deliver/presence.h"
 #include "bridge/directory/directory_user.h"
+#include "bridge/rpc/presence_view.h"
 #include "bridge/rpc/rpc_args.h"
 #include "bridge/rpc/rpc_named.h"
 #include "common/jsonw.h"
 #include "common/limits.h"
-#include "common/may.h"
-
-/* Who may not see a user sees it offline. */
-static int may_see(struct rpc_call *c, const struct directory_user *u, bool *out)
-{
-	struct im_may_presence f = {
-		.policy = c->set->presence_policy,
-		.self = u->id == c->user,
-		.viewer = true,
-		.exists = !u->deleted,
-		.admin = c->admin,
-	};
-	int rc = f.self ? IM_OK : directory_block_has(c->dir, u->id, c->user, &f.blocked);
-
-	if (rc == IM_OK && f.policy == IM_PRESENCE_CONTACTS)
-		rc = directory_contact_has(c->dir, u->id, c->user, &f.contact);
-	*out = rc == IM_OK && im_may_presence(&f);
-	return rc;
-}
 
 static int put_user(struct rpc_call *c, struct im_str uid, struct im_buf *b)
 {
@@ -43,7 +25,7 @@ static int put_user(struct rpc_call *c, struct im_str uid, struct im_buf *b)
 	state = u.online;
 	seen_ms = u.deleted ? 0 : u.seen_ms;
 	gone = u.deleted;
-	rc = may_see(c, &u, &visible);
+	rc = presence_visible(c, u.id, gone, &visible);
 	if (rc != IM_OK)
 		return rc;
 	im_buf_z(b, "{\"uid\":");

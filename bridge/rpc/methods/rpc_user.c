@@ -40,7 +40,7 @@ void user_put_profile(struct im_buf *b, const struct directory_user *u)
 	}
 }
 
-static void put_own(struct im_buf *b, const struct directory_user *u)
+void user_put_own(struct im_buf *b, const struct directory_user *u)
 {
 	unsigned policy = u->direct_policy < IM_DIRECT_POLICIES ? u->direct_policy : 0;
 
@@ -60,7 +60,7 @@ static int put_user(struct rpc_call *c, struct im_str uid, struct im_buf *b)
 		return rc;
 	im_buf_c(b, '{');
 	if (u.id == c->user)
-		put_own(b, &u);
+		user_put_own(b, &u);
 	else
 		user_put_profile(b, &u);
 	if (u.deleted)
@@ -147,7 +147,7 @@ static int tell_profile(struct rpc_write *wr)
 	if (rc != IM_OK)
 		return rc;
 	im_buf_init(&profile, 0);
-	put_own(&profile, &u);
+	user_put_own(&profile, &u);
 	event_user(&e, im_buf_view(&profile));
 	rc = profile.failed ? IM_E_NOMEM : writer_event(wr->writer, c->user, c->uid, &e);
 	event_clear(&e);

@@ -10,5 +10,7 @@
 void user_put_shown(struct im_buf *b, struct im_str nick, struct im_str avatar, int64_t rev);
 /* The members of a profile that everybody may see, without braces: "uid":..,"nick":.. */
 void user_put_profile(struct im_buf *b, const struct directory_user *u);
+/* Those that the user himself sees. */
+void user_put_own(struct im_buf *b, const struct directory_user *u);
 
 #endif

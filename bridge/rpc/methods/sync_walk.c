@@ -67,7 +67,7 @@ static int collect(struct rpc_read *rd, struct conv_set *set, uint64_t cursor, u
 		rc = conv_item_resolve(c, item, NULL);
 		if (rc != IM_OK)
 			return rc;
-		if (item->hidden || !item->followed || item->head.seq <= item->floor)
+		if (item->hidden || !conv_item_followed(item) || item->head.seq <= item->floor)
 			continue;
 		rc = conv_seek(rd, item->conv, item->floor, item->head, cursor, &first);
 		if (rc != IM_OK)
@@ -143,7 +143,7 @@ static int on_stretch(void *arg, const struct store_msg *m)
 	rc = conv_item_resolve(&t->rd->call, item, NULL);
 	if (rc != IM_OK)
 		return rc;
-	if (item->hidden || !item->followed || m->seq <= item->floor)
+	if (item->hidden || !conv_item_followed(item) || m->seq <= item->floor)
 		return IM_OK;
 	return t->fn(t->arg, item, m);
 }
