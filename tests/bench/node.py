@@ -312,14 +312,15 @@ class ImNode(_Node):
         db.commit()
         db.close()
 
-    def fill_log(self, messages, each=100, text=lambda gid: "x" * 64):
-        """Stores direct messages of the past, `each` to a conversation, interleaved. User 0 is one
-        side of the first thousand conversations (with users 1001 .. 2000); the others are between
+    def fill_log(self, messages, each=100, text=lambda gid: "x" * 64, sides=None):
+        """Stores direct messages of the past, `each` to a conversation, interleaved. sides: the
+        numbers of the two users of each conversation, the lower one first. If none are given user 0
+        is one side of the first thousand (with users 1001 .. 2000), and the others are between
         users from 3000 on. text: of the message at a place in the log."""
         convs = max(1, messages // each)
         own = min(convs, 1000)
-        sides = [(1, 1002 + c) for c in range(own)]
-        sides += [(3001 + 2 * c, 3002 + 2 * c) for c in range(convs - own)]
+        sides = sides or [(1, 1002 + c) for c in range(own)] + [
+            (3001 + 2 * c, 3002 + 2 * c) for c in range(convs - own)]
         now = int(time.time() * 1000) - 86400000
         db = sqlite3.connect(self.database("messages"))
         db.execute("PRAGMA synchronous = OFF")
@@ -348,6 +349,16 @@ class ImNode(_Node):
         db.close()
         db = sqlite3.connect(self.database("directory"))
         db.execute("INSERT OR REPLACE INTO meta(key, value) VALUES('applied_gid', ?)", (messages,))
+        db.commit()
+        db.close()
+
+    def read_all(self, sides, each, but):
+        """As if both users had read each conversation of fill_log's to its end, but every so
+        manieth."""
+        db = sqlite3.connect(self.database("directory"))
+        db.executemany("INSERT INTO conv_user(user, conv, read_seq) VALUES(?,?,?)",
+                       ((user, c + 1, each) for c, pair in enumerate(sides) if c % but
+                        for user in pair))
         db.commit()
         db.close()
 

@@ -37,7 +37,8 @@ static const char HELP[] =
 	"  --cursor C             rpc --method sync: where every request starts\n"
 	"  --method M --params JSON --first N --choices N   rpc: %u in params is one of these "
 	"users\n"
-	"  --repeat N --expect N  rpc: requests a client, messages an answer must hold\n";
+	"  --repeat N --expect N  rpc: requests a client, messages an answer must hold\n"
+	"  --rate N               rpc: requests a second of all clients; 0: as fast as they come\n";
 
 enum {
 	OPT_PORT = 256,
@@ -62,6 +63,7 @@ enum {
 	OPT_FIRST,
 	OPT_CHOICES,
 	OPT_REPEAT,
+	OPT_RATE,
 	OPT_EXPECT,
 	OPT_HELP,
 };
@@ -89,6 +91,7 @@ static const struct option LONG[] = {
 	{"first", required_argument, NULL, OPT_FIRST},
 	{"choices", required_argument, NULL, OPT_CHOICES},
 	{"repeat", required_argument, NULL, OPT_REPEAT},
+	{"rate", required_argument, NULL, OPT_RATE},
 	{"expect", required_argument, NULL, OPT_EXPECT},
 	{"help", no_argument, NULL, OPT_HELP},
 	{NULL, 0, NULL, 0},
@@ -181,6 +184,9 @@ static int take_number(struct options *opt, int key, const char *value)
 		break;
 	case OPT_REPEAT:
 		opt->repeat = (uint32_t)n;
+		break;
+	case OPT_RATE:
+		opt->rate = (uint32_t)n;
 		break;
 	default:
 		opt->expect = n;

@@ -37,6 +37,8 @@ struct options {
 	uint32_t first;     /* number of the first of these users */
 	uint32_t choices;
 	uint32_t repeat;
+	uint32_t rate; /* requests a second of all clients; 0: each when the one before is answered
+			*/
 	uint64_t expect; /* messages an answer (all its pages) must hold */
 };
 

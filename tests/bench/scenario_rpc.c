@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Every client makes its requests one after the other. With --method sync each request starts
+ * Every client makes its requests one after the other: at once, or with --rate in turns, when they
+ * are due. With --method sync each request starts
  * from the same cursor, so that it always finds the same messages. The first request of all is
  * reported apart: after a restart it is the cold one.
  */
@@ -18,6 +19,9 @@ struct state {
 	struct rpc_check *checks;
 	uint32_t *made; /* requests of each client */
 	uint32_t idle;  /* clients that are through */
+	uint32_t turn;  /* with --rate: the client that is next */
+	bool *busy;
+	uint64_t due_ns;
 	bool calling;
 	uint64_t first_ns;
 	uint64_t messages;
@@ -81,10 +85,28 @@ static void on_done(struct caller *caller, uint64_t now_ns)
 		verdict_fail(&st->crowd.verdict, "%s: %llu messages, not %llu", caller->name,
 			(unsigned long long)caller->messages,
 			(unsigned long long)st->crowd.opt->expect);
-	if (++st->made[i] < st->crowd.opt->repeat && st->crowd.verdict.failures == 0)
-		call_next(st, caller, now_ns);
-	else
+	st->busy[i] = false;
+	if (++st->made[i] >= st->crowd.opt->repeat || st->crowd.verdict.failures > 0)
 		st->idle++;
+	else if (st->crowd.opt->rate == 0)
+		call_next(st, caller, now_ns);
+}
+
+/* Makes what is due; returns when the next one is. A client that is not through with its last one
+ * is waited for. */
+static uint64_t call_due(struct state *st)
+{
+	const struct options *opt = st->crowd.opt;
+	uint64_t every_ns = 1000000000u / opt->rate;
+
+	while (st->due_ns <= loop_now_ns() && !st->busy[st->turn] &&
+		st->made[st->turn] < opt->repeat) {
+		st->busy[st->turn] = true;
+		call_next(st, &st->crowd.callers[st->turn], loop_now_ns());
+		st->turn = (st->turn + 1) % opt->clients;
+		st->due_ns += every_ns;
+	}
+	return st->busy[st->turn] || st->made[st->turn] >= opt->repeat ? UINT64_MAX : st->due_ns;
 }
 
 static int open_all(struct state *st, const struct options *opt, const struct users *users)
@@ -93,7 +115,8 @@ static int open_all(struct state *st, const struct options *opt, const struct us
 		.suffix = "q", .ready = on_ready, .done = on_done, .lost = on_lost};
 	st->checks = calloc(opt->clients, sizeof(*st->checks));
 	st->made = calloc(opt->clients, sizeof(*st->made));
-	if (crowd_open(&st->crowd, opt, users) || !st->checks || !st->made)
+	st->busy = calloc(opt->clients, sizeof(*st->busy));
+	if (crowd_open(&st->crowd, opt, users) || !st->checks || !st->made || !st->busy)
 		return -1;
 	for (uint32_t i = 0; i < opt->clients; i++)
 		st->crowd.callers[i].check = &st->checks[i];
@@ -105,6 +128,7 @@ static void close_all(struct state *st)
 	crowd_close(&st->crowd);
 	free(st->checks);
 	free(st->made);
+	free(st->busy);
 }
 
 /* Serves until *value reaches wanted. */
@@ -113,7 +137,8 @@ static bool serve_until(struct state *st, const uint32_t *value, uint32_t wanted
 	uint64_t deadline = crowd_deadline(&st->crowd);
 	while (*value < wanted && loop_now_ns() < deadline &&
 		(st->calling || st->crowd.verdict.failures == 0)) {
-		if (crowd_turn(&st->crowd, deadline))
+		uint64_t due = st->calling && st->crowd.opt->rate ? call_due(st) : UINT64_MAX;
+		if (crowd_turn(&st->crowd, due < deadline ? due : deadline))
 			break;
 	}
 	if (*value < wanted)
@@ -136,7 +161,8 @@ static void run_all(struct state *st)
 	sample(st, false);
 	uint64_t begin = loop_now_ns();
 	st->calling = true;
-	for (uint32_t i = 0; i < opt->clients; i++)
+	st->due_ns = begin;
+	for (uint32_t i = 0; i < opt->clients && opt->rate == 0; i++)
 		call_next(st, &st->crowd.callers[i], loop_now_ns());
 	serve_until(st, &st->idle, opt->clients);
 	double seconds = (double)(loop_now_ns() - begin) / 1e9;

@@ -10,6 +10,7 @@ import time
 
 import instep
 import machine
+import opening
 import search
 import upgrade
 from load import Failed
@@ -416,4 +417,5 @@ ALL = {
     10: search.search,
     11: upgrade.upgrade,
     12: in_step,
+    13: opening.opening,
 }
