@@ -15,7 +15,7 @@ struct directory_conv_user {
 	uint64_t cleared_to;
 	bool marked_unread;
 	struct im_str draft;
-	bool follow; /* a room: it counts as unread, and sync brings it */
+	bool follow;          /* a room: it counts as unread, and sync brings it */
 	uint64_t changed_gid; /* the log position of its last change; 0: unknown, long ago */
 };
 

@@ -52,8 +52,8 @@ bool engine_takes_reads(const struct engine *e);
 /* The shared log's answer to what was offered, after SHARED_LATER. */
 void engine_appended(struct engine *e, enum shared_answer answer, const struct engine_now *now);
 /* fn in a transaction of its own; false: it did not happen, and before there is a link the engine
- * is not to be used then. With a shared log it may be open when this returns, and arg is used until it
- * is not: fn is called again if others were first. */
+ * is not to be used then. With a shared log it may be open when this returns, and arg is used until
+ * it is not: fn is called again if others were first. */
 bool engine_call(struct engine *e, int (*fn)(void *arg, struct writer *w), void *arg,
 	const struct engine_now *now) IM_MUST_CHECK;
 /* A user has another name. */

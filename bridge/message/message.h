@@ -45,7 +45,7 @@ struct message {
 	struct im_str id, type, meta, body;
 	enum message_was was_for; /* an edit */
 	struct message_origin origin;
-	bool plain; /* to a group, by a member who does not run it */
+	bool plain;                              /* to a group, by a member who does not run it */
 	const struct message_mentions *mentions; /* NULL: nobody */
 };
 

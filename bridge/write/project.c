@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Owns one page of system messages at a time. Called by the engine at start and after a commit of
- * which only the first half happened. What a change means is group_change.c's and pin_change.c's. */
+ * which only the first half happened. What a change means is group_change.c's and pin_change.c's.
+ */
 #include "bridge/write/project.h"
 
 #include <stdlib.h>

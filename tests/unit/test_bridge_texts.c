@@ -134,9 +134,9 @@ static void what_nobody_else_reads_is_not_looked_into(void **state)
 static bool nobody_reads(const char *method, const char *param)
 {
 	static const char *const names[] = {"conv", "cursor", "device", "direct_policy", "from",
-		"from_conv", "gid", "gids", "history", "id", "join", "kind", "members", "mentions",
-		"next", "notify", "old", "new", "q", "role", "since", "state", "to_conv", "type", "uid",
-		"uids"};
+		"from_conv", "gid", "gids", "history", "id", "join", "kind", "link", "members",
+		"mentions", "next", "notify", "old", "new", "q", "role", "since", "state",
+		"to_conv", "type", "uid", "uids"};
 	static const char *const own[][2] = {{"conv.update", "draft"}, {"msg.report", "reason"},
 		{"contact.update", "remark"}, {"contact.update", "tags"}};
 

@@ -141,9 +141,10 @@ static void nobody_may(struct node *n, const char *user, const char *id, enum ho
 
 static void unknown_and_gone(struct node *n, enum how how)
 {
-	node_sql(n, "UPDATE user SET disabled = 1 WHERE uid = 'alice';"
-		    "UPDATE user SET deleted = 1 WHERE uid = 'bob';"
-		    "INSERT INTO device VALUES ('carols', 3, 0, 0, 0, 0)");
+	node_sql(n,
+		"UPDATE user SET disabled = 1 WHERE uid = 'alice';"
+		"UPDATE user SET deleted = 1 WHERE uid = 'bob';"
+		"INSERT INTO device(device, user, created_ms, seen_ms) VALUES ('carols', 3, 0, 0)");
 	nobody_may(n, "nobody", "n", how);
 	nobody_may(n, "alice", "a", how);
 	nobody_may(n, "bob", "b", how);
@@ -284,7 +285,8 @@ static void takes_a_session(struct node *n, enum how how, bool speaks)
 {
 	struct mosquitto *b = node_client(n, "bob", "b", 4), *c, *own;
 
-	node_sql(n, "INSERT INTO device VALUES ('phone', 1, 0, 0, 0, 0)");
+	node_sql(n,
+		"INSERT INTO device(device, user, created_ms, seen_ms) VALUES ('phone', 1, 0, 0)");
 	node_settle(n);
 	c = keep(PASSWORD, "alice", "phone");
 	assert_true(fake_subscribe(c, "im/inbox/alice/#"));
@@ -331,7 +333,8 @@ static void the_owner_is_back_first(struct node *n, enum how how)
 {
 	struct mosquitto *thief, *c;
 
-	node_sql(n, "INSERT INTO device VALUES ('phone', 1, 0, 0, 0, 0)");
+	node_sql(n,
+		"INSERT INTO device(device, user, created_ms, seen_ms) VALUES ('phone', 1, 0, 0)");
 	node_settle(n);
 	assert_non_null(come(PASSWORD, "alice", "phone"));
 	node_settle(n);
@@ -431,7 +434,8 @@ static void a_late_will_is_no_sign_of_life(struct node *n, enum how how)
 	for (int theirs = 0; theirs < 2; theirs++) {
 		s.will_topic = "plant/will";
 		s.id = theirs ? "alices" : "c";
-		node_sql(n, "INSERT OR IGNORE INTO device VALUES ('alices', 1, 0, 0, 0, 0)");
+		node_sql(n, "INSERT OR IGNORE INTO device(device, user, created_ms, seen_ms) "
+			    "VALUES ('alices', 1, 0, 0)");
 		c = fake_connect(&s);
 		if (theirs && n->newer)
 			node_settle(n); /* it was shown by CONNECT, and is disconnected */
@@ -464,7 +468,8 @@ static void a_publish_or_a_delivery_costs_no_read(struct node *n, enum how how)
 	assert_true(fake_subscribe(away, "plant/#"));
 	node_settle(n);
 	fake_disconnect(away, false);
-	node_sql(n, "INSERT INTO device VALUES ('roots', 4, 0, 0, 0, 0)");
+	node_sql(n,
+		"INSERT INTO device(device, user, created_ms, seen_ms) VALUES ('roots', 4, 0, 0)");
 	thief = keep(PASSWORD, "root", "roots");
 	assert_true(fake_subscribe(thief, "plant/#"));
 	node_settle(n);
@@ -495,7 +500,8 @@ static void a_refused_client_costs_one_look(struct node *n, enum how how)
 	uint64_t reads;
 	int i;
 
-	node_sql(n, "INSERT INTO device VALUES ('roots', 4, 0, 0, 0, 0)");
+	node_sql(n,
+		"INSERT INTO device(device, user, created_ms, seen_ms) VALUES ('roots', 4, 0, 0)");
 	assert_non_null(node_client(n, "carol", "own", 4));
 	node_settle(n);
 	c = come(how, "carol", "roots");

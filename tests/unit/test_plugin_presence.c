@@ -336,7 +336,8 @@ static void client_ids_belong_to_their_user(void **state)
 	node_bridge(&n);
 	assert_int_equal(node_find(&n, IM_UP_OPEN, 0)->flags, IM_UPF_NEW_DEVICE | IM_UPF_DURABLE);
 	/* Written, the row decides; and when it is gone, the id is free. */
-	node_sql(&n, "INSERT INTO device VALUES ('phone', 1, 0, 0, 0, 0)");
+	node_sql(&n,
+		"INSERT INTO device(device, user, created_ms, seen_ms) VALUES ('phone', 1, 0, 0)");
 	node_committed(&n, n.epoch, n.last);
 	n.commit = true;
 	assert_null(node_client(&n, "bob", "phone", 4));
@@ -357,7 +358,8 @@ static void a_device_that_was_removed_is_bound_when_it_comes_back_to_its_session
 	c = persistent("alice", "phone");
 	node_settle(&n);
 	assert_int_equal(node_find(&n, IM_UP_OPEN, 0)->flags, IM_UPF_NEW_DEVICE | IM_UPF_DURABLE);
-	node_sql(&n, "INSERT OR REPLACE INTO device VALUES ('phone', 1, 0, 0, 0, 0)");
+	node_sql(&n, "INSERT OR REPLACE INTO device(device, user, created_ms, seen_ms) VALUES "
+		     "('phone', 1, 0, 0)");
 	fake_disconnect(c, true);
 	node_settle(&n);
 	node_sql(&n, "DELETE FROM device;"

@@ -611,7 +611,8 @@ static void who_may_come_in(void **state)
 	longer[sizeof(longer) - 1] = '\0';
 	for (int newer = 0; newer < 2; newer++) {
 		node_start(&n, newer, NULL);
-		node_sql(&n, "INSERT INTO device VALUES ('bobs', 2, 0, 0, 0, 0)");
+		node_sql(&n, "INSERT INTO device(device, user, created_ms, seen_ms) VALUES "
+			     "('bobs', 2, 0, 0)");
 		assert_non_null(node_client(&n, "alice", "phone", 4));
 		assert_non_null(node_client(&n, "bob", "bobs", 4));
 		fake_logged("");

@@ -289,7 +289,8 @@ static int get_call(struct rpc_read *rd)
 
 	if (rpc_has(c, "gid") + rpc_has(c, "gids") + rpc_has(c, "link") != 1)
 		return rpc_fail(c, IM_E_INVALID_PARAMS,
-			"give one of params.gid, params.gids, an array of up to %d, and params.link",
+			"give one of params.gid, params.gids, an array of up to %d, and "
+			"params.link",
 			IM_NAMED_MAX);
 	if (rpc_has(c, "gids"))
 		return rpc_named(c, "gids", "groups", put_one);
