@@ -95,64 +95,89 @@ def test_a_schema_knows_every_member(name):
 
 # -- against the server's table --
 
-def macros_of(text):
-    return {m[1]: m[2] for m in re.finditer(r"#define (\w+) *\\\n((?:.*\\\n)*.*)\n", text)}
-
-
+@functools.lru_cache(maxsize=None)
 def server_methods():
-    """{method: {parameter: (type, required, min, max)}} from the handlers' sources."""
-    found, shared = {}, {}
-    for path in sorted((ROOT / "bridge/rpc").glob("*.h")):
-        shared.update(macros_of(path.read_text(encoding="utf-8")))
-    for path in sorted((ROOT / "bridge").rglob("rpc_*.c")):
-        text = path.read_text(encoding="utf-8")
-        macros = {**shared, **macros_of(text)}
-        tables = {}
-        for m in re.finditer(r"struct rpc_param (\w+)\[\] = \{(.*?)\};", text, re.S):
-            body = m[2]
-            for name, value in macros.items():
-                body = re.sub(rf"\b{name}\b", lambda _: value, body)
-            tables[m[1]] = {p[1]: (p[2], p[3] == "true") for p in re.finditer(
-                r'"(\w+)",\s*RPC_(\w+),\s*(true|false)', body)}
-        for m in re.finditer(r'\{"([a-z.]+)", RPC_\w+, (\w+), \.(?:read|write) = \w+\}', text):
-            found[m[1]] = tables[m[2]]
-    found.update(plugin_methods())
-    return found
+    """{method: {"reads", "params": {parameter: {"type", "required", "min", "max"}}}}, from the
+    program itself."""
+    with open(os.environ["IM_METHODS"], encoding="utf-8") as table:
+        return {m["method"]: m for m in json.load(table)} | plugin_methods()
 
 
 def plugin_methods():
-    """The one that the plugin answers itself."""
+    """The one that the plugin answers itself: it has no table, and is no reading one."""
     text = (ROOT / "plugin" / "renewal.c").read_text(encoding="utf-8")
     name = re.search(r'#define METHOD "([a-z.]+)"', text)[1]
+    longest = int(re.search(r"#define JWT_TOKEN_MAX (\d+)",
+                            (ROOT / "plugin" / "jwt.h").read_text(encoding="utf-8"))[1])
     required = set(re.findall(r'"params\.(\w+) is missing', text))
-    return {name: {parameter: ("STRING", True) for parameter in required}}
+    token = {"type": "text", "required": True, "min": 1, "max": longest}
+    return {name: {"reads": False, "params": {parameter: token for parameter in required}}}
 
 
 def test_every_method_has_a_schema():
     assert sorted(server_methods()) == METHODS
 
 
-TYPES = {"STRING": "string", "LINE": "string", "NOTE": "string", "STRINGS": "array",
-         "LINES": "array", "INTEGER": "integer", "INTEGERS": "array", "BOOLEAN": "boolean",
-         "OBJECT": "object"}
+TYPES = {"text": "string", "texts": "array", "integer": "integer", "integers": "array",
+         "boolean": "boolean", "object": "object", "any": None}
+LARGEST = 2**53 - 1
+
+
+def whole(schema):
+    """With what it refers to."""
+    while "$ref" in schema:
+        there = load("common")["$defs"][schema["$ref"].rpartition("/")[2]]
+        schema = {**there, **{k: v for k, v in schema.items() if k != "$ref"}}
+    return schema
 
 
 def type_of(schema):
-    if "$ref" in schema:
-        schema = load("common")["$defs"][schema["$ref"].rpartition("/")[2]]
+    return "string" if "enum" in schema else schema.get("type")
+
+
+def limits_of(schema, kind):
+    if kind.startswith("text") and kind != "texts":
+        if "enum" in schema:
+            return min(map(len, schema["enum"])), max(map(len, schema["enum"]))
+        return schema.get("minLength", 0), schema.get("maxLength")
+    if kind == "integer":
+        return schema.get("minimum"), schema.get("maximum")
+    if kind in ("texts", "integers"):
+        return schema.get("minItems", 0), schema.get("maxItems")
+    return None
+
+
+def assert_limits(where, schema, server):
+    """Those of the server. What a pattern or a list of values says is narrower than its bytes."""
+    low, high = limits_of(schema, server["type"])
+    want_low, want_high = server["min"], server["max"]
     if "enum" in schema:
-        return "string"
-    return schema.get("type")
+        assert want_low <= low and high <= want_high, f"{where}: no value of enum is {high} bytes"
+        return
+    narrow = "pattern" in schema
+    assert low == want_low or narrow and low > want_low, (
+        f"{where} begins at {low}; the server's least is {want_low}")
+    if want_high < LARGEST:
+        assert high == want_high, f"{where} ends at {high}; the server's most is {want_high}"
 
 
 @pytest.mark.parametrize("method", METHODS)
 def test_a_methods_parameters_are_the_servers(method):
     params = load(f"rpc.{method}")["properties"]["params"]
-    table = server_methods()[method]
+    table = server_methods()[method]["params"]
     assert sorted(params["properties"]) == sorted(table)
-    assert sorted(params.get("required", [])) == sorted(n for n, p in table.items() if p[1])
-    for name, (kind, _) in table.items():
-        assert type_of(params["properties"][name]) == TYPES.get(kind), name
+    assert sorted(params.get("required", [])) == sorted(n for n, p in table.items()
+                                                        if p["required"])
+    for name, server in table.items():
+        schema, where = whole(params["properties"][name]), f"rpc.{method}, params.{name}"
+        assert type_of(schema) == TYPES[server["type"]], where
+        if limits_of(schema, server["type"]):
+            assert_limits(where, schema, server)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_method_says_whether_it_reads(method):
+    assert load(f"rpc.{method}")["x-reads"] == server_methods()[method]["reads"]
 
 
 # -- against what is said --
@@ -165,6 +190,19 @@ def test_replies_and_their_results_fit():
         if "result" in t["reply"]:
             assert_fits(f"rpc.{t['method']}",
                         {"params": t["params"], "result": t["reply"]["result"]})
+
+
+def test_a_refusal_is_one_that_the_schemas_name():
+    table = (ROOT / "schema" / "errors.def").read_text(encoding="utf-8")
+    codes = dict(re.findall(r"^X\((\w+), (-\d+)", table, re.M))
+    refused = collections.defaultdict(set)
+    for t in traffic():
+        if "error" in t.get("reply", {}) and t["method"] in METHODS:
+            refused[t["method"]].add(str(t["reply"]["error"]["code"]))
+    for method, seen in refused.items():
+        named = {codes[n] for n in load("request")["x-errors"] + load(f"rpc.{method}")["x-errors"]}
+        missing = [n for n, c in codes.items() if c in seen - named]
+        assert not missing, f"rpc.{method}.schema.json: add {missing} to x-errors"
 
 
 def test_every_method_was_answered():

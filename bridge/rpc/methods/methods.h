@@ -6,8 +6,9 @@
  *                      a new file has a table here and in methods.c
  *   rpc/price.c        what it costs, if it reads; one that writes calls rpc_pay
  *   rpc/texts.c        each text that others will read
- *   schema/wire        rpc.NAME.schema.json, and cases in vectors/methods.json
- *   docs/PROTOCOL.md   its row, and an example, which a test runs
+ *   schema/wire        rpc.NAME.schema.json, and cases in vectors/methods.json, the first of which
+ *                      is its example; `make wire-docs` then writes its row and its page
+ *   docs/PROTOCOL.md   what it is for, and an example, which a test runs
  */
 #ifndef IM_BRIDGE_METHODS_H
 #define IM_BRIDGE_METHODS_H
