@@ -4,7 +4,10 @@ import contextlib
 import pathlib
 import re
 import shlex
+import socket
 import subprocess
+
+import paho.mqtt.client as mqtt
 
 from lib import directory, docrun, tools
 from lib.build import DEADLINE_S
@@ -51,6 +54,19 @@ def test_a_request_to_a_device_runs_as_written():
                 else:
                     subprocess.run(command, check=True, timeout=DEADLINE_S)
             listener = {"alice": "car7", "car7": "alice"}[user]
+
+
+def test_nagles_algorithm_is_switched_off_as_the_page_says():
+    """The lines for paho; each packet goes out at once on the socket that it has opened."""
+    [lines] = re.findall(r"^```python\n(.*?)^```$", PAGE, re.S | re.M)
+    with Node(users=1) as node:
+        user = node.user()
+        client = mqtt.Client(f"{user}-paho")
+        client.username_pw_set(user, PASSWORD)
+        exec(lines, {"client": client, "socket": socket})  # what is tested is the page
+        client.connect("127.0.0.1", node.port)
+        assert client.socket().getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+        client.disconnect()
 
 
 def test_every_method_has_an_example():

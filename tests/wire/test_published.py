@@ -167,3 +167,17 @@ def test_every_kind_of_topic_is_a_channel():
     for row in re.findall(r"^\| ((?:`im/[^`]*`(?:, )?)+) \|", page, re.M):
         for topic in re.findall(r"`(im/[^`#]*)`", row):
             assert any(c.match(topic) for c in channels), f"no schema's x-topics has {topic}"
+
+
+def anchor(heading):
+    return re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
+
+
+def test_every_link_between_the_pages_leads_to_a_heading():
+    pages = {name: (ROOT / "docs" / name).read_text(encoding="utf-8")
+             for name in ("PROTOCOL.md", "METHODS.md")}
+    anchors = {name: {anchor(h) for h in re.findall(r"^#+ (.*)$", text, re.M)}
+               for name, text in pages.items()}
+    for name, text in pages.items():
+        for page, target in re.findall(r"\]\((PROTOCOL\.md|METHODS\.md)?#([^)]+)\)", text):
+            assert target in anchors[page or name], f"{name} links to {page or name}#{target}"
