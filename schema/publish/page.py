@@ -104,9 +104,13 @@ class Page:
         parts = []
         for name in self.used:  # grows meanwhile
             node = self.wire.schemas[name]
-            parts += [f"### {name}\n", node["title"] + ".\n",
-                      table(("member", "type", "meaning"),
-                            [(code(n), t, d) for n, t, d in self.words.rows(node, name)])]
+            parts += [f"### {name}\n", node["title"] + ".\n"]
+            kinds = [k for k in node.get("oneOf", []) if "description" in k] or [node]
+            for kind in kinds:
+                if kind is not node:
+                    parts.append(f"*{kind['description']}*:\n")
+                parts.append(table(("member", "type", "meaning"),
+                                   [(code(n), t, d) for n, t, d in self.words.rows(kind, name)]))
         return parts
 
     def types(self):

@@ -11,6 +11,8 @@ def code(text):
 
 def span(node, low, high, unit):
     """"1 to 64 bytes" """
+    if node.get(low) == node.get(high, 1) == 1:
+        unit = unit.removesuffix("s")
     least, most = node.get(low, 0), node.get(high)
     if most is None:
         return f"{least} {unit} or more".replace("  ", " ") if least else ""
@@ -100,8 +102,10 @@ class Words:
             types = list(dict.fromkeys(self.type_of(n, owner) for n in nodes))
             about = next((n["description"] for n in nodes if "description" in n), "")
             rows.append((before + name + ("" if always else " ?"), " or ".join(types), about))
-            for inner, many in self.inside(nodes[0]):
-                rows += self.rows(inner, owner, f"{before}{name}{'[]' if many else ''}.")
+            inner = [pair for n in nodes for pair in self.inside(n)]
+            if inner:
+                deeper = f"{before}{name}{'[]' if inner[0][1] else ''}."
+                rows += self.rows({"oneOf": [n for n, _ in inner]}, owner, deeper)
         return rows
 
     @staticmethod
