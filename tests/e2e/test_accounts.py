@@ -68,7 +68,8 @@ def test_the_name_of_a_deleted_user_is_not_given_again(node):
     assert [m["body"] for m in p.history(conv)] == ["before"]
     assert [m["body"] for m in p.sync_all()[0]] == ["before"]
     assert conversation(p, conv)["deleted"] is True
-    assert p.rpc("user.get", uid=name) == {"uid": name, "nick": "", "avatar": "", "deleted": True}
+    assert p.rpc("user.get", uid=name) == {"uid": name, "nick": "", "avatar": "", "rev": 1,
+                                             "deleted": True}
     assert wait_until(lambda: p.rpc("search", q="before")["hits"])
     assert p.rpc("search", q="before", **{"from": name})["hits"][0]["message"]["from"] == name
     assert p.rpc("presence.get", uids=[name])["users"][0]["state"] == "offline"
@@ -168,7 +169,8 @@ def test_a_block_outlives_the_account_on_either_side(node):
     node.connect(shy).rpc("block.add", uid=bob.user)
     for name in stalker, shy:
         admin.command("deleteUser", username=name)
-    assert bob.rpc("block.list")["blocks"] == [{"uid": stalker, "nick": "", "deleted": True}]
+    assert bob.rpc("block.list")["blocks"] == [
+        {"uid": stalker, "nick": "", "avatar": "", "rev": 1, "deleted": True}]
     for name in stalker, shy:
         admin.command("restoreUser", username=name, password="back")
     assert [b["uid"] for b in bob.rpc("block.list")["blocks"]] == [stalker]
