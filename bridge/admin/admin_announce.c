@@ -71,7 +71,7 @@ static int create(struct admin_call *ac)
 		.listed = rpc_bool(c, "listed", false),
 		.rate = (uint32_t)rpc_int(c, "rate", IM_ANNOUNCE_RATE_DEFAULT),
 		.message = rpc_str(c, "message")};
-	uint64_t id, from;
+	uint64_t id = 0, from;
 	int rc = check_message(c);
 
 	if (rc == IM_OK)

@@ -33,7 +33,7 @@ static int find(struct rpc_call *c, struct directory_link *out)
 static int check_maker(struct rpc_call *c, const struct directory_link *l)
 {
 	struct directory_member m;
-	struct directory_user u;
+	struct directory_user u = {.id = 0};
 	int rc = directory_member_get(c->dir, l->group, l->user, &m);
 
 	if (rc == IM_OK && m.role < DIRECTORY_GROUP_ADMIN)
