@@ -29,6 +29,8 @@ static int code_of(int sqlite_code)
 	default:
 		break;
 	}
+	if (sqlite_code == SQLITE_IOERR_NOMEM)
+		return IM_E_NOMEM;
 	switch (sqlite_code & 0xff) {
 	case SQLITE_NOMEM:
 		return IM_E_NOMEM;
@@ -40,6 +42,22 @@ static int code_of(int sqlite_code)
 	}
 }
 
+static bool is_the_files(int sqlite_code, int system)
+{
+	switch (sqlite_code & 0xff) {
+	case SQLITE_ERROR: /* its tables are not those of its version */
+	case SQLITE_CORRUPT:
+	case SQLITE_NOTADB:
+	case SQLITE_READONLY:
+		return true;
+	case SQLITE_CANTOPEN:
+		return system == EACCES || system == EPERM;
+	default:
+		return sqlite_code == SQLITE_IOERR_READ || sqlite_code == SQLITE_IOERR_SHORT_READ ||
+		       sqlite_code == SQLITE_IOERR_CORRUPTFS;
+	}
+}
+
 /* Takes the message now: the next call on the connection would replace it. */
 static int note(struct sqldb *q)
 {
@@ -47,6 +65,7 @@ static int note(struct sqldb *q)
 	int code = code_of(extended);
 	int system = sqlite3_system_errno(q->db);
 
+	q->unusable = is_the_files(extended, system);
 	snprintf(q->err, sizeof(q->err), "%s (sqlite %d%s%s)", sqlite3_errmsg(q->db), extended,
 		system ? ", " : "", system ? strerror(system) : "");
 	return code;
@@ -55,6 +74,7 @@ static int note(struct sqldb *q)
 int sqldb_fail(struct sqldb *q, int code, const char *what)
 {
 	snprintf(q->err, sizeof(q->err), "%s", what);
+	q->unusable = code == IM_E_FORMAT;
 	return code;
 }
 
@@ -162,12 +182,19 @@ int sqldb_open(struct sqldb *q, const char *folder, const struct sqldb_spec *spe
 	}
 	if (rc == IM_OK && mode == SQLDB_WRITER)
 		rc = use_wal(q);
+	/* SQLite opens for reading what it may not write, and would say so with the first change.
+	 */
+	if (rc == IM_OK && mode == SQLDB_WRITER && sqlite3_db_readonly(q->db, "main")) {
+		rc = sqldb_fail(q, IM_E_IO, "this user may only read it");
+		q->unusable = true;
+	}
 	if (rc == IM_OK)
 		rc = configure(q, mode);
 	if (rc == IM_OK) {
 		rc = mode == SQLDB_WRITER ? migrate_apply(q->db, spec->migrations, spec->name, why)
 					  : migrate_check(q->db, spec->migrations, spec->name, why);
 		explained = rc != IM_OK;
+		q->unusable = rc == IM_E_FORMAT;
 	}
 	if (rc == IM_OK && mode == SQLDB_WRITER && !spec->rebuilt) {
 		rc = walkeeper_start(q->db, path, WALKEEPER_DEFAULTS, &q->keeper);

@@ -54,7 +54,11 @@ struct sqldb {
 	sqlite3_stmt **stmt; /* one a statement, prepared or NULL */
 	sqlite3_stmt *command[SQLDB_COMMANDS];
 	bool in_tx, in_view, failed;
-	bool copying;             /* sqldb_backup.c: a copy reads its pages */
+	bool copying; /* sqldb_backup.c: a copy reads its pages */
+	/* The last failure is the file's: another in its place might do, while it would be no help
+	 * against want of memory, descriptors or room, or a lock. Is said when opening failed, too.
+	 */
+	bool unusable;
 	struct walkeeper *keeper; /* the writer's */
 	char err[SQLDB_ERR_MAX];  /* what the last failure was */
 };

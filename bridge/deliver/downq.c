@@ -43,6 +43,8 @@ struct downq {
 	size_t bytes, bytes_max;
 	bool broken;
 	struct im_buf frame[WINDOW_MAX]; /* unreturned ones, a ring */
+	uint64_t told[WINDOW_MAX];       /* of EFFECTS_DIRECT, up to and with each of them */
+	uint64_t has;                    /* with the last one that was returned */
 	unsigned window, first, given, resend;
 	unsigned hurried; /* small frames to come */
 	uint64_t returned, dropped;
@@ -271,8 +273,10 @@ static size_t fill(struct downq *q, struct im_buf *b)
 				return records;
 			steps_say(&q->steps, b, steps_front(&q->steps, (enum effects_tier)i));
 			im_buf_put(b, front(t), n);
-			if (b->failed)
+			if (b->failed) {
+				q->broken = true;
 				return 0;
+			}
 			tier_advance(q, i, n);
 			records++;
 		}
@@ -299,6 +303,7 @@ struct im_str downq_next(struct downq *q)
 	if (!fill(q, b))
 		return (struct im_str){0};
 	im_down_rec_put(b, &credit, NULL, 0);
+	q->told[(q->first + q->given) % WINDOW_MAX] = q->tier[EFFECTS_DIRECT].head;
 	q->given++;
 	if (q->hurried)
 		q->hurried--;
@@ -317,6 +322,8 @@ void downq_return(struct downq *q, uint32_t frames)
 	/* What was returned for frames of a link that is gone counts for none of this one's. */
 	if (frames < done)
 		done = frames;
+	if (done)
+		q->has = q->told[(q->first + done - 1) % WINDOW_MAX];
 	q->first = (q->first + done) % WINDOW_MAX;
 	q->given -= done;
 	q->returned += done;
@@ -350,6 +357,16 @@ size_t downq_answers(const struct downq *q)
 size_t downq_urgent(const struct downq *q)
 {
 	return (size_t)(q->tier[EFFECTS_DIRECT].tail - q->tier[EFFECTS_DIRECT].head);
+}
+
+uint64_t downq_told(const struct downq *q)
+{
+	return q->tier[EFFECTS_DIRECT].tail;
+}
+
+bool downq_has(const struct downq *q, uint64_t told)
+{
+	return (q->given ? q->has : q->tier[EFFECTS_DIRECT].head) >= told;
 }
 
 bool downq_broken(struct downq *q)

@@ -69,7 +69,12 @@ size_t downq_bytes(const struct downq *q);
 size_t downq_answers(const struct downq *q);
 /* Of EFFECTS_DIRECT alone. */
 size_t downq_urgent(const struct downq *q);
-/* Records of EFFECTS_DIRECT have been dropped since this was asked last. */
+/* How much of EFFECTS_DIRECT was queued so far; whether the plugin has carried out as much, as far
+ * as it was not dropped. */
+uint64_t downq_told(const struct downq *q);
+bool downq_has(const struct downq *q, uint64_t told);
+/* Records of EFFECTS_DIRECT have been dropped, or lost for want of memory, since this was asked
+ * last. */
 bool downq_broken(struct downq *q);
 unsigned downq_outstanding(const struct downq *q);
 

@@ -23,6 +23,7 @@ struct effects {
 	effects_forget_fn forget;
 	void *forget_arg;
 	unsigned level; /* of the link, not of the transaction */
+	bool retained;
 };
 
 struct effects *effects_new(void)
@@ -63,6 +64,7 @@ void effects_reset(struct effects *fx)
 	drop_reads(fx);
 	fx->at = 0;
 	fx->before_groups = fx->kept = 0;
+	fx->retained = false;
 	for (int i = 0; i < EFFECTS_TIERS; i++) {
 		fx->span[i] = (struct effects_span){0};
 		if (fx->tier[i].cap > EFFECTS_KEEP_BYTES)
@@ -91,6 +93,11 @@ bool effects_failed(const struct effects *fx)
 			return true;
 	}
 	return false;
+}
+
+bool effects_retained(const struct effects *fx)
+{
+	return fx->retained;
 }
 
 struct im_str effects_view(const struct effects *fx, enum effects_tier tier)
@@ -185,6 +192,7 @@ void effects_put(struct effects *fx, enum effects_tier tier, const struct im_dow
 	const struct im_recipient *to, uint32_t n)
 {
 	stretch(fx, tier);
+	fx->retained |= r->flags & IM_DOWNF_RETAIN;
 	im_down_rec_put(&fx->tier[tier], r, to, n);
 }
 

@@ -39,6 +39,8 @@ void effects_reset(struct effects *fx);
 struct tx_part effects_part(struct effects *fx);
 /* True once memory ran out: the transaction must be rolled back. */
 bool effects_failed(const struct effects *fx);
+/* Among them is what a broker retains: of that the newest must come last. */
+bool effects_retained(const struct effects *fx);
 /* The encoded down records of a tier, in order. */
 struct im_str effects_view(const struct effects *fx, enum effects_tier tier);
 

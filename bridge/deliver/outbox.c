@@ -70,13 +70,15 @@ static void head(struct outbox *o)
 	o->empty = o->frame.n;
 }
 
-/* A frame that memory failed is lost like one that the link loses: devices pull, batches replay. */
+/* A frame that memory failed is lost like one that the link loses: devices sync, batches replay. */
 static void end(struct outbox *o)
 {
-	if (o->frame.failed)
+	if (o->frame.failed) {
 		log_line(o->log, LOG_LEVEL_ERROR, "out_of_memory", "what=frame");
-	else if (o->frame.n > o->empty)
+		o->missed = true;
+	} else if (o->frame.n > o->empty) {
 		give(o, im_buf_view(&o->frame));
+	}
 }
 
 static void pack(struct outbox *o, struct im_str records)
@@ -117,7 +119,6 @@ static size_t push(
 
 static void say_dropped(struct outbox *o, size_t n)
 {
-	o->missed |= downq_broken(o->q);
 	if (!n)
 		return;
 	o->health->deliveries_dropped += n;
@@ -137,7 +138,7 @@ static void queue_groups(struct outbox *o, const struct effects *fx, size_t drop
 	outbox_pump(o);
 }
 
-/* The same order as at once, but later. */
+/* The same order as at once, but later, and again until it is returned. */
 static size_t take_later(struct outbox *o, const struct effects *fx, const struct im_down_rec *done)
 {
 	const struct effects_span none = {0};
@@ -172,6 +173,13 @@ static void pack_direct(struct outbox *o, const struct effects *fx)
 	pack(o, (struct im_str){records.p + before, records.n - before});
 }
 
+/* A frame that is not returned is given out again: what a broker retains would be as it was then.
+ */
+static bool keeps_order(const struct outbox *o, const struct effects *fx)
+{
+	return effects_retained(fx) && !downq_has(o->q, downq_told(o->q));
+}
+
 void outbox_take(struct outbox *o, const struct effects *fx, uint64_t epoch, uint64_t recno)
 {
 	struct im_down_rec done = {.type = IM_DOWN_COMMITTED, .epoch = epoch, .recno = recno};
@@ -185,7 +193,7 @@ void outbox_take(struct outbox *o, const struct effects *fx, uint64_t epoch, uin
 	}
 	if (effects_hurries(fx))
 		downq_hurry(o->q);
-	if (downq_urgent(o->q)) {
+	if (!epoch || downq_urgent(o->q) || keeps_order(o, fx)) {
 		queue_groups(o, fx, take_later(o, fx, &done));
 		return;
 	}
@@ -259,6 +267,7 @@ void outbox_pump(struct outbox *o)
 
 	while ((frame = downq_next(o->q)).n)
 		give(o, frame);
+	o->missed |= downq_broken(o->q);
 }
 
 void outbox_one(struct outbox *o, const struct im_down_rec *r)

@@ -2,8 +2,9 @@
 /*
  * From effects to the frames of one plugin: of what its own clients have caused, which slows them
  * down when it is slow, the urgent part leaves at once, with the commit-return behind it; what
- * large groups get goes through the queues, and so does all that others have caused. That way a
- * plugin that is slow, or stopped, costs a bounded queue.
+ * large groups get goes through the queues, and so does all that others have caused, or nobody's
+ * records, which no replay would tell again. That way a plugin that is slow, or stopped, costs a
+ * bounded queue.
  */
 #ifndef IM_BRIDGE_OUTBOX_H
 #define IM_BRIDGE_OUTBOX_H
@@ -29,8 +30,10 @@ void outbox_free(struct outbox **o);
 void outbox_set_linked(struct outbox *o, bool linked);
 /* Sends and queues what a committed transaction has planned. epoch != 0: everything through recno
  * is committed, which is said after the urgent part: when the plugin has it, it has all before it,
- * and what it does not have is replayed. The urgent part waits behind what was heard of others and
- * waits itself, so that a conversation stays in order. Without a link it is missed. */
+ * and what it does not have is replayed. epoch == 0: it is queued, and told until it is returned.
+ * The urgent part waits behind what is queued and waits itself, so that a conversation stays in
+ * order; one with something that a broker retains does so until that was returned. Without a link
+ * it is missed. */
 void outbox_take(struct outbox *o, const struct effects *fx, uint64_t epoch, uint64_t recno);
 /* Queues what other plugins' clients have caused. control: of EFFECTS_CONTROL, what is for this
  * plugin too. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Owns the table of connected users and the list of those whose change is still to be told. */
+/* Owns the table of connected users, the list of those whose change is still to be told, and those
+ * of who has gone and was told to be, while somebody may not have that. */
 #include "bridge/deliver/presence.h"
 
 #include <stdlib.h>
@@ -27,19 +28,23 @@ struct user {
 	struct device *devices;
 	int64_t ts_ms;            /* of the last change */
 	int marked;               /* what the directory says */
-	bool listed;              /* in the list of changes */
 	bool told;                /* told, not settled yet */
-	struct user *prev, *next; /* list of changes */
+	bool later;               /* told when all that are connected are known */
+	struct user **on;         /* the list that it is in, or NULL */
+	struct user *prev, *next; /* in that list */
 	UT_hash_handle hh;
 };
 
 struct presence {
 	struct user *by_uid;
 	struct user *changes;
+	/* Offline and told: since presence_heard last, and before that. */
+	struct user *gone[2];
+	int since;
 	size_t online; /* users who have devices */
 	size_t devices, devices_max;
 	bool names; /* what is told names the devices */
-	bool hold;
+	bool known; /* who are connected */
 	struct im_buf json;
 };
 
@@ -69,6 +74,20 @@ struct presence *presence_new(size_t devices_max)
 	return p;
 }
 
+static void leave(struct user *u)
+{
+	if (u->on)
+		DL_DELETE(*u->on, u);
+	u->on = NULL;
+}
+
+static void enter(struct user **list, struct user *u)
+{
+	leave(u);
+	DL_APPEND(*list, u);
+	u->on = list;
+}
+
 static void user_drop(struct presence *p, struct user *u)
 {
 	struct device *d, *tmp;
@@ -78,8 +97,7 @@ static void user_drop(struct presence *p, struct user *u)
 		free(d);
 		p->devices--;
 	}
-	if (u->listed)
-		DL_DELETE(p->changes, u);
+	leave(u);
 	HASH_DEL(p->by_uid, u);
 	free(u);
 }
@@ -124,10 +142,8 @@ static void touch(struct presence *p, struct user *u, int64_t now_ms)
 {
 	u->ts_ms = now_ms;
 	u->told = false;
-	if (!u->listed) {
-		u->listed = true;
-		DL_APPEND(p->changes, u);
-	}
+	if (u->on != &p->changes)
+		enter(&p->changes, u);
 }
 
 /* The names are in the order of presence. */
@@ -194,7 +210,7 @@ int presence_open(
 		    ? calloc(1, sizeof(*d) + device.n)
 		    : NULL;
 	if (!d) {
-		if (!u->devices && !u->listed)
+		if (!u->devices && !u->on && !u->later)
 			user_drop(p, u);
 		return IM_E_FULL;
 	}
@@ -220,7 +236,7 @@ static void device_drop(struct presence *p, struct user *u, struct device *d, in
 	moved(p, u, before, now_ms);
 }
 
-void presence_close(
+bool presence_close(
 	struct presence *p, unsigned peer, struct im_str uid, struct im_str device, int64_t now_ms)
 {
 	struct user *u = user_find(p, uid);
@@ -228,6 +244,7 @@ void presence_close(
 
 	if (d)
 		device_drop(p, u, d, now_ms);
+	return d != NULL;
 }
 
 void presence_snapshot_begin(struct presence *p, unsigned peer)
@@ -305,7 +322,14 @@ int presence_again(struct presence *p, struct im_str uid, int64_t ts_ms)
 
 	if (!u)
 		return IM_E_NOMEM;
-	touch(p, u, u->devices || u->ts_ms > ts_ms ? u->ts_ms : ts_ms);
+	if (u->devices || u->ts_ms > ts_ms)
+		ts_ms = u->ts_ms;
+	if (p->known) {
+		touch(p, u, ts_ms);
+	} else {
+		u->later = true;
+		u->ts_ms = ts_ms;
+	}
 	return IM_OK;
 }
 
@@ -314,19 +338,22 @@ void presence_tell_again(struct presence *p)
 	struct user *u, *tmp;
 
 	HASH_ITER (hh, p->by_uid, u, tmp)
-		touch(p, u, u->ts_ms);
+		if (u->devices || !u->later)
+			touch(p, u, u->ts_ms);
 }
 
-void presence_hold(struct presence *p, bool on)
+bool presence_kept(const struct presence *p)
+{
+	return p->gone[0] || p->gone[1];
+}
+
+void presence_heard(struct presence *p)
 {
 	struct user *u, *tmp;
 
-	if (p->hold && !on) {
-		HASH_ITER (hh, p->by_uid, u, tmp)
-			if (!u->devices && !u->listed)
-				user_drop(p, u);
-	}
-	p->hold = on;
+	p->since = !p->since;
+	DL_FOREACH_SAFE (p->gone[p->since], u, tmp)
+		user_drop(p, u);
 }
 
 void presence_set_names(struct presence *p, bool names)
@@ -337,13 +364,18 @@ void presence_set_names(struct presence *p, bool names)
 	presence_tell_again(p);
 }
 
-void presence_touch_all(struct presence *p, int64_t now_ms)
+void presence_known(struct presence *p, int64_t now_ms)
 {
 	struct user *u, *tmp;
 
-	HASH_ITER (hh, p->by_uid, u, tmp)
+	p->known = true;
+	HASH_ITER (hh, p->by_uid, u, tmp) {
 		if (u->devices)
 			touch(p, u, now_ms);
+		else if (u->later)
+			touch(p, u, u->ts_ms);
+		u->later = false;
+	}
 }
 
 bool presence_online(const struct presence *p, struct im_str uid)
@@ -502,9 +534,8 @@ void presence_settle(struct presence *p, bool committed)
 		if (!committed)
 			continue;
 		u->marked = state_of(u);
-		u->listed = false;
-		DL_DELETE(p->changes, u);
-		if (!u->devices && !p->hold)
-			user_drop(p, u);
+		leave(u);
+		if (!u->devices)
+			enter(&p->gone[p->since], u);
 	}
 }

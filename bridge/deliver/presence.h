@@ -35,7 +35,8 @@ void presence_free(struct presence **p);
  * IM_E_FULL: too many are; IM_E_NOMEM. Connecting twice is once. */
 int presence_open(struct presence *p, unsigned peer, struct im_str uid, struct im_str device,
 	int64_t now_ms) IM_MUST_CHECK;
-void presence_close(
+/* Whether it was connected there. */
+bool presence_close(
 	struct presence *p, unsigned peer, struct im_str uid, struct im_str device, int64_t now_ms);
 /* A plugin's snapshot: what is not opened between begin and end is not connected there. */
 void presence_snapshot_begin(struct presence *p, unsigned peer);
@@ -49,16 +50,18 @@ int presence_set(struct presence *p, struct im_str uid, struct im_str device, in
 int presence_marked(struct presence *p, struct im_str uid, int state, int64_t now_ms) IM_MUST_CHECK;
 /* The user is deleted: whoever watches is told so, connected or not. IM_E_NOMEM. */
 int presence_gone(struct presence *p, struct im_str uid, int64_t now_ms) IM_MUST_CHECK;
-/* Every connected user counts as changed (the bridge has just started). */
-void presence_touch_all(struct presence *p, int64_t now_ms);
+/* All that are connected are known (the bridge has just started): every connected user counts as
+ * changed. */
+void presence_known(struct presence *p, int64_t now_ms);
 
 /* The same, though nothing has changed: somebody may not have heard of it. Of one user, who has
- * come or gone at that time: IM_E_NOMEM. */
+ * come or gone at that time, but not before all that are connected are known: IM_E_NOMEM. */
 int presence_again(struct presence *p, struct im_str uid, int64_t ts_ms) IM_MUST_CHECK;
 void presence_tell_again(struct presence *p);
-/* While it is on, somebody does not hear: users who have gone offline are kept, to be told again.
- */
-void presence_hold(struct presence *p, bool on);
+/* Users who are offline are kept when that was told, to be told again by presence_tell_again: there
+ * are such. Everybody has what was told before the last call of presence_heard, those users go. */
+bool presence_kept(const struct presence *p);
+void presence_heard(struct presence *p);
 
 /* Whether what is told names the devices; told anew when that changes. Without, which is how it
  * begins, only a change of the user's own state is told. */

@@ -90,6 +90,7 @@ enum commit_outcome commit_answer(struct commit *c, enum shared_answer answer)
 {
 	switch (answer) {
 	case SHARED_DONE:
+		c->through.logged = true;
 		return commit(c);
 	case SHARED_MOVED:
 		writer_rollback(c->p.writer);

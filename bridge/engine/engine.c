@@ -92,7 +92,6 @@ int engine_add_peer(struct engine *e, outbox_send_fn send, void *send_arg, struc
 	if (rc)
 		return rc;
 	e->peers[e->n_peers++] = *out;
-	work_who_hears(e);
 	return IM_OK;
 }
 
@@ -138,7 +137,6 @@ void engine_unlinked(struct engine *e, struct peer *p)
 	/* What it has not heard of it says again. */
 	waiting_drop(&e->waiting, p);
 	set_level(e);
-	work_who_hears(e);
 }
 
 /* -- frames -- */
@@ -326,6 +324,21 @@ static int64_t cursors_due(struct engine *e, const struct engine_now *now)
 	return e->cursors_at_ms + CURSORS_MS - now->mono_ms;
 }
 
+/* One that takes it is enough: what the others miss they are told again. */
+static bool takes_presence(const struct engine *e)
+{
+	bool linked = false;
+
+	for (unsigned i = 0; i < e->n_peers; i++) {
+		if (!peer_is_linked(e->peers[i]))
+			continue;
+		if (peer_takes_presence(e->peers[i]))
+			return true;
+		linked = true;
+	}
+	return !linked;
+}
+
 int64_t engine_tick(struct engine *e, const struct engine_now *now)
 {
 	int64_t wait;
@@ -338,6 +351,7 @@ int64_t engine_tick(struct engine *e, const struct engine_now *now)
 		return e->retry_at_ms - now->mono_ms;
 	for (unsigned i = 0; i < e->n_peers; i++)
 		peer_tick(e->peers[i], now->mono_ms);
+	work_heard(e);
 	if (e->open)
 		return wait >= 0 && wait < TICK_MS ? wait : TICK_MS;
 	if (work_known(e, NULL, now))
@@ -345,7 +359,7 @@ int64_t engine_tick(struct engine *e, const struct engine_now *now)
 	wait = cursors_due(e, now);
 	if (wait == 0)
 		cursors_hurry(e->a.cursors);
-	else if (!sessions_pending(e->a.sessions) || e->draining)
+	else if (!sessions_pending(e->a.sessions) || e->draining || !takes_presence(e))
 		return wait;
 	work_tell(e, now);
 	e->cursors_at_ms = 0;

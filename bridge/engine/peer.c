@@ -20,6 +20,9 @@
 #define STATS_MAX 65536
 /* Bytes of answers that wait for the link before the next ones are taken from the readers. */
 #define ANSWERS_MAX (1024 * 1024)
+/* Bytes that wait before what is told by time waits, too: a few frames, which keep the link busy.
+ */
+#define PRESENCE_MAX (256 * 1024)
 
 struct peer {
 	struct peer_parts p;
@@ -39,6 +42,7 @@ struct peer {
 	int64_t hello_at_ms, stats_at_ms;
 	/* When a frame came back last, and for how long the next one may stay away. */
 	uint64_t returned;
+	uint64_t told; /* see peer_told */
 	int64_t returned_at_ms, patience_ms;
 	/* What was dropped, and when something was last. */
 	uint64_t dropped;
@@ -351,6 +355,21 @@ struct spool_mark *peer_spool(const struct peer *p)
 bool peer_takes_answers(const struct peer *p)
 {
 	return downq_answers(p->queue) < ANSWERS_MAX;
+}
+
+bool peer_takes_presence(const struct peer *p)
+{
+	return downq_urgent(p->queue) < PRESENCE_MAX;
+}
+
+void peer_told(struct peer *p)
+{
+	p->told = downq_told(p->queue);
+}
+
+bool peer_has(const struct peer *p)
+{
+	return p->ready && !p->waiting && !outbox_missed(p->outbox) && downq_has(p->queue, p->told);
 }
 
 bool peer_is_linked(const struct peer *p)

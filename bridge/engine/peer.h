@@ -83,6 +83,12 @@ struct outbox *peer_outbox(const struct peer *p);
 struct spool_mark *peer_spool(const struct peer *p);
 /* More answers may be queued for it: not too many wait. */
 bool peer_takes_answers(const struct peer *p);
+/* The same of what presence tells by time. */
+bool peer_takes_presence(const struct peer *p);
+/* What it was told so far; whether it has that, and nothing that it has missed is still to be made
+ * up for. */
+void peer_told(struct peer *p);
+bool peer_has(const struct peer *p);
 bool peer_is_linked(const struct peer *p);
 /* It has answered HELLO on this link and its snapshot is in. */
 bool peer_ready(const struct peer *p);

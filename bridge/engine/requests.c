@@ -178,6 +178,12 @@ static int dispatch(struct requests *q, const struct im_up_rec *rec, struct rpc_
 	if (req->code)
 		return answer(
 			q, rec, im_buf_view(&req->id), req->code, im_buf_view(&req->why), none);
+	/* What was told may have been on its way when the link broke. */
+	if (pass != REQUESTS_NEW && req->method->kind == RPC_PRESENCE) {
+		rc = presence_again(q->p.presence, rec->user, rec->ts_ms);
+		if (rc)
+			return rc;
+	}
 	if (!wanted(req->method, pass))
 		return IM_OK;
 	rc = rights_user(q->p.rights, rec->user, &u);

@@ -276,14 +276,14 @@ static int unbind_gone(struct sessions *s, unsigned peer, const struct im_up_rec
 
 static int closed(struct sessions *s, unsigned peer, const struct im_up_rec *rec, bool replayed)
 {
-	int rc;
+	int rc = IM_OK;
 
-	if (!replayed)
-		presence_close(s->presence, peer, rec->user, rec->device, rec->ts_ms);
-	if (rec->flags & IM_UPF_GONE)
+	/* A process that died may have told of it, in a frame that was lost: it leaves no mark in
+	 * the log by which it would be known as a replay. */
+	if (!replayed && !presence_close(s->presence, peer, rec->user, rec->device, rec->ts_ms))
+		rc = presence_again(s->presence, rec->user, rec->ts_ms);
+	if (!rc && rec->flags & IM_UPF_GONE)
 		rc = unbind_gone(s, peer, rec);
-	else
-		rc = IM_OK;
 	if (!rc)
 		rc = directory_device_seen(writer_directory(s->p.writer), rec->device, rec->ts_ms);
 	return rc == IM_E_NONE ? IM_OK : rc;
@@ -334,8 +334,7 @@ int sessions_again(struct sessions *s, unsigned peer, const struct im_up_rec *re
 		rc = closed(s, peer, rec, true);
 	else if (rec->type == IM_UP_OPEN)
 		rc = behind ? opened(s, peer, rec, true) : kick_again(s, rec);
-	/* Who is connected elsewhere is not known before. */
-	return rc || !s->known ? rc : presence_again(s->presence, rec->user, rec->ts_ms);
+	return rc ? rc : presence_again(s->presence, rec->user, rec->ts_ms);
 }
 
 static int on_marked(void *arg, const struct directory_user *u)
@@ -377,12 +376,13 @@ int sessions_known(struct sessions *s, int64_t now_ms)
 {
 	int rc = IM_OK;
 
-	if (s->set.presence && !s->known) {
+	if (s->known)
+		return IM_OK;
+	if (s->set.presence)
 		rc = read_marks(s);
-		if (!rc)
-			presence_touch_all(s->presence, now_ms);
-	}
-	s->known |= !rc;
+	if (!rc)
+		presence_known(s->presence, now_ms);
+	s->known = !rc;
 	return rc;
 }
 

@@ -111,13 +111,18 @@ static void say_ready(struct engine *e, const struct peer *p)
 		(unsigned long long)(s ? s->recno : 0), peer_level(p));
 }
 
-void work_who_hears(struct engine *e)
+void work_heard(struct engine *e)
 {
-	bool all = true;
+	struct presence *presence = sessions_presence(e->a.sessions);
 
+	if (!presence_kept(presence))
+		return;
 	for (unsigned i = 0; i < e->n_peers; i++)
-		all &= peer_ready(e->peers[i]) && !outbox_missed(peer_outbox(e->peers[i]));
-	presence_hold(sessions_presence(e->a.sessions), !all);
+		if (!peer_has(e->peers[i]))
+			return;
+	presence_heard(presence);
+	for (unsigned i = 0; i < e->n_peers; i++)
+		peer_told(e->peers[i]);
 }
 
 static void put_down(struct engine *e)
@@ -135,7 +140,6 @@ static void answered(struct engine *e, const struct engine_now *now)
 		return;
 	if (first)
 		say_ready(e, w->from);
-	work_who_hears(e);
 }
 
 static void succeeded(struct engine *e, const struct engine_now *now)

@@ -34,9 +34,9 @@ int64_t work_tick(struct engine *e, const struct engine_now *now);
  * missing have had their time. from: the one whose snapshot is complete just now. */
 int work_known(
 	struct engine *e, const struct peer *from, const struct engine_now *now) IM_MUST_CHECK;
-/* What presence tells every broker retains. While one does not hear it, whoever goes offline is
- * kept, so that it is told with the others when the plugin has answered. */
-void work_who_hears(struct engine *e);
+/* What presence tells every broker retains. Until each of them has it, whoever goes offline is
+ * kept, so that it is told with the others when a plugin that has missed it has answered. */
+void work_heard(struct engine *e);
 /* The first plugin's, which may not have said yet that the only one is its. */
 const struct spool_mark *work_first_spool(const struct engine *e);
 

@@ -31,6 +31,7 @@ enum rpc_kind {
 	RPC_DEVICES, /* a reading one that is told which of the caller's devices are connected */
 	RPC_DIRECTORY, /* writes directory.db, and in the log at most that a conversation is there:
 			  run again when a replayed batch's directory part was lost */
+	RPC_PRESENCE,  /* the same, and tells presence: a replay tells it again */
 	RPC_LOG,       /* appends to the log (and the directory follows): never run again */
 };
 

@@ -52,9 +52,13 @@ int search_db_open(const char *folder, bool writable, struct sqldb *out, struct 
 	int rc = sqldb_open(out, folder, &spec, mode, why);
 
 	/* What lacks memory, room or a lock finds the same index the next time. */
-	if (rc != IM_E_FORMAT || !writable)
-		return rc;
+	return rc && writable && out->unusable ? search_db_open_anew(folder, out, why) : rc;
+}
+
+int search_db_open_anew(const char *folder, struct sqldb *q, struct im_buf *why)
+{
+	sqldb_close(q);
 	search_db_remove(folder);
 	im_buf_reset(why);
-	return sqldb_open(out, folder, &spec, mode, why);
+	return sqldb_open(q, folder, &spec, SQLDB_WRITER, why);
 }

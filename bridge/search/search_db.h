@@ -16,10 +16,13 @@ enum search_statement {
 	SEARCH_STATEMENTS
 };
 
-/* Opens {folder}/search.db; creates it when `writable`. A file that is damaged or of another
- * version is removed when `writable`: all of it can be built again. */
+/* Opens {folder}/search.db; creates it when `writable`. A file that is damaged, of another version
+ * or another user's is removed when `writable`: all of it can be built again. */
 int search_db_open(
 	const char *folder, bool writable, struct sqldb *out, struct im_buf *why) IM_MUST_CHECK;
+/* The same of one that was opened for writing, and what has failed in it since is its fault. *q is
+ * open afterwards, or nothing is. */
+int search_db_open_anew(const char *folder, struct sqldb *q, struct im_buf *why) IM_MUST_CHECK;
 
 /* Removes the index; it is built again by whoever opens it for writing. Not while it is open. */
 void search_db_remove(const char *folder);

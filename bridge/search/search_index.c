@@ -423,6 +423,12 @@ int search_index_open(const char *folder, const struct store_backend *backend,
 		rc = search_db_open(folder, true, &x->q, why);
 	if (rc == IM_OK)
 		rc = prepare(x, why);
+	if (rc && x->q.db && x->q.unusable) {
+		x->old = x->fresh = (struct search_writer){.of = NULL};
+		rc = search_db_open_anew(folder, &x->q, why);
+		if (rc == IM_OK)
+			rc = prepare(x, why);
+	}
 	if (rc) {
 		search_index_stop(&x);
 		return rc;

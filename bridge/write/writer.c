@@ -406,7 +406,7 @@ static void commit_parts(struct writer *w)
 			w->joined[i].commit(w->joined[i].arg);
 }
 
-/* logged: the log is committed. */
+/* logged: the log, or the shared one, has it. */
 static void lose(struct writer *w, bool logged)
 {
 	end_transaction(w);
@@ -470,7 +470,7 @@ enum writer_outcome writer_commit(
 	if (log && w->next_gid - w->applied_gid > FOLLOW_MAX)
 		(void)writer_directory(w);
 	if (!writer_sound(w) || commit_log(w, t->epoch ? &mark : NULL)) {
-		writer_rollback(w);
+		lose(w, t->logged);
 		return w->fatal ? WRITER_FATAL : WRITER_NOTHING;
 	}
 	if (log) {
@@ -479,7 +479,7 @@ enum writer_outcome writer_commit(
 		w->first_gid = w->next_gid;
 	}
 	if (commit_directory(w, t)) {
-		lose(w, log);
+		lose(w, log || t->logged);
 		return log ? WRITER_HALF : WRITER_NOTHING;
 	}
 	directory_view_end(w->p.dir);

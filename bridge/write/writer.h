@@ -122,6 +122,7 @@ struct writer_through {
 	uint64_t epoch; /* its spool; 0: no record of any has part in the transaction */
 	uint64_t recno;
 	uint64_t forget; /* of a spool that no plugin has any more the marks go; 0: of none */
+	bool logged;     /* a shared log has it, whatever becomes of it here */
 };
 /* Makes everything since the last commit durable: the log if it was written to (and then the mark
  * through this record), the directory if it was. *mark_out: what was marked; epoch 0 if nothing

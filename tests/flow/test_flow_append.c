@@ -518,6 +518,18 @@ static void the_marks_of_a_spool_that_a_plugin_has_stay(void **state)
 	assert_int_equal(stored(c), 4);
 }
 
+/* A group in which everybody may write every ten minutes. */
+static void make_slow_team(struct cast *c)
+{
+	assert_true(flow_connect(c->carol));
+	assert_non_null(strstr(flow_rpc(c->alice, "group.create",
+				       "{\"gid\":\"team\",\"members\":[\"bob\",\"carol\"]}"),
+		"\"result\""));
+	assert_non_null(
+		strstr(flow_rpc(c->alice, "group.update", "{\"gid\":\"team\",\"slow_ms\":600000}"),
+			"\"result\""));
+}
+
 static bool slowed(struct cast *c, const char *id)
 {
 	assert_true(flow_send(c->bob, "g/team", id, id));
@@ -532,13 +544,7 @@ static void what_users_have_used_up_stays_used_up(void **state)
 	struct cast *c = *state;
 	struct rig *r = &flow_node(c->f)->rig;
 
-	assert_true(flow_connect(c->carol));
-	assert_non_null(strstr(flow_rpc(c->alice, "group.create",
-				       "{\"gid\":\"team\",\"members\":[\"bob\",\"carol\"]}"),
-		"\"result\""));
-	assert_non_null(
-		strstr(flow_rpc(c->alice, "group.update", "{\"gid\":\"team\",\"slow_ms\":600000}"),
-			"\"result\""));
+	make_slow_team(c);
 	/* Enough for one request to become a contact, and for no second one. */
 	r->set.rate_cost = 100;
 	engine_set(r->engine, &r->set);
@@ -620,6 +626,31 @@ static void what_nobody_could_hear_is_told_again(void **state)
 	}
 }
 
+/* The shared log has it, and it comes from there: it is neither given back nor counted twice. */
+static void what_only_the_shared_log_has_is_used_up(void **state)
+{
+	struct cast *c = *state;
+	const struct health *h = engine_health(flow_node(c->f)->rig.engine);
+	struct flow_entry *e;
+	uint64_t stored;
+
+	make_slow_team(c);
+	flow_settle(c->f);
+	stored = h->messages_stored;
+	flow_node(c->f)->broken = true;
+	assert_true(flow_send(c->bob, "g/team", "s1", "s1"));
+	flow_settle(c->f);
+	assert_true(engine_stalled(flow_node(c->f)->rig.engine));
+	e = flow_append_to_group(&c->a, "bob", "team", "s1");
+	e->own = c->a.last.own;
+	flow_pass(c->f, 6000);
+	flow_node(c->f)->broken = false;
+	flow_pass(c->f, 6000);
+	assert_has(c->carol, "g/team", 3, "s1");
+	assert_int_equal(h->messages_stored, stored + 1);
+	assert_true(slowed(c, "s2"));
+}
+
 #define T(name) FLOW_TEST(name, start, stop)
 
 int main(void)
@@ -648,6 +679,7 @@ int main(void)
 		T(what_users_have_used_up_stays_used_up),
 		T(who_was_never_first_begins_anew),
 		T(what_nobody_could_hear_is_told_again),
+		T(what_only_the_shared_log_has_is_used_up),
 	};
 
 	return cmocka_run_group_tests_name("flow append", tests, NULL, NULL);

@@ -417,6 +417,27 @@ static void an_administrator_commands_and_is_answered(void **state)
 	assert_int_equal(flow_publish(c->alice, "$CONTROL/im/v1", "{}"), FAKE_DENIED);
 }
 
+/* He went, the bridge said so to nobody and died, and the next one finds him offline everywhere but
+ * at the broker. */
+static void presence_that_a_dead_bridge_has_told_is_told_again(void **state)
+{
+	struct cast *c = *state;
+	struct flow_broker *b = flow_broker(c->f);
+
+	assert_true(flow_connect(c->carol));
+	flow_settle(c->f);
+	assert_true(shows_carol("\"online\""));
+	b->lose_down = 1000;
+	flow_disconnect(c->carol, true);
+	flow_settle(c->f);
+	b->lose_down = 0;
+	assert_true(shows_carol("\"online\""));
+	flow_kill_bridge(flow_node(c->f));
+	flow_start_bridge(flow_node(c->f));
+	flow_pass(c->f, 6000);
+	assert_true(shows_carol("\"offline\""));
+}
+
 #define T(name)                                                    \
 	cmocka_unit_test_setup_teardown(name, start_memory, stop), \
 		cmocka_unit_test_setup_teardown(name, start_sqlite, stop)
@@ -434,6 +455,7 @@ int main(void)
 		T(blocks_hold_at_once),
 		T(presence_is_retained),
 		T(presence_that_was_under_way_is_told_again),
+		T(presence_that_a_dead_bridge_has_told_is_told_again),
 		T(what_was_accepted_while_the_bridge_was_dead_is_delivered),
 		T(what_was_accepted_survives_the_brokers_death),
 		T(a_full_spool_refuses_and_loses_nothing),

@@ -460,6 +460,38 @@ static void a_stalled_commit_waits_and_both_come_again(void **state)
 	assert_int_equal(stored(c, "from two"), 1);
 }
 
+/* So much waits for the other one that it is dropped, with who has gone meanwhile. */
+static void presence_that_was_dropped_is_told_again(void **state)
+{
+	struct cast *c = *state;
+	char body[64];
+
+	c->n->rig.set.backlog_bytes = 16 * 1024;
+	engine_set(c->n->rig.engine, &c->n->rig.set);
+	assert_true(shows(c->two, "carol", "online"));
+	c->two->stopped = true;
+	for (int i = 0; i < 20; i++) {
+		assert_true(flow_send(c->alice, "u/bob", NULL, "before"));
+		flow_settle(c->f);
+	}
+	flow_disconnect(c->carol, true);
+	flow_settle(c->f);
+	for (int i = 0; i < 200; i++) {
+		snprintf(body, sizeof(body), "to bob %d and some more of it", i);
+		assert_true(flow_send(c->alice, "u/bob", NULL, body));
+		flow_settle(c->f);
+		flow_pass(c->f, 100);
+	}
+	assert_true(engine_health(c->n->rig.engine)->deliveries_dropped > 0);
+	assert_true(shows(c->one, "carol", "offline"));
+	assert_true(shows(c->two, "carol", "online"));
+	c->two->stopped = false;
+	for (int i = 0; i < 20; i++)
+		flow_pass(c->f, 4000);
+	assert_true(shows(c->one, "carol", "offline"));
+	assert_true(shows(c->two, "carol", "offline"));
+}
+
 #define T(name) FLOW_TEST(name, start, stop)
 
 int main(void)
@@ -471,6 +503,7 @@ int main(void)
 		T(an_answer_goes_where_the_request_came_from),
 		T(presence_is_seen_at_both),
 		T(presence_that_was_lost_on_its_way_is_told_again),
+		T(presence_that_was_dropped_is_told_again),
 		T(a_restarted_bridge_waits_for_every_snapshot),
 		T(a_replay_tells_nobody_to_be_offline_too_soon),
 		T(each_plugins_replay_is_stored_once),

@@ -209,6 +209,42 @@ static void after_a_lost_link_the_unreturned_come_again(void **state)
 	downq_free(&q);
 }
 
+static void it_is_known_what_the_plugin_has(void **state)
+{
+	struct downq *q = downq_new(100000, 1);
+	uint64_t told;
+
+	(void)state;
+	assert_true(downq_has(q, downq_told(q)));
+	push(q, EFFECTS_DIRECT, "a", 1);
+	told = downq_told(q);
+	assert_false(downq_has(q, told));
+	assert_string_equal(next(q), "a");
+	push(q, EFFECTS_DIRECT, "b", 1);
+	assert_false(downq_has(q, told));
+	downq_return(q, 1);
+	assert_true(downq_has(q, told));
+	assert_false(downq_has(q, downq_told(q)));
+	assert_string_equal(next(q), "b");
+	assert_true(downq_has(q, told));
+	assert_false(downq_has(q, downq_told(q)));
+	downq_lost(q);
+	downq_return(q, 1); /* of the old link */
+	assert_false(downq_has(q, downq_told(q)));
+	assert_string_equal(next(q), "b");
+	downq_return(q, 1);
+	assert_true(downq_has(q, downq_told(q)));
+	/* What is dropped is not waited for, and said. */
+	push(q, EFFECTS_DIRECT, "c", 60000);
+	assert_int_equal(push(q, EFFECTS_DIRECT, "d", 60000), 1);
+	assert_true(downq_broken(q));
+	assert_string_equal(next(q), "d");
+	assert_false(downq_has(q, downq_told(q)));
+	downq_return(q, 1);
+	assert_true(downq_has(q, downq_told(q)));
+	downq_free(&q);
+}
+
 static void beyond_the_bound_the_oldest_of_the_largest_go(void **state)
 {
 	struct downq *q = downq_new(100000, 1);
@@ -334,6 +370,7 @@ int main(void)
 		cmocka_unit_test(while_direct_messages_pass_frames_are_small_and_go_one_at_a_time),
 		cmocka_unit_test(when_a_great_many_wait_frames_are_full),
 		cmocka_unit_test(after_a_lost_link_the_unreturned_come_again),
+		cmocka_unit_test(it_is_known_what_the_plugin_has),
 		cmocka_unit_test(beyond_the_bound_the_oldest_of_the_largest_go),
 		cmocka_unit_test(answers_go_first_and_are_never_dropped),
 		cmocka_unit_test(a_group_keeps_its_tier_while_records_wait),

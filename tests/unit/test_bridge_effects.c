@@ -210,6 +210,16 @@ static void acks_stay_below_a_frame(void **state)
 
 /* -- outbox -- */
 
+static bool no_memory;
+
+void *__real_realloc(void *p, size_t n);
+void *__wrap_realloc(void *p, size_t n);
+
+void *__wrap_realloc(void *p, size_t n)
+{
+	return no_memory ? NULL : __real_realloc(p, n);
+}
+
 struct sink {
 	struct im_buf log; /* "frame:type,type,...;" with the tier's mark in the topic */
 	size_t frames, largest;
@@ -302,6 +312,78 @@ static void the_commit_return_stands_behind_what_is_urgent(void **state)
 	assert_buf(&t->sink.log, "c d C9 | s R | C10 | ");
 	outboxes_take(t->all, t->fx, t->o, 0, 0);
 	assert_int_equal(t->sink.frames, 3);
+}
+
+/* It is in no record that would come again. */
+static void what_is_in_nobodys_record_is_told_until_it_is_returned(void **state)
+{
+	struct outbox_test *t = *state;
+
+	put(t, EFFECTS_DIRECT, "d", 1);
+	put(t, EFFECTS_CONTROL, "c", 1);
+	outboxes_take(t->all, t->fx, t->o, 0, 0);
+	assert_buf(&t->sink.log, "c d R | ");
+	downq_lost(t->q);
+	outbox_pump(t->o);
+	assert_buf(&t->sink.log, "c d R | c d R | ");
+	/* What is somebody's goes at once, and is not told again here. */
+	put(t, EFFECTS_DIRECT, "e", 1);
+	outboxes_take(t->all, t->fx, t->o, 5, 1);
+	assert_buf(&t->sink.log, "c d R | c d R | e C1 | ");
+	downq_return(t->q, 1);
+	downq_lost(t->q);
+	outbox_pump(t->o);
+	assert_buf(&t->sink.log, "c d R | c d R | e C1 | ");
+}
+
+/* A frame that was not returned may be given out once more, after what was told since. */
+static void what_is_retained_waits_for_what_was_retained_before(void **state)
+{
+	const struct im_down_rec r = {
+		.type = IM_DOWN_TOPIC, .flags = IM_DOWNF_RETAIN, .topic = IM_STR("p")};
+	struct outbox_test *t = *state;
+
+	effects_put(t->fx, EFFECTS_DIRECT, &r, NULL, 0);
+	outboxes_take(t->all, t->fx, t->o, 5, 1);
+	effects_put(t->fx, EFFECTS_DIRECT, &r, NULL, 0);
+	outboxes_take(t->all, t->fx, t->o, 0, 0);
+	put(t, EFFECTS_DIRECT, "d", 1);
+	outboxes_take(t->all, t->fx, t->o, 5, 2);
+	assert_buf(&t->sink.log, "p C1 | p R | d C2 | ");
+	effects_put(t->fx, EFFECTS_DIRECT, &r, NULL, 0);
+	outboxes_take(t->all, t->fx, t->o, 5, 3);
+	assert_buf(&t->sink.log, "p C1 | p R | d C2 | ");
+	downq_return(t->q, 1);
+	outbox_pump(t->o);
+	assert_buf(&t->sink.log, "p C1 | p R | d C2 | p C3 R | ");
+	downq_return(t->q, 1);
+	effects_put(t->fx, EFFECTS_DIRECT, &r, NULL, 0);
+	effects_reset(t->fx);
+	assert_false(effects_retained(t->fx));
+	effects_put(t->fx, EFFECTS_DIRECT, &r, NULL, 0);
+	outboxes_take(t->all, t->fx, t->o, 5, 4);
+	assert_buf(&t->sink.log, "p C1 | p R | d C2 | p C3 R | p C4 | ");
+}
+
+static void a_frame_that_memory_fails_is_missed(void **state)
+{
+	struct outbox_test *t = *state;
+
+	put(t, EFFECTS_DIRECT, "d", 100 * 1024);
+	no_memory = true;
+	outboxes_take(t->all, t->fx, t->o, 5, 1);
+	no_memory = false;
+	assert_int_equal(t->sink.frames, 0);
+	assert_true(outbox_missed(t->o));
+	outbox_made_up(t->o);
+	/* Of those that wait, too. */
+	put(t, EFFECTS_DIRECT, "d", 100 * 1024);
+	effects_put(t->fx, EFFECTS_DIRECT, &(struct im_down_rec){.type = IM_DOWN_STATS}, NULL, 0);
+	no_memory = true;
+	outboxes_take(t->all, t->fx, t->o, 0, 0);
+	no_memory = false;
+	assert_int_equal(t->sink.frames, 0);
+	assert_true(outbox_missed(t->o));
 }
 
 static void frames_are_closed_at_the_soft_bound(void **state)
@@ -557,6 +639,9 @@ int main(void)
 		cmocka_unit_test(acks_are_gathered_for_each_sender),
 		cmocka_unit_test(acks_stay_below_a_frame),
 		O(the_commit_return_stands_behind_what_is_urgent),
+		O(what_is_in_nobodys_record_is_told_until_it_is_returned),
+		O(what_is_retained_waits_for_what_was_retained_before),
+		O(a_frame_that_memory_fails_is_missed),
 		O(frames_are_closed_at_the_soft_bound),
 		O(large_groups_wait_for_the_window),
 		O(what_others_cause_waits_for_the_window_and_answers_are_not_told),

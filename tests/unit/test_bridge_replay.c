@@ -278,6 +278,7 @@ static void what_sessions_have_led_to_is_told_again(void **state)
 	engine_sessions(f, (const char *const[]){"bob", "tab", "", NULL});
 	assert_not_told(f, "topic+ presence/dave");
 	assert_not_told(f, "kick");
+	engine_credit(f, 1);
 	engine_send_again(f, 2, 4, records);
 	assert_told(f, "kick carol/tab");
 	assert_told(f, "kick nobody");
@@ -346,6 +347,137 @@ static void a_spool_that_another_plugin_has_is_not_taken(void **state)
 	assert_int_equal(peer_spool(second)->recno, 1);
 }
 
+/* The bridge's end of the link is lost, with what was on its way, and made anew. */
+static void lose_link(struct engine_fixture *f, uint64_t spool_first)
+{
+	f->spool_first = spool_first;
+	engine_unlinked(f->rig.engine, f->peer);
+	engine_forget(f);
+	engine_linked(f->rig.engine, f->peer, &f->now);
+}
+
+/* A close leaves no mark in the log, so that it comes as if nobody had seen it, and it may come
+ * before it is known who is connected. */
+static void what_a_dead_process_has_told_is_told_again(void **state)
+{
+	struct engine_fixture *f = *state;
+	struct im_str records;
+
+	engine_add_session(f, IM_UP_OPEN, "carol", "phone", IM_UPF_NEW_DEVICE);
+	engine_send(f);
+	engine_add_session(f, IM_UP_CLOSE, "carol", "phone", 0);
+	records = keep(f);
+	engine_send(f);
+	assert_told(f, "topic+ presence/carol {\"uid\":\"carol\",\"state\":\"offline\"");
+	f->spool_first = 2;
+	engine_restart(f);
+	engine_link(f);
+	assert_not_told(f, "topic+ presence/carol");
+	engine_send_again(f, 2, 1, records);
+	assert_told(f, "committed 77:2");
+	assert_told(f, "topic+ presence/carol {\"uid\":\"carol\",\"state\":\"offline\"");
+}
+
+static void who_is_replayed_too_early_is_told_when_all_are_known(void **state)
+{
+	struct engine_fixture *f = *state;
+	struct im_str records;
+
+	engine_message(f, "alice", "bob", "a mark");
+	engine_add_session(f, IM_UP_OPEN, "carol", "phone", IM_UPF_NEW_DEVICE);
+	engine_add_session(f, IM_UP_CLOSE, "carol", "phone", 0);
+	engine_add_message(f, "alice", "bob", "another");
+	records = keep(f);
+	engine_send(f);
+	f->spool_first = 2;
+	engine_restart(f);
+	engine_linked(f->rig.engine, f->peer, &f->now);
+	engine_send_again(f, 2, 3, records);
+	assert_int_equal(engine_health(f->rig.engine)->records_replayed, 3);
+	assert_told(f, "committed 77:4");
+	engine_wait(f, 1000);
+	assert_not_told(f, "topic+ presence/carol");
+	engine_forget(f);
+	engine_sessions(f, (const char *const[]){NULL});
+	assert_told(f, "topic+ presence/carol {\"uid\":\"carol\",\"state\":\"offline\"");
+}
+
+static void what_a_snapshot_has_led_to_is_told_until_it_is_returned(void **state)
+{
+	struct engine_fixture *f = *state;
+
+	engine_add_session(f, IM_UP_OPEN, "carol", "phone", IM_UPF_NEW_DEVICE);
+	engine_send(f);
+	lose_link(f, 2);
+	engine_sessions(f, (const char *const[]){NULL});
+	assert_told(f, "topic+ presence/carol {\"uid\":\"carol\",\"state\":\"offline\"");
+	for (int i = 0; i < 3; i++) {
+		lose_link(f, 2);
+		assert_int_equal(engine_told_part(f, "presence/carol"), i < 2);
+		engine_sessions(f, (const char *const[]){NULL});
+		engine_credit(f, i);
+	}
+}
+
+/* More than a transaction tells at once. */
+static void what_is_told_by_time_is_told_until_it_is_returned(void **state)
+{
+	struct engine_fixture *f = *state;
+	char name[8];
+
+	for (int i = 0; i < 600; i++) {
+		snprintf(name, sizeof(name), "u%d", i);
+		engine_add_session(f, IM_UP_OPEN, name, name, IM_UPF_NEW_DEVICE | IM_UPF_NEW_USER);
+	}
+	engine_send(f);
+	assert_told(f, "committed 77:600");
+	assert_int_equal(engine_count(f, "topic+ presence/"), 500);
+	engine_wait(f, 1);
+	assert_int_equal(engine_count(f, "topic+ presence/u5"), 100);
+	lose_link(f, 601);
+	assert_int_equal(engine_count(f, "topic+ presence/u5"), 100);
+	engine_credit(f, 1);
+	lose_link(f, 601);
+	assert_int_equal(engine_count(f, "topic+ presence/u5"), 0);
+}
+
+/* A frame that is given out again says what was so when it was made. What was told since waits
+ * behind it. */
+static void what_is_retained_is_told_in_order(void **state)
+{
+	struct engine_fixture *f = *state;
+
+	engine_sessions(f, (const char *const[]){"carol", "phone", "", NULL});
+	assert_told(f, "topic+ presence/carol {\"uid\":\"carol\",\"state\":\"online\"");
+	engine_message(f, "alice", "bob", "at once");
+	assert_told(f, "message alice/phone 1 ");
+	engine_add_session(f, IM_UP_CLOSE, "carol", "phone", 0);
+	engine_send(f);
+	assert_not_told(f, "topic+ presence/carol");
+	assert_not_told(f, "committed");
+	engine_credit(f, 1);
+	assert_told(f, "topic+ presence/carol {\"uid\":\"carol\",\"state\":\"offline\"");
+	assert_told(f, "committed 77:2");
+}
+
+static void what_a_device_has_said_of_itself_is_told_again(void **state)
+{
+	struct engine_fixture *f = *state;
+	struct im_str records;
+
+	engine_add_session(f, IM_UP_OPEN, "bob", "phone", IM_UPF_NEW_DEVICE);
+	engine_send(f);
+	engine_add_rpc(f, "bob", "presence.set", "{\"state\":\"away\"}");
+	records = keep(f);
+	engine_send(f);
+	assert_told(f, "topic+ presence/bob {\"uid\":\"bob\",\"state\":\"away\"");
+	lose_link(f, 2);
+	engine_sessions(f, (const char *const[]){"bob", "phone", "", NULL});
+	assert_not_told(f, "topic+ presence/bob");
+	engine_send_again(f, 2, 1, records);
+	assert_told(f, "topic+ presence/bob {\"uid\":\"bob\",\"state\":\"away\"");
+}
+
 #define T(name)                                                                 \
 	cmocka_unit_test_setup_teardown(name, engine_set_up, engine_tear_down), \
 		cmocka_unit_test_setup_teardown(name, engine_set_up_sqlite, engine_tear_down)
@@ -365,6 +497,12 @@ int main(void)
 		T(a_batch_without_messages_costs_no_mark),
 		T(unanswered_hellos_are_repeated),
 		T(what_sessions_have_led_to_is_told_again),
+		T(what_a_dead_process_has_told_is_told_again),
+		T(who_is_replayed_too_early_is_told_when_all_are_known),
+		T(what_a_snapshot_has_led_to_is_told_until_it_is_returned),
+		T(what_is_told_by_time_is_told_until_it_is_returned),
+		T(what_is_retained_is_told_in_order),
+		T(what_a_device_has_said_of_itself_is_told_again),
 		T(void_records_are_passed_over),
 		T(a_spool_that_another_plugin_has_is_not_taken),
 	};

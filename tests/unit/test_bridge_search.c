@@ -9,12 +9,14 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "bridge/search/search.h"
@@ -420,8 +422,10 @@ static void system_messages_and_bytes_are_not_indexed(void **state)
 	assert_int_equal(count(f, "alice"), 0);
 }
 
-/* damage: what the file holds from then on; NULL: it is gone. */
-static void build_again(struct fixture *f, const char *damage)
+/* What is done to the file while nobody has it open. */
+typedef void (*spoil_fn)(const char *path);
+
+static void build_again(struct fixture *f, spoil_fn spoil)
 {
 	char path[128];
 	struct im_buf why;
@@ -431,13 +435,7 @@ static void build_again(struct fixture *f, const char *damage)
 	search_close(&f->search);
 	search_index_stop(&f->index);
 	snprintf(path, sizeof(path), "%s/search.db", f->folder);
-	assert_int_equal(remove(path), 0);
-	if (damage) {
-		FILE *file = fopen(path, "w");
-		assert_non_null(file);
-		fputs(damage, file);
-		fclose(file);
-	}
+	spoil(path);
 	im_buf_init(&why, 0);
 	assert_int_equal(store_memory.reader_open(f->store, &reader), IM_OK);
 	assert_int_equal(
@@ -448,14 +446,177 @@ static void build_again(struct fixture *f, const char *damage)
 	im_buf_free(&why);
 }
 
-static void a_damaged_index_is_built_again(void **state)
+static void sql(const char *path, const char *text)
 {
-	build_again(*state, "this is no database at all, and long enough to be looked at");
+	sqlite3 *db;
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	if (sqlite3_exec(db, text, NULL, NULL, NULL) != SQLITE_OK)
+		fail_msg("%s", sqlite3_errmsg(db));
+	sqlite3_close(db);
 }
 
-static void a_missing_index_is_built_again(void **state)
+static void write_text(const char *path)
 {
-	build_again(*state, NULL);
+	FILE *file = fopen(path, "w");
+	assert_non_null(file);
+	fputs("this is no database at all, and long enough to be looked at", file);
+	fclose(file);
+}
+
+static void take_away(const char *path)
+{
+	assert_int_equal(remove(path), 0);
+}
+
+static int on_version(void *arg, int n, char **values, char **names)
+{
+	(void)n;
+	(void)names;
+	snprintf(arg, 64, "PRAGMA user_version = %s", values[0]);
+	return 0;
+}
+
+static void empty_it(const char *path)
+{
+	char version[64] = "";
+	sqlite3 *db;
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, "PRAGMA user_version", on_version, version, NULL), 0);
+	sqlite3_close(db);
+	assert_int_equal(remove(path), 0);
+	sql(path, version);
+}
+
+static void damage_its_pages(const char *path)
+{
+	static const char damage[4096] = {'x', 'x', 'x', 'x'};
+	struct stat is;
+	FILE *file = fopen(path, "r+");
+	assert_non_null(file);
+	assert_int_equal(fstat(fileno(file), &is), 0);
+	assert_true(is.st_size > 4096);
+	assert_int_equal(fseek(file, 4096, SEEK_SET), 0);
+	for (long at = 4096; at < is.st_size; at += 4096)
+		assert_int_equal(fwrite(damage, 1, sizeof(damage), file), sizeof(damage));
+	assert_int_equal(fclose(file), 0);
+}
+
+static void an_index_that_cannot_be_used_is_built_again(void **state)
+{
+	static const spoil_fn ways[] = {write_text, take_away, empty_it, damage_its_pages};
+	for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
+		tear_down(state);
+		assert_int_equal(set_up(state), 0);
+		build_again(*state, ways[i]);
+	}
+}
+
+/* In a process that is not root's, to whom no file is closed. 0: it was opened. */
+static int open_as_somebody(const struct fixture *f, const char *path, mode_t mode)
+{
+	const uid_t somebody = geteuid() ? geteuid() : 65534;
+	int status;
+	pid_t pid;
+	assert_int_equal(chown(f->folder, somebody, (gid_t)-1), 0);
+	assert_int_equal(chown(path, somebody, (gid_t)-1), 0);
+	assert_int_equal(chmod(path, mode), 0);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (!pid) {
+		struct search_index *index;
+		struct store_reader *reader;
+		struct im_buf why;
+		im_buf_init(&why, 0);
+		if (seteuid(somebody) || store_memory.reader_open(f->store, &reader))
+			_exit(2);
+		_exit(search_index_open(f->folder, &store_memory, reader, &index, &why) ? 1 : 0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static void an_index_that_is_somebody_elses_is_built_again(void **state)
+{
+	struct fixture *f = *state;
+	static const mode_t modes[] = {0, 0400};
+	char path[128];
+	struct stat was, is;
+	add(f, "needle");
+	search_close(&f->search);
+	search_index_stop(&f->index);
+	snprintf(path, sizeof(path), "%s/search.db", f->folder);
+	for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
+		int held = open(path, O_RDONLY);
+		assert_int_equal(open_as_somebody(f, path, modes[i]), 0);
+		assert_int_equal(fstat(held, &was), 0);
+		assert_int_equal(stat(path, &is), 0);
+		assert_true(was.st_ino != is.st_ino);
+		assert_true(is.st_mode & S_IWUSR);
+		close(held);
+	}
+}
+
+static void open_search(const char *folder, struct search **out)
+{
+	struct im_buf why;
+	im_buf_init(&why, 0);
+	if (search_open(folder, out, &why) != IM_OK)
+		fail_msg("%.*s", IM_ARGS(why));
+	im_buf_free(&why);
+}
+
+static bool opens(struct fixture *f)
+{
+	struct store_reader *reader;
+	struct im_buf why;
+	int rc;
+	im_buf_init(&why, 0);
+	assert_int_equal(store_memory.reader_open(f->store, &reader), IM_OK);
+	rc = search_index_open(f->folder, &store_memory, reader, &f->index, &why);
+	if (rc)
+		store_memory.reader_close(reader);
+	im_buf_free(&why);
+	return rc == IM_OK;
+}
+
+/* What is wanting is there the next time, and so is the index. */
+static void an_index_stays_when_descriptors_or_a_lock_are_wanting(void **state)
+{
+	struct fixture *f = *state;
+	struct rlimit normal, few;
+	struct stat was, is;
+	char path[128];
+	unsigned refused = 0;
+	sqlite3 *db;
+	add(f, "needle");
+	search_close(&f->search);
+	search_index_stop(&f->index);
+	snprintf(path, sizeof(path), "%s/search.db", f->folder);
+	int held = open(path, O_RDONLY);
+	assert_int_equal(fstat(held, &was), 0);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &normal), 0);
+	few = normal;
+	for (int more = 1; more < 8; more++) {
+		few.rlim_cur = (rlim_t)(held + more);
+		assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+		refused += !opens(f);
+		assert_int_equal(setrlimit(RLIMIT_NOFILE, &normal), 0);
+		search_index_stop(&f->index);
+	}
+	assert_in_range(refused, 1, 6);
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	assert_int_equal(
+		sqlite3_exec(db, "PRAGMA locking_mode = EXCLUSIVE; BEGIN IMMEDIATE; COMMIT", NULL,
+			NULL, NULL),
+		SQLITE_OK);
+	assert_false(opens(f));
+	sqlite3_close(db);
+	assert_int_equal(stat(path, &is), 0);
+	assert_true(was.st_ino == is.st_ino);
+	assert_true(opens(f));
+	open_search(f->folder, &f->search);
+	assert_int_equal(count(f, "needle"), 1);
+	close(held);
 }
 
 /* -- many conversations -- */
@@ -660,15 +821,6 @@ static void open_index(struct fixture *f, const char *folder, struct search_inde
 	im_buf_init(&why, 0);
 	assert_int_equal(store_memory.reader_open(f->store, &reader), IM_OK);
 	if (search_index_open(folder, &store_memory, reader, out, &why) != IM_OK)
-		fail_msg("%.*s", IM_ARGS(why));
-	im_buf_free(&why);
-}
-
-static void open_search(const char *folder, struct search **out)
-{
-	struct im_buf why;
-	im_buf_init(&why, 0);
-	if (search_open(folder, out, &why) != IM_OK)
 		fail_msg("%.*s", IM_ARGS(why));
 	im_buf_free(&why);
 }
@@ -1089,8 +1241,9 @@ int main(void)
 		CASE(a_crash_at_any_step_of_the_change_loses_nothing),
 		CASE(a_full_disk_holds_the_change_up_and_no_more),
 		CASE(an_old_index_that_cannot_be_dropped_goes_on),
-		CASE(a_damaged_index_is_built_again),
-		CASE(a_missing_index_is_built_again),
+		CASE(an_index_that_cannot_be_used_is_built_again),
+		CASE(an_index_that_is_somebody_elses_is_built_again),
+		CASE(an_index_stays_when_descriptors_or_a_lock_are_wanting),
 		CASE(a_pass_takes_in_many_steps_up_to_its_limit),
 		CASE(a_pass_that_may_take_in_nothing_still_forgets),
 		CASE(what_is_dropped_leaves_the_files_as_well),

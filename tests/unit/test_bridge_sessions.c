@@ -158,18 +158,54 @@ static void who_has_gone_unheard_is_kept_until_all_hear(void **state)
 	assert_int_equal(presence_open(p, 0, IM_STR("carol"), IM_STR("c"), 1), IM_OK);
 	tell(p, 10);
 	presence_settle(p, true);
-	presence_hold(p, true);
-	presence_close(p, 0, IM_STR("bob"), IM_STR("a"), 2);
+	assert_false(presence_kept(p));
+	assert_true(presence_close(p, 0, IM_STR("bob"), IM_STR("a"), 2));
+	assert_false(presence_close(p, 0, IM_STR("bob"), IM_STR("a"), 2));
 	assert_string_equal(tell(p, 10), "bob-m ");
 	presence_settle(p, true);
 	assert_int_equal(presence_users(p), 1);
-	presence_tell_again(p);
-	assert_true(strstr(tell(p, 10), "bob- "));
-	presence_settle(p, true);
-	presence_hold(p, false);
+	for (int i = 0; i < 3; i++) {
+		/* What was told before is heard, and that may be before he went. */
+		presence_heard(p);
+		assert_true(presence_kept(p));
+		presence_tell_again(p);
+		assert_true(strstr(tell(p, 10), "bob- "));
+		presence_settle(p, true);
+	}
+	presence_heard(p);
+	presence_heard(p);
 	/* He is not, from here on. */
+	assert_false(presence_kept(p));
 	presence_tell_again(p);
 	assert_string_equal(tell(p, 10), "carol+ ");
+	presence_free(&p);
+}
+
+static void who_has_come_again_is_not_forgotten(void **state)
+{
+	struct presence *p = presence_new(1);
+
+	(void)state;
+	assert_int_equal(presence_open(p, 0, IM_STR("bob"), IM_STR("a"), 1), IM_OK);
+	assert_true(presence_close(p, 0, IM_STR("bob"), IM_STR("a"), 2));
+	assert_string_equal(tell(p, 10), "bob- ");
+	presence_settle(p, true);
+	presence_heard(p);
+	assert_int_equal(presence_open(p, 0, IM_STR("bob"), IM_STR("a"), 3), IM_OK);
+	assert_false(presence_kept(p));
+	presence_heard(p);
+	assert_true(presence_online(p, IM_STR("bob")));
+	assert_string_equal(tell(p, 10), "bob+m ");
+	presence_settle(p, true);
+	/* One for whom there is no room is kept no longer than others. */
+	assert_int_equal(presence_open(p, 0, IM_STR("carol"), IM_STR("c"), 4), IM_E_FULL);
+	assert_int_equal(presence_again(p, IM_STR("dave"), 5), IM_OK);
+	assert_int_equal(presence_open(p, 0, IM_STR("dave"), IM_STR("d"), 6), IM_E_FULL);
+	presence_tell_again(p);
+	assert_string_equal(tell(p, 10), "bob+ ");
+	presence_settle(p, true);
+	presence_known(p, 7);
+	assert_string_equal(tell(p, 10), "bob+ dave- ");
 	presence_free(&p);
 }
 
@@ -180,6 +216,9 @@ static void one_user_is_told_again(void **state)
 	(void)state;
 	assert_int_equal(presence_open(p, 0, IM_STR("bob"), IM_STR("a"), 1), IM_OK);
 	assert_int_equal(presence_open(p, 0, IM_STR("carol"), IM_STR("c"), 1), IM_OK);
+	tell(p, 10);
+	presence_settle(p, true);
+	presence_known(p, 2);
 	tell(p, 10);
 	presence_settle(p, true);
 	assert_int_equal(presence_again(p, IM_STR("bob"), 5), IM_OK);
@@ -574,6 +613,9 @@ static void many_changes_are_told_bit_by_bit(void **state)
 	for (int i = 0; i < 5; i++) {
 		engine_wait(f, 0);
 		sum += engine_count(f, "topic+");
+		engine_forget(f);
+		engine_credit(f, 1);
+		sum += engine_count(f, "topic+");
 	}
 	assert_int_equal(sum, 1200);
 }
@@ -599,6 +641,7 @@ int main(void)
 		cmocka_unit_test(changes_are_told_until_they_are_settled),
 		cmocka_unit_test(coming_and_going_between_two_tellings_is_one_change),
 		cmocka_unit_test(who_has_gone_unheard_is_kept_until_all_hear),
+		cmocka_unit_test(who_has_come_again_is_not_forgotten),
 		cmocka_unit_test(one_user_is_told_again),
 		cmocka_unit_test(telling_is_bounded),
 		cmocka_unit_test(a_snapshot_ends_what_is_not_in_it),

@@ -82,6 +82,6 @@ static const struct rpc_param get_params[] = {
 
 const struct rpc_method rpc_presence_methods[] = {
 	{"presence.get", RPC_READ, get_params, .read = get_call},
-	{"presence.set", RPC_DIRECTORY, set_params, .write = set_call},
+	{"presence.set", RPC_PRESENCE, set_params, .write = set_call},
 	{0},
 };
