@@ -71,6 +71,13 @@ static void keep_message(struct flow_device *d, struct flow_conv *c, json_t *m, 
 		flow_app_message(d, c, m);
 }
 
+static void must_pull(struct flow_conv *c, uint64_t seq)
+{
+	c->pulling = true;
+	if (seq > c->known)
+		c->known = seq;
+}
+
 /* told: what lies between is not there to be seen. */
 static void take_message(struct flow_device *d, json_t *m, bool told)
 {
@@ -83,7 +90,7 @@ static void take_message(struct flow_device *d, json_t *m, bool told)
 	if (flow_app_cursor(m) <= c->left_at && !told)
 		return;
 	if (seq > c->n + 1 && !told && d->f->sabotage != FLOW_BLIND) {
-		c->pulling = true;
+		must_pull(c, seq);
 	} else if (seq > c->n) {
 		keep_message(d, c, m, seq);
 	} else if (!d->app) {
@@ -159,7 +166,7 @@ static void take_acks(struct flow_device *d, json_t *acks)
 		s->seq = seq;
 		/* A user's only device gets no copy of what it has sent itself. */
 		if (seq > flow_conv(d, s->conv)->n)
-			flow_conv(d, s->conv)->pulling = true;
+			must_pull(flow_conv(d, s->conv), seq);
 	}
 }
 
@@ -217,7 +224,8 @@ static void take_pull(struct flow_device *d, const char *id, json_t *result)
 	/* It may have ended or begun anew meanwhile. */
 	if (!c->pulling || strtoull(id + 5, NULL, 10) != c->n)
 		return;
-	c->pulling = json_is_true(json_object_get(result, "more"));
+	/* The answer may be from before what has become known since. */
+	c->pulling = json_is_true(json_object_get(result, "more")) || c->known > c->asked_for;
 	json_array_foreach(messages, i, m) take_message(d, m, true);
 }
 
@@ -408,6 +416,7 @@ static void pull(struct flow_device *d)
 	for (struct flow_conv *c = d->convs; c; c = c->next) {
 		if (!c->pulling)
 			continue;
+		c->asked_for = c->known;
 		snprintf(id, sizeof(id), "pull:%llu:%s", (unsigned long long)c->n, c->name);
 		snprintf(params, sizeof(params), "{\"conv\":\"%s\",\"after\":%llu,\"limit\":20}",
 			c->name, (unsigned long long)c->n);

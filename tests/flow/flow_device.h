@@ -18,6 +18,8 @@ struct flow_conv {
 	uint64_t n;
 	uint64_t left_at; /* cursor of the event that said that the user is out of it */
 	bool pulling;
+	/* The newest seq that is known of, and was when the pull under way was asked for. */
+	uint64_t known, asked_for;
 	struct flow_conv *next;
 };
 
