@@ -33,15 +33,17 @@ void im_piece_put(struct im_buf *b, struct im_str s);
 int im_piece_take(struct im_str *in, struct im_str *out) IM_MUST_CHECK;
 
 /* What a plugin understands. It says its level in every SESSIONS frame, and the bridge sends a down
- * record that needs a level only to a plugin that has it: while a node is upgraded the bridge is
+ * record that needs a level only to a plugin that has it, and takes no arrays of requests from one
+ * that would count them as one: while a node is upgraded the bridge is
  * new and the plugin is not, until the broker is restarted. A level includes those below it.
  *   0  the records up to IM_DOWN_STATS; says nothing of itself
  *   1  the same, and says so
  *   2  IM_DOWN_CREDENTIAL
- *   3  IM_DOWN_STEP */
+ *   3  IM_DOWN_STEP; and counts the requests of an array one by one */
 #define IM_PLUGIN_LEVEL 3
 #define IM_PLUGIN_LEVEL_CREDENTIAL 2
 #define IM_PLUGIN_LEVEL_STEP 3
+#define IM_PLUGIN_LEVEL_COUNTS 3
 #define IM_PLUGIN_LEVEL_MAX 63 /* what the flags have room for */
 
 enum im_frame_kind {

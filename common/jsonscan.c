@@ -472,6 +472,22 @@ int im_json_int(const struct im_json *v, int64_t *out)
 	return IM_OK;
 }
 
+int64_t im_json_elements(struct im_str s, int64_t max)
+{
+	const char *end = s.n ? s.p + s.n : s.p, *p = s.n ? skip_space(s.p, end) : end;
+	const struct im_json array = {IM_JSON_ARRAY, {p, (size_t)(end - p)}};
+	struct im_json_iter it;
+	struct im_json v;
+	int64_t n = 0;
+
+	if (p == end || *p != '[')
+		return -1;
+	im_json_iter_any(&array, &it);
+	while (n < max && im_json_next(&it, NULL, &v))
+		n++;
+	return n;
+}
+
 int64_t im_json_number_in(struct im_str object, const char *name)
 {
 	const struct im_json o = {IM_JSON_OBJECT, object};

@@ -60,6 +60,10 @@ bool im_json_next(struct im_json_iter *it, struct im_str *key_out, struct im_jso
 /* After im_json_next has said false: the container was closed and only white space follows. */
 bool im_json_done(const struct im_json_iter *it);
 
+/* How many elements the array has that s begins with: they are counted as far as they are well
+ * formed, and no further than `max`. -1: it begins with none. */
+int64_t im_json_elements(struct im_str s, int64_t max);
+
 /* Decodes a JSON string value into b (appended). IM_E_FORMAT, with b as it was, if v is no string
  * or holds what UTF-8 text cannot: \u0000 or half a surrogate pair. IM_E_NOMEM if b failed. */
 int im_json_text(const struct im_json *v, struct im_buf *b) IM_MUST_CHECK;

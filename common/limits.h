@@ -101,6 +101,10 @@
  * at, and who opens an app waits for the sum. */
 #define IM_TOTAL_CONVS 1000
 
+/* Reading requests in one array: what a client that opens asks for at once. Each is counted and
+ * paid by itself, so they save it answers, not the node work. */
+#define IM_REQUESTS_MAX 50
+
 /* Reading requests. A client that opens asks about a screen of conversations at once; who asks for
  * more than that waits for his own answers. Greetings: devices of one user that come back together;
  * beyond, they are told that they are behind. */

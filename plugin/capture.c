@@ -198,8 +198,11 @@ static int check_request(struct plugin *p, const struct grant *g, struct im_up_r
 {
 	int code = quota_size(p, r->payload.n);
 
-	if (!code)
+	/* With a method in the topic an array is none of requests. */
+	if (!code && r->target.n)
 		code = quota_publish(p, g->session->user, g->now_us, r->payload.n);
+	else if (!code)
+		code = quota_requests(p, g->session->user, g->now_us, r->payload);
 	if (!code && r->reply_topic.n && !own_inbox(p, g->session, r->reply_topic)) {
 		r->reply_topic.n = 0;
 		im_buf_z(&p->why, "the response topic must lie under your own inbox");

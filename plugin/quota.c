@@ -3,6 +3,7 @@
  * refusal.c. */
 #include "plugin/quota.h"
 
+#include "common/jsonscan.h"
 #include "common/limits.h"
 
 #define BURST_US INT64_C(4000000) /* what four seconds bring, in one go */
@@ -34,11 +35,28 @@ int quota_bytes(struct plugin *p, struct session_user *u, int64_t now_us, size_t
 		       : rate_limited(p);
 }
 
-int quota_publish(struct plugin *p, struct session_user *u, int64_t now_us, size_t n)
+static int publishes(
+	struct plugin *p, struct session_user *u, int64_t now_us, int64_t count, size_t n)
 {
-	return im_ratelimit_take(&u->messages, now_us, p->opt.rate_messages, BURST_US, 1)
+	return im_ratelimit_take(&u->messages, now_us, p->opt.rate_messages, BURST_US, count)
 		       ? quota_bytes(p, u, now_us, n)
 		       : rate_limited(p);
+}
+
+int quota_publish(struct plugin *p, struct session_user *u, int64_t now_us, size_t n)
+{
+	return publishes(p, u, now_us, 1, n);
+}
+
+int quota_requests(struct plugin *p, struct session_user *u, int64_t now_us, struct im_str payload)
+{
+	int64_t count;
+
+	/* Who has nothing left is not looked at. */
+	if (!im_ratelimit_open(&u->messages, now_us, BURST_US))
+		return rate_limited(p);
+	count = im_json_elements(payload, IM_REQUESTS_MAX);
+	return publishes(p, u, now_us, count > 1 ? count : 1, payload.n);
 }
 
 bool quota_refusal(struct plugin *p, struct session_user *u)

@@ -12,6 +12,9 @@
 int quota_size(struct plugin *p, size_t n) IM_MUST_CHECK;
 /* Counts one publish with so many bytes. */
 int quota_publish(struct plugin *p, struct session_user *u, int64_t now_us, size_t n) IM_MUST_CHECK;
+/* Counts a request, and of an array each element. */
+int quota_requests(struct plugin *p, struct session_user *u, int64_t now_us,
+	struct im_str payload) IM_MUST_CHECK;
 /* What a publish brings beside its payload, which quota_publish has counted. */
 int quota_bytes(struct plugin *p, struct session_user *u, int64_t now_us, size_t n) IM_MUST_CHECK;
 /* True if the user may be told about one more refusal. */

@@ -10,6 +10,7 @@
 #include "bridge/deliver/presence.h"
 #include "bridge/rpc/price.h"
 #include "bridge/rpc/read_job.h"
+#include "bridge/rpc/rpc_batch.h"
 #include "bridge/rpc/texts.h"
 #include "common/may.h"
 
@@ -87,9 +88,19 @@ static int take_price(struct requests *q, const struct im_up_rec *rec,
 	return IM_E_RATE_LIMITED;
 }
 
-/* Hands the request over to the readers; *req is then empty. */
+static bool wants_states(const struct rpc_request *req, const struct rpc_batch *rest)
+{
+	bool wants = req->method->kind == RPC_DEVICES;
+
+	for (size_t i = 0; !wants && rest && i < rest->n; i++)
+		wants = rest->v[i].method && rest->v[i].method->kind == RPC_DEVICES;
+	return wants;
+}
+
+/* Hands the request over to the readers, and a batch of which it is the first to be read (may be
+ * NULL); *req and *rest are then empty. */
 static int hand_over(struct requests *q, const struct im_up_rec *rec, struct rpc_request *req,
-	const struct rights_user *u, int64_t now_ms)
+	struct rpc_batch **rest, const struct rights_user *u, int64_t now_ms)
 {
 	struct read_job *job = read_job_new(READ_REQUEST, rec->user, rec->device);
 
@@ -99,11 +110,13 @@ static int hand_over(struct requests *q, const struct im_up_rec *rec, struct rpc
 	job->admin = u->admin;
 	job->now_ms = now_ms;
 	job->set = q->set;
-	job->req = *req;
-	*req = (struct rpc_request){0};
 	im_buf_str(&job->topic, rec->reply_topic);
 	im_buf_str(&job->corr, rec->corr);
-	if (job->req.method->kind == RPC_DEVICES)
+	job->req = *req;
+	*req = (struct rpc_request){0};
+	job->batch = *rest;
+	*rest = NULL;
+	if (wants_states(&job->req, job->batch))
 		presence_states(q->p.presence, rec->user, &job->states);
 	if (job->topic.failed || job->corr.failed || job->states.failed) {
 		read_job_free(job);
@@ -168,10 +181,22 @@ static bool wanted(const struct rpc_method *m, enum requests_pass pass)
 	}
 }
 
+/* The caller, if he may ask; else q->why says why not. */
+static int find_caller(struct requests *q, struct im_str uid, struct rights_user *out)
+{
+	int rc = rights_user(q->p.rights, uid, out);
+
+	if (rc && rc != IM_E_UNKNOWN_USER)
+		return rc;
+	im_buf_reset(&q->why);
+	return im_may_act(!rc, out->disabled, &q->why);
+}
+
 static int dispatch(struct requests *q, const struct im_up_rec *rec, struct rpc_request *req,
 	enum requests_pass pass, int64_t now_ms)
 {
 	const struct im_str none = {0};
+	struct rpc_batch *alone = NULL;
 	struct rights_user u;
 	int rc;
 
@@ -186,11 +211,9 @@ static int dispatch(struct requests *q, const struct im_up_rec *rec, struct rpc_
 	}
 	if (!wanted(req->method, pass))
 		return IM_OK;
-	rc = rights_user(q->p.rights, rec->user, &u);
-	if (rc && rc != IM_E_UNKNOWN_USER)
+	rc = find_caller(q, rec->user, &u);
+	if (im_err_is_ours(rc))
 		return rc;
-	im_buf_reset(&q->why);
-	rc = im_may_act(!rc, u.disabled, &q->why);
 	if (rc)
 		return answer(q, rec, im_buf_view(&req->id), rc, im_buf_view(&q->why), none);
 	if (!rpc_reads(req->method))
@@ -199,8 +222,80 @@ static int dispatch(struct requests *q, const struct im_up_rec *rec, struct rpc_
 		rc = take_price(q, rec, req, &u);
 	if (rc)
 		return answer(q, rec, im_buf_view(&req->id), rc, im_buf_view(&q->why), none);
-	return hand_over(q, rec, req, &u, now_ms);
+	return hand_over(q, rec, req, &alone, &u, now_ms);
 }
+
+/* ---- several in one array ---- */
+
+/* Each pays for itself, the first ones first. */
+static void take_prices(struct requests *q, const struct im_up_rec *rec, struct rpc_batch *b,
+	const struct rights_user *u)
+{
+	for (size_t i = 0; i < b->n; i++) {
+		if (b->v[i].code || take_price(q, rec, &b->v[i], u) == IM_OK)
+			continue;
+		rpc_request_refuse(&b->v[i], IM_E_RATE_LIMITED, im_buf_view(&q->why), q->retry_ms);
+		q->retry_ms = 0;
+	}
+}
+
+/* As a whole: it is the answer to none of them. */
+static int refuse_batch(
+	struct requests *q, const struct im_up_rec *rec, int code, struct im_str why)
+{
+	return answer(q, rec, IM_STR("null"), code, why, (struct im_str){NULL, 0});
+}
+
+/* They only read, so a replay does it all again. */
+static int run_batch(struct requests *q, const struct im_up_rec *rec, struct rpc_batch **b,
+	enum requests_pass pass, int64_t now_ms)
+{
+	struct rpc_request first = {0};
+	struct rights_user u;
+	int rc = find_caller(q, rec->user, &u);
+
+	if (im_err_is_ours(rc))
+		return rc;
+	if (rc)
+		return refuse_batch(q, rec, rc, im_buf_view(&q->why));
+	if (pass == REQUESTS_NEW)
+		take_prices(q, rec, *b, &u);
+	if (rpc_batch_next(*b, &first)) {
+		rc = hand_over(q, rec, &first, b, &u, now_ms);
+		rpc_request_clear(&first);
+		return rc;
+	}
+	if ((*b)->replies.failed)
+		return IM_E_NOMEM;
+	effects_reply(q->p.fx, rec->user, rec->device, rec->reply_topic, rec->corr,
+		im_buf_view(&(*b)->replies));
+	return IM_OK;
+}
+
+static int take_batch(
+	struct requests *q, const struct im_up_rec *rec, enum requests_pass pass, int64_t now_ms)
+{
+	struct rpc_batch *b;
+	int rc;
+
+	/* To a plugin of the version before, fifty are one message. */
+	if (effects_level(q->p.fx) < IM_PLUGIN_LEVEL_COUNTS)
+		return refuse_batch(q, rec, IM_E_INVALID_REQUEST,
+			IM_STR("arrays are not taken before the node's broker is restarted; send "
+			       "requests one by one"));
+	im_buf_reset(&q->why);
+	rc = rpc_batch_parse(methods_find, rec->payload, &b, &q->why);
+	if (rc == IM_E_NOMEM)
+		return rc;
+	q->p.health->requests += b ? b->n : 1;
+	if (rc)
+		return refuse_batch(q, rec, rc, im_buf_view(&q->why));
+	rc = run_batch(q, rec, &b, pass, now_ms);
+	rpc_batch_free(&b);
+	return rc;
+}
+
+/* ---- */
 
 int requests_rpc(
 	struct requests *q, const struct im_up_rec *rec, enum requests_pass pass, int64_t now_ms)
@@ -208,8 +303,10 @@ int requests_rpc(
 	struct rpc_request req = {0};
 	int rc;
 
-	q->p.health->requests++;
 	q->retry_ms = 0;
+	if (rpc_batch_is(rec->target, rec->payload))
+		return take_batch(q, rec, pass, now_ms);
+	q->p.health->requests++;
 	rpc_request_parse(methods_find, rec->target, rec->payload, &req);
 	rc = dispatch(q, rec, &req, pass, now_ms);
 	rpc_request_clear(&req);

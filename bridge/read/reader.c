@@ -113,7 +113,7 @@ static void reply(struct read_job *job, int code, struct im_str why, struct im_s
 
 static void busy(struct read_job *job, struct im_str why, int64_t retry_ms)
 {
-	job->busy = true;
+	job->busy++;
 	if (job->end) {
 		reply(job, IM_E_BUSY, why, (struct im_str){NULL, 0});
 		return;
@@ -263,7 +263,7 @@ static void find_told(struct reader *r, struct read_job *job)
 bool reader_run(struct reader *r, struct read_job *job)
 {
 	if (job->kind == READ_REQUEST)
-		return run_request(r, job);
+		return run_request(r, job) && !read_job_next(job);
 	deadline_begin(&r->deadline, IM_READ_MS);
 	if (job->kind == READ_HELLO)
 		hello(job, behind(r, job));
@@ -279,7 +279,11 @@ void reader_refuse(struct read_job *job)
 {
 	if (job->kind == READ_HELLO)
 		hello(job, true);
-	else if (job->kind == READ_REQUEST)
-		busy(job, IM_STR("too many requests wait to be answered; try again in a moment"),
-			IM_RETRY_QUEUE_MS);
+	if (job->kind != READ_REQUEST)
+		return;
+	/* Of a batch nothing is begun: it is one refusal, of no request alone. */
+	if (job->batch)
+		im_buf_reset(&job->req.id);
+	busy(job, IM_STR("too many requests wait to be answered; try again in a moment"),
+		IM_RETRY_QUEUE_MS);
 }

@@ -29,8 +29,8 @@ int reader_open(
 	const struct reader_parts *p, struct reader **out, struct im_buf *why) IM_MUST_CHECK;
 void reader_forget_names(struct reader *r);
 void reader_close(struct reader **r);
-/* Fills job->reply. False: the job has had its first turn and wants another one; its views are
- * closed until then. */
+/* Fills job->reply. False: the job has had its turn and wants another one, a search or the next
+ * request of a batch; its views are closed until then. */
 bool reader_run(struct reader *r, struct read_job *job);
 
 /* The answers of a job that is not run because too many wait. */

@@ -12,7 +12,8 @@
  * an arrival nobody is told, as conv.receipts knows it. Requests go first, so that the greetings
  * after a restart, one for each device, hold up nobody's question. A job that takes longer than it
  * may is ended, its views with it, and answered likewise; a search has a short turn first and a
- * second one behind its user's other requests.
+ * second one behind its user's other requests. A batch has one place, and a turn for each of its
+ * requests, behind those: fifty in one array are served as fifty that are asked one by one.
  */
 #ifndef IM_BRIDGE_READERS_H
 #define IM_BRIDGE_READERS_H

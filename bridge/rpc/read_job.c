@@ -35,6 +35,7 @@ void read_job_free(struct read_job *job)
 		return;
 	if (job->kind == READ_REQUEST)
 		rpc_request_clear(&job->req);
+	rpc_batch_free(&job->batch);
 	delivered_clear(&job->delivered);
 	profile_clear(&job->told);
 	im_buf_free(&job->topic);
@@ -43,6 +44,22 @@ void read_job_free(struct read_job *job)
 	im_buf_free(&job->states);
 	im_buf_free(&job->reply);
 	free(job);
+}
+
+bool read_job_next(struct read_job *job)
+{
+	if (!job->batch)
+		return false;
+	rpc_batch_answer(job->batch, im_buf_view(&job->req.id), &job->reply);
+	rpc_request_clear(&job->req);
+	im_buf_free(&job->reply);
+	job->second = false;
+	if (rpc_batch_next(job->batch, &job->req))
+		return true;
+	job->reply = job->batch->replies;
+	im_buf_init(&job->batch->replies, 0);
+	job->failed = job->reply.failed;
+	return false;
 }
 
 static void drop(struct effects_read *effect)

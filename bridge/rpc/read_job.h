@@ -16,6 +16,7 @@
 #include "bridge/deliver/effects.h"
 #include "bridge/rpc/delivered.h"
 #include "bridge/rpc/profile_tell.h"
+#include "bridge/rpc/rpc_batch.h"
 #include "bridge/rpc/rpc_request.h"
 #include "common/buf.h"
 #include "common/limits.h"
@@ -32,7 +33,8 @@ struct read_job {
 	char uid[IM_UID_MAX], device[IM_DEVICE_MAX];
 	size_t uid_n, device_n;
 	int64_t now_ms;
-	struct rpc_request req;    /* REQUEST */
+	struct rpc_request req;  /* REQUEST: the one in hand */
+	struct rpc_batch *batch; /* REQUEST: of which `req` is one, and owned; NULL: it is alone */
 	struct im_buf topic, corr; /* REQUEST: where the answer goes */
 	/* REQUEST: it was a command, whose response begins with `head` and is ended by this one. */
 	void (*end)(struct im_buf *out, int code, struct im_str why, struct im_str result);
@@ -47,16 +49,21 @@ struct read_job {
 	uint64_t position; /* committed in both databases when it was begun */
 	struct delivered delivered;
 	struct profile_told told;
-	struct im_buf reply; /* REQUEST: the reply object; HELLO, PROFILE: the event */
+	struct im_buf reply; /* REQUEST: the reply, of a batch the array; HELLO, PROFILE: the event
+			      */
 	bool failed;         /* out of memory: there is no reply */
 	bool second;         /* REQUEST: its first turn was not enough */
-	bool busy;           /* REQUEST: the reply says so */
+	unsigned busy;       /* REQUEST: so many replies say so */
 	struct read_job *next;
 };
 
 /* NULL: out of memory, or names longer than names are. */
 struct read_job *read_job_new(enum read_kind kind, struct im_str uid, struct im_str device);
 void read_job_free(struct read_job *job);
+
+/* REQUEST, with its reply: true: there is another one in hand, which is without. False: there is
+ * none, and the reply is that of all. */
+bool read_job_next(struct read_job *job);
 
 /* The job is one of this transaction's effects from here on. */
 void read_job_plan(struct read_job *job, struct effects *fx);

@@ -157,8 +157,7 @@ static int parse(struct im_str target, struct im_str payload, struct rpc_request
 			payload = IM_STR("{}");
 	}
 	if (im_json_parse_any(payload, &v) != IM_OK)
-		return fail(r, IM_E_PARSE,
-			"the payload is not JSON (RFC 8259, UTF-8, at most 64 levels deep)");
+		return fail(r, IM_E_PARSE, RPC_NOT_JSON);
 	if (target.n > 0)
 		return v.type == IM_JSON_OBJECT
 			       ? take_params(r, payload)
@@ -166,9 +165,17 @@ static int parse(struct im_str target, struct im_str payload, struct rpc_request
 					 "the payload must be an object with the parameters");
 	if (v.type != IM_JSON_OBJECT)
 		return fail(r, IM_E_INVALID_REQUEST,
-			"the payload must be one JSON-RPC 2.0 request object; batches are not "
-			"taken");
+			"a request is a JSON-RPC 2.0 request object; only an array of them may "
+			"stand around it");
 	return parse_object(r, &v);
+}
+
+static void drop(struct rpc_request *r)
+{
+	if (r->params != NULL)
+		json_decref(r->params);
+	r->params = NULL;
+	r->method = NULL;
 }
 
 void rpc_request_parse(
@@ -180,12 +187,17 @@ void rpc_request_parse(
 	im_buf_init(&out->why, 0);
 	im_buf_z(&out->id, "null");
 	out->code = parse(target, payload, out);
-	if (out->code == IM_OK)
-		return;
-	if (out->params != NULL)
-		json_decref(out->params);
-	out->params = NULL;
-	out->method = NULL;
+	if (out->code != IM_OK)
+		drop(out);
+}
+
+void rpc_request_refuse(struct rpc_request *r, int code, struct im_str why, int64_t retry_ms)
+{
+	drop(r);
+	im_buf_reset(&r->why);
+	im_buf_str(&r->why, why);
+	r->code = code;
+	r->retry_ms = retry_ms;
 }
 
 void rpc_request_clear(struct rpc_request *r)

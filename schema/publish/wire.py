@@ -186,13 +186,12 @@ class Wire:
         parameters and results that `used` leads to."""
         every = {}
         for name, node in self.schemas.items():
-            if name == COMMON:
-                parts = {f"{COMMON}.{n}": part for n, part in node["$defs"].items()}
-            elif name.startswith("rpc."):
-                parts = {f"{name.removeprefix('rpc.')}.{n}": part
-                         for n, part in node["properties"].items()}
-            else:
-                parts = {name: node}
+            parts = {f"{name}.{n}": part for n, part in node.get("$defs", {}).items()}
+            if name.startswith("rpc."):
+                parts |= {f"{name.removeprefix('rpc.')}.{n}": part
+                          for n, part in node["properties"].items()}
+            elif name != COMMON:
+                parts[name] = node
             every |= {n: (part, name) for n, part in parts.items()}
         found, left = {}, references(used)
         while left:
@@ -206,8 +205,8 @@ class Wire:
     def component_ref(name, path):
         """Where what a reference leads to stands among those components."""
         steps = path.split("/") if path else []
-        if name == COMMON and steps[:1] == ["$defs"]:
-            name, steps = f"{COMMON}.{steps[1]}", steps[2:]
+        if steps[:1] == ["$defs"]:
+            name, steps = f"{name}.{steps[1]}", steps[2:]
         elif name.startswith("rpc.") and steps[:1] == ["properties"] and len(steps) > 1:
             name, steps = f"{name.removeprefix('rpc.')}.{steps[1]}", steps[2:]
         return COMPONENTS + "/".join([name, *steps])

@@ -7,6 +7,7 @@
 #include <sqlite3.h>
 
 #include "bridge/directory/directory_user.h"
+#include "bridge/read/turns.h"
 #include "bridge/rpc/methods/methods.h"
 #include "bridge/rpc/rpc_request.h"
 #include "bridge/search/search_index.h"
@@ -382,6 +383,168 @@ static void a_user_who_floods_is_busy_and_the_others_are_not(void **state)
 	readers_close(&r);
 }
 
+/* -- several in one array -- */
+
+/* So many of one kind, numbered from 1. */
+static struct read_job *batch(
+	const char *uid, uint64_t user, unsigned n, const char *method, const char *params)
+{
+	struct read_job *job = read_job_new(READ_REQUEST, im_str(uid), IM_STR("phone"));
+	struct im_buf text, why;
+
+	assert_non_null(job);
+	job->user = user;
+	job->now_ms = 1;
+	job->set.reply_max = 60000;
+	im_buf_init(&text, 0);
+	im_buf_init(&why, 0);
+	for (unsigned i = 0; i < n; i++)
+		im_buf_printf(&text,
+			"%c{\"jsonrpc\":\"2.0\",\"id\":%u,\"method\":\"%s\",\"params\":%s}",
+			i ? ',' : '[', i + 1, method, params);
+	im_buf_c(&text, ']');
+	assert_int_equal(
+		rpc_batch_parse(methods_find, im_buf_view(&text), &job->batch, &why), IM_OK);
+	assert_true(rpc_batch_next(job->batch, &job->req));
+	im_buf_free(&text);
+	im_buf_free(&why);
+	return job;
+}
+
+static unsigned count(const struct read_job *job, const char *part)
+{
+	struct im_str rest = im_buf_view(&job->reply);
+	const char *at;
+	unsigned n = 0;
+
+	while ((at = memmem(rest.p, rest.n, part, strlen(part)))) {
+		rest.n -= (size_t)(at - rest.p) + 1;
+		rest.p = at + 1;
+		n++;
+	}
+	return n;
+}
+
+/* Threads are none, so each turn is taken by hand. */
+static void a_batch_is_one_place_and_a_turn_for_each_request(void **state)
+{
+	struct engine_fixture *f = *state;
+	struct im_buf why;
+	struct reader *one;
+	struct turns *t = turns_new(1);
+	struct read_job *job, *alone = request("bob", 2, "user.get");
+	struct read_job *other = request("carol", 3, "user.get");
+	const struct reader_parts p = {.backend = &f->rig.backend,
+		.store = f->rig.store,
+		.folder = f->rig.folder,
+		.log = f->rig.log};
+	unsigned turns = 0;
+
+	im_buf_init(&why, 0);
+	assert_int_equal(reader_open(&p, &one, &why), IM_OK);
+	assert_int_equal(turns_push(t, batch("bob", 2, 50, "user.get", "{}")), IM_OK);
+	assert_int_equal(turns_push(t, alone), IM_OK);
+	assert_int_equal(turns_push(t, other), IM_OK);
+	assert_int_equal(turns_waiting_requests(t), 3);
+	/* After one of the fifty it is another user's turn, then the same one's other request's. */
+	job = turns_pop(t);
+	assert_non_null(job->batch);
+	assert_false(reader_run(one, job));
+	turns_back(t, job);
+	for (int i = 0; i < 2; i++) {
+		job = turns_pop(t);
+		assert_ptr_equal(job, i ? alone : other);
+		assert_true(reader_run(one, job));
+		turns_end(t, job);
+		read_job_free(job);
+	}
+	for (turns = 2;; turns++) {
+		job = turns_pop(t);
+		if (reader_run(one, job))
+			break;
+		turns_back(t, job);
+	}
+	assert_int_equal(turns, 50);
+	assert_false(job->failed);
+	assert_int_equal(count(job, "\"result\":{\"uid\":\"bob\""), 50);
+	turns_end(t, job);
+	read_job_free(job);
+	turns_free(&t);
+	reader_close(&one);
+	im_buf_free(&why);
+}
+
+/* Each has the time that it would have alone, a search its two turns. */
+static void each_of_a_batch_has_its_own_time(void **state)
+{
+	struct engine_fixture *f = *state;
+	struct clock slow = {.step_us = 1500};
+	struct readers *r;
+	struct read_job *job;
+
+	talk(f);
+	/* Enough for a search of 250 ms, and for fifty of them. */
+	r = open_clocked(f, &slow);
+	job = run_job(r, batch("bob", 2, 20, "search", "{\"q\":\"needle\",\"limit\":1}"));
+	assert_int_equal(count(job, "\"hits\":[{"), 20);
+	assert_int_equal(job->busy, 0);
+	read_job_free(job);
+	/* Those that take too long are busy, and nothing else of the array is. */
+	slow.step_us = 40000;
+	job = run_job(
+		r, batch("bob", 2, 3, "conv.history", "{\"conv\":\"u/alice\",\"limit\":500}"));
+	assert_int_equal(job->busy, 3);
+	assert_int_equal(count(job, "{\"code\":-32009,"), 3);
+	assert_int_equal(count(job, "\"data\":{\"retry_ms\":5000}"), 3);
+	assert_true(has(job, "\"id\":3,\"error\""));
+	read_job_free(job);
+	assert_no_view(f, "messages");
+	assert_no_view(f, "directory");
+	assert_no_view(f, "search");
+	readers_close(&r);
+}
+
+static void a_batch_that_finds_no_place_is_one_refusal(void **state)
+{
+	struct engine_fixture *f = *state;
+	struct readers *r = open_readers(f, 1, 0);
+	struct read_job *job;
+
+	read_job_plan(batch("bob", 2, 50, "user.get", "{}"), fx);
+	readers_run(r, effects_reads(fx), 0, 0);
+	job = wait_job(r);
+	assert_int_equal(job->busy, 1);
+	assert_str(im_buf_view(&job->reply),
+		"{\"jsonrpc\":\"2.0\",\"id\":null,\"error\":{\"code\":-32009,\"message\":\"busy: "
+		"too many requests wait to be answered; try again in a moment\","
+		"\"data\":{\"retry_ms\":1000}}}");
+	read_job_free(job);
+	readers_close(&r);
+}
+
+/* Threads, and the end in the middle. */
+static void batches_of_many_users_are_answered_whole(void **state)
+{
+	struct engine_fixture *f = *state;
+	struct readers *r = open_readers(f, 3, 1000);
+
+	for (unsigned i = 0; i < 100; i++)
+		read_job_plan(batch("bob", 2 + i, 50, "user.get", "{}"), fx);
+	readers_run(r, effects_reads(fx), 0, 0);
+	for (int i = 0; i < 100; i++) {
+		struct read_job *job = wait_job(r);
+
+		assert_int_equal(count(job, "\"result\":{\"uid\":\"bob\""), 50);
+		read_job_free(job);
+	}
+	for (unsigned i = 0; i < 100; i++)
+		read_job_plan(batch("bob", 2 + i, 50, "user.get", "{}"), fx);
+	readers_run(r, effects_reads(fx), 0, 0);
+	read_job_free(wait_job(r));
+	readers_close(&r);
+	assert_null(r);
+}
+
 static void names_beyond_their_bound_make_no_job(void **state)
 {
 	char name[IM_DEVICE_MAX + 1];
@@ -419,6 +582,10 @@ int main(void)
 		E(what_takes_too_long_is_busy_and_leaves_no_view),
 		E(a_greeting_in_want_of_time_says_behind),
 		E(a_user_who_floods_is_busy_and_the_others_are_not),
+		E(a_batch_is_one_place_and_a_turn_for_each_request),
+		E(each_of_a_batch_has_its_own_time),
+		E(a_batch_that_finds_no_place_is_one_refusal),
+		E(batches_of_many_users_are_answered_whole),
 		cmocka_unit_test(names_beyond_their_bound_make_no_job),
 	};
 

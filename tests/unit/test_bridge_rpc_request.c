@@ -58,7 +58,7 @@ static void without_a_method_it_is_a_json_rpc_request(void **state)
 		IM_E_INVALID_PARAMS, "5", "named");
 	expect("", "{\"jsonrpc\":\"2.0\",\"method\":\"sync\",\"id\":5,\"extra\":1}",
 		IM_E_INVALID_REQUEST, "5", "only");
-	expect("", "[]", IM_E_INVALID_REQUEST, "null", "batches");
+	expect("", "[]", IM_E_INVALID_REQUEST, "null", "a JSON-RPC 2.0 request object");
 	expect("", "", IM_E_PARSE, "null", NULL);
 	expect("", "null", IM_E_INVALID_REQUEST, "null", NULL);
 }

@@ -425,6 +425,45 @@ static void a_number_is_found_by_its_name(void **state)
 	assert_true(im_json_number_in((struct im_str){NULL, 0}, "seq") == 0);
 }
 
+static void elements_are_counted_as_far_as_is_asked(void **state)
+{
+	static const struct {
+		const char *text;
+		int64_t max, n;
+	} cases[] = {
+		{"[1,2,3]", 50, 3},
+		{" \n\t[ {\"a\":[1,2]} , \"],[\" ,[[],[3]]] ", 50, 3},
+		{"[1,2,3]", 3, 3},
+		{"[1,2,3]", 2, 2},
+		{"[1,2,3]", 0, 0},
+		{"[1,2,?", 2, 2}, /* what is behind is not looked at */
+		{"[1,2,?", 3, 2},
+		{"[1,2", 50, 1},
+		{"[1,2,]", 50, 2},
+		{"[1 2]", 50, 0},
+		{"[\"\\u0000\",1e400]", 50, 2},
+		{"[]", 50, 0},
+		{"[", 50, 0},
+		{"{\"a\":[1]}", 50, -1},
+		{"\"[1]\"", 50, -1},
+		{"7", 50, -1},
+		{" ", 50, -1},
+		{"", 50, -1},
+	};
+	char deep[200];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		int64_t n = im_json_elements(im_str(cases[i].text), cases[i].max);
+
+		if (n != cases[i].n)
+			fail_msg("%s: %lld", cases[i].text, (long long)n);
+	}
+	assert_int_equal(im_json_elements((struct im_str){NULL, 0}, 50), -1);
+	memset(deep, '[', sizeof(deep));
+	assert_int_equal(im_json_elements((struct im_str){deep, sizeof(deep)}, 50), 0);
+}
+
 /* ---- writer ---- */
 
 static void writes_escapes(void **state)
@@ -494,6 +533,7 @@ int main(void)
 		cmocka_unit_test(strings_decode),
 		cmocka_unit_test(integers),
 		cmocka_unit_test(a_number_is_found_by_its_name),
+		cmocka_unit_test(elements_are_counted_as_far_as_is_asked),
 		cmocka_unit_test(writes_escapes),
 		cmocka_unit_test(what_is_written_is_read),
 	};

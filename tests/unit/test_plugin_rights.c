@@ -326,6 +326,66 @@ static void mutes_and_contacts_only(void **state)
 	node_stop(&n);
 }
 
+/* An array of requests counts as many as it has elements, whoever of them can be read. */
+static void arrays_of_requests_are_counted(void **state)
+{
+	const char *const options[] = {"rate_messages", "10", NULL};
+	static const struct {
+		const char *topic, *payload;
+		unsigned fit; /* in a bucket of 40, of which one is taken */
+	} cases[] = {
+		{"im/rpc", "{}", 39},
+		{"im/rpc", "[]", 39},
+		{"im/rpc", "7", 39},
+		{"im/rpc", " [1,[2,3,4,5]]", 19},
+		{"im/rpc", "[1,{\"a\":[1,2,3,4]},\"[,,,,]\",4,5,6,7,8,9,10]", 3},
+		{"im/rpc", "[1,2,3", 19},
+		/* With a method in the topic it is one request. */
+		{"im/rpc/user.get", "[1,2,3,4,5,6,7,8,9,10]", 39},
+	};
+	char many[256] = "[0";
+	struct mosquitto *alice;
+	struct node n;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		unsigned asked = 0;
+
+		node_start(&n, false, options);
+		alice = node_client(&n, "alice", "a", 5);
+		assert_int_equal(publish(alice, "im/u/bob", "x"), FAKE_ACCEPTED);
+		while (asked < 100 && node_count(&n, IM_UP_RPC) == asked) {
+			assert_int_equal(
+				publish(alice, cases[i].topic, cases[i].payload), FAKE_ACCEPTED);
+			node_settle(&n);
+			asked++;
+		}
+		if (asked - 1 != cases[i].fit)
+			fail_msg("%s: %u", cases[i].payload, asked - 1);
+		node_stop(&n);
+	}
+	/* What nobody could pay is paid by a bucket that is full, and by none that is not. */
+	for (int i = 1; i < 60; i++)
+		strcat(many, ",0");
+	strcat(many, "]");
+	node_start(&n, false, options);
+	alice = node_client(&n, "alice", "a", 5);
+	assert_true(fake_subscribe(alice, "im/inbox/alice/rpc/#"));
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(publish(alice, "im/rpc", many), FAKE_ACCEPTED);
+		node_settle(&n);
+		assert_int_equal(node_count(&n, IM_UP_RPC), 1);
+	}
+	received(alice, "im/inbox/alice/rpc/a",
+		"{\"jsonrpc\":\"2.0\",\"id\":null,\"error\":{\"code\":-32008,");
+	/* Fifty are counted, no more: after a second there is room for messages again. */
+	node_pass(&n, 900);
+	assert_int_equal(publish(alice, "im/u/bob", "x"), FAKE_DENIED);
+	node_pass(&n, 300);
+	assert_int_equal(publish(alice, "im/u/bob", "x"), FAKE_ACCEPTED);
+	node_stop(&n);
+}
+
 static void sizes_and_rates(void **state)
 {
 	const char *const options[] = {
@@ -771,6 +831,7 @@ int main(void)
 		cmocka_unit_test(presence_follows_the_policy),
 		cmocka_unit_test(a_removed_member_gets_nothing_more),
 		cmocka_unit_test(mutes_and_contacts_only),
+		cmocka_unit_test(arrays_of_requests_are_counted),
 		cmocka_unit_test(sizes_and_rates),
 		cmocka_unit_test(who_cannot_be_told_gets_no_puback),
 		cmocka_unit_test(refusals_are_bounded),

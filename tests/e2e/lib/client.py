@@ -388,7 +388,26 @@ class Client:
 
     def _answer(self, numbers):
         return next((m.json for m in self.on(f"rpc/{level(self.device)}")
-                     if m.json.get("id") in numbers), None)
+                     if isinstance(m.json, dict) and m.json.get("id") in numbers), None)
+
+    def rpc_batch(self, *requests):
+        """The replies to requests (method, params) that go in one array, or the error object that
+        refuses it as a whole."""
+        numbers = [f"r-{next(self._requests)}" for _ in requests]
+        have = len(self.on(f"rpc/{level(self.device)}"))
+        code = self.publish(f"{self.prefix}/rpc", [
+            {"jsonrpc": "2.0", "id": number, "method": method, "params": params}
+            for number, (method, params) in zip(numbers, requests)])
+        assert code < 0x80, f"PUBACK {code:#x}"
+
+        def answer():
+            for m in self.on(f"rpc/{level(self.device)}")[have:]:
+                if isinstance(m.json, dict) and m.json["id"] is None:
+                    return m.json
+                if isinstance(m.json, list) and [r["id"] for r in m.json] == numbers:
+                    return m.json
+            return None
+        return self.wait_for(answer, what="replies to a batch")
 
     def rpc_raw(self, method, params=None):
         """The whole reply object of a request."""
