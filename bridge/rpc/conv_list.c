@@ -130,7 +130,7 @@ static int add_up(struct conv_list *l, struct conv_news *out)
 
 	*out = (struct conv_news){0};
 	for (size_t i = 0; i < n && rc == IM_OK; i++) {
-		struct conv_news one;
+		struct conv_news one = {0};
 
 		rc = news_of(l->rd, v[i], &one);
 		out->unread += one.unread;
