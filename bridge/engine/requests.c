@@ -287,9 +287,11 @@ static int take_batch(
 	rc = rpc_batch_parse(methods_find, rec->payload, &b, &q->why);
 	if (rc == IM_E_NOMEM)
 		return rc;
-	q->p.health->requests += b ? b->n : 1;
-	if (rc)
+	if (rc) {
+		q->p.health->requests++;
 		return refuse_batch(q, rec, rc, im_buf_view(&q->why));
+	}
+	q->p.health->requests += b->n;
 	rc = run_batch(q, rec, &b, pass, now_ms);
 	rpc_batch_free(&b);
 	return rc;
