@@ -37,24 +37,27 @@ static const struct price {
 	{"device.list", NULL, 1, 0},
 };
 
-/* And for each so many more, where a parameter is true. */
+/* And so many more of both, where a parameter is true. */
 static const struct extra {
 	const char *method, *flag;
-	int rows;
+	int rows, base;
 } extras[] = {
+	{"conv.list", "total", 0, COST_TOTAL},
 	/* What a reply quotes, and the way over operations. */
-	{"conv.history", "shown", 2},
+	{"conv.history", "shown", 2, 0},
 };
 
-static int rows_of(const struct price *p, const json_t *params)
+static struct price with_extras(const struct price *p, const json_t *params)
 {
-	int rows = p->rows;
+	struct price all = *p;
 
 	for (size_t i = 0; i < sizeof(extras) / sizeof(extras[0]); i++)
 		if (strcmp(extras[i].method, p->method) == 0 &&
-			json_is_true(json_object_get(params, extras[i].flag)))
-			rows += extras[i].rows;
-	return rows;
+			json_is_true(json_object_get(params, extras[i].flag))) {
+			all.rows += extras[i].rows;
+			all.base += extras[i].base;
+		}
+	return all;
 }
 
 static int64_t asked_for(const struct price *p, const json_t *params)
@@ -68,12 +71,11 @@ static int64_t asked_for(const struct price *p, const json_t *params)
 
 int64_t price_of(const struct rpc_method *m, const json_t *params)
 {
-	int64_t total = json_is_true(json_object_get(params, "total")) ? COST_TOTAL : 0;
-
 	for (size_t i = 0; i < sizeof(prices) / sizeof(prices[0]); i++)
-		if (strcmp(prices[i].method, m->name) == 0)
-			return COST_ROW * rows_of(&prices[i], params) *
-				       asked_for(&prices[i], params) +
-			       prices[i].base + total;
+		if (strcmp(prices[i].method, m->name) == 0) {
+			const struct price p = with_extras(&prices[i], params);
+
+			return COST_ROW * p.rows * asked_for(&p, params) + p.base;
+		}
 	return 0;
 }
