@@ -9,6 +9,7 @@
 #include "bridge/directory/directory_user.h"
 #include "bridge/rpc/group_ref.h"
 #include "bridge/rpc/rpc_args.h"
+#include "bridge/rpc/view.h"
 
 static int find_group(struct rpc_call *c, struct conv_ref *out)
 {
@@ -100,6 +101,15 @@ int conv_ref_user(struct rpc_call *c, const struct conv_ref *ref, struct directo
 	out->user = c->user;
 	out->conv = ref->conv;
 	return ref->conv ? directory_conv_get(c->dir, c->user, ref->conv, out) : IM_OK;
+}
+
+int conv_ref_floor(struct rpc_call *c, const struct conv_ref *ref, uint64_t *out)
+{
+	struct directory_conv_user mine;
+	int rc = conv_ref_user(c, ref, &mine);
+
+	*out = view_floor(ref->history_all, ref->joined_seq, mine.cleared_to);
+	return rc;
 }
 
 int conv_ref_read_head(struct rpc_read *rd, const struct conv_ref *ref, struct store_head *out)

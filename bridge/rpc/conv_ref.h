@@ -37,6 +37,8 @@ int conv_ref_write(struct rpc_write *wr, const char *param, struct conv_ref *out
  * call on the directory). */
 int conv_ref_user(struct rpc_call *c, const struct conv_ref *ref,
 	struct directory_conv_user *out) IM_MUST_CHECK;
+/* Messages with seq <= *out are not the caller's to see (view_floor). */
+int conv_ref_floor(struct rpc_call *c, const struct conv_ref *ref, uint64_t *out) IM_MUST_CHECK;
 /* Its newest message; seq 0: none. */
 int conv_ref_read_head(
 	struct rpc_read *rd, const struct conv_ref *ref, struct store_head *out) IM_MUST_CHECK;

@@ -13,7 +13,6 @@
 #include "bridge/message/meta.h"
 #include "bridge/message/seen.h"
 #include "bridge/rpc/rpc_args.h"
-#include "bridge/rpc/view.h"
 #include "bridge/write/dedup.h"
 #include "common/jsonscan.h"
 #include "common/may.h"
@@ -55,14 +54,14 @@ int msg_target_get(
 	struct rpc_write *wr, const struct conv_ref *ref, uint64_t seq, struct msg_target *out)
 {
 	struct rpc_call *c = &wr->call;
-	struct directory_conv_user mine;
-	int rc = conv_ref_user(c, ref, &mine);
+	uint64_t floor;
+	int rc = conv_ref_floor(c, ref, &floor);
 
 	memset(out, 0, sizeof(*out));
 	im_buf_init(&out->text, 0);
 	if (rc != IM_OK)
 		return rc;
-	if (ref->conv == 0 || seq <= view_floor(ref->history_all, ref->joined_seq, mine.cleared_to))
+	if (ref->conv == 0 || seq <= floor)
 		return unknown(c, seq);
 	rc = msg_target_read(wr, ref->conv, seq, out);
 	if (rc == IM_E_NONE || (rc == IM_OK && seen_expired(out->m.meta, out->m.ts_ms, c->now_ms)))

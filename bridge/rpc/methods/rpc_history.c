@@ -131,17 +131,15 @@ static int read_around(struct history *h, uint64_t floor, uint64_t head, uint64_
 static int read_history(struct rpc_read *rd, const struct conv_ref *ref, struct history *h)
 {
 	struct rpc_call *c = &rd->call;
-	struct directory_conv_user mine;
 	struct store_head head;
 	uint64_t floor, at;
 	bool descending = !rpc_has(c, "after");
-	int rc = conv_ref_user(c, ref, &mine);
+	int rc = conv_ref_floor(c, ref, &floor);
 
 	if (rc == IM_OK)
 		rc = conv_ref_read_head(rd, ref, &head);
 	if (rc != IM_OK)
 		return rc;
-	floor = view_floor(ref->history_all, ref->joined_seq, mine.cleared_to);
 	h->was_after = seen_was_after(ref->history_all, floor);
 	h->quotes.conv = ref->conv;
 	h->quotes.floor = floor;

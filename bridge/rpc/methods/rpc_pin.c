@@ -133,16 +133,16 @@ static int unpin(struct rpc_write *wr)
 {
 	struct rpc_call *c = &wr->call;
 	uint64_t seq = (uint64_t)rpc_int(c, "seq", 0);
-	struct directory_conv_user mine;
 	struct conv_ref ref;
+	uint64_t floor;
 	bool there = false;
 	int rc = conv_ref_write(wr, "conv", &ref);
 
 	if (rc == IM_OK)
 		rc = may_pin(c, &ref);
 	if (rc == IM_OK)
-		rc = conv_ref_user(c, &ref, &mine);
-	if (rc == IM_OK && seq > view_floor(ref.history_all, ref.joined_seq, mine.cleared_to))
+		rc = conv_ref_floor(c, &ref, &floor);
+	if (rc == IM_OK && seq > floor)
 		rc = directory_pin_has(c->dir, ref.conv, seq, &there);
 	if (rc != IM_OK)
 		return rc;
@@ -209,16 +209,14 @@ static int list(struct rpc_read *rd, uint64_t before)
 {
 	struct rpc_call *c = &rd->call;
 	struct listing l = {.rd = rd};
-	struct directory_conv_user mine;
 	struct conv_ref ref;
 	uint64_t floor;
 	int rc = conv_ref_read(rd, "conv", &ref);
 
 	if (rc == IM_OK)
-		rc = conv_ref_user(c, &ref, &mine);
+		rc = conv_ref_floor(c, &ref, &floor);
 	if (rc != IM_OK)
 		return rc;
-	floor = view_floor(ref.history_all, ref.joined_seq, mine.cleared_to);
 	l.ref = &ref;
 	l.was_after = seen_was_after(ref.history_all, floor);
 	rpc_page_begin(&l.page, c->result, "pins", rpc_limit(c), rpc_page_bytes(c));

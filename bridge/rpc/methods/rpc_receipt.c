@@ -12,7 +12,6 @@
 #include "bridge/directory/group_person.h"
 #include "bridge/rpc/conv_ref.h"
 #include "bridge/rpc/rpc_args.h"
-#include "bridge/rpc/view.h"
 #include "common/ids.h"
 #include "common/jsonw.h"
 #include "common/limits.h"
@@ -120,15 +119,13 @@ static int receipts_in_view(struct receipts *r)
 	struct rpc_read *rd = r->rd;
 	struct rpc_call *c = &rd->call;
 	struct conv_ref ref;
-	struct directory_conv_user mine;
 	uint64_t floor;
 	int rc = conv_ref_read(rd, "conv", &ref);
 
 	if (rc == IM_OK)
-		rc = conv_ref_user(c, &ref, &mine);
+		rc = conv_ref_floor(c, &ref, &floor);
 	if (rc != IM_OK)
 		return rc;
-	floor = view_floor(ref.history_all, ref.joined_seq, mine.cleared_to);
 	if (ref.conv != 0 && r->seq > floor)
 		rc = rd->backend->read_conv(
 			rd->log, ref.conv, r->seq, r->seq, false, on_message, r);
