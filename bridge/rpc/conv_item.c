@@ -129,25 +129,23 @@ static int on_last(void *arg, const struct store_msg *m)
 	return rc;
 }
 
-int conv_item_news(
-	struct rpc_read *rd, const struct conv_item *item, uint64_t mark, struct conv_news *out)
+int conv_item_news(struct rpc_read *rd, struct conv_item *item, uint64_t mark)
 {
 	int rc;
 
-	*out = (struct conv_news){0};
-	if (item->head.seq <= mark || !conv_item_followed(item))
+	if (item->counted || item->head.seq <= mark || !conv_item_followed(item))
 		return IM_OK;
-	rc = rd->backend->unread(rd->log, item->conv, rd->call.user, mark, &out->unread);
-	if (rc == IM_OK && out->unread > 0)
+	rc = rd->backend->unread(rd->log, item->conv, rd->call.user, mark, &item->unread);
+	if (rc == IM_OK && item->unread > 0)
 		rc = rd->backend->mentions(
-			rd->log, item->conv, rd->call.user, mark, &out->mentions);
+			rd->log, item->conv, rd->call.user, mark, &item->mentions);
+	item->counted = rc == IM_OK;
 	return rc;
 }
 
 static int put_mine(struct writing *w)
 {
 	struct directory_conv_user mine;
-	struct conv_news news;
 	uint64_t mark;
 	bool room;
 	int rc = conv_item_resolve(&w->rd->call, w->item, &mine);
@@ -156,7 +154,7 @@ static int put_mine(struct writing *w)
 		return rc;
 	room = w->item->group_kind == DIRECTORY_ROOM;
 	mark = view_mark(mine.read_seq, w->item->joined_seq, mine.cleared_to);
-	rc = conv_item_news(w->rd, w->item, mark, &news);
+	rc = conv_item_news(w->rd, w->item, mark);
 	if (rc != IM_OK)
 		return rc;
 	put_number(w, "head", w->item->head.seq);
@@ -166,8 +164,8 @@ static int put_mine(struct writing *w)
 	else
 		conv_put_settings(w->b, &mine, room);
 	put_draft(w, mine.draft);
-	put_number(w, "unread", news.unread);
-	put_number(w, "mentions", news.mentions);
+	put_number(w, "unread", w->item->unread);
+	put_number(w, "mentions", w->item->mentions);
 	return IM_OK;
 }
 

@@ -16,17 +16,12 @@
  * for more than 100. */
 #define CONV_BRIEF_MAX 500
 
-/* What of a conversation is new to its reader. */
-struct conv_news {
-	uint64_t unread, mentions;
-};
-
 /* Appends it as an object, `{"conv":..,"gone":true}` if it is; nothing if it is not to be shown.
  * item->head and item->shown are those of the log. Inside open views. */
 int conv_item_put(
 	struct rpc_read *rd, struct conv_item *item, bool brief, struct im_buf *b) IM_MUST_CHECK;
-/* Of one whose peer and settings are known; mark: view_mark. */
-int conv_item_news(struct rpc_read *rd, const struct conv_item *item, uint64_t mark,
-	struct conv_news *out) IM_MUST_CHECK;
+/* Counts what is new in it behind view_mark, unless that was done. Of one whose peer and settings
+ * are known. */
+int conv_item_news(struct rpc_read *rd, struct conv_item *item, uint64_t mark) IM_MUST_CHECK;
 
 #endif

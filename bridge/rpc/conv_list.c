@@ -110,31 +110,29 @@ static size_t choose(const struct conv_list *l, struct conv_item **out)
 	return kept;
 }
 
-/* What is new in one of them. Of a group whose settings say nothing of following, whether it is a
- * room decides. */
-static int news_of(struct rpc_read *rd, struct conv_item *item, struct conv_news *out)
+/* Counts in one of them. Of a group whose settings say nothing of following, whether it is a room
+ * decides. */
+static int count_in(struct rpc_read *rd, struct conv_item *item)
 {
 	struct conv_peer peer;
 	int rc = IM_OK;
 
 	if (item->kind == IM_CONV_GROUP && !item->follow)
 		rc = conv_item_peer(&rd->call, item, &peer);
-	return rc == IM_OK ? conv_item_news(rd, item, conv_item_mark(item), out) : rc;
+	return rc == IM_OK ? conv_item_news(rd, item, conv_item_mark(item)) : rc;
 }
 
-static int add_up(struct conv_list *l, struct conv_news *out)
+static int add_up(struct conv_list *l, uint64_t *unread_out, uint64_t *mentions_out)
 {
 	struct conv_item **v = calloc(l->set.n + 1, sizeof(*v));
 	size_t n = v ? choose(l, v) : 0;
 	int rc = v ? IM_OK : IM_E_NOMEM;
 
-	*out = (struct conv_news){0};
+	*unread_out = *mentions_out = 0;
 	for (size_t i = 0; i < n && rc == IM_OK; i++) {
-		struct conv_news one = {0};
-
-		rc = news_of(l->rd, v[i], &one);
-		out->unread += one.unread;
-		out->mentions += one.mentions;
+		rc = count_in(l->rd, v[i]);
+		*unread_out += v[i]->unread;
+		*mentions_out += v[i]->mentions;
 	}
 	free(v);
 	return rc;
@@ -189,15 +187,15 @@ void conv_list_put_all(struct conv_list *l)
 int conv_list_put_news(struct conv_list *l)
 {
 	struct im_buf *out = l->rd->call.result;
-	struct conv_news news;
-	int rc = add_up(l, &news);
+	uint64_t unread, mentions;
+	int rc = add_up(l, &unread, &mentions);
 
 	if (rc != IM_OK)
 		return rc;
 	begin_member(out);
 	im_jsonw_key(out, "total_unread");
-	im_buf_u64(out, news.unread);
-	im_jsonw_member_int(out, "total_mentions", (int64_t)news.mentions);
+	im_buf_u64(out, unread);
+	im_jsonw_member_int(out, "total_mentions", (int64_t)mentions);
 	return IM_OK;
 }
 

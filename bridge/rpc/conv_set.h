@@ -39,6 +39,9 @@ struct conv_item {
 	/* filled by conv_item_resolve */
 	bool resolved;
 	uint64_t floor, was_after; /* see view.h, seen.h */
+	/* filled by conv_item_news: what is new to the caller */
+	bool counted;
+	uint64_t unread, mentions;
 };
 
 /* Who or what is at the other end, as it calls itself. */
