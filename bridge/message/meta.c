@@ -44,18 +44,23 @@ struct im_str meta_get(struct im_str meta, const char *key)
 	return found;
 }
 
+int64_t meta_int(struct im_str meta, const char *key)
+{
+	struct im_str raw = meta_get(meta, key);
+	struct im_json v;
+	int64_t n;
+
+	return raw.n > 0 && im_json_parse(raw, &v) == IM_OK && im_json_int(&v, &n) == IM_OK ? n : 0;
+}
+
 int64_t meta_expires_ms(struct im_str meta, int64_t ts_ms)
 {
-	struct im_str raw;
-	struct im_json v;
 	int64_t ttl_s;
 
 	/* Most messages have no meta at all, and few of the others have a ttl. */
 	if (meta.n == 0 || memmem(meta.p, meta.n, "\"ttl\"", 5) == NULL)
 		return 0;
-	raw = meta_get(meta, "ttl");
-	if (raw.n == 0 || im_json_parse(raw, &v) != IM_OK || im_json_int(&v, &ttl_s) != IM_OK)
-		return 0;
+	ttl_s = meta_int(meta, "ttl");
 	return ttl_s > 0 && ttl_s <= TTL_MAX_S ? ts_ms + ttl_s * 1000 : 0;
 }
 

@@ -11,6 +11,8 @@
 
 /* The value of a member, n == 0 if there is none; borrows from meta. */
 struct im_str meta_get(struct im_str meta, const char *key);
+/* The integer that it is; 0: there is none, or it is no integer. */
+int64_t meta_int(struct im_str meta, const char *key);
 /* Appends all members but this one, and then this one with its new value (value.n == 0: without
  * it). */
 void meta_put(struct im_buf *out, struct im_str meta, const char *key, struct im_str value);

@@ -14,7 +14,6 @@
 #include "bridge/message/seen.h"
 #include "bridge/rpc/rpc_args.h"
 #include "bridge/write/dedup.h"
-#include "common/jsonscan.h"
 #include "common/may.h"
 
 static int on_message(void *arg, const struct store_msg *m)
@@ -238,12 +237,9 @@ int msg_put_seq(struct rpc_call *c, uint64_t seq, bool changed)
 
 void msg_ttl_left(const struct rpc_call *c, const struct store_msg *m, struct im_buf *b)
 {
-	struct im_str raw = meta_get(m->meta, "ttl");
-	struct im_json v;
-	int64_t ttl_s, age_s = (c->now_ms - m->ts_ms) / 1000;
+	int64_t ttl_s = meta_int(m->meta, "ttl"), age_s = (c->now_ms - m->ts_ms) / 1000;
 
-	if (raw.n == 0 || im_json_parse(raw, &v) != IM_OK || im_json_int(&v, &ttl_s) != IM_OK ||
-		ttl_s <= 0)
+	if (ttl_s <= 0)
 		return;
 	if (b->n > 0)
 		im_buf_c(b, ',');

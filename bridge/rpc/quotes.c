@@ -8,7 +8,6 @@
 #include "bridge/message/meta.h"
 #include "bridge/message/seen.h"
 #include "bridge/rpc/view.h"
-#include "common/jsonscan.h"
 
 void quotes_init(struct quotes *q, struct rpc_read *rd)
 {
@@ -25,15 +24,11 @@ void quotes_clear(struct quotes *q)
 
 uint64_t quotes_reply_to(const struct store_msg *m, int64_t now_ms)
 {
-	struct im_str raw;
-	struct im_json v;
 	int64_t seq;
 
 	if (m->meta.n == 0 || seen_gone(m->recalled, m->meta, m->ts_ms, now_ms))
 		return 0;
-	raw = meta_get(m->meta, "reply_to");
-	if (raw.n == 0 || im_json_parse(raw, &v) != IM_OK || im_json_int(&v, &seq) != IM_OK)
-		return 0;
+	seq = meta_int(m->meta, "reply_to");
 	return seq > 0 ? (uint64_t)seq : 0;
 }
 
