@@ -57,7 +57,6 @@ static int on_group(void *arg, const struct directory_member *m)
 	item->kind = IM_CONV_GROUP;
 	item->peer = m->group;
 	item->joined_seq = m->joined_seq;
-	item->role = m->role;
 	item->changed = m->changed_gid;
 	if (l->set->joined < m->changed_gid)
 		l->set->joined = m->changed_gid;

@@ -22,7 +22,6 @@ struct conv_item {
 	struct store_head head;  /* filled by conv_set_heads, or by whoever walks the set */
 	struct store_head shown; /* the newest that is no operation, for the list */
 	enum im_conv_kind kind;
-	int role;
 	/* filled by conv_set_settings: the caller's own */
 	uint64_t read_seq, cleared_to;
 	uint64_t changed; /* at which position, the membership too; 0: long ago */

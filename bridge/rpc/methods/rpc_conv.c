@@ -78,8 +78,7 @@ static int get_in_view(struct rpc_read *rd)
 	item = (struct conv_item){.conv = ref.conv,
 		.peer = ref.peer_id,
 		.joined_seq = ref.joined_seq,
-		.kind = ref.kind,
-		.role = ref.role};
+		.kind = ref.kind};
 	rc = conv_ref_read_head(rd, &ref, &item.head);
 	if (rc == IM_OK && item.head.seq > 0)
 		rc = rd->backend->read_shown(rd->log, item.conv, &item.shown);
