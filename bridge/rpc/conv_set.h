@@ -19,7 +19,7 @@ struct conv_item {
 	uint64_t conv;
 	uint64_t peer; /* user or group */
 	uint64_t joined_seq;
-	struct store_head head;  /* filled by conv_set_heads, or by whoever walks the set */
+	struct store_head head;  /* filled by conv_set_heads */
 	struct store_head shown; /* the newest that is no operation, for the list */
 	enum im_conv_kind kind;
 	/* filled by conv_set_settings: the caller's own */

@@ -7,7 +7,7 @@
 #include "bridge/rpc/conv_seek.h"
 
 /* Positive, so that it is no error code: what the run of one conversation stops with when another
- * conversation is next, or when the first row was all that was wanted. */
+ * conversation is next. */
 #define STOP_RUN 0x7001
 
 struct place {
@@ -52,16 +52,13 @@ static int collect(struct rpc_read *rd, struct conv_set *set, uint64_t cursor, u
 	struct heap *heap)
 {
 	struct rpc_call *c = &rd->call;
-	int rc = IM_OK;
+	int rc = conv_set_heads(rd, set);
 
-	for (size_t i = 0; i < set->n; i++) {
+	for (size_t i = 0; i < set->n && rc == IM_OK; i++) {
 		struct conv_item *item = &set->v[i];
 		struct place p = {.item = item};
 		struct store_head first;
 
-		rc = rd->backend->read_head(rd->log, item->conv, &item->head);
-		if (rc != IM_OK)
-			return rc;
 		if (item->head.seq == 0 || item->head.gid <= cursor)
 			continue;
 		rc = conv_item_resolve(c, item, NULL);
