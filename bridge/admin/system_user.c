@@ -42,8 +42,6 @@ int system_user_make(struct rpc_call *c, uint64_t *id_out)
 {
 	struct directory_user u;
 	int rc = directory_user_last(c->dir, IM_STR(SYSTEM_USER), &u);
-	uint64_t id = u.id;
-	bool deleted = u.deleted;
 
 	if (rc == IM_E_NONE)
 		return make(c, id_out);
@@ -51,11 +49,11 @@ int system_user_make(struct rpc_call *c, uint64_t *id_out)
 		rc = system_user_id(c->dir, id_out);
 	if (rc != IM_OK)
 		return rc;
-	if (id != *id_out)
+	if (u.id != *id_out)
 		return rpc_fail(c, IM_E_CONFLICT,
 			"an account of an earlier version is called \"" SYSTEM_USER
 			"\"; imctl user erase --name " SYSTEM_USER " frees the name");
-	if (deleted)
+	if (u.deleted)
 		return rpc_fail(c, IM_E_NOT_ALLOWED,
 			"the user \"" SYSTEM_USER "\" was deleted; imctl user restore " SYSTEM_USER
 			" brings it back");
