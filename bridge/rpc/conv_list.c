@@ -6,6 +6,7 @@
 
 #include "bridge/directory/directory_conv.h"
 #include "bridge/directory/directory_group.h"
+#include "bridge/rpc/conv_item.h"
 #include "bridge/rpc/rpc_args.h"
 #include "bridge/rpc/rpc_page.h"
 #include "common/jsonw.h"

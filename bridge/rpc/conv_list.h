@@ -9,7 +9,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "bridge/rpc/conv_item.h"
 #include "bridge/rpc/conv_order.h"
 #include "bridge/rpc/conv_set.h"
 #include "bridge/rpc/rpc.h"

@@ -3,8 +3,6 @@
  * rpc_member.c's, what it lets him see group_link.c's. */
 #include "bridge/rpc/methods/methods.h"
 
-#include <inttypes.h>
-
 #include "bridge/base/cost.h"
 #include "bridge/directory/directory_link.h"
 #include "bridge/rpc/group_link.h"
