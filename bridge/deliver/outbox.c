@@ -138,19 +138,25 @@ static void queue_groups(struct outbox *o, const struct effects *fx, size_t drop
 	outbox_pump(o);
 }
 
-/* The same order as at once, but later, and again until it is returned. */
+/* The same order as at once, but later, and again until it is returned. control: what of it is for
+ * this plugin. */
+static size_t queue_direct(struct outbox *o, struct im_str control, const struct effects *fx)
+{
+	size_t dropped = push(o, EFFECTS_DIRECT, control, (struct effects_span){0});
+
+	return dropped + push(o, EFFECTS_DIRECT, effects_view(fx, EFFECTS_DIRECT),
+				 effects_span(fx, EFFECTS_DIRECT));
+}
+
 static size_t take_later(struct outbox *o, const struct effects *fx, const struct im_down_rec *done)
 {
-	const struct effects_span none = {0};
-	size_t dropped = push(o, EFFECTS_DIRECT, effects_view(fx, EFFECTS_CONTROL), none);
+	size_t dropped = queue_direct(o, effects_view(fx, EFFECTS_CONTROL), fx);
 
-	dropped += push(o, EFFECTS_DIRECT, effects_view(fx, EFFECTS_DIRECT),
-		effects_span(fx, EFFECTS_DIRECT));
 	if (!done->epoch)
 		return dropped;
 	im_buf_reset(&o->frame);
 	im_down_rec_put(&o->frame, done, NULL, 0);
-	return dropped + push(o, EFFECTS_DIRECT, im_buf_view(&o->frame), none);
+	return dropped + push(o, EFFECTS_DIRECT, im_buf_view(&o->frame), (struct effects_span){0});
 }
 
 /* What groups get waits, so what is newer in the log is handed over before it. */
@@ -201,18 +207,14 @@ void outbox_take(struct outbox *o, const struct effects *fx, uint64_t epoch, uin
 	o->step = steps_now(downq_steps(o->q));
 	pack(o, effects_view(fx, EFFECTS_CONTROL));
 	pack_direct(o, fx);
-	if (epoch) {
-		head(o);
-		im_down_rec_put(&o->frame, &done, NULL, 0);
-	}
+	head(o);
+	im_down_rec_put(&o->frame, &done, NULL, 0);
 	end(o);
 	queue_groups(o, fx, 0);
 }
 
 void outbox_hear(struct outbox *o, const struct effects *fx, struct im_str control)
 {
-	size_t dropped;
-
 	/* It is asked for its sessions when it is there again. */
 	if (!o->linked) {
 		o->missed = true;
@@ -220,10 +222,7 @@ void outbox_hear(struct outbox *o, const struct effects *fx, struct im_str contr
 	}
 	if (effects_hurries(fx))
 		downq_hurry(o->q);
-	dropped = push(o, EFFECTS_DIRECT, control, (struct effects_span){0});
-	dropped += push(o, EFFECTS_DIRECT, effects_view(fx, EFFECTS_DIRECT),
-		effects_span(fx, EFFECTS_DIRECT));
-	queue_groups(o, fx, dropped);
+	queue_groups(o, fx, queue_direct(o, control, fx));
 }
 
 void outbox_set_linked(struct outbox *o, bool linked)
