@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Owns the table and nothing else; used by rights.c, cost.c and ceiling.c. */
+/* Owns the table and nothing else; used by rights.c and buckets.c. */
 #include "bridge/base/assoc.h"
 
 #include <stdbool.h>

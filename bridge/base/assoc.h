@@ -3,7 +3,7 @@
  * A bounded cache with entries of one fixed size: a table of small sets, each of which forgets its
  * oldest entry when it is full. No allocation after assoc_new, constant time, and emptying costs
  * nothing. Used for what can be read again from a database at any time (rights.h), and for what
- * users and rooms have used up, of which the oldest may be forgiven (cost.h, ceiling.h): that is
+ * users and rooms have used up, of which the oldest may be forgiven (rights.h, buckets.h): that is
  * changed by way of assoc_change, and taken back together with a transaction.
  *
  * Keys are 64-bit hashes (im_siphash of the real key). Two keys with one hash are possible, so an

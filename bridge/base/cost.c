@@ -1,27 +1,20 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Owns the buckets. Called by intake for messages and by requests and the methods for the rest;
- * must not know what is paid for. */
+/* Owns what the units are worth. Called by intake for messages and by requests and the methods for
+ * the rest; must not know what is paid for. */
 #include "bridge/base/cost.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 
-#include "bridge/base/assoc.h"
+#include "bridge/base/buckets.h"
 #include "common/limits.h"
-#include "common/ratelimit.h"
 
 #define BURST_US INT64_C(4000000) /* what four seconds bring, in one go: as the plugin's rates */
 
 struct cost {
-	struct im_sipkey key;
-	struct assoc *buckets;
+	struct buckets *buckets;
 	int64_t rate;
 	uint64_t refused;
-};
-
-struct bucket {
-	uint64_t user;
-	struct im_ratelimit l;
 };
 
 struct cost *cost_new(const struct im_sipkey *key)
@@ -30,8 +23,7 @@ struct cost *cost_new(const struct im_sipkey *key)
 
 	if (!c)
 		return NULL;
-	c->key = *key;
-	c->buckets = assoc_new(IM_CACHED_COSTS, sizeof(struct bucket));
+	c->buckets = buckets_new(key, IM_CACHED_COSTS);
 	if (!c->buckets)
 		cost_free(&c);
 	return c;
@@ -41,7 +33,7 @@ void cost_free(struct cost **c)
 {
 	if (!*c)
 		return;
-	assoc_free(&(*c)->buckets);
+	buckets_free(&(*c)->buckets);
 	free(*c);
 	*c = NULL;
 }
@@ -53,20 +45,16 @@ void cost_set(struct cost *c, int64_t units_per_s)
 
 bool cost_take(struct cost *c, uint64_t user, int64_t now_ms, int64_t units, int64_t *wait_ms_out)
 {
-	uint64_t hash = im_siphash(&c->key, &user, sizeof(user));
-	struct bucket *b;
+	struct im_ratelimit *l;
 	int64_t now_us = now_ms * 1000;
 
 	*wait_ms_out = 0;
 	if (c->rate <= 0 || units <= 0)
 		return true;
-	b = assoc_change(c->buckets, hash);
-	if (b->user != user)
-		*b = (struct bucket){.user = user};
-	im_ratelimit_clock(&b->l, now_us);
-	if (im_ratelimit_take(&b->l, now_us, c->rate, BURST_US, units))
+	l = buckets_change(c->buckets, user, now_us);
+	if (im_ratelimit_take(l, now_us, c->rate, BURST_US, units))
 		return true;
-	*wait_ms_out = (im_ratelimit_wait_us(&b->l, now_us, c->rate, BURST_US, units) + 999) / 1000;
+	*wait_ms_out = (im_ratelimit_wait_us(l, now_us, c->rate, BURST_US, units) + 999) / 1000;
 	c->refused++;
 	return false;
 }
@@ -83,7 +71,7 @@ static void committed(void *arg)
 {
 	struct cost *c = arg;
 
-	assoc_keep(c->buckets);
+	buckets_keep(c->buckets);
 }
 
 static void rolled_back(void *arg, uint64_t first, bool logged)
@@ -93,9 +81,9 @@ static void rolled_back(void *arg, uint64_t first, bool logged)
 	(void)first;
 	/* A replay pays nothing. */
 	if (logged)
-		assoc_keep(c->buckets);
+		buckets_keep(c->buckets);
 	else
-		assoc_undo(c->buckets);
+		buckets_undo(c->buckets);
 }
 
 struct tx_part cost_part(struct cost *c)

@@ -1,23 +1,16 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Owns the buckets. Called by fanout.c; must not know what a message is. */
+/* Owns the rate. Called by fanout.c; must not know what a message is. */
 #include "bridge/deliver/ceiling.h"
 
 #include <stdlib.h>
 
-#include "bridge/base/assoc.h"
+#include "bridge/base/buckets.h"
 #include "common/limits.h"
-#include "common/ratelimit.h"
 
 #define BURST_US INT64_C(1000000) /* what a second brings, in one go */
 
-struct bucket {
-	uint64_t room;
-	struct im_ratelimit l;
-};
-
 struct ceiling {
-	struct im_sipkey key;
-	struct assoc *buckets;
+	struct buckets *buckets;
 	struct health *health;
 	int64_t rate;
 };
@@ -28,9 +21,8 @@ struct ceiling *ceiling_new(const struct im_sipkey *key, struct health *health)
 
 	if (!c)
 		return NULL;
-	c->key = *key;
 	c->health = health;
-	c->buckets = assoc_new(IM_CACHED_CEILINGS, sizeof(struct bucket));
+	c->buckets = buckets_new(key, IM_CACHED_CEILINGS);
 	if (!c->buckets)
 		ceiling_free(&c);
 	return c;
@@ -40,7 +32,7 @@ void ceiling_free(struct ceiling **c)
 {
 	if (!*c)
 		return;
-	assoc_free(&(*c)->buckets);
+	buckets_free(&(*c)->buckets);
 	free(*c);
 	*c = NULL;
 }
@@ -53,19 +45,16 @@ void ceiling_set(struct ceiling *c, int64_t per_second)
 bool ceiling_passes(struct ceiling *c, uint64_t room, int64_t now_ms, bool sparable)
 {
 	int64_t now_us = now_ms * 1000;
-	struct bucket *b;
+	struct im_ratelimit *l;
 
 	if (c->rate <= 0)
 		return true;
-	b = assoc_change(c->buckets, im_siphash(&c->key, &room, sizeof(room)));
-	if (b->room != room)
-		*b = (struct bucket){.room = room};
-	im_ratelimit_clock(&b->l, now_us);
+	l = buckets_change(c->buckets, room, now_us);
 	if (!sparable) {
-		im_ratelimit_spend(&b->l, now_us, c->rate, BURST_US, 1);
+		im_ratelimit_spend(l, now_us, c->rate, BURST_US, 1);
 		return true;
 	}
-	if (im_ratelimit_take(&b->l, now_us, c->rate, BURST_US, 1))
+	if (im_ratelimit_take(l, now_us, c->rate, BURST_US, 1))
 		return true;
 	c->health->messages_sampled++;
 	return false;
@@ -75,7 +64,7 @@ static void committed(void *arg)
 {
 	struct ceiling *c = arg;
 
-	assoc_keep(c->buckets);
+	buckets_keep(c->buckets);
 }
 
 /* What the log has all the same is delivered by a replay, and takes its share then. */
@@ -85,7 +74,7 @@ static void rolled_back(void *arg, uint64_t first, bool logged)
 
 	(void)first;
 	(void)logged;
-	assoc_undo(c->buckets);
+	buckets_undo(c->buckets);
 }
 
 struct tx_part ceiling_part(struct ceiling *c)
