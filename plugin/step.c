@@ -43,7 +43,8 @@ void step_record(struct step *s, const struct im_down_rec *r)
 	s->position = r->epoch;
 }
 
-uint64_t step_at(const struct step *s, const struct session_user *u)
+/* The number of the newest delivery. */
+static uint64_t newest(const struct step *s, const struct session_user *u)
 {
 	return u->n + s->gaps;
 }
@@ -57,7 +58,7 @@ size_t step_count(struct step *s, struct session_user *u, char out[STEP_TEXT_MAX
 	u->n++;
 	if (!s->known)
 		return 0;
-	n = im_wire_step(out, step_at(s, u), s->all, s->position);
+	n = im_wire_step(out, newest(s, u), s->all, s->position);
 	out[n++] = ',';
 	return n;
 }
@@ -77,7 +78,7 @@ void step_ask_maybe(struct step *s, struct session *e)
 	if (e->ask)
 		return;
 	e->ask = ++s->asks;
-	e->asked_at = step_at(s, e->user);
+	e->asked_at = newest(s, e->user);
 	e->asked_us = INT64_MIN / 2;
 }
 
@@ -86,10 +87,10 @@ void step_hello(
 {
 	const struct im_str none = {NULL, 0}, epoch = {s->epoch, sizeof(s->epoch) - 1};
 	bool mine = e && ask && e->ask == ask;
-	bool lost = !mine || e->asked_at != step_at(s, e->user);
+	bool lost = !mine || e->asked_at != newest(s, e->user);
 
 	im_buf_reset(out);
-	im_wire_hello(out, event, lost, e ? step_at(s, e->user) : 0, e && s->known ? epoch : none);
+	im_wire_hello(out, event, lost, e ? newest(s, e->user) : 0, e && s->known ? epoch : none);
 	if (mine)
 		e->ask = 0;
 	if (e)
