@@ -98,11 +98,7 @@ static void deliver(struct plugin *p, const struct shared *s, const struct im_re
 		at = mempcpy(payload, CONV_START, sizeof(CONV_START) - 1);
 		at = mempcpy(at, conv.p, conv.n);
 		*at++ = '"';
-		/* The comma stands before the members there, not behind them. */
-		if (more) {
-			*at++ = ',';
-			at = mempcpy(at, step, more - 1);
-		}
+		at = mempcpy(at, step, more);
 		memcpy(at, r->payload.p, r->payload.n);
 		pub.props = properties(s, conv, u && u->v5);
 	}
@@ -161,9 +157,11 @@ static struct im_str inbox_payload(struct plugin *p, const struct im_down_rec *r
 	n = step_count(&p->step, clients_user(p->clients, uid), step);
 	if (!n)
 		return r->payload;
+	/* Before the members that are there: the comma goes behind. */
 	im_buf_reset(&p->text);
 	im_buf_c(&p->text, r->payload.p[0]);
-	im_buf_put(&p->text, step, n);
+	im_buf_put(&p->text, step + 1, n - 1);
+	im_buf_c(&p->text, ',');
 	im_buf_put(&p->text, r->payload.p + 1, r->payload.n - 1);
 	return im_buf_view(&p->text);
 }

@@ -51,16 +51,13 @@ static uint64_t newest(const struct step *s, const struct session_user *u)
 
 size_t step_count(struct step *s, struct session_user *u, char out[STEP_TEXT_MAX])
 {
-	size_t n;
-
 	if (!u)
 		return 0;
 	u->n++;
 	if (!s->known)
 		return 0;
-	n = im_wire_step(out, newest(s, u), s->all, s->position);
-	out[n++] = ',';
-	return n;
+	out[0] = ',';
+	return 1 + im_wire_step(out + 1, newest(s, u), s->all, s->position);
 }
 
 bool step_ask(struct step *s, struct session *e, int64_t now_us)

@@ -40,7 +40,7 @@ void step_link(struct step *s);
 void step_frame(struct step *s);
 void step_record(struct step *s, const struct im_down_rec *r);
 
-/* A delivery is counted. Returns the bytes of `"n":17,"safe":"1040",`; 0: nothing is told. u NULL:
+/* A delivery is counted. Returns the bytes of `,"n":17,"safe":"1040"`; 0: nothing is told. u NULL:
  * he has no session here. */
 size_t step_count(struct step *s, struct session_user *u, char out[STEP_TEXT_MAX]);
 
