@@ -58,27 +58,34 @@ bool im_buf_reserve(struct im_buf *b, size_t n)
 	return true;
 }
 
-void im_buf_u64(struct im_buf *b, uint64_t v)
+size_t im_digits(char out[IM_DIGITS_MAX], uint64_t v)
 {
 	static const char pairs[] = "0001020304050607080910111213141516171819"
 				    "2021222324252627282930313233343536373839"
 				    "4041424344454647484950515253545556575859"
 				    "6061626364656667686970717273747576777879"
 				    "8081828384858687888990919293949596979899";
-	char digits[20];
-	size_t at = sizeof(digits);
+	size_t at = IM_DIGITS_MAX;
 
 	while (v >= 100) {
 		at -= 2;
-		memcpy(digits + at, pairs + 2 * (v % 100), 2);
+		memcpy(out + at, pairs + 2 * (v % 100), 2);
 		v /= 100;
 	}
 	if (v >= 10) {
 		at -= 2;
-		memcpy(digits + at, pairs + 2 * v, 2);
+		memcpy(out + at, pairs + 2 * v, 2);
 	} else {
-		digits[--at] = (char)('0' + v);
+		out[--at] = (char)('0' + v);
 	}
+	return at;
+}
+
+void im_buf_u64(struct im_buf *b, uint64_t v)
+{
+	char digits[IM_DIGITS_MAX];
+	size_t at = im_digits(digits, v);
+
 	im_buf_put(b, digits + at, sizeof(digits) - at);
 }
 

@@ -69,6 +69,9 @@ static inline void im_buf_c(struct im_buf *b, char c)
 		*at = c;
 }
 
+/* Decimal text at the end of out, where there is no buffer; returns where it begins. */
+#define IM_DIGITS_MAX 20
+size_t im_digits(char out[IM_DIGITS_MAX], uint64_t v);
 void im_buf_u64(struct im_buf *b, uint64_t v);                 /* decimal text */
 void im_buf_i64(struct im_buf *b, int64_t v);                  /* decimal text */
 void im_buf_base64(struct im_buf *b, const void *p, size_t n); /* RFC 4648, padded */

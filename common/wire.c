@@ -250,15 +250,10 @@ void im_wire_end(struct im_buf *b, struct im_str device, enum im_end why)
 
 static char *put_digits(char *at, uint64_t v)
 {
-	char digits[20];
-	size_t n = 0;
+	char digits[IM_DIGITS_MAX];
+	size_t begin = im_digits(digits, v);
 
-	do
-		digits[n++] = (char)('0' + v % 10);
-	while (v /= 10);
-	while (n)
-		*at++ = digits[--n];
-	return at;
+	return mempcpy(at, digits + begin, sizeof(digits) - begin);
 }
 
 size_t im_wire_step(char out[IM_WIRE_STEP_MAX], uint64_t n, bool all, uint64_t safe)
