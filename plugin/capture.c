@@ -234,8 +234,8 @@ static void capture_request(
 	}
 	im_buf_reset(&p->why);
 	code = check_request(p, g, &r);
-	here = renewal_is(r.target, r.payload);
-	if (!code && here) {
+	here = !code && renewal_is(r.target, r.payload);
+	if (here) {
 		code = renewal_answer(p, &(struct renewal){e, ed->client, r.target, r.payload,
 						 r.reply_topic, r.corr});
 	} else if (!code && (capture_open(p, e) || spool_put(&p->spool, &r, NULL))) {
