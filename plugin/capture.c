@@ -5,7 +5,6 @@
  */
 #include "plugin/capture.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 
 #include "common/frame.h"
@@ -367,16 +366,26 @@ static struct im_up_rec session_record(const struct session *e, uint8_t type, in
 	};
 }
 
+/* The ask of a session; its number is in `number`. */
+static struct im_up_rec ask_record(
+	const struct session *e, int64_t now_ms, char number[IM_DIGITS_MAX])
+{
+	struct im_up_rec r = session_record(e, IM_UP_SUB, now_ms);
+	size_t at = im_digits(number, e->ask);
+
+	r.target = (struct im_str){number + at, IM_DIGITS_MAX - at};
+	return r;
+}
+
 void capture_sub(struct plugin *p, struct session *e)
 {
-	struct im_up_rec r = session_record(e, IM_UP_SUB, clock_wall_ms(&p->clock));
-	char number[24];
+	struct im_up_rec r;
+	char number[IM_DIGITS_MAX];
 
 	e->events = true;
 	if (!step_ask(&p->step, e, clock_mono_us(&p->clock)))
 		return;
-	snprintf(number, sizeof(number), "%" PRIu64, e->ask);
-	r.target = im_str(number);
+	r = ask_record(e, clock_wall_ms(&p->clock), number);
 	if (spool_put(&p->spool, &r, NULL)) {
 		e->ask = 0;
 		p->resync = true;
@@ -519,7 +528,7 @@ static void snapshot_session(void *arg, struct session *e)
 {
 	struct snapshot *s = arg;
 	struct im_up_rec r;
-	char number[24];
+	char number[IM_DIGITS_MAX];
 
 	if (e->state != SESSION_OPEN)
 		return;
@@ -530,9 +539,7 @@ static void snapshot_session(void *arg, struct session *e)
 	if (!e->events)
 		return;
 	step_ask_maybe(&s->p->step, e);
-	snprintf(number, sizeof(number), "%" PRIu64, e->ask);
-	r = session_record(e, IM_UP_SUB, s->now_ms);
-	r.target = im_str(number);
+	r = ask_record(e, s->now_ms, number);
 	snapshot_put(s, &r);
 }
 
