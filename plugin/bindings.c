@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Bindings on their way to the directory. Used by admit.c, capture.c and the downlink. */
+/* Bindings on their way to the directory. Used by admit.c, capture_session.c and the downlink. */
 #include "plugin/bindings.h"
 
 #include <stdlib.h>

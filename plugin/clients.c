@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * The set of sessions and their users. Told of events by hooks.c and admit.c; asked by acl.c,
- * capture.c and the downlink. Never calls the broker.
+ * capture_session.c and the downlink. Never calls the broker.
  */
 #include "plugin/clients.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Called by capture.c, which announces sessions, and by acl_subscribe.c. */
+/* Called by capture_session.c, which announces sessions, and by acl_subscribe.c. */
 #include "plugin/resumed.h"
 
 #include "plugin/quota.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The spool's file. Opened once at start by entry.c; written by capture.c, read by the uplink.
- * Knows nothing of the broker or of the bridge.
+ * The spool's file. Opened once at start by entry.c; written by capture.c and capture_session.c,
+ * read by the uplink. Knows nothing of the broker or of the bridge.
  */
 #include "plugin/spool.h"
 

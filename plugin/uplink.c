@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Sends the spool's records to the bridge. Pumped by capture.c after each record and by the
- * downlink after each commit-return. Knows nothing of what the records say.
+ * Sends the spool's records to the bridge. Pumped by capture.c and capture_session.c after each
+ * record and by the downlink after each commit-return. Knows nothing of what the records say.
  */
 #include "plugin/uplink.h"
 
