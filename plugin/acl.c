@@ -416,14 +416,13 @@ static enum event event_for(struct plugin *p, const struct mosquitto_evt_acl_che
 	const struct im_str payload = {ed->payload, ed->payloadlen};
 	const struct session *e;
 	struct im_str rest = payload;
-	bool last;
+	bool last, own;
 
 	if (takes(&rest, IM_STR(IM_HELLO_BEGIN)) && rest.n)
 		return names(p, rest, ed->client) ? EVENT_HELLO : EVENT_OTHERS;
 	last = takes(&rest, IM_STR(IM_END_BEGIN));
-	if (last ? !names(p, rest, ed->client) : !is_of_device(p, payload, ed->client))
-		return last ? EVENT_OTHERS : EVENT_ANY;
-	e = identity_known(p, ed->client);
+	own = last ? names(p, rest, ed->client) : is_of_device(p, payload, ed->client);
+	e = own ? identity_known(p, ed->client) : NULL;
 	if (e && e->state != SESSION_OFFLINE && session_ending(e))
 		return EVENT_LAST;
 	return last ? EVENT_OTHERS : EVENT_ANY;
