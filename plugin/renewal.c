@@ -71,8 +71,10 @@ bool renewal_is(struct im_str method, struct im_str payload)
 
 	if (method.n)
 		return im_str_eq(method, name);
-	plain = payload.n && memmem(payload.p, payload.n, name.p, name.n);
-	if (!plain && !(payload.n && memchr(payload.p, '\\', payload.n)))
+	if (!payload.n)
+		return false;
+	plain = memmem(payload.p, payload.n, name.p, name.n);
+	if (!plain && !memchr(payload.p, '\\', payload.n))
 		return false;
 	return im_json_parse_any(payload, &v) ? plain : any_asks(&v);
 }
@@ -165,8 +167,7 @@ static int refuse(struct plugin *p, const struct session *e, const struct denial
 			no->why);
 	if (no->kind != DENIAL_LASTING) {
 		im_buf_printf(&p->why,
-			"the token cannot be looked at now (%s); send it again in a "
-			"moment",
+			"the token cannot be looked at now (%s); send it again in a moment",
 			no->why);
 		return IM_E_BUSY;
 	}
