@@ -23,9 +23,8 @@ static void tell(struct plugin *p, struct session *e)
 const struct denial *contest_check(struct plugin *p, struct im_str device)
 {
 	static const struct denial contested = {DENIAL_BUSY,
-		"the client id was taken over five times within ten seconds: who is there stays "
-		"for "
-		"half a minute"};
+		"the client id was taken over five times within ten seconds: who is there "
+		"stays for half a minute"};
 	struct session *e = clients_device(p->clients, device);
 	int64_t now_us = clock_mono_us(&p->clock);
 
