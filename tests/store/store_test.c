@@ -171,6 +171,43 @@ void test_reopen(struct test_node *f)
 	f->r = test_reader_open(f->be, f->s);
 }
 
+uint64_t test_begun(struct test_node *f)
+{
+	assert_ok(f->be->begin(f->s));
+	return test_conv(f->be, f->s, 1, 2);
+}
+
+void test_commit(struct test_node *f)
+{
+	assert_ok(f->be->commit(f->s, NULL));
+}
+
+uint64_t test_say(struct test_node *f, uint64_t conv, uint64_t sender, const char *type,
+	const struct message_mentions *who, int64_t ahead_ms)
+{
+	struct store_msg m = {.conv = conv,
+		.sender = sender,
+		.type = im_str(type),
+		.body = IM_STR("{}"),
+		.mentions = who};
+	struct store_head head;
+	uint64_t log;
+	assert_ok(f->be->head(f->s, conv, &head));
+	assert_ok(f->be->log_head(f->s, &log));
+	m.gid = log + 1;
+	m.seq = head.seq + 1;
+	m.ts_ms = (int64_t)m.gid + ahead_ms;
+	assert_ok(f->be->append(f->s, &m));
+	return m.gid;
+}
+
+uint32_t test_prune(struct test_node *f, int64_t before_ms)
+{
+	uint32_t deleted;
+	assert_ok(f->be->prune(f->s, 0, NULL, 0, before_ms, 5000, &deleted));
+	return deleted;
+}
+
 int test_see(void *arg, const struct store_msg *m)
 {
 	struct test_seen *seen = arg;

@@ -52,6 +52,15 @@ int test_set_up_memory(void **state);
 int test_tear_down(void **state);
 /* Closes and opens it again, if its backend keeps its data. */
 void test_reopen(struct test_node *f);
+/* Begins a conversation of users 1 and 2 and leaves the transaction open. */
+uint64_t test_begun(struct test_node *f);
+void test_commit(struct test_node *f);
+/* The next message, in an open transaction; its gid. Its time is that, and so much more. */
+uint64_t test_say(struct test_node *f, uint64_t conv, uint64_t sender, const char *type,
+	const struct message_mentions *who, int64_t ahead_ms);
+/* How many messages it has deleted. */
+uint32_t test_prune(struct test_node *f, int64_t before_ms);
+#define TEST_SQLITE(test) cmocka_unit_test_setup_teardown(test, test_set_up_sqlite, test_tear_down)
 #define TEST_BOTH(test)                                                            \
 	cmocka_unit_test_setup_teardown(test, test_set_up_sqlite, test_tear_down), \
 	{                                                                          \

@@ -8,12 +8,6 @@
 
 #include "tests/store/store_test.h"
 
-static uint64_t begun(struct test_node *f)
-{
-	assert_ok(f->be->begin(f->s));
-	return test_conv(f->be, f->s, 1, 2);
-}
-
 static void say(struct test_node *f, uint64_t conv, const char *type, int n)
 {
 	struct store_head head;
@@ -54,7 +48,7 @@ static const char *page(struct test_node *f, uint64_t conv, uint64_t lo, uint64_
 static void operations_are_left_out(void **state)
 {
 	struct test_node *f = *state;
-	uint64_t conv = begun(f);
+	uint64_t conv = test_begun(f);
 
 	say(f, conv, "react", 3); /* 1 to 3: what they are about is gone */
 	say(f, conv, "", 2);
@@ -102,7 +96,7 @@ static void a_hundred_thousand_reactions_are_passed_over(void **state)
 {
 	struct test_node *f = *state;
 	struct test_seen all = {.stop_after = 200};
-	uint64_t conv = begun(f), asked = 0;
+	uint64_t conv = test_begun(f), asked = 0;
 
 	say(f, conv, "", 2);
 	say(f, conv, "react", 100000);

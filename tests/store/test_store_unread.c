@@ -9,43 +9,14 @@
 #include <string.h>
 
 #include "bridge/store/store_sqlite_place.h"
-#include "tests/store/store_test.h"
+#include "tests/store/store_pair.h"
 
 #define ME 1
 #define PEER 2
 
-/* Begins a conversation of users 1 and 2 and leaves the transaction open. */
-static uint64_t begun(struct test_node *f)
-{
-	assert_ok(f->be->begin(f->s));
-	return test_conv(f->be, f->s, ME, PEER);
-}
-
-static void commit(struct test_node *f)
-{
-	assert_ok(f->be->commit(f->s, NULL));
-}
-
-/* The next message, in an open transaction, when the clock is ahead; its gid. */
-static uint64_t say_at(
-	struct test_node *f, uint64_t conv, uint64_t sender, const char *type, int64_t ahead_ms)
-{
-	struct store_msg m = {.conv = conv, .sender = sender, .body = IM_STR("{}")};
-	struct store_head head;
-	uint64_t log;
-	assert_ok(f->be->head(f->s, conv, &head));
-	assert_ok(f->be->log_head(f->s, &log));
-	m.gid = log + 1;
-	m.seq = head.seq + 1;
-	m.ts_ms = (int64_t)m.gid + ahead_ms;
-	m.type = im_str(type);
-	assert_ok(f->be->append(f->s, &m));
-	return m.gid;
-}
-
 static uint64_t say(struct test_node *f, uint64_t conv, uint64_t sender, const char *type)
 {
-	return say_at(f, conv, sender, type, 0);
+	return test_say(f, conv, sender, type, NULL, 0);
 }
 
 static void say_many(struct test_node *f, uint64_t conv, uint64_t sender, const char *type, int n)
@@ -75,19 +46,12 @@ static uint64_t shown(struct test_node *f, uint64_t conv)
 	return head.seq;
 }
 
-static uint32_t prune(struct test_node *f, int64_t before_ms)
-{
-	uint32_t deleted;
-	assert_ok(f->be->prune(f->s, 0, NULL, 0, before_ms, 5000, &deleted));
-	return deleted;
-}
-
 static void what_others_sent_after_the_mark_is_unread(void **state)
 {
 	struct test_node *f = *state;
-	uint64_t conv = begun(f);
+	uint64_t conv = test_begun(f);
 	say_many(f, conv, PEER, "", 5);
-	commit(f);
+	test_commit(f);
 	test_reopen(f);
 	assert_int_equal(unread(f, conv, ME, 0), 5);
 	assert_int_equal(unread(f, conv, ME, 2), 3);
@@ -103,17 +67,17 @@ static void only_sending_a_message_is_an_answer(void **state)
 {
 	static const char *const none[] = {"react", "edit", "recall", "system"};
 	struct test_node *f = *state;
-	uint64_t conv = begun(f);
+	uint64_t conv = test_begun(f);
 	say_many(f, conv, PEER, "", 3);
 	for (int i = 0; i < 4; i++)
 		say(f, conv, ME, none[i]);
-	commit(f);
+	test_commit(f);
 	assert_int_equal(unread(f, conv, ME, 0), 3);
 	assert_int_equal(unread(f, conv, ME, 2), 1);
 	assert_int_equal(unread(f, conv, PEER, 0), 0);
 	assert_ok(f->be->begin(f->s));
 	say(f, conv, ME, "image");
-	commit(f);
+	test_commit(f);
 	assert_int_equal(unread(f, conv, ME, 0), 0);
 	assert_int_equal(unread(f, conv, PEER, 0), 1);
 	assert_int_equal(unread(f, conv, 3, 0), 4);
@@ -122,7 +86,7 @@ static void only_sending_a_message_is_an_answer(void **state)
 static void operations_and_system_messages_do_not_count(void **state)
 {
 	struct test_node *f = *state;
-	uint64_t conv = begun(f);
+	uint64_t conv = test_begun(f);
 	say(f, conv, PEER, "system");
 	say_many(f, conv, PEER, "", 2);
 	say(f, conv, PEER, "react");
@@ -130,7 +94,7 @@ static void operations_and_system_messages_do_not_count(void **state)
 	say(f, conv, PEER, "edit");
 	say(f, conv, PEER, "recall");
 	say(f, conv, PEER, "system");
-	commit(f);
+	test_commit(f);
 	assert_int_equal(unread(f, conv, ME, 0), 3);
 	assert_int_equal(unread(f, conv, ME, 1), 3);
 	assert_int_equal(unread(f, conv, ME, 2), 2);
@@ -143,8 +107,8 @@ static void an_answer_counts_however_long_ago_it_was(void **state)
 {
 	struct test_node *f = *state;
 	static const int gaps[] = {1, 126, 127, 128, 129, 300, 1001, 2500};
-	uint64_t conv = begun(f);
-	commit(f);
+	uint64_t conv = test_begun(f);
+	test_commit(f);
 	for (size_t i = 0; i < sizeof(gaps) / sizeof(gaps[0]); i++) {
 		uint64_t mark = i;
 		assert_ok(f->be->begin(f->s));
@@ -152,7 +116,7 @@ static void an_answer_counts_however_long_ago_it_was(void **state)
 		say(f, conv, ME, "react");
 		say_many(f, conv, PEER, "", gaps[i]);
 		say(f, conv, ME, "edit");
-		commit(f);
+		test_commit(f);
 		if (i % 2)
 			test_reopen(f);
 		assert_int_equal(unread(f, conv, ME, mark), gaps[i]);
@@ -165,8 +129,8 @@ static void an_answer_counts_wherever_the_one_before_was(void **state)
 {
 	struct test_node *f = *state;
 	static const int gaps[] = {1, 60, 126, 127, 128, 129, 255, 256};
-	uint64_t conv = begun(f);
-	commit(f);
+	uint64_t conv = test_begun(f);
+	test_commit(f);
 	for (size_t i = 0; i < 8; i++) {
 		for (size_t k = 0; k < 8; k++) {
 			assert_ok(f->be->begin(f->s));
@@ -174,7 +138,7 @@ static void an_answer_counts_wherever_the_one_before_was(void **state)
 			say_many(f, conv, PEER, "", gaps[i]);
 			say(f, conv, ME, "");
 			say_many(f, conv, PEER, "", gaps[k]);
-			commit(f);
+			test_commit(f);
 			assert_int_equal(unread(f, conv, ME, 0), gaps[k]);
 			if (k == 0)
 				test_reopen(f);
@@ -193,7 +157,7 @@ static void an_only_answer_counts_wherever_it_is(void **state)
 		say_many(f, conv, PEER, "", at - 1);
 		say(f, conv, ME, "");
 		say_many(f, conv, PEER, "", 200);
-		commit(f);
+		test_commit(f);
 		assert_int_equal(unread(f, conv, ME, 0), 200);
 		assert_int_equal(unread(f, conv, ME, (uint64_t)at - 2), 200);
 		assert_int_equal(unread(f, conv, ME, (uint64_t)at + 1), 199);
@@ -203,10 +167,10 @@ static void an_only_answer_counts_wherever_it_is(void **state)
 static void a_recalled_message_counts_once_less(void **state)
 {
 	struct test_node *f = *state;
-	uint64_t conv = begun(f), gid[6];
+	uint64_t conv = test_begun(f), gid[6];
 	for (int i = 0; i < 6; i++)
 		gid[i] = say(f, conv, PEER, i == 5 ? "edit" : "");
-	commit(f);
+	test_commit(f);
 	assert_int_equal(unread(f, conv, ME, 0), 5);
 	assert_ok(f->be->begin(f->s));
 	recall(f, gid[1], "");
@@ -218,7 +182,7 @@ static void a_recalled_message_counts_once_less(void **state)
 	recall(f, gid[1], "");
 	recall(f, gid[3], "");
 	recall(f, gid[5], "edit");
-	commit(f);
+	test_commit(f);
 	assert_int_equal(unread(f, conv, ME, 0), 3);
 	assert_int_equal(unread(f, conv, ME, 1), 2); /* each mark has its own */
 	assert_int_equal(unread(f, conv, ME, 2), 2);
@@ -226,7 +190,7 @@ static void a_recalled_message_counts_once_less(void **state)
 	assert_int_equal(unread(f, conv, ME, 4), 1);
 	assert_ok(f->be->begin(f->s));
 	recall(f, gid[1], "");
-	commit(f);
+	test_commit(f);
 	test_reopen(f);
 	assert_int_equal(unread(f, conv, ME, 0), 3);
 	/* It was sent all the same: an own one still is an answer. */
@@ -234,7 +198,7 @@ static void a_recalled_message_counts_once_less(void **state)
 	gid[0] = say(f, conv, ME, "");
 	recall(f, gid[0], "");
 	say(f, conv, PEER, "");
-	commit(f);
+	test_commit(f);
 	assert_int_equal(unread(f, conv, ME, 0), 1);
 	assert_int_equal(unread(f, conv, PEER, 0), 0);
 	assert_int_equal(unread(f, conv, 3, 0), 4);
@@ -244,11 +208,11 @@ static void an_edit_does_not_change_the_count(void **state)
 {
 	struct test_node *f = *state;
 	struct store_msg m = {.type = IM_STR("card"), .body = IM_STR("other words")};
-	uint64_t conv = begun(f);
+	uint64_t conv = test_begun(f);
 	m.gid = say(f, conv, PEER, "card");
 	say(f, conv, PEER, "edit");
 	assert_ok(f->be->amend(f->s, &m));
-	commit(f);
+	test_commit(f);
 	assert_int_equal(unread(f, conv, ME, 0), 1);
 	assert_int_equal(shown(f, conv), 1);
 }
@@ -259,12 +223,12 @@ static void what_has_expired_counts_until_it_is_read(void **state)
 	struct store_msg m = {
 		.sender = PEER, .expires_ms = 5, .meta = IM_STR("\"ttl\":1"), .body = IM_STR("x")};
 	uint32_t n;
-	m.conv = begun(f);
+	m.conv = test_begun(f);
 	for (m.seq = 1; m.seq <= 3; m.seq++) {
 		m.gid = m.seq;
 		assert_ok(f->be->append(f->s, &m));
 	}
-	commit(f);
+	test_commit(f);
 	assert_ok(f->be->expire(f->s, 10, 10, &n));
 	assert_int_equal(n, 3);
 	assert_int_equal(unread(f, m.conv, ME, 0), 3);
@@ -273,7 +237,7 @@ static void what_has_expired_counts_until_it_is_read(void **state)
 	/* What is recalled then counts no longer; once. */
 	assert_ok(f->be->begin(f->s));
 	recall(f, 3, "");
-	commit(f);
+	test_commit(f);
 	assert_ok(f->be->expire(f->s, 10, 10, &n));
 	assert_int_equal(unread(f, m.conv, ME, 0), 2);
 }
@@ -281,7 +245,7 @@ static void what_has_expired_counts_until_it_is_read(void **state)
 static void a_mark_that_is_deleted_stands_before_what_is_left(void **state)
 {
 	struct test_node *f = *state;
-	uint64_t conv = begun(f), gid;
+	uint64_t conv = test_begun(f), gid;
 	say(f, conv, ME, "");
 	say_many(f, conv, PEER, "", 5);
 	gid = say(f, conv, PEER, "");
@@ -289,18 +253,18 @@ static void a_mark_that_is_deleted_stands_before_what_is_left(void **state)
 	say(f, conv, PEER, "react");
 	say_many(f, conv, PEER, "", 2);
 	recall(f, 3, "");
-	commit(f);
+	test_commit(f);
 	assert_int_equal(unread(f, conv, ME, 0), 6);
-	assert_int_equal(prune(f, 5), 4);
+	assert_int_equal(test_prune(f, 5), 4);
 	assert_int_equal(unread(f, conv, ME, 0), 4); /* 5, 6, 9, 10 */
 	assert_int_equal(unread(f, conv, ME, 3), 4);
 	assert_int_equal(unread(f, conv, ME, 5), 3);
-	assert_int_equal(prune(f, 7), 2);
+	assert_int_equal(test_prune(f, 7), 2);
 	assert_int_equal(unread(f, conv, ME, 0), 2); /* begins at one that was recalled */
-	assert_int_equal(prune(f, 8), 1);
+	assert_int_equal(test_prune(f, 8), 1);
 	test_reopen(f);
 	assert_int_equal(unread(f, conv, ME, 0), 2); /* begins at an operation */
-	assert_int_equal(prune(f, 1000), 2);
+	assert_int_equal(test_prune(f, 1000), 2);
 	assert_int_equal(unread(f, conv, ME, 2), 1);
 	assert_int_equal(unread(f, conv, PEER, 2), 0);
 }
@@ -309,26 +273,26 @@ static void a_mark_that_is_deleted_stands_before_what_is_left(void **state)
 static void what_is_deleted_from_between_counts_no_longer(void **state)
 {
 	struct test_node *f = *state;
-	uint64_t conv = begun(f);
+	uint64_t conv = test_begun(f);
 	say_many(f, conv, PEER, "", 2);
-	say_at(f, conv, PEER, "", 1000000);
+	test_say(f, conv, PEER, "", NULL, 1000000);
 	say(f, conv, PEER, ""); /* 4 */
 	say(f, conv, ME, "");
 	say(f, conv, PEER, "system");
 	say_many(f, conv, PEER, "", 3); /* 7, 8, 9 */
 	recall(f, 8, "");
-	commit(f);
+	test_commit(f);
 	assert_int_equal(unread(f, conv, 3, 0), 7);
-	assert_int_equal(prune(f, 6), 4);
+	assert_int_equal(test_prune(f, 6), 4);
 	assert_int_equal(unread(f, conv, 3, 0), 3); /* 3, 7, 9 */
 	assert_int_equal(unread(f, conv, 3, 3), 2);
 	assert_int_equal(unread(f, conv, 3, 4), 2);
 	/* That he had answered is known also when the answer is gone. */
 	assert_int_equal(unread(f, conv, ME, 0), 2);
-	assert_int_equal(prune(f, 8), 2);
+	assert_int_equal(test_prune(f, 8), 2);
 	assert_int_equal(unread(f, conv, 3, 0), 2); /* 3, 9 */
 	assert_int_equal(shown(f, conv), 9);
-	assert_int_equal(prune(f, 2000000), 2);
+	assert_int_equal(test_prune(f, 2000000), 2);
 	assert_int_equal(unread(f, conv, 3, 0), 1);
 	assert_int_equal(unread(f, conv, 3, 8), 1);
 }
@@ -338,21 +302,21 @@ static void a_list_shows_the_newest_message_that_is_no_operation(void **state)
 	static const int piles[] = {1, 2, 3, 10, 63, 64, 65, 500};
 	struct test_node *f = *state;
 	struct store_head head;
-	uint64_t conv = begun(f), at = 0;
+	uint64_t conv = test_begun(f), at = 0;
 	say_many(f, conv, PEER, "react", 3); /* of messages that are gone */
-	commit(f);
+	test_commit(f);
 	assert_ok(f->be->read_shown(f->r, conv, &head));
 	assert_int_equal(head.seq, 0);
 	assert_int_equal(head.gid, 1);
 	for (size_t i = 0; i < sizeof(piles) / sizeof(piles[0]); i++) {
 		assert_ok(f->be->begin(f->s));
 		at = say(f, conv, PEER, i % 2 ? "system" : "");
-		commit(f);
+		test_commit(f);
 		assert_int_equal(shown(f, conv), at);
 		for (int k = 0; k < piles[i]; k++) {
 			assert_ok(f->be->begin(f->s));
 			say(f, conv, k % 2 ? ME : PEER, k % 3 ? "react" : "edit");
-			commit(f);
+			test_commit(f);
 			if (k < 3 || k + 3 > piles[i])
 				assert_int_equal(shown(f, conv), at);
 		}
@@ -361,7 +325,7 @@ static void a_list_shows_the_newest_message_that_is_no_operation(void **state)
 	}
 	assert_ok(f->be->begin(f->s));
 	recall(f, at, "system");
-	commit(f);
+	test_commit(f);
 	assert_int_equal(shown(f, conv), at);
 }
 
@@ -370,40 +334,40 @@ static void where_only_operations_are_left_nothing_is_shown(void **state)
 {
 	struct test_node *f = *state;
 	struct store_head head;
-	uint64_t conv = begun(f);
+	uint64_t conv = test_begun(f);
 	say_many(f, conv, PEER, "", 3);
 	say_many(f, conv, ME, "react", 4);
-	commit(f);
-	assert_int_equal(prune(f, 4), 3);
+	test_commit(f);
+	assert_int_equal(test_prune(f, 4), 3);
 	assert_ok(f->be->read_shown(f->r, conv, &head));
 	assert_int_equal(head.seq, 0);
 	assert_int_equal(head.gid, 4);
 	/* It stays where it stands when more of them come. */
 	assert_ok(f->be->begin(f->s));
 	say(f, conv, ME, "react");
-	commit(f);
+	test_commit(f);
 	assert_ok(f->be->read_shown(f->r, conv, &head));
 	assert_int_equal(head.gid, 4);
 	assert_int_equal(unread(f, conv, PEER, 0), 0);
 	assert_ok(f->be->begin(f->s));
 	say(f, conv, PEER, "");
-	commit(f);
+	test_commit(f);
 	assert_int_equal(shown(f, conv), 9);
 }
 
 static void between_holes_the_newest_that_is_left_is_shown(void **state)
 {
 	struct test_node *f = *state;
-	uint64_t conv = begun(f);
+	uint64_t conv = test_begun(f);
 	say(f, conv, PEER, "");
-	say_at(f, conv, PEER, "", 1000000);
+	test_say(f, conv, PEER, "", NULL, 1000000);
 	say(f, conv, PEER, "");
-	say_at(f, conv, PEER, "react", 1000000);
+	test_say(f, conv, PEER, "react", NULL, 1000000);
 	say(f, conv, PEER, "");
 	say(f, conv, PEER, "react");
-	commit(f);
+	test_commit(f);
 	assert_int_equal(shown(f, conv), 5);
-	assert_int_equal(prune(f, 100), 3);
+	assert_int_equal(test_prune(f, 100), 3);
 	assert_int_equal(shown(f, conv), 2);
 	assert_int_equal(unread(f, conv, ME, 0), 1);
 	assert_int_equal(unread(f, conv, ME, 2), 0);
@@ -412,17 +376,17 @@ static void between_holes_the_newest_that_is_left_is_shown(void **state)
 static void a_view_counts_what_it_sees(void **state)
 {
 	struct test_node *f = *state;
-	uint64_t conv = begun(f);
+	uint64_t conv = test_begun(f);
 	say_many(f, conv, PEER, "", 3);
 	say(f, conv, PEER, "react");
-	commit(f);
+	test_commit(f);
 	assert_ok(f->be->view_begin(f->r));
 	assert_int_equal(unread(f, conv, ME, 0), 3);
 	assert_ok(f->be->begin(f->s));
 	recall(f, 2, "");
 	say(f, conv, PEER, "");
 	say(f, conv, ME, "");
-	commit(f);
+	test_commit(f);
 	assert_int_equal(unread(f, conv, ME, 0), 3);
 	assert_int_equal(shown(f, conv), 3);
 	f->be->view_end(f->r);
@@ -435,9 +399,9 @@ static void a_view_counts_what_it_sees(void **state)
 static void a_rollback_takes_back_what_was_counted(void **state)
 {
 	struct test_node *f = *state;
-	uint64_t conv = begun(f);
+	uint64_t conv = test_begun(f);
 	say_many(f, conv, PEER, "", 200);
-	commit(f);
+	test_commit(f);
 	assert_ok(f->be->begin(f->s));
 	say(f, conv, ME, ""); /* his first one beyond the first places: it would be noted */
 	say(f, conv, PEER, "react");
@@ -447,7 +411,7 @@ static void a_rollback_takes_back_what_was_counted(void **state)
 	say(f, conv, PEER, "react");
 	say(f, conv, ME, "");
 	say_many(f, conv, PEER, "", 150);
-	commit(f);
+	test_commit(f);
 	assert_int_equal(unread(f, conv, ME, 0), 150);
 	assert_int_equal(unread(f, conv, 3, 0), 351);
 	test_reopen(f);
@@ -459,11 +423,11 @@ static void a_rollback_takes_back_what_was_counted(void **state)
 static void so_many_gone_ones_are_looked_at(void **state)
 {
 	struct test_node *f = *state;
-	uint64_t conv = begun(f);
+	uint64_t conv = test_begun(f);
 	say_many(f, conv, PEER, "", STORE_GONE_MAX + 50);
 	for (uint64_t gid = 1; gid <= STORE_GONE_MAX + 20; gid++)
 		recall(f, gid, "");
-	commit(f);
+	test_commit(f);
 	assert_int_equal(unread(f, conv, ME, 20), 30);
 	assert_int_equal(unread(f, conv, ME, STORE_GONE_MAX), 30);
 	assert_int_equal(unread(f, conv, ME, 0), 50);
@@ -472,17 +436,17 @@ static void so_many_gone_ones_are_looked_at(void **state)
 static void what_is_deleted_leaves_no_note_of_having_gone(void **state)
 {
 	struct test_node *f = *state;
-	uint64_t conv = begun(f);
-	say_at(f, conv, PEER, "", 500);
+	uint64_t conv = test_begun(f);
+	test_say(f, conv, PEER, "", NULL, 500);
 	say_many(f, conv, PEER, "", 20);
 	for (uint64_t gid = 10; gid <= 14; gid++)
 		recall(f, gid, "");
-	commit(f);
+	test_commit(f);
 	assert_int_equal(test_number(f->folder, "SELECT count(*) FROM gone"), 5);
-	assert_int_equal(prune(f, 13), 11);
+	assert_int_equal(test_prune(f, 13), 11);
 	assert_int_equal(test_number(f->folder, "SELECT count(*) FROM gone"), 13);
 	assert_int_equal(unread(f, conv, ME, 0), 8); /* the one ahead, and 15 to 21 */
-	assert_int_equal(prune(f, 1000), 9);
+	assert_int_equal(test_prune(f, 1000), 9);
 	assert_int_equal(test_number(f->folder, "SELECT count(*) FROM gone"), 0);
 	assert_int_equal(unread(f, conv, ME, 0), 1);
 }
@@ -491,48 +455,35 @@ static void what_is_deleted_leaves_no_note_of_having_gone(void **state)
 static void speakers_are_noted_now_and_then(void **state)
 {
 	struct test_node *f = *state;
-	uint64_t conv = begun(f);
+	uint64_t conv = test_begun(f);
 	say_many(f, conv, ME, "", STORE_SPOKE_EVERY - 1);
-	commit(f);
+	test_commit(f);
 	assert_int_equal(test_number(f->folder, "SELECT count(*) FROM spoke"), 0);
 	assert_ok(f->be->begin(f->s));
 	say_many(f, conv, ME, "", STORE_SPOKE_EVERY);
-	commit(f);
+	test_commit(f);
 	assert_int_equal(test_number(f->folder, "SELECT seq FROM spoke"), STORE_SPOKE_EVERY);
 	assert_ok(f->be->begin(f->s));
 	say_many(f, conv, ME, "", 1);
-	commit(f);
+	test_commit(f);
 	assert_int_equal(test_number(f->folder, "SELECT seq FROM spoke"), 2 * STORE_SPOKE_EVERY);
 }
 
 /* -- both at once -- */
 
 #define USERS 4
-#define CONVS 3
 
-struct pair {
-	struct test_node *a, *b;
-	uint64_t rng;
-	uint64_t conv[CONVS], gids;
-};
-
-static uint32_t draw(struct pair *p, uint32_t n)
-{
-	p->rng = p->rng * 6364136223846793005u + 1442695040888963407u;
-	return (uint32_t)(p->rng >> 33) % n;
-}
-
-static void say_both(struct pair *p)
+static void say_both(struct test_pair *p)
 {
 	static const char *const types[] = {"", "", "", "", "react", "react", "edit", "system"};
-	uint64_t conv = p->conv[draw(p, CONVS)];
-	uint64_t sender = 1 + draw(p, USERS);
-	const char *type = types[draw(p, 8)];
-	int n = draw(p, 8) ? 1 : 1 + (int)draw(p, 200);
-	int64_t ahead_ms = draw(p, 100) ? 0 : 300;
+	uint64_t conv = p->conv[test_draw(p, TEST_PAIR_CONVS)];
+	uint64_t sender = 1 + test_draw(p, USERS);
+	const char *type = types[test_draw(p, 8)];
+	int n = test_draw(p, 8) ? 1 : 1 + (int)test_draw(p, 200);
+	int64_t ahead_ms = test_draw(p, 100) ? 0 : 300;
 	for (int i = 0; i < n; i++) {
-		say_at(p->a, conv, sender, type, ahead_ms);
-		say_at(p->b, conv, sender, type, ahead_ms);
+		test_say(p->a, conv, sender, type, NULL, ahead_ms);
+		test_say(p->b, conv, sender, type, NULL, ahead_ms);
 	}
 	p->gids += (uint64_t)n;
 }
@@ -543,9 +494,9 @@ static int take_type(void *arg, const struct store_msg *m)
 	return 0;
 }
 
-static void recall_both(struct pair *p)
+static void recall_both(struct test_pair *p)
 {
-	uint64_t gid = 1 + draw(p, (uint32_t)p->gids);
+	uint64_t gid = 1 + test_draw(p, (uint32_t)p->gids);
 	char type[16] = "?";
 	assert_ok(p->b->be->read_log(p->b->r, gid, gid, false, take_type, type));
 	if (strcmp(type, "?") == 0)
@@ -554,9 +505,17 @@ static void recall_both(struct pair *p)
 	recall(p->b, gid, type);
 }
 
-static void compare(struct pair *p)
+static void step(struct test_pair *p)
 {
-	for (int c = 0; c < CONVS; c++) {
+	if (test_draw(p, 4) == 0 && p->committed > 0)
+		recall_both(p);
+	else
+		say_both(p);
+}
+
+static void compare(struct test_pair *p)
+{
+	for (int c = 0; c < TEST_PAIR_CONVS; c++) {
 		struct store_head head, a, b;
 		assert_ok(p->a->be->read_head(p->a->r, p->conv[c], &head));
 		assert_ok(p->a->be->read_shown(p->a->r, p->conv[c], &a));
@@ -564,11 +523,11 @@ static void compare(struct pair *p)
 		assert_int_equal(a.seq, b.seq);
 		assert_int_equal(a.gid, b.gid);
 		for (int down = 0; down < 2; down++)
-			test_same_page(
-				p->a, p->b, p->conv[c], 1 + draw(p, (uint32_t)head.seq + 2), down);
+			test_same_page(p->a, p->b, p->conv[c],
+				1 + test_draw(p, (uint32_t)head.seq + 2), down);
 		for (uint64_t user = 1; user <= USERS + 1; user++) {
-			uint64_t mark = draw(p, (uint32_t)head.seq + 2);
-			if (draw(p, 3) == 0)
+			uint64_t mark = test_draw(p, (uint32_t)head.seq + 2);
+			if (test_draw(p, 3) == 0)
 				mark = 0;
 			assert_int_equal(unread(p->a, p->conv[c], user, mark),
 				unread(p->b, p->conv[c], user, mark));
@@ -576,58 +535,11 @@ static void compare(struct pair *p)
 	}
 }
 
-static void run_both(struct pair *p)
-{
-	uint64_t before = p->gids;
-	assert_ok(p->a->be->begin(p->a->s));
-	assert_ok(p->b->be->begin(p->b->s));
-	for (uint32_t i = draw(p, 12); i > 0; i--) {
-		if (draw(p, 4) == 0 && before > 0)
-			recall_both(p);
-		else
-			say_both(p);
-	}
-	if (draw(p, 4) == 0) {
-		p->a->be->rollback(p->a->s);
-		p->b->be->rollback(p->b->s);
-		p->gids = before;
-	} else {
-		commit(p->a);
-		commit(p->b);
-	}
-	if (draw(p, 20) == 0) {
-		int64_t through = p->gids > 500 ? (int64_t)draw(p, (uint32_t)p->gids) : 0;
-		assert_int_equal(prune(p->a, through), prune(p->b, through));
-	}
-	if (draw(p, 20) == 0)
-		test_reopen(p->a);
-}
-
 static void both_backends_count_alike(void **state)
 {
-	struct test_node *both[2];
-	struct pair p = {.rng = 20261128};
 	(void)state;
-	test_set_up_sqlite((void **)&both[0]);
-	test_set_up_memory((void **)&both[1]);
-	p.a = both[0];
-	p.b = both[1];
-	for (int k = 0; k < 2; k++) {
-		assert_ok(both[k]->be->begin(both[k]->s));
-		for (uint64_t c = 0; c < CONVS; c++)
-			p.conv[c] = test_conv(both[k]->be, both[k]->s, 1, c + 2);
-		commit(both[k]);
-	}
-	for (int round = 0; round < 400; round++) {
-		run_both(&p);
-		compare(&p);
-	}
-	assert_true(p.gids > 5000);
-	test_tear_down((void **)&both[0]);
-	test_tear_down((void **)&both[1]);
+	test_pair_walk(20261128, 400, step, compare);
 }
-
-#define SQLITE(test) cmocka_unit_test_setup_teardown(test, test_set_up_sqlite, test_tear_down)
 
 int main(void)
 {
@@ -648,9 +560,9 @@ int main(void)
 		TEST_BOTH(between_holes_the_newest_that_is_left_is_shown),
 		TEST_BOTH(a_view_counts_what_it_sees),
 		TEST_BOTH(a_rollback_takes_back_what_was_counted),
-		SQLITE(so_many_gone_ones_are_looked_at),
-		SQLITE(what_is_deleted_leaves_no_note_of_having_gone),
-		SQLITE(speakers_are_noted_now_and_then),
+		TEST_SQLITE(so_many_gone_ones_are_looked_at),
+		TEST_SQLITE(what_is_deleted_leaves_no_note_of_having_gone),
+		TEST_SQLITE(speakers_are_noted_now_and_then),
 		cmocka_unit_test(both_backends_count_alike),
 	};
 	return cmocka_run_group_tests_name("store_unread", tests, NULL, NULL);
