@@ -4,7 +4,6 @@
  * node's files worse than it was. What it allocates the linker has wrapped; what it leaks the
  * sanitizer finds.
  */
-#include <dirent.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
@@ -15,6 +14,7 @@
 #include "bridge/service.h"
 #include "common/buf.h"
 #include "tests/lib/folder.h"
+#include "tests/unit/descriptors.h"
 #include "tests/unit/unit.h"
 
 /* Of the test's own thread: which call finds no memory, and how many there were. */
@@ -69,18 +69,6 @@ static int tear_down(void **state)
 	im_buf_free(&n->log);
 	free(n);
 	return 0;
-}
-
-static unsigned descriptors(void)
-{
-	DIR *d = opendir("/proc/self/fd");
-	unsigned n = 0;
-
-	assert_non_null(d);
-	while (readdir(d))
-		n++;
-	closedir(d);
-	return n;
 }
 
 static void take_log(struct node *n, const char *path)

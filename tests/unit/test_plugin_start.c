@@ -4,7 +4,6 @@
  * process, which may go on without it. What it allocates the linker has wrapped; what it leaks the
  * sanitizer finds.
  */
-#include <dirent.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -12,6 +11,7 @@
 
 #include "tests/lib/fake_internal.h"
 #include "tests/lib/folder.h"
+#include "tests/unit/descriptors.h"
 #include "tests/unit/plugin_node.h"
 
 /* While the plugin is initialised: which call finds no memory, and how many there were. */
@@ -49,18 +49,6 @@ int __wrap_mosquitto_plugin_init(
 	memory.armed = false;
 	memory.fail_at = -1;
 	return rc;
-}
-
-static unsigned descriptors(void)
-{
-	DIR *d = opendir("/proc/self/fd");
-	unsigned n = 0;
-
-	assert_non_null(d);
-	while (readdir(d))
-		n++;
-	closedir(d);
-	return n;
 }
 
 static const char *const options[] = {"auth_threads", "2", NULL};
