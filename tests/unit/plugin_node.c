@@ -413,6 +413,21 @@ struct mosquitto *node_client(struct node *n, const char *user, const char *id, 
 	return fake_connect(&s);
 }
 
+const char *node_heard(struct mosquitto *c)
+{
+	static char text[2048];
+	const struct fake_message *m;
+	size_t n = 0;
+
+	text[0] = '\0';
+	while ((m = fake_received(c))) {
+		n += (size_t)snprintf(
+			text + n, sizeof(text) - n, "%s%.*s", n ? " " : "", IM_ARGS(m->payload));
+		assert_true(n < sizeof(text));
+	}
+	return text;
+}
+
 const struct node_record *node_find(const struct node *n, uint8_t type, size_t i)
 {
 	size_t at;

@@ -76,6 +76,9 @@ void node_end(struct node *n);
 void node_forget_records(struct node *n);
 
 struct mosquitto *node_client(struct node *n, const char *user, const char *id, int version);
+/* The payloads that the client has received since, with blanks between. Valid until the next call.
+ */
+const char *node_heard(struct mosquitto *c);
 /* The i-th record of the type (from 0), or NULL. */
 const struct node_record *node_find(const struct node *n, uint8_t type, size_t i);
 size_t node_count(const struct node *n, uint8_t type);

@@ -48,20 +48,6 @@ static void tell(struct node *n, const char *user)
 	node_settle(n);
 }
 
-/* The payloads that the client has received, one after the other. */
-static const char *heard(struct mosquitto *c)
-{
-	static char text[256];
-	const struct fake_message *m;
-	size_t n = 0;
-
-	text[0] = '\0';
-	while ((m = fake_received(c)))
-		n += (size_t)snprintf(
-			text + n, sizeof(text) - n, "%s%.*s", n ? " " : "", IM_ARGS(m->payload));
-	return text;
-}
-
 /* As an older bridge did: the user goes, his devices with him, and the name is given again. */
 static void give_name_again(struct node *n)
 {
@@ -88,15 +74,15 @@ static void a_name_given_again(struct node *n)
 	next = keep("alice", "phone");
 	assert_non_null(next);
 	node_settle(n);
-	assert_string_equal(heard(next), "");
+	assert_string_equal(node_heard(next), "");
 	/* From now on it is, and what comes is for him. */
 	deliver(n, "alice", "now");
-	assert_string_equal(heard(next), "now");
+	assert_string_equal(node_heard(next), "now");
 	fake_disconnect(next, true);
 	deliver(n, "alice", "later");
 	next = keep("alice", "phone");
 	node_settle(n);
-	assert_string_equal(heard(next), "later");
+	assert_string_equal(node_heard(next), "later");
 }
 
 static void one_that_goes_on(struct node *n)
@@ -119,8 +105,8 @@ static void one_that_goes_on(struct node *n)
 	assert_false(fake_subscribe(c, "plant/1"));
 	node_end(n);
 	assert_false(fake_connected(c));
-	assert_string_equal(heard(c), "{\"event\":\"session\",\"action\":\"end\",\"device\":"
-				      "\"phone\",\"reason\":\"deleted\",\"retry\":\"no\"}");
+	assert_string_equal(node_heard(c), "{\"event\":\"session\",\"action\":\"end\",\"device\":"
+					   "\"phone\",\"reason\":\"deleted\",\"retry\":\"no\"}");
 	assert_int_equal(node_count(n, IM_UP_MSG_USER), 0);
 }
 
@@ -154,22 +140,22 @@ static void over_a_restart(struct node *n)
 		&(struct fake_spec){.id = "unknown", .user = "alice", .password = "pw"}, INBOX);
 	deliver(n, "alice", "one");
 	deliver(n, "alice", "two");
-	assert_string_equal(heard(former), "");
-	assert_string_equal(heard(unknown), "");
+	assert_string_equal(node_heard(former), "");
+	assert_string_equal(node_heard(unknown), "");
 	c = keep("alice", "mine");
 	node_settle(n);
-	assert_string_equal(heard(c), "one two");
-	assert_string_equal(heard(mine), "");
+	assert_string_equal(node_heard(c), "one two");
+	assert_string_equal(node_heard(mine), "");
 	/* Nobody's client id: whoever comes with it gets nothing that is older. */
 	fake_route(&(struct fake_message){
 		.topic = (char *)"im/inbox/alice/x", .payload = IM_STR("none")});
 	c = keep("alice", "unknown");
 	node_settle(n);
 	deliver(n, "alice", "three");
-	assert_string_equal(heard(c), "three");
+	assert_string_equal(node_heard(c), "three");
 	fake_disconnect(c, true);
 	deliver(n, "alice", "four");
-	assert_string_equal(heard(c), "four");
+	assert_string_equal(node_heard(c), "four");
 	assert_null(keep("alice", "former"));
 	assert_null(keep("bob", "former"));
 	assert_int_equal(fake_offline_kicks(), 0);
@@ -240,22 +226,22 @@ static void those_that_left_last(struct node *n)
 	}
 	deliver(n, "alice", "one");
 	for (i = 0; i < 5; i++)
-		assert_string_equal(heard(c[i]), i < 2 ? "" : "one");
+		assert_string_equal(node_heard(c[i]), i < 2 ? "" : "one");
 	/* One comes back, and leaves again: it is among them. */
 	keep("alice", "d0");
 	node_settle(n);
 	deliver(n, "alice", "two");
 	for (i = 1; i < 5; i++)
-		assert_string_equal(heard(c[i]), i < 2 ? "" : "two");
+		assert_string_equal(node_heard(c[i]), i < 2 ? "" : "two");
 	fake_disconnect(fake_by_id("d0"), true);
 	node_settle(n);
-	heard(fake_by_id("d0"));
+	node_heard(fake_by_id("d0"));
 	deliver(n, "alice", "three");
-	assert_string_equal(heard(fake_by_id("d0")), "three");
-	assert_string_equal(heard(c[1]), "");
-	assert_string_equal(heard(c[2]), "");
-	assert_string_equal(heard(c[3]), "three");
-	assert_string_equal(heard(c[4]), "three");
+	assert_string_equal(node_heard(fake_by_id("d0")), "three");
+	assert_string_equal(node_heard(c[1]), "");
+	assert_string_equal(node_heard(c[2]), "");
+	assert_string_equal(node_heard(c[3]), "three");
+	assert_string_equal(node_heard(c[4]), "three");
 	assert_int_equal(fake_offline_kicks(), 0);
 }
 
@@ -275,7 +261,7 @@ static void those_that_are_gone(struct node *n)
 		node_settle(n);
 	}
 	deliver(n, "alice", "one");
-	assert_string_equal(heard(phone), "one");
+	assert_string_equal(node_heard(phone), "one");
 }
 
 static void with_mqtt_5(struct node *n)
@@ -294,11 +280,11 @@ static void with_mqtt_5(struct node *n)
 	}
 	deliver(n, "alice", "one");
 	for (i = 0; i < 5; i++)
-		(void)heard(c[i]);
+		(void)node_heard(c[i]);
 	/* 2.0 knows of them from the first on. */
 	deliver(n, "alice", "two");
 	for (i = 0; i < 5; i++)
-		assert_string_equal(heard(c[i]), i < 2 ? "" : "two");
+		assert_string_equal(node_heard(c[i]), i < 2 ? "" : "two");
 }
 
 static void met_after_a_restart(struct node *n)
@@ -318,14 +304,14 @@ static void met_after_a_restart(struct node *n)
 	}
 	deliver(n, "alice", "one");
 	for (i = 0; i < 5; i++)
-		assert_string_equal(heard(c[i]), i < 3 ? "one" : "");
+		assert_string_equal(node_heard(c[i]), i < 3 ? "one" : "");
 	/* One that leaves after the restart has left later. */
 	left = leave_one(n, "phone");
 	deliver(n, "alice", "two");
-	assert_string_equal(heard(left), "two");
-	assert_string_equal(heard(c[0]), "");
-	assert_string_equal(heard(c[1]), "two");
-	assert_string_equal(heard(c[2]), "two");
+	assert_string_equal(node_heard(left), "two");
+	assert_string_equal(node_heard(c[0]), "");
+	assert_string_equal(node_heard(c[1]), "two");
+	assert_string_equal(node_heard(c[2]), "two");
 }
 
 static size_t greetings(const struct node *n, const char *id)
@@ -396,11 +382,11 @@ static void a_fault_is_not_remembered(struct node *n)
 		node_sql(n, faults[i].broken);
 		tell(n, "alice");
 		deliver(n, "alice", "missed");
-		assert_string_equal(heard(c), "");
+		assert_string_equal(node_heard(c), "");
 		assert_true(fake_logged("directory unreadable"));
 		node_sql(n, faults[i].mended);
 		deliver(n, "alice", "waits");
-		assert_string_equal(heard(c), "waits");
+		assert_string_equal(node_heard(c), "waits");
 	}
 	keep("alice", "d0");
 	node_settle(n);
@@ -452,23 +438,23 @@ static void greeted_by_name(struct node *n)
 	deliver(n, "alice", "{\"event\":\"hello\",\"device\":\"d");
 	deliver(n, "alice", "{\"event\":\"hello\",\"device\":");
 	deliver(n, "alice", "{\"event\":\"device\",\"device\":\"d\"}");
-	assert_string_equal(heard(one),
+	assert_string_equal(node_heard(one),
 		"{\"event\":\"hello\",\"device\":\"d\",\"cursor\":\"1\"}"
 		" {\"event\":\"hello\",\"device\": {\"event\":\"device\",\"device\":\"d\"}");
-	assert_string_equal(heard(two),
+	assert_string_equal(node_heard(two),
 		"{\"event\":\"hello\",\"device\":\"d2\",\"cursor\":\"1\"}"
 		" {\"event\":\"hello\",\"device\": {\"event\":\"device\",\"device\":\"d\"}");
-	assert_string_equal(heard(away),
+	assert_string_equal(node_heard(away),
 		"{\"event\":\"hello\",\"device\": {\"event\":\"device\",\"device\":\"d\"}");
 	/* One that was for an earlier connection is nobody's. */
 	hello(n, "away", "{\"event\":\"hello\",\"device\":\"away\",\"cursor\":\"2\"}");
-	assert_string_equal(heard(away), "");
+	assert_string_equal(node_heard(away), "");
 	away = keep("alice", "away");
 	deliver(n, "alice", "{\"event\":\"hello\",\"device\":\"away\",\"cursor\":\"2\"}");
-	assert_string_equal(heard(away), "");
+	assert_string_equal(node_heard(away), "");
 	hello(n, "away", "{\"event\":\"hello\",\"device\":\"away\",\"cursor\":\"3\"}");
 	assert_string_equal(
-		heard(away), "{\"event\":\"hello\",\"device\":\"away\",\"cursor\":\"3\"}");
+		node_heard(away), "{\"event\":\"hello\",\"device\":\"away\",\"cursor\":\"3\"}");
 }
 
 static void hello_is_for_the_one_it_names(void **state)
@@ -618,7 +604,7 @@ static void under_a_mark(struct node *n)
 		    "DELETE FROM device WHERE device = 'phone'");
 	tell(n, "alice");
 	deliver(n, "alice", "denied");
-	assert_string_equal(heard(c), "");
+	assert_string_equal(node_heard(c), "");
 	assert_null(keep("bob", "phone"));
 	/* Hers still; what waited before is not. */
 	fake_route(&(struct fake_message){
@@ -626,9 +612,9 @@ static void under_a_mark(struct node *n)
 	c = keep("alice", "phone");
 	assert_non_null(c);
 	node_settle(n);
-	assert_string_equal(heard(c), "");
+	assert_string_equal(node_heard(c), "");
 	deliver(n, "alice", "heard");
-	assert_string_equal(heard(c), "heard");
+	assert_string_equal(node_heard(c), "heard");
 	assert_true(node_find(n, IM_UP_OPEN, 1)->flags & IM_UPF_NEW_DEVICE);
 }
 

@@ -70,21 +70,7 @@ static void send(struct node *n, struct im_buf *b)
 	node_settle(n);
 }
 
-/* All that a client has received since, payloads with blanks between. */
-static const char *heard(struct mosquitto *c)
-{
-	static char text[2048];
-	const struct fake_message *m;
-	size_t n = 0;
-
-	text[0] = '\0';
-	while ((m = fake_received(c)))
-		n += (size_t)snprintf(
-			text + n, sizeof(text) - n, "%s%.*s", n ? " " : "", IM_ARGS(m->payload));
-	return text;
-}
-
-#define assert_heard(c, text) assert_string_equal(heard(c), text)
+#define assert_heard(c, text) assert_string_equal(node_heard(c), text)
 
 static uint64_t last_ask(const struct node *n, const char *device)
 {
@@ -228,7 +214,7 @@ static void own_copy(struct node *n)
 /* n and the end of what the client has heard, a hello. */
 static void assert_hello(struct mosquitto *c, bool behind, unsigned long long number)
 {
-	const char *text = heard(c);
+	const char *text = node_heard(c);
 	char want[120];
 
 	snprintf(want, sizeof(want), "\"behind\":%s,\"n\":%llu,\"epoch\":\"",
@@ -388,7 +374,7 @@ static void acknowledges(struct node *n)
 	assert_int_equal(fake_publish(c, "im/ack", IM_STR("soon"), 1, false, NULL), FAKE_ACCEPTED);
 	node_pass(n, 100);
 	assert_int_equal(node_count(n, IM_UP_ACK), 2);
-	assert_non_null(strstr(heard(c),
+	assert_non_null(strstr(node_heard(c),
 		"[{\"id\":null,\"conv\":null,\"error\":{\"code\":-32602,\"message\":\"invalid "
 		"parameters: the payload is no cursor;"));
 }
