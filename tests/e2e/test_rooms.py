@@ -24,16 +24,6 @@ def wait_seen(client, gid, body):
     client.wait_for(lambda: any(b == body for _, b in seen(client, gid)), what=body)
 
 
-def everything(client, cursor=""):
-    """What sync brings from there, and the cursor then."""
-    messages, more = [], True
-    while more:
-        page = client.rpc("sync", cursor=cursor, limit=100)
-        messages += page["messages"]
-        cursor, more = page["cursor"], page["more"]
-    return messages, cursor
-
-
 # -- following --
 
 def test_a_room_is_in_the_way_of_those_who_follow_it_alone(node):
@@ -47,15 +37,15 @@ def test_a_room_is_in_the_way_of_those_who_follow_it_alone(node):
     assert (entry(f, conv)["follow"], entry(f, conv)["unread"]) == (True, 3)
     assert (entry(g, conv)["follow"], entry(g, conv)["unread"]) == (False, 0)
     assert entry(g, conv)["last"]["body"] == "line 2"
-    assert [m["seq"] for m in everything(f)[0] if m["conv"] == conv] == [1, 2, 3, 4]
-    assert [m for m in everything(g)[0] if m["conv"] == conv] == []
+    assert [m["seq"] for m in f.sync_all()[0] if m["conv"] == conv] == [1, 2, 3, 4]
+    assert [m for m in g.sync_all()[0] if m["conv"] == conv] == []
     assert [m["seq"] for m in g.history(conv)] == [1, 2, 3, 4]
     # From behind the cursor, whenever it was sent.
-    _, cursor = everything(g)
+    cursor = g.sync_all()[2]
     h.send(f"im/g/{gid}", {"id": "m3", "body": "line 3"})
     g.rpc("conv.update", conv=conv, follow=True)
     h.send(f"im/g/{gid}", {"id": "m4", "body": "line 4"})
-    assert [m["seq"] for m in everything(g, cursor)[0] if m["conv"] == conv] == [5, 6]
+    assert [m["seq"] for m in g.sync_all(cursor)[0] if m["conv"] == conv] == [5, 6]
 
 
 def test_following_is_told_to_the_users_other_devices(node):
@@ -81,12 +71,11 @@ def test_a_room_that_is_not_followed_leaves_nobody_behind(node):
     for follow in (False, True):
         g = node.connect(guest, device=f"{guest}-phone")
         g.rpc("conv.update", conv=f"g/{gid}", follow=follow)
-        g.rpc("device.ack", cursor=everything(g)[1])
+        g.rpc("device.ack", cursor=g.sync_all()[2])
         g.disconnect()
         h.send(f"im/g/{gid}", {"id": f"away{follow}", "body": "while away"})
         g = node.connect(guest, device=f"{guest}-phone")
-        hello = g.wait_for(lambda g=g: [e for e in g.events() if e["event"] == "hello"])[0]
-        assert hello["behind"] is follow
+        assert g.wait_event("hello")["behind"] is follow
         g.disconnect()
 
 
