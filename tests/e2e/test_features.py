@@ -5,14 +5,8 @@ import json
 
 import pytest
 
-from lib.client import RpcError
+from lib.client import denied
 from lib.node import until
-
-
-def denied(call, *codes):
-    with pytest.raises(RpcError) as e:
-        call()
-    assert e.value.code in codes, e.value
 
 
 @pytest.fixture

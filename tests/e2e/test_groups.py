@@ -2,7 +2,7 @@
 """Groups: sending, membership, and that it counts at once."""
 import pytest
 
-from lib.client import RpcError
+from lib.client import RpcError, denied
 
 V = pytest.mark.parametrize("v5", [False, True], ids=["v311", "v5"])
 
@@ -14,12 +14,6 @@ def user_messages(client, gid):
 def wait_user_message(client, gid, body):
     return client.wait_for(lambda: next(
         (m for m in user_messages(client, gid) if m["body"] == body), None), what=f"{body!r}")
-
-
-def denied(call, code):
-    with pytest.raises(RpcError) as e:
-        call()
-    assert e.value.code == code, e.value
 
 
 @V

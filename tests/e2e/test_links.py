@@ -3,13 +3,7 @@
 nobody in."""
 import pytest
 
-from lib.client import RpcError
-
-
-def denied(call, code):
-    with pytest.raises(RpcError) as e:
-        call()
-    assert e.value.code == code, e.value
+from lib.client import denied
 
 
 @pytest.mark.parametrize("kind", ["group", "room"])

@@ -38,6 +38,16 @@ class RpcError(Exception):
         self.code, self.message, self.data = error["code"], error["message"], error.get("data")
 
 
+def denied(call, *codes):
+    """A request that must be refused with one of these codes."""
+    try:
+        call()
+    except RpcError as e:
+        assert e.code in codes, e
+    else:
+        raise AssertionError(f"not refused with any of {codes}")
+
+
 class Message:
     """One PUBLISH as it came."""
 
