@@ -1,7 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Profiles and groups, many at once; who hears of a changed profile; searching for users."""
-import signal
-
 import pytest
 
 from lib.client import denied
@@ -81,22 +79,14 @@ def test_a_large_group_is_searched_through_in_pages(node):
     assert [u["uid"] for u in a.rpc("user.search", q=b.user)["users"]] == [b.user]
 
 
-def set_search(node, policy):
-    before = node.bridge.text().count("reloaded")
-    node.bridge_options["user_search"] = policy
-    node.write_bridge_conf()
-    node.bridge.send_signal(signal.SIGHUP)
-    node.bridge.wait_for(lambda: node.bridge.text().count("reloaded") > before, "reloading")
-
-
 def test_the_operator_says_whom_a_search_finds(own_node):
     node = own_node()
     a, b = (node.connect(u) for u in node.users(2))
     befriend(a, b)
     b.rpc("user.update", nick="Quentin")
     for policy, by_nick in (("nick", [b.user]), ("uid", [])):
-        set_search(node, policy)
+        node.reload_bridge(user_search=policy)
         assert [u["uid"] for u in a.rpc("user.search", q="quen")["users"]] == by_nick
         assert [u["uid"] for u in a.rpc("user.search", q=b.user)["users"]] == [b.user]
-    set_search(node, "off")
+    node.reload_bridge(user_search="off")
     denied(lambda: a.rpc("user.search", q=b.user), -32012)

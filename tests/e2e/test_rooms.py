@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Rooms among a user's conversations, and what the viewers of a busy one get."""
-import signal
 import time
 
 import pytest
@@ -159,10 +158,7 @@ def test_what_was_left_out_is_stored_when_the_bridge_is_killed(busy):
 
 def test_the_ceiling_is_changed_while_running(busy):
     node, gid, owner, admin, talker, viewer = busy
-    node.bridge_options["room_messages_per_second"] = 0
-    node.write_bridge_conf()
-    node.bridge.send_signal(signal.SIGHUP)
-    node.bridge.wait_text("reloaded")
+    node.reload_bridge(room_messages_per_second=0)
     talk(talker, gid, "t", 60)
     # That somebody was made admin may have been told before the viewer came, or after.
     viewer.wait_for(

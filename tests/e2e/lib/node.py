@@ -8,6 +8,7 @@ import itertools
 import os
 import pathlib
 import shutil
+import signal
 import socket
 import sqlite3
 import tempfile
@@ -131,6 +132,14 @@ class Node:
         with self.client(ADMIN, device="probe") as probe:
             probe.inbox().asked = 0
             self.bridge.wait_for(lambda: answered(probe), "an answer")
+
+    def reload_bridge(self, **options):
+        """SIGHUP, with these options from here on; until they count."""
+        before = self.bridge.text().count("reloaded")
+        self.bridge_options.update(options)
+        self.write_bridge_conf()
+        self.bridge.send_signal(signal.SIGHUP)
+        self.bridge.wait_for(lambda: self.bridge.text().count("reloaded") > before, "reloading")
 
     def kill_broker(self):
         self.broker.kill()
