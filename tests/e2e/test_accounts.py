@@ -41,10 +41,6 @@ def logged(node, *words):
                                   for line in node.broker.text().splitlines()))
 
 
-def conversation(client, conv):
-    return next((c for c in client.rpc("conv.list")["conversations"] if c["conv"] == conv), None)
-
-
 # -- a name is given once --
 
 def test_the_name_of_a_deleted_user_is_not_given_again(node):
@@ -67,7 +63,7 @@ def test_the_name_of_a_deleted_user_is_not_given_again(node):
     conv = f"u/{name}"
     assert [m["body"] for m in p.history(conv)] == ["before"]
     assert [m["body"] for m in p.sync_all()[0]] == ["before"]
-    assert conversation(p, conv)["deleted"] is True
+    assert p.listed(conv)["deleted"] is True
     assert p.rpc("user.get", uid=name) == {"uid": name, "nick": "", "avatar": "", "rev": 1,
                                              "deleted": True}
     assert wait_until(lambda: p.rpc("search", q="before")["hits"])
@@ -154,7 +150,7 @@ def test_a_user_comes_back_with_the_same_number_and_a_new_credential(node):
     assert c.send(f"im/u/{peer}", {"id": "2", "body": "two"})["seq"] == 2
     assert [m["body"] for m in c.history(f"u/{peer}")] == ["one", "two"]
     assert [x["conv"] for x in c.rpc("conv.list")["conversations"]] == [f"u/{peer}"]
-    assert "deleted" not in conversation(p, f"u/{name}")
+    assert "deleted" not in p.listed(f"u/{name}")
     assert p.send(f"im/u/{name}", {"id": "3", "body": "three"})["seq"] == 3
     later = token(name, iat=int(time.time()) + 1)
     assert node.client(name, password=later).connect().connected

@@ -9,10 +9,6 @@ from lib.client import RpcError
 RATE = 5  # messages a second to viewers
 
 
-def entry(client, conv):
-    return next(x for x in client.rpc("conv.list")["conversations"] if x["conv"] == conv)
-
-
 def seen(client, gid):
     """(seq, body) of what came on the room's topic."""
     return [(m.json["seq"], m.json["body"]) for m in client.messages
@@ -33,9 +29,9 @@ def test_a_room_is_in_the_way_of_those_who_follow_it_alone(node):
     f.rpc("conv.update", conv=conv, follow=True)
     for i in range(3):
         h.send(f"im/g/{gid}", {"id": f"m{i}", "body": f"line {i}"})
-    assert (entry(f, conv)["follow"], entry(f, conv)["unread"]) == (True, 3)
-    assert (entry(g, conv)["follow"], entry(g, conv)["unread"]) == (False, 0)
-    assert entry(g, conv)["last"]["body"] == "line 2"
+    assert (f.listed(conv)["follow"], f.listed(conv)["unread"]) == (True, 3)
+    assert (g.listed(conv)["follow"], g.listed(conv)["unread"]) == (False, 0)
+    assert g.listed(conv)["last"]["body"] == "line 2"
     assert [m["seq"] for m in f.sync_all()[0] if m["conv"] == conv] == [1, 2, 3, 4]
     assert [m for m in g.sync_all()[0] if m["conv"] == conv] == []
     assert [m["seq"] for m in g.history(conv)] == [1, 2, 3, 4]
@@ -54,7 +50,7 @@ def test_following_is_told_to_the_users_other_devices(node):
     for on in (True, False):
         assert f.rpc("conv.update", conv=f"g/{gid}", follow=on)["follow"] is on
         other.wait_for(lambda on=on: [m for m in other.events() if m.get("follow") is on])
-        assert entry(other, f"g/{gid}")["follow"] is on
+        assert other.listed(f"g/{gid}")["follow"] is on
     group = node.group(h, [fan])
     h.send(f"im/u/{fan}", {"id": "hi", "body": "hi"})
     for conv in (f"g/{group}", f"u/{host}"):

@@ -17,16 +17,12 @@ def pair(node):
     return node.connect(alice), node.connect(bob)
 
 
-def entry(client, conv):
-    return next(x for x in client.rpc("conv.list")["conversations"] if x["conv"] == conv)
-
-
 def unread(client, conv):
-    return entry(client, conv)["unread"]
+    return client.listed(conv)["unread"]
 
 
 def last(client, conv):
-    shown = entry(client, conv).get("last")
+    shown = client.listed(conv).get("last")
     return shown and (shown["seq"], shown["type"])
 
 
@@ -50,7 +46,7 @@ def test_unread_counts_down_by_reading_and_by_answering(pair):
     assert unread(b, with_a) == 3
     b.send(f"im/{with_a}", {"id": "answer", "body": "ok"})
     assert unread(b, with_a) == 0 and unread(a, with_b) == 1
-    assert entry(b, with_a)["read"] == 2
+    assert b.listed(with_a)["read"] == 2
     b.rpc("conv.read", conv=with_a, seq=10 ** 9)
     assert unread(b, with_a) == 0
 
@@ -60,11 +56,11 @@ def test_a_reaction_of_ones_own_reads_nothing(pair):
     with_a, with_b = f"u/{a.user}", f"u/{b.user}"
     talk(a, with_b, 4)
     b.rpc("msg.react", conv=with_a, seq=2, emoji="+1")
-    assert unread(b, with_a) == 4 and entry(b, with_a)["read"] == 0
+    assert unread(b, with_a) == 4 and b.listed(with_a)["read"] == 0
     assert unread(a, with_b) == 0
     b.send(f"im/{with_a}", {"id": "own", "body": "mine"})
     talk(a, with_b, 2, 4)
-    seq = entry(b, with_a)["head"] - 2
+    seq = b.listed(with_a)["head"] - 2
     b.rpc("msg.edit", conv=with_a, seq=seq, body="changed")
     b.rpc("msg.recall", conv=with_a, seq=seq)
     assert unread(b, with_a) == 2  # it was sent and was an answer, whatever became of it
@@ -176,7 +172,7 @@ def test_what_is_shown_is_no_operation(pair):
     b.rpc("msg.react", conv=with_a, seq=1, emoji="+1")
     a.rpc("msg.edit", conv=with_b, seq=2, body="as it is now")
     for client, conv in ((a, with_b), (b, with_a)):
-        shown = entry(client, conv)
+        shown = client.listed(conv)
         assert (shown["head"], shown["last"]["seq"]) == (4, 2)
         assert shown["last"]["body"] == "as it is now" and shown["last"]["edited"]["count"] == 1
     a.rpc("msg.recall", conv=with_b, seq=2)

@@ -479,6 +479,10 @@ class Client:
                 return out
             after = page["messages"][-1]["seq"]
 
+    def listed(self, conv):
+        """The conversation in conv.list; None: it is not there."""
+        return next((c for c in self.rpc("conv.list")["conversations"] if c["conv"] == conv), None)
+
     def sync_all(self, cursor="", limit=50):
         """(messages, events, last cursor) of repeated sync calls from a cursor on."""
         messages, events = [], []
