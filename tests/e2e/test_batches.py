@@ -17,7 +17,7 @@ def test_fifty_profiles_are_one_request_and_one_answer(node, v5):
     a, b = (node.connect(u, v5=v5) for u in node.users(2))
     replies = a.rpc_batch(*[("user.get", {"uid": u}) for u in (a.user, b.user) * 25])
     assert [r["result"]["uid"] for r in replies] == [a.user, b.user] * 25
-    (m, ) = a.on(f"rpc/{a.device}")
+    (m, ) = a.answers()
     assert m.json == replies
 
 
@@ -47,10 +47,10 @@ def test_what_is_no_batch_is_one_error(node, v5):
     one = {"jsonrpc": "2.0", "id": 1, "method": "user.get"}
     for payload, code in ([], -32600), ([one] * (MOST + 1), -32600), (b"[{]", -32700), (
             [one, {**one, "method": "session.token", "params": {"token": "x"}}], -32600):
-        have = len(a.on(f"rpc/{a.device}"))
+        have = len(a.answers())
         a.publish("im/rpc", payload)
-        a.wait_for(lambda h=have: len(a.on(f"rpc/{a.device}")) > h, what="a reply")
-        (reply, ) = [m.json for m in a.on(f"rpc/{a.device}")[have:]]
+        a.wait_for(lambda h=have: len(a.answers()) > h, what="a reply")
+        (reply, ) = [m.json for m in a.answers()[have:]]
         assert (reply["id"], reply["error"]["code"]) == (None, code), payload
 
 
@@ -62,7 +62,7 @@ def test_what_does_not_fit_one_answer_is_asked_for_alone(node):
     replies = a.rpc_batch(*asked)
     assert codes(replies) == [None, None, -32007, None, -32007, None]
     assert replies[2]["error"]["message"].endswith("ask for it alone")
-    assert all(len(m.payload) < 63 * 1024 for m in a.on(f"rpc/{a.device}"))
+    assert all(len(m.payload) < 63 * 1024 for m in a.answers())
     assert len(a.rpc(asked[2][0], **asked[2][1])["messages"]) == 4
 
 
@@ -114,7 +114,7 @@ def test_a_batch_is_answered_by_the_next_bridge(own_node):
     a.post("im/rpc", [{"jsonrpc": "2.0", "id": n, "method": "conv.history",
                        "params": {"conv": f"u/{b.user}"}} for n in range(3)])
     node.start_bridge()
-    (m, ) = a.wait_for(lambda: a.on(f"rpc/{a.device}"), what="the answer")
+    (m, ) = a.wait_for(a.answers, what="the answer")
     assert [(r["id"], len(r["result"]["messages"])) for r in m.json] == [(0, 1), (1, 1), (2, 1)]
 
 
@@ -133,9 +133,9 @@ def test_whoever_asks_in_batches_holds_up_nobody(own_node):
             attacker.post("im/rpc", array.encode(), qos=0)
             sent += 1
         assert other.rpc("user.get")["uid"] == other.user
-    attacker.wait_for(lambda: len(attacker.on(f"rpc/{attacker.device}")) == sent, 60,
+    attacker.wait_for(lambda: len(attacker.answers()) == sent, 60,
                       what="an answer to each batch")
-    got = [m.json for m in attacker.on(f"rpc/{attacker.device}")]
+    got = [m.json for m in attacker.answers()]
     assert {r["error"]["code"] for r in got if isinstance(r, dict)} <= {-32009}
     assert all(len(r) == MOST for r in got if isinstance(r, list))
     assert any(isinstance(r, list) for r in got)

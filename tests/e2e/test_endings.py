@@ -8,7 +8,7 @@ import pytest
 
 from lib import tokens
 from lib import mqttwire as w
-from lib.client import Refused, RpcError, denied, level
+from lib.client import Refused, RpcError, denied
 from lib.node import PASSWORD, until
 from lib.raw import Raw
 from lib.tools import Imctl
@@ -194,7 +194,7 @@ def test_a_token_is_renewed_on_the_connection_that_stands(node, v5):
     assert_ended(not_renewed, "expired")
     not_told(c)
     c.publish("im/rpc/session.token", {"token": token(user, 700)})
-    reply = c.wait_for(lambda: next((m.json for m in c.on(f"rpc/{level(c.device)}")
+    reply = c.wait_for(lambda: next((m.json for m in c.answers()
                                      if m.json["id"] is None), None))
     assert reply["result"]["expires"] > answer["expires"]
     with pytest.raises(RpcError) as e:

@@ -358,6 +358,10 @@ class Client:
     def acks(self):
         return [item for m in self.on("ack") for item in m.json]
 
+    def answers(self):
+        """Messages that answer this device's requests."""
+        return self.on(f"rpc/{level(self.device)}")
+
     def events(self, kind=None):
         return [e for e in (m.json for m in self.on("event"))
                 if kind is None or e.get("event") == kind]
@@ -397,21 +401,21 @@ class Client:
         return number
 
     def _answer(self, numbers):
-        return next((m.json for m in self.on(f"rpc/{level(self.device)}")
+        return next((m.json for m in self.answers()
                      if isinstance(m.json, dict) and m.json.get("id") in numbers), None)
 
     def rpc_batch(self, *requests):
         """The replies to requests (method, params) that go in one array, or the error object that
         refuses it as a whole."""
         numbers = [f"r-{next(self._requests)}" for _ in requests]
-        have = len(self.on(f"rpc/{level(self.device)}"))
+        have = len(self.answers())
         code = self.publish(f"{self.prefix}/rpc", [
             {"jsonrpc": "2.0", "id": number, "method": method, "params": params}
             for number, (method, params) in zip(numbers, requests)])
         assert code < 0x80, f"PUBACK {code:#x}"
 
         def answer():
-            for m in self.on(f"rpc/{level(self.device)}")[have:]:
+            for m in self.answers()[have:]:
                 if isinstance(m.json, dict) and m.json["id"] is None:
                     return m.json
                 if isinstance(m.json, list) and [r["id"] for r in m.json] == numbers:
