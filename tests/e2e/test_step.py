@@ -259,7 +259,7 @@ def test_a_greeting_does_not_wait_for_the_next_connection(node):
 
 # -- the last message, lost in every way there is --
 
-def acknowledge_others(node, b, others, first=0):
+def acknowledge_others(b, others, first=0):
     """Other conversations go on, and what they bring is acknowledged."""
     acks = b.acks
     for n, sender in enumerate(others):
@@ -294,7 +294,7 @@ def test_lost_by_a_full_queue(own_node, v5):
     assert sock is b.client.paho.socket()
     b.client.paho.loop_start()
     b.wait(f"u/{alice}", "last-0")
-    acknowledge_others(node, b, others)
+    acknowledge_others(b, others)
     must_have(b, f"u/{alice}", "last-29")
     assert b.step.holes
 
@@ -313,46 +313,40 @@ def test_lost_by_a_kept_session(own_node, v5):
         a.send(f"im/u/{bob}", {"id": f"l{n}", "body": f"last-{n}"})
     b.connect(subscribe=False)
     b.greeted()
-    acknowledge_others(node, b, others)
+    acknowledge_others(b, others)
     must_have(b, f"u/{alice}", "last-19")
 
 
-def crowd(node, owner, members):
-    """A group so large that its deliveries wait for the others'."""
-    gid = node.group(owner, members[:990])
-    owner.rpc("group.invite", gid=gid, members=members[990:])
-    return gid
-
-
-def test_lost_with_the_bridge_while_large_groups_wait(own_node):
-    node = own_node(users=1300, options={"rate_messages": 0}, bridge={"rate_cost": 0})
+def crowded(own_node, **bridge):
+    """A group so large that its deliveries wait for the others': (node, gid, its owner, a Follower
+    in it, one who writes to that one directly)."""
+    node = own_node(users=1300, options={"rate_messages": 0}, bridge={"rate_cost": 0, **bridge})
     people = node.users(1210)
     owner, bob, direct = people[0], people[1], people[2]
     o, d = node.connect(owner), node.connect(direct)
     b = Follower(node, bob, f"{bob}-1").connect()
     b.greeted()
-    gid = crowd(node, o, people[1:1200])
+    members = people[1:1200]
+    gid = node.group(o, members[:990])
+    o.rpc("group.invite", gid=gid, members=members[990:])
     b.follow()
+    return node, gid, o, b, d
+
+
+def test_lost_with_the_bridge_while_large_groups_wait(own_node):
+    node, gid, o, b, d = crowded(own_node)
     for round_ in range(4):
         for n in range(40):
             o.post(f"im/g/{gid}", {"id": f"l{round_}-{n}", "body": f"last-{round_}-{n}"})
         o.wait_for(lambda r=round_: any(x["id"] == f"l{r}-39" for x in o.acks()))
         node.kill_bridge()
         node.start_bridge()
-        acknowledge_others(node, b, [d] * 3, first=10 * round_)
+        acknowledge_others(b, [d] * 3, first=10 * round_)
         must_have(b, f"g/{gid}", f"last-{round_}-39")
 
 
 def test_lost_by_a_full_backlog(own_node):
-    node = own_node(users=1300, options={"rate_messages": 0},
-                    bridge={"rate_cost": 0, "backlog_bytes": "1M"})
-    people = node.users(1210)
-    owner, bob, direct = people[0], people[1], people[2]
-    o, d = node.connect(owner), node.connect(direct)
-    b = Follower(node, bob, f"{bob}-1").connect()
-    b.greeted()
-    gid = crowd(node, o, people[1:1200])
-    b.follow()
+    node, gid, o, b, d = crowded(own_node, backlog_bytes="1M")
     dropped = 0
     for round_ in range(20):
         for n in range(60):
@@ -363,13 +357,13 @@ def test_lost_by_a_full_backlog(own_node):
         if dropped:
             break
     assert dropped, "nothing was dropped: the test showed nothing"
-    acknowledge_others(node, b, [d] * 3)
+    acknowledge_others(b, [d] * 3)
     must_have(b, f"g/{gid}", f"last-{round_}-59" + "x" * 400)
     # When it is quiet, everybody is told of the gap, and is in step again.
     time_is_up = time.monotonic() + 30
     holes, n = b.step.holes, 100
     while b.step.holes == holes and time.monotonic() < time_is_up:
-        acknowledge_others(node, b, [d], first=n)
+        acknowledge_others(b, [d], first=n)
         n += 1
     assert b.step.holes > holes
     assert b.cursor > 0
