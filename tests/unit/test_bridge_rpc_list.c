@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* What an app shows first: the pages of conversations and their order, the sums, what has changed
  * since, and the one answer that it all begins with. */
-#include "tests/unit/rpc_fixture.h"
+#include "tests/unit/rpc_convs.h"
 
 #include <stdio.h>
 
@@ -62,19 +62,6 @@ static void a_thousand_conversations_come_in_eight_answers(void **state)
 	assert_in_range(answers, 2, 8);
 }
 
-/* The names on a page, in its order. */
-static void assert_order(const json_t *r, const char *want)
-{
-	char have[256] = "";
-	size_t i;
-	json_t *one;
-
-	json_array_foreach(json_object_get(r, "conversations"), i, one)
-		snprintf(have + strlen(have), sizeof(have) - strlen(have), "%s%s", i ? " " : "",
-			rpc_text(one, "conv") + 2);
-	assert_string_equal(have, want);
-}
-
 static void pinned_ones_come_first_through_all_pages(void **state)
 {
 	struct rpc_fixture *f = *state;
@@ -88,10 +75,10 @@ static void pinned_ones_come_first_through_all_pages(void **state)
 	rpc_send(f, "dave", "u/bob", "4");
 	rpc_ok(f, "bob", "conv.update", "{\"conv\":\"u/alice\",\"pinned\":true}");
 	rpc_ok(f, "bob", "conv.update", "{\"conv\":\"u/bob\",\"pinned\":true}");
-	assert_order(rpc_ok(f, "bob", "conv.list", "{}"), "dave bob carol alice");
-	assert_order(
-		rpc_ok(f, "bob", "conv.list", "{\"pinned_first\":true}"), "bob alice dave carol");
-	assert_order(rpc_ok(f, "bob", "session.start", "{}"), "bob alice dave carol");
+	convs_assert_order(rpc_ok(f, "bob", "conv.list", "{}"), "u/dave u/bob u/carol u/alice");
+	convs_assert_order(rpc_ok(f, "bob", "conv.list", "{\"pinned_first\":true}"),
+		"u/bob u/alice u/dave u/carol");
+	convs_assert_order(rpc_ok(f, "bob", "session.start", "{}"), "u/bob u/alice u/dave u/carol");
 	for (int i = 0; i < 4; i++) {
 		snprintf(params, sizeof(params), "{\"pinned_first\":true,\"limit\":1%s%s%s}",
 			i ? ",\"next\":\"" : "", next, i ? "\"" : "");
@@ -254,7 +241,7 @@ static void what_is_gone_is_told_once_it_is(void **state)
 	rpc_ok(f, "bob", "group.join", "{\"gid\":\"three\"}");
 	assert_changed(f, later, "g/three");
 	/* Without a cursor nothing is gone: it is not there. */
-	assert_order(rpc_ok(f, "bob", "conv.list", "{}"), "three");
+	convs_assert_order(rpc_ok(f, "bob", "conv.list", "{}"), "g/three");
 	rpc_no(f, IM_E_INVALID_PARAMS, "bob", "conv.list", "{\"since\":\"x\"}");
 }
 
@@ -268,22 +255,22 @@ static void a_draft_is_listed_before_the_first_message(void **state)
 	start(f, at);
 	rpc_ok(f, "bob", "conv.update", "{\"conv\":\"u/alice\",\"draft\":\"dear\"}");
 	rpc_ok(f, "bob", "conv.update", "{\"conv\":\"u/dave\",\"notify\":\"none\"}");
-	assert_order(rpc_ok(f, "bob", "conv.list", "{}"), "alice carol");
+	convs_assert_order(rpc_ok(f, "bob", "conv.list", "{}"), "u/alice u/carol");
 	assert_num(f->result, "conversations.0.head", 0);
 	assert_text(f->result, "conversations.0.draft", "dear");
-	assert_order(rpc_ok(f, "alice", "conv.list", "{}"), "");
-	assert_order(rpc_ok(f, "bob", "conv.list", "{\"limit\":1}"), "alice");
+	convs_assert_order(rpc_ok(f, "alice", "conv.list", "{}"), "");
+	convs_assert_order(rpc_ok(f, "bob", "conv.list", "{\"limit\":1}"), "u/alice");
 	assert_num(f->result, "more", 1);
 	rpc_send(f, "carol", "u/bob", "2");
-	assert_order(rpc_ok(f, "bob", "session.start", "{}"), "carol alice");
+	convs_assert_order(rpc_ok(f, "bob", "session.start", "{}"), "u/carol u/alice");
 	start(f, at);
 	rpc_ok(f, "bob", "conv.update", "{\"conv\":\"u/alice\",\"draft\":\"\",\"pinned\":true}");
 	assert_changed(f, at, "u/alice");
-	assert_order(rpc_ok(f, "bob", "session.start", "{}"), "alice carol");
+	convs_assert_order(rpc_ok(f, "bob", "session.start", "{}"), "u/alice u/carol");
 	/* And goes with it. */
 	rpc_ok(f, "bob", "conv.update", "{\"conv\":\"u/alice\",\"pinned\":false}");
 	assert_changed(f, at, "-u/alice");
-	assert_order(rpc_ok(f, "bob", "conv.list", "{}"), "carol");
+	convs_assert_order(rpc_ok(f, "bob", "conv.list", "{}"), "u/carol");
 	rpc_send(f, "alice", "u/bob", "first");
 	assert_changed(f, at, "u/alice");
 }
@@ -300,10 +287,10 @@ static void an_old_cursor_is_answered_with_all(void **state)
 	rpc_commit(f);
 	r = rpc_ok(f, "bob", "conv.list", "{\"since\":\"1\",\"limit\":1}");
 	assert_true(json_is_true(rpc_at(r, "all")));
-	assert_order(r, "carol");
+	convs_assert_order(r, "u/carol");
 	assert_num(r, "more", 1);
 	r = rpc_ok(f, "bob", "conv.list", "{\"since\":\"1\"}");
-	assert_order(r, "carol alice");
+	convs_assert_order(r, "u/carol u/alice");
 	assert_changed(f, "2", "");
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Rooms among a user's conversations: what following one changes, in the list and in sync. */
-#include "tests/unit/rpc_fixture.h"
+#include "tests/unit/rpc_convs.h"
 
 #include <stdio.h>
 
@@ -51,20 +51,6 @@ static void follow(struct rpc_fixture *f, const char *uid, const char *conv, boo
 	rpc_ok(f, uid, "conv.update", params);
 }
 
-static json_t *listed(struct rpc_fixture *f, const char *uid, const char *conv)
-{
-	json_t *r = rpc_ok(f, uid, "conv.list", "{}"), *one;
-	size_t i;
-
-	json_array_foreach(json_object_get(r, "conversations"), i, one)
-	{
-		if (strcmp(rpc_text(one, "conv"), conv) == 0)
-			return one;
-	}
-	fail_msg("%s has no %s", uid, conv);
-	return NULL;
-}
-
 /* "conv seq" of each message of a page, in order. */
 static void assert_messages(const json_t *r, const char *want)
 {
@@ -86,25 +72,25 @@ static void a_room_counts_as_unread_for_who_follows_it(void **state)
 	make_hall(f);
 	for (int i = 0; i < 3; i++)
 		rpc_send(f, "alice", "g/hall", "hear");
-	item = listed(f, "bob", "g/hall");
+	item = convs_listed(f, "bob", "g/hall");
 	assert_num(item, "unread", 0);
 	assert_num(item, "head", 4);
 	assert_num(item, "follow", 0);
 	assert_num(item, "last.seq", 4);
 	follow(f, "bob", "g/hall", true);
-	item = listed(f, "bob", "g/hall");
+	item = convs_listed(f, "bob", "g/hall");
 	assert_num(item, "unread", 3);
 	assert_num(item, "follow", 1);
 	/* What the reader has read is kept, whether or not he follows. */
 	rpc_ok(f, "bob", "conv.read", "{\"conv\":\"g/hall\",\"seq\":3}");
-	assert_num(listed(f, "bob", "g/hall"), "unread", 1);
+	assert_num(convs_listed(f, "bob", "g/hall"), "unread", 1);
 	follow(f, "bob", "g/hall", false);
-	item = listed(f, "bob", "g/hall");
+	item = convs_listed(f, "bob", "g/hall");
 	assert_num(item, "unread", 0);
 	assert_num(item, "read", 3);
 	/* His own mark stands. */
 	rpc_ok(f, "bob", "conv.update", "{\"conv\":\"g/hall\",\"marked_unread\":true}");
-	assert_num(listed(f, "bob", "g/hall"), "marked_unread", 1);
+	assert_num(convs_listed(f, "bob", "g/hall"), "marked_unread", 1);
 }
 
 /* How many conversations have changed since then, the only one in f->result's list. */
@@ -165,16 +151,16 @@ static void nobody_follows_a_room_unasked(void **state)
 	for (size_t i = 0; i < 3; i++) {
 		const char *who[] = {"alice", "carol", "dave"};
 
-		assert_num(listed(f, who[i], "g/hall"), "follow", 0);
-		assert_num(listed(f, who[i], "g/hall"), "unread", 0);
+		assert_num(convs_listed(f, who[i], "g/hall"), "follow", 0);
+		assert_num(convs_listed(f, who[i], "g/hall"), "unread", 0);
 		assert_messages(rpc_ok(f, who[i], "sync", "{\"cursor\":\"\"}"), "");
 	}
 	/* It is the user's own, as the rest of what he keeps about a conversation. */
 	follow(f, "carol", "g/hall", true);
 	rpc_ok(f, "carol", "group.leave", "{\"gid\":\"hall\"}");
 	rpc_ok(f, "carol", "group.join", "{\"gid\":\"hall\"}");
-	assert_num(listed(f, "carol", "g/hall"), "follow", 1);
-	assert_num(listed(f, "dave", "g/hall"), "follow", 0);
+	assert_num(convs_listed(f, "carol", "g/hall"), "follow", 1);
+	assert_num(convs_listed(f, "dave", "g/hall"), "follow", 0);
 }
 
 static void what_is_no_room_has_no_follow(void **state)
@@ -189,8 +175,8 @@ static void what_is_no_room_has_no_follow(void **state)
 		const char *conv[] = {"u/alice", "g/team"};
 		char params[64], want[64];
 
-		assert_null(rpc_at(listed(f, "bob", conv[i]), "follow"));
-		assert_num(listed(f, "bob", conv[i]), "unread", 1);
+		assert_null(rpc_at(convs_listed(f, "bob", conv[i]), "follow"));
+		assert_num(convs_listed(f, "bob", conv[i]), "unread", 1);
 		snprintf(params, sizeof(params), "{\"conv\":\"%s\",\"follow\":%s}", conv[i],
 			i ? "true" : "false");
 		snprintf(want, sizeof(want), "params.follow is for rooms, and %s is none", conv[i]);
@@ -204,7 +190,7 @@ static void what_is_no_room_has_no_follow(void **state)
 	/* Nothing of a request that is refused is done. */
 	rpc_no(f, IM_E_INVALID_PARAMS, "bob", "conv.update",
 		"{\"conv\":\"g/team\",\"pinned\":false,\"follow\":true}");
-	assert_num(listed(f, "bob", "g/team"), "pinned", 1);
+	assert_num(convs_listed(f, "bob", "g/team"), "pinned", 1);
 	rpc_no(f, IM_E_INVALID_PARAMS, "bob", "conv.update", "{\"conv\":\"g/team\",\"follow\":1}");
 	/* Of a room that one is not in nothing is said. */
 	make_hall(f);
@@ -280,7 +266,7 @@ static void following_shows_nothing_that_is_hidden(void **state)
 	follow(f, "bob", "g/hall", true);
 	assert_messages(
 		rpc_ok(f, "bob", "sync", "{\"cursor\":\"\"}"), "g/hall 3, g/hall 4, g/hall 5");
-	assert_num(listed(f, "bob", "g/hall"), "unread", 2);
+	assert_num(convs_listed(f, "bob", "g/hall"), "unread", 2);
 	rpc_ok(f, "bob", "conv.update", "{\"conv\":\"g/hall\",\"cleared_to\":4}");
 	assert_messages(rpc_ok(f, "bob", "sync", "{\"cursor\":\"\"}"), "g/hall 5");
 	rpc_ok(f, "bob", "group.leave", "{\"gid\":\"hall\"}");

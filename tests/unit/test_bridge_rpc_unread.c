@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* What the list of conversations says of each: how much is unread, what it shows, where it stands.
  */
-#include "tests/unit/rpc_fixture.h"
+#include "tests/unit/rpc_convs.h"
 
 #include <stdio.h>
 
@@ -17,16 +17,7 @@ static void talk(struct rpc_fixture *f, const char *from, const char *conv, int 
 static const json_t *listed(
 	struct rpc_fixture *f, const char *uid, const char *conv, const char *what)
 {
-	json_t *r = rpc_ok(f, uid, "conv.list", "{}"), *one;
-	size_t i;
-
-	json_array_foreach(json_object_get(r, "conversations"), i, one)
-	{
-		if (strcmp(rpc_text(one, "conv"), conv) == 0)
-			return rpc_at(one, what);
-	}
-	fail_msg("%s has no %s", uid, conv);
-	return NULL;
+	return rpc_at(convs_listed(f, uid, conv), what);
 }
 
 static int64_t unread(struct rpc_fixture *f, const char *uid, const char *conv)
@@ -44,19 +35,6 @@ static const char *last(struct rpc_fixture *f, const char *uid, const char *conv
 	if (m != NULL)
 		snprintf(text, sizeof(text), "%d %s", (int)rpc_num(m, "seq"), rpc_text(m, "type"));
 	return text;
-}
-
-/* The names of a page, in its order. */
-static void assert_order(const json_t *r, const char *want)
-{
-	char have[256] = "";
-	size_t i;
-	json_t *one;
-
-	json_array_foreach(json_object_get(r, "conversations"), i, one)
-		snprintf(have + strlen(have), sizeof(have) - strlen(have), "%s%s", i ? " " : "",
-			rpc_text(one, "conv"));
-	assert_string_equal(have, want);
 }
 
 static void unread_is_what_came_since_reading_joining_clearing_or_answering(void **state)
@@ -207,18 +185,18 @@ static void only_a_message_moves_a_conversation_up(void **state)
 	talk(f, "carol", "u/bob", 1);
 	talk(f, "dave", "u/bob", 1);
 #define LIST(params) rpc_ok(f, "bob", "conv.list", params)
-	assert_order(LIST("{}"), "u/dave u/carol u/alice");
+	convs_assert_order(LIST("{}"), "u/dave u/carol u/alice");
 	ON("msg.react", "bob", 1, ",\"emoji\":\"+1\"");
 	ON_BOB("msg.edit", 1, ",\"body\":\"edited\"");
-	assert_order(LIST("{}"), "u/dave u/carol u/alice");
+	convs_assert_order(LIST("{}"), "u/dave u/carol u/alice");
 	ON_BOB("msg.recall", 1, "");
-	assert_order(LIST("{}"), "u/dave u/carol u/alice");
+	convs_assert_order(LIST("{}"), "u/dave u/carol u/alice");
 	rpc_send(f, "bob", "u/carol", "up");
-	assert_order(LIST("{}"), "u/carol u/dave u/alice");
+	convs_assert_order(LIST("{}"), "u/carol u/dave u/alice");
 	rpc_ok(f, "alice", "group.create", "{\"gid\":\"team\",\"members\":[\"bob\"]}");
-	assert_order(LIST("{}"), "g/team u/carol u/dave u/alice");
+	convs_assert_order(LIST("{}"), "g/team u/carol u/dave u/alice");
 	rpc_ok(f, "bob", "conv.update", "{\"conv\":\"u/dave\",\"cleared_to\":9}");
-	assert_order(LIST("{}"), "g/team u/carol u/dave u/alice");
+	convs_assert_order(LIST("{}"), "g/team u/carol u/dave u/alice");
 }
 
 /* Through all pages of two; in between somebody reacts in a conversation of each page. */
