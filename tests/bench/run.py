@@ -51,9 +51,10 @@ def arguments():
 
 
 def build_imbench(build):
-    target = pathlib.Path(build) / "imbench"
-    subprocess.run(["make", "-s", "-C", str(ROOT), f"BUILD={build}", str(target)], check=True)
-    return target
+    # Named as `make` alone names it: what an object was made from is kept by that name.
+    name = os.path.relpath(build, ROOT)
+    subprocess.run(["make", "-s", "-C", str(ROOT), f"BUILD={name}", f"{name}/imbench"], check=True)
+    return pathlib.Path(build) / "imbench"
 
 
 class Nodes:
