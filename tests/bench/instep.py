@@ -162,7 +162,7 @@ def _run(node, sent):
 
 def costs(ctx):
     sent = 8 if ctx.quick else 40
-    cases = {count: Case(12, f"{sent} messages, {GAP_S} s apart, to {count} devices of a user",
+    cases = {count: Case(12, f"{sent} messages, {GAP_S} s apart, to {count} of a user's devices",
                          metrics()) for count in (1, 3, 5)}
     node = ctx.make_im(users=10)
     try:

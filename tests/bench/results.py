@@ -10,6 +10,10 @@ class Metric:
         self.label, self.unit, self.pick, self.aim = label, unit, pick, aim
         self.higher_is_better = higher_is_better
 
+    @property
+    def name(self):
+        return f"{self.label}, {self.unit}" if self.unit else self.label
+
 
 def flow_rate(name="delivered_per_s", flow=0):
     return lambda r: r["flows"][flow][name]
@@ -148,7 +152,7 @@ def table(case):
             cells.append(f"ratio {ratio:.2f}{aim}")
         if "before" in variants and (ratio := case.ratio(m, "before")) is not None:
             cells.append(f"to before {ratio:.3f}")
-        lines.append(f"     {m.label + ', ' + m.unit:30} " + "   ".join(cells))
+        lines.append(f"     {m.name:30} " + "   ".join(cells))
     lines += [f"     {note}" for note in case.notes]
     for variant in variants:
         shares = _shares(case, variant)
@@ -169,7 +173,7 @@ def markdown(case):
     head = [case.name] + variants + ["ratio"] * with_ratio + ["to before"] * to_before
     lines = [_row(head), _row(["---"] * len(head))]
     for m in case.metrics:
-        cells = [f"{m.label}, {m.unit}"] + [number(case.median(m, v)) for v in variants]
+        cells = [m.name] + [number(case.median(m, v)) for v in variants]
         if with_ratio:
             ratio = case.ratio(m)
             aim = f" (aim {m.aim:g})" if m.aim is not None else ""
