@@ -43,8 +43,9 @@ struct presence {
 	int since;
 	size_t online; /* users who have devices */
 	size_t devices, devices_max;
-	bool names; /* what is told names the devices */
-	bool known; /* who are connected */
+	bool names;  /* what is told names the devices */
+	bool hidden; /* nobody is told to be there */
+	bool known;  /* who are connected */
 	struct im_buf json;
 };
 
@@ -158,6 +159,12 @@ static int state_of(const struct user *u)
 			state = d->state;
 	}
 	return state;
+}
+
+/* What others are told, and the directory keeps. */
+static int shown_state(const struct presence *p, const struct user *u)
+{
+	return p->hidden ? PRESENCE_OFFLINE : state_of(u);
 }
 
 /* One of the devices has come, gone, or said something, and the user was `before`. Where devices
@@ -364,6 +371,14 @@ void presence_set_names(struct presence *p, bool names)
 	presence_tell_again(p);
 }
 
+void presence_set_shown(struct presence *p, bool shown)
+{
+	if (p->hidden == !shown)
+		return;
+	p->hidden = !shown;
+	presence_tell_again(p);
+}
+
 void presence_known(struct presence *p, int64_t now_ms)
 {
 	struct user *u, *tmp;
@@ -487,6 +502,8 @@ static struct im_str describe(struct presence *p, const struct user *u)
 	struct im_buf *b = &p->json;
 
 	im_buf_reset(b);
+	if (p->hidden)
+		return im_buf_view(b);
 	im_buf_z(b, "{\"uid\":");
 	im_jsonw_str(b, (struct im_str){u->uid, u->n});
 	im_jsonw_member_str(b, "state", im_str(presence_state_name(state_of(u))));
@@ -506,8 +523,8 @@ int presence_tell(struct presence *p, uint32_t limit, presence_fn fn, void *arg)
 		struct presence_change c = {
 			.uid = {u->uid, u->n},
 			.online = u->devices != NULL,
-			.state = state_of(u),
-			.mark = u->marked != state_of(u),
+			.state = shown_state(p, u),
+			.mark = u->marked != shown_state(p, u),
 			.ts_ms = u->ts_ms,
 		};
 
@@ -533,7 +550,7 @@ void presence_settle(struct presence *p, bool committed)
 		u->told = false;
 		if (!committed)
 			continue;
-		u->marked = state_of(u);
+		u->marked = shown_state(p, u);
 		leave(u);
 		if (!u->devices)
 			enter(&p->gone[p->since], u);

@@ -67,6 +67,10 @@ void presence_heard(struct presence *p);
  * begins, only a change of the user's own state is told. */
 void presence_set_names(struct presence *p, bool names);
 
+/* Whether anybody is told to be there, which is how it begins; told anew when that changes. If not,
+ * all count as offline in what is told, and what is told is empty. */
+void presence_set_shown(struct presence *p, bool shown);
+
 /* Appends the states of a user's connected devices, to be asked by presence_state_in, which knows
  * nothing else: PRESENCE_OFFLINE for one that is not in there. */
 void presence_states(const struct presence *p, struct im_str uid, struct im_buf *out);
@@ -89,7 +93,8 @@ struct presence_change {
 	bool mark; /* the directory's mark differs */
 	int64_t ts_ms;
 	struct im_str json; /* {"uid":..,"state":..,"ts":..}, with names
-			       "devices":[{"device":..,"state":..}] as well */
+			       "devices":[{"device":..,"state":..}] as well; empty
+			       where nobody is told to be there */
 };
 typedef int (*presence_fn)(void *arg, const struct presence_change *c);
 /* Tells up to `limit` changes that were not told yet. Non-zero from fn stops and is returned. */

@@ -57,6 +57,7 @@ void sessions_set(struct sessions *s, const struct sessions_settings *set)
 {
 	s->set = *set;
 	presence_set_names(s->presence, set->names);
+	presence_set_shown(s->presence, set->presence);
 	s->swept_ms = s->swept_before_ms = 0;
 }
 
@@ -67,7 +68,7 @@ struct presence *sessions_presence(const struct sessions *s)
 
 bool sessions_pending(const struct sessions *s)
 {
-	return s->set.presence && presence_changed(s->presence);
+	return presence_changed(s->presence);
 }
 
 /* The user of a session, created if the plugin says that a token did so. */
@@ -378,8 +379,7 @@ int sessions_known(struct sessions *s, int64_t now_ms)
 
 	if (s->known)
 		return IM_OK;
-	if (s->set.presence)
-		rc = read_marks(s);
+	rc = read_marks(s);
 	if (!rc)
 		presence_known(s->presence, now_ms);
 	s->known = !rc;
@@ -419,6 +419,8 @@ static int tell(void *arg, const struct presence_change *c)
 		.flags = IM_DOWNF_RETAIN,
 		.topic = {topic, 9 + c->uid.n},
 		.payload = c->json};
+	/* Where presence is not told, what was told before is taken back, once. */
+	bool news = s->set.presence || c->mark;
 	struct rights_user u;
 	int rc = rights_user(s->p.rights, c->uid, &u);
 
@@ -427,6 +429,7 @@ static int tell(void *arg, const struct presence_change *c)
 	if (rc == IM_E_UNKNOWN_USER) {
 		/* Deleted: nothing is retained of somebody who is gone. */
 		r.payload = (struct im_str){0};
+		news = true;
 		rc = IM_OK;
 	} else if (!rc && c->mark) {
 		rc = directory_user_set_online(
@@ -434,14 +437,14 @@ static int tell(void *arg, const struct presence_change *c)
 		if (rc == IM_E_NONE)
 			rc = IM_OK;
 	}
-	if (!rc)
+	if (!rc && news)
 		effects_put(s->p.fx, EFFECTS_DIRECT, &r, NULL, 0);
 	return rc;
 }
 
 int sessions_tell(struct sessions *s)
 {
-	return s->set.presence ? presence_tell(s->presence, TELL_MAX, tell, s) : IM_OK;
+	return presence_tell(s->presence, TELL_MAX, tell, s);
 }
 
 static void committed(void *arg)

@@ -12,7 +12,7 @@ V = pytest.mark.parametrize("v5", [False, True], ids=["v311", "v5"])
 
 
 def states(watcher, uid):
-    return [m.json for m in watcher.messages if m.topic == f"im/presence/{uid}"]
+    return [m.json for m in watcher.messages if m.topic == f"im/presence/{uid}" and m.payload]
 
 
 def wait_state(watcher, uid, state, devices=None):
@@ -181,6 +181,37 @@ def test_presence_is_right_after_a_crash_of_the_broker(own_node):
     node.connect(back)
     wait_state(w, back, "online")
     wait_state(w, gone, "offline")
+
+
+@pytest.mark.parametrize("restart", [False, True], ids=["reload", "restart"])
+def test_switched_off_nobody_is_shown_to_be_there(own_node, restart):
+    """What was told is taken back, and told again when it is switched on; what goes on meanwhile
+    nobody hears."""
+    node = own_node()
+    watcher, user, later = node.users(3)
+    w = node.connect(watcher)
+    w.subscribe(f"im/presence/{user}", f"im/presence/{later}")
+    node.connect(user)
+    wait_state(w, user, "online")
+    if restart:
+        node.kill_bridge()
+        node.bridge_options["presence"] = "false"
+        node.write_bridge_conf()
+        node.start_bridge()
+    else:
+        node.reload_bridge(presence="false")
+    w.wait_for(lambda: [m for m in w.messages if m.topic == f"im/presence/{user}"][-1].payload == b"")
+    assert w.rpc("presence.get", uids=[user])["users"][0]["state"] == "offline"
+    fresh = node.connect(node.user())
+    fresh.subscribe(f"im/presence/{user}")
+    node.connect(later)
+    fresh.send(f"im/u/{fresh.user}", {"id": "1", "body": "fence"})
+    assert [m for m in fresh.messages if m.topic.startswith("im/presence")] == []
+    assert states(w, later) == []
+    node.reload_bridge(presence="true")
+    wait_state(w, user, "online")
+    wait_state(w, later, "online")
+    assert {u["state"] for u in w.rpc("presence.get", uids=[user, later])["users"]} == {"online"}
 
 
 def test_presence_get_agrees_with_the_topic(node):
