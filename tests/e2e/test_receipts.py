@@ -145,3 +145,15 @@ def test_read_receipts_switched_off_leave_the_arrival(pair):
     a.wait_event("delivered")
     assert receipt(a, b.user, seq) == {"uid": b.user, "delivered": True, "read": False}
     assert a.events("read") == []
+
+
+def test_an_arrival_does_not_tell_what_was_read_either(pair):
+    """A device that never acknowledges, or has begun behind the message, has not received it: that
+    its user has read it is not told in that way."""
+    a, b = pair
+    b.rpc("user.update", read_receipts=False)
+    seq = say(a, b.user, "1")
+    b.rpc("conv.read", conv=f"u/{a.user}", seq=seq)
+    assert receipt(a, b.user, seq) == {"uid": b.user, "delivered": False, "read": False}
+    b.rpc("user.update", read_receipts=True)
+    assert receipt(a, b.user, seq) == {"uid": b.user, "delivered": True, "read": True}

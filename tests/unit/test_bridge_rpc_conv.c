@@ -361,8 +361,12 @@ static void receipts_come_from_cursors_and_read_marks(void **state)
 	rpc_ok(f, "bob", "user.update", "{\"read_receipts\":false}");
 	rpc_ok(f, "bob", "conv.read", "{\"conv\":\"u/alice\",\"seq\":1}");
 	rpc_ok(f, "alice", "conv.receipts", "{\"conv\":\"u/bob\",\"seq\":1}");
-	assert_num(f->result, "receipts.0.delivered", 1);
+	assert_num(f->result, "receipts.0.delivered", 0);
 	assert_num(f->result, "receipts.0.read", 0);
+	rpc_ok(f, "bob", "user.update", "{\"read_receipts\":true}");
+	rpc_ok(f, "alice", "conv.receipts", "{\"conv\":\"u/bob\",\"seq\":1}");
+	assert_num(f->result, "receipts.0.delivered", 1);
+	assert_num(f->result, "receipts.0.read", 1);
 }
 
 #define CASE(name) cmocka_unit_test_setup_teardown(name, rpc_set_up, rpc_tear_down)

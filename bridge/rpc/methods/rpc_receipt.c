@@ -68,9 +68,10 @@ static int put_reader(
 		rc = directory_user_by_id(c->dir, who->user, &u);
 	if (rc != IM_OK)
 		return rc == IM_E_NONE ? IM_OK : rc;
-	/* Who has blocked the caller shows nothing of itself. */
-	delivered = !blocked && (received || mark.read_seq >= r->seq);
+	/* Who has blocked the caller shows nothing of itself, and who tells nobody what he has read
+	 * does not by its having arrived either. */
 	read = !blocked && u.read_receipts && mark.read_seq >= r->seq;
+	delivered = read || (!blocked && received);
 	if (c->result->p[c->result->n - 1] != '[')
 		im_buf_c(c->result, ',');
 	im_buf_z(c->result, "{\"uid\":");
