@@ -138,7 +138,10 @@ static int find_peers(struct hunt *h)
 	}
 	if (rc == IM_OK && h->n_peers > 1)
 		qsort(h->peers, h->n_peers, sizeof(*h->peers), newest_first);
-	for (size_t i = 0; rc == IM_OK && i < h->n_peers && i < IM_PROFILE_TOLD_MAX; i++)
+	/* A draft for somebody, or a pin, makes a conversation that nobody has written in. */
+	for (size_t i = 0;
+		rc == IM_OK && i < h->n_peers && i < IM_PROFILE_TOLD_MAX && h->peers[i].gid > 0;
+		i++)
 		rc = add(h, h->peers[i].user);
 	return rc;
 }

@@ -14,10 +14,22 @@ struct named {
 	bool more;
 };
 
-static void add_unknown(struct named *n, struct im_str name)
+/* Whether so many bytes more have no room; the first of all names always has. */
+static bool is_full(struct named *n, size_t bytes)
 {
+	n->more = n->shown + n->unknown.n > 0 && n->c->result->n + n->unknown.n + bytes > n->max;
+	return n->more;
+}
+
+static int add_unknown(struct named *n, struct im_str name)
+{
+	im_buf_reset(&n->one);
+	im_jsonw_str(&n->one, name);
+	if (is_full(n, n->one.n))
+		return IM_OK;
 	im_buf_c(&n->unknown, n->unknown.n ? ',' : '[');
-	im_jsonw_str(&n->unknown, name);
+	im_buf_str(&n->unknown, im_buf_view(&n->one));
+	return n->one.failed ? IM_E_NOMEM : IM_OK;
 }
 
 static int add(struct named *n, struct im_str name)
@@ -27,15 +39,10 @@ static int add(struct named *n, struct im_str name)
 
 	im_buf_reset(&n->one);
 	rc = n->put(n->c, name, &n->one);
-	if (rc == IM_E_UNKNOWN_USER || rc == IM_E_UNKNOWN_GROUP) {
-		add_unknown(n, name);
-		return IM_OK;
-	}
-	if (rc != IM_OK)
+	if (rc == IM_E_UNKNOWN_USER || rc == IM_E_UNKNOWN_GROUP)
+		return add_unknown(n, name);
+	if (rc != IM_OK || is_full(n, n->one.n))
 		return rc;
-	n->more = n->shown > 0 && out->n + n->one.n + n->unknown.n > n->max;
-	if (n->more)
-		return IM_OK;
 	if (n->shown++ > 0)
 		im_buf_c(out, ',');
 	im_buf_str(out, im_buf_view(&n->one));

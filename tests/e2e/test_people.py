@@ -31,6 +31,35 @@ def test_a_screen_of_people_and_groups_is_two_requests(node):
          "role": "owner"}]
 
 
+def test_an_answer_of_many_has_room_for_names_that_nobody_has(node):
+    a = node.connect(node.user())
+    users = node.users(12)
+    for user in users:
+        node.connect(user).rpc("user.update", avatar="a" * 1000, ext={"about": "x" * 4000})
+    asked = users + ["n" * 60 + f"{n:04d}" for n in range(88)]
+    seen, unknown, answers = [], [], 0
+    while asked:
+        got = a.rpc("user.get", uids=asked)
+        answers += 1
+        assert len(a.on(f"rpc/{a.device}")[-1].payload) <= 64 * 1024
+        seen += [u["uid"] for u in got["users"]]
+        unknown += got.get("unknown", [])
+        left = [u for u in asked if u not in seen and u not in unknown]
+        assert got["more"] == bool(left)
+        asked = left
+    assert len(seen) == 12 and len(unknown) == 88 and answers == 2
+
+
+def test_a_draft_makes_nobody_an_acquaintance(node):
+    """Nothing of it shows in the other's list, so he could neither see nor end it."""
+    a, stranger = (node.connect(u) for u in node.users(2))
+    stranger.rpc("conv.update", conv=f"u/{a.user}", draft="hi")
+    a.rpc("user.update", nick="Ada")
+    a.send(f"im/u/{stranger.user}", {"id": "1", "body": "fence"})
+    stranger.wait_body(f"u/{a.user}", "fence")
+    assert stranger.events("profile") == []
+
+
 @V
 def test_a_changed_profile_is_told_to_who_knows_the_user(node, v5):
     a, friend, peer, member, away = (node.connect(u, v5=v5) for u in node.users(5))
