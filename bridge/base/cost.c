@@ -59,6 +59,15 @@ bool cost_take(struct cost *c, uint64_t user, int64_t now_ms, int64_t units, int
 	return false;
 }
 
+void cost_owe(struct cost *c, uint64_t user, int64_t now_ms, int64_t units)
+{
+	int64_t now_us = now_ms * 1000;
+
+	if (c->rate > 0 && units > 0)
+		im_ratelimit_spend(
+			buckets_change(c->buckets, user, now_us), now_us, c->rate, BURST_US, units);
+}
+
 void cost_say(struct im_buf *why, int64_t wait_ms)
 {
 	im_buf_printf(why,

@@ -24,7 +24,8 @@
 #define COST_PERSON 20    /* somebody who comes, goes, or gets an event: rows on both sides */
 #define COST_MESSAGE 40   /* one more message stored than came in */
 #define COST_KIB 5        /* each begun KiB of words that the request did not bring itself */
-#define COST_LIST 50      /* looking at each of one's conversations, however many those are */
+#define COST_LIST 50      /* looking at each of one's conversations, 500 of them */
+#define COST_CONVS 500    /* of more, so many cost as much again */
 #define COST_TOTAL 300    /* adding up what is unread in a thousand of them */
 #define COST_PRESENCE 400 /* a change of presence, however many watch */
 #define COST_PROFILE \
@@ -42,12 +43,20 @@ void cost_set(struct cost *c, int64_t units_per_s);
  * *wait_ms_out. now_ms: of the record, so that what has waited in the spool is not taken for a
  * flood. More than four seconds bring is paid by a bucket that is full. */
 bool cost_take(struct cost *c, uint64_t user, int64_t now_ms, int64_t units, int64_t *wait_ms_out);
+/* Takes what is known only after it was done, also from a bucket that is empty. */
+void cost_owe(struct cost *c, uint64_t user, int64_t now_ms, int64_t units);
 /* What to say to who could not pay. */
 void cost_say(struct im_buf *why, int64_t wait_ms);
 /* A rollback gives back what was paid for and not done. */
 struct tx_part cost_part(struct cost *c);
 /* How often somebody could not pay. */
 uint64_t cost_refused(const struct cost *c);
+
+/* What looking at so many conversations costs beyond COST_LIST. */
+static inline int64_t cost_convs(uint64_t n)
+{
+	return n > COST_CONVS ? (int64_t)(n - COST_CONVS) * COST_LIST / COST_CONVS : 0;
+}
 
 /* The price of so many bytes. */
 static inline int64_t cost_bytes(uint64_t n)

@@ -246,6 +246,8 @@ static void answer(struct engine *e, struct peer *to, struct read_job *job)
 	struct im_str device = {job->device, job->device_n};
 
 	e->a.health.requests_busy += job->busy;
+	if (!job->end)
+		cost_owe(e->a.cost, job->user, job->now_ms, cost_convs(job->looked_at));
 	if (job->failed)
 		log_line(e->p.log, LOG_LEVEL_ERROR, "out_of_memory", "what=reply");
 	else if (job->kind == READ_HELLO)

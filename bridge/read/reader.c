@@ -97,6 +97,7 @@ static struct rpc_read call_of(const struct reader *r, struct read_job *job)
 		.names = r->names,
 		.search = r->search,
 		.states = im_buf_view(&job->states),
+		.looked_at = &job->looked_at,
 	};
 }
 

@@ -95,6 +95,8 @@ int conv_set_load(struct rpc_read *rd, struct conv_set *out)
 	rc = rd->backend->user_convs(rd->log, c->user, on_direct, &l);
 	if (rc == IM_OK && out->n > 1)
 		qsort(out->v, out->n, sizeof(*out->v), by_conv);
+	if (rd->looked_at != NULL)
+		*rd->looked_at += out->n;
 	return rc;
 }
 

@@ -118,6 +118,8 @@ static int on_conv(void *arg, const struct store_conv *conv)
 	struct store_head head;
 	int rc = s->rd->backend->read_head(s->rd->log, conv->id, &head);
 
+	if (s->rd->looked_at != NULL)
+		++*s->rd->looked_at;
 	if (rc != IM_OK || head.gid <= s->after || conv->a == conv->b)
 		return rc;
 	s->seq = s->looked_at = 0;

@@ -51,6 +51,7 @@ struct read_job {
 	struct profile_told told;
 	struct im_buf reply; /* REQUEST: the reply, of a batch the array; HELLO, PROFILE: the event
 			      */
+	uint64_t looked_at;  /* conversations, by whatever number of requests */
 	bool failed;         /* out of memory: there is no reply */
 	bool second;         /* REQUEST: its first turn was not enough */
 	unsigned busy;       /* REQUEST: so many replies say so */

@@ -89,6 +89,7 @@ struct rpc_read {
 	struct names *names;   /* user id -> uid, of this thread */
 	struct search *search; /* NULL: no index */
 	struct im_str states;  /* RPC_DEVICES: presence_states of the caller */
+	uint64_t *looked_at;   /* conversations of the caller, counted; NULL: nobody asks */
 };
 
 /* A call that writes, inside the engine's transaction. */

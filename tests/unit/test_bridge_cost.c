@@ -61,6 +61,30 @@ static void a_clock_that_is_set_back_stops_nobody(void **state)
 	cost_free(&c);
 }
 
+static void what_was_done_already_is_owed(void **state)
+{
+	struct cost *c = cost_new(&key);
+	int64_t wait_ms;
+
+	(void)state;
+	cost_set(c, 1000);
+	cost_owe(c, 1, 1000, 5000);
+	assert_false(cost_take(c, 1, 1000, 1, &wait_ms));
+	assert_int_equal(wait_ms, 1001);
+	assert_true(cost_take(c, 2, 1000, 1, &wait_ms));
+	assert_true(cost_take(c, 1, 2001, 1, &wait_ms));
+	cost_set(c, 0);
+	cost_owe(c, 3, 1000, 5000);
+	cost_set(c, 1000);
+	assert_true(cost_take(c, 3, 1000, 4000, &wait_ms));
+	cost_free(&c);
+	/* What COST_LIST holds is paid before. */
+	assert_int_equal(cost_convs(0), 0);
+	assert_int_equal(cost_convs(500), 0);
+	assert_int_equal(cost_convs(510), 1);
+	assert_int_equal(cost_convs(3000), 250);
+}
+
 static int64_t price(const char *method, const char *params)
 {
 	json_t *o = json_loads(params, 0, NULL);
@@ -119,6 +143,7 @@ int main(void)
 		cmocka_unit_test(each_pays_from_a_bucket_of_its_own),
 		cmocka_unit_test(without_a_rate_everything_passes),
 		cmocka_unit_test(a_clock_that_is_set_back_stops_nobody),
+		cmocka_unit_test(what_was_done_already_is_owed),
 		cmocka_unit_test(reading_costs_the_rows_that_it_looks_at),
 		cmocka_unit_test(every_list_has_a_price),
 	};
