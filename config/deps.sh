@@ -8,7 +8,7 @@ set -eu
 packages="gcc libc6-dev make python3 mosquitto mosquitto-clients mosquitto-dev libmosquitto-dev
 	libjansson-dev libsqlite3-dev libssl-dev uthash-dev libjwt-dev libargon2-dev
 	libsystemd-dev libhyperscan-dev libutf8proc-dev"
-tests="clang-format clang-tidy cppcheck debootstrap git libcmocka-dev mandoc openssl
+tests="clang-format clang-tidy cppcheck debootstrap git libcmocka-dev mandoc node-mqtt nodejs openssl
 	python3-cryptography python3-jsonschema python3-jwt python3-paho-mqtt
 	procps python3-pytest python3-pytest-xdist sqlite3 systemd"
 case ${1:-check} in
