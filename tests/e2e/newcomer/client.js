@@ -20,8 +20,9 @@ const newest = (a, b) => (a === undefined || BigInt(b) > BigInt(a) ? b : a); // 
 const encode = (id) => encodeURIComponent(id).replace(/%3A|%40/g, decodeURIComponent)
   .replace(/[!~*'()]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`);
 
-// In how many milliseconds what was refused may be tried again; undefined: as it is, never.
-const again = ({ code, data }) => data?.retry_ms ?? (code === -32009 ? 1000 : undefined);
+// In how many milliseconds what was refused may be tried again, longer each time where the node does not
+// say it; undefined: as it is, never.
+const again = ({ code, data }, tries = 0) => data?.retry_ms ?? ([-32008, -32009].includes(code) ? 1000 * 2 ** tries : undefined);
 const refusal = (error) => Object.assign(new Error(error.message), { code: error.code, retry: again(error) });
 
 // What is shown of a body. Who does not know a type shows its `text`, or the type's name.
@@ -167,7 +168,8 @@ class Client extends EventEmitter {
 
   onHello(hello) {
     clearTimeout(this.timers.hello);
-    Object.assign(this, { asks: 0, n: hello.n, inStep: hello.n !== undefined && !hello.behind, stale: true });
+    const inStep = hello.n !== undefined && !hello.behind;
+    Object.assign(this, { asks: 0, n: hello.n, inStep, safe: undefined, seen: undefined, stale: true });
     for (const [key, call] of this.calls) if (call.link !== this.link) this.ask(key);
     this.flush();
     if (this.opened && hello.behind) this.sync();
@@ -189,8 +191,10 @@ class Client extends EventEmitter {
     this.unacked = 0;
     if (this.inStep && this.safe) this.cursor = newest(this.cursor, this.safe);
     if (this.cursor !== this.acked) this.link.publish(`${PREFIX}/ack`, this.acked = this.cursor, { qos: 1 });
-    // `safe` stays behind while a large group is served; then only sync says that nothing is missing.
-    if (this.seen && newest(this.cursor, this.seen) !== this.cursor && !this.timers.sync) this.timer('sync', 3000, () => this.sync());
+    // `safe` stays behind while a large group is served. And no number is left out where the last was dropped.
+    const behind = this.seen && newest(this.cursor, this.seen) !== this.cursor;
+    if (behind && !this.timers.behind) this.timer('behind', 3000, () => this.sync());
+    this.timer('quiet', 300000, () => this.sync());
   }
 
   sync() { // one at a time; what is asked for meanwhile is another one, begun after this
@@ -234,10 +238,11 @@ class Client extends EventEmitter {
     if (seqs.filling) return;
     seqs.filling = true;
     for (let hole; (hole = seqs.hole());) {
-      const { messages, more } = await this.call('conv.history', { conv, after: hole[0] - 1 }).catch(() => ({ messages: [] }));
+      const page = await this.call('conv.history', { conv, after: hole[0] - 1 }).catch(() => ({ messages: [] }));
+      const { messages, more } = page; // one that is refused: who looks at the conversation pulls it again
       for (const message of messages) if (message.seq <= hole[1]) this.onMessage(message, false);
       // What history leaves out is not there for this user, and counts as had.
-      seqs.add(hole[0], more && messages.length ? Math.min(hole[1], messages.at(-1).seq) : hole[1]);
+      seqs.add(hole[0], more ? Math.min(hole[1], messages.at(-1).seq) : hole[1]);
     }
     seqs.filling = false;
   }
@@ -257,7 +262,7 @@ class Client extends EventEmitter {
   send(conv, envelope) { // with an id, and kept until its ack: the same id again is not stored again
     const id = randomUUID();
     return new Promise((resolve, reject) => {
-      this.outbox.set(id, { id, conv, envelope: { id, ...envelope }, made: Date.now(), resolve, reject });
+      this.outbox.set(id, { id, conv, envelope: { id, ...envelope }, made: Date.now(), refused: 0, resolve, reject });
       this.flush();
     });
   }
@@ -271,7 +276,7 @@ class Client extends EventEmitter {
         busy.add(message.conv);
         if (message.sent) continue;
         Object.assign(message, { sent: true, tried: true });
-        this.link.publish(`${PREFIX}/${message.conv}`, JSON.stringify(message.envelope), { qos: 1 }, () => {}); // the ack says it all
+        this.link.publish(`${PREFIX}/${message.conv}`, JSON.stringify(message.envelope), { qos: 1 }, () => {}); // see onAck
         this.resend(message, 20000);
       }
     }
@@ -290,7 +295,7 @@ class Client extends EventEmitter {
     if (error && id === null) this.emit('problem', refusal(error));
     if (!error) this.had(conv, seq); // as the user's only device it gets no copy
     if (!message) return;
-    const wait = error && (again(error) ?? (error.code === -32008 ? 1000 : undefined)); // beyond the rate: in a moment
+    const wait = error && again(error, Math.min(message.refused++, 6)); // beyond the rate, slow mode: in a moment
     if (wait) this.resend(message, wait);
     else this.settle(message, error && refusal(error), { id, conv, seq, ts, dropped_mentions });
     this.flush();
@@ -324,11 +329,12 @@ class Client extends EventEmitter {
   }
 
   async call(method, params = {}) {
-    for (let tries = 1; ; tries++) {
+    for (let tries = 0; ; tries++) {
       const { result, error } = await this.request({ jsonrpc: '2.0', id: 1, method, params });
       if (!error) return result;
-      if (again(error) === undefined || tries === 4) throw refusal(error);
-      await sleep(again(error));
+      const wait = again(error, tries);
+      if (wait === undefined || tries === 3) throw refusal(error);
+      await sleep(wait);
     }
   }
 
@@ -350,9 +356,11 @@ class Client extends EventEmitter {
     await this.merge(start, { brief: true, pinned_first: true, limit: 500 });
     Object.assign(this, { node, since: cursor });
     if (!this.opened) {
-      // A new device begins here, without the history; one that has acknowledged before is refused that.
-      const begun = await this.call('device.ack', { cursor, start: true }).catch((error) => { if (error.code !== -32602) throw error; });
-      this.cursor ??= begun?.cursor;
+      try { // a new device begins here, without the history; one that has acknowledged before is refused that
+        this.cursor = (await this.call('device.ack', { cursor, start: true })).cursor;
+      } catch (error) {
+        if (error.code !== -32602) throw error;
+      }
       this.opened = true;
     }
     await this.sync();
