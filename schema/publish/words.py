@@ -80,11 +80,14 @@ class Words:
             return f"object, each member {self.type_of(each, owner)}"
         return kind or "any JSON"
 
+    def kinds(self, node, owner):
+        """The alternatives of a node, and of those that have some themselves."""
+        node = self.wire.whole(node, owner)
+        return [k for n in node.get("oneOf", []) for k in self.kinds(n, owner)] or [node]
+
     def members(self, node, owner=COMMON):
         """{name: ([nodes], always)} of an object; of alternatives, what any of them has."""
-        node = self.wire.whole(node, owner)
-        kinds = [self.wire.whole(n, owner) for n in node.get("oneOf", [])] or [node]
-        kinds = [k for k in kinds if k.get("type") != "null"]
+        kinds = [k for k in self.kinds(node, owner) if k.get("type") != "null"]
         found = {}
         for kind in kinds:
             for name, member in kind.get("properties", {}).items():

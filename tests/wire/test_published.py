@@ -169,6 +169,18 @@ def test_every_kind_of_topic_is_a_channel():
             assert any(c.match(topic) for c in channels), f"no schema's x-topics has {topic}"
 
 
+def test_the_page_of_methods_names_the_members_of_every_object():
+    """Those of alternatives, and of alternatives among these, too."""
+    page = (ROOT / "docs" / "METHODS.md").read_text(encoding="utf-8")
+    lists = re.findall(r"^\| `(\w+)(?: \?)?` \| array of object \|[^\n]*\n\| `(\S+)", page, re.M)
+    assert len(lists) > 10
+    assert [(name, after) for name, after in lists if not after.startswith(f"{name}[].")] == []
+    for name, schema in WIRE.schemas.items():
+        said = ["description" in kind for kind in schema.get("oneOf", ())
+                if kind.get("type") == "object"]
+        assert all(said) or not any(said), f"{name}: describe every alternative, or none"
+
+
 def anchor(heading):
     return re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
 
