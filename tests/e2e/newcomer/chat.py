@@ -68,15 +68,17 @@ class Chat(Wire):
             key = f"{self.run_id}-{next(self.ids)}".encode()    # an earlier run's answers may wait yet
             envelope = Properties(PacketTypes.PUBLISH)
             envelope.ResponseTopic, envelope.CorrelationData = self.answers, key
-            self.asked[key] = self.loop.create_future()
             await self.ready.wait()
+            self.asked[key] = self.loop.create_future()
             self.mqtt.publish("im/rpc", json.dumps(request), 0, properties=envelope)
             try:
                 answer = await asyncio.wait_for(self.asked[key], ANSWER)
             except asyncio.TimeoutError:
-                continue
+                answer = None
             finally:
                 del self.asked[key]
+            if answer is None:      # lost with the connection, or with the node's bridge
+                continue
             if isinstance(answer, list) or "error" not in answer:
                 return answer
             refused = Refused(answer["error"])
@@ -122,6 +124,8 @@ class Chat(Wire):
 
     def begin(self):
         self.n = None           # nothing counts before the hello
+        for answer in self.asked.values():
+            answer.done() or answer.set_result(None)
         for conv in self.outbox:
             self.post(conv)
 
@@ -134,8 +138,8 @@ class Chat(Wire):
             return                          # another device's, or one that is acknowledged already
         out = queue[0]
         out["tries"] += 1
-        if refused and refused.wait_ms or refused and refused.passes and out["tries"] < 4:
-            return self.post(ack["conv"], (refused.wait_ms or 1000 * 2 ** out["tries"]) / 1000)
+        if refused and (refused.wait_ms or refused.passes and out["tries"] < 3):
+            return self.post(ack["conv"], (refused.wait_ms or 1000 * out["tries"]) / 1000)
         queue.pop(0)
         out["done"].set_exception(refused) if refused else out["done"].set_result(ack)
         if queue:

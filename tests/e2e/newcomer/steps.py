@@ -118,6 +118,7 @@ def asks_for_what_has_changed(world):
     assert messages(app, f"u/{third}", 1) == [(1, "hi")]
     assert messages(app, f"u/{peer}", 2) == [(1, "before"), (2, "while away")]
     assert listed(app) == [(third, 1, 0, "hi"), (peer, 2, 1, "while away")]
+    other.wait_event("delivered", lambda e: e["seq"] == 2)
     app.ask("leave")
     app.wait("stopped", 2, why="left")
     app.ask("connect")
@@ -146,6 +147,15 @@ def begins_as_a_new_device(world):
     other.send(f"im/u/{me}", {"id": "m", "body": "missed"})
     again = world.app(node, me, "new phone")
     assert messages(again, f"u/{peer}", 1) == [(5, "missed")]
+
+
+def comes_in_by_websocket(world):
+    node = world.node(ws_listener=True)
+    a, b = node.users(2)
+    app, other = world.app(node, a, port=node.ws_port, ws=True), node.connect(b)
+    assert app.ask("send", to=b, text="out")["seq"] == 1
+    other.send(f"im/u/{a}", {"id": "1", "body": "in"})
+    assert messages(app, f"u/{b}", 2) == [(1, "out"), (2, "in")]
 
 
 # -- nothing is lost --
@@ -485,7 +495,8 @@ def tells_its_devices_apart(world):
 
 
 STEPS = [opens_many_conversations, keeps_its_list_by_what_comes, asks_for_what_has_changed,
-         begins_as_a_new_device, loses_nothing_with_the_bridge, asks_for_what_the_broker_dropped,
-         comes_back_after_the_brokers_restart, goes_on_with_a_kept_session, shows_refusals, waits_where_it_sends_too_much, ends_as_it_is_told,
+         begins_as_a_new_device, comes_in_by_websocket, loses_nothing_with_the_bridge,
+         asks_for_what_the_broker_dropped, comes_back_after_the_brokers_restart,
+         goes_on_with_a_kept_session, shows_refusals, waits_where_it_sends_too_much, ends_as_it_is_told,
          gives_way_to_its_other_self, renews_its_token, looks_into_rooms, shows_what_becomes_of_messages,
          pins_and_lets_in_by_link, asks_in_batches, tells_its_devices_apart]
