@@ -74,8 +74,9 @@ static const struct im_conf_key keys[] = {
 	{KEY(room_messages_per_second, IM_CONF_INT), .def = "20", .min = 0, .max = 1000000,
 		.reloadable = true,
 		.help = "Messages a second that the viewers of one room get; 0: no limit. Beyond, "
-			"what plain members say is stored and acknowledged, and not delivered; "
-			"what owner and admins say, edits and recalls always are."},
+			"what plain members do is stored and acknowledged, and not delivered; half "
+			"of it is kept for what they do beside messages, such as edits and "
+			"recalls. What owner and admins do always is delivered."},
 	{KEY(groups_per_day, IM_CONF_INT), .def = "20", .min = 0, .max = 1000000,
 		.reloadable = true,
 		.help = "Groups that one user may create within a day; 0: no limit. For one user: "

@@ -92,7 +92,7 @@ static int find_heir(struct rpc_call *c, uint64_t group, struct heir *h)
 static int leave_group(struct rpc_write *wr, uint64_t group, int role, struct group_person *gone)
 {
 	struct rpc_call *c = &wr->call;
-	struct group_write write = {wr->writer, c->user, c->uid, {NULL, 0}, group};
+	struct group_write write = {wr->writer, c->user, c->uid, {NULL, 0}, group, false};
 	struct heir heir = {.not_user = gone->user};
 	struct directory_group row;
 	char gid[IM_GID_MAX];

@@ -85,7 +85,7 @@ static int notice_to_group(struct rpc_write *wr, struct im_str gid, struct im_st
 	if (rc == IM_E_NONE)
 		return rpc_fail(c, IM_E_UNKNOWN_GROUP, "there is no group \"%.*s\"", IM_ARGS(gid));
 	if (rc == IM_OK)
-		rc = writer_system(wr->writer, &g, c->user, c->uid, json, &seq);
+		rc = writer_system(wr->writer, &g, c->user, c->uid, false, json, &seq);
 	if (rc == IM_OK)
 		im_buf_printf(c->result, "{\"seq\":%llu}", (unsigned long long)seq);
 	return rc;

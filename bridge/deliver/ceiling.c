@@ -8,9 +8,10 @@
 #include "common/limits.h"
 
 #define BURST_US INT64_C(1000000) /* what a second brings, in one go */
+#define BESIDE_COST 2             /* of a bucket that fills as fast: half as many */
 
 struct ceiling {
-	struct buckets *buckets;
+	struct buckets *all, *beside;
 	struct health *health;
 	int64_t rate;
 };
@@ -22,8 +23,9 @@ struct ceiling *ceiling_new(const struct im_sipkey *key, struct health *health)
 	if (!c)
 		return NULL;
 	c->health = health;
-	c->buckets = buckets_new(key, IM_CACHED_CEILINGS);
-	if (!c->buckets)
+	c->all = buckets_new(key, IM_CACHED_CEILINGS);
+	c->beside = buckets_new(key, IM_CACHED_CEILINGS);
+	if (!c->all || !c->beside)
 		ceiling_free(&c);
 	return c;
 }
@@ -32,7 +34,8 @@ void ceiling_free(struct ceiling **c)
 {
 	if (!*c)
 		return;
-	buckets_free(&(*c)->buckets);
+	buckets_free(&(*c)->all);
+	buckets_free(&(*c)->beside);
 	free(*c);
 	*c = NULL;
 }
@@ -42,29 +45,42 @@ void ceiling_set(struct ceiling *c, int64_t per_second)
 	c->rate = per_second;
 }
 
-bool ceiling_passes(struct ceiling *c, uint64_t room, int64_t now_ms, bool sparable)
+static bool take(struct buckets *b, uint64_t room, int64_t now_us, int64_t rate, int64_t amount)
+{
+	return im_ratelimit_take(buckets_change(b, room, now_us), now_us, rate, BURST_US, amount);
+}
+
+static void spend(struct ceiling *c, uint64_t room, int64_t now_us)
+{
+	im_ratelimit_spend(buckets_change(c->all, room, now_us), now_us, c->rate, BURST_US, 1);
+}
+
+/* What passes beside messages takes from all of the room as well, so that both together are no more
+ * than the ceiling; it does not ask there whether something is left. */
+bool ceiling_passes(struct ceiling *c, uint64_t room, int64_t now_ms, enum ceiling_share share)
 {
 	int64_t now_us = now_ms * 1000;
-	struct im_ratelimit *l;
+	bool passes = true;
 
 	if (c->rate <= 0)
 		return true;
-	l = buckets_change(c->buckets, room, now_us);
-	if (!sparable) {
-		im_ratelimit_spend(l, now_us, c->rate, BURST_US, 1);
-		return true;
-	}
-	if (im_ratelimit_take(l, now_us, c->rate, BURST_US, 1))
-		return true;
-	c->health->messages_sampled++;
-	return false;
+	if (share == CEILING_SAID)
+		passes = take(c->all, room, now_us, c->rate, 1);
+	else if (share == CEILING_BESIDE)
+		passes = take(c->beside, room, now_us, c->rate, BESIDE_COST);
+	if (passes && share != CEILING_SAID)
+		spend(c, room, now_us);
+	if (!passes)
+		c->health->messages_sampled++;
+	return passes;
 }
 
 static void committed(void *arg)
 {
 	struct ceiling *c = arg;
 
-	buckets_keep(c->buckets);
+	buckets_keep(c->all);
+	buckets_keep(c->beside);
 }
 
 /* What the log has all the same is delivered by a replay, and takes its share then. */
@@ -74,7 +90,8 @@ static void rolled_back(void *arg, uint64_t first, bool logged)
 
 	(void)first;
 	(void)logged;
-	buckets_undo(c->buckets);
+	buckets_undo(c->all);
+	buckets_undo(c->beside);
 }
 
 struct tx_part ceiling_part(struct ceiling *c)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * How much of a room its viewers get: a bucket for each room to which something was sent lately.
+ * How much of a room its viewers get: two buckets for each room to which something was sent lately.
  * What is above its ceiling is stored, and left out of delivery. A room is one publish for the
  * bridge, and as many deliveries for the broker as there are viewers, none of whom can read more
  * than some lines a second. In memory only, engine's thread.
@@ -22,10 +22,16 @@ struct ceiling *ceiling_new(const struct im_sipkey *key, struct health *health);
 void ceiling_free(struct ceiling **c);
 /* Messages that each room's viewers get a second; 0: all. */
 void ceiling_set(struct ceiling *c, int64_t per_second);
-/* Whether a message to this room is delivered. sparable: it may be left out. What may not takes its
- * share, so that others find less. now_ms: the time of the transaction, for what has waited in the
- * spool is delivered now. */
-bool ceiling_passes(struct ceiling *c, uint64_t room, int64_t now_ms, bool sparable);
+enum ceiling_share {
+	CEILING_NONE, /* what those do who run the room: never left out, and all others find less */
+	CEILING_SAID, /* members' messages: as many as there are, where nothing else is */
+	CEILING_BESIDE /* what else members do: up to half, which messages cannot take, and not
+			  more, so that the other half is left to messages */
+};
+
+/* Whether a message to this room is delivered. now_ms: the time of the transaction, for what has
+ * waited in the spool is delivered now. */
+bool ceiling_passes(struct ceiling *c, uint64_t room, int64_t now_ms, enum ceiling_share share);
 /* A rollback gives back what the transaction has taken. */
 struct tx_part ceiling_part(struct ceiling *c);
 

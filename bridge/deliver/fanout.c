@@ -147,12 +147,15 @@ static void room(struct fanout *f, const struct members_group *g, const struct m
 	fanout_record(f, g, r, (struct im_str){0});
 }
 
-/* To a room that is above its ceiling only what cannot be spared is delivered. */
+/* Of what plain members do, a room that is above its ceiling gets no more. */
 static bool above(
 	struct fanout *f, const struct members_group *g, const struct message *m, int64_t now_ms)
 {
-	return f->ceiling &&
-	       !ceiling_passes(f->ceiling, g->id, now_ms, m->plain && kind_spared(m->type));
+	enum ceiling_share share = !m->plain              ? CEILING_NONE
+				   : kind_counts(m->type) ? CEILING_SAID
+							  : CEILING_BESIDE;
+
+	return f->ceiling && !ceiling_passes(f->ceiling, g->id, now_ms, share);
 }
 
 static int group(struct fanout *f, const struct message *m, struct im_down_rec *r, int64_t now_ms)

@@ -7,7 +7,10 @@
 
 #include "bridge/deliver/edit_live.h"
 #include "bridge/directory/directory_group.h"
+#include "bridge/directory/directory_user.h"
 #include "bridge/message/edit_body.h"
+#include "bridge/message/kind.h"
+#include "common/jsonscan.h"
 #include "common/limits.h"
 
 struct replay {
@@ -65,12 +68,47 @@ static int names_of(struct replay *r, const struct store_conv *c, uint64_t sende
 	return rc ? rc : name_of(r, c->kind, peer, peer_out);
 }
 
+/* An administrator's recall seems to be sent by who is recalled, and names him besides. */
+static bool is_recall_by_another(const struct store_msg *m)
+{
+	struct im_json body, value;
+	struct im_json_iter it;
+	struct im_str key;
+
+	if (!im_str_eqz(m->type, KIND_RECALL) || im_json_parse(m->body, &body))
+		return false;
+	im_json_iter(&body, &it);
+	while (im_json_next(&it, &key, &value))
+		if (im_str_eqz(key, "by"))
+			return true;
+	return false;
+}
+
+/* News of a group by an administrator of the node, who need not belong to it. */
+static int is_news_by_operator(struct replay *r, const struct store_msg *m, bool *out)
+{
+	struct directory_user u;
+	int rc;
+
+	*out = false;
+	if (kind_of(m->type) != KIND_SYSTEM)
+		return IM_OK;
+	rc = directory_user_by_id(r->p.dir, m->sender, &u);
+	*out = rc == IM_OK && u.role == DIRECTORY_ADMIN;
+	return rc == IM_E_NONE ? IM_OK : rc;
+}
+
 /* By now: what a room's viewers may be spared. Who has left ran it no longer. */
-static int is_plain(struct replay *r, uint64_t group, uint64_t user, bool *out)
+static int is_plain(struct replay *r, uint64_t group, const struct store_msg *msg, bool *out)
 {
 	struct directory_member m;
-	int rc = directory_member_get(r->p.dir, group, user, &m);
+	bool above = is_recall_by_another(msg);
+	int rc = above ? IM_OK : is_news_by_operator(r, msg, &above);
 
+	*out = false;
+	if (rc || above)
+		return rc;
+	rc = directory_member_get(r->p.dir, group, msg->sender, &m);
 	*out = rc == IM_E_NONE || (rc == IM_OK && m.role == DIRECTORY_MEMBER);
 	return rc == IM_E_NONE ? IM_OK : rc;
 }
@@ -94,7 +132,7 @@ static int again(void *arg, const struct store_msg *m)
 	if (!rc)
 		rc = names_of(r, &c, m->sender, &from, &peer);
 	if (!rc && c.kind == IM_CONV_GROUP)
-		rc = is_plain(r, c.a, m->sender, &w.plain);
+		rc = is_plain(r, c.a, m, &w.plain);
 	if (!rc && edit_body_is(m->type))
 		rc = edit_live(r->p.dir, &c, m->sender, edit_body_seq(m->body), &w.was_for);
 	if (rc)

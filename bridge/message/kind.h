@@ -39,13 +39,6 @@ static inline bool kind_counts(struct im_str type)
 	return kind_of(type) == KIND_SENT;
 }
 
-/* What viewers of a busy room can do without: what users say there, in messages and reactions. News
- * of the group, edits and recalls change what they see. */
-static inline bool kind_spared(struct im_str type)
-{
-	return kind_of(type) == KIND_SENT || im_str_eqz(type, KIND_REACT);
-}
-
 static inline bool kind_shows(struct im_str type)
 {
 	return kind_of(type) != KIND_OPERATION;

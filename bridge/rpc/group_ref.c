@@ -100,8 +100,13 @@ int group_ref_after(struct rpc_call *c, const char *param, struct im_str gid, ui
 
 struct group_write group_ref_write(const struct rpc_write *wr, const struct group_ref *ref)
 {
-	return (struct group_write){
-		wr->writer, wr->call.user, wr->call.uid, ref->row.gid, ref->row.id};
+	return (struct group_write){.w = wr->writer,
+		.actor = wr->call.user,
+		.actor_uid = wr->call.uid,
+		.gid = ref->row.gid,
+		.group = ref->row.id,
+		.plain = !wr->call.by_operator &&
+			 (!ref->member || ref->me.role == DIRECTORY_MEMBER)};
 }
 
 int group_self_may_come(struct rpc_call *c)

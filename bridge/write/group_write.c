@@ -28,7 +28,7 @@ static int append(struct group_write *g, struct im_str json, uint64_t *seq_out)
 {
 	struct directory_group row = {.id = g->group, .gid = g->gid};
 
-	return writer_system(g->w, &row, g->actor, g->actor_uid, json, seq_out);
+	return writer_system(g->w, &row, g->actor, g->actor_uid, g->plain, json, seq_out);
 }
 
 static int tell(struct group_write *g, const struct group_audience *a)

@@ -25,6 +25,7 @@ struct group_write {
 	struct im_str
 		gid;    /* stays valid during the call: from parameters, not from the directory */
 	uint64_t group; /* 0: to be created */
+	bool plain;     /* by a member who does not run it */
 };
 
 /* Applies, appends, tells whom it concerns (group_event.h), and drops what the plugin has cached of

@@ -329,7 +329,7 @@ int writer_amend(struct writer *w, const struct store_msg *m)
 }
 
 int writer_system(struct writer *w, const struct directory_group *g, uint64_t actor,
-	struct im_str actor_uid, struct im_str json, uint64_t *seq_out)
+	struct im_str actor_uid, bool plain, struct im_str json, uint64_t *seq_out)
 {
 	char gid[IM_GID_MAX], uid[IM_UID_MAX];
 	struct message m = {
@@ -342,6 +342,7 @@ int writer_system(struct writer *w, const struct directory_group *g, uint64_t ac
 		.enc = IM_ENC_JSON,
 		.type = IM_STR("system"),
 		.body = json,
+		.plain = plain,
 	};
 	uint64_t pos;
 

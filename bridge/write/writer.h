@@ -60,9 +60,10 @@ int writer_origin(struct writer *w, uint64_t gid, struct message_origin *out) IM
 int writer_amend(struct writer *w, const struct store_msg *m) IM_MUST_CHECK;
 /* Appends a `system` message with this JSON object as body to a group's conversation. The JSON is
  * also what project_run applies after a crash, so it must say all of the change: see
- * group_change.h. `actor` is the user who did it. */
+ * group_change.h. `actor` is the user who did it, plain: as a member who does not run
+ * it. */
 int writer_system(struct writer *w, const struct directory_group *g, uint64_t actor,
-	struct im_str actor_uid, struct im_str json, uint64_t *seq_out) IM_MUST_CHECK;
+	struct im_str actor_uid, bool plain, struct im_str json, uint64_t *seq_out) IM_MUST_CHECK;
 /* Stores an event on the user's timeline, where it takes a position of its own, unless it is told
  * live only, and delivers it to {p}/inbox/{uid}/event after commit. */
 int writer_event(

@@ -138,6 +138,36 @@ def test_owner_and_admins_are_heard_through_a_flood(busy):
     assert operations.count("edit") == operations.count("recall") == 1
 
 
+@pytest.mark.parametrize("way", ["edit", "recall", "react"])
+def test_one_member_neither_silences_a_room_nor_passes_its_ceiling(busy, way):
+    """By what is no message: of it there is half the ceiling, the other half is for messages."""
+    node, gid, owner, admin, talker, viewer = busy
+    conv, flood = f"g/{gid}", 60
+    node.reload_bridge(room_messages_per_second=0)
+    talk(talker, gid, "t", flood if way == "recall" else 1)
+    first = talker.acks()[-1]["seq"] - (flood - 1 if way == "recall" else 0)
+    owner.send(f"im/g/{gid}", {"id": "begin", "body": "begin"})
+    wait_seen(viewer, gid, "begin")
+    node.reload_bridge(room_messages_per_second=RATE)
+    have, since = len(viewer.messages), time.monotonic()
+    for n in range(flood):
+        params = {"edit": {"seq": first, "body": f"e{n}"}, "recall": {"seq": first + n},
+                  "react": {"seq": first, "emoji": "x", "remove": n % 2 == 1}}[way]
+        talker.post("im/rpc", {"jsonrpc": "2.0", "id": n, "method": f"msg.{way}",
+                               "params": {"conv": conv, **params}})
+    talker.wait_for(lambda: [a for a in talker.answers() if a.json.get("id") == flood - 1])
+    viewer.send(f"im/g/{gid}", {"id": "honest", "body": "honest"})
+    owner.send(f"im/g/{gid}", {"id": "fence", "body": "fence"})
+    wait_seen(viewer, gid, "fence")
+    lasted = time.monotonic() - since
+    came = [m.json for m in viewer.messages[have:] if m.topic == f"im/room/{gid}"]
+    assert [m["body"] for m in came if m["type"] == "text"] == ["honest", "fence"]
+    of_flood = [m for m in came if m["type"] == way]
+    assert 2 <= len(of_flood) <= RATE / 2 * (1 + lasted) + 1
+    # All of it is stored.
+    assert len([m for m in viewer.history(conv) if m["type"] == way]) == flood
+
+
 def test_what_was_left_out_is_stored_when_the_bridge_is_killed(busy):
     node, gid, owner, admin, talker, viewer = busy
     talk(talker, gid, "t", 50)

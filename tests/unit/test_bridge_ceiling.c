@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 
+#include "bridge/directory/directory_user.h"
 #include "tests/unit/engine_fixture.h"
 
 /* -- the buckets -- */
@@ -31,7 +32,17 @@ static int pass(struct alone *a, uint64_t room, int64_t now_ms, int n)
 	int passed = 0;
 
 	while (n-- > 0)
-		passed += ceiling_passes(a->c, room, now_ms, true);
+		passed += ceiling_passes(a->c, room, now_ms, CEILING_SAID);
+	return passed;
+}
+
+/* The same of what is no message. */
+static int beside(struct alone *a, uint64_t room, int64_t now_ms, int n)
+{
+	int passed = 0;
+
+	while (n-- > 0)
+		passed += ceiling_passes(a->c, room, now_ms, CEILING_BESIDE);
 	return passed;
 }
 
@@ -64,13 +75,51 @@ static void what_is_not_spared_takes_its_share(void **state)
 
 	(void)state;
 	for (int i = 0; i < 8; i++)
-		assert_true(ceiling_passes(a.c, 1, 1000, false));
+		assert_true(ceiling_passes(a.c, 1, 1000, CEILING_NONE));
 	assert_int_equal(pass(&a, 1, 1000, 10), 2);
 	for (int i = 0; i < 1000; i++)
-		assert_true(ceiling_passes(a.c, 1, 1000, false));
+		assert_true(ceiling_passes(a.c, 1, 1000, CEILING_NONE));
 	/* And is paid off within two seconds. */
 	assert_int_equal(pass(&a, 1, 2000, 10), 0);
 	assert_int_equal(pass(&a, 1, 3000, 10), 10);
+	ceiling_free(&a.c);
+}
+
+/* Neither can take all of a room, and both together get no more than there is. */
+static void messages_and_what_is_beside_them_keep_their_shares(void **state)
+{
+	struct alone a = alone(20);
+	int said = 0, others = 0;
+
+	(void)state;
+	/* All of it, where nothing else is said; and the others have half all the same. */
+	assert_int_equal(pass(&a, 1, 1000, 100), 20);
+	assert_int_equal(beside(&a, 1, 1000, 100), 10);
+	assert_int_equal(beside(&a, 2, 1000, 100), 10);
+	assert_int_equal(pass(&a, 2, 1000, 100), 10);
+	for (int64_t now_ms = 10000; now_ms < 20000; now_ms += 10) {
+		others += beside(&a, 3, now_ms, 5);
+		said += pass(&a, 3, now_ms, 5);
+	}
+	assert_in_range(others, 105, 110);
+	assert_in_range(said, 95, 110);
+	/* Whoever comes first. */
+	said = others = 0;
+	for (int64_t now_ms = 10000; now_ms < 20000; now_ms += 10) {
+		said += pass(&a, 4, now_ms, 5);
+		others += beside(&a, 4, now_ms, 5);
+	}
+	assert_in_range(others, 105, 110);
+	assert_in_range(said, 95, 120);
+	/* One a second is one in two seconds of each. */
+	ceiling_set(a.c, 1);
+	said = others = 0;
+	for (int64_t now_ms = 100000; now_ms < 200000; now_ms += 100) {
+		others += beside(&a, 5, now_ms, 3);
+		said += pass(&a, 5, now_ms, 3);
+	}
+	assert_in_range(others, 49, 51);
+	assert_in_range(said, 40, 60);
 	ceiling_free(&a.c);
 }
 
@@ -79,6 +128,13 @@ static void a_rollback_gives_back_what_was_taken(void **state)
 	struct alone a = alone(10);
 
 	(void)state;
+	assert_int_equal(beside(&a, 9, 1000, 10), 5);
+	a.part.rollback(a.part.arg, 1, false);
+	assert_int_equal(beside(&a, 9, 1000, 10), 5);
+	assert_int_equal(pass(&a, 9, 1000, 10), 5);
+	a.part.commit(a.part.arg);
+	a.part.rollback(a.part.arg, 1, false);
+	assert_int_equal(beside(&a, 9, 1000, 10), 0);
 	assert_int_equal(pass(&a, 1, 1000, 4), 4);
 	a.part.commit(a.part.arg);
 	for (int i = 0; i < 3; i++) {
@@ -224,38 +280,85 @@ static void those_who_run_it_are_always_heard(void **state)
 	assert_int_equal(say(f, "carol", "e", 5), 5);
 }
 
-static void what_changes_a_message_is_never_left_out(void **state)
+/* How many of n edits by carol of this message are delivered. */
+static unsigned edit(struct engine_fixture *f, int seq, int n)
+{
+	unsigned told = 0;
+
+	for (int i = 0; i < n; i++) {
+		char params[64];
+
+		snprintf(params, sizeof(params), "{\"conv\":\"g/hall\",\"seq\":%d,\"body\":\"%d\"}",
+			seq, i);
+		engine_credit(f, 2);
+		engine_rpc(f, "carol", "msg.edit", params);
+		assert_true(engine_told_part(f, "\"changed\":true"));
+		told += engine_count(f, "topic room/hall");
+	}
+	return told;
+}
+
+/* Whether what this request writes is delivered. */
+static bool told(struct engine_fixture *f, const char *uid, const char *method, const char *params)
+{
+	engine_credit(f, 2);
+	engine_rpc(f, uid, method, params);
+	assert_true(engine_told_part(f, "\"changed\":true"));
+	return engine_count(f, "topic room/hall") == 1;
+}
+
+static void what_changes_a_message_is_heard_through_messages(void **state)
 {
 	struct engine_fixture *f = *state;
 
 	make_hall(f);
 	limit(f, 5);
 	assert_int_equal(say(f, "carol", "c", 12), 5);
-	engine_credit(f, 2);
-	engine_rpc(f, "carol", "msg.edit", "{\"conv\":\"g/hall\",\"seq\":3,\"body\":\"y\"}");
-	assert_true(engine_told_part(f, "\"type\":\"edit\""));
-	assert_int_equal(engine_count(f, "topic room/hall"), 1);
-	engine_credit(f, 2);
-	engine_rpc(f, "carol", "msg.recall", "{\"conv\":\"g/hall\",\"seq\":4}");
-	assert_int_equal(engine_count(f, "topic room/hall"), 1);
-	engine_credit(f, 2);
-	/* News of the group, by whoever it is about. */
-	engine_rpc(f, "dave", "group.leave", "{\"gid\":\"hall\"}");
-	assert_int_equal(engine_count(f, "topic room/hall"), 1);
-	engine_credit(f, 2);
 	assert_int_equal(sampled(f), 7);
-	/* What members say in other ways: reactions and copies. */
-	engine_rpc(f, "carol", "msg.react", "{\"conv\":\"g/hall\",\"seq\":3,\"emoji\":\"+1\"}");
-	assert_true(engine_told_part(f, "\"changed\":true"));
-	assert_int_equal(engine_count(f, "topic room/hall"), 0);
-	engine_rpc(f, "carol", "msg.forward",
-		"{\"from_conv\":\"g/hall\",\"seqs\":[3,5,6],\"to_conv\":\"g/hall\"}");
-	assert_true(engine_told_part(f, "\"seqs\":[19,20,21]"));
-	assert_int_equal(engine_count(f, "topic room/hall"), 0);
-	assert_int_equal(sampled(f), 11);
+	assert_true(told(f, "carol", "msg.edit", "{\"conv\":\"g/hall\",\"seq\":3,\"body\":\"y\"}"));
+	assert_true(told(f, "carol", "msg.recall", "{\"conv\":\"g/hall\",\"seq\":4}"));
+	assert_int_equal(sampled(f), 7);
+	/* Of these there are half as many, whoever they are by; and they are stored. */
+	assert_false(told(f, "dave", "group.leave", "{\"gid\":\"hall\"}"));
+	assert_false(told(f, "carol", "msg.recall", "{\"conv\":\"g/hall\",\"seq\":6}"));
+	assert_false(
+		told(f, "carol", "msg.react", "{\"conv\":\"g/hall\",\"seq\":3,\"emoji\":\"+1\"}"));
+	assert_int_equal(sampled(f), 10);
 	engine_credit(f, 2);
-	engine_rpc(f, "bob", "msg.react", "{\"conv\":\"g/hall\",\"seq\":3,\"emoji\":\"+1\"}");
-	assert_int_equal(engine_count(f, "topic room/hall"), 1);
+	engine_rpc(f, "carol", "conv.history", "{\"conv\":\"g/hall\",\"after\":16,\"limit\":100}");
+	assert_true(engine_told_part(f, "\"seq\":17,\"from\":\"dave\""));
+	assert_true(engine_told_part(f, "\"seq\":18,\"from\":\"carol\""));
+	assert_true(engine_told_part(f, "\"seq\":19,\"from\":\"carol\""));
+	/* Copies are messages. */
+	engine_credit(f, 2);
+	engine_rpc(f, "carol", "msg.forward",
+		"{\"from_conv\":\"g/hall\",\"seqs\":[3,5,7],\"to_conv\":\"g/hall\"}");
+	assert_true(engine_told_part(f, "\"seqs\":[20,21,22]"));
+	assert_int_equal(engine_count(f, "topic room/hall"), 0);
+	assert_int_equal(sampled(f), 13);
+	/* Those who run it are heard in all of these. */
+	assert_true(
+		told(f, "bob", "msg.react", "{\"conv\":\"g/hall\",\"seq\":3,\"emoji\":\"+1\"}"));
+	assert_true(told(f, "bob", "msg.recall", "{\"conv\":\"g/hall\",\"seq\":3}"));
+	assert_true(told(f, "alice", "group.invite", "{\"gid\":\"hall\",\"members\":[\"dave\"]}"));
+	assert_true(told(f, "bob", "group.leave", "{\"gid\":\"hall\"}"));
+	assert_int_equal(sampled(f), 13);
+}
+
+static void messages_are_heard_through_what_changes_others(void **state)
+{
+	struct engine_fixture *f = *state;
+
+	make_hall(f);
+	limit(f, 4);
+	assert_int_equal(say(f, "carol", "c", 1), 1);
+	for (int i = 0; i < 3; i++) {
+		pass_time(f);
+		pass_time(f);
+		assert_int_equal(edit(f, 3, 20), 2);
+		assert_int_equal(say(f, "dave", i == 0 ? "d" : i == 1 ? "e" : "f", 20), 2);
+	}
+	assert_int_equal(sampled(f), 3 * 36);
 }
 
 static void groups_and_other_rooms_have_no_part_in_it(void **state)
@@ -339,6 +442,49 @@ static void a_replay_has_the_same_ceiling(void **state)
 	assert_true(engine_told_part(f, "\"head\":12,"));
 }
 
+/* What administrators do is heard in a replay, too, though they are no members, and a recall seems
+ * to be its author's. */
+static void a_replay_hears_operators_as_well(void **state)
+{
+	struct engine_fixture *f = *state;
+	const struct im_up_rec commands = {.type = IM_UP_CONTROL,
+		.user = IM_STR("dave"),
+		.device = IM_STR("dave-1"),
+		.payload = IM_STR("{\"commands\":["
+				  "{\"command\":\"recallMessage\",\"conv\":\"g/hall\",\"seq\":3},"
+				  "{\"command\":\"removeGroupMember\",\"gid\":\"hall\","
+				  "\"members\":[\"carol\"]}]}")};
+	struct im_buf records;
+	uint64_t first;
+
+	assert_int_equal(directory_user_set_role(f->rig.dir, 4, DIRECTORY_ADMIN), IM_OK);
+	make_hall(f);
+	assert_int_equal(say(f, "carol", "c", 2), 2);
+	limit(f, 1);
+	first = f->next;
+	engine_credit(f, 2);
+	engine_add_rpc(f, "carol", "msg.edit", "{\"conv\":\"g/hall\",\"seq\":4,\"body\":\"y\"}");
+	engine_add(f, commands);
+	im_buf_init(&records, 0);
+	im_buf_put(&records, f->records.p, f->records.n);
+	for (int round = 0; round < 2; round++) {
+		if (round) {
+			engine_unlinked(f->rig.engine, f->peer);
+			pass_time(f);
+			pass_time(f);
+			engine_link(f);
+			engine_send_again(f, first, 2, im_buf_view(&records));
+		} else {
+			engine_send(f);
+		}
+		assert_int_equal(engine_count(f, "topic room/hall"), 3);
+		assert_true(engine_told_part(f, "\"type\":\"edit\""));
+		assert_true(engine_told_part(f, "\"by\":\"administrator\""));
+		assert_true(engine_told_part(f, "\"action\":\"kick\""));
+	}
+	im_buf_free(&records);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, engine_set_up, engine_tear_down)
 
 int main(void)
@@ -346,11 +492,14 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_room_has_a_second_s_worth),
 		cmocka_unit_test(what_is_not_spared_takes_its_share),
+		cmocka_unit_test(messages_and_what_is_beside_them_keep_their_shares),
 		cmocka_unit_test(a_rollback_gives_back_what_was_taken),
 		cmocka_unit_test(rooms_are_remembered_in_bounded_memory),
 		CASE(what_members_say_is_sampled_and_all_of_it_kept),
 		CASE(those_who_run_it_are_always_heard),
-		CASE(what_changes_a_message_is_never_left_out),
+		CASE(what_changes_a_message_is_heard_through_messages),
+		CASE(messages_are_heard_through_what_changes_others),
+		CASE(a_replay_hears_operators_as_well),
 		CASE(groups_and_other_rooms_have_no_part_in_it),
 		CASE(it_goes_by_when_it_is_delivered),
 		CASE(a_replay_has_the_same_ceiling),

@@ -182,7 +182,7 @@ static int write_group(struct rpc_write *wr, struct im_str gid, const struct wan
 	const struct group_people *people)
 {
 	struct rpc_call *c = &wr->call;
-	struct group_write write = {wr->writer, c->user, c->uid, gid, 0};
+	struct group_write write = {wr->writer, c->user, c->uid, gid, 0, false};
 	struct im_buf json;
 	uint64_t seq;
 	int rc;
