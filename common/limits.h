@@ -173,6 +173,11 @@
 /* Pinned messages of one conversation: what its people still look through. */
 #define IM_PINS_MAX 100
 
+/* How often somebody may come into one group within a day, by whatever road, before he needs those
+ * who run it: whoever has left in anger, by mistake or by a wrong touch is back, and nobody writes
+ * into a conversation by coming and going. */
+#define IM_COMINGS_PER_DAY 5
+
 /* How often one user may ask another to become a contact, or to join a group, within a day: who has
  * overlooked it may be asked again, and nobody is pestered. */
 #define IM_REQUESTS_TO_ONE 3
@@ -188,7 +193,7 @@
 #define IM_CACHED_RIGHTS (128 * 1024) /* blocks and memberships, 48 bytes each */
 #define IM_CACHED_PACED (16 * 1024)   /* last messages in groups in slow mode, 24 bytes each */
 #define IM_CACHED_COSTS (16 * 1024)   /* users who lately asked for much, 24 bytes each */
-#define IM_CACHED_CEILINGS (4 * 1024) /* rooms lately written to, 24 bytes each */
+#define IM_CACHED_CEILINGS (4 * 1024) /* rooms lately written to, twice 24 bytes each */
 #define IM_CACHED_NAMES (64 * 1024)   /* of users and groups, 80 bytes each; for each thread */
 /* Members of all cached groups together: six groups of the largest size, or 60,000 of ten. About
  * 20 MB with short names. */

@@ -73,10 +73,23 @@ static int change(struct directory *d, int which, uint64_t group, struct im_str 
 	return directory_change(d, st);
 }
 
-int directory_link_use(struct directory *d, uint64_t group, struct im_str name)
+/* IM_E_NONE: the link is no more, or this user is noted already. */
+static int note_user(struct directory *d, uint64_t group, struct im_str name, uint64_t user)
 {
-	int rc = change(d, DIR_LINK_USE, group, name);
+	sqlite3_stmt *st = sqldb_get(&d->q, DIR_LINK_USER_ADD);
 
+	sqldb_bind_id(st, 1, group);
+	sqldb_bind_text(st, 2, name);
+	sqldb_bind_id(st, 3, user);
+	return directory_change(d, st);
+}
+
+int directory_link_use(struct directory *d, uint64_t group, struct im_str name, uint64_t user)
+{
+	int rc = note_user(d, group, name, user);
+
+	if (rc == IM_OK)
+		rc = change(d, DIR_LINK_USE, group, name);
 	if (rc == IM_OK)
 		rc = change(d, DIR_LINK_USED_UP, group, name);
 	return rc == IM_E_NONE ? IM_OK : rc;
@@ -93,6 +106,14 @@ int directory_link_drop(struct directory *d, uint64_t group, uint64_t user)
 
 	sqldb_bind_id(st, 1, group);
 	sqldb_bind_id(st, 2, user);
+	return sqldb_run(&d->q, st);
+}
+
+int directory_link_drop_all(struct directory *d, uint64_t user)
+{
+	sqlite3_stmt *st = sqldb_get(&d->q, DIR_LINK_DROP_ALL);
+
+	sqldb_bind_id(st, 1, user);
 	return sqldb_run(&d->q, st);
 }
 

@@ -21,12 +21,15 @@ int directory_link_get(struct directory *d, struct im_str hash, int64_t now_ms,
 /* How many of a group are not over. */
 int directory_link_count(
 	struct directory *d, uint64_t group, int64_t now_ms, uint64_t *n_out) IM_MUST_CHECK;
-/* Somebody has come by it: the last one removes it. */
-int directory_link_use(struct directory *d, uint64_t group, struct im_str name) IM_MUST_CHECK;
+/* This user has come by it, which takes a use the first time; the last one removes it. */
+int directory_link_use(
+	struct directory *d, uint64_t group, struct im_str name, uint64_t user) IM_MUST_CHECK;
 /* IM_E_NONE: there was none. */
 int directory_link_remove(struct directory *d, uint64_t group, struct im_str name) IM_MUST_CHECK;
 /* All that this user has made of the group. */
 int directory_link_drop(struct directory *d, uint64_t group, uint64_t user) IM_MUST_CHECK;
+/* All that this user has made. */
+int directory_link_drop_all(struct directory *d, uint64_t user) IM_MUST_CHECK;
 
 typedef int (*directory_link_fn)(void *arg, const struct directory_link *l);
 /* Those that are not over, with name > after, by name. */

@@ -11,7 +11,8 @@ enum directory_quota_kind {
 	DIRECTORY_QUOTA_REQUESTS = 3,
 	DIRECTORY_QUOTA_USER = 4,  /* requests to one user: the subject */
 	DIRECTORY_QUOTA_GROUP = 5, /* requests to one group: the subject */
-	DIRECTORY_QUOTA_AHEAD = 6  /* conversations with settings before a message */
+	DIRECTORY_QUOTA_AHEAD = 6, /* conversations with settings before a message */
+	DIRECTORY_QUOTA_COMING = 7 /* into one group: the subject */
 };
 
 #define DIRECTORY_QUOTA_DEFAULT (-1) /* of a user's own maximum: what the server says */

@@ -2,6 +2,7 @@
 /* Users and blocks in directory.db. Devices are in directory_device.c. */
 #include "bridge/directory/directory_user.h"
 
+#include "bridge/directory/directory_link.h"
 #include "bridge/directory/directory_sql.h"
 
 /* The columns of USER_COLUMNS, strings borrowed from the statement. */
@@ -126,7 +127,9 @@ static int set_number(struct directory *d, int which, uint64_t id, int64_t value
 
 int directory_user_set_disabled(struct directory *d, uint64_t id, bool disabled)
 {
-	return set_number(d, DIR_USER_DISABLED, id, disabled);
+	int rc = set_number(d, DIR_USER_DISABLED, id, disabled);
+
+	return rc == IM_OK && disabled ? directory_link_drop_all(d, id) : rc;
 }
 
 int directory_user_set_max_devices(struct directory *d, uint64_t id, int64_t max)

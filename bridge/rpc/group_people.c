@@ -11,6 +11,7 @@
 #include "bridge/directory/directory_group.h"
 #include "bridge/directory/directory_user.h"
 #include "bridge/directory/rights.h"
+#include "bridge/rpc/quota.h"
 #include "bridge/rpc/rpc_args.h"
 #include "common/jsonw.h"
 #include "common/limits.h"
@@ -150,9 +151,12 @@ static int may_come(struct rpc_call *c, uint64_t group, int my_role, uint64_t us
 	bool banned = false;
 	int rc = may_be_put(c, user);
 
-	if (rc == IM_OK && group != 0 && my_role < DIRECTORY_GROUP_ADMIN)
-		rc = directory_ban_has(c->dir, group, user, &banned);
-	return rc == IM_OK && banned ? IM_E_NOT_ALLOWED : rc;
+	if (rc != IM_OK || group == 0 || my_role >= DIRECTORY_GROUP_ADMIN)
+		return rc;
+	rc = directory_ban_has(c->dir, group, user, &banned);
+	if (rc == IM_OK && banned)
+		return IM_E_NOT_ALLOWED;
+	return rc == IM_OK ? quota_coming(c, user, group) : rc;
 }
 
 int group_people_consent(struct rpc_call *c, uint64_t group, int my_role, struct group_people *p)

@@ -36,8 +36,8 @@ int group_people_keep(
 	struct rpc_call *c, uint64_t group, bool member, struct group_people *p) IM_MUST_CHECK;
 void group_people_clear(struct group_people *p);
 /* Sorts out who cannot be put into a group by the caller: who has blocked the caller, takes
- * messages from contacts only, or belongs to too many groups already; and, banned from this group
- * (0: it is new), can be invited by its admins only. */
+ * messages from contacts only, or belongs to too many groups already; and who, banned from this
+ * group (0: it is new), or as often in it as may be within a day, is invited by its admins only. */
 int group_people_consent(
 	struct rpc_call *c, uint64_t group, int my_role, struct group_people *p) IM_MUST_CHECK;
 /* Appends `,"refused":[{"uid","code"},..]` if there are any. */

@@ -65,6 +65,15 @@ int quota_request(struct rpc_call *c, enum directory_quota_kind kind, uint64_t s
 	return rc == IM_OK ? quota_count(c, DIRECTORY_QUOTA_REQUESTS, 1) : rc;
 }
 
+int quota_coming(struct rpc_call *c, uint64_t user, uint64_t group)
+{
+	int64_t used = 0;
+	int rc =
+		directory_quota_used(c->dir, user, DIRECTORY_QUOTA_COMING, group, c->now_ms, &used);
+
+	return rc == IM_OK && used >= IM_COMINGS_PER_DAY ? IM_E_RATE_LIMITED : rc;
+}
+
 int quota_ahead(struct rpc_call *c)
 {
 	int64_t used = 0;

@@ -12,6 +12,7 @@
 #include "bridge/directory/directory_ban.h"
 #include "bridge/directory/directory_group.h"
 #include "bridge/directory/directory_link.h"
+#include "bridge/directory/directory_quota.h"
 #include "common/jsonw.h"
 
 static const char *const role_names[] = {"member", "admin", "owner"};
@@ -179,20 +180,29 @@ static int add_member(struct change *ch, uint64_t user, int role)
 	return rc;
 }
 
-/* By a link, which has one use less. */
+/* Counted here, so that it is whatever was lost in a crash. */
+static int come(struct change *ch, uint64_t user, int role)
+{
+	int rc = add_member(ch, user, role);
+
+	return rc == IM_OK ? directory_quota_add(
+				     ch->d, user, DIRECTORY_QUOTA_COMING, ch->group, ch->ts_ms, 1)
+			   : rc;
+}
+
 static int join_member(struct change *ch, uint64_t user, int role)
 {
 	struct im_str link = text_of(ch->o, "link");
-	int rc = add_member(ch, user, role);
+	int rc = come(ch, user, role);
 
-	return rc == IM_OK && link.p ? directory_link_use(ch->d, ch->group, link) : rc;
+	return rc == IM_OK && link.p ? directory_link_use(ch->d, ch->group, link, user) : rc;
 }
 
 static int invite_member(struct change *ch, uint64_t user, int role)
 {
 	int rc = directory_ban_remove(ch->d, ch->group, user);
 
-	return rc == IM_OK ? add_member(ch, user, role) : rc;
+	return rc == IM_OK ? come(ch, user, role) : rc;
 }
 
 static int unban_user(struct change *ch, uint64_t user, int role)

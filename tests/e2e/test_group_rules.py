@@ -182,6 +182,35 @@ def test_slow_mode_holds_on_every_road(node, trio):
     owner.rpc("msg.react", conv=topic, seq=first + 2, emoji="x")
 
 
+# -- coming and going --
+
+@pytest.mark.parametrize("kind", ["group", "room"])
+def test_nobody_writes_by_coming_and_going(node, trio, kind):
+    """However a member is muted, and whatever the speed: each of it is a message to all."""
+    owner, m, other = trio
+    gid = node.group(owner, [m.user, other.user], kind=kind, join="open")
+    owner.rpc("group.update", gid=gid, slow_ms=60000)
+    owner.rpc("group.mute", gid=gid, uid=m.user, seconds=600)
+    owner.rpc("group.mute", gid=gid, seconds=600)
+    head = owner.rpc("conv.get", conv=f"g/{gid}")["conversation"]["head"]
+    for n in range(60):
+        m.post("im/rpc/group.leave", {"gid": gid})
+        m.post("im/rpc", {"jsonrpc": "2.0", "id": n, "method": "group.join", "params": {"gid": gid}})
+    m.wait_for(lambda: [a for a in m.answers() if a.json.get("id") == 59])
+    # Five comings, and a leaving before each and after the last.
+    assert owner.rpc("conv.get", conv=f"g/{gid}")["conversation"]["head"] == head + 11
+    assert code_of(lambda: m.join(gid)) == -32008
+    assert m.user not in owner.members(gid)
+    # A member does not bring in whom the count keeps out, nor anybody while muted.
+    assert code_of(lambda: other.invite(gid, node.user())) == -32004
+    owner.rpc("group.mute", gid=gid, seconds=0)
+    assert other.rpc("group.invite", gid=gid, members=[m.user]) == {
+        "changed": False, "refused": [{"uid": m.user, "code": -32008}]}
+    owner.invite(gid, m.user)
+    assert m.leave(gid)["changed"]
+    assert m.user not in owner.members(gid)
+
+
 # -- mentions --
 
 def test_mentions_of_those_who_are_not_there_are_dropped_and_said_so(node, trio):

@@ -38,6 +38,41 @@ def test_a_link_ends_with_the_rights_of_its_maker(node):
     assert owner.rpc("group.links", gid=gid)["links"] == []
 
 
+def test_a_link_ends_when_its_maker_is_disabled(node):
+    owner, admin, guest = (node.connect(node.user()) for _ in range(3))
+    gid = node.group(owner, [admin.user], join="invite")
+    owner.rpc("group.role", gid=gid, uid=admin.user, role="admin")
+    link = admin.rpc("group.link", gid=gid)["link"]
+    assert guest.rpc("group.get", link=link)["group"]["gid"] == gid
+    commands = node.admin()
+    commands.command("disableUser", username=admin.user)
+    denied(lambda: guest.rpc("group.join", link=link), -32002)
+    assert owner.rpc("group.links", gid=gid)["links"] == []
+    # It is not there again when the maker is.
+    commands.command("enableUser", username=admin.user)
+    denied(lambda: guest.rpc("group.join", link=link), -32002)
+    again = node.connect(admin.user)
+    assert guest.rpc("group.join", link=again.rpc("group.link", gid=gid)["link"])["changed"]
+
+
+def test_one_holder_does_not_use_a_link_up(own_node):
+    """By coming and going; whatever of it is repeated after a crash."""
+    node = own_node()
+    owner, guest, other = (node.connect(node.user()) for _ in range(3))
+    gid = node.group(owner, join="invite")
+    link = owner.rpc("group.link", gid=gid, uses=2)["link"]
+    for n in range(5):
+        assert guest.rpc("group.join", link=link)["changed"]
+        if n == 2:
+            node.kill_bridge()
+            node.start_bridge()
+        assert [x["left"] for x in owner.rpc("group.links", gid=gid)["links"]] == [1]
+        guest.leave(gid)
+    denied(lambda: guest.rpc("group.join", link=link), -32008)
+    assert other.rpc("group.join", link=link)["changed"]
+    assert owner.rpc("group.links", gid=gid)["links"] == []
+
+
 def test_a_secret_is_in_no_file(own_node):
     node = own_node()
     owner, guest = (node.connect(node.user()) for _ in range(2))

@@ -156,7 +156,11 @@ static void it_ends_when_its_maker_runs_the_group_no_longer(void **state)
 	bobs_link(f);
 	rpc_admin(f, "{\"command\":\"disableUser\",\"username\":\"bob\"}");
 	refused(f, "carol");
+	rpc_ok(f, "alice", "group.links", "{\"gid\":\"team\"}");
+	assert_int_equal(json_array_size(rpc_at(f->result, "links")), 0);
 	rpc_admin(f, "{\"command\":\"enableUser\",\"username\":\"bob\"}");
+	refused(f, "carol");
+	make_link(f, "bob", "");
 	rpc_ok(f, "carol", "group.get", by_link());
 	rpc_admin(f, "{\"command\":\"deleteUser\",\"username\":\"bob\"}");
 	refused(f, "carol");
@@ -221,6 +225,8 @@ static void a_use_that_was_lost_is_counted_from_the_log(void **state)
 	make_link(f, "alice", ",\"uses\":2");
 	rpc_ok(f, "carol", "group.join", by_link());
 	rpc_sql(f, "UPDATE group_link SET uses_left = 2");
+	rpc_sql(f, "DELETE FROM group_link_user");
+	rpc_sql(f, "DELETE FROM quota");
 	rpc_sql(f, "DELETE FROM member WHERE user = 3");
 	assert_int_equal(directory_begin(f->dir), IM_OK);
 	assert_int_equal(directory_meta_set(f->dir, "applied_gid", 1), IM_OK);
@@ -241,6 +247,46 @@ static void a_use_that_was_lost_is_counted_from_the_log(void **state)
 	assert_int_equal(n, 1);
 }
 
+static int left_of(struct rpc_fixture *f)
+{
+	rpc_ok(f, "alice", "group.links", "{\"gid\":\"team\"}");
+	return (int)json_integer_value(rpc_at(f->result, "links.0.left"));
+}
+
+/* Uses are people, not comings. */
+static void who_comes_again_takes_no_use_of_it(void **state)
+{
+	struct rpc_fixture *f = *state;
+	char params[100];
+
+	make_team(f, "");
+	make_link(f, "alice", ",\"uses\":3");
+	for (int i = 0; i < IM_COMINGS_PER_DAY; i++) {
+		rpc_ok(f, "carol", "group.join", by_link());
+		assert_int_equal(left_of(f), 2);
+		leave(f, "carol");
+	}
+	rpc_no(f, IM_E_RATE_LIMITED, "carol", "group.join", by_link());
+	/* Nor does leaving give one back. */
+	assert_int_equal(left_of(f), 2);
+	rpc_ok(f, "dave", "group.join", by_link());
+	assert_int_equal(left_of(f), 1);
+	/* Of another link it is the first time; the last use ends it for everybody. */
+	leave(f, "dave");
+	make_link(f, "alice", ",\"uses\":1");
+	rpc_ok(f, "dave", "group.join", by_link());
+	refused(f, "dave");
+	leave(f, "dave");
+	refused(f, "dave");
+	/* What is noted goes with its link. */
+	rpc_ok(f, "alice", "group.links", "{\"gid\":\"team\"}");
+	snprintf(params, sizeof(params), "{\"gid\":\"team\",\"id\":\"%s\"}",
+		rpc_text(f->result, "links.0.id"));
+	rpc_ok(f, "alice", "group.unlink", params);
+	rpc_sql(f, "CREATE TABLE none_left (n CHECK (n = 0));"
+		   "INSERT INTO none_left SELECT count(*) FROM group_link_user");
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, rpc_set_up, rpc_tear_down)
 
 int main(void)
@@ -253,6 +299,7 @@ int main(void)
 		CASE(it_ends_with_the_group),
 		CASE(a_banned_one_is_not_let_in_nor_shown_anything),
 		CASE(limits_hold_for_who_comes_by_one),
+		CASE(who_comes_again_takes_no_use_of_it),
 		CASE(a_use_that_was_lost_is_counted_from_the_log),
 	};
 

@@ -268,6 +268,97 @@ static void what_can_be_refused_at_once_is(void **state)
 	assert_int_equal(cost_refused(f->cost), 0);
 }
 
+static void come_and_go(struct rpc_fixture *f, const char *uid, int n)
+{
+	for (int i = 0; i < n; i++) {
+		rpc_ok(f, uid, "group.join", "{\"gid\":\"a\"}");
+		assert_num(f->result, "changed", 1);
+		rpc_ok(f, uid, "group.leave", "{\"gid\":\"a\"}");
+		assert_num(f->result, "changed", 1);
+	}
+}
+
+static void who_comes_and_goes_is_let_in_so_often_a_day(void **state)
+{
+	struct rpc_fixture *f = *state;
+	char invite[] = "{\"gid\":\"a\",\"members\":[\"dave\"]}";
+
+	f->now_ms = 1000 * HOUR_MS;
+	rpc_ok(f, "alice", "group.create",
+		"{\"gid\":\"a\",\"join\":\"open\",\"members\":[\"bob\",\"dave\"]}");
+	/* Whoever is in from the beginning has not come yet. Others' groups are others'. */
+	rpc_ok(f, "dave", "group.leave", "{\"gid\":\"a\"}");
+	come_and_go(f, "dave", IM_COMINGS_PER_DAY);
+	rpc_no(f, IM_E_RATE_LIMITED, "dave", "group.join", "{\"gid\":\"a\"}");
+	assert_non_null(strstr(f->why.p, "5 times within a day; ask its owner or an admin"));
+	rpc_ok(f, "alice", "group.create", "{\"gid\":\"b\",\"join\":\"open\"}");
+	rpc_ok(f, "dave", "group.join", "{\"gid\":\"b\"}");
+	come_and_go(f, "carol", 1);
+	/* Nor does a member bring him in; those who run the group do, and go on to be free to. */
+	assert_json(rpc_ok(f, "bob", "group.invite", invite),
+		"{\"changed\":false,\"refused\":[{\"uid\":\"dave\",\"code\":-32008}]}");
+	for (int i = 0; i < 3; i++) {
+		assert_json(rpc_ok(f, "alice", "group.invite", invite), "{\"changed\":true}");
+		assert_num(rpc_ok(f, "dave", "group.join", "{\"gid\":\"a\"}"), "changed", 0);
+		rpc_ok(f, "dave", "group.leave", "{\"gid\":\"a\"}");
+	}
+	rpc_no(f, IM_E_RATE_LIMITED, "dave", "group.join", "{\"gid\":\"a\"}");
+	/* Asking is no coming, and has a count of its own. */
+	rpc_ok(f, "alice", "group.update", "{\"gid\":\"a\",\"join\":\"approval\"}");
+	rpc_ok(f, "dave", "group.join", "{\"gid\":\"a\"}");
+	assert_num(f->result, "pending", 1);
+	rpc_ok(f, "alice", "group.update", "{\"gid\":\"a\",\"join\":\"open\"}");
+	f->now_ms += 25 * HOUR_MS;
+	come_and_go(f, "dave", IM_COMINGS_PER_DAY);
+	rpc_no(f, IM_E_RATE_LIMITED, "dave", "group.join", "{\"gid\":\"a\"}");
+}
+
+/* By whichever road: who is brought in by members counts as who comes. */
+static void who_is_brought_in_has_come(void **state)
+{
+	struct rpc_fixture *f = *state;
+
+	rpc_ok(f, "alice", "group.create",
+		"{\"gid\":\"a\",\"join\":\"open\",\"members\":[\"bob\"]}");
+	for (int i = 0; i < IM_COMINGS_PER_DAY; i++) {
+		assert_json(
+			rpc_ok(f, "bob", "group.invite", "{\"gid\":\"a\",\"members\":[\"carol\"]}"),
+			"{\"changed\":true}");
+		rpc_ok(f, "carol", "group.leave", "{\"gid\":\"a\"}");
+	}
+	rpc_ok(f, "bob", "group.invite", "{\"gid\":\"a\",\"members\":[\"carol\",\"dave\"]}");
+	assert_json(
+		f->result, "{\"changed\":true,\"refused\":[{\"uid\":\"carol\",\"code\":-32008}]}");
+	rpc_no(f, IM_E_RATE_LIMITED, "carol", "group.join", "{\"gid\":\"a\"}");
+}
+
+static void who_may_not_write_brings_nobody_in(void **state)
+{
+	struct rpc_fixture *f = *state;
+	const char *carol = "{\"gid\":\"a\",\"members\":[\"carol\"]}";
+
+	rpc_ok(f, "alice", "group.create",
+		"{\"gid\":\"a\",\"join\":\"open\",\"members\":[\"bob\"]}");
+	rpc_ok(f, "alice", "group.mute", "{\"gid\":\"a\",\"uid\":\"bob\"}");
+	rpc_no(f, IM_E_MUTED, "bob", "group.invite", carol);
+	rpc_ok(f, "alice", "group.mute", "{\"gid\":\"a\",\"uid\":\"bob\",\"seconds\":0}");
+	rpc_ok(f, "alice", "group.mute", "{\"gid\":\"a\"}");
+	rpc_no(f, IM_E_MUTED, "bob", "group.invite", carol);
+	/* Who runs it does; and nobody is kept out by it, or in. */
+	rpc_ok(f, "alice", "group.invite", carol);
+	come_and_go(f, "dave", 1);
+	rpc_ok(f, "carol", "group.leave", "{\"gid\":\"a\"}");
+	rpc_ok(f, "alice", "group.mute", "{\"gid\":\"a\",\"seconds\":0}");
+	rpc_ok(f, "alice", "group.update", "{\"gid\":\"a\",\"slow_ms\":60000}");
+	rpc_ok(f, "bob", "group.invite", carol);
+	rpc_no(f, IM_E_RATE_LIMITED, "bob", "group.invite",
+		"{\"gid\":\"a\",\"members\":[\"dave\"]}");
+	/* A repeat brings nobody in, and waits for nothing. */
+	assert_json(rpc_ok(f, "bob", "group.invite", carol), "{\"changed\":false}");
+	f->now_ms += 60000;
+	rpc_ok(f, "bob", "group.invite", "{\"gid\":\"a\",\"members\":[\"dave\"]}");
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, rpc_set_up, rpc_tear_down)
 
 int main(void)
@@ -284,6 +375,9 @@ int main(void)
 		CASE(who_does_not_want_to_stays_out_and_the_others_come_in),
 		CASE(who_belongs_to_too_many_or_is_banned_stays_out),
 		CASE(what_can_be_refused_at_once_is),
+		CASE(who_comes_and_goes_is_let_in_so_often_a_day),
+		CASE(who_is_brought_in_has_come),
+		CASE(who_may_not_write_brings_nobody_in),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -16,6 +16,7 @@
 #include "bridge/rpc/group_people.h"
 #include "bridge/rpc/group_ref.h"
 #include "bridge/rpc/methods/rpc_user.h"
+#include "bridge/rpc/msg_target.h"
 #include "bridge/rpc/quota.h"
 #include "bridge/rpc/rpc_args.h"
 #include "bridge/rpc/rpc_page.h"
@@ -44,17 +45,31 @@ static int answer(struct rpc_call *c, bool changed, const struct group_people *p
 	return IM_OK;
 }
 
+/* What a member's invitation writes into the conversation is his, as a message would be. */
+static struct conv_ref conv_of(const struct group_ref *ref)
+{
+	return (struct conv_ref){.kind = IM_CONV_GROUP,
+		.peer_id = ref->row.id,
+		.role = ref->me.role,
+		.slow_ms = ref->row.slow_ms};
+}
+
 static int write_invitation(
 	struct rpc_write *wr, struct group_ref *ref, const struct group_people *people)
 {
 	struct rpc_call *c = &wr->call;
+	const struct conv_ref conv = conv_of(ref);
 	uint64_t seq;
 	int rc = check_limit(c, ref, people->n);
 
 	if (rc == IM_OK)
+		rc = msg_may_send(c, &conv);
+	if (rc == IM_OK)
 		rc = quota_check(c, DIRECTORY_QUOTA_INVITATIONS, people->n);
 	if (rc == IM_OK)
 		rc = group_pay(wr, &ref->row, people->n);
+	if (rc == IM_OK)
+		rc = msg_pace(wr, &conv);
 	if (rc == IM_OK)
 		rc = group_write_people(group_ref_write(wr, ref), "invite", IM_STR(""), true,
 			people->v, people->n, &seq);
@@ -164,6 +179,19 @@ static struct im_str put_link(struct im_buf *b, const struct group_by_link *g)
 	return im_buf_view(b);
 }
 
+/* A mute or slow mode keeps nobody out, nor in. */
+static int may_come_again(struct rpc_call *c, const struct group_ref *ref)
+{
+	int rc = quota_coming(c, c->user, ref->row.id);
+
+	if (rc == IM_E_RATE_LIMITED)
+		return rpc_fail(c, rc,
+			"you have come into this group %d times within a day; ask its owner or an "
+			"admin to invite you, or try again tomorrow",
+			IM_COMINGS_PER_DAY);
+	return rc;
+}
+
 static int join_group(struct rpc_write *wr, const struct group_by_link *g)
 {
 	struct rpc_call *c = &wr->call;
@@ -182,6 +210,8 @@ static int join_group(struct rpc_write *wr, const struct group_by_link *g)
 		rc = group_self_may_come(c);
 	if (rc == IM_OK && !g->used && ref->row.join_policy == DIRECTORY_JOIN_APPROVAL)
 		return ask_admins(wr, ref);
+	if (rc == IM_OK)
+		rc = may_come_again(c, ref);
 	if (rc == IM_OK)
 		rc = group_pay(wr, &ref->row, 1);
 	if (rc != IM_OK)
