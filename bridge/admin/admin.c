@@ -211,7 +211,8 @@ int admin_execute(struct admin_payload *p)
 						  .result = &result,
 						  .why = &why},
 					.writer = p->w,
-					.presence = p->presence},
+					.presence = p->presence,
+					.cursors = p->cursors},
 		.hooks = p->hooks,
 		.noted = &noted};
 	int rc;

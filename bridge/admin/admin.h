@@ -27,6 +27,7 @@ struct admin_payload {
 	const struct admin_hooks *hooks;
 	struct writer *w;
 	struct presence *presence; /* may be NULL */
+	struct cursors *cursors;   /* may be NULL */
 	struct im_str device;      /* from which the payload came */
 	struct im_str payload;
 	struct im_buf *out; /* the response; always filled when IM_OK is returned */

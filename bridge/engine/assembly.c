@@ -53,18 +53,18 @@ static int people(struct assembly *a, const struct engine_parts *p)
 		.acks = a->acks,
 		.health = &a->health,
 		.moderation = p->moderation};
-	const struct sessions_parts sp = {.rights = a->rights,
+	const struct cursors_parts cu = {.rights = a->rights, .writer = a->writer, .acks = a->acks};
+	struct sessions_parts sp = {.rights = a->rights,
 		.writer = a->writer,
 		.dir = p->dir,
 		.fx = a->fx,
 		.health = &a->health,
 		.log = p->log};
-	const struct cursors_parts cu = {.rights = a->rights, .writer = a->writer, .acks = a->acks};
 
 	a->intake = intake_new(&ip);
+	a->cursors = sp.cursors = cursors_new(&cu);
 	a->sessions = sessions_new(&sp);
-	a->cursors = cursors_new(&cu);
-	return a->intake && a->sessions && a->cursors ? join(a) : IM_E_NOMEM;
+	return a->intake && a->cursors && a->sessions ? join(a) : IM_E_NOMEM;
 }
 
 static int requesting(struct assembly *a, const struct engine_parts *p)
@@ -78,7 +78,8 @@ static int requesting(struct assembly *a, const struct engine_parts *p)
 		.hold = p->hold,
 		.presence = sessions_presence(a->sessions),
 		.dedup = a->dedup,
-		.cost = a->cost};
+		.cost = a->cost,
+		.cursors = a->cursors};
 	const struct replay_parts rp = {.backend = p->backend,
 		.log = a->log_reader,
 		.dir = p->dir,

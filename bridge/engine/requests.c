@@ -146,6 +146,7 @@ static int run(struct requests *q, const struct im_up_rec *rec, struct rpc_reque
 		.presence = q->p.presence,
 		.dedup = q->p.dedup,
 		.rights = q->p.rights,
+		.cursors = q->p.cursors,
 		/* What a replay does again was paid for. */
 		.cost = pass == REQUESTS_NEW ? q->p.cost : NULL,
 	};
@@ -324,6 +325,7 @@ int requests_control(struct requests *q, const struct im_up_rec *rec, int64_t no
 		.hooks = &q->p.hooks,
 		.w = q->p.writer,
 		.presence = q->p.presence,
+		.cursors = q->p.cursors,
 		.device = rec->device,
 		.payload = rec->payload,
 		.out = &q->reply,

@@ -36,6 +36,7 @@ struct requests_parts {
 	struct presence *presence;
 	struct dedup *dedup;
 	struct cost *cost;
+	struct cursors *cursors;
 };
 
 struct requests *requests_new(const struct requests_parts *p);

@@ -130,7 +130,9 @@ static int forget_spare(struct sessions *s, const struct im_up_rec *rec, uint64_
 
 		if (rc || !spare.n || spare.rows <= s->set.remembered_devices)
 			return rc;
-		rc = directory_device_forget(d, (struct im_str){spare.device, spare.n});
+		rc = cursors_settle(s->p.cursors, (struct im_str){spare.device, spare.n});
+		if (!rc)
+			rc = directory_device_forget(d, (struct im_str){spare.device, spare.n});
 		if (rc)
 			return rc;
 		effects_forget_user(s->p.fx, rec->user);
@@ -267,6 +269,8 @@ static int unbind_gone(struct sessions *s, unsigned peer, const struct im_up_rec
 	struct rights_user u;
 	int rc = rights_user(s->p.rights, rec->user, &u);
 
+	if (!rc)
+		rc = cursors_settle(s->p.cursors, rec->device);
 	if (!rc)
 		rc = directory_device_get(d, rec->device, &dev);
 	if (!rc && dev.user == u.id && dev.cursor == 0 &&

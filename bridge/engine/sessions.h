@@ -15,6 +15,7 @@
 #include "bridge/deliver/effects.h"
 #include "bridge/deliver/presence.h"
 #include "bridge/directory/rights.h"
+#include "bridge/rpc/cursors.h"
 #include "bridge/write/writer.h"
 #include "common/err.h"
 #include "common/frame.h"
@@ -27,6 +28,7 @@ struct sessions_parts {
 	struct writer *writer;
 	struct directory *dir;
 	struct effects *fx;
+	struct cursors *cursors;
 	struct health *health;
 	struct log *log;
 };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Owns what waits, one entry a device. Called by batch.c for records, by commit.c before it
- * commits, by the engine for time, and by device.ack, which is answered and so waits for nothing.
- */
+ * commits, by the engine for time, by whoever is about to remove a device, and by device.ack, which
+ * is answered and so waits for nothing. */
 #include "bridge/rpc/cursors.h"
 
 #include <stdlib.h>
@@ -17,6 +17,7 @@ struct waiting {
 	size_t device_n, uid_n;
 	uint64_t cursor;
 	int64_t now_ms;
+	bool settled; /* by the open transaction, and its device may be gone since */
 	UT_hash_handle hh;
 };
 
@@ -123,6 +124,8 @@ static void rolled_back(void *arg, uint64_t first, bool logged)
 	(void)first;
 	(void)logged;
 	c->written = false;
+	for (struct waiting *w = c->by_device; w != NULL; w = w->hh.next)
+		w->settled = false;
 }
 
 struct tx_part cursors_part(struct cursors *c)
@@ -169,6 +172,7 @@ int cursors_note(struct cursors *c, const struct im_up_rec *rec)
 	memcpy(w->uid, rec->user.p, rec->user.n);
 	w->uid_n = rec->user.n;
 	w->now_ms = rec->ts_ms;
+	w->settled = false;
 	if (cursor > w->cursor)
 		w->cursor = cursor;
 	return IM_OK;
@@ -204,6 +208,20 @@ static int write_one(struct cursors *c, const struct waiting *w)
 	return rc == IM_E_NONE ? refuse(c, d.uid, IM_E_NOT_ALLOWED, CURSORS_DEVICE_WHY) : rc;
 }
 
+int cursors_settle(struct cursors *c, struct im_str device)
+{
+	struct waiting *w;
+	int rc;
+
+	HASH_FIND(hh, c->by_device, device.p, device.n, w);
+	if (w == NULL || w->settled)
+		return IM_OK;
+	c->hurry = true;
+	rc = write_one(c, w);
+	w->settled = rc == IM_OK;
+	return rc;
+}
+
 int cursors_write(struct cursors *c)
 {
 	struct waiting *w, *tmp;
@@ -213,7 +231,7 @@ int cursors_write(struct cursors *c)
 		!(c->hurry || cursors_full(c) || writer_changes_directory(c->p.writer)))
 		return IM_OK;
 	HASH_ITER (hh, c->by_device, w, tmp) {
-		rc = write_one(c, w);
+		rc = w->settled ? IM_OK : write_one(c, w);
 		if (rc != IM_OK)
 			return rc;
 	}

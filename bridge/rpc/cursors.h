@@ -60,6 +60,9 @@ bool cursors_waiting(const struct cursors *c);
 bool cursors_full(const struct cursors *c);
 /* The transaction that comes next writes what waits. */
 void cursors_hurry(struct cursors *c);
+/* Before a device's row is looked at to be removed: what waits of that one is written in the open
+ * transaction, so that what was accepted first also counts first. */
+int cursors_settle(struct cursors *c, struct im_str device) IM_MUST_CHECK;
 /* At the end of each transaction: writes what waits, if it is time, or the directory is written to
  * anyway. */
 int cursors_write(struct cursors *c) IM_MUST_CHECK;

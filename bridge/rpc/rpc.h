@@ -39,6 +39,7 @@ struct presence;
 struct dedup;
 struct rights;
 struct cost;
+struct cursors;
 
 /* Server settings that handlers need; filled from the configuration. */
 struct rpc_settings {
@@ -101,6 +102,7 @@ struct rpc_write {
 	struct dedup *dedup;        /* ids that senders have given their messages; may be NULL */
 	struct rights *rights;      /* slow mode; NULL: there is none */
 	struct cost *cost;          /* what the caller's requests may cost; NULL: no bound */
+	struct cursors *cursors; /* what devices have acknowledged and waits; NULL: nothing does */
 };
 
 struct rpc_param {

@@ -6,7 +6,10 @@ import time
 
 import pytest
 
-from lib.node import until
+from lib import mqttwire
+from lib.client import Refused
+from lib.node import PASSWORD, until
+from lib.raw import Raw
 from lib.step import Step
 
 NODE = {"options": {"rate_messages": 0}}
@@ -192,6 +195,28 @@ def test_of_many_acks_the_newest_counts(node):
     for cursor in [*cursors[1:], cursors[0]]:
         b.post("im/ack", cursor, qos=0)
     until(lambda: cursor_of(b, b.device) == int(cursors[-1]), "the newest")
+
+
+@V
+def test_a_first_ack_keeps_a_device_that_goes_at_once(node, v5):
+    alice, bob = node.users(2)
+    a, b = node.connect(alice), node.connect(bob)
+    a.send(f"im/u/{bob}", {"id": "1", "body": "one"})
+    cursor = b.wait_body(f"u/{alice}", "one")["cursor"]
+    device = f"shell-{int(v5)}"
+    with Raw(node.port, 5 if v5 else 4) as once:
+        once.connect(device, bob, PASSWORD)
+        once.publish("im/ack", cursor, qos=1)
+        once.expect(mqttwire.PUBACK)
+        once.send(mqttwire.disconnect(once.version))
+        once.expect_closed()
+    delivered = a.wait_event("delivered")
+    assert (delivered["by"], delivered["seq"]) == (bob, 1)
+    assert cursor_of(b, device) == int(cursor)
+    # It is his, and whatever he says of it later is taken.
+    with pytest.raises(Refused):
+        node.connect(alice, device)
+    assert not b.on("ack")
 
 
 # -- sessions that go on --

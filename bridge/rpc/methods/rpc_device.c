@@ -6,6 +6,7 @@
 
 #include "bridge/deliver/presence.h"
 #include "bridge/directory/directory_user.h"
+#include "bridge/rpc/cursors.h"
 #include "bridge/rpc/methods/methods.h"
 #include "bridge/rpc/rpc_args.h"
 #include "bridge/rpc/rpc_page.h"
@@ -51,6 +52,12 @@ static int list_call(struct rpc_read *rd)
 					     l.page.limit + 1, on_device, &l));
 }
 
+/* What it has acknowledged counts: senders hear of it. */
+static int settle(struct rpc_write *wr, struct im_str device)
+{
+	return wr->cursors != NULL ? cursors_settle(wr->cursors, device) : IM_OK;
+}
+
 /* The user's devices are told, and this one is disconnected. */
 static int tell_removal(
 	struct rpc_write *wr, uint64_t user, struct im_str uid, struct im_str device)
@@ -71,8 +78,10 @@ static int tell_removal(
 int rpc_device_take(struct rpc_write *wr, uint64_t user, struct im_str uid, struct im_str device)
 {
 	struct rpc_call *c = &wr->call;
-	int rc = directory_device_release(c->dir, device);
+	int rc = settle(wr, device);
 
+	if (rc == IM_OK)
+		rc = directory_device_release(c->dir, device);
 	return rc == IM_OK ? tell_removal(wr, user, uid, device) : rc;
 }
 
@@ -86,6 +95,8 @@ static int remove_call(struct rpc_write *wr)
 	/* Another user's device is none of the caller's business: as if it were not there. */
 	if (rc == IM_E_NONE || (rc == IM_OK && dev.user != c->user))
 		return rpc_changed(c, false);
+	if (rc == IM_OK)
+		rc = settle(wr, device);
 	if (rc == IM_OK)
 		rc = directory_device_forget(c->dir, device);
 	if (rc == IM_OK)
