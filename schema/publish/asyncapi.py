@@ -4,7 +4,8 @@
 import re
 
 ABOUT = ("A client of a mosquitto-im node: what it sends and receives by MQTT. im is the "
-         "operator's topic_prefix; {me} is the client's own user id. See PROTOCOL.md.")
+         "operator's topic_prefix; {me} is the client's own user id. The schemas are of JSON Schema "
+         "draft 7. See PROTOCOL.md.")
 SAY = ('[{"topic": "im/…/{name}", "action": "send" or "receive", "description": "what it is", '
        '"parameters": {"name": "what it is"}}], with "payload" if that is not this schema; '
        "[] if it is on no topic of its own")

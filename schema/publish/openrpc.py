@@ -4,7 +4,7 @@
 ABOUT = ("Requests of MQTT clients to a mosquitto-im node: published to im/rpc (JSON-RPC 2.0) or "
          "im/rpc/{method} (the parameters alone), where im is the operator's topic_prefix; "
          "answered on the MQTT 5 response topic or im/inbox/{me}/rpc/{device}. Lengths of texts "
-         "are in bytes of UTF-8. See PROTOCOL.md.")
+         "are in bytes of UTF-8. The schemas are of JSON Schema draft 7. See PROTOCOL.md.")
 
 
 def error(wire, name):
@@ -18,7 +18,7 @@ def parameter(wire, name, node, full, must):
 
 
 def method(wire, name):
-    said, case = wire.said(name), wire.example(name)
+    said = wire.said(name)
     result = f"{name}.result"
     made = {
         "name": name,
@@ -31,10 +31,10 @@ def method(wire, name):
         "errors": [{"$ref": f"#/components/errors/{e}"}
                    for e in [*wire.errors_of_all, *said["errors"]]],
         "examples": [{
-            "name": name,
+            "name": f"{name}.{i}" if i > 1 else name,
             "params": [{"name": n, "value": v} for n, v in case["params"].items()],
             "result": {"name": result, "value": case["result"]},
-        }],
+        } for i, case in enumerate(wire.examples(name), 1)],
         "x-who": said["who"],
     }
     if said["description"]:

@@ -15,6 +15,9 @@ page is made of them by `make wire-docs`, and so is [openrpc.json](openrpc.json)
 programs. How a request is sent and answered, and how pages go on, stands in
 [{PROTOCOL}]({PROTOCOL}#requests).
 
+What only reads may stand in a [batch]({PROTOCOL}#batches), what writes may not. In openrpc.json the
+schemas are of JSON Schema draft 7, as OpenRPC has them; in schema/wire they are of 2020-12.
+
 Parameters in **bold** must be given. A member of a result with a `?` may be left out. Texts are
 counted in bytes of UTF-8; names in the column of types lead to [Types](#types) and
 [Objects](#objects).
@@ -88,29 +91,35 @@ class Page:
                 for n, node, full, must in self.wire.parameters(name)]
         parts.append(table(("parameter", "type", "meaning"), rows) if rows
                      else "No parameters.\n")
-        result = self.wire.method(name)["properties"]["result"]
         owner = f"rpc.{name}"
-        parts.append(table(("result", "type", "meaning"),
-                           [(code(n), t, d) for n, t, d in self.words.rows(result, owner)]))
+        parts += self.kinds(self.wire.method(name)["properties"]["result"], owner, "result")
         if said["errors"]:
             parts.append("Errors of its own: "
                          + ", ".join(self.error(e) for e in said["errors"]) + ".\n")
-        case = self.wire.example(name)
-        parts.append(f"```json\n{compact(case['params'])}\n{compact(case['result'])}\n```\n")
+        parts += [f"```json\n{compact(case['params'])}\n{compact(case['result'])}\n```\n"
+                  for case in self.wire.examples(name)]
         return "\n".join(parts)
+
+    def kinds(self, node, owner, head):
+        """What an object has; each of its alternatives by itself where they are told apart."""
+        parts = []
+        for kind in self.wire.described(self.wire.file_of(owner), node) or [node]:
+            there = self.words.type_of(kind, owner) if "$ref" in kind else ""
+            if kind is not node and there.startswith("["):
+                parts.append(f"*{kind['description']}*: {there}\n")
+                continue
+            if kind is not node:
+                parts.append(f"*{kind['description']}*:\n")
+            parts.append(table((head, "type", "meaning"),
+                               [(code(n), t, d) for n, t, d in self.words.rows(kind, owner)]))
+        return parts
 
     def objects(self):
         """What results lead to, and what that leads to."""
         parts = []
         for name in self.used:  # grows meanwhile
             node = self.wire.schemas[name]
-            parts += [f"### {name}\n", node["title"] + ".\n"]
-            kinds = [k for k in node.get("oneOf", []) if "description" in k] or [node]
-            for kind in kinds:
-                if kind is not node:
-                    parts.append(f"*{kind['description']}*:\n")
-                parts.append(table(("member", "type", "meaning"),
-                                   [(code(n), t, d) for n, t, d in self.words.rows(kind, name)]))
+            parts += [f"### {name}\n", node["title"] + ".\n", *self.kinds(node, name, "member")]
         return parts
 
     def types(self):
@@ -121,6 +130,8 @@ class Page:
             where = f"{self.wire.file_of(COMMON)}, $defs.{name}"
             about = self.wire.need(where, node, "description", str, "what it is, half a sentence")
             form = self.words.type_of(node)
+            for inner, _ in self.words.inside(node):
+                form += ": " + self.shape(inner, COMMON, ())
             if "pattern" in node:
                 form += f"; {code(node['pattern'])}"
             rows.append((code(name), form, about))

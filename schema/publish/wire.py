@@ -126,15 +126,26 @@ class Wire:
             found.append((name, node, full, name in params.get("required", [])))
         return sorted(found, key=lambda p: not p[3])
 
-    def example(self, method):
-        """The first golden vector that has a result."""
-        for case in self.calls:
-            if case["method"] == method and "result" in case:
-                return case
-        raise Fault(f"schema/wire/vectors/methods.json: write a case "
-                    f'{{"method": "{method}", "params": {{…}}, "result": {{…}}}}')
+    def examples(self, method):
+        """The golden vectors that are to be shown, or the first one that has a result."""
+        cases = [c for c in self.calls if c["method"] == method and "result" in c]
+        if not cases:
+            raise Fault(f"schema/wire/vectors/methods.json: write a case "
+                        f'{{"method": "{method}", "params": {{…}}, "result": {{…}}}}')
+        return [c for c in cases if c.get("shown")] or cases[:1]
 
-    # -- alternatives: events, bodies of system messages --
+    # -- alternatives: kinds of an object, events, bodies of system messages --
+
+    def described(self, where, node):
+        """The alternatives of a node that are told apart, which all say what they are; [] if they
+        are shown as one."""
+        kinds = [k for k in node.get("oneOf", []) if k.get("type") != "null"]
+        if not any("description" in k for k in kinds):
+            return []
+        for i, kind in enumerate(kinds):
+            self.need(f"{where}, alternative {i}", kind, "description", str,
+                      "what it is, half a sentence, as the others say")
+        return kinds
 
     def alternatives(self, name):
         """The branches of a schema of events or of actions, each with its names."""

@@ -80,14 +80,16 @@ class Words:
             return f"object, each member {self.type_of(each, owner)}"
         return kind or "any JSON"
 
-    def kinds(self, node, owner):
-        """The alternatives of a node, and of those that have some themselves."""
+    def kinds(self, node, owner=COMMON):
+        """What a value may be, null aside: a node's alternatives, and theirs."""
         node = self.wire.whole(node, owner)
-        return [k for n in node.get("oneOf", []) for k in self.kinds(n, owner)] or [node]
+        if "oneOf" not in node:
+            return [] if node.get("type") == "null" else [node]
+        return [kind for n in node["oneOf"] for kind in self.kinds(n, owner)]
 
     def members(self, node, owner=COMMON):
         """{name: ([nodes], always)} of an object; of alternatives, what any of them has."""
-        kinds = [k for k in self.kinds(node, owner) if k.get("type") != "null"]
+        kinds = self.kinds(node, owner)
         found = {}
         for kind in kinds:
             for name, member in kind.get("properties", {}).items():
@@ -103,6 +105,8 @@ class Words:
         rows = []
         for name, (nodes, always) in self.members(node, owner).items():
             types = list(dict.fromkeys(self.type_of(n, owner) for n in nodes))
+            if sorted(types) == sorted((value(True), value(False))):
+                types = ["boolean"]
             about = next((n["description"] for n in nodes if "description" in n), "")
             rows.append((before + name + ("" if always else " ?"), " or ".join(types), about))
             inner = [pair for n in nodes for pair in self.inside(n)]

@@ -12,6 +12,7 @@
 #include "bridge/rpc/methods/methods.h"
 #include "bridge/rpc/rpc_check.h"
 #include "bridge/rpc/rpc_request.h"
+#include "bridge/rpc/texts.h"
 #include "common/ids.h"
 #include "tests/lib/folder.h"
 
@@ -310,6 +311,7 @@ static int run(struct rpc_fixture *f, const struct rpc_method *m, const struct r
 		.writer = f->w,
 		.budget = &f->budget,
 		.presence = f->presence,
+		.dedup = f->dedup,
 		.rights = f->rights,
 		.cost = f->cost};
 	int rc;
@@ -318,7 +320,9 @@ static int run(struct rpc_fixture *f, const struct rpc_method *m, const struct r
 		return run_read(f, m, call);
 	writer_set_now(f->w, f->now_ms);
 	wr.call.dir = writer_directory(f->w);
-	rc = m->write(&wr);
+	rc = texts_check(f->set.moderation, m, call->params, call->why);
+	if (rc == IM_OK)
+		rc = m->write(&wr);
 	rpc_commit(f);
 	return rc;
 }

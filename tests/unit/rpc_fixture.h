@@ -35,7 +35,8 @@ struct rpc_fixture {
 	struct hash_budget budget;
 	struct presence *presence;
 	struct rights *rights;
-	struct cost *cost; /* without a limit, until a test sets one */
+	struct cost *cost;   /* without a limit, until a test sets one */
+	struct dedup *dedup; /* NULL until a test sets one */
 	struct im_buf states;
 	struct admin_hooks hooks;
 	int64_t now_ms;
