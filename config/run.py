@@ -13,6 +13,7 @@ import hashlib
 import os
 import pathlib
 import pwd
+import re
 import secrets
 import shlex
 import shutil
@@ -139,6 +140,25 @@ def find_broker(named):
         raise Problem(f"no broker: {named or 'mosquitto'} is not a program; "
                       "install mosquitto or set MOSQUITTO")
     return path
+
+
+def broker_version(broker):
+    """(2, 0, 11)"""
+    said = subprocess.run([broker, "-h"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          text=True, env=broker_env()).stdout
+    found = re.search(r"mosquitto version (\d+)\.(\d+)\.(\d+)", said)
+    return tuple(map(int, found.groups())) if found else (0, 0, 0)
+
+
+def open_to_all(port):
+    """Whether something listens on this port of all addresses of the machine."""
+    for name in ("tcp", "tcp6"):
+        table = pathlib.Path("/proc/net", name)
+        for row in table.read_text("ascii").splitlines()[1:] if table.exists() else []:
+            address, number = row.split()[1].split(":")
+            if row.split()[3] == "0A" and not int(address, 16) and int(number, 16) == port:
+                return True
+    return False
 
 
 def broker_env():
@@ -277,7 +297,10 @@ class Node:
             write_private(self.password_file, self.password + "\n")
 
     def configure(self):
-        ws = f"listener {self.ws_port} {self.bind}\nprotocol websockets" if self.ws_port else ""
+        # Mosquitto 2.0.11 takes an interface's name for WebSocket, and all of them for an address.
+        near = self.bind == "127.0.0.1" and broker_version(self.broker) < (2, 1)
+        ws = (f"listener {self.ws_port} {'lo' if near else self.bind}\nprotocol websockets"
+              if self.ws_port else "")
         self.link = link_path(self.state)
         values = dict(
             user=pwd.getpwuid(os.geteuid()).pw_name, state=self.state, link=self.link,
@@ -336,6 +359,9 @@ class Node:
         say(f"ready on mqtt://{host}:{self.port}")
         if self.ws_port:
             say(f"ready on ws://{host}:{self.ws_port}/mqtt")
+            if self.bind not in ("0.0.0.0", "::") and open_to_all(self.ws_port):
+                say(f"warning: this broker listens on port {self.ws_port} of all addresses, not of "
+                    f"{self.bind} alone: close the port by a firewall, or leave WS_PORT out")
         # Clients look for localhost by themselves.
         near = self.bind in ("127.0.0.1", "0.0.0.0", "::1", "::")
         print(READY.format(host="" if near else f"-h {self.bind} ",

@@ -7,6 +7,7 @@ import shlex
 import signal
 import socket
 import subprocess
+import sys
 
 import pytest
 
@@ -197,6 +198,18 @@ def test_a_websocket_listener_is_made_on_demand(make_run, free_port):
         c.inbox()
         assert c.rpc("user.get")["uid"] == "alice"
     assert run.process.running
+    # At no other address of the machine, in whatever version of the broker.
+    assert socket.socket().connect_ex(("127.0.0.2", port)) != 0
+    assert "warning:" not in run.process.text(True)
+
+
+def test_a_port_that_is_open_to_all_is_found():
+    sys.path.insert(0, str(build.ROOT / "config"))
+    from run import open_to_all
+    for address, open_there in (("0.0.0.0", True), ("127.0.0.1", False)):
+        with socket.create_server((address, 0)) as server:
+            assert open_to_all(server.getsockname()[1]) == open_there
+    assert not open_to_all(1)
 
 
 def test_a_taken_port_is_said_in_one_line(tmp_path, free_port):
