@@ -50,12 +50,11 @@ static int kick_user(struct admin_call *ac)
 	if (here)
 		return IM_OK;
 	if (!one)
-		return rpc_fail(c, IM_E_INVALID_PARAMS,
-			"no device of \"%.*s\" is connected; getUser (imctl user show) lists them",
-			IM_ARGS(uid));
+		return rpc_fail(
+			c, IM_E_INVALID_PARAMS, "no device of \"%.*s\" is connected", IM_ARGS(uid));
 	return rpc_fail(c, IM_E_INVALID_PARAMS,
 		known ? "the device \"%.*s\" of \"%.*s\" is not connected"
-		      : "\"%.*s\" is no device of \"%.*s\"; getUser (imctl user show) lists them",
+		      : "\"%.*s\" is no device of \"%.*s\"; imctl user show lists that user's",
 		IM_ARGS(device), IM_ARGS(uid));
 }
 

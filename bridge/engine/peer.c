@@ -174,8 +174,9 @@ static int spool_begins(struct peer *p, const struct im_up_batch *h)
 	if (same && h->first <= s->recno + 1)
 		return IM_OK;
 	log_line(p->p.log, LOG_LEVEL_INFO, same ? "spool_goes_on" : "spool_begins",
-		"epoch=%llu expected=%llu first=%llu", (unsigned long long)h->epoch,
-		(unsigned long long)(same ? s->recno + 1 : h->first), (unsigned long long)h->first);
+		"epoch=%llu expected=%llu first=%llu%s", (unsigned long long)h->epoch,
+		(unsigned long long)(same ? s->recno + 1 : h->first), (unsigned long long)h->first,
+		same ? " what=\"numbers jump when the broker has died; nothing is missing\"" : "");
 	spool_mark_advance(s, h->first - 1, &none);
 	return IM_OK;
 }

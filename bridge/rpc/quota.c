@@ -37,9 +37,9 @@ int quota_check(struct rpc_call *c, enum directory_quota_kind kind, size_t n)
 	if (rc != IM_OK || max == 0 || used + (int64_t)n <= max)
 		return rc;
 	return rpc_fail(c, IM_E_RATE_LIMITED,
-		"you may %s %" PRId64 " times within a day, and have done so %" PRId64
-		" times; this would be %zu more; try again tomorrow, or ask the operator",
-		what[kind], max, used, n);
+		"you may %s %" PRId64 " time%s within a day, and have done so %" PRId64
+		" time%s; this would be %zu more; try again tomorrow, or ask the operator",
+		what[kind], max, max == 1 ? "" : "s", used, used == 1 ? "" : "s", n);
 }
 
 int quota_count(struct rpc_call *c, enum directory_quota_kind kind, size_t n)

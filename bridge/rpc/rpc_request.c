@@ -25,7 +25,7 @@ static int find_method(struct rpc_request *r, struct im_str name)
 	r->method = r->find(name);
 	if (r->method != NULL)
 		return IM_OK;
-	im_buf_printf(&r->why, "there is no method \"%.*s\"; see docs/PROTOCOL.md for the list",
+	im_buf_printf(&r->why, "there is no method \"%.*s\"; see docs/METHODS.md for the list",
 		IM_ARGS(rpc_clip(name, 64)));
 	return IM_E_METHOD_NOT_FOUND;
 }

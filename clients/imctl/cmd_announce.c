@@ -95,9 +95,9 @@ static void show(const struct command_call *c)
 		json_dumpf(c->result, stdout, JSON_COMPACT);
 		fputc('\n', stdout);
 	} else {
-		printf("announcement %lld is under way to %lld users; imctl announce status shows "
+		printf("announcement %lld is under way to %lld user%s; imctl announce status shows "
 		       "how far it is\n",
-			(long long)id, (long long)total);
+			(long long)id, (long long)total, total == 1 ? "" : "s");
 	}
 }
 
