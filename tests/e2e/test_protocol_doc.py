@@ -29,14 +29,14 @@ def test_every_example_runs_as_written():
             runner.run(*line)
 
 
-def test_a_request_to_a_device_runs_as_written():
+def test_shell_lines_run_as_written():
     """The page's shell lines, with the port of the test's node; and what the terminals show."""
     blocks = [(kind, text) for kind, text in re.findall(r"^```(\w*)\n(.*?)^```$", PAGE, re.S | re.M)
               if kind in ("sh", "")]
-    assert [kind for kind, _ in blocks] == ["sh", "sh", "", "sh", ""]
+    assert [kind for kind, _ in blocks] == ["sh", "sh", "sh", "", "sh", ""]
     node = Node(users=0)
     directory.add_users(node.data / "directory.db",
-                        [(u, PASSWORD, False) for u in ("alice", "car7")])
+                        [(u, PASSWORD, False) for u in ("alice", "bob", "car7")])
     terminals = {}
     with node, contextlib.ExitStack() as stack:
         for kind, text in blocks:
