@@ -40,6 +40,13 @@ enum im_presence_policy { IM_PRESENCE_EVERYONE, IM_PRESENCE_CONTACTS, IM_PRESENC
 #define IM_PRESENCE_POLICIES 3
 extern const char *const im_presence_policy_names[IM_PRESENCE_POLICIES];
 
+/* What a user's account is: user.role in directory.db. */
+enum im_role {
+	IM_ROLE_USER = 0,  /* a person, or a program that speaks as one */
+	IM_ROLE_ADMIN = 1, /* besides, may administer */
+	IM_ROLE_DEVICE = 2 /* many things under one name */
+};
+
 /* Whether a user may do anything at all. */
 int im_may_act(bool exists, bool disabled, struct im_buf *why) IM_MUST_CHECK;
 

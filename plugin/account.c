@@ -45,7 +45,7 @@ bool account_is_admin(struct plugin *p, struct im_str uid)
 
 	if (ret == IM_E_IO)
 		account_unreadable(p);
-	return ret == IM_OK && u.admin && !u.disabled;
+	return ret == IM_OK && u.role == IM_ROLE_ADMIN && !u.disabled;
 }
 
 /* Ends the connections that began with another password than is the user's now, however they came

@@ -117,8 +117,9 @@ static int check_admin(struct write *w)
 	if (code == IM_E_BUSY)
 		return code;
 	im_buf_reset(&w->p->why);
-	return !code && w->from.admin ? IM_OK
-				      : policy_no_topic(w->t.kind, w->p->prefix, &w->p->why);
+	return !code && w->from.role == IM_ROLE_ADMIN
+		       ? IM_OK
+		       : policy_no_topic(w->t.kind, w->p->prefix, &w->p->why);
 }
 
 /* Decides; IM_OK or the code of the refusal, with p->why filled. */
@@ -337,7 +338,7 @@ static bool may_see(struct plugin *p, struct im_str viewer, struct im_str uid)
 			   yes(p, lookup_relation(p->lookup, &u, &v, &rel));
 	}
 	if (f.exists) {
-		f.admin = v.admin;
+		f.admin = v.role == IM_ROLE_ADMIN;
 		f.blocked = rel.blocked;
 		f.contact = rel.contact;
 	}

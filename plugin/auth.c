@@ -197,7 +197,8 @@ static struct budget_login login_of(
 {
 	const struct address_key k = address_key(l->address, l->hearsay);
 
-	return budget_login(b, l->uid, (struct im_str){k.bytes, k.n}, k.local && u->admin);
+	return budget_login(
+		b, l->uid, (struct im_str){k.bytes, k.n}, k.local && u->role == IM_ROLE_ADMIN);
 }
 
 /* ---- what wrong ones may cost ---- */

@@ -98,7 +98,7 @@ static int read_user(struct lookup *l, struct im_str uid, struct lookup_user *ou
 	*out = (struct lookup_user){
 		.id = sqldb_int(st, 0),
 		.life = ++l->lives,
-		.admin = sqldb_int(st, 1) == 1,
+		.role = (enum im_role)sqldb_int(st, 1),
 		.disabled = sqldb_int(st, 2) != 0,
 		.direct_policy = (enum im_direct_policy)sqldb_int(st, 3),
 		.max_devices = sqldb_int(st, 5),

@@ -26,7 +26,8 @@ struct lookup;
 struct lookup_user {
 	int64_t id;    /* row id; 0 while the bridge has not written it */
 	uint64_t life; /* differs after every change that was announced */
-	bool admin, disabled;
+	enum im_role role;
+	bool disabled;
 	bool has_password;
 	enum im_direct_policy direct_policy;
 	bool relations;         /* has blocked somebody, or has contacts */

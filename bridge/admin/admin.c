@@ -182,7 +182,7 @@ static int execute(struct admin_payload *p, struct admin_call *ac)
 	if (rc != IM_OK && rc != IM_E_NONE)
 		return rc;
 	/* The plugin has asked already, from its cache. */
-	if (rc == IM_E_NONE || me.role != DIRECTORY_ADMIN || me.disabled) {
+	if (rc == IM_E_NONE || me.role != IM_ROLE_ADMIN || me.disabled) {
 		put_refusal(p->out, IM_E_NOT_ALLOWED, "this is for administrators");
 		return IM_OK;
 	}

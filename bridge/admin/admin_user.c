@@ -50,12 +50,12 @@ static int take_password(struct rpc_call *c, char phc_out[IM_PHC_MAX])
 	return IM_OK;
 }
 
-static int take_role(struct rpc_call *c, int *out)
+static int take_role(struct rpc_call *c, enum im_role *out)
 {
 	struct im_str role = rpc_str(c, "role");
 
-	*out = im_str_eqz(role, "admin") ? DIRECTORY_ADMIN : DIRECTORY_USER;
-	if (role.p != NULL && *out == DIRECTORY_USER && !im_str_eqz(role, "user"))
+	*out = im_str_eqz(role, "admin") ? IM_ROLE_ADMIN : IM_ROLE_USER;
+	if (role.p != NULL && *out == IM_ROLE_USER && !im_str_eqz(role, "user"))
 		return rpc_fail(c, IM_E_INVALID_PARAMS,
 			"role is \"%.*s\"; give \"user\" or \"admin\"", IM_ARGS(role));
 	return IM_OK;
@@ -68,7 +68,8 @@ static int create_user(struct admin_call *ac)
 	struct im_str uid = rpc_str(c, "username");
 	char phc[IM_PHC_MAX];
 	uint64_t id;
-	int role, rc = take_role(c, &role);
+	enum im_role role;
+	int rc = take_role(c, &role);
 
 	if (rc == IM_OK && !im_uid_valid(uid))
 		rc = rpc_fail(c, IM_E_INVALID_PARAMS,
@@ -125,7 +126,8 @@ static int restore_user(struct admin_call *ac)
 	struct directory_user u;
 	bool nameless = false;
 	char phc[IM_PHC_MAX];
-	int role, rc = take_role(c, &role);
+	enum im_role role;
+	int rc = take_role(c, &role);
 
 	if (rc == IM_OK)
 		rc = rpc_user_past(c, uid, &u);
@@ -204,7 +206,8 @@ static int set_role(struct admin_call *ac)
 {
 	struct rpc_call *c = &ac->write.call;
 	struct directory_user u;
-	int role, rc = take_role(c, &role);
+	enum im_role role;
+	int rc = take_role(c, &role);
 
 	if (rc == IM_OK)
 		rc = named_user(c, &u);
@@ -245,8 +248,7 @@ static void put_user(struct im_buf *b, const struct directory_user *u)
 {
 	im_buf_z(b, "{\"username\":");
 	im_jsonw_str(b, u->uid);
-	im_jsonw_member_str(
-		b, "role", u->role == DIRECTORY_ADMIN ? IM_STR("admin") : IM_STR("user"));
+	im_jsonw_member_str(b, "role", u->role == IM_ROLE_ADMIN ? IM_STR("admin") : IM_STR("user"));
 	im_buf_printf(b, ",\"disabled\":%s,\"password\":%s", u->disabled ? "true" : "false",
 		u->password.n ? "true" : "false");
 	im_jsonw_member_int(b, "created_ms", u->created_ms);

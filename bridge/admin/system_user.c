@@ -27,7 +27,7 @@ static int make(struct rpc_call *c, uint64_t *id_out)
 
 	if (rc == IM_OK)
 		rc = directory_user_create(
-			c->dir, im_str(name), DIRECTORY_USER, IM_STR(""), c->now_ms, id_out);
+			c->dir, im_str(name), IM_ROLE_USER, IM_STR(""), c->now_ms, id_out);
 	if (rc == IM_OK)
 		rc = directory_user_set_disabled(c->dir, *id_out, true);
 	if (rc == IM_OK)

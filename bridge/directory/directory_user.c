@@ -11,7 +11,7 @@ static struct directory_user user_of_row(sqlite3_stmt *st)
 	return (struct directory_user){
 		.id = sqldb_id(st, 0),
 		.uid = sqldb_str(st, 1),
-		.role = sqldb_int(st, 2),
+		.role = (enum im_role)sqldb_int(st, 2),
 		.password = sqldb_str(st, 3),
 		.disabled = sqldb_int(st, 4),
 		.deleted = sqldb_int(st, 5),
@@ -90,8 +90,8 @@ int directory_user_nameable(struct directory *d, struct im_str uid)
 	return directory_nameable(d, ACCOUNT_USER, uid);
 }
 
-int directory_user_create(struct directory *d, struct im_str uid, int role, struct im_str password,
-	int64_t now_ms, uint64_t *id_out)
+int directory_user_create(struct directory *d, struct im_str uid, enum im_role role,
+	struct im_str password, int64_t now_ms, uint64_t *id_out)
 {
 	const struct account_new n = {.uid = uid, .role = role, .phc = password, .now_ms = now_ms};
 	struct im_buf why;
@@ -149,7 +149,7 @@ int directory_user_set_told(struct directory *d, uint64_t id, int64_t told_ms)
 	return set_number(d, DIR_USER_TOLD, id, told_ms);
 }
 
-int directory_user_set_role(struct directory *d, uint64_t id, int role)
+int directory_user_set_role(struct directory *d, uint64_t id, enum im_role role)
 {
 	return set_number(d, DIR_USER_ROLE, id, role);
 }
@@ -206,7 +206,7 @@ int directory_user_delete(struct directory *d, uint64_t id, uint64_t gone_gid)
 }
 
 int directory_user_restore(
-	struct directory *d, uint64_t id, int role, struct im_str password, int64_t now_ms)
+	struct directory *d, uint64_t id, enum im_role role, struct im_str password, int64_t now_ms)
 {
 	sqlite3_stmt *st = sqldb_get(&d->q, DIR_USER_RESTORE);
 

@@ -7,12 +7,10 @@
 #include "bridge/directory/directory.h"
 #include "common/may.h"
 
-enum directory_role { DIRECTORY_USER = 0, DIRECTORY_ADMIN = 1 };
-
 struct directory_user {
 	uint64_t id;
 	struct im_str uid;
-	int role;
+	enum im_role role;
 	struct im_str password; /* PHC; n == 0: no password login */
 	bool disabled, deleted;
 	int64_t created_ms;
@@ -39,13 +37,13 @@ int directory_user_by_id(struct directory *d, uint64_t id,
 int directory_user_nameable(struct directory *d, struct im_str uid) IM_MUST_CHECK;
 /* IM_E_EXISTS: the name cannot be given, and directory_errmsg says why (schema/account.h). password
  * empty: none. */
-int directory_user_create(struct directory *d, struct im_str uid, int role, struct im_str password,
-	int64_t now_ms, uint64_t *id_out) IM_MUST_CHECK;
+int directory_user_create(struct directory *d, struct im_str uid, enum im_role role,
+	struct im_str password, int64_t now_ms, uint64_t *id_out) IM_MUST_CHECK;
 int directory_user_set_password(struct directory *d, uint64_t id, struct im_str phc) IM_MUST_CHECK;
 int directory_user_set_disabled(struct directory *d, uint64_t id, bool disabled) IM_MUST_CHECK;
 int directory_user_set_max_devices(struct directory *d, uint64_t id, int64_t max) IM_MUST_CHECK;
 int directory_user_set_told(struct directory *d, uint64_t id, int64_t told_ms) IM_MUST_CHECK;
-int directory_user_set_role(struct directory *d, uint64_t id, int role) IM_MUST_CHECK;
+int directory_user_set_role(struct directory *d, uint64_t id, enum im_role role) IM_MUST_CHECK;
 /* nick/avatar/ext with p == NULL stay as they are; direct_policy or read_receipts < 0 too. */
 int directory_user_set_profile(struct directory *d, uint64_t id, struct im_str nick,
 	struct im_str avatar, struct im_str ext, int direct_policy,
@@ -55,8 +53,8 @@ int directory_user_set_profile(struct directory *d, uint64_t id, struct im_str n
 int directory_user_delete(struct directory *d, uint64_t id, uint64_t gone_gid) IM_MUST_CHECK;
 /* Undoes the mark, with a new password (empty: none); tokens issued before now are void. IM_E_NONE:
  * this user is not deleted. */
-int directory_user_restore(struct directory *d, uint64_t id, int role, struct im_str password,
-	int64_t now_ms) IM_MUST_CHECK;
+int directory_user_restore(struct directory *d, uint64_t id, enum im_role role,
+	struct im_str password, int64_t now_ms) IM_MUST_CHECK;
 int directory_user_set_online(
 	struct directory *d, uint64_t id, int online, int64_t now_ms) IM_MUST_CHECK;
 

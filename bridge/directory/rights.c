@@ -108,7 +108,7 @@ int rights_user(struct rights *r, struct im_str uid, struct rights_user *out)
 	e->n = (uint8_t)uid.n;
 	e->u = (struct rights_user){
 		.id = u.id,
-		.admin = u.role == DIRECTORY_ADMIN,
+		.role = u.role,
 		.disabled = u.disabled,
 		.policy = u.direct_policy,
 	};

@@ -22,7 +22,8 @@ struct rights;
 
 struct rights_user {
 	uint64_t id; /* 0: unknown */
-	bool admin, disabled;
+	enum im_role role;
+	bool disabled;
 	bool gone; /* beside IM_E_UNKNOWN_USER: there was such a user, who was deleted */
 	enum im_direct_policy policy;
 };

@@ -107,7 +107,7 @@ static int hand_over(struct requests *q, const struct im_up_rec *rec, struct rpc
 	if (!job)
 		return IM_E_NOMEM;
 	job->user = u->id;
-	job->admin = u->admin;
+	job->admin = u->role == IM_ROLE_ADMIN;
 	job->now_ms = now_ms;
 	job->set = q->set;
 	im_buf_str(&job->topic, rec->reply_topic);
@@ -133,7 +133,7 @@ static int run(struct requests *q, const struct im_up_rec *rec, struct rpc_reque
 		.call = {.uid = rec->user,
 			.device = rec->device,
 			.user = u->id,
-			.admin = u->admin,
+			.admin = u->role == IM_ROLE_ADMIN,
 			.now_ms = rec->ts_ms,
 			.set = &q->set,
 			.params = req->params,
@@ -335,7 +335,7 @@ int requests_control(struct requests *q, const struct im_up_rec *rec, int64_t no
 	int rc = rights_user(q->p.rights, rec->user, &u);
 
 	/* The plugin lets only administrators write there, but it may have asked its cache. */
-	if (rc == IM_E_UNKNOWN_USER || (!rc && (!u.admin || u.disabled))) {
+	if (rc == IM_E_UNKNOWN_USER || (!rc && (u.role != IM_ROLE_ADMIN || u.disabled))) {
 		log_line(q->p.log, LOG_LEVEL_WARNING, "control_refused", "uid=%.*s",
 			IM_ARGS(rec->user));
 		return IM_OK;

@@ -79,7 +79,7 @@ static int session_user(struct sessions *s, const struct im_up_rec *rec, struct 
 
 	if (rc != IM_E_UNKNOWN_USER || !(rec->flags & IM_UPF_NEW_USER))
 		return rc;
-	rc = directory_user_create(writer_directory(s->p.writer), rec->user, DIRECTORY_USER,
+	rc = directory_user_create(writer_directory(s->p.writer), rec->user, IM_ROLE_USER,
 		(struct im_str){0}, rec->ts_ms, &id);
 	if (rc && rc != IM_E_EXISTS)
 		return rc;

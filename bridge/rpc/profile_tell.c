@@ -55,7 +55,7 @@ static int may_hear(struct hunt *h, uint64_t user, bool *out)
 	if (rc != IM_OK)
 		return rc;
 	sight.viewer = !u.disabled;
-	sight.admin = u.role == DIRECTORY_ADMIN;
+	sight.admin = u.role == IM_ROLE_ADMIN;
 	*out = im_may_presence(&sight) && u.uid.n <= IM_UID_MAX;
 	if (*out)
 		memcpy(h->out->uids[h->out->n], u.uid.p, u.uid.n);

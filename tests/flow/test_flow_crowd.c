@@ -48,7 +48,7 @@ static void add_crowd(struct flow *f, unsigned n)
 	for (unsigned i = 0; i < n; i++) {
 		snprintf(uid, sizeof(uid), "u%06u", i);
 		assert_int_equal(directory_user_create(f->nodes[0].rig.dir, im_str(uid),
-					 DIRECTORY_USER, im_str(phc), 1, &id),
+					 IM_ROLE_USER, im_str(phc), 1, &id),
 			IM_OK);
 	}
 	assert_int_equal(directory_commit(f->nodes[0].rig.dir), IM_OK);

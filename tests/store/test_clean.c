@@ -212,8 +212,7 @@ static void the_directory_is_cleaned_as_well(void **state)
 	im_buf_init(&why, 0);
 	assert_ok(directory_open(*state, &d, &why));
 	assert_ok(directory_begin(d));
-	assert_ok(
-		directory_user_create(d, IM_STR("alice"), DIRECTORY_USER, IM_STR("GONE"), 1, &id));
+	assert_ok(directory_user_create(d, IM_STR("alice"), IM_ROLE_USER, IM_STR("GONE"), 1, &id));
 	assert_ok(directory_commit(d));
 	assert_ok(directory_begin(d));
 	assert_ok(directory_user_delete(d, id, 9));

@@ -161,7 +161,7 @@ static void a_user_is_created_found_and_changed(void **state)
 	assert_ok(directory_user_set_profile(
 		d, id, (struct im_str){0}, IM_STR("http://a"), (struct im_str){0}, -1, -1));
 	assert_ok(directory_user_set_disabled(d, id, true));
-	assert_ok(directory_user_set_role(d, id, DIRECTORY_ADMIN));
+	assert_ok(directory_user_set_role(d, id, IM_ROLE_ADMIN));
 	assert_ok(directory_user_set_password(d, id, (struct im_str){0}));
 	assert_ok(directory_user_set_online(d, id, true, 77));
 	assert_ok(directory_user_by_id(d, id, &u));
@@ -170,7 +170,7 @@ static void a_user_is_created_found_and_changed(void **state)
 	assert_str(u.ext, "{\"x\":1}");
 	assert_int_equal(u.direct_policy, 2);
 	assert_true(!u.read_receipts && u.disabled && u.online);
-	assert_int_equal(u.role, DIRECTORY_ADMIN);
+	assert_int_equal(u.role, IM_ROLE_ADMIN);
 	assert_int_equal(u.password.n, 0);
 	assert_int_equal(u.seen_ms, 77);
 	/* Empty is a value, absent is none. */
@@ -444,7 +444,7 @@ static void a_user_comes_back_as_he_was(void **state)
 	struct directory_user u;
 	assert_int_equal(directory_user_restore(d, bob, 0, (struct im_str){0}, 5000), IM_E_NONE);
 	assert_ok(directory_user_delete(d, alice, 90));
-	assert_ok(directory_user_restore(d, alice, DIRECTORY_USER, IM_STR("$new"), 5000));
+	assert_ok(directory_user_restore(d, alice, IM_ROLE_USER, IM_STR("$new"), 5000));
 	assert_ok(directory_user_get(d, IM_STR("alice"), &u));
 	assert_int_equal(u.id, alice);
 	assert_int_equal(u.created_ms, 1000);
@@ -453,9 +453,9 @@ static void a_user_comes_back_as_he_was(void **state)
 	assert_int_equal(directory_user_restore(d, alice, 0, IM_STR("$x"), 5000), IM_E_NONE);
 	/* Without a password there is only the token. */
 	assert_ok(directory_user_delete(d, alice, 90));
-	assert_ok(directory_user_restore(d, alice, DIRECTORY_ADMIN, (struct im_str){0}, 6000));
+	assert_ok(directory_user_restore(d, alice, IM_ROLE_ADMIN, (struct im_str){0}, 6000));
 	assert_ok(directory_user_by_id(d, alice, &u));
-	assert_int_equal(u.role, DIRECTORY_ADMIN);
+	assert_int_equal(u.role, IM_ROLE_ADMIN);
 	assert_int_equal(u.password.n, 0);
 }
 

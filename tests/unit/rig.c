@@ -20,7 +20,7 @@ static void add_users(struct rig *r, const char *const *users, bool admin, const
 	assert_int_equal(directory_open(r->folder, &r->dir, &why), IM_OK);
 	for (size_t i = 0; users[i]; i++) {
 		assert_int_equal(directory_user_create(r->dir, im_str(users[i]),
-					 admin && i == 0 ? DIRECTORY_ADMIN : DIRECTORY_USER,
+					 admin && i == 0 ? IM_ROLE_ADMIN : IM_ROLE_USER,
 					 im_str(phc), 1, &id),
 			IM_OK);
 		assert_int_equal(id, i + 1);

@@ -33,7 +33,7 @@ void rpc_add_user(struct rpc_fixture *f, const char *uid, const char *phc)
 {
 	uint64_t id;
 
-	assert_int_equal(directory_user_create(writer_directory(f->w), im_str(uid), DIRECTORY_USER,
+	assert_int_equal(directory_user_create(writer_directory(f->w), im_str(uid), IM_ROLE_USER,
 				 im_str(phc), f->now_ms, &id),
 		IM_OK);
 	rpc_commit(f);
@@ -561,8 +561,8 @@ json_t *rpc_admin(struct rpc_fixture *f, const char *command)
 	uint64_t id;
 
 	if (directory_user_get(f->reader_dir, a.uid, &root) == IM_E_NONE) {
-		assert_int_equal(directory_user_create(writer_directory(f->w), a.uid,
-					 DIRECTORY_ADMIN, IM_STR(""), f->now_ms, &id),
+		assert_int_equal(directory_user_create(writer_directory(f->w), a.uid, IM_ROLE_ADMIN,
+					 IM_STR(""), f->now_ms, &id),
 			IM_OK);
 		rpc_commit(f);
 	}

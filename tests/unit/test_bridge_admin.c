@@ -117,7 +117,7 @@ static void accounts_are_made_and_changed(void **state)
 	assert_true(rpc_told(f, "forget_user erin"));
 	assert_int_equal(directory_user_get(f->reader_dir, IM_STR("erin"), &u), IM_OK);
 	assert_int_equal(im_phc_verify(u.password, IM_STR("secret")), IM_OK);
-	assert_int_equal(u.role, DIRECTORY_ADMIN);
+	assert_int_equal(u.role, IM_ROLE_ADMIN);
 	refused(f, "{\"command\":\"createUser\",\"username\":\"erin\"}", IM_E_CONFLICT, "already");
 	refused(f, "{\"command\":\"createUser\",\"username\":\"e rin\"}", IM_E_INVALID_PARAMS,
 		"A-Z");
@@ -245,7 +245,7 @@ static void a_deleted_user_comes_back(void **state)
 	assert_int_equal(rpc_uid(f, "alice"), number);
 	assert_int_equal(directory_user_get(f->reader_dir, IM_STR("alice"), &u), IM_OK);
 	assert_int_equal(im_phc_verify(u.password, IM_STR("new")), IM_OK);
-	assert_int_equal(u.role, DIRECTORY_USER);
+	assert_int_equal(u.role, IM_ROLE_USER);
 	/* What was said is there, and goes on; whom he knew is not kept. */
 	assert_int_equal(rpc_send(f, "alice", "u/bob", "three"), 3);
 	rpc_ok(f, "alice", "conv.history", "{\"conv\":\"u/bob\"}");

@@ -267,7 +267,7 @@ static int create(void *arg, struct writer *w)
 
 	++*(unsigned *)arg;
 	return directory_user_create(
-		writer_directory(w), IM_STR("erin"), DIRECTORY_USER, (struct im_str){0}, 1, &id);
+		writer_directory(w), IM_STR("erin"), IM_ROLE_USER, (struct im_str){0}, 1, &id);
 }
 
 static void a_call_may_come_twice_and_is_done_once(void **state)

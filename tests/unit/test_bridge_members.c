@@ -299,7 +299,7 @@ static void rights_follow_what_is_forgotten(void **state)
 	assert_int_equal(rights_user(w->r, IM_STR("user02"), &b), IM_OK);
 	assert_int_equal(rights_user(w->r, IM_STR("nobody"), &b), IM_E_UNKNOWN_USER);
 	assert_int_equal(rights_user(w->r, IM_STR("user20"), &b), IM_OK);
-	assert_true(b.admin);
+	assert_int_equal(b.role, IM_ROLE_ADMIN);
 	assert_int_equal(rights_user(w->r, IM_STR("user02"), &b), IM_OK);
 	assert_int_equal(rights_direct(w->r, &a, &b, NULL), IM_OK);
 	assert_int_equal(directory_block_add(w->d, b.id, a.id, 1), IM_OK);

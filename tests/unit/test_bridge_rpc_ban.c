@@ -256,8 +256,8 @@ static void a_group_has_so_many_bans_and_no_more(void **state)
 		uint64_t id;
 
 		snprintf(uid, sizeof(uid), "u%d", (int)i);
-		assert_int_equal(directory_user_create(d, im_str(uid), DIRECTORY_USER, IM_STR(""),
-					 f->now_ms, &id),
+		assert_int_equal(directory_user_create(
+					 d, im_str(uid), IM_ROLE_USER, IM_STR(""), f->now_ms, &id),
 			IM_OK);
 		assert_int_equal(directory_ban_add(d, group, id, f->now_ms), IM_OK);
 	}

@@ -18,7 +18,7 @@ static void add_people(struct rpc_fixture *f, int n)
 	for (int i = 0; i < n; i++) {
 		snprintf(uid, sizeof(uid), "somebody%04d", i);
 		assert_int_equal(directory_user_create(writer_directory(f->w), im_str(uid),
-					 DIRECTORY_USER, IM_STR(""), f->now_ms, &id),
+					 IM_ROLE_USER, IM_STR(""), f->now_ms, &id),
 			IM_OK);
 		assert_int_equal(directory_user_set_profile(writer_directory(f->w), id,
 					 IM_STR("A name of some length"),

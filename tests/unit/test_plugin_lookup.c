@@ -41,9 +41,9 @@ static void answers_and_remembers(void **state)
 	assert_int_equal(lookup_user(d, IM_STR("alice"), &alice), IM_OK);
 	assert_int_equal(alice.id, 1);
 	assert_true(alice.has_password);
-	assert_false(alice.admin);
+	assert_int_equal(alice.role, IM_ROLE_USER);
 	assert_int_equal(lookup_user(d, IM_STR("root"), &root), IM_OK);
-	assert_true(root.admin);
+	assert_int_equal(root.role, IM_ROLE_ADMIN);
 	assert_int_equal(lookup_user(d, IM_STR("nobody"), &u), IM_E_NONE);
 	assert_int_equal(lookup_group(d, IM_STR("team"), &team), IM_OK);
 	assert_int_equal(lookup_group(d, IM_STR("hall"), &hall), IM_OK);

@@ -46,7 +46,7 @@ void user_put_own(struct im_buf *b, const struct directory_user *u)
 
 	user_put_profile(b, u);
 	im_buf_printf(b, ",\"role\":\"%s\",\"direct_policy\":\"%s\",\"read_receipts\":%s",
-		u->role == DIRECTORY_ADMIN ? "admin" : "user", im_direct_policy_names[policy],
+		u->role == IM_ROLE_ADMIN ? "admin" : "user", im_direct_policy_names[policy],
 		u->read_receipts ? "true" : "false");
 	im_jsonw_member_int(b, "created", u->created_ms);
 }
