@@ -36,6 +36,17 @@
  * much as a level does, and count as one. */
 #define IM_FILTER_BYTES_PER_LEVEL 256
 
+/* An acl_file: rules for every device of a large fleet by name, which is what generated files hold.
+ * Its text and what is made of it stay in the broker's memory, 40 bytes for each level that rules
+ * do not share. */
+#define IM_ACL_BYTES_MAX (16u * 1024 * 1024)
+#define IM_ACL_RULES_MAX 100000
+#define IM_ACL_NODES_MAX 1000000
+#define IM_ACL_LEVELS_MAX 32 /* of one rule; a topic may have more, below # */
+/* Places in the rules of one user, one role or the patterns that a single topic can lead to: each
+ * `+` beside names, and each level with %u or %c, adds some. Some 20 microseconds of the broker. */
+#define IM_ACL_VISITS_MAX 1000
+
 #define IM_KEPT_SESSIONS_MAX 1000  /* the highest limit of one user's sessions that are away */
 #define IM_DEVICE_DAYS 14          /* device_days, while the bridge has not said what it is */
 #define IM_DEVICES_LIMIT_MAX 10000 /* the highest limit of one user's connected devices */

@@ -313,20 +313,29 @@ void im_filter_parse(struct im_str prefix, struct im_str filter, struct im_filte
 		out->topic.kind = IM_TOPIC_BAD;
 }
 
+struct im_str im_filter_spelled(struct im_str filter)
+{
+	if (is(filter, '#'))
+		return IM_STR("+/#");
+	return im_str_eq(filter, IM_STR("/#")) ? IM_STR("/+/#") : filter;
+}
+
+bool im_topic_sys(struct im_str topic)
+{
+	struct im_str rest;
+	bool below;
+
+	return under(topic, IM_STR("$SYS"), &rest, &below);
+}
+
 bool im_filter_within(struct im_str filter, struct im_str allowed)
 {
-	struct levels f = levels_of(filter);
+	struct levels f = levels_of(im_filter_spelled(filter));
 	struct levels a = levels_of(allowed);
 	bool first = true;
 
 	if (filter.n == 0 || allowed.n == 0)
 		return false;
-	/* '#' matches its parent level too, but no topic is empty: these are the same sets, and
-	 * then one level says less than '#'. */
-	if (is(filter, '#'))
-		f = levels_of(IM_STR("+/#"));
-	else if (im_str_eq(filter, IM_STR("/#")))
-		f = levels_of(IM_STR("/+/#"));
 	while (a.more) {
 		struct im_str want = next_level(&a);
 		struct im_str have;

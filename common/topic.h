@@ -68,6 +68,12 @@ void im_filter_parse(struct im_str prefix, struct im_str filter, struct im_filte
  * topics). */
 bool im_filter_within(struct im_str filter, struct im_str allowed);
 
+/* The same set of topics; one that ends with '#' and says no more than that as one that ends with
+ * "+/#": no topic is empty, so "#" has a level before what it stands for. */
+struct im_str im_filter_spelled(struct im_str filter);
+/* The broker's own statistics: $SYS, and what lies below it. Of filters: all that it matches. */
+bool im_topic_sys(struct im_str topic);
+
 /* Builders append to b. */
 void im_topic_inbox(
 	struct im_buf *b, struct im_str prefix, struct im_str uid, struct im_str suffix);

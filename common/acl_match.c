@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Walking the tree. Called by acl.c for every ordinary publish, delivery and subscription. */
+#include "common/acl_tree.h"
+
+void im_acl_walk_begin(struct im_acl_walk *w, const struct im_acl_tree *t, struct im_str topic)
+{
+	const char *slash;
+
+	w->t = t;
+	w->n = 0;
+	w->dollar = topic.n && topic.p[0] == '$';
+	while (w->n <= IM_ACL_LEVELS_MAX) {
+		slash = topic.n ? memchr(topic.p, '/', topic.n) : NULL;
+		if (!slash) {
+			w->levels[w->n++] = topic;
+			return;
+		}
+		w->levels[w->n++] = (struct im_str){topic.p, (size_t)(slash - topic.p)};
+		topic.n -= (size_t)(slash - topic.p) + 1;
+		topic.p = slash + 1;
+	}
+}
+
+/* Takes s from the front of *level. */
+static bool takes(struct im_str *level, struct im_str s)
+{
+	if (!s.n || level->n < s.n || memcmp(level->p, s.p, s.n) != 0)
+		return false;
+	*level = (struct im_str){level->p + s.n, level->n - s.n};
+	return true;
+}
+
+static bool fits(const struct im_acl_walk *w, const struct im_acl_node *node, struct im_str level)
+{
+	const char *p = node->p, *end = p + node->n;
+
+	while (p < end) {
+		bool one = p + 1 < end && *p == '%';
+
+		if (one && p[1] == 'u' && w->fills & IM_ACL_FILL_USER) {
+			if (!takes(&level, w->uid))
+				return false;
+			p += 2;
+		} else if (one && p[1] == 'c' && w->fills & IM_ACL_FILL_CLIENT) {
+			if (!takes(&level, w->client))
+				return false;
+			p += 2;
+		} else if (!takes(&level, (struct im_str){p++, 1})) {
+			return false;
+		}
+	}
+	return level.n == 0;
+}
+
+static bool same(const struct im_acl_node *c, struct im_str s)
+{
+	return c->n == s.n && (s.n == 0 || (*c->p == *s.p && memcmp(c->p, s.p, s.n) == 0));
+}
+
+static int order(struct im_str s, const struct im_acl_node *c)
+{
+	size_t n = s.n < c->n ? s.n : c->n;
+	int d = n ? memcmp(s.p, c->p, n) : 0;
+
+	return d ? d : (s.n > c->n) - (s.n < c->n);
+}
+
+/* So few are looked through. */
+#define FEW 4
+
+/* 0: there is none. */
+static uint32_t child(const struct im_acl_tree *t, const struct im_acl_node *node, struct im_str s)
+{
+	uint32_t lo = node->first, hi = node->first + node->names;
+
+	while (hi - lo > FEW) {
+		uint32_t mid = lo + (hi - lo) / 2;
+
+		if (order(s, &t->nodes[mid]) < 0)
+			hi = mid;
+		else
+			lo = mid;
+	}
+	for (; lo < hi; lo++) {
+		if (same(&t->nodes[lo], s))
+			return lo;
+	}
+	return 0;
+}
+
+static void take(struct im_acl_walk *w, const uint32_t found[3])
+{
+	for (int i = 0; i < 3; i++) {
+		if (!w->found[i])
+			w->found[i] = found[i];
+	}
+}
+
+static bool is(struct im_str s, char c)
+{
+	return s.n == 1 && s.p[0] == c;
+}
+
+/* A level of a filter is matched by what matches whatever it stands for: '+' by '+', '#' by none
+ * but '#', which `below` is. */
+static void match(struct im_acl_walk *w, uint32_t at, uint32_t depth)
+{
+	const struct im_acl_node *node = &w->t->nodes[at];
+	bool shy = depth == 0 && w->dollar;
+	struct im_str level;
+	uint32_t next, i;
+
+	if (node->end && !shy)
+		take(w, w->t->ends[node->end].below);
+	if (depth == w->n) {
+		if (node->end)
+			take(w, w->t->ends[node->end].here);
+		return;
+	}
+	level = w->levels[depth];
+	next = node->names ? child(w->t, node, level) : 0;
+	if (next)
+		match(w, next, depth + 1);
+	next = node->first + node->names;
+	for (i = 0; i < node->templates; i++) {
+		if (!shy && fits(w, &w->t->nodes[next + i], level))
+			match(w, next + i, depth + 1);
+	}
+	if (node->plus && !shy && !is(level, '#'))
+		match(w, next + node->templates, depth + 1);
+}
+
+void im_acl_match(struct im_acl_walk *w, uint32_t root)
+{
+	memset(w->found, 0, sizeof(w->found));
+	match(w, root, 0);
+}
+
+static bool overlap(struct im_acl_walk *w, uint32_t at, uint32_t depth);
+
+/* Those among the children that a wildcard stands for. */
+static bool any_child(struct im_acl_walk *w, const struct im_acl_node *node, uint32_t depth)
+{
+	uint32_t n = node->names + node->templates + node->plus;
+
+	for (uint32_t i = 0; i < n; i++) {
+		const struct im_acl_node *c = &w->t->nodes[node->first + i];
+
+		if (depth == 0 && c->n && c->p[0] == '$')
+			continue;
+		if (overlap(w, node->first + i, depth + 1))
+			return true;
+	}
+	return false;
+}
+
+static bool named_child(struct im_acl_walk *w, const struct im_acl_node *node, uint32_t depth)
+{
+	bool shy = depth == 0 && w->dollar;
+	struct im_str level = w->levels[depth];
+	uint32_t next = child(w->t, node, level), i;
+
+	if (next && overlap(w, next, depth + 1))
+		return true;
+	next = node->first + node->names;
+	for (i = 0; i < node->templates && !shy; i++) {
+		if (fits(w, &w->t->nodes[next + i], level) && overlap(w, next + i, depth + 1))
+			return true;
+	}
+	return node->plus && !shy && overlap(w, next + node->templates, depth + 1);
+}
+
+static bool found(struct im_acl_walk *w, uint32_t rule)
+{
+	w->found[IM_ACL_READ] = rule;
+	return true;
+}
+
+static bool overlap(struct im_acl_walk *w, uint32_t at, uint32_t depth)
+{
+	const struct im_acl_node *node = &w->t->nodes[at];
+	const struct im_acl_end *end = &w->t->ends[node->end];
+
+	if (w->left == 0)
+		return true;
+	w->left--;
+	if (!node->reads)
+		return false;
+	if (end->below[IM_ACL_READ] && !(depth == 0 && w->dollar))
+		return found(w, end->below[IM_ACL_READ]);
+	if (depth == w->n)
+		return end->here[IM_ACL_READ] && found(w, end->here[IM_ACL_READ]);
+	if (is(w->levels[depth], '#'))
+		return found(w, node->reads);
+	return is(w->levels[depth], '+') ? any_child(w, node, depth) : named_child(w, node, depth);
+}
+
+bool im_acl_overlap(struct im_acl_walk *w, uint32_t root)
+{
+	memset(w->found, 0, sizeof(w->found));
+	return overlap(w, root, 0);
+}
