@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Called by plugin/acl.c, and in the bridge by directory/rights, rpc/msg_target, rpc/group_people,
- * the engine's requests and presence.get, which gather the facts. */
+/* Called by plugin/rights.c, and in the bridge by directory/rights, rpc/msg_target,
+ * rpc/group_people, the engine's requests and presence.get, which gather the facts. */
 #include "common/may.h"
 
 #include <inttypes.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * ACL_CHECK of subscriptions. Called by hooks.c. Who may listen where is said by the same table as
- * for READ; what is added here is a bound on what each subscription leaves at the broker.
+ * ACL_CHECK of subscriptions. Called by hooks.c. Who may listen where is rights.c's; what is
+ * added here is a bound on what each subscription leaves at the broker.
  */
 #include "plugin/acl.h"
 
@@ -13,6 +13,7 @@
 #include "plugin/link.h"
 #include "plugin/quota.h"
 #include "plugin/resumed.h"
+#include "plugin/rights.h"
 
 #define DAY_MS INT64_C(86400000)
 /* Who is refused may try as often as he likes: it is not counted again for so long. */
@@ -25,15 +26,22 @@ static int deny(struct plugin *p)
 }
 
 /* The client is told that it was refused and no more; the operator, why. */
-static int refuse(struct plugin *p, const struct session *e, const char *why)
+static int refuse(struct plugin *p, const struct right *r, const char *filter, const char *why)
 {
 	struct log_text user;
 	struct log_device client;
+	struct log_topic topic;
 
-	if (log_gate(&p->gates.subscribe, clock_mono_us(&p->clock) / 1000, "subscriptions refused"))
-		log_line(LOG_LEVEL_NOTICE, "subscription refused user=%s client=%s: %s",
-			log_text(&user, session_uid(e)), log_device(&client, session_device(e)),
-			why);
+	if (!log_gate(
+		    &p->gates.subscribe, clock_mono_us(&p->clock) / 1000, "subscriptions refused"))
+		return deny(p);
+	im_buf_reset(&p->why);
+	im_buf_z(&p->why, why);
+	if (!*why)
+		rights_put_reason(p, r, &p->why);
+	log_line(LOG_LEVEL_NOTICE, "subscription refused user=%s client=%s filter=%s: %.*s",
+		log_text(&user, r->uid), log_device(&client, r->device),
+		log_topic(&topic, im_str(filter)), IM_ARGS(im_buf_view(&p->why)));
 	return deny(p);
 }
 
@@ -188,6 +196,7 @@ int acl_subscribe(struct plugin *p, const struct mosquitto_evt_acl_check *ed)
 	const char *why;
 	struct im_filter f;
 	struct session *e;
+	struct right r;
 
 	if (link_is(p, ed->client))
 		return strcmp(ed->topic, IM_TOPIC_UP) == 0 || strcmp(ed->topic, IM_TOPIC_SINK) == 0
@@ -203,19 +212,15 @@ int acl_subscribe(struct plugin *p, const struct mosquitto_evt_acl_check *ed)
 	e->spoke = true;
 	capture_open(p, e);
 	im_filter_parse(p->prefix, im_str(ed->topic), &f);
-	if (f.shared && f.filter.n && f.filter.p[0] == '$')
-		return deny(p);
-	/* Who is away when he is taken out of the room could not be taken out of the share: it
-	 * would go on giving him, and so nobody, his part of the messages. */
-	if (f.shared && f.topic.kind == IM_TOPIC_ROOM)
-		return refuse(p, e, "a room cannot be shared; subscribe to it without $share");
-	if (!acl_may_read(p, session_uid(e), &f.topic, f.filter))
-		return deny(p);
-	why = stay(p, e);
+	r = (struct right){
+		.uid = session_uid(e), .device = session_device(e), .text = f.filter, .t = f.topic};
+	why = rights_subscribe(p, &r, &f);
+	if (!why)
+		why = stay(p, e);
 	if (!why)
 		why = count(p, e, &f, ed);
 	if (why)
-		return refuse(p, e, why);
+		return refuse(p, &r, ed->topic, why);
 	if (covers_acks(&f))
 		e->acks = true;
 	/* Every subscription asks for a hello, so it counts like a message; a client that does

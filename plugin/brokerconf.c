@@ -273,8 +273,8 @@ static void include_line(struct brokerconf *c, struct im_str rest)
 static void acl_file_line(struct brokerconf *c, struct im_str rest)
 {
 	warn(c, "acl_file ", trim(rest),
-		" is not looked at: rights on IM topics are this plugin's, others are opened by "
-		"plugin_opt_allow_topic alone");
+		" is not looked at: rights on IM topics are this plugin's; name the file for the "
+		"others by plugin_opt_acl_file, which takes it as it is");
 }
 
 static void password_file_line(struct brokerconf *c, struct im_str rest)

@@ -14,6 +14,7 @@
 #include "plugin/quota.h"
 #include "plugin/refusal.h"
 #include "plugin/renewal.h"
+#include "plugin/rights.h"
 
 /* ---- publishes ---- */
 
@@ -106,9 +107,10 @@ static int check_properties(struct plugin *p, const struct grant *g,
 {
 	const struct policy_response to = {
 		.prefix = p->prefix,
-		.sender = session_uid(g->session),
+		.sender = rights_who(
+			p, session_uid(g->session), session_device(g->session), c->response_topic),
 		.message = &g->topic,
-		.allow_topic = &p->opt.allow_topic,
+		.acl = p->acl,
 	};
 	int code = IM_OK;
 

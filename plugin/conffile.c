@@ -5,6 +5,7 @@
 #include <ctype.h>
 #include <dirent.h>
 #include <dlfcn.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,19 +17,25 @@
 #define FILE_MAX (1024 * 1024)
 #define ENDING ".conf"
 
-/* Whole, or not at all. */
-static bool read_file(const char *path, struct im_buf *b)
+int conffile_read(const char *path, size_t max, struct im_buf *b)
 {
-	int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC), error = 0;
+	size_t begin = b->n;
 	ssize_t n = 0;
 	char chunk[4096];
 
 	if (fd < 0)
-		return false;
-	while (b->n <= FILE_MAX && (n = read(fd, chunk, sizeof(chunk))) > 0)
+		return errno;
+	while (b->n - begin <= max && (n = read(fd, chunk, sizeof(chunk))) > 0)
 		im_buf_put(b, chunk, (size_t)n);
+	if (n < 0)
+		error = errno;
+	else if (n > 0)
+		error = EFBIG;
+	else if (b->failed)
+		error = ENOMEM;
 	close(fd);
-	return n == 0 && !b->failed;
+	return error;
 }
 
 static void take_file(struct brokerconf *c, const char *path)
@@ -36,7 +43,7 @@ static void take_file(struct brokerconf *c, const char *path)
 	struct im_buf text;
 
 	im_buf_init(&text, 0);
-	if (read_file(path, &text))
+	if (!conffile_read(path, FILE_MAX, &text))
 		brokerconf_take(c, im_buf_view(&text), path);
 	else
 		brokerconf_unread(c, im_str(path));
@@ -122,7 +129,7 @@ void conffile_check(struct brokerconf *c, struct im_str prefix, const char *link
 
 	brokerconf_begin(c, &own, take_folder);
 	im_buf_init(&cmdline, 0);
-	if (read_file("/proc/self/cmdline", &cmdline))
+	if (!conffile_read("/proc/self/cmdline", FILE_MAX, &cmdline))
 		path = config_argument(im_buf_view(&cmdline));
 	if (path)
 		take_file(c, path);

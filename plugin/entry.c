@@ -11,6 +11,7 @@
 #include <sys/random.h>
 
 #include "common/limits.h"
+#include "plugin/aclfile.h"
 #include "plugin/admit.h"
 #include "plugin/capture.h"
 #include "plugin/conffile.h"
@@ -185,6 +186,7 @@ static void plugin_free(struct plugin *p)
 	auth_free(&p->auth);
 	lookup_close(&p->lookup);
 	props_close(&p->props);
+	im_acl_free(&p->acl);
 	options_clear(&p->opt);
 	im_buf_free(&p->wills);
 	im_buf_free(&p->why);
@@ -211,6 +213,8 @@ int mosquitto_plugin_init(mosquitto_plugin_id_t *identifier, void **userdata,
 	p->prefix = im_str(p->opt.topic_prefix);
 	if (!ret)
 		ret = check_broker(p, &why);
+	if (!ret)
+		ret = aclfile_read(&p->opt, &p->acl, &why);
 	if (!ret)
 		ret = make_parts(p, &why);
 	if (!ret)

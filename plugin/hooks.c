@@ -8,6 +8,7 @@
 
 #include "plugin/account.h"
 #include "plugin/acl.h"
+#include "plugin/aclfile.h"
 #include "plugin/admit.h"
 #include "plugin/away.h"
 #include "plugin/capture.h"
@@ -15,6 +16,7 @@
 #include "plugin/disconnect.h"
 #include "plugin/downlink.h"
 #include "plugin/ending.h"
+#include "plugin/explain.h"
 #include "plugin/identity.h"
 #include "plugin/later.h"
 #include "plugin/link.h"
@@ -95,12 +97,13 @@ static int on_control(int event, void *event_data, void *userdata)
 	const struct mosquitto_evt_control *ed = event_data;
 	struct plugin *p = userdata;
 	const struct session *e = identity_known(p, ed->client);
+	const struct im_str payload = {ed->payload, ed->payloadlen};
 
 	(void)event;
 	p->grant = (struct grant){0};
 	if (e && e->state == SESSION_OPEN && account_own(p, e) && !session_ending(e) &&
-		account_is_admin(p, session_uid(e)))
-		capture_control(p, e, (struct im_str){ed->payload, ed->payloadlen});
+		account_is_admin(p, session_uid(e)) && !explain_answer(p, e, payload))
+		capture_control(p, e, payload);
 	return MOSQ_ERR_SUCCESS;
 }
 
@@ -192,6 +195,7 @@ static int on_reload(int event, void *event_data, void *userdata)
 	else if (auth_keys(p->auth) >= 0)
 		log_line(LOG_LEVEL_NOTICE, "token keys read again n=%d", auth_keys(p->auth));
 	im_buf_free(&why);
+	aclfile_reload(p);
 	check_broker(p);
 	return MOSQ_ERR_SUCCESS;
 }

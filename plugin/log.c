@@ -65,11 +65,33 @@ const char *log_device(struct log_device *t, struct im_str device)
 
 	if (!device.n)
 		return "(none)";
-	if (!im_device_valid(device))
-		return "(malformed)";
-	s = im_device_topic(device, topic);
-	memcpy(t->z, s.p, s.n);
-	t->z[s.n] = '\0';
+	s = im_device_topic(
+		(struct im_str){device.p, device.n < IM_DEVICE_MAX ? device.n : IM_DEVICE_MAX},
+		topic);
+	snprintf(
+		t->z, sizeof(t->z), "%.*s%s", (int)s.n, s.p, device.n > IM_DEVICE_MAX ? "..." : "");
+	return t->z;
+}
+
+static bool plain_in_topic(char c)
+{
+	return (c != '%' && plain(c)) || c == '+' || c == '#';
+}
+
+const char *log_topic(struct log_topic *t, struct im_str topic)
+{
+	size_t i, at = 0, n = topic.n < LOG_TOPIC_MAX ? topic.n : LOG_TOPIC_MAX;
+
+	if (!n)
+		return "(none)";
+	for (i = 0; i < n; i++) {
+		if (plain_in_topic(topic.p[i]))
+			t->z[at++] = topic.p[i];
+		else
+			at += (size_t)snprintf(
+				t->z + at, 4, "%%%02X", (unsigned)(unsigned char)topic.p[i]);
+	}
+	snprintf(t->z + at, sizeof(t->z) - at, "%s", topic.n > n ? "..." : "");
 	return t->z;
 }
 

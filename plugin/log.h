@@ -36,12 +36,20 @@ struct log_text {
 };
 const char *log_text(struct log_text *t, struct im_str s);
 
-/* A client id as it stands in topics (common/ids.h), so that two that differ look different. What
- * is none may be anything: "(malformed)"; nothing "(none)". */
+/* A client id as it stands in topics (common/ids.h), so that two that differ look different, and so
+ * whatever else was given for one; what is longer than a client id may be ends with "...", nothing
+ * is "(none)". */
 struct log_device {
-	char z[IM_DEVICE_TOPIC_MAX + 1];
+	char z[IM_DEVICE_TOPIC_MAX + sizeof("...")];
 };
 const char *log_device(struct log_device *t, struct im_str device);
+
+/* A topic or filter, likewise, with its levels and wildcards. */
+#define LOG_TOPIC_MAX 160
+struct log_topic {
+	char z[3 * LOG_TOPIC_MAX + sizeof("...")];
+};
+const char *log_topic(struct log_topic *t, struct im_str topic);
 
 /* Lets LOG_GATE_LINES lines through every LOG_GATE_MS and counts the others. */
 #define LOG_GATE_LINES 10

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * directory.db as the plugin sees it. Called by acl.c, auth.c, admit.c and the downlink. Decides
+ * directory.db as the plugin sees it. Called by rights.c, auth.c, admit.c and the downlink. Decides
  * nothing.
  *
  * Cached members and relations are keyed by the `life` of what they belong to, so that forgetting a

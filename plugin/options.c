@@ -42,7 +42,12 @@ static const struct im_conf_key keys[] = {
 	{KEY(allow_topic, IM_CONF_LIST),
 		.help = "Filter for ordinary MQTT traffic beside IM, open to every user for "
 			"publishing and subscribing, and as response topic of messages; %u stands "
-			"for the username. May be given several times."},
+			"for the username. May be given several times. Rights by user, role or "
+			"direction: acl_file."},
+	{KEY(acl_file, IM_CONF_STRING),
+		.help = "Rights on ordinary topics, in the syntax of Mosquitto's acl_file: user, "
+			"topic and pattern lines, and role user|admin|device. Read again at "
+			"SIGHUP."},
 	{KEY(presence_policy, IM_CONF_CHOICE), .def = "everyone", .choices = IM_PRESENCE_CHOICES,
 		.help = "Who may see a user's presence."},
 	{KEY(direct_policy, IM_CONF_CHOICE), .def = "anyone", .choices = IM_DIRECT_CHOICES,
@@ -186,6 +191,18 @@ static size_t expanded_max(const char *filter)
 	return n;
 }
 
+/* It is a filter as well, with a blank in it; who writes it means something else. */
+static bool begins_with_access(const char *f)
+{
+	static const char *const words[] = {"read ", "write ", "readwrite ", "deny "};
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		if (strncmp(f, words[i], strlen(words[i])) == 0)
+			return true;
+	}
+	return false;
+}
+
 static int check_allow_topic(const struct options *o, struct im_buf *why)
 {
 	struct im_filter parsed;
@@ -194,6 +211,15 @@ static int check_allow_topic(const struct options *o, struct im_buf *why)
 	for (i = 0; i < o->allow_topic.n; i++) {
 		const char *f = o->allow_topic.v[i];
 
+		if (begins_with_access(f)) {
+			im_buf_printf(why,
+				"allow_topic \"%.100s\": allow_topic takes a filter alone and "
+				"opens "
+				"it to everybody in both directions; write `topic %.100s` into an "
+				"acl_file (plugin_opt_acl_file)",
+				f, f);
+			return IM_E_FORMAT;
+		}
 		if (!im_filter_valid(im_str(f)) || strncmp(f, "$share/", 7) == 0) {
 			im_buf_printf(why, "allow_topic \"%.100s\" is no topic filter", f);
 			return IM_E_FORMAT;

@@ -26,6 +26,7 @@ struct options {
 	int64_t rate_messages;
 	int64_t rate_bytes;
 	struct im_conf_list allow_topic;
+	char *acl_file;
 	int presence_policy; /* enum im_presence_policy */
 	int direct_policy;   /* im_direct_policy_chosen says which it is */
 	int64_t max_devices;

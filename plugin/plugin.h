@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "common/acl.h"
 #include "common/buf.h"
 #include "common/ratelimit.h"
 #include "common/siphash.h"
@@ -41,12 +42,14 @@ struct grant {
 };
 
 struct gates {
-	struct log_gate login, busy, claim, bypass, full, database, link, frame, subscribe, contest;
+	struct log_gate login, busy, claim, bypass, full, database, link, frame, subscribe, publish,
+		contest;
 };
 
 struct plugin {
 	mosquitto_plugin_id_t *id;
 	struct options opt;
+	struct im_acl *acl; /* ordinary topics: acl_file and allow_topic */
 	struct im_str prefix;
 	struct clock clock;
 	struct im_sipkey key;

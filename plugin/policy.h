@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Where a user may publish and subscribe beside what common/may.h decides between people: topics
- * that nobody writes to, topics outside of IM, and where an answer may be asked for. Pure. Sends
+ * that nobody writes to, and where an answer may be asked for. Pure. Sends
  * answer with IM_OK or the wire code of the refusal, and append to `why` what would be right.
  */
 #ifndef IM_PLUGIN_POLICY_H
@@ -9,8 +9,8 @@
 
 #include <stdbool.h>
 
+#include "common/acl.h"
 #include "common/buf.h"
-#include "common/conf.h"
 #include "common/err.h"
 #include "common/str.h"
 #include "common/topic.h"
@@ -22,14 +22,11 @@ int policy_no_topic(enum im_topic_kind kind, struct im_str prefix, struct im_buf
  * so it is somewhere that the asker could write to himself. */
 struct policy_response {
 	struct im_str prefix;
-	struct im_str sender;
+	struct im_acl_who sender;
 	const struct im_topic *message; /* the topic that it is sent to */
-	const struct im_conf_list *allow_topic;
+	const struct im_acl *acl;
 };
 int policy_response(
 	const struct policy_response *f, struct im_str topic, struct im_buf *why) IM_MUST_CHECK;
-
-/* True if one of the operator's filters (%u: uid) covers the topic or filter. */
-bool policy_allowed(const struct im_conf_list *allow, struct im_str uid, struct im_str filter);
 
 #endif

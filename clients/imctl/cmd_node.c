@@ -3,6 +3,7 @@
  * needs it to be down. */
 #include "clients/imctl/cmd_node.h"
 
+#include "clients/imctl/brokeracl.h"
 #include "clients/imctl/offline.h"
 #include "clients/imctl/options.h"
 #include "clients/imctl/vacuum.h"
@@ -18,6 +19,8 @@
 
 /* The answer comes when all is copied. */
 #define BACKUP_TIMEOUT_S 3600
+
+#define BROKER_CONF "/etc/mosquitto/mosquitto.conf"
 
 static const struct arg no_args[] = {END};
 static const struct arg dismiss_args[] = {
@@ -106,6 +109,18 @@ static const struct arg audit_args[] = {
 	{"--limit", "limit", ARG_INTEGER, false, NULL, "at most so many (all)"},
 	END,
 };
+static const struct arg explain_args[] = {
+	{"UID", "username", ARG_UID, true, NULL, "the user"},
+	{"ACCESS", "access", ARG_CHOICE, true, "publish|subscribe|read",
+		"publish, subscribe, or read"},
+	{"TOPIC", "topic", ARG_TEXT, true, NULL, "the topic; with subscribe, a filter"},
+	{"--device", "device", ARG_TEXT, false, NULL, "with this client id"},
+	END,
+};
+static const struct arg check_acl_args[] = {
+	{"FILE", "conf", ARG_PATH, false, NULL, "the broker's configuration (" BROKER_CONF ")"},
+	END,
+};
 static const struct arg vacuum_args[] = {
 	{"DATABASE", "database", ARG_CHOICE, false, "messages|directory|search",
 		"only this one (all of them)"},
@@ -116,6 +131,13 @@ static int vacuum(struct command_call *c)
 {
 	return vacuum_run(c->opt->offline,
 		json_string_value(json_object_get(c->params, "database")), &c->result, c->why);
+}
+
+static int check_acl(struct command_call *c)
+{
+	const char *conf = json_string_value(json_object_get(c->params, "conf"));
+
+	return brokeracl_check(conf ? conf : BROKER_CONF, &c->result, c->why);
 }
 
 static int check(struct command_call *c)
@@ -210,6 +232,16 @@ const struct command cmd_node[] = {
 		.request = "listAudit",
 		.rows = "rows",
 		.columns = "id ts_ms by command subject outcome detail"},
+	{.name = "explain",
+		.help = "says whether a user may publish, subscribe to or read a topic, and by "
+			"which rule",
+		.args = explain_args,
+		.request = "explain"},
+	{.name = "check acl",
+		.help = "looks at the rights on ordinary topics that the broker's configuration "
+			"names, without a node",
+		.args = check_acl_args,
+		.local = check_acl},
 	{.name = "check",
 		.help = "lists names that earlier versions gave and nobody could get today",
 		.args = no_args,

@@ -50,6 +50,8 @@ def bridge_refuses(node, *said):
     ("jwt_auto_create", "true", "jwt_secret_file"),
     ("jwt_secret_file", "/no/such/file", "/no/such/file"),
     ("allow_topic", "a/#/b", "allow_topic"), ("allow_topic", "$share/g/x", "allow_topic"),
+    ("allow_topic", "read sensors/#", "write `topic read sensors/#` into an acl_file"),
+    ("acl_file", "/no/such/file", "/no/such/file cannot be read by the broker's user"),
     ("max_payload", "0", "max_payload"), ("max_payload", "2M", "max_payload"),
     ("data_dir", "/no/such/folder", "/no/such/folder"),
     ("spool_file", "/no/such/folder/spool", "/no/such/folder"),
@@ -216,7 +218,7 @@ def test_what_is_no_danger_is_started_and_what_does_not_hold_is_said(own_node):
         "acl_file {folder}/acl", "password_file {folder}/passwd", "connection cloud",
         "address 127.0.0.1:1", "topic sensors/# out", "topic # in 0 far/", "notifications false"],
         files={"acl": "topic deny #\n", "passwd": ""})
-    assert len(warnings(node, "acl_file", "/acl is not looked at", "allow_topic")) == 1
+    assert len(warnings(node, "acl_file", "/acl is not looked at", "plugin_opt_acl_file")) == 1
     assert len(warnings(node, "password_file", "/passwd is not looked at", "directory.db")) == 1
     assert warnings(node, "link_listener") == [] and warnings(node, "never asked") == []
     c = node.connect(node.user())

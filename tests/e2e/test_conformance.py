@@ -3,63 +3,16 @@
 topics that `allow_topic` opens, as without. Every test runs on both with the same assertions; where
 brokers of different versions differ, the plugin's is compared with the plain one.
 """
-import itertools
-import pathlib
-import shutil
-import tempfile
-
 import pytest
 
-from lib import build, ports
+from lib import build
 from lib import mqttwire as w
-from lib.client import Client
-from lib.node import PASSWORD, listening, until
-from lib.proc import Process
+from lib.node import PASSWORD, until
+from lib.plain import Plain
 from lib.raw import Closed, Raw
 
 NODE = {"options": {"allow_topic": "plain/#", "rate_messages": 0, "rate_bytes": 0}}
 V = pytest.mark.parametrize("v5", [False, True], ids=["v311", "v5"])
-_serial = itertools.count(1)
-
-
-class Plain:
-    """The same broker without the plugin, open to everybody."""
-
-    def __init__(self):
-        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="im-plain-"))
-        self.port = ports.take()
-        conf = self.folder / "mosquitto.conf"
-        conf.write_text(
-            f"user root\nallow_anonymous true\nlog_dest stderr\nset_tcp_nodelay true\n"
-            "allow_duplicate_messages true\n"
-            f"max_queued_messages 5000\nmax_inflight_messages 1000\nmax_packet_size 2000000\n"
-            f"listener {self.port} 127.0.0.1\n", encoding="utf-8")
-        self.broker = Process("plain broker", [build.MOSQUITTO, "-c", conf],
-                              self.folder / "broker.log")
-        self.clients = []
-
-    def start(self):
-        self.broker.start()
-        self.broker.wait_for(lambda: listening(self.port), "listener")
-        return self
-
-    def close(self):
-        try:
-            self.broker.stop()
-            self.broker.check()
-        finally:
-            if self.broker.running:
-                self.broker.kill()
-            ports.give_back(self.port)
-            shutil.rmtree(self.folder, ignore_errors=True)
-
-    def user(self):
-        return f"plain{next(_serial)}"
-
-    def connect(self, user, device=None, inbox=False, **kw):
-        client = Client(self.port, user, device, PASSWORD, **kw)
-        self.clients.append(client)
-        return client.connect()
 
 
 class Side:
@@ -88,8 +41,6 @@ def plain():
     try:
         yield broker.start()
     finally:
-        for client in broker.clients:
-            client.close()
         broker.close()
 
 

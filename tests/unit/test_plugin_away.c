@@ -494,7 +494,7 @@ static void new_devices_of_a_day(struct node *n)
 	node_settle(n);
 	assert_true(comes_to_stay(n, "two", 5));
 	assert_false(comes_to_stay(n, "tr\xc3\xa9s 3", 4));
-	assert_true(fake_logged("client=tr%C3%A9s%203: within 24 hours"));
+	assert_true(fake_logged("client=tr%C3%A9s%203 filter=plant/#: within 24 hours"));
 	assert_false(comes_to_stay(n, "tr\xc3\xa9s 3", 5));
 	/* Those that are known are not kept out, nor are others' or clean ones. */
 	assert_true(comes_to_stay(n, "one", 4));
@@ -522,7 +522,7 @@ static void that_cannot_be_counted(struct node *n)
 	node_settle(n);
 	node_sql(n, "ALTER TABLE device RENAME TO away");
 	assert_false(fake_subscribe(c, "plant/#"));
-	assert_true(fake_logged("client=one: directory.db cannot be read"));
+	assert_true(fake_logged("client=one filter=plant/#: directory.db cannot be read"));
 	assert_false(fake_logged("within 24 hours"));
 	node_sql(n, "ALTER TABLE away RENAME TO device");
 	assert_true(fake_subscribe(c, "plant/#"));

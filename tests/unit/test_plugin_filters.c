@@ -261,7 +261,8 @@ static void levels_have_a_bound(void **state)
 	/* The log names the client as every other line does. */
 	c = fake_connect(&(struct fake_spec){.id = "Bob's tab/2", .user = "bob", .password = "pw"});
 	assert_false(fake_subscribe(c, "////////////////"));
-	assert_true(fake_logged("user=bob client=Bob%27s%20tab%2F2: a filter"));
+	assert_true(
+		fake_logged("user=bob client=Bob%27s%20tab%2F2 filter=////////////////: a filter"));
 	node_stop(&n);
 }
 

@@ -62,7 +62,7 @@ static void takes_all_it_documents(void **state)
 		{"spool_file", "/x/spool"},
 		{"window", "16"},
 		{"allow_topic", "a/%u/#"},
-		{"allow_topic", "b"},
+		{"allow_topic", "ready b"},
 		{"presence_policy", "contacts"},
 		{"direct_policy", "contacts"},
 		{"jwt_key_file", "/k"},
@@ -114,6 +114,12 @@ static void refuses_with_a_sentence(void **state)
 	refused("allow_topic", "a/#/b", "allow_topic");
 	refused("allow_topic", "", "allow_topic");
 	refused("allow_topic", "$share/x/a", "allow_topic");
+	refused("allow_topic", "read sensors/#",
+		"takes a filter alone and opens it to everybody in both directions; write `topic "
+		"read sensors/#` into an acl_file (plugin_opt_acl_file)");
+	refused("allow_topic", "deny a", "acl_file");
+	refused("allow_topic", "write a", "acl_file");
+	refused("allow_topic", "readwrite a", "acl_file");
 	refused("allow_topic", "1/2/3/4/5/6/7/8/9/10/11/12/13/14/15/16/#", "17 levels");
 	refused("im_subscriptions", "0", "im_subscriptions");
 	refused("other_subscriptions", "10001", "other_subscriptions");

@@ -156,7 +156,7 @@ static void who_may_subscribe_to_what(void **state)
 		{"$CONTROL/im/v1/response", false, true},
 		{"$CONTROL/im/v1", false, false},
 		{"$CONTROL/#", false, false},
-		{"$SYS/#", false, false},
+		{"$SYS/#", false, true},
 		{"dev/alice/#", true, false},
 		{"dev/#", false, false},
 		{"$share/g/dev/alice/x", true, false},
