@@ -174,13 +174,17 @@ class _Node:
 
 
 class PlainNode(_Node):
-    """Mosquitto as it comes. users: with a password file for so many; 0: anonymous."""
+    """Mosquitto as it comes. users: with a password file for so many; 0: anonymous. rules: with an
+    acl_file of this text."""
 
     side = "plain"
 
-    def __init__(self, folder, broker, users=0):
+    def __init__(self, folder, broker, users=0, rules=None):
         super().__init__(folder, broker)
         lines = self.broker_conf()
+        if rules is not None:
+            (self.folder / "acl").write_text(rules, encoding="ascii")
+            lines.append(f"acl_file {self.folder / 'acl'}")
         if users:
             self._make_passwords(users)
             lines += ["allow_anonymous false", f"password_file {self.folder / 'users'}"]
@@ -414,6 +418,10 @@ class ImNode(_Node):
         return [key for key in ("rate_cost", "room_messages_per_second", "groups_per_day",
                                 "invitations_per_day", "requests_per_day") if f"\n#{key} " in printed]
 
+    def plugin_options(self):
+        """Further lines of mosquitto.conf."""
+        return []
+
     # -- processes --
 
     def _write_confs(self):
@@ -426,6 +434,7 @@ class ImNode(_Node):
             "plugin_opt_rate_messages 0",
             "plugin_opt_rate_bytes 0",
             f"plugin_opt_jwt_secret_file {self.secret}",
+            *self.plugin_options(),
         ])
         self.write_conf("im-bridge.conf", [
             f"data_dir {self.data}",
@@ -444,3 +453,18 @@ class ImNode(_Node):
         self.wait_listening()
         self.bridge.start()
         return time.monotonic() - begin
+
+
+class OrdinaryNode(ImNode):
+    """mosquitto-im whose IM has another prefix, so that the generator's topics are ordinary ones, as on
+    plain Mosquitto; rules: the text of its acl_file."""
+
+    side = "plain"
+
+    def __init__(self, *args, rules, **kw):
+        self.rules = rules
+        super().__init__(*args, **kw)
+
+    def plugin_options(self):
+        (self.folder / "acl").write_text(self.rules, encoding="ascii")
+        return ["plugin_opt_topic_prefix chat", f"plugin_opt_acl_file {self.folder / 'acl'}"]

@@ -22,7 +22,7 @@ import plots
 import results
 import scenarios
 from load import Imbench
-from node import ImNode, PlainNode
+from node import ImNode, OrdinaryNode, PlainNode
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
@@ -78,6 +78,10 @@ class Nodes:
         return self._keep(ImNode(self._next(), self.opt.broker, self.opt.build, ROOT / "schema",
                                  **kw))
 
+    def ordinary(self, **kw):
+        return self._keep(OrdinaryNode(self._next(), self.opt.broker, self.opt.build,
+                                       ROOT / "schema", **kw))
+
     def before(self, **kw):
         tree = self.opt.before
         return self._keep(ImNode(self._next(), self.opt.broker, tree / "build", tree / "schema",
@@ -101,7 +105,8 @@ def measure(opt, nodes, bench):
     if opt.side == "both" and not has_im:
         print(f"mosquitto-im is not built in {opt.build}: plain Mosquitto only\n")
     ctx = scenarios.Context(bench, nodes.plain, nodes.im if has_im else None,
-                            nodes.before if opt.before else None, not opt.full, opt.quiet)
+                            nodes.ordinary, nodes.before if opt.before else None, not opt.full,
+                            opt.quiet)
     if opt.repeat:
         ctx.repeats = opt.repeat
     cases = []

@@ -14,6 +14,7 @@ import opening
 import search
 import upgrade
 from load import Failed
+from node import user_name
 from results import Case, Metric, flow_rate, flow_us, cpu
 
 PLAIN, PLAIN_E2E, IM, BEFORE = "plain", "plain e2e", "im", "before"
@@ -43,9 +44,10 @@ def ms_metrics(flow=0, prefix=""):
 class Context:
     """What the scenarios share: the generator, nodes, how long and how often."""
 
-    def __init__(self, bench, make_plain, make_im, make_before, quick, quiet_s):
+    def __init__(self, bench, make_plain, make_im, make_ordinary, make_before, quick, quiet_s):
         self.bench, self.make_plain, self.make_im = bench, make_plain, make_im
-        self.make_before, self.quick, self.quiet_s = make_before, quick, quiet_s
+        self.make_ordinary, self.make_before = make_ordinary, make_before
+        self.quick, self.quiet_s = quick, quiet_s
         self.duration_s = 3.0 if quick else 10.0
         self.repeats = 2 if quick else 5
         self._crowds = {}
@@ -404,6 +406,31 @@ def growth(ctx):
     return cases
 
 
+RULES_EACH = 5
+
+
+def rules_for(users):
+    """An acl_file with five rules for each user, of which the first two are needed here."""
+    return "".join(
+        f"user {u}\ntopic write im/inbox/+/u/{u}\ntopic read im/inbox/{u}/#\n"
+        f"topic deny im/inbox/{u}/closed\ntopic read plant/+/{u}/state\ntopic plant/{u}/#\n"
+        for u in map(user_name, range(users)))
+
+
+def ordinary(ctx):
+    """Ordinary topics with the same acl_file on both sides."""
+    users = 200
+    rules = rules_for(users)
+    case = Case(14, f"ordinary topics, 100 pairs, {users * RULES_EACH:,} rules of an acl_file", [
+        Metric("delivered", "messages/s", flow_rate(), aim=0.9),
+        Metric("delivery p99", "us", us("delivery_us", "p99"), higher_is_better=False)])
+    flows = [pair(senders=100, window=100, window_by="puback")]
+    variants = [(PLAIN, ctx.make_plain(rules=rules), flows)]
+    if ctx.has_im:
+        variants.append((IM, ctx.make_ordinary(users=users, rules=rules), flows))
+    return [compare(ctx, case, variants, pause_us=PAUSE_US)]
+
+
 ALL = {
     1: one_to_one,
     2: lone_message,
@@ -418,4 +445,5 @@ ALL = {
     11: upgrade.upgrade,
     12: in_step,
     13: opening.opening,
+    14: ordinary,
 }
