@@ -229,6 +229,7 @@
  */
 #define IM_LOGINS_WAITING 1000
 #define IM_LOGINS_LOCAL 16             /* of administrators on this machine, beyond */
+#define IM_LOGINS_PROXY_PERCENT 90     /* of them by proxies: some room for who comes by none */
 #define IM_CACHE_RELATIONS 500000      /* (recipient, sender) pairs: blocks and contacts */
 #define IM_PENDING_USERS 10000         /* users by token that the bridge has not written yet */
 #define IM_PENDING_DEVICES 100000      /* client ids bound and not written yet */

@@ -18,4 +18,9 @@ struct address_key {
 
 struct address_key address_key(struct im_str address, bool hearsay);
 
+/* What a client's address can be: an IPv4 or IPv6 address as text, or the path of a Unix socket. */
+bool address_valid(struct im_str s);
+/* True if both are the same one, however they are written. */
+bool address_same(struct im_str a, struct im_str b);
+
 #endif

@@ -15,8 +15,8 @@
 #include <sys/random.h>
 
 #include "common/limits.h"
-#include "plugin/address.h"
 #include "plugin/jwt.h"
+#include "plugin/origin.h"
 #include "plugin/remembered.h"
 
 #define SECOND_US INT64_C(1000000)
@@ -190,18 +190,15 @@ static void remember(
 	remembered_put(a->remembered, k, &login, clock_mono_us(a->clock));
 }
 
-/* ---- who it is ---- */
-
-static struct budget_login login_of(
-	const struct budget *b, const struct auth_login *l, const struct lookup_user *u)
-{
-	const struct address_key k = address_key(l->address, l->hearsay);
-
-	return budget_login(
-		b, l->uid, (struct im_str){k.bytes, k.n}, k.local && u->role == IM_ROLE_ADMIN);
-}
-
 /* ---- what wrong ones may cost ---- */
+
+static struct budget_login login_of(const struct auth *a, const struct budget *b,
+	const struct auth_login *l, const struct lookup_user *u)
+{
+	const struct origin o = origin_of(a->o, l->address, l->hearsay, u->role == IM_ROLE_ADMIN);
+
+	return budget_login(b, l->uid, (struct im_str){o.key.bytes, o.key.n}, o.from);
+}
 
 /* What the log says of each bound: of passwords, and of signatures. */
 static const char *const throttled[2][BUDGET_BOUNDS] = {
@@ -271,7 +268,8 @@ static bool throttles(
 	int64_t now_us = clock_mono_us(a->clock);
 	enum budget_bound bound = budget_ask(b, who, now_us);
 
-	if (bound == BUDGET_OPEN && !who->local && turn_is_over(a, b, budget_rank(b, who, now_us)))
+	if (bound == BUDGET_OPEN && who->from != BUDGET_ADDRESS_LOCAL &&
+		turn_is_over(a, b, budget_rank(b, who, now_us)))
 		bound = BUDGET_TURN;
 	if (bound == BUDGET_OPEN)
 		return false;
@@ -350,7 +348,7 @@ static void begin_password(struct auth *a, const struct auth_login *l, const str
 		       : u->disabled     ? "user is disabled"
 		       : u->has_password ? "wrong password"
 					 : "user has no password",
-		.who = login_of(a->passwords, l, u),
+		.who = login_of(a, a->passwords, l, u),
 	};
 	if (h->comparable && remembers_password(a, &key, h->credential)) {
 		*out = (struct auth_verdict){
@@ -434,7 +432,7 @@ void auth_suspects(struct auth *a, uint32_t n)
 static bool check_signature(struct auth *a, const struct auth_login *l, const struct lookup_user *u,
 	const struct jwt_token *t, struct auth_verdict *out)
 {
-	const struct budget_login who = login_of(a->signatures, l, u);
+	const struct budget_login who = login_of(a, a->signatures, l, u);
 	int64_t now_us = clock_mono_us(a->clock), took_us;
 	unsigned rank;
 	int ret;

@@ -26,6 +26,8 @@
 /* How much of the whole is open to whom, in percent; and of an address's to a user who has failed
  * from there. Each step is worth several looks. */
 static const int64_t open_to[BUDGET_RANKS] = {100, 90, 60, 30};
+/* And to whom a proxy has brought, by what speaks against the user. */
+static const int64_t open_to_proxy[BUDGET_SUSPECT] = {90, 60};
 #define ADDRESS_TO_FAILED 50
 
 /* Tries of an address or of a user that are forgiven: a few typing errors, a client that comes back
@@ -85,7 +87,7 @@ void budget_free(struct budget **b)
 }
 
 struct budget_login budget_login(
-	const struct budget *b, struct im_str user, struct im_str address, bool local)
+	const struct budget *b, struct im_str user, struct im_str address, enum budget_from from)
 {
 	uint64_t both[2] = {
 		im_siphash(&b->key, user.p, user.n), im_siphash(&b->key, address.p, address.n)};
@@ -94,7 +96,7 @@ struct budget_login budget_login(
 		.user = both[0],
 		.address = both[1],
 		.pair = im_siphash(&b->key, both, sizeof(both)),
-		.local = local,
+		.from = from,
 	};
 }
 
@@ -128,7 +130,8 @@ static int64_t pair_us(const struct budget *b)
 
 unsigned budget_rank(const struct budget *b, const struct budget_login *l, int64_t now_us)
 {
-	bool address = sketch_open(b->address_tries, l->address, now_us, TRIES_US);
+	bool address = l->from == BUDGET_ADDRESS_PROXY ||
+		       sketch_open(b->address_tries, l->address, now_us, TRIES_US);
 	bool user = sketch_open(b->user_tries, l->user, now_us, TRIES_US);
 
 	return (address ? 0 : 2) + (user ? 0 : 1);
@@ -147,7 +150,7 @@ static bool all_open(
 	const struct budget *b, const struct budget_login *l, int64_t now_us, bool at_once)
 {
 	unsigned rank = budget_rank(b, l, now_us);
-	int64_t open = open_to[rank];
+	int64_t open = l->from == BUDGET_ADDRESS_PROXY ? open_to_proxy[rank] : open_to[rank];
 	int64_t pending = pending_us(b, rank);
 
 	return im_ratelimit_open(&b->all, now_us, all_us(b) * open / 100 - pending) &&
@@ -163,10 +166,11 @@ static enum budget_bound ask(
 
 	if (!sketch_open(b->pairs, l->pair, now_us, pair_us(b)))
 		return BUDGET_PAIR;
-	if (l->local)
+	if (l->from == BUDGET_ADDRESS_LOCAL)
 		return im_ratelimit_open(&b->local, now_us, address_us(b)) ? BUDGET_OPEN
 									   : BUDGET_LOCAL;
-	if (!sketch_open(b->addresses, l->address, now_us, address))
+	if (l->from == BUDGET_ADDRESS_OWN &&
+		!sketch_open(b->addresses, l->address, now_us, address))
 		return BUDGET_ADDRESS;
 	return all_open(b, l, now_us, at_once) ? BUDGET_OPEN : BUDGET_ALL;
 }
@@ -213,11 +217,18 @@ static void count_try(struct sketch *tries, uint64_t key, int64_t now_us)
 	sketch_spend(tries, key, now_us, 1, TRIES_US, TRY_S);
 }
 
+/* A proxy's speaks against nobody. */
+static void count_address(struct budget *b, const struct budget_login *l, int64_t now_us)
+{
+	if (l->from != BUDGET_ADDRESS_PROXY)
+		count_try(b->address_tries, l->address, now_us);
+}
+
 void budget_refused(struct budget *b, const struct budget_login *l, int64_t now_us)
 {
 	/* Not against the user: his name is what anybody can say, and as many names as one likes.
 	 */
-	count_try(b->address_tries, l->address, now_us);
+	count_address(b, l, now_us);
 }
 
 /* Up at once, for the budgets must hold several; but not to what one takes that is held up. */
@@ -234,17 +245,18 @@ void budget_wrong(struct budget *b, const struct budget_login *l, int64_t now_us
 {
 	count_end(b, WRONG_ONE);
 	measure(b, took_us);
-	count_try(b->address_tries, l->address, now_us);
+	count_address(b, l, now_us);
 	count_try(b->user_tries, l->user, now_us);
 	count_try(b->pair_tries, l->pair, now_us);
 	sketch_spend(b->pairs, l->pair, now_us, b->share_us / PAIR_PART, pair_us(b), took_us);
-	if (l->local) {
+	if (l->from == BUDGET_ADDRESS_LOCAL) {
 		im_ratelimit_spend(
 			&b->local, now_us, b->share_us / ADDRESS_PART, address_us(b), took_us);
 		return;
 	}
-	sketch_spend(b->addresses, l->address, now_us, b->share_us / ADDRESS_PART, address_us(b),
-		took_us);
+	if (l->from == BUDGET_ADDRESS_OWN)
+		sketch_spend(b->addresses, l->address, now_us, b->share_us / ADDRESS_PART,
+			address_us(b), took_us);
 	im_ratelimit_spend(&b->all, now_us, b->share_us, all_us(b), took_us);
 	im_ratelimit_spend(&b->burst, now_us, BURST_SPEED * b->share_us, burst_us(b), took_us);
 }

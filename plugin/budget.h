@@ -18,6 +18,10 @@
  * Administrators on the machine itself have a sixteenth each and a quarter together, and nobody
  * spends that but they.
  *
+ * Who comes by a proxy that does not say its clients' addresses has none: the proxy's says nothing
+ * against anybody behind it. There the first and the last of the three count, and of the whole a
+ * tenth is left for those with an address of their own.
+ *
  * Nothing is forgotten for want of room, see sketch.h. Pure.
  */
 #ifndef IM_PLUGIN_BUDGET_H
@@ -36,10 +40,16 @@ struct budget_settings {
 	int64_t one_us;   /* what one costs, until some have been measured */
 };
 
+enum budget_from {
+	BUDGET_ADDRESS_OWN,   /* from an address of its own */
+	BUDGET_ADDRESS_LOCAL, /* an administrator on this machine */
+	BUDGET_ADDRESS_PROXY, /* by a proxy, whose address it is */
+};
+
 /* Who logs in. */
 struct budget_login {
 	uint64_t user, address, pair; /* keyed hashes */
-	bool local;                   /* an administrator on this machine */
+	enum budget_from from;
 };
 
 /* Which budget is used up. TURN: not one of these, but what the caller gives to a moment. */
@@ -59,7 +69,7 @@ void budget_free(struct budget **b);
 
 /* address: any bytes that tell one from another. */
 struct budget_login budget_login(
-	const struct budget *b, struct im_str user, struct im_str address, bool local);
+	const struct budget *b, struct im_str user, struct im_str address, enum budget_from from);
 /* How much speaks against it: 0, 1 the user, 2 the address, 3 both. */
 #define BUDGET_RANKS 4
 #define BUDGET_SUSPECT 2 /* from here on */

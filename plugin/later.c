@@ -184,23 +184,27 @@ bool later_wants(struct plugin *p, const struct arrival *a)
 	return !until_us || *until_us <= clock_mono_us(&p->clock);
 }
 
-/* How many of this address wait. */
-static uint32_t same_address(const struct later *l, const struct auth_hash *h)
+/* How many of this address wait; by a proxy, of this user. */
+static uint32_t same_origin(const struct later *l, const struct budget_login *who)
 {
+	bool proxy = who->from == BUDGET_ADDRESS_PROXY;
 	const struct waiting *w;
 	uint32_t n = 0;
 
 	DL_FOREACH (l->all, w)
-		n += w->hash.who.address == h->who.address;
+		n += proxy ? w->hash.who.pair == who->pair : w->hash.who.address == who->address;
 	return n;
 }
 
-static bool has_room(const struct later *l, const struct auth_hash *h, uint32_t same)
+static bool has_room(const struct later *l, const struct budget_login *who, uint32_t same)
 {
-	if (h->who.local)
+	uint32_t all = IM_LOGINS_WAITING;
+
+	if (who->from == BUDGET_ADDRESS_LOCAL)
 		return l->n < IM_LOGINS_WAITING + IM_LOGINS_LOCAL;
-	return l->n < IM_LOGINS_WAITING / 2 ||
-	       (l->n < IM_LOGINS_WAITING && same < IM_LOGINS_WAITING / 2);
+	if (who->from == BUDGET_ADDRESS_PROXY)
+		all = IM_LOGINS_WAITING / 100 * IM_LOGINS_PROXY_PERCENT;
+	return l->n < IM_LOGINS_WAITING / 2 || (l->n < all && same < IM_LOGINS_WAITING / 2);
 }
 
 int later_put(struct plugin *p, const struct arrival *a, const struct auth_login *login,
@@ -210,10 +214,10 @@ int later_put(struct plugin *p, const struct arrival *a, const struct auth_login
 		a->address.p, a->address.n < ADDRESS_MAX ? a->address.n : ADDRESS_MAX};
 	struct session *old = clients_find(p->clients, a->client);
 	struct later *l = p->later;
-	uint32_t same = same_address(l, h);
+	uint32_t same = same_origin(l, &h->who);
 	struct waiting *w;
 
-	w = has_room(l, h, same) ? calloc(1, sizeof(*w)) : NULL;
+	w = has_room(l, &h->who, same) ? calloc(1, sizeof(*w)) : NULL;
 	if (!w)
 		return IM_E_FULL;
 	/* A waiting client that goes leaves its will behind, and nobody has checked who it is: what
@@ -242,7 +246,7 @@ int later_put(struct plugin *p, const struct arrival *a, const struct auth_login
 	DL_APPEND(l->all, w);
 	l->n++;
 	p->stats.logins_later++;
-	hashers_put(l->hashers, &w->job, h->who.local);
+	hashers_put(l->hashers, &w->job, h->who.from == BUDGET_ADDRESS_LOCAL);
 	return IM_OK;
 }
 

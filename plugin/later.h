@@ -11,9 +11,9 @@
  *     given a wrong password is not let wait again for a while: nobody is kept out by guesses made
  * in the name of his device.
  *
- * At most IM_LOGINS_WAITING wait, half of them from one address. Beyond, the client is told that
- * the server is busy (MQTT 5), or loses its connection without an answer: never that the password
- * is wrong.
+ * At most IM_LOGINS_WAITING wait, half of them from one address, nine in ten by proxies. Beyond,
+ * the client is told that the server is busy (MQTT 5), or loses its connection without an answer:
+ * never that the password is wrong.
  */
 #ifndef IM_PLUGIN_LATER_H
 #define IM_PLUGIN_LATER_H

@@ -8,6 +8,7 @@
 #include "common/limits.h"
 #include "common/may.h"
 #include "common/topic.h"
+#include "plugin/address.h"
 
 #define KEY(n, t) .name = #n, .type = t, .offset = offsetof(struct options, n)
 
@@ -106,6 +107,11 @@ static const struct im_conf_key keys[] = {
 	{KEY(auth_threads, IM_CONF_INT), .def = "1", .min = 0, .max = 16,
 		.help = "Threads that check passwords, with Mosquitto 2.1 or later. 0, and always "
 			"with 2.0: the broker's own thread does it."},
+	{KEY(proxy_address, IM_CONF_LIST),
+		.help = "Address by which a proxy connects that does not say its clients' "
+			"addresses, or the path of a Unix socket at which such a one does: wrong "
+			"logins from there count against their users and the whole of "
+			"auth_wrong_share, not against the address. May be given several times."},
 };
 
 const struct im_conf_table options_table = {keys, sizeof(keys) / sizeof(keys[0])};
@@ -243,6 +249,30 @@ static int check_allow_topic(const struct options *o, struct im_buf *why)
 	return IM_OK;
 }
 
+/* Who is at the link's listener is the bridge and this machine's administrators. */
+static int check_proxy_address(const struct options *o, struct im_buf *why)
+{
+	for (size_t i = 0; i < o->proxy_address.n; i++) {
+		const char *s = o->proxy_address.v[i];
+
+		if (!address_valid(im_str(s))) {
+			im_buf_printf(why,
+				"proxy_address \"%.100s\" is no address: give one, as 192.0.2.7 or "
+				"2001:db8::7, or the path of a Unix socket",
+				s);
+			return IM_E_FORMAT;
+		}
+		if (im_str_eqz(im_str(o->link_listener), s)) {
+			im_buf_printf(why,
+				"proxy_address \"%.100s\" is link_listener: give the proxy a "
+				"listener of its own",
+				s);
+			return IM_E_FORMAT;
+		}
+	}
+	return IM_OK;
+}
+
 /* imctl has one of ten seconds. */
 static int check_keepalive(const struct options *o, struct im_buf *why)
 {
@@ -283,6 +313,8 @@ static int check(const struct im_conf_seen *seen, struct options *o, struct im_b
 		ret = check_jwt_key(seen, o, why);
 	if (!ret)
 		ret = check_allow_topic(o, why);
+	if (!ret)
+		ret = check_proxy_address(o, why);
 	if (!ret)
 		ret = check_keepalive(o, why);
 	return ret ? ret : complete(o, why);

@@ -47,6 +47,7 @@ struct options {
 	int64_t auth_cache_ttl;
 	int64_t auth_wrong_share;
 	int64_t auth_threads;
+	struct im_conf_list proxy_address;
 };
 
 struct options_pair {

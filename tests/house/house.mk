@@ -5,7 +5,7 @@ HOUSE_ENV = BUILD='$(abspath $(BUILD))' CC='$(CC)' CPPFLAGS='$(CPPFLAGS)' MOSQUI
 HOUSE_PYTEST = $(HOUSE_ENV) $(PYTHON) -m pytest -q -p no:cacheprovider -n $(E2E_JOBS)
 
 $(BUILD)/print_plugin_options: $(BUILD)/obj/tests/house/print_plugin_options.o \
-		$(BUILD)/obj/plugin/options.o $(COMMON_OBJ)
+		$(BUILD)/obj/plugin/options.o $(BUILD)/obj/plugin/address.o $(COMMON_OBJ)
 	$(CC) $(LDFLAGS_ALL) -o $@ $^ -largon2
 
 check-house: all $(BUILD)/print_plugin_options

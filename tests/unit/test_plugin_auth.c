@@ -286,6 +286,38 @@ static void a_header_spends_nobodys_share(void **state)
 	}
 }
 
+static void a_proxy_is_known_by_its_address(void **state)
+{
+	const char *const its[] = {"127.0.0.2", "::ffff:127.0.0.2", "2001:db8::7",
+		"2001:DB8:0:0::0007", "::ffff:192.0.2.7", "192.0.2.7", "/run/proxy.sock"};
+	const char *const others[] = {
+		"127.0.0.1", "2001:db8::8", "192.0.2.70", "/run/proxy.soc", "/run/proxy.sock2", ""};
+	const struct options_pair named[] = {{"proxy_address", "127.0.0.2"},
+		{"proxy_address", "2001:db8::7"}, {"proxy_address", "::ffff:192.0.2.7"},
+		{"proxy_address", "/run/proxy.sock"}};
+	struct fixture f = {0};
+	struct auth_verdict v;
+	struct auth_hash h;
+	size_t i;
+
+	(void)state;
+	node_folder(&f.n);
+	fixture_start(&f, named, 4);
+	for (i = 0; i < sizeof(its) / sizeof(its[0]) + sizeof(others) / sizeof(others[0]); i++) {
+		const bool own = i >= sizeof(its) / sizeof(its[0]);
+		struct auth_login l = {IM_STR("root"), IM_STR("wrong"),
+			im_str(own ? others[i - sizeof(its) / sizeof(its[0])] : its[i]), false};
+
+		auth_begin(f.a, &l, &v, &h);
+		if ((h.who.from != BUDGET_ADDRESS_PROXY) != own)
+			fail_msg("%.*s: %d", IM_ARGS(l.address), h.who.from);
+		l.hearsay = true;
+		auth_begin(f.a, &l, &v, &h);
+		assert_int_equal(h.who.from, own ? BUDGET_ADDRESS_OWN : BUDGET_ADDRESS_PROXY);
+	}
+	fixture_stop(&f);
+}
+
 static bool is_local(struct fixture *f, const char *uid, const char *address)
 {
 	const struct auth_login l = {im_str(uid), IM_STR("wrong"), im_str(address), f->hearsay};
@@ -293,7 +325,7 @@ static bool is_local(struct fixture *f, const char *uid, const char *address)
 	struct auth_hash h;
 
 	auth_begin(f->a, &l, &v, &h);
-	return h.who.local;
+	return h.who.from == BUDGET_ADDRESS_LOCAL;
 }
 
 static void administrators_on_the_machine_have_a_budget_of_their_own(void **state)
@@ -492,6 +524,7 @@ int main(void)
 		cmocka_unit_test(one_slow_look_keeps_nobody_else_out_of_a_turn),
 		cmocka_unit_test(an_address_is_a_clients_share_of_them),
 		cmocka_unit_test(a_header_spends_nobodys_share),
+		cmocka_unit_test(a_proxy_is_known_by_its_address),
 		cmocka_unit_test(administrators_on_the_machine_have_a_budget_of_their_own),
 		cmocka_unit_test(whoever_has_no_password_costs_what_one_costs_that_is_set_now),
 		cmocka_unit_test(a_password_from_before_costs_what_it_lacks),

@@ -15,6 +15,7 @@ struct world {
 	struct budget *b;
 	int64_t now_us, spent_us, hash_us;
 	uint64_t asked, looked;
+	enum budget_from from;
 	struct prng rnd;
 };
 
@@ -30,7 +31,7 @@ static struct world begin(int64_t hash_us)
 
 static struct budget_login login(struct world *w, const char *user, const char *address)
 {
-	return budget_login(w->b, im_str(user), im_str(address), false);
+	return budget_login(w->b, im_str(user), im_str(address), w->from);
 }
 
 static enum budget_bound ask(struct world *w, const char *user, const char *address)
@@ -212,6 +213,85 @@ static void who_guesses_many_from_one_address_keeps_those_behind_it_out_alone(vo
 	budget_free(&w.b);
 }
 
+/* ---- a proxy that does not say its clients' addresses ---- */
+
+static bool open_behind(struct world *w, const char *user)
+{
+	w->from = BUDGET_ADDRESS_PROXY;
+	return open_for(w, user, "10.0.0.0");
+}
+
+/* With an address of one's own. */
+static bool open_beside(struct world *w, const char *user)
+{
+	bool open;
+
+	w->from = BUDGET_ADDRESS_OWN;
+	open = open_for(w, user, "192.0.2.1");
+	w->from = BUDGET_ADDRESS_PROXY;
+	return open;
+}
+
+static void who_guesses_behind_a_proxy_keeps_out_whom_he_guesses(void **state)
+{
+	struct world w = begin(HASH_US);
+
+	(void)state;
+	w.from = BUDGET_ADDRESS_PROXY;
+	storm(&w, 10 * SECOND, 1, 1);
+	assert_int_equal(ask(&w, "user0", "10.0.0.0"), BUDGET_PAIR);
+	assert_true(open_behind(&w, "bob") && open_beside(&w, "bob"));
+	assert_true(open_beside(&w, "user0"));
+	storm(&w, 100 * SECOND, 1, 20);
+	assert_true(open_behind(&w, "bob") && open_beside(&w, "bob"));
+	budget_free(&w.b);
+}
+
+/* As fast as he can he has what all behind the proxy have, and never all. */
+static void names_that_are_made_up_behind_a_proxy_leave_room_beside_it(void **state)
+{
+	struct world w = begin(HASH_US);
+	int64_t began_us = w.now_us;
+	int i;
+
+	(void)state;
+	w.from = BUDGET_ADDRESS_PROXY;
+	for (i = 0; i < 100; i++) {
+		storm(&w, SECOND, 1, 0);
+		assert_true(open_beside(&w, "bob"));
+	}
+	assert_in_range(w.spent_us, 1, (w.now_us - began_us + 5 * SECOND) / 5 + HASH_US);
+	assert_int_equal(ask(&w, "bob", "10.0.0.0"), BUDGET_ALL);
+	budget_free(&w.b);
+}
+
+/* Five a second, which is what the samples let one client do. */
+static void what_a_proxy_lets_one_do_keeps_nobody_out(void **state)
+{
+	char user[32];
+	int i, kept_out = 0;
+
+	(void)state;
+	for (enum budget_from from = BUDGET_ADDRESS_OWN; from <= BUDGET_ADDRESS_PROXY;
+		from += BUDGET_ADDRESS_PROXY) {
+		struct world w = begin(HASH_US);
+
+		w.from = from;
+		for (i = 0; i < 600 * 5; i++) {
+			snprintf(user, sizeof(user), "user%d", i);
+			(void)guess(&w, user, "10.0.0.0");
+			if (from == BUDGET_ADDRESS_PROXY)
+				assert_true(open_for(&w, "bob", "10.0.0.0"));
+			else
+				kept_out += !open_for(&w, "bob", "10.0.0.0");
+			w.now_us += SECOND / 5;
+		}
+		budget_free(&w.b);
+	}
+	/* Which is why it has to be named. */
+	assert_true(kept_out > 1000);
+}
+
 static void a_million_addresses_wash_nothing_away(void **state)
 {
 	struct world w = begin(HASH_US);
@@ -263,9 +343,12 @@ static void turned_away_speaks_against_an_address_but_not_against_a_name(void **
 static void administrators_on_the_machine_pay_apart(void **state)
 {
 	struct world w = begin(HASH_US);
-	struct budget_login admin = budget_login(w.b, IM_STR("admin"), IM_STR("127.0.0.1"), true);
-	struct budget_login root = budget_login(w.b, IM_STR("root"), IM_STR("127.0.0.1"), true);
-	struct budget_login socket = budget_login(w.b, IM_STR("admin"), IM_STR("/run/sock"), true);
+	struct budget_login admin =
+		budget_login(w.b, IM_STR("admin"), IM_STR("127.0.0.1"), BUDGET_ADDRESS_LOCAL);
+	struct budget_login root =
+		budget_login(w.b, IM_STR("root"), IM_STR("127.0.0.1"), BUDGET_ADDRESS_LOCAL);
+	struct budget_login socket =
+		budget_login(w.b, IM_STR("admin"), IM_STR("/run/sock"), BUDGET_ADDRESS_LOCAL);
 	int64_t spent_us = 0, began_us;
 	int i;
 
@@ -295,7 +378,7 @@ static void administrators_on_the_machine_pay_apart(void **state)
 		struct budget_login l;
 
 		snprintf(name, sizeof(name), "a%d", i);
-		l = budget_login(w.b, im_str(name), IM_STR("127.0.0.1"), true);
+		l = budget_login(w.b, im_str(name), IM_STR("127.0.0.1"), BUDGET_ADDRESS_LOCAL);
 		if (budget_ask(w.b, &l, w.now_us) != BUDGET_OPEN)
 			break;
 		budget_begin(w.b);
@@ -373,6 +456,9 @@ int main(void)
 		cmocka_unit_test(whom_nobody_attacks_comes_in),
 		cmocka_unit_test(what_is_kept_for_the_innocent_is_worth_several_looks),
 		cmocka_unit_test(who_guesses_many_from_one_address_keeps_those_behind_it_out_alone),
+		cmocka_unit_test(who_guesses_behind_a_proxy_keeps_out_whom_he_guesses),
+		cmocka_unit_test(names_that_are_made_up_behind_a_proxy_leave_room_beside_it),
+		cmocka_unit_test(what_a_proxy_lets_one_do_keeps_nobody_out),
 		cmocka_unit_test(a_million_addresses_wash_nothing_away),
 		cmocka_unit_test(turned_away_speaks_against_an_address_but_not_against_a_name),
 		cmocka_unit_test(administrators_on_the_machine_pay_apart),

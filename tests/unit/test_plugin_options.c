@@ -113,6 +113,13 @@ static void refuses_with_a_sentence(void **state)
 	refused("topic_prefix", "0123456789012345678901234567890123", "topic_prefix");
 	refused("allow_topic", "a/#/b", "allow_topic");
 	refused("allow_topic", "", "allow_topic");
+	refused("proxy_address", "localhost",
+		"proxy_address \"localhost\" is no address: give one");
+	refused("proxy_address", "192.0.2.0/24", "is no address");
+	refused("proxy_address", "", "proxy_address");
+	refused("proxy_address", "/", "is no address");
+	refused("proxy_address", "/run/im",
+		"is link_listener: give the proxy a listener of its own");
 	refused("allow_topic", "$share/x/a", "allow_topic");
 	refused("allow_topic", "read sensors/#",
 		"takes a filter alone and opens it to everybody in both directions; write `topic "
