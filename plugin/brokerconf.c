@@ -26,6 +26,7 @@ void brokerconf_begin(
 	im_buf_init(&c->warnings, 0);
 	im_buf_init(&c->earlier, 0);
 	im_buf_init(&c->name, 0);
+	im_buf_init(&c->connections, 0);
 }
 
 void brokerconf_clear(struct brokerconf *c)
@@ -34,6 +35,7 @@ void brokerconf_clear(struct brokerconf *c)
 	im_buf_free(&c->warnings);
 	im_buf_free(&c->earlier);
 	im_buf_free(&c->name);
+	im_buf_free(&c->connections);
 }
 
 /* ---- words of a line ---- */
@@ -170,6 +172,40 @@ static void connection_line(struct brokerconf *c, struct im_str rest)
 {
 	im_buf_reset(&c->name);
 	im_buf_str(&c->name, word(&rest));
+	im_buf_str(&c->connections, im_buf_view(&c->name));
+	im_buf_c(&c->connections, '\n');
+}
+
+static bool is_meant(const struct brokerconf *c)
+{
+	for (size_t i = 0; i < c->own.bridge_im->n; i++)
+		if (im_str_eqz(im_buf_view(&c->name), c->own.bridge_im->v[i]))
+			return true;
+	return false;
+}
+
+/* The operator believes that it carries them. */
+static void look_for_meant(struct brokerconf *c)
+{
+	struct im_str rest, name;
+	size_t i;
+
+	for (i = 0; i < c->own.bridge_im->n; i++) {
+		bool found = false;
+
+		for (rest = im_buf_view(&c->connections); rest.n && !found;) {
+			const char *end = memchr(rest.p, '\n', rest.n);
+
+			name = (struct im_str){rest.p, end ? (size_t)(end - rest.p) : rest.n};
+			found = im_str_eqz(name, c->own.bridge_im->v[i]);
+			rest = end ? (struct im_str){end + 1, rest.n - name.n - 1}
+				   : (struct im_str){NULL, 0};
+		}
+		if (!found)
+			im_buf_printf(&c->warnings,
+				"plugin_opt_bridge_im %.200s is the name of no `connection`\n",
+				c->own.bridge_im->v[i]);
+	}
 }
 
 /* 2.1 takes a pattern with blanks in quotes. */
@@ -190,12 +226,14 @@ static bool stands_for_none(struct im_str s)
 	return s.n == 0 || s.p[0] == '#' || im_str_eqz(s, "\"\"");
 }
 
-static bool carries_im(
+enum carries { CARRIES_OTHERS, CARRIES_IM, CARRIES_LINK };
+
+static enum carries carries_im(
 	const struct brokerconf *c, struct im_str local_prefix, struct im_str pattern)
 {
 	struct im_filter f;
 	struct im_buf b;
-	bool carries;
+	enum carries carries = CARRIES_OTHERS;
 
 	im_buf_init(&b, 0);
 	if (!stands_for_none(local_prefix))
@@ -203,39 +241,61 @@ static bool carries_im(
 	if (!im_str_eqz(pattern, "\"\""))
 		im_buf_str(&b, pattern);
 	im_filter_parse(c->own.prefix, im_buf_view(&b), &f);
-	carries = b.failed || f.reaches_im || f.topic.kind == IM_TOPIC_LINK;
+	if (b.failed || f.topic.kind == IM_TOPIC_LINK)
+		carries = CARRIES_LINK;
+	else if (f.reaches_im)
+		carries = CARRIES_IM;
 	im_buf_free(&b);
 	return carries;
+}
+
+static void put_topic(struct brokerconf *c, struct im_str line, struct im_buf *out)
+{
+	where(c, out);
+	im_buf_z(out, "`topic ");
+	quote(out, trim(line));
+	im_buf_z(out, "` of connection ");
+	quote(out, im_buf_view(&c->name));
+}
+
+static void refuse_topic(struct brokerconf *c, struct im_str line, enum carries carries)
+{
+	struct im_buf *b = &c->refused;
+
+	put_topic(c, line, b);
+	im_buf_z(b, " carries private messages to another broker, about which no plugin is asked: "
+		    "name the topics that it is to carry, outside ");
+	im_buf_str(b, c->own.prefix);
+	im_buf_z(b, "/ and " IM_DEVICE_LINK ", such as `topic sensors/# out`");
+	if (carries == CARRIES_IM)
+		im_buf_z(b, "; if it is meant to, its name stands in plugin_opt_bridge_im");
+	c->leaks = true;
 }
 
 /* topic PATTERN [out|in|both [QOS [LOCAL-PREFIX [REMOTE-PREFIX]]]] */
 static void topic_line(struct brokerconf *c, struct im_str rest)
 {
-	struct im_str pattern = pattern_of(&rest), direction = word(&rest), local,
-		      whole = trim(rest);
+	const struct im_str line = rest;
+	struct im_str pattern = pattern_of(&rest), direction = word(&rest), local;
+	enum carries carries;
 
 	word(&rest);
 	local = word(&rest);
-	if (same_word(direction, "in") || c->refused.n || !carries_im(c, local, pattern))
+	if (same_word(direction, "in"))
 		return;
-	where(c, &c->refused);
-	im_buf_z(&c->refused, "`topic ");
-	quote(&c->refused, pattern);
-	if (direction.n) {
-		im_buf_c(&c->refused, ' ');
-		quote(&c->refused, direction);
+	carries = carries_im(c, local, pattern);
+	if (carries == CARRIES_OTHERS)
+		return;
+	if (carries != CARRIES_IM || !is_meant(c)) {
+		if (!c->refused.n)
+			refuse_topic(c, line, carries);
+		return;
 	}
-	if (whole.n) {
-		im_buf_c(&c->refused, ' ');
-		quote(&c->refused, whole);
-	}
-	im_buf_z(&c->refused, "` of connection ");
-	quote(&c->refused, im_buf_view(&c->name));
-	im_buf_z(&c->refused, " carries private messages to another broker, about which no plugin "
-			      "is asked: name the "
-			      "topics that it is to carry, outside ");
-	im_buf_str(&c->refused, c->own.prefix);
-	im_buf_z(&c->refused, "/ and " IM_DEVICE_LINK ", such as `topic sensors/# out`");
+	if (c->warnings.n >= WARNINGS_MAX)
+		return;
+	put_topic(c, line, &c->warnings);
+	im_buf_z(&c->warnings, " carries private messages to another broker, as "
+			       "plugin_opt_bridge_im says: who reads there reads them\n");
 }
 
 /* ---- the rest ---- */
@@ -289,6 +349,14 @@ static void anonymous_line(struct brokerconf *c, struct im_str rest)
 	if (is_true(word(&rest)))
 		warn(c, "allow_anonymous", IM_STR(""),
 			" true lets nobody in: the plugin takes no client without a username");
+}
+
+static void subject_line(struct brokerconf *c, struct im_str rest)
+{
+	if (is_true(word(&rest)))
+		warn(c, "use_subject_as_username", IM_STR(""),
+			" true lets nobody in: a subject (CN=alice,O=Example) is no user name; "
+			"use_identity_as_username takes its CN");
 }
 
 /* A number and one of h, d, w, m (30 days), y. */
@@ -358,6 +426,7 @@ static void take_line(struct brokerconf *c, struct im_str line)
 		{"plugin_load", load_line},
 		{"plugin_use", use_line},
 		{"topic", topic_line},
+		{"use_subject_as_username", subject_line},
 	};
 	struct im_str key;
 	size_t i;
@@ -406,6 +475,8 @@ void brokerconf_end(struct brokerconf *c)
 				      "listener and the others bypass it; remove that line");
 	if (c->unread && !c->expiration_s)
 		c->expiration_s = -1;
+	if (!c->unread)
+		look_for_meant(c);
 	if (c->unread || c->listener_seen || !c->own.link_listener)
 		return;
 	im_buf_printf(&c->warnings,

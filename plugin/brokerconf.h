@@ -10,6 +10,7 @@
 #include <stdbool.h>
 
 #include "common/buf.h"
+#include "common/conf.h"
 #include "common/str.h"
 
 /* What it is held against. Borrowed. */
@@ -18,6 +19,7 @@ struct brokerconf_own {
 		*plugin; /* this plugin's path, as in its `plugin` line; or another with its name */
 	struct im_str prefix;
 	const char *link_listener;
+	const struct im_conf_list *bridge_im; /* connections that may carry IM topics */
 };
 
 struct brokerconf;
@@ -29,6 +31,7 @@ struct brokerconf {
 	brokerconf_include_fn include;
 	/* Found: */
 	struct im_buf refused;  /* why the broker must not start so, a sentence; n == 0: it may */
+	bool leaks;             /* it is refused for a `connection` alone */
 	struct im_buf warnings; /* sentences, each with a newline behind it */
 	int64_t expiration_s;   /* of sessions; 0: never; -1: what could not be read may say so */
 	/* While reading: */
@@ -39,6 +42,7 @@ struct brokerconf {
 	bool own_seen;               /* this plugin's line */
 	bool listener_seen;          /* the link's */
 	struct im_buf earlier, name; /* the first plugin line before ours; the connection's name */
+	struct im_buf connections;   /* all names, a newline behind each */
 };
 
 void brokerconf_begin(

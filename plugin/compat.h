@@ -24,6 +24,7 @@
 
 /* Events that only 2.1 knows; registering them in 2.0 returns MOSQ_ERR_NOT_SUPPORTED. */
 #define COMPAT_EVT_CONNECT 11
+#define COMPAT_EVT_MESSAGE_OUT 27
 #define COMPAT_EVT_CLIENT_OFFLINE 28
 
 /* 2.1 answers an MQTT 5 publish with 0x97 for this; 2.0 closes the connection. */

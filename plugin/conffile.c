@@ -121,9 +121,10 @@ static const char *own_path(void)
 	return dladdr(&here, &info) ? info.dli_fname : NULL;
 }
 
-void conffile_check(struct brokerconf *c, struct im_str prefix, const char *link_listener)
+void conffile_check(struct brokerconf *c, const struct options *o)
 {
-	const struct brokerconf_own own = {own_path(), prefix, link_listener};
+	const struct brokerconf_own own = {
+		own_path(), im_str(o->topic_prefix), o->link_listener, &o->bridge_im};
 	struct im_buf cmdline;
 	const char *path = NULL;
 

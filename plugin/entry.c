@@ -165,7 +165,7 @@ static int check_broker(struct plugin *p, struct im_buf *why)
 	struct brokerconf c;
 	int ret;
 
-	conffile_check(&c, p->prefix, p->opt.link_listener);
+	conffile_check(&c, &p->opt);
 	log_lines(LOG_LEVEL_WARNING, im_buf_view(&c.warnings));
 	p->expiration_s = c.expiration_s;
 	im_buf_str(why, im_buf_view(&c.refused));

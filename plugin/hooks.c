@@ -20,6 +20,7 @@
 #include "plugin/identity.h"
 #include "plugin/later.h"
 #include "plugin/link.h"
+#include "plugin/outward.h"
 
 #define SECOND_US INT64_C(1000000)
 #define DAY_US (86400 * SECOND_US)
@@ -163,12 +164,13 @@ static int on_connect(int event, void *event_data, void *userdata)
 	return MOSQ_ERR_SUCCESS;
 }
 
-/* 2.1 takes over connections to other brokers at a reload, and a plugin cannot refuse one. */
+/* 2.1 takes over connections to other brokers at a reload, and a plugin cannot refuse one: what it
+ * would carry of IM is kept back. */
 static void check_broker(struct plugin *p)
 {
 	struct brokerconf c;
 
-	conffile_check(&c, p->prefix, p->opt.link_listener);
+	conffile_check(&c, &p->opt);
 	log_lines(LOG_LEVEL_WARNING, im_buf_view(&c.warnings));
 	p->device_days = lookup_meta(p->lookup, "device_days", p->device_days);
 	lookup_rest(p->lookup);
@@ -177,6 +179,7 @@ static void check_broker(struct plugin *p)
 		log_line(LOG_LEVEL_ERROR,
 			"the broker would not start with this configuration: %.*s",
 			IM_ARGS(im_buf_view(&c.refused)));
+	outward_guard(p, c.leaks);
 	brokerconf_clear(&c);
 }
 
@@ -319,6 +322,8 @@ int hooks_register(struct plugin *p, struct im_buf *why)
 void hooks_unregister(struct plugin *p)
 {
 	size_t i;
+
+	outward_guard(p, false);
 
 	for (i = 0; i < HOOKS; i++)
 		(void)mosquitto_callback_unregister(

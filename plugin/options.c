@@ -112,6 +112,10 @@ static const struct im_conf_key keys[] = {
 			"addresses, or the path of a Unix socket at which such a one does: wrong "
 			"logins from there count against their users and the whole of "
 			"auth_wrong_share, not against the address. May be given several times."},
+	{KEY(bridge_im, IM_CONF_LIST),
+		.help = "Name of a `connection` of mosquitto.conf that may carry private messages "
+			"to another broker. May be given several times. Without it the broker does "
+			"not start with a connection that would."},
 };
 
 const struct im_conf_table options_table = {keys, sizeof(keys) / sizeof(keys[0])};

@@ -48,6 +48,7 @@ struct options {
 	int64_t auth_wrong_share;
 	int64_t auth_threads;
 	struct im_conf_list proxy_address;
+	struct im_conf_list bridge_im;
 };
 
 struct options_pair {

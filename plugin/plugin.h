@@ -79,6 +79,7 @@ struct plugin {
 	bool reloading; /* between RELOAD and the next TICK */
 	bool resync;    /* the bridge missed session events */
 	bool kicking;   /* the broker disconnects a client for us */
+	bool guarding;  /* see outward.h */
 	bool ticked;    /* TICK works: it does not with per_listener_settings in old brokers */
 	int64_t ticked_us, ticked_ms; /* when it came last, by both clocks */
 	int64_t first_event_us;

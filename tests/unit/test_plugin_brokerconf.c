@@ -24,9 +24,11 @@ static void include(struct brokerconf *c, struct im_str folder)
 		brokerconf_unread(c, folder);
 }
 
+static struct im_conf_list meant; /* plugin_opt_bridge_im */
+
 static void read_conf(struct brokerconf *c, const char *text)
 {
-	const struct brokerconf_own own = {OWN, IM_STR("im"), "/run/mosquitto/im.sock"};
+	const struct brokerconf_own own = {OWN, IM_STR("im"), "/run/mosquitto/im.sock", &meant};
 	char *exact = unit_exact(im_str(text));
 
 	brokerconf_begin(c, &own, include);
@@ -220,6 +222,56 @@ static void a_connection_carries_nothing_of_im(void **state)
 	connection("# out 1 im/ remote/", true);
 }
 
+static void what_is_meant_to_leave_does(void **state)
+{
+	char archive[] = "archive", other[] = "other", *names[] = {archive, other};
+	struct brokerconf c;
+
+	(void)state;
+	meant = (struct im_conf_list){.v = names, .n = 1};
+	says(LISTENER "connection archive\ntopic im/# out 1\ntopic # both\ntopic a/# out\n", NULL,
+		"m.conf:3: `topic im/# out 1` of connection archive carries private messages to "
+		"another broker, as plugin_opt_bridge_im says|m.conf:4: `topic # both` of");
+	/* Not another one, and never the link. */
+	says(LISTENER "connection archive\ntopic im/# out\nconnection cloud\ntopic # out\n",
+		"m.conf:5: `topic # out` of connection cloud carries private messages",
+		"m.conf:3: `topic im/# out` of connection archive");
+	says(LISTENER "connection archive2\ntopic im/# out\n", "of connection archive2 carries",
+		"plugin_opt_bridge_im archive is the name of no `connection`");
+	says(LISTENER "connection archive\ntopic $im/# out\n", "such as `topic sensors/# out`",
+		NULL);
+	read_conf(&c, LISTENER "connection archive\ntopic $im/# out\n");
+	assert_null(strstr(c.refused.p, "bridge_im"));
+	assert_true(c.leaks);
+	brokerconf_clear(&c);
+	read_conf(&c, LISTENER "connection cloud\ntopic im/# out\n");
+	assert_non_null(strstr(c.refused.p, "its name stands in plugin_opt_bridge_im"));
+	assert_true(c.leaks);
+	brokerconf_clear(&c);
+	read_conf(&c, LISTENER "plugin /x/a.so\nplugin " OWN "\n");
+	assert_false(c.leaks);
+	brokerconf_clear(&c);
+	/* A mistyped name; and in a file that cannot be read it may be there. */
+	meant.n = 2;
+	says(LISTENER "connection archive\ntopic im/# out\n", NULL,
+		"m.conf:3: |plugin_opt_bridge_im other is the name of no `connection`");
+	included = NULL;
+	says(LISTENER "connection archive\ntopic a out\ninclude_dir /etc/mosquitto/conf.d\n", NULL,
+		"/etc/mosquitto/conf.d cannot be read");
+	meant.n = 0;
+}
+
+static void a_subject_is_no_name(void **state)
+{
+	(void)state;
+	says(LISTENER "listener 8883\nuse_subject_as_username true\n", NULL,
+		"m.conf:3: use_subject_as_username true lets nobody in: a subject "
+		"(CN=alice,O=Example) is no user name; use_identity_as_username takes its CN");
+	says(LISTENER "listener 8883\nuse_subject_as_username false\n"
+		      "use_identity_as_username true\n",
+		NULL, NULL);
+}
+
 /* However long it is: bounded, and never half a sentence. */
 static void expiration(const char *text, int64_t seconds)
 {
@@ -289,6 +341,8 @@ int main(void)
 		cmocka_unit_test(what_is_not_looked_at_is_said),
 		cmocka_unit_test(the_links_listener_is_looked_for),
 		cmocka_unit_test(a_connection_carries_nothing_of_im),
+		cmocka_unit_test(what_is_meant_to_leave_does),
+		cmocka_unit_test(a_subject_is_no_name),
 		cmocka_unit_test(how_long_sessions_are_kept),
 		cmocka_unit_test(packets_have_room_for_frames),
 		cmocka_unit_test(sentences_are_bounded),
