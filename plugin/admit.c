@@ -26,11 +26,18 @@ static void put_namesake(struct plugin *p, struct im_str uid, struct im_buf *out
 		im_buf_reset(out);
 }
 
+/* What is no name and was typed may be anything, a password for one. */
+static const char *shown_user(struct log_device *t, const struct arrival *a)
+{
+	return a->uid.n && !a->by_tls && !im_uid_valid(a->uid) ? "(malformed)"
+							       : log_escaped(t, a->uid);
+}
+
 void admit_log_refusal(struct plugin *p, const struct arrival *a, const struct denial *no)
 {
 	bool busy = no->kind == DENIAL_BUSY;
-	struct log_text user, address;
-	struct log_device client;
+	struct log_device user, client;
+	struct log_text address;
 	struct im_buf meant;
 
 	p->stats.logins_refused++;
@@ -42,10 +49,9 @@ void admit_log_refusal(struct plugin *p, const struct arrival *a, const struct d
 	if (strcmp(no->why, AUTH_UNKNOWN) == 0 && im_uid_valid(a->uid))
 		put_namesake(p, a->uid, &meant);
 	log_line(LOG_LEVEL_NOTICE, "login refused user=%s client=%s address=%s%s: %s%.*s",
-		/* What is no name may be anything, a password for one. */
-		a->uid.n && !im_uid_valid(a->uid) ? "(malformed)" : log_text(&user, a->uid),
-		log_device(&client, a->device), log_text(&address, a->address),
-		a->hearsay ? " via=websocket" : "", no->why, IM_ARGS(im_buf_view(&meant)));
+		shown_user(&user, a), log_device(&client, a->device),
+		log_text(&address, a->address), a->hearsay ? " via=websocket" : "", no->why,
+		IM_ARGS(im_buf_view(&meant)));
 	im_buf_free(&meant);
 }
 

@@ -11,6 +11,7 @@ struct arrival {
 	struct im_str uid, device, address;
 	bool v5, clean;
 	bool hearsay; /* the address; see auth.h */
+	bool by_tls;  /* the uid is what a certificate or a pre-shared key says */
 	int keepalive_s;
 };
 

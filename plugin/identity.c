@@ -61,6 +61,15 @@ void identities_free(struct identities **s)
 	*s = NULL;
 }
 
+static struct arrival seen(
+	const struct plugin *p, const struct mosquitto *client, struct im_str name)
+{
+	struct arrival a = arrival_of(p, client, name);
+
+	a.by_tls = true;
+	return a;
+}
+
 static uint64_t who(const struct plugin *p, const struct arrival *a)
 {
 	const struct im_sipkey *k = &p->identities->key;
@@ -113,7 +122,7 @@ static void forget(struct plugin *p, const struct mosquitto *client)
  * denied. 2.1 shows every client when it connects. */
 void identity_ended(struct plugin *p, const struct mosquitto *client)
 {
-	const struct arrival a = arrival_of(p, client, im_str(mosquitto_client_username(client)));
+	const struct arrival a = seen(p, client, im_str(mosquitto_client_username(client)));
 	struct met *m;
 
 	if (!a.uid.p || !a.device.p || !a.address.p)
@@ -182,15 +191,20 @@ static void turn_away(
 static const struct denial *check_user(
 	struct plugin *p, const struct arrival *a, uint64_t *password_out)
 {
-	static const struct denial nameless = {DENIAL_LASTING, "TLS identity is no username"};
+	static const struct denial nameless = {DENIAL_LASTING,
+		"what the certificate or key names is no username, which is 1 to 64 of the "
+		"characters A-Z a-z 0-9 _ . @ -"};
+	static const struct denial bridge = {DENIAL_LASTING, "the name is the bridge's"};
 	static const struct denial unknown = {DENIAL_LASTING, AUTH_UNKNOWN};
 	static const struct denial deleted = {DENIAL_LASTING, AUTH_DELETED};
 	static const struct denial disabled = {DENIAL_LASTING, "user is disabled"};
 	struct lookup_user u;
 	int ret;
 
-	if (!im_uid_valid(a->uid) || im_str_eqz(a->uid, p->opt.link_username))
+	if (!im_uid_valid(a->uid))
 		return &nameless;
+	if (im_str_eqz(a->uid, p->opt.link_username))
+		return &bridge;
 	ret = lookup_user(p->lookup, a->uid, &u);
 	if (ret && ret != IM_E_NONE)
 		return &admit_unreadable;
@@ -249,7 +263,7 @@ struct session *identity_session_of(struct plugin *p, const struct mosquitto *cl
 		return NULL;
 	if (e && e->state != SESSION_OFFLINE)
 		return account_own(p, e) && !session_ending(e) ? e : NULL;
-	a = arrival_of(p, client, im_str(name));
+	a = seen(p, client, im_str(name));
 	m = find(p, &a);
 	/* Another connection, in the same memory. */
 	if (m && m->ended)
@@ -277,7 +291,7 @@ bool identity_is_gone(struct plugin *p, const struct mosquitto *client)
 		return true;
 	if (!name || !mosquitto_client_address(client))
 		return false;
-	a = arrival_of(p, client, im_str(name));
+	a = seen(p, client, im_str(name));
 	m = find(p, &a);
 	if (p->newer)
 		return !m || m->ended;
@@ -286,7 +300,7 @@ bool identity_is_gone(struct plugin *p, const struct mosquitto *client)
 
 struct session *identity_gone(struct plugin *p, const struct mosquitto *client)
 {
-	const struct arrival a = arrival_of(p, client, im_str(mosquitto_client_username(client)));
+	const struct arrival a = seen(p, client, im_str(mosquitto_client_username(client)));
 	const struct denial *no;
 	struct session *e = take(p, &a, &no);
 
@@ -305,7 +319,7 @@ struct session *identity_gone(struct plugin *p, const struct mosquitto *client)
  * not spoken yet, or a session that is away and of which the plugin knows nothing (any more). */
 static bool unknown_may_hear(struct plugin *p, const struct mosquitto *client, struct im_str name)
 {
-	const struct arrival a = arrival_of(p, client, name);
+	const struct arrival a = seen(p, client, name);
 	struct met *m;
 	const struct denial *no;
 	uint64_t password;

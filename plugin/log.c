@@ -95,6 +95,18 @@ const char *log_topic(struct log_topic *t, struct im_str topic)
 	return t->z;
 }
 
+const char *log_escaped(struct log_device *t, struct im_str s)
+{
+	char topic[IM_DEVICE_TOPIC_MAX];
+	struct im_str shown = im_device_topic(s, topic);
+
+	if (!s.n)
+		return "(none)";
+	memcpy(t->z, shown.p, shown.n);
+	snprintf(t->z + shown.n, sizeof(t->z) - shown.n, "%s", s.n > IM_DEVICE_MAX ? "..." : "");
+	return t->z;
+}
+
 bool log_gate(struct log_gate *g, int64_t mono_ms, const char *what)
 {
 	if (g->lines == 0 || mono_ms - g->since_ms >= LOG_GATE_MS) {

@@ -43,6 +43,8 @@ struct log_device {
 	char z[IM_DEVICE_TOPIC_MAX + sizeof("...")];
 };
 const char *log_device(struct log_device *t, struct im_str device);
+/* The same of anything, so that it can be told what it is: too much of it "...". */
+const char *log_escaped(struct log_device *t, struct im_str s);
 
 /* A topic or filter, likewise, with its levels and wildcards. */
 #define LOG_TOPIC_MAX 160
