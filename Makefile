@@ -139,9 +139,11 @@ check-asan:
 # The samples and the unit name the default folders; an installation has its own.
 paths := -e 's|/usr/local/lib/mosquitto-im|$(libdir)|g' -e 's|/usr/local/sbin|$(sbindir)|g' \
 	-e 's|/etc/mosquitto-im|$(sysconfdir)|g'
+samples = mosquitto.conf im-bridge.conf haproxy.cfg nginx.conf sensors.conf sensors.acl
+units = im-bridge.service mosquitto-sensors.service
 installed = $(sbindir)/im-bridge $(bindir)/imctl $(libdir)/mosquitto_im.so \
-	$(sysconfdir)/mosquitto.conf.sample $(sysconfdir)/im-bridge.conf.sample \
-	$(unitdir)/im-bridge.service $(tmpfilesdir)/mosquitto-im.conf \
+	$(addprefix $(sysconfdir)/,$(addsuffix .sample,$(samples))) \
+	$(addprefix $(unitdir)/,$(units)) $(tmpfilesdir)/mosquitto-im.conf \
 	$(mandir)/man1/imctl.1 $(mandir)/man8/im-bridge.8
 
 install: all
@@ -149,9 +151,10 @@ install: all
 	install -m 755 $(BUILD)/im-bridge $(DESTDIR)$(sbindir)/im-bridge
 	install -m 755 $(BUILD)/imctl $(DESTDIR)$(bindir)/imctl
 	install -m 755 $(BUILD)/mosquitto_im.so $(DESTDIR)$(libdir)/mosquitto_im.so
-	sed $(paths) config/mosquitto.conf | install -m 644 /dev/stdin $(DESTDIR)$(sysconfdir)/mosquitto.conf.sample
-	sed $(paths) config/im-bridge.conf | install -m 644 /dev/stdin $(DESTDIR)$(sysconfdir)/im-bridge.conf.sample
-	sed $(paths) config/im-bridge.service | install -m 644 /dev/stdin $(DESTDIR)$(unitdir)/im-bridge.service
+	set -e; for f in $(samples); do sed $(paths) config/$$f | \
+		install -m 644 /dev/stdin $(DESTDIR)$(sysconfdir)/$$f.sample; done
+	set -e; for f in $(units); do sed $(paths) config/$$f | \
+		install -m 644 /dev/stdin $(DESTDIR)$(unitdir)/$$f; done
 	install -m 644 config/tmpfiles.conf $(DESTDIR)$(tmpfilesdir)/mosquitto-im.conf
 	install -m 644 docs/imctl.1 $(DESTDIR)$(mandir)/man1/imctl.1
 	install -m 644 docs/im-bridge.8 $(DESTDIR)$(mandir)/man8/im-bridge.8

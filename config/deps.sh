@@ -8,9 +8,12 @@ set -eu
 packages="gcc libc6-dev make python3 mosquitto mosquitto-clients mosquitto-dev libmosquitto-dev
 	libjansson-dev libsqlite3-dev libssl-dev uthash-dev libjwt-dev libargon2-dev
 	libsystemd-dev libhyperscan-dev libutf8proc-dev"
-tests="clang-format clang-tidy cppcheck debootstrap git libcmocka-dev mandoc node-mqtt nodejs openssl
+tests="clang-format clang-tidy cppcheck debootstrap git haproxy libcmocka-dev libnginx-mod-stream
+	mandoc nginx node-mqtt nodejs openssl
 	python3-cryptography python3-jsonschema python3-jwt python3-paho-mqtt
 	procps python3-pytest python3-pytest-xdist sqlite3 systemd"
+# Those whose installation starts a service.
+services="mosquitto haproxy nginx"
 case ${1:-check} in
 run) ;;
 check) packages="$packages $tests" ;;
@@ -46,10 +49,10 @@ if [ "$(id -u)" -ne 0 ]; then
 	as_root=sudo
 fi
 
-# The mosquitto package starts a broker on port 1883 as soon as it is installed. The one that
-# belongs to mosquitto-im is started by `make run` or by the administrator, so that one stays off:
-# for the moment of the installation by a policy (unless the machine has one already), and after it
-# by disabling the unit. A broker that was there before is not touched.
+# The mosquitto package starts a broker on port 1883 as soon as it is installed, and nginx takes port
+# 80. What belongs to mosquitto-im is started by `make run` or by the administrator, and tests start
+# their own, so these stay off: for the moment of the installation by a policy (unless the machine has
+# one already), and after it by disabling the unit. What was there before is not touched.
 policy=/usr/sbin/policy-rc.d
 made_policy=
 log=
@@ -59,16 +62,24 @@ clean_up() {
 }
 trap clean_up EXIT
 trap 'exit 1' HUP INT TERM
-fresh_broker=
-case " $missing " in
-*" mosquitto "*)
-	fresh_broker=1
-	if [ ! -e "$policy" ]; then
-		made_policy=1
-		printf '#!/bin/sh\nexit 101\n' | $as_root sh -c "cat >$policy && chmod 755 $policy"
-	fi
-	;;
-esac
+fresh=
+for service in $services; do
+	case " $missing " in
+	*" $service "*) fresh="$fresh $service" ;;
+	esac
+done
+if [ -n "$fresh" ] && [ ! -e "$policy" ]; then
+	made_policy=1
+	$as_root sh -c "cat >$policy && chmod 755 $policy" <<END
+#!/bin/sh
+for word in "\$@"; do
+	case "$fresh " in
+	*" \${word%.service} "*) exit 101 ;;
+	esac
+done
+exit 0
+END
+fi
 
 # What apt says is shown when it fails, or with V=1.
 log=$(mktemp)
@@ -92,8 +103,10 @@ apt_install || { apt update && apt_install; } || {
 	exit 1
 }
 
-if [ -n "$fresh_broker" ] && [ -d /run/systemd/system ]; then
-	$as_root systemctl disable --now mosquitto.service || true
-	echo "deps.sh: Debian's own mosquitto service is left stopped and disabled;" \
-		"'systemctl enable --now mosquitto' would start it"
+if [ -n "$fresh" ] && [ -d /run/systemd/system ]; then
+	for service in $fresh; do
+		$as_root systemctl disable --now "$service.service" || true
+	done
+	echo "deps.sh: left stopped and disabled:$fresh;" \
+		"'systemctl enable --now NAME' would start one"
 fi

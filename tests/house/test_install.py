@@ -15,7 +15,12 @@ FILES = {
     "usr/lib/mosquitto-im/mosquitto_im.so": 0o755,
     "etc/mosquitto-im/mosquitto.conf.sample": 0o644,
     "etc/mosquitto-im/im-bridge.conf.sample": 0o644,
+    "etc/mosquitto-im/haproxy.cfg.sample": 0o644,
+    "etc/mosquitto-im/nginx.conf.sample": 0o644,
+    "etc/mosquitto-im/sensors.conf.sample": 0o644,
+    "etc/mosquitto-im/sensors.acl.sample": 0o644,
     "usr/lib/systemd/system/im-bridge.service": 0o644,
+    "usr/lib/systemd/system/mosquitto-sensors.service": 0o644,
     "usr/lib/tmpfiles.d/mosquitto-im.conf": 0o644,
     "usr/share/man/man1/imctl.1": 0o644,
     "usr/share/man/man8/im-bridge.8": 0o644,
@@ -62,10 +67,11 @@ def test_uninstall_leaves_what_the_administrator_wrote(root):
     assert files_below(root) == ["etc/mosquitto-im/im-bridge.conf"]
 
 
-def test_the_unit_is_well_formed(root):
-    unit = root / "usr/lib/systemd/system/im-bridge.service"
+@pytest.mark.parametrize("name", ["im-bridge.service", "mosquitto-sensors.service"])
+def test_the_unit_is_well_formed(root, name):
+    unit = root / "usr/lib/systemd/system" / name
     text = unit.read_text("utf-8").replace("/usr/sbin/im-bridge", str(root / "usr/sbin/im-bridge"))
-    copy = root / "im-bridge.service"
+    copy = root / name
     copy.write_text(text.replace("Documentation=", "# Documentation="))
     done = subprocess.run(["systemd-analyze", "verify", "--man=no", str(copy)],
                           capture_output=True, text=True)
