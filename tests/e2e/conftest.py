@@ -14,8 +14,9 @@ _live = []  # nodes whose logs are shown when a test fails
 
 
 @contextlib.contextmanager
-def running(**kw):
-    node = Node(**kw)
+def running(make=Node, *args, **kw):
+    """A node while it runs: its logs are shown when a test fails."""
+    node = make(*args, **kw)
     _live.append(node)
     try:
         node.start()

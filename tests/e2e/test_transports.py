@@ -17,12 +17,7 @@ V = pytest.mark.parametrize("v5", [False, True], ids=["v311", "v5"])
 def test_messages_requests_and_logins_work_on_every_transport(node, transport, v5):
     alice, bob = node.users(2)
     a, b = node.connect(alice, transport=transport, v5=v5), node.connect(bob)
-    big = "x" * 60000
-    ack = a.send(f"im/u/{bob}", {"id": "1", "body": big})
-    assert b.wait_message(f"u/{alice}")["body"] == big
-    b.send(f"im/u/{alice}", {"id": "2", "body": "back"})
-    assert a.wait_body(f"u/{bob}", "back")["seq"] == ack["seq"] + 1
-    assert [m["body"] for m in a.history(f"u/{bob}")] == [big, "back"]
+    a.converse(b)
     assert a.wait_event("hello")["device"] == a.device
 
 

@@ -86,6 +86,15 @@ class _Paho(mqtt.Client):
 
     recorder = None
 
+    def _sock_recv(self, bufsize):
+        """An end without TLS' farewell is one, and not the end of paho's thread."""
+        try:
+            return super()._sock_recv(bufsize)
+        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            raise
+        except ssl.SSLError as e:
+            raise ConnectionError(str(e)) from e
+
     def _note(self, kind):
         packet = self._in_packet["packet"]
         mid = packet[0] << 8 | packet[1]
@@ -132,7 +141,8 @@ class Client:
     def __init__(self, port, user=None, device=None, password=None, *, v5=False, clean=True,
                  transport="tcp", tls_ca=None, will=None, session_expiry=None, keepalive=60,
                  receive_maximum=None, prefix="im", tls_cert=None, headers=None):
-        """tls_cert: (certificate, key), with transport "tls"; headers: of the WebSocket."""
+        """transport: tcp, tls, ws, wss; tls_cert: (certificate, key), with TLS; headers: of the
+        WebSocket."""
         self.user, self.v5, self.port, self.clean = user, v5, port, clean
         self.prefix = prefix
         # An address of its own: what is counted for each address is then counted for each client.
@@ -153,11 +163,11 @@ class Client:
             self._connect_props["ReceiveMaximum"] = receive_maximum
         kw = {} if v5 else {"clean_session": clean}
         self.paho = _Paho(self.device, protocol=mqtt.MQTTv5 if v5 else mqtt.MQTTv311,
-                          transport="websockets" if transport == "ws" else "tcp",
+                          transport="websockets" if transport in ("ws", "wss") else "tcp",
                           reconnect_on_failure=False, **kw)
         self.paho.recorder = self
         self.paho.suppress_exceptions = False
-        if transport == "tls":
+        if transport in ("tls", "wss"):
             cert, key = map(str, tls_cert) if tls_cert else (None, None)
             self.paho.tls_set(ca_certs=tls_ca, certfile=cert, keyfile=key,
                               tls_version=ssl.PROTOCOL_TLS_CLIENT)
@@ -281,6 +291,7 @@ class Client:
     def abort(self):
         """Cuts the connection without DISCONNECT, so that a will is sent."""
         sock = self.paho.socket()
+        sock = getattr(sock, "_socket", sock)  # under paho's WebSocket
         if sock is not None:
             try:
                 sock.shutdown(2)
@@ -389,6 +400,15 @@ class Client:
         ack = self.wait_ack_of(payload["id"])
         assert "seq" in ack, f"refused: {ack}"
         return ack
+
+    def converse(self, other):
+        """A long message to the other, an answer, and what history has of both."""
+        big = "x" * 60000
+        ack = self.send(f"{self.prefix}/u/{other.user}", {"id": "1", "body": big})
+        assert other.wait_message(f"u/{self.user}")["body"] == big
+        other.send(f"{self.prefix}/u/{self.user}", {"id": "2", "body": "back"})
+        assert self.wait_body(f"u/{other.user}", "back")["seq"] == ack["seq"] + 1
+        assert [m["body"] for m in self.history(f"u/{other.user}")] == [big, "back"]
 
     def _ask(self, method, params):
         """Sends a request through im/rpc (JSON-RPC 2.0) and returns its id. Needs the inbox."""

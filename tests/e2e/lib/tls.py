@@ -9,15 +9,16 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 
-def client(folder, cert, key, name, stem):
-    """Writes {stem}.pem and {stem}.key: a client certificate with this common name, signed by the
-    certificate of make(); returns their paths."""
+def client(folder, cert, key, name, stem, subject=None):
+    """Writes {stem}.pem and {stem}.key: a client certificate with this common name, or with the
+    subject [(OID, text)], signed by the certificate of make(); returns their paths."""
     issuer = x509.load_pem_x509_certificate(cert.read_bytes())
     signer = serialization.load_pem_private_key(key.read_bytes(), None)
     own = ec.generate_private_key(ec.SECP256R1())
     now = datetime.datetime.utcnow()
     made = (x509.CertificateBuilder()
-            .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]))
+            .subject_name(x509.Name([x509.NameAttribute(oid, text) for oid, text in
+                                     subject or [(NameOID.COMMON_NAME, name)]]))
             .issuer_name(issuer.subject).public_key(own.public_key())
             .serial_number(x509.random_serial_number())
             .not_valid_before(now - datetime.timedelta(days=1))

@@ -1,0 +1,280 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""haproxy and nginx in front of a node, with the samples as they are shipped but for ports, paths, and the
+lines that they say are for Mosquitto 2.1."""
+import http.client
+import re
+import ssl
+
+import pytest
+
+from conftest import running
+from lib import beside, build, mqttwire as w, tls
+from lib.client import Client, Refused
+from lib.node import PASSWORD, until
+from lib.raw import Closed, Raw
+from lib.tools import Sub
+
+NEWER = build.broker_version() >= (2, 1)
+# The broker takes a WebSocket client's address from the header.
+HEADER = (2, 0, 15) <= build.broker_version() < (2, 1)
+V = pytest.mark.parametrize("v5", [False, True], ids=["v311", "v5"])
+FRONTS = ["haproxy", "nginx"]
+# Without and with the PROXY protocol.
+HOW = ["plain"] + (["proxied"] if NEWER else [])
+
+
+class Fronted(beside.Surrounded):
+    """A node with a proxy in front: `how` is plain, or proxied (by the PROXY protocol)."""
+
+    def __init__(self, front, how, **options):
+        super().__init__(users=40, ws_listener=True, options={"auth_wrong_share": 20, **options})
+        self.front, self.how = front, how
+        self.cert, self.key = tls.make(self.folder)
+        # What the proxy listens on, what the broker does, by the ports of samples and page.
+        self.outer = {n: self.port_beside() for n in (8883, 8443, 8884)}
+        self.inner = {n: self.port_beside() for n in (1884, 1885, 8085, 1887)}
+        self.ports += [self.inner[1884]]
+        self.conf += [f"listener {self.inner[1884]} 127.0.0.1", f"cafile {self.cert}",
+                      f"certfile {self.cert}", f"keyfile {self.key}", "require_certificate true",
+                      "use_identity_as_username true"]
+        if NEWER:
+            text = beside.block("# proxy-protocol.conf", *(
+                (f"listener {n} ", f"listener {self.inner[n]} ") for n in (1885, 8085, 1887)))
+            self.conf += [line for line in text.splitlines() if line]
+            self.ports += [self.inner[n] for n in (1885, 8085, 1887)]
+
+    def to_broker(self, text):
+        """The sample's addresses of the broker, and what is for 2.1 instead of it."""
+        text = re.sub(r"127\.0\.0\.1:(\d+)", lambda m: "127.0.0.1:%d" % {
+            1883: self.port, 8083: self.ws_port, **self.inner}[int(m[1])], text)
+        if self.how == "plain":
+            return text
+        if self.front == "haproxy":
+            text, n = re.subn(r"^\tserver broker .*127\.0\.0\.2$((?:\n\t# .*)*)\n\t#server ",
+                              r"\1\n\tserver ", text, flags=re.M)
+            assert n == 2
+            return text
+        return beside.changed(text, [
+            (f"\t\tproxy_pass 127.0.0.1:{self.port};\n\t\tproxy_bind 127.0.0.2;\n", ""),
+            (f"\t\t#proxy_pass 127.0.0.1:{self.inner[1887]};\n\t\t#proxy_protocol on;\n",
+             f"\t\tproxy_pass 127.0.0.1:{self.inner[1887]};\n\t\tproxy_protocol on;\n")])
+
+    def start(self):
+        super().start()
+        if self.front == "haproxy":
+            text = beside.changed(self.to_broker(beside.sample("haproxy.cfg")), [
+                *((f"bind :{n}", f"bind 127.0.0.1:{p}") for n, p in self.outer.items()),
+                ("/etc/haproxy/mqtt.pem", self.folder / "mqtt.pem")])
+            (self.folder / "mqtt.pem").write_bytes(self.cert.read_bytes() + self.key.read_bytes())
+            self.run(beside.haproxy(text, list(self.outer.values())))
+        else:
+            listened = [8883, 8443]
+            text = beside.changed(self.to_broker(beside.sample("nginx.conf")), [
+                *((f"listen {n} ", f"listen 127.0.0.1:{self.outer[n]} ") for n in listened),
+                ("/etc/nginx/mqtt.crt", self.cert), ("/etc/nginx/mqtt.key", self.key),
+                ("/run/nginx.pid", "{folder}/pid"), ("/var/log/nginx/error.log", "stderr")])
+            self.run(beside.nginx(text, [self.outer[n] for n in listened]))
+        return self
+
+    def through(self, user, way="tls", device=None, password=PASSWORD, pair=None, **kw):
+        port = self.outer[{"tls": 8883, "wss": 8443, "certificate": 8884}[way]]
+        c = Client(port, user, device, password, transport="wss" if way == "wss" else "tls",
+                   tls_ca=str(self.cert), tls_cert=pair, **kw)
+        self.clients.append(c)
+        return c
+
+    def address_of(self, user):
+        """What the log says is the address of one who was refused."""
+        line = self.broker.wait_text(f"login refused user={user} ")
+        return re.search(r" address=(?:::ffff:)?(\S+?)(?: via=websocket)?: wrong", line)[1]
+
+    def stats(self, refused=0):
+        """The plugin's figures, when they have so many refused logins."""
+        admin = self.admin()
+
+        def look():
+            got = admin.command("getStats")["plugin"]
+            return got["logins_refused"] >= refused and got
+        return until(look, f"{refused} refused logins")
+
+
+@pytest.fixture(scope="module", name="fronted", params=[(f, h) for f in FRONTS for h in HOW],
+                ids=lambda p: "-".join(p))
+def _fronted(request):
+    options, _ = beside.options(beside.block("# proxy-address.conf"))
+    with running(Fronted, *request.param, **options) as node:
+        yield node
+
+
+# -- what goes through --
+
+@V
+@pytest.mark.parametrize("way", ["tls", "wss"])
+def test_messages_and_requests_go_through_whole(fronted, way, v5):
+    alice, bob = fronted.users(2)
+    a = fronted.through(alice, way, v5=v5).connect().inbox()
+    b = fronted.connect(bob)
+    a.converse(b)
+    for n in range(200):
+        b.post(f"im/u/{alice}", {"id": f"n{n}", "body": n})
+    a.wait_for(lambda: len(a.on(f"u/{bob}")) == 201)
+
+
+@pytest.mark.parametrize("way", ["tls", "wss"])
+def test_a_wrong_password_is_refused_and_the_line_says_from_where(fronted, way):
+    user = fronted.user()
+    c = fronted.through(user, way, password="wrong")
+    with pytest.raises((Refused, AssertionError)):
+        c.connect()
+    true = ((fronted.how == "proxied" and (way == "tls" or fronted.front == "haproxy"))
+            or (way == "wss" and HEADER))
+    assert fronted.address_of(user) == (c.source if true else "127.0.0.2")
+
+
+@pytest.mark.parametrize("way", ["tls", "wss"])
+def test_a_session_is_kept_and_a_will_is_sent(fronted, way):
+    alice, bob = fronted.users(2)
+    b = fronted.connect(bob)
+    a = fronted.through(alice, way, device=f"{alice}-kept", clean=False,
+                        will={"topic": f"im/u/{bob}", "payload": "gone"}).connect().inbox()
+    a.rpc("user.get")
+    a.abort()
+    b.wait_body(f"u/{alice}", "gone")
+    b.send(f"im/u/{alice}", {"id": "w1", "body": "while away"})
+    again = fronted.through(alice, way, device=f"{alice}-kept", clean=False).connect()
+    assert again.session_present
+    again.wait_body(f"u/{bob}", "while away")
+
+
+def test_who_is_silent_is_ended_by_the_broker_and_hears_of_it(fronted):
+    """The keepalive is the client's and the broker's business: it works through the proxy."""
+    user = fronted.user()
+    raw = Raw(fronted.outer[8883])
+    context = ssl.create_default_context(cafile=str(fronted.cert))
+    raw.begin(context.wrap_socket(raw.sock, server_hostname="127.0.0.1"), w.V311)
+    assert raw.connect(f"{user}-silent", user, PASSWORD, keepalive=1)["code"] == 0
+    raw.expect_closed()
+    raw.close()
+
+
+@pytest.mark.parametrize("file, keys", [
+    ("haproxy.cfg", ["timeout tunnel"]), ("nginx.conf", ["proxy_timeout", "proxy_read_timeout"])])
+def test_no_timeout_is_shorter_than_a_keepalive_may_be(file, keys):
+    text = beside.sample(file)
+    for key in keys:
+        hours = re.search(rf"^\s*{key} (\d+)h;?$", text, re.M)
+        assert int(hours[1]) * 3600 > 65535 * 1.5
+
+
+def test_a_browsers_client_talks_through_the_web_site(fronted):
+    """MQTT.js, as a page would use it."""
+    alice, bob = fronted.users(2)
+    b = fronted.connect(bob)
+    page = Sub(["/usr/bin/env", "NODE_PATH=/usr/share/nodejs", "/usr/bin/node",
+                str(build.ROOT / "tests/e2e/lib/chat.js"),
+                f"wss://127.0.0.1:{fronted.outer[8443]}/mqtt", str(fronted.cert), alice, PASSWORD,
+                bob, "from a page"])
+    try:
+        b.wait_body(f"u/{alice}", "from a page")
+        b.send(f"im/u/{alice}", {"id": "p1", "body": "back: from a page"})
+        page.wait("back: from a page")
+        assert page.popen.wait(build.DEADLINE_S) == 0, page.lines
+    finally:
+        page.close()
+    # Nothing else of the site is the broker.
+    site = http.client.HTTPSConnection("127.0.0.1", fronted.outer[8443], timeout=build.DEADLINE_S,
+                                       context=ssl.create_default_context(cafile=fronted.cert))
+    site.request("GET", "/mqtt/elsewhere")
+    assert site.getresponse().status == 404
+    site.close()
+
+
+def test_a_certificate_goes_through_to_the_broker(fronted):
+    if fronted.front == "nginx":
+        assert "ssl_verify_client" not in beside.sample("nginx.conf")
+        return
+    user, other = fronted.users(2)
+    pair = tls.client(fronted.folder, fronted.cert, fronted.key, user, fronted.new_name("client-"))
+    c = fronted.through(other, "certificate", pair=pair).connect()
+    c.user = user
+    assert c.inbox().rpc("user.get")["uid"] == user
+    pair = tls.client(fronted.folder, fronted.cert, fronted.key, "no one", fronted.new_name("client-"))
+    c = fronted.through(other, "certificate", device=fronted.new_name("plc-"), pair=pair).connect()
+    c.post("plain/x", "FORGED")
+    c.wait_disconnected()
+    line = fronted.broker.wait_text(f"login refused user=no%20one client={c.device} ")
+    assert "address=127.0.0.2: " in line
+
+
+# -- who guesses --
+
+def guesses(node, way, source, n):
+    """As fast as he can, each time another name; the figures before and after."""
+    before, came = node.stats(), 0
+    for _ in range(n):
+        c = node.through(node.new_name("made-up"), way, password="wrong")
+        c.source = source
+        try:
+            c.connect()
+        except Refused as e:
+            # Turned away by the plugin, or by the proxy: that one says nothing of MQTT.
+            came += e.code is not None
+        except (OSError, AssertionError):
+            pass
+        node.clients.remove(c)
+        c.close()
+    return before, node.stats(before["logins_refused"] + came)
+
+
+def grown(figures, name):
+    return figures[1][name] - figures[0][name]
+
+
+@pytest.mark.parametrize("way", ["tls", "wss"])
+def test_who_guesses_keeps_nobody_else_behind_the_proxy_out(fronted, way):
+    figures = guesses(fronted, way, fronted.through("x").source, 60)
+    true = ((fronted.how == "proxied" and (way == "tls" or fronted.front == "haproxy"))
+            or (way == "wss" and HEADER))
+    # Where each has an address of his own, his is used up; where nobody has, nobody's is.
+    assert (grown(figures, "throttled_address") > 0) == true
+    for _ in range(3):
+        assert fronted.through(fronted.user(), way).connect().inbox().rpc("user.get")
+    assert fronted.connect(fronted.user()).rpc("user.get")
+
+
+def test_without_the_option_he_would():
+    """Which is why it is there."""
+    with running(Fronted, "haproxy", "plain") as node:
+        assert grown(guesses(node, "tls", node.through("x").source, 45), "throttled_address") > 0
+
+
+def test_a_flood_of_connections_ends_at_haproxy():
+    options, _ = beside.options(beside.block("# proxy-address.conf"))
+    with running(Fronted, "haproxy", "plain", **options) as node:
+        figures = guesses(node, "tls", node.through("x").source, 150)
+        assert 40 <= grown(figures, "logins_refused") <= 110
+        assert node.through(node.user()).connect().inbox().rpc("user.get")
+
+
+def test_a_unix_sockets_listener_is_a_proxys_by_its_path(own_node):
+    node = own_node(users=20, conf=["listener 0 {folder}/p.sock"],
+                    options={"proxy_address": "{folder}/p.sock", "auth_wrong_share": 20})
+    said = "too many wrong passwords from this address"
+
+    def guess(connect):
+        with connect() as r:
+            r.send(w.connect(node.new_name("d"), node.new_name("made-up"), "wrong"))
+            r.expect_closed()
+        return said in node.broker.text()
+    assert not any(guess(lambda: Raw.unix(node.folder / "p.sock")) for _ in range(60))
+    user = node.user()
+
+    def comes_in():
+        with Raw.unix(node.folder / "p.sock") as r:
+            try:
+                return r.connect(f"{user}-d", user, PASSWORD)["code"] == 0
+            except Closed:
+                return False  # all of the moment is used up
+    until(comes_in, "a login")
+    # Any other address has a budget, and uses it up.
+    until(lambda: guess(lambda: Raw(node.port)), "an address that is used up")
