@@ -105,6 +105,25 @@ static void up_fields(const struct im_up_rec *r, struct im_str f[UP_FIELDS])
 	f[5] = cut(r->corr);
 }
 
+void im_rehash_write(char at[IM_REHASH_BYTES], const struct im_rehash *r)
+{
+	im_le_put(at, r->user, 8);
+	im_le_put(at + 8, (uint64_t)r->credential, 8);
+	im_le_put(at + 16, r->rehashed, 8);
+}
+
+int im_rehash_read(struct im_str s, struct im_rehash *out)
+{
+	const char *at = s.p;
+
+	if (s.n != IM_REHASH_BYTES)
+		return IM_E_FORMAT;
+	out->user = get64(&at);
+	out->credential = (int64_t)get64(&at);
+	out->rehashed = get64(&at);
+	return IM_OK;
+}
+
 size_t im_up_rec_size(const struct im_up_rec *r)
 {
 	struct im_str f[UP_FIELDS];

@@ -39,11 +39,13 @@ int im_piece_take(struct im_str *in, struct im_str *out) IM_MUST_CHECK;
  *   0  the records up to IM_DOWN_STATS; says nothing of itself
  *   1  the same, and says so
  *   2  IM_DOWN_CREDENTIAL
- *   3  IM_DOWN_STEP; and counts the requests of an array one by one */
-#define IM_PLUGIN_LEVEL 3
+ *   3  IM_DOWN_STEP; and counts the requests of an array one by one
+ *   4  compares passwords with hashes of mosquitto_passwd, too */
+#define IM_PLUGIN_LEVEL 4
 #define IM_PLUGIN_LEVEL_CREDENTIAL 2
 #define IM_PLUGIN_LEVEL_STEP 3
 #define IM_PLUGIN_LEVEL_COUNTS 3
+#define IM_PLUGIN_LEVEL_HASHES 4
 #define IM_PLUGIN_LEVEL_MAX 63 /* what the flags have room for */
 
 enum im_frame_kind {
@@ -69,7 +71,10 @@ enum im_up_type {
 	IM_UP_CONTROL = 9, /* an admin's $CONTROL/im/v1 publish; device = where to answer */
 	IM_UP_KEEP = 10,   /* the device subscribed, and its session may stay at the broker */
 	IM_UP_ACK = 11,    /* the device has all through the cursor that is the payload */
-	IM_UP_LAST = IM_UP_ACK
+	/* The payload is a fresh hash of the user's password, which was right; target = which
+	 * hash it replaces (struct im_rehash). */
+	IM_UP_REHASH = 12,
+	IM_UP_LAST = IM_UP_REHASH
 };
 
 #define IM_UPF_DURABLE 0x01    /* survives a broker crash: replayed from the spool file */
@@ -93,6 +98,16 @@ struct im_up_rec {
 	struct im_str corr;        /* RPC: MQTT 5 correlation data; MSG: msgprops.h */
 	struct im_str payload;
 };
+
+/* REHASH: a stored hash as the directory knows it, so that no other is replaced. */
+#define IM_REHASH_BYTES 24
+struct im_rehash {
+	uint64_t user;      /* his number */
+	int64_t credential; /* which of his passwords */
+	uint64_t rehashed;  /* which hash of it */
+};
+void im_rehash_write(char at[IM_REHASH_BYTES], const struct im_rehash *r);
+int im_rehash_read(struct im_str s, struct im_rehash *out) IM_MUST_CHECK;
 
 /* Size of a record as im_up_rec_write writes it, length prefix included. A field other than payload
  * that is longer than 65535 bytes is cut there: callers bound them far below. */

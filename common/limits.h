@@ -90,6 +90,21 @@
 /* Tokens. One that ends later than this is refused: it could be taken back with its key only. */
 #define IM_TOKEN_TTL_MAX_S (INT64_C(3653) * 86400)
 
+/* Hashes by mosquitto_passwd, which logins are compared with until they are made anew. PBKDF2 takes
+ * half a second at this bound, on the broker's only thread in 2.0; mosquitto_passwd takes 101 or
+ * 1,000 iterations by default, and 210,000 are advised. Its salts have 12 or 64 bytes; below 8 two
+ * users may have the same one. */
+#define IM_PBKDF2_ITERATIONS_MAX 1000000
+#define IM_PWHASH_SALT_MIN 8
+#define IM_PWHASH_SALT_MAX 64
+
+/* `imctl user import`: users of one file, whose names imctl holds, 120 MB; bytes that come by a
+ * pipe and are copied to memory; and users of one command to the node, a few milliseconds of its
+ * transaction. */
+#define IM_IMPORT_USERS_MAX 1000000
+#define IM_IMPORT_BYTES_MAX (256 * 1024 * 1024)
+#define IM_IMPORT_BATCH 200
+
 /* What a client may always ask for, whatever the operator's max_keepalive: imctl does. */
 #define IM_KEEPALIVE_LEAST_S 10
 

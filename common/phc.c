@@ -133,7 +133,7 @@ int im_phc_decoy(const uint8_t bytes[IM_PHC_DECOY], struct im_phc_cost cost, cha
 	return IM_OK;
 }
 
-bool im_phc_foreign(struct im_str s)
+bool im_phc_looks(struct im_str s)
 {
 	char end = s.n && s.p[0] == '{' ? '}' : '$';
 	size_t n = 1;
@@ -143,7 +143,12 @@ bool im_phc_foreign(struct im_str s)
 	while (n < s.n && (s.p[n] == '-' || (s.p[n] >= '0' && s.p[n] <= '9') ||
 				  ((s.p[n] | 32) >= 'a' && (s.p[n] | 32) <= 'z')))
 		n++;
-	return n > 1 && n < s.n && s.p[n] == end && !im_phc_valid(s);
+	return n > 1 && n < s.n && s.p[n] == end;
+}
+
+bool im_phc_foreign(struct im_str s)
+{
+	return im_phc_looks(s) && !im_phc_valid(s);
 }
 
 int im_phc_verify(struct im_str phc, struct im_str password)

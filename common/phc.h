@@ -14,7 +14,7 @@
 #include "common/str.h"
 
 #define IM_PHC_SALT 16
-#define IM_PHC_MAX 160
+#define IM_PHC_MAX 256  /* of stored passwords of every kind (pwhash.h), their NUL included */
 #define IM_PHC_DECOY 48 /* random bytes: a salt, and a tag that nothing was hashed to */
 /* RFC 9106 and OWASP's smallest set for Argon2id; about 15 ms of one core. */
 #define IM_PHC_MEMORY_KIB 19456
@@ -37,8 +37,10 @@ struct im_phc_cost {
  * salt of 8 to 64 bytes and a tag of 16 to 64. */
 bool im_phc_read(struct im_str s, struct im_phc_cost *out);
 bool im_phc_valid(struct im_str s);
-/* True for what looks like a stored password of any program and is none that im_phc_verify takes:
- * $id$..., as crypt(3), mosquitto_passwd and PHC write it, or {SCHEME}... of LDAP. */
+/* True for what looks like a stored password of any program: $id$..., as crypt(3), mosquitto_passwd
+ * and PHC write it, or {SCHEME}... of LDAP. */
+bool im_phc_looks(struct im_str s);
+/* The same, but it is none that im_phc_verify takes. */
 bool im_phc_foreign(struct im_str s);
 /* Writes a string, with its NUL, that no password matches, and on which im_phc_verify spends what
  * it spends on one of this cost. `bytes` are random. IM_E_FORMAT: the cost is out of its bounds. */

@@ -281,6 +281,8 @@ int admit_verdict(struct plugin *p, const struct arrival *a, const struct auth_v
 	const struct denial *no = &v->no;
 
 	if (v->accepted && admit_take(p, a, v, &no)) {
+		if (v->fresh.phc[0])
+			capture_rehash(p, a->uid, &v->fresh);
 		p->stats.logins++;
 		return MOSQ_ERR_SUCCESS;
 	}
@@ -298,12 +300,14 @@ void admit_undo(struct plugin *p, const struct mosquitto *client)
 	clients_undo(p->clients, e, clock_mono_us(&p->clock));
 }
 
-static struct auth_login login_of(const struct arrival *a, const char *password)
+static struct auth_login login_of(
+	const struct plugin *p, const struct arrival *a, const char *password)
 {
 	return (struct auth_login){.uid = a->uid,
 		.password = im_str(password),
 		.address = a->address,
-		.hearsay = a->hearsay};
+		.hearsay = a->hearsay,
+		.idle = later_waiting(p) == 0};
 }
 
 static int login_user(struct plugin *p, const struct mosquitto_evt_basic_auth *ed)
@@ -312,7 +316,7 @@ static int login_user(struct plugin *p, const struct mosquitto_evt_basic_auth *e
 	static const struct denial unfit = {
 		DENIAL_LASTING, "username is not 1 to 64 of the characters A-Z a-z 0-9 _ . @ -"};
 	const struct arrival a = arrival_of(p, ed->client, im_str(ed->username));
-	const struct auth_login l = login_of(&a, ed->password);
+	const struct auth_login l = login_of(p, &a, ed->password);
 	const struct denial *no = check_keepalive(p, &a);
 	struct auth_verdict v;
 	struct auth_hash h;
@@ -368,7 +372,7 @@ static int login_again(struct plugin *p, const struct mosquitto_evt_basic_auth *
 	if (auth_still_valid(p->auth, session_uid(e), &v))
 		return MOSQ_ERR_SUCCESS;
 	a = arrival_of(p, ed->client, session_uid(e));
-	l = login_of(&a, ed->password);
+	l = login_of(p, &a, ed->password);
 	auth_check(p->auth, &l, &v);
 	/* A fault of the node is no reason to end a connection. */
 	if (!v.accepted && v.no.kind == DENIAL_FAULT)

@@ -15,6 +15,7 @@
 #include <sys/random.h>
 
 #include "common/limits.h"
+#include "plugin/comparison.h"
 #include "plugin/jwt.h"
 #include "plugin/origin.h"
 #include "plugin/remembered.h"
@@ -39,8 +40,8 @@ struct auth {
 	struct jwt_keys *keys; /* NULL: tokens are not configured */
 	struct budget *passwords, *signatures;
 	struct turn passwords_turn, signatures_turn;
-	struct im_buf scratch;
-	uint8_t decoy[IM_PHC_DECOY];
+	int64_t fresh_from_us; /* when the next old hash may be made anew */
+	struct comparison *comparison;
 	struct auth_stats stats;
 };
 
@@ -49,10 +50,13 @@ static int make_parts(struct auth *a, struct im_buf *why)
 	int64_t share_us = a->o->auth_wrong_share * SECOND_US / 100;
 	const struct budget_settings passwords = {share_us, PASSWORD_US};
 	const struct budget_settings signatures = {share_us / AUTH_TOKENS_PART, SIGNATURE_US};
+	int ret;
 
-	if (getrandom(&a->key, sizeof(a->key), 0) != sizeof(a->key) ||
-		getrandom(a->decoy, sizeof(a->decoy), 0) != sizeof(a->decoy))
+	if (getrandom(&a->key, sizeof(a->key), 0) != sizeof(a->key))
 		return IM_E_IO;
+	ret = comparison_new(a->lookup, &a->comparison);
+	if (ret)
+		return ret;
 	a->passwords = budget_new(&a->key, &passwords);
 	a->signatures = budget_new(&a->key, &signatures);
 	a->remembered = remembered_new(
@@ -73,7 +77,6 @@ int auth_new(const struct options *o, struct lookup *l, const struct clock *c, s
 		a->o = o;
 		a->lookup = l;
 		a->clock = c;
-		im_buf_init(&a->scratch, 0);
 		ret = make_parts(a, why);
 	}
 	if (ret && !why->n)
@@ -92,7 +95,7 @@ void auth_free(struct auth **a)
 	budget_free(&(*a)->passwords);
 	budget_free(&(*a)->signatures);
 	jwt_keys_free(&(*a)->keys);
-	im_buf_free(&(*a)->scratch);
+	comparison_free(&(*a)->comparison);
 	free(*a);
 	*a = NULL;
 }
@@ -142,17 +145,45 @@ static void put_off(struct auth_verdict *out, const char *why)
 
 /* ---- those that are remembered ---- */
 
-static bool remembers_password(struct auth *a, const struct remembered_key *k, uint64_t credential)
+/* On the broker's only thread everybody waits for it. */
+static bool fresh_may_be_made(const struct auth *a)
+{
+	return clock_mono_us(a->clock) >= a->fresh_from_us &&
+	       a->passwords_turn.others_us < AUTH_OTHERS_TURN_US;
+}
+
+static void fresh_was_made(struct auth *a, int64_t took_us)
+{
+	a->fresh_from_us = clock_mono_us(a->clock) + (AUTH_FRESH_PART - 1) * took_us;
+}
+
+/* One whose hash is an old one still is compared again, now and then, when that costs nobody
+ * anything. */
+static bool is_looked_at(struct auth *a, const struct auth_login *l, const struct auth_hash *h)
+{
+	int64_t now_us = clock_mono_us(a->clock);
+
+	if (!l->idle || !fresh_may_be_made(a) ||
+		budget_ask(a->passwords, &h->who, now_us) != BUDGET_OPEN)
+		return false;
+	fresh_was_made(a, PASSWORD_US);
+	return true;
+}
+
+static bool remembers_password(
+	struct auth *a, const struct auth_login *l, const struct auth_hash *h)
 {
 	const struct remembered_login *r =
-		remembered_get(a->remembered, k, clock_mono_us(a->clock));
+		remembered_get(a->remembered, &h->key, clock_mono_us(a->clock));
 
-	if (r && r->credential == credential) {
+	if (r && r->credential == h->credential) {
+		if (r->stale && is_looked_at(a, l, h))
+			return false;
 		a->stats.cached++;
 		return true;
 	}
 	if (r)
-		remembered_drop(a->remembered, k);
+		remembered_drop(a->remembered, &h->key);
 	return false;
 }
 
@@ -183,11 +214,9 @@ static bool remembers_token(struct auth *a, const struct remembered_key *k,
 }
 
 static void remember(
-	struct auth *a, const struct remembered_key *k, uint64_t credential, int64_t expires_s)
+	struct auth *a, const struct remembered_key *k, const struct remembered_login *login)
 {
-	const struct remembered_login login = {credential, expires_s};
-
-	remembered_put(a->remembered, k, &login, clock_mono_us(a->clock));
+	remembered_put(a->remembered, k, login, clock_mono_us(a->clock));
 }
 
 /* ---- what wrong ones may cost ---- */
@@ -285,45 +314,6 @@ static const char *absent(const struct lookup_user *u)
 	return u->gone ? AUTH_DELETED : AUTH_UNKNOWN;
 }
 
-/* One that was set when a password cost less is followed by what it lacks. One that cost more than
- * those of now does, for as long as it is not set again. */
-static void set_pad(struct auth *a, struct im_phc_cost stored, struct im_phc_cost now, char *pad)
-{
-	int64_t lacks =
-		(int64_t)now.memory_kib * now.passes - (int64_t)stored.memory_kib * stored.passes;
-	struct im_phc_cost cost = {.passes = now.passes, .lanes = 1};
-
-	if (lacks > 0)
-		cost.memory_kib = (uint32_t)(lacks / now.passes);
-	if (im_phc_decoy(a->decoy, cost, pad))
-		pad[0] = '\0';
-}
-
-/* Whoever has no password that could be right costs what a wrong one costs. IM_E_IO, IM_E_NOMEM:
- * it is not known what his is. */
-static int set_work(struct auth *a, struct im_str uid, struct auth_hash *h)
-{
-	struct im_buf *phc = &a->scratch;
-	struct im_phc_cost stored, now;
-	int ret;
-
-	lookup_password_cost(a->lookup, &now);
-	im_buf_reset(phc);
-	ret = h->comparable ? lookup_password(a->lookup, uid, phc) : IM_E_NONE;
-	if (ret && ret != IM_E_NONE)
-		return ret;
-	h->comparable = !ret && im_phc_read(im_buf_view(phc), &stored);
-	if (h->comparable) {
-		memcpy(h->work.phc, phc->p, phc->n);
-		h->work.phc[phc->n] = '\0';
-		h->work.threads = stored.lanes > 1;
-		set_pad(a, stored, now, h->work.pad);
-	} else if (im_phc_decoy(a->decoy, now, h->work.phc)) {
-		h->work.phc[0] = '\0'; /* a cost that is none: nothing matches */
-	}
-	return IM_OK;
-}
-
 /* Decided by the cache or a bound; or later, and *h says what is to be hashed, also when there is
  * nothing to compare with. */
 static void begin_password(struct auth *a, const struct auth_login *l, const struct lookup_user *u,
@@ -350,37 +340,55 @@ static void begin_password(struct auth *a, const struct auth_login *l, const str
 					 : "user has no password",
 		.who = login_of(a, a->passwords, l, u),
 	};
-	if (h->comparable && remembers_password(a, &key, h->credential)) {
+	if (h->comparable && remembers_password(a, l, h)) {
 		*out = (struct auth_verdict){
 			.accepted = true, .credential = h->credential, .password = h->credential};
 		return;
 	}
 	if (throttles(a, a->passwords, &h->who, out))
 		return;
-	ret = set_work(a, l->uid, h);
+	ret = comparison_plan(a->comparison, l->uid, &h->comparable, &h->work, &h->which);
 	if (ret) {
 		(void)unknown(out, ret);
 		return;
 	}
+	h->stale = h->work.fresh.passes != 0;
 	budget_begin(a->passwords);
 	*out = (struct auth_verdict){.later = true};
 }
 
-void auth_finish(struct auth *a, struct im_str uid, const struct auth_hash *h, int result,
-	int64_t took_us, struct auth_verdict *out)
+/* Comes in, and by what. */
+static void let_in(struct auth *a, const struct auth_hash *h, const struct hash_done *done,
+	struct auth_verdict *out)
+{
+	const struct remembered_login login = {
+		.credential = h->credential, .stale = h->stale && !done->fresh[0]};
+
+	remember(a, &h->key, &login);
+	*out = (struct auth_verdict){
+		.accepted = true, .credential = h->credential, .password = h->credential};
+	if (!done->fresh[0])
+		return;
+	a->stats.fresh++;
+	out->fresh.which = h->which;
+	memcpy(out->fresh.phc, done->fresh, sizeof(out->fresh.phc));
+}
+
+void auth_finish(struct auth *a, struct im_str uid, const struct auth_hash *h,
+	const struct hash_done *done, struct auth_verdict *out)
 {
 	struct lookup_user u;
 	int ret;
 
 	a->stats.hashed++;
-	if (result == IM_E_NOMEM) {
+	if (done->result == IM_E_NOMEM) {
 		budget_given_up(a->passwords);
 		(void)fault(out, "out of memory");
 		return;
 	}
-	if (result || !h->comparable) {
+	if (done->result || !h->comparable) {
 		a->stats.wrong++;
-		budget_wrong(a->passwords, &h->who, clock_mono_us(a->clock), took_us);
+		budget_wrong(a->passwords, &h->who, clock_mono_us(a->clock), done->took_us);
 		(void)refuse(out, h->why);
 		return;
 	}
@@ -395,9 +403,7 @@ void auth_finish(struct auth *a, struct im_str uid, const struct auth_hash *h, i
 		(void)refuse(out, "user or password has changed meanwhile");
 		return;
 	}
-	remember(a, &h->key, h->credential, 0);
-	*out = (struct auth_verdict){
-		.accepted = true, .credential = h->credential, .password = h->credential};
+	let_in(a, h, done, out);
 }
 
 enum budget_bound auth_bound(const struct auth *a, const struct auth_hash *h)
@@ -497,8 +503,9 @@ static bool check_token(struct auth *a, const struct auth_login *l, const struct
 			return ret == IM_E_NOMEM ? fault(out, "out of memory") : refuse(out, why);
 		if (!check_signature(a, l, u, &t, out))
 			return false;
-		login = (struct remembered_login){of_user(a, u, t.key->fingerprint), t.expires_s};
-		remember(a, &key, login.credential, login.expires_s);
+		login = (struct remembered_login){
+			.credential = of_user(a, u, t.key->fingerprint), .expires_s = t.expires_s};
+		remember(a, &key, &login);
 	}
 	if (exists && u->disabled)
 		return refuse(out, "user is disabled");
@@ -533,19 +540,23 @@ void auth_begin(
 
 void auth_check(struct auth *a, const struct auth_login *l, struct auth_verdict *out)
 {
+	bool fresh = fresh_may_be_made(a);
 	struct auth_hash h;
-	int64_t took_us;
+	struct hash_done done;
 	unsigned rank;
-	int result;
 
 	auth_begin(a, l, out, &h);
 	if (!out->later)
 		return;
 	rank = auth_rank(a, &h);
-	result = hash_work_run(&h.work, l->password, a->clock, &took_us);
-	auth_finish(a, l->uid, &h, result, took_us, out);
+	if (!fresh)
+		h.work.fresh.passes = 0;
+	hash_work_run(&h.work, l->password, a->clock, &done);
+	auth_finish(a, l->uid, &h, &done, out);
+	if (done.fresh[0])
+		fresh_was_made(a, done.took_us);
 	if (!out->accepted && out->no.kind != DENIAL_FAULT)
-		count_turn(a, a->passwords, rank, took_us);
+		count_turn(a, a->passwords, rank, done.took_us);
 }
 
 void auth_renew(struct auth *a, const struct auth_login *l, struct auth_verdict *out)

@@ -30,10 +30,20 @@
 #define AUTH_SUSPECTS_TURN_US 25000
 #define AUTH_OTHERS_TURN_US 50000
 
+/* Of the broker's own thread old hashes may take a part of so many for being made anew; others wait
+ * until their user's next login. */
+#define AUTH_FRESH_PART 10
+
 #define AUTH_UNKNOWN "unknown user"
 #define AUTH_DELETED "the account was deleted"
 
 struct auth;
+
+/* A fresh hash of the password, to be stored in place of an old one. */
+struct auth_fresh {
+	struct im_rehash which;
+	char phc[IM_PHC_MAX]; /* empty: none */
+};
 
 struct auth_verdict {
 	bool accepted;
@@ -42,11 +52,12 @@ struct auth_verdict {
 	int64_t expires_s;   /* by token: when the session ends; 0: never */
 	uint64_t credential; /* what it was accepted by: a password, or the key of a token */
 	uint64_t password;   /* the user's at that time, 0 for none; if it changes, this ends */
-	struct denial no;    /* if not accepted */
+	struct auth_fresh fresh;
+	struct denial no; /* if not accepted */
 };
 
 struct auth_stats {
-	uint64_t hashed, cached, tokens, wrong;
+	uint64_t hashed, cached, tokens, wrong, fresh;
 	/* Turned away unlooked at, and for whose sake: all of them; by budget of passwords; tokens.
 	 */
 	uint64_t throttled, throttled_pair, throttled_address, throttled_all, throttled_tokens;
@@ -67,6 +78,7 @@ struct auth_login {
 	struct im_str password; /* p NULL: none was given */
 	struct im_str address;  /* of the client, as text; n == 0: unknown */
 	bool hearsay;           /* the address is what a header says, which anybody may send */
+	bool idle;              /* nobody waits: what can be put off may be done */
 };
 void auth_check(struct auth *a, const struct auth_login *l, struct auth_verdict *out);
 
@@ -77,18 +89,20 @@ void auth_renew(struct auth *a, const struct auth_login *l, struct auth_verdict 
 struct auth_hash {
 	struct hash_work work; /* for users without a password, something as slow */
 	bool comparable;       /* right, the password counts */
+	bool stale;            /* stored by an old method, or at less than passwords cost now */
 	uint64_t credential;
+	struct im_rehash which;
 	struct remembered_key key;
 	const char *why; /* if it is wrong */
 	struct budget_login who;
 };
 /* The two halves of auth_check: what costs little, and what remains when the password has been
- * compared (`result` of hash_work_run, by whatever thread). If the first says `later`, *h is filled
+ * compared (by hash_work_run, on whatever thread). If the first says `later`, *h is filled
  * and the second has to follow, or auth_give_up. */
 void auth_begin(
 	struct auth *a, const struct auth_login *l, struct auth_verdict *out, struct auth_hash *h);
-void auth_finish(struct auth *a, struct im_str uid, const struct auth_hash *h, int result,
-	int64_t took_us, struct auth_verdict *out);
+void auth_finish(struct auth *a, struct im_str uid, const struct auth_hash *h,
+	const struct hash_done *done, struct auth_verdict *out);
 /* Which budget has been used up since auth_begin, so that it should be given up; BUDGET_OPEN: none.
  */
 enum budget_bound auth_bound(const struct auth *a, const struct auth_hash *h);

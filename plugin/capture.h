@@ -37,6 +37,8 @@ void capture_sub(struct plugin *p, struct session *e);
  * now, so it must not subscribe. */
 int capture_keep(struct plugin *p, struct session *e) IM_MUST_CHECK;
 void capture_close(struct plugin *p, const struct session *e, int reason);
+/* The user's stored hash is to be replaced by this one. */
+void capture_rehash(struct plugin *p, struct im_str uid, const struct auth_fresh *fresh);
 /* An admin's command; answered at once when there is no room. */
 void capture_control(struct plugin *p, const struct session *e, struct im_str payload);
 

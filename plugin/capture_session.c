@@ -120,6 +120,23 @@ void capture_close(struct plugin *p, const struct session *e, int reason)
 		uplink_pump(&p->uplink, clock_mono_us(&p->clock));
 }
 
+void capture_rehash(struct plugin *p, struct im_str uid, const struct auth_fresh *fresh)
+{
+	char which[IM_REHASH_BYTES];
+	const struct im_up_rec r = {
+		.type = IM_UP_REHASH,
+		.ts_ms = clock_wall_ms(&p->clock),
+		.user = uid,
+		.target = {which, sizeof(which)},
+		.payload = im_str(fresh->phc),
+	};
+
+	im_rehash_write(which, &fresh->which);
+	/* Without room for it the old one stays until the next login. */
+	if (spool_put(&p->spool, &r, NULL) == IM_OK)
+		uplink_pump(&p->uplink, clock_mono_us(&p->clock));
+}
+
 void capture_control(struct plugin *p, const struct session *e, struct im_str payload)
 {
 	struct im_up_rec r = session_record(e, IM_UP_CONTROL, clock_wall_ms(&p->clock));

@@ -363,6 +363,7 @@ static int down_stats(struct plugin *p)
 		.directory_errors = lookup_errors(p->lookup),
 		.logins_waiting = later_waiting(p),
 		.passwords_hashed = a->hashed,
+		.passwords_fresh = a->fresh,
 		.logins_cached = a->cached,
 		.tokens_checked = a->tokens,
 		.logins_throttled = a->throttled,

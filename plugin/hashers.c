@@ -31,23 +31,26 @@ static int64_t now_us(const struct hash_work *w, const struct clock *c)
 	return w->threads ? clock_mono_us(c) : clock_cpu_us(c);
 }
 
-int hash_work_run(const struct hash_work *w, struct im_str password, const struct clock *c,
-	int64_t *took_us_out)
+void hash_work_run(const struct hash_work *w, struct im_str password, const struct clock *c,
+	struct hash_done *out)
 {
 	int64_t began_us = now_us(w, c);
-	int ret = im_phc_verify(im_str(w->phc), password);
 
+	out->result = im_pwhash_verify(im_str(w->stored), password);
 	/* What that says is of no interest, unless it could not be done. */
-	if (ret && w->pad[0] && im_phc_verify(im_str(w->pad), password) == IM_E_NOMEM)
-		ret = IM_E_NOMEM;
-	*took_us_out = now_us(w, c) - began_us;
-	return ret;
+	if (out->result && w->pad[0] && im_phc_verify(im_str(w->pad), password) == IM_E_NOMEM)
+		out->result = IM_E_NOMEM;
+	/* If that cannot be done, the old one is right all the same. */
+	if (out->result || !w->fresh.passes ||
+		im_phc_hash(password, w->salt, w->fresh.memory_kib, w->fresh.passes, out->fresh))
+		out->fresh[0] = '\0';
+	out->took_us = now_us(w, c) - began_us;
 }
 
 static void run(const struct hashers *h, struct hash_job *job)
 {
-	job->result = hash_work_run(&job->work, (struct im_str){job->password, job->password_n},
-		&h->clock, &job->took_us);
+	hash_work_run(
+		&job->work, (struct im_str){job->password, job->password_n}, &h->clock, &job->done);
 }
 
 static void *work(void *arg)

@@ -11,27 +11,33 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "common/phc.h"
+#include "common/pwhash.h"
 #include "plugin/clock.h"
 
-/* A comparison. A wrong password costs what one costs that is set now, whenever the stored one was
- * set: `pad` makes up what `phc` lacks. */
+/* A comparison. A wrong password costs what one costs that is set now, whenever and however the
+ * stored one was hashed: `pad` makes up what `stored` lacks. A right one that is stored at less
+ * than that is hashed anew instead. */
 struct hash_work {
-	char phc[IM_PHC_MAX];
-	char pad[IM_PHC_MAX]; /* empty: nothing */
-	bool threads;         /* it takes more than the caller's */
+	char stored[IM_PHC_MAX];
+	char pad[IM_PHC_MAX];     /* empty: nothing */
+	bool threads;             /* it takes more than the caller's */
+	struct im_phc_cost fresh; /* of the new hash; no passes: none is to be made */
+	uint8_t salt[IM_PHC_SALT];
 };
-/* im_phc_verify of phc, and what that has cost. */
-int hash_work_run(const struct hash_work *w, struct im_str password, const struct clock *c,
-	int64_t *took_us_out) IM_MUST_CHECK;
+struct hash_done {
+	int result; /* of im_pwhash_verify */
+	int64_t took_us;
+	char fresh[IM_PHC_MAX]; /* empty: none was made */
+};
+void hash_work_run(const struct hash_work *w, struct im_str password, const struct clock *c,
+	struct hash_done *out);
 
 /* The caller's memory, from hashers_put until hashers_take or hashers_withdraw has returned it. */
 struct hash_job {
 	struct hash_work work;
 	char password[IM_PASSWORD_MAX];
 	size_t password_n;
-	int result; /* of hash_work_run */
-	int64_t took_us;
+	struct hash_done done;
 	bool waiting; /* nobody has begun with it */
 	struct hash_job *prev, *next;
 };

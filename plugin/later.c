@@ -17,6 +17,8 @@
 #define ADDRESS_MAX 64
 /* A client id that gave a wrong password does not wait again for so long. */
 #define WRONG_US INT64_C(600000000)
+/* While so many wait, nobody's old hash is made anew: the threads have enough to do. */
+#define FRESH_WAITING 32
 /* Without a TICK for so long waiting for one is in vain. */
 #define TICKLESS_US INT64_C(2000000)
 
@@ -237,6 +239,8 @@ int later_put(struct plugin *p, const struct arrival *a, const struct auth_login
 	memcpy(w->device, a->device.p, a->device.n);
 	memcpy(w->address, address.n ? address.p : "", address.n);
 	w->job.work = h->work;
+	if (l->n >= FRESH_WAITING)
+		w->job.work.fresh.passes = 0;
 	memcpy(w->job.password, login->password.p, login->password.n);
 	w->job.password_n = login->password.n;
 	if (!set_index(l, w)) {
@@ -338,7 +342,7 @@ void later_tick(struct plugin *p)
 		const struct arrival a = who(w);
 		struct auth_verdict v;
 
-		auth_finish(p->auth, a.uid, &w->hash, job->result, job->took_us, &v);
+		auth_finish(p->auth, a.uid, &w->hash, &job->done, &v);
 		/* A fault of the node says nothing of the client. */
 		if (!v.accepted && v.no.kind != DENIAL_FAULT) {
 			remember_wrong(p, a.device);

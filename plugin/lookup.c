@@ -79,10 +79,17 @@ void lookup_rest(struct lookup *l)
 	lookup_view_end(l);
 }
 
+/* What the directory tells passwords by, of this user and no other. */
+static uint64_t credential_of(const struct lookup *l, sqlite3_stmt *st)
+{
+	const int64_t of[2] = {sqldb_int(st, 0), sqldb_int(st, 9)};
+
+	return sqldb_str(st, 4).n ? im_siphash(&l->key, of, sizeof(of)) : 0;
+}
+
 static int read_user(struct lookup *l, struct im_str uid, struct lookup_user *out)
 {
 	sqlite3_stmt *st = lookup_statement(l, LOOKUP_USER);
-	struct im_str phc;
 	int ret;
 
 	sqldb_bind_text(st, 1, uid);
@@ -94,7 +101,6 @@ static int read_user(struct lookup *l, struct im_str uid, struct lookup_user *ou
 	}
 	if (ret)
 		return ret;
-	phc = sqldb_str(st, 4);
 	*out = (struct lookup_user){
 		.id = sqldb_int(st, 0),
 		.life = ++l->lives,
@@ -104,8 +110,8 @@ static int read_user(struct lookup *l, struct im_str uid, struct lookup_user *ou
 		.max_devices = sqldb_int(st, 5),
 		.relations = sqldb_int(st, 6) != 0,
 		.tokens_from_ms = sqldb_int(st, 7),
-		.has_password = phc.n > 0,
-		.credential = phc.n ? im_siphash(&l->key, phc.p, phc.n) : 0,
+		.has_password = sqldb_str(st, 4).n > 0,
+		.credential = credential_of(l, st),
 	};
 	sqldb_done(st);
 	return IM_OK;
@@ -142,7 +148,8 @@ int lookup_user(struct lookup *l, struct im_str uid, struct lookup_user *out)
 	return IM_OK;
 }
 
-int lookup_password(struct lookup *l, struct im_str uid, struct im_buf *phc)
+int lookup_password(
+	struct lookup *l, struct im_str uid, struct im_buf *stored, struct im_rehash *which_out)
 {
 	sqlite3_stmt *st = lookup_statement(l, LOOKUP_PASSWORD);
 	struct im_str s;
@@ -153,10 +160,11 @@ int lookup_password(struct lookup *l, struct im_str uid, struct im_buf *phc)
 	if (ret)
 		return ret;
 	s = sqldb_str(st, 0);
-	im_buf_str(phc, s);
+	im_buf_str(stored, s);
 	ret = s.n ? IM_OK : IM_E_NONE;
+	*which_out = (struct im_rehash){sqldb_id(st, 1), sqldb_int(st, 2), sqldb_id(st, 3)};
 	sqldb_done(st);
-	return phc->failed ? IM_E_NOMEM : ret;
+	return stored->failed ? IM_E_NOMEM : ret;
 }
 
 void lookup_password_cost(struct lookup *l, struct im_phc_cost *out)

@@ -15,6 +15,7 @@
 
 #include "common/buf.h"
 #include "common/err.h"
+#include "common/frame.h"
 #include "common/may.h"
 #include "common/phc.h"
 #include "common/siphash.h"
@@ -32,7 +33,7 @@ struct lookup_user {
 	enum im_direct_policy direct_policy;
 	bool relations;         /* has blocked somebody, or has contacts */
 	int64_t max_devices;    /* connected at a time; 0 no limit, -1 what the options say */
-	uint64_t credential;    /* keyed hash of the stored password: differs when it changes */
+	uint64_t credential;    /* keyed, of the password: differs when it changes */
 	int64_t tokens_from_ms; /* tokens issued before are void */
 	bool gone;              /* beside IM_E_NONE: there was such a user, who was deleted */
 };
@@ -69,8 +70,10 @@ int lookup_open(const char *data_dir, const struct im_sipkey *key, struct lookup
 void lookup_close(struct lookup **l);
 
 int lookup_user(struct lookup *l, struct im_str uid, struct lookup_user *out) IM_MUST_CHECK;
-/* Appends the stored password (PHC); straight from the database. IM_E_NONE: no password login. */
-int lookup_password(struct lookup *l, struct im_str uid, struct im_buf *phc) IM_MUST_CHECK;
+/* Appends the stored password (pwhash.h), and says which it is; straight from the database.
+ * IM_E_NONE: no password login. */
+int lookup_password(struct lookup *l, struct im_str uid, struct im_buf *stored,
+	struct im_rehash *which_out) IM_MUST_CHECK;
 /* What a password that is set now will cost to verify, as the bridge has written; the default until
  * it has, and while the database cannot be read. */
 void lookup_password_cost(struct lookup *l, struct im_phc_cost *out);

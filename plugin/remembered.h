@@ -21,6 +21,7 @@ struct remembered_key {
 struct remembered_login {
 	uint64_t credential; /* what it was checked against */
 	int64_t expires_s;
+	bool stale; /* a password whose hash is an old one still */
 };
 
 /* At most `max` (0: none) that are used at least every ttl_us. NULL: out of memory. */

@@ -32,6 +32,7 @@ void stats_json(const struct stats *s, const struct stats_gauges *g, struct im_b
 	member(out, "directory_errors", g->directory_errors);
 	member(out, "logins_waiting", g->logins_waiting);
 	member(out, "passwords_hashed", g->passwords_hashed);
+	member(out, "passwords_fresh", g->passwords_fresh);
 	member(out, "logins_cached", g->logins_cached);
 	member(out, "tokens_checked", g->tokens_checked);
 	member(out, "logins_throttled", g->logins_throttled);

@@ -54,7 +54,7 @@ struct stats_gauges {
 	uint64_t batches, batch_records, batch_bytes, batches_again;
 	uint64_t directory_reads, directory_errors;
 	uint64_t logins_waiting;
-	uint64_t passwords_hashed, logins_cached, tokens_checked, logins_throttled;
+	uint64_t passwords_hashed, passwords_fresh, logins_cached, tokens_checked, logins_throttled;
 	uint64_t throttled_user, throttled_address, throttled_all, throttled_tokens;
 	uint64_t max_payload; /* what it takes: the bridge tells clients */
 };

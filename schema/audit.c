@@ -14,7 +14,7 @@ bool audit_keeps(struct im_str member)
 	static const char *const names[] = {"username", "gid", "owner", "members", "role", "kind",
 		"join", "history", "member_limit", "device", "max_devices", "max", "conv", "with",
 		"seq", "id", "closed", "erase", "seconds", "dir", "words", "database", "created",
-		"existing", "rate", "listed"};
+		"updated", "unchanged", "usernames", "rate", "listed"};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		if (im_str_eqz(member, names[i]))

@@ -16,6 +16,7 @@
 #include "bridge/admin/admin_erase.h"
 #include "bridge/admin/admin_export.h"
 #include "bridge/admin/admin_group.h"
+#include "bridge/admin/admin_import.h"
 #include "bridge/admin/admin_message.h"
 #include "bridge/admin/admin_node.h"
 #include "bridge/admin/admin_quota.h"
@@ -35,6 +36,7 @@
 
 static const struct admin_command *const topics[] = {
 	admin_user_commands,
+	admin_import_commands,
 	admin_group_commands,
 	admin_device_commands,
 	admin_node_commands,

@@ -15,7 +15,7 @@
 #include "common/ids.h"
 #include "common/jsonw.h"
 #include "common/limits.h"
-#include "common/phc.h"
+#include "common/pwhash.h"
 
 static int named_user(struct rpc_call *c, struct directory_user *out)
 {
@@ -246,6 +246,8 @@ static int set_max_devices(struct admin_call *ac)
 
 static void put_user(struct im_buf *b, const struct directory_user *u)
 {
+	struct im_pwhash h;
+
 	im_buf_z(b, "{\"username\":");
 	im_jsonw_str(b, u->uid);
 	im_jsonw_member_str(b, "role", u->role == IM_ROLE_ADMIN ? IM_STR("admin") : IM_STR("user"));
@@ -253,6 +255,8 @@ static void put_user(struct im_buf *b, const struct directory_user *u)
 		u->password.n ? "true" : "false");
 	im_jsonw_member_int(b, "created_ms", u->created_ms);
 	im_jsonw_member_str(b, "nick", u->nick);
+	if (im_pwhash_read(u->password, &h, NULL) == IM_OK)
+		im_jsonw_member_str(b, "hash", im_str(im_pwhash_name(h.kind)));
 	if (u->max_devices != DIRECTORY_DEVICES_DEFAULT)
 		im_jsonw_member_int(b, "max_devices", u->max_devices);
 }

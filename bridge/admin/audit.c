@@ -28,7 +28,7 @@ static struct im_str text_of(const json_t *v)
 static struct im_str shown(const char *name, const json_t *v)
 {
 	bool names_user = strcmp(name, "username") == 0 || strcmp(name, "owner") == 0 ||
-			  strcmp(name, "members") == 0;
+			  strcmp(name, "members") == 0 || strcmp(name, "usernames") == 0;
 
 	if (names_user && !im_uid_valid(text_of(v)))
 		return IM_STR("(malformed)");

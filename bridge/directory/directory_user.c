@@ -116,6 +116,17 @@ int directory_user_set_password(struct directory *d, uint64_t id, struct im_str 
 	return directory_change(d, st);
 }
 
+int directory_user_rehash(struct directory *d, const struct im_rehash *which, struct im_str phc)
+{
+	sqlite3_stmt *st = sqldb_get(&d->q, DIR_USER_REHASH);
+
+	sqldb_bind_id(st, 1, which->user);
+	sqldb_bind_int(st, 2, which->credential);
+	sqldb_bind_id(st, 3, which->rehashed);
+	sqldb_bind_text(st, 4, phc);
+	return directory_change(d, st);
+}
+
 static int set_number(struct directory *d, int which, uint64_t id, int64_t value)
 {
 	sqlite3_stmt *st = sqldb_get(&d->q, which);

@@ -5,6 +5,7 @@
 #define IM_BRIDGE_DIRECTORY_USER_H
 
 #include "bridge/directory/directory.h"
+#include "common/frame.h"
 #include "common/may.h"
 
 struct directory_user {
@@ -40,6 +41,10 @@ int directory_user_nameable(struct directory *d, struct im_str uid) IM_MUST_CHEC
 int directory_user_create(struct directory *d, struct im_str uid, enum im_role role,
 	struct im_str password, int64_t now_ms, uint64_t *id_out) IM_MUST_CHECK;
 int directory_user_set_password(struct directory *d, uint64_t id, struct im_str phc) IM_MUST_CHECK;
+/* A fresh hash of the same password; who has logged in stays so. IM_E_NONE: this hash has been
+ * replaced meanwhile, or its user is gone. */
+int directory_user_rehash(
+	struct directory *d, const struct im_rehash *which, struct im_str phc) IM_MUST_CHECK;
 int directory_user_set_disabled(struct directory *d, uint64_t id, bool disabled) IM_MUST_CHECK;
 int directory_user_set_max_devices(struct directory *d, uint64_t id, int64_t max) IM_MUST_CHECK;
 int directory_user_set_told(struct directory *d, uint64_t id, int64_t told_ms) IM_MUST_CHECK;

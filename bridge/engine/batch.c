@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#include "bridge/engine/rehash.h"
 #include "common/limits.h"
 
 /* From so many records on it pays to begin a view for them. */
@@ -53,6 +54,8 @@ static int handle_new(struct batch *b, const struct im_up_rec *rec)
 		return cursors_note(b->p.cursors, rec);
 	case IM_UP_CONTROL:
 		return requests_control(b->p.requests, rec, b->now_ms);
+	case IM_UP_REHASH:
+		return rehash_record(b->p.writer, b->p.health, b->p.log, rec);
 	default:
 		return sessions_record(b->p.sessions, peer_number(b->from), rec);
 	}
@@ -72,6 +75,8 @@ static int handle_old(struct batch *b, const struct im_up_rec *rec, uint64_t rec
 			behind ? REQUESTS_REPLAY_DIRECTORY : REQUESTS_REPLAY, b->now_ms);
 	case IM_UP_ACK:
 		return cursors_note(b->p.cursors, rec);
+	case IM_UP_REHASH:
+		return behind ? rehash_record(b->p.writer, b->p.health, b->p.log, rec) : IM_OK;
 	case IM_UP_OPEN:
 	case IM_UP_SUB:
 	case IM_UP_KEEP:

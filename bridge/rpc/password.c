@@ -22,17 +22,19 @@ static struct im_phc_cost cost_of(const struct rpc_settings *set)
 }
 
 /* In proportion to the default's. */
-static int64_t cost_ms(struct im_phc_cost c)
+static int64_t cost_ms(int64_t work)
 {
-	return DEFAULT_MS * c.memory_kib * c.passes / (IM_PHC_MEMORY_KIB * IM_PHC_PASSES);
+	return DEFAULT_MS * work / (IM_PHC_MEMORY_KIB * IM_PHC_PASSES);
 }
 
 int64_t password_change_ms(const struct rpc_settings *set, struct im_str stored)
 {
-	struct im_phc_cost old = {0};
-	bool known = im_phc_read(stored, &old);
+	const struct im_phc_cost now = cost_of(set);
+	struct im_pwhash old;
+	bool known = im_pwhash_read(stored, &old, NULL) == IM_OK;
 
-	return 1 + (known ? cost_ms(old) : 0) + cost_ms(cost_of(set));
+	return 1 + (known ? cost_ms(im_pwhash_work(&old)) : 0) +
+	       cost_ms((int64_t)now.memory_kib * now.passes);
 }
 
 int password_hash(const struct rpc_settings *set, struct im_str password, char phc_out[IM_PHC_MAX])

@@ -8,7 +8,7 @@
 #include "bridge/directory/directory.h"
 #include "bridge/rpc/rpc.h"
 #include "common/err.h"
-#include "common/phc.h"
+#include "common/pwhash.h"
 #include "common/str.h"
 
 /* About how long the engine's thread is busy with hashing one that is stored, and one that is new.

@@ -8,7 +8,7 @@
 
 #include "clients/imctl/export.h"
 #include "clients/imctl/file.h"
-#include "clients/imctl/import.h"
+#include "clients/imctl/import_target.h"
 #include "clients/imctl/offline.h"
 #include "clients/imctl/options.h"
 #include "clients/imctl/password.h"
@@ -75,16 +75,38 @@ static int show(struct command_call *c)
 	return offline_user_get(c->offline, text_of(c, "username"), &c->result, c->why);
 }
 
+static int import_to(struct command_call *c, const struct import_target *t)
+{
+	const struct import_order o = {
+		.in = c->input,
+		.hashes = json_object_get(c->params, ".hashes"),
+		.update = json_object_get(c->params, ".update"),
+		.dry_run = json_object_get(c->params, DRY_RUN),
+	};
+
+	return import_run(&o, t, &c->result, c->why);
+}
+
 static int import(struct command_call *c)
 {
-	struct import_counts counts;
-	int rc = import_users(c->offline, c->input, &counts, c->why);
+	const struct import_target t = import_offline(c->offline);
+	int rc = import_to(c, &t);
 
-	if (rc != IMCTL_OK)
-		return rc;
-	c->result = json_pack("{s:I, s:I}", "created", (json_int_t)counts.created, "existing",
-		(json_int_t)counts.existing);
-	json_object_update(c->params, c->result);
+	if (rc == IMCTL_OK)
+		json_object_update(c->params, c->result);
+	return rc;
+}
+
+static int import_running(struct command_call *c, struct control *con)
+{
+	struct import_online *on = import_online_new(con);
+	int rc = IMCTL_REFUSED;
+
+	if (on) {
+		const struct import_target t = import_online(on);
+		rc = import_to(c, &t);
+	}
+	import_online_free(&on);
 	return rc;
 }
 
@@ -214,7 +236,12 @@ static const struct arg list_args[] = {
 };
 static const struct arg import_args[] = {
 	{"FILE", ".input", ARG_TEXT, true, NULL,
-		"a line each: uid, or uid,password; - for standard input"},
+		"a line each: uid, uid,password or uid:hash, as mosquitto_passwd writes it; - for "
+		"standard input"},
+	{"--hashes", ".hashes", ARG_FLAG, false, NULL, "what follows a comma is a hash, too"},
+	{"--update", ".update", ARG_FLAG, false, NULL, "users who exist get the file's password"},
+	{"--dry-run", DRY_RUN, ARG_FLAG, false, NULL,
+		"only say what would be done, and what is wrong"},
 	END,
 };
 static const struct arg token_args[] = {
@@ -228,7 +255,7 @@ static const struct arg token_args[] = {
 	END,
 };
 
-#define USER_COLUMNS "username role disabled created_ms nick"
+#define USER_COLUMNS "username role disabled hash created_ms nick"
 
 const struct command cmd_user[] = {
 	{.name = "user create",
@@ -317,10 +344,12 @@ const struct command cmd_user[] = {
 		.request = "getUser",
 		.offline = show},
 	{.name = "user import",
-		.help = "creates many users at once, with --offline only; existing ones stay as "
-			"they are",
+		.help = "creates many users at once, from a file of mosquitto_passwd or a list; "
+			"existing ones stay as they are",
 		.args = import_args,
+		.request = "importUsers",
 		.offline = import,
+		.online = import_running,
 		.noted = "importUsers",
 		.counts = true},
 	{.name = "token",

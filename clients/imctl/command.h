@@ -42,6 +42,9 @@ struct arg {
 };
 
 /* What a command gets that runs here and not on the server. */
+/* Of params: nothing is changed. */
+#define DRY_RUN ".dry_run"
+
 struct command_call {
 	const struct options *opt;
 	struct offline *offline; /* NULL when the command needs no database */
@@ -61,7 +64,7 @@ struct command {
 	int (*offline)(struct command_call *c);
 	int (*local)(struct command_call *c);
 	/* On a connection to the server, in as many requests as it takes; what comes is written as
-	 * it comes. NULL: one request, and its answer. */
+	 * it comes, unless there is a result. NULL: one request, and its answer. */
 	int (*online)(struct command_call *c, struct control *con);
 	/* What it is called in the audit log when it runs offline; NULL: it changes nothing. alone:
 	 * it works on the files by itself, and is noted when it is done. */

@@ -1,157 +1,251 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * `imctl user import`. Called by cmd_user.c. The time goes into hashing passwords, about 15 ms for
- * each different one; a run of users with the same password costs one hash.
+ * `imctl user import`. Called by cmd_user.c with one of the two targets. The time goes into hashing
+ * passwords, about 15 ms for each different one; a run of users with the same password costs one
+ * hash.
  */
 #include "clients/imctl/import.h"
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "clients/imctl/import_lines.h"
+#include "clients/imctl/import_names.h"
 #include "clients/imctl/password.h"
-#include "common/ids.h"
-#include "common/limits.h"
-#include "common/phc.h"
 
-/* What follows a name may be a secret, and is not repeated: the name's own bytes alone are, and the
- * one that cannot be in it. */
-static int not_a_uid(struct im_str line, struct im_buf *why)
-{
-	size_t n = 0;
+/* Wrong lines that are told in full. */
+#define FAULTS_SHOWN 10
+/* Lines between two reports of how far it is. */
+#define PROGRESS_LINES 100
 
-	while (n < line.n && im_uid_valid((struct im_str){line.p + n, 1}))
-		n++;
-	if (n && n + 1 < line.n && line.p[n] == ':' && line.p[n + 1] == '$') {
-		im_buf_printf(why,
-			"this is a line of mosquitto_passwd for %.*s, whose hash cannot be taken "
-			"over: write the name alone, and set a password with imctl user password",
-			(int)(n > IM_UID_MAX ? IM_UID_MAX : n), line.p);
-	} else if (n < line.n && line.p[n] != ',') {
-		im_buf_printf(why,
-			"a user id has 1 to %d of A-Z a-z 0-9 _ . @ - and ends at a comma; "
-			"character %zu is ",
-			IM_UID_MAX, n + 1);
-		if (line.p[n] > ' ' && line.p[n] < 0x7f)
-			im_buf_printf(why, "\"%c\"", line.p[n]);
-		else
-			im_buf_z(why, line.p[n] == ' ' ? "a blank" : "none of these");
-	} else {
-		im_buf_printf(
-			why, "a user id has 1 to %d characters, this one has %zu", IM_UID_MAX, n);
-	}
-	return IM_E_FORMAT;
-}
+static const char *const kinds[IMPORT_KINDS] = {
+	[IMPORT_PASSWORD] = "password",
+	[IMPORT_NONE] = "no_password",
+};
 
-static int check_password(struct im_str password, struct im_buf *why)
-{
-	if (password.n == 0 || password.n > IM_PASSWORD_MAX) {
-		im_buf_printf(why, "the password must have 1 to %d bytes", IM_PASSWORD_MAX);
-		return IM_E_FORMAT;
-	}
-	if (!im_phc_foreign(password))
-		return IM_OK;
-	im_buf_z(why,
-		"the password looks like a hash, and would be taken for the password itself: only "
-		"Argon2id as a PHC string of at most 159 bytes is taken over "
-		"(uid,$argon2id$v=19$m=...). "
-		"Write the name alone, and set a password with imctl user password");
-	return IM_E_FORMAT;
-}
-
-int import_line(
-	struct im_str line, struct im_str *uid_out, struct im_str *password_out, struct im_buf *why)
-{
-	*uid_out = *password_out = (struct im_str){NULL, 0};
-	if (line.n == 0 || line.p[0] == '#')
-		return IM_OK;
-	const char *comma = memchr(line.p, ',', line.n);
-	struct im_str uid = {line.p, comma ? (size_t)(comma - line.p) : line.n};
-	if (!im_uid_valid(uid))
-		return not_a_uid(line, why);
-	if (comma) {
-		struct im_str password = {comma + 1, line.n - uid.n - 1};
-		if (check_password(password, why))
-			return IM_E_FORMAT;
-		*password_out = password;
-	}
-	*uid_out = uid;
-	return IM_OK;
-}
-
-/* The last password and its hash. */
-struct hashed {
+struct import {
+	const struct import_order *o;
+	const struct import_target *t;
+	struct import_lines lines;
+	struct import_names *names;
+	int64_t by_kind[IMPORT_KINDS], all;
+	struct im_buf reason; /* of the line in hand */
+	/* The last password and its hash. */
 	char password[IM_PASSWORD_MAX];
-	size_t n;
+	size_t password_n;
 	char phc[IM_PHC_MAX];
 };
 
-static int to_phc(
-	struct hashed *last, struct im_str password, struct im_str *phc, struct im_buf *why)
+void import_fault(struct import_faults *f, int64_t line, struct im_buf *why)
 {
-	*phc = password;
-	if (password.n == 0 || im_phc_valid(password))
-		return IMCTL_OK;
-	if (password.n != last->n || memcmp(password.p, last->password, last->n) != 0) {
-		int rc = password_hash(password, last->phc, why);
-		if (rc != IMCTL_OK)
-			return rc;
-		memcpy(last->password, password.p, password.n);
-		last->n = password.n;
-	}
-	*phc = im_str(last->phc);
-	return IMCTL_OK;
+	if (f->n++ < FAULTS_SHOWN)
+		im_buf_printf(&f->text, "%sline %lld: %.*s", f->text.n ? "; " : "", (long long)line,
+			IM_ARGS(im_buf_view(why)));
+	im_buf_reset(why);
 }
 
-static int import_one(struct offline *o, struct im_str line, struct hashed *last,
-	struct import_counts *counts, struct im_buf *why)
+static int faulty(const struct import_faults *f, int rc, struct im_buf *why)
 {
-	struct im_str uid, password, phc;
-	bool created = false;
-
-	while (line.n && (line.p[line.n - 1] == '\n' || line.p[line.n - 1] == '\r'))
-		line.n--;
-	if (import_line(line, &uid, &password, why) != IM_OK)
-		return IMCTL_USAGE;
-	if (uid.n == 0)
+	if (f->n == 0)
 		return IMCTL_OK;
-	int rc = to_phc(last, password, &phc, why);
-	if (rc == IMCTL_OK)
-		rc = offline_import_add(o, uid, phc, &created, why);
-	if (rc == IMCTL_OK) {
-		counts->created += created;
-		counts->existing += !created;
-	}
+	im_buf_str(why, im_buf_view(&f->text));
+	if (f->n > FAULTS_SHOWN)
+		im_buf_printf(why, "; and %lld more lines", (long long)f->n - FAULTS_SHOWN);
+	im_buf_z(why, "; no user was imported");
 	return rc;
 }
 
-int import_users(struct offline *o, FILE *in, struct import_counts *counts_out, struct im_buf *why)
+/* The next line that is somebody's; out->uid is empty at the end. IM_E_FORMAT, IM_E_FULL: `reason`
+ * says what is wrong with it. */
+static int next_entry(struct import *im, struct import_entry *out)
 {
-	struct hashed last = {.n = 0};
-	struct im_buf reason;
-	char *line = NULL;
-	size_t cap = 0;
-	ssize_t n;
-	int64_t number = 0;
+	struct im_str line;
+	int rc;
 
-	*counts_out = (struct import_counts){0};
+	do {
+		*out = (struct import_entry){.kind = IMPORT_NONE};
+		rc = import_lines_next(&im->lines, &line);
+		if (rc == IM_E_NONE)
+			return IM_OK;
+		if (rc == IM_E_FULL)
+			im_buf_printf(&im->reason, "it is longer than %d bytes", IMPORT_LINE_MAX);
+		if (rc == IM_OK)
+			rc = import_line(line, im->o->hashes, out, &im->reason);
+	} while (rc == IM_OK && out->uid.n == 0);
+	return rc;
+}
+
+static int unreadable(struct im_buf *why)
+{
+	im_buf_z(why, "cannot read the file; no user was imported");
+	return IMCTL_USAGE;
+}
+
+/* Every line by itself, and beside the others. */
+static int check(struct import *im, struct im_buf *why)
+{
+	struct import_faults faults = {.n = 0};
+	struct import_entry e;
+	int rc, ret = IMCTL_OK;
+
+	im_buf_init(&faults.text, 0);
+	do {
+		rc = next_entry(im, &e);
+		if (rc == IM_OK && e.uid.n)
+			rc = import_names_add(im->names, e.uid, im->lines.number, &im->reason);
+		if (rc == IM_OK && e.uid.n) {
+			im->by_kind[e.kind]++;
+			im->all = im->lines.number;
+		} else if (rc == IM_E_IO || rc == IM_E_NOMEM) {
+			ret = rc == IM_E_IO ? unreadable(why) : IMCTL_REFUSED;
+		} else if (rc) {
+			import_fault(&faults, im->lines.number, &im->reason);
+		}
+	} while (ret == IMCTL_OK && (rc || e.uid.n));
+	if (ret == IMCTL_OK)
+		ret = faulty(&faults, IMCTL_USAGE, why);
+	im_buf_free(&faults.text);
+	return ret;
+}
+
+static int to_hash(struct import *im, struct import_entry *e, struct im_buf *why)
+{
+	struct im_str password = e->text;
+
+	if (e->kind != IMPORT_PASSWORD)
+		return IMCTL_OK;
+	if (password.n != im->password_n || memcmp(password.p, im->password, password.n) != 0) {
+		int rc = password_hash(password, im->phc, why);
+		if (rc != IMCTL_OK)
+			return rc;
+		memcpy(im->password, password.p, password.n);
+		im->password_n = password.n;
+	}
+	e->text = im_str(im->phc);
+	return IMCTL_OK;
+}
+
+static void tell_progress(const struct import *im, const struct import_pass *p, bool end)
+{
+	if (!p->write || !im->t->slow || !isatty(STDERR_FILENO))
+		return;
+	if (end)
+		fputs("\r\033[K", stderr);
+	else if (im->lines.number % PROGRESS_LINES == 0)
+		fprintf(stderr, "\rline %lld of %lld", (long long)im->lines.number,
+			(long long)im->all);
+}
+
+/* A line that was right when it was looked at before. */
+static int put_next(struct import *im, struct import_pass *p, bool *end, struct im_buf *why)
+{
+	struct import_entry e;
 	int rc = IMCTL_OK;
 
-	im_buf_init(&reason, 0);
-	while (rc == IMCTL_OK && (n = getline(&line, &cap, in)) >= 0) {
-		number++;
-		rc = import_one(o, (struct im_str){line, (size_t)n}, &last, counts_out, &reason);
+	if (next_entry(im, &e) != IM_OK) {
+		im_buf_z(why, "the file has changed meanwhile");
+		return IMCTL_USAGE;
 	}
+	*end = e.uid.n == 0;
+	if (*end)
+		return im->t->end(im->t->arg, p, why);
+	if (p->write)
+		rc = to_hash(im, &e, why);
+	if (rc == IMCTL_OK)
+		rc = im->t->put(im->t->arg, p, &e, im->lines.number, why);
+	tell_progress(im, p, false);
+	return rc;
+}
+
+static int run_pass(struct import *im, struct import_pass *p, struct im_buf *why)
+{
+	bool end = false;
+	int rc = import_lines_again(&im->lines) == IM_OK ? IMCTL_OK : unreadable(why);
+
+	while (rc == IMCTL_OK && !end)
+		rc = put_next(im, p, &end, why);
+	tell_progress(im, p, true);
+	return rc;
+}
+
+/* Half of it may be done: which half, and what to do. */
+static void tell_half(const struct import *im, const struct import_pass *p, struct im_buf *why)
+{
+	if (im->t->whole || p->done == 0) {
+		im_buf_z(why, "; no user was imported");
+		return;
+	}
+	im_buf_printf(why,
+		"; through line %lld of %lld all is done (%lld created, %lld updated, %lld "
+		"unchanged), of some lines behind it it is not known: import the file again, users "
+		"who are there stay as they are",
+		(long long)p->done, (long long)im->all, (long long)p->counts.created,
+		(long long)p->counts.updated, (long long)p->counts.unchanged);
+}
+
+static json_t *report(const struct import *im, const struct import_pass *p)
+{
+	json_t *out = json_object();
+
+	json_object_set_new(
+		out, p->write ? "created" : "would_create", json_integer(p->counts.created));
+	json_object_set_new(
+		out, p->write ? "updated" : "would_update", json_integer(p->counts.updated));
+	json_object_set_new(out, "unchanged", json_integer(p->counts.unchanged));
+	for (int k = 0; k < IMPORT_KINDS; k++)
+		json_object_set_new(out,
+			kinds[k] ? kinds[k] : im_pwhash_name((enum im_pwhash_kind)k),
+			json_integer(im->by_kind[k]));
+	return out;
+}
+
+static int run(struct import *im, json_t **out, struct im_buf *why)
+{
+	struct import_pass p = {.update = im->o->update};
+	int rc = check(im, why);
+
 	if (rc != IMCTL_OK)
-		im_buf_printf(why, "line %lld: %.*s; no user was imported", (long long)number,
-			IM_ARGS(reason));
-	else if (ferror(in)) {
-		im_buf_z(why, "cannot read the file; no user was imported");
-		rc = IMCTL_USAGE;
+		return rc;
+	im_buf_init(&p.faults.text, 0);
+	rc = run_pass(im, &p, why);
+	if (rc != IMCTL_OK)
+		im_buf_z(why, "; no user was imported");
+	else
+		rc = faulty(&p.faults, IMCTL_REFUSED, why);
+	if (rc == IMCTL_OK && !im->o->dry_run) {
+		p.write = true;
+		p.counts = (struct import_counts){0};
+		p.done = 0;
+		rc = run_pass(im, &p, why);
+		if (rc != IMCTL_OK)
+			tell_half(im, &p, why);
 	}
-	explicit_bzero(&last, sizeof(last));
-	if (line)
-		explicit_bzero(line, cap);
-	free(line);
-	im_buf_free(&reason);
+	if (rc == IMCTL_OK)
+		*out = report(im, &p);
+	im_buf_free(&p.faults.text);
+	return rc;
+}
+
+int import_run(const struct import_order *o, const struct import_target *t, json_t **out,
+	struct im_buf *why)
+{
+	struct import *im = calloc(1, sizeof(*im));
+	int rc = IMCTL_REFUSED;
+
+	if (!im)
+		return rc;
+	im->o = o;
+	im->t = t;
+	im_buf_init(&im->reason, 0);
+	im->names = import_names_new();
+	if (im->names)
+		rc = import_lines_open(&im->lines, o->in, why) == IM_OK ? run(im, out, why)
+									: IMCTL_USAGE;
+	import_lines_close(&im->lines);
+	import_names_free(&im->names);
+	im_buf_free(&im->reason);
+	explicit_bzero(im, sizeof(*im));
+	free(im);
 	return rc;
 }

@@ -1,26 +1,59 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Many users from a text: a line each, `uid` or `uid,password`. */
+/*
+ * Many users from a file (import_line.h), into a database without a node or into a running node.
+ * The file is gone through three times: is every line right, would the node take it, and then it
+ * does.
+ */
 #ifndef IM_IMCTL_IMPORT_H
 #define IM_IMCTL_IMPORT_H
 
+#include <jansson.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 
-#include "clients/imctl/offline.h"
+#include "clients/imctl/exit.h"
+#include "clients/imctl/import_line.h"
 #include "common/buf.h"
-#include "common/err.h"
-#include "common/str.h"
-
-/* One line without its end. uid_out is empty for a blank line or a comment (#). The password is
- * all that follows the first comma; a PHC string is a password that is hashed already. */
-int import_line(struct im_str line, struct im_str *uid_out, struct im_str *password_out,
-	struct im_buf *why) IM_MUST_CHECK;
 
 struct import_counts {
-	int64_t created, existing;
+	int64_t created, updated, unchanged;
 };
-/* All lines in one transaction: on failure no user was created and why names the line. Returns an
- * exit code. */
-int import_users(struct offline *o, FILE *in, struct import_counts *counts_out, struct im_buf *why);
+
+/* What was wrong with lines, of which the first ones are told. */
+struct import_faults {
+	struct im_buf text;
+	int64_t n;
+};
+/* Appends what stands in `why`, and empties it. */
+void import_fault(struct import_faults *f, int64_t line, struct im_buf *why);
+
+struct import_pass {
+	bool write; /* false: nothing is changed, and it is found out what would be */
+	bool update;
+	struct import_counts counts;
+	struct import_faults faults; /* what the node would not take */
+	int64_t done;                /* through this line it is known what has become of them */
+};
+
+/* Where users go to. Exit codes; why: a sentence. */
+struct import_target {
+	/* One user, whose text is a hash, or, unless the pass writes, may be a password. */
+	int (*put)(void *arg, struct import_pass *p, const struct import_entry *e, int64_t line,
+		struct im_buf *why);
+	/* The end of the file. */
+	int (*end)(void *arg, struct import_pass *p, struct im_buf *why);
+	void *arg;
+	bool whole; /* what was written before a failure is undone */
+	bool slow;  /* it tells how far it is */
+};
+
+struct import_order {
+	FILE *in;
+	bool hashes, update, dry_run;
+};
+/* *out: what was done, or would be. An exit code. */
+int import_run(const struct import_order *o, const struct import_target *t, json_t **out,
+	struct im_buf *why);
 
 #endif

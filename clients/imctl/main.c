@@ -114,7 +114,7 @@ static int work_offline(struct command_call *call, const struct command *c)
 {
 	int rc = IMCTL_OK;
 
-	if (!c->noted)
+	if (!c->noted || json_object_get(call->params, DRY_RUN))
 		return c->offline(call);
 	if (!c->alone)
 		rc = offline_begin(call->offline, call->why);
@@ -128,15 +128,11 @@ static int work_offline(struct command_call *call, const struct command *c)
 
 static int run_offline(struct command_call *call, const struct command *c)
 {
-	int rc = open_input(call);
+	int rc = offline_open(call->opt->offline, &call->offline, call->why);
 
-	if (rc == IMCTL_OK)
-		rc = offline_open(call->opt->offline, &call->offline, call->why);
 	if (rc == IMCTL_OK)
 		rc = work_offline(call, c);
 	offline_close(&call->offline);
-	if (call->input && call->input != stdin)
-		fclose(call->input);
 	return rc;
 }
 
@@ -162,7 +158,13 @@ static int run(struct command_call *call, const struct command *c)
 		if (rc != IMCTL_OK)
 			return rc;
 	}
-	return offline ? run_offline(call, c) : run_online(call, c);
+	int rc = open_input(call);
+
+	if (rc == IMCTL_OK)
+		rc = offline ? run_offline(call, c) : run_online(call, c);
+	if (call->input && call->input != stdin)
+		fclose(call->input);
+	return rc;
 }
 
 static void show(const struct options *opt, const struct command *c, const json_t *result)
@@ -240,7 +242,7 @@ static int run_words(struct options *opt, int argc, char *const *argv, struct im
 	if (!c || args_parse(c, argc - words, argv + words, &call.params, why) != IM_OK)
 		return IMCTL_USAGE;
 	int rc = run(&call, c);
-	if (rc == IMCTL_OK && !c->online) {
+	if (rc == IMCTL_OK && (!c->online || call.result)) {
 		json_t *result = call.result ? call.result : json_object();
 		show(opt, c, result);
 		call.result = result;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The user table of directory.db, written while no bridge runs. Called by cmd_user.c and import.c.
- * Knows the schema of schema/sqlite/directory and the lock file that the bridge holds.
+ * The user table of directory.db, written while no bridge runs. Called by cmd_user.c and
+ * import_offline.c. Knows the schema of schema/sqlite/directory and the lock file that the bridge
+ * holds.
  */
 #include "clients/imctl/offline.h"
 
@@ -16,6 +17,7 @@
 #include <unistd.h>
 
 #include "clients/imctl/offline_audit.h"
+#include "common/pwhash.h"
 #include "db/sqldb.h"
 #include "schema/account.h"
 #include "schema/check.h"
@@ -259,10 +261,15 @@ static json_t *text_of(sqlite3_stmt *s, int column)
 
 static json_t *row_object(sqlite3_stmt *s)
 {
-	return json_pack("{s:o, s:s, s:b, s:b, s:I, s:o}", "username", text_of(s, 0), "role",
+	json_t *row = json_pack("{s:o, s:s, s:b, s:b, s:I, s:o}", "username", text_of(s, 0), "role",
 		sqldb_int(s, 1) == 1 ? "admin" : "user", "disabled", sqldb_int(s, 2) != 0,
-		"password", sqldb_int(s, 3) != 0, "created_ms", (json_int_t)sqldb_int(s, 4), "nick",
+		"password", !sqldb_null(s, 3), "created_ms", (json_int_t)sqldb_int(s, 4), "nick",
 		text_of(s, 5));
+	struct im_pwhash h;
+
+	if (row && im_pwhash_read(sqldb_str(s, 3), &h, NULL) == IM_OK)
+		json_object_set_new(row, "hash", json_string(im_pwhash_name(h.kind)));
+	return row;
 }
 
 int offline_user_list(
@@ -330,24 +337,59 @@ int offline_device_owner(struct offline *o, const char *device, json_t **out, st
 	return IMCTL_OK;
 }
 
-int offline_import_add(struct offline *o, struct im_str uid, struct im_str phc, bool *created_out,
-	struct im_buf *why)
+static int stored_is(struct offline *o, struct im_str uid, struct im_str hash, bool *out)
 {
-	const struct account_new n = {.uid = uid, .phc = phc, .now_ms = o->now_ms};
+	sqlite3_stmt *s = sqldb_get(&o->q, USER_HASH);
+	int rc;
+
+	sqldb_bind_text(s, 1, uid);
+	rc = sqldb_step(&o->q, s);
+	if (rc != SQLDB_ROW)
+		return rc;
+	*out = im_str_eq(sqldb_str(s, 0), hash);
+	sqldb_done(s);
+	return IM_OK;
+}
+
+int offline_import_look(struct offline *o, struct im_str uid, struct im_str hash,
+	struct offline_user *out, struct im_buf *why)
+{
 	enum account_name is = ACCOUNT_FREE;
 	struct im_buf holder;
+	int rc;
+
+	*out = (struct offline_user){.exists = false};
+	im_buf_init(&holder, 0);
+	rc = accounts_user_name(o->accounts, uid, &is, &holder);
+	out->exists = is == ACCOUNT_EXISTS;
+	if (rc == IM_OK && out->exists)
+		rc = stored_is(o, uid, hash, &out->same);
+	else if (rc == IM_OK && is != ACCOUNT_FREE)
+		accounts_explain(is, ACCOUNT_USER, uid, im_buf_view(&holder), why);
+	im_buf_free(&holder);
+	if (rc != IM_OK)
+		return fail(o, "cannot read the users", why);
+	return out->exists || is == ACCOUNT_FREE ? IMCTL_OK : IMCTL_REFUSED;
+}
+
+int offline_import_write(
+	struct offline *o, struct im_str uid, struct im_str hash, bool exists, struct im_buf *why)
+{
+	const struct account_new n = {.uid = uid, .phc = hash, .now_ms = o->now_ms};
+	sqlite3_stmt *s;
 	uint64_t id;
 	int rc;
 
-	im_buf_init(&holder, 0);
-	rc = accounts_user_name(o->accounts, uid, &is, &holder);
-	im_buf_free(&holder);
-	*created_out = is != ACCOUNT_EXISTS;
-	if (rc == IM_OK && *created_out)
+	if (!exists) {
 		rc = accounts_create(o->accounts, &n, &id, why);
-	if (rc == IM_OK)
-		return IMCTL_OK;
-	return rc == IM_E_EXISTS ? IMCTL_REFUSED : fail(o, "cannot import", why);
+		return rc == IM_OK         ? IMCTL_OK
+		       : rc == IM_E_EXISTS ? IMCTL_REFUSED
+					   : fail(o, "cannot import", why);
+	}
+	s = sqldb_get(&o->q, USER_PASSWORD);
+	sqldb_bind_text(s, 1, uid);
+	sqldb_bind_text_or_null(s, 2, hash);
+	return sqldb_run(&o->q, s) == IM_OK ? IMCTL_OK : fail(o, "cannot import", why);
 }
 
 static int on_finding(void *arg, const struct check_finding *f)

@@ -47,8 +47,15 @@ int offline_device_owner(struct offline *o, const char *device, json_t **out, st
 /* Appends what there is to say about names. */
 int offline_check(struct offline *o, json_t *findings, struct im_buf *why);
 
-/* One of many: an existing user is left as it is and *created_out is false. */
-int offline_import_add(struct offline *o, struct im_str uid, struct im_str phc, bool *created_out,
-	struct im_buf *why);
+/* One of many: what is there of the name, and whether its password is stored as this hash.
+ * IMCTL_REFUSED: nobody gets the name. */
+struct offline_user {
+	bool exists, same;
+};
+int offline_import_look(struct offline *o, struct im_str uid, struct im_str hash,
+	struct offline_user *out, struct im_buf *why);
+/* Makes the user, or sets the password of one that exists. */
+int offline_import_write(
+	struct offline *o, struct im_str uid, struct im_str hash, bool exists, struct im_buf *why);
 
 #endif

@@ -142,7 +142,8 @@ static int hash_new(struct im_str plain, char out[IM_PHC_MAX], struct im_buf *wh
 {
 	if (im_phc_foreign(plain)) {
 		im_buf_z(why, "the password looks like a hash, and would be taken for the password "
-			      "itself: give the password, or an Argon2id PHC string");
+			      "itself: give the password, or an Argon2id PHC string; hashes of "
+			      "mosquitto_passwd come by imctl user import");
 		return IMCTL_USAGE;
 	}
 	if (!im_phc_valid(plain))

@@ -45,7 +45,7 @@ def test_what_was_done_offline_is_in_it(tmp_path):
         assert {r["by"] for r in rows} == {f"offline:{getpass.getuser()}"}
         assert [(r["command"], r["subject"], r["detail"]) for r in rows] == [
             ("createUser", "zoe", {"role": "admin"}), ("disableUser", "user000", {}),
-            ("importUsers", "", {"created": 2, "existing": 1}),
+            ("importUsers", "", {"created": 2, "updated": 0, "unchanged": 1}),
             ("vacuum", "", {"database": "directory"})]
     finally:
         node.close()

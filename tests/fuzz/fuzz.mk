@@ -11,7 +11,7 @@ FUZZ_JOBS ?= $(shell nproc)
 FUZZ_CC ?= clang
 FUZZ_SAN := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 FUZZ := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
-FUZZ_LIBS := -largon2
+FUZZ_LIBS := -largon2 -lcrypto
 
 FAKE_BROKER_SRC := tests/lib/fake_broker.c tests/lib/fake_calls.c
 fuzz_ring_SRC := plugin/ring.c plugin/crc32c.c

@@ -6,7 +6,7 @@ HOUSE_PYTEST = $(HOUSE_ENV) $(PYTHON) -m pytest -q -p no:cacheprovider -n $(E2E_
 
 $(BUILD)/print_plugin_options: $(BUILD)/obj/tests/house/print_plugin_options.o \
 		$(BUILD)/obj/plugin/options.o $(BUILD)/obj/plugin/address.o $(COMMON_OBJ)
-	$(CC) $(LDFLAGS_ALL) -o $@ $^ -largon2
+	$(CC) $(LDFLAGS_ALL) -o $@ $^ -largon2 -lcrypto
 
 check-house: all $(BUILD)/print_plugin_options
 	@mkdir -p $(RESULTS)/house

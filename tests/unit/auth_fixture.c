@@ -61,7 +61,7 @@ struct auth_verdict fixture_check(struct fixture *f, const char *uid, const char
 		auth_turn(f->a);
 	auth_check(f->a,
 		&(struct auth_login){im_str(uid), im_str(password),
-			im_str(f->address ? f->address : "192.0.2.1"), f->hearsay},
+			im_str(f->address ? f->address : "192.0.2.1"), f->hearsay, true},
 		&v);
 	assert_true(v.accepted || v.no.why);
 	return v;

@@ -153,7 +153,8 @@ static void accounts_are_made_and_changed(void **state)
 	assert_true(rpc_told(f, "kick erin"));
 	assert_json(rpc_at(rpc_admin(f, "{\"command\":\"getUser\",\"username\":\"erin\"}"), "data"),
 		"{\"username\":\"erin\",\"role\":\"admin\",\"disabled\":true,\"password\":true,"
-		"\"created_ms\":1000000,\"nick\":\"E\",\"deleted\":false,\"online\":false,\"seen_"
+		"\"created_ms\":1000000,\"nick\":\"E\",\"hash\":\"argon2id\",\"deleted\":false,"
+		"\"online\":false,\"seen_"
 		"ms\":0,"
 		"\"devices\":[],\"groups\":[]}");
 	done(f, "{\"command\":\"enableUser\",\"username\":\"erin\"}");

@@ -144,13 +144,16 @@ static void malformed_strings_are_refused(void **state)
 	make("secret", phc);
 	snprintf(longer, sizeof(longer), "%s%0*d", phc, (int)(IM_PHC_MAX - strlen(phc)), 0);
 	assert_int_equal(verify(longer, "secret"), IM_E_FORMAT);
-	/* Salt and tag as long as they may be: more than there is room for. */
+	/* Salt and tag as long as they may be, and a character more. */
 	memset(longer, 'A', sizeof(longer));
 	memcpy(longer, phc, 28);
 	longer[28 + 86] = '$';
-	longer[28 + 86 + 1 + 86] = '\0';
+	longer[28 + 86 + 1 + 87] = '\0';
 	assert_int_equal(verify(longer, "secret"), IM_E_FORMAT);
 	assert_false(im_phc_valid(im_str(longer)));
+	longer[28 + 86 + 1 + 86] = '\0';
+	assert_int_equal(verify(longer, "secret"), IM_E_NONE);
+	assert_true(im_phc_valid(im_str(longer)));
 	assert_true(im_phc_valid(im_str(phc)));
 	assert_int_equal(im_phc_verify((struct im_str){NULL, 0}, IM_STR("secret")), IM_E_FORMAT);
 }

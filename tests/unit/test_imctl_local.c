@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What imctl does by itself: its options, tokens, what it prints, imports, and the database. */
+/* What imctl does by itself: its options, tokens, what it prints, and the database. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -14,62 +14,10 @@
 #include <unistd.h>
 
 #include "clients/imctl/device.h"
-#include "clients/imctl/import.h"
-#include "clients/imctl/offline.h"
 #include "clients/imctl/options.h"
 #include "clients/imctl/print.h"
 #include "clients/imctl/token.h"
-#include "common/phc.h"
-
-struct world {
-	char folder[64];
-	struct im_buf why;
-	struct offline *o;
-};
-
-static int set_up(void **state)
-{
-	struct world *w = calloc(1, sizeof(*w));
-
-	strcpy(w->folder, "/tmp/im-imctl-XXXXXX");
-	assert_non_null(mkdtemp(w->folder));
-	im_buf_init(&w->why, 0);
-	*state = w;
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	static const char *const names[] = {"directory.db", "directory.db-wal", "directory.db-shm",
-		"bridge.lock", "imctl.conf", "list"};
-	struct world *w = *state;
-	char path[128];
-
-	offline_close(&w->o);
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		snprintf(path, sizeof(path), "%s/%s", w->folder, names[i]);
-		unlink(path);
-	}
-	assert_int_equal(rmdir(w->folder), 0);
-	im_buf_free(&w->why);
-	free(w);
-	return 0;
-}
-
-static const char *why_text(struct world *w)
-{
-	im_buf_c(&w->why, '\0');
-	return w->why.p;
-}
-
-static void write_file(struct world *w, const char *name, const char *text, char path[128])
-{
-	snprintf(path, 128, "%s/%s", w->folder, name);
-	FILE *f = fopen(path, "w");
-	assert_non_null(f);
-	assert_true(fputs(text, f) >= 0);
-	assert_int_equal(fclose(f), 0);
-}
+#include "tests/unit/imctl_world.h"
 
 /* ---- options ---- */
 
@@ -81,7 +29,7 @@ static void the_command_line_wins_over_the_file(void **state)
 	int first;
 	bool help;
 
-	write_file(w, "imctl.conf", "host example.org\nport 8883\njwt_secret_file /s\n", path);
+	world_file(w, "imctl.conf", "host example.org\nport 8883\njwt_secret_file /s\n", path);
 	char *argv[] = {"imctl", "--port=99", "--config", path, "--json", "user", "list", NULL};
 	assert_int_equal(options_read(7, argv, &o, &first, &help, &w->why), IM_OK);
 	assert_string_equal(o.host, "example.org");
@@ -103,7 +51,7 @@ static void the_file_is_found_where_xdg_says(void **state)
 	int first;
 	bool help;
 
-	write_file(w, "imctl.conf", "user root\n", path);
+	world_file(w, "imctl.conf", "user root\n", path);
 	setenv("XDG_CONFIG_HOME", w->folder, 1);
 	assert_int_equal(options_read(2, argv, &o, &first, &help, &w->why), IM_OK);
 	assert_string_equal(o.user, "root");
@@ -124,8 +72,8 @@ static void expect_options_refused(struct world *w, char *word, char *value, con
 
 	im_buf_reset(&w->why);
 	assert_int_not_equal(options_read(value ? 3 : 2, argv, &o, &first, &help, &w->why), IM_OK);
-	if (!strstr(why_text(w), part))
-		fail_msg("%s: got \"%s\", expected %s", word, why_text(w), part);
+	if (!strstr(world_why(w), part))
+		fail_msg("%s: got \"%s\", expected %s", word, world_why(w), part);
 	options_free(&o);
 }
 
@@ -140,7 +88,7 @@ static void wrong_options_are_refused(void **state)
 	expect_options_refused(w, "--port", "0", "port");
 	expect_options_refused(w, "--port=70000", "stats", "port");
 	expect_options_refused(w, "--config", "/nonexistent/x", "/nonexistent/x");
-	write_file(w, "imctl.conf", "\nprot 1\n", path);
+	world_file(w, "imctl.conf", "\nprot 1\n", path);
 	expect_options_refused(w, "--config", path, "imctl.conf:2");
 	unsetenv("XDG_CONFIG_HOME");
 }
@@ -248,32 +196,26 @@ static void what_users_chose_cannot_drive_the_terminal(void **state)
 
 /* ---- the database ---- */
 
-static void open_offline(struct world *w)
-{
-	if (offline_open(w->folder, &w->o, &w->why) != IMCTL_OK)
-		fail_msg("%s", why_text(w));
-}
-
 static void users_are_kept(void **state)
 {
 	struct world *w = *state;
 	json_t *u = NULL, *rows = json_array();
 
-	open_offline(w);
+	world_open(w);
 	assert_int_equal(offline_user_create(w->o, "ann", 1, NULL, "Ann", &w->why), IMCTL_OK);
 	assert_int_equal(offline_user_create(w->o, "bea", 0, "$x", NULL, &w->why), IMCTL_OK);
 	assert_int_equal(offline_user_create(w->o, "ann", 0, NULL, NULL, &w->why), IMCTL_REFUSED);
-	assert_non_null(strstr(why_text(w), "\"ann\" already"));
+	assert_non_null(strstr(world_why(w), "\"ann\" already"));
 	im_buf_reset(&w->why);
 	assert_int_equal(offline_user_create(w->o, "Ann", 0, NULL, NULL, &w->why), IMCTL_REFUSED);
-	assert_non_null(strstr(why_text(w), "differs from the user \"ann\" in case alone"));
+	assert_non_null(strstr(world_why(w), "differs from the user \"ann\" in case alone"));
 	assert_int_equal(offline_user_create(w->o, "all", 0, NULL, NULL, &w->why), IMCTL_REFUSED);
 	assert_int_equal(offline_user_set_disabled(w->o, "bea", true, &w->why), IMCTL_OK);
 	assert_int_equal(offline_user_set_role(w->o, "bea", 1, &w->why), IMCTL_OK);
 	assert_int_equal(offline_user_set_password(w->o, "cora", NULL, &w->why), IMCTL_REFUSED);
 	offline_close(&w->o);
 
-	open_offline(w);
+	world_open(w);
 	assert_int_equal(offline_user_get(w->o, "ann", &u, &w->why), IMCTL_OK);
 	assert_string_equal(json_string_value(json_object_get(u, "role")), "admin");
 	assert_string_equal(json_string_value(json_object_get(u, "nick")), "Ann");
@@ -297,9 +239,9 @@ static void a_running_bridge_is_left_alone(void **state)
 	int fd = open(path, O_RDWR | O_CREAT, 0600);
 	assert_int_equal(flock(fd, LOCK_EX), 0);
 	assert_int_equal(offline_open(w->folder, &w->o, &w->why), IMCTL_REFUSED);
-	assert_non_null(strstr(why_text(w), "bridge is running"));
+	assert_non_null(strstr(world_why(w), "bridge is running"));
 	close(fd);
-	open_offline(w);
+	world_open(w);
 }
 
 static void a_missing_folder_is_named(void **state)
@@ -307,141 +249,11 @@ static void a_missing_folder_is_named(void **state)
 	struct world *w = *state;
 
 	assert_int_equal(offline_open("/nonexistent/im", &w->o, &w->why), IMCTL_REFUSED);
-	assert_non_null(strstr(why_text(w), "/nonexistent/im"));
-	assert_non_null(strstr(why_text(w), "No such file"));
+	assert_non_null(strstr(world_why(w), "/nonexistent/im"));
+	assert_non_null(strstr(world_why(w), "No such file"));
 }
 
-/* ---- import ---- */
-
-static void import_text(struct world *w, const char *text, int expected, struct import_counts *n)
-{
-	char path[128];
-
-	write_file(w, "list", text, path);
-	FILE *f = fopen(path, "r");
-	assert_non_null(f);
-	im_buf_reset(&w->why);
-	assert_int_equal(offline_begin(w->o, &w->why), IMCTL_OK);
-	assert_int_equal(import_users(w->o, f, n, &w->why), expected);
-	assert_int_equal(offline_end(w->o, "importUsers", NULL, expected, &w->why), expected);
-	fclose(f);
-}
-
-static void imports_create_what_is_missing(void **state)
-{
-	struct world *w = *state;
-	struct import_counts n;
-	json_t *rows = json_array();
-
-	open_offline(w);
-	import_text(w,
-		"# "
-		"users\nu1\nu2,secret\r\n\nu3,$argon2id$v=19$m=8,t=1,p=1$c2FsdHNhbHQ$"
-		"aGFzaGhhc2hoYXNoaGFzaA\n",
-		IMCTL_OK, &n);
-	assert_int_equal(n.created, 3);
-	import_text(w, "u3,x\nu4,a,b", IMCTL_OK, &n);
-	assert_int_equal(n.created, 1);
-	assert_int_equal(n.existing, 1);
-	assert_int_equal(offline_user_list(w->o, "", 0, rows, &w->why), IMCTL_OK);
-	assert_int_equal(json_array_size(rows), 4);
-	json_decref(rows);
-}
-
-static void imported_passwords_are_hashed(void **state)
-{
-	struct world *w = *state;
-	struct import_counts n;
-	sqlite3 *db = NULL;
-	sqlite3_stmt *s = NULL;
-	char path[128];
-
-	open_offline(w);
-	import_text(w, "u1,a,b\n", IMCTL_OK, &n);
-	offline_close(&w->o);
-	snprintf(path, sizeof(path), "%s/directory.db", w->folder);
-	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-	assert_int_equal(sqlite3_prepare_v2(db, "SELECT password FROM user", -1, &s, NULL), 0);
-	assert_int_equal(sqlite3_step(s), SQLITE_ROW);
-	const char *phc = (const char *)sqlite3_column_text(s, 0);
-	assert_int_equal(im_phc_verify(im_str(phc), IM_STR("a,b")), IM_OK);
-	assert_int_equal(im_phc_verify(im_str(phc), IM_STR("a")), IM_E_NONE);
-	sqlite3_finalize(s);
-	sqlite3_close(db);
-}
-
-static void a_wrong_line_undoes_the_import(void **state)
-{
-	struct world *w = *state;
-	struct import_counts n;
-	json_t *rows = json_array();
-
-	open_offline(w);
-	import_text(w, "u1\nu/2\nu3\n", IMCTL_USAGE, &n);
-	assert_non_null(strstr(why_text(w), "line 2: a user id has"));
-	assert_non_null(strstr(why_text(w), "character 2 is \"/\""));
-	import_text(w, "u1,\n", IMCTL_USAGE, &n);
-	assert_non_null(strstr(why_text(w), "line 1"));
-	assert_int_equal(offline_user_list(w->o, "", 0, rows, &w->why), IMCTL_OK);
-	assert_int_equal(json_array_size(rows), 0);
-	json_decref(rows);
-	/* The database is usable after it. */
-	import_text(w, "u1\n", IMCTL_OK, &n);
-	assert_int_equal(n.created, 1);
-}
-
-/* Taken for the password itself, or shown in an error, it would be of use to nobody but a thief. */
-static void a_hash_is_neither_taken_for_a_password_nor_shown(void **state)
-{
-	static const struct {
-		const char *line, *says;
-	} cases[] = {
-		{"al:$7$101$c2FsdHNhbHQ$c2VjcmV0c2VjcmV0", "a line of mosquitto_passwd for al,"},
-		{"al:$6$c2VjcmV0$c2VjcmV0", "a line of mosquitto_passwd for al,"},
-		{"al:$argon2id$v=19$m=47104,t=1,p=1$c2VjcmV0$c2VjcmV0", "mosquitto_passwd for al,"},
-		{"al,$7$101$c2VjcmV0$c2VjcmV0", "looks like a hash"},
-		{"al,$6$c2VjcmV0$c2VjcmV0", "looks like a hash"},
-		{"al,$2b$12$c2VjcmV0", "looks like a hash"},
-		{"al,$y$j9T$c2VjcmV0", "looks like a hash"},
-		{"al,{SSHA}c2VjcmV0", "looks like a hash"},
-		{"al,{PBKDF2-SHA512}c2VjcmV0", "looks like a hash"},
-		/* An Argon2id that no login could be checked against. */
-		{"al,$argon2id$v=19$m=8,t=1,p=1$c2FsdHNhbHQ$c2VjcmV0", "looks like a hash"},
-		{"al,$argon2i$v=19$m=8,t=1,p=1$c2FsdHNhbHQ$c2VjcmV0c2VjcmV0c2VjcmV0",
-			"like a hash"},
-		/* What is no comma parts nothing. */
-		{"al:c2VjcmV0", "character 3 is \":\""},
-		{"al c2VjcmV0", "character 3 is a blank"},
-		{"al\tc2VjcmV0", "character 3 is none of these"},
-		{"al;c2VjcmV0", "character 3 is \";\""},
-		{",c2VjcmV0", "this one has 0"},
-		{"\xc3\xa4,c2VjcmV0", "character 1 is none of these"},
-		{"0123456789012345678901234567890123456789012345678901234567890123456789,c2VjcmV0",
-			"this one has 70"},
-	};
-	struct world *w = *state;
-	struct import_counts n;
-	json_t *rows = json_array();
-	char text[256];
-
-	open_offline(w);
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		snprintf(text, sizeof(text), "u1\n%s\n", cases[i].line);
-		import_text(w, text, IMCTL_USAGE, &n);
-		if (!strstr(why_text(w), cases[i].says) || !strstr(why_text(w), "line 2: "))
-			fail_msg("%s: %s", cases[i].line, why_text(w));
-		if (strstr(why_text(w), "c2Vjc"))
-			fail_msg("shown: %s", why_text(w));
-	}
-	assert_int_equal(offline_user_list(w->o, "", 0, rows, &w->why), IMCTL_OK);
-	assert_int_equal(json_array_size(rows), 0);
-	json_decref(rows);
-	/* What merely begins so is a password. */
-	import_text(w, "u1,$\nu2,$$\nu3,$a b$c\nu4,{\nu5,{}x\nu6,5$a$b\n", IMCTL_OK, &n);
-	assert_int_equal(n.created, 6);
-}
-
-#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+#define TEST(f) cmocka_unit_test_setup_teardown(f, world_set_up, world_tear_down)
 
 int main(void)
 {
@@ -456,10 +268,6 @@ int main(void)
 		TEST(users_are_kept),
 		TEST(a_running_bridge_is_left_alone),
 		TEST(a_missing_folder_is_named),
-		TEST(imports_create_what_is_missing),
-		TEST(imported_passwords_are_hashed),
-		TEST(a_wrong_line_undoes_the_import),
-		TEST(a_hash_is_neither_taken_for_a_password_nor_shown),
 	};
 
 	return cmocka_run_group_tests_name("imctl_local", tests, NULL, NULL);

@@ -320,7 +320,8 @@ static void a_proxy_is_known_by_its_address(void **state)
 
 static bool is_local(struct fixture *f, const char *uid, const char *address)
 {
-	const struct auth_login l = {im_str(uid), IM_STR("wrong"), im_str(address), f->hearsay};
+	const struct auth_login l = {
+		im_str(uid), IM_STR("wrong"), im_str(address), f->hearsay, true};
 	struct auth_verdict v;
 	struct auth_hash h;
 
@@ -391,7 +392,7 @@ static void whoever_has_no_password_costs_what_one_costs_that_is_set_now(void **
 	struct fixture f = {0};
 	struct im_phc_cost cost;
 	struct auth_hash h;
-	int64_t took_us;
+	struct hash_done done;
 	size_t i;
 
 	(void)state;
@@ -404,21 +405,21 @@ static void whoever_has_no_password_costs_what_one_costs_that_is_set_now(void **
 		       "UPDATE meta SET value = 5 WHERE key = 'password_passes'");
 	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		begin(&f, names[i], &h);
-		cost = cost_of(h.work.phc);
+		cost = cost_of(h.work.stored);
 		assert_int_equal(cost.memory_kib, 777);
 		assert_int_equal(cost.passes, 5);
 		assert_string_equal(h.work.pad, "");
-		assert_int_equal(
-			hash_work_run(&h.work, IM_STR("wrong"), &f.clock, &took_us), IM_E_NONE);
+		hash_work_run(&h.work, IM_STR("wrong"), &f.clock, &done);
+		assert_int_equal(done.result, IM_E_NONE);
 	}
 	/* No bridge has said anything, or what cannot be. */
 	node_sql(&f.n, "UPDATE meta SET value = 0 WHERE key = 'password_passes'");
 	begin(&f, "nobody", &h);
-	assert_int_equal(cost_of(h.work.phc).memory_kib, IM_PHC_MEMORY_KIB);
+	assert_int_equal(cost_of(h.work.stored).memory_kib, IM_PHC_MEMORY_KIB);
 	node_sql(&f.n, "DELETE FROM meta");
 	begin(&f, "nobody", &h);
-	assert_int_equal(cost_of(h.work.phc).memory_kib, IM_PHC_MEMORY_KIB);
-	assert_int_equal(cost_of(h.work.phc).passes, IM_PHC_PASSES);
+	assert_int_equal(cost_of(h.work.stored).memory_kib, IM_PHC_MEMORY_KIB);
+	assert_int_equal(cost_of(h.work.stored).passes, IM_PHC_PASSES);
 	fixture_stop(&f);
 }
 
@@ -426,7 +427,7 @@ static void a_password_from_before_costs_what_it_lacks(void **state)
 {
 	struct fixture f = {0};
 	struct auth_hash h;
-	int64_t took_us;
+	struct hash_done done;
 
 	(void)state;
 	node_folder(&f.n);
@@ -437,16 +438,23 @@ static void a_password_from_before_costs_what_it_lacks(void **state)
 	node_sql(&f.n, "UPDATE meta SET value = 104 WHERE key = 'password_memory_kib';"
 		       "UPDATE meta SET value = 2 WHERE key = 'password_passes'");
 	begin(&f, "alice", &h);
-	assert_int_equal(cost_of(h.work.phc).memory_kib, 8);
+	assert_int_equal(cost_of(h.work.stored).memory_kib, 8);
 	assert_int_equal(cost_of(h.work.pad).memory_kib, (104 * 2 - 8) / 2);
 	assert_int_equal(cost_of(h.work.pad).passes, 2);
-	assert_int_equal(hash_work_run(&h.work, IM_STR("wrong"), &f.clock, &took_us), IM_E_NONE);
-	assert_int_equal(hash_work_run(&h.work, IM_STR("pw"), &f.clock, &took_us), IM_OK);
+	hash_work_run(&h.work, IM_STR("wrong"), &f.clock, &done);
+	assert_int_equal(done.result, IM_E_NONE);
+	assert_string_equal(done.fresh, "");
+	/* Right, it is hashed anew in place of that. */
+	hash_work_run(&h.work, IM_STR("pw"), &f.clock, &done);
+	assert_int_equal(done.result, IM_OK);
+	assert_int_equal(cost_of(done.fresh).memory_kib, 104);
+	assert_int_equal(cost_of(done.fresh).passes, 2);
+	assert_int_equal(im_phc_verify(im_str(done.fresh), IM_STR("pw")), IM_OK);
 	/* Cheaper than it was: nothing to make up for. */
 	node_sql(&f.n, "UPDATE user SET password = '$argon2id$v=19$m=256,t=2,p=1$c29tZXNhbHQ$"
 		       "nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu9U1bMCHGi/4' WHERE uid = 'bob'");
 	begin(&f, "bob", &h);
-	assert_int_equal(cost_of(h.work.phc).memory_kib, 256);
+	assert_int_equal(cost_of(h.work.stored).memory_kib, 256);
 	assert_string_equal(h.work.pad, "");
 	fixture_stop(&f);
 }
@@ -459,6 +467,7 @@ static void a_password_that_is_hashed_meanwhile_may_have_changed(void **state)
 		"UPDATE user SET password = NULL WHERE uid = 'alice'",
 		"DELETE FROM member; DELETE FROM user WHERE uid = 'bob'",
 	};
+	const struct hash_done right = {.took_us = 15000, .fresh = "$"};
 	struct fixture f = {0};
 	struct auth_verdict v;
 	struct auth_hash h;
@@ -479,9 +488,10 @@ static void a_password_that_is_hashed_meanwhile_may_have_changed(void **state)
 		assert_true(v.later);
 		node_sql(&f.n, changes[i]);
 		lookup_forget_user(f.d, l.uid);
-		auth_finish(f.a, l.uid, &h, IM_OK, 15000, &v);
+		auth_finish(f.a, l.uid, &h, &right, &v);
 		assert_false(v.accepted || v.later);
 		assert_string_equal(v.no.why, "user or password has changed meanwhile");
+		assert_string_equal(v.fresh.phc, "");
 	}
 	assert_int_equal(auth_stats(f.a)->wrong, 0);
 	fixture_stop(&f);

@@ -33,7 +33,7 @@ static struct fixture *start(unsigned threads)
 	assert_non_null(f->h);
 	for (int i = 0; i < JOBS; i++) {
 		/* No PHC string: nothing is computed. */
-		f->jobs[i].work.phc[0] = '-';
+		f->jobs[i].work.stored[0] = '-';
 		hashers_put(f->h, &f->jobs[i], false);
 	}
 	return f;
@@ -94,8 +94,8 @@ static void each_comes_back_once_and_says_what_it_cost(void **state)
 	/* In their order, with one thread. */
 	for (int i = 0; i < JOBS / 2; i++) {
 		assert_ptr_equal(take(f), &f->jobs[i]);
-		assert_int_equal(f->jobs[i].result, IM_E_FORMAT);
-		assert_int_equal(f->jobs[i].took_us, 1);
+		assert_int_equal(f->jobs[i].done.result, IM_E_FORMAT);
+		assert_int_equal(f->jobs[i].done.took_us, 1);
 	}
 	for (int i = JOBS - 1; i >= JOBS / 2; i--)
 		withdrawn += hashers_withdraw(f->h, &f->jobs[i]);

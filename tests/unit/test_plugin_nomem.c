@@ -20,18 +20,18 @@ void *__wrap_realloc(void *p, size_t n)
 	return none_left ? NULL : __real_realloc(p, n);
 }
 
-int __real_hash_work_run(const struct hash_work *w, struct im_str password, const struct clock *c,
-	int64_t *took_us_out);
-int __wrap_hash_work_run(const struct hash_work *w, struct im_str password, const struct clock *c,
-	int64_t *took_us_out);
+void __real_hash_work_run(const struct hash_work *w, struct im_str password, const struct clock *c,
+	struct hash_done *out);
+void __wrap_hash_work_run(const struct hash_work *w, struct im_str password, const struct clock *c,
+	struct hash_done *out);
 
-int __wrap_hash_work_run(const struct hash_work *w, struct im_str password, const struct clock *c,
-	int64_t *took_us_out)
+void __wrap_hash_work_run(const struct hash_work *w, struct im_str password, const struct clock *c,
+	struct hash_done *out)
 {
 	if (!none_for_hashing)
-		return __real_hash_work_run(w, password, c, took_us_out);
-	*took_us_out = 2 * AUTH_OTHERS_TURN_US;
-	return IM_E_NOMEM;
+		__real_hash_work_run(w, password, c, out);
+	else
+		*out = (struct hash_done){.result = IM_E_NOMEM, .took_us = 2 * AUTH_OTHERS_TURN_US};
 }
 
 static void assert_fault(struct fixture *f, const char *uid, const char *why)
@@ -81,22 +81,22 @@ static void a_password_that_cannot_be_read_is_not_wrong(void **state)
 
 static void a_user_who_cannot_be_read_has_not_changed_meanwhile(void **state)
 {
-	const struct auth_login l = {IM_STR("alice"), IM_STR("pw"), IM_STR("192.0.2.1"), false};
+	const struct auth_login l = {
+		IM_STR("alice"), IM_STR("pw"), IM_STR("192.0.2.1"), false, true};
 	struct fixture f = {0};
 	struct auth_verdict v;
 	struct auth_hash h;
-	int64_t took_us;
-	int result;
+	struct hash_done done;
 
 	(void)state;
 	node_folder(&f.n);
 	fixture_start(&f, NULL, 0);
 	auth_begin(f.a, &l, &v, &h);
 	assert_true(v.later);
-	result = hash_work_run(&h.work, l.password, &f.clock, &took_us);
+	hash_work_run(&h.work, l.password, &f.clock, &done);
 	lookup_forget_user(f.d, l.uid);
 	node_sql(&f.n, "ALTER TABLE user RENAME TO away");
-	auth_finish(f.a, l.uid, &h, result, took_us, &v);
+	auth_finish(f.a, l.uid, &h, &done, &v);
 	assert_false(v.accepted);
 	assert_int_equal(v.no.kind, DENIAL_FAULT);
 	assert_string_equal(v.no.why, "directory.db cannot be read");

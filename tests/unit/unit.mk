@@ -41,7 +41,7 @@ $(BUILD)/unit/$(1): $(BUILD)/obj/tests/unit/$(1).o $($(1)_OBJ) $(COMMON_OBJ) $(S
 		$(BUILD)/unit/shared.a $(unit_archive)
 	$$(CC) $$(LDFLAGS_ALL) $($(1)_LDFLAGS) -o $$@ $$(filter %.o,$$^) \
 		-Wl,--start-group $$(filter %.a,$$^) -Wl,--end-group \
-		$($(1)_LIBS) $(unit_libs_$(unit_side)) -lsqlite3 -largon2 -lcmocka
+		$($(1)_LIBS) $(unit_libs_$(unit_side)) -lsqlite3 -largon2 -lcrypto -lcmocka
 endef
 $(foreach t,$(UNIT),$(eval $(call unit_rule,$(t))))
 
@@ -51,7 +51,7 @@ check-unit: $(UNIT_BIN)
 # Nanoseconds a call of the hot path in common/; prints, asserts nothing.
 $(BUILD)/unit/bench_common: $(BUILD)/obj/tests/unit/bench_common.o $(COMMON_OBJ)
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS_ALL) -o $@ $^ -largon2
+	$(CC) $(LDFLAGS_ALL) -o $@ $^ -largon2 -lcrypto
 
 bench-common: $(BUILD)/unit/bench_common
 	$<

@@ -234,7 +234,7 @@ static int check_old(struct rpc_write *wr, struct im_str stored)
 					  password_change_ms(c->set, stored)))
 		return rpc_fail(c, IM_E_RATE_LIMITED,
 			"passwords are changed too often; try again in a few seconds");
-	rc = im_phc_verify(stored, rpc_str(c, "old"));
+	rc = im_pwhash_verify(stored, rpc_str(c, "old"));
 	if (rc == IM_E_NONE)
 		return rpc_fail(c, IM_E_NOT_ALLOWED, "params.old is not this account's password");
 	if (rc == IM_E_FORMAT)
