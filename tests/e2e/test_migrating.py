@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""docs/MIGRATING.md as it is written: a plain Mosquitto with its users, and its clients before and
-after. The page's paths are a folder of the test, its port a free one, and systemctl is played."""
+"""docs/MIGRATING.md as it is written: a plain Mosquitto with its users and rights, and its clients
+before and after. The page's paths are a folder of the test, its port a free one, and systemctl is played."""
 import os
 import pathlib
 import re
@@ -14,7 +14,7 @@ from lib.node import listening, until
 from lib.proc import Process
 
 PAGE = (build.ROOT / "docs" / "MIGRATING.md").read_text(encoding="utf-8")
-USERS = {"alice": "her password", "bob": "his password", "hall": "sensor's", "old": "from 1.6"}
+USERS = {"alice": "her password", "bob": "his password", "hall": "its password", "old": "from 1.6"}
 
 
 def fences(language):
@@ -123,16 +123,35 @@ def hears(machine, who, device, say):
     with machine.client(who, device).connect() as listener:
         listener.subscribe("sensors/#")
         say()
-        listener.wait_for(lambda: any(m.topic == "sensors/hall" and m.payload == b"21.5"
+        listener.wait_for(lambda: any(m.topic == "sensors/hall/t" and m.payload == b"21.5"
                                       for m in listener.messages))
+
+
+def may_not(machine):
+    """What the file does not open: a publish reaches nobody, a subscription brings nothing."""
+    with machine.client("bob", "bob-board").connect() as bob, \
+            machine.client("alice", "alice-board").connect() as alice, \
+            machine.client("old", "old-board", v5=True).connect() as old, \
+            machine.client("hall", "hall-1", v5=True).connect() as sensor:
+        for one in (bob, alice, old):
+            one.subscribe("sensors/#", "lights/#")
+        old.publish("sensors/hall/t", "forged")
+        old.publish("lights/1", "on")
+        sensor.publish("sensors/kitchen/t", "forged")
+        sensor.publish("sensors/hall/t", "true")
+        for one in (bob, alice):
+            one.wait_for(lambda c=one: any(m.payload == b"true" for m in c.messages))
+            assert not [m for m in one.messages if m.payload in (b"forged", b"on")]
+        assert not [m for m in old.messages if m.payload == b"true"]
 
 
 def clients_work(machine):
     def say():
         with machine.client("hall", "hall-1").connect() as sensor:
-            assert sensor.publish("sensors/hall", "21.5") in (0, None)
-    for who in ("alice", "old"):
+            assert sensor.publish("sensors/hall/t", "21.5") in (0, None)
+    for who in ("alice", "bob"):
         hears(machine, who, f"{who}-board", say)
+    may_not(machine)
     for who in USERS:
         with pytest.raises(Refused):
             machine.client(who, f"{who}-x", password="wrong").connect()
@@ -142,14 +161,17 @@ def test_the_page_leads_from_a_plain_broker_to_a_node_and_back(machine):
     passwords(machine)
     conf = machine.folder / "etc" / "mosquitto.conf"
     user = "user root\n" if os.geteuid() == 0 else ""
+    acl = machine.folder / "etc" / "acl"
+    acl.write_text(fences("")[1], encoding="utf-8")
+    acl.chmod(0o644)
     conf.write_text(user + machine.here(fences("")[0]), encoding="utf-8")
     machine.systemctl("systemctl restart mosquitto".split())
     clients_work(machine)
     with machine.client("alice", "alice-kept", clean=False).connect() as away:
         away.subscribe("sensors/#", qos=1)
     with machine.client("hall", "hall-1").connect() as sensor:
-        sensor.publish("sensors/kept", "retained", retain=True)
-        sensor.publish("sensors/old", "waits")
+        sensor.publish("sensors/hall/kept", "retained", retain=True)
+        sensor.publish("sensors/hall/old", "waits")
 
     steps = iter(fences("sh"))
     assert machine.run(next(steps)).splitlines()[:5] == [
@@ -159,11 +181,11 @@ def test_the_page_leads_from_a_plain_broker_to_a_node_and_back(machine):
     clients_work(machine)
     with machine.client("alice", "alice-kept", clean=False).connect() as back:
         with machine.client("hall", "hall-1").connect() as sensor:
-            sensor.publish("sensors/new", "x")
+            sensor.publish("sensors/hall/new", "x")
         back.wait_for(lambda: back.messages)
-        assert [m.topic for m in back.messages] == ["sensors/new"]
+        assert [m.topic for m in back.messages] == ["sensors/hall/new"]
         back.subscribe("sensors/#")
-        back.wait_for(lambda: any(m.topic == "sensors/kept" for m in back.messages))
+        back.wait_for(lambda: any(m.topic == "sensors/hall/kept" for m in back.messages))
 
     def say():
         machine.run(step)
