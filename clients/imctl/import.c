@@ -172,7 +172,7 @@ static int run_pass(struct import *im, struct import_pass *p, struct im_buf *why
 /* Half of it may be done: which half, and what to do. */
 static void tell_half(const struct import *im, const struct import_pass *p, struct im_buf *why)
 {
-	if (im->t->whole || p->done == 0) {
+	if (im->t->whole) {
 		im_buf_z(why, "; no user was imported");
 		return;
 	}
