@@ -72,7 +72,7 @@ static void put_section(const struct im_acl_rule *r, struct im_buf *out)
 		im_buf_z(out, "the patterns");
 	} else {
 		im_buf_printf(
-			out, "those of role %s", im_acl_role_names[(r->list - IM_ACL_ROLE) % 3]);
+			out, "those of role %s", im_role_names[(r->list - IM_ACL_ROLE) % IM_ROLES]);
 	}
 }
 

@@ -14,9 +14,6 @@
 #define WARNINGS_MAX (16 * 1024)
 #define QUOTED_MAX 100
 
-const char *const im_acl_role_names[3] = {
-	[IM_ROLE_USER] = "user", [IM_ROLE_ADMIN] = "admin", [IM_ROLE_DEVICE] = "device"};
-
 static const char *const access_names[] = {"deny", "read", "write", "readwrite"};
 #define ACCESSES (sizeof(access_names) / sizeof(access_names[0]))
 
@@ -249,16 +246,15 @@ static int user_line(struct parse *ps, struct im_str rest)
 
 static int role_line(struct parse *ps, struct im_str rest)
 {
-	for (uint8_t i = 0; i < 3; i++) {
-		if (!im_str_eqz(rest, im_acl_role_names[i]))
-			continue;
-		ps->section = true;
-		ps->user = (struct im_str){NULL, 0};
-		ps->list = (uint8_t)(IM_ACL_ROLE + i);
-		ps->pattern = (uint8_t)(IM_ACL_ROLE_PATTERN + i);
-		return IM_OK;
-	}
-	return fail(ps, "\"role ", rest, "\": the roles are user, admin and device");
+	int role = im_role_parse(rest);
+
+	if (role < 0)
+		return fail(ps, "\"role ", rest, "\": the roles are user, admin and device");
+	ps->section = true;
+	ps->user = (struct im_str){NULL, 0};
+	ps->list = (uint8_t)(IM_ACL_ROLE + role);
+	ps->pattern = (uint8_t)(IM_ACL_ROLE_PATTERN + role);
+	return IM_OK;
 }
 
 static int take_line(struct parse *ps, struct im_str line)

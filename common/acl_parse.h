@@ -19,7 +19,5 @@ int im_acl_rules_add(struct im_acl_rules *r, const struct im_acl_rule *one) IM_M
 const char *im_acl_filter_fault(struct im_str filter);
 /* What a text from outside looks like in a sentence: bounded, one line. */
 void im_acl_quote(struct im_buf *b, struct im_str s);
-/* For each role its name in the file. */
-extern const char *const im_acl_role_names[3];
 
 #endif

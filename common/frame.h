@@ -40,12 +40,13 @@ int im_piece_take(struct im_str *in, struct im_str *out) IM_MUST_CHECK;
  *   1  the same, and says so
  *   2  IM_DOWN_CREDENTIAL
  *   3  IM_DOWN_STEP; and counts the requests of an array one by one
- *   4  compares passwords with hashes of mosquitto_passwd, too */
+ *   4  compares passwords with hashes of mosquitto_passwd, too; IM_DOWN_DEVICE */
 #define IM_PLUGIN_LEVEL 4
 #define IM_PLUGIN_LEVEL_CREDENTIAL 2
 #define IM_PLUGIN_LEVEL_STEP 3
 #define IM_PLUGIN_LEVEL_COUNTS 3
 #define IM_PLUGIN_LEVEL_HASHES 4
+#define IM_PLUGIN_LEVEL_DEVICE 4
 #define IM_PLUGIN_LEVEL_MAX 63 /* what the flags have room for */
 
 enum im_frame_kind {
@@ -60,7 +61,7 @@ enum im_frame_kind {
 
 enum im_up_type {
 	IM_UP_NONE = 0, /* nothing: keeps the place of a record that a broker restart made void */
-	IM_UP_MSG_USER = 1,  /* target = uid */
+	IM_UP_MSG_USER = 1,  /* target = uid, or uid/level of a device's client id */
 	IM_UP_MSG_GROUP = 2, /* target = gid */
 	IM_UP_SIGNAL_USER = 3,
 	IM_UP_SIGNAL_GROUP = 4,
@@ -171,7 +172,10 @@ enum im_down_type {
 	 * is through `epoch`, a position in the log. The first record of a frame, with recno = the
 	 * frame's number on this link, and again where it changes, with recno 0. */
 	IM_DOWN_STEP = 16,
-	IM_DOWN_LAST = IM_DOWN_STEP
+	/* A MESSAGE for one device of a device account: topic = its client id; one recipient, who
+	 * brings the conversation. */
+	IM_DOWN_DEVICE = 17,
+	IM_DOWN_LAST = IM_DOWN_DEVICE
 };
 
 #define IM_DOWNF_QOS1 0x01

@@ -112,6 +112,50 @@ struct im_str im_device_topic(struct im_str device, char out[IM_DEVICE_TOPIC_MAX
 	return (struct im_str){out, n};
 }
 
+static int hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+struct im_str im_device_of_topic(struct im_str level, char *out)
+{
+	static const struct im_str none = {NULL, 0};
+	char again[IM_DEVICE_TOPIC_MAX];
+	struct im_str device = {out, 0};
+	size_t i = 0;
+
+	while (i < level.n) {
+		int high, low;
+
+		if (device.n == IM_DEVICE_MAX)
+			return none;
+		if (level.p[i] != '%') {
+			out[device.n++] = level.p[i++];
+			continue;
+		}
+		high = level.n - i > 2 ? hex_digit(level.p[i + 1]) : -1;
+		low = high < 0 ? -1 : hex_digit(level.p[i + 2]);
+		if (low < 0)
+			return none;
+		out[device.n++] = (char)(high << 4 | low);
+		i += 3;
+	}
+	return im_device_valid(device) && im_str_eq(im_device_topic(device, again), level) ? device
+											   : none;
+}
+
+bool im_inbox_level_reserved(struct im_str level)
+{
+	static const char *const names[] = {"u", "g", "ack", "event", "signal", "rpc"};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (im_str_eqz(level, names[i]))
+			return true;
+	return false;
+}
+
 bool im_device_link(struct im_str s)
 {
 	size_t n = sizeof(IM_DEVICE_LINK) - 1;

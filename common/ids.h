@@ -22,6 +22,12 @@ bool im_device_valid(struct im_str s);
  * %XX, `%` too. Writes `out` only where there is such a byte. */
 struct im_str im_device_topic(struct im_str device, char out[IM_DEVICE_TOPIC_MAX]);
 
+/* The client id whose level this is, in `out`, which holds IM_DEVICE_MAX bytes; n == 0: it is none,
+ * or is not written as im_device_topic writes it. */
+struct im_str im_device_of_topic(struct im_str level, char *out);
+/* First levels below an inbox that are none of a device. */
+bool im_inbox_level_reserved(struct im_str level);
+
 /* Client ids that begin with this are the link's, and nobody else's. */
 #define IM_DEVICE_LINK "$im/"
 bool im_device_link(struct im_str s);

@@ -50,6 +50,9 @@
 #define IM_KEPT_SESSIONS_MAX 1000  /* the highest limit of one user's sessions that are away */
 #define IM_DEVICE_DAYS 14          /* device_days, while the bridge has not said what it is */
 #define IM_DEVICES_LIMIT_MAX 10000 /* the highest limit of one user's connected devices */
+/* The highest limit of one device account's devices, connected ones and those that are away: a
+ * delivery to all of them is half a second of the broker. */
+#define IM_ACCOUNT_DEVICES_MAX 100000
 
 /* Payloads. 64 KiB is the default of `max_payload`; the hard bound keeps a frame below the
  * 2,000,000 bytes that Mosquitto 2.1 accepts in one packet by default, base64 included. */

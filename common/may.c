@@ -17,6 +17,20 @@ const char *const im_presence_policy_names[IM_PRESENCE_POLICIES] = {
 	[IM_PRESENCE_SELF] = "self",
 };
 
+const char *const im_role_names[IM_ROLES] = {
+	[IM_ROLE_USER] = "user",
+	[IM_ROLE_ADMIN] = "admin",
+	[IM_ROLE_DEVICE] = "device",
+};
+
+int im_role_parse(struct im_str name)
+{
+	for (int i = 0; i < IM_ROLES; i++)
+		if (im_str_eqz(name, im_role_names[i]))
+			return i;
+	return -1;
+}
+
 static int refuse(struct im_buf *why, int code, const char *text)
 {
 	if (why)
@@ -33,6 +47,15 @@ int im_may_act(bool exists, bool disabled, struct im_buf *why)
 
 int im_may_direct(const struct im_may_direct *f, struct im_buf *why)
 {
+	/* Each of ten thousand that wrote to all would make as many deliveries. */
+	if (f->self && f->role == IM_ROLE_DEVICE)
+		return refuse(why, IM_E_NOT_ALLOWED,
+			"a device account does not write to itself; let its devices write to the "
+			"user who runs them");
+	if (f->addressed && (f->self || f->exists) && f->role != IM_ROLE_DEVICE)
+		return refuse(why, IM_E_NOT_ALLOWED,
+			"the devices of device accounts alone are written to one by one; leave the "
+			"last level of the topic out");
 	if (f->self)
 		return IM_OK;
 	if (!f->exists)
@@ -74,6 +97,8 @@ int im_may_group(const struct im_may_group *f, struct im_buf *why)
 
 bool im_may_presence(const struct im_may_presence *f)
 {
+	if (f->things)
+		return false;
 	if (f->self)
 		return true;
 	if (!f->viewer || !f->exists)

@@ -14,6 +14,7 @@
 
 #include "common/buf.h"
 #include "common/err.h"
+#include "common/str.h"
 
 /* Who may write to a user: as user.direct_policy has it in directory.db, and as the server does for
  * those who have chosen nothing. */
@@ -44,19 +45,26 @@ extern const char *const im_presence_policy_names[IM_PRESENCE_POLICIES];
 enum im_role {
 	IM_ROLE_USER = 0,  /* a person, or a program that speaks as one */
 	IM_ROLE_ADMIN = 1, /* besides, may administer */
-	IM_ROLE_DEVICE = 2 /* many things under one name */
+	IM_ROLE_DEVICE = 2 /* a device account: many things under one name */
 };
+#define IM_ROLES 3
+extern const char *const im_role_names[IM_ROLES];
+/* The role of this name; -1: there is none. */
+int im_role_parse(struct im_str name);
+#define IM_ROLE_WHY "give \"user\" or \"admin\", or \"device\" for an account of many devices"
 
 /* Whether a user may do anything at all. */
 int im_may_act(bool exists, bool disabled, struct im_buf *why) IM_MUST_CHECK;
 
 /* A message or signal to a user. */
 struct im_may_direct {
-	bool self;    /* to oneself */
-	bool exists;  /* the recipient */
-	bool gone;    /* does not exist any more */
-	bool blocked; /* by the recipient */
-	bool contact; /* of the recipient */
+	bool self;         /* to oneself */
+	bool exists;       /* the recipient */
+	bool gone;         /* does not exist any more */
+	bool blocked;      /* by the recipient */
+	bool contact;      /* of the recipient */
+	bool addressed;    /* to one device of the recipient */
+	enum im_role role; /* the recipient's */
 	enum im_direct_policy theirs, server;
 };
 int im_may_direct(const struct im_may_direct *f, struct im_buf *why) IM_MUST_CHECK;
@@ -82,6 +90,7 @@ struct im_may_presence {
 	bool self;    /* one's own */
 	bool viewer;  /* who looks exists and is not disabled */
 	bool exists;  /* who is looked at */
+	bool things;  /* that is a device account */
 	bool admin;   /* the viewer */
 	bool blocked; /* the viewer, by the user */
 	bool contact; /* the viewer is the user's */

@@ -100,6 +100,27 @@ static enum im_topic_kind last_id(struct levels *l, bool (*valid)(struct im_str)
 	return kind;
 }
 
+/* A user, and perhaps one of his devices. */
+static enum im_topic_kind user_id(struct levels *l, enum im_topic_kind kind, struct im_topic *out)
+{
+	struct im_str id, level = {NULL, 0};
+	char device[IM_DEVICE_MAX];
+
+	if (!l->more)
+		return IM_TOPIC_BAD;
+	id = next_level(l);
+	if (!im_uid_valid(id))
+		return IM_TOPIC_BAD;
+	if (l->more) {
+		level = next_level(l);
+		if (l->more || !im_device_of_topic(level, device).n)
+			return IM_TOPIC_BAD;
+	}
+	out->id = id;
+	out->rest = level;
+	return kind;
+}
+
 static enum im_topic_kind parse_inbox(struct levels *l, struct im_topic *out)
 {
 	struct im_str id;
@@ -122,7 +143,7 @@ static enum im_topic_kind parse_signal(struct levels *l, struct im_topic *out)
 		return IM_TOPIC_BAD;
 	kind = next_level(l);
 	if (is(kind, 'u'))
-		return last_id(l, im_uid_valid, IM_TOPIC_SIGNAL_USER, out);
+		return user_id(l, IM_TOPIC_SIGNAL_USER, out);
 	if (is(kind, 'g'))
 		return last_id(l, im_gid_valid, IM_TOPIC_SIGNAL_GROUP, out);
 	return IM_TOPIC_BAD;
@@ -135,7 +156,7 @@ static enum im_topic_kind parse_below(struct im_str s, struct im_topic *out)
 	struct im_str first = next_level(&l);
 
 	if (is(first, 'u'))
-		return last_id(&l, im_uid_valid, IM_TOPIC_SEND_USER, out);
+		return user_id(&l, IM_TOPIC_SEND_USER, out);
 	if (is(first, 'g'))
 		return last_id(&l, im_gid_valid, IM_TOPIC_SEND_GROUP, out);
 	if (is(first, 's'))
@@ -232,6 +253,11 @@ static size_t inbox_bytes_max(struct im_str rest)
 							    : IM_INBOX_BYTES_MAX;
 }
 
+static bool has_wildcard(struct im_str s)
+{
+	return s.n && (memchr(s.p, '+', s.n) || memchr(s.p, '#', s.n));
+}
+
 /* The inbox's rows of the topic table, with a wildcard where an id stands; and topics without one,
  * to which answers may be asked for. A filter costs the broker memory for each of its levels. */
 static bool inbox_filter_valid(struct im_str rest)
@@ -246,8 +272,21 @@ static bool inbox_filter_valid(struct im_str rest)
 		if (im_str_eqz(rest, forms[i]))
 			return true;
 	}
-	return !memchr(rest.p, '+', rest.n) && !memchr(rest.p, '#', rest.n) &&
-	       rest.n <= inbox_bytes_max(rest) && count_levels(rest) <= IM_INBOX_LEVELS_MAX;
+	return !has_wildcard(rest) && rest.n <= inbox_bytes_max(rest) &&
+	       count_levels(rest) <= IM_INBOX_LEVELS_MAX;
+}
+
+/* Takes a device's level off. */
+static void filter_device(struct im_str rest, struct im_filter *out)
+{
+	struct levels l = levels_of(rest);
+	struct im_str first = next_level(&l);
+
+	if (!l.more || has_wildcard(first) || im_inbox_level_reserved(first))
+		return;
+	out->device = first;
+	out->below = l.rest;
+	out->below_wild = has_wildcard(l.rest);
 }
 
 /* A filter whose literal levels equal the prefix's: what follows decides. */
@@ -258,10 +297,14 @@ static void filter_below(struct im_str rest, struct im_filter *out)
 		out->filter.n <= IM_TOPIC_MAX ? parse_below(rest, &out->topic) : IM_TOPIC_BAD;
 	switch (out->topic.kind) {
 	case IM_TOPIC_INBOX:
-		if (inbox_filter_valid(out->topic.rest))
+		filter_device(out->topic.rest, out);
+		if (inbox_filter_valid(out->below_wild ? out->below : out->topic.rest)) {
 			out->events = im_filter_within(IM_STR("event"), out->topic.rest);
-		else
-			out->topic = (struct im_topic){.kind = IM_TOPIC_BAD};
+			break;
+		}
+		out->topic = (struct im_topic){.kind = IM_TOPIC_BAD};
+		out->device = out->below = (struct im_str){NULL, 0};
+		out->below_wild = false;
 		break;
 	case IM_TOPIC_ROOM:
 	case IM_TOPIC_PRESENCE:

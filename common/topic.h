@@ -22,9 +22,9 @@
 enum im_topic_kind {
 	IM_TOPIC_OTHER = 0,    /* not ours: ordinary MQTT traffic */
 	IM_TOPIC_BAD,          /* under the prefix, but not in the table, or an id is malformed */
-	IM_TOPIC_SEND_USER,    /* {p}/u/{uid}          id = uid */
+	IM_TOPIC_SEND_USER,    /* {p}/u/{uid}[/{device}]  id = uid, rest = the device's level */
 	IM_TOPIC_SEND_GROUP,   /* {p}/g/{gid}          id = gid */
-	IM_TOPIC_SIGNAL_USER,  /* {p}/s/u/{uid}        id = uid */
+	IM_TOPIC_SIGNAL_USER,  /* {p}/s/u/{uid}[/{device}]  likewise */
 	IM_TOPIC_SIGNAL_GROUP, /* {p}/s/g/{gid}        id = gid */
 	IM_TOPIC_RPC,          /* {p}/rpc[/{method}]   id = method, empty without */
 	IM_TOPIC_ACK,          /* {p}/ack: how far a device has come */
@@ -39,7 +39,7 @@ enum im_topic_kind {
 struct im_topic {
 	enum im_topic_kind kind;
 	struct im_str id;   /* borrowed */
-	struct im_str rest; /* borrowed; INBOX only */
+	struct im_str rest; /* borrowed; INBOX, SEND_USER and SIGNAL_USER only */
 };
 
 /* `prefix` without slashes at its ends ("im"). A topic without wildcards. Never fails: what is not
@@ -55,7 +55,11 @@ struct im_filter {
 	struct im_str filter; /* the filter itself, without $share/{group}/ */
 	bool reaches_im;      /* could match a topic under the prefix (e.g. "#", "+/x") */
 	bool events;          /* INBOX: covers {p}/inbox/{id}/event */
-	size_t levels;        /* of the filter itself; 0 if it is malformed */
+	/* INBOX: its first level, if that may be a device's, and what follows; and whether
+	 * wildcards stand there, as the devices of device accounts may have them. */
+	struct im_str device, below;
+	bool below_wild;
+	size_t levels; /* of the filter itself; 0 if it is malformed */
 };
 
 /* Well-formed MQTT filter: wildcards alone in their level, '#' last. */

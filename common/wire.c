@@ -256,15 +256,24 @@ static char *put_digits(char *at, uint64_t v)
 	return mempcpy(at, digits + begin, sizeof(digits) - begin);
 }
 
-size_t im_wire_step(char out[IM_WIRE_STEP_MAX], uint64_t n, bool all, uint64_t safe)
+/* What follows the number. */
+static size_t put_safe(char *out, char *at, bool all, uint64_t safe)
 {
-	char *at = put_digits(mempcpy(out, "\"n\":", 4), n);
-
 	if (!all) {
 		at = put_digits(mempcpy(at, ",\"safe\":\"", 9), safe);
 		*at++ = '"';
 	}
 	return (size_t)(at - out);
+}
+
+size_t im_wire_step(char out[IM_WIRE_STEP_MAX], uint64_t n, bool all, uint64_t safe)
+{
+	return put_safe(out, put_digits(mempcpy(out, "\"n\":", 4), n), all, safe);
+}
+
+size_t im_wire_step_own(char out[IM_WIRE_STEP_MAX], uint64_t n, bool all, uint64_t safe)
+{
+	return put_safe(out, put_digits(mempcpy(out, "\"device_n\":", 11), n), all, safe);
 }
 
 static bool ends_with(struct im_str s, struct im_str end)
@@ -290,6 +299,16 @@ void im_wire_hello(
 	im_buf_u64(b, n);
 	im_buf_str(b, IM_STR(",\"epoch\":"));
 	im_jsonw_str(b, epoch);
+	im_buf_c(b, '}');
+}
+
+void im_wire_hello_own(struct im_buf *b, uint64_t n)
+{
+	if (b->failed || !b->n)
+		return;
+	b->n--;
+	im_buf_str(b, IM_STR(",\"device_n\":"));
+	im_buf_u64(b, n);
 	im_buf_c(b, '}');
 }
 

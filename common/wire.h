@@ -74,6 +74,8 @@ void im_wire_end(struct im_buf *b, struct im_str device, enum im_end why);
  * been handed over before. Returns the bytes. */
 #define IM_WIRE_STEP_MAX 64
 size_t im_wire_step(char out[IM_WIRE_STEP_MAX], uint64_t n, bool all, uint64_t safe);
+/* The same of a delivery to one device of a device account: `"device_n":5`. */
+size_t im_wire_step_own(char out[IM_WIRE_STEP_MAX], uint64_t n, bool all, uint64_t safe);
 /* How a hello begins; its device follows, a JSON string. */
 #define IM_HELLO_BEGIN "{\"event\":\"hello\",\"device\":"
 /* And how it ends. */
@@ -83,6 +85,8 @@ size_t im_wire_step(char out[IM_WIRE_STEP_MAX], uint64_t n, bool all, uint64_t s
  * it says that the device is, whatever it has said. */
 void im_wire_hello(
 	struct im_buf *b, struct im_str hello, bool behind, uint64_t n, struct im_str epoch);
+/* Adds to a hello with `n` what is for this device alone is counted from. */
+void im_wire_hello_own(struct im_buf *b, uint64_t n);
 
 /* Cursor text of a log position (decimal digits today; opaque to clients), and back.
  * im_cursor_parse returns IM_E_INVALID_PARAMS for anything that is no cursor; "" and "0" are 0. */

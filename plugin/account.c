@@ -97,6 +97,22 @@ static bool end_all(struct plugin *p, const struct session_user *u, enum im_end 
 	return !e || ending_user(p, (struct im_str){u->uid, u->uid_n}, why);
 }
 
+/* The account is of another kind by now, or has its client ids by another rule: whoever has come by
+ * the one of before comes again. False: too many wait. */
+static bool end_unlike(struct plugin *p, struct session_user *u, const struct lookup_user *d)
+{
+	bool kind = (d->role == IM_ROLE_DEVICE) != (u->role == IM_ROLE_DEVICE), done = true;
+	struct session *e;
+
+	if (kind || d->bind != u->bind)
+		for (e = u->list; e; e = e->user_next)
+			done = ending_session(p, e, IM_END_KICKED) && done;
+	u->role = d->role;
+	if (done)
+		u->bind = d->bind;
+	return done;
+}
+
 bool account_open(struct plugin *p, struct session_user *u)
 {
 	const struct im_str uid = {u->uid, u->uid_n};
@@ -114,7 +130,7 @@ bool account_open(struct plugin *p, struct session_user *u)
 	if (u->open && d.id != u->id)
 		renumber(p, u, d.id);
 	/* Too many wait: again at the next sign of life. */
-	if (u->open ? !end_outdated(p, u, d.credential)
+	if (u->open ? !end_outdated(p, u, d.credential) || !end_unlike(p, u, &d)
 		    : !end_all(p, u, d.disabled ? IM_END_DISABLED : IM_END_DELETED))
 		u->judged = 0;
 	return u->open;

@@ -39,7 +39,7 @@ static int check_write(struct write *w)
 	if (is_send(kind))
 		code = quota_size(w->p, w->n);
 	if (!code && (is_send(kind) || kind == IM_TOPIC_ACK))
-		code = quota_publish(w->p, w->e->user, w->now_us, w->n);
+		code = quota_publish(w->p, w->e, w->now_us, w->n);
 	return code ? code : rights_write(w->p, &w->r);
 }
 
@@ -78,7 +78,7 @@ static void refuse(struct write *w, const struct mosquitto_evt_acl_check *ed, in
 				.code = code,
 				.why = im_buf_view(&p->why)});
 	else if (w->r.t.kind != IM_TOPIC_LINK)
-		refusal_send(p, w->e->user,
+		refusal_send(p, w->e,
 			&(struct refusal){.topic = &w->r.t,
 				.payload = payload,
 				.code = code,

@@ -9,6 +9,7 @@
 #include "common/jsonw.h"
 #include "common/wire.h"
 #include "plugin/identity.h"
+#include "plugin/inbox.h"
 #include "plugin/link.h"
 #include "plugin/rights.h"
 
@@ -94,8 +95,7 @@ int acl_read(struct plugin *p, const struct mosquitto_evt_acl_check *ed)
 		return strcmp(ed->topic, IM_TOPIC_UP) == 0 && link_is(p, ed->client)
 			       ? MOSQ_ERR_SUCCESS
 			       : MOSQ_ERR_ACL_DENIED;
-	if (t->kind == IM_TOPIC_INBOX && im_str_eq(t->rest, IM_STR("event")) &&
-		im_str_eq(t->id, uid))
+	if (t->kind == IM_TOPIC_INBOX && inbox_is_event(t->rest) && im_str_eq(t->id, uid))
 		event = event_for(p, ed);
 	if (event == EVENT_LAST)
 		return MOSQ_ERR_SUCCESS;

@@ -10,6 +10,7 @@
 #include "plugin/admit.h"
 #include "plugin/capture.h"
 #include "plugin/identity.h"
+#include "plugin/inbox.h"
 #include "plugin/link.h"
 #include "plugin/quota.h"
 #include "plugin/resumed.h"
@@ -52,10 +53,9 @@ static const char *unreadable(struct plugin *p)
 }
 
 /* A shared subscription may bring them to another client. */
-static bool covers_acks(const struct im_filter *f)
+static bool covers_acks(const struct session *e, const struct im_filter *f)
 {
-	return f->topic.kind == IM_TOPIC_INBOX && !f->shared &&
-	       im_filter_within(IM_STR("ack"), f->topic.rest);
+	return !f->shared && inbox_covers(e, f, IM_STR("ack"));
 }
 
 static struct filters_one one_of(const struct im_filter *f, const char *text)
@@ -75,7 +75,7 @@ void acl_unsubscribe(struct plugin *p, const struct mosquitto_evt_acl_check *ed)
 	if (!e)
 		return;
 	im_filter_parse(p->prefix, im_str(ed->topic), &f);
-	if (covers_acks(&f))
+	if (covers_acks(e, &f))
 		e->acks = false;
 	one = one_of(&f, ed->topic);
 	e->user->levels -= e->filters.levels;
@@ -88,8 +88,14 @@ void acl_unsubscribe(struct plugin *p, const struct mosquitto_evt_acl_check *ed)
 static int levels_left(struct plugin *p, const struct session_user *u, int64_t *out)
 {
 	int64_t devices;
-	int ret = admit_device_limit(p, (struct im_str){u->uid, u->uid_n}, &devices);
+	int ret;
 
+	/* What one of them has is not the others' business. */
+	if (u->role == IM_ROLE_DEVICE) {
+		*out = IM_LEVELS_PER_DEVICE;
+		return IM_OK;
+	}
+	ret = admit_device_limit(p, (struct im_str){u->uid, u->uid_n}, &devices);
 	*out = devices ? devices * IM_LEVELS_PER_DEVICE - (int64_t)u->levels : INT64_MAX;
 	return ret;
 }
@@ -150,7 +156,7 @@ static int one_more_device(struct plugin *p, struct session_user *u)
 	const struct im_str uid = {u->uid, u->uid_n};
 	int64_t now_us = clock_mono_us(&p->clock), n = 0;
 
-	if (!p->opt.new_devices_per_day)
+	if (!p->opt.new_devices_per_day || u->role == IM_ROLE_DEVICE)
 		return IM_OK;
 	if (now_us < u->no_more_until_us)
 		return IM_E_FULL;
@@ -197,6 +203,7 @@ int acl_subscribe(struct plugin *p, const struct mosquitto_evt_acl_check *ed)
 	struct im_filter f;
 	struct session *e;
 	struct right r;
+	bool events;
 
 	if (link_is(p, ed->client))
 		return strcmp(ed->topic, IM_TOPIC_UP) == 0 || strcmp(ed->topic, IM_TOPIC_SINK) == 0
@@ -221,14 +228,15 @@ int acl_subscribe(struct plugin *p, const struct mosquitto_evt_acl_check *ed)
 		why = count(p, e, &f, ed);
 	if (why)
 		return refuse(p, &r, ed->topic, why);
-	if (covers_acks(&f))
+	if (covers_acks(e, &f))
 		e->acks = true;
 	/* Every subscription asks for a hello, so it counts like a message; a client that does
 	 * nothing but subscribe gets no more of them. */
 	im_buf_reset(&p->why);
-	if (f.events && resumed_greeted(p, e))
+	events = session_is_thing(e) ? inbox_covers(e, &f, IM_STR("event")) : f.events;
+	if (events && resumed_greeted(p, e))
 		return MOSQ_ERR_SUCCESS;
-	if (f.events && quota_publish(p, e->user, clock_mono_us(&p->clock), 0) == IM_OK)
+	if (events && quota_publish(p, e, clock_mono_us(&p->clock), 0) == IM_OK)
 		capture_sub(p, e);
 	return MOSQ_ERR_SUCCESS;
 }

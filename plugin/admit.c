@@ -80,6 +80,23 @@ int admit_number(struct plugin *p, struct im_str uid, int64_t *out)
 	return ret == IM_E_NONE ? IM_OK : ret;
 }
 
+/* What a device account asks of its client ids. */
+static const struct denial *check_account(
+	const struct lookup_user *u, struct im_str device, const struct owner *owner)
+{
+	static const struct denial unlike = {DENIAL_CLIENT_ID,
+		"client id does not begin as those of this device account do; see imctl user bind"};
+	static const struct denial level = {DENIAL_CLIENT_ID,
+		"client id is a level of the inbox (u, g, ack, event, signal, rpc), which no "
+		"device of a device account may be called; choose another one"};
+
+	if (u->role != IM_ROLE_DEVICE)
+		return NULL;
+	if (im_inbox_level_reserved(device))
+		return &level;
+	return u->bind && !owner->pattern ? &unlike : NULL;
+}
+
 /* Finds the owner of a client id. IM_E_NONE: nobody. */
 static int find_owner(struct plugin *p, struct im_str device, struct owner *out)
 {
@@ -91,7 +108,8 @@ static int find_owner(struct plugin *p, struct im_str device, struct owner *out)
 		return IM_OK;
 	ret = lookup_device(p->lookup, device, &d);
 	if (!ret)
-		*out = (struct owner){.user = d.user, .kept = d.kept, .mark = d.mark};
+		*out = (struct owner){
+			.user = d.user, .kept = d.kept, .mark = d.mark, .pattern = d.pattern};
 	if (ret != IM_E_NONE || !e || e->state == SESSION_OFFLINE || e->released)
 		return ret;
 	/* Bound and unbound again, or made up: whoever is connected with the id has it. */
@@ -111,9 +129,9 @@ static const struct denial *check_device(
 		"lines and what turns the direction of text"};
 	static const struct denial foreign = {
 		DENIAL_CLIENT_ID, "client id belongs to another user; choose another one"};
-	struct owner owner;
-	int64_t user;
-	int ret;
+	struct owner owner = {0};
+	struct lookup_user u = {0};
+	int ret, who;
 
 	*out = (struct claim){0};
 	if (im_device_link(a->device))
@@ -121,15 +139,18 @@ static const struct denial *check_device(
 	if (!im_device_valid(a->device))
 		return &unfit;
 	ret = find_owner(p, a->device, &owner);
-	if ((ret != IM_OK && ret != IM_E_NONE) || admit_number(p, a->uid, &user) != IM_OK)
+	who = lookup_user(p->lookup, a->uid, &u);
+	if ((ret != IM_OK && ret != IM_E_NONE) || (who != IM_OK && who != IM_E_NONE))
 		return &admit_unreadable;
-	if (ret == IM_OK && !owner_is(&owner, user, a->uid))
+	if (who)
+		u = (struct lookup_user){0};
+	if (ret == IM_OK && !owner_is(&owner, u.id, a->uid))
 		return &foreign;
-	out->user = user;
+	*out = (struct claim){.user = u.id, .role = u.role, .pattern = u.bind};
 	out->bind = (ret == IM_E_NONE || owner.mark) && !made_up(a);
 	/* Bound again, it is counted as what it was. */
 	out->kept = ret == IM_OK && owner.kept && (!owner.mark || out->bind);
-	return NULL;
+	return check_account(&u, a->device, &owner);
 }
 
 /* ---- how it connects ---- */
@@ -183,7 +204,19 @@ int admit_device_limit(struct plugin *p, struct im_str uid, int64_t *out)
 
 	/* A user that a token is about to create has nothing of its own yet. */
 	*out = ret || u.max_devices < 0 ? p->opt.max_devices : u.max_devices;
+	if (!ret && u.role == IM_ROLE_DEVICE)
+		*out = p->opt.account_devices;
 	return ret == IM_E_NONE ? IM_OK : ret;
+}
+
+/* Of a device account nobody has to go, and none of those that are there is told. */
+static bool many(
+	const struct plugin *p, const struct session_user *u, struct im_str device, int64_t limit)
+{
+	const struct session *e = clients_device(p->clients, device);
+	bool counted = e && e->user == u && e->state != SESSION_OFFLINE;
+
+	return (int64_t)u->n_list - counted >= limit;
 }
 
 /* NULL when the user may come with this device, though others may have to go; or why not. */
@@ -192,6 +225,8 @@ static const struct denial *make_room(struct plugin *p, const struct arrival *a)
 	static const struct denial full = {DENIAL_LASTING,
 		"as many devices of the user are connected as max_devices lets; "
 		"disconnect one, or let the user have more: imctl user devices"};
+	static const struct denial full_account = {DENIAL_LASTING,
+		"as many devices of the device account are connected as account_devices lets"};
 	int64_t limit;
 	struct session_user *u = clients_user(p->clients, a->uid);
 	struct log_text user;
@@ -200,12 +235,14 @@ static const struct denial *make_room(struct plugin *p, const struct arrival *a)
 
 	if (admit_device_limit(p, a->uid, &limit) != IM_OK)
 		return &admit_unreadable;
+	if (u && u->role == IM_ROLE_DEVICE)
+		return many(p, u, a->device, limit) ? &full_account : NULL;
 	while (limit > 0 && count_devices(u, a->device, &oldest) >= limit) {
 		if (p->opt.device_policy == DEVICES_REFUSE || kicks_full(&p->kicks)) {
-			refusal_device(p, u, "refuse", a->device, IM_STR(""));
+			refusal_device(p, u->list, "refuse", a->device, IM_STR(""));
 			return &full;
 		}
-		refusal_device(p, u, "replace", session_device(oldest), a->device);
+		refusal_device(p, u->list, "replace", session_device(oldest), a->device);
 		if (!ending_session(p, oldest, IM_END_REPLACED))
 			return &full;
 		log_line(LOG_LEVEL_INFO, "device replaced user=%s client=%s by=%s",
@@ -240,6 +277,8 @@ static struct session *make_session(struct plugin *p, const struct arrival *a,
 		&(struct session_facts){
 			.uid = a->uid,
 			.user_id = owner.user,
+			.role = claim->role,
+			.bind = claim->pattern,
 			.device = a->device,
 			.v5 = a->v5,
 			/* MQTT 5 says at DISCONNECT at the latest whether a session stays. */

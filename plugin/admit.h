@@ -19,6 +19,8 @@ struct claim {
 	bool bind;    /* to be bound to him */
 	bool kept;    /* is remembered as one that may leave a session */
 	int64_t user; /* his number, 0: not written yet */
+	enum im_role role;
+	uint64_t pattern; /* lookup_user.bind */
 };
 
 /* NULL, and *out; or why he may not come with this client id, or nobody with this keepalive. */

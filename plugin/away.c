@@ -35,12 +35,20 @@ static bool judge(struct plugin *p, const struct session *e, bool *owned_out)
 	return false;
 }
 
+/* Each device of a device account is somebody's only one. */
+static uint32_t kept_max(const struct plugin *p, const struct session *e)
+{
+	int64_t max = session_is_thing(e) ? p->opt.account_devices : p->opt.kept_sessions;
+
+	return (uint32_t)max;
+}
+
 void away_left(struct plugin *p, struct session *e, bool stays)
 {
 	e->left = clients_number(p->clients);
 	e->judged = 0;
 	if (stays && e->filters.n)
-		(void)kept_place(e, (uint32_t)p->opt.kept_sessions);
+		(void)kept_place(e, kept_max(p, e));
 }
 
 bool away_may_hear(struct plugin *p, struct session *e)
@@ -49,7 +57,7 @@ bool away_may_hear(struct plugin *p, struct session *e)
 
 	if (e->judged != generation && judge(p, e, &e->owned))
 		e->judged = generation;
-	if (e->judged == generation && e->owned && kept_place(e, (uint32_t)p->opt.kept_sessions))
+	if (e->judged == generation && e->owned && kept_place(e, kept_max(p, e)))
 		return true;
 	return false;
 }
@@ -71,6 +79,8 @@ bool away_meet(struct plugin *p, const struct mosquitto *client, struct im_str n
 	if (!owned)
 		return false;
 	f.user_id = u.id;
+	f.role = u.role;
+	f.bind = u.bind;
 	e = clients_meet(p->clients, client, &f, clock_mono_us(&p->clock));
 	if (!e)
 		return false;

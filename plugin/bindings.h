@@ -23,8 +23,9 @@ void bindings_free(struct bindings **b);
 struct owner {
 	int64_t user;
 	struct im_str uid;
-	bool kept; /* see lookup.h */
-	bool mark; /* the id is not bound, but held by what is left of a session */
+	bool kept;    /* see lookup.h */
+	bool mark;    /* the id is not bound, but held by what is left of a session */
+	bool pattern; /* see lookup.h */
 };
 /* Whether that is the user who has this number and name. A name says whose it is only of a user who
  * has no number yet. */

@@ -6,10 +6,12 @@
 #include "plugin/capture.h"
 
 #include "common/frame.h"
+#include "common/ids.h"
 #include "common/limits.h"
 #include "common/msgprops.h"
 #include "common/utf8.h"
 #include "common/wire.h"
+#include "plugin/inbox.h"
 #include "plugin/policy.h"
 #include "plugin/quota.h"
 #include "plugin/refusal.h"
@@ -48,7 +50,8 @@ static struct im_up_rec record(
 		.ts_ms = now_ms,
 		.user = session_uid(e),
 		.device = session_device(e),
-		.target = t->id,
+		/* The device's level follows the user's behind a slash, as in the topic. */
+		.target = t->rest.n ? (struct im_str){t->id.p, t->id.n + 1 + t->rest.n} : t->id,
 		.payload = payload,
 	};
 }
@@ -83,7 +86,7 @@ static int no_room(
 	}
 	if (ed->qos == 0)
 		p->stats.qos0_dropped++;
-	refusal_send(p, e->user,
+	refusal_send(p, e,
 		&(struct refusal){&g->topic, id, {ed->payload, ed->payloadlen}, IM_E_BUSY,
 			IM_STR("the server cannot take messages now; send it again in a moment")});
 	return e->v5 && p->newer ? COMPAT_ERR_QUOTA_EXCEEDED : MOSQ_ERR_ACL_DENIED;
@@ -94,7 +97,7 @@ static int refuse_send(struct plugin *p, const struct grant *g,
 	const struct mosquitto_evt_message *ed, struct im_str id, int code)
 {
 	p->stats.refused++;
-	refusal_send(p, g->session->user,
+	refusal_send(p, g->session,
 		&(struct refusal){
 			&g->topic, id, {ed->payload, ed->payloadlen}, code, im_buf_view(&p->why)});
 	return code == IM_E_RATE_LIMITED && p->newer && ed->qos > 0 ? COMPAT_ERR_QUOTA_EXCEEDED
@@ -105,10 +108,14 @@ static int refuse_send(struct plugin *p, const struct grant *g,
 static int check_properties(struct plugin *p, const struct grant *g,
 	const struct mosquitto_evt_message *ed, const struct im_props *c)
 {
+	char level[IM_DEVICE_TOPIC_MAX];
 	const struct policy_response to = {
 		.prefix = p->prefix,
 		.sender = rights_who(
 			p, session_uid(g->session), session_device(g->session), c->response_topic),
+		.device = session_is_thing(g->session)
+				  ? im_device_topic(session_device(g->session), level)
+				  : (struct im_str){NULL, 0},
 		.message = &g->topic,
 		.acl = p->acl,
 	};
@@ -123,7 +130,7 @@ static int check_properties(struct plugin *p, const struct grant *g,
 		code = IM_E_INVALID_PARAMS;
 	}
 	return code ? code
-		    : quota_bytes(p, g->session->user, g->now_us,
+		    : quota_bytes(p, g->session, g->now_us,
 			      c->content_type.n + c->response_topic.n + c->corr.n + c->pairs.n);
 }
 
@@ -183,6 +190,8 @@ static bool own_inbox(const struct plugin *p, const struct session *e, struct im
 	struct im_topic t;
 
 	im_topic_parse(p->prefix, topic, &t);
+	if (session_is_thing(e) && !inbox_is_level(e, t.rest))
+		return false;
 	return t.kind == IM_TOPIC_INBOX && im_str_eq(t.id, session_uid(e)) && t.rest.n &&
 	       !memchr(t.rest.p, '+', t.rest.n) && !memchr(t.rest.p, '#', t.rest.n);
 }
@@ -194,12 +203,15 @@ static int check_request(struct plugin *p, const struct grant *g, struct im_up_r
 
 	/* With a method in the topic an array is none of requests. */
 	if (!code && r->target.n)
-		code = quota_publish(p, g->session->user, g->now_us, r->payload.n);
+		code = quota_publish(p, g->session, g->now_us, r->payload.n);
 	else if (!code)
-		code = quota_requests(p, g->session->user, g->now_us, r->payload);
+		code = quota_requests(p, g->session, g->now_us, r->payload);
 	if (!code && r->reply_topic.n && !own_inbox(p, g->session, r->reply_topic)) {
 		r->reply_topic.n = 0;
-		im_buf_z(&p->why, "the response topic must lie under your own inbox");
+		im_buf_z(&p->why, session_is_thing(g->session)
+					  ? "the response topic must lie under your device's own "
+					    "level of your inbox"
+					  : "the response topic must lie under your own inbox");
 		code = IM_E_INVALID_PARAMS;
 	}
 	if (!code) {
@@ -268,7 +280,7 @@ static void capture_ack(struct plugin *p, const struct grant *g, struct mosquitt
 		code = IM_E_BUSY;
 	}
 	if (code)
-		refusal_send(p, g->session->user,
+		refusal_send(p, g->session,
 			&(struct refusal){
 				&g->topic, {NULL, 0}, payload, code, im_buf_view(&p->why)});
 	else

@@ -148,11 +148,14 @@ static struct session **list_of(const struct session *e)
 	return e->state == SESSION_OFFLINE ? &e->user->away : &e->user->list;
 }
 
-static void user_link(struct clients *c, struct session_user *u, struct session *e)
+static void user_link(
+	struct clients *c, struct session_user *u, struct session *e, const struct session_facts *f)
 {
 	struct session **list;
 
 	if (!has_sessions(u)) {
+		u->role = f->role;
+		u->bind = f->bind;
 		DL_DELETE(c->idle, u);
 		DL_APPEND(c->active, u);
 		c->n_active++;
@@ -160,6 +163,7 @@ static void user_link(struct clients *c, struct session_user *u, struct session 
 	e->user = u;
 	list = list_of(e);
 	DL_APPEND2(*list, e, user_prev, user_next);
+	u->n_list += list == &u->list;
 	if (e->v5)
 		u->v5 = true;
 }
@@ -171,6 +175,7 @@ static void user_unlink(struct clients *c, struct session *e, int64_t now_us)
 
 	u->levels -= e->filters.levels;
 	DL_DELETE2(*list, e, user_prev, user_next);
+	u->n_list -= list == &u->list;
 	if (has_sessions(u))
 		return;
 	u->idle_since_us = now_us;
@@ -296,6 +301,7 @@ static void go_offline(struct clients *c, struct session *e, int64_t now_us)
 {
 	count(c, e, -1);
 	DL_DELETE2(e->user->list, e, user_prev, user_next);
+	e->user->n_list--;
 	e->state = SESSION_OFFLINE;
 	DL_APPEND2(e->user->away, e, user_prev, user_next);
 	e->left_us = now_us;
@@ -369,11 +375,14 @@ struct session *clients_add(struct clients *c, const void *client, const struct 
 	old = clients_device(c, f->device);
 	if (old && old->user == u)
 		count_takeover(e, old, f->now_us);
+	/* What still waits at the broker has the numbers of before. */
+	if (old && old->user == u)
+		e->own = old->own;
 	if (old)
 		take_over(c, old);
 	if (old && !f->clean && !old->ephemeral && old->user == u && old->user_id == f->user_id)
 		inherit(e, old);
-	user_link(c, u, e);
+	user_link(c, u, e, f);
 	client_ids_add(&c->ids, e);
 	enqueue(&c->fresh, e);
 	count(c, e, 1);
@@ -396,7 +405,7 @@ struct session *clients_meet(
 	}
 	/* Its will is not the plugin's to see any more. */
 	e->will_done = true;
-	user_link(c, u, e);
+	user_link(c, u, e, f);
 	client_ids_add(&c->ids, e);
 	count(c, e, 1);
 	go_offline(c, e, now_us);

@@ -21,6 +21,8 @@ struct clients;
 struct session_facts {
 	struct im_str uid, device;
 	int64_t user_id;
+	enum im_role role; /* with which, and with which bind, a user without sessions begins */
+	uint64_t bind;
 	bool v5, ephemeral, new_device, new_user, kept;
 	bool clean; /* begins anew, whatever the broker has kept of the client id */
 	int64_t now_ms, now_us;

@@ -12,7 +12,7 @@ static void tell(struct plugin *p, struct session *e)
 	struct log_text user;
 	struct log_device client;
 
-	refusal_device(p, e->user, "contested", session_device(e), IM_STR(""));
+	refusal_device(p, e, "contested", session_device(e), IM_STR(""));
 	if (log_gate(&p->gates.contest, clock_mono_us(&p->clock) / 1000, "client ids contested"))
 		log_line(LOG_LEVEL_NOTICE,
 			"client id contested user=%s client=%s: two devices have it; give each one "

@@ -14,9 +14,9 @@
 #include "plugin/account.h"
 #include "plugin/capture.h"
 #include "plugin/ending.h"
+#include "plugin/inbox.h"
 #include "plugin/later.h"
 #include "plugin/publish.h"
-#include "plugin/refusal.h"
 
 #define CONV_START "{\"conv\":\""
 
@@ -74,6 +74,27 @@ static mosquitto_property *properties(const struct shared *s, struct im_str conv
 	return list;
 }
 
+/* A sender with one device learns the seq from the ack. So does one of a device account, whose
+ * others would each get a copy of what each of them says. */
+static bool spares_sender(
+	struct plugin *p, const struct session_user *u, const struct im_down_rec *r)
+{
+	struct lookup_user d;
+
+	if (u && u->role != IM_ROLE_DEVICE)
+		return r->id.n && r->device.n && clients_alone(u, r->device);
+	return u || (lookup_user(p->lookup, r->user, &d) == IM_OK && d.role == IM_ROLE_DEVICE);
+}
+
+/* NULL: it is not here, or not this user's. */
+static struct session *device_of(
+	struct plugin *p, const struct session_user *u, struct im_str device)
+{
+	struct session *e = u ? clients_device(p->clients, device) : NULL;
+
+	return e && e->user == u ? e : NULL;
+}
+
 static void deliver(struct plugin *p, const struct shared *s, const struct im_recipient *to)
 {
 	const struct im_down_rec *r = s->r;
@@ -84,15 +105,18 @@ static void deliver(struct plugin *p, const struct shared *s, const struct im_re
 	size_t n = sizeof(CONV_START) - 1 + conv.n + 1 + r->payload.n, more;
 	char *payload, *at;
 
-	/* A sender with one device learns the seq from the ack. */
-	if (u && r->id.n && r->device.n && im_str_eq(to->uid, r->user) &&
-		clients_alone(u, r->device)) {
+	if (im_str_eq(to->uid, r->user) && spares_sender(p, u, r)) {
 		p->stats.self_copies++;
 		return;
 	}
-	more = step_count(&p->step, u, step);
+	if (r->type == IM_DOWN_DEVICE) {
+		more = step_count_own(&p->step, device_of(p, u, r->topic), step);
+		pub.topic = inbox_of_device(p, to->uid, r->topic, conv);
+	} else {
+		more = step_count(&p->step, u, step);
+		pub.topic = publish_inbox(&p->topic, p->prefix, to->uid, conv);
+	}
 	n += more;
-	pub.topic = publish_inbox(&p->topic, p->prefix, to->uid, conv);
 	payload = pub.topic ? publish_alloc(n) : NULL;
 	if (payload) {
 		at = mempcpy(payload, CONV_START, sizeof(CONV_START) - 1);
@@ -106,12 +130,16 @@ static void deliver(struct plugin *p, const struct shared *s, const struct im_re
 }
 
 /* Its place is all that `sync` shows of it, but that is missing. */
-static void expired(struct plugin *p, struct im_str uid)
+static void expired(struct plugin *p, const struct im_down_rec *r, struct im_str uid)
 {
+	struct session_user *u = clients_user(p->clients, uid);
 	char step[STEP_TEXT_MAX];
 
 	p->stats.expired++;
-	(void)step_count(&p->step, clients_user(p->clients, uid), step);
+	if (r->type == IM_DOWN_DEVICE)
+		(void)step_count_own(&p->step, device_of(p, u, r->topic), step);
+	else
+		(void)step_count(&p->step, u, step);
 }
 
 static int down_message(struct plugin *p, const struct im_down_rec *r)
@@ -124,14 +152,17 @@ static int down_message(struct plugin *p, const struct im_down_rec *r)
 	bool live = share(p, r, &s);
 	uint32_t i;
 
+	if (r->type == IM_DOWN_DEVICE && !im_device_valid(r->topic))
+		return IM_E_FORMAT;
 	for (i = 0; i < r->recipients; i++) {
 		if (im_recipient_read(&in, &to) || !im_uid_valid(to.uid) ||
+			(r->type == IM_DOWN_DEVICE && !to.conv.n) ||
 			!im_conv_parse(to.conv.n ? to.conv : r->topic, &kind, &peer))
 			return IM_E_FORMAT;
 		if (live)
 			deliver(p, &s, &to);
 		else
-			expired(p, to.uid);
+			expired(p, r, to.uid);
 	}
 	return r->payload.n ? IM_OK : IM_E_FORMAT;
 }
@@ -166,12 +197,24 @@ static struct im_str inbox_payload(struct plugin *p, const struct im_down_rec *r
 	return im_buf_view(&p->text);
 }
 
-static int down_inbox(struct plugin *p, const struct im_down_rec *r)
+static void deliver_inbox(struct plugin *p, const struct im_down_rec *r, struct im_str uid)
 {
 	/* A greeting is not to be lost because the queue of the session is full, and says nothing
 	 * to the next connection. */
 	struct publish pub = {.qos = r->flags & IM_DOWNF_QOS1 && !r->device.n ? 1 : 0};
 	struct im_str payload;
+
+	/* What goes to nobody is no delivery that could be missing. */
+	pub.topic = inbox_of_record(p, r, uid);
+	if (!pub.topic)
+		return;
+	payload = inbox_payload(p, r, uid);
+	if ((payload.n || !r->payload.n))
+		count_publish(p, publish_copy(&pub, payload), &p->stats.delivered);
+}
+
+static int down_inbox(struct plugin *p, const struct im_down_rec *r)
+{
 	struct im_str in = r->recipient_bytes;
 	struct im_recipient to;
 	uint32_t i;
@@ -181,10 +224,7 @@ static int down_inbox(struct plugin *p, const struct im_down_rec *r)
 	for (i = 0; i < r->recipients; i++) {
 		if (im_recipient_read(&in, &to) || !im_uid_valid(to.uid))
 			return IM_E_FORMAT;
-		payload = inbox_payload(p, r, to.uid);
-		pub.topic = publish_inbox(&p->topic, p->prefix, to.uid, r->topic);
-		if (pub.topic && (payload.n || !r->payload.n))
-			count_publish(p, publish_copy(&pub, payload), &p->stats.delivered);
+		deliver_inbox(p, r, to.uid);
 	}
 	return IM_OK;
 }
@@ -248,7 +288,7 @@ static int down_reply(struct plugin *p, const struct im_down_rec *r)
 	} else {
 		if (!im_uid_valid(r->user) || !im_device_valid(r->device))
 			return IM_E_FORMAT;
-		pub.topic = refusal_default_reply(p, r->user, r->device);
+		pub.topic = inbox_reply(p, r->user, r->device);
 	}
 	if (!pub.topic)
 		return IM_OK;
@@ -424,6 +464,7 @@ static int carry_out(struct plugin *p, const struct im_down_rec *r)
 	case IM_DOWN_COMMITTED:
 		return down_committed(p, r);
 	case IM_DOWN_MESSAGE:
+	case IM_DOWN_DEVICE:
 		return down_message(p, r);
 	case IM_DOWN_INBOX:
 		return down_inbox(p, r);

@@ -5,6 +5,7 @@
  */
 #include "plugin/ending.h"
 
+#include "plugin/inbox.h"
 #include "plugin/publish.h"
 
 /* Time to read what was published last. A connection that is closed while the client is still
@@ -34,12 +35,13 @@ static void tell(struct plugin *p, const struct session *e, enum im_end why)
 {
 	struct publish to = {.qos = 0};
 
-	if (!im_ratelimit_take(
-		    &e->user->ends, clock_mono_us(&p->clock), TOLD_PER_SECOND, TOLD_BURST_US, 1))
+	/* Of a device account it goes to this one alone. */
+	if (!session_is_thing(e) && !im_ratelimit_take(&e->user->ends, clock_mono_us(&p->clock),
+					    TOLD_PER_SECOND, TOLD_BURST_US, 1))
 		return;
 	im_buf_reset(&p->text);
 	im_wire_end(&p->text, session_device(e), why);
-	to.topic = publish_inbox(&p->topic, p->prefix, session_uid(e), IM_STR("event"));
+	to.topic = inbox_of_session(p, e, IM_STR("event"));
 	if (!to.topic || p->text.failed || publish_copy(&to, im_buf_view(&p->text)))
 		p->stats.publish_failed++;
 }

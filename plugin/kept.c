@@ -18,11 +18,13 @@ static void put(struct session_user *u, struct session *e)
 {
 	struct session *at = NULL;
 
-	DL_FOREACH2(u->kept, at, kept_next)
-	{
-		if (at->left > e->left)
-			break;
-	}
+	/* Nearly always the last one: of a device account there may be very many. */
+	if (u->kept && u->kept->kept_prev->left > e->left)
+		DL_FOREACH2(u->kept, at, kept_next)
+		{
+			if (at->left > e->left)
+				break;
+		}
 	if (at)
 		DL_PREPEND_ELEM2(u->kept, at, e, kept_prev, kept_next);
 	else

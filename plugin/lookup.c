@@ -90,6 +90,7 @@ static uint64_t credential_of(const struct lookup *l, sqlite3_stmt *st)
 static int read_user(struct lookup *l, struct im_str uid, struct lookup_user *out)
 {
 	sqlite3_stmt *st = lookup_statement(l, LOOKUP_USER);
+	struct im_str bind;
 	int ret;
 
 	sqldb_bind_text(st, 1, uid);
@@ -101,6 +102,7 @@ static int read_user(struct lookup *l, struct im_str uid, struct lookup_user *ou
 	}
 	if (ret)
 		return ret;
+	bind = sqldb_str(st, 10);
 	*out = (struct lookup_user){
 		.id = sqldb_int(st, 0),
 		.life = ++l->lives,
@@ -111,6 +113,7 @@ static int read_user(struct lookup *l, struct im_str uid, struct lookup_user *ou
 		.relations = sqldb_int(st, 6) != 0,
 		.tokens_from_ms = sqldb_int(st, 7),
 		.has_password = sqldb_str(st, 4).n > 0,
+		.bind = bind.n ? im_siphash(&l->key, bind.p, bind.n) : 0,
 		.credential = credential_of(l, st),
 	};
 	sqldb_done(st);

@@ -35,6 +35,7 @@ struct lookup_user {
 	int64_t max_devices;    /* connected at a time; 0 no limit, -1 what the options say */
 	uint64_t credential;    /* keyed, of the password: differs when it changes */
 	int64_t tokens_from_ms; /* tokens issued before are void */
+	uint64_t bind;          /* keyed hash of what client ids must begin with; 0: nothing */
 	bool gone;              /* beside IM_E_NONE: there was such a user, who was deleted */
 };
 
@@ -56,6 +57,7 @@ struct lookup_device {
 	int64_t user; /* his number, which is never given twice, as names may have been */
 	bool kept;    /* has subscribed in a session that may stay at the broker */
 	bool mark;    /* the device is forgotten; its session may not be */
+	bool pattern; /* it is of a device account by what it begins with, and has no row */
 };
 
 /* How `owner` stands to `peer`. */

@@ -22,6 +22,7 @@ int lookup_device(struct lookup *l, struct im_str device, struct lookup_device *
 		.user = sqldb_int(st, 0),
 		.kept = sqldb_int(st, 1),
 		.mark = sqldb_int(st, 2),
+		.pattern = sqldb_int(st, 3),
 	};
 	sqldb_done(st);
 	return IM_OK;

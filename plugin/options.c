@@ -35,11 +35,11 @@ static const struct im_conf_key keys[] = {
 	{KEY(max_payload, IM_CONF_INT), .def = "64k", .min = 1, .max = IM_PAYLOAD_HARD_MAX,
 		.help = "Longest payload of a message, signal or request, in bytes."},
 	{KEY(rate_messages, IM_CONF_INT), .def = "500", .min = 0, .max = 1000000,
-		.help = "Publishes a second for each user; four times as many in a burst. 0: no "
-			"limit."},
+		.help = "Publishes a second for each user, and for each device of a device "
+			"account; four times as many in a burst. 0: no limit."},
 	{KEY(rate_bytes, IM_CONF_INT), .def = "4M", .min = 0, .max = INT64_C(1) << 40,
-		.help = "Bytes of payloads and MQTT properties a second for each user; four times "
-			"as many in a burst. 0: no limit."},
+		.help = "Bytes of payloads and MQTT properties a second, likewise; four times as "
+			"many in a burst. 0: no limit."},
 	{KEY(allow_topic, IM_CONF_LIST),
 		.help = "Filter for ordinary MQTT traffic beside IM, open to every user for "
 			"publishing and subscribing, and as response topic of messages; %u stands "
@@ -59,6 +59,9 @@ static const struct im_conf_key keys[] = {
 	{KEY(device_policy, IM_CONF_CHOICE), .def = "refuse", .choices = "refuse|oldest",
 		.help = "What happens to one device more: it is refused, or the one connected "
 			"longest is disconnected for it."},
+	{KEY(account_devices, IM_CONF_INT), .def = "10000", .min = 1, .max = IM_ACCOUNT_DEVICES_MAX,
+		.help = "Devices of one device account that may be connected at a time, and as "
+			"many that are away and that the broker keeps messages for."},
 	{KEY(max_keepalive, IM_CONF_INT), .def = "0", .min = 0, .max = 65535,
 		.help = "Longest keepalive of a client, in seconds, 10 at least; a client with a "
 			"longer one, or with none (0), is refused. 0: any."},

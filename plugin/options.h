@@ -32,6 +32,7 @@ struct options {
 	int64_t max_devices;
 	int device_policy;
 	int64_t max_keepalive;
+	int64_t account_devices;
 	int64_t kept_sessions;
 	int64_t new_devices_per_day;
 	int64_t im_subscriptions;

@@ -40,7 +40,8 @@ int policy_response(const struct policy_response *f, struct im_str topic, struct
 	struct im_topic t;
 
 	im_topic_parse(f->prefix, topic, &t);
-	if (t.kind == f->message->kind && im_str_eq(t.id, own))
+	if (t.kind == f->message->kind && im_str_eq(t.id, own) &&
+		(!t.rest.n || im_str_eq(t.rest, f->device)))
 		return IM_OK;
 	if (t.kind == IM_TOPIC_OTHER && wildcard_free(topic) &&
 		im_acl_may(f->acl, &f->sender, IM_ACL_WRITE, topic, &v))

@@ -23,6 +23,7 @@ int policy_no_topic(enum im_topic_kind kind, struct im_str prefix, struct im_buf
 struct policy_response {
 	struct im_str prefix;
 	struct im_acl_who sender;
+	struct im_str device;           /* its level, of one of a device account; else n == 0 */
 	const struct im_topic *message; /* the topic that it is sent to */
 	const struct im_acl *acl;
 };

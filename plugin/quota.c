@@ -9,6 +9,13 @@
 #define BURST_US INT64_C(4000000) /* what four seconds bring, in one go */
 #define REFUSALS_BURST_US INT64_C(5000000)
 
+/* The devices of a device account are many, and one of them is not to use up what the others have.
+ */
+static struct session_rates *rates_of(struct session *e)
+{
+	return session_is_thing(e) ? &e->rates : &e->user->rates;
+}
+
 int quota_size(struct plugin *p, size_t n)
 {
 	if (n <= (size_t)p->opt.max_payload)
@@ -22,47 +29,49 @@ static int rate_limited(struct plugin *p)
 {
 	p->stats.rate_limited++;
 	im_buf_printf(&p->why,
-		"at most %lld messages and %lld bytes a second for each user; slow down and send "
+		"at most %lld messages and %lld bytes a second for each user, or device of a "
+		"device account; slow down and send "
 		"it again",
 		(long long)p->opt.rate_messages, (long long)p->opt.rate_bytes);
 	return IM_E_RATE_LIMITED;
 }
 
-int quota_bytes(struct plugin *p, struct session_user *u, int64_t now_us, size_t n)
+int quota_bytes(struct plugin *p, struct session *e, int64_t now_us, size_t n)
 {
-	return im_ratelimit_take(&u->bytes, now_us, p->opt.rate_bytes, BURST_US, (int64_t)n)
+	return im_ratelimit_take(
+		       &rates_of(e)->bytes, now_us, p->opt.rate_bytes, BURST_US, (int64_t)n)
 		       ? IM_OK
 		       : rate_limited(p);
 }
 
-static int publishes(
-	struct plugin *p, struct session_user *u, int64_t now_us, int64_t count, size_t n)
+static int publishes(struct plugin *p, struct session *e, int64_t now_us, int64_t count, size_t n)
 {
-	return im_ratelimit_take(&u->messages, now_us, p->opt.rate_messages, BURST_US, count)
-		       ? quota_bytes(p, u, now_us, n)
+	return im_ratelimit_take(
+		       &rates_of(e)->messages, now_us, p->opt.rate_messages, BURST_US, count)
+		       ? quota_bytes(p, e, now_us, n)
 		       : rate_limited(p);
 }
 
-int quota_publish(struct plugin *p, struct session_user *u, int64_t now_us, size_t n)
+int quota_publish(struct plugin *p, struct session *e, int64_t now_us, size_t n)
 {
-	return publishes(p, u, now_us, 1, n);
+	return publishes(p, e, now_us, 1, n);
 }
 
-int quota_requests(struct plugin *p, struct session_user *u, int64_t now_us, struct im_str payload)
+int quota_requests(struct plugin *p, struct session *e, int64_t now_us, struct im_str payload)
 {
 	int64_t count;
 
 	/* Who has nothing left is not looked at. */
-	if (!im_ratelimit_open(&u->messages, now_us, BURST_US))
+	if (!im_ratelimit_open(&rates_of(e)->messages, now_us, BURST_US))
 		return rate_limited(p);
 	count = im_json_elements(payload, IM_REQUESTS_MAX);
-	return publishes(p, u, now_us, count > 1 ? count : 1, payload.n);
+	return publishes(p, e, now_us, count > 1 ? count : 1, payload.n);
 }
 
-bool quota_refusal(struct plugin *p, struct session_user *u)
+bool quota_refusal(struct plugin *p, struct session *e)
 {
-	if (im_ratelimit_take(&u->refusals, clock_mono_us(&p->clock), IM_REFUSALS_PER_SECOND,
-		    REFUSALS_BURST_US, 1))
+	if (im_ratelimit_take(&rates_of(e)->refusals, clock_mono_us(&p->clock),
+		    IM_REFUSALS_PER_SECOND, REFUSALS_BURST_US, 1))
 		return true;
 	p->stats.refusals_kept++;
 	return false;

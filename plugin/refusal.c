@@ -11,6 +11,7 @@
 #include "common/limits.h"
 #include "common/utf8.h"
 #include "common/wire.h"
+#include "plugin/inbox.h"
 #include "plugin/publish.h"
 #include "plugin/quota.h"
 
@@ -40,15 +41,14 @@ static void conv_of(const struct im_topic *t, char out[IM_CONV_MAX], struct im_s
 	*conv = (struct im_str){out, t->id.n + 2};
 }
 
-void refusal_send(struct plugin *p, struct session_user *u, const struct refusal *r)
+void refusal_send(struct plugin *p, struct session *e, const struct refusal *r)
 {
-	struct im_str uid = {u->uid, u->uid_n};
 	struct im_str id = r->id;
 	struct im_str conv;
 	char conv_text[IM_CONV_MAX];
 	struct im_buf scratch;
 
-	if (!quota_refusal(p, u))
+	if (!quota_refusal(p, e))
 		return;
 	im_buf_init(&scratch, 0);
 	if (!id.n && r->payload.n <= IM_PAYLOAD_HARD_MAX)
@@ -62,19 +62,17 @@ void refusal_send(struct plugin *p, struct session_user *u, const struct refusal
 	im_wire_refusal(&p->text, id, conv, r->code, r->why);
 	im_buf_c(&p->text, ']');
 	im_buf_free(&scratch);
-	tell(p, publish_inbox(&p->topic, p->prefix, uid, IM_STR("ack")), NULL);
+	tell(p, inbox_of_session(p, e, IM_STR("ack")), NULL);
 }
 
-void refusal_device(struct plugin *p, struct session_user *u, const char *action,
-	struct im_str device, struct im_str by)
+void refusal_device(struct plugin *p, struct session *e, const char *action, struct im_str device,
+	struct im_str by)
 {
-	struct im_str uid = {u->uid, u->uid_n};
-
-	if (!quota_refusal(p, u))
+	if (!quota_refusal(p, e))
 		return;
 	im_buf_reset(&p->text);
 	im_wire_device(&p->text, action, device, by);
-	tell(p, publish_inbox(&p->topic, p->prefix, uid, IM_STR("event")), NULL);
+	tell(p, inbox_of_session(p, e, IM_STR("event")), NULL);
 }
 
 /* The `id` of a JSON-RPC request object, as it stands; null when there is none. */
@@ -97,18 +95,6 @@ static struct im_str request_id(const struct refusal_rpc *r)
 	return found;
 }
 
-const char *refusal_default_reply(struct plugin *p, struct im_str uid, struct im_str device)
-{
-	char level[IM_DEVICE_TOPIC_MAX];
-
-	im_buf_reset(&p->topic);
-	im_topic_inbox(&p->topic, p->prefix, uid, IM_STR("rpc"));
-	im_buf_c(&p->topic, '/');
-	im_buf_str(&p->topic, im_device_topic(device, level));
-	im_buf_c(&p->topic, '\0');
-	return p->topic.failed ? NULL : p->topic.p;
-}
-
 static void begin_reply(struct plugin *p, const struct refusal_rpc *r)
 {
 	im_buf_reset(&p->text);
@@ -127,14 +113,14 @@ static void send_reply(struct plugin *p, const struct session *e, const struct r
 		im_buf_c(&p->topic, '\0');
 		topic = p->topic.failed ? NULL : p->topic.p;
 	} else {
-		topic = refusal_default_reply(p, session_uid(e), session_device(e));
+		topic = inbox_reply(p, session_uid(e), session_device(e));
 	}
 	tell(p, topic, e->v5 ? props_reply(r->corr) : NULL);
 }
 
-void refusal_rpc(struct plugin *p, const struct session *e, const struct refusal_rpc *r)
+void refusal_rpc(struct plugin *p, struct session *e, const struct refusal_rpc *r)
 {
-	if (!quota_refusal(p, e->user))
+	if (!quota_refusal(p, e))
 		return;
 	begin_reply(p, r);
 	im_buf_z(&p->text, ",\"error\":");

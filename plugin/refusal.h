@@ -17,7 +17,7 @@ struct refusal {
 	int code;
 	struct im_str why;
 };
-void refusal_send(struct plugin *p, struct session_user *u, const struct refusal *r);
+void refusal_send(struct plugin *p, struct session *e, const struct refusal *r);
 
 /* A request: to reply_to with corr, or, when it is empty, to the device's default reply topic. */
 struct refusal_rpc {
@@ -26,18 +26,15 @@ struct refusal_rpc {
 	int code;
 	struct im_str why;
 };
-void refusal_rpc(struct plugin *p, const struct session *e, const struct refusal_rpc *r);
+void refusal_rpc(struct plugin *p, struct session *e, const struct refusal_rpc *r);
 /* The same way, the result (JSON) of a request that is carried out here. */
 void refusal_result(struct plugin *p, const struct session *e, const struct refusal_rpc *r,
 	struct im_str result);
 
-/* Tells a user's connected devices what became of one that was too many: "refuse" of `device`, or
- * "replace" of it by another (n == 0: none). */
-void refusal_device(struct plugin *p, struct session_user *u, const char *action,
-	struct im_str device, struct im_str by);
-
-/* {prefix}/inbox/{uid}/rpc/{device}, NUL-terminated; NULL: out of memory. Valid until the plugin's
- * topic buffer is used again. */
-const char *refusal_default_reply(struct plugin *p, struct im_str uid, struct im_str device);
+/* Tells the connected devices of a person, one of which e is, what became of one that was too many:
+ * "refuse" of `device`, or "replace" of it by another (n == 0: none). Of a device account e alone
+ * hears it. */
+void refusal_device(struct plugin *p, struct session *e, const char *action, struct im_str device,
+	struct im_str by);
 
 #endif

@@ -21,7 +21,7 @@ bool resumed_greets(struct plugin *p, struct session *e)
 	if (!e->resumes || !may_be_subscribed(e))
 		return false;
 	im_buf_reset(&p->why);
-	e->resumed = quota_publish(p, e->user, clock_mono_us(&p->clock), 0) == IM_OK;
+	e->resumed = quota_publish(p, e, clock_mono_us(&p->clock), 0) == IM_OK;
 	return e->resumed;
 }
 

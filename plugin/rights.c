@@ -5,6 +5,7 @@
 
 #include "common/may.h"
 #include "plugin/account.h"
+#include "plugin/inbox.h"
 #include "plugin/policy.h"
 
 /* What the directory has answered is yes; that it cannot be read is said. */
@@ -74,6 +75,8 @@ static int write_direct(struct plugin *p, struct right *r, const struct lookup_u
 	int ret, code = IM_OK;
 
 	f.self = im_str_eq(r->t.id, r->uid);
+	f.addressed = r->t.rest.n > 0;
+	f.role = from->role;
 	if (!f.self) {
 		ret = lookup_user(p->lookup, r->t.id, &to);
 		if (ret)
@@ -85,6 +88,7 @@ static int write_direct(struct plugin *p, struct right *r, const struct lookup_u
 		f.exists = ret == IM_OK;
 		f.gone = to.gone;
 		f.theirs = to.direct_policy;
+		f.role = to.role;
 	}
 	f.blocked = rel.blocked;
 	f.contact = rel.contact;
@@ -169,13 +173,16 @@ static bool may_see(struct plugin *p, struct im_str viewer, struct im_str uid)
 	struct lookup_relation rel = {0};
 
 	f.self = im_str_eq(viewer, uid);
-	if (!f.self) {
+	if (f.self) {
+		f.things = yes(p, lookup_user(p->lookup, uid, &u)) && u.role == IM_ROLE_DEVICE;
+	} else {
 		f.viewer = yes(p, lookup_user(p->lookup, viewer, &v)) && !v.disabled;
 		f.exists = f.viewer && yes(p, lookup_user(p->lookup, uid, &u)) &&
 			   yes(p, lookup_relation(p->lookup, &u, &v, &rel));
 	}
 	if (f.exists) {
 		f.admin = v.role == IM_ROLE_ADMIN;
+		f.things = u.role == IM_ROLE_DEVICE;
 		f.blocked = rel.blocked;
 		f.contact = rel.contact;
 	}
@@ -198,7 +205,8 @@ bool rights_read(struct plugin *p, struct right *r)
 	switch (r->t.kind) {
 	case IM_TOPIC_INBOX:
 		r->rule = "IM: the user's own inbox";
-		return im_str_eq(r->t.id, r->uid);
+		return im_str_eq(r->t.id, r->uid) &&
+		       inbox_may_hear(p, r->uid, r->t.rest, r->device);
 	case IM_TOPIC_ROOM:
 		r->rule = "IM: member of the room";
 		return in_room(p, r->uid, r->t.id);
@@ -219,7 +227,7 @@ const char *rights_closed(enum im_topic_kind kind)
 {
 	switch (kind) {
 	case IM_TOPIC_INBOX:
-		return "another user's inbox";
+		return "another user's inbox, or what is another device's of a device account";
 	case IM_TOPIC_ROOM:
 		return "no room of this name that the user is a member of";
 	case IM_TOPIC_PRESENCE:
@@ -247,6 +255,10 @@ const char *rights_subscribe(struct plugin *p, struct right *r, const struct im_
 	 * would go on giving him, and so nobody, his part of the messages. */
 	if (f->shared && f->topic.kind == IM_TOPIC_ROOM)
 		return "a room cannot be shared; subscribe to it without $share";
+	if (f->topic.kind == IM_TOPIC_INBOX && im_str_eq(r->t.id, r->uid)) {
+		r->rule = "IM: the user's own inbox";
+		return inbox_may_listen(p, r->uid, r->device, f);
+	}
 	if (f->topic.kind != IM_TOPIC_OTHER)
 		return rights_read(p, r) ? NULL : rights_closed(f->topic.kind);
 	who = rights_who(p, r->uid, r->device, f->filter);

@@ -18,6 +18,7 @@
 
 #include "common/hash.h"
 #include "common/limits.h"
+#include "common/may.h"
 #include "common/ratelimit.h"
 #include "common/str.h"
 #include "plugin/filters.h"
@@ -28,18 +29,26 @@
 
 enum session_state { SESSION_NEW, SESSION_OPEN, SESSION_OFFLINE };
 
+/* What may still be sent, and told of refusals. */
+struct session_rates {
+	struct im_ratelimit messages, bytes, refusals;
+};
+
 /* A user with at least one known session, or one who had until a moment ago. */
 struct session_user {
 	char uid[IM_UID_MAX + 1];
 	uint8_t uid_n;
 	int64_t id; /* his number in the directory; 0: not written yet */
 	bool v5;    /* has, or had, a session with MQTT 5 */
-	struct im_ratelimit messages, bytes, refusals;
+	enum im_role role;
+	uint64_t bind; /* keyed hash of what client ids begin with; 0: whatever they like */
+	struct session_rates rates;
 	struct im_ratelimit ends; /* that were told; see ending.h */
 	uint64_t levels;          /* of the filters of all sessions */
 	/* Those that are connected, and those that are away, linked by user_next: of these there
 	 * may be very many, so that nothing that happens often may walk through them. */
 	struct session *list, *away;
+	uint32_t n_list;
 	struct session *kept; /* AWAY_KEPT, linked by kept_next, who left first first */
 	uint32_t n_kept;
 	int64_t no_more_until_us;         /* new devices: see acl_subscribe.c */
@@ -67,12 +76,14 @@ struct session {
 	/* It has asked to be greeted, when, and at which number of its user's; see step.h. */
 	uint64_t ask; /* 0: it has not, or was */
 	int64_t asked_us;
-	uint64_t asked_at;
-	bool greeted; /* since the connection began */
-	bool heard;   /* and the broker gave it to the client */
-	bool resumes; /* what the broker has kept of the client id goes on */
-	bool resumed; /* greeted for that, see resumed.h */
-	bool acks;    /* subscribed to its inbox's acks: it can be told of a refusal */
+	uint64_t asked_at, asked_own;
+	uint64_t own;               /* deliveries to this device of a device account alone */
+	struct session_rates rates; /* of one of a device account */
+	bool greeted;               /* since the connection began */
+	bool heard;                 /* and the broker gave it to the client */
+	bool resumes;               /* what the broker has kept of the client id goes on */
+	bool resumed;               /* greeted for that, see resumed.h */
+	bool acks; /* subscribed to its inbox's acks: it can be told of a refusal */
 	bool new_device, new_user;
 	bool kept;           /* the bridge knows that it may leave a session with subscriptions */
 	bool heir;           /* NEW, of a device that is announced by the one it took over from */
@@ -118,6 +129,12 @@ static inline struct im_str session_uid(const struct session *e)
 static inline struct im_str session_device(const struct session *e)
 {
 	return (struct im_str){e->device, e->device_n};
+}
+
+/* Its user is a device account. */
+static inline bool session_is_thing(const struct session *e)
+{
+	return e->user->role == IM_ROLE_DEVICE;
 }
 
 /* It has been told of its end, and has no rights any more. */

@@ -59,6 +59,17 @@ size_t step_count(struct step *s, struct session_user *u, char out[STEP_TEXT_MAX
 	return 1 + im_wire_step(out + 1, newest(s, u), s->all, s->position);
 }
 
+size_t step_count_own(struct step *s, struct session *e, char out[STEP_TEXT_MAX])
+{
+	if (!e)
+		return 0;
+	e->own++;
+	if (!s->known)
+		return 0;
+	out[0] = ',';
+	return 1 + im_wire_step_own(out + 1, e->own + s->gaps, s->all, s->position);
+}
+
 bool step_ask(struct step *s, struct session *e, int64_t now_us)
 {
 	if (e->ask && now_us - e->asked_us < ASK_AGAIN_US)
@@ -75,6 +86,7 @@ void step_ask_maybe(struct step *s, struct session *e)
 		return;
 	e->ask = ++s->asks;
 	e->asked_at = newest(s, e->user);
+	e->asked_own = e->own;
 	e->asked_us = INT64_MIN / 2;
 }
 
@@ -83,10 +95,12 @@ void step_hello(
 {
 	const struct im_str none = {NULL, 0}, epoch = {s->epoch, sizeof(s->epoch) - 1};
 	bool mine = e && ask && e->ask == ask;
-	bool lost = !mine || e->asked_at != newest(s, e->user);
+	bool lost = !mine || e->asked_at != newest(s, e->user) || e->asked_own != e->own;
 
 	im_buf_reset(out);
 	im_wire_hello(out, event, lost, e ? newest(s, e->user) : 0, e && s->known ? epoch : none);
+	if (e && session_is_thing(e) && s->known && out->n)
+		im_wire_hello_own(out, e->own + s->gaps);
 	if (mine)
 		e->ask = 0;
 	if (e)

@@ -44,6 +44,9 @@ void step_record(struct step *s, const struct im_down_rec *r);
  * he has no session here. */
 size_t step_count(struct step *s, struct session_user *u, char out[STEP_TEXT_MAX]);
 
+/* The same of what is for one device of a device account, which has a number of its own. */
+size_t step_count_own(struct step *s, struct session *e, char out[STEP_TEXT_MAX]);
+
 /* The session asks to be greeted, with e->ask; false: it has just done so, and the answer is for
  * both. */
 bool step_ask(struct step *s, struct session *e, int64_t now_us);

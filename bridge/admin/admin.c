@@ -11,6 +11,7 @@
 #include "bridge/admin/admin_announce.h"
 #include "bridge/admin/admin_audit.h"
 #include "bridge/admin/admin_ban.h"
+#include "bridge/admin/admin_bind.h"
 #include "bridge/admin/admin_check.h"
 #include "bridge/admin/admin_device.h"
 #include "bridge/admin/admin_erase.h"
@@ -44,6 +45,7 @@ static const struct admin_command *const topics[] = {
 	admin_message_commands,
 	admin_ban_commands,
 	admin_quota_commands,
+	admin_bind_commands,
 	admin_audit_commands,
 	admin_check_commands,
 	admin_erase_commands,

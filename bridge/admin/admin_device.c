@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "bridge/admin/audit.h"
+#include "bridge/directory/directory_bind.h"
 #include "bridge/directory/directory_user.h"
 #include "bridge/rpc/methods/rpc_device.h"
 #include "bridge/rpc/rpc_args.h"
@@ -22,6 +23,8 @@ static int owner_of(struct rpc_call *c, struct im_str device, struct directory_d
 		*dev_out = (struct directory_device){.device = device};
 		rc = directory_device_mark(c->dir, device, &dev_out->user);
 	}
+	if (rc == IM_E_NONE)
+		rc = directory_bind_owner(c->dir, device, &dev_out->user);
 	if (rc == IM_E_NONE && im_device_link(device))
 		return rpc_fail(c, IM_E_INVALID_PARAMS,
 			"client ids that begin with " IM_DEVICE_LINK
@@ -83,12 +86,20 @@ static int unbind(struct admin_call *ac)
 	struct directory_device dev;
 	struct directory_user u = {0};
 	char name[IM_UID_MAX];
-	uint64_t next;
+	uint64_t next, by_pattern;
 	int rc = next_owner(c, device, &next);
 
 	if (rc == IM_OK)
 		rc = owner_of(c, device, &dev, &u);
 	if (rc != IM_OK)
+		return rc;
+	rc = directory_bind_owner(c->dir, device, &by_pattern);
+	if (rc == IM_OK)
+		return rpc_fail(c, IM_E_CONFLICT,
+			"the client id is of the device account \"%.*s\" by what it begins with; "
+			"imctl user bind says what that is",
+			IM_ARGS(u.uid));
+	if (rc != IM_E_NONE)
 		return rc;
 	if (u.id == next)
 		return rpc_fail(c, IM_E_INVALID_PARAMS, "the client id belongs to \"%.*s\" already",

@@ -6,6 +6,7 @@
 
 #include "bridge/admin/admin_hooks.h"
 #include "bridge/deliver/presence.h"
+#include "bridge/directory/directory_bind.h"
 #include "bridge/directory/directory_group.h"
 #include "bridge/directory/directory_user.h"
 #include "bridge/rpc/rpc_args.h"
@@ -20,10 +21,25 @@
 static int is_device_of(struct rpc_call *c, uint64_t user, struct im_str device, bool *out)
 {
 	struct directory_device dev;
-	int rc = directory_device_get(c->dir, device, &dev);
+	uint64_t owner;
+	int rc = directory_bind_owner(c->dir, device, &owner);
 
-	*out = rc == IM_OK && dev.user == user;
+	if (rc == IM_E_NONE) {
+		rc = directory_device_get(c->dir, device, &dev);
+		owner = dev.user;
+	}
+	*out = rc == IM_OK && owner == user;
 	return rc == IM_E_NONE ? IM_OK : rc;
+}
+
+/* Whether presence knows who of a user's devices are connected: of a device account it does not. */
+static int is_things(struct rpc_call *c, uint64_t user, bool *out)
+{
+	struct directory_user u;
+	int rc = directory_user_by_id(c->dir, user, &u);
+
+	*out = rc == IM_OK && u.role == IM_ROLE_DEVICE;
+	return rc;
 }
 
 /* Whoever kicks believes that somebody is there. The order for all of a user's goes out in any
@@ -32,7 +48,7 @@ static int is_device_of(struct rpc_call *c, uint64_t user, struct im_str device,
 static int kick_user(struct admin_call *ac)
 {
 	struct rpc_call *c = &ac->write.call;
-	bool one = rpc_has(c, "device"), known = false;
+	bool one = rpc_has(c, "device"), known = false, things = false;
 	struct im_str uid = rpc_str(c, "username");
 	struct im_str device = one ? rpc_str(c, "device") : IM_STR("");
 	bool here;
@@ -41,10 +57,14 @@ static int kick_user(struct admin_call *ac)
 
 	if (rc == IM_OK && one)
 		rc = is_device_of(c, user, device, &known);
+	if (rc == IM_OK)
+		rc = is_things(c, user, &things);
 	if (rc != IM_OK)
 		return rc;
-	here = ac->write.presence == NULL || (one ? presence_has(ac->write.presence, uid, device)
-						  : presence_online(ac->write.presence, uid));
+	here = ac->write.presence == NULL ||
+	       (one ? presence_has(ac->write.presence, uid, device)
+		    : presence_online(ac->write.presence, uid)) ||
+	       (things && (known || !one));
 	if (here || !one)
 		effects_kick(writer_effects(ac->write.writer), uid, device, IM_END_KICKED);
 	if (here)

@@ -6,6 +6,8 @@
 #include <inttypes.h>
 
 #include "bridge/admin/account_end.h"
+#include "bridge/deliver/presence.h"
+#include "bridge/directory/directory_bind.h"
 #include "bridge/directory/directory_group.h"
 #include "bridge/directory/directory_user.h"
 #include "bridge/rpc/password.h"
@@ -31,6 +33,9 @@ static int not_myself(struct rpc_call *c, const struct directory_user *u)
 		"you cannot do this to your own account; use another administrator's");
 }
 
+/* Of a device account there may be very many: those with the first names. */
+#define DEVICES_SHOWN 1000
+
 /* The PHC string to store: what was given if it is one, else the hash of it; empty for none. */
 static int take_password(struct rpc_call *c, char phc_out[IM_PHC_MAX])
 {
@@ -54,10 +59,12 @@ static int take_role(struct rpc_call *c, enum im_role *out)
 {
 	struct im_str role = rpc_str(c, "role");
 
-	*out = im_str_eqz(role, "admin") ? IM_ROLE_ADMIN : IM_ROLE_USER;
-	if (role.p != NULL && *out == IM_ROLE_USER && !im_str_eqz(role, "user"))
-		return rpc_fail(c, IM_E_INVALID_PARAMS,
-			"role is \"%.*s\"; give \"user\" or \"admin\"", IM_ARGS(role));
+	int found = role.p != NULL ? im_role_parse(role) : IM_ROLE_USER;
+
+	*out = found < 0 ? IM_ROLE_USER : (enum im_role)found;
+	if (found < 0)
+		return rpc_fail(
+			c, IM_E_INVALID_PARAMS, "role is \"%.*s\"; " IM_ROLE_WHY, IM_ARGS(role));
 	return IM_OK;
 }
 
@@ -205,7 +212,7 @@ static int set_password(struct admin_call *ac)
 static int set_role(struct admin_call *ac)
 {
 	struct rpc_call *c = &ac->write.call;
-	struct directory_user u;
+	struct directory_user u = {0};
 	enum im_role role;
 	int rc = take_role(c, &role);
 
@@ -215,6 +222,12 @@ static int set_role(struct admin_call *ac)
 		rc = not_myself(c, &u);
 	if (rc == IM_OK)
 		rc = directory_user_set_role(c->dir, u.id, role);
+	if (rc == IM_OK && role != IM_ROLE_DEVICE)
+		rc = directory_bind_remove(c->dir, u.id);
+	/* What was told of a person is not true of a device account, and the other way round. */
+	if (rc == IM_OK && ac->write.presence &&
+		(role == IM_ROLE_DEVICE) != (u.role == IM_ROLE_DEVICE))
+		rc = presence_again(ac->write.presence, rpc_str(c, "username"), c->now_ms);
 	if (rc == IM_OK)
 		effects_forget_user(writer_effects(ac->write.writer), rpc_str(c, "username"));
 	return rc;
@@ -250,7 +263,7 @@ static void put_user(struct im_buf *b, const struct directory_user *u)
 
 	im_buf_z(b, "{\"username\":");
 	im_jsonw_str(b, u->uid);
-	im_jsonw_member_str(b, "role", u->role == IM_ROLE_ADMIN ? IM_STR("admin") : IM_STR("user"));
+	im_jsonw_member_str(b, "role", im_str(im_role_names[u->role < IM_ROLES ? u->role : 0]));
 	im_buf_printf(b, ",\"disabled\":%s,\"password\":%s", u->disabled ? "true" : "false",
 		u->password.n ? "true" : "false");
 	im_jsonw_member_int(b, "created_ms", u->created_ms);
@@ -333,7 +346,7 @@ static int get_user(struct admin_call *ac)
 		u.online ? "true" : "false");
 	im_jsonw_member_int(c->result, "seen_ms", u.seen_ms);
 	im_buf_z(c->result, ",\"devices\":[");
-	rc = directory_device_list(c->dir, u.id, IM_STR(""), UINT32_MAX, on_device, c->result);
+	rc = directory_device_list(c->dir, u.id, IM_STR(""), DEVICES_SHOWN, on_device, c->result);
 	im_buf_z(c->result, "],\"groups\":[");
 	if (rc == IM_OK)
 		rc = directory_user_groups(c->dir, u.id, on_group, &groups);

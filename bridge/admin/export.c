@@ -165,7 +165,7 @@ static void put_account(struct im_buf *b, const struct directory_user *u)
 	im_buf_z(b, "{\"username\":");
 	im_jsonw_str(b, u->uid);
 	im_jsonw_member_int(b, "user", (int64_t)u->id);
-	im_jsonw_member_str(b, "role", im_str(u->role == IM_ROLE_ADMIN ? "admin" : "user"));
+	im_jsonw_member_str(b, "role", im_str(im_role_names[u->role < IM_ROLES ? u->role : 0]));
 	im_jsonw_member_int(b, "created_ms", u->created_ms);
 	im_jsonw_member_int(b, "seen_ms", u->seen_ms);
 	im_buf_printf(b,

@@ -7,6 +7,7 @@
 #include <uthash.h>
 
 #include "common/frame.h"
+#include "common/ids.h"
 #include "common/limits.h"
 #include "common/wire.h"
 
@@ -18,7 +19,8 @@
 #define ACK_POOL IM_BATCH_RECORDS_MAX
 
 struct sender {
-	char uid[IM_UID_MAX];
+	/* The uid, and of a device account a slash, which is in none, and the device's level. */
+	char name[IM_UID_MAX + 1 + IM_DEVICE_TOPIC_MAX];
 	size_t n;
 	struct im_buf array; /* `[element,element` */
 	UT_hash_handle hh;
@@ -28,7 +30,7 @@ struct acks {
 	struct sender *by_uid;
 	struct sender **pool;
 	size_t pooled;
-	struct im_buf full; /* closed arrays: a piece of the uid, one of the array */
+	struct im_buf full; /* closed arrays: a piece of the name, one of the array */
 	struct im_buf conv;
 };
 
@@ -88,24 +90,43 @@ void acks_free(struct acks **a)
 	*a = NULL;
 }
 
-static struct sender *sender_get(struct acks *a, struct im_str uid)
+static struct sender *sender_new(struct acks *a)
 {
 	struct sender *s;
 
-	HASH_FIND(hh, a->by_uid, uid.p, uid.n, s);
-	if (s || uid.n > IM_UID_MAX)
-		return s;
-	if (a->pooled) {
-		s = a->pool[--a->pooled];
-	} else {
-		s = calloc(1, sizeof(*s));
-		if (!s)
-			return NULL;
+	if (a->pooled)
+		return a->pool[--a->pooled];
+	s = calloc(1, sizeof(*s));
+	if (s)
 		im_buf_init(&s->array, 0);
+	return s;
+}
+
+static struct sender *sender_get(struct acks *a, const struct acks_of *of)
+{
+	char name[IM_UID_MAX + 1 + IM_DEVICE_TOPIC_MAX], level[IM_DEVICE_TOPIC_MAX];
+	struct im_str device = of->device;
+	struct sender *s;
+	size_t n = of->uid.n;
+
+	if (n > IM_UID_MAX || device.n > IM_DEVICE_MAX)
+		return NULL;
+	memcpy(name, of->uid.p, n);
+	if (device.n) {
+		device = im_device_topic(device, level);
+		name[n++] = '/';
+		memcpy(name + n, device.p, device.n);
+		n += device.n;
 	}
-	memcpy(s->uid, uid.p, uid.n);
-	s->n = uid.n;
-	HASH_ADD_KEYPTR(hh, a->by_uid, s->uid, s->n, s);
+	HASH_FIND(hh, a->by_uid, name, n, s);
+	if (s)
+		return s;
+	s = sender_new(a);
+	if (!s)
+		return NULL;
+	memcpy(s->name, name, n);
+	s->n = n;
+	HASH_ADD_KEYPTR(hh, a->by_uid, s->name, s->n, s);
 	return s;
 }
 
@@ -115,7 +136,7 @@ static void begin_element(struct acks *a, struct sender *s)
 	if (s->array.n + ACK_BYTES_MAX > ACK_PUBLISH_BYTES) {
 		im_buf_c(&s->array, ']');
 		a->full.failed |= s->array.failed;
-		im_piece_put(&a->full, (struct im_str){s->uid, s->n});
+		im_piece_put(&a->full, (struct im_str){s->name, s->n});
 		im_piece_put(&a->full, im_buf_view(&s->array));
 		im_buf_reset(&s->array);
 	}
@@ -132,8 +153,9 @@ static struct im_str conv_name(struct acks *a, enum im_conv_kind kind, struct im
 	return im_buf_view(&a->conv);
 }
 
-int acks_stored(struct acks *a, struct im_str sender, struct im_str id, enum im_conv_kind kind,
-	struct im_str peer, uint64_t seq, int64_t ts_ms, struct im_str dropped)
+int acks_stored(struct acks *a, const struct acks_of *sender, struct im_str id,
+	enum im_conv_kind kind, struct im_str peer, uint64_t seq, int64_t ts_ms,
+	struct im_str dropped)
 {
 	struct sender *s = sender_get(a, sender);
 
@@ -144,8 +166,8 @@ int acks_stored(struct acks *a, struct im_str sender, struct im_str id, enum im_
 	return s->array.failed || a->conv.failed || a->full.failed ? IM_E_NOMEM : IM_OK;
 }
 
-int acks_refused(struct acks *a, struct im_str sender, struct im_str id, enum im_conv_kind kind,
-	struct im_str peer, int code, struct im_str why)
+int acks_refused(struct acks *a, const struct acks_of *sender, struct im_str id,
+	enum im_conv_kind kind, struct im_str peer, int code, struct im_str why)
 {
 	struct sender *s = sender_get(a, sender);
 
@@ -156,18 +178,32 @@ int acks_refused(struct acks *a, struct im_str sender, struct im_str id, enum im
 	return s->array.failed || a->conv.failed || a->full.failed ? IM_E_NOMEM : IM_OK;
 }
 
+static void put(struct effects *fx, struct im_str name, struct im_str array)
+{
+	const char *slash = memchr(name.p, '/', name.n);
+	char suffix[IM_DEVICE_TOPIC_MAX + 4];
+	size_t n = slash ? name.n - (size_t)(slash - name.p) - 1 : 0;
+
+	if (slash) {
+		memcpy(suffix, slash + 1, n);
+		suffix[n++] = '/';
+		name.n = (size_t)(slash - name.p);
+	}
+	memcpy(suffix + n, "ack", 3);
+	effects_inbox(fx, name, (struct im_str){suffix, n + 3}, array);
+}
+
 void acks_flush(struct acks *a, struct effects *fx)
 {
-	struct im_str full = im_buf_view(&a->full), uid, array;
+	struct im_str full = im_buf_view(&a->full), name, array;
 	struct sender *s, *tmp;
 
-	while (!im_piece_take(&full, &uid) && !im_piece_take(&full, &array))
-		effects_inbox(fx, uid, IM_STR("ack"), array);
+	while (!im_piece_take(&full, &name) && !im_piece_take(&full, &array))
+		put(fx, name, array);
 	HASH_ITER (hh, a->by_uid, s, tmp) {
 		if (s->array.n) {
 			im_buf_c(&s->array, ']');
-			effects_inbox(fx, (struct im_str){s->uid, s->n}, IM_STR("ack"),
-				im_buf_view(&s->array));
+			put(fx, (struct im_str){s->name, s->n}, im_buf_view(&s->array));
 		}
 	}
 	acks_reset(a);

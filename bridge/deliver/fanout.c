@@ -10,6 +10,7 @@
 #include "bridge/directory/directory_group.h"
 #include "bridge/message/kind.h"
 #include "bridge/message/meta.h"
+#include "bridge/message/meta_device.h"
 #include "bridge/message/meta_props.h"
 #include "bridge/message/seen.h"
 #include "common/limits.h"
@@ -69,11 +70,27 @@ enum effects_tier fanout_tier(int kind, size_t members)
 	return members <= MEDIUM_MAX ? EFFECTS_MEDIUM : EFFECTS_LARGE;
 }
 
+/* One device of a device account, and none of the others. What a plugin of the version before does
+ * not know comes by sync. */
+static void to_device(struct fanout *f, const struct im_down_rec *r, struct im_str device,
+	const struct im_recipient *to)
+{
+	struct im_down_rec one = *r;
+
+	if (effects_level(f->fx) < IM_PLUGIN_LEVEL_DEVICE)
+		return;
+	one.type = IM_DOWN_DEVICE;
+	one.topic = device;
+	effects_put(f->fx, EFFECTS_DIRECT, &one, to, 1);
+}
+
 /* who: those who are meant this time. */
 static void direct(
 	struct fanout *f, const struct message *m, struct im_down_rec *r, enum message_was who)
 {
 	struct im_recipient to[2];
+	char name[IM_DEVICE_MAX];
+	struct im_str device;
 	uint32_t n = 0;
 	size_t cut;
 
@@ -85,8 +102,13 @@ static void direct(
 	im_buf_str(&f->text, m->peer);
 	if (f->text.failed)
 		return;
+	device = meta_device_get(m->meta, META_TO_DEVICE, name);
 	if (who & MESSAGE_WAS_OTHERS)
 		to[n++] = (struct im_recipient){m->peer, {f->text.p, cut}};
+	if (n && device.n) {
+		to_device(f, r, device, to);
+		n = 0;
+	}
 	if ((who & MESSAGE_WAS_SENDER) && m->a != m->b)
 		to[n++] = (struct im_recipient){m->from, {f->text.p + cut, f->text.n - cut}};
 	if (n)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Devices in directory.db: which user an MQTT client id belongs to. Declared in directory_user.h.
  */
+#include "bridge/directory/directory_bind.h"
 #include "bridge/directory/directory_sql.h"
 #include "bridge/directory/directory_user.h"
 
@@ -65,8 +66,13 @@ int directory_device_bind(
 {
 	struct directory_device found;
 	sqlite3_stmt *st;
-	int rc = directory_device_get(d, device, &found);
+	uint64_t owner;
+	int rc = directory_bind_owner(d, device, &owner);
 
+	if (rc == IM_OK && owner != user)
+		return IM_E_EXISTS;
+	if (rc == IM_OK || rc == IM_E_NONE)
+		rc = directory_device_get(d, device, &found);
 	if (rc == IM_OK)
 		return found.user == user ? IM_OK : IM_E_EXISTS;
 	if (rc == IM_E_NONE)
@@ -80,6 +86,14 @@ int directory_device_bind(
 	sqldb_bind_id(st, 4, cursor);
 	rc = sqldb_run(&d->q, st);
 	return rc == IM_OK ? remove_mark(d, device) : rc;
+}
+
+int directory_device_count(struct directory *d, uint64_t user, uint64_t *out)
+{
+	sqlite3_stmt *st = sqldb_get(&d->q, DIR_DEVICE_COUNT);
+
+	sqldb_bind_id(st, 1, user);
+	return sqldb_count(&d->q, st, out);
 }
 
 int directory_device_kept(struct directory *d, struct im_str device, int64_t now_ms)

@@ -199,7 +199,7 @@ int directory_user_delete(struct directory *d, uint64_t id, uint64_t gone_gid)
 {
 	/* The mark first: it says whether there is such a user. Blocks stay, on both sides: who
 	 * comes back is the same one to whom they were meant, or who meant them. */
-	static const int steps[] = {DIR_USER_MARK_DEVICES, DIR_USER_DELETE_DEVICES,
+	static const int steps[] = {DIR_USER_MARK_DEVICES, DIR_USER_DELETE_DEVICES, DIR_BIND_REMOVE,
 		DIR_USER_DELETE_CONTACTS, DIR_USER_DELETE_CONTACTED, DIR_LEFT_ALL,
 		DIR_USER_DELETE_MEMBERS, DIR_USER_DELETE_CONVS, DIR_USER_DELETE_EVENTS};
 	sqlite3_stmt *st = sqldb_get(&d->q, DIR_USER_DELETE);

@@ -102,6 +102,7 @@ int directory_received_after(
 int directory_device_remove(struct directory *d, struct im_str device) IM_MUST_CHECK;
 /* It has subscribed in a session that may stay at the broker: those that did within a day are
  * counted by the plugin. */
+int directory_device_count(struct directory *d, uint64_t user, uint64_t *out) IM_MUST_CHECK;
 int directory_device_kept(struct directory *d, struct im_str device, int64_t now_ms) IM_MUST_CHECK;
 /* Removes it; if it may have left a session at the broker, a mark says whose the client id is until
  * directory_marks_sweep finds that the session must have expired. */

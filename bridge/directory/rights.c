@@ -179,10 +179,12 @@ static int pair(struct rights *r, enum pair_kind kind, uint64_t a, uint64_t b,
 }
 
 int rights_direct(struct rights *r, const struct rights_user *from, const struct rights_user *to,
-	struct im_buf *why)
+	bool addressed, struct im_buf *why)
 {
 	struct im_may_direct f = {
 		.self = from->id == to->id,
+		.addressed = addressed,
+		.role = to->role,
 		.exists = to->id != 0,
 		.gone = to->gone,
 		.theirs = to->policy,
@@ -210,6 +212,7 @@ int rights_read(struct directory *d, uint64_t from, uint64_t to, struct im_may_d
 		return rc;
 	f->self = from == to;
 	f->exists = rc == IM_OK && !u.deleted;
+	f->role = u.role;
 	f->gone = u.deleted;
 	f->theirs = u.direct_policy;
 	rc = directory_block_has(d, to, from, &f->blocked);

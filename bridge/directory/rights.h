@@ -45,9 +45,10 @@ void rights_set_direct_policy(struct rights *r, enum im_direct_policy server);
 /* All return IM_OK, the wire code that refuses, or IM_E_IO. What is unknown is cleared in *out. */
 int rights_user(struct rights *r, struct im_str uid, struct rights_user *out) IM_MUST_CHECK;
 int rights_group(struct rights *r, struct im_str gid, struct rights_group *out) IM_MUST_CHECK;
-/* A message or signal from one user to another, who may be unknown: what im_may_direct says. */
+/* A message or signal from one user to another, who may be unknown, or (addressed) to one of his
+ * devices: what im_may_direct says. */
 int rights_direct(struct rights *r, const struct rights_user *from, const struct rights_user *to,
-	struct im_buf *why) IM_MUST_CHECK;
+	bool addressed, struct im_buf *why) IM_MUST_CHECK;
 /* The facts of it as the directory has them by now, for who keeps none: all but `server`, which is
  * given; `contact` only where it counts. */
 int rights_read(

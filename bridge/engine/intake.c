@@ -8,11 +8,14 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "bridge/directory/directory_bind.h"
 #include "bridge/directory/directory_group.h"
 #include "bridge/directory/mentions.h"
 #include "bridge/message/meta.h"
+#include "bridge/message/meta_device.h"
 #include "bridge/message/meta_props.h"
 #include "bridge/message/moderation.h"
+#include "bridge/write/dedup_place.h"
 #include "common/ids.h"
 #include "common/jsonscan.h"
 #include "common/jsonw.h"
@@ -28,18 +31,23 @@ struct intake {
 	struct im_buf why;  /* of a refusal: who may not, an envelope's fault, what is not paid */
 	struct im_buf meta; /* the envelope's, and properties */
 	struct mentions mentions;
+	struct im_buf named;  /* the meta with devices of device accounts */
+	struct im_buf key;    /* an id among those of all devices of a sender */
 	struct im_buf sifted; /* the meta with those mentions that stay */
 };
 
 /* One send on its way through the checks. */
 struct send {
 	const struct im_up_rec *rec;
+	struct im_str target; /* the record's, without a device */
+	char device_text[IM_DEVICE_MAX];
+	struct im_str device; /* of a device account, to whom it is addressed; n == 0: to all */
 	enum im_conv_kind kind;
 	int64_t ts_ms;
 	struct rights_user from, to;
 	struct rights_group group;
 	int role;
-	struct im_str id;
+	struct im_str id, key; /* key: the id as dedup knows it */
 	struct im_envelope env;
 	struct im_props props;
 	struct im_str dropped; /* mentions */
@@ -56,6 +64,8 @@ struct intake *intake_new(const struct intake_parts *p)
 	im_buf_init(&in->scratch, 0);
 	im_buf_init(&in->why, 0);
 	mentions_init(&in->mentions);
+	im_buf_init(&in->key, 0);
+	im_buf_init(&in->named, 0);
 	im_buf_init(&in->sifted, 0);
 	im_buf_init(&in->meta, 0);
 	return in;
@@ -68,10 +78,20 @@ void intake_free(struct intake **in)
 	im_buf_free(&(*in)->scratch);
 	im_buf_free(&(*in)->why);
 	mentions_clear(&(*in)->mentions);
+	im_buf_free(&(*in)->key);
+	im_buf_free(&(*in)->named);
 	im_buf_free(&(*in)->sifted);
 	im_buf_free(&(*in)->meta);
 	free(*in);
 	*in = NULL;
+}
+
+/* Whose ack it is. */
+static struct acks_of answers(const struct send *s)
+{
+	return (struct acks_of){.uid = s->rec->user,
+		.device =
+			s->from.role == IM_ROLE_DEVICE ? s->rec->device : (struct im_str){NULL, 0}};
 }
 
 /* True for what must not be answered but tried again. */
@@ -80,18 +100,38 @@ static bool broken(int rc)
 	return rc == IM_E_IO || rc == IM_E_NOMEM;
 }
 
+/* Of an account whose client ids begin alike no other one can be a device. */
+static int may_be_device(struct intake *in, const struct send *s)
+{
+	struct directory *d = writer_directory(in->p.writer);
+	char prefix[IM_DEVICE_MAX];
+	struct im_str begin;
+	int rc = directory_bind_get(d, s->to.id, prefix, &begin);
+
+	if (rc == IM_E_NONE)
+		return IM_OK;
+	if (rc != IM_OK || directory_bind_begins(s->device, begin))
+		return rc;
+	im_buf_printf(&in->why,
+		"the devices of this account have client ids that begin with \"%.*s\"; check the "
+		"last level of the topic",
+		IM_ARGS(begin));
+	return IM_E_NOT_ALLOWED;
+}
+
 static int may_send_direct(struct intake *in, struct send *s)
 {
-	int rc = rights_user(in->p.rights, s->rec->target, &s->to);
+	int rc = rights_user(in->p.rights, s->target, &s->to);
 
-	return rc && rc != IM_E_UNKNOWN_USER
-		       ? rc
-		       : rights_direct(in->p.rights, &s->from, &s->to, &in->why);
+	if (rc && rc != IM_E_UNKNOWN_USER)
+		return rc;
+	rc = rights_direct(in->p.rights, &s->from, &s->to, s->device.n > 0, &in->why);
+	return rc || !s->device.n ? rc : may_be_device(in, s);
 }
 
 static int may_send_group(struct intake *in, struct send *s)
 {
-	int rc = rights_group(in->p.rights, s->rec->target, &s->group);
+	int rc = rights_group(in->p.rights, s->target, &s->group);
 
 	return rc && rc != IM_E_UNKNOWN_GROUP ? rc
 					      : rights_send(in->p.rights, &s->group, &s->from,
@@ -177,13 +217,16 @@ static int decode(struct intake *in, struct send *s)
 
 static int refuse(struct intake *in, struct send *s, int code)
 {
+	const struct acks_of of = answers(s);
+
 	in->p.health->messages_refused++;
-	return acks_refused(in->p.acks, s->rec->user, s->id, s->kind, s->rec->target, code, s->why);
+	return acks_refused(in->p.acks, &of, s->id, s->kind, s->target, code, s->why);
 }
 
 /* Answers a repeated id as it was answered first. *done_out: nothing is left to do. */
 static int repeated(struct intake *in, struct send *s, uint64_t hash, bool *done_out)
 {
+	const struct acks_of of = answers(s);
 	uint64_t a = s->from.id, b = s->to.id, conv;
 	struct dedup_value first;
 	int rc;
@@ -196,7 +239,7 @@ static int repeated(struct intake *in, struct send *s, uint64_t hash, bool *done
 	rc = writer_conv(in->p.writer, s->kind, a, b, false, &conv);
 	if (rc)
 		return rc == IM_E_NONE ? IM_OK : rc;
-	if (!dedup_find(in->p.dedup, s->from.id, conv, s->id, s->ts_ms, &first))
+	if (!dedup_find(in->p.dedup, s->from.id, conv, s->key, s->ts_ms, &first))
 		return IM_OK;
 	*done_out = true;
 	in->p.health->messages_duplicate++;
@@ -205,8 +248,8 @@ static int repeated(struct intake *in, struct send *s, uint64_t hash, bool *done
 		return refuse(in, s, IM_E_CONFLICT);
 	}
 	/* Which mentions were dropped was told with the first one. */
-	return acks_stored(in->p.acks, s->rec->user, s->id, s->kind, s->rec->target, first.seq,
-		first.ts_ms, (struct im_str){0});
+	return acks_stored(in->p.acks, &of, s->id, s->kind, s->target, first.seq, first.ts_ms,
+		(struct im_str){0});
 }
 
 static int store(struct intake *in, struct send *s, uint64_t hash)
@@ -219,7 +262,7 @@ static int store(struct intake *in, struct send *s, uint64_t hash)
 		.sender = s->from.id,
 		.from = s->rec->user,
 		.device = s->rec->device,
-		.peer = s->rec->target,
+		.peer = s->target,
 		.ts_ms = s->ts_ms,
 		.enc = s->env.enc,
 		.id = s->id,
@@ -230,6 +273,7 @@ static int store(struct intake *in, struct send *s, uint64_t hash)
 		.mentions = s->env.mentions.n ? &in->mentions.who : NULL,
 	};
 	struct dedup_value v = {.ts_ms = s->ts_ms, .body_hash = hash};
+	const struct acks_of of = answers(s);
 	uint64_t conv;
 	int rc = writer_append(in->p.writer, &m, &v.seq, &v.gid);
 
@@ -241,9 +285,8 @@ static int store(struct intake *in, struct send *s, uint64_t hash)
 	rc = writer_conv(in->p.writer, m.kind, m.a, m.b, false, &conv);
 	if (rc)
 		return rc;
-	dedup_put(in->p.dedup, s->from.id, conv, s->id, &v);
-	return acks_stored(in->p.acks, s->rec->user, s->id, s->kind, s->rec->target, v.seq,
-		s->ts_ms, s->dropped);
+	dedup_put(in->p.dedup, s->from.id, conv, s->key, &v);
+	return acks_stored(in->p.acks, &of, s->id, s->kind, s->target, v.seq, s->ts_ms, s->dropped);
 }
 
 /* What is stored may be a masked body; a repeated id is compared by what the sender wrote. */
@@ -294,7 +337,7 @@ static int sift(struct intake *in, struct send *s)
 		.group = &s->group,
 		.from = &s->from,
 		.from_uid = s->rec->user,
-		.peer_uid = s->rec->target,
+		.peer_uid = s->target,
 		.peer = s->to.id};
 	struct mentions *m = &in->mentions;
 	int rc;
@@ -323,6 +366,21 @@ static int pace(struct intake *in, struct send *s)
 	return IM_E_RATE_LIMITED;
 }
 
+/* Which device it is for, and by which it was sent. */
+static int name_devices(struct intake *in, struct send *s)
+{
+	struct im_str from = answers(s).device;
+
+	if (!s->device.n && !from.n)
+		return IM_OK;
+	im_buf_reset(&in->named);
+	im_buf_str(&in->named, s->env.meta);
+	meta_device_put(&in->named, META_TO_DEVICE, s->device);
+	meta_device_put(&in->named, META_FROM_DEVICE, from);
+	s->env.meta = im_buf_view(&in->named);
+	return in->named.failed ? IM_E_NOMEM : IM_OK;
+}
+
 static int take(struct intake *in, struct send *s)
 {
 	uint64_t hash = 0;
@@ -330,7 +388,8 @@ static int take(struct intake *in, struct send *s)
 	int rc;
 
 	if (s->id.n) {
-		hash = dedup_body_hash(in->p.dedup, s->env.enc, s->env.body);
+		s->key = dedup_place_id(&in->key, answers(s).device, s->id);
+		hash = dedup_place_hash(in->p.dedup, s->env.enc, s->env.body, s->device);
 		rc = repeated(in, s, hash, &done);
 		if (rc || done)
 			return rc;
@@ -342,6 +401,8 @@ static int take(struct intake *in, struct send *s)
 		rc = sift(in, s);
 	if (!rc)
 		rc = pace(in, s);
+	if (!rc)
+		rc = name_devices(in, s);
 	if (rc)
 		return broken(rc) ? rc : refuse(in, s, rc);
 	return store(in, s, hash);
@@ -349,12 +410,25 @@ static int take(struct intake *in, struct send *s)
 
 static void send_begin(struct send *s, const struct im_up_rec *rec, bool group)
 {
+	const char *slash =
+		group || !rec->target.n ? NULL : memchr(rec->target.p, '/', rec->target.n);
+	struct im_str level = {0};
+
 	*s = (struct send){
 		.rec = rec,
+		.target = rec->target,
 		.kind = group ? IM_CONV_GROUP : IM_CONV_USER,
 		.ts_ms = rec->ts_ms > 0 ? rec->ts_ms : 0,
 		.role = DIRECTORY_MEMBER,
 	};
+	if (!slash)
+		return;
+	s->target.n = (size_t)(slash - rec->target.p);
+	level = (struct im_str){slash + 1, rec->target.n - s->target.n - 1};
+	s->device = im_device_of_topic(level, s->device_text);
+	/* The plugin has looked; nobody has a name with a slash. */
+	if (!s->device.n)
+		s->target = rec->target;
 }
 
 int intake_message(struct intake *in, const struct im_up_rec *rec)
@@ -402,7 +476,7 @@ static struct im_str signal_payload(
 	im_buf_z(b, "{\"from\":");
 	im_jsonw_str(b, s->rec->user);
 	im_buf_z(b, s->kind == IM_CONV_USER ? ",\"conv\":\"u/" : ",\"conv\":\"g/");
-	im_buf_str(b, s->kind == IM_CONV_USER ? s->rec->user : s->rec->target);
+	im_buf_str(b, s->kind == IM_CONV_USER ? s->rec->user : s->target);
 	im_buf_c(b, '"');
 	im_jsonw_member_int(b, "ts", s->ts_ms);
 	if (enc == IM_ENC_JSON) {
@@ -421,9 +495,9 @@ static struct im_str signal_payload(
 
 static int deliver_signal(struct intake *in, struct send *s)
 {
-	char suffix[7 + IM_UID_MAX];
-	struct im_down_rec r = {.type = IM_DOWN_INBOX, .topic = {suffix, 7 + s->rec->user.n}};
-	struct im_recipient to = {.uid = s->rec->target};
+	char suffix[IM_DEVICE_TOPIC_MAX + 8 + IM_UID_MAX], level[IM_DEVICE_TOPIC_MAX], *at = suffix;
+	struct im_down_rec r = {.type = IM_DOWN_INBOX};
+	struct im_recipient to = {.uid = s->target};
 	struct im_str body;
 	enum im_enc enc;
 	int rc = pay_members(in, s);
@@ -439,8 +513,15 @@ static int deliver_signal(struct intake *in, struct send *s)
 		s->why = IM_STR("its control characters grow sixfold in JSON; send less");
 		return refuse(in, s, IM_E_TOO_LARGE);
 	}
-	memcpy(suffix, "signal/", 7);
-	memcpy(suffix + 7, s->rec->user.p, s->rec->user.n);
+	if (s->device.n) {
+		struct im_str own = im_device_topic(s->device, level);
+
+		at = mempcpy(at, own.p, own.n);
+		*at++ = '/';
+	}
+	at = mempcpy(at, "signal/", 7);
+	at = mempcpy(at, s->rec->user.p, s->rec->user.n);
+	r.topic = (struct im_str){suffix, (size_t)(at - suffix)};
 	in->p.health->signals++;
 	if (s->kind == IM_CONV_USER) {
 		effects_put(in->p.fx, EFFECTS_DIRECT, &r, &to, 1);

@@ -10,6 +10,7 @@
 #include "bridge/directory/directory_user.h"
 #include "bridge/message/edit_body.h"
 #include "bridge/message/kind.h"
+#include "bridge/message/meta_device.h"
 #include "common/jsonscan.h"
 #include "common/limits.h"
 
@@ -118,6 +119,8 @@ static int again(void *arg, const struct store_msg *m)
 	struct replay *r = arg;
 	struct store_conv c;
 	struct name from, peer;
+	char device[IM_DEVICE_MAX];
+	struct acks_of of;
 	struct message w = {
 		.sender = m->sender,
 		.ts_ms = m->ts_ms,
@@ -141,6 +144,7 @@ static int again(void *arg, const struct store_msg *m)
 	w.a = c.a;
 	w.b = c.b;
 	w.from = view(&from);
+	of = (struct acks_of){w.from, meta_device_get(m->meta, META_FROM_DEVICE, device)};
 	w.peer = view(&peer);
 	r->messages++;
 	rc = writer_redeliver(r->p.writer, &w, m->seq, m->gid);
@@ -148,7 +152,7 @@ static int again(void *arg, const struct store_msg *m)
 		return rc;
 	/* Which mentions were dropped is told once; what was kept stands in the message. */
 	return acks_stored(
-		r->p.acks, w.from, m->id, c.kind, w.peer, m->seq, m->ts_ms, (struct im_str){0});
+		r->p.acks, &of, m->id, c.kind, w.peer, m->seq, m->ts_ms, (struct im_str){0});
 }
 
 int replay_again(struct replay *r, const struct spool_mark *s, uint64_t first, uint64_t through,

@@ -108,6 +108,7 @@ static int hand_over(struct requests *q, const struct im_up_rec *rec, struct rpc
 		return IM_E_NOMEM;
 	job->user = u->id;
 	job->admin = u->role == IM_ROLE_ADMIN;
+	job->thing = u->role == IM_ROLE_DEVICE;
 	job->now_ms = now_ms;
 	job->set = q->set;
 	im_buf_str(&job->topic, rec->reply_topic);
@@ -134,6 +135,7 @@ static int run(struct requests *q, const struct im_up_rec *rec, struct rpc_reque
 			.device = rec->device,
 			.user = u->id,
 			.admin = u->role == IM_ROLE_ADMIN,
+			.thing = u->role == IM_ROLE_DEVICE,
 			.now_ms = rec->ts_ms,
 			.set = &q->set,
 			.params = req->params,

@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 
+#include "bridge/directory/directory_bind.h"
 #include "bridge/rpc/read_job.h"
 #include "common/ids.h"
 #include "common/limits.h"
@@ -95,6 +96,17 @@ static int session_user(struct sessions *s, const struct im_up_rec *rec, struct 
 	return rights_user(s->p.rights, rec->user, out);
 }
 
+/* Whether presence is nothing to this user: those of a device account are too many for anybody to
+ * look at, one by one or together. */
+static int is_things(struct sessions *s, struct im_str uid, bool *out)
+{
+	struct rights_user u;
+	int rc = rights_user(s->p.rights, uid, &u);
+
+	*out = !rc && u.role == IM_ROLE_DEVICE;
+	return rc == IM_E_UNKNOWN_USER ? IM_OK : rc;
+}
+
 /* Rows of one user, the one unseen longest first. */
 struct spare {
 	const struct presence *presence;
@@ -140,14 +152,30 @@ static int forget_spare(struct sessions *s, const struct im_up_rec *rec, uint64_
 	return IM_OK;
 }
 
+/* Of a device account as many are remembered as may be connected; beyond, the one unseen longest
+ * goes, and comes back as a new one. */
+static int forget_thing(struct sessions *s, const struct im_up_rec *rec, uint64_t user)
+{
+	uint64_t n;
+	int rc = directory_device_count(writer_directory(s->p.writer), user, &n);
+
+	return rc || n <= IM_ACCOUNT_DEVICES_MAX ? rc : forget_spare(s, rec, user);
+}
+
 /* A new device has nothing yet, so its cursor is 0: it is behind if its user has any message, and
  * may skip what it does not want with device.ack. Two connections may have asked for one new client
  * id at the same moment; the second one goes. */
 static int bind_device(struct sessions *s, const struct im_up_rec *rec, const struct rights_user *u)
 {
-	int rc = directory_device_bind(
-		writer_directory(s->p.writer), rec->device, u->id, rec->ts_ms, 0);
+	struct directory *d = writer_directory(s->p.writer);
+	uint64_t owner;
+	int rc = directory_bind_owner(d, rec->device, &owner);
 
+	/* A device account's by what it begins with, and needs no row. */
+	if (rc == IM_OK && owner == u->id)
+		return IM_OK;
+	if (rc == IM_OK || rc == IM_E_NONE)
+		rc = directory_device_bind(d, rec->device, u->id, rec->ts_ms, 0);
 	if (rc == IM_E_EXISTS) {
 		char level[IM_DEVICE_TOPIC_MAX];
 		struct im_str shown = im_device_topic(rec->device, level);
@@ -159,7 +187,8 @@ static int bind_device(struct sessions *s, const struct im_up_rec *rec, const st
 		return IM_OK;
 	}
 	if (rc == IM_OK)
-		rc = forget_spare(s, rec, u->id);
+		rc = u->role == IM_ROLE_DEVICE ? forget_thing(s, rec, u->id)
+					       : forget_spare(s, rec, u->id);
 	return rc == IM_E_NONE ? IM_OK : rc;
 }
 
@@ -228,7 +257,7 @@ static int opened(struct sessions *s, unsigned peer, const struct im_up_rec *rec
 		rc = bind_again(s, rec, &u);
 	if (rc)
 		return rc;
-	if (replayed)
+	if (replayed || u.role == IM_ROLE_DEVICE)
 		return IM_OK;
 	rc = presence_open(s->presence, peer, rec->user, rec->device, rec->ts_ms);
 	if (rc == IM_E_FULL) {
@@ -279,6 +308,15 @@ static int unbind_gone(struct sessions *s, unsigned peer, const struct im_up_rec
 	return rc == IM_E_NONE || rc == IM_E_UNKNOWN_USER ? IM_OK : rc;
 }
 
+/* Told once more, where the last time may have been lost. */
+static int again(struct sessions *s, const struct im_up_rec *rec)
+{
+	bool things;
+	int rc = is_things(s, rec->user, &things);
+
+	return rc || things ? rc : presence_again(s->presence, rec->user, rec->ts_ms);
+}
+
 static int closed(struct sessions *s, unsigned peer, const struct im_up_rec *rec, bool replayed)
 {
 	int rc = IM_OK;
@@ -286,7 +324,7 @@ static int closed(struct sessions *s, unsigned peer, const struct im_up_rec *rec
 	/* A process that died may have told of it, in a frame that was lost: it leaves no mark in
 	 * the log by which it would be known as a replay. */
 	if (!replayed && !presence_close(s->presence, peer, rec->user, rec->device, rec->ts_ms))
-		rc = presence_again(s->presence, rec->user, rec->ts_ms);
+		rc = again(s, rec);
 	if (!rc && rec->flags & IM_UPF_GONE)
 		rc = unbind_gone(s, peer, rec);
 	if (!rc)
@@ -339,7 +377,7 @@ int sessions_again(struct sessions *s, unsigned peer, const struct im_up_rec *re
 		rc = closed(s, peer, rec, true);
 	else if (rec->type == IM_UP_OPEN)
 		rc = behind ? opened(s, peer, rec, true) : kick_again(s, rec);
-	return rc ? rc : presence_again(s->presence, rec->user, rec->ts_ms);
+	return rc ? rc : again(s, rec);
 }
 
 static int on_marked(void *arg, const struct directory_user *u)
@@ -395,6 +433,7 @@ int sessions_snapshot(
 {
 	struct im_str in = f->rest;
 	struct im_up_rec rec;
+	bool things;
 	int rc = IM_OK;
 
 	if (f->part.first)
@@ -403,7 +442,10 @@ int sessions_snapshot(
 		rc = im_up_rec_read(&in, &rec);
 		if (rc || rec.user.n == 0 || rec.user.n > IM_UID_MAX)
 			return IM_E_FORMAT;
-		if (rec.type == IM_UP_OPEN)
+		rc = rec.type == IM_UP_OPEN ? is_things(s, rec.user, &things) : IM_OK;
+		if (rc)
+			break;
+		if (rec.type == IM_UP_OPEN && !things)
 			rc = presence_open(s->presence, peer, rec.user, rec.device, now_ms);
 		else if (rec.type == IM_UP_SUB && greet)
 			rc = subscribed(s, &rec, now_ms);
@@ -413,6 +455,13 @@ int sessions_snapshot(
 	if (!rc && f->part.last)
 		presence_snapshot_end(s->presence, peer, now_ms);
 	return rc;
+}
+
+static int mark(struct sessions *s, uint64_t user, int state, int64_t ts_ms)
+{
+	int rc = directory_user_set_online(writer_directory(s->p.writer), user, state, ts_ms);
+
+	return rc == IM_E_NONE ? IM_OK : rc;
 }
 
 static int tell(void *arg, const struct presence_change *c)
@@ -430,16 +479,14 @@ static int tell(void *arg, const struct presence_change *c)
 
 	memcpy(topic, "presence/", 9);
 	memcpy(topic + 9, c->uid.p, c->uid.n);
-	if (rc == IM_E_UNKNOWN_USER) {
-		/* Deleted: nothing is retained of somebody who is gone. */
+	if (rc == IM_E_UNKNOWN_USER || (!rc && u.role == IM_ROLE_DEVICE)) {
+		/* Deleted: nothing is retained of somebody who is gone; nor of who
+		 * has become a device account. */
 		r.payload = (struct im_str){0};
 		news = true;
-		rc = IM_OK;
+		rc = rc ? IM_OK : mark(s, u.id, PRESENCE_OFFLINE, c->ts_ms);
 	} else if (!rc && c->mark) {
-		rc = directory_user_set_online(
-			writer_directory(s->p.writer), u.id, c->state, c->ts_ms);
-		if (rc == IM_E_NONE)
-			rc = IM_OK;
+		rc = mark(s, u.id, c->state, c->ts_ms);
 	}
 	if (!rc && news)
 		effects_put(s->p.fx, EFFECTS_DIRECT, &r, NULL, 0);

@@ -87,6 +87,7 @@ static struct rpc_read call_of(const struct reader *r, struct read_job *job)
 			.device = {job->device, job->device_n},
 			.user = job->user,
 			.admin = job->admin,
+			.thing = job->thing,
 			.now_ms = job->now_ms,
 			.set = &job->set,
 			.params = job->req.params,

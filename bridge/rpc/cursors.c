@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <uthash.h>
 
+#include "bridge/directory/directory_bind.h"
 #include "bridge/directory/directory_user.h"
 #include "bridge/rpc/read_job.h"
 #include "common/limits.h"
@@ -52,13 +53,30 @@ static int find_delivered(
 	return IM_OK;
 }
 
+/* The row of a device; of one that a device account has by its name, made now. */
+static int row_of(
+	struct directory *dir, const struct cursors_device *d, struct directory_device *out)
+{
+	uint64_t owner;
+	int rc = directory_device_get(dir, d->device, out);
+
+	if (rc != IM_E_NONE || !d->thing)
+		return rc;
+	rc = directory_bind_owner(dir, d->device, &owner);
+	if (rc == IM_OK && owner != d->user)
+		rc = IM_E_NONE;
+	if (rc == IM_OK)
+		rc = directory_device_bind(dir, d->device, d->user, d->now_ms, 0);
+	return rc == IM_OK ? directory_device_get(dir, d->device, out) : rc;
+}
+
 int cursors_move(
 	struct writer *w, const struct cursors_device *d, uint64_t cursor, uint64_t *was_out)
 {
 	struct directory *dir = writer_directory(w);
 	struct directory_device dev;
 	uint64_t had;
-	int rc = directory_device_get(dir, d->device, &dev);
+	int rc = row_of(dir, d, &dev);
 
 	if (rc == IM_OK && dev.user != d->user)
 		rc = IM_E_NONE;
@@ -70,6 +88,9 @@ int cursors_move(
 	if (d->start)
 		return dev.cursor > 0 ? IM_E_EXISTS
 				      : directory_device_start(dir, d->device, cursor);
+	/* What one of them has says nothing of the account. */
+	if (d->thing)
+		return directory_device_set_cursor(dir, d->device, cursor);
 	rc = directory_received_through(dir, d->user, dev.cursor, &had);
 	if (rc == IM_OK)
 		rc = directory_device_set_cursor(dir, d->device, cursor);
@@ -133,11 +154,19 @@ struct tx_part cursors_part(struct cursors *c)
 	return (struct tx_part){.commit = committed, .rollback = rolled_back, .arg = c};
 }
 
-static int refuse(struct cursors *c, struct im_str uid, int code, const char *why)
+static int refuse(
+	struct cursors *c, struct im_str uid, struct im_str device, int code, const char *why)
 {
 	const struct im_str none = {NULL, 0};
+	struct acks_of of = {.uid = uid};
+	struct rights_user u;
+	int rc = rights_user(c->p.rights, uid, &u);
 
-	return acks_refused(c->p.acks, uid, none, IM_CONV_USER, none, code, im_str(why));
+	if (rc != IM_OK && rc != IM_E_UNKNOWN_USER)
+		return rc;
+	if (rc == IM_OK && u.role == IM_ROLE_DEVICE)
+		of.device = device;
+	return acks_refused(c->p.acks, &of, none, IM_CONV_USER, none, code, im_str(why));
 }
 
 static struct waiting *entry_of(struct cursors *c, const struct im_up_rec *rec)
@@ -162,7 +191,7 @@ int cursors_note(struct cursors *c, const struct im_up_rec *rec)
 	uint64_t cursor;
 
 	if (im_cursor_parse(rec->payload, &cursor) || cursor > writer_position(c->p.writer))
-		return refuse(c, rec->user, IM_E_INVALID_PARAMS, CURSORS_NONE_WHY);
+		return refuse(c, rec->user, rec->device, IM_E_INVALID_PARAMS, CURSORS_NONE_WHY);
 	w = entry_of(c, rec);
 	if (w == NULL)
 		return IM_E_NOMEM;
@@ -204,8 +233,10 @@ static int write_one(struct cursors *c, const struct waiting *w)
 	if (rc != IM_OK)
 		return rc == IM_E_UNKNOWN_USER ? IM_OK : rc;
 	d.user = u.id;
+	d.thing = u.role == IM_ROLE_DEVICE;
 	rc = cursors_move(c->p.writer, &d, w->cursor, &was);
-	return rc == IM_E_NONE ? refuse(c, d.uid, IM_E_NOT_ALLOWED, CURSORS_DEVICE_WHY) : rc;
+	return rc == IM_E_NONE ? refuse(c, d.uid, d.device, IM_E_NOT_ALLOWED, CURSORS_DEVICE_WHY)
+			       : rc;
 }
 
 int cursors_settle(struct cursors *c, struct im_str device)

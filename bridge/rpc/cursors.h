@@ -22,6 +22,7 @@ struct cursors_device {
 	struct im_str uid, device;
 	uint64_t user;
 	int64_t now_ms;
+	bool thing; /* of a device account */
 	bool start; /* it begins with this acknowledgement, and has not what was before */
 };
 

@@ -29,7 +29,7 @@ struct read_job {
 	struct effects_read effect;
 	enum read_kind kind;
 	uint64_t user;
-	bool admin;
+	bool admin, thing;
 	char uid[IM_UID_MAX], device[IM_DEVICE_MAX];
 	size_t uid_n, device_n;
 	int64_t now_ms;

@@ -6,6 +6,7 @@
 
 #include "bridge/message/kind.h"
 #include "bridge/message/meta.h"
+#include "bridge/message/meta_device.h"
 #include "common/jsonscan.h"
 #include "common/jsonw.h"
 #include "common/limits.h"
@@ -36,15 +37,19 @@ static int blank_edits(struct rpc_write *wr, uint64_t conv, uint64_t seq)
 	return rc == IM_E_NONE ? IM_OK : rc;
 }
 
-static int say(struct rpc_write *wr, const struct recall *r, uint64_t seq, uint64_t *seq_out)
+static int say(
+	struct rpc_write *wr, const struct recall *r, const struct store_msg *of, uint64_t *seq_out)
 {
 	struct message m = r->say;
-	struct im_buf body;
+	struct im_buf body, devices;
 	uint64_t gid;
 	int rc;
 
 	im_buf_init(&body, 0);
-	im_buf_printf(&body, "{\"seq\":%" PRIu64, seq);
+	im_buf_init(&devices, 0);
+	meta_device_follow(&devices, of->meta, m.sender == of->sender,
+		wr->call.thing ? wr->call.device : IM_STR(""));
+	im_buf_printf(&body, "{\"seq\":%" PRIu64, of->seq);
 	if (r->say_by)
 		im_jsonw_member_str(&body, "by", r->by);
 	im_buf_c(&body, '}');
@@ -52,8 +57,11 @@ static int say(struct rpc_write *wr, const struct recall *r, uint64_t seq, uint6
 	m.enc = IM_ENC_JSON;
 	m.type = IM_STR(KIND_RECALL);
 	m.body = im_buf_view(&body);
-	rc = body.failed ? IM_E_NOMEM : writer_append(wr->writer, &m, seq_out, &gid);
+	m.meta = im_buf_view(&devices);
+	rc = body.failed || devices.failed ? IM_E_NOMEM
+					   : writer_append(wr->writer, &m, seq_out, &gid);
 	im_buf_free(&body);
+	im_buf_free(&devices);
 	return rc;
 }
 
@@ -61,8 +69,9 @@ int recall_write(
 	struct rpc_write *wr, const struct recall *r, struct msg_target *t, uint64_t *seq_out)
 {
 	struct im_str edited = meta_get(t->m.meta, "edited");
+	char to[IM_DEVICE_MAX], from[IM_DEVICE_MAX];
 	struct im_buf meta;
-	int rc = say(wr, r, t->m.seq, seq_out);
+	int rc = say(wr, r, &t->m, seq_out);
 
 	if (rc == IM_OK)
 		rc = blank_edits(wr, r->conv, (uint64_t)im_json_number_in(edited, "seq"));
@@ -71,6 +80,9 @@ int recall_write(
 	im_buf_init(&meta, 0);
 	im_buf_z(&meta, "\"recalled_by\":");
 	im_jsonw_str(&meta, r->by);
+	meta_device_put(&meta, META_TO_DEVICE, meta_device_get(t->m.meta, META_TO_DEVICE, to));
+	meta_device_put(
+		&meta, META_FROM_DEVICE, meta_device_get(t->m.meta, META_FROM_DEVICE, from));
 	rc = meta.failed ? IM_E_NOMEM : blank(wr, t, im_buf_view(&meta));
 	im_buf_free(&meta);
 	return rc;

@@ -66,6 +66,7 @@ struct rpc_call {
 	struct im_str uid, device;
 	uint64_t user;
 	bool admin;
+	bool thing; /* the caller is a device account */
 	/* an administrator's command: no quota is counted and nobody's consent is asked */
 	bool by_operator;
 	int64_t now_ms;

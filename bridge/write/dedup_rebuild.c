@@ -4,7 +4,9 @@
 
 #include <string.h>
 
+#include "bridge/message/meta_device.h"
 #include "bridge/message/seen.h"
+#include "bridge/write/dedup_place.h"
 
 /* So many messages in a row from before the window end the walk: a clock that was behind for a
  * moment does not cut the window short. */
@@ -14,6 +16,7 @@ struct walk {
 	struct dedup *d;
 	int64_t oldest_ms, now_ms;
 	uint32_t older, rows_left;
+	struct im_buf key;
 };
 
 /* What was sent first is not in the log any more. Text that only looks like the mark, in a sender's
@@ -30,6 +33,9 @@ static int take(void *arg, const struct store_msg *m)
 {
 	struct walk *w = arg;
 	struct dedup_value v = {.seq = m->seq, .gid = m->gid, .ts_ms = m->ts_ms};
+	char to[IM_DEVICE_MAX], from[IM_DEVICE_MAX];
+	struct im_str id;
+
 	if (w->rows_left-- == 0)
 		return IM_STOP;
 	if (m->ts_ms < w->oldest_ms)
@@ -37,9 +43,12 @@ static int take(void *arg, const struct store_msg *m)
 	w->older = 0;
 	if (m->id.n == 0)
 		return 0;
-	v.body_hash = changed_since(m, w->now_ms) ? DEDUP_BODY_ANY
-						  : dedup_body_hash(w->d, m->enc, m->body);
-	return dedup_put_older(w->d, m->sender, m->conv, m->id, &v) ? 0 : IM_STOP;
+	v.body_hash = changed_since(m, w->now_ms)
+			      ? DEDUP_BODY_ANY
+			      : dedup_place_hash(w->d, m->enc, m->body,
+					meta_device_get(m->meta, META_TO_DEVICE, to));
+	id = dedup_place_id(&w->key, meta_device_get(m->meta, META_FROM_DEVICE, from), m->id);
+	return dedup_put_older(w->d, m->sender, m->conv, id, &v) ? 0 : IM_STOP;
 }
 
 int dedup_rebuild(struct dedup *d, uint32_t max_rows, const struct store_backend *backend,
@@ -52,6 +61,8 @@ int dedup_rebuild(struct dedup *d, uint32_t max_rows, const struct store_backend
 	int ret;
 	if (max_rows == 0)
 		w.rows_left = 2 * dedup_capacity(d);
+	im_buf_init(&w.key, 0);
 	ret = backend->read_log(r, 1, UINT64_MAX, true, take, &w);
+	im_buf_free(&w.key);
 	return ret == IM_STOP ? IM_OK : ret;
 }

@@ -14,6 +14,7 @@
 #include "clients/imctl/password.h"
 #include "clients/imctl/token.h"
 #include "common/limits.h"
+#include "common/may.h"
 
 #define TOKEN_TTL_S (30 * 86400)
 #define SECRET_MIN 32 /* RFC 7518: as long as the hash */
@@ -29,8 +30,9 @@ static const char *text_of(const struct command_call *c, const char *member)
 static int role_of(const struct command_call *c)
 {
 	const char *role = text_of(c, "role");
+	int found = role ? im_role_parse(im_str(role)) : IM_ROLE_USER;
 
-	return role && strcmp(role, "admin") == 0;
+	return found < 0 ? IM_ROLE_USER : found;
 }
 
 static int create(struct command_call *c)
@@ -177,7 +179,7 @@ static int token(struct command_call *c)
 
 static const struct arg create_args[] = {
 	UID_ARG,
-	{"--role", "role", ARG_CHOICE, false, "user|admin", "what the user may do (user)"},
+	{"--role", "role", ARG_CHOICE, false, "user|admin|device", "what the account is (user)"},
 	{"--admin", ".admin", ARG_FLAG, false, NULL, "the same as --role admin"},
 	{"--nick", "nick", ARG_TEXT, false, NULL, "the name that others see"},
 	PASSWORD_ARGS,
@@ -202,7 +204,7 @@ static const struct arg export_args[] = {
 };
 static const struct arg restore_args[] = {
 	UID_ARG,
-	{"--role", "role", ARG_CHOICE, false, "user|admin", "what the user may do (user)"},
+	{"--role", "role", ARG_CHOICE, false, "user|admin|device", "what the account is (user)"},
 	PASSWORD_ARGS,
 	END,
 };
@@ -210,7 +212,7 @@ static const struct arg password_args[] = {UID_ARG, PASSWORD_ARGS, END};
 static const struct arg uid_args[] = {UID_ARG, END};
 static const struct arg role_args[] = {
 	UID_ARG,
-	{"ROLE", "role", ARG_CHOICE, true, "user|admin", "user or admin"},
+	{"ROLE", "role", ARG_CHOICE, true, "user|admin|device", "user, admin or device"},
 	END,
 };
 static const struct arg max_devices_args[] = {
@@ -218,6 +220,13 @@ static const struct arg max_devices_args[] = {
 	{"N", "max_devices", ARG_FIGURE, false, NULL,
 		"how many; 0 for no limit, default for what the broker is configured for; without "
 		"it, what holds is shown"},
+	END,
+};
+static const struct arg bind_args[] = {
+	UID_ARG,
+	{"PATTERN", "pattern", ARG_TEXT, false, NULL,
+		"what they begin with, and a *, such as 'veh-*'; none to bind them one by one; "
+		"without it, what holds is shown"},
 	END,
 };
 static const struct arg quota_args[] = {
@@ -315,7 +324,7 @@ const struct command cmd_user[] = {
 		.noted = "setUserPassword",
 		.password = true},
 	{.name = "user role",
-		.help = "makes a user an administrator, or one no longer",
+		.help = "makes an account a person's, an administrator's, or one of many devices",
 		.args = role_args,
 		.request = "setUserRole",
 		.offline = set_role,
@@ -324,6 +333,10 @@ const struct command cmd_user[] = {
 		.help = "limits how many devices of a user may be connected at a time, or shows it",
 		.args = max_devices_args,
 		.request = "setUserMaxDevices"},
+	{.name = "user bind",
+		.help = "says what the client ids of a device account begin with, or shows it",
+		.args = bind_args,
+		.request = "setUserBind"},
 	{.name = "user quota",
 		.help = "limits what a user may do to others within a day, or shows it",
 		.args = quota_args,

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "clients/imctl/offline_audit.h"
+#include "common/may.h"
 #include "common/pwhash.h"
 #include "db/sqldb.h"
 #include "schema/account.h"
@@ -259,10 +260,15 @@ static json_t *text_of(sqlite3_stmt *s, int column)
 	return json_stringn(v.n ? v.p : "", v.n);
 }
 
+static const char *role_name(int64_t role)
+{
+	return im_role_names[role >= 0 && role < IM_ROLES ? role : IM_ROLE_USER];
+}
+
 static json_t *row_object(sqlite3_stmt *s)
 {
 	json_t *row = json_pack("{s:o, s:s, s:b, s:b, s:I, s:o}", "username", text_of(s, 0), "role",
-		sqldb_int(s, 1) == 1 ? "admin" : "user", "disabled", sqldb_int(s, 2) != 0,
+		role_name(sqldb_int(s, 1)), "disabled", sqldb_int(s, 2) != 0,
 		"password", !sqldb_null(s, 3), "created_ms", (json_int_t)sqldb_int(s, 4), "nick",
 		text_of(s, 5));
 	struct im_pwhash h;

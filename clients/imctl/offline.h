@@ -29,7 +29,7 @@ int offline_begin(struct offline *o, struct im_buf *why);
 int offline_end(
 	struct offline *o, const char *action, const json_t *params, int rc, struct im_buf *why);
 
-/* Exit codes; why: a sentence. phc empty: no password; nick NULL: none. role: 0 user, 1 admin. */
+/* Exit codes; why: a sentence. phc empty: no password; nick NULL: none. role: enum im_role. */
 int offline_user_create(struct offline *o, const char *uid, int role, const char *phc,
 	const char *nick, struct im_buf *why);
 int offline_user_set_password(

@@ -5,7 +5,7 @@
 STORE_TEST_SRC := $(wildcard tests/store/test_*.c)
 STORE_TEST := $(STORE_TEST_SRC:tests/store/%.c=%)
 STORE_SRC := $(wildcard bridge/store/*.c bridge/directory/*.c bridge/write/dedup*.c) bridge/base/assoc.c \
-	bridge/base/background.c $(addprefix bridge/message/,edit_body.c meta.c renaming.c seen.c system_body.c)
+	bridge/base/background.c $(addprefix bridge/message/,edit_body.c meta.c meta_device.c renaming.c seen.c system_body.c)
 STORE_OBJ := $(call obj,$(STORE_SRC)) $(COMMON_OBJ) $(SCHEMA_OBJ)
 STORE_TEST_OBJ := $(call obj,tests/store/store_test.c tests/store/store_pair.c \
 	tests/lib/faultvfs.c)

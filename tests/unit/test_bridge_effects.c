@@ -150,11 +150,12 @@ static void acks_are_gathered_for_each_sender(void **state)
 	struct im_down_rec r;
 
 	(void)state;
-	assert_int_equal(acks_stored(a, IM_STR("alice"), IM_STR("1"), IM_CONV_USER, IM_STR("bob"),
-				 7, 100, IM_STR("")),
+	assert_int_equal(acks_stored(a, &(struct acks_of){.uid = IM_STR("alice")}, IM_STR("1"),
+				 IM_CONV_USER, IM_STR("bob"), 7, 100, IM_STR("")),
 		IM_OK);
-	assert_int_equal(acks_refused(a, IM_STR("alice"), (struct im_str){0}, IM_CONV_GROUP,
-				 IM_STR("team"), IM_E_MUTED, IM_STR("be \"quiet\"")),
+	assert_int_equal(
+		acks_refused(a, &(struct acks_of){.uid = IM_STR("alice")}, (struct im_str){0},
+			IM_CONV_GROUP, IM_STR("team"), IM_E_MUTED, IM_STR("be \"quiet\"")),
 		IM_OK);
 	acks_flush(a, fx);
 	view = effects_view(fx, EFFECTS_CONTROL);
@@ -167,8 +168,8 @@ static void acks_are_gathered_for_each_sender(void **state)
 	effects_reset(fx);
 	acks_flush(a, fx);
 	assert_int_equal(effects_bytes(fx), 0);
-	assert_int_equal(acks_stored(a, IM_STR("alice"), IM_STR("1"), IM_CONV_USER, IM_STR("bob"),
-				 7, 100, IM_STR("")),
+	assert_int_equal(acks_stored(a, &(struct acks_of){.uid = IM_STR("alice")}, IM_STR("1"),
+				 IM_CONV_USER, IM_STR("bob"), 7, 100, IM_STR("")),
 		IM_OK);
 	acks_reset(a);
 	acks_flush(a, fx);
@@ -189,8 +190,9 @@ static void acks_stay_below_a_frame(void **state)
 	(void)state;
 	memset(id, '"', sizeof(id)); /* each is escaped to two bytes */
 	for (int i = 0; i < 5000; i++)
-		assert_int_equal(acks_stored(a, IM_STR("alice"), (struct im_str){id, sizeof(id)},
-					 IM_CONV_USER, IM_STR("bob"), 1, 1, IM_STR("")),
+		assert_int_equal(acks_stored(a, &(struct acks_of){.uid = IM_STR("alice")},
+					 (struct im_str){id, sizeof(id)}, IM_CONV_USER,
+					 IM_STR("bob"), 1, 1, IM_STR("")),
 			IM_OK);
 	acks_flush(a, fx);
 	view = effects_view(fx, EFFECTS_CONTROL);

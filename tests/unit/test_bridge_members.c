@@ -301,13 +301,13 @@ static void rights_follow_what_is_forgotten(void **state)
 	assert_int_equal(rights_user(w->r, IM_STR("user20"), &b), IM_OK);
 	assert_int_equal(b.role, IM_ROLE_ADMIN);
 	assert_int_equal(rights_user(w->r, IM_STR("user02"), &b), IM_OK);
-	assert_int_equal(rights_direct(w->r, &a, &b, NULL), IM_OK);
+	assert_int_equal(rights_direct(w->r, &a, &b, false, NULL), IM_OK);
 	assert_int_equal(directory_block_add(w->d, b.id, a.id, 1), IM_OK);
-	assert_int_equal(rights_direct(w->r, &a, &b, NULL), IM_OK);
+	assert_int_equal(rights_direct(w->r, &a, &b, false, NULL), IM_OK);
 	rights_forget(w->r, IM_STR("user02"), (struct im_str){0});
-	assert_int_equal(rights_direct(w->r, &a, &b, NULL), IM_E_BLOCKED);
-	assert_int_equal(rights_direct(w->r, &b, &a, NULL), IM_OK);
-	assert_int_equal(rights_direct(w->r, &b, &b, NULL), IM_OK);
+	assert_int_equal(rights_direct(w->r, &a, &b, false, NULL), IM_E_BLOCKED);
+	assert_int_equal(rights_direct(w->r, &b, &a, false, NULL), IM_OK);
+	assert_int_equal(rights_direct(w->r, &b, &b, false, NULL), IM_OK);
 
 	assert_int_equal(rights_group(w->r, IM_STR("g"), &g), IM_OK);
 	assert_int_equal(rights_group(w->r, IM_STR("none"), &g), IM_E_UNKNOWN_GROUP);
@@ -329,16 +329,16 @@ static void a_users_own_policy_comes_before_the_servers(void **state)
 	assert_int_equal(rights_user(w->r, IM_STR("user01"), &a), IM_OK);
 	rights_set_direct_policy(w->r, IM_DIRECT_CONTACTS);
 	assert_int_equal(rights_user(w->r, IM_STR("user02"), &b), IM_OK);
-	assert_int_equal(rights_direct(w->r, &a, &b, NULL), IM_E_CONTACTS_ONLY);
+	assert_int_equal(rights_direct(w->r, &a, &b, false, NULL), IM_E_CONTACTS_ONLY);
 	assert_int_equal(directory_user_set_profile(w->d, b.id, keep, keep, keep, 1, -1), IM_OK);
 	rights_clear(w->r);
 	assert_int_equal(rights_user(w->r, IM_STR("user02"), &b), IM_OK);
-	assert_int_equal(rights_direct(w->r, &a, &b, NULL), IM_OK);
+	assert_int_equal(rights_direct(w->r, &a, &b, false, NULL), IM_OK);
 	rights_set_direct_policy(w->r, IM_DIRECT_ANYONE);
 	assert_int_equal(directory_user_set_profile(w->d, b.id, keep, keep, keep, 2, -1), IM_OK);
 	rights_clear(w->r);
 	assert_int_equal(rights_user(w->r, IM_STR("user02"), &b), IM_OK);
-	assert_int_equal(rights_direct(w->r, &a, &b, NULL), IM_E_CONTACTS_ONLY);
+	assert_int_equal(rights_direct(w->r, &a, &b, false, NULL), IM_E_CONTACTS_ONLY);
 }
 
 static void slow_mode_survives_a_clock_set_back(void **state)

@@ -250,6 +250,9 @@ static void check_filter(const json_t *c)
 	assert_int_equal(f.shared, flag_of(c, "shared"));
 	assert_int_equal(f.reaches_im, flag_of(c, "reaches_im"));
 	assert_int_equal(f.events, flag_of(c, "events"));
+	assert_str_eq(f.device, text_of(c, "device"));
+	assert_str_eq(f.below, text_of(c, "below"));
+	assert_int_equal(f.below_wild, flag_of(c, "below_wild"));
 	if (json_object_get(c, "inner"))
 		assert_str_eq(f.filter, text_of(c, "inner"));
 	else if (!f.shared)

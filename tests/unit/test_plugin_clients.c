@@ -309,14 +309,14 @@ static void a_user_outlives_a_reconnect(void **state)
 	(void)state;
 	u = e->user;
 	assert_true(u->v5);
-	while (im_ratelimit_take(&u->messages, 1000000, 10, 4000000, 1))
+	while (im_ratelimit_take(&u->rates.messages, 1000000, 10, 4000000, 1))
 		;
 	clients_ended(s, C(0), 1000000);
 	clients_turn(s, 1000000);
 	clients_turn(s, 2000000);
 	e = add(s, 1, "alice", "a", false, true);
 	assert_ptr_equal(e->user, u);
-	assert_false(im_ratelimit_idle(&u->messages, 2000000));
+	assert_false(im_ratelimit_idle(&u->rates.messages, 2000000));
 	assert_true(u->v5);
 	/* Gone for long, it is forgotten. */
 	clients_ended(s, C(1), 2000000);

@@ -14,6 +14,7 @@
 #include "bridge/directory/mentions.h"
 #include "bridge/message/kind.h"
 #include "bridge/message/meta.h"
+#include "bridge/message/meta_device.h"
 #include "bridge/rpc/conv_ref.h"
 #include "bridge/rpc/msg_target.h"
 #include "bridge/rpc/rpc_args.h"
@@ -216,6 +217,7 @@ static int append_edit(struct rpc_write *wr, const struct conv_ref *ref, const s
 	im_buf_init(&ttl, 0);
 	put_operation(&body, e, t);
 	msg_ttl_left(c, &t->m, &ttl);
+	meta_device_follow(&ttl, t->m.meta, true, c->thing ? c->device : IM_STR(""));
 	n.body = im_buf_view(&body);
 	n.meta = im_buf_view(&ttl);
 	if (rc == IM_OK && body.n > IM_MESSAGE_BYTES_MAX)

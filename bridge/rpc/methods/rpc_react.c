@@ -10,6 +10,7 @@
 
 #include "bridge/message/kind.h"
 #include "bridge/message/meta.h"
+#include "bridge/message/meta_device.h"
 #include "bridge/message/text.h"
 #include "bridge/rpc/conv_ref.h"
 #include "bridge/rpc/msg_target.h"
@@ -92,16 +93,21 @@ static int write_reaction(struct rpc_write *wr, const struct conv_ref *ref, stru
 	const json_t *reactions, const char *emoji, bool remove, uint64_t *seq_out)
 {
 	char *text = json_object_size(reactions) ? json_dumps(reactions, JSON_COMPACT) : NULL;
-	struct im_buf body, meta;
+	struct im_buf body, meta, devices;
 	int rc;
 
 	im_buf_init(&body, 0);
 	im_buf_init(&meta, 0);
+	im_buf_init(&devices, 0);
+	meta_device_follow(&devices, t->m.meta, t->m.sender == wr->call.user,
+		wr->call.thing ? wr->call.device : IM_STR(""));
 	im_buf_printf(&body, "{\"seq\":%" PRIu64, t->m.seq);
 	im_jsonw_member_str(&body, "emoji", im_str(emoji));
 	im_buf_z(&body, remove ? ",\"remove\":true}" : "}");
 	meta_put(&meta, t->m.meta, "reactions", im_str(text));
-	rc = msg_append_operation(wr, ref, KIND_REACT, IM_STR(""), &body, seq_out);
+	rc = devices.failed ? IM_E_NOMEM
+			    : msg_append_operation(
+				      wr, ref, KIND_REACT, im_buf_view(&devices), &body, seq_out);
 	if (rc == IM_OK) {
 		t->m.meta = im_buf_view(&meta);
 		rc = meta.failed ? IM_E_NOMEM : writer_amend(wr->writer, &t->m);
@@ -109,6 +115,7 @@ static int write_reaction(struct rpc_write *wr, const struct conv_ref *ref, stru
 	free(text);
 	im_buf_free(&body);
 	im_buf_free(&meta);
+	im_buf_free(&devices);
 	return rc;
 }
 

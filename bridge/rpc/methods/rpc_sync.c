@@ -10,6 +10,7 @@
 
 #include "bridge/directory/directory_conv.h"
 #include "bridge/directory/directory_user.h"
+#include "bridge/message/meta_device.h"
 #include "bridge/rpc/conv_set.h"
 #include "bridge/rpc/cursors.h"
 #include "bridge/rpc/methods/sync_walk.h"
@@ -19,6 +20,8 @@
 #include "common/wire.h"
 
 #define STOP_FULL 0x7002 /* positive: no error code */
+/* Messages of others that a page of a device account's device looks past. */
+#define PASSED_MAX 1000
 
 struct event_at {
 	uint64_t gid;
@@ -30,6 +33,7 @@ struct page {
 	struct im_buf messages, events; /* elements with commas between */
 	struct im_buf one;
 	uint32_t count, limit;
+	uint32_t passed; /* of other devices of the same account */
 	size_t max_bytes;
 	uint64_t last; /* position of the newest element */
 	/* events that wait for their turn */
@@ -70,10 +74,15 @@ static int add_events_before(struct page *p, uint64_t gid)
 static int on_message(void *arg, const struct conv_item *item, const struct store_msg *m)
 {
 	struct page *p = arg;
+	const struct rpc_call *c = &p->rd->call;
 	int rc = add_events_before(p, m->gid);
 
 	if (rc != IM_OK)
 		return rc;
+	if (c->thing && !meta_device_concerns(m->meta, c->device, m->sender == c->user)) {
+		p->last = m->gid;
+		return ++p->passed == PASSED_MAX ? STOP_FULL : IM_OK;
+	}
 	if (p->count >= p->limit)
 		return STOP_FULL;
 	im_buf_reset(&p->one);
@@ -184,8 +193,12 @@ static int sync_call(struct rpc_read *rd)
 static int ack_call(struct rpc_write *wr)
 {
 	struct rpc_call *c = &wr->call;
-	const struct cursors_device d = {
-		c->uid, c->device, c->user, c->now_ms, rpc_bool(c, "start", false)};
+	const struct cursors_device d = {.uid = c->uid,
+		.device = c->device,
+		.user = c->user,
+		.now_ms = c->now_ms,
+		.start = rpc_bool(c, "start", false),
+		.thing = c->thing};
 	uint64_t cursor, was;
 	int rc;
 

@@ -40,14 +40,19 @@ void user_put_profile(struct im_buf *b, const struct directory_user *u)
 	}
 }
 
+static void put_role(struct im_buf *b, const struct directory_user *u)
+{
+	im_jsonw_member_str(b, "role", im_str(im_role_names[u->role < IM_ROLES ? u->role : 0]));
+}
+
 void user_put_own(struct im_buf *b, const struct directory_user *u)
 {
 	unsigned policy = u->direct_policy < IM_DIRECT_POLICIES ? u->direct_policy : 0;
 
 	user_put_profile(b, u);
-	im_buf_printf(b, ",\"role\":\"%s\",\"direct_policy\":\"%s\",\"read_receipts\":%s",
-		u->role == IM_ROLE_ADMIN ? "admin" : "user", im_direct_policy_names[policy],
-		u->read_receipts ? "true" : "false");
+	put_role(b, u);
+	im_buf_printf(b, ",\"direct_policy\":\"%s\",\"read_receipts\":%s",
+		im_direct_policy_names[policy], u->read_receipts ? "true" : "false");
 	im_jsonw_member_int(b, "created", u->created_ms);
 }
 
@@ -63,6 +68,9 @@ static int put_user(struct rpc_call *c, struct im_str uid, struct im_buf *b)
 		user_put_own(b, &u);
 	else
 		user_put_profile(b, &u);
+	/* Who administers is nobody's business; that nobody reads this is everybody's. */
+	if (u.id != c->user && u.role == IM_ROLE_DEVICE)
+		put_role(b, &u);
 	if (u.deleted)
 		im_buf_z(b, ",\"deleted\":true");
 	im_buf_c(b, '}');

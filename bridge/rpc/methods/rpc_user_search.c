@@ -62,7 +62,7 @@ static int may_find(struct hunt *h, const struct directory_user *u, bool *out)
 			 ? IM_OK
 			 : directory_block_between(h->c->dir, h->c->user, u->id, &blocked);
 
-	*out = rc == IM_OK && u->id != h->c->user && !blocked;
+	*out = rc == IM_OK && u->id != h->c->user && !blocked && u->role != IM_ROLE_DEVICE;
 	return rc;
 }
 

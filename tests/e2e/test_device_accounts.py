@@ -1,0 +1,398 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Device accounts: many client ids under one name. What one of them does costs one delivery, what is
+for one of them reaches nobody else, and no id of theirs is anybody else's.
+"""
+import json
+
+import pytest
+
+from lib.admin import Refusal
+from lib.client import Refused, RpcError, denied
+from lib.node import until
+from lib.things import Fleet
+
+NODE = {"options": {"allow_topic": "public/#"}}
+V = pytest.mark.parametrize("v5", [False, True], ids=["v311", "v5"])
+N = 20
+
+
+@pytest.fixture(scope="module")
+def fleet(node):
+    return Fleet(node, f"{node.new_name('veh')}-*")
+
+
+@pytest.fixture
+def own_fleet(own_node):
+    def make(pattern="veh-*", **kw):
+        return Fleet(own_node(**kw), pattern)
+    return make
+
+
+def quiet(things):
+    """Everything that was to come has come: each has the answer to its own question."""
+    for t in things:
+        t.rpc("user.get")
+
+
+def test_each_device_is_greeted_alone_and_every_message_is_counted(own_fleet):
+    fleet = own_fleet()
+    sender = fleet.node.connect(fleet.node.user())
+    things = fleet.things(N)
+    quiet(things)
+    for t in things:
+        assert len(t.events("hello")) == 1
+        # Hello and one answer: nothing of what the others had.
+        assert len(t.messages) == 2, t.messages
+    sender.send(f"im/u/{fleet.user}", {"id": "all", "body": "to all"})
+    for t in things:
+        t.wait_for(lambda t=t: t.to_all(f"u/{sender.user}"))
+    for k, t in enumerate(things):
+        sender.send(f"im/u/{fleet.user}/{t.device}", {"id": f"c{k}", "body": k})
+    for k, t in enumerate(things):
+        t.wait_body(f"u/{sender.user}", k)
+    for t in things:
+        t.send(f"im/u/{sender.user}", {"id": "same-id", "body": t.device})
+    quiet(things)
+    for t in things:
+        # hello, two answers, one to all, one of its own, one ack
+        assert len(t.messages) == 6, t.messages
+        assert [a["id"] for a in t.acks()] == ["same-id"]
+    assert len(sender.bodies(f"u/{fleet.user}")) == N
+    assert sorted(m["from_device"] for m in sender.got(f"u/{fleet.user}")) == sorted(
+        t.device for t in things)
+
+
+def test_deliveries_grow_with_the_devices_and_not_with_their_square(own_fleet):
+    """All that N devices do, in deliveries of the broker: hello, answer, ack, message each."""
+    fleet = own_fleet()
+    sender = fleet.node.connect(fleet.node.user())
+    cost = []
+    for n, first in ((N, 0), (2 * N, N)):
+        things = fleet.things(n, first)
+        for t in things:
+            t.send(f"im/u/{sender.user}", {"id": "1", "body": t.device})
+        quiet(things)
+        cost.append(sum(len(t.messages) for t in things))
+        for t in things:
+            t.disconnect()
+    # What one device costs is the same: hello, ack, answer.
+    assert cost == [3 * N, 6 * N]
+    assert len(sender.on(f"u/{fleet.user}")) == 3 * N
+
+
+def test_a_command_reaches_one_device_and_history_has_it(node, fleet):
+    prefix = fleet.prefix
+    sender = node.connect(node.user())
+    one, two = (fleet.thing(prefix + k) for k in ("one", "two"))
+    ack = sender.send(f"im/u/{fleet.user}/{one.device}", {"id": "c", "body": "unlock"})
+    got = one.wait_body(f"u/{sender.user}", "unlock")
+    assert got["device"] == one.device and got["seq"] == ack["seq"]
+    quiet([two])
+    assert two.on("u/") == [] and two.to_all(f"u/{sender.user}") == []
+    assert [m["body"] for m in one.sync_all()[0]] == ["unlock"]
+    assert two.sync_all()[0] == []
+    assert sender.history(f"u/{fleet.user}")[-1]["device"] == one.device
+
+
+def test_wrong_addresses_are_refused_with_a_sentence(node, fleet):
+    sender, other = node.connect(node.user()), node.connect(node.user())
+    for topic, code, word in ((f"im/u/{fleet.user}/nobody", -32012, "begin"),
+                              (f"im/u/{other.user}/{other.device}", -32012, "device accounts"),
+                              (f"im/u/{sender.user}/{sender.device}", -32012, "device accounts")):
+        sender.publish(topic, {"id": topic[-20:], "body": 1})
+        error = sender.wait_ack_of(topic[-20:])["error"]
+        assert error["code"] == code and word in error["message"], error
+
+
+def test_a_device_does_not_write_to_its_account(node, fleet):
+    prefix = fleet.prefix
+    one = fleet.thing(prefix + "w1")
+    for n, topic in enumerate((f"im/u/{fleet.user}", f"im/u/{fleet.user}/{prefix}w2")):
+        one.publish(topic, {"id": f"s{n}", "body": 1})
+        assert one.wait_ack_of(f"s{n}")["error"]["code"] == -32012
+
+
+@V
+def test_siblings_cannot_listen_to_one_another(node, fleet, v5):
+    prefix = fleet.prefix
+    one = fleet.thing(prefix + "l1", v5=v5)
+    base = f"im/inbox/{fleet.user}/"
+    for tail in ("#", "+", "+/+", f"{prefix}l2/#", f"{prefix}l2/event", "event", "ack", "rpc/#",
+                 f"{prefix}l2/u/+"):
+        assert one.subscribe(base + tail) >= 0x80, tail
+    for tail in (f"{prefix}l1/u/+", f"{prefix}l1/event", "u/+", "g/+", "signal/+"):
+        assert one.subscribe(base + tail) < 0x80, tail
+    # Nor have an answer brought to one.
+    if v5:
+        two = fleet.thing(prefix + "l2")
+        one.publish("im/rpc/user.get", {}, props={"ResponseTopic": two.base + "x"})
+        assert one.wait_for(lambda: one.answers())[-1].json["error"]["code"] == -32602
+        one.publish("im/rpc/user.get", {}, props={"ResponseTopic": one.base + "x"})
+        one.wait_for(lambda: one.on("x"))
+        quiet([two])
+        assert two.on("x") == []
+
+
+def test_people_subscribe_as_ever(node):
+    user = node.connect(node.user())
+    base = f"im/inbox/{user.user}/"
+    assert user.subscribe(base + "answers/1") < 0x80
+    assert user.subscribe(base + "answers/#") >= 0x80
+    assert user.subscribe(base + "+/+") < 0x80
+
+
+def test_an_id_that_begins_so_is_nobody_elses(own_fleet):
+    fleet = own_fleet()
+    node = fleet.node
+    other = node.user()
+    with pytest.raises(Refused):
+        node.connect(other, "veh-1")
+    one = fleet.thing("veh-1")
+    with pytest.raises(Refused):
+        node.connect(other, "veh-1")
+    assert one.connected
+    with pytest.raises(Refused):
+        fleet.thing("car-1")
+    # A session that is kept at the broker is as safe as one that is connected.
+    away = fleet.thing("veh-2", clean=False)
+    away.disconnect()
+    node.broker.stop()
+    node.start_broker()
+    with pytest.raises(Refused):
+        node.connect(other, "veh-2", clean=False)
+    assert node.sql("directory", "SELECT count(*) FROM device JOIN user ON user.id = user"
+                                 " WHERE uid = ?", fleet.user) == [(0,)]
+
+
+def test_patterns_neither_overlap_nor_take_what_is_somebodys(own_fleet):
+    fleet = own_fleet()
+    node, admin = fleet.node, fleet.admin
+    second, person = node.users(2)
+    admin.command("setUserRole", username=second, role="device")
+    for pattern in ("veh-*", "veh-1*", "ve*"):
+        with pytest.raises(Refusal, match="veh-"):
+            admin.command("setUserBind", username=second, pattern=pattern)
+    for pattern in ("*", "veh", "a*b*", "$im/*", "$*", "auto-*", "au*"):
+        with pytest.raises(Refusal):
+            admin.command("setUserBind", username=second, pattern=pattern)
+    with pytest.raises(Refusal, match="device account"):
+        admin.command("setUserBind", username=person, pattern="p-*")
+    node.connect(person, "lamp-1")
+    until(lambda: node.sql("directory", "SELECT 1 FROM device WHERE device = 'lamp-1'"))
+    with pytest.raises(Refusal, match=f"lamp-1.*{person}"):
+        admin.command("setUserBind", username=second, pattern="lamp-*")
+    assert admin.command("setUserBind", username=second, pattern="door-*") == {"pattern": "door-*"}
+    assert admin.command("setUserBind", username=second) == {"pattern": "door-*"}
+    assert admin.command("setUserBind", username=second, pattern="none") == {"pattern": "none"}
+
+
+def test_a_pattern_that_changes_ends_those_that_do_not_fit(own_fleet):
+    fleet = own_fleet()
+    one = fleet.thing("veh-1")
+    fleet.admin.command("setUserBind", username=fleet.user, pattern="van-*")
+    one.wait_event("session", lambda e: e["reason"] == "kicked")
+    one.wait_disconnected()
+    with pytest.raises(Refused):
+        fleet.thing("veh-1")
+    fleet.thing("van-1")
+    # Free again.
+    person = fleet.node.connect(fleet.node.user(), "veh-1")
+    assert person.connected
+
+
+def test_a_role_that_changes_while_they_are_connected(own_fleet):
+    fleet = own_fleet(pattern=None)
+    node, admin = fleet.node, fleet.admin
+    user = node.user()
+    phone = node.connect(user, "phone")
+    watcher = node.connect(node.user())
+    assert watcher.subscribe(f"im/presence/{user}") < 0x80
+    watcher.wait_for(lambda: [m for m in watcher.messages
+                              if m.topic == f"im/presence/{user}" and m.payload])
+    admin.command("setUserRole", username=user, role="device")
+    phone.wait_disconnected()
+    # What was told of a person is taken back.
+    watcher.wait_for(lambda: [m for m in watcher.messages
+                              if m.topic == f"im/presence/{user}" and not m.payload])
+    again = node.client(user, "phone").connect()
+    assert again.subscribe(f"im/inbox/{user}/#") >= 0x80
+    assert again.subscribe(f"im/inbox/{user}/phone/#") < 0x80
+    admin.command("setUserRole", username=user, role="user")
+    again.wait_disconnected()
+    node.connect(user, "phone").wait_event("hello")
+
+
+def test_no_presence_and_no_place_among_people(node, fleet):
+    prefix = fleet.prefix
+    watcher = node.connect(node.user())
+    watcher.subscribe(f"im/presence/{fleet.user}")
+    one = fleet.thing(prefix + "p1")
+    quiet([one])
+    assert watcher.rpc("user.get", uid=fleet.user)["role"] == "device"
+    assert one.rpc("user.get")["role"] == "device"
+    assert "role" not in watcher.rpc("user.get", uid=node.user())
+    assert watcher.rpc("user.search", q=fleet.user)["users"] == []
+    got = watcher.rpc("presence.get", uids=[fleet.user])["users"]
+    assert got == [{"uid": fleet.user, "state": "offline", "seen": got[0]["seen"]}]
+    assert [m for m in watcher.messages if m.topic.startswith("im/presence/")] == []
+    denied(lambda: one.rpc("presence.set", state="away"), -32012)
+
+
+def test_each_device_has_its_own_rate_and_ids(own_node):
+    fleet = Fleet(own_node(options={"rate_messages": 5}))
+    sender = fleet.node.connect(fleet.node.user())
+    one, two = fleet.things(2)
+    for n in range(60):
+        one.post(f"im/u/{sender.user}", {"id": f"m{n}", "body": n})
+    one.wait_for(lambda: any(a.get("error", {}).get("code") == -32008 for a in one.acks()))
+    assert "seq" in two.send(f"im/u/{sender.user}", {"id": "m0", "body": "another"})
+
+
+def test_steps_are_counted_for_the_account_and_for_the_device(own_fleet):
+    fleet = own_fleet()
+    sender = fleet.node.connect(fleet.node.user())
+    one, two = fleet.things(2)
+    hello = one.on("event")[0].raw
+    for k in range(3):
+        sender.send(f"im/u/{fleet.user}/veh-0", {"id": f"a{k}", "body": k})
+        sender.send(f"im/u/{fleet.user}/veh-1", {"id": f"b{k}", "body": k})
+        sender.send(f"im/u/{fleet.user}", {"id": f"w{k}", "body": k})
+    for t in (one, two):
+        t.wait_for(lambda t=t: len(t.got(f"u/{sender.user}")) == 3
+                   and len(t.to_all(f"u/{sender.user}")) == 3)
+        own = [m.raw["device_n"] for m in t.on(f"u/{sender.user}")]
+        assert own == [hello["device_n"] + k for k in (1, 2, 3)]
+    whole = [m.raw["n"] for m in one.messages if m.topic == f"{one.whole}u/{sender.user}"]
+    assert whole == [hello["n"] + k for k in (1, 2, 3)]
+    # The cursor of a device is kept once it has said one, and says nothing of the others.
+    last = one.sync_all()[2]
+    assert one.rpc("device.ack", cursor=last)["changed"]
+    assert one.rpc("sync")["messages"] == []
+    assert len(two.rpc("sync")["messages"]) == 6
+    assert sender.events("delivered") == []
+    receipt = sender.rpc("conv.receipts", conv=f"u/{fleet.user}", seq=1)["receipts"][0]
+    assert not receipt["delivered"]
+
+
+@V
+def test_what_is_for_one_that_is_away_waits_for_it_alone(own_fleet, v5):
+    fleet = own_fleet()
+    more = {"v5": v5, "clean": False, "session_expiry": 3600 if v5 else None}
+    sender = fleet.node.connect(fleet.node.user())
+    one, two = fleet.things(2, **more)
+    one.disconnect()
+    for k in range(3):
+        sender.send(f"im/u/{fleet.user}/veh-0", {"id": f"c{k}", "body": k})
+    back = fleet.thing("veh-0", listen=False, **more)
+    back.wait_for(lambda: back.bodies(f"u/{sender.user}") == [0, 1, 2])
+    back.wait_event("hello", lambda e: e["behind"])
+    quiet([two])
+    assert two.on("u/") == []
+
+
+def test_signals_and_requests_of_a_device(node, fleet):
+    prefix = fleet.prefix
+    sender = node.connect(node.user(), v5=True)
+    one, two = (fleet.thing(prefix + k, v5=True) for k in ("s1", "s2"))
+    sender.publish(f"im/s/u/{fleet.user}/{one.device}", "ping")
+    one.wait_for(lambda: [m for m in one.on(f"signal/{sender.user}") if m.json["body"] == "ping"])
+    # A response topic may be the device's own address, and nobody else's.
+    for topic, fine in ((f"im/u/{fleet.user}/{one.device}", True),
+                        (f"im/u/{fleet.user}/{two.device}", False)):
+        code = one.publish(f"im/u/{sender.user}", json.dumps({"id": topic[-8:], "body": 1}),
+                           props={"ResponseTopic": topic})
+        assert (code < 0x80) == fine
+    got = sender.wait_message(f"u/{fleet.user}")
+    assert got["response_topic"] == f"im/u/{fleet.user}/{one.device}"
+    assert got["from_device"] == one.device
+    quiet([two])
+    assert two.on("signal/") == []
+
+
+def test_names_that_are_levels_are_refused(own_fleet):
+    fleet = own_fleet(pattern=None)
+    for name in ("u", "g", "ack", "event", "signal", "rpc"):
+        with pytest.raises(Refused):
+            fleet.thing(name)
+    odd = fleet.thing("Bob's / +#")
+    sender = fleet.node.connect(fleet.node.user())
+    sender.send(f"im/u/{fleet.user}/Bob%27s%20%2F%20%2B%23", {"id": "o", "body": "hi"})
+    assert odd.wait_body(f"u/{sender.user}", "hi")["device"] == odd.device
+
+
+def test_the_last_word_reaches_the_one_that_it_is_for(own_fleet):
+    fleet = own_fleet()
+    one, two = fleet.things(2)
+    fleet.admin.command("kickUser", username=fleet.user, device="veh-0")
+    one.wait_event("session", lambda e: e["device"] == "veh-0")
+    one.wait_disconnected()
+    quiet([two])
+    assert two.events("session") == []
+
+
+def test_kill_9_of_the_bridge_while_commands_go_out(own_node):
+    fleet = Fleet(own_node(options={"rate_messages": 0}))
+    sender = fleet.node.connect(fleet.node.user())
+    things = fleet.things(5)
+    for k in range(200):
+        sender.post(f"im/u/{fleet.user}/veh-{k % 5}", {"id": f"k{k}", "body": k})
+        if k % 70 == 50:
+            fleet.node.kill_bridge()
+            fleet.node.start_bridge()
+    for n, t in enumerate(things):
+        # Each once in history and in order; what a crash has had delivered twice has one seq.
+        want = list(range(n, 200, 5))
+        t.wait_for(lambda t=t, want=want: sorted({m["body"] for m in
+                                                  t.got(f"u/{sender.user}")}) == want)
+        assert {m["device"] for m in t.got(f"u/{sender.user}")} == {t.device}
+        synced = t.sync_all()[0]
+        assert [m["body"] for m in synced] == want
+        seqs = {m["body"]: m["seq"] for m in synced}
+        assert all(seqs[m["body"]] == m["seq"] for m in t.got(f"u/{sender.user}"))
+        first = list(dict.fromkeys(m["body"] for m in t.got(f"u/{sender.user}")))
+        assert first == want
+    # Repeated, they are known as what they are; for another device they are something else.
+    assert "seq" in sender.send(f"im/u/{fleet.user}/veh-0", {"id": "k0", "body": 0})
+    sender.publish(f"im/u/{fleet.user}/veh-1", {"id": "k0", "body": 0})
+    sender.wait_for(lambda: any(a.get("error", {}).get("code") == -32010 for a in sender.acks()))
+
+
+def test_limit_of_devices(own_node):
+    fleet = Fleet(own_node(options={"account_devices": 3, "max_devices": 1}))
+    things = fleet.things(3)
+    with pytest.raises(Refused):
+        fleet.thing("veh-9")
+    quiet(things)
+    things[0].disconnect()
+    until(lambda: _let_in(fleet))
+
+
+def _let_in(fleet):
+    try:
+        return fleet.thing("veh-9")
+    except Refused:
+        return None
+
+
+def test_operations_on_an_addressed_message_are_addressed(node, fleet):
+    prefix = fleet.prefix
+    sender = node.connect(node.user())
+    one, two = (fleet.thing(prefix + k) for k in ("e1", "e2"))
+    conv = f"u/{fleet.user}"
+    seq = sender.send(f"im/{conv}/{one.device}", {"id": "e", "body": "secret"})["seq"]
+    sender.rpc("msg.edit", conv=conv, seq=seq, body="secret 2")
+    sender.rpc("msg.react", conv=conv, seq=seq, emoji="x")
+    sender.rpc("msg.recall", conv=conv, seq=seq)
+    one.wait_for(lambda: [m["type"] for m in one.got(f"u/{sender.user}")]
+                 == ["text", "edit", "react", "recall"])
+    quiet([two])
+    assert two.on("u/") == [] and two.to_all(f"u/{sender.user}") == []
+
+
+def test_errors_of_requests_are_told(node, fleet):
+    prefix = fleet.prefix
+    one = fleet.thing(prefix + "r1")
+    with pytest.raises(RpcError):
+        one.rpc("nosuch")
+    one.publish("im/ack", "soon")
+    one.wait_for(lambda: any(a["id"] is None and a["error"]["code"] == -32602 for a in one.acks()))
