@@ -172,13 +172,14 @@ bool account_own(struct plugin *p, const struct session *e)
 	return e->user_id == e->user->id;
 }
 
-void account_is_open(struct session_user *u, int64_t number)
+void account_is_open(struct session_user *u, int64_t number, bool alike)
 {
-	u->open = true;
 	/* Where there are sessions of a former user of the name, account_open finds that out. */
+	if (!u->open || u->id != number || !alike)
+		u->judged = 0;
+	u->open = true;
 	if (!u->id)
 		u->id = number;
-	u->judged = 0;
 }
 
 void account_forget_all(struct plugin *p)

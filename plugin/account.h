@@ -27,8 +27,10 @@ void account_credential(
 /* Whether the session began when the name was the same user's as it is. */
 bool account_own(struct plugin *p, const struct session *e);
 
-/* The directory has just said so, and what the user's number is (0: none yet): a session begins. */
-void account_is_open(struct session_user *u, int64_t number);
+/* The directory has just said so, and what the user's number is (0: none yet): a session begins.
+ * alike: with what the directory says of the user, so that it needs no look at all of them, which
+ * of a device account are many. */
+void account_is_open(struct session_user *u, int64_t number, bool alike);
 
 /* What was known of the directory is void, and nobody has said what has changed: every user with a
  * session is looked at again, a few at each TICK, so that those who have gone are disconnected. */

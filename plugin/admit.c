@@ -146,7 +146,8 @@ static const struct denial *check_device(
 		u = (struct lookup_user){0};
 	if (ret == IM_OK && !owner_is(&owner, u.id, a->uid))
 		return &foreign;
-	*out = (struct claim){.user = u.id, .role = u.role, .pattern = u.bind};
+	*out = (struct claim){
+		.user = u.id, .role = u.role, .pattern = u.bind, .credential = u.credential};
 	out->bind = (ret == IM_E_NONE || owner.mark) && !made_up(a);
 	/* Bound again, it is counted as what it was. */
 	out->kept = ret == IM_OK && owner.kept && (!owner.mark || out->bind);
@@ -297,7 +298,7 @@ static struct session *make_session(struct plugin *p, const struct arrival *a,
 		*no_out = &nomem;
 		return NULL;
 	}
-	account_is_open(e->user, owner.user);
+	account_is_open(e->user, owner.user, v->password == claim->credential);
 	ending_watch(p, v->expires_s);
 	return e;
 }

@@ -20,7 +20,7 @@ struct claim {
 	bool kept;    /* is remembered as one that may leave a session */
 	int64_t user; /* his number, 0: not written yet */
 	enum im_role role;
-	uint64_t pattern; /* lookup_user.bind */
+	uint64_t pattern, credential; /* bind and credential of lookup_user */
 };
 
 /* NULL, and *out; or why he may not come with this client id, or nobody with this keepalive. */

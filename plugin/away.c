@@ -84,6 +84,6 @@ bool away_meet(struct plugin *p, const struct mosquitto *client, struct im_str n
 	e = clients_meet(p->clients, client, &f, clock_mono_us(&p->clock));
 	if (!e)
 		return false;
-	account_is_open(e->user, u.id);
+	account_is_open(e->user, u.id, true);
 	return away_may_hear(p, e);
 }

@@ -12,6 +12,7 @@ import instep
 import machine
 import opening
 import search
+import things
 import upgrade
 from load import Failed
 from node import user_name
@@ -446,4 +447,5 @@ ALL = {
     12: in_step,
     13: opening.opening,
     14: ordinary,
+    15: things.things,
 }

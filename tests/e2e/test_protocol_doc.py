@@ -12,6 +12,7 @@ import paho.mqtt.client as mqtt
 from lib import directory, docrun, tools
 from lib.build import DEADLINE_S
 from lib.node import PASSWORD, Node, until
+from lib.things import Fleet
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "PROTOCOL.md").read_text(encoding="utf-8")
@@ -20,9 +21,9 @@ PEOPLE = ("alice", "bob", "carol")
 
 def test_every_example_runs_as_written():
     node = Node(users=0)
-    directory.add_users(node.data / "directory.db", [(u, PASSWORD, False) for u in PEOPLE])
+    directory.add_users(node.data / "directory.db", [(u, PASSWORD, False) for u in (*PEOPLE, "fleet")])
     with node:
-        runner = docrun.Runner(node, PEOPLE)
+        runner = docrun.Runner(node, PEOPLE, Fleet(node, "veh*", user="fleet"))
         lines = docrun.examples(PAGE)
         assert len(lines) > 100
         for line in lines:

@@ -133,6 +133,39 @@ static void who_takes_nothing_takes_it_from_nobody(void **state)
 	assert_int_equal(im_may_direct(&f, NULL), IM_OK);
 }
 
+/* Each to whom it is for, and none of ten thousand to all the others. */
+static void device_accounts(void **state)
+{
+	struct im_may_direct f = {.exists = true, .server = IM_DIRECT_ANYONE, .addressed = true};
+	struct im_may_presence p = {.viewer = true, .exists = true, .admin = true, .things = true};
+
+	(void)state;
+	f.role = IM_ROLE_DEVICE;
+	assert_int_equal(im_may_direct(&f, NULL), IM_OK);
+	f.role = IM_ROLE_USER;
+	assert_int_equal(im_may_direct(&f, NULL), IM_E_NOT_ALLOWED);
+	f.exists = false;
+	assert_int_equal(im_may_direct(&f, NULL), IM_E_UNKNOWN_USER);
+	f = (struct im_may_direct){.self = true, .role = IM_ROLE_DEVICE};
+	assert_int_equal(im_may_direct(&f, NULL), IM_E_NOT_ALLOWED);
+	f.addressed = true;
+	assert_int_equal(im_may_direct(&f, NULL), IM_E_NOT_ALLOWED);
+	f.role = IM_ROLE_ADMIN;
+	assert_int_equal(im_may_direct(&f, NULL), IM_E_NOT_ALLOWED);
+	f.addressed = false;
+	assert_int_equal(im_may_direct(&f, NULL), IM_OK);
+	assert_false(im_may_presence(&p));
+	p.self = true;
+	assert_false(im_may_presence(&p));
+	for (int i = 0; i < IM_ROLES; i++)
+		assert_int_equal(im_role_parse(im_str(im_role_names[i])), i);
+	assert_int_equal(im_role_parse(IM_STR("king")), -1);
+	/* As databases have it. */
+	assert_int_equal(IM_ROLE_USER, 0);
+	assert_int_equal(IM_ROLE_ADMIN, 1);
+	assert_int_equal(IM_ROLE_DEVICE, 2);
+}
+
 static void policies_are_named_and_chosen(void **state)
 {
 	struct im_may_direct f = {.server = IM_DIRECT_CONTACTS};
@@ -281,6 +314,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(direct_messages),
 		cmocka_unit_test(who_takes_nothing_takes_it_from_nobody),
+		cmocka_unit_test(device_accounts),
 		cmocka_unit_test(policies_are_named_and_chosen),
 		cmocka_unit_test(group_messages),
 		cmocka_unit_test(a_hidden_group_is_refused_as_none),

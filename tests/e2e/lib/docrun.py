@@ -15,7 +15,7 @@ import re
 from .node import until
 
 LINE = re.compile(r"^(\w+)([<>]) (\S+) ?(.*)$")
-STEP = re.compile(r'"n":\d+,("safe":"\d+",)?')
+STEP = re.compile(r'"(?:device_)?n":\d+,("safe":"\d+",)?')
 FENCE = re.compile(r"^```mqtt\n(.*?)^```", re.S | re.M)
 
 
@@ -38,10 +38,13 @@ def pattern(expected):
 
 
 class Runner:
-    def __init__(self, node, users):
+    def __init__(self, node, users, fleet=None):
+        """fleet: of a device account, whose devices are known by their client ids."""
         self.admin = node.admin()
         self.phones = {u: node.connect(u, f"{u}-phone", v5=True) for u in users}
-        self.seen = {u: set() for u in users}
+        if fleet:
+            self.phones.update((d, fleet.thing(d, v5=True)) for d in ("veh1", "veh2"))
+        self.seen = {u: set() for u in self.phones}
 
     def run(self, number, user, direction, topic, payload):
         phone = self.phones[user]

@@ -31,8 +31,8 @@ class Thing(Client):
 class Fleet:
     """A device account on a node, and its devices."""
 
-    def __init__(self, node, pattern="veh-*"):
-        self.node, self.user, self.prefix = node, node.user(), (pattern or "")[:-1]
+    def __init__(self, node, pattern="veh-*", user=None):
+        self.node, self.user, self.prefix = node, user or node.user(), (pattern or "")[:-1]
         self.admin = node.admin()
         self.admin.command("setUserRole", username=self.user, role="device")
         if pattern:
