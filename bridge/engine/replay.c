@@ -95,7 +95,7 @@ static int is_news_by_operator(struct replay *r, const struct store_msg *m, bool
 	if (kind_of(m->type) != KIND_SYSTEM)
 		return IM_OK;
 	rc = directory_user_by_id(r->p.dir, m->sender, &u);
-	*out = rc == IM_OK && u.role == DIRECTORY_ADMIN;
+	*out = rc == IM_OK && u.role == IM_ROLE_ADMIN;
 	return rc == IM_E_NONE ? IM_OK : rc;
 }
 

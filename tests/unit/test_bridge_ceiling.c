@@ -457,7 +457,7 @@ static void a_replay_hears_operators_as_well(void **state)
 	struct im_buf records;
 	uint64_t first;
 
-	assert_int_equal(directory_user_set_role(f->rig.dir, 4, DIRECTORY_ADMIN), IM_OK);
+	assert_int_equal(directory_user_set_role(f->rig.dir, 4, IM_ROLE_ADMIN), IM_OK);
 	make_hall(f);
 	assert_int_equal(say(f, "carol", "c", 2), 2);
 	limit(f, 1);
