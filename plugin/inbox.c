@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Called by acl.c, acl_subscribe.c and capture.c for who may listen, by the downlink, refusal.c and
- * ending.c for where to. */
+/* Called by rights.c, acl_read.c, acl_subscribe.c and capture.c for who may listen, by the
+ * downlink, refusal.c and ending.c for where to. */
 #include "plugin/inbox.h"
 
 #include <string.h>
@@ -74,8 +74,7 @@ static struct im_str first_level(struct im_str rest)
 	return slash ? (struct im_str){rest.p, (size_t)(slash - rest.p)} : rest;
 }
 
-bool inbox_may_hear(
-	struct plugin *p, struct im_str uid, struct im_str rest, struct im_str device)
+bool inbox_may_hear(struct plugin *p, struct im_str uid, struct im_str rest, struct im_str device)
 {
 	struct im_str first = first_level(rest);
 	char level[IM_DEVICE_TOPIC_MAX];
@@ -86,8 +85,7 @@ bool inbox_may_hear(
 		return true;
 	if (lookup_user(p->lookup, uid, &u) != IM_OK)
 		return false;
-	return u.role != IM_ROLE_DEVICE ||
-	       im_str_eq(first, im_device_topic(device, level));
+	return u.role != IM_ROLE_DEVICE || im_str_eq(first, im_device_topic(device, level));
 }
 
 bool inbox_is_level(const struct session *e, struct im_str rest)

@@ -25,8 +25,7 @@ const char *inbox_of_record(struct plugin *p, const struct im_down_rec *r, struc
 const char *inbox_reply(struct plugin *p, struct im_str uid, struct im_str device);
 
 /* Whether a topic of the user's own inbox may be given to this client. */
-bool inbox_may_hear(
-	struct plugin *p, struct im_str uid, struct im_str rest, struct im_str device);
+bool inbox_may_hear(struct plugin *p, struct im_str uid, struct im_str rest, struct im_str device);
 /* NULL, or why the user's device may not listen by this filter to the user's own inbox. */
 const char *inbox_may_listen(
 	struct plugin *p, struct im_str uid, struct im_str device, const struct im_filter *f);

@@ -268,8 +268,8 @@ static const char *role_name(int64_t role)
 static json_t *row_object(sqlite3_stmt *s)
 {
 	json_t *row = json_pack("{s:o, s:s, s:b, s:b, s:I, s:o}", "username", text_of(s, 0), "role",
-		role_name(sqldb_int(s, 1)), "disabled", sqldb_int(s, 2) != 0,
-		"password", !sqldb_null(s, 3), "created_ms", (json_int_t)sqldb_int(s, 4), "nick",
+		role_name(sqldb_int(s, 1)), "disabled", sqldb_int(s, 2) != 0, "password",
+		!sqldb_null(s, 3), "created_ms", (json_int_t)sqldb_int(s, 4), "nick",
 		text_of(s, 5));
 	struct im_pwhash h;
 

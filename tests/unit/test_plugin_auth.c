@@ -305,8 +305,9 @@ static void a_proxy_is_known_by_its_address(void **state)
 	fixture_start(&f, named, 4);
 	for (i = 0; i < sizeof(its) / sizeof(its[0]) + sizeof(others) / sizeof(others[0]); i++) {
 		const bool own = i >= sizeof(its) / sizeof(its[0]);
-		struct auth_login l = {IM_STR("root"), IM_STR("wrong"),
-			im_str(own ? others[i - sizeof(its) / sizeof(its[0])] : its[i]), false};
+		struct auth_login l = {.uid = IM_STR("root"),
+			.password = IM_STR("wrong"),
+			.address = im_str(own ? others[i - sizeof(its) / sizeof(its[0])] : its[i])};
 
 		auth_begin(f.a, &l, &v, &h);
 		if ((h.who.from != BUDGET_ADDRESS_PROXY) != own)
