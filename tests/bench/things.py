@@ -190,6 +190,8 @@ def things(ctx):
             case.failures.append(str(e))
         finally:
             node.stop()
-        case.notes.append("aim: what a device costs does not grow with their number")
+        case.notes += ["aim: what a device costs does not grow with their number",
+                       "connect: Mosquitto 2.0 looks through the subscribers of a filter for each "
+                       "that is added to it (60 and 123 us of a plain broker)"]
         cases.append(case)
     return cases
