@@ -153,7 +153,7 @@ class Chat(Wire):
     def received(self, msg):
         kind = msg.topic[len(self.inbox):].split("/")[0] if msg.topic.startswith(self.inbox) else "room"
         what = json.loads(msg.payload)
-        if kind == "rpc":       # of what other devices of this user ask, too
+        if kind == "rpc":
             answer = self.asked.get(getattr(msg.properties, "CorrelationData", None))
             if answer and not answer.done():
                 answer.set_result(what)

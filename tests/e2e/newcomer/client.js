@@ -91,7 +91,8 @@ class Client extends EventEmitter {
   }
 
   subscribe() {
-    this.link.subscribe([`${this.inbox}#`, ...[...this.rooms].map((gid) => `${PREFIX}/room/${gid}`)], { qos: 1 });
+    const mine = ['u/+', 'g/+', 'ack', 'event', 'signal/+'].map((row) => this.inbox + row);
+    this.link.subscribe([...mine, this.answers, ...[...this.rooms].map((gid) => `${PREFIX}/room/${gid}`)], { qos: 1 });
   }
 
   timer(name, ms, what) { // one of each name, of this connection alone
@@ -142,9 +143,9 @@ class Client extends EventEmitter {
     const what = topic.startsWith(this.inbox) ? topic.slice(this.inbox.length).split('/')[0] : 'room';
     if (what === 'ack') data.forEach((ack) => this.onAck(ack));
     else if (what === 'event') this.onEvent(data);
-    else if (topic === this.answers) this.onAnswer(packet, data); // `#` brings those to the user's other devices, too
+    else if (what === 'rpc') this.onAnswer(packet, data);
     else if (what === 'signal') this.emit('signal', data);
-    else if (what !== 'rpc') this.onMessage(data, true, what === 'room');
+    else this.onMessage(data, true, what === 'room');
   }
 
   onEvent(event) {

@@ -104,7 +104,9 @@ class Wire:
             self.subscribe()
 
     def subscribe(self):
-        self.mqtt.subscribe([(self.inbox + "#", 1)] + [("im/room/" + gid, 1) for gid in self.rooms])
+        mine = [self.inbox + row for row in ("u/+", "g/+", "ack", "event", "signal/+")]
+        rooms = ["im/room/" + gid for gid in self.rooms]
+        self.mqtt.subscribe([(topic, 1) for topic in [*mine, self.answers, *rooms]])
 
     def subscribed(self, _mid, codes, _properties=None):
         if codes[0].value < 0x80 and not self.ready.is_set():
