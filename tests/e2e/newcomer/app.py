@@ -6,24 +6,25 @@ import subprocess
 import threading
 
 from lib.build import DEADLINE_S
+from lib.node import PASSWORD
 
 
 class No(Exception):
     """A command was refused: code, reason and retry as the client shows them."""
 
     def __init__(self, error):
-        super().__init__(f"{error['code']}: {error['reason']} ({error['retry']})")
-        self.code, self.reason, self.retry = error["code"], error["reason"], error["retry"]
+        self.code, self.reason, self.retry = error.get("code"), error["reason"], error.get("retry")
+        super().__init__(f"{self.code}: {self.reason} ({self.retry})")
 
 
 class App:
     """`events` is what it has said unasked, in order; `answers` what it has answered, by id."""
 
-    def __init__(self, argv, log):
+    def __init__(self, argv, log, env=None):
         self.events, self.answers, self.changed = [], {}, threading.Condition()
         self.ids, self.ended, self.closed, self.log = itertools.count(1), False, False, log
         with open(log, "ab") as errors:
-            self.popen = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            self.popen = subprocess.Popen(argv, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                           stderr=errors, text=True, encoding="utf-8")
         self.thread = threading.Thread(target=self._read, daemon=True)
         self.thread.start()
@@ -61,10 +62,16 @@ class App:
         got = self._wait(lambda: self.answers.get(number), f"no answer to command {number}")
         if not got["ok"]:
             raise No(got["error"])
-        return got["result"]
+        return got.get("result")
 
     def ask(self, do, **params):
         return self.answer(self.tell(do, **params))
+
+    def connect(self, node, user, device, **given):
+        """With the password that users of tests have, or with what is given."""
+        given = given if "token" in given else {"password": PASSWORD, **given}
+        return self.ask("connect", host="127.0.0.1", port=node.port, user=user, device=device,
+                        **given)
 
     def call(self, method, **params):
         """A request of the protocol as it is."""
@@ -93,6 +100,11 @@ class App:
     def texts(self, conv):
         """What it has shown in a conversation, in order of arrival."""
         return [e["text"] for e in self.seen("message", conv=conv)]
+
+    def quit(self):
+        """As an app that is closed by its user."""
+        self.ask("quit")
+        assert self.popen.wait(DEADLINE_S) == 0
 
     def kill(self):
         """SIGKILL: the session that it leaves is what is kept."""
