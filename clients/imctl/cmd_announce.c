@@ -86,19 +86,17 @@ static int add_users(
 	return rc;
 }
 
-static void show(const struct command_call *c)
+/* In words, in place of the result. */
+static void say(struct command_call *c)
 {
 	json_int_t id = json_integer_value(json_object_get(c->result, "id"));
 	json_int_t total = json_integer_value(json_object_get(c->result, "total"));
 
-	if (c->opt->json) {
-		json_dumpf(c->result, stdout, JSON_COMPACT);
-		fputc('\n', stdout);
-	} else {
-		printf("announcement %lld is under way to %lld user%s; imctl announce status shows "
-		       "how far it is\n",
-			(long long)id, (long long)total, total == 1 ? "" : "s");
-	}
+	printf("announcement %lld is under way to %lld user%s; imctl announce status shows how far "
+	       "it is\n",
+		(long long)id, (long long)total, total == 1 ? "" : "s");
+	json_decref(c->result);
+	c->result = NULL;
 }
 
 static int create(struct command_call *c, struct control *con, const json_t *users)
@@ -137,8 +135,8 @@ static int announce(struct command_call *c, struct control *con)
 
 	if (rc == IMCTL_OK)
 		rc = create(c, con, users);
-	if (rc == IMCTL_OK)
-		show(c);
+	if (rc == IMCTL_OK && !c->opt->json)
+		say(c);
 	json_decref(users);
 	return rc;
 }

@@ -138,7 +138,9 @@ def test_what_cannot_be_shown_is_no_client_id(own_node, v5):
             ours.append(name)
     assert {"129 bytes", "line separator", "right to left", "isolate"} <= set(ours)
     said = [x for x in node.broker.text().splitlines() if "login refused" in x]
-    assert all("client=(malformed)" in x and "1 to 128 bytes of UTF-8" in x for x in said)
+    # Each is named, and in a form that a terminal can show.
+    assert all("1 to 128 bytes of UTF-8" in x and x.isascii() and x.isprintable() for x in said)
+    assert any(" client=a%E2%80%A8b " in x or " client=a%E2%80%A8b:" in x for x in said)
     c = node.connect(user)
     assert [d["device"] for d in c.rpc("device.list")["devices"]] == [c.device]
 
