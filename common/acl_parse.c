@@ -13,6 +13,8 @@
 /* More is not read by anybody; what begins before it ends behind it. */
 #define WARNINGS_MAX (16 * 1024)
 #define QUOTED_MAX 100
+#define COMMENT "a comment has a line of its own"
+#define BOM "\xef\xbb\xbf"
 
 static const char *const access_names[] = {"deny", "read", "write", "readwrite"};
 #define ACCESSES (sizeof(access_names) / sizeof(access_names[0]))
@@ -57,6 +59,15 @@ static void warn(struct parse *ps, const char *begins, struct im_str quoted, con
 	im_acl_quote(ps->warnings, quoted);
 	im_buf_z(ps->warnings, ends);
 	im_buf_c(ps->warnings, '\n');
+}
+
+/* What Mosquitto takes as a part of a filter or name. */
+static bool has_comment(struct im_str line)
+{
+	for (size_t i = 1; i < line.n; i++)
+		if (line.p[i] == '#' && (line.p[i - 1] == ' ' || line.p[i - 1] == '\t'))
+			return true;
+	return false;
 }
 
 /* ---- words ---- */
@@ -235,8 +246,10 @@ static int user_line(struct parse *ps, struct im_str rest)
 		return fail(ps, "`user` needs a name: user NAME", IM_STR(""), "");
 	if (!im_uid_valid(rest))
 		warn(ps, "no account can be called \"", rest,
-			"\" (a name is 1 to 64 of A-Z a-z 0-9 _ . @ -): the rules below it are "
-			"nobody's");
+			has_comment(rest)
+				? "\": the rules below it are nobody's; " COMMENT
+				: "\" (a name is 1 to 64 of A-Z a-z 0-9 _ . @ -): the rules "
+				  "below it are nobody's");
 	ps->section = true;
 	ps->user = rest;
 	ps->list = IM_ACL_USER;
@@ -291,12 +304,17 @@ int im_acl_parse(const struct im_acl_from *f, struct im_acl_rules *out, struct i
 			IM_ACL_BYTES_MAX);
 		return IM_E_FULL;
 	}
+	/* What some editors begin a file with. */
+	if (text.n >= sizeof(BOM) - 1 && memcmp(text.p, BOM, sizeof(BOM) - 1) == 0)
+		text = (struct im_str){text.p + sizeof(BOM) - 1, text.n - (sizeof(BOM) - 1)};
 	while (!ret && text.n) {
 		const char *end = memchr(text.p, '\n', text.n);
 		struct im_str line = {text.p, end ? (size_t)(end - text.p) : text.n};
 
 		ps.line++;
 		ret = take_line(&ps, line);
+		if (ret == IM_E_FORMAT && has_comment(line))
+			im_buf_z(why, "; " COMMENT);
 		text.n -= line.n + (end != NULL);
 		text.p += line.n + (end != NULL);
 	}

@@ -15,9 +15,14 @@ static int read_text(const char *path, struct im_buf *text, struct im_buf *why)
 	if (error == EFBIG)
 		im_buf_printf(why, "%s: longer than %u bytes, the most that are read", path,
 			IM_ACL_BYTES_MAX);
-	else if (error)
-		im_buf_printf(why, "plugin_opt_acl_file %s cannot be read by the broker's user: %s",
+	else if (error == EACCES)
+		im_buf_printf(why,
+			"plugin_opt_acl_file %s cannot be read by the broker's user: %s; let it "
+			"(chgrp mosquitto, chmod 640, and x on the folders)",
 			path, strerror(error));
+	else if (error)
+		im_buf_printf(
+			why, "plugin_opt_acl_file %s cannot be read: %s", path, strerror(error));
 	return error ? IM_E_IO : IM_OK;
 }
 

@@ -333,8 +333,10 @@ static void include_line(struct brokerconf *c, struct im_str rest)
 static void acl_file_line(struct brokerconf *c, struct im_str rest)
 {
 	warn(c, "acl_file ", trim(rest),
-		" is not looked at: rights on IM topics are this plugin's; name the file for the "
-		"others by plugin_opt_acl_file, which takes it as it is");
+		" is not looked at: rights are this plugin's, though the broker parses the file "
+		"and "
+		"does not start if it has `role` lines; take the line out, and name the file by "
+		"plugin_opt_acl_file, which takes it as it is");
 }
 
 static void password_file_line(struct brokerconf *c, struct im_str rest)

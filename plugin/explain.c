@@ -155,23 +155,57 @@ static void subscribe(struct plugin *p, struct ask *q, struct right *r)
 	says(p, q, r, why ? why : "");
 }
 
+/* What the bridge refuses: of an account whose client ids begin alike no other one is a device. */
+static const char *unlike(struct plugin *p, const struct right *r)
+{
+	char device[IM_DEVICE_MAX];
+	struct lookup_device found = {0};
+	struct lookup_user to;
+
+	if ((r->t.kind != IM_TOPIC_SEND_USER && r->t.kind != IM_TOPIC_SIGNAL_USER) ||
+		!r->t.rest.n || lookup_user(p->lookup, r->t.id, &to) || !to.bind)
+		return NULL;
+	if (!lookup_device(p->lookup, im_device_of_topic(r->t.rest, device), &found) &&
+		found.pattern && found.user == to.id)
+		return NULL;
+	return "the devices of this account have other client ids; see imctl user bind";
+}
+
 static void publish(struct plugin *p, struct ask *q, struct right *r)
 {
+	const char *no = unlike(p, r);
+
 	if (r->t.kind == IM_TOPIC_OTHER) {
 		q->allowed = rights_ordinary(p, r, IM_ACL_WRITE);
 		rights_put_reason(p, r, &q->by);
 		return;
 	}
 	im_buf_reset(&p->why);
-	q->allowed = rights_write(p, r) == IM_OK;
+	q->allowed = rights_write(p, r) == IM_OK && !no;
 	if (q->allowed)
 		im_buf_z(&q->by, r->rule);
+	else if (no && !p->why.n)
+		im_says(q, im_str(no));
 	else
 		im_says(q, im_buf_view(&p->why));
 }
 
+/* Of a device account's inbox each device hears its own level; NULL where that is not the point. */
+static const char *depends(struct plugin *p, const struct ask *q, enum im_role role)
+{
+	struct im_filter f;
+
+	im_filter_parse(p->prefix, get(q, TOPIC), &f);
+	if (q->allowed || q->given[DEVICE] || role != IM_ROLE_DEVICE ||
+		f.topic.kind != IM_TOPIC_INBOX || !f.device.n ||
+		!im_str_eq(f.topic.id, get(q, USER)))
+		return NULL;
+	return "it depends on the client id, whose level of the inbox this may be: ask with "
+	       "--device";
+}
+
 /* Why the user may have nothing at all with this client id, or NULL. */
-static const char *outside(struct plugin *p, const struct ask *q)
+static const char *outside(struct plugin *p, const struct ask *q, enum im_role *role_out)
 {
 	/* One that max_keepalive lets in, whatever it is. */
 	const struct arrival a = {.uid = get(q, USER),
@@ -189,13 +223,15 @@ static const char *outside(struct plugin *p, const struct ask *q)
 		return admit_unreadable.why;
 	if (code)
 		return u.disabled ? "the user is disabled" : "there is no user of this name";
+	*role_out = u.role;
 	no = q->given[DEVICE] ? admit_check(p, &a, &claim) : NULL;
 	return no ? no->why : NULL;
 }
 
 static void decide(struct plugin *p, struct ask *q)
 {
-	const char *no = outside(p, q);
+	enum im_role role = IM_ROLE_USER;
+	const char *no = outside(p, q, &role);
 	struct right r = {.uid = get(q, USER),
 		.device = get(q, DEVICE),
 		.text = get(q, TOPIC),
@@ -214,6 +250,11 @@ static void decide(struct plugin *p, struct ask *q)
 		q->allowed = rights_read(p, &r);
 		says(p, q, &r,
 			q->allowed || r.t.kind == IM_TOPIC_OTHER ? "" : rights_closed(r.t.kind));
+	}
+	no = depends(p, q, role);
+	if (no) {
+		im_buf_reset(&q->by);
+		im_says(q, im_str(no));
 	}
 }
 

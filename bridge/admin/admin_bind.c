@@ -54,22 +54,30 @@ static int change(struct rpc_call *c, const struct directory_user *u)
 	return rc == IM_E_EXISTS ? rpc_fail(c, IM_E_CONFLICT, "%s", directory_errmsg(c->dir)) : rc;
 }
 
-static int show(struct rpc_call *c, uint64_t user)
+int admin_bind_put(struct directory *d, uint64_t user, struct im_buf *out)
 {
 	char text[IM_DEVICE_MAX + 1];
 	struct im_str prefix = {0};
-	int rc = directory_bind_get(c->dir, user, text, &prefix);
+	int rc = directory_bind_get(d, user, text, &prefix);
 
 	if (rc != IM_OK && rc != IM_E_NONE)
 		return rc;
-	im_buf_z(c->result, "{\"pattern\":");
 	if (rc == IM_OK) {
 		text[prefix.n] = '*';
 		prefix.n++;
 	}
-	im_jsonw_str(c->result, rc == IM_OK ? prefix : IM_STR(NONE));
-	im_buf_c(c->result, '}');
+	im_jsonw_str(out, rc == IM_OK ? prefix : IM_STR(NONE));
 	return IM_OK;
+}
+
+static int show(struct rpc_call *c, uint64_t user)
+{
+	int rc;
+
+	im_buf_z(c->result, "{\"pattern\":");
+	rc = admin_bind_put(c->dir, user, c->result);
+	im_buf_c(c->result, '}');
+	return rc;
 }
 
 /* Without a pattern it shows, and changes nothing. */

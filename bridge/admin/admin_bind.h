@@ -6,5 +6,7 @@
 #include "bridge/admin/command.h"
 
 extern const struct admin_command admin_bind_commands[]; /* ends with name == NULL */
+/* Appends the pattern as JSON, "none" if there is none. */
+int admin_bind_put(struct directory *d, uint64_t user, struct im_buf *out) IM_MUST_CHECK;
 
 #endif

@@ -6,6 +6,7 @@
 #include <inttypes.h>
 
 #include "bridge/admin/account_end.h"
+#include "bridge/admin/admin_bind.h"
 #include "bridge/deliver/presence.h"
 #include "bridge/directory/directory_bind.h"
 #include "bridge/directory/directory_group.h"
@@ -345,8 +346,14 @@ static int get_user(struct admin_call *ac)
 	im_buf_printf(c->result, ",\"deleted\":%s,\"online\":%s", u.deleted ? "true" : "false",
 		u.online ? "true" : "false");
 	im_jsonw_member_int(c->result, "seen_ms", u.seen_ms);
+	if (u.role == IM_ROLE_DEVICE) {
+		im_buf_z(c->result, ",\"pattern\":");
+		rc = admin_bind_put(c->dir, u.id, c->result);
+	}
 	im_buf_z(c->result, ",\"devices\":[");
-	rc = directory_device_list(c->dir, u.id, IM_STR(""), DEVICES_SHOWN, on_device, c->result);
+	if (rc == IM_OK)
+		rc = directory_device_list(
+			c->dir, u.id, IM_STR(""), DEVICES_SHOWN, on_device, c->result);
 	im_buf_z(c->result, "],\"groups\":[");
 	if (rc == IM_OK)
 		rc = directory_user_groups(c->dir, u.id, on_group, &groups);

@@ -21,6 +21,9 @@ struct conf {
 	char **open;
 	size_t n_open;
 	bool failed; /* out of memory */
+	/* What lines of an acl_file begin with was there; a `connection`, whose `topic` is another.
+	 */
+	bool rule, connection;
 	struct im_buf *why;
 };
 
@@ -40,9 +43,19 @@ static bool blank(char ch)
 
 static void set(struct conf *c, char **to, const char *value, size_t n)
 {
-	free(*to);
 	*to = strndup(value, n);
 	c->failed = c->failed || !*to;
+}
+
+/* The broker does not start where the plugin finds it twice. */
+static int set_once(struct conf *c, char **to, const char *name, const char *value, size_t n)
+{
+	if (*to) {
+		im_buf_printf(c->why, "plugin_opt_%s is given twice; keep one", name);
+		return IMCTL_REFUSED;
+	}
+	set(c, to, value, n);
+	return IMCTL_OK;
 }
 
 static void add_open(struct conf *c, const char *value, size_t n)
@@ -106,11 +119,15 @@ static int take_line(struct conf *c, const char *line, size_t n, bool included)
 	n = (size_t)(end - value);
 	const struct im_str name = {line, key};
 	if (im_str_eqz(name, "plugin_opt_acl_file"))
-		set(c, &c->acl_file, value, n);
-	else if (im_str_eqz(name, "plugin_opt_topic_prefix"))
-		set(c, &c->prefix, value, n);
-	else if (im_str_eqz(name, "plugin_opt_allow_topic"))
+		return set_once(c, &c->acl_file, "acl_file", value, n);
+	if (im_str_eqz(name, "plugin_opt_topic_prefix"))
+		return set_once(c, &c->prefix, "topic_prefix", value, n);
+	if (im_str_eqz(name, "plugin_opt_allow_topic"))
 		add_open(c, value, n);
+	else if (im_str_eqz(name, "topic") || im_str_eqz(name, "pattern"))
+		c->rule = true;
+	else if (im_str_eqz(name, "connection"))
+		c->connection = true;
 	if (included || !im_str_eqz(name, "include_dir"))
 		return IMCTL_OK;
 	folder = strndup(value, n);
@@ -196,13 +213,18 @@ int brokeracl_check(const char *conf, json_t **out, struct im_buf *why)
 	struct conf c = {.why = why};
 	int rc = take_file(&c, conf, false);
 
+	if (rc == IMCTL_OK && !c.acl_file && c.rule && !c.connection)
+		set(&c, &c.acl_file, conf, strlen(conf));
+	if (rc == IMCTL_OK && !c.acl_file && !c.failed) {
+		im_buf_printf(why,
+			"%s names no plugin_opt_acl_file; give the broker's configuration that "
+			"does, or the acl_file itself",
+			conf);
+		rc = IMCTL_USAGE;
+	}
 	if (rc == IMCTL_OK && c.failed) {
 		im_buf_z(why, "out of memory");
 		rc = IMCTL_REFUSED;
-	}
-	if (rc == IMCTL_OK && !c.acl_file) {
-		im_buf_printf(why, "%s names no plugin_opt_acl_file", conf);
-		rc = IMCTL_USAGE;
 	}
 	if (rc == IMCTL_OK)
 		rc = check_rules(&c, out, why);

@@ -7,8 +7,9 @@
 
 #include "common/buf.h"
 
-/* *out: {"rules":N,"findings":[{"file","line","finding"}]}: what does nothing, or not what it seems
- * to. Returns an exit code; why, on failure, is the sentence with which the broker would not start
+/* conf: the broker's configuration, or an acl_file. *out:
+ * {"rules":N,"findings":[{"file","line","finding"}]}: what does nothing, or not what it seems to.
+ * Returns an exit code; why, on failure, is the sentence with which the broker would not start
  * either. */
 int brokeracl_check(const char *conf, json_t **out, struct im_buf *why);
 

@@ -118,7 +118,8 @@ static const struct arg explain_args[] = {
 	END,
 };
 static const struct arg check_acl_args[] = {
-	{"FILE", "conf", ARG_PATH, false, NULL, "the broker's configuration (" BROKER_CONF ")"},
+	{"FILE", "conf", ARG_PATH, false, NULL,
+		"the broker's configuration (" BROKER_CONF "), or the acl_file itself"},
 	END,
 };
 static const struct arg vacuum_args[] = {

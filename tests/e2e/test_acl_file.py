@@ -161,7 +161,7 @@ def test_a_wrong_file_changes_nothing_and_is_named(filed):
     assert c.publish("plant/1", "x") in (0, 0x10)
     (node.folder / "acl").unlink()
     node.broker.send_signal(signal.SIGHUP)
-    node.broker.wait_text("cannot be read by the broker's user: No such file or directory")
+    node.broker.wait_text("/acl cannot be read: No such file or directory")
     assert c.publish("plant/1", "x") in (0, 0x10)
     rules(node, "")
     assert c.publish("plant/1", "x") == 0x87
@@ -171,7 +171,7 @@ def test_a_wrong_file_changes_nothing_and_is_named(filed):
 @pytest.mark.parametrize("text, said", [
     ("user a\ntopic read a/#/b\n", '/acl:2: "a/#/b" is no topic filter'),
     ("usr a\n", '/acl:1: "usr" begins no line of an acl_file'),
-    (None, "/acl cannot be read by the broker's user"),
+    (None, "/acl cannot be read: No such file"),
 ])
 def test_a_wrong_file_at_start_is_named(own_node, text, said):
     node = own_node(users=1, files={"acl": ""}, options={"acl_file": "{folder}/acl"})
@@ -278,6 +278,11 @@ def test_imctl_checks_the_file_before_the_broker_reads_it(tmp_path):
                               capture_output=True, text=True)
     (tmp_path / "conf.d").mkdir()
     (tmp_path / "mosquitto.conf").write_text(f"# the broker\ninclude_dir {tmp_path}/conf.d\n")
+    assert "names no plugin_opt_acl_file; give the broker's configuration that does, or the " \
+        "acl_file itself" in check().stdout
+    # A `topic` line of a connection makes no acl_file of it.
+    (tmp_path / "mosquitto.conf").write_text(
+        f"user a\nconnection c\ntopic a/# out 1\ninclude_dir {tmp_path}/conf.d\n")
     assert "names no plugin_opt_acl_file" in check().stdout
     (tmp_path / "conf.d/im.conf").write_text(
         f"plugin_opt_topic_prefix chat\nplugin_opt_acl_file {tmp_path}/acl\n")
@@ -292,3 +297,17 @@ def test_imctl_checks_the_file_before_the_broker_reads_it(tmp_path):
     done = check()
     assert done.returncode == 1
     assert f'{tmp_path}/acl:2: \\"x/#/y\\" is no topic filter' in done.stdout
+    # What the broker does not start with is no file to look at.
+    (tmp_path / "conf.d/more.conf").write_text("plugin_opt_acl_file /x\n")
+    done = check()
+    assert done.returncode == 1
+    assert "plugin_opt_acl_file is given twice; keep one" in done.stdout
+    # The acl_file itself, that no configuration names yet; found by what its lines begin with.
+    def direct(text):
+        (tmp_path / "acl").write_text(text)
+        return subprocess.run([build.IMCTL, "--json", "check", "acl", tmp_path / "acl"],
+                              capture_output=True, text=True)
+    assert direct("user a\ntopic read x/#\nrole device\npattern write d/%c\n").stdout == \
+        '{"rules":2,"findings":[]}\n'
+    done = direct("usr a\ntopic read x/#\n")
+    assert done.returncode == 1 and '/acl:1: \\"usr\\" begins no line' in done.stdout

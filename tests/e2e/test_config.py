@@ -51,7 +51,7 @@ def bridge_refuses(node, *said):
     ("jwt_secret_file", "/no/such/file", "/no/such/file"),
     ("allow_topic", "a/#/b", "allow_topic"), ("allow_topic", "$share/g/x", "allow_topic"),
     ("allow_topic", "read sensors/#", "write `topic read sensors/#` into an acl_file"),
-    ("acl_file", "/no/such/file", "/no/such/file cannot be read by the broker's user"),
+    ("acl_file", "/no/such/file", "/no/such/file cannot be read: No such file"),
     ("max_payload", "0", "max_payload"), ("max_payload", "2M", "max_payload"),
     ("data_dir", "/no/such/folder", "/no/such/folder"),
     ("spool_file", "/no/such/folder/spool", "/no/such/folder"),

@@ -183,7 +183,10 @@ def test_patterns_neither_overlap_nor_take_what_is_somebodys(own_fleet):
         admin.command("setUserBind", username=second, pattern="lamp-*")
     assert admin.command("setUserBind", username=second, pattern="door-*") == {"pattern": "door-*"}
     assert admin.command("setUserBind", username=second) == {"pattern": "door-*"}
+    assert admin.command("getUser", username=second)["pattern"] == "door-*"
     assert admin.command("setUserBind", username=second, pattern="none") == {"pattern": "none"}
+    assert admin.command("getUser", username=second)["pattern"] == "none"
+    assert "pattern" not in admin.command("getUser", username=person)
 
 
 def test_a_pattern_that_changes_ends_those_that_do_not_fit(own_fleet):

@@ -27,16 +27,19 @@ class Fronted(beside.Surrounded):
     """A node with a proxy in front: `how` is plain, or proxied (by the PROXY protocol)."""
 
     def __init__(self, front, how, **options):
-        super().__init__(users=40, ws_listener=True, options={"auth_wrong_share": 20, **options})
+        super().__init__(users=40, options={"auth_wrong_share": 20, **options})
         self.front, self.how = front, how
         self.cert, self.key = tls.make(self.folder)
         # What the proxy listens on, what the broker does, by the ports of samples and page.
         self.outer = {n: self.port_beside() for n in (8883, 8443, 8884)}
-        self.inner = {n: self.port_beside() for n in (1884, 1885, 8085, 1887)}
-        self.ports += [self.inner[1884]]
-        self.conf += [f"listener {self.inner[1884]} 127.0.0.1", f"cafile {self.cert}",
-                      f"certfile {self.cert}", f"keyfile {self.key}", "require_certificate true",
-                      "use_identity_as_username true"]
+        self.inner = {n: self.port_beside() for n in (8083, 1886, 1885, 8085, 1887)}
+        certs = "/etc/mosquitto/certs"
+        text = beside.block(
+            "# behind.conf", *((f"listener {n} ", f"listener {self.inner[n]} ") for n in (8083, 1886)),
+            (f"{certs}/clients-ca.crt", self.cert), (f"{certs}/server.crt", self.cert),
+            (f"{certs}/server.key", self.key))
+        self.conf += [line for line in text.splitlines() if line]
+        self.ports += [self.inner[n] for n in (8083, 1886)]
         if NEWER:
             text = beside.block("# proxy-protocol.conf", *(
                 (f"listener {n} ", f"listener {self.inner[n]} ") for n in (1885, 8085, 1887)))
@@ -46,7 +49,7 @@ class Fronted(beside.Surrounded):
     def to_broker(self, text):
         """The sample's addresses of the broker, and what is for 2.1 instead of it."""
         text = re.sub(r"127\.0\.0\.1:(\d+)", lambda m: "127.0.0.1:%d" % {
-            1883: self.port, 8083: self.ws_port, **self.inner}[int(m[1])], text)
+            1883: self.port, **self.inner}[int(m[1])], text)
         if self.how == "plain":
             return text
         if self.front == "haproxy":
@@ -68,12 +71,11 @@ class Fronted(beside.Surrounded):
             (self.folder / "mqtt.pem").write_bytes(self.cert.read_bytes() + self.key.read_bytes())
             self.run(beside.haproxy(text, list(self.outer.values())))
         else:
-            listened = [8883, 8443]
             text = beside.changed(self.to_broker(beside.sample("nginx.conf")), [
-                *((f"listen {n} ", f"listen 127.0.0.1:{self.outer[n]} ") for n in listened),
+                *((f"listen {n}", f"listen 127.0.0.1:{p}") for n, p in self.outer.items()),
                 ("/etc/nginx/mqtt.crt", self.cert), ("/etc/nginx/mqtt.key", self.key),
                 ("/run/nginx.pid", "{folder}/pid"), ("/var/log/nginx/error.log", "stderr")])
-            self.run(beside.nginx(text, [self.outer[n] for n in listened]))
+            self.run(beside.nginx(text, list(self.outer.values())))
         return self
 
     def through(self, user, way="tls", device=None, password=PASSWORD, pair=None, **kw):
@@ -190,9 +192,6 @@ def test_a_browsers_client_talks_through_the_web_site(fronted):
 
 
 def test_a_certificate_goes_through_to_the_broker(fronted):
-    if fronted.front == "nginx":
-        assert "ssl_verify_client" not in beside.sample("nginx.conf")
-        return
     user, other = fronted.users(2)
     pair = tls.client(fronted.folder, fronted.cert, fronted.key, user, fronted.new_name("client-"))
     c = fronted.through(other, "certificate", pair=pair).connect()

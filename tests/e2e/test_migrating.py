@@ -4,6 +4,7 @@ before and after. The page's paths are a folder of the test, its port a free one
 import os
 import pathlib
 import re
+import signal
 import subprocess
 
 import pytest
@@ -63,6 +64,8 @@ class Machine:
         elif words[1:] == ["enable", "--now", "im-bridge"]:
             self.bridge.start()
             self.bridge.wait_text("ready users=")
+        elif words[1:] == ["reload", "im-bridge"]:
+            self.bridge.send_signal(signal.SIGHUP)
         else:
             assert words[1:] == ["disable", "--now", "im-bridge"]
             self.bridge.stop()
@@ -174,6 +177,9 @@ def test_the_page_leads_from_a_plain_broker_to_a_node_and_back(machine):
         sensor.publish("sensors/hall/old", "waits")
 
     steps = iter(fences("sh"))
+    found = [line.split(":")[-1] for line in machine.run(next(steps)).splitlines()]
+    assert {"allow_anonymous false", f"password_file {conf.parent}/passwd",
+            f"acl_file {acl}", "topic write lights/#"} <= set(found)
     assert machine.run(next(steps)).splitlines()[:5] == [
         "would_create: 4", "would_update: 0", "unchanged: 0", "argon2id: 0", "pbkdf2_sha512: 3"]
     assert "created: 4" in machine.run(next(steps))
@@ -203,6 +209,8 @@ def test_the_page_leads_from_a_plain_broker_to_a_node_and_back(machine):
     until(all_are_fresh, "fresh hashes of all")
     clients_work(machine)
 
+    machine.run(next(steps))
+    clients_work(machine)
     machine.run(next(steps))
     clients_work(machine)
     assert not list(steps)

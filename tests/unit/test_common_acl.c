@@ -54,7 +54,12 @@ static void wrong_lines_are_named(void **state)
 				       "their level, and # is the last"},
 		{"user a\ntopic read a # all of it\n",
 			"f:2: \"a # all of it\" is no topic filter: + and # stand alone in their "
-			"level, and # is the last"},
+			"level, and # is the last; a comment has a line of its own"},
+		{"user a\ntopic a # all of it\n",
+			"f:2: \"a\" is no access: give read, write, readwrite or deny before a "
+			"filter; a comment has a line of its own"},
+		{"role device # all\n", "f:1: \"role device # all\": the roles are user, admin "
+					"and device; a comment has a line of its own"},
 		{"user a\ntopic read $share/g/a\n",
 			"f:2: \"$share/g/a\" is no filter for rights: write the topic without "
 			"$share/GROUP/, which holds for shared subscriptions too"},
@@ -84,6 +89,23 @@ static void wrong_lines_are_named(void **state)
 	}
 }
 
+/* What some editors begin a file with is no part of its first line, and nowhere else. */
+static void a_byte_order_mark_is_skipped(void **state)
+{
+	const struct im_acl_who a = {IM_STR("a"), IM_STR("d"), IM_ROLE_USER};
+	struct im_acl_verdict by;
+	struct rules r;
+
+	(void)state;
+	assert_int_equal(make(&r, IM_STR("\xef\xbb\xbfuser a\ntopic read x\n"), NULL, 0), IM_OK);
+	assert_string_equal(r.warnings.p, "");
+	assert_true(im_acl_may(r.acl, &a, IM_ACL_READ, IM_STR("x"), &by));
+	end(&r);
+	assert_int_equal(
+		make(&r, IM_STR("user a\n\xef\xbb\xbftopic read x\n"), NULL, 0), IM_E_FORMAT);
+	end(&r);
+}
+
 static void a_nul_is_no_text(void **state)
 {
 	struct rules r;
@@ -106,6 +128,9 @@ static void what_does_nothing_is_said(void **state)
 			"f:1: `topic` before any `user` or `role` line is for clients without a "
 			"name, and none come in here: it does nothing; write `role user` above it, "
 			"or `pattern` in its place, for everybody\n"},
+		{"user a # b\ntopic c\n",
+			"f:1: no account can be called \"a # b\": the rules below it are "
+			"nobody's; a comment has a line of its own\n"},
 		{"user a b\ntopic c\n",
 			"f:1: no account can be called \"a b\" (a name is 1 to 64 of A-Z a-z 0-9 _ "
 			". @ -): the rules below it are nobody's\n"},
@@ -650,6 +675,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(wrong_lines_are_named),
+		cmocka_unit_test(a_byte_order_mark_is_skipped),
 		cmocka_unit_test(a_nul_is_no_text),
 		cmocka_unit_test(what_does_nothing_is_said),
 		cmocka_unit_test(bounds_are_named),

@@ -2,10 +2,13 @@
 /* Rights on ordinary topics in the whole plugin, in both broker generations: the file, its roles,
  * what SIGHUP changes, what is said of what is refused, and the command that explains it. */
 #include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/limits.h"
 #include "tests/unit/plugin_node.h"
+
+#define NOBODY 65534
 
 static char path[128];
 
@@ -173,9 +176,15 @@ static void reload(struct node *n, bool newer)
 	fake_reload();
 	assert_true(fake_logged("/acl:3: \"reed\" is no access: give read, write, readwrite or "
 				"deny before a filter"));
+	assert_int_equal(chmod(path, 0), 0);
+	assert_true(geteuid() != 0 || seteuid(NOBODY) == 0);
+	fake_reload();
+	assert_true(getuid() != 0 || seteuid(0) == 0);
+	assert_true(fake_logged("/acl cannot be read by the broker's user: Permission denied; let "
+				"it (chgrp mosquitto, chmod 640, and x on the folders)"));
 	assert_int_equal(unlink(path), 0);
 	fake_reload();
-	assert_true(fake_logged("cannot be read by the broker's user: No such file or directory"));
+	assert_true(fake_logged("/acl cannot be read: No such file or directory"));
 	assert_true(hears(n, alice, bob, "plant/2"));
 	write_rules(n, "");
 	fake_reload();
@@ -342,6 +351,33 @@ static void explanations(struct node *n, bool newer)
 			   "in "
 			   "the forms that PROTOCOL.md lists")},
 		{"alice", "read", "$im/up", NULL, NO("IM: it is the bridge's")},
+		{"alice", "publish", "im/u/fleet/veh-1", NULL,
+			YES("IM: the recipient takes messages from anyone")},
+		{"alice", "publish", "im/u/fleet", NULL,
+			YES("IM: the recipient takes messages from anyone")},
+		{"alice", "publish", "im/u/fleet/lorry-1", NULL,
+			NO("IM: the devices of this account have other client ids; see imctl user "
+			   "bind")},
+		{"alice", "publish", "im/s/u/fleet/a", NULL,
+			NO("IM: the devices of this account have other client ids; see imctl user "
+			   "bind")},
+		{"fleet", "publish", "im/u/fleet/lorry-1", NULL,
+			NO("IM: a device account does not write to itself; let its devices write "
+			   "to the user who runs them")},
+		{"fleet", "subscribe", "im/inbox/fleet/veh-1/#", NULL,
+			NO("IM: it depends on the client id, whose level of the inbox this may be: "
+			   "ask with --device")},
+		{"fleet", "read", "im/inbox/fleet/veh-1/event", NULL,
+			NO("IM: it depends on the client id, whose level of the inbox this may be: "
+			   "ask with --device")},
+		{"fleet", "subscribe", "im/inbox/fleet/veh-1/#", "veh-1",
+			YES("IM: the user's own inbox")},
+		{"fleet", "read", "im/inbox/fleet/veh-1/event", "veh-2",
+			NO("IM: another user's inbox, or what is another device's of a device "
+			   "account")},
+		{"fleet", "read", "im/inbox/alice/veh-1/event", NULL,
+			NO("IM: another user's inbox, or what is another device's of a device "
+			   "account")},
 		{"alice", "read", "plant/1", NULL, YES("@:2: topic read plant/#")},
 		{"alice", "publish", "plant/1", NULL,
 			NO("no rule of the acl_file or allow_topic opens it")},
@@ -367,6 +403,9 @@ static void explanations(struct node *n, bool newer)
 	start(n, newer,
 		"user alice\ntopic read plant/#\ntopic deny plant/x\npattern write dev/%c/#\n");
 	node_sql(n, "INSERT INTO block VALUES (2, 3, 0)");
+	node_sql(n, "INSERT INTO user(id, uid, role, password, created_ms) VALUES"
+		    " (9, 'fleet', 2, '', 0)");
+	node_sql(n, "INSERT INTO device_bind VALUES ('veh-', 9)");
 	root = node_client(n, "root", "r", 5);
 	alice = node_client(n, "alice", "a", 5);
 	assert_non_null(node_client(n, "bob", "b", 5));
