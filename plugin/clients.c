@@ -174,6 +174,7 @@ static void user_unlink(struct clients *c, struct session *e, int64_t now_us)
 	struct session **list = list_of(e);
 
 	u->levels -= e->filters.levels;
+	u->n_stays -= e->stays;
 	DL_DELETE2(*list, e, user_prev, user_next);
 	u->n_list -= list == &u->list;
 	if (has_sessions(u))
@@ -259,6 +260,13 @@ static void inherit(struct session *to, struct session *from)
 {
 	to->filters = from->filters;
 	from->filters = (struct filters){0};
+}
+
+/* The client id has one place among those that stay, whichever connection it has. */
+static void pass_on(struct session *to, struct session *from)
+{
+	to->stays = from->stays;
+	from->stays = false;
 }
 
 /* Another connection has the client id now: what this one still says is its will. */
@@ -376,8 +384,10 @@ struct session *clients_add(struct clients *c, const void *client, const struct 
 	if (old && old->user == u)
 		count_takeover(e, old, f->now_us);
 	/* What still waits at the broker has the numbers of before. */
-	if (old && old->user == u)
+	if (old && old->user == u) {
 		e->own = old->own;
+		pass_on(e, old);
+	}
 	if (old)
 		take_over(c, old);
 	if (old && !f->clean && !old->ephemeral && old->user == u && old->user_id == f->user_id)
@@ -406,6 +416,7 @@ struct session *clients_meet(
 	/* Its will is not the plugin's to see any more. */
 	e->will_done = true;
 	user_link(c, u, e, f);
+	clients_stays(e);
 	client_ids_add(&c->ids, e);
 	count(c, e, 1);
 	go_offline(c, e, now_us);
@@ -428,12 +439,20 @@ void clients_undo(struct clients *c, struct session *e, int64_t now_us)
 
 	if (old && e->filters.n)
 		inherit(old, e);
+	if (old)
+		pass_on(old, e);
 	clients_drop(c, e, now_us);
 	if (!old)
 		return;
 	old->taken_turn = 0;
 	if (old->queue == &c->gone && !old->ephemeral)
 		enqueue(place_of(c, old), old);
+}
+
+void clients_stays(struct session *e)
+{
+	e->user->n_stays += !e->stays;
+	e->stays = true;
 }
 
 void clients_opened(struct clients *c, struct session *e)

@@ -367,6 +367,29 @@ def test_limit_of_devices(own_node):
     until(lambda: _let_in(fleet))
 
 
+def test_sessions_that_stay_are_bounded_and_so_are_their_levels(own_node):
+    fleet = Fleet(own_node(options={"account_devices": 10, "allow_topic": "open/#"}))
+    more = {"clean": False, "listen": False}
+    heard = []
+    for k in range(40):
+        thing = fleet.thing(f"veh-{k}", **more)
+        codes = thing.subscribe(*(f"open/{k}/{n}/b/c/d" for n in range(20)))
+        heard.append(sum(c < 0x80 for c in codes))
+        thing.close()
+    # 320 levels, six of each filter, wherever they are; and the 51st was one too many.
+    assert heard == [20, 20, 13] + [0] * 37
+    fleet = Fleet(own_node(options={"account_devices": 10, "allow_topic": "open/#"}))
+    for k in range(20):
+        thing = fleet.thing(f"veh-{k}", **more)
+        assert (thing.subscribe("open/#") < 0x80) == (k < 10)
+        thing.close()
+    back = fleet.thing("veh-3", clean=False)
+    fleet.thing("veh-30")
+    sender = fleet.node.connect(fleet.node.user())
+    sender.send(f"im/u/{fleet.user}/veh-3", {"id": "b", "body": "hi"})
+    back.wait_body(f"u/{sender.user}", "hi")
+
+
 def _let_in(fleet):
     try:
         return fleet.thing("veh-9")
