@@ -59,6 +59,10 @@
  */
 #define IM_LEVELS_PER_THING 32
 
+/* Devices whose buckets are remembered beyond their sessions: they are full after some seconds, in
+ * which few more than this connect. */
+#define IM_SPENT_MAX 10000
+
 /* Payloads. 64 KiB is the default of `max_payload`; the hard bound keeps a frame below the
  * 2,000,000 bytes that Mosquitto 2.1 accepts in one packet by default, base64 included. */
 #define IM_PAYLOAD_DEFAULT (64 * 1024)

@@ -79,7 +79,7 @@ struct session {
 	int64_t asked_us;
 	uint64_t asked_at, asked_own;
 	uint64_t own;               /* deliveries to this device of a device account alone */
-	struct session_rates rates; /* of one of a device account */
+	struct session_rates rates; /* of one of a device account, which has one in all, too */
 	bool greeted;               /* since the connection began */
 	bool heard;                 /* and the broker gave it to the client */
 	bool resumes;               /* what the broker has kept of the client id goes on */

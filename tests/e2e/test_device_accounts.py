@@ -3,6 +3,7 @@
 for one of them reaches nobody else, and no id of theirs is anybody else's.
 """
 import json
+import time
 
 import pytest
 
@@ -246,6 +247,23 @@ def test_each_device_has_its_own_rate_and_ids(own_node):
         one.post(f"im/u/{sender.user}", {"id": f"m{n}", "body": n})
     one.wait_for(lambda: any(a.get("error", {}).get("code") == -32008 for a in one.acks()))
     assert "seq" in two.send(f"im/u/{sender.user}", {"id": "m0", "body": "another"})
+
+
+def test_reconnecting_fills_no_bucket(own_node):
+    fleet = Fleet(own_node(options={"rate_messages": 5}))
+    sender = fleet.node.connect(fleet.node.user())
+
+    def burst(device, k):
+        thing = fleet.thing(device, listen=False, v5=True)
+        mids = [thing.post(f"im/u/{sender.user}", {"id": f"{k}-{i}", "body": 1}) for i in range(40)]
+        taken = sum(thing.wait_ack(mid) < 0x80 for mid in mids)
+        thing.close()
+        return taken
+
+    begun = time.monotonic()
+    taken = sum(burst("veh-1", k) for k in range(5)) + sum(burst(f"veh-{k}", k) for k in range(5, 15))
+    # What a bucket holds, and what has come in since.
+    assert 20 <= taken <= 20 + 5 * (time.monotonic() - begun) * 2 + 1
 
 
 def test_steps_are_counted_for_the_account_and_for_the_device(own_fleet):
