@@ -332,10 +332,16 @@ def test_names_that_are_levels_are_refused(own_fleet):
     for name in ("u", "g", "ack", "event", "signal", "rpc"):
         with pytest.raises(Refused):
             fleet.thing(name)
+        # Nor does anybody write to one.
+        sender = fleet.node.connect(fleet.node.user())
+        sender.publish(f"im/u/{fleet.user}/{name}", {"id": name, "body": "x"})
+        assert sender.wait_ack_of(name)["error"]["code"] == -32012
+        sender.publish(f"im/s/u/{fleet.user}/{name}", {"body": "x"})
     odd = fleet.thing("Bob's / +#")
     sender = fleet.node.connect(fleet.node.user())
     sender.send(f"im/u/{fleet.user}/Bob%27s%20%2F%20%2B%23", {"id": "o", "body": "hi"})
     assert odd.wait_body(f"u/{sender.user}", "hi")["device"] == odd.device
+    assert [m.topic for m in odd.messages if m.topic.startswith(odd.whole + "u/u/")] == []
 
 
 def test_the_last_word_reaches_the_one_that_it_is_for(own_fleet):
