@@ -151,6 +151,29 @@ def test_sighup_takes_a_right_away_at_once(filed):
     assert [m.topic for m in again.messages if m.topic.startswith("plant/")] == ["plant/2"]
 
 
+def test_a_share_is_for_who_may_read_all_of_it(filed):
+    node = filed
+    worker, thief, half = node.users(3)
+    rules(node, f"user {worker}\ntopic readwrite plant/#\nuser {thief}\ntopic read plant/lobby\n"
+                f"user {half}\ntopic read plant/#\ntopic deny plant/secret\n")
+    producer, taker = (node.connect(worker, device=f"w{k}", v5=True) for k in range(2))
+    others = [node.connect(u, device=f"t{u}") for u in (thief, half)]
+    assert taker.subscribe("$share/w/plant/#") < 0x80
+    # One list's rules, and none of them that denies.
+    assert [c.subscribe("$share/w/plant/#") for c in others] == [0x80, 0x80]
+    assert [c.subscribe("$share/w/plant/+") for c in others] == [0x80, 0x80]
+    assert "what of it the client may not read would be lost" in node.broker.text()
+    assert "topic deny plant/secret" in node.broker.text()
+    assert others[0].subscribe("$share/v/plant/lobby") < 0x80
+    assert others[1].subscribe("$share/v/plant/hall/+") < 0x80
+    assert others[0].subscribe("$share/v/open/#") < 0x80
+    # Without a share each message is asked about by itself, and nobody loses any.
+    assert [c.subscribe("plant/#") < 0x80 for c in others] == [True, True]
+    for k in range(20):
+        assert producer.publish("plant/secret", str(k)) == 0
+    taker.wait_for(lambda: len([m for m in taker.messages if m.topic == "plant/secret"]) == 20)
+
+
 def test_a_wrong_file_changes_nothing_and_is_named(filed):
     node = filed
     user = node.user()
