@@ -114,8 +114,6 @@ static const char *count(struct plugin *p, struct session *e, const struct im_fi
 	bool known;
 	int ret;
 
-	if (f->levels > IM_FILTER_LEVELS_MAX)
-		return "a filter has at most 16 levels";
 	e->user->levels -= e->filters.levels;
 	filters_begin(&e->filters, limits.broker_count);
 	known = levels_left(p, e->user, &limits.levels) == IM_OK;

@@ -256,7 +256,7 @@ def test_what_is_refused_is_in_the_log(filed):
 
 def test_imctl_explains(filed):
     node = filed
-    me, other = node.users(2)
+    me, other, fleet = node.users(3)
     rules(node, f"user {me}\ntopic read plant/#\npattern write dev/%c/#\n")
     imctl = Imctl.of(node)
     acl = f"{node.folder}/acl"
@@ -278,6 +278,16 @@ def test_imctl_explains(filed):
     assert explain(me, "publish", f"im/u/{other}") == \
         (False, "IM: the recipient takes no messages from you")
     assert explain("admin", "subscribe", "$SYS/#")[0]
+    deep = "plant" + "/a" * 16
+    assert explain(me, "subscribe", deep) == (False, "IM: a filter has at most 16 levels")
+    assert explain(me, "subscribe", deep[:-2])[0]
+    assert node.connect(me, device="deep").subscribe(deep) == 0x80
+    imctl.ok("user", "role", fleet, "device")
+    imctl.ok("user", "bind", fleet, "veh-*")
+    assert explain(me, "publish", f"im/u/{fleet}/veh-1")[0]
+    assert explain(me, "publish", f"im/u/{fleet}/car-1") == \
+        (False, "IM: the client ids of this account's devices begin otherwise; check "
+                "the last level of the topic")
     # It says what is done.
     for topic in ("plant/1", "dev/d1/x", f"im/u/{other}", "im/rpc/user.get", "open/x", "nowhere"):
         allowed, by = explain(me, "publish", topic, "--device", "d1")
