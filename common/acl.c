@@ -336,8 +336,7 @@ bool im_acl_may(const struct im_acl *a, const struct im_acl_who *who, enum im_ac
 static bool may_listen(struct ask *q, int list, uint32_t root, bool covered)
 {
 	q->walk.fills = im_acl_fills((enum im_acl_list)list);
-	q->walk.left = IM_ACL_VISITS_MAX;
-	if (!covered && !im_acl_overlap(&q->walk, root))
+	if (!covered && !im_acl_overlap(&q->walk, root, IM_ACL_READ))
 		return false;
 	if (covered) {
 		im_acl_match(&q->walk, root);
@@ -348,12 +347,24 @@ static bool may_listen(struct ask *q, int list, uint32_t root, bool covered)
 	return true;
 }
 
+/* What a share gives to who may not read it reaches nobody. */
+static bool denies_some(struct ask *q, int list, uint32_t root)
+{
+	q->walk.fills = im_acl_fills((enum im_acl_list)list);
+	if (!im_acl_overlap(&q->walk, root, IM_ACL_DENY))
+		return false;
+	because(q, q->walk.found[IM_ACL_DENY] ? IM_ACL_RULE : IM_ACL_SHARE,
+		q->walk.found[IM_ACL_DENY]);
+	return true;
+}
+
 bool im_acl_may_subscribe(const struct im_acl *a, const struct im_acl_who *who,
 	const struct im_filter *f, struct im_acl_verdict *v)
 {
 	struct ask q;
 	uint32_t root;
 	bool denied = false;
+	const bool whole = f->reaches_im || f->shared;
 
 	ask_begin(&q, a, who, im_filter_spelled(f->filter), v);
 	if (im_topic_sys(f->filter) && who->role == IM_ROLE_ADMIN) {
@@ -362,16 +373,20 @@ bool im_acl_may_subscribe(const struct im_acl *a, const struct im_acl_who *who,
 	}
 	for (int list = next_list(&q, -1); list >= 0; list = next_list(&q, list)) {
 		root = root_of(&q, (unsigned)list);
-		if (!root || (q.wild && is_pattern(list)))
+		if (!root)
+			continue;
+		if (f->shared && denies_some(&q, list, root))
+			return false;
+		if (q.wild && is_pattern(list))
 			continue;
 		if (blind(&q, list))
 			return false;
-		if (may_listen(&q, list, root, f->reaches_im || list == IM_ACL_OPEN))
+		if (may_listen(&q, list, root, whole || list == IM_ACL_OPEN))
 			return true;
-		denied = denied || f->reaches_im;
+		denied = true;
 	}
-	if (denied)
-		because(&q, IM_ACL_IM, 0);
+	if (denied && whole)
+		because(&q, f->reaches_im ? IM_ACL_IM : IM_ACL_SHARE, 0);
 	return false;
 }
 
@@ -411,6 +426,11 @@ void im_acl_put_reason(const struct im_acl *a, const struct im_acl_verdict *v, s
 	case IM_ACL_IM:
 		im_buf_z(out, "it would take in IM's own topics, and no rule covers all that it "
 			      "matches; leave those out, or name more levels");
+		break;
+	case IM_ACL_SHARE:
+		im_buf_z(out, "it is shared, and it is not sure that one rule opens all that it "
+			      "matches: what of it the client may not read would be lost to the "
+			      "others; name what one rule opens");
 		break;
 	default:
 		im_buf_z(out, a->name ? "no rule of the acl_file or allow_topic opens it"

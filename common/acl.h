@@ -48,6 +48,7 @@ enum im_acl_reason {
 	IM_ACL_RULE,   /* `rule` says so */
 	IM_ACL_CLIENT, /* a `pattern deny` with %c cannot be applied to this client id */
 	IM_ACL_SYS,    /* of $SYS: nobody writes, administrators read */
+	IM_ACL_SHARE,  /* no rule covers all of a shared subscription */
 	IM_ACL_IM,     /* a subscription would take in IM's topics, and no rule covers all of it */
 };
 struct im_acl_verdict {
@@ -59,8 +60,8 @@ struct im_acl_verdict {
 bool im_acl_may(const struct im_acl *a, const struct im_acl_who *who, enum im_acl_access access,
 	struct im_str topic, struct im_acl_verdict *v);
 /* Every message is asked about again, so this is generous, as Mosquitto is: a filter that has
- * something in common with what may be read is taken. But what reaches IM's topics, and what
- * allow_topic opens, lies within a rule. */
+ * something in common with what may be read is taken. But what reaches IM's topics, what is shared
+ * and what allow_topic opens lies within a rule; and of what is shared nothing may be denied. */
 bool im_acl_may_subscribe(const struct im_acl *a, const struct im_acl_who *who,
 	const struct im_filter *f, struct im_acl_verdict *v);
 /* Appends the reason: a rule as "FILE:LINE: topic read x/#" or "allow_topic x/#", or a clause. */

@@ -172,7 +172,7 @@ static bool named_child(struct im_acl_walk *w, const struct im_acl_node *node, u
 
 static bool found(struct im_acl_walk *w, uint32_t rule)
 {
-	w->found[IM_ACL_READ] = rule;
+	w->found[w->sought] = rule;
 	return true;
 }
 
@@ -184,19 +184,21 @@ static bool overlap(struct im_acl_walk *w, uint32_t at, uint32_t depth)
 	if (w->left == 0)
 		return true;
 	w->left--;
-	if (!node->reads)
+	if (!node->any[w->sought])
 		return false;
-	if (end->below[IM_ACL_READ] && !(depth == 0 && w->dollar))
-		return found(w, end->below[IM_ACL_READ]);
+	if (end->below[w->sought] && !(depth == 0 && w->dollar))
+		return found(w, end->below[w->sought]);
 	if (depth == w->n)
-		return end->here[IM_ACL_READ] && found(w, end->here[IM_ACL_READ]);
+		return end->here[w->sought] && found(w, end->here[w->sought]);
 	if (is(w->levels[depth], '#'))
-		return found(w, node->reads);
+		return found(w, node->any[w->sought]);
 	return is(w->levels[depth], '+') ? any_child(w, node, depth) : named_child(w, node, depth);
 }
 
-bool im_acl_overlap(struct im_acl_walk *w, uint32_t root)
+bool im_acl_overlap(struct im_acl_walk *w, uint32_t root, enum im_acl_access access)
 {
+	w->sought = access;
+	w->left = IM_ACL_VISITS_MAX;
 	memset(w->found, 0, sizeof(w->found));
 	return overlap(w, root, 0);
 }

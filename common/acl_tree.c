@@ -223,6 +223,12 @@ static uint32_t sum(uint32_t a, uint32_t b)
 	return a > UINT32_MAX - b ? UINT32_MAX : a + b;
 }
 
+static void take_any(struct im_acl_node *n, const uint32_t any[2])
+{
+	for (int i = 0; i < 2; i++)
+		n->any[i] = n->any[i] ? n->any[i] : any[i];
+}
+
 /* Children come behind their parent. */
 static void weigh(struct im_acl_tree *t, uint32_t node)
 {
@@ -231,16 +237,17 @@ static void weigh(struct im_acl_tree *t, uint32_t node)
 	uint32_t i, beside = n->first + n->names, most = 0;
 
 	n->visits = 1;
-	n->reads = end->here[IM_ACL_READ] ? end->here[IM_ACL_READ] : end->below[IM_ACL_READ];
+	take_any(n, end->here);
+	take_any(n, end->below);
 	for (i = n->first; i < beside; i++) {
 		if (t->nodes[i].visits > most)
 			most = t->nodes[i].visits;
-		n->reads = n->reads ? n->reads : t->nodes[i].reads;
+		take_any(n, t->nodes[i].any);
 	}
 	n->visits = sum(n->visits, most);
 	for (; i < beside + n->templates + n->plus; i++) {
 		n->visits = sum(n->visits, t->nodes[i].visits);
-		n->reads = n->reads ? n->reads : t->nodes[i].reads;
+		take_any(n, t->nodes[i].any);
 	}
 }
 

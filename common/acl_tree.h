@@ -26,7 +26,9 @@ struct im_acl_node {
 	uint32_t first, names, templates;
 	uint32_t end;    /* 0: none */
 	uint32_t visits; /* that a topic can lead to, from here */
-	uint32_t reads;  /* number + 1 of a rule here or below that lets read; 0: none does */
+	/* Number + 1 of a rule here or below that denies, and of one that lets read; 0: none does.
+	 */
+	uint32_t any[2];
 	bool plus;
 };
 
@@ -58,13 +60,15 @@ struct im_acl_walk {
 	struct im_str uid, client; /* what is filled in; n == 0: nothing, and it matches nothing */
 	unsigned fills;
 	uint32_t found[3]; /* as in an end */
-	uint32_t left;     /* nodes that im_acl_overlap may still look at */
+	/* Nodes that im_acl_overlap may still look at, and what it looks for. */
+	uint32_t left;
+	enum im_acl_access sought;
 };
 void im_acl_walk_begin(struct im_acl_walk *w, const struct im_acl_tree *t, struct im_str topic);
 /* Finds a rule of each kind that matches the topic, or covers the filter. */
 void im_acl_match(struct im_acl_walk *w, uint32_t root);
-/* True if a rule that lets read has something in common with the filter, or it takes more than
- * `left` nodes to find that out. */
-bool im_acl_overlap(struct im_acl_walk *w, uint32_t root);
+/* True if a rule that lets read, or one that denies, has something in common with the filter, or it
+ * takes more than `left` nodes to find that out. */
+bool im_acl_overlap(struct im_acl_walk *w, uint32_t root, enum im_acl_access access);
 
 #endif

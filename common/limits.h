@@ -54,6 +54,15 @@
  * delivery to all of them is half a second of the broker. */
 #define IM_ACCOUNT_DEVICES_MAX 100000
 
+/* Levels of all sessions of a device account, for each device that it may have: its three filters
+ * in its inbox have 15, and some 17 are left for ordinary topics. 206 MB of the broker for 10,000.
+ */
+#define IM_LEVELS_PER_THING 32
+
+/* Devices whose buckets are remembered beyond their sessions: they are full after some seconds, in
+ * which few more than this connect. */
+#define IM_SPENT_MAX 10000
+
 /* Payloads. 64 KiB is the default of `max_payload`; the hard bound keeps a frame below the
  * 2,000,000 bytes that Mosquitto 2.1 accepts in one packet by default, base64 included. */
 #define IM_PAYLOAD_DEFAULT (64 * 1024)

@@ -113,7 +113,9 @@ static enum im_topic_kind user_id(struct levels *l, enum im_topic_kind kind, str
 		return IM_TOPIC_BAD;
 	if (l->more) {
 		level = next_level(l);
-		if (l->more || !im_device_of_topic(level, device).n)
+		/* What is for a device lies below its level of the inbox, beside these. */
+		if (l->more || im_inbox_level_reserved(level) ||
+			!im_device_of_topic(level, device).n)
 			return IM_TOPIC_BAD;
 	}
 	out->id = id;

@@ -90,9 +90,10 @@ static int levels_left(struct plugin *p, const struct session_user *u, int64_t *
 	int64_t devices;
 	int ret;
 
-	/* What one of them has is not the others' business. */
 	if (u->role == IM_ROLE_DEVICE) {
-		*out = IM_LEVELS_PER_DEVICE;
+		*out = p->opt.account_devices * IM_LEVELS_PER_THING - (int64_t)u->levels;
+		if (*out > IM_LEVELS_PER_DEVICE)
+			*out = IM_LEVELS_PER_DEVICE;
 		return IM_OK;
 	}
 	ret = admit_device_limit(p, (struct im_str){u->uid, u->uid_n}, &devices);
@@ -113,8 +114,6 @@ static const char *count(struct plugin *p, struct session *e, const struct im_fi
 	bool known;
 	int ret;
 
-	if (f->levels > IM_FILTER_LEVELS_MAX)
-		return "a filter has at most 16 levels";
 	e->user->levels -= e->filters.levels;
 	filters_begin(&e->filters, limits.broker_count);
 	known = levels_left(p, e->user, &limits.levels) == IM_OK;
@@ -132,6 +131,10 @@ static const char *count(struct plugin *p, struct session *e, const struct im_fi
 	case IM_E_TOO_LARGE:
 		if (!known)
 			return unreadable(p);
+		if (session_is_thing(e))
+			return "the session's filters have 256 KiB or 512 levels, or those of the "
+			       "device account's sessions 32 levels for each of account_devices; "
+			       "use wildcards";
 		return "the session's filters have 256 KiB, or those of the user's sessions 512 "
 		       "levels for each of max_devices; use wildcards";
 	default:
@@ -174,6 +177,11 @@ static int one_more_device(struct plugin *p, struct session_user *u)
  * not subscribe. */
 static const char *stay(struct plugin *p, struct session *e)
 {
+	if (session_is_thing(e) && !e->ephemeral && !e->stays &&
+		e->user->n_stays >= (uint64_t)p->opt.account_devices)
+		return "as many client ids of the device account have subscribed, in sessions that "
+		       "may stay at the broker, as account_devices lets; keep one client id for "
+		       "each device, or use a clean session with MQTT 3.1.1, which leaves nothing";
 	if (e->kept || e->ephemeral)
 		return NULL;
 	switch (one_more_device(p, e->user)) {
@@ -228,6 +236,8 @@ int acl_subscribe(struct plugin *p, const struct mosquitto_evt_acl_check *ed)
 		why = count(p, e, &f, ed);
 	if (why)
 		return refuse(p, &r, ed->topic, why);
+	if (!e->ephemeral)
+		clients_stays(e);
 	if (covers_acks(e, &f))
 		e->acks = true;
 	/* Every subscription asks for a hello, so it counts like a message; a client that does

@@ -11,6 +11,7 @@
 
 #include "plugin/client_ids.h"
 #include "plugin/kept.h"
+#include "plugin/spent.h"
 
 /* A user without sessions is kept this long, so that reconnecting does not fill its buckets. */
 #define IDLE_US INT64_C(10000000)
@@ -31,6 +32,7 @@ struct clients {
 	 * those that have never subscribed, of which anybody may leave as many as he likes. */
 	struct session *offline, *bare;
 	struct session *gone; /* to be forgotten at the next turn */
+	struct lru *spent;
 	struct im_sipkey key;
 	uint64_t turn;
 	uint64_t numbers;
@@ -45,6 +47,11 @@ struct clients *clients_new(const struct im_sipkey *key, uint32_t max_offline)
 	if (!c)
 		return NULL;
 	c->key = *key;
+	c->spent = spent_new(key);
+	if (!c->spent) {
+		free(c);
+		return NULL;
+	}
 	client_ids_init(&c->ids, key);
 	c->turn = 1;
 	c->max_offline = max_offline;
@@ -59,6 +66,7 @@ void clients_free(struct clients **c)
 	if (!*c)
 		return;
 	client_ids_clear(&(*c)->ids);
+	lru_free(&(*c)->spent);
 	HASH_ITER (hh, (*c)->by_client, e, tmp) {
 		HASH_DEL((*c)->by_client, e);
 		filters_clear(&e->filters);
@@ -174,6 +182,7 @@ static void user_unlink(struct clients *c, struct session *e, int64_t now_us)
 	struct session **list = list_of(e);
 
 	u->levels -= e->filters.levels;
+	u->n_stays -= e->stays;
 	DL_DELETE2(*list, e, user_prev, user_next);
 	u->n_list -= list == &u->list;
 	if (has_sessions(u))
@@ -248,6 +257,8 @@ void clients_drop(struct clients *c, struct session *e, int64_t now_us)
 	unqueue(e);
 	client_ids_remove(&c->ids, e);
 	kept_remove(e);
+	if (session_is_thing(e))
+		spent_leave(c->spent, e);
 	user_unlink(c, e, now_us);
 	HASH_DEL(c->by_client, e);
 	filters_clear(&e->filters);
@@ -259,6 +270,16 @@ static void inherit(struct session *to, struct session *from)
 {
 	to->filters = from->filters;
 	from->filters = (struct filters){0};
+}
+
+/* The client id has one place among those that stay, and its buckets, whichever connection it has.
+ */
+static void pass_on(struct session *to, struct session *from)
+{
+	to->stays = from->stays;
+	from->stays = false;
+	to->rates = from->rates;
+	from->rates = (struct session_rates){0};
 }
 
 /* Another connection has the client id now: what this one still says is its will. */
@@ -376,13 +397,17 @@ struct session *clients_add(struct clients *c, const void *client, const struct 
 	if (old && old->user == u)
 		count_takeover(e, old, f->now_us);
 	/* What still waits at the broker has the numbers of before. */
-	if (old && old->user == u)
+	if (old && old->user == u) {
 		e->own = old->own;
+		pass_on(e, old);
+	}
 	if (old)
 		take_over(c, old);
 	if (old && !f->clean && !old->ephemeral && old->user == u && old->user_id == f->user_id)
 		inherit(e, old);
 	user_link(c, u, e, f);
+	if (session_is_thing(e) && (!old || old->user != u))
+		spent_resume(c->spent, e);
 	client_ids_add(&c->ids, e);
 	enqueue(&c->fresh, e);
 	count(c, e, 1);
@@ -406,6 +431,7 @@ struct session *clients_meet(
 	/* Its will is not the plugin's to see any more. */
 	e->will_done = true;
 	user_link(c, u, e, f);
+	clients_stays(e);
 	client_ids_add(&c->ids, e);
 	count(c, e, 1);
 	go_offline(c, e, now_us);
@@ -428,12 +454,20 @@ void clients_undo(struct clients *c, struct session *e, int64_t now_us)
 
 	if (old && e->filters.n)
 		inherit(old, e);
+	if (old)
+		pass_on(old, e);
 	clients_drop(c, e, now_us);
 	if (!old)
 		return;
 	old->taken_turn = 0;
 	if (old->queue == &c->gone && !old->ephemeral)
 		enqueue(place_of(c, old), old);
+}
+
+void clients_stays(struct session *e)
+{
+	e->user->n_stays += !e->stays;
+	e->stays = true;
 }
 
 void clients_opened(struct clients *c, struct session *e)

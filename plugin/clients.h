@@ -47,6 +47,8 @@ struct session *clients_find(const struct clients *c, const void *client);
 /* The newest session with this client id, or NULL. */
 struct session *clients_device(const struct clients *c, struct im_str device);
 struct session_user *clients_user(const struct clients *c, struct im_str uid);
+/* It subscribes, and the broker may keep it when its connection ends: it is counted. */
+void clients_stays(struct session *e);
 /* The bridge has been told. */
 void clients_opened(struct clients *c, struct session *e);
 /* The connection ended (DISCONNECT or CLIENT_OFFLINE). Returns the session if its device was

@@ -16,6 +16,13 @@ static struct session_rates *rates_of(struct session *e)
 	return session_is_thing(e) ? &e->rates : &e->user->rates;
 }
 
+/* What all devices of an account may take, whatever client ids they come with: each that is
+ * connected adds as much as it may itself. */
+static int64_t for_all(const struct session_user *u, int64_t rate)
+{
+	return rate * (u->n_list ? u->n_list : 1);
+}
+
 int quota_size(struct plugin *p, size_t n)
 {
 	if (n <= (size_t)p->opt.max_payload)
@@ -38,18 +45,26 @@ static int rate_limited(struct plugin *p)
 
 int quota_bytes(struct plugin *p, struct session *e, int64_t now_us, size_t n)
 {
-	return im_ratelimit_take(
-		       &rates_of(e)->bytes, now_us, p->opt.rate_bytes, BURST_US, (int64_t)n)
-		       ? IM_OK
-		       : rate_limited(p);
+	const int64_t rate = p->opt.rate_bytes;
+
+	if (!im_ratelimit_take(&rates_of(e)->bytes, now_us, rate, BURST_US, (int64_t)n))
+		return rate_limited(p);
+	if (session_is_thing(e) && !im_ratelimit_take(&e->user->rates.bytes, now_us,
+					   for_all(e->user, rate), BURST_US, (int64_t)n))
+		return rate_limited(p);
+	return IM_OK;
 }
 
 static int publishes(struct plugin *p, struct session *e, int64_t now_us, int64_t count, size_t n)
 {
-	return im_ratelimit_take(
-		       &rates_of(e)->messages, now_us, p->opt.rate_messages, BURST_US, count)
-		       ? quota_bytes(p, e, now_us, n)
-		       : rate_limited(p);
+	const int64_t rate = p->opt.rate_messages;
+
+	if (!im_ratelimit_take(&rates_of(e)->messages, now_us, rate, BURST_US, count))
+		return rate_limited(p);
+	if (session_is_thing(e) && !im_ratelimit_take(&e->user->rates.messages, now_us,
+					   for_all(e->user, rate), BURST_US, count))
+		return rate_limited(p);
+	return quota_bytes(p, e, now_us, n);
 }
 
 int quota_publish(struct plugin *p, struct session *e, int64_t now_us, size_t n)
@@ -70,8 +85,11 @@ int quota_requests(struct plugin *p, struct session *e, int64_t now_us, struct i
 
 bool quota_refusal(struct plugin *p, struct session *e)
 {
-	if (im_ratelimit_take(&rates_of(e)->refusals, clock_mono_us(&p->clock),
-		    IM_REFUSALS_PER_SECOND, REFUSALS_BURST_US, 1))
+	const int64_t now_us = clock_mono_us(&p->clock), rate = IM_REFUSALS_PER_SECOND;
+
+	if (im_ratelimit_take(&rates_of(e)->refusals, now_us, rate, REFUSALS_BURST_US, 1) &&
+		(!session_is_thing(e) || im_ratelimit_take(&e->user->rates.refusals, now_us,
+						 for_all(e->user, rate), REFUSALS_BURST_US, 1)))
 		return true;
 	p->stats.refusals_kept++;
 	return false;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * How much a user may send and be told: the size of a payload, publishes and bytes a second, and
- * refusals a second. The buckets are the user's, whatever the session (see session.h), but for
- * device accounts, where each session has its own.
+ * refusals a second. The buckets are the user's, whatever the session (see session.h). Of a device
+ * account each device has its own, which outlive its sessions, and the account one for all of them,
+ * which fills as quickly as theirs together.
  */
 #ifndef IM_PLUGIN_QUOTA_H
 #define IM_PLUGIN_QUOTA_H

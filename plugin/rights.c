@@ -3,6 +3,8 @@
  * and by explain.c. */
 #include "plugin/rights.h"
 
+#include "common/ids.h"
+#include "common/limits.h"
 #include "common/may.h"
 #include "plugin/account.h"
 #include "plugin/inbox.h"
@@ -67,6 +69,24 @@ int rights_user(struct plugin *p, struct im_str uid, struct lookup_user *out)
 	return code ? code : im_may_act(!ret, out->disabled, &p->why);
 }
 
+/* Of an account whose client ids begin alike no other one can be a device. */
+static int may_be_device(struct plugin *p, const struct right *r, const struct lookup_user *to)
+{
+	char device[IM_DEVICE_MAX];
+	bool owned = true;
+
+	if (!r->t.rest.n || !to->bind)
+		return IM_OK;
+	if (lookup_owns(p->lookup, to, im_device_of_topic(r->t.rest, device), &owned) != IM_OK)
+		return absent(p, IM_E_IO);
+	if (owned)
+		return IM_OK;
+	im_buf_z(&p->why,
+		"the client ids of this account's devices begin otherwise; check the last "
+		"level of the topic");
+	return IM_E_NOT_ALLOWED;
+}
+
 static int write_direct(struct plugin *p, struct right *r, const struct lookup_user *from)
 {
 	struct im_may_direct f = {.server = im_direct_policy_chosen(p->opt.direct_policy)};
@@ -94,6 +114,8 @@ static int write_direct(struct plugin *p, struct right *r, const struct lookup_u
 	f.contact = rel.contact;
 	if (!code)
 		code = im_may_direct(&f, &p->why);
+	if (!code)
+		code = may_be_device(p, r, &to);
 	return allowed(r, code,
 		f.self      ? "IM: to oneself"
 		: f.contact ? "IM: contact of the recipient"
@@ -249,6 +271,8 @@ const char *rights_subscribe(struct plugin *p, struct right *r, const struct im_
 
 	if (!f->levels)
 		return "it is no filter";
+	if (f->levels > IM_FILTER_LEVELS_MAX)
+		return "a filter has at most 16 levels";
 	if (f->shared && f->filter.p[0] == '$')
 		return "topics that begin with $ cannot be shared";
 	/* Who is away when he is taken out of the room could not be taken out of the share: it

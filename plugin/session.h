@@ -51,6 +51,7 @@ struct session_user {
 	uint32_t n_list;
 	struct session *kept; /* AWAY_KEPT, linked by kept_next, who left first first */
 	uint32_t n_kept;
+	uint32_t n_stays;                 /* sessions that have, or may leave, subscriptions */
 	int64_t no_more_until_us;         /* new devices: see acl_subscribe.c */
 	uint64_t n;                       /* deliveries: see step.h */
 	struct session_user *prev, *next; /* of those with sessions, or of those without */
@@ -78,13 +79,14 @@ struct session {
 	int64_t asked_us;
 	uint64_t asked_at, asked_own;
 	uint64_t own;               /* deliveries to this device of a device account alone */
-	struct session_rates rates; /* of one of a device account */
+	struct session_rates rates; /* of one of a device account, which has one in all, too */
 	bool greeted;               /* since the connection began */
 	bool heard;                 /* and the broker gave it to the client */
 	bool resumes;               /* what the broker has kept of the client id goes on */
 	bool resumed;               /* greeted for that, see resumed.h */
 	bool acks; /* subscribed to its inbox's acks: it can be told of a refusal */
 	bool new_device, new_user;
+	bool stays;          /* it is counted among its user's n_stays */
 	bool kept;           /* the bridge knows that it may leave a session with subscriptions */
 	bool heir;           /* NEW, of a device that is announced by the one it took over from */
 	bool kicked;         /* is about to be disconnected; see ending.h */

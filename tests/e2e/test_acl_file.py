@@ -151,6 +151,29 @@ def test_sighup_takes_a_right_away_at_once(filed):
     assert [m.topic for m in again.messages if m.topic.startswith("plant/")] == ["plant/2"]
 
 
+def test_a_share_is_for_who_may_read_all_of_it(filed):
+    node = filed
+    worker, thief, half = node.users(3)
+    rules(node, f"user {worker}\ntopic readwrite plant/#\nuser {thief}\ntopic read plant/lobby\n"
+                f"user {half}\ntopic read plant/#\ntopic deny plant/secret\n")
+    producer, taker = (node.connect(worker, device=f"w{k}", v5=True) for k in range(2))
+    others = [node.connect(u, device=f"t{u}") for u in (thief, half)]
+    assert taker.subscribe("$share/w/plant/#") < 0x80
+    # One list's rules, and none of them that denies.
+    assert [c.subscribe("$share/w/plant/#") for c in others] == [0x80, 0x80]
+    assert [c.subscribe("$share/w/plant/+") for c in others] == [0x80, 0x80]
+    assert "what of it the client may not read would be lost" in node.broker.text()
+    assert "topic deny plant/secret" in node.broker.text()
+    assert others[0].subscribe("$share/v/plant/lobby") < 0x80
+    assert others[1].subscribe("$share/v/plant/hall/+") < 0x80
+    assert others[0].subscribe("$share/v/open/#") < 0x80
+    # Without a share each message is asked about by itself, and nobody loses any.
+    assert [c.subscribe("plant/#") < 0x80 for c in others] == [True, True]
+    for k in range(20):
+        assert producer.publish("plant/secret", str(k)) == 0
+    taker.wait_for(lambda: len([m for m in taker.messages if m.topic == "plant/secret"]) == 20)
+
+
 def test_a_wrong_file_changes_nothing_and_is_named(filed):
     node = filed
     user = node.user()
@@ -233,7 +256,7 @@ def test_what_is_refused_is_in_the_log(filed):
 
 def test_imctl_explains(filed):
     node = filed
-    me, other = node.users(2)
+    me, other, fleet = node.users(3)
     rules(node, f"user {me}\ntopic read plant/#\npattern write dev/%c/#\n")
     imctl = Imctl.of(node)
     acl = f"{node.folder}/acl"
@@ -255,6 +278,16 @@ def test_imctl_explains(filed):
     assert explain(me, "publish", f"im/u/{other}") == \
         (False, "IM: the recipient takes no messages from you")
     assert explain("admin", "subscribe", "$SYS/#")[0]
+    deep = "plant" + "/a" * 16
+    assert explain(me, "subscribe", deep) == (False, "IM: a filter has at most 16 levels")
+    assert explain(me, "subscribe", deep[:-2])[0]
+    assert node.connect(me, device="deep").subscribe(deep) == 0x80
+    imctl.ok("user", "role", fleet, "device")
+    imctl.ok("user", "bind", fleet, "veh-*")
+    assert explain(me, "publish", f"im/u/{fleet}/veh-1")[0]
+    assert explain(me, "publish", f"im/u/{fleet}/car-1") == \
+        (False, "IM: the client ids of this account's devices begin otherwise; check "
+                "the last level of the topic")
     # It says what is done.
     for topic in ("plant/1", "dev/d1/x", f"im/u/{other}", "im/rpc/user.get", "open/x", "nowhere"):
         allowed, by = explain(me, "publish", topic, "--device", "d1")

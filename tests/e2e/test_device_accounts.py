@@ -3,6 +3,7 @@
 for one of them reaches nobody else, and no id of theirs is anybody else's.
 """
 import json
+import time
 
 import pytest
 
@@ -251,6 +252,23 @@ def test_each_device_has_its_own_rate_and_ids(own_node):
     assert "seq" in two.send(f"im/u/{sender.user}", {"id": "m0", "body": "another"})
 
 
+def test_reconnecting_fills_no_bucket(own_node):
+    fleet = Fleet(own_node(options={"rate_messages": 5}))
+    sender = fleet.node.connect(fleet.node.user())
+
+    def burst(device, k):
+        thing = fleet.thing(device, listen=False, v5=True)
+        mids = [thing.post(f"im/u/{sender.user}", {"id": f"{k}-{i}", "body": 1}) for i in range(40)]
+        taken = sum(thing.wait_ack(mid) < 0x80 for mid in mids)
+        thing.close()
+        return taken
+
+    begun = time.monotonic()
+    taken = sum(burst("veh-1", k) for k in range(5)) + sum(burst(f"veh-{k}", k) for k in range(5, 15))
+    # What a bucket holds, and what has come in since.
+    assert 20 <= taken <= 20 + 5 * (time.monotonic() - begun) * 2 + 1
+
+
 def test_steps_are_counted_for_the_account_and_for_the_device(own_fleet):
     fleet = own_fleet()
     sender = fleet.node.connect(fleet.node.user())
@@ -317,10 +335,16 @@ def test_names_that_are_levels_are_refused(own_fleet):
     for name in ("u", "g", "ack", "event", "signal", "rpc"):
         with pytest.raises(Refused):
             fleet.thing(name)
+        # Nor does anybody write to one.
+        sender = fleet.node.connect(fleet.node.user())
+        sender.publish(f"im/u/{fleet.user}/{name}", {"id": name, "body": "x"})
+        assert sender.wait_ack_of(name)["error"]["code"] == -32012
+        sender.publish(f"im/s/u/{fleet.user}/{name}", {"body": "x"})
     odd = fleet.thing("Bob's / +#")
     sender = fleet.node.connect(fleet.node.user())
     sender.send(f"im/u/{fleet.user}/Bob%27s%20%2F%20%2B%23", {"id": "o", "body": "hi"})
     assert odd.wait_body(f"u/{sender.user}", "hi")["device"] == odd.device
+    assert [m.topic for m in odd.messages if m.topic.startswith(odd.whole + "u/u/")] == []
 
 
 def test_the_last_word_reaches_the_one_that_it_is_for(own_fleet):
@@ -368,6 +392,29 @@ def test_limit_of_devices(own_node):
     quiet(things)
     things[0].disconnect()
     until(lambda: _let_in(fleet))
+
+
+def test_sessions_that_stay_are_bounded_and_so_are_their_levels(own_node):
+    fleet = Fleet(own_node(options={"account_devices": 10, "allow_topic": "open/#"}))
+    more = {"clean": False, "listen": False}
+    heard = []
+    for k in range(40):
+        thing = fleet.thing(f"veh-{k}", **more)
+        codes = thing.subscribe(*(f"open/{k}/{n}/b/c/d" for n in range(20)))
+        heard.append(sum(c < 0x80 for c in codes))
+        thing.close()
+    # 320 levels, six of each filter, wherever they are; and the 51st was one too many.
+    assert heard == [20, 20, 13] + [0] * 37
+    fleet = Fleet(own_node(options={"account_devices": 10, "allow_topic": "open/#"}))
+    for k in range(20):
+        thing = fleet.thing(f"veh-{k}", **more)
+        assert (thing.subscribe("open/#") < 0x80) == (k < 10)
+        thing.close()
+    back = fleet.thing("veh-3", clean=False)
+    fleet.thing("veh-30")
+    sender = fleet.node.connect(fleet.node.user())
+    sender.send(f"im/u/{fleet.user}/veh-3", {"id": "b", "body": "hi"})
+    back.wait_body(f"u/{sender.user}", "hi")
 
 
 def _let_in(fleet):

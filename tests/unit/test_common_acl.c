@@ -412,6 +412,62 @@ static void subscriptions_overlap_but_leave_im_out(void **state)
 	}
 }
 
+static void a_share_lies_within_a_rule_and_nothing_of_it_is_denied(void **state)
+{
+	static char *const open[] = {"pub/#"};
+	static const char not_sure[] =
+		"no it is shared, and it is not sure that one rule opens all that it matches: what "
+		"of it the client may not read would be lost to the others; name what one rule "
+		"opens";
+	static const struct {
+		const char *uid, *filter, *verdict;
+	} cases[] = {
+		{"al", "$share/g/a/b", "yes f:2: topic read a/+"},
+		{"al", "$share/g/a/+", "yes f:2: topic read a/+"},
+		{"al", "$share/g/a/#", not_sure},
+		{"al", "$share/g/c/#", not_sure},
+		{"al", "$share/g/w/x", not_sure},
+		{"al", "$share/g/pub/#", "yes allow_topic pub/#"},
+		{"bo", "$share/g/p/#", "no f:5: topic deny p/x/y"},
+		{"bo", "$share/g/p/+/y", "no f:5: topic deny p/x/y"},
+		{"bo", "$share/g/+/x/+", "no f:5: topic deny p/x/y"},
+		{"bo", "$share/g/p/x/y", "no f:5: topic deny p/x/y"},
+		{"bo", "$share/g/p/x/+/z", "yes f:6: topic read p/#"},
+		{"bo", "$share/g/p/+", "yes f:6: topic read p/#"},
+		{"bo", "p/#", "yes f:6: topic read p/#"},
+		/* A list that comes later, and others' levels of a pattern. */
+		{"cy", "$share/g/m/+/in", "no f:10: pattern deny m/%u/in"},
+		{"cy", "$share/g/m/cy/in", "no f:10: pattern deny m/%u/in"},
+		{"cy", "$share/g/m/bo/in", "yes f:11: pattern read m/#"},
+		{"cy", "$share/g/k/cy/in", "yes f:8: topic read k/#"},
+	};
+	struct im_buf text;
+	struct rules r;
+
+	(void)state;
+	assert_int_equal(make(&r,
+				 IM_STR("user al\ntopic read a/+\ntopic read c/d\nuser bo\n"
+					"topic deny p/x/y\ntopic read p/#\nuser cy\n"
+					"topic read k/#\npattern deny k/%u/in\n"
+					"pattern deny m/%u/in\npattern read m/#\n"),
+				 open, 1),
+		IM_OK);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		assert_string_equal(
+			listens(&r, cases[i].uid, IM_ROLE_USER, cases[i].filter), cases[i].verdict);
+	end(&r);
+	/* What there is no time to look through might be denied. */
+	im_buf_init(&text, 0);
+	im_buf_z(&text, "user al\ntopic read a/#\n");
+	for (int i = 0; i < 5000; i++)
+		im_buf_printf(&text, "topic deny a/%d/x\n", i);
+	assert_int_equal(make(&r, im_buf_view(&text), NULL, 0), IM_OK);
+	assert_string_equal(listens(&r, "al", IM_ROLE_USER, "$share/g/a/+/y"), not_sure);
+	assert_string_equal(listens(&r, "al", IM_ROLE_USER, "a/+/y"), "yes f:2: topic read a/#");
+	im_buf_free(&text);
+	end(&r);
+}
+
 /* ---- the reference ---- */
 
 struct one {
@@ -681,6 +737,7 @@ int main(void)
 		cmocka_unit_test(bounds_are_named),
 		cmocka_unit_test(the_rule_is_named),
 		cmocka_unit_test(what_cannot_be_denied_is_not_allowed),
+		cmocka_unit_test(a_share_lies_within_a_rule_and_nothing_of_it_is_denied),
 		cmocka_unit_test(subscriptions_overlap_but_leave_im_out),
 		cmocka_unit_test(as_if_every_rule_were_looked_at),
 	};

@@ -255,6 +255,28 @@ static void ordinary_topics_are_as_long_as_mqtt_lets_them(void **state)
 	assert_int_equal(f.topic.kind, IM_TOPIC_LINK);
 }
 
+/* Beside a device's level of the inbox stand these. */
+static void no_device_is_called_as_a_level_is(void **state)
+{
+	static const char *const levels[] = {"u", "g", "ack", "event", "signal", "rpc"};
+	static const char *const tops[] = {"im/u/fleet/", "im/s/u/fleet/"};
+	struct im_topic t;
+	char text[64];
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		for (size_t k = 0; k < sizeof(levels) / sizeof(levels[0]); k++) {
+			snprintf(text, sizeof(text), "%s%s", tops[i], levels[k]);
+			im_topic_parse(PREFIX, im_str(text), &t);
+			assert_int_equal(t.kind, IM_TOPIC_BAD);
+			strcat(text, "1");
+			im_topic_parse(PREFIX, im_str(text), &t);
+			assert_int_equal(t.kind, i ? IM_TOPIC_SIGNAL_USER : IM_TOPIC_SEND_USER);
+			assert_true(im_str_eqz(t.id, "fleet"));
+		}
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -262,6 +284,7 @@ int main(void)
 		cmocka_unit_test(within_is_what_matching_says),
 		cmocka_unit_test(filters_reach_what_is_said),
 		cmocka_unit_test(any_bytes),
+		cmocka_unit_test(no_device_is_called_as_a_level_is),
 		cmocka_unit_test(ordinary_topics_are_as_long_as_mqtt_lets_them),
 	};
 

@@ -515,6 +515,103 @@ static void new_devices_of_a_day(struct node *n)
 	assert_int_equal(node_count(n, IM_UP_KEEP), 4);
 }
 
+/* ---- devices of a device account ---- */
+
+static struct mosquitto *thing(const char *id, int version, bool persistent)
+{
+	struct mosquitto *c = fake_connect(&(struct fake_spec){.id = id,
+		.user = "carol",
+		.password = "pw",
+		.version = version,
+		.persistent = persistent});
+
+	assert_non_null(c);
+	return c;
+}
+
+/* With a client id of its own it comes, listens and goes. */
+static bool thing_stays(struct node *n, const char *id, int version)
+{
+	struct mosquitto *c = thing(id, version, true);
+	char own[64];
+	bool taken;
+
+	snprintf(own, sizeof(own), "im/inbox/carol/%s/#", id);
+	taken = fake_subscribe(c, own);
+	node_settle(n);
+	fake_disconnect(c, true);
+	node_settle(n);
+	return taken;
+}
+
+static void things_that_stay(struct node *n)
+{
+	struct mosquitto *c;
+
+	assert_true(thing_stays(n, "d1", 4));
+	assert_true(thing_stays(n, "d2", 5));
+	assert_true(thing_stays(n, "d3", 4));
+	assert_false(thing_stays(n, "d4", 4));
+	assert_true(fake_logged("client=d4 filter=im/inbox/carol/d4/#: as many client ids of the "
+				"device account have subscribed"));
+	assert_false(thing_stays(n, "d4", 5));
+	/* Those that have a place keep it, whatever connection they come with. */
+	assert_true(thing_stays(n, "d1", 4));
+	assert_true(thing_stays(n, "d2", 5));
+	c = thing("d2", 5, true);
+	assert_true(fake_subscribe(thing("d2", 5, true), "im/inbox/carol/d2/u/#"));
+	assert_false(fake_connected(c));
+	assert_false(thing_stays(n, "d4", 4));
+	/* What leaves nothing needs none, and does not give one away. */
+	c = thing("d4", 4, false);
+	assert_true(fake_subscribe(c, "im/inbox/carol/d4/#"));
+	fake_disconnect(c, false);
+	node_settle(n);
+	assert_false(thing_stays(n, "d4", 4));
+	/* d1 comes for the last time, and leaves nothing. */
+	fake_disconnect(thing("d1", 4, false), false);
+	node_settle(n);
+	assert_true(thing_stays(n, "d4", 4));
+	assert_false(thing_stays(n, "d1", 4));
+}
+
+/* 32 for each of three, which one alone may have. */
+static void levels_of_things(struct node *n)
+{
+	struct mosquitto *one = thing("d1", 4, true), *two = thing("d2", 4, true);
+	char filter[64];
+
+	for (int i = 0; i < 9; i++) {
+		snprintf(filter, sizeof(filter), "plant/%d/a/b/c/d/e/f/g/h", i);
+		assert_true(fake_subscribe(one, filter));
+	}
+	assert_false(fake_subscribe(two, "plant/a/b/c/d/e/f"));
+	assert_true(fake_logged("32 levels for each of account_devices"));
+	assert_int_equal(node_stat(n, "subscribes_denied"), 1);
+	fake_unsubscribe(one, "plant/0/a/b/c/d/e/f/g/h");
+	assert_true(fake_subscribe(two, "plant/a/b/c/d/e/f"));
+}
+
+static void a_device_account_has_bounds(void **state)
+{
+	static const char *const options_of[] = {
+		"allow_topic", "plant/#", "account_devices", "3", "auth_threads", "0", NULL};
+
+	(void)state;
+	for (int newer = 0; newer < 2; newer++) {
+		for (int i = 0; i < 2; i++) {
+			struct node n;
+
+			node_folder(&n);
+			node_sql(&n, "UPDATE user SET role = 2 WHERE uid = 'carol'");
+			assert_int_equal(node_load(&n, newer, options_of), 0);
+			node_bridge(&n);
+			(i ? levels_of_things : things_that_stay)(&n);
+			node_stop(&n);
+		}
+	}
+}
+
 static void that_cannot_be_counted(struct node *n)
 {
 	struct mosquitto *c = keep("alice", "one");
@@ -717,6 +814,7 @@ int main(void)
 		cmocka_unit_test(devices_that_come_to_stay_are_counted),
 		cmocka_unit_test(a_mark_keeps_the_client_id),
 		cmocka_unit_test(the_bridge_hears_what_is_left),
+		cmocka_unit_test(a_device_account_has_bounds),
 		cmocka_unit_test(sessions_expire_here_as_there),
 	};
 

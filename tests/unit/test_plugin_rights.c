@@ -423,6 +423,55 @@ static void sizes_and_rates(void **state)
 	node_stop(&n);
 }
 
+/* A device of a device account with a connection of its own; how many of 100 are taken. */
+static int sends(struct node *n, const char *id, bool persistent)
+{
+	struct mosquitto *c = fake_connect(&(struct fake_spec){.id = id,
+		.user = "carol",
+		.password = "pw",
+		.version = 5,
+		.persistent = persistent});
+	int taken = 0;
+
+	assert_non_null(c);
+	for (int i = 0; i < 100; i++)
+		taken += fake_publish(c, "im/u/bob", IM_STR("x"), 1, false, NULL) == FAKE_ACCEPTED;
+	fake_disconnect(c, false);
+	node_settle(n);
+	return taken;
+}
+
+static void reconnecting_fills_no_bucket(void **state)
+{
+	const char *const options[] = {"rate_messages", "10", "auth_threads", "0", NULL};
+	struct mosquitto *idle[2];
+	struct node n;
+
+	(void)state;
+	for (int newer = 0; newer < 2; newer++) {
+		node_folder(&n);
+		node_sql(&n, "UPDATE user SET role = 2 WHERE uid = 'carol'");
+		assert_int_equal(node_load(&n, newer, options), 0);
+		node_bridge(&n);
+		assert_int_equal(sends(&n, "d1", newer), 40);
+		/* Neither with the client id nor with another one: the account has no more. */
+		assert_int_equal(sends(&n, "d1", newer), 0);
+		assert_int_equal(sends(&n, "d2", newer), 0);
+		idle[0] = fake_connect(
+			&(struct fake_spec){.id = "i1", .user = "carol", .password = "pw"});
+		idle[1] = fake_connect(
+			&(struct fake_spec){.id = "i2", .user = "carol", .password = "pw"});
+		node_pass(&n, 2000);
+		/* There is room for others, and the wild one does not take it. */
+		assert_in_range(sends(&n, "d1", newer), 20, 21);
+		assert_in_range(sends(&n, "d1", newer), 0, 1);
+		assert_in_range(sends(&n, "d3", newer), 35, 40);
+		fake_disconnect(idle[0], false);
+		fake_disconnect(idle[1], false);
+		node_stop(&n);
+	}
+}
+
 /* One publish over the rate; what becomes of it. */
 static int over_the_rate(struct mosquitto *c, const char *payload, int qos)
 {
@@ -833,6 +882,7 @@ int main(void)
 		cmocka_unit_test(mutes_and_contacts_only),
 		cmocka_unit_test(arrays_of_requests_are_counted),
 		cmocka_unit_test(sizes_and_rates),
+		cmocka_unit_test(reconnecting_fills_no_bucket),
 		cmocka_unit_test(who_cannot_be_told_gets_no_puback),
 		cmocka_unit_test(refusals_are_bounded),
 		cmocka_unit_test(requests_are_answered_where_they_ask),
