@@ -89,7 +89,7 @@ void auth_renew(struct auth *a, const struct auth_login *l, struct auth_verdict 
 struct auth_hash {
 	struct hash_work work; /* for users without a password, something as slow */
 	bool comparable;       /* right, the password counts */
-	bool stale;            /* stored by an old method, or at less than passwords cost now */
+	bool stale;            /* stored by an old method, or at another cost than now */
 	uint64_t credential;
 	struct im_rehash which;
 	struct remembered_key key;

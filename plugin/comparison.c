@@ -36,7 +36,7 @@ void comparison_free(struct comparison **c)
 }
 
 /* One that was set when a password cost less, or by a method that costs less, is followed by what
- * it lacks. One that cost more than those of now does, for as long as it is not set again. */
+ * it lacks. One that cost more than those of now does until its user comes. */
 static void set_pad(struct comparison *c, const struct im_pwhash *stored, struct im_phc_cost now,
 	char pad[IM_PHC_MAX])
 {

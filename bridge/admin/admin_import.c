@@ -59,9 +59,10 @@ static int check_one(struct import *im, size_t i)
 				i);
 	if (hash.n == 0)
 		return IM_OK;
-	if (im_pwhash_read(hash, &h, &wrong) != IM_OK)
-		return rpc_fail(
-			im->c, IM_E_INVALID_PARAMS, "hashes[%zu] cannot be taken: %s", i, wrong);
+	if (im_pwhash_take(hash, &h, &wrong) != IM_OK)
+		return rpc_fail(im->c, IM_E_INVALID_PARAMS,
+			"hashes[%zu] cannot be taken: %s; leave it empty and set a password", i,
+			wrong);
 	return plugin_knows(im, h.kind);
 }
 

@@ -255,11 +255,15 @@ static void a_hash_is_neither_taken_for_a_password_nor_shown(void **state)
 		const char *line, *says;
 	} cases[] = {
 		{"al:$7$101$c2FsdHNhbHQ$c2VjcmV0c2VjcmV0", "its salt is not base64"},
-		{"al:$7$1000001$GVtNO6BLWozxV0cx$c2VjcmV0", "more than 1000000 iterations"},
+		{"al:$7$210001$GVtNO6BLWozxV0cx$c2VjcmV0", "more than 210000 iterations"},
 		{"al:$7$0$GVtNO6BLWozxV0cx$c2VjcmV0", "number of iterations is none"},
 		{"al:$7$101$GVtNO6BLWozxV0cx$c2VjcmV0", "is not the 88 characters"},
 		{"al:$6$c2VjcmV0$c2VjcmV0", "its salt is not base64"},
 		{"al:$argon2id$v=19$m=4194304,t=1,p=1$c2VjcmV0$c2VjcmV0", "m of 8 to 262144"},
+		{"al:$argon2id$v=19$m=262144,t=2,p=1$c2VjcmV0c2VjcmV0$c2VjcmV0c2VjcmV0c2VjcmV0",
+			"m times t is more than 320000"},
+		{"al,$argon2id$v=19$m=262144,t=2,p=1$c2VjcmV0c2VjcmV0$c2VjcmV0c2VjcmV0c2VjcmV0",
+			"set a password with imctl user password"},
 		{"al:$2b$12$c2VjcmV0", "neither $7$ or $6$"},
 		{"al:c2VjcmV0", "if it is the password itself, write a comma"},
 		{"al:", "what stands for the hash cannot be taken"},

@@ -451,12 +451,15 @@ static void a_password_from_before_costs_what_it_lacks(void **state)
 	assert_int_equal(cost_of(done.fresh).memory_kib, 104);
 	assert_int_equal(cost_of(done.fresh).passes, 2);
 	assert_int_equal(im_phc_verify(im_str(done.fresh), IM_STR("pw")), IM_OK);
-	/* Cheaper than it was: nothing to make up for. */
+	/* Cheaper than it was: nothing to make up for, and made anew when its user comes. */
 	node_sql(&f.n, "UPDATE user SET password = '$argon2id$v=19$m=256,t=2,p=1$c29tZXNhbHQ$"
 		       "nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu9U1bMCHGi/4' WHERE uid = 'bob'");
 	begin(&f, "bob", &h);
 	assert_int_equal(cost_of(h.work.stored).memory_kib, 256);
 	assert_string_equal(h.work.pad, "");
+	hash_work_run(&h.work, IM_STR("password"), &f.clock, &done);
+	assert_int_equal(done.result, IM_OK);
+	assert_int_equal(cost_of(done.fresh).memory_kib, 104);
 	fixture_stop(&f);
 }
 
