@@ -114,7 +114,7 @@ void auth_give_up(struct auth *a, const struct auth_hash *h, enum budget_bound b
 /* See budget_rank. */
 unsigned auth_rank(const struct auth *a, const struct auth_hash *h);
 /* See budget_suspects. */
-void auth_suspects(struct auth *a, uint32_t n);
+void auth_suspects(struct auth *a, int64_t prices);
 /* A turn of the broker's loop begins. */
 void auth_turn(struct auth *a);
 

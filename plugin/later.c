@@ -290,11 +290,12 @@ static void put_answer(struct later *l, struct waiting *w, const struct auth_ver
 static void count_suspects(struct plugin *p)
 {
 	const struct waiting *w;
-	uint32_t n = 0;
+	int64_t prices = 0;
 
 	DL_FOREACH (p->later->all, w)
-		n += auth_rank(p->auth, &w->hash) >= BUDGET_SUSPECT;
-	auth_suspects(p->auth, n);
+		if (auth_rank(p->auth, &w->hash) >= BUDGET_SUSPECT)
+			prices += w->hash.who.price;
+	auth_suspects(p->auth, prices);
 }
 
 /* Where more than so many come from one address, the others are given up last. */
