@@ -240,6 +240,24 @@ def test_a_command_is_whole_or_nothing(node):
     assert node.client(name, password="other").connect().connected
 
 
+@pytest.mark.parametrize("online", [False, True], ids=["offline", "online"])
+def test_an_administrator_is_left_alone_unless_told(off, tmp_path, online):
+    imctl, node = off
+    file = passwd(tmp_path / "passwd", ("admin", "the file's"), ("user000", "the file's"))
+    line = lines_of(file)[0].split(":", 1)[1]
+    if online:
+        node.start()
+        imctl = Imctl.of(node)
+    was = stored(node, "admin")
+    for args, dry in (("--dry-run",), True), ((), False):
+        assert imctl.json("user", "import", file, "--update", *args) == {
+            **counts(0, 1, 1, dry=dry, pbkdf2_sha512=2), "administrators_unchanged": 1}
+    assert stored(node, "admin") != line and stored(node, "user000") != was
+    assert imctl.json("user", "import", file, "--update", "--administrators") == counts(
+        0, 1, 1, pbkdf2_sha512=2)
+    assert stored(node, "admin") == line
+
+
 # -- at the login --
 
 def test_nobody_notices_that_a_hash_is_made_anew(own_node, tmp_path):

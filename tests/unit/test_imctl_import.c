@@ -5,6 +5,7 @@
 
 #include "clients/imctl/import_lines.h"
 #include "clients/imctl/import_target.h"
+#include "common/may.h"
 #include "tests/unit/imctl_world.h"
 
 #define PBKDF2                                                   \
@@ -166,6 +167,32 @@ static void existing_users_get_the_files_passwords_on_demand(void **state)
 	assert_stored(w, "u1", PBKDF2);
 	assert_stored(w, "u2", SHA512);
 	assert_stored(w, "u3", SHA512);
+	json_decref(r.json);
+}
+
+static void administrators_are_left_alone_unless_told(void **state)
+{
+	struct world *w = *state;
+	struct result r = {.order = {.update = true}};
+
+	world_open(w);
+	assert_int_equal(
+		offline_user_create(w->o, "boss", IM_ROLE_ADMIN, SHA512, NULL, &w->why), IMCTL_OK);
+	assert_int_equal(import_text(w, &r, "u1:" SHA512 "\n"), IMCTL_OK);
+	assert_null(json_object_get(r.json, "administrators_unchanged"));
+	assert_int_equal(import_text(w, &r, "boss:" PBKDF2 "\nu1:" PBKDF2 "\n"), IMCTL_OK);
+	assert_int_equal(count(&r, "updated"), 1);
+	assert_int_equal(count(&r, "unchanged"), 1);
+	assert_int_equal(count(&r, "administrators_unchanged"), 1);
+	assert_stored(w, "boss", SHA512);
+	assert_stored(w, "u1", PBKDF2);
+	/* What would change nothing has not been spared. */
+	assert_int_equal(import_text(w, &r, "boss:" SHA512 "\n"), IMCTL_OK);
+	assert_null(json_object_get(r.json, "administrators_unchanged"));
+	r.order.administrators = true;
+	assert_int_equal(import_text(w, &r, "boss:" PBKDF2 "\n"), IMCTL_OK);
+	assert_int_equal(count(&r, "updated"), 1);
+	assert_stored(w, "boss", PBKDF2);
 	json_decref(r.json);
 }
 
@@ -377,6 +404,7 @@ int main(void)
 		TEST(imports_create_what_is_missing),
 		TEST(imported_passwords_are_hashed),
 		TEST(existing_users_get_the_files_passwords_on_demand),
+		TEST(administrators_are_left_alone_unless_told),
 		TEST(a_dry_run_changes_nothing),
 		TEST(a_wrong_line_undoes_the_import),
 		TEST(a_name_stands_once),
