@@ -60,7 +60,7 @@ static const char *read_iterations(struct im_str s, uint32_t *out)
 	*out = v;
 	return v <= IM_PBKDF2_ITERATIONS_MAX
 		       ? NULL
-		       : "it asks for more than 1000000 iterations, which would hold up the broker "
+		       : "it asks for more than 210000 iterations, which would hold up the broker "
 			 "at each login";
 }
 
@@ -137,6 +137,17 @@ int im_pwhash_read(struct im_str s, struct im_pwhash *out, const char **why_out)
 	return wrong ? IM_E_FORMAT : IM_OK;
 }
 
+int im_pwhash_take(struct im_str s, struct im_pwhash *out, const char **why_out)
+{
+	int rc = im_pwhash_read(s, out, why_out);
+
+	if (rc || im_pwhash_work(out) <= IM_PWHASH_KIB_MAX)
+		return rc;
+	*why_out = "its m times t is more than 320000, which would hold up the broker at each "
+		   "login";
+	return IM_E_FORMAT;
+}
+
 bool im_pwhash_valid(struct im_str s)
 {
 	struct im_pwhash h;
@@ -159,7 +170,7 @@ int64_t im_pwhash_work(const struct im_pwhash *h)
 bool im_pwhash_stale(const struct im_pwhash *h, const struct im_phc_cost *now)
 {
 	return h->kind != IM_PWHASH_ARGON2ID ||
-	       im_pwhash_work(h) < (int64_t)now->memory_kib * now->passes;
+	       im_pwhash_work(h) != (int64_t)now->memory_kib * now->passes;
 }
 
 static bool sha512(const struct digest *d, struct im_str password, uint8_t out[DIGEST_BYTES])

@@ -27,13 +27,16 @@ struct im_pwhash {
 /* IM_E_FORMAT: it is none that im_pwhash_verify takes, and *why_out, a part of a sentence, says
  * what it lacks. why_out may be NULL. */
 int im_pwhash_read(struct im_str s, struct im_pwhash *out, const char **why_out) IM_MUST_CHECK;
+/* The same for one that somebody brings along: it may not cost more than IM_PWHASH_KIB_MAX. Those
+ * that are stored already, or are made here at a cost that the operator has chosen, may. */
+int im_pwhash_take(struct im_str s, struct im_pwhash *out, const char **why_out) IM_MUST_CHECK;
 bool im_pwhash_valid(struct im_str s);
 /* As lists and counts call it. */
 const char *im_pwhash_name(enum im_pwhash_kind kind);
 /* What verifying costs, in KiB that Argon2id goes through. */
 int64_t im_pwhash_work(const struct im_pwhash *h);
 /* True if the password is to be hashed anew when it is seen: by another method than Argon2id, or at
- * less than this cost. */
+ * another cost than this. */
 bool im_pwhash_stale(const struct im_pwhash *h, const struct im_phc_cost *now);
 /* IM_OK: matches; IM_E_NONE: does not; IM_E_FORMAT: none that we take; IM_E_NOMEM: cannot say. The
  * time does not depend on where the two differ. */

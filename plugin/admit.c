@@ -350,6 +350,23 @@ static struct auth_login login_of(
 		.idle = later_waiting(p) == 0};
 }
 
+/* Where passwords are left to threads, whoever may not have the client id costs the broker's own
+ * nothing. He waits like others, so that nobody learns whose it is; but not again after a wrong
+ * password, or its owner could not come meanwhile. */
+static const struct denial *check_foreign(struct plugin *p, const struct arrival *a)
+{
+	static const struct denial again = {DENIAL_BUSY,
+		"throttled: a wrong password has come with this client id, which the user may "
+		"not have"};
+	struct claim claim;
+	const struct denial *no = later_runs(p) ? check_device(p, a, &claim) : NULL;
+
+	if (!no || no->kind != DENIAL_CLIENT_ID || !im_device_valid(a->device) ||
+		im_device_link(a->device))
+		return no;
+	return later_wants(p, a) ? NULL : &again;
+}
+
 static int login_user(struct plugin *p, const struct mosquitto_evt_basic_auth *ed)
 {
 	static const struct denial nameless = {DENIAL_LASTING, "no username"};
@@ -360,13 +377,14 @@ static int login_user(struct plugin *p, const struct mosquitto_evt_basic_auth *e
 	const struct denial *no = check_keepalive(p, &a);
 	struct auth_verdict v;
 	struct auth_hash h;
-	struct claim claim;
 
 	if (!im_uid_valid(a.uid))
 		no = a.uid.n ? &unfit : &nameless;
+	if (!no)
+		no = check_foreign(p, &a);
 	if (no)
 		return refuse(p, &a, no);
-	if (later_wants(p, &a) && !check_device(p, &a, &claim)) {
+	if (later_wants(p, &a)) {
 		auth_begin(p->auth, &l, &v, &h);
 		if (v.later && later_put(p, &a, &l, &h) == IM_OK)
 			return COMPAT_ERR_AUTH_DELAYED;

@@ -166,18 +166,18 @@ static bool is_looked_at(struct auth *a, const struct auth_login *l, const struc
 	if (!l->idle || !fresh_may_be_made(a) ||
 		budget_ask(a->passwords, &h->who, now_us) != BUDGET_OPEN)
 		return false;
-	fresh_was_made(a, PASSWORD_US);
+	fresh_was_made(a, PASSWORD_US * h->who.price / BUDGET_ORDINARY);
 	return true;
 }
 
-static bool remembers_password(
-	struct auth *a, const struct auth_login *l, const struct auth_hash *h)
+static bool remembers_password(struct auth *a, const struct auth_login *l, struct auth_hash *h)
 {
 	const struct remembered_login *r =
 		remembered_get(a->remembered, &h->key, clock_mono_us(a->clock));
 
 	if (r && r->credential == h->credential) {
-		if (r->stale && is_looked_at(a, l, h))
+		h->who.price = r->stale_price;
+		if (r->stale_price && is_looked_at(a, l, h))
 			return false;
 		a->stats.cached++;
 		return true;
@@ -353,7 +353,10 @@ static void begin_password(struct auth *a, const struct auth_login *l, const str
 		return;
 	}
 	h->stale = h->work.fresh.passes != 0;
-	budget_begin(a->passwords);
+	h->who.price = h->work.price;
+	if (h->who.price > BUDGET_ORDINARY && throttles(a, a->passwords, &h->who, out))
+		return;
+	budget_begin(a->passwords, h->who.price);
 	*out = (struct auth_verdict){.later = true};
 }
 
@@ -361,8 +364,8 @@ static void begin_password(struct auth *a, const struct auth_login *l, const str
 static void let_in(struct auth *a, const struct auth_hash *h, const struct hash_done *done,
 	struct auth_verdict *out)
 {
-	const struct remembered_login login = {
-		.credential = h->credential, .stale = h->stale && !done->fresh[0]};
+	const struct remembered_login login = {.credential = h->credential,
+		.stale_price = h->stale && !done->fresh[0] ? h->work.price : 0};
 
 	remember(a, &h->key, &login);
 	*out = (struct auth_verdict){
@@ -382,7 +385,7 @@ void auth_finish(struct auth *a, struct im_str uid, const struct auth_hash *h,
 
 	a->stats.hashed++;
 	if (done->result == IM_E_NOMEM) {
-		budget_given_up(a->passwords);
+		budget_given_up(a->passwords, h->who.price);
 		(void)fault(out, "out of memory");
 		return;
 	}
@@ -392,7 +395,7 @@ void auth_finish(struct auth *a, struct im_str uid, const struct auth_hash *h,
 		(void)refuse(out, h->why);
 		return;
 	}
-	budget_right(a->passwords);
+	budget_right(a->passwords, h->who.price);
 	/* Hashed by a thread, it may be a password of yesterday. */
 	ret = lookup_user(a->lookup, uid, &u);
 	if (ret && ret != IM_E_NONE) {
@@ -414,7 +417,7 @@ enum budget_bound auth_bound(const struct auth *a, const struct auth_hash *h)
 void auth_give_up(struct auth *a, const struct auth_hash *h, enum budget_bound bound,
 	struct auth_verdict *out)
 {
-	budget_given_up(a->passwords);
+	budget_given_up(a->passwords, h->who.price);
 	budget_refused(a->passwords, &h->who, clock_mono_us(a->clock));
 	if (bound != BUDGET_OPEN)
 		turn_away(a, a->passwords, bound, out);
@@ -427,9 +430,9 @@ unsigned auth_rank(const struct auth *a, const struct auth_hash *h)
 	return budget_rank(a->passwords, &h->who, clock_mono_us(a->clock));
 }
 
-void auth_suspects(struct auth *a, uint32_t n)
+void auth_suspects(struct auth *a, int64_t prices)
 {
-	budget_suspects(a->passwords, n);
+	budget_suspects(a->passwords, prices);
 }
 
 /* ---- tokens ---- */
@@ -447,16 +450,16 @@ static bool check_signature(struct auth *a, const struct auth_login *l, const st
 		return false;
 	rank = budget_rank(a->signatures, &who, now_us);
 	took_us = -clock_cpu_us(a->clock);
-	budget_begin(a->signatures);
+	budget_begin(a->signatures, who.price);
 	a->stats.tokens++;
 	ret = jwt_verify(t);
 	took_us += clock_cpu_us(a->clock);
 	if (ret == IM_OK) {
-		budget_right(a->signatures);
+		budget_right(a->signatures, who.price);
 		return true;
 	}
 	if (ret == IM_E_NOMEM) {
-		budget_given_up(a->signatures);
+		budget_given_up(a->signatures, who.price);
 		return fault(out, "out of memory");
 	}
 	a->stats.wrong++;

@@ -89,7 +89,7 @@ void auth_renew(struct auth *a, const struct auth_login *l, struct auth_verdict 
 struct auth_hash {
 	struct hash_work work; /* for users without a password, something as slow */
 	bool comparable;       /* right, the password counts */
-	bool stale;            /* stored by an old method, or at less than passwords cost now */
+	bool stale;            /* stored by an old method, or at another cost than now */
 	uint64_t credential;
 	struct im_rehash which;
 	struct remembered_key key;
@@ -114,7 +114,7 @@ void auth_give_up(struct auth *a, const struct auth_hash *h, enum budget_bound b
 /* See budget_rank. */
 unsigned auth_rank(const struct auth *a, const struct auth_hash *h);
 /* See budget_suspects. */
-void auth_suspects(struct auth *a, uint32_t n);
+void auth_suspects(struct auth *a, int64_t prices);
 /* A turn of the broker's loop begins. */
 void auth_turn(struct auth *a);
 

@@ -45,8 +45,8 @@ static const int64_t open_to_proxy[BUDGET_SUSPECT] = {90, 60};
 struct budget {
 	struct im_sipkey key;
 	int64_t share_us, one_us;
-	int64_t looking;  /* at so many at this moment... */
-	int64_t suspects; /* of them from addresses that are suspect by now */
+	int64_t looking;  /* at so much at this moment, in prices... */
+	int64_t suspects; /* of it from addresses that are suspect by now */
 	int64_t wrong;    /* of WRONG_ONE */
 	struct im_ratelimit all, burst, local;
 	struct sketch *pairs, *addresses; /* work */
@@ -97,7 +97,13 @@ struct budget_login budget_login(
 		.address = both[1],
 		.pair = im_siphash(&b->key, both, sizeof(both)),
 		.from = from,
+		.price = BUDGET_ORDINARY,
 	};
+}
+
+static int64_t price_us(const struct budget *b, int64_t price)
+{
+	return price * b->one_us / BUDGET_ORDINARY;
 }
 
 /* What a part of the share may save up, as the time in which that flows in. */
@@ -128,6 +134,16 @@ static int64_t pair_us(const struct budget *b)
 	return saved_us(b, PAIR_PART, PAIR_US, PAIR_LOOKS);
 }
 
+/* Of what may be spent, what is left to be spent before a look at this price: above the ordinary
+ * one it must be there before. */
+static int64_t before(
+	const struct budget *b, const struct budget_login *l, int64_t part, int64_t us)
+{
+	int64_t more = price_us(b, l->price - BUDGET_ORDINARY) * SECOND_US / (b->share_us / part);
+
+	return us > more ? us - more : 1;
+}
+
 unsigned budget_rank(const struct budget *b, const struct budget_login *l, int64_t now_us)
 {
 	bool address = l->from == BUDGET_ADDRESS_PROXY ||
@@ -143,7 +159,7 @@ static int64_t pending_us(const struct budget *b, unsigned rank)
 {
 	int64_t n = b->looking - (rank < BUDGET_SUSPECT ? b->suspects : 0);
 
-	return n > 0 ? n * b->one_us * b->wrong / WRONG_ONE * SECOND_US / b->share_us : 0;
+	return n > 0 ? price_us(b, n) * b->wrong / WRONG_ONE * SECOND_US / b->share_us : 0;
 }
 
 static bool all_open(
@@ -152,10 +168,13 @@ static bool all_open(
 	unsigned rank = budget_rank(b, l, now_us);
 	int64_t open = l->from == BUDGET_ADDRESS_PROXY ? open_to_proxy[rank] : open_to[rank];
 	int64_t pending = pending_us(b, rank);
+	int64_t all = all_us(b) * open / 100;
 
-	return im_ratelimit_open(&b->all, now_us, all_us(b) * open / 100 - pending) &&
-	       (!at_once || im_ratelimit_open(&b->burst, now_us,
-				    burst_us(b) * open / 100 - pending / BURST_SPEED));
+	if (!at_once)
+		return im_ratelimit_open(&b->all, now_us, all - pending);
+	return im_ratelimit_open(&b->all, now_us, before(b, l, 1, all) - pending) &&
+	       im_ratelimit_open(
+		       &b->burst, now_us, burst_us(b) * open / 100 - pending / BURST_SPEED);
 }
 
 static enum budget_bound ask(
@@ -163,12 +182,18 @@ static enum budget_bound ask(
 {
 	bool failed = !sketch_open(b->pair_tries, l->pair, now_us, 1);
 	int64_t address = address_us(b) * (failed ? ADDRESS_TO_FAILED : 100) / 100;
+	int64_t local = address_us(b), pair = pair_us(b);
 
-	if (!sketch_open(b->pairs, l->pair, now_us, pair_us(b)))
+	/* What waits for its look has been asked for it. */
+	if (at_once) {
+		address = before(b, l, ADDRESS_PART, address);
+		local = before(b, l, ADDRESS_PART, local);
+		pair = before(b, l, PAIR_PART, pair);
+	}
+	if (!sketch_open(b->pairs, l->pair, now_us, pair))
 		return BUDGET_PAIR;
 	if (l->from == BUDGET_ADDRESS_LOCAL)
-		return im_ratelimit_open(&b->local, now_us, address_us(b)) ? BUDGET_OPEN
-									   : BUDGET_LOCAL;
+		return im_ratelimit_open(&b->local, now_us, local) ? BUDGET_OPEN : BUDGET_LOCAL;
 	if (l->from == BUDGET_ADDRESS_OWN &&
 		!sketch_open(b->addresses, l->address, now_us, address))
 		return BUDGET_ADDRESS;
@@ -186,30 +211,30 @@ enum budget_bound budget_ask_again(
 	return ask(b, l, now_us, false);
 }
 
-void budget_begin(struct budget *b)
+void budget_begin(struct budget *b, int64_t price)
 {
-	b->looking++;
+	b->looking += price;
 }
 
-void budget_suspects(struct budget *b, int64_t n)
+void budget_suspects(struct budget *b, int64_t prices)
 {
-	b->suspects = n;
+	b->suspects = prices;
 }
 
-void budget_given_up(struct budget *b)
+void budget_given_up(struct budget *b, int64_t price)
 {
-	b->looking--;
+	b->looking -= price;
 }
 
-static void count_end(struct budget *b, int64_t wrong)
+static void count_end(struct budget *b, int64_t price, int64_t wrong)
 {
-	b->looking--;
+	b->looking -= price;
 	b->wrong += (wrong - b->wrong) / WRONG_OF;
 }
 
-void budget_right(struct budget *b)
+void budget_right(struct budget *b, int64_t price)
 {
-	count_end(b, 0);
+	count_end(b, price, 0);
 }
 
 static void count_try(struct sketch *tries, uint64_t key, int64_t now_us)
@@ -241,22 +266,35 @@ static void measure(struct budget *b, int64_t took_us)
 		b->one_us = COST_UP;
 }
 
+/* A bucket forgets what it is short of beyond twice what it holds: not a dear look. */
+static int64_t kept_us(int64_t saved_us, int64_t rate, int64_t took_us)
+{
+	int64_t us = took_us * SECOND_US / rate;
+
+	return us > saved_us ? us : saved_us;
+}
+
 void budget_wrong(struct budget *b, const struct budget_login *l, int64_t now_us, int64_t took_us)
 {
-	count_end(b, WRONG_ONE);
-	measure(b, took_us);
+	int64_t rate, kept;
+
+	count_end(b, l->price, WRONG_ONE);
+	measure(b, took_us * BUDGET_ORDINARY / l->price);
 	count_address(b, l, now_us);
 	count_try(b->user_tries, l->user, now_us);
 	count_try(b->pair_tries, l->pair, now_us);
-	sketch_spend(b->pairs, l->pair, now_us, b->share_us / PAIR_PART, pair_us(b), took_us);
+	rate = b->share_us / PAIR_PART;
+	sketch_spend(b->pairs, l->pair, now_us, rate, kept_us(pair_us(b), rate, took_us), took_us);
+	rate = b->share_us / ADDRESS_PART;
+	kept = kept_us(address_us(b), rate, took_us);
 	if (l->from == BUDGET_ADDRESS_LOCAL) {
-		im_ratelimit_spend(
-			&b->local, now_us, b->share_us / ADDRESS_PART, address_us(b), took_us);
+		im_ratelimit_spend(&b->local, now_us, rate, kept, took_us);
 		return;
 	}
 	if (l->from == BUDGET_ADDRESS_OWN)
-		sketch_spend(b->addresses, l->address, now_us, b->share_us / ADDRESS_PART,
-			address_us(b), took_us);
-	im_ratelimit_spend(&b->all, now_us, b->share_us, all_us(b), took_us);
-	im_ratelimit_spend(&b->burst, now_us, BURST_SPEED * b->share_us, burst_us(b), took_us);
+		sketch_spend(b->addresses, l->address, now_us, rate, kept, took_us);
+	rate = b->share_us;
+	im_ratelimit_spend(&b->all, now_us, rate, kept_us(all_us(b), rate, took_us), took_us);
+	rate = BURST_SPEED * b->share_us;
+	im_ratelimit_spend(&b->burst, now_us, rate, kept_us(burst_us(b), rate, took_us), took_us);
 }

@@ -50,7 +50,9 @@ enum budget_from {
 struct budget_login {
 	uint64_t user, address, pair; /* keyed hashes */
 	enum budget_from from;
+	int64_t price; /* what a look takes, as far as that is known before */
 };
+#define BUDGET_ORDINARY 100 /* of one_us, in percent */
 
 /* Which budget is used up. TURN: not one of these, but what the caller gives to a moment. */
 enum budget_bound {
@@ -67,7 +69,7 @@ enum budget_bound {
 struct budget *budget_new(const struct im_sipkey *key, const struct budget_settings *set);
 void budget_free(struct budget **b);
 
-/* address: any bytes that tell one from another. */
+/* address: any bytes that tell one from another. Of the ordinary price. */
 struct budget_login budget_login(
 	const struct budget *b, struct im_str user, struct im_str address, enum budget_from from);
 /* How much speaks against it: 0, 1 the user, 2 the address, 3 both. */
@@ -75,20 +77,21 @@ struct budget_login budget_login(
 #define BUDGET_SUSPECT 2 /* from here on */
 unsigned budget_rank(const struct budget *b, const struct budget_login *l, int64_t now_us);
 /* Whether the login may be looked at. Those that are being looked at count as what they will have
- * cost, as far as the last ones were wrong. */
+ * cost, as far as the last ones were wrong. One of more than the ordinary price needs as much more
+ * in each budget, and of a budget that never holds so much, all. */
 enum budget_bound budget_ask(const struct budget *b, const struct budget_login *l, int64_t now_us);
 /* Of one that waits for its look: what is only spent too fast does not matter to it. */
 enum budget_bound budget_ask_again(
 	const struct budget *b, const struct budget_login *l, int64_t now_us);
 
-/* A look at it begins; one of the next three ends it. */
-void budget_begin(struct budget *b);
-void budget_right(struct budget *b);
+/* A look at it begins, at its price; one of the next three ends it. */
+void budget_begin(struct budget *b, int64_t price);
+void budget_right(struct budget *b, int64_t price);
 void budget_wrong(struct budget *b, const struct budget_login *l, int64_t now_us, int64_t took_us);
-void budget_given_up(struct budget *b);
-/* How many of those that are being looked at are suspect by now, to be told when that changes: they
- * do not count for whoever is not. */
-void budget_suspects(struct budget *b, int64_t n);
+void budget_given_up(struct budget *b, int64_t price);
+/* The prices of those that are being looked at and are suspect by now, to be told when that
+ * changes: they do not count for whoever is not. */
+void budget_suspects(struct budget *b, int64_t prices);
 /* Turned away unlooked at, for whatever want of room or time. */
 void budget_refused(struct budget *b, const struct budget_login *l, int64_t now_us);
 

@@ -7,6 +7,8 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "plugin/budget.h"
+
 struct comparison {
 	struct lookup *lookup;
 	struct im_buf scratch;
@@ -36,7 +38,7 @@ void comparison_free(struct comparison **c)
 }
 
 /* One that was set when a password cost less, or by a method that costs less, is followed by what
- * it lacks. One that cost more than those of now does, for as long as it is not set again. */
+ * it lacks. One that cost more than those of now does until its user comes. */
 static void set_pad(struct comparison *c, const struct im_pwhash *stored, struct im_phc_cost now,
 	char pad[IM_PHC_MAX])
 {
@@ -47,6 +49,16 @@ static void set_pad(struct comparison *c, const struct im_pwhash *stored, struct
 		cost.memory_kib = (uint32_t)(lacks / now.passes);
 	if (im_phc_decoy(c->decoy, cost, pad))
 		pad[0] = '\0';
+}
+
+/* To what is set now it is padded; and what costs less than one by default holds nobody up. */
+static uint32_t price_of(const struct im_pwhash *stored, struct im_phc_cost now)
+{
+	int64_t ordinary = (int64_t)now.memory_kib * now.passes, work = im_pwhash_work(stored);
+
+	if (work <= ordinary || work <= IM_PHC_MEMORY_KIB * IM_PHC_PASSES)
+		return BUDGET_ORDINARY;
+	return (uint32_t)(work * BUDGET_ORDINARY / ordinary);
 }
 
 /* Without randomness it stays as it is. */
@@ -66,6 +78,7 @@ int comparison_plan(struct comparison *c, struct im_str uid, bool *comparable, s
 	int ret;
 
 	lookup_password_cost(c->lookup, &now);
+	w->price = BUDGET_ORDINARY;
 	im_buf_reset(text);
 	ret = *comparable ? lookup_password(c->lookup, uid, text, which) : IM_E_NONE;
 	if (ret && ret != IM_E_NONE)
@@ -76,6 +89,7 @@ int comparison_plan(struct comparison *c, struct im_str uid, bool *comparable, s
 		w->stored[text->n] = '\0';
 		w->threads = stored.kind == IM_PWHASH_ARGON2ID && stored.argon2.lanes > 1;
 		set_pad(c, &stored, now, w->pad);
+		w->price = price_of(&stored, now);
 		set_fresh(&stored, now, w);
 	} else if (im_phc_decoy(c->decoy, now, w->stored)) {
 		w->stored[0] = '\0'; /* a cost that is none: nothing matches */

@@ -20,6 +20,7 @@
 struct hash_work {
 	char stored[IM_PHC_MAX];
 	char pad[IM_PHC_MAX];     /* empty: nothing */
+	uint32_t price;           /* of both, as budget.h has it */
 	bool threads;             /* it takes more than the caller's */
 	struct im_phc_cost fresh; /* of the new hash; no passes: none is to be made */
 	uint8_t salt[IM_PHC_SALT];

@@ -176,11 +176,16 @@ static bool expects_tick(const struct plugin *p)
 	       clock_mono_us(&p->clock) - p->ticked_us <= TICKLESS_US;
 }
 
+bool later_runs(struct plugin *p)
+{
+	return p->later && expects_tick(p);
+}
+
 bool later_wants(struct plugin *p, const struct arrival *a)
 {
 	const int64_t *until_us;
 
-	if (!p->later || !expects_tick(p))
+	if (!later_runs(p))
 		return false;
 	until_us = lru_get(p->later->wrong, a->device.p, a->device.n);
 	return !until_us || *until_us <= clock_mono_us(&p->clock);
@@ -290,11 +295,12 @@ static void put_answer(struct later *l, struct waiting *w, const struct auth_ver
 static void count_suspects(struct plugin *p)
 {
 	const struct waiting *w;
-	uint32_t n = 0;
+	int64_t prices = 0;
 
 	DL_FOREACH (p->later->all, w)
-		n += auth_rank(p->auth, &w->hash) >= BUDGET_SUSPECT;
-	auth_suspects(p->auth, n);
+		if (auth_rank(p->auth, &w->hash) >= BUDGET_SUSPECT)
+			prices += w->hash.who.price;
+	auth_suspects(p->auth, prices);
 }
 
 /* Where more than so many come from one address, the others are given up last. */

@@ -21,7 +21,8 @@ struct remembered_key {
 struct remembered_login {
 	uint64_t credential; /* what it was checked against */
 	int64_t expires_s;
-	bool stale; /* a password whose hash is an old one still */
+	uint32_t stale_price; /* to look at a password whose hash is an old one still; 0: it is not
+			       */
 };
 
 /* At most `max` (0: none) that are used at least every ttl_us. NULL: out of memory. */

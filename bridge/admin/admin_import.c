@@ -21,8 +21,8 @@ struct import {
 	struct rpc_call *c;
 	size_t n;
 	struct im_str names[IM_IMPORT_BATCH];
-	bool update, dry_run;
-	int64_t created, updated, unchanged;
+	bool update, administrators, dry_run;
+	int64_t created, updated, unchanged, spared;
 	struct im_buf refused; /* of a dry run: an object each, separated by commas */
 };
 
@@ -59,9 +59,10 @@ static int check_one(struct import *im, size_t i)
 				i);
 	if (hash.n == 0)
 		return IM_OK;
-	if (im_pwhash_read(hash, &h, &wrong) != IM_OK)
-		return rpc_fail(
-			im->c, IM_E_INVALID_PARAMS, "hashes[%zu] cannot be taken: %s", i, wrong);
+	if (im_pwhash_take(hash, &h, &wrong) != IM_OK)
+		return rpc_fail(im->c, IM_E_INVALID_PARAMS,
+			"hashes[%zu] cannot be taken: %s; leave it empty and set a password", i,
+			wrong);
 	return plugin_knows(im, h.kind);
 }
 
@@ -111,6 +112,11 @@ static int look(struct import *im, size_t i, uint64_t *id_out, bool *changes_out
 		return rc;
 	*id_out = u.id;
 	*changes_out = im->update && hash_of(im, i).n && !im_str_eq(hash_of(im, i), u.password);
+	/* A line of a file is no order to hand the node over. */
+	if (*changes_out && u.role == IM_ROLE_ADMIN && !im->administrators) {
+		*changes_out = false;
+		im->spared++;
+	}
 	im->updated += *changes_out;
 	im->unchanged += !*changes_out;
 	return IM_OK;
@@ -147,7 +153,7 @@ static int carry_out(struct import *im)
 		rc = look(im, i, &id, &changes);
 	if (rc != IM_OK || im->dry_run)
 		return rc;
-	im->created = im->updated = im->unchanged = 0;
+	im->created = im->updated = im->unchanged = im->spared = 0;
 	for (size_t i = 0; rc == IM_OK && i < im->n; i++) {
 		rc = look(im, i, &id, &changes);
 		if (rc == IM_OK && changes)
@@ -163,6 +169,8 @@ static void put_result(struct import *im)
 	im_buf_printf(b, "{\"created\":%" PRId64, im->created);
 	im_jsonw_member_int(b, "updated", im->updated);
 	im_jsonw_member_int(b, "unchanged", im->unchanged);
+	if (im->spared)
+		im_jsonw_member_int(b, "administrators", im->spared);
 	if (im->dry_run)
 		im_buf_printf(b, ",\"refused\":[%.*s]", IM_ARGS(im_buf_view(&im->refused)));
 	im_buf_c(b, '}');
@@ -184,6 +192,7 @@ static int import_users(struct admin_call *ac)
 		.c = c,
 		.n = rpc_list_size(c, "usernames"),
 		.update = rpc_bool(c, "update", false),
+		.administrators = rpc_bool(c, "administrators", false),
 		.dry_run = rpc_bool(c, "dry_run", false),
 	};
 	int rc = check(&im);
@@ -204,6 +213,7 @@ static const struct rpc_param import_params[] = {
 	{"usernames", RPC_STRINGS, true, 1, IM_IMPORT_BATCH},
 	{"hashes", RPC_STRINGS, true, 1, IM_IMPORT_BATCH},
 	{"update", RPC_BOOLEAN, false, 0, 0},
+	{"administrators", RPC_BOOLEAN, false, 0, 0},
 	{"dry_run", RPC_BOOLEAN, false, 0, 0},
 	{0},
 };

@@ -41,6 +41,8 @@ static int not_myself(struct rpc_call *c, const struct directory_user *u)
 static int take_password(struct rpc_call *c, char phc_out[IM_PHC_MAX])
 {
 	struct im_str password = rpc_str(c, "password");
+	struct im_pwhash h;
+	const char *wrong;
 
 	phc_out[0] = '\0';
 	if (password.n == 0)
@@ -51,6 +53,9 @@ static int take_password(struct rpc_call *c, char phc_out[IM_PHC_MAX])
 			"itself; give the password, or an Argon2id PHC string");
 	if (!im_phc_valid(password))
 		return password_hash(c->set, password, phc_out);
+	if (im_pwhash_take(password, &h, &wrong) != IM_OK)
+		return rpc_fail(c, IM_E_INVALID_PARAMS,
+			"the hash cannot be taken: %s; give the password itself", wrong);
 	memcpy(phc_out, password.p, password.n);
 	phc_out[password.n] = '\0';
 	return IM_OK;

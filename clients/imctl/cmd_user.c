@@ -83,6 +83,7 @@ static int import_to(struct command_call *c, const struct import_target *t)
 		.in = c->input,
 		.hashes = json_object_get(c->params, ".hashes"),
 		.update = json_object_get(c->params, ".update"),
+		.administrators = json_object_get(c->params, ".administrators"),
 		.dry_run = json_object_get(c->params, DRY_RUN),
 	};
 
@@ -249,6 +250,8 @@ static const struct arg import_args[] = {
 		"standard input"},
 	{"--hashes", ".hashes", ARG_FLAG, false, NULL, "what follows a comma is a hash, too"},
 	{"--update", ".update", ARG_FLAG, false, NULL, "users who exist get the file's password"},
+	{"--administrators", ".administrators", ARG_FLAG, false, NULL,
+		"with --update: administrators do, too"},
 	{"--dry-run", DRY_RUN, ARG_FLAG, false, NULL,
 		"only say what would be done, and what is wrong"},
 	END,

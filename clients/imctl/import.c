@@ -193,6 +193,9 @@ static json_t *report(const struct import *im, const struct import_pass *p)
 	json_object_set_new(
 		out, p->write ? "updated" : "would_update", json_integer(p->counts.updated));
 	json_object_set_new(out, "unchanged", json_integer(p->counts.unchanged));
+	if (p->counts.administrators)
+		json_object_set_new(
+			out, "administrators_unchanged", json_integer(p->counts.administrators));
 	for (int k = 0; k < IMPORT_KINDS; k++)
 		json_object_set_new(out,
 			kinds[k] ? kinds[k] : im_pwhash_name((enum im_pwhash_kind)k),
@@ -202,7 +205,7 @@ static json_t *report(const struct import *im, const struct import_pass *p)
 
 static int run(struct import *im, json_t **out, struct im_buf *why)
 {
-	struct import_pass p = {.update = im->o->update};
+	struct import_pass p = {.update = im->o->update, .administrators = im->o->administrators};
 	int rc = check(im, why);
 
 	if (rc != IMCTL_OK)

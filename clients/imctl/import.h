@@ -18,6 +18,7 @@
 
 struct import_counts {
 	int64_t created, updated, unchanged;
+	int64_t administrators; /* of the unchanged: left alone because of that */
 };
 
 /* What was wrong with lines, of which the first ones are told. */
@@ -31,6 +32,7 @@ void import_fault(struct import_faults *f, int64_t line, struct im_buf *why);
 struct import_pass {
 	bool write; /* false: nothing is changed, and it is found out what would be */
 	bool update;
+	bool administrators; /* update them as well */
 	struct import_counts counts;
 	struct import_faults faults; /* what the node would not take */
 	int64_t done;                /* through this line it is known what has become of them */
@@ -50,7 +52,7 @@ struct import_target {
 
 struct import_order {
 	FILE *in;
-	bool hashes, update, dry_run;
+	bool hashes, update, administrators, dry_run;
 };
 /* *out: what was done, or would be. An exit code. */
 int import_run(const struct import_order *o, const struct import_target *t, json_t **out,

@@ -67,7 +67,7 @@ static int take_hash(struct im_str text, struct import_entry *out, struct im_buf
 	const char *wrong;
 
 	out->text = trimmed(text);
-	if (im_pwhash_read(out->text, &h, &wrong) == IM_OK) {
+	if (im_pwhash_take(out->text, &h, &wrong) == IM_OK) {
 		out->kind = (enum import_kind)h.kind;
 		return IM_OK;
 	}
@@ -96,10 +96,8 @@ static int take_password(struct im_str text, struct import_entry *out, struct im
 	}
 	if (!im_phc_looks(text))
 		return IM_OK;
-	if (im_phc_valid(text)) {
-		out->kind = IMPORT_ARGON2ID;
-		return IM_OK;
-	}
+	if (im_phc_valid(text))
+		return take_hash(text, out, why);
 	im_buf_z(why, "the password looks like a hash, and would be taken for the password itself");
 	if (im_pwhash_valid(text))
 		im_buf_z(why,

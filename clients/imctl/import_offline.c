@@ -17,6 +17,12 @@ static int put(void *arg, struct import_pass *p, const struct import_entry *e, i
 		return p->write ? rc : IMCTL_OK;
 	}
 	im_buf_free(&reason);
+	if (is.exists && p->update && is.admin && !is.same && !p->administrators &&
+		e->kind != IMPORT_NONE) {
+		p->counts.administrators++;
+		p->counts.unchanged++;
+		return IMCTL_OK;
+	}
 	if (is.exists && (!p->update || is.same || e->kind == IMPORT_NONE)) {
 		p->counts.unchanged++;
 		return IMCTL_OK;

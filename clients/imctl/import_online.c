@@ -84,6 +84,9 @@ static int flush(struct import_online *on, struct import_pass *p, struct im_buf 
 		return IMCTL_OK;
 	params = json_pack("{s:O, s:O, s:b, s:b}", "usernames", on->names, "hashes", on->hashes,
 		"update", p->update, "dry_run", !p->write);
+	/* A bridge of the version before does not know it. */
+	if (params && p->administrators)
+		json_object_set_new(params, "administrators", json_true());
 	rc = params ? control_call(on->con, "importUsers", params, 0, &data, why) : IMCTL_REFUSED;
 	json_decref(params);
 	empty(on);
@@ -92,6 +95,7 @@ static int flush(struct import_online *on, struct import_pass *p, struct im_buf 
 		p->counts.created += number(data, "created");
 		p->counts.updated += number(data, "updated");
 		p->counts.unchanged += number(data, "unchanged");
+		p->counts.administrators += number(data, "administrators");
 		p->done = on->last;
 	}
 	json_decref(data);

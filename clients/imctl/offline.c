@@ -343,7 +343,8 @@ int offline_device_owner(struct offline *o, const char *device, json_t **out, st
 	return IMCTL_OK;
 }
 
-static int stored_is(struct offline *o, struct im_str uid, struct im_str hash, bool *out)
+static int stored_is(
+	struct offline *o, struct im_str uid, struct im_str hash, struct offline_user *out)
 {
 	sqlite3_stmt *s = sqldb_get(&o->q, USER_HASH);
 	int rc;
@@ -352,7 +353,8 @@ static int stored_is(struct offline *o, struct im_str uid, struct im_str hash, b
 	rc = sqldb_step(&o->q, s);
 	if (rc != SQLDB_ROW)
 		return rc;
-	*out = im_str_eq(sqldb_str(s, 0), hash);
+	out->same = im_str_eq(sqldb_str(s, 0), hash);
+	out->admin = sqldb_int(s, 1) == IM_ROLE_ADMIN;
 	sqldb_done(s);
 	return IM_OK;
 }
@@ -369,7 +371,7 @@ int offline_import_look(struct offline *o, struct im_str uid, struct im_str hash
 	rc = accounts_user_name(o->accounts, uid, &is, &holder);
 	out->exists = is == ACCOUNT_EXISTS;
 	if (rc == IM_OK && out->exists)
-		rc = stored_is(o, uid, hash, &out->same);
+		rc = stored_is(o, uid, hash, out);
 	else if (rc == IM_OK && is != ACCOUNT_FREE)
 		accounts_explain(is, ACCOUNT_USER, uid, im_buf_view(&holder), why);
 	im_buf_free(&holder);

@@ -50,7 +50,7 @@ int offline_check(struct offline *o, json_t *findings, struct im_buf *why);
 /* One of many: what is there of the name, and whether its password is stored as this hash.
  * IMCTL_REFUSED: nobody gets the name. */
 struct offline_user {
-	bool exists, same;
+	bool exists, same, admin;
 };
 int offline_import_look(struct offline *o, struct im_str uid, struct im_str hash,
 	struct offline_user *out, struct im_buf *why);

@@ -15,7 +15,7 @@
 
 #include "clients/imctl/file.h"
 #include "common/limits.h"
-#include "common/phc.h"
+#include "common/pwhash.h"
 
 static void wipe(struct im_buf *b)
 {
@@ -140,6 +140,9 @@ static int ask_twice(const char *uid, struct im_buf *out, struct im_buf *why)
 /* What is hashed already in the form that is stored is not hashed again. */
 static int hash_new(struct im_str plain, char out[IM_PHC_MAX], struct im_buf *why)
 {
+	struct im_pwhash h;
+	const char *wrong;
+
 	if (im_phc_foreign(plain)) {
 		im_buf_z(why, "the password looks like a hash, and would be taken for the password "
 			      "itself: give the password, or an Argon2id PHC string; hashes of "
@@ -148,6 +151,10 @@ static int hash_new(struct im_str plain, char out[IM_PHC_MAX], struct im_buf *wh
 	}
 	if (!im_phc_valid(plain))
 		return password_hash(plain, out, why);
+	if (im_pwhash_take(plain, &h, &wrong) != IM_OK) {
+		im_buf_printf(why, "the hash cannot be taken: %s; give the password itself", wrong);
+		return IMCTL_USAGE;
+	}
 	memcpy(out, plain.p, plain.n);
 	out[plain.n] = '\0';
 	return IMCTL_OK;

@@ -12,6 +12,8 @@ from lib.tools import Imctl
 
 KINDS = {"password": 0, "no_password": 0, "argon2id": 0, "pbkdf2_sha512": 0, "sha512": 0}
 EXPENSIVE = phc.hash_password("pw", memory_kib=32768, passes=2)
+# That of nothing: a login against it would take seconds.
+DEAR = f"$argon2id$v=19$m=262144,t=16,p=1${'A' * 22}${'A' * 43}"
 
 
 def passwd(path, *users, args=()):
@@ -90,10 +92,9 @@ def test_files_of_mosquitto_passwd_are_taken_as_they_are(off, tmp_path, online):
             node.client(name, password=password + "x").connect()
         assert node.client(name, password=password).connect().connected
     assert node.client("user000").connect().connected
-    # One that costs more than a new one is left alone; the others are made anew, in their turn.
-    for name, password in (("ann", "ann's"), ("cat", "old one"), ("dora", "many")):
+    # They are made anew in their turn, one that costs more than a new one as well.
+    for name, password in (("ann", "ann's"), ("cat", "old one"), ("dora", "many"), ("eve", "pw")):
         freshen(node, name, password)
-    assert stored(node, "eve") == EXPENSIVE
 
 
 @pytest.mark.parametrize("online", [False, True], ids=["offline", "online"])
@@ -216,10 +217,15 @@ def test_a_command_is_whole_or_nothing(node):
             ({"usernames": [name, "a/b"], "hashes": ["", ""]}, "usernames[1]"),
             ({"usernames": [name, name.upper()], "hashes": ["", ""]}, "one name"),
             ({"usernames": [name, "x"], "hashes": ["", "secret"]}, "hashes[1]"),
+            ({"usernames": [name, "x"], "hashes": ["", DEAR]}, "m times t is more than 320000"),
             ({"usernames": [name, "all"], "hashes": ["", ""]}, "reserved"),
             ({"usernames": [name] * 201, "hashes": [""] * 201}, "1..200")):
         answer = admin.send_commands({"commands": [{"command": "importUsers", **params}]})
         assert told in answer["responses"][0]["error"], answer
+    for command, user in (("createUser", name), ("setUserPassword", node.user())):
+        answer = admin.send_commands({"commands": [
+            {"command": command, "username": user, "password": DEAR}]})
+        assert "m times t is more than 320000" in answer["responses"][0]["error"], answer
     assert node.sql("directory", "SELECT 1 FROM user WHERE uid = ?", name) == []
     got = admin.command("importUsers", usernames=[name, "all"], hashes=[hashed, ""], dry_run=True)
     assert got["created"] == 1 and got["refused"][0]["at"] == 1
@@ -232,6 +238,24 @@ def test_a_command_is_whole_or_nothing(node):
     assert got == {"created": 0, "updated": 1, "unchanged": 0}
     until(lambda: not mine.connected, "the end of the connection with the old password")
     assert node.client(name, password="other").connect().connected
+
+
+@pytest.mark.parametrize("online", [False, True], ids=["offline", "online"])
+def test_an_administrator_is_left_alone_unless_told(off, tmp_path, online):
+    imctl, node = off
+    file = passwd(tmp_path / "passwd", ("admin", "the file's"), ("user000", "the file's"))
+    line = lines_of(file)[0].split(":", 1)[1]
+    if online:
+        node.start()
+        imctl = Imctl.of(node)
+    was = stored(node, "admin")
+    for args, dry in (("--dry-run",), True), ((), False):
+        assert imctl.json("user", "import", file, "--update", *args) == {
+            **counts(0, 1, 1, dry=dry, pbkdf2_sha512=2), "administrators_unchanged": 1}
+    assert stored(node, "admin") != line and stored(node, "user000") != was
+    assert imctl.json("user", "import", file, "--update", "--administrators") == counts(
+        0, 1, 1, pbkdf2_sha512=2)
+    assert stored(node, "admin") == line
 
 
 # -- at the login --

@@ -167,10 +167,40 @@ static void what_one_may_cost_is_bounded(void **state)
 	(void)state;
 	snprintf(text, sizeof(text), "$7$%d$" SALT "$" HASH, IM_PBKDF2_ITERATIONS_MAX);
 	assert_int_equal(im_pwhash_read(im_str(text), &h, NULL), IM_OK);
-	/* Less than what an Argon2id may cost. */
-	assert_true(im_pwhash_work(&h) < (int64_t)IM_PHC_MEMORY_KIB_MAX * IM_PHC_PASSES_MAX);
+	/* As much as an Argon2id that is brought along. */
+	assert_in_range(im_pwhash_work(&h), IM_PWHASH_KIB_MAX * 9 / 10, IM_PWHASH_KIB_MAX);
 	snprintf(text, sizeof(text), "$7$%d$" SALT "$" HASH, IM_PBKDF2_ITERATIONS_MAX + 1);
-	refuses(text, "more than 1000000 iterations");
+	refuses(text, "more than 210000 iterations");
+}
+
+static void what_is_brought_along_holds_nobody_up(void **state)
+{
+	static const struct {
+		const char *cost;
+		bool taken;
+	} cases[] = {{"m=19456,t=2,p=1", true}, {"m=47104,t=1,p=1", true},
+		{"m=65536,t=3,p=4", true}, {"m=65536,t=4,p=1", true}, {"m=262144,t=1,p=1", true},
+		{"m=20000,t=16,p=1", true}, {"m=20001,t=16,p=1", false},
+		{"m=262144,t=2,p=1", false}, {"m=262144,t=16,p=4", false}};
+	char text[IM_PHC_MAX];
+	struct im_pwhash h;
+	const char *why;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		snprintf(text, sizeof(text), "$argon2id$v=19$%s$AAAAAAAAAAAAAAAAAAAAAA$%043d",
+			cases[i].cost, 0);
+		text[strlen(text) - 1] = 'A';
+		/* Stored already, it is compared with. */
+		assert_int_equal(im_pwhash_read(im_str(text), &h, NULL), IM_OK);
+		if ((im_pwhash_take(im_str(text), &h, &why) == IM_OK) != cases[i].taken)
+			fail_msg("%s: %s", cases[i].cost, why ? why : "taken");
+		if (!cases[i].taken)
+			assert_non_null(strstr(why, "m times t is more than 320000"));
+	}
+	assert_int_equal(im_pwhash_take(im_str(made[0].stored), &h, &why), IM_OK);
+	assert_int_equal(im_pwhash_take(IM_STR("pw"), &h, &why), IM_E_FORMAT);
+	assert_non_null(strstr(why, "neither"));
 }
 
 static void old_ones_are_told_from_those_of_now(void **state)
@@ -185,7 +215,7 @@ static void old_ones_are_told_from_those_of_now(void **state)
 	h.argon2.memory_kib--;
 	assert_true(im_pwhash_stale(&h, &now));
 	h.argon2 = (struct im_phc_cost){IM_PHC_MEMORY_KIB_MAX, 1, 1};
-	assert_false(im_pwhash_stale(&h, &now));
+	assert_true(im_pwhash_stale(&h, &now));
 	/* However much it costs. */
 	h = (struct im_pwhash){.kind = IM_PWHASH_PBKDF2, .iterations = IM_PBKDF2_ITERATIONS_MAX};
 	assert_true(im_pwhash_work(&h) > (int64_t)now.memory_kib * now.passes);
@@ -203,6 +233,7 @@ int main(void)
 		cmocka_unit_test(what_is_none_is_refused),
 		cmocka_unit_test(a_spoiled_one_never_matches),
 		cmocka_unit_test(what_one_may_cost_is_bounded),
+		cmocka_unit_test(what_is_brought_along_holds_nobody_up),
 		cmocka_unit_test(old_ones_are_told_from_those_of_now),
 	};
 

@@ -5,6 +5,7 @@
 
 #include "clients/imctl/import_lines.h"
 #include "clients/imctl/import_target.h"
+#include "common/may.h"
 #include "tests/unit/imctl_world.h"
 
 #define PBKDF2                                                   \
@@ -169,6 +170,32 @@ static void existing_users_get_the_files_passwords_on_demand(void **state)
 	json_decref(r.json);
 }
 
+static void administrators_are_left_alone_unless_told(void **state)
+{
+	struct world *w = *state;
+	struct result r = {.order = {.update = true}};
+
+	world_open(w);
+	assert_int_equal(
+		offline_user_create(w->o, "boss", IM_ROLE_ADMIN, SHA512, NULL, &w->why), IMCTL_OK);
+	assert_int_equal(import_text(w, &r, "u1:" SHA512 "\n"), IMCTL_OK);
+	assert_null(json_object_get(r.json, "administrators_unchanged"));
+	assert_int_equal(import_text(w, &r, "boss:" PBKDF2 "\nu1:" PBKDF2 "\n"), IMCTL_OK);
+	assert_int_equal(count(&r, "updated"), 1);
+	assert_int_equal(count(&r, "unchanged"), 1);
+	assert_int_equal(count(&r, "administrators_unchanged"), 1);
+	assert_stored(w, "boss", SHA512);
+	assert_stored(w, "u1", PBKDF2);
+	/* What would change nothing has not been spared. */
+	assert_int_equal(import_text(w, &r, "boss:" SHA512 "\n"), IMCTL_OK);
+	assert_null(json_object_get(r.json, "administrators_unchanged"));
+	r.order.administrators = true;
+	assert_int_equal(import_text(w, &r, "boss:" PBKDF2 "\n"), IMCTL_OK);
+	assert_int_equal(count(&r, "updated"), 1);
+	assert_stored(w, "boss", PBKDF2);
+	json_decref(r.json);
+}
+
 static void a_dry_run_changes_nothing(void **state)
 {
 	struct world *w = *state;
@@ -255,11 +282,15 @@ static void a_hash_is_neither_taken_for_a_password_nor_shown(void **state)
 		const char *line, *says;
 	} cases[] = {
 		{"al:$7$101$c2FsdHNhbHQ$c2VjcmV0c2VjcmV0", "its salt is not base64"},
-		{"al:$7$1000001$GVtNO6BLWozxV0cx$c2VjcmV0", "more than 1000000 iterations"},
+		{"al:$7$210001$GVtNO6BLWozxV0cx$c2VjcmV0", "more than 210000 iterations"},
 		{"al:$7$0$GVtNO6BLWozxV0cx$c2VjcmV0", "number of iterations is none"},
 		{"al:$7$101$GVtNO6BLWozxV0cx$c2VjcmV0", "is not the 88 characters"},
 		{"al:$6$c2VjcmV0$c2VjcmV0", "its salt is not base64"},
 		{"al:$argon2id$v=19$m=4194304,t=1,p=1$c2VjcmV0$c2VjcmV0", "m of 8 to 262144"},
+		{"al:$argon2id$v=19$m=262144,t=2,p=1$c2VjcmV0c2VjcmV0$c2VjcmV0c2VjcmV0c2VjcmV0",
+			"m times t is more than 320000"},
+		{"al,$argon2id$v=19$m=262144,t=2,p=1$c2VjcmV0c2VjcmV0$c2VjcmV0c2VjcmV0c2VjcmV0",
+			"set a password with imctl user password"},
 		{"al:$2b$12$c2VjcmV0", "neither $7$ or $6$"},
 		{"al:c2VjcmV0", "if it is the password itself, write a comma"},
 		{"al:", "what stands for the hash cannot be taken"},
@@ -373,6 +404,7 @@ int main(void)
 		TEST(imports_create_what_is_missing),
 		TEST(imported_passwords_are_hashed),
 		TEST(existing_users_get_the_files_passwords_on_demand),
+		TEST(administrators_are_left_alone_unless_told),
 		TEST(a_dry_run_changes_nothing),
 		TEST(a_wrong_line_undoes_the_import),
 		TEST(a_name_stands_once),

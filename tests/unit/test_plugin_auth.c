@@ -451,12 +451,54 @@ static void a_password_from_before_costs_what_it_lacks(void **state)
 	assert_int_equal(cost_of(done.fresh).memory_kib, 104);
 	assert_int_equal(cost_of(done.fresh).passes, 2);
 	assert_int_equal(im_phc_verify(im_str(done.fresh), IM_STR("pw")), IM_OK);
-	/* Cheaper than it was: nothing to make up for. */
+	/* Cheaper than it was: nothing to make up for, and made anew when its user comes. */
 	node_sql(&f.n, "UPDATE user SET password = '$argon2id$v=19$m=256,t=2,p=1$c29tZXNhbHQ$"
 		       "nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu9U1bMCHGi/4' WHERE uid = 'bob'");
 	begin(&f, "bob", &h);
 	assert_int_equal(cost_of(h.work.stored).memory_kib, 256);
 	assert_string_equal(h.work.pad, "");
+	hash_work_run(&h.work, IM_STR("password"), &f.clock, &done);
+	assert_int_equal(done.result, IM_OK);
+	assert_int_equal(cost_of(done.fresh).memory_kib, 104);
+	fixture_stop(&f);
+}
+
+/* From before there was a bound: a look would take seconds, and what is there is for a tenth of it.
+ */
+static void a_dear_hash_is_looked_at_when_its_price_is_there(void **state)
+{
+	struct fixture f = {0};
+	struct auth_hash h;
+	const struct auth_login l = {
+		.uid = IM_STR("bob"), .password = IM_STR("wrong"), .address = IM_STR("192.0.2.1")};
+	struct auth_verdict v;
+	char sql[256];
+
+	(void)state;
+	node_folder(&f.n);
+	fixture_start(&f, NULL, 0);
+	snprintf(sql, sizeof(sql),
+		"UPDATE meta SET value = %d WHERE key = 'password_memory_kib';"
+		"UPDATE meta SET value = %d WHERE key = 'password_passes'",
+		IM_PHC_MEMORY_KIB, IM_PHC_PASSES);
+	node_sql(&f.n, sql);
+	begin(&f, "bob", &h);
+	assert_int_equal(h.who.price, BUDGET_ORDINARY);
+	auth_give_up(f.a, &h, BUDGET_OPEN, &v);
+	node_sql(&f.n, "UPDATE user SET password = '$argon2id$v=19$m=262144,t=16,p=1$c29tZXNhbHQ$"
+		       "nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu9U1bMCHGi/4' WHERE uid = 'bob'");
+	begin(&f, "bob", &h);
+	assert_int_equal(h.who.price, BUDGET_ORDINARY * 262144LL * 16 / (19456 * 2));
+	auth_give_up(f.a, &h, BUDGET_OPEN, &v);
+	/* A guess at somebody else has taken something from all. */
+	f.mono_step_us = 15000;
+	(void)fixture_check(&f, "alice", "wrong");
+	f.mono_step_us = 0;
+	auth_begin(f.a, &l, &v, &h);
+	assert_true(is_busy(v));
+	/* Another user from there is looked at as ever. */
+	begin(&f, "carol", &h);
+	auth_give_up(f.a, &h, BUDGET_OPEN, &v);
 	fixture_stop(&f);
 }
 
@@ -539,6 +581,7 @@ int main(void)
 		cmocka_unit_test(administrators_on_the_machine_have_a_budget_of_their_own),
 		cmocka_unit_test(whoever_has_no_password_costs_what_one_costs_that_is_set_now),
 		cmocka_unit_test(a_password_from_before_costs_what_it_lacks),
+		cmocka_unit_test(a_dear_hash_is_looked_at_when_its_price_is_there),
 		cmocka_unit_test(still_valid_follows_the_directory),
 	};
 

@@ -56,7 +56,7 @@ static bool guess(struct world *w, const char *user, const char *address)
 		budget_refused(w->b, &l, w->now_us);
 		return false;
 	}
-	budget_begin(w->b);
+	budget_begin(w->b, BUDGET_ORDINARY);
 	w->now_us += w->hash_us;
 	w->spent_us += w->hash_us;
 	w->looked++;
@@ -361,7 +361,7 @@ static void administrators_on_the_machine_pay_apart(void **state)
 	began_us = w.now_us;
 	while (w.now_us < began_us + 100 * SECOND) {
 		if (budget_ask(w.b, &admin, w.now_us) == BUDGET_OPEN) {
-			budget_begin(w.b);
+			budget_begin(w.b, BUDGET_ORDINARY);
 			budget_wrong(w.b, &admin, w.now_us, HASH_US);
 			spent_us += HASH_US;
 		}
@@ -381,7 +381,7 @@ static void administrators_on_the_machine_pay_apart(void **state)
 		l = budget_login(w.b, im_str(name), IM_STR("127.0.0.1"), BUDGET_ADDRESS_LOCAL);
 		if (budget_ask(w.b, &l, w.now_us) != BUDGET_OPEN)
 			break;
-		budget_begin(w.b);
+		budget_begin(w.b, BUDGET_ORDINARY);
 		budget_wrong(w.b, &l, w.now_us, HASH_US);
 	}
 	assert_in_range(i, 8, 40);
@@ -401,14 +401,14 @@ static void those_under_way_count_as_far_as_the_last_were_wrong(void **state)
 	for (i = 0; i < 1000; i++) {
 		snprintf(user, sizeof(user), "user%d", i);
 		assert_true(open_for(&w, user, "192.0.2.1"));
-		budget_begin(w.b);
+		budget_begin(w.b, BUDGET_ORDINARY);
 	}
 	for (i = 0; i < 1000; i++)
-		budget_right(w.b);
+		budget_right(w.b, BUDGET_ORDINARY);
 	/* But when guesses come, those that were let in before the first was found wrong are too
 	 * many by then. */
 	for (i = 0; i < 1000; i++)
-		budget_begin(w.b);
+		budget_begin(w.b, BUDGET_ORDINARY);
 	for (i = 0; i < 20; i++) {
 		snprintf(address, sizeof(address), "198.51.100.%d", i);
 		l = login(&w, "x", address);
@@ -416,7 +416,7 @@ static void those_under_way_count_as_far_as_the_last_were_wrong(void **state)
 	}
 	assert_int_equal(ask(&w, "bob", "192.0.2.2"), BUDGET_ALL);
 	for (i = 0; i < 980; i++)
-		budget_given_up(w.b);
+		budget_given_up(w.b, BUDGET_ORDINARY);
 	w.now_us += SECOND;
 	assert_true(open_for(&w, "bob", "192.0.2.2"));
 	budget_free(&w.b);
@@ -431,20 +431,65 @@ static void suspects_under_way_count_for_suspects_alone(void **state)
 
 	(void)state;
 	for (i = 0; i < 1000; i++)
-		budget_begin(w.b);
+		budget_begin(w.b, BUDGET_ORDINARY);
 	for (i = 0; i < 5; i++)
 		budget_wrong(w.b, &bad, w.now_us, HASH_US);
 	assert_int_equal(ask(&w, "bob", "192.0.2.2"), BUDGET_ALL);
-	budget_suspects(w.b, 995);
+	budget_suspects(w.b, 995 * BUDGET_ORDINARY);
 	assert_true(open_for(&w, "bob", "192.0.2.2"));
 	assert_int_equal(ask(&w, "bob", "198.51.100.1"), BUDGET_ALL);
 	/* Those that are done by now are no more among them. */
 	for (i = 0; i < 900; i++)
-		budget_given_up(w.b);
+		budget_given_up(w.b, BUDGET_ORDINARY);
 	assert_true(open_for(&w, "bob", "192.0.2.2"));
 	budget_suspects(w.b, 0);
 	assert_int_equal(ask(&w, "bob", "192.0.2.2"), BUDGET_ALL);
 	budget_free(&w.b);
+}
+
+/* A hash that was brought along, and one from before such had a bound: the storm comes from fresh
+ * addresses, and nothing speaks against the user at first. */
+static void a_dear_look_needs_what_it_costs(void **state)
+{
+	static const int64_t dear[] = {8, 100};
+	char address[32];
+
+	(void)state;
+	for (size_t k = 0; k < sizeof(dear) / sizeof(dear[0]); k++) {
+		struct world w = begin(HASH_US);
+		int64_t one_us = dear[k] * HASH_US, began_us = w.now_us, spent_us = 0;
+		struct budget_login l;
+		int n = 0;
+
+		for (int i = 0; w.now_us < began_us + 100 * SECOND; i++) {
+			snprintf(address, sizeof(address), "10.%d.%d.%d", i >> 16, i >> 8 & 255,
+				i & 255);
+			l = login(&w, "huge", address);
+			l.price = dear[k] * BUDGET_ORDINARY;
+			w.now_us += SECOND / 300;
+			if (budget_ask(w.b, &l, w.now_us) != BUDGET_OPEN)
+				continue;
+			budget_begin(w.b, l.price);
+			w.now_us += one_us;
+			spent_us += one_us;
+			n++;
+			budget_wrong(w.b, &l, w.now_us, one_us);
+			/* The same user from there waits until it has flowed in, and from
+			 * elsewhere finds none that was not there. */
+			assert_int_equal(budget_ask(w.b, &l, w.now_us + one_us * 79), BUDGET_PAIR);
+			if (dear[k] == 100)
+				assert_false(open_for(&w, "bob", "192.0.2.9"));
+		}
+		assert_in_range(n, 2, 1000);
+		/* A fifth of the time and what was saved up, or the first look. */
+		assert_in_range(spent_us, 1, (100 * SECOND + 5 * SECOND) / 5 + one_us);
+		/* An ordinary one is what it was: no more is kept for it. */
+		w.now_us += 100 * SECOND;
+		for (n = 0; n < 100 && guess(&w, "carl", "192.0.2.9"); n++)
+			;
+		assert_in_range(n, 4, 6);
+		budget_free(&w.b);
+	}
 }
 
 int main(void)
@@ -464,6 +509,7 @@ int main(void)
 		cmocka_unit_test(administrators_on_the_machine_pay_apart),
 		cmocka_unit_test(those_under_way_count_as_far_as_the_last_were_wrong),
 		cmocka_unit_test(suspects_under_way_count_for_suspects_alone),
+		cmocka_unit_test(a_dear_look_needs_what_it_costs),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -167,15 +167,44 @@ static void who_need_not_wait_does_not(void **state)
 	assert_null(come("alice", "phone", "wrong"));
 	assert_int_equal(fake_auth_result(), MOSQ_ERR_AUTH);
 	node_stop(&n);
-	/* A client id that is another user's, or none, is known to be refused. */
+	/* What is no client id of anybody's is known to be refused. */
 	node_start(&n, true, THREADS("1"));
 	(void)come("alice", "phone", "pw");
 	until_answered(&n);
-	assert_null(come("bob", "phone", "pw"));
-	assert_int_equal(fake_auth_result(), MOSQ_ERR_AUTH);
-	assert_null(come("bob", "no\nid", "pw"));
+	assert_null(come("bob", "no\nid", "wrong"));
 	assert_null(come("alice", "tablet", NULL));
 	assert_int_equal(node_stat(&n, "logins_later"), 1);
+	assert_int_equal(node_stat(&n, "passwords_hashed"), 1);
+	node_stop(&n);
+}
+
+/* Guesses with the client ids of others are hashed by threads, or not at all. */
+static void whose_client_id_it_is_not_costs_the_broker_nothing(void **state)
+{
+	struct mosquitto *c;
+	struct node n;
+
+	(void)state;
+	node_start(&n, true, THREADS("1"));
+	(void)come("alice", "phone", "pw");
+	until_answered(&n);
+	c = come("bob", "phone", "pw");
+	assert_true(fake_waiting(c));
+	until_answered(&n);
+	assert_false(fake_connected(c));
+	assert_true(fake_logged("user=bob client=phone address=127.0.0.1: client id belongs to"));
+	c = come("carol", "phone", "wrong");
+	assert_true(fake_waiting(c));
+	until_answered(&n);
+	assert_false(fake_connected(c));
+	assert_int_equal(node_stat(&n, "passwords_hashed"), 3);
+	for (int i = 0; i < 3; i++)
+		assert_null(come("carol", "phone", "wrong"));
+	assert_true(fake_logged("throttled: a wrong password has come with this client id"));
+	assert_int_equal(node_stat(&n, "passwords_hashed"), 3);
+	assert_int_equal(node_stat(&n, "logins_later"), 3);
+	/* Its owner is not kept out by it. */
+	assert_true(fake_connected(come("alice", "phone", "pw")));
 	node_stop(&n);
 }
 
@@ -530,6 +559,7 @@ int main(void)
 		cmocka_unit_test(a_wrong_password_is_refused_and_its_client_id_waits_no_more),
 		cmocka_unit_test(a_fault_is_not_remembered_as_a_wrong_password),
 		cmocka_unit_test(who_need_not_wait_does_not),
+		cmocka_unit_test(whose_client_id_it_is_not_costs_the_broker_nothing),
 		cmocka_unit_test(unknown_users_wait_as_long),
 		cmocka_unit_test(
 			who_goes_while_waiting_leaves_nothing_but_the_memory_of_his_password),
