@@ -155,37 +155,17 @@ static void subscribe(struct plugin *p, struct ask *q, struct right *r)
 	says(p, q, r, why ? why : "");
 }
 
-/* What the bridge refuses: of an account whose client ids begin alike no other one is a device. */
-static const char *unlike(struct plugin *p, const struct right *r)
-{
-	char device[IM_DEVICE_MAX];
-	struct lookup_device found = {0};
-	struct lookup_user to;
-
-	if ((r->t.kind != IM_TOPIC_SEND_USER && r->t.kind != IM_TOPIC_SIGNAL_USER) ||
-		!r->t.rest.n || lookup_user(p->lookup, r->t.id, &to) || !to.bind)
-		return NULL;
-	if (!lookup_device(p->lookup, im_device_of_topic(r->t.rest, device), &found) &&
-		found.pattern && found.user == to.id)
-		return NULL;
-	return "the devices of this account have other client ids; see imctl user bind";
-}
-
 static void publish(struct plugin *p, struct ask *q, struct right *r)
 {
-	const char *no = unlike(p, r);
-
 	if (r->t.kind == IM_TOPIC_OTHER) {
 		q->allowed = rights_ordinary(p, r, IM_ACL_WRITE);
 		rights_put_reason(p, r, &q->by);
 		return;
 	}
 	im_buf_reset(&p->why);
-	q->allowed = rights_write(p, r) == IM_OK && !no;
+	q->allowed = rights_write(p, r) == IM_OK;
 	if (q->allowed)
 		im_buf_z(&q->by, r->rule);
-	else if (no && !p->why.n)
-		im_says(q, im_str(no));
 	else
 		im_says(q, im_buf_view(&p->why));
 }

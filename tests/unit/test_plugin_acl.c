@@ -360,11 +360,13 @@ static void explanations(struct node *n, bool newer)
 		{"alice", "publish", "im/u/fleet", NULL,
 			YES("IM: the recipient takes messages from anyone")},
 		{"alice", "publish", "im/u/fleet/lorry-1", NULL,
-			NO("IM: the devices of this account have other client ids; see imctl user "
-			   "bind")},
+			NO("IM: the client ids of this account's devices begin otherwise; check "
+			   "the last "
+			   "level of the topic")},
 		{"alice", "publish", "im/s/u/fleet/a", NULL,
-			NO("IM: the devices of this account have other client ids; see imctl user "
-			   "bind")},
+			NO("IM: the client ids of this account's devices begin otherwise; check "
+			   "the last "
+			   "level of the topic")},
 		{"fleet", "publish", "im/u/fleet/lorry-1", NULL,
 			NO("IM: a device account does not write to itself; let its devices write "
 			   "to the user who runs them")},
