@@ -27,7 +27,7 @@ fuzz_plugin_LIBS = -rdynamic $(PLUGIN_LIBS) -lcmocka
 # Its state outlives an input, which libFuzzer would take for leaks and search at every one.
 fuzz_plugin_DICT := topic
 fuzz_plugin_FLAGS := -detect_leaks=0
-fuzz_plugin_options_SRC := plugin/options.c
+fuzz_plugin_options_SRC := plugin/options.c plugin/address.c
 fuzz_brokerconf_SRC := plugin/brokerconf.c
 fuzz_bridge_options_SRC := bridge/options.c
 fuzz_wordlist_SRC := bridge/message/wordlist.c

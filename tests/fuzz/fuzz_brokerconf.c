@@ -33,7 +33,12 @@ static void check_text(const struct im_buf *b, bool lines)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	const struct brokerconf_own own = {OWN, IM_STR("im"), "/run/mosquitto/im.sock"};
+	char *names[] = {"archive"};
+	const struct im_conf_list meant = {.v = names, .n = 1};
+	const struct brokerconf_own own = {.plugin = OWN,
+		.prefix = IM_STR("im"),
+		.link_listener = "/run/mosquitto/im.sock",
+		.bridge_im = &meant};
 	struct brokerconf c;
 
 	whole = fuzz_str(data, size);
