@@ -30,8 +30,7 @@ class World:
         n = next(self.serial)
         app = App(self.argv, node.folder / f"app-{n}.log")
         self.apps.append(app)
-        params = {"port": node.port, "password": PASSWORD, **params}
-        app.ask("connect", user=user, device=device or f"{user}'s phone/{n}", **params)
+        app.connect(node, user, device or f"{user}'s phone/{n}", **params)
         if opened:
             app.wait("hello")
             app.opened = app.ask("open")
