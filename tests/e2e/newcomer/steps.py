@@ -371,8 +371,8 @@ def renews_its_token(world):
 
     def token(user, seconds):
         return tokens.token(SECRET, "HS256", tokens.claims(user, seconds))
-    app = world.app(node, a, password=token(a, 4))
-    other = world.app(node, b, password=token(b, 5))
+    app = world.app(node, a, password=token(a, 10))
+    other = world.app(node, b, password=token(b, 12))
     assert app.wait("credential") == {"event": "credential", "why": "renew"}
     assert app.refused("token", token=token(b, 600)) == (-32602, "no")  # somebody else's
     app.ask("token", token=token(a, 600))
