@@ -27,23 +27,25 @@ def test_who_has_the_link_comes_in_and_is_served(node, kind):
     denied(lambda: late.rpc("group.join", gid=gid, link=made["link"]), -32602)
 
 
-def test_a_link_ends_with_the_rights_of_its_maker(node):
+def link_of_an_admin(node):
+    """Owner, admin, a guest, the group, and the admin's link, by which the guest sees it."""
     owner, admin, guest = (node.connect(node.user()) for _ in range(3))
     gid = node.group(owner, [admin.user], join="invite")
     owner.rpc("group.role", gid=gid, uid=admin.user, role="admin")
     link = admin.rpc("group.link", gid=gid)["link"]
     assert guest.rpc("group.get", link=link)["group"]["gid"] == gid
+    return owner, admin, guest, gid, link
+
+
+def test_a_link_ends_with_the_rights_of_its_maker(node):
+    owner, admin, guest, gid, link = link_of_an_admin(node)
     owner.kick(gid, admin.user)
     denied(lambda: guest.rpc("group.join", link=link), -32002)
     assert owner.rpc("group.links", gid=gid)["links"] == []
 
 
 def test_a_link_ends_when_its_maker_is_disabled(node):
-    owner, admin, guest = (node.connect(node.user()) for _ in range(3))
-    gid = node.group(owner, [admin.user], join="invite")
-    owner.rpc("group.role", gid=gid, uid=admin.user, role="admin")
-    link = admin.rpc("group.link", gid=gid)["link"]
-    assert guest.rpc("group.get", link=link)["group"]["gid"] == gid
+    owner, admin, guest, gid, link = link_of_an_admin(node)
     commands = node.admin()
     commands.command("disableUser", username=admin.user)
     denied(lambda: guest.rpc("group.join", link=link), -32002)

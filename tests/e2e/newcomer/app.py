@@ -69,9 +69,10 @@ class App:
 
     def connect(self, node, user, device, **given):
         """With the password that users of tests have, or with what is given."""
-        given = given if "token" in given else {"password": PASSWORD, **given}
-        return self.ask("connect", host="127.0.0.1", port=node.port, user=user, device=device,
-                        **given)
+        given = {"host": "127.0.0.1", "port": node.port, **given}
+        if "token" not in given:
+            given.setdefault("password", PASSWORD)
+        return self.ask("connect", user=user, device=device, **given)
 
     def call(self, method, **params):
         """A request of the protocol as it is."""

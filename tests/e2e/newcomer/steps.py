@@ -30,8 +30,7 @@ class World:
         n = next(self.serial)
         app = App(self.argv, node.folder / f"app-{n}.log")
         self.apps.append(app)
-        params = {"port": node.port, "password": PASSWORD, **params}
-        app.ask("connect", user=user, device=device or f"{user}'s phone/{n}", **params)
+        app.connect(node, user, device or f"{user}'s phone/{n}", **params)
         if opened:
             app.wait("hello")
             app.opened = app.ask("open")
@@ -372,8 +371,8 @@ def renews_its_token(world):
 
     def token(user, seconds):
         return tokens.token(SECRET, "HS256", tokens.claims(user, seconds))
-    app = world.app(node, a, password=token(a, 4))
-    other = world.app(node, b, password=token(b, 5))
+    app = world.app(node, a, password=token(a, 10))
+    other = world.app(node, b, password=token(b, 12))
     assert app.wait("credential") == {"event": "credential", "why": "renew"}
     assert app.refused("token", token=token(b, 600)) == (-32602, "no")  # somebody else's
     app.ask("token", token=token(a, 600))
