@@ -154,6 +154,7 @@ def test_a_users_name_goes_as_well_and_stays_taken(own_node, tmp_path):
     told = b.send(f"im/g/{life.gid}", {"id": node.new_name("m"), "body": "keepplain"})["seq"]
     b.rpc("msg.edit", conv=f"g/{life.gid}", seq=told, mentions=[user])
     admin.command("disableUser", username=user)
+    life.a.wait_disconnected()
     erase(node, user, "--name")
     assert words_left(node, ["zqxv", "Zqxvname"]) == {}
     assert [m["from"] for m in b.history(f"u/{name}")][:2] == [name, name]

@@ -101,6 +101,7 @@ def too_many_devices(node, version):
 def foreign(node, version):
     owner, other = node.users(2)
     device = node.connect(owner).device
+    node.connect(other)  # so that his password need not be hashed
     return login(node, version, other, device=device)
 
 
