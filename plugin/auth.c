@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Decides about a login. Called by admit.c for each BASIC_AUTH, and by later.c when a thread has
- * done the hashing. Knows nothing of client ids or sessions. What would be expensive is asked of
- * budget.c first, tokens of one and passwords of another, so that neither pays for the other.
+ * done the hashing. Knows nothing of client ids or sessions. A token is tokens.c's; a password is
+ * looked at here. What would be expensive is asked of throttle.c first.
  *
  * Verifying a password takes about 15 ms: of the broker's only thread in 2.0. A login that was
  * right is remembered by a keyed hash of user and password, together with what it was checked
@@ -17,19 +17,11 @@
 #include "common/limits.h"
 #include "plugin/comparison.h"
 #include "plugin/jwt.h"
-#include "plugin/origin.h"
 #include "plugin/remembered.h"
+#include "plugin/throttle.h"
+#include "plugin/tokens.h"
 
 #define SECOND_US INT64_C(1000000)
-/* Until some have been measured: a hash with the default parameters, a signature of ES256. */
-#define PASSWORD_US 15000
-#define SIGNATURE_US 100
-
-/* What the broker has waited for in this turn of its loop. */
-struct turn {
-	int64_t suspects_us, others_us;
-	unsigned suspects; /* looks */
-};
 
 struct auth {
 	const struct options *o;
@@ -37,33 +29,40 @@ struct auth {
 	const struct clock *clock;
 	struct im_sipkey key;
 	struct remembered *remembered;
-	struct jwt_keys *keys; /* NULL: tokens are not configured */
-	struct budget *passwords, *signatures;
-	struct turn passwords_turn, signatures_turn;
-	int64_t fresh_from_us; /* when the next old hash may be made anew */
+	struct tokens *tokens;     /* NULL: they are not configured */
+	struct throttle passwords; /* what wrong ones may cost */
+	int64_t fresh_from_us;     /* when the next old hash may be made anew */
 	struct comparison *comparison;
 	struct auth_stats stats;
 };
 
+static int make_tokens(struct auth *a, struct im_buf *why)
+{
+	const struct tokens_parts p = {.o = a->o,
+		.lookup = a->lookup,
+		.clock = a->clock,
+		.remembered = a->remembered,
+		.stats = &a->stats,
+		.key = a->key};
+
+	return options_jwt(a->o) ? tokens_new(&p, &a->tokens, why) : IM_OK;
+}
+
 static int make_parts(struct auth *a, struct im_buf *why)
 {
-	int64_t share_us = a->o->auth_wrong_share * SECOND_US / 100;
-	const struct budget_settings passwords = {share_us, PASSWORD_US};
-	const struct budget_settings signatures = {share_us / AUTH_TOKENS_PART, SIGNATURE_US};
 	int ret;
 
 	if (getrandom(&a->key, sizeof(a->key), 0) != sizeof(a->key))
 		return IM_E_IO;
 	ret = comparison_new(a->lookup, &a->comparison);
+	if (!ret)
+		ret = throttle_init(
+			&a->passwords, THROTTLE_PASSWORDS, a->o, a->clock, &a->key, &a->stats);
 	if (ret)
 		return ret;
-	a->passwords = budget_new(&a->key, &passwords);
-	a->signatures = budget_new(&a->key, &signatures);
 	a->remembered = remembered_new(
 		&a->key, (uint32_t)a->o->auth_cache, a->o->auth_cache_ttl * SECOND_US);
-	if (!a->passwords || !a->signatures || !a->remembered)
-		return IM_E_NOMEM;
-	return options_jwt(a->o) ? jwt_keys_load(a->o, &a->key, &a->keys, why) : IM_OK;
+	return a->remembered ? make_tokens(a, why) : IM_E_NOMEM;
 }
 
 int auth_new(const struct options *o, struct lookup *l, const struct clock *c, struct auth **out,
@@ -92,9 +91,8 @@ void auth_free(struct auth **a)
 	if (!*a)
 		return;
 	remembered_free(&(*a)->remembered);
-	budget_free(&(*a)->passwords);
-	budget_free(&(*a)->signatures);
-	jwt_keys_free(&(*a)->keys);
+	throttle_clear(&(*a)->passwords);
+	tokens_free(&(*a)->tokens);
 	comparison_free(&(*a)->comparison);
 	free(*a);
 	*a = NULL;
@@ -102,45 +100,12 @@ void auth_free(struct auth **a)
 
 int auth_reload(struct auth *a, struct im_buf *why)
 {
-	struct jwt_keys *fresh;
-	int ret;
-
-	if (!a->keys)
-		return IM_OK;
-	ret = jwt_keys_load(a->o, &a->key, &fresh, why);
-	if (ret)
-		return ret;
-	jwt_keys_free(&a->keys);
-	a->keys = fresh;
-	return IM_OK;
+	return a->tokens ? tokens_reload(a->tokens, why) : IM_OK;
 }
 
 int auth_keys(const struct auth *a)
 {
-	return a->keys ? (int)jwt_keys_count(a->keys) : -1;
-}
-
-static bool refuse(struct auth_verdict *out, const char *why)
-{
-	*out = (struct auth_verdict){.no = {DENIAL_LASTING, why}};
-	return false;
-}
-
-static bool fault(struct auth_verdict *out, const char *why)
-{
-	*out = (struct auth_verdict){.no = {DENIAL_FAULT, why}};
-	return false;
-}
-
-/* What the directory did not answer: neither yes nor no. */
-static bool unknown(struct auth_verdict *out, int ret)
-{
-	return fault(out, ret == IM_E_NOMEM ? "out of memory" : "directory.db cannot be read");
-}
-
-static void put_off(struct auth_verdict *out, const char *why)
-{
-	*out = (struct auth_verdict){.no = {DENIAL_BUSY, why}};
+	return a->tokens ? (int)tokens_keys(a->tokens) : -1;
 }
 
 /* ---- those that are remembered ---- */
@@ -148,8 +113,7 @@ static void put_off(struct auth_verdict *out, const char *why)
 /* On the broker's only thread everybody waits for it. */
 static bool fresh_may_be_made(const struct auth *a)
 {
-	return clock_mono_us(a->clock) >= a->fresh_from_us &&
-	       a->passwords_turn.others_us < AUTH_OTHERS_TURN_US;
+	return clock_mono_us(a->clock) >= a->fresh_from_us && throttle_has_time(&a->passwords);
 }
 
 static void fresh_was_made(struct auth *a, int64_t took_us)
@@ -164,9 +128,9 @@ static bool is_looked_at(struct auth *a, const struct auth_login *l, const struc
 	int64_t now_us = clock_mono_us(a->clock);
 
 	if (!l->idle || !fresh_may_be_made(a) ||
-		budget_ask(a->passwords, &h->who, now_us) != BUDGET_OPEN)
+		budget_ask(a->passwords.budget, &h->who, now_us) != BUDGET_OPEN)
 		return false;
-	fresh_was_made(a, PASSWORD_US * h->who.price / BUDGET_ORDINARY);
+	fresh_was_made(a, THROTTLE_PASSWORD_US * h->who.price / BUDGET_ORDINARY);
 	return true;
 }
 
@@ -187,132 +151,7 @@ static bool remembers_password(struct auth *a, const struct auth_login *l, struc
 	return false;
 }
 
-/* A key's fingerprint as the logins of this user's tokens hold it, and back: another one after the
- * user was deleted and has come back. */
-static uint64_t of_user(const struct auth *a, const struct lookup_user *u, uint64_t fingerprint)
-{
-	int64_t from_ms = u->tokens_from_ms;
-
-	return from_ms ? fingerprint ^ im_siphash(&a->key, &from_ms, sizeof(from_ms)) : fingerprint;
-}
-
-/* True, and when it ends and by which key. */
-static bool remembers_token(struct auth *a, const struct remembered_key *k,
-	const struct lookup_user *u, int64_t now_s, struct remembered_login *out)
-{
-	const struct remembered_login *r =
-		remembered_get(a->remembered, k, clock_mono_us(a->clock));
-
-	if (r && r->expires_s > now_s && jwt_keys_have(a->keys, of_user(a, u, r->credential))) {
-		*out = *r;
-		a->stats.cached++;
-		return true;
-	}
-	if (r)
-		remembered_drop(a->remembered, k);
-	return false;
-}
-
-static void remember(
-	struct auth *a, const struct remembered_key *k, const struct remembered_login *login)
-{
-	remembered_put(a->remembered, k, login, clock_mono_us(a->clock));
-}
-
-/* ---- what wrong ones may cost ---- */
-
-static struct budget_login login_of(const struct auth *a, const struct budget *b,
-	const struct auth_login *l, const struct lookup_user *u)
-{
-	const struct origin o = origin_of(a->o, l->address, l->hearsay, u->role == IM_ROLE_ADMIN);
-
-	return budget_login(b, l->uid, (struct im_str){o.key.bytes, o.key.n}, o.from);
-}
-
-/* What the log says of each bound: of passwords, and of signatures. */
-static const char *const throttled[2][BUDGET_BOUNDS] = {
-	{
-		[BUDGET_PAIR] = "throttled: too many wrong passwords for this user and address",
-		[BUDGET_ADDRESS] = "throttled: too many wrong passwords from this address",
-		[BUDGET_LOCAL] = "throttled: too many wrong passwords of local administrators",
-		[BUDGET_ALL] = "throttled: too many wrong passwords in all",
-		[BUDGET_TURN] = "throttled: too many wrong passwords at once",
-	},
-	{
-		[BUDGET_PAIR] = "throttled: too many wrong tokens for this user and address",
-		[BUDGET_ADDRESS] = "throttled: too many wrong tokens from this address",
-		[BUDGET_LOCAL] = "throttled: too many wrong tokens of local administrators",
-		[BUDGET_ALL] = "throttled: too many wrong tokens in all",
-		[BUDGET_TURN] = "throttled: too many wrong tokens at once",
-	},
-};
-
-static void turn_away(
-	struct auth *a, const struct budget *b, enum budget_bound bound, struct auth_verdict *out)
-{
-	uint64_t *const of[BUDGET_BOUNDS] = {
-		[BUDGET_OPEN] = &a->stats.throttled_all, /* never */
-		[BUDGET_PAIR] = &a->stats.throttled_pair,
-		[BUDGET_ADDRESS] = &a->stats.throttled_address,
-		[BUDGET_LOCAL] = &a->stats.throttled_address,
-		[BUDGET_ALL] = &a->stats.throttled_all,
-		[BUDGET_TURN] = &a->stats.throttled_all,
-	};
-	bool tokens = b == a->signatures;
-
-	a->stats.throttled++;
-	++*(tokens ? &a->stats.throttled_tokens : of[bound]);
-	put_off(out, throttled[tokens][bound]);
-}
-
-static struct turn *turn_of(struct auth *a, const struct budget *b)
-{
-	return b == a->passwords ? &a->passwords_turn : &a->signatures_turn;
-}
-
-static bool turn_is_over(struct auth *a, const struct budget *b, unsigned rank)
-{
-	const struct turn *t = turn_of(a, b);
-
-	if (rank < BUDGET_SUSPECT)
-		return t->others_us >= AUTH_OTHERS_TURN_US;
-	/* One look on a busy machine may take as long. It does not keep out a user against whom
-	 * nothing speaks but the address. */
-	return t->suspects_us >= AUTH_SUSPECTS_TURN_US &&
-	       (t->suspects > 1 || rank > BUDGET_SUSPECT);
-}
-
-static void count_turn(struct auth *a, const struct budget *b, unsigned rank, int64_t took_us)
-{
-	struct turn *t = turn_of(a, b);
-
-	*(rank >= BUDGET_SUSPECT ? &t->suspects_us : &t->others_us) += took_us;
-	t->suspects += rank >= BUDGET_SUSPECT;
-}
-
-/* True, and *out says why: nobody looks at it now. */
-static bool throttles(
-	struct auth *a, struct budget *b, const struct budget_login *who, struct auth_verdict *out)
-{
-	int64_t now_us = clock_mono_us(a->clock);
-	enum budget_bound bound = budget_ask(b, who, now_us);
-
-	if (bound == BUDGET_OPEN && who->from != BUDGET_ADDRESS_LOCAL &&
-		turn_is_over(a, b, budget_rank(b, who, now_us)))
-		bound = BUDGET_TURN;
-	if (bound == BUDGET_OPEN)
-		return false;
-	budget_refused(b, who, now_us);
-	turn_away(a, b, bound, out);
-	return true;
-}
-
 /* ---- passwords ---- */
-
-static const char *absent(const struct lookup_user *u)
-{
-	return u->gone ? AUTH_DELETED : AUTH_UNKNOWN;
-}
 
 /* Decided by the cache or a bound; or later, and *h says what is to be hashed, also when there is
  * nothing to compare with. */
@@ -323,40 +162,40 @@ static void begin_password(struct auth *a, const struct auth_login *l, const str
 	int ret;
 
 	if (l->password.n > IM_PASSWORD_MAX) {
-		(void)refuse(out, "password is too long");
+		(void)verdict_refuse(out, "password is too long");
 		return;
 	}
 	if (!remembered_hash(a->remembered, l->uid, l->password, &key)) {
-		(void)fault(out, "out of memory");
+		(void)verdict_fault(out, "out of memory");
 		return;
 	}
 	*h = (struct auth_hash){
 		.comparable = exists && u->has_password && !u->disabled,
 		.credential = u->credential,
 		.key = key,
-		.why = !exists           ? absent(u)
+		.why = !exists           ? verdict_absent(u)
 		       : u->disabled     ? "user is disabled"
 		       : u->has_password ? "wrong password"
 					 : "user has no password",
-		.who = login_of(a, a->passwords, l, u),
+		.who = throttle_login(&a->passwords, l, u),
 	};
 	if (h->comparable && remembers_password(a, l, h)) {
 		*out = (struct auth_verdict){
 			.accepted = true, .credential = h->credential, .password = h->credential};
 		return;
 	}
-	if (throttles(a, a->passwords, &h->who, out))
+	if (throttle_refuses(&a->passwords, &h->who, out))
 		return;
 	ret = comparison_plan(a->comparison, l->uid, &h->comparable, &h->work, &h->which);
 	if (ret) {
-		(void)unknown(out, ret);
+		(void)verdict_unknown(out, ret);
 		return;
 	}
 	h->stale = h->work.fresh.passes != 0;
 	h->who.price = h->work.price;
-	if (h->who.price > BUDGET_ORDINARY && throttles(a, a->passwords, &h->who, out))
+	if (h->who.price > BUDGET_ORDINARY && throttle_refuses(&a->passwords, &h->who, out))
 		return;
-	budget_begin(a->passwords, h->who.price);
+	budget_begin(a->passwords.budget, h->who.price);
 	*out = (struct auth_verdict){.later = true};
 }
 
@@ -367,7 +206,7 @@ static void let_in(struct auth *a, const struct auth_hash *h, const struct hash_
 	const struct remembered_login login = {.credential = h->credential,
 		.stale_price = h->stale && !done->fresh[0] ? h->work.price : 0};
 
-	remember(a, &h->key, &login);
+	remembered_put(a->remembered, &h->key, &login, clock_mono_us(a->clock));
 	*out = (struct auth_verdict){
 		.accepted = true, .credential = h->credential, .password = h->credential};
 	if (!done->fresh[0])
@@ -385,25 +224,25 @@ void auth_finish(struct auth *a, struct im_str uid, const struct auth_hash *h,
 
 	a->stats.hashed++;
 	if (done->result == IM_E_NOMEM) {
-		budget_given_up(a->passwords, h->who.price);
-		(void)fault(out, "out of memory");
+		budget_given_up(a->passwords.budget, h->who.price);
+		(void)verdict_fault(out, "out of memory");
 		return;
 	}
 	if (done->result || !h->comparable) {
 		a->stats.wrong++;
-		budget_wrong(a->passwords, &h->who, clock_mono_us(a->clock), done->took_us);
-		(void)refuse(out, h->why);
+		budget_wrong(a->passwords.budget, &h->who, clock_mono_us(a->clock), done->took_us);
+		(void)verdict_refuse(out, h->why);
 		return;
 	}
-	budget_right(a->passwords, h->who.price);
+	budget_right(a->passwords.budget, h->who.price);
 	/* Hashed by a thread, it may be a password of yesterday. */
 	ret = lookup_user(a->lookup, uid, &u);
 	if (ret && ret != IM_E_NONE) {
-		(void)unknown(out, ret);
+		(void)verdict_unknown(out, ret);
 		return;
 	}
 	if (ret || u.disabled || !u.has_password || u.credential != h->credential) {
-		(void)refuse(out, "user or password has changed meanwhile");
+		(void)verdict_refuse(out, "user or password has changed meanwhile");
 		return;
 	}
 	let_in(a, h, done, out);
@@ -411,118 +250,32 @@ void auth_finish(struct auth *a, struct im_str uid, const struct auth_hash *h,
 
 enum budget_bound auth_bound(const struct auth *a, const struct auth_hash *h)
 {
-	return budget_ask_again(a->passwords, &h->who, clock_mono_us(a->clock));
+	return budget_ask_again(a->passwords.budget, &h->who, clock_mono_us(a->clock));
 }
 
 void auth_give_up(struct auth *a, const struct auth_hash *h, enum budget_bound bound,
 	struct auth_verdict *out)
 {
-	budget_given_up(a->passwords, h->who.price);
-	budget_refused(a->passwords, &h->who, clock_mono_us(a->clock));
+	budget_given_up(a->passwords.budget, h->who.price);
+	budget_refused(a->passwords.budget, &h->who, clock_mono_us(a->clock));
 	if (bound != BUDGET_OPEN)
-		turn_away(a, a->passwords, bound, out);
+		throttle_turn_away(&a->passwords, bound, out);
 	else
-		put_off(out, "too many logins wait for their passwords to be checked");
+		(void)verdict_put_off(
+			out, "too many logins wait for their passwords to be checked");
 }
 
 unsigned auth_rank(const struct auth *a, const struct auth_hash *h)
 {
-	return budget_rank(a->passwords, &h->who, clock_mono_us(a->clock));
+	return budget_rank(a->passwords.budget, &h->who, clock_mono_us(a->clock));
 }
 
 void auth_suspects(struct auth *a, int64_t prices)
 {
-	budget_suspects(a->passwords, prices);
+	budget_suspects(a->passwords.budget, prices);
 }
 
-/* ---- tokens ---- */
-
-/* NULL: the signature is right; or *out says why not. */
-static bool check_signature(struct auth *a, const struct auth_login *l, const struct lookup_user *u,
-	const struct jwt_token *t, struct auth_verdict *out)
-{
-	const struct budget_login who = login_of(a, a->signatures, l, u);
-	int64_t now_us = clock_mono_us(a->clock), took_us;
-	unsigned rank;
-	int ret;
-
-	if (throttles(a, a->signatures, &who, out))
-		return false;
-	rank = budget_rank(a->signatures, &who, now_us);
-	took_us = -clock_cpu_us(a->clock);
-	budget_begin(a->signatures, who.price);
-	a->stats.tokens++;
-	ret = jwt_verify(t);
-	took_us += clock_cpu_us(a->clock);
-	if (ret == IM_OK) {
-		budget_right(a->signatures, who.price);
-		return true;
-	}
-	if (ret == IM_E_NOMEM) {
-		budget_given_up(a->signatures, who.price);
-		return fault(out, "out of memory");
-	}
-	a->stats.wrong++;
-	count_turn(a, a->signatures, rank, took_us);
-	budget_wrong(a->signatures, &who, now_us, took_us);
-	return refuse(out, "token's signature is wrong");
-}
-
-/* A token for somebody who does not exist. */
-static bool check_new(struct auth *a, const struct auth_login *l, const struct lookup_user *u,
-	struct auth_verdict *out)
-{
-	enum account_name is = ACCOUNT_FREE;
-	int ret;
-
-	if (u->gone || !a->o->jwt_auto_create)
-		return refuse(out, absent(u));
-	ret = lookup_new_name(a->lookup, l->uid, &is);
-	if (ret)
-		return unknown(out, ret);
-	if (is == ACCOUNT_RESERVED)
-		return refuse(out, "the name is reserved");
-	if (is == ACCOUNT_GONE)
-		return refuse(out, AUTH_DELETED);
-	return is == ACCOUNT_FREE || refuse(out, AUTH_UNKNOWN);
-}
-
-static bool check_token(struct auth *a, const struct auth_login *l, const struct lookup_user *u,
-	bool exists, struct auth_verdict *out)
-{
-	int64_t now_s = clock_wall_ms(a->clock) / 1000;
-	int64_t from_s = (u->tokens_from_ms + 999) / 1000;
-	struct remembered_login login;
-	struct remembered_key key;
-	struct jwt_token t;
-	const char *why;
-	int ret;
-
-	if (!remembered_hash(a->remembered, l->uid, l->password, &key))
-		return fault(out, "out of memory");
-	if (!remembers_token(a, &key, u, now_s, &login)) {
-		ret = jwt_read(a->keys, a->o, l->password, l->uid, now_s, from_s, &t, &why);
-		if (ret)
-			return ret == IM_E_NOMEM ? fault(out, "out of memory") : refuse(out, why);
-		if (!check_signature(a, l, u, &t, out))
-			return false;
-		login = (struct remembered_login){
-			.credential = of_user(a, u, t.key->fingerprint), .expires_s = t.expires_s};
-		remember(a, &key, &login);
-	}
-	if (exists && u->disabled)
-		return refuse(out, "user is disabled");
-	if (!exists && !check_new(a, l, u, out))
-		return false;
-	*out = (struct auth_verdict){
-		.accepted = true,
-		.create = !exists,
-		.expires_s = login.expires_s,
-		.credential = login.credential,
-		.password = u->credential,
-	};
-	return true;
-}
+/* ---- both ---- */
 
 void auth_begin(
 	struct auth *a, const struct auth_login *l, struct auth_verdict *out, struct auth_hash *h)
@@ -532,11 +285,11 @@ void auth_begin(
 
 	*h = (struct auth_hash){0};
 	if (ret && ret != IM_E_NONE)
-		(void)unknown(out, ret);
+		(void)verdict_unknown(out, ret);
 	else if (!l->password.p)
-		(void)refuse(out, "no password");
-	else if (a->keys && jwt_looks_like(l->password))
-		(void)check_token(a, l, &u, !ret, out);
+		(void)verdict_refuse(out, "no password");
+	else if (a->tokens && jwt_looks_like(l->password))
+		(void)tokens_check(a->tokens, l, &u, !ret, out);
 	else
 		begin_password(a, l, &u, !ret, h, out);
 }
@@ -559,7 +312,7 @@ void auth_check(struct auth *a, const struct auth_login *l, struct auth_verdict 
 	if (done.fresh[0])
 		fresh_was_made(a, done.took_us);
 	if (!out->accepted && out->no.kind != DENIAL_FAULT)
-		count_turn(a, a->passwords, rank, done.took_us);
+		throttle_waited(&a->passwords, rank, done.took_us);
 }
 
 void auth_renew(struct auth *a, const struct auth_login *l, struct auth_verdict *out)
@@ -568,16 +321,18 @@ void auth_renew(struct auth *a, const struct auth_login *l, struct auth_verdict 
 	int ret = lookup_user(a->lookup, l->uid, &u);
 
 	if (ret && ret != IM_E_NONE)
-		(void)unknown(out, ret);
-	else if (!a->keys || !jwt_looks_like(l->password))
-		(void)refuse(out, "it is no token");
+		(void)verdict_unknown(out, ret);
+	else if (!a->tokens || !jwt_looks_like(l->password))
+		(void)verdict_refuse(out, "it is no token");
 	else
-		(void)check_token(a, l, &u, !ret, out);
+		(void)tokens_check(a->tokens, l, &u, !ret, out);
 }
 
 void auth_turn(struct auth *a)
 {
-	a->passwords_turn = a->signatures_turn = (struct turn){0};
+	throttle_turn(&a->passwords);
+	if (a->tokens)
+		tokens_turn(a->tokens);
 }
 
 bool auth_still_valid(struct auth *a, struct im_str uid, const struct auth_verdict *v)
@@ -587,7 +342,7 @@ bool auth_still_valid(struct auth *a, struct im_str uid, const struct auth_verdi
 	if (lookup_user(a->lookup, uid, &u) || u.disabled || u.credential != v->password)
 		return false;
 	if (v->expires_s)
-		return a->keys && jwt_keys_have(a->keys, of_user(a, &u, v->credential)) &&
+		return a->tokens && tokens_hold(a->tokens, &u, v->credential) &&
 		       v->expires_s > clock_wall_ms(a->clock) / 1000;
 	return u.has_password && v->credential == u.credential;
 }

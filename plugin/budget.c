@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Owns who has spent what. Called by auth.c; knows neither passwords nor the broker. */
+/* Owns who has spent what. Called by throttle.c, auth.c and tokens.c; knows neither passwords nor
+ * the broker. */
 #include "plugin/budget.h"
 
 #include <stdlib.h>

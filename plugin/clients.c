@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The set of sessions and their users. Told of events by hooks.c and admit.c; asked by acl.c,
+ * The set of sessions: they come, take over from one another, go away, and are forgotten; whose
+ * they are is client_users.c's. Told of events by hooks.c and admit.c; asked by acl.c,
  * capture_session.c and the downlink. Never calls the broker.
  */
 #include "plugin/clients.h"
@@ -10,34 +11,23 @@
 #include <utlist.h>
 
 #include "plugin/client_ids.h"
+#include "plugin/client_users.h"
 #include "plugin/kept.h"
 #include "plugin/spent.h"
-
-/* A user without sessions is kept this long, so that reconnecting does not fill its buckets. */
-#define IDLE_US INT64_C(10000000)
-
-struct user_node {
-	struct session_user u;
-	UT_hash_handle hh;
-	bool refused;
-};
 
 struct clients {
 	struct session *by_client;
 	struct client_ids ids;
-	struct user_node *users;
-	struct session_user *active, *idle; /* with sessions, and without */
-	struct session *fresh;              /* NEW */
+	struct client_users users;
+	struct session *fresh; /* NEW */
 	/* OFFLINE and maybe persistent, the oldest first: those that something may be for, and
 	 * those that have never subscribed, of which anybody may leave as many as he likes. */
 	struct session *offline, *bare;
 	struct session *gone; /* to be forgotten at the next turn */
 	struct lru *spent;
-	struct im_sipkey key;
 	uint64_t turn;
 	uint64_t numbers;
-	uint64_t n_highest; /* that a forgotten user had, see step.h */
-	uint32_t max_offline, n_offline, n_online, n_active;
+	uint32_t max_offline, n_offline, n_online;
 };
 
 struct clients *clients_new(const struct im_sipkey *key, uint32_t max_offline)
@@ -46,13 +36,13 @@ struct clients *clients_new(const struct im_sipkey *key, uint32_t max_offline)
 
 	if (!c)
 		return NULL;
-	c->key = *key;
 	c->spent = spent_new(key);
 	if (!c->spent) {
 		free(c);
 		return NULL;
 	}
 	client_ids_init(&c->ids, key);
+	client_users_init(&c->users, key);
 	c->turn = 1;
 	c->max_offline = max_offline;
 	return c;
@@ -61,7 +51,6 @@ struct clients *clients_new(const struct im_sipkey *key, uint32_t max_offline)
 void clients_free(struct clients **c)
 {
 	struct session *e, *tmp;
-	struct user_node *u, *utmp;
 
 	if (!*c)
 		return;
@@ -72,17 +61,9 @@ void clients_free(struct clients **c)
 		filters_clear(&e->filters);
 		free(e);
 	}
-	HASH_ITER (hh, (*c)->users, u, utmp) {
-		HASH_DEL((*c)->users, u);
-		free(u);
-	}
+	client_users_clear(&(*c)->users);
 	free(*c);
 	*c = NULL;
-}
-
-static unsigned hash(const struct clients *c, struct im_str k)
-{
-	return (unsigned)im_siphash(&c->key, k.p, k.n);
 }
 
 /* Pointers are chosen by malloc; mixing them is enough. */
@@ -111,123 +92,32 @@ static void enqueue(struct session **queue, struct session *e)
 	e->queue = queue;
 }
 
-/* ---- users ---- */
+/* ---- who there is ---- */
 
 struct session_user *clients_user(const struct clients *c, struct im_str uid)
 {
-	/* The macros of uthash evaluate the hash value once for every entry that they look at. */
-	unsigned hashv = hash(c, uid);
-	struct user_node *u;
-
-	HASH_FIND_BYHASHVALUE(hh, c->users, uid.p, uid.n, hashv, u);
-	return u ? &u->u : NULL;
-}
-
-static struct session_user *user_get(struct clients *c, struct im_str uid)
-{
-	struct session_user *have = clients_user(c, uid);
-	unsigned hashv = hash(c, uid);
-	struct user_node *u;
-
-	if (have || uid.n > IM_UID_MAX)
-		return have;
-	u = calloc(1, sizeof(*u));
-	if (!u)
-		return NULL;
-	memcpy(u->u.uid, uid.p, uid.n);
-	u->u.uid_n = (uint8_t)uid.n;
-	u->u.n = c->n_highest;
-	HASH_ADD_KEYPTR_BYHASHVALUE(hh, c->users, u->u.uid, uid.n, hashv, u);
-	if (u->refused) {
-		free(u);
-		return NULL;
-	}
-	DL_APPEND(c->idle, &u->u);
-	return &u->u;
-}
-
-static bool has_sessions(const struct session_user *u)
-{
-	return u->list || u->away;
-}
-
-static struct session **list_of(const struct session *e)
-{
-	return e->state == SESSION_OFFLINE ? &e->user->away : &e->user->list;
-}
-
-static void user_link(
-	struct clients *c, struct session_user *u, struct session *e, const struct session_facts *f)
-{
-	struct session **list;
-
-	if (!has_sessions(u)) {
-		u->role = f->role;
-		u->bind = f->bind;
-		DL_DELETE(c->idle, u);
-		DL_APPEND(c->active, u);
-		c->n_active++;
-	}
-	e->user = u;
-	list = list_of(e);
-	DL_APPEND2(*list, e, user_prev, user_next);
-	u->n_list += list == &u->list;
-	if (e->v5)
-		u->v5 = true;
-}
-
-static void user_unlink(struct clients *c, struct session *e, int64_t now_us)
-{
-	struct session_user *u = e->user;
-	struct session **list = list_of(e);
-
-	u->levels -= e->filters.levels;
-	u->n_stays -= e->stays;
-	DL_DELETE2(*list, e, user_prev, user_next);
-	u->n_list -= list == &u->list;
-	if (has_sessions(u))
-		return;
-	u->idle_since_us = now_us;
-	DL_DELETE(c->active, u);
-	c->n_active--;
-	DL_APPEND(c->idle, u);
+	return client_users_find(&c->users, uid);
 }
 
 struct session_user *clients_next_user(struct clients *c)
 {
-	struct session_user *u = c->active;
-
-	if (u) {
-		DL_DELETE(c->active, u);
-		DL_APPEND(c->active, u);
-	}
-	return u;
+	return client_users_next(&c->users);
 }
 
 uint32_t clients_users(const struct clients *c)
 {
-	return c->n_active;
+	return c->users.n_active;
 }
 
-static void users_reap(struct clients *c, int64_t now_us)
+bool clients_alone(const struct session_user *u, struct im_str device)
 {
-	while (c->idle && now_us - c->idle->idle_since_us > IDLE_US) {
-		struct user_node *u = (struct user_node *)c->idle;
-
-		if (u->u.n > c->n_highest)
-			c->n_highest = u->u.n;
-		DL_DELETE(c->idle, &u->u);
-		HASH_DEL(c->users, u);
-		free(u);
-	}
+	return client_users_alone(u, device);
 }
 
 struct session *clients_device(const struct clients *c, struct im_str device)
 {
 	return client_ids_find(&c->ids, device);
 }
-
-/* ---- sessions ---- */
 
 struct session *clients_find(const struct clients *c, const void *client)
 {
@@ -237,6 +127,8 @@ struct session *clients_find(const struct clients *c, const void *client)
 	HASH_FIND_BYHASHVALUE(hh, c->by_client, &client, sizeof(client), hashv, e);
 	return e;
 }
+
+/* ---- sessions ---- */
 
 uint64_t clients_number(struct clients *c)
 {
@@ -259,7 +151,7 @@ void clients_drop(struct clients *c, struct session *e, int64_t now_us)
 	kept_remove(e);
 	if (session_is_thing(e))
 		spent_leave(c->spent, e);
-	user_unlink(c, e, now_us);
+	client_users_leave(&c->users, e, now_us);
 	HASH_DEL(c->by_client, e);
 	filters_clear(&e->filters);
 	free(e);
@@ -321,10 +213,7 @@ static void forget_oldest(struct clients *c, const struct session *but, int64_t 
 static void go_offline(struct clients *c, struct session *e, int64_t now_us)
 {
 	count(c, e, -1);
-	DL_DELETE2(e->user->list, e, user_prev, user_next);
-	e->user->n_list--;
-	e->state = SESSION_OFFLINE;
-	DL_APPEND2(e->user->away, e, user_prev, user_next);
+	client_users_away(e);
 	e->left_us = now_us;
 	e->events = false;
 	count(c, e, 1);
@@ -388,7 +277,7 @@ struct session *clients_add(struct clients *c, const void *client, const struct 
 	struct session *old;
 	struct session *e = session_new(c, client, f);
 
-	u = e ? user_get(c, f->uid) : NULL;
+	u = e ? client_users_get(&c->users, f->uid) : NULL;
 	if (!u) {
 		undo_new(c, e);
 		return NULL;
@@ -405,7 +294,7 @@ struct session *clients_add(struct clients *c, const void *client, const struct 
 		take_over(c, old);
 	if (old && !f->clean && !old->ephemeral && old->user == u && old->user_id == f->user_id)
 		inherit(e, old);
-	user_link(c, u, e, f);
+	client_users_enter(&c->users, u, e, f->role, f->bind);
 	if (session_is_thing(e) && (!old || old->user != u))
 		spent_resume(c->spent, e);
 	client_ids_add(&c->ids, e);
@@ -423,14 +312,14 @@ struct session *clients_meet(
 	if (clients_device(c, f->device))
 		return NULL;
 	e = session_new(c, client, f);
-	u = e ? user_get(c, f->uid) : NULL;
+	u = e ? client_users_get(&c->users, f->uid) : NULL;
 	if (!u) {
 		undo_new(c, e);
 		return NULL;
 	}
 	/* Its will is not the plugin's to see any more. */
 	e->will_done = true;
-	user_link(c, u, e, f);
+	client_users_enter(&c->users, u, e, f->role, f->bind);
 	clients_stays(e);
 	client_ids_add(&c->ids, e);
 	count(c, e, 1);
@@ -516,29 +405,6 @@ bool clients_is_will(const struct clients *c, const struct session *e)
 	return e->state == SESSION_OFFLINE ? !e->will_done : e->taken_turn == c->turn;
 }
 
-/* None of a list is another device's than this one; *any_out: there is one of this one. */
-static bool no_other(const struct session *list, struct im_str device, bool *any_out)
-{
-	const struct session *e;
-
-	DL_FOREACH2(list, e, user_next)
-	{
-		if (e->state == SESSION_OFFLINE && e->ephemeral)
-			continue;
-		if (!im_str_eq(session_device(e), device))
-			return false;
-		*any_out = true;
-	}
-	return true;
-}
-
-bool clients_alone(const struct session_user *u, struct im_str device)
-{
-	bool any = false;
-
-	return no_other(u->list, device, &any) && no_other(u->away, device, &any) && any;
-}
-
 void clients_expire(struct clients *c, int64_t age_us, int64_t now_us)
 {
 	while (c->offline && now_us - c->offline->left_us > age_us)
@@ -556,7 +422,7 @@ void clients_turn(struct clients *c, int64_t now_us)
 		e->handover = false;
 	while (c->gone)
 		clients_drop(c, c->gone, now_us);
-	users_reap(c, now_us);
+	client_users_reap(&c->users, now_us);
 }
 
 struct session *clients_first_new(const struct clients *c)

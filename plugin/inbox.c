@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Called by rights.c, acl_read.c, acl_subscribe.c and capture.c for who may listen, by the
- * downlink, refusal.c and ending.c for where to. */
+/* Called by rights.c, acl_read.c, acl_subscribe.c and capture.c for who may listen, by delivery.c,
+ * refusal.c and ending.c for where to. */
 #include "plugin/inbox.h"
 
 #include <string.h>

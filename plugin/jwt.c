@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Reads tokens. Called by auth.c alone. The algorithm is the one of the key that the token names: a
- * token that says another one, or none, is refused before anything is computed.
+ * Reads tokens. Called by auth.c and tokens.c alone. The algorithm is the one of the key that the
+ * token names: a token that says another one, or none, is refused before anything is computed.
  */
 #include "plugin/jwt.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Reads key files, at start and at SIGHUP. Called by auth.c; jwt.c looks keys up. A `kid` comes
+/* Reads key files, at start and at SIGHUP. Called by tokens.c; jwt.c looks keys up. A `kid` comes
  * from an attacker: it is compared with the names that have been read, and never becomes a path. */
 #include "plugin/jwt_keys.h"
 

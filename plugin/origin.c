@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Called by auth.c. A plugin of 2.0 is not told by which listener a client has come, so a proxy is
- * known by the address from which it connects, or by the path of the Unix socket at which it does.
- */
+/* Called by throttle.c. A plugin of 2.0 is not told by which listener a client has come, so a proxy
+ * is known by the address from which it connects, or by the path of the Unix socket at which it
+ * does. */
 #include "plugin/origin.h"
 
 /* What a header says counts as well: whoever can write one has as many addresses as he likes. */

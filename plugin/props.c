@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The plugin's only code that touches MQTT 5 property lists. Used by capture.c and downlink.c. */
+/* The plugin's only code that touches MQTT 5 property lists. Used by capture.c and delivery.c. */
 #include "plugin/props.h"
 
 #include <dlfcn.h>

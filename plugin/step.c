@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Called by downlink.c for each frame and delivery, by capture_session.c when a session asks. */
+/* Called by downlink.c for each frame, by delivery.c for each delivery and greeting, by
+ * capture_session.c when a session asks. */
 #include "plugin/step.h"
 
 #include <inttypes.h>

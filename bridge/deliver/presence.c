@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Owns the table of connected users, the list of those whose change is still to be told, and those
- * of who has gone and was told to be, while somebody may not have that. */
+ * of who has gone and was told to be, while somebody may not have that. A user's devices are
+ * presence_device.c's. */
 #include "bridge/deliver/presence.h"
 
 #include <stdlib.h>
@@ -10,22 +11,10 @@
 #include "common/jsonw.h"
 #include "common/limits.h"
 
-/* Devices listed in one presence payload: all that a person has, and no flood by one account. */
-#define LISTED_MAX 32
-
-struct device {
-	struct device *next;
-	uint8_t state; /* never PRESENCE_OFFLINE */
-	uint8_t peer;  /* where it is connected */
-	bool stale;    /* not seen yet in the snapshot that is coming in */
-	uint8_t n;
-	char name[];
-};
-
 struct user {
 	char uid[IM_UID_MAX];
 	size_t n;
-	struct device *devices;
+	struct presence_device *devices;
 	int64_t ts_ms;            /* of the last change */
 	int marked;               /* what the directory says */
 	bool told;                /* told, not settled yet */
@@ -48,21 +37,6 @@ struct presence {
 	bool known;  /* who are connected */
 	struct im_buf json;
 };
-
-static const char *const state_names[] = {"offline", "online", "away", "suspended"};
-
-const char *presence_state_name(int state)
-{
-	return state_names[state & 3];
-}
-
-int presence_state_parse(struct im_str s)
-{
-	for (int i = 0; i < 4; i++)
-		if (im_str_eqz(s, state_names[i]))
-			return i;
-	return -1;
-}
 
 struct presence *presence_new(size_t devices_max)
 {
@@ -91,13 +65,7 @@ static void enter(struct user **list, struct user *u)
 
 static void user_drop(struct presence *p, struct user *u)
 {
-	struct device *d, *tmp;
-
-	LL_FOREACH_SAFE(u->devices, d, tmp)
-	{
-		free(d);
-		p->devices--;
-	}
+	p->devices -= presence_device_clear(&u->devices);
 	leave(u);
 	HASH_DEL(p->by_uid, u);
 	free(u);
@@ -147,97 +115,55 @@ static void touch(struct presence *p, struct user *u, int64_t now_ms)
 		enter(&p->changes, u);
 }
 
-/* The names are in the order of presence. */
-static int state_of(const struct user *u)
-{
-	int state = PRESENCE_OFFLINE;
-	const struct device *d;
-
-	LL_FOREACH(u->devices, d)
-	{
-		if (state == PRESENCE_OFFLINE || d->state < state)
-			state = d->state;
-	}
-	return state;
-}
-
 /* What others are told, and the directory keeps. */
 static int shown_state(const struct presence *p, const struct user *u)
 {
-	return p->hidden ? PRESENCE_OFFLINE : state_of(u);
+	return p->hidden ? PRESENCE_OFFLINE : presence_device_state(u->devices);
 }
 
 /* One of the devices has come, gone, or said something, and the user was `before`. Where devices
  * are not named, that they come and go is not told either. */
 static void moved(struct presence *p, struct user *u, int before, int64_t now_ms)
 {
-	if (p->names || state_of(u) != before)
+	if (p->names || presence_device_state(u->devices) != before)
 		touch(p, u, now_ms);
-}
-
-static bool is_named(const struct device *d, struct im_str device)
-{
-	return im_str_eq((struct im_str){d->name, d->n}, device);
-}
-
-static struct device *device_find(const struct user *u, unsigned peer, struct im_str device)
-{
-	struct device *d;
-
-	LL_FOREACH(u->devices, d)
-	{
-		if (d->peer == peer && is_named(d, device))
-			return d;
-	}
-	return NULL;
 }
 
 int presence_open(
 	struct presence *p, unsigned peer, struct im_str uid, struct im_str device, int64_t now_ms)
 {
 	struct user *u = user_get(p, uid);
-	struct device *d;
+	struct presence_device *d;
 	int before;
+	bool alone;
 
 	if (!u)
 		return IM_E_NOMEM;
-	before = state_of(u);
-	d = device_find(u, peer, device);
+	before = presence_device_state(u->devices);
+	d = presence_device_find(u->devices, peer, device);
 	if (d) {
-		/* What it said of itself is kept through a snapshot; a new connection starts anew.
-		 */
-		if (!d->stale && d->state != PRESENCE_ONLINE) {
-			d->state = PRESENCE_ONLINE;
+		if (presence_device_came(d))
 			moved(p, u, before, now_ms);
-		}
-		d->stale = false;
 		return IM_OK;
 	}
-	d = p->devices < p->devices_max && device.n <= IM_DEVICE_MAX
-		    ? calloc(1, sizeof(*d) + device.n)
-		    : NULL;
-	if (!d) {
-		if (!u->devices && !u->on && !u->later)
+	alone = !u->devices;
+	if (p->devices >= p->devices_max || !presence_device_add(&u->devices, peer, device)) {
+		if (alone && !u->on && !u->later)
 			user_drop(p, u);
 		return IM_E_FULL;
 	}
-	memcpy(d->name, device.p, device.n);
-	d->n = (uint8_t)device.n;
-	d->peer = (uint8_t)peer;
-	d->state = PRESENCE_ONLINE;
-	p->online += !u->devices;
-	LL_APPEND(u->devices, d);
+	p->online += alone;
 	p->devices++;
 	moved(p, u, before, now_ms);
 	return IM_OK;
 }
 
-static void device_drop(struct presence *p, struct user *u, struct device *d, int64_t now_ms)
+static void device_drop(
+	struct presence *p, struct user *u, struct presence_device *d, int64_t now_ms)
 {
-	int before = state_of(u);
+	int before = presence_device_state(u->devices);
 
-	LL_DELETE(u->devices, d);
-	free(d);
+	presence_device_remove(&u->devices, d);
 	p->devices--;
 	p->online -= !u->devices;
 	moved(p, u, before, now_ms);
@@ -247,7 +173,7 @@ bool presence_close(
 	struct presence *p, unsigned peer, struct im_str uid, struct im_str device, int64_t now_ms)
 {
 	struct user *u = user_find(p, uid);
-	struct device *d = u ? device_find(u, peer, device) : NULL;
+	struct presence_device *d = u ? presence_device_find(u->devices, peer, device) : NULL;
 
 	if (d)
 		device_drop(p, u, d, now_ms);
@@ -257,7 +183,7 @@ bool presence_close(
 void presence_snapshot_begin(struct presence *p, unsigned peer)
 {
 	struct user *u, *tmp;
-	struct device *d;
+	struct presence_device *d;
 
 	HASH_ITER (hh, p->by_uid, u, tmp) {
 		LL_FOREACH(u->devices, d)
@@ -268,7 +194,7 @@ void presence_snapshot_begin(struct presence *p, unsigned peer)
 void presence_snapshot_end(struct presence *p, unsigned peer, int64_t now_ms)
 {
 	struct user *u, *utmp;
-	struct device *d, *dtmp;
+	struct presence_device *d, *dtmp;
 
 	HASH_ITER (hh, p->by_uid, u, utmp) {
 		LL_FOREACH_SAFE(u->devices, d, dtmp)
@@ -283,19 +209,11 @@ int presence_set(struct presence *p, struct im_str uid, struct im_str device, in
 	int64_t now_ms, bool *changed_out)
 {
 	struct user *u = user_find(p, uid);
-	int before = u ? state_of(u) : PRESENCE_OFFLINE;
-	struct device *d;
-	bool any = false;
+	int before = u ? presence_device_state(u->devices) : PRESENCE_OFFLINE;
+	bool any;
 
 	*changed_out = false;
-	LL_FOREACH(u ? u->devices : NULL, d)
-	{
-		if (!is_named(d, device))
-			continue;
-		any = true;
-		*changed_out |= d->state != state;
-		d->state = (uint8_t)state;
-	}
+	any = u && presence_device_say(u->devices, device, state, changed_out);
 	if (*changed_out)
 		moved(p, u, before, now_ms);
 	return any ? IM_OK : IM_E_NONE;
@@ -403,28 +321,16 @@ bool presence_online(const struct presence *p, struct im_str uid)
 bool presence_has(const struct presence *p, struct im_str uid, struct im_str device)
 {
 	const struct user *u = user_find(p, uid);
-	const struct device *d;
 
-	LL_FOREACH(u ? u->devices : NULL, d)
-	{
-		if (is_named(d, device))
-			return true;
-	}
-	return false;
+	return u && presence_device_has(u->devices, device);
 }
 
 bool presence_elsewhere(
 	const struct presence *p, unsigned peer, struct im_str uid, struct im_str device)
 {
 	const struct user *u = user_find(p, uid);
-	const struct device *d;
 
-	LL_FOREACH(u ? u->devices : NULL, d)
-	{
-		if (d->peer != peer && is_named(d, device))
-			return true;
-	}
-	return false;
+	return u && presence_device_elsewhere(u->devices, peer, device);
 }
 
 size_t presence_users(const struct presence *p)
@@ -445,56 +351,9 @@ bool presence_changed(const struct presence *p)
 void presence_states(const struct presence *p, struct im_str uid, struct im_buf *out)
 {
 	const struct user *u = user_find(p, uid);
-	const struct device *d;
 
-	LL_FOREACH(u ? u->devices : NULL, d)
-	{
-		im_buf_le8(out, d->state);
-		im_buf_le8(out, d->n);
-		im_buf_put(out, d->name, d->n);
-	}
-}
-
-int presence_state_in(struct im_str states, struct im_str device)
-{
-	while (states.n >= 2) {
-		size_t n = (uint8_t)states.p[1];
-
-		if (n > states.n - 2)
-			break;
-		if (im_str_eq(device, (struct im_str){states.p + 2, n}))
-			return states.p[0];
-		states.p += 2 + n;
-		states.n -= 2 + n;
-	}
-	return PRESENCE_OFFLINE;
-}
-
-/* It is connected at two plugins, and was listed. */
-static bool is_again(const struct user *u, const struct device *d)
-{
-	const struct device *e;
-
-	for (e = u->devices; e != d; e = e->next)
-		if (e->peer != d->peer && is_named(e, (struct im_str){d->name, d->n}))
-			return true;
-	return false;
-}
-
-static void put_devices(struct im_buf *b, const struct user *u)
-{
-	const struct device *d;
-	int listed = 0;
-
-	im_buf_z(b, ",\"devices\":[");
-	for (d = u->devices; d && listed < LISTED_MAX; d = d->next) {
-		if (is_again(u, d))
-			continue;
-		im_buf_z(b, listed++ ? ",{\"device\":" : "{\"device\":");
-		im_jsonw_str(b, (struct im_str){d->name, d->n});
-		im_buf_printf(b, ",\"state\":\"%s\"}", presence_state_name(d->state));
-	}
-	im_buf_c(b, ']');
+	if (u)
+		presence_device_states(u->devices, out);
 }
 
 static struct im_str describe(struct presence *p, const struct user *u)
@@ -506,10 +365,11 @@ static struct im_str describe(struct presence *p, const struct user *u)
 		return im_buf_view(b);
 	im_buf_z(b, "{\"uid\":");
 	im_jsonw_str(b, (struct im_str){u->uid, u->n});
-	im_jsonw_member_str(b, "state", im_str(presence_state_name(state_of(u))));
+	im_jsonw_member_str(
+		b, "state", im_str(presence_state_name(presence_device_state(u->devices))));
 	im_jsonw_member_int(b, "ts", u->ts_ms);
 	if (p->names)
-		put_devices(b, u);
+		presence_device_json(b, u->devices);
 	im_buf_c(b, '}');
 	return im_buf_view(b);
 }

@@ -11,21 +11,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "bridge/deliver/presence_device.h"
 #include "common/buf.h"
 #include "common/err.h"
 #include "common/str.h"
 
 struct presence;
-
-/* Of a device, and of a user: the state of the most present device. Stored in directory.db. */
-enum presence_state {
-	PRESENCE_OFFLINE = 0,
-	PRESENCE_ONLINE = 1,
-	PRESENCE_AWAY = 2,
-	PRESENCE_SUSPENDED = 3, /* connected, but in the background */
-};
-const char *presence_state_name(int state);
-int presence_state_parse(struct im_str s); /* -1: none of them */
 
 /* devices_max: of all users together. */
 struct presence *presence_new(size_t devices_max);
@@ -71,10 +62,8 @@ void presence_set_names(struct presence *p, bool names);
  * all count as offline in what is told, and what is told is empty. */
 void presence_set_shown(struct presence *p, bool shown);
 
-/* Appends the states of a user's connected devices, to be asked by presence_state_in, which knows
- * nothing else: PRESENCE_OFFLINE for one that is not in there. */
+/* Appends the states of a user's connected devices, to be asked by presence_state_in. */
 void presence_states(const struct presence *p, struct im_str uid, struct im_buf *out);
-int presence_state_in(struct im_str states, struct im_str device);
 
 /* Wherever it is; at another plugin than this one. */
 bool presence_has(const struct presence *p, struct im_str uid, struct im_str device);

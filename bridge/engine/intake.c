@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Owns the scratch memory of one record's decoding. Called by batch.c, record by record, in the
- * order in which the plugin accepted them. Must not know frames or commits.
+ * Asks of each record, in the order of what that costs, whether it may be, and what becomes of it.
+ * What a message says is read by sent.c, what a signal looks like is signal.c's. Called by batch.c,
+ * record by record, in the order in which the plugin accepted them. Must not know frames or
+ * commits.
  */
 #include "bridge/engine/intake.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
 
 #include "bridge/directory/directory_bind.h"
@@ -13,23 +14,19 @@
 #include "bridge/directory/mentions.h"
 #include "bridge/message/meta.h"
 #include "bridge/message/meta_device.h"
-#include "bridge/message/meta_props.h"
 #include "bridge/message/moderation.h"
+#include "bridge/message/sent.h"
+#include "bridge/message/signal.h"
 #include "bridge/write/dedup_place.h"
 #include "common/ids.h"
-#include "common/jsonscan.h"
-#include "common/jsonw.h"
 #include "common/limits.h"
 #include "common/may.h"
-#include "common/msgprops.h"
-#include "common/utf8.h"
-#include "common/wire.h"
 
 struct intake {
 	struct intake_parts p;
-	struct im_buf scratch; /* decoded envelope, or a signal's payload */
-	struct im_buf why;  /* of a refusal: who may not, an envelope's fault, what is not paid */
-	struct im_buf meta; /* the envelope's, and properties */
+	struct sent_reader reader;
+	struct im_buf scratch; /* a signal's payload; the id of what nobody reads */
+	struct im_buf why;     /* of a refusal: who may not, what is not paid */
 	struct mentions mentions;
 	struct im_buf named;  /* the meta with devices of device accounts */
 	struct im_buf key;    /* an id among those of all devices of a sender */
@@ -48,8 +45,7 @@ struct send {
 	struct rights_group group;
 	int role;
 	struct im_str id, key; /* key: the id as dedup knows it */
-	struct im_envelope env;
-	struct im_props props;
+	struct sent sent;
 	struct im_str dropped; /* mentions */
 	struct im_str why;
 };
@@ -61,13 +57,13 @@ struct intake *intake_new(const struct intake_parts *p)
 	if (!in)
 		return NULL;
 	in->p = *p;
+	sent_reader_init(&in->reader);
 	im_buf_init(&in->scratch, 0);
 	im_buf_init(&in->why, 0);
 	mentions_init(&in->mentions);
 	im_buf_init(&in->key, 0);
 	im_buf_init(&in->named, 0);
 	im_buf_init(&in->sifted, 0);
-	im_buf_init(&in->meta, 0);
 	return in;
 }
 
@@ -75,13 +71,13 @@ void intake_free(struct intake **in)
 {
 	if (!*in)
 		return;
+	sent_reader_clear(&(*in)->reader);
 	im_buf_free(&(*in)->scratch);
 	im_buf_free(&(*in)->why);
 	mentions_clear(&(*in)->mentions);
 	im_buf_free(&(*in)->key);
 	im_buf_free(&(*in)->named);
 	im_buf_free(&(*in)->sifted);
-	im_buf_free(&(*in)->meta);
 	free(*in);
 	*in = NULL;
 }
@@ -157,62 +153,18 @@ static int may_send(struct intake *in, struct send *s)
 	return rc;
 }
 
-/* Puts what came as properties beside what the envelope says. */
-static int take_properties(struct intake *in, struct send *s)
-{
-	if (im_props_read(s->rec->corr, &s->props)) {
-		s->why = IM_STR("its MQTT properties cannot be read; send it without");
-		return IM_E_INTERNAL;
-	}
-	if (s->env.ttl_s && s->props.ttl_s && s->env.ttl_s != s->props.ttl_s) {
-		s->why =
-			IM_STR("the user property ttl and the member ttl differ; give one of them");
-		return IM_E_INVALID_PARAMS;
-	}
-	im_buf_reset(&in->meta);
-	im_buf_str(&in->meta, s->env.meta);
-	if (!s->env.ttl_s && s->props.ttl_s)
-		im_buf_printf(
-			&in->meta, "%s\"ttl\":%" PRIu32, in->meta.n ? "," : "", s->props.ttl_s);
-	meta_props_put(&in->meta, &s->props);
-	s->env.meta = im_buf_view(&in->meta);
-	return in->meta.failed ? IM_E_NOMEM : IM_OK;
-}
-
 static int decode(struct intake *in, struct send *s)
 {
-	int rc;
+	int rc = sent_read(&in->reader, s->rec, &s->sent);
 
-	im_buf_reset(&in->why);
-	rc = im_envelope_parse(s->rec->payload, &in->scratch, &s->env, &in->why);
-	s->why = im_buf_view(&in->why);
-	s->id = s->env.id;
-	if (!s->id.n && im_msgid_valid(s->rec->id))
-		s->id = s->rec->id;
-	if (!rc && s->rec->corr.n)
-		rc = take_properties(in, s);
-	if (rc)
-		return rc;
-	if (s->rec->id.n && !im_msgid_valid(s->rec->id)) {
-		s->why = IM_STR("the user property id is no id: give 1 to 64 bytes without control "
-				"characters");
-		return IM_E_INVALID_PARAMS;
-	}
-	if (s->env.id.n && s->rec->id.n && !im_str_eq(s->env.id, s->rec->id)) {
-		s->why = IM_STR("the user property id and the member id differ; give one of them");
-		return IM_E_INVALID_PARAMS;
-	}
-	if (!im_wire_fits(s->env.meta, s->env.enc, s->env.body)) {
-		s->why = IM_STR(
-			"its control characters grow sixfold in JSON; send less, or bytes as "
-			"base64");
-		return IM_E_TOO_LARGE;
-	}
-	if (s->kind == IM_CONV_GROUP && s->env.mentions_all && s->role == DIRECTORY_MEMBER) {
+	s->id = s->sent.id;
+	s->why = s->sent.why;
+	if (!rc && s->kind == IM_CONV_GROUP && s->sent.env.mentions_all &&
+		s->role == DIRECTORY_MEMBER) {
 		s->why = IM_STR("only the group's owner and admins mention all");
 		return IM_E_NOT_ALLOWED;
 	}
-	return IM_OK;
+	return rc;
 }
 
 static int refuse(struct intake *in, struct send *s, int code)
@@ -264,13 +216,13 @@ static int store(struct intake *in, struct send *s, uint64_t hash)
 		.device = s->rec->device,
 		.peer = s->target,
 		.ts_ms = s->ts_ms,
-		.enc = s->env.enc,
+		.enc = s->sent.env.enc,
 		.id = s->id,
-		.type = s->env.type,
-		.meta = s->env.meta,
-		.body = s->env.body,
+		.type = s->sent.env.type,
+		.meta = s->sent.env.meta,
+		.body = s->sent.env.body,
 		.plain = group && s->role == DIRECTORY_MEMBER,
-		.mentions = s->env.mentions.n ? &in->mentions.who : NULL,
+		.mentions = s->sent.env.mentions.n ? &in->mentions.who : NULL,
 	};
 	struct dedup_value v = {.ts_ms = s->ts_ms, .body_hash = hash};
 	const struct acks_of of = answers(s);
@@ -299,15 +251,15 @@ static int moderate(struct intake *in, struct send *s)
 		return IM_OK;
 	s->why = IM_STR(MODERATION_WHY);
 	/* Both are shown to the receivers, and are texts as good as any. */
-	if (moderation_hit(m, s->id) || moderation_hit(m, s->env.type))
+	if (moderation_hit(m, s->id) || moderation_hit(m, s->sent.env.type))
 		return IM_E_NOT_ALLOWED;
-	if (s->rec->corr.n && moderation_check_props(m, &s->props))
+	if (s->rec->corr.n && moderation_check_props(m, &s->sent.props))
 		return IM_E_NOT_ALLOWED;
 	/* First, for a masked body lives where this one is looked at. */
-	ext = meta_get(s->env.meta, "ext");
+	ext = meta_get(s->sent.env.meta, "ext");
 	if (ext.n && moderation_check(m, IM_ENC_JSON, &ext))
 		return IM_E_NOT_ALLOWED;
-	return moderation_check(m, s->env.enc, &s->env.body);
+	return moderation_check(m, s->sent.env.enc, &s->sent.env.body);
 }
 
 /* What a publish of the sender's leads to beyond itself: the plugin has counted that one. */
@@ -342,17 +294,17 @@ static int sift(struct intake *in, struct send *s)
 	struct mentions *m = &in->mentions;
 	int rc;
 
-	if (!s->env.mentions.n)
+	if (!s->sent.env.mentions.n)
 		return IM_OK;
-	rc = mentions_sift(in->p.rights, &p, s->env.mentions, m);
+	rc = mentions_sift(in->p.rights, &p, s->sent.env.mentions, m);
 	if (!rc)
 		rc = pay(in, s, 2 * COST_ROW * (int64_t)m->n);
 	if (rc || !m->dropped.n)
 		return rc;
 	im_buf_reset(&in->sifted);
-	meta_put(&in->sifted, s->env.meta, "mentions",
+	meta_put(&in->sifted, s->sent.env.meta, "mentions",
 		m->kept.n > 2 ? im_buf_view(&m->kept) : (struct im_str){0});
-	s->env.meta = im_buf_view(&in->sifted);
+	s->sent.env.meta = im_buf_view(&in->sifted);
 	s->dropped = im_buf_view(&m->dropped);
 	return in->sifted.failed ? IM_E_NOMEM : IM_OK;
 }
@@ -374,10 +326,10 @@ static int name_devices(struct intake *in, struct send *s)
 	if (!s->device.n && !from.n)
 		return IM_OK;
 	im_buf_reset(&in->named);
-	im_buf_str(&in->named, s->env.meta);
+	im_buf_str(&in->named, s->sent.env.meta);
 	meta_device_put(&in->named, META_TO_DEVICE, s->device);
 	meta_device_put(&in->named, META_FROM_DEVICE, from);
-	s->env.meta = im_buf_view(&in->named);
+	s->sent.env.meta = im_buf_view(&in->named);
 	return in->named.failed ? IM_E_NOMEM : IM_OK;
 }
 
@@ -389,7 +341,7 @@ static int take(struct intake *in, struct send *s)
 
 	if (s->id.n) {
 		s->key = dedup_place_id(&in->key, answers(s).device, s->id);
-		hash = dedup_place_hash(in->p.dedup, s->env.enc, s->env.body, s->device);
+		hash = dedup_place_hash(in->p.dedup, s->sent.env.enc, s->sent.env.body, s->device);
 		rc = repeated(in, s, hash, &done);
 		if (rc || done)
 			return rc;
@@ -451,79 +403,28 @@ int intake_message(struct intake *in, const struct im_up_rec *rec)
 	return rc ? refuse(in, &s, rc) : take(in, &s);
 }
 
-/* What a signal says, and how that is shown. */
-static int signal_body(struct intake *in, struct send *s, enum im_enc *enc_out, struct im_str *out)
-{
-	struct im_json json;
-
-	*out = s->rec->payload;
-	*enc_out = im_utf8_valid(*out) ? IM_ENC_TEXT : IM_ENC_BYTES;
-	if (im_json_parse(*out, &json) == IM_OK) {
-		*enc_out = IM_ENC_JSON;
-		*out = json.raw;
-	}
-	s->why = IM_STR(MODERATION_WHY);
-	return in->p.moderation ? moderation_check(in->p.moderation, *enc_out, out) : IM_OK;
-}
-
-/* `{"from":..,"conv":..,"ts":..,"body":..}`; conv as the receiver sees it. */
-static struct im_str signal_payload(
-	struct intake *in, const struct send *s, enum im_enc enc, struct im_str body)
-{
-	struct im_buf *b = &in->scratch;
-
-	im_buf_reset(b);
-	im_buf_z(b, "{\"from\":");
-	im_jsonw_str(b, s->rec->user);
-	im_buf_z(b, s->kind == IM_CONV_USER ? ",\"conv\":\"u/" : ",\"conv\":\"g/");
-	im_buf_str(b, s->kind == IM_CONV_USER ? s->rec->user : s->target);
-	im_buf_c(b, '"');
-	im_jsonw_member_int(b, "ts", s->ts_ms);
-	if (enc == IM_ENC_JSON) {
-		im_buf_z(b, ",\"body\":");
-		im_buf_str(b, body);
-	} else if (enc == IM_ENC_TEXT) {
-		im_jsonw_member_str(b, "body", body);
-	} else {
-		im_buf_z(b, ",\"enc\":\"base64\",\"body\":\"");
-		im_buf_base64(b, body.p, body.n);
-		im_buf_c(b, '"');
-	}
-	im_buf_c(b, '}');
-	return im_buf_view(b);
-}
-
 static int deliver_signal(struct intake *in, struct send *s)
 {
-	char suffix[IM_DEVICE_TOPIC_MAX + 8 + IM_UID_MAX], level[IM_DEVICE_TOPIC_MAX], *at = suffix;
-	struct im_down_rec r = {.type = IM_DOWN_INBOX};
-	struct im_recipient to = {.uid = s->target};
-	struct im_str body;
-	enum im_enc enc;
+	const struct signal g = {
+		.from = s->rec->user,
+		.target = s->target,
+		.device = s->device,
+		.payload = s->rec->payload,
+		.kind = s->kind,
+		.ts_ms = s->ts_ms,
+	};
+	struct im_down_rec r;
+	char topic[SIGNAL_TOPIC_MAX];
 	int rc = pay_members(in, s);
 
 	if (!rc)
-		rc = signal_body(in, s, &enc, &body);
+		rc = signal_make(&g, in->p.moderation, &in->scratch, topic, &r, &s->why);
 	if (rc)
 		return broken(rc) ? rc : refuse(in, s, rc);
-	r.payload = signal_payload(in, s, enc, body);
-	if (!r.payload.n)
-		return IM_E_NOMEM;
-	if (r.payload.n > IM_MESSAGE_BYTES_MAX) {
-		s->why = IM_STR("its control characters grow sixfold in JSON; send less");
-		return refuse(in, s, IM_E_TOO_LARGE);
-	}
-	if (s->device.n) {
-		struct im_str own = im_device_topic(s->device, level);
-
-		at = mempcpy(at, own.p, own.n);
-		*at++ = '/';
-	}
-	at = mempcpy(at, "signal/", 7);
-	at = mempcpy(at, s->rec->user.p, s->rec->user.n);
-	r.topic = (struct im_str){suffix, (size_t)(at - suffix)};
 	in->p.health->signals++;
 	if (s->kind == IM_CONV_USER) {
+		const struct im_recipient to = {.uid = s->target};
+
 		effects_put(in->p.fx, EFFECTS_DIRECT, &r, &to, 1);
 		return IM_OK;
 	}

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Owns presence and the progress of a snapshot. Called by batch.c and work.c for session
- * records, between begin and commit of a transaction, and by commit.c before the latter. */
+/* Owns presence and the progress of a snapshot; whose client ids are is devices.c's. Called by
+ * batch.c and work.c for session records, between begin and commit of a transaction, and by
+ * commit.c before the latter. */
 #include "bridge/engine/sessions.h"
 
 #include <stdlib.h>
 
-#include "bridge/directory/directory_bind.h"
+#include "bridge/engine/devices.h"
 #include "bridge/rpc/read_job.h"
-#include "common/ids.h"
 #include "common/limits.h"
 #include "common/wire.h"
 
@@ -16,21 +16,26 @@
 /* Rows of users marked online that are read at once. */
 #define MARKED_PAGE 1000
 
-/* Marks of forgotten devices: looked at once an hour, a bounded number at a time. */
-#define SWEEP_MS INT64_C(3600000)
-#define SWEEP_MAX 10000
-
-/* Client ids forgotten when one is added: more than one only after the bound was lowered. */
-#define FORGET_MAX 10
-
 struct sessions {
 	struct sessions_parts p;
 	struct presence *presence;
+	struct devices *devices;
 	struct sessions_settings set;
-	/* When marks of forgotten devices were looked at last; and in a committed transaction. */
-	int64_t swept_ms, swept_before_ms;
 	bool known; /* see sessions_known */
 };
+
+static struct devices *make_devices(struct sessions *s)
+{
+	const struct devices_parts p = {.rights = s->p.rights,
+		.writer = s->p.writer,
+		.dir = s->p.dir,
+		.fx = s->p.fx,
+		.cursors = s->p.cursors,
+		.presence = s->presence,
+		.log = s->p.log};
+
+	return devices_new(&p);
+}
 
 struct sessions *sessions_new(const struct sessions_parts *p)
 {
@@ -40,7 +45,8 @@ struct sessions *sessions_new(const struct sessions_parts *p)
 		return NULL;
 	s->p = *p;
 	s->presence = presence_new(IM_PRESENCE_DEVICES_MAX);
-	if (!s->presence)
+	s->devices = s->presence ? make_devices(s) : NULL;
+	if (!s->devices)
 		sessions_free(&s);
 	return s;
 }
@@ -49,6 +55,7 @@ void sessions_free(struct sessions **s)
 {
 	if (!*s)
 		return;
+	devices_free(&(*s)->devices);
 	presence_free(&(*s)->presence);
 	free(*s);
 	*s = NULL;
@@ -59,7 +66,7 @@ void sessions_set(struct sessions *s, const struct sessions_settings *set)
 	s->set = *set;
 	presence_set_names(s->presence, set->names);
 	presence_set_shown(s->presence, set->presence);
-	s->swept_ms = s->swept_before_ms = 0;
+	devices_set(s->devices, set->remembered_devices, set->device_days);
 }
 
 struct presence *sessions_presence(const struct sessions *s)
@@ -107,134 +114,6 @@ static int is_things(struct sessions *s, struct im_str uid, bool *out)
 	return rc == IM_E_UNKNOWN_USER ? IM_OK : rc;
 }
 
-/* Rows of one user, the one unseen longest first. */
-struct spare {
-	const struct presence *presence;
-	struct im_str uid, keep;
-	char device[IM_DEVICE_MAX];
-	size_t n; /* 0: none may go */
-	uint32_t rows;
-};
-
-static int on_remembered(void *arg, const struct directory_device *dev)
-{
-	struct spare *s = arg;
-
-	s->rows++;
-	if (s->n || dev->device.n > sizeof(s->device) || im_str_eq(dev->device, s->keep) ||
-		presence_has(s->presence, s->uid, dev->device))
-		return IM_OK;
-	memcpy(s->device, dev->device.p, dev->device.n);
-	s->n = dev->device.n;
-	return IM_OK;
-}
-
-/* Makes room for a device that has just been bound. Those that are connected are in use, however
- * long ago they came. */
-static int forget_spare(struct sessions *s, const struct im_up_rec *rec, uint64_t user)
-{
-	struct directory *d = writer_directory(s->p.writer);
-
-	for (int i = 0; i < FORGET_MAX; i++) {
-		struct spare spare = {
-			.presence = s->presence, .uid = rec->user, .keep = rec->device};
-		int rc = directory_device_list_seen(d, user, on_remembered, &spare);
-
-		if (rc || !spare.n || spare.rows <= s->set.remembered_devices)
-			return rc;
-		rc = cursors_settle(s->p.cursors, (struct im_str){spare.device, spare.n});
-		if (!rc)
-			rc = directory_device_forget(d, (struct im_str){spare.device, spare.n});
-		if (rc)
-			return rc;
-		effects_forget_user(s->p.fx, rec->user);
-	}
-	return IM_OK;
-}
-
-/* Of a device account as many are remembered as may be connected; beyond, the one unseen longest
- * goes, and comes back as a new one. */
-static int forget_thing(struct sessions *s, const struct im_up_rec *rec, uint64_t user)
-{
-	uint64_t n;
-	int rc = directory_device_count(writer_directory(s->p.writer), user, &n);
-
-	return rc || n <= IM_ACCOUNT_DEVICES_MAX ? rc : forget_spare(s, rec, user);
-}
-
-/* A new device has nothing yet, so its cursor is 0: it is behind if its user has any message, and
- * may skip what it does not want with device.ack. Two connections may have asked for one new client
- * id at the same moment; the second one goes. */
-static int bind_device(struct sessions *s, const struct im_up_rec *rec, const struct rights_user *u)
-{
-	struct directory *d = writer_directory(s->p.writer);
-	uint64_t owner;
-	int rc = directory_bind_owner(d, rec->device, &owner);
-
-	/* A device account's by what it begins with, and needs no row. */
-	if (rc == IM_OK && owner == u->id)
-		return IM_OK;
-	if (rc == IM_OK || rc == IM_E_NONE)
-		rc = directory_device_bind(d, rec->device, u->id, rec->ts_ms, 0);
-	if (rc == IM_E_EXISTS) {
-		char level[IM_DEVICE_TOPIC_MAX];
-		struct im_str shown = im_device_topic(rec->device, level);
-
-		log_line(s->p.log, LOG_LEVEL_WARNING, "device_taken",
-			"uid=%.*s device=%.*s what=\"this client id belongs to another user\"",
-			IM_ARGS(rec->user), IM_ARGS(shown));
-		effects_kick(s->p.fx, rec->user, rec->device, IM_END_REMOVED);
-		return IM_OK;
-	}
-	if (rc == IM_OK)
-		rc = u->role == IM_ROLE_DEVICE ? forget_thing(s, rec, u->id)
-					       : forget_spare(s, rec, u->id);
-	return rc == IM_E_NONE ? IM_OK : rc;
-}
-
-/* The number of days is there for the plugin, too, which compares it with the broker's. */
-static int sweep(struct sessions *s, int64_t now_ms)
-{
-	struct directory *d = writer_directory(s->p.writer);
-	int rc;
-
-	if (s->swept_ms && now_ms - s->swept_ms < SWEEP_MS && now_ms >= s->swept_ms)
-		return IM_OK;
-	s->swept_ms = now_ms;
-	rc = directory_meta_set(d, "device_days", (uint64_t)s->set.device_days);
-	return rc ? rc : directory_marks_sweep(d, now_ms, s->set.device_days, SWEEP_MAX);
-}
-
-/* A made-up client id is bound now that it has subscribed: its session may stay like others. */
-static int kept(struct sessions *s, const struct im_up_rec *rec)
-{
-	struct directory *d = writer_directory(s->p.writer);
-	struct directory_device dev;
-	struct rights_user u;
-	int rc = rights_user(s->p.rights, rec->user, &u);
-
-	if (rc)
-		return rc == IM_E_UNKNOWN_USER ? IM_OK : rc;
-	rc = directory_device_get(d, rec->device, &dev);
-	if (rc == IM_E_NONE) {
-		rc = bind_device(s, rec, &u);
-		if (!rc)
-			rc = directory_device_get(d, rec->device, &dev);
-	}
-	if (rc || dev.user != u.id)
-		return rc == IM_E_NONE ? IM_OK : rc;
-	return directory_device_kept(d, rec->device, rec->ts_ms);
-}
-
-/* One that the plugin has found bound has gone meanwhile, with its last connection. What was known
- * of it the plugin does not say again. */
-static int bind_again(struct sessions *s, const struct im_up_rec *rec, const struct rights_user *u)
-{
-	if (rec->flags & IM_UPF_KEPT)
-		return kept(s, rec);
-	return im_device_made_up(rec->device) ? IM_OK : bind_device(s, rec, u);
-}
-
 static int opened(struct sessions *s, unsigned peer, const struct im_up_rec *rec, bool replayed)
 {
 	struct rights_user u;
@@ -246,15 +125,7 @@ static int opened(struct sessions *s, unsigned peer, const struct im_up_rec *rec
 	}
 	if (rc)
 		return rc;
-	rc = sweep(s, rec->ts_ms);
-	if (!rc && rec->flags & IM_UPF_NEW_DEVICE)
-		rc = bind_device(s, rec, &u);
-	if (rc)
-		return rc;
-	/* Devices unseen longest give way to new ones, so coming counts as being seen. */
-	rc = directory_device_seen(writer_directory(s->p.writer), rec->device, rec->ts_ms);
-	if (rc == IM_E_NONE)
-		rc = bind_again(s, rec, &u);
+	rc = devices_come(s->devices, rec, &u);
 	if (rc)
 		return rc;
 	if (replayed || u.role == IM_ROLE_DEVICE)
@@ -289,25 +160,6 @@ static int subscribed(struct sessions *s, const struct im_up_rec *rec, int64_t n
 	return IM_OK;
 }
 
-/* Of a device that has never acknowledged anything, and has left no session, there is nothing to
- * remember: whoever wants the client id next may have it. */
-static int unbind_gone(struct sessions *s, unsigned peer, const struct im_up_rec *rec)
-{
-	struct directory *d = writer_directory(s->p.writer);
-	struct directory_device dev;
-	struct rights_user u;
-	int rc = rights_user(s->p.rights, rec->user, &u);
-
-	if (!rc)
-		rc = cursors_settle(s->p.cursors, rec->device);
-	if (!rc)
-		rc = directory_device_get(d, rec->device, &dev);
-	if (!rc && dev.user == u.id && dev.cursor == 0 &&
-		!presence_elsewhere(s->presence, peer, rec->user, rec->device))
-		rc = directory_device_remove(d, rec->device);
-	return rc == IM_E_NONE || rc == IM_E_UNKNOWN_USER ? IM_OK : rc;
-}
-
 /* Told once more, where the last time may have been lost. */
 static int again(struct sessions *s, const struct im_up_rec *rec)
 {
@@ -325,11 +177,7 @@ static int closed(struct sessions *s, unsigned peer, const struct im_up_rec *rec
 	 * the log by which it would be known as a replay. */
 	if (!replayed && !presence_close(s->presence, peer, rec->user, rec->device, rec->ts_ms))
 		rc = again(s, rec);
-	if (!rc && rec->flags & IM_UPF_GONE)
-		rc = unbind_gone(s, peer, rec);
-	if (!rc)
-		rc = directory_device_seen(writer_directory(s->p.writer), rec->device, rec->ts_ms);
-	return rc == IM_E_NONE ? IM_OK : rc;
+	return rc ? rc : devices_leave(s->devices, peer, rec);
 }
 
 int sessions_record(struct sessions *s, unsigned peer, const struct im_up_rec *rec)
@@ -338,30 +186,12 @@ int sessions_record(struct sessions *s, unsigned peer, const struct im_up_rec *r
 	case IM_UP_OPEN:
 		return opened(s, peer, rec, false);
 	case IM_UP_KEEP:
-		return kept(s, rec);
+		return devices_kept(s->devices, rec);
 	case IM_UP_SUB:
 		return subscribed(s, rec, rec->ts_ms);
 	default:
 		return closed(s, peer, rec, false);
 	}
-}
-
-/* Who could not stay may still be there. */
-static int kick_again(struct sessions *s, const struct im_up_rec *rec)
-{
-	struct directory_device dev;
-	struct rights_user u;
-	int rc = rights_user(s->p.rights, rec->user, &u);
-
-	if (rc == IM_E_UNKNOWN_USER) {
-		effects_kick(s->p.fx, rec->user, (struct im_str){0}, IM_END_DELETED);
-		return IM_OK;
-	}
-	if (!rc)
-		rc = directory_device_get(s->p.dir, rec->device, &dev);
-	if (!rc && dev.user != u.id)
-		effects_kick(s->p.fx, rec->user, rec->device, IM_END_REMOVED);
-	return rc == IM_E_NONE ? IM_OK : rc;
 }
 
 /* Who subscribes anew is greeted past the transaction, by an answer that is not lost. */
@@ -370,13 +200,13 @@ int sessions_again(struct sessions *s, unsigned peer, const struct im_up_rec *re
 	int rc = IM_OK;
 
 	if (rec->type == IM_UP_KEEP)
-		return behind ? kept(s, rec) : IM_OK;
+		return behind ? devices_kept(s->devices, rec) : IM_OK;
 	if (rec->type == IM_UP_SUB)
 		return IM_OK;
 	if (rec->type == IM_UP_CLOSE && behind)
 		rc = closed(s, peer, rec, true);
 	else if (rec->type == IM_UP_OPEN)
-		rc = behind ? opened(s, peer, rec, true) : kick_again(s, rec);
+		rc = behind ? opened(s, peer, rec, true) : devices_again(s->devices, rec);
 	return rc ? rc : again(s, rec);
 }
 
@@ -503,7 +333,7 @@ static void committed(void *arg)
 	struct sessions *s = arg;
 
 	presence_settle(s->presence, true);
-	s->swept_before_ms = s->swept_ms;
+	devices_settle(s->devices, true);
 }
 
 static void rolled_back(void *arg, uint64_t first, bool logged)
@@ -513,8 +343,7 @@ static void rolled_back(void *arg, uint64_t first, bool logged)
 	(void)first;
 	(void)logged;
 	presence_settle(s->presence, false);
-	/* What was swept is there again. */
-	s->swept_ms = s->swept_before_ms;
+	devices_settle(s->devices, false);
 }
 
 struct tx_part sessions_part(struct sessions *s)

@@ -9,6 +9,7 @@
 #include <stdio.h>
 
 #include "plugin/hashers.h"
+#include "plugin/throttle.h"
 
 static bool none_left, none_for_hashing;
 
@@ -31,7 +32,8 @@ void __wrap_hash_work_run(const struct hash_work *w, struct im_str password, con
 	if (!none_for_hashing)
 		__real_hash_work_run(w, password, c, out);
 	else
-		*out = (struct hash_done){.result = IM_E_NOMEM, .took_us = 2 * AUTH_OTHERS_TURN_US};
+		*out = (struct hash_done){
+			.result = IM_E_NOMEM, .took_us = 2 * THROTTLE_OTHERS_TURN_US};
 }
 
 static void assert_fault(struct fixture *f, const char *uid, const char *why)

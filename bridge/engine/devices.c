@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Writes the directory's rows of client ids, within the open transaction. Called by sessions.c as
+ * connections come and go. Knows nothing of what others are told of them. */
+#include "bridge/engine/devices.h"
+
+#include <stdlib.h>
+
+#include "bridge/directory/directory_bind.h"
+#include "common/ids.h"
+#include "common/limits.h"
+
+/* Marks of forgotten devices: looked at once an hour, a bounded number at a time. */
+#define SWEEP_MS INT64_C(3600000)
+#define SWEEP_MAX 10000
+
+/* Client ids forgotten when one is added: more than one only after the bound was lowered. */
+#define FORGET_MAX 10
+
+struct devices {
+	struct devices_parts p;
+	uint32_t remembered;
+	int64_t days;
+	/* When marks of forgotten devices were looked at last; and in a committed transaction. */
+	int64_t swept_ms, swept_before_ms;
+};
+
+struct devices *devices_new(const struct devices_parts *p)
+{
+	struct devices *d = calloc(1, sizeof(*d));
+
+	if (d)
+		d->p = *p;
+	return d;
+}
+
+void devices_free(struct devices **d)
+{
+	free(*d);
+	*d = NULL;
+}
+
+void devices_set(struct devices *d, uint32_t remembered, int64_t days)
+{
+	d->remembered = remembered;
+	d->days = days;
+	d->swept_ms = d->swept_before_ms = 0;
+}
+
+void devices_settle(struct devices *d, bool committed)
+{
+	/* After a rollback what was swept is there again. */
+	if (committed)
+		d->swept_before_ms = d->swept_ms;
+	else
+		d->swept_ms = d->swept_before_ms;
+}
+
+/* Rows of one user, the one unseen longest first. */
+struct spare {
+	const struct presence *presence;
+	struct im_str uid, keep;
+	char device[IM_DEVICE_MAX];
+	size_t n; /* 0: none may go */
+	uint32_t rows;
+};
+
+static int on_remembered(void *arg, const struct directory_device *dev)
+{
+	struct spare *s = arg;
+
+	s->rows++;
+	if (s->n || dev->device.n > sizeof(s->device) || im_str_eq(dev->device, s->keep) ||
+		presence_has(s->presence, s->uid, dev->device))
+		return IM_OK;
+	memcpy(s->device, dev->device.p, dev->device.n);
+	s->n = dev->device.n;
+	return IM_OK;
+}
+
+/* Makes room for a device that has just been bound. Those that are connected are in use, however
+ * long ago they came. */
+static int forget_spare(struct devices *d, const struct im_up_rec *rec, uint64_t user)
+{
+	struct directory *dir = writer_directory(d->p.writer);
+
+	for (int i = 0; i < FORGET_MAX; i++) {
+		struct spare spare = {
+			.presence = d->p.presence, .uid = rec->user, .keep = rec->device};
+		int rc = directory_device_list_seen(dir, user, on_remembered, &spare);
+
+		if (rc || !spare.n || spare.rows <= d->remembered)
+			return rc;
+		rc = cursors_settle(d->p.cursors, (struct im_str){spare.device, spare.n});
+		if (!rc)
+			rc = directory_device_forget(dir, (struct im_str){spare.device, spare.n});
+		if (rc)
+			return rc;
+		effects_forget_user(d->p.fx, rec->user);
+	}
+	return IM_OK;
+}
+
+/* Of a device account as many are remembered as may be connected; beyond, the one unseen longest
+ * goes, and comes back as a new one. */
+static int forget_thing(struct devices *d, const struct im_up_rec *rec, uint64_t user)
+{
+	uint64_t n;
+	int rc = directory_device_count(writer_directory(d->p.writer), user, &n);
+
+	return rc || n <= IM_ACCOUNT_DEVICES_MAX ? rc : forget_spare(d, rec, user);
+}
+
+/* A new device has nothing yet, so its cursor is 0: it is behind if its user has any message, and
+ * may skip what it does not want with device.ack. Two connections may have asked for one new client
+ * id at the same moment; the second one goes. */
+static int bind_device(struct devices *d, const struct im_up_rec *rec, const struct rights_user *u)
+{
+	struct directory *dir = writer_directory(d->p.writer);
+	uint64_t owner;
+	int rc = directory_bind_owner(dir, rec->device, &owner);
+
+	/* A device account's by what it begins with, and needs no row. */
+	if (rc == IM_OK && owner == u->id)
+		return IM_OK;
+	if (rc == IM_OK || rc == IM_E_NONE)
+		rc = directory_device_bind(dir, rec->device, u->id, rec->ts_ms, 0);
+	if (rc == IM_E_EXISTS) {
+		char level[IM_DEVICE_TOPIC_MAX];
+		struct im_str shown = im_device_topic(rec->device, level);
+
+		log_line(d->p.log, LOG_LEVEL_WARNING, "device_taken",
+			"uid=%.*s device=%.*s what=\"this client id belongs to another user\"",
+			IM_ARGS(rec->user), IM_ARGS(shown));
+		effects_kick(d->p.fx, rec->user, rec->device, IM_END_REMOVED);
+		return IM_OK;
+	}
+	if (rc == IM_OK)
+		rc = u->role == IM_ROLE_DEVICE ? forget_thing(d, rec, u->id)
+					       : forget_spare(d, rec, u->id);
+	return rc == IM_E_NONE ? IM_OK : rc;
+}
+
+/* The number of days is there for the plugin, too, which compares it with the broker's. */
+static int sweep(struct devices *d, int64_t now_ms)
+{
+	struct directory *dir = writer_directory(d->p.writer);
+	int rc;
+
+	if (d->swept_ms && now_ms - d->swept_ms < SWEEP_MS && now_ms >= d->swept_ms)
+		return IM_OK;
+	d->swept_ms = now_ms;
+	rc = directory_meta_set(dir, "device_days", (uint64_t)d->days);
+	return rc ? rc : directory_marks_sweep(dir, now_ms, d->days, SWEEP_MAX);
+}
+
+/* A made-up client id is bound now that it has subscribed: its session may stay like others. */
+int devices_kept(struct devices *d, const struct im_up_rec *rec)
+{
+	struct directory *dir = writer_directory(d->p.writer);
+	struct directory_device dev;
+	struct rights_user u;
+	int rc = rights_user(d->p.rights, rec->user, &u);
+
+	if (rc)
+		return rc == IM_E_UNKNOWN_USER ? IM_OK : rc;
+	rc = directory_device_get(dir, rec->device, &dev);
+	if (rc == IM_E_NONE) {
+		rc = bind_device(d, rec, &u);
+		if (!rc)
+			rc = directory_device_get(dir, rec->device, &dev);
+	}
+	if (rc || dev.user != u.id)
+		return rc == IM_E_NONE ? IM_OK : rc;
+	return directory_device_kept(dir, rec->device, rec->ts_ms);
+}
+
+/* One that the plugin has found bound has gone meanwhile, with its last connection. What was known
+ * of it the plugin does not say again. */
+static int bind_again(struct devices *d, const struct im_up_rec *rec, const struct rights_user *u)
+{
+	if (rec->flags & IM_UPF_KEPT)
+		return devices_kept(d, rec);
+	return im_device_made_up(rec->device) ? IM_OK : bind_device(d, rec, u);
+}
+
+int devices_come(struct devices *d, const struct im_up_rec *rec, const struct rights_user *u)
+{
+	int rc = sweep(d, rec->ts_ms);
+
+	if (!rc && rec->flags & IM_UPF_NEW_DEVICE)
+		rc = bind_device(d, rec, u);
+	if (rc)
+		return rc;
+	/* Devices unseen longest give way to new ones, so coming counts as being seen. */
+	rc = directory_device_seen(writer_directory(d->p.writer), rec->device, rec->ts_ms);
+	return rc == IM_E_NONE ? bind_again(d, rec, u) : rc;
+}
+
+/* Of a device that has never acknowledged anything, and has left no session, there is nothing to
+ * remember: whoever wants the client id next may have it. */
+static int unbind_gone(struct devices *d, unsigned peer, const struct im_up_rec *rec)
+{
+	struct directory *dir = writer_directory(d->p.writer);
+	struct directory_device dev;
+	struct rights_user u;
+	int rc = rights_user(d->p.rights, rec->user, &u);
+
+	if (!rc)
+		rc = cursors_settle(d->p.cursors, rec->device);
+	if (!rc)
+		rc = directory_device_get(dir, rec->device, &dev);
+	if (!rc && dev.user == u.id && dev.cursor == 0 &&
+		!presence_elsewhere(d->p.presence, peer, rec->user, rec->device))
+		rc = directory_device_remove(dir, rec->device);
+	return rc == IM_E_NONE || rc == IM_E_UNKNOWN_USER ? IM_OK : rc;
+}
+
+int devices_leave(struct devices *d, unsigned peer, const struct im_up_rec *rec)
+{
+	int rc = rec->flags & IM_UPF_GONE ? unbind_gone(d, peer, rec) : IM_OK;
+
+	if (!rc)
+		rc = directory_device_seen(writer_directory(d->p.writer), rec->device, rec->ts_ms);
+	return rc == IM_E_NONE ? IM_OK : rc;
+}
+
+int devices_again(struct devices *d, const struct im_up_rec *rec)
+{
+	struct directory_device dev;
+	struct rights_user u;
+	int rc = rights_user(d->p.rights, rec->user, &u);
+
+	if (rc == IM_E_UNKNOWN_USER) {
+		effects_kick(d->p.fx, rec->user, (struct im_str){0}, IM_END_DELETED);
+		return IM_OK;
+	}
+	if (!rc)
+		rc = directory_device_get(d->p.dir, rec->device, &dev);
+	if (!rc && dev.user != u.id)
+		effects_kick(d->p.fx, rec->user, rec->device, IM_END_REMOVED);
+	return rc == IM_E_NONE ? IM_OK : rc;
+}
