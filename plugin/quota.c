@@ -10,10 +10,15 @@
 #define REFUSALS_BURST_US INT64_C(5000000)
 
 /* The devices of a device account are many, and one of them is not to use up what the others have.
- */
+ * What is left of a connection whose client id was taken over, its will, is paid by the one that
+ * has it. */
 static struct session_rates *rates_of(struct session *e)
 {
-	return session_is_thing(e) ? &e->rates : &e->user->rates;
+	if (!session_is_thing(e))
+		return &e->user->rates;
+	while (e->newer && e->newer->user == e->user)
+		e = e->newer;
+	return &e->rates;
 }
 
 /* What all devices of an account may take, whatever client ids they come with: each that is

@@ -7,9 +7,11 @@ import time
 
 import pytest
 
+from lib import mqttwire as w
 from lib.admin import Refusal
 from lib.client import Refused, RpcError, denied
-from lib.node import until
+from lib.node import PASSWORD, until
+from lib.raw import Raw
 from lib.things import Fleet
 
 NODE = {"options": {"allow_topic": "public/#"}}
@@ -267,6 +269,26 @@ def test_reconnecting_fills_no_bucket(own_node):
     taken = sum(burst("veh-1", k) for k in range(5)) + sum(burst(f"veh-{k}", k) for k in range(5, 15))
     # What a bucket holds, and what has come in since.
     assert 20 <= taken <= 20 + 5 * (time.monotonic() - begun) * 2 + 1
+
+
+def test_wills_of_one_client_id_are_paid_by_it(own_node):
+    """Each takeover sends the will of the connection before, which is asked about when it is over."""
+    fleet = Fleet(own_node(options={"rate_messages": 5}))
+    node = fleet.node
+    reader = node.connect(node.user())
+    sibling = fleet.thing("veh-2")
+    will = {"topic": f"im/u/{reader.user}", "payload": b"w", "qos": 1}
+    begun = time.monotonic()
+    links = [Raw(node.port, w.V5) for _ in range(60)]
+    for r in links:
+        assert r.connect("veh-1", fleet.user, PASSWORD, will=will)["code"] == 0
+    for r in links:
+        r.close()
+    assert "seq" in sibling.send(f"im/u/{reader.user}", {"id": "s", "body": "mine"})
+    reader.wait_for(lambda: any(m["body"] == "mine" for m in reader.got(f"u/{fleet.user}")))
+    taken = sum(m["body"] == "w" for m in reader.got(f"u/{fleet.user}"))
+    # What the bucket holds, and what has come in since.
+    assert 1 <= taken <= 20 + 5 * (time.monotonic() - begun) + 1
 
 
 def test_steps_are_counted_for_the_account_and_for_the_device(own_fleet):
