@@ -79,6 +79,7 @@ struct auth_login {
 	struct im_str address;  /* of the client, as text; n == 0: unknown */
 	bool hearsay;           /* the address is what a header says, which anybody may send */
 	bool idle;              /* nobody waits: what can be put off may be done */
+	bool alone;             /* set by auth_check: the broker waits for it */
 };
 void auth_check(struct auth *a, const struct auth_login *l, struct auth_verdict *out);
 
