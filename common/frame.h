@@ -69,7 +69,8 @@ enum im_up_type {
 	IM_UP_OPEN = 6,    /* user connected with device; flags IM_UPF_* */
 	IM_UP_SUB = 7,     /* the device is to be greeted; target = decimal number of the ask */
 	IM_UP_CLOSE = 8,   /* the device's connection ended; target = decimal reason */
-	IM_UP_CONTROL = 9, /* an admin's $CONTROL/im/v1 publish; device = where to answer */
+	IM_UP_CONTROL = 9, /* an admin's $CONTROL/im/v1 publish; device = where to answer; target =
+			      a byte IM_KICK_* for each of its first commands, or nothing */
 	IM_UP_KEEP = 10,   /* the device subscribed, and its session may stay at the broker */
 	IM_UP_ACK = 11,    /* the device has all through the cursor that is the payload */
 	/* The payload is a fresh hash of the user's password, which was right; target = which
@@ -77,6 +78,9 @@ enum im_up_type {
 	IM_UP_REHASH = 12,
 	IM_UP_LAST = IM_UP_REHASH
 };
+
+#define IM_KICK_OTHER '-'  /* nothing is known of it */
+#define IM_KICK_ABSENT 'a' /* it is to disconnect who is not connected */
 
 #define IM_UPF_DURABLE 0x01    /* survives a broker crash: replayed from the spool file */
 #define IM_UPF_V5 0x02         /* the client speaks MQTT 5 */

@@ -120,6 +120,10 @@
 #define IM_IMPORT_BYTES_MAX (256 * 1024 * 1024)
 #define IM_IMPORT_BATCH 200
 
+/* Commands of administrators in one payload: some hash a password or write to many members, and the
+ * engine waits for all of them. */
+#define IM_CONTROL_COMMANDS_MAX 100
+
 /* What a client may always ask for, whatever the operator's max_keepalive: imctl does. */
 #define IM_KEEPALIVE_LEAST_S 10
 

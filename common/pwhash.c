@@ -167,6 +167,13 @@ int64_t im_pwhash_work(const struct im_pwhash *h)
 	return (int64_t)h->iterations * KIB_PER_2_ITERATIONS / 2;
 }
 
+bool im_pwhash_holds_up(const struct im_pwhash *h, const struct im_phc_cost *now)
+{
+	int64_t work = im_pwhash_work(h);
+
+	return work > IM_PWHASH_KIB_MAX && work > (int64_t)now->memory_kib * now->passes;
+}
+
 bool im_pwhash_stale(const struct im_pwhash *h, const struct im_phc_cost *now)
 {
 	return h->kind != IM_PWHASH_ARGON2ID ||

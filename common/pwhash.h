@@ -35,6 +35,9 @@ bool im_pwhash_valid(struct im_str s);
 const char *im_pwhash_name(enum im_pwhash_kind kind);
 /* What verifying costs, in KiB that Argon2id goes through. */
 int64_t im_pwhash_work(const struct im_pwhash *h);
+/* True if a comparison would hold up the only thread of whoever makes it: for longer than one that
+ * may be brought along, and than one at the cost that the operator has chosen. */
+bool im_pwhash_holds_up(const struct im_pwhash *h, const struct im_phc_cost *now);
 /* True if the password is to be hashed anew when it is seen: by another method than Argon2id, or at
  * another cost than this. */
 bool im_pwhash_stale(const struct im_pwhash *h, const struct im_phc_cost *now);

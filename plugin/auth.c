@@ -186,7 +186,8 @@ static void begin_password(struct auth *a, const struct auth_login *l, const str
 	}
 	if (throttle_refuses(&a->passwords, &h->who, out))
 		return;
-	ret = comparison_plan(a->comparison, l->uid, &h->comparable, &h->work, &h->which);
+	ret = comparison_plan(
+		a->comparison, l->uid, l->alone, &h->comparable, &h->work, &h->which, &h->why);
 	if (ret) {
 		(void)verdict_unknown(out, ret);
 		return;
@@ -297,11 +298,12 @@ void auth_begin(
 void auth_check(struct auth *a, const struct auth_login *l, struct auth_verdict *out)
 {
 	bool fresh = fresh_may_be_made(a);
+	const struct auth_login me = {l->uid, l->password, l->address, l->hearsay, l->idle, true};
 	struct auth_hash h;
 	struct hash_done done;
 	unsigned rank;
 
-	auth_begin(a, l, out, &h);
+	auth_begin(a, &me, out, &h);
 	if (!out->later)
 		return;
 	rank = auth_rank(a, &h);

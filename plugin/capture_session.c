@@ -9,6 +9,7 @@
 
 #include "common/frame.h"
 #include "common/limits.h"
+#include "plugin/connections.h"
 #include "plugin/publish.h"
 #include "plugin/resumed.h"
 
@@ -141,8 +142,10 @@ void capture_control(struct plugin *p, const struct session *e, struct im_str pa
 {
 	struct im_up_rec r = session_record(e, IM_UP_CONTROL, clock_wall_ms(&p->clock));
 	const struct publish to = {.client = e->device, .topic = IM_TOPIC_CONTROL_RESPONSE};
+	char absent[IM_CONTROL_COMMANDS_MAX];
 
 	r.payload = payload;
+	r.target = connections_absent(p, payload, absent);
 	if (payload.n <= IM_PAYLOAD_HARD_MAX && spool_put(&p->spool, &r, NULL) == IM_OK) {
 		p->stats.controls++;
 		uplink_pump(&p->uplink, clock_mono_us(&p->clock));

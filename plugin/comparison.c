@@ -69,12 +69,26 @@ static void set_fresh(const struct im_pwhash *stored, struct im_phc_cost now, st
 		w->fresh = now;
 }
 
-int comparison_plan(struct comparison *c, struct im_str uid, bool *comparable, struct hash_work *w,
-	struct im_rehash *which)
+/* NULL, or why nothing is compared with it. */
+static const char *unfit(const struct im_buf *text, const struct im_phc_cost *now, bool alone,
+	struct im_pwhash *stored)
+{
+	if (im_pwhash_read(im_buf_view(text), stored, NULL))
+		return "the stored hash is none that is compared with: set the password anew with "
+		       "imctl user password";
+	return alone && im_pwhash_holds_up(stored, now)
+		       ? "the stored hash would hold up the broker and was not looked at: set the "
+			 "password anew with imctl user password"
+		       : NULL;
+}
+
+int comparison_plan(struct comparison *c, struct im_str uid, bool alone, bool *comparable,
+	struct hash_work *w, struct im_rehash *which, const char **why)
 {
 	struct im_buf *text = &c->scratch;
 	struct im_pwhash stored;
 	struct im_phc_cost now;
+	const char *no = NULL;
 	int ret;
 
 	lookup_password_cost(c->lookup, &now);
@@ -83,7 +97,11 @@ int comparison_plan(struct comparison *c, struct im_str uid, bool *comparable, s
 	ret = *comparable ? lookup_password(c->lookup, uid, text, which) : IM_E_NONE;
 	if (ret && ret != IM_E_NONE)
 		return ret;
-	*comparable = !ret && im_pwhash_read(im_buf_view(text), &stored, NULL) == IM_OK;
+	if (!ret)
+		no = unfit(text, &now, alone, &stored);
+	if (no)
+		*why = no;
+	*comparable = !ret && !no;
 	if (*comparable) {
 		memcpy(w->stored, text->p, text->n);
 		w->stored[text->n] = '\0';

@@ -17,8 +17,10 @@ void comparison_free(struct comparison **c);
 
 /* *comparable: the user has a password that could be right; it stays so if what is stored can be
  * compared with, and *which says what that is. Otherwise the work is of the same cost, and nothing
- * matches. IM_E_IO, IM_E_NOMEM: it is not known what his is. */
-int comparison_plan(struct comparison *c, struct im_str uid, bool *comparable, struct hash_work *w,
-	struct im_rehash *which) IM_MUST_CHECK;
+ * matches; *why is what the log says if that is for the sake of what is stored, else as it was.
+ * alone: the broker waits for it, so what would hold it up is not looked at. IM_E_IO, IM_E_NOMEM:
+ * it is not known what his is. */
+int comparison_plan(struct comparison *c, struct im_str uid, bool alone, bool *comparable,
+	struct hash_work *w, struct im_rehash *which, const char **why) IM_MUST_CHECK;
 
 #endif

@@ -3,125 +3,53 @@
 #include "plugin/explain.h"
 
 #include "common/ids.h"
-#include "common/jsonscan.h"
 #include "common/jsonw.h"
 #include "plugin/admit.h"
-#include "plugin/publish.h"
+#include "plugin/command.h"
 #include "plugin/rights.h"
 
-#define COMMAND "explain"
-
-/* The members of the command. */
-enum member { NAME, CORRELATION, USER, ACCESS, TOPIC, DEVICE, MEMBERS };
-static const char *const members[MEMBERS] = {
-	"command", "correlationData", "username", "access", "topic", "device"};
+enum param { USER, ACCESS, TOPIC, DEVICE };
+static const char *const params[] = {"username", "access", "topic", "device", NULL};
+static const struct command_spec spec = {
+	.name = "explain",
+	.params = params,
+	.params_are = "the parameters are username, access, topic and device; leave out others",
+};
 
 struct ask {
-	struct im_buf v[MEMBERS];
-	bool given[MEMBERS];
+	struct command c;
 	bool allowed;
 	struct im_buf by;
 };
 
-static void ask_init(struct ask *q)
+static struct im_str get(const struct ask *q, enum param m)
 {
-	*q = (struct ask){0};
-	for (int i = 0; i < MEMBERS; i++)
-		im_buf_init(&q->v[i], 0);
-	im_buf_init(&q->by, 0);
-}
-
-static void ask_clear(struct ask *q)
-{
-	for (int i = 0; i < MEMBERS; i++)
-		im_buf_free(&q->v[i]);
-	im_buf_free(&q->by);
-}
-
-static struct im_str get(const struct ask *q, enum member m)
-{
-	return im_buf_view(&q->v[m]);
+	return command_param(&q->c, m);
 }
 
 /* ---- the request ---- */
-
-/* The only element of `commands`. */
-static bool find_command(struct im_str payload, struct im_json *out)
-{
-	struct im_json root, v;
-	struct im_json_iter it;
-	struct im_str key;
-	bool found = false;
-
-	if (!memmem(payload.p, payload.n, COMMAND, sizeof(COMMAND) - 1) ||
-		im_json_parse(payload, &root) || root.type != IM_JSON_OBJECT)
-		return false;
-	im_json_iter(&root, &it);
-	while (im_json_next(&it, &key, &v)) {
-		if (!im_str_eqz(key, "commands") || v.type != IM_JSON_ARRAY)
-			return false;
-		im_json_iter(&v, &it);
-		found = im_json_next(&it, NULL, out) && out->type == IM_JSON_OBJECT;
-		return found && !im_json_next(&it, NULL, &v);
-	}
-	return false;
-}
-
-static int fail(struct ask *q, const char *why)
-{
-	im_buf_reset(&q->by);
-	im_buf_z(&q->by, why);
-	return IM_E_INVALID_PARAMS;
-}
-
-static int take_member(struct ask *q, struct im_str key, const struct im_json *v)
-{
-	enum member m = NAME;
-
-	while (m < MEMBERS && !im_str_eqz(key, members[m]))
-		m++;
-	if (m == MEMBERS)
-		return fail(q, "the parameters are username, access, topic and device; leave out "
-			       "others");
-	if (q->given[m])
-		return fail(q, "a member is given twice; give it once");
-	q->given[m] = true;
-	return im_json_text(v, &q->v[m]) ? fail(q, "each parameter is a string") : IM_OK;
-}
 
 static bool plain(struct im_str topic)
 {
 	return !memchr(topic.p, '+', topic.n) && !memchr(topic.p, '#', topic.n);
 }
 
-static int check(struct ask *q)
+/* NULL, or what is wrong. */
+static const char *check(const struct ask *q)
 {
 	const struct im_str topic = get(q, TOPIC), access = get(q, ACCESS);
 	const bool subscribe = im_str_eqz(access, "subscribe");
 
 	if (!im_uid_valid(get(q, USER)))
-		return fail(q, "username must be a user's name");
+		return "username must be a user's name";
 	if (!subscribe && !im_str_eqz(access, "publish") && !im_str_eqz(access, "read"))
-		return fail(q, "access must be publish, subscribe or read");
+		return "access must be publish, subscribe or read";
 	if (!im_filter_valid(topic))
-		return fail(q, "topic must be a topic, or with subscribe a filter");
+		return "topic must be a topic, or with subscribe a filter";
 	if (!subscribe && !plain(topic))
-		return fail(q, "topic must have no + and no #: with publish and read it is one "
-			       "topic");
-	return IM_OK;
-}
-
-static int read_command(struct ask *q, const struct im_json *command)
-{
-	struct im_json_iter it;
-	struct im_str key;
-	struct im_json v;
-	int code = IM_OK;
-
-	im_json_iter(command, &it);
-	while (!code && im_json_next(&it, &key, &v))
-		code = take_member(q, key, &v);
-	return code ? code : check(q);
+		return "topic must have no + and no #: with publish and read it is one "
+		       "topic";
+	return NULL;
 }
 
 /* ---- the answer ---- */
@@ -176,7 +104,7 @@ static const char *depends(struct plugin *p, const struct ask *q, enum im_role r
 	struct im_filter f;
 
 	im_filter_parse(p->prefix, get(q, TOPIC), &f);
-	if (q->allowed || q->given[DEVICE] || role != IM_ROLE_DEVICE ||
+	if (q->allowed || q->c.given[DEVICE] || role != IM_ROLE_DEVICE ||
 		f.topic.kind != IM_TOPIC_INBOX || !f.device.n ||
 		!im_str_eq(f.topic.id, get(q, USER)))
 		return NULL;
@@ -204,7 +132,7 @@ static const char *outside(struct plugin *p, const struct ask *q, enum im_role *
 	if (code)
 		return u.disabled ? "the user is disabled" : "there is no user of this name";
 	*role_out = u.role;
-	no = q->given[DEVICE] ? admit_check(p, &a, &claim) : NULL;
+	no = q->c.given[DEVICE] ? admit_check(p, &a, &claim) : NULL;
 	return no ? no->why : NULL;
 }
 
@@ -238,47 +166,38 @@ static void decide(struct plugin *p, struct ask *q)
 	}
 }
 
-static void send(struct plugin *p, const struct session *e, struct ask *q, int code)
+static void put_answer(const struct ask *q, struct im_buf *out)
 {
-	const struct publish to = {
-		.client = e->device, .topic = IM_TOPIC_CONTROL_RESPONSE, .qos = 1};
-	struct im_buf *out = &p->text;
-
-	im_buf_reset(out);
-	im_buf_z(out, "{\"responses\":[{\"command\":\"" COMMAND "\"");
-	if (q->given[CORRELATION])
-		im_jsonw_member_str(out, "correlationData", get(q, CORRELATION));
-	if (code) {
-		im_jsonw_member_str(out, "error", im_buf_view(&q->by));
-		im_jsonw_member_int(out, "code", code);
-	} else {
-		im_buf_printf(out, ",\"data\":{\"allowed\":%s", q->allowed ? "true" : "false");
-		im_jsonw_member_str(out, "by", im_buf_view(&q->by));
-		im_buf_c(out, '}');
-	}
-	im_buf_z(out, "}]}");
-	if (out->failed || publish_copy(&to, im_buf_view(out)))
-		p->stats.publish_failed++;
-	else
-		p->stats.replies++;
+	im_buf_printf(out, "{\"allowed\":%s", q->allowed ? "true" : "false");
+	im_jsonw_member_str(out, "by", im_buf_view(&q->by));
+	im_buf_c(out, '}');
 }
 
 bool explain_answer(struct plugin *p, const struct session *e, struct im_str payload)
 {
-	struct im_json command;
-	struct ask q;
+	struct im_json json;
+	struct ask q = {0};
+	struct im_buf data;
 	int code;
 	bool is;
 
-	if (!find_command(payload, &command))
+	if (!command_alone(payload, spec.name, &json))
 		return false;
-	ask_init(&q);
-	code = read_command(&q, &command);
-	is = im_str_eqz(get(&q, NAME), COMMAND);
-	if (is && !code)
+	im_buf_init(&q.by, 0);
+	im_buf_init(&data, 0);
+	is = command_read(&q.c, &spec, &json, &code);
+	if (is && !code) {
+		q.c.wrong = check(&q);
+		code = q.c.wrong ? IM_E_INVALID_PARAMS : IM_OK;
+	}
+	if (is && !code) {
 		decide(p, &q);
+		put_answer(&q, &data);
+	}
 	if (is)
-		send(p, e, &q, code);
-	ask_clear(&q);
+		command_answer(p, e, &q.c, code, im_buf_view(&data));
+	im_buf_free(&q.by);
+	im_buf_free(&data);
+	command_clear(&q.c);
 	return is;
 }

@@ -13,6 +13,7 @@
 #include "plugin/away.h"
 #include "plugin/capture.h"
 #include "plugin/conffile.h"
+#include "plugin/connections.h"
 #include "plugin/disconnect.h"
 #include "plugin/downlink.h"
 #include "plugin/ending.h"
@@ -103,7 +104,8 @@ static int on_control(int event, void *event_data, void *userdata)
 	(void)event;
 	p->grant = (struct grant){0};
 	if (e && e->state == SESSION_OPEN && account_own(p, e) && !session_ending(e) &&
-		account_is_admin(p, session_uid(e)) && !explain_answer(p, e, payload))
+		account_is_admin(p, session_uid(e)) && !explain_answer(p, e, payload) &&
+		!connections_answer(p, e, payload))
 		capture_control(p, e, payload);
 	return MOSQ_ERR_SUCCESS;
 }

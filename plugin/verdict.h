@@ -22,6 +22,7 @@ struct auth_login {
 	struct im_str address;  /* of the client, as text; n == 0: unknown */
 	bool hearsay;           /* the address is what a header says, which anybody may send */
 	bool idle;              /* nobody waits: what can be put off may be done */
+	bool alone;             /* set by auth_check: the broker waits for it */
 };
 
 /* A fresh hash of the password, to be stored in place of an old one. */

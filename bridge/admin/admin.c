@@ -29,11 +29,10 @@
 #include "bridge/rpc/read_job.h"
 #include "bridge/rpc/rpc_args.h"
 #include "bridge/rpc/rpc_check.h"
+#include "common/frame.h"
 #include "common/jsonscan.h"
 #include "common/jsonw.h"
-
-/* Some commands hash a password or write to many members; the engine waits for all of them. */
-#define COMMANDS_MAX 100
+#include "common/limits.h"
 
 static const struct admin_command *const topics[] = {
 	admin_user_commands,
@@ -136,12 +135,13 @@ static int run_command(
 	return rc;
 }
 
-static int run_all(struct admin_call *ac, json_t *commands, struct im_buf *out)
+static int run_all(
+	struct admin_call *ac, json_t *commands, struct im_str absent, struct im_buf *out)
 {
 	int rc = IM_OK;
 
 	ac->alone = json_array_size(commands) == 1;
-	if (!json_is_array(commands) || json_array_size(commands) > COMMANDS_MAX) {
+	if (!json_is_array(commands) || json_array_size(commands) > IM_CONTROL_COMMANDS_MAX) {
 		put_refusal(out, IM_E_INVALID_REQUEST,
 			"give {\"commands\":[..]} with at most 100 commands");
 		return IM_OK;
@@ -150,6 +150,7 @@ static int run_all(struct admin_call *ac, json_t *commands, struct im_buf *out)
 		json_t *command = json_array_get(commands, i);
 		json_t *name = json_incref(json_object_get(command, "command"));
 
+		ac->absent = i < absent.n && absent.p[i] == IM_KICK_ABSENT;
 		if (i > 0)
 			im_buf_c(out, ',');
 		if (json_is_string(name))
@@ -197,7 +198,7 @@ static int execute(struct admin_payload *p, struct admin_call *ac)
 		put_refusal(p->out, IM_E_PARSE, fault ? fault : "the payload is no JSON object");
 		return IM_OK;
 	}
-	rc = run_all(ac, json_object_get(root, "commands"), p->out);
+	rc = run_all(ac, json_object_get(root, "commands"), p->absent, p->out);
 	json_decref(root);
 	return rc;
 }

@@ -30,8 +30,9 @@ struct admin_payload {
 	struct cursors *cursors;   /* may be NULL */
 	struct im_str device;      /* from which the payload came */
 	struct im_str payload;
-	struct im_buf *out; /* the response; always filled when IM_OK is returned */
-	bool later;         /* set: a reader gives the response, and `out` is none */
+	struct im_str absent; /* IM_KICK_*, of each command; or nothing */
+	struct im_buf *out;   /* the response; always filled when IM_OK is returned */
+	bool later;           /* set: a reader gives the response, and `out` is none */
 };
 
 /* IM_OK, or IM_E_IO / IM_E_NOMEM: the whole transaction is to be rolled back and tried again. */

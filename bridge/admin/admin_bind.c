@@ -6,12 +6,22 @@
 #include "bridge/deliver/effects.h"
 #include "bridge/directory/directory_bind.h"
 #include "bridge/rpc/rpc_args.h"
+#include "common/frame.h"
 #include "common/ids.h"
 #include "common/jsonw.h"
 #include "common/limits.h"
 
 #define NONE "none"
 #define MADE_UP "auto-" /* what brokers make up, see im_device_made_up */
+
+int admin_bind_known(struct admin_call *ac)
+{
+	if (effects_level(writer_effects(ac->write.writer)) >= IM_PLUGIN_LEVEL_DEVICE)
+		return IM_OK;
+	return rpc_fail(&ac->write.call, IM_E_CONFLICT,
+		"the broker runs a plugin of an earlier version, which knows no device accounts; "
+		"restart the broker first");
+}
 
 static bool begins(struct im_str s, struct im_str with)
 {
@@ -38,8 +48,9 @@ static int take_prefix(struct rpc_call *c, struct im_str pattern, struct im_str 
 	return IM_OK;
 }
 
-static int change(struct rpc_call *c, const struct directory_user *u)
+static int change(struct admin_call *ac, const struct directory_user *u)
 {
+	struct rpc_call *c = &ac->write.call;
 	struct im_str pattern = rpc_str(c, "pattern"), prefix;
 	int rc;
 
@@ -48,7 +59,9 @@ static int change(struct rpc_call *c, const struct directory_user *u)
 	if (u->role != IM_ROLE_DEVICE)
 		return rpc_fail(c, IM_E_NOT_ALLOWED,
 			"this is no device account; imctl user role UID device makes it one");
-	rc = take_prefix(c, pattern, &prefix);
+	rc = admin_bind_known(ac);
+	if (rc == IM_OK)
+		rc = take_prefix(c, pattern, &prefix);
 	if (rc == IM_OK)
 		rc = directory_bind_set(c->dir, u->id, prefix);
 	return rc == IM_E_EXISTS ? rpc_fail(c, IM_E_CONFLICT, "%s", directory_errmsg(c->dir)) : rc;
@@ -91,7 +104,7 @@ static int set_bind(struct admin_call *ac)
 		return rpc_fail(c, IM_E_UNKNOWN_USER, "there is no user of this name");
 	ac->looked = !rpc_has(c, "pattern");
 	if (rc == IM_OK && !ac->looked)
-		rc = change(c, &u);
+		rc = change(ac, &u);
 	if (rc == IM_OK && !ac->looked)
 		effects_forget_user(writer_effects(ac->write.writer), rpc_str(c, "username"));
 	return rc == IM_OK ? show(c, u.id) : rc;

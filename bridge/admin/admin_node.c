@@ -32,7 +32,8 @@ static int is_device_of(struct rpc_call *c, uint64_t user, struct im_str device,
 	return rc == IM_E_NONE ? IM_OK : rc;
 }
 
-/* Whether presence knows who of a user's devices are connected: of a device account it does not. */
+/* Whether presence knows who of a user's devices are connected: of a device account it does not,
+ * and the plugin has said who is absent, unless it is one of a version before. */
 static int is_things(struct rpc_call *c, uint64_t user, bool *out)
 {
 	struct directory_user u;
@@ -64,7 +65,7 @@ static int kick_user(struct admin_call *ac)
 	here = ac->write.presence == NULL ||
 	       (one ? presence_has(ac->write.presence, uid, device)
 		    : presence_online(ac->write.presence, uid)) ||
-	       (things && (known || !one));
+	       (things && !ac->absent && (known || !one));
 	if (here || !one)
 		effects_kick(writer_effects(ac->write.writer), uid, device, IM_END_KICKED);
 	if (here)

@@ -61,8 +61,9 @@ static int take_password(struct rpc_call *c, char phc_out[IM_PHC_MAX])
 	return IM_OK;
 }
 
-static int take_role(struct rpc_call *c, enum im_role *out)
+static int take_role(struct admin_call *ac, enum im_role *out)
 {
+	struct rpc_call *c = &ac->write.call;
 	struct im_str role = rpc_str(c, "role");
 
 	int found = role.p != NULL ? im_role_parse(role) : IM_ROLE_USER;
@@ -71,7 +72,7 @@ static int take_role(struct rpc_call *c, enum im_role *out)
 	if (found < 0)
 		return rpc_fail(
 			c, IM_E_INVALID_PARAMS, "role is \"%.*s\"; " IM_ROLE_WHY, IM_ARGS(role));
-	return IM_OK;
+	return *out == IM_ROLE_DEVICE ? admin_bind_known(ac) : IM_OK;
 }
 
 static int create_user(struct admin_call *ac)
@@ -82,7 +83,7 @@ static int create_user(struct admin_call *ac)
 	char phc[IM_PHC_MAX];
 	uint64_t id;
 	enum im_role role;
-	int rc = take_role(c, &role);
+	int rc = take_role(ac, &role);
 
 	if (rc == IM_OK && !im_uid_valid(uid))
 		rc = rpc_fail(c, IM_E_INVALID_PARAMS,
@@ -140,7 +141,7 @@ static int restore_user(struct admin_call *ac)
 	bool nameless = false;
 	char phc[IM_PHC_MAX];
 	enum im_role role;
-	int rc = take_role(c, &role);
+	int rc = take_role(ac, &role);
 
 	if (rc == IM_OK)
 		rc = rpc_user_past(c, uid, &u);
@@ -220,7 +221,7 @@ static int set_role(struct admin_call *ac)
 	struct rpc_call *c = &ac->write.call;
 	struct directory_user u = {0};
 	enum im_role role;
-	int rc = take_role(c, &role);
+	int rc = take_role(ac, &role);
 
 	if (rc == IM_OK)
 		rc = named_user(c, &u);

@@ -28,6 +28,7 @@ struct admin_call {
 	const struct admin_command *command; /* NULL: there is none of that name */
 	const struct admin_hooks *hooks;     /* may be NULL */
 	bool alone;                          /* the only one of its payload */
+	bool absent; /* the plugin has said that whom it is to disconnect is not connected */
 	/* for the audit log */
 	struct im_buf *noted; /* audit_note */
 	bool looked;          /* nothing was changed, and nothing is noted */

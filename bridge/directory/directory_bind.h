@@ -20,7 +20,7 @@ int directory_bind_remove(struct directory *d, uint64_t user) IM_MUST_CHECK;
 
 static inline bool directory_bind_begins(struct im_str device, struct im_str prefix)
 {
-	return device.n > prefix.n && memcmp(device.p, prefix.p, prefix.n) == 0;
+	return device.n >= prefix.n && memcmp(device.p, prefix.p, prefix.n) == 0;
 }
 
 #endif

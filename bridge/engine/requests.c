@@ -330,6 +330,7 @@ int requests_control(struct requests *q, const struct im_up_rec *rec, int64_t no
 		.cursors = q->p.cursors,
 		.device = rec->device,
 		.payload = rec->payload,
+		.absent = rec->target,
 		.out = &q->reply,
 	};
 	struct im_down_rec r = {.type = IM_DOWN_CONTROL, .user = rec->user, .device = rec->device};

@@ -21,7 +21,8 @@ struct sessions {
 	struct presence *presence;
 	struct devices *devices;
 	struct sessions_settings set;
-	bool known; /* see sessions_known */
+	bool known;  /* see sessions_known */
+	bool warned; /* of a plugin that knows no device accounts */
 };
 
 static struct devices *make_devices(struct sessions *s)
@@ -114,11 +115,33 @@ static int is_things(struct sessions *s, struct im_str uid, bool *out)
 	return rc == IM_E_UNKNOWN_USER ? IM_OK : rc;
 }
 
+/* A plugin of the version before takes a device account for a person: what is for one of its
+ * devices would be for all, and its ids anybody's. level: what it has said it is. */
+static bool refuses_thing(struct sessions *s, const struct im_up_rec *rec, unsigned level)
+{
+	if (level >= IM_PLUGIN_LEVEL_DEVICE) {
+		s->warned = false;
+		return false;
+	}
+	if (!s->warned)
+		log_line(s->p.log, LOG_LEVEL_WARNING, "device_accounts_refused",
+			"uid=%.*s plugin_level=%u what=\"the broker runs a plugin of an earlier "
+			"version, which knows no device accounts; restart the broker\"",
+			IM_ARGS(rec->user), level);
+	s->warned = true;
+	effects_kick(s->p.fx, rec->user, rec->device, IM_END_KICKED);
+	return true;
+}
+
 static int opened(struct sessions *s, unsigned peer, const struct im_up_rec *rec, bool replayed)
 {
+	unsigned level = effects_level(s->p.fx);
 	struct rights_user u;
 	int rc = session_user(s, rec, &u);
 
+	/* 0: it has not said anything yet, and will. */
+	if (!rc && u.role == IM_ROLE_DEVICE && level && refuses_thing(s, rec, level))
+		return IM_OK;
 	if (rc == IM_E_UNKNOWN_USER) {
 		effects_kick(s->p.fx, rec->user, (struct im_str){0}, IM_END_DELETED);
 		return IM_OK;
@@ -275,7 +298,9 @@ int sessions_snapshot(
 		rc = rec.type == IM_UP_OPEN ? is_things(s, rec.user, &things) : IM_OK;
 		if (rc)
 			break;
-		if (rec.type == IM_UP_OPEN && !things)
+		if (rec.type == IM_UP_OPEN && things)
+			(void)refuses_thing(s, &rec, f->part.level);
+		else if (rec.type == IM_UP_OPEN)
 			rc = presence_open(s->presence, peer, rec.user, rec.device, now_ms);
 		else if (rec.type == IM_UP_SUB && greet)
 			rc = subscribed(s, &rec, now_ms);

@@ -37,6 +37,14 @@ int64_t password_change_ms(const struct rpc_settings *set, struct im_str stored)
 	       cost_ms((int64_t)now.memory_kib * now.passes);
 }
 
+bool password_holds_up(const struct rpc_settings *set, struct im_str stored)
+{
+	const struct im_phc_cost now = cost_of(set);
+	struct im_pwhash h;
+
+	return im_pwhash_read(stored, &h, NULL) == IM_OK && im_pwhash_holds_up(&h, &now);
+}
+
 int password_hash(const struct rpc_settings *set, struct im_str password, char phc_out[IM_PHC_MAX])
 {
 	const struct im_phc_cost cost = cost_of(set);

@@ -14,6 +14,8 @@
 /* About how long the engine's thread is busy with hashing one that is stored, and one that is new.
  */
 int64_t password_change_ms(const struct rpc_settings *set, struct im_str stored);
+/* Whether a look at this one would hold up that thread. */
+bool password_holds_up(const struct rpc_settings *set, struct im_str stored);
 /* Costs what the settings ask for (about 15 ms). IM_E_IO: no randomness; IM_E_NOMEM. */
 int password_hash(const struct rpc_settings *set, struct im_str password,
 	char phc_out[IM_PHC_MAX]) IM_MUST_CHECK;

@@ -28,7 +28,20 @@ static const struct arg unbind_args[] = {
 	END,
 };
 
+static const struct arg list_args[] = {
+	{"UID", "username", ARG_UID, true, NULL, "the user"},
+	{"--after", "after", ARG_DEVICE, false, NULL, "start behind this client id"},
+	{"--limit", "limit", ARG_INTEGER, false, NULL, "at most so many (all)"},
+	END,
+};
+
 const struct command cmd_device[] = {
+	{.name = "device list",
+		.help = "lists the devices of a user that are connected, by client id",
+		.args = list_args,
+		.request = "listConnections",
+		.rows = "connections",
+		.columns = "device since_ms"},
 	{.name = "device owner",
 		.help = "shows which user a client id belongs to",
 		.args = owner_args,

@@ -250,7 +250,15 @@ int offline_user_set_disabled(struct offline *o, const char *uid, bool disabled,
 
 int offline_user_set_role(struct offline *o, const char *uid, int role, struct im_buf *why)
 {
-	return update_number(o, USER_ROLE, uid, role, why);
+	int rc = update_number(o, USER_ROLE, uid, role, why);
+	sqlite3_stmt *s;
+
+	if (rc != IMCTL_OK)
+		return rc;
+	s = sqldb_get(&o->q, USER_UNBIND);
+	sqldb_bind_text(s, 1, im_str(uid));
+	return sqldb_run(&o->q, s) == IM_OK ? IMCTL_OK
+					    : fail(o, "cannot take the pattern back", why);
 }
 
 static json_t *text_of(sqlite3_stmt *s, int column)

@@ -107,6 +107,12 @@ def test_a_directory_newer_than_the_plugin_is_refused(idle):
     broker_refuses(idle, "999", "directory")
 
 
+def test_a_directory_of_a_bridge_of_the_version_before_is_refused(idle):
+    """The bridge first: else device accounts, and what else a version brings, would be nothing."""
+    change_version(idle, "directory", 18)
+    broker_refuses(idle, "directory.db has schema version 18, this program needs version")
+
+
 @pytest.mark.parametrize("database", ["directory", "messages"])
 def test_a_database_newer_than_the_bridge_is_refused(idle, database):
     change_version(idle, database, 999)

@@ -13,6 +13,7 @@ from lib.client import Refused, RpcError, denied
 from lib.node import PASSWORD, until
 from lib.raw import Raw
 from lib.things import Fleet
+from lib.tools import Imctl
 
 NODE = {"options": {"allow_topic": "public/#"}}
 V = pytest.mark.parametrize("v5", [False, True], ids=["v311", "v5"])
@@ -379,6 +380,53 @@ def test_the_last_word_reaches_the_one_that_it_is_for(own_fleet):
     assert two.events("session") == []
 
 
+def test_the_connected_ones_are_listed_and_the_others_are_not_kicked(own_fleet):
+    fleet = own_fleet()
+    imctl = Imctl.of(fleet.node)
+    assert imctl.json("device", "list", fleet.user) == {"connections": []}
+    things = fleet.things(N)
+    # More than one page of imctl's, which asks for 200.
+    for k in range(N, 230):
+        fleet.thing(f"veh-{k}", listen=False)
+    names = sorted(f"veh-{k}" for k in range(230))
+    listed = imctl.json("device", "list", fleet.user)["connections"]
+    assert [c["device"] for c in listed] == names
+    assert all(abs(c["since_ms"] / 1000 - time.time()) < 300 for c in listed)
+    some = imctl.json("device", "list", fleet.user, "--after", "veh-10", "--limit", "2")
+    assert [c["device"] for c in some["connections"]] == ["veh-100", "veh-101"]
+    things[3].disconnect()
+    until(lambda: "veh-3" not in [c["device"] for c in
+                                  imctl.json("device", "list", fleet.user)["connections"]])
+
+    def refused(*words):
+        done = imctl.run("kick", *words)
+        assert done.returncode == 1 and done.stdout == "", done
+        return done.stderr
+    assert f'the device "veh-3" of "{fleet.user}" is not connected' in refused(fleet.user, "veh-3")
+    assert "is not connected" in refused(fleet.user, "veh-9999")
+    assert "is no device of" in refused(fleet.user, "car-1")
+    imctl.ok("kick", fleet.user, "veh-4")
+    things[4].wait_disconnected()
+    quiet([things[5]])
+    # A session that is away is not connected.
+    away = fleet.thing("veh-3", clean=False)
+    away.disconnect()
+    until(lambda: "is not connected" in imctl.run("kick", fleet.user, "veh-3").stderr)
+    # Several orders at once are each told what became of it.
+    got = fleet.admin.send_commands({"commands": [
+        {"command": "kickUser", "username": fleet.user, "device": "veh-3"},
+        {"command": "kickUser", "username": fleet.user, "device": "veh-6"}]})["responses"]
+    assert ["error" in r for r in got] == [True, False]
+    things[6].wait_disconnected()
+    imctl.ok("kick", fleet.user)
+    things[0].wait_disconnected()
+    until(lambda: imctl.json("device", "list", fleet.user)["connections"] == [])
+    assert "no device of" in refused(fleet.user)
+    # What was refused is in the audit log as well.
+    rows = imctl.json("audit", "--user", fleet.user)["rows"]
+    assert [r for r in rows if r["command"] == "kickUser" and r["outcome"] != "ok"]
+
+
 def test_kill_9_of_the_bridge_while_commands_go_out(own_node):
     fleet = Fleet(own_node(options={"rate_messages": 0}))
     sender = fleet.node.connect(fleet.node.user())
@@ -459,6 +507,87 @@ def test_operations_on_an_addressed_message_are_addressed(node, fleet):
                  == ["text", "edit", "react", "recall"])
     quiet([two])
     assert two.on("u/") == [] and two.to_all(f"u/{sender.user}") == []
+
+
+def test_an_account_in_a_group(own_fleet):
+    """Put in by who owns it, it hears and speaks with every device, and is out at once."""
+    fleet = own_fleet()
+    node = fleet.node
+    alice, bob = (node.connect(u) for u in node.users(2))
+    one, two = fleet.things(2)
+    alice.rpc("group.create", gid="depot", members=[bob.user])
+    alice.send("im/g/depot", {"id": "0", "body": "before"})
+    # Not a member yet: refused as anybody is, to the device that has tried.
+    one.publish("im/g/depot", {"id": "early", "body": "x"})
+    assert one.wait_ack_of("early")["error"]["code"] in (-32002, -32003, -32006)
+    quiet([two])
+    assert two.acks() == []
+    assert "refused" not in alice.rpc("group.invite", gid="depot", members=[fleet.user])
+    for t in (one, two):
+        t.wait_for(lambda t=t: t.to_all("g/depot"))
+        # The change of the group is a message; the event about it comes by sync.
+        assert [m["body"]["action"] for m in t.to_all("g/depot")] == ["invite"]
+        assert t.events("group") == []
+        assert {"conv": "g/depot", "action": "invite"}.items() <= \
+            t.rpc("sync", cursor="")["events"][0].items()
+    alice.send("im/g/depot", {"id": "1", "body": "to all"})
+    for t in (one, two):
+        t.wait_for(lambda t=t: "to all" in [m["body"] for m in t.to_all("g/depot")])
+    ack = one.send("im/g/depot", {"id": "1", "body": "from one"})
+    # The other members hear it; no device of the account, which has it in the history.
+    for listener in (alice, bob):
+        got = listener.wait_body("g/depot", "from one")
+        assert (got["from"], got["from_device"], got["seq"]) == (fleet.user, one.device, ack["seq"])
+    quiet([one, two])
+    for t in (one, two):
+        assert "from one" not in [m["body"] for m in t.to_all("g/depot")]
+    assert two.acks() == []
+    assert "from one" not in [m["body"] for m in two.rpc("sync", cursor="")["messages"]]
+    assert two.history("g/depot")[-1]["from_device"] == one.device
+    assert [m["id"] for m in two.history("g/depot") if m["type"] == "text"] == ["0", "1", "1"]
+    assert {"uid": fleet.user, "role": "member"}.items() <= \
+        [m for m in bob.rpc("group.members", gid="depot")["members"] if m["uid"] == fleet.user][0].items()
+    # A signal to the group goes to all of them, too.
+    for t in (one, two):
+        assert t.subscribe(t.whole + "signal/#") < 0x80
+    alice.publish("im/s/g/depot", {"body": "look"})
+    for t in (one, two):
+        t.wait_for(lambda t=t: [m for m in t.messages if m.topic == t.whole + f"signal/{alice.user}"])
+    # What none of them was brought is no gap in what they count.
+    alice.send("im/g/depot", {"id": "3", "body": "again"})
+    for t in (one, two):
+        t.wait_for(lambda t=t: "again" in [m["body"] for m in t.to_all("g/depot")])
+        counted = [m.raw["n"] for m in t.messages if m.topic == t.whole + "g/depot"]
+        assert counted == [counted[0] + k for k in range(len(counted))]
+    # A device is no member by itself.
+    denied(lambda: alice.rpc("group.invite", gid="depot", members=[one.device]), -32001)
+    alice.rpc("group.kick", gid="depot", members=[fleet.user])
+    alice.send("im/g/depot", {"id": "2", "body": "without them"})
+    for t in (one, two):
+        t.publish("im/g/depot", {"id": "late", "body": "x"})
+        assert t.wait_ack_of("late")["error"]["code"] in (-32002, -32003, -32006)
+        denied(lambda t=t: t.history("g/depot"), -32002, -32003, -32006)
+        assert "without them" not in [m["body"] for m in t.to_all("g/depot")]
+        assert [e["action"] for e in t.rpc("sync", cursor="")["events"] if e["event"] == "group"][-1] \
+            == "kick"
+    assert [m["body"] for m in bob.history("g/depot")][-1] == "without them"
+
+
+def test_a_device_makes_a_group_and_leaves_it(own_fleet):
+    fleet = own_fleet()
+    alice = fleet.node.connect(fleet.node.user())
+    one, two = fleet.things(2)
+    one.rpc("group.create", gid="convoy", members=[alice.user])
+    # What one may, the account may: the roles are the account's.
+    two.rpc("group.update", gid="convoy", name="Convoy")
+    alice.send("im/g/convoy", {"id": "1", "body": "hi"})
+    for t in (one, two):
+        # What its devices have done themselves is no news to them.
+        t.wait_for(lambda t=t: [m["body"] for m in t.to_all("g/convoy")] == ["hi"])
+    assert [g["gid"] for g in one.rpc("group.list")["groups"]] == ["convoy"]
+    assert two.rpc("conv.list")["conversations"][0]["conv"] == "g/convoy"
+    two.rpc("group.dismiss", gid="convoy")
+    denied(lambda: one.history("g/convoy"), -32002, -32003, -32006)
 
 
 def test_errors_of_requests_are_told(node, fleet):

@@ -7,6 +7,7 @@ import pathlib
 import re
 import shlex
 import signal
+import sqlite3
 import subprocess
 import time
 
@@ -320,3 +321,36 @@ def test_a_file_that_is_no_key_leaves_all_as_they_were(keys):
     reload_broker(node)
     assert "token keys read again n=2" in node.broker.text()
     assert client.rpc("user.get")["uid"] == user
+
+
+# -- a hash that would hold up the broker --
+
+# Of "pw": seconds of work, as a version that had no bound has stored it.
+DEAR = ("$argon2id$v=19$m=262144,t=16,p=1$c29tZXNhbHQ$"
+        "nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu9U1bMCHGi/4")
+
+
+@pytest.mark.parametrize("threads", [0, 1])
+def test_a_stored_hash_of_seconds_does_not_hold_up_the_broker(own_node, threads):
+    node = own_node(options={"auth_threads": threads})
+    user, other = node.users(2)
+    connected = node.connect(other, v5=True)
+    node.bridge.stop()
+    with sqlite3.connect(node.data / "directory.db") as db:
+        db.execute("UPDATE user SET password = ? WHERE uid = ?", (DEAR, user))
+    db.close()
+    node.bridge.start()
+    connected.rpc("user.get")
+    # Whose turn it is meanwhile has an answer at once: PUBACK is the broker's own.
+    with Raw(node.port, w.V5, source=next(_sources)) as r:
+        r.send(w.connect("d", user, "wrong", version=w.V5))
+        slowest = 0
+        for n in range(20):
+            begun = time.monotonic()
+            connected.publish(f"im/u/{user}", {"id": f"m{n}", "body": n})
+            slowest = max(slowest, time.monotonic() - begun)
+        assert w.decode_connack(r.expect(w.CONNACK)[1], w.V5)["code"] == 0x87
+    line = re.search(rf"login refused user={user} .*", node.broker.text())[0]
+    # Threads look at it.
+    assert ("imctl user password" in line) == (not (NEWER and threads)), line
+    assert slowest < 0.5

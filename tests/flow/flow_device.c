@@ -150,6 +150,7 @@ static void take_acks(struct flow_device *d, json_t *acks)
 	json_array_foreach(acks, i, a)
 	{
 		const char *id = json_string_value(json_object_get(a, "id"));
+		const char *conv = json_string_value(json_object_get(a, "conv"));
 		struct flow_sent *s = id ? flow_sent(d, id) : NULL;
 		uint64_t seq = (uint64_t)json_integer_value(json_object_get(a, "seq"));
 
@@ -165,8 +166,8 @@ static void take_acks(struct flow_device *d, json_t *acks)
 		s->acked = true;
 		s->seq = seq;
 		/* A user's only device gets no copy of what it has sent itself. */
-		if (seq > flow_conv(d, s->conv)->n)
-			must_pull(flow_conv(d, s->conv), seq);
+		if (seq > flow_conv(d, conv)->n)
+			must_pull(flow_conv(d, conv), seq);
 	}
 }
 
@@ -188,6 +189,10 @@ static void take_event(struct flow_device *d, json_t *e)
 		d->hellos++;
 		if (flow_step_hello(&d->step, e) && d->f->sabotage != FLOW_DEAF)
 			d->behind = true;
+		if (d->thing) {
+			json_object_set(e, "n", json_object_get(e, "device_n"));
+			d->behind |= flow_step_hello(&d->own, e);
+		}
 		/* What is safe says nothing of rooms. */
 		if (d->room_conv)
 			flow_conv(d, d->room_conv)->pulling = true;
@@ -257,9 +262,13 @@ static void take_reply(struct flow_device *d, json_t *r, const char *text)
 		take_pull(d, id, result);
 }
 
-static void take_delivery(struct flow_device *d, json_t *m)
+static void take_delivery(struct flow_device *d, struct flow_step *step, json_t *m)
 {
-	if (flow_step_delivery(&d->step, m, d->f->sabotage == FLOW_HASTY))
+	if (step == &d->own) {
+		json_object_set(m, "n", json_object_get(m, "device_n"));
+		json_object_del(m, "device_n");
+	}
+	if (flow_step_delivery(step, m, d->f->sabotage == FLOW_HASTY))
 		d->behind = true;
 	take_message(d, m, false);
 }
@@ -270,29 +279,46 @@ static bool has_no_room(const struct flow_device *d, const char *rest)
 	       flow_chance(d->f, d->at->lose_inbox);
 }
 
+/* What lies below the level of a thing, else NULL. */
+static const char *below_own(const struct flow_device *d, const char *rest)
+{
+	size_t n = strlen(d->name);
+
+	return d->thing && strncmp(rest, d->name, n) == 0 && rest[n] == '/' ? rest + n + 1 : NULL;
+}
+
+/* Where answers to its requests come. */
+static bool is_reply(const struct flow_device *d, const char *rest, bool own)
+{
+	return d->thing ? own && strcmp(rest, "rpc") == 0
+			: strncmp(rest, "rpc/", 4) == 0 && strcmp(rest + 4, d->name) == 0;
+}
+
 static void on_message(void *arg, const struct fake_message *m)
 {
 	struct flow_device *d = arg;
 	char *text = strndup(m->payload.p ? m->payload.p : "", m->payload.n);
-	const char *rest = m->topic;
+	const char *rest = m->topic, *own;
 	json_t *v = json_loads(text, JSON_DECODE_ANY, NULL);
 	char mine[64];
 
 	snprintf(mine, sizeof(mine), "im/inbox/%s/", d->user);
 	if (strncmp(rest, mine, strlen(mine)) == 0) {
 		rest += strlen(mine);
+		own = below_own(d, rest);
+		rest = own ? own : rest;
 		assert_non_null(v);
 		if (has_no_room(d, rest))
 			d->lost++;
 		else if (rest[1] == '/')
-			take_delivery(d, v);
+			take_delivery(d, own ? &d->own : &d->step, v);
 		else if (strcmp(rest, "ack") == 0)
 			take_acks(d, v);
 		else if (strcmp(rest, "event") == 0)
 			take_event(d, v);
 		else if (strncmp(rest, "signal/", 7) == 0)
 			d->signals++;
-		else if (strncmp(rest, "rpc/", 4) == 0 && strcmp(rest + 4, d->name) == 0)
+		else if (is_reply(d, rest, own))
 			take_reply(d, v, text);
 	} else if (strncmp(rest, "im/room/", 8) == 0) {
 		d->room++;
@@ -307,6 +333,22 @@ static void on_message(void *arg, const struct fake_message *m)
 
 /* -- what it does -- */
 
+static bool listens(struct flow_device *d)
+{
+	static const char *const person[] = {"#", NULL};
+	const char *const thing[] = {d->name, "u", "g", "signal", NULL};
+	const char *const *level = d->thing ? thing : person;
+	char filter[96];
+	bool all = true;
+
+	for (; *level && all; level++) {
+		snprintf(filter, sizeof(filter), "im/inbox/%s/%s%s", d->user, *level,
+			d->thing ? "/#" : "");
+		all = fake_subscribe(d->c, filter);
+	}
+	return all;
+}
+
 bool flow_connect(struct flow_device *d)
 {
 	const struct fake_spec s = {.id = d->name,
@@ -314,17 +356,16 @@ bool flow_connect(struct flow_device *d)
 		.password = "pw",
 		.version = d->v5 ? 5 : 4,
 		.persistent = d->persistent};
-	char filter[64];
 
 	flow_enter(d->at);
 	d->c = fake_connect(&s);
 	if (!d->c)
 		return false;
 	fake_on_message(d->c, on_message, d);
-	snprintf(filter, sizeof(filter), "im/inbox/%s/#", d->user);
 	d->syncing = false;
 	flow_step_connected(&d->step);
-	if (!fake_subscribe(d->c, filter)) {
+	flow_step_connected(&d->own);
+	if (!listens(d)) {
 		flow_disconnect(d, false);
 		return false;
 	}

@@ -37,6 +37,7 @@ struct flow_device {
 	struct flow_broker *at; /* where it connects: the first node's first broker */
 	char user[32], name[32];
 	bool v5, persistent;
+	bool thing;          /* one of a device account, with a level of the inbox of its own */
 	struct mosquitto *c; /* NULL: not connected */
 	struct flow_conv *convs;
 	struct flow_sent *sent, **sent_end;
@@ -47,6 +48,7 @@ struct flow_device {
 	bool syncing, behind;
 	unsigned syncs;
 	struct flow_step step;
+	struct flow_step own;  /* of what goes to a thing alone */
 	const char *room_conv; /* a room's, to be looked at when it is greeted; NULL: none */
 	bool acks;             /* what is safe, by im/ack */
 	unsigned lost;         /* deliveries that its broker had no room for */

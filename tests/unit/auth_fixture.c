@@ -60,8 +60,11 @@ struct auth_verdict fixture_check(struct fixture *f, const char *uid, const char
 	if (!f->one_turn)
 		auth_turn(f->a);
 	auth_check(f->a,
-		&(struct auth_login){im_str(uid), im_str(password),
-			im_str(f->address ? f->address : "192.0.2.1"), f->hearsay, true},
+		&(struct auth_login){.uid = im_str(uid),
+			.password = im_str(password),
+			.address = im_str(f->address ? f->address : "192.0.2.1"),
+			.hearsay = f->hearsay,
+			.idle = true},
 		&v);
 	assert_true(v.accepted || v.no.why);
 	return v;

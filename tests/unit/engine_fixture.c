@@ -101,6 +101,14 @@ static void put_line(struct im_buf *b, const struct im_down_rec *r)
 	case IM_DOWN_MESSAGE:
 		put_message(b, r);
 		break;
+	case IM_DOWN_DEVICE: {
+		struct im_down_rec m = *r;
+
+		im_buf_printf(b, "device %.*s ", IM_ARGS(r->topic));
+		m.topic = (struct im_str){0};
+		put_message(b, &m);
+		break;
+	}
 	case IM_DOWN_INBOX:
 		im_buf_z(b, r->flags & IM_DOWNF_QOS1 ? "inbox" : "inbox0");
 		put_recipients(b, r);

@@ -105,6 +105,24 @@ static void a_password_is_changed_by_who_knows_the_old_one(void **state)
 	rpc_no(f, IM_E_NOT_ALLOWED, "alice", "user.password", "{\"old\":\"\",\"new\":\"x\"}");
 }
 
+/* From a database of before what is brought along had a bound: the engine would stand still. */
+static void a_hash_that_would_hold_up_the_node_is_not_looked_at(void **state)
+{
+	static const char dear[] = "$argon2id$v=19$m=262144,t=16,p=1$c29tZXNhbHQ$"
+				   "nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu9U1bMCHGi/4";
+	struct rpc_fixture *f = *state;
+
+	rpc_add_user(f, "erin", dear);
+	rpc_no(f, IM_E_NOT_ALLOWED, "erin", "user.password", "{\"old\":\"pw\",\"new\":\"x\"}");
+	assert_non_null(strstr(f->why.p, "administrator"));
+	/* Nothing was spent on it. */
+	assert_int_equal(f->budget.spent_ms, 0);
+	f->set.password_memory_kib = 262144;
+	f->set.password_passes = 16;
+	assert_false(password_holds_up(&f->set, im_str(dear)));
+	f->set.password_memory_kib = f->set.password_passes = 0;
+}
+
 static void hashing_is_bounded_for_each_and_for_all(void **state)
 {
 	struct hash_budget b;
@@ -268,6 +286,7 @@ int main(void)
 		CASE(a_change_that_failed_has_no_effects),
 		CASE(a_profile_shows_others_less),
 		CASE(too_large_an_ext_is_refused),
+		CASE(a_hash_that_would_hold_up_the_node_is_not_looked_at),
 		CASE(a_password_is_changed_by_who_knows_the_old_one),
 		cmocka_unit_test(hashing_is_bounded_for_each_and_for_all),
 		cmocka_unit_test(who_changes_passwords_all_the_time_keeps_nobody_else_from_it),

@@ -196,6 +196,41 @@ static void what_users_chose_cannot_drive_the_terminal(void **state)
 
 /* ---- the database ---- */
 
+static void sql(struct world *w, const char *text, int rows)
+{
+	char path[128];
+	sqlite3 *db;
+
+	snprintf(path, sizeof(path), "%s/directory.db", w->folder);
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, text, NULL, NULL, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_changes(db), rows);
+	sqlite3_close(db);
+}
+
+/* As on a running node: else its ids would be taken in by a person's name, and by no other one's.
+ */
+static void a_pattern_goes_with_the_role(void **state)
+{
+	struct world *w = *state;
+
+	world_open(w);
+	assert_int_equal(offline_user_create(w->o, "fleet", 2, NULL, NULL, &w->why), IMCTL_OK);
+	assert_int_equal(offline_user_create(w->o, "other", 2, NULL, NULL, &w->why), IMCTL_OK);
+	offline_close(&w->o);
+	sql(w, "INSERT INTO device_bind SELECT uid, id FROM user", 2);
+	world_open(w);
+	assert_int_equal(offline_user_set_role(w->o, "fleet", 2, &w->why), IMCTL_OK);
+	offline_close(&w->o);
+	sql(w, "UPDATE device_bind SET prefix = prefix", 2);
+	world_open(w);
+	assert_int_equal(offline_user_set_role(w->o, "fleet", 0, &w->why), IMCTL_OK);
+	assert_int_equal(offline_user_set_role(w->o, "nobody", 0, &w->why), IMCTL_REFUSED);
+	offline_close(&w->o);
+	sql(w, "UPDATE device_bind SET prefix = prefix WHERE prefix = 'fleet'", 0);
+	sql(w, "UPDATE device_bind SET prefix = prefix WHERE prefix = 'other'", 1);
+}
+
 static void users_are_kept(void **state)
 {
 	struct world *w = *state;
@@ -265,6 +300,7 @@ int main(void)
 		TEST(devices_are_used_again_but_never_shared),
 		TEST(tables_have_straight_columns),
 		TEST(what_users_chose_cannot_drive_the_terminal),
+		TEST(a_pattern_goes_with_the_role),
 		TEST(users_are_kept),
 		TEST(a_running_bridge_is_left_alone),
 		TEST(a_missing_folder_is_named),

@@ -321,8 +321,11 @@ static void a_proxy_is_known_by_its_address(void **state)
 
 static bool is_local(struct fixture *f, const char *uid, const char *address)
 {
-	const struct auth_login l = {
-		im_str(uid), IM_STR("wrong"), im_str(address), f->hearsay, true};
+	const struct auth_login l = {.uid = im_str(uid),
+		.password = IM_STR("wrong"),
+		.address = im_str(address),
+		.hearsay = f->hearsay,
+		.idle = true};
 	struct auth_verdict v;
 	struct auth_hash h;
 
@@ -463,6 +466,62 @@ static void a_password_from_before_costs_what_it_lacks(void **state)
 	fixture_stop(&f);
 }
 
+#define DEAR                                            \
+	"$argon2id$v=19$m=262144,t=16,p=1$c29tZXNhbHQ$" \
+	"nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu9U1bMCHGi/4"
+
+/* Where everybody waits for it, and it is not at the operator's own cost: what is looked at in its
+ * place costs what any costs. */
+static void a_hash_that_would_hold_up_the_broker_is_not_looked_at(void **state)
+{
+	struct auth_login l = {.uid = IM_STR("bob"),
+		.password = IM_STR("pw"),
+		.address = IM_STR("192.0.2.1"),
+		.alone = true};
+	struct fixture f = {0};
+	struct auth_verdict v;
+	struct auth_hash h;
+
+	(void)state;
+	node_folder(&f.n);
+	fixture_start(&f, NULL, 0);
+	node_sql(&f.n, "UPDATE meta SET value = 8 WHERE key = 'password_memory_kib';"
+		       "UPDATE meta SET value = 1 WHERE key = 'password_passes';"
+		       "UPDATE user SET password = '" DEAR "' WHERE uid = 'bob'");
+	auth_begin(f.a, &l, &v, &h);
+	assert_true(v.later);
+	assert_false(h.comparable);
+	assert_int_equal(cost_of(h.work.stored).memory_kib, 8);
+	assert_int_equal(h.who.price, BUDGET_ORDINARY);
+	auth_give_up(f.a, &h, BUDGET_OPEN, &v);
+	v = fixture_check(&f, "bob", "pw");
+	assert_false(v.accepted);
+	assert_int_equal(v.no.kind, DENIAL_LASTING);
+	assert_non_null(strstr(v.no.why, "imctl user password"));
+	/* By a thread it is. */
+	l.alone = false;
+	auth_begin(f.a, &l, &v, &h);
+	assert_true(h.comparable);
+	assert_int_equal(cost_of(h.work.stored).memory_kib, 262144);
+	auth_give_up(f.a, &h, BUDGET_OPEN, &v);
+	/* And where it costs what the operator has chosen for all, or an import may bring. */
+	l.alone = true;
+	node_sql(&f.n, "UPDATE meta SET value = 262144 WHERE key = 'password_memory_kib';"
+		       "UPDATE meta SET value = 16 WHERE key = 'password_passes'");
+	lookup_forget_all(f.d);
+	auth_begin(f.a, &l, &v, &h);
+	assert_true(h.comparable);
+	auth_give_up(f.a, &h, BUDGET_OPEN, &v);
+	/* What cannot be compared with says so, too. */
+	node_sql(&f.n, "UPDATE meta SET value = 1 WHERE key = 'password_passes';"
+		       "UPDATE meta SET value = 8 WHERE key = 'password_memory_kib';"
+		       "UPDATE user SET password = '$7$900000$c2FsdHNhbHQ=$x' WHERE uid = 'bob'");
+	lookup_forget_all(f.d);
+	v = fixture_check(&f, "bob", "pw");
+	assert_non_null(strstr(v.no.why, "imctl user password"));
+	fixture_stop(&f);
+}
+
 /* From before there was a bound: a look would take seconds, and what is there is for a tenth of it.
  */
 static void a_dear_hash_is_looked_at_when_its_price_is_there(void **state)
@@ -485,8 +544,7 @@ static void a_dear_hash_is_looked_at_when_its_price_is_there(void **state)
 	begin(&f, "bob", &h);
 	assert_int_equal(h.who.price, BUDGET_ORDINARY);
 	auth_give_up(f.a, &h, BUDGET_OPEN, &v);
-	node_sql(&f.n, "UPDATE user SET password = '$argon2id$v=19$m=262144,t=16,p=1$c29tZXNhbHQ$"
-		       "nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu9U1bMCHGi/4' WHERE uid = 'bob'");
+	node_sql(&f.n, "UPDATE user SET password = '" DEAR "' WHERE uid = 'bob'");
 	begin(&f, "bob", &h);
 	assert_int_equal(h.who.price, BUDGET_ORDINARY * 262144LL * 16 / (19456 * 2));
 	auth_give_up(f.a, &h, BUDGET_OPEN, &v);
@@ -581,6 +639,7 @@ int main(void)
 		cmocka_unit_test(administrators_on_the_machine_have_a_budget_of_their_own),
 		cmocka_unit_test(whoever_has_no_password_costs_what_one_costs_that_is_set_now),
 		cmocka_unit_test(a_password_from_before_costs_what_it_lacks),
+		cmocka_unit_test(a_hash_that_would_hold_up_the_broker_is_not_looked_at),
 		cmocka_unit_test(a_dear_hash_is_looked_at_when_its_price_is_there),
 		cmocka_unit_test(still_valid_follows_the_directory),
 	};

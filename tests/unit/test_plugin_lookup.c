@@ -371,6 +371,13 @@ static void refuses_what_is_no_directory(void **state)
 	assert_int_equal(lookup_open(n.dir, &key, &d, &why), IM_E_FORMAT);
 	im_buf_c(&why, '\0');
 	assert_non_null(strstr(why.p, "99"));
+	/* Of a bridge of the version before, which has no device accounts yet. */
+	im_buf_reset(&why);
+	node_sql(&n, "DROP TABLE device_bind; PRAGMA user_version = 18");
+	assert_int_equal(lookup_open(n.dir, &key, &d, &why), IM_E_FORMAT);
+	assert_null(d);
+	im_buf_c(&why, '\0');
+	assert_non_null(strstr(why.p, "has schema version 18, this program needs version"));
 	im_buf_free(&why);
 	node_folder_remove(&n);
 }

@@ -83,8 +83,10 @@ static void a_password_that_cannot_be_read_is_not_wrong(void **state)
 
 static void a_user_who_cannot_be_read_has_not_changed_meanwhile(void **state)
 {
-	const struct auth_login l = {
-		IM_STR("alice"), IM_STR("pw"), IM_STR("192.0.2.1"), false, true};
+	const struct auth_login l = {.uid = IM_STR("alice"),
+		.password = IM_STR("pw"),
+		.address = IM_STR("192.0.2.1"),
+		.idle = true};
 	struct fixture f = {0};
 	struct auth_verdict v;
 	struct auth_hash h;

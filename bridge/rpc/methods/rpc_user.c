@@ -237,6 +237,10 @@ static int check_old(struct rpc_write *wr, struct im_str stored)
 	if (stored.n == 0)
 		return rpc_fail(c, IM_E_NOT_ALLOWED,
 			"this account has no password; an administrator can set one");
+	if (password_holds_up(c->set, stored))
+		return rpc_fail(c, IM_E_NOT_ALLOWED,
+			"the stored password costs too much to be looked at; an administrator can "
+			"set a new one");
 	/* Runs on the engine's thread, so what it may cost is bounded. */
 	if (wr->budget != NULL && !hash_budget_take(wr->budget, c->user, c->now_ms,
 					  password_change_ms(c->set, stored)))
