@@ -104,6 +104,7 @@ static bool end_unlike(struct plugin *p, struct session_user *u, const struct lo
 	bool kind = (d->role == IM_ROLE_DEVICE) != (u->role == IM_ROLE_DEVICE), done = true;
 	struct session *e;
 
+	u->unlike |= kind || d->bind != u->bind;
 	if (kind || d->bind != u->bind)
 		for (e = u->list; e; e = e->user_next)
 			done = ending_session(p, e, IM_END_KICKED) && done;

@@ -8,6 +8,7 @@
 #include "common/limits.h"
 #include "plugin/account.h"
 #include "plugin/admit.h"
+#include "plugin/away.h"
 #include "plugin/capture.h"
 #include "plugin/identity.h"
 #include "plugin/inbox.h"
@@ -173,12 +174,22 @@ static int one_more_device(struct plugin *p, struct session_user *u)
 	return IM_E_FULL;
 }
 
+/* Of a device account whose client ids have another beginning by now, what those before have left
+ * counts no more. */
+static bool is_full(struct plugin *p, struct session_user *u)
+{
+	const uint64_t most = (uint64_t)p->opt.account_devices;
+
+	if (u->n_stays >= most && u->unlike)
+		away_release_unlike(p, u);
+	return u->n_stays >= most;
+}
+
 /* NULL, and the bridge knows that the session may stay with what it subscribes to; or why it may
  * not subscribe. */
 static const char *stay(struct plugin *p, struct session *e)
 {
-	if (session_is_thing(e) && !e->ephemeral && !e->stays &&
-		e->user->n_stays >= (uint64_t)p->opt.account_devices)
+	if (session_is_thing(e) && !e->ephemeral && !e->stays && is_full(p, e->user))
 		return "as many client ids of the device account have subscribed, in sessions that "
 		       "may stay at the broker, as account_devices lets; keep one client id for "
 		       "each device, or use a clean session with MQTT 3.1.1, which leaves nothing";

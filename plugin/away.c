@@ -3,6 +3,8 @@
  * id is kept in the session until the directory may say something else. */
 #include "plugin/away.h"
 
+#include <utlist.h>
+
 #include "common/ids.h"
 #include "plugin/account.h"
 #include "plugin/kept.h"
@@ -51,15 +53,39 @@ void away_left(struct plugin *p, struct session *e, bool stays)
 		(void)kept_place(e, kept_max(p, e));
 }
 
-bool away_may_hear(struct plugin *p, struct session *e)
+/* Whether the directory has been heard on it, which e->owned then says. */
+static bool is_judged(struct plugin *p, struct session *e)
 {
 	uint64_t generation = lookup_generation(p->lookup);
 
 	if (e->judged != generation && judge(p, e, &e->owned))
 		e->judged = generation;
-	if (e->judged == generation && e->owned && kept_place(e, kept_max(p, e)))
-		return true;
-	return false;
+	return e->judged == generation;
+}
+
+bool away_may_hear(struct plugin *p, struct session *e)
+{
+	return is_judged(p, e) && e->owned && kept_place(e, kept_max(p, e));
+}
+
+void away_release_all(struct session_user *u)
+{
+	struct session *e;
+
+	DL_FOREACH2(u->away, e, user_next)
+	clients_release(e);
+}
+
+void away_release_unlike(struct plugin *p, struct session_user *u)
+{
+	struct session *e;
+
+	u->unlike = false;
+	DL_FOREACH2(u->away, e, user_next)
+	{
+		if (e->stays && is_judged(p, e) && !e->owned)
+			clients_release(e);
+	}
 }
 
 bool away_meet(struct plugin *p, const struct mosquitto *client, struct im_str name)

@@ -16,4 +16,9 @@ bool away_may_hear(struct plugin *p, struct session *e);
 /* The same for one that the broker has kept over a restart, and that is met for the first time. */
 bool away_meet(struct plugin *p, const struct mosquitto *client, struct im_str name);
 
+/* A device account gives back the places of its sessions that are away: all of them, or those whose
+ * client ids are not its own any more. */
+void away_release_all(struct session_user *u);
+void away_release_unlike(struct plugin *p, struct session_user *u);
+
 #endif

@@ -359,6 +359,18 @@ void clients_stays(struct session *e)
 	e->stays = true;
 }
 
+void clients_release(struct session *e)
+{
+	if (e->state != SESSION_OFFLINE || !session_is_thing(e))
+		return;
+	e->user->n_stays -= e->stays;
+	e->stays = false;
+	e->user->levels -= e->filters.levels;
+	filters_clear(&e->filters);
+	kept_remove(e);
+	e->away = AWAY_BEYOND;
+}
+
 void clients_opened(struct clients *c, struct session *e)
 {
 	(void)c;

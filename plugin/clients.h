@@ -58,6 +58,9 @@ void clients_opened(struct clients *c, struct session *e);
 struct session *clients_ended(struct clients *c, const void *client, int64_t now_us);
 /* Its connection has never come about: forgets it, and that it has taken over from another one. */
 void clients_undo(struct clients *c, struct session *e, int64_t now_us);
+/* One of a device account that is away gives its place and its levels back, and hears nothing of
+ * what comes for it; whoever comes back with the client id begins as with a new one. */
+void clients_release(struct session *e);
 /* Forgets a session at once. */
 void clients_drop(struct clients *c, struct session *e, int64_t now_us);
 /* True if a publish that the broker asks about with this session is its will. */

@@ -166,25 +166,37 @@ bool connections_answer(struct plugin *p, const struct session *e, struct im_str
 
 /* ---- who is not here ---- */
 
-static bool any_here(const struct plugin *p, struct im_str uid)
+/* It can be ended: it is here, or has left something at the broker that has a place. */
+static bool is_there(const struct plugin *p, const struct session *e)
+{
+	return is_here(p, e) || (e->state == SESSION_OFFLINE && session_is_thing(e) && e->stays);
+}
+
+static bool any_there(const struct plugin *p, struct im_str uid)
 {
 	const struct session_user *u = clients_user(p->clients, uid);
 	const struct session *e;
 
-	if (u)
-		DL_FOREACH2(u->list, e, user_next)
-		{
-			if (is_here(p, e))
-				return true;
-		}
+	if (!u)
+		return false;
+	DL_FOREACH2(u->list, e, user_next)
+	{
+		if (is_here(p, e))
+			return true;
+	}
+	DL_FOREACH2(u->away, e, user_next)
+	{
+		if (is_there(p, e))
+			return true;
+	}
 	return false;
 }
 
-static bool device_here(const struct plugin *p, struct im_str uid, struct im_str device)
+static bool device_there(const struct plugin *p, struct im_str uid, struct im_str device)
 {
 	const struct session *e = clients_device(p->clients, device);
 
-	return e && im_str_eq(session_uid(e), uid) && is_here(p, e);
+	return e && im_str_eq(session_uid(e), uid) && is_there(p, e);
 }
 
 enum kick_member { KICK_COMMAND, KICK_USER, KICK_DEVICE, KICK_MEMBERS };
@@ -207,9 +219,9 @@ static bool is_absent(const struct plugin *p, const struct im_json *command)
 				break; /* the bridge says what is wrong with it */
 	if (im_str_eqz(im_buf_view(&v[KICK_COMMAND]), "kickUser") ||
 		im_str_eqz(im_buf_view(&v[KICK_COMMAND]), "kickDevice"))
-		absent = v[KICK_DEVICE].n ? !device_here(p, im_buf_view(&v[KICK_USER]),
+		absent = v[KICK_DEVICE].n ? !device_there(p, im_buf_view(&v[KICK_USER]),
 						    im_buf_view(&v[KICK_DEVICE]))
-					  : !any_here(p, im_buf_view(&v[KICK_USER]));
+					  : !any_there(p, im_buf_view(&v[KICK_USER]));
 	for (int m = 0; m < KICK_MEMBERS; m++)
 		im_buf_free(&v[m]);
 	return absent;

@@ -8,6 +8,7 @@
 
 #include "common/frame.h"
 #include "plugin/account.h"
+#include "plugin/away.h"
 #include "plugin/capture.h"
 #include "plugin/delivery.h"
 #include "plugin/ending.h"
@@ -23,7 +24,11 @@ static int down_kick(struct plugin *p, const struct im_down_rec *r)
 
 	if (r->type == IM_DOWN_KICK_USER) {
 		/* Not the bridge itself, whatever its user is called. */
+		struct session_user *u = clients_user(p->clients, r->user);
+
 		taken = im_str_eqz(r->user, p->opt.link_username) || ending_user(p, r->user, why);
+		if (u)
+			away_release_all(u);
 	} else {
 		struct session *e = clients_device(p->clients, r->device);
 
@@ -31,6 +36,7 @@ static int down_kick(struct plugin *p, const struct im_down_rec *r)
 		if (!taken) {
 			/* One that is away may be among those whose id was taken from them. */
 			e->released = true;
+			clients_release(e);
 			taken = ending_session(p, e, why);
 		}
 	}
@@ -44,7 +50,7 @@ static int forget_user(struct plugin *p, const struct im_down_rec *r)
 	struct session_user *u = clients_user(p->clients, r->user);
 
 	lookup_forget_user(p->lookup, r->user);
-	if (u && u->list)
+	if (u && (u->list || u->away))
 		(void)account_open(p, u);
 	return IM_OK;
 }

@@ -52,6 +52,7 @@ struct session_user {
 	struct session *kept; /* AWAY_KEPT, linked by kept_next, who left first first */
 	uint32_t n_kept;
 	uint32_t n_stays;                 /* sessions that have, or may leave, subscriptions */
+	bool unlike;                      /* some of them may have client ids that fit no more */
 	int64_t no_more_until_us;         /* new devices: see acl_subscribe.c */
 	uint64_t n;                       /* deliveries: see step.h */
 	struct session_user *prev, *next; /* of those with sessions, or of those without */

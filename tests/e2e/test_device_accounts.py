@@ -487,6 +487,45 @@ def test_sessions_that_stay_are_bounded_and_so_are_their_levels(own_node):
     back.wait_body(f"u/{sender.user}", "hi")
 
 
+def leave_behind(fleet, names):
+    """Which of them had a place for a session that stays; they are away then."""
+    placed = []
+    for name in names:
+        thing = fleet.thing(name, clean=False, listen=False)
+        if thing.subscribe(thing.base + "#") < 0x80:
+            placed.append(name)
+        thing.close()
+    return placed
+
+
+def test_places_of_those_away_are_freed_by_the_administrator(own_node):
+    fleet = Fleet(own_node(options={"account_devices": 4}))
+    node, admin = fleet.node, fleet.admin
+    assert leave_behind(fleet, [f"veh-{k}" for k in range(6)]) == [f"veh-{k}" for k in range(4)]
+    # One of them: what comes for it is not kept any more.
+    admin.command("kickUser", username=fleet.user, device="veh-1")
+    assert leave_behind(fleet, ["veh-7", "veh-8"]) == ["veh-7"]
+    with pytest.raises(Refusal, match="not connected"):
+        admin.command("kickUser", username=fleet.user, device="veh-1")
+    sender = node.connect(node.user())
+    for device in ("veh-1", "veh-2"):
+        sender.send(f"im/u/{fleet.user}/{device}", {"id": device, "body": device})
+    one, two = (fleet.thing(d, clean=False, listen=False) for d in ("veh-1", "veh-2"))
+    two.wait_body(f"u/{sender.user}", "veh-2")
+    quiet([one, two])
+    assert one.got(f"u/{sender.user}") == []
+    for t in (one, two):
+        t.close()
+    # All of them, and nobody is connected.
+    admin.command("kickUser", username=fleet.user)
+    assert leave_behind(fleet, [f"veh-2{k}" for k in range(6)]) == [f"veh-2{k}" for k in range(4)]
+    with pytest.raises(Refusal, match="not connected"):
+        admin.command("kickUser", username=fleet.user, device="veh-3")
+    # Those whose ids are not the account's any more.
+    admin.command("setUserBind", username=fleet.user, pattern="veh-20*")
+    assert leave_behind(fleet, [f"veh-20{k}" for k in range(6)]) == [f"veh-20{k}" for k in range(3)]
+
+
 def _let_in(fleet):
     try:
         return fleet.thing("veh-9")
