@@ -343,7 +343,7 @@ def test_without_the_name_the_broker_does_not_start(far, topic, names):
 @pytest.mark.parametrize("included", [False, True])
 def test_a_configuration_that_is_not_looked_through_starts_no_broker(far, included):
     """A connection may be where nobody has looked."""
-    _, lines = connected("archive", far, ("topic sensors/# out 1", "topic im/# out 1"))
+    _, lines = connected("archive", far, ("topic im/inbox/# out 1", "topic im/# out 1"))
     node = Node(users=2, conf=["include_dir {folder}/conf.d"] if included else [])
     conf = node.folder / "mosquitto.conf"
     try:
