@@ -3,34 +3,23 @@
 #include "bridge/config.h"
 
 #include <errno.h>
-#include <stdio.h>
-#include <string.h>
 
 #include "common/limits.h"
 #include "common/may.h"
+#include "db/textfile.h"
 
 #define CONF_BYTES_MAX (1024 * 1024)
 
 static int read_file(const char *path, struct im_buf *out, struct im_buf *why)
 {
-	FILE *f = fopen(path, "re");
-	char block[4096];
-	size_t n;
+	int error = textfile_read(path, CONF_BYTES_MAX, out);
 
-	if (!f) {
-		im_buf_printf(
-			why, "%s: %s; give the configuration with -c FILE", path, strerror(errno));
-		return IM_E_IO;
-	}
-	while ((n = fread(block, 1, sizeof(block), f)) > 0 && !out->failed)
-		im_buf_put(out, block, n);
-	n = (size_t)ferror(f);
-	fclose(f);
-	if (n || out->failed) {
-		im_buf_printf(why, "%s: could not be read as a configuration", path);
-		return IM_E_IO;
-	}
-	return IM_OK;
+	if (error == EFBIG)
+		im_buf_printf(why, "%s: longer than 1 MiB, so no configuration", path);
+	else if (error)
+		im_buf_printf(why, "%s: %s; give the configuration with -c FILE", path,
+			textfile_why(error));
+	return error ? IM_E_IO : IM_OK;
 }
 
 static int read_options(const char *path, struct options *out, struct im_buf *why)
@@ -38,7 +27,7 @@ static int read_options(const char *path, struct options *out, struct im_buf *wh
 	struct im_buf text;
 	int rc;
 
-	im_buf_init(&text, CONF_BYTES_MAX);
+	im_buf_init(&text, 0);
 	rc = read_file(path, &text, why);
 	if (!rc)
 		rc = options_parse(out, im_buf_view(&text), path, why);

@@ -377,10 +377,10 @@ bool im_acl_may_subscribe(const struct im_acl *a, const struct im_acl_who *who,
 			continue;
 		if (f->shared && denies_some(&q, list, root))
 			return false;
-		if (q.wild && is_pattern(list))
-			continue;
 		if (blind(&q, list))
 			return false;
+		if (q.wild && is_pattern(list))
+			continue;
 		if (may_listen(&q, list, root, whole || list == IM_ACL_OPEN))
 			return true;
 		denied = true;

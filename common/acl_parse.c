@@ -274,6 +274,8 @@ static int take_line(struct parse *ps, struct im_str line)
 {
 	struct im_str rest = trim(line), key;
 
+	if (im_str_bare_cr(line))
+		return fail(ps, IM_BARE_CR_WHY, IM_STR(""), "");
 	if (!rest.n || rest.p[0] == '#')
 		return IM_OK;
 	if (memchr(rest.p, '\0', rest.n))

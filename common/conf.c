@@ -300,6 +300,10 @@ static int read_line(const struct im_conf_table *t, void *conf, struct im_conf_s
 	struct im_str key;
 	size_t i = 0;
 
+	if (im_str_bare_cr(line)) {
+		im_buf_z(why, IM_BARE_CR_WHY);
+		return IM_E_FORMAT;
+	}
 	line = trim(line);
 	if (line.n == 0 || line.p[0] == '#')
 		return IM_OK;

@@ -36,4 +36,15 @@ static inline bool im_str_eqz(struct im_str a, const char *z)
 	return im_str_eq(a, im_str(z));
 }
 
+/* Of a line without its end: whether a carriage return stands elsewhere than at its end, as where
+ * lines end with nothing else. All that follows one would be taken for a part of this line. */
+static inline bool im_str_bare_cr(struct im_str line)
+{
+	while (line.n && line.p[line.n - 1] == '\r')
+		line.n--;
+	return line.n && memchr(line.p, '\r', line.n);
+}
+
+#define IM_BARE_CR_WHY "a carriage return within the line: end lines with LF or CR LF"
+
 #endif

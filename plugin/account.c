@@ -97,20 +97,23 @@ static bool end_all(struct plugin *p, const struct session_user *u, enum im_end 
 	return !e || ending_user(p, (struct im_str){u->uid, u->uid_n}, why);
 }
 
-/* The account is of another kind by now, or has its client ids by another rule: whoever has come by
- * the one of before comes again. False: too many wait. */
+/* The account has other rights by now, or its client ids by another rule: whoever has come by those
+ * of before comes again, since what he is subscribed to was taken then, and of a share he would go
+ * on taking what he may not read. False: too many wait. */
 static bool end_unlike(struct plugin *p, struct session_user *u, const struct lookup_user *d)
 {
-	bool kind = (d->role == IM_ROLE_DEVICE) != (u->role == IM_ROLE_DEVICE), done = true;
+	bool done = true;
 	struct session *e;
 
-	u->unlike |= kind || d->bind != u->bind;
-	if (kind || d->bind != u->bind)
+	if (d->role != u->role || d->bind != u->bind) {
+		u->unlike = true;
 		for (e = u->list; e; e = e->user_next)
 			done = ending_session(p, e, IM_END_KICKED) && done;
-	u->role = d->role;
-	if (done)
+	}
+	if (done) {
+		u->role = d->role;
 		u->bind = d->bind;
+	}
 	return done;
 }
 

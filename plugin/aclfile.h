@@ -7,8 +7,10 @@
 #include "plugin/plugin.h"
 
 /* From the options alone: what acl_file, if it is given, and allow_topic say. Warnings are logged.
- * On failure `why` says what is wrong. */
-int aclfile_read(const struct options *o, struct im_acl **out, struct im_buf *why) IM_MUST_CHECK;
+ * before: what it said (NULL: nothing was read), beside which an empty file is a mistake. On
+ * failure `why` says what is wrong. */
+int aclfile_read(const struct options *o, const struct im_acl *before, struct im_acl **out,
+	struct im_buf *why) IM_MUST_CHECK;
 /* Puts what the file says by now in the place of what it said; if it is wrong, says so, and what
  * it said stays. Who has lost a right hears nothing more from then on: every delivery is asked
  * about. */

@@ -118,8 +118,8 @@ static int find_owner(struct plugin *p, struct im_str device, struct owner *out)
 	return IM_OK;
 }
 
-static const struct denial *check_device(
-	struct plugin *p, const struct arrival *a, struct claim *out)
+/* What says nothing of anybody. */
+static const struct denial *check_form(struct im_str device)
 {
 	static const struct denial link = {DENIAL_CLIENT_ID,
 		"client ids that begin with " IM_DEVICE_LINK
@@ -127,17 +127,25 @@ static const struct denial *check_device(
 	static const struct denial unfit = {DENIAL_CLIENT_ID,
 		"client id is not 1 to 128 bytes of UTF-8 without control characters, ends of "
 		"lines and what turns the direction of text"};
+
+	if (im_device_link(device))
+		return &link;
+	return im_device_valid(device) ? NULL : &unfit;
+}
+
+static const struct denial *check_device(
+	struct plugin *p, const struct arrival *a, struct claim *out)
+{
 	static const struct denial foreign = {
 		DENIAL_CLIENT_ID, "client id belongs to another user; choose another one"};
 	struct owner owner = {0};
 	struct lookup_user u = {0};
+	const struct denial *no = check_form(a->device);
 	int ret, who;
 
 	*out = (struct claim){0};
-	if (im_device_link(a->device))
-		return &link;
-	if (!im_device_valid(a->device))
-		return &unfit;
+	if (no)
+		return no;
 	ret = find_owner(p, a->device, &owner);
 	who = lookup_user(p->lookup, a->uid, &u);
 	if ((ret != IM_OK && ret != IM_E_NONE) || (who != IM_OK && who != IM_E_NONE))
@@ -350,23 +358,8 @@ static struct auth_login login_of(
 		.idle = later_waiting(p) == 0};
 }
 
-/* Where passwords are left to threads, whoever may not have the client id costs the broker's own
- * nothing. He waits like others, so that nobody learns whose it is; but not again after a wrong
- * password, or its owner could not come meanwhile. */
-static const struct denial *check_foreign(struct plugin *p, const struct arrival *a)
-{
-	static const struct denial again = {DENIAL_BUSY,
-		"throttled: a wrong password has come with this client id, which the user may "
-		"not have"};
-	struct claim claim;
-	const struct denial *no = later_runs(p) ? check_device(p, a, &claim) : NULL;
-
-	if (!no || no->kind != DENIAL_CLIENT_ID || !im_device_valid(a->device) ||
-		im_device_link(a->device))
-		return no;
-	return later_wants(p, a) ? NULL : &again;
-}
-
+/* Whose the client id is counts for nothing before the password is known to be right, neither in
+ * the answer nor in when it comes. */
 static int login_user(struct plugin *p, const struct mosquitto_evt_basic_auth *ed)
 {
 	static const struct denial nameless = {DENIAL_LASTING, "no username"};
@@ -381,7 +374,7 @@ static int login_user(struct plugin *p, const struct mosquitto_evt_basic_auth *e
 	if (!im_uid_valid(a.uid))
 		no = a.uid.n ? &unfit : &nameless;
 	if (!no)
-		no = check_foreign(p, &a);
+		no = check_form(a.device);
 	if (no)
 		return refuse(p, &a, no);
 	if (later_wants(p, &a)) {

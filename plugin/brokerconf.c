@@ -269,7 +269,6 @@ static void refuse_topic(struct brokerconf *c, struct im_str line, enum carries 
 	im_buf_z(b, "/ and " IM_DEVICE_LINK ", such as `topic sensors/# out`");
 	if (carries == CARRIES_IM)
 		im_buf_z(b, "; if it is meant to, its name stands in plugin_opt_bridge_im");
-	c->leaks = true;
 }
 
 /* topic PATTERN [out|in|both [QOS [LOCAL-PREFIX [REMOTE-PREFIX]]]] */
@@ -287,6 +286,7 @@ static void topic_line(struct brokerconf *c, struct im_str rest)
 	if (carries == CARRIES_OTHERS)
 		return;
 	if (carries != CARRIES_IM || !is_meant(c)) {
+		c->leaks = true;
 		if (!c->refused.n)
 			refuse_topic(c, line, carries);
 		return;
@@ -459,15 +459,20 @@ void brokerconf_take(struct brokerconf *c, struct im_str text, const char *file)
 	c->depth--;
 }
 
-void brokerconf_unread(struct brokerconf *c, struct im_str what)
+void brokerconf_unread(struct brokerconf *c, struct im_str what, const char *why)
 {
 	c->unread = true;
-	if (!what.n || c->warnings.n >= WARNINGS_MAX)
+	if (!what.n)
 		return;
-	quote(&c->warnings, what);
-	im_buf_z(&c->warnings,
-		" cannot be read by the broker's user: nobody looks whether another plugin, a "
-		"`connection` or anything else in it lets messages by; let that user read it\n");
+	c->leaks = true;
+	if (c->refused.n)
+		return;
+	quote(&c->refused, what);
+	im_buf_printf(&c->refused,
+		" %.300s: another plugin or a `connection` in it might let private messages by, "
+		"and nobody could tell; give the broker's user a regular file of at most 1 MiB "
+		"that it may read (chgrp mosquitto, chmod 640)",
+		why);
 }
 
 void brokerconf_end(struct brokerconf *c)

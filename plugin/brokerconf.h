@@ -31,7 +31,7 @@ struct brokerconf {
 	brokerconf_include_fn include;
 	/* Found: */
 	struct im_buf refused;  /* why the broker must not start so, a sentence; n == 0: it may */
-	bool leaks;             /* it is refused for a `connection` alone */
+	bool leaks;             /* a `connection` would carry what it must not, or may */
 	struct im_buf warnings; /* sentences, each with a newline behind it */
 	int64_t expiration_s;   /* of sessions; 0: never; -1: what could not be read may say so */
 	/* While reading: */
@@ -49,9 +49,10 @@ void brokerconf_begin(
 	struct brokerconf *c, const struct brokerconf_own *own, brokerconf_include_fn include);
 /* The text of one file; `file` is its name. From within an include, nested. */
 void brokerconf_take(struct brokerconf *c, struct im_str text, const char *file);
-/* A file or folder could not be read, or it is not known which ("") the main one is: what is not
- * found may be there. */
-void brokerconf_unread(struct brokerconf *c, struct im_str what);
+/* A file or folder could not be read, and `why` ends the sentence that begins with it: what is not
+ * found may be there, so the broker must not start. Or there is no main one ("", as in a broker
+ * without a configuration, which has no connections and no other plugins). */
+void brokerconf_unread(struct brokerconf *c, struct im_str what, const char *why);
 /* Everything was given: the findings are complete. */
 void brokerconf_end(struct brokerconf *c);
 void brokerconf_clear(struct brokerconf *c);

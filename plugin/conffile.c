@@ -6,47 +6,41 @@
 #include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
+#include "db/textfile.h"
 #include "plugin/log.h"
 
 #define FILE_MAX (1024 * 1024)
+#define COMMAND_LINE "/proc/self/cmdline" /* names the main file */
 #define ENDING ".conf"
 
-int conffile_read(const char *path, size_t max, struct im_buf *b)
+static void unreadable(struct brokerconf *c, struct im_str path, int error)
 {
-	int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC), error = 0;
-	size_t begin = b->n;
-	ssize_t n = 0;
-	char chunk[4096];
+	struct im_buf why;
 
-	if (fd < 0)
-		return errno;
-	while (b->n - begin <= max && (n = read(fd, chunk, sizeof(chunk))) > 0)
-		im_buf_put(b, chunk, (size_t)n);
-	if (n < 0)
-		error = errno;
-	else if (n > 0)
-		error = EFBIG;
-	else if (b->failed)
-		error = ENOMEM;
-	close(fd);
-	return error;
+	im_buf_init(&why, 0);
+	im_buf_printf(&why, "cannot be read by the broker's user: %s", textfile_why(error));
+	im_buf_c(&why, '\0');
+	brokerconf_unread(c, path, why.failed ? "cannot be read" : why.p);
+	im_buf_free(&why);
 }
 
 static void take_file(struct brokerconf *c, const char *path)
 {
 	struct im_buf text;
+	int error;
 
 	im_buf_init(&text, 0);
-	if (!conffile_read(path, FILE_MAX, &text))
+	error = textfile_read(path, FILE_MAX, &text);
+	if (!error)
 		brokerconf_take(c, im_buf_view(&text), path);
+	else if (error == EFBIG)
+		brokerconf_unread(c, im_str(path), "is longer than 1 MiB, the most that is read");
 	else
-		brokerconf_unread(c, im_str(path));
+		unreadable(c, im_str(path), error);
 	im_buf_free(&text);
 }
 
@@ -80,13 +74,13 @@ static void take_folder(struct brokerconf *c, struct im_str folder)
 	int i, n = name ? scandir(name, &list, is_conf, by_name) : -1;
 
 	if (n < 0)
-		brokerconf_unread(c, folder);
+		unreadable(c, folder, errno);
 	for (i = 0; i < n; i++) {
 		if (asprintf(&path, "%s/%s", name, list[i]->d_name) >= 0) {
 			take_file(c, path);
 			free(path);
 		} else {
-			brokerconf_unread(c, folder);
+			unreadable(c, folder, ENOMEM);
 		}
 		free(list[i]);
 	}
@@ -127,15 +121,19 @@ void conffile_check(struct brokerconf *c, const struct options *o)
 		own_path(), im_str(o->topic_prefix), o->link_listener, &o->bridge_im};
 	struct im_buf cmdline;
 	const char *path = NULL;
+	int error;
 
 	brokerconf_begin(c, &own, take_folder);
 	im_buf_init(&cmdline, 0);
-	if (!conffile_read("/proc/self/cmdline", FILE_MAX, &cmdline))
+	error = textfile_read(COMMAND_LINE, FILE_MAX, &cmdline);
+	if (!error)
 		path = config_argument(im_buf_view(&cmdline));
 	if (path)
 		take_file(c, path);
+	else if (error)
+		unreadable(c, IM_STR(COMMAND_LINE), error);
 	else
-		brokerconf_unread(c, IM_STR(""));
+		brokerconf_unread(c, IM_STR(""), NULL);
 	brokerconf_end(c);
 	im_buf_free(&cmdline);
 }

@@ -214,7 +214,7 @@ int mosquitto_plugin_init(mosquitto_plugin_id_t *identifier, void **userdata,
 	if (!ret)
 		ret = check_broker(p, &why);
 	if (!ret)
-		ret = aclfile_read(&p->opt, &p->acl, &why);
+		ret = aclfile_read(&p->opt, NULL, &p->acl, &why);
 	if (!ret)
 		ret = make_parts(p, &why);
 	if (!ret)

@@ -5,7 +5,6 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
@@ -13,7 +12,8 @@
 #include <openssl/x509.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+
+#include "db/textfile.h"
 
 #define DEFAULT "default"
 #define SECRET_SUFFIX ".secret"
@@ -59,25 +59,17 @@ void jwt_keys_free(struct jwt_keys **k)
 /* Appends a file of at most JWT_KEY_MAX bytes. */
 static int read_file(const char *what, const char *path, struct im_buf *b, struct im_buf *why)
 {
-	char chunk[4096];
-	ssize_t n;
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	int error = textfile_read(path, JWT_KEY_MAX, b);
 
-	if (fd < 0) {
-		im_buf_printf(why, "%s %s cannot be read by the broker's user: %s", what, path,
-			strerror(errno));
-		return IM_E_IO;
-	}
-	while ((n = read(fd, chunk, sizeof(chunk))) > 0 && b->n <= JWT_KEY_MAX)
-		im_buf_put(b, chunk, (size_t)n);
-	if (n < 0)
-		im_buf_printf(why, "%s %s cannot be read: %s", what, path, strerror(errno));
-	else if (b->n > JWT_KEY_MAX)
+	if (error == ENOMEM)
+		return IM_E_NOMEM;
+	if (error == EFBIG)
 		im_buf_printf(why, "%s %s is longer than %d bytes: that is no key", what, path,
 			JWT_KEY_MAX);
-	close(fd);
-	OPENSSL_cleanse(chunk, sizeof(chunk));
-	return n < 0 || b->n > JWT_KEY_MAX ? IM_E_IO : b->failed ? IM_E_NOMEM : IM_OK;
+	else if (error)
+		im_buf_printf(why, "%s %s cannot be read by the broker's user: %s", what, path,
+			textfile_why(error));
+	return error ? IM_E_IO : IM_OK;
 }
 
 /* ---- what a file holds ---- */

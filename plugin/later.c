@@ -176,16 +176,11 @@ static bool expects_tick(const struct plugin *p)
 	       clock_mono_us(&p->clock) - p->ticked_us <= TICKLESS_US;
 }
 
-bool later_runs(struct plugin *p)
-{
-	return p->later && expects_tick(p);
-}
-
 bool later_wants(struct plugin *p, const struct arrival *a)
 {
 	const int64_t *until_us;
 
-	if (!later_runs(p))
+	if (!p->later || !expects_tick(p))
 		return false;
 	until_us = lru_get(p->later->wrong, a->device.p, a->device.n);
 	return !until_us || *until_us <= clock_mono_us(&p->clock);

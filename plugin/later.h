@@ -28,9 +28,8 @@ int later_open(struct plugin *p, struct im_buf *why) IM_MUST_CHECK;
 /* Waits for the hashes that have begun. */
 void later_close(struct plugin *p);
 
-/* True if logins wait for threads, as things are. */
-bool later_runs(struct plugin *p);
-/* True if this one may, should it have to. */
+/* True if this login may wait for a thread, should it have to: as things are, and by its client id
+ * alone. */
 bool later_wants(struct plugin *p, const struct arrival *a);
 /* Takes a login that auth_begin has left open. IM_E_FULL: too many wait. */
 int later_put(struct plugin *p, const struct arrival *a, const struct auth_login *l,

@@ -20,7 +20,7 @@ int name_key_read(const char *data_dir, struct im_sipkey *out, struct im_buf *wh
 
 	if (rc)
 		return rc;
-	fd = open(path, O_RDONLY | O_CLOEXEC);
+	fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 	if (fd < 0 && errno == ENOENT) {
 		im_buf_printf(why, "%s is missing", path);
 		return IM_E_NONE;

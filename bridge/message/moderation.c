@@ -3,37 +3,22 @@
 #include "bridge/message/moderation.h"
 
 #include <errno.h>
-#include <stdio.h>
-#include <string.h>
 
 #include "common/jsonscan.h"
+#include "db/textfile.h"
 
 /* A list of WORDLIST_MAX entries fits. */
 #define FILE_MAX (16u * 1024 * 1024)
 
 static int read_file(const char *path, struct im_buf *out, struct im_buf *why)
 {
-	FILE *f = fopen(path, "re");
-	size_t n = 1;
-	int code = IM_E_IO;
+	int error = textfile_read(path, FILE_MAX, out);
 
-	if (!f) {
-		im_buf_printf(why, "cannot read the word list %s: %s", path, strerror(errno));
-		return IM_E_IO;
-	}
-	while (n > 0 && !out->failed) {
-		char chunk[8192];
-		n = fread(chunk, 1, sizeof(chunk), f);
-		im_buf_put(out, chunk, n);
-	}
-	if (ferror(f))
-		im_buf_printf(why, "cannot read the word list %s: %s", path, strerror(errno));
-	else if (out->failed)
+	if (error == EFBIG)
 		im_buf_printf(why, "the word list %s is larger than 16 MiB; shorten it", path);
-	else
-		code = IM_OK;
-	fclose(f);
-	return code;
+	else if (error)
+		im_buf_printf(why, "cannot read the word list %s: %s", path, textfile_why(error));
+	return error ? IM_E_IO : IM_OK;
 }
 
 int moderation_load(
@@ -43,9 +28,16 @@ int moderation_load(
 	struct im_buf text;
 	int code = IM_OK;
 
-	im_buf_init(&text, FILE_MAX);
+	im_buf_init(&text, 0);
 	if (path && *path) {
 		code = read_file(path, &text, why);
+		if (code == IM_OK && m->words && textfile_blank(im_buf_view(&text))) {
+			im_buf_printf(why,
+				"the word list %s is empty: write the file beside and rename it, "
+				"or, if no word is meant, a line `# none` into it",
+				path);
+			code = IM_E_FORMAT;
+		}
 		if (code == IM_OK)
 			code = wordlist_compile(im_buf_view(&text), path, &words, why);
 	}

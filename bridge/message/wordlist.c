@@ -71,6 +71,10 @@ static int read_lines(struct im_str text, const char *name, struct patterns *p, 
 		text.p += line.n + (end != NULL);
 		text.n -= line.n + (end != NULL);
 		line_no++;
+		if (im_str_bare_cr(line)) {
+			im_buf_printf(why, "%s:%u: " IM_BARE_CR_WHY, name, line_no);
+			return IM_E_FORMAT;
+		}
 		line = trim(line);
 		if (line.n == 0 || line.p[0] == '#')
 			continue;

@@ -200,17 +200,28 @@ static const struct arg *find_option(const struct command *c, const char *name, 
 	return NULL;
 }
 
+static int unknown_option(const struct command *c, const char *word, size_t n, struct im_buf *why)
+{
+	const struct arg *a = c->args;
+
+	im_buf_printf(
+		why, "%s takes no option %.*s; see: imctl help %s", c->name, (int)n, word, c->name);
+	while (a->name && is_option(a))
+		a++;
+	if (a->name)
+		im_buf_printf(why, "; a %s that begins with - stands behind --, after all options",
+			a->name);
+	return IM_E_FORMAT;
+}
+
 static int take_option(const struct command *c, int argc, char *const *argv, int *i, json_t *params,
 	struct im_buf *why)
 {
 	const char *word = argv[*i];
 	size_t n = strcspn(word, "=");
 	const struct arg *a = find_option(c, word, n);
-	if (!a) {
-		im_buf_printf(why, "%s takes no option %.*s; see: imctl help %s", c->name, (int)n,
-			word, c->name);
-		return IM_E_FORMAT;
-	}
+	if (!a)
+		return unknown_option(c, word, n, why);
 	const char *value = NULL;
 	if (word[n])
 		value = word + n + 1;

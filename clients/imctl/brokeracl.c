@@ -9,9 +9,9 @@
 #include <string.h>
 
 #include "clients/imctl/exit.h"
-#include "clients/imctl/file.h"
 #include "common/acl.h"
 #include "common/limits.h"
+#include "db/textfile.h"
 
 #define CONF_BYTES_MAX (1024 * 1024)
 #define ENDING ".conf"
@@ -141,10 +141,10 @@ static int take_file(struct conf *c, const char *path, bool included)
 	struct im_buf text;
 	int rc = IMCTL_OK;
 
-	im_buf_init(&text, CONF_BYTES_MAX);
-	int error = file_read(path, &text);
+	im_buf_init(&text, 0);
+	int error = textfile_read(path, CONF_BYTES_MAX, &text);
 	if (error) {
-		im_buf_printf(c->why, "cannot read %s: %s", path, strerror(error));
+		im_buf_printf(c->why, "cannot read %s: %s", path, textfile_why(error));
 		rc = IMCTL_USAGE;
 	}
 	for (size_t at = 0; rc == IMCTL_OK && at < text.n;) {
@@ -182,11 +182,11 @@ static int check_rules(const struct conf *c, json_t **out, struct im_buf *why)
 	struct im_acl *acl = NULL;
 	int ret = IM_E_IO;
 
-	im_buf_init(&text, IM_ACL_BYTES_MAX);
+	im_buf_init(&text, 0);
 	im_buf_init(&warnings, 0);
-	int error = file_read(c->acl_file, &text);
+	int error = textfile_read(c->acl_file, IM_ACL_BYTES_MAX, &text);
 	if (error) {
-		im_buf_printf(why, "cannot read %s: %s", c->acl_file, strerror(error));
+		im_buf_printf(why, "cannot read %s: %s", c->acl_file, textfile_why(error));
 	} else {
 		f.text = im_buf_view(&text);
 		ret = im_acl_new(&f, &acl, why, &warnings);

@@ -5,12 +5,11 @@
  */
 #include "clients/imctl/cmd_announce.h"
 
-#include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "clients/imctl/control.h"
 #include "clients/imctl/exit.h"
+#include "clients/imctl/file.h"
 #include "clients/imctl/options.h"
 #include "common/ids.h"
 
@@ -34,17 +33,15 @@ static int add_line(json_t *users, struct im_str line, long long number, struct 
 
 static int read_users(const char *path, json_t *users, struct im_buf *why)
 {
-	FILE *in = strcmp(path, "-") == 0 ? stdin : fopen(path, "re");
+	FILE *in = file_open(path, why);
 	char *line = NULL;
 	size_t cap = 0;
 	ssize_t n;
 	long long number = 0;
 	int rc = IMCTL_OK;
 
-	if (!in) {
-		im_buf_printf(why, "%s: %s", path, strerror(errno));
+	if (!in)
 		return IMCTL_USAGE;
-	}
 	while (rc == IMCTL_OK && (n = getline(&line, &cap, in)) >= 0)
 		rc = add_line(users, (struct im_str){line, (size_t)n}, ++number, why);
 	if (rc == IMCTL_OK && (ferror(in) || json_array_size(users) == 0)) {

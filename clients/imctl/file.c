@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 int file_read(const char *path, struct im_buf *out)
@@ -49,4 +50,24 @@ int file_read_line(const char *path, struct im_buf *out)
 		return EFBIG;
 	out->n--;
 	return 0;
+}
+
+FILE *file_open(const char *path, struct im_buf *why)
+{
+	FILE *in = strcmp(path, "-") == 0 ? stdin : fopen(path, "re");
+	struct stat st;
+
+	if (in == stdin)
+		return in;
+	if (!in || fstat(fileno(in), &st)) {
+		im_buf_printf(why, "%s: %s", path, strerror(errno));
+	} else if (S_ISREG(st.st_mode) || S_ISFIFO(st.st_mode) || isatty(fileno(in))) {
+		return in;
+	} else {
+		im_buf_printf(why, "%s: %s; give a file, or - for standard input", path,
+			S_ISDIR(st.st_mode) ? "it is a folder" : "it is a device");
+	}
+	if (in)
+		fclose(in);
+	return NULL;
 }

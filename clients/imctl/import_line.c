@@ -115,6 +115,10 @@ int import_line(struct im_str line, bool hashes, struct import_entry *out, struc
 	struct im_str name = {line.p, 0}, text = {NULL, 0};
 
 	*out = (struct import_entry){.kind = IMPORT_NONE};
+	if (im_str_bare_cr(line)) {
+		im_buf_z(why, IM_BARE_CR_WHY);
+		return IM_E_FORMAT;
+	}
 	if (trimmed(line).n == 0 || line.p[0] == '#')
 		return IM_OK;
 	while (name.n < line.n && line.p[name.n] != ',' && line.p[name.n] != ':')

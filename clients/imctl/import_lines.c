@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 
 /* Some programs begin a text file with it. */
 #define BYTE_ORDER_MARK "\xef\xbb\xbf"
@@ -38,8 +39,12 @@ static int copy(struct import_lines *l, FILE *in, struct im_buf *why)
 
 int import_lines_open(struct import_lines *l, FILE *in, struct im_buf *why)
 {
+	struct stat st;
+
 	*l = (struct import_lines){.in = in};
-	return import_lines_again(l) == IM_OK ? IM_OK : copy(l, in, why);
+	/* There are devices that can be gone back in, and have no end. */
+	return fstat(fileno(in), &st) == 0 && S_ISREG(st.st_mode) ? import_lines_again(l)
+								  : copy(l, in, why);
 }
 
 void import_lines_close(struct import_lines *l)

@@ -3,13 +3,13 @@
  * imctl: administers a mosquitto-im node, over $CONTROL/im/v1 or, with --offline, on its database.
  * This file leads from the command line to the exit code; what a command is stands in cmd_*.c.
  */
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "clients/imctl/args.h"
 #include "clients/imctl/commands.h"
 #include "clients/imctl/control.h"
+#include "clients/imctl/file.h"
 #include "clients/imctl/offline.h"
 #include "clients/imctl/options.h"
 #include "clients/imctl/password.h"
@@ -103,11 +103,8 @@ static int open_input(struct command_call *call)
 
 	if (!path)
 		return IMCTL_OK;
-	call->input = strcmp(path, "-") == 0 ? stdin : fopen(path, "re");
-	if (call->input)
-		return IMCTL_OK;
-	im_buf_printf(call->why, "%s: %s", path, strerror(errno));
-	return IMCTL_USAGE;
+	call->input = file_open(path, call->why);
+	return call->input ? IMCTL_OK : IMCTL_USAGE;
 }
 
 static int work_offline(struct command_call *call, const struct command *c)

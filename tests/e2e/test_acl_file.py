@@ -2,9 +2,11 @@
 """Rights on ordinary topics by an acl_file: decided as a plain Mosquitto decides with the same file,
 changed by SIGHUP, checked by imctl before and explained while it runs; roles, $SYS, and mistakes.
 """
+import os
 import pathlib
 import signal
 import subprocess
+import time
 
 import pytest
 
@@ -174,6 +176,43 @@ def test_a_share_is_for_who_may_read_all_of_it(filed):
     taker.wait_for(lambda: len([m for m in taker.messages if m.topic == "plant/secret"]) == 20)
 
 
+def test_who_cannot_be_denied_takes_no_part_of_a_share(filed):
+    node = filed
+    worker, thief = node.users(2)
+    rules(node, f"pattern deny secret/%c/#\nuser {worker}\ntopic readwrite open/#\n")
+    producer, taker = (node.connect(worker, device=f"w{k}", v5=True) for k in range(2))
+    assert taker.subscribe("$share/w/open/x") < 0x80
+    for device in ("a+b", "a#b", "a/b"):
+        c = node.connect(thief, device=f"{thief}{device}")
+        assert c.subscribe("$share/w/open/x") == 0x80
+        assert c.subscribe("open/x") == 0x80
+    for k in range(30):
+        assert producer.publish("open/x", str(k)) == 0
+    taker.wait_for(lambda: len([m for m in taker.messages if m.topic == "open/x"]) == 30)
+
+
+def test_who_has_another_role_takes_no_part_of_a_share_any_more(filed):
+    node = filed
+    admin, (worker, thief) = node.admin(), node.users(2)
+    rules(node, f"user {worker}\ntopic readwrite jobs/#\nrole admin\ntopic read jobs/#\n")
+    producer, taker = (node.connect(worker, device=f"w{k}", v5=True) for k in range(2))
+    assert taker.subscribe("$share/w/jobs/x") < 0x80
+    admin.command("setUserRole", username=thief, role="admin")
+    c = node.connect(thief)
+    assert c.subscribe("$share/w/jobs/x") < 0x80
+    admin.command("setUserRole", username=thief, role="user")
+    c.wait_disconnected()
+    for k in range(30):
+        assert producer.publish("jobs/x", str(k)) == 0
+    taker.wait_for(lambda: len([m for m in taker.messages if m.topic == "jobs/x"]) == 30)
+    # Who is made one begins again, too, with what an administrator may.
+    c = node.connect(thief)
+    assert c.subscribe("$share/w/jobs/x") == 0x80
+    admin.command("setUserRole", username=thief, role="admin")
+    c.wait_disconnected()
+    assert node.connect(thief, v5=True).subscribe("$SYS/#") < 0x80
+
+
 def test_a_wrong_file_changes_nothing_and_is_named(filed):
     node = filed
     user = node.user()
@@ -186,7 +225,15 @@ def test_a_wrong_file_changes_nothing_and_is_named(filed):
     node.broker.send_signal(signal.SIGHUP)
     node.broker.wait_text("/acl cannot be read: No such file or directory")
     assert c.publish("plant/1", "x") in (0, 0x10)
+    os.mkfifo(node.folder / "acl")
+    node.broker.send_signal(signal.SIGHUP)
+    node.broker.wait_text("/acl cannot be read: it is a pipe, a socket or a device")
+    assert c.publish("plant/1", "x") in (0, 0x10)
+    (node.folder / "acl").unlink()
     rules(node, "")
+    assert f"{node.folder}/acl is empty: write the file beside and rename it" in node.broker.text()
+    assert c.publish("plant/1", "x") in (0, 0x10)
+    rules(node, "# none\n")
     assert c.publish("plant/1", "x") == 0x87
     assert c.publish("open/1", "x") in (0, 0x10)
 
@@ -230,12 +277,17 @@ def test_roles_sys_and_im(filed):
     admin.wait_for(lambda: any(m.topic == "$SYS/broker/version" for m in admin.messages))
     assert admin.subscribe("plant/#") == 1
     assert admin.publish("plant/admin/1", "x") == 0x87
+    # Not even they write there, by a rule for everything neither.
+    for writer in (admin, c):
+        assert writer.publish("$SYS/broker/uptime", "FORGED") == 0x87
+        assert writer.publish("$SYS/x", "FORGED", retain=True) == 0x87
     assert c.publish(f"plant/{me}/2", "y") == 0
     admin.wait_for(lambda: any(m.topic == f"plant/{me}/2" for m in admin.messages))
     # `#` brings of IM what is one's own, and no more.
     o = node.connect(other)
     o.send(f"im/u/{me}", {"id": "c-1", "body": "hi"})
     c.wait_for(lambda: any(m.topic == f"im/inbox/{me}/u/{other}" for m in c.messages))
+    assert [m for m in admin.messages if m.payload == b"FORGED"] == []
     assert [m.topic for m in c.messages if m.topic.startswith("im/")
             and not m.topic.startswith(f"im/inbox/{me}/")
             and not m.topic.startswith("im/presence/")] == []
@@ -245,6 +297,7 @@ def test_what_is_refused_is_in_the_log(filed):
     node = filed
     user = node.user()
     c = node.connect(user, device="my tab", v5=True)
+    began = time.monotonic()
     assert c.publish("a b/c", "x") == 0x87
     line = node.broker.wait_text("publish refused")
     assert (f"publish refused user={user} client=my%20tab topic=a%20b/c: no rule of the acl_file or "
@@ -252,6 +305,12 @@ def test_what_is_refused_is_in_the_log(filed):
     assert c.subscribe("x/+/#") == 0x87
     assert (f"subscription refused user={user} client=my%20tab filter=x/+/#: no rule of the acl_file "
             "or allow_topic opens it") in node.broker.wait_text("subscription refused")
+    # Ten lines of a kind in ten seconds, whoever asks and for what; then how many there were.
+    for k in range(200):
+        assert c.subscribe(f"nowhere/{k}") == 0x87
+    lines = [x for x in node.broker.text().splitlines() if "subscription refused" in x]
+    took_s = (time.monotonic() - began)
+    assert 10 <= len(lines) <= 10 * (1 + took_s // 10)
 
 
 def test_imctl_explains(filed):
@@ -344,3 +403,13 @@ def test_imctl_checks_the_file_before_the_broker_reads_it(tmp_path):
         '{"rules":2,"findings":[]}\n'
     done = direct("usr a\ntopic read x/#\n")
     assert done.returncode == 1 and '/acl:1: \\"usr\\" begins no line' in done.stdout
+    # What the plugin does not read either; and nobody waits for it.
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "conf.d/more.conf").unlink()
+    (tmp_path / "acl").unlink()
+    os.mkfifo(tmp_path / "acl")
+    for path in ("mosquitto.conf", "pipe", "acl"):
+        done = subprocess.run([build.IMCTL, "check", "acl", tmp_path / path], timeout=30,
+                              capture_output=True, text=True)
+        assert done.returncode in (1, 2), done
+        assert "it is a pipe, a socket or a device; name a regular file" in done.stderr

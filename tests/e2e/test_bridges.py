@@ -13,6 +13,8 @@ from lib.client import Client
 from lib.node import PASSWORD, Node, until
 
 NEWER = build.broker_version() >= (2, 1)
+# The plugin reads a MiB of a file.
+BEYOND = "# no more\n" * 120_000
 EDGE = "edge"
 MQTT = pytest.mark.parametrize("mqtt", ["mqttv311", "mqttv50"])
 
@@ -338,14 +340,37 @@ def test_without_the_name_the_broker_does_not_start(far, topic, names):
         node.close()
 
 
-def test_a_connection_that_a_reload_brings_carries_nothing_of_im(own_node, far):
-    """2.0 takes over none; 2.1 does, and it could not be refused."""
+@pytest.mark.parametrize("included", [False, True])
+def test_a_configuration_that_is_not_looked_through_starts_no_broker(far, included):
+    """A connection may be where nobody has looked."""
+    _, lines = connected("archive", far, ("topic im/inbox/# out 1", "topic im/# out 1"))
+    node = Node(users=2, conf=["include_dir {folder}/conf.d"] if included else [])
+    conf = node.folder / "mosquitto.conf"
+    try:
+        (node.folder / "conf.d").mkdir()
+        node.write_broker_conf()
+        node.write_bridge_conf()
+        long = node.folder / "conf.d/far.conf" if included else conf
+        with long.open("a", encoding="utf-8") as f:
+            f.write(BEYOND + "\n".join(lines) + "\n")
+        node.broker.start()
+        assert node.broker.wait_exit(expected=range(1, 256)) > 0
+        assert f"{long} is longer than 1 MiB, the most that is read: another plugin or a " \
+            "`connection` in it might let private messages by" in node.broker.text(True)
+    finally:
+        node.close()
+
+
+@pytest.mark.parametrize("before", ["", BEYOND], ids=["read", "too-long"])
+def test_a_connection_that_a_reload_brings_carries_nothing_of_im(own_node, far, before):
+    """2.0 takes over none; 2.1 does, and it could not be refused. Nor does one that stands where the
+    plugin does not look."""
     node = own_node(users=10, options={"allow_topic": ["sensors/#"]})
     a, b, there = node.connect(node.user()), node.connect(node.user()), far.client("#")
     conf = node.folder / "mosquitto.conf"
     right = conf.read_text(encoding="utf-8")
     _, lines = connected("cloud", far, ("topic commands/# in 1", "topic # out 1"))
-    conf.write_text(right + "\n".join(lines) + "\n", encoding="utf-8")
+    conf.write_text(right + before + "\n".join(lines) + "\n", encoding="utf-8")
     node.broker.send_signal(signal.SIGHUP)
     node.broker.wait_text("would not start with this configuration")
     number = iter(range(1000))

@@ -62,13 +62,18 @@ def test_a_hundred_commands_at_once(node):
 
 
 def test_a_role_counts_at_once(node):
+    """And whoever is connected begins again with what he may."""
     admin, user = node.admin(), node.user()
     c = node.connect(user, v5=True)
     assert c.subscribe("$CONTROL/im/v1/response") == 0x87
     admin.command("setUserRole", username=user, role="admin")
+    c.wait_disconnected()
+    c = node.connect(user, v5=True)
     assert c.subscribe("$CONTROL/im/v1/response") < 0x80
     assert c.publish("$CONTROL/im/v1", {"commands": [{"command": "listUsers"}]}) == 0
     admin.command("setUserRole", username=user, role="user")
+    c.wait_disconnected()
+    c = node.connect(user, v5=True)
     assert c.publish("$CONTROL/im/v1", {"commands": [{"command": "listUsers"}]}) == 0x87
 
 

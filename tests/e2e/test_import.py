@@ -349,3 +349,24 @@ def test_an_old_hash_can_be_changed_by_its_user(own_node, tmp_path):
     assert client.connected and node.client("ann", password="new").connect().connected
     with pytest.raises(Refused):
         node.client("ann", password="old").connect()
+
+
+@pytest.mark.parametrize("given", ["/dev/zero", "/dev/urandom", "/"])
+def test_what_is_no_file_is_not_read(off, given):
+    imctl, _ = off
+    done = imctl.run("user", "import", given)
+    assert done.returncode == 2
+    assert f"{given}: it is a " in done.stderr and "give a file, or - for standard" in done.stderr
+
+
+def test_a_name_may_begin_with_a_hyphen_and_then_stands_behind_two(off, tmp_path):
+    imctl, _ = off
+    (tmp_path / "list").write_text("-x,pw\n", encoding="utf-8")
+    imctl.ok("user", "import", tmp_path / "list")
+    for words in ("create", "show", "delete"):
+        done = imctl.run("user", words, "-x")
+        assert done.returncode == 2
+        assert "a UID that begins with - stands behind --, after all options" in done.stderr
+    imctl.ok("user", "create", "--no-password", "--", "-y")
+    assert "-x" in imctl.ok("user", "list") and "-y" in imctl.ok("user", "list")
+    imctl.ok("user", "disable", "--", "-x")

@@ -101,6 +101,12 @@ static void a_bad_entry_is_named_with_its_line(void **state)
 	im_buf_reset(&why);
 	assert_int_equal(wordlist_compile(im_str(longer), "words", &w, &why), IM_E_FORMAT);
 	assert_non_null(strstr(why.p, "words:1: the entry is longer than 128 bytes"));
+	im_buf_reset(&why);
+	assert_int_equal(
+		wordlist_compile(im_str("# none\rdamn\r\n"), "words", &w, &why), IM_E_FORMAT);
+	im_buf_c(&why, '\0');
+	assert_string_equal(
+		why.p, "words:1: a carriage return within the line: end lines with LF or CR LF");
 	im_buf_free(&why);
 }
 

@@ -183,6 +183,10 @@ static void refusals_name_file_and_line(void **state)
 	assert_buf(&f->why, "x.conf: data_path is missing; it has no default");
 	assert_int_equal(read_text(f, "data_path a\ndata_path b\n"), IM_E_FORMAT);
 	assert_buf(&f->why, "x.conf:2: data_path is given twice; keep one");
+	/* Without an end of the line the comment would be all there is. */
+	assert_int_equal(read_text(f, "data_path a\n# b\rmax_size 5\r\n"), IM_E_FORMAT);
+	assert_buf(
+		&f->why, "x.conf:2: a carriage return within the line: end lines with LF or CR LF");
 }
 
 static void integers(void **state)

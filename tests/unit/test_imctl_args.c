@@ -99,6 +99,11 @@ static void wrong_options_are_named(void **state)
 {
 	(void)state;
 	expect_complaint("user create bob --rol admin", "--rol");
+	/* A name may begin with one. */
+	expect_complaint("user show -x",
+		"takes no option -x; see: imctl help user show; a UID that begins with - stands "
+		"behind --, after all options");
+	expect("user show -- -x", "{\"username\":\"-x\"}");
 	expect_complaint("user create bob --role", "--role needs a value");
 	expect_complaint("user create bob --admin=yes", "--admin takes no value");
 	expect_complaint("user create bob --role root", "user|admin");

@@ -379,6 +379,22 @@ static void lines_may_be_anything(void **state)
 }
 
 /* What cannot be read twice is. */
+static void what_has_no_end_is_given_up(void **state)
+{
+	struct world *w = *state;
+	struct result r = {0};
+	FILE *f = fopen("/dev/zero", "r");
+
+	world_open(w);
+	assert_non_null(f);
+	assert_int_not_equal(import_from(w, &r, f), IMCTL_OK);
+	assert_non_null(strstr(world_why(w), " MiB from a pipe: write it to a file"));
+	/* Where carriage returns alone end the lines, all would be the first one's. */
+	assert_int_equal(import_text(w, &r, "u1,pw\ru2,pw\r"), IMCTL_USAGE);
+	assert_non_null(strstr(world_why(w), "line 1: a carriage return within the line"));
+	json_decref(r.json);
+}
+
 static void a_pipe_will_do(void **state)
 {
 	struct world *w = *state;
@@ -411,6 +427,7 @@ int main(void)
 		TEST(every_wrong_line_is_counted),
 		TEST(a_hash_is_neither_taken_for_a_password_nor_shown),
 		TEST(lines_may_be_anything),
+		TEST(what_has_no_end_is_given_up),
 		TEST(a_pipe_will_do),
 	};
 

@@ -192,6 +192,32 @@ static void a_live_one_ends(struct node *n, enum how how)
 	}
 }
 
+/* What it is subscribed to was taken by the rights of before. */
+static void another_role_ends_a_live_one(struct node *n, enum how how)
+{
+	static const int roles[] = {1, 0, 2, 1, 2, 0};
+	struct mosquitto *c, *b = node_client(n, "bob", "b", 4);
+	char sql[80];
+
+	for (size_t i = 0; i < sizeof(roles) / sizeof(roles[0]); i++) {
+		c = come(how, "alice", "a");
+		assert_true(fake_subscribe(c, "plant/#"));
+		snprintf(sql, sizeof(sql), "UPDATE user SET role = %d WHERE uid = 'alice'",
+			roles[i]);
+		node_sql(n, sql);
+		tell(n, "alice");
+		node_end(n);
+		assert_false(fake_connected(c));
+		/* The same again is no change. */
+		c = come(how, "alice", "a");
+		assert_true(fake_subscribe(c, "plant/#"));
+		tell(n, "alice");
+		node_end(n);
+		assert_true(fake_connected(c));
+	}
+	assert_true(fake_connected(b));
+}
+
 static void a_kept_one_hears_nothing(struct node *n, enum how how)
 {
 	struct mosquitto *c = keep(how, "alice", "a"), *b = node_client(n, "bob", "b", 4);
@@ -227,6 +253,7 @@ static void a_kept_one_hears_nothing(struct node *n, enum how how)
 static void a_closed_account_stops_everywhere(void **state)
 {
 	(void)state;
+	each(another_role_ends_a_live_one, true);
 	each(a_live_one_ends, true);
 	each(a_kept_one_hears_nothing, true);
 }

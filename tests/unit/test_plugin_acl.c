@@ -186,9 +186,26 @@ static void reload(struct node *n, bool newer)
 	fake_reload();
 	assert_true(fake_logged("/acl cannot be read: No such file or directory"));
 	assert_true(hears(n, alice, bob, "plant/2"));
-	write_rules(n, "");
+	/* Nor does one that is no file, which nobody waits for, or is about to be written. */
+	assert_int_equal(mkfifo(path, 0600), 0);
+	fake_reload();
+	assert_true(fake_logged("/acl cannot be read: it is a pipe, a socket or a device; name a "
+				"regular file"));
+	assert_true(hears(n, alice, bob, "plant/2"));
+	assert_int_equal(unlink(path), 0);
+	write_rules(n, " \n");
+	fake_reload();
+	assert_true(fake_logged("/acl is empty: write the file beside and rename it, or, if no "
+				"rule is meant, a line `# none` into it"));
+	assert_true(hears(n, alice, bob, "plant/2"));
+	write_rules(n, "# none\n");
 	fake_reload();
 	assert_false(may_publish(alice, "plant/2"));
+	assert_true(may_publish(alice, "open/2"));
+	/* Where none were, none are missed. */
+	write_rules(n, "");
+	fake_reload();
+	assert_true(fake_logged("rights on ordinary topics read again rules=0"));
 	assert_true(may_publish(alice, "open/2"));
 }
 

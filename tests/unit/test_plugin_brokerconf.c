@@ -21,7 +21,7 @@ static void include(struct brokerconf *c, struct im_str folder)
 	if (included)
 		brokerconf_take(c, im_str(included), "/etc/mosquitto/conf.d/a.conf");
 	else
-		brokerconf_unread(c, folder);
+		brokerconf_unread(c, folder, "cannot be read by the broker's user: Why");
 }
 
 static struct im_conf_list meant; /* plugin_opt_bridge_im */
@@ -173,10 +173,33 @@ static void the_links_listener_is_looked_for(void **state)
 	/* Only the main file includes. */
 	included = "include_dir /etc/mosquitto/conf.d\n" LISTENER;
 	says("include_dir /etc/mosquitto/conf.d\n", NULL, NULL);
-	/* It may be where nobody can look. */
+}
+
+/* What lets messages by may be where nobody can look; then a reload lets none out, either. */
+static void what_cannot_be_read_is_refused(void **state)
+{
+	struct brokerconf c;
+
+	(void)state;
 	included = NULL;
-	says("include_dir /etc/mosquitto/conf.d\n", NULL,
-		"/etc/mosquitto/conf.d cannot be read by the broker's user: nobody looks whether");
+	says("include_dir /etc/mosquitto/conf.d\n",
+		"/etc/mosquitto/conf.d cannot be read by the broker's user: Why: another plugin or "
+		"a `connection` in it might let private messages by",
+		NULL);
+	read_conf(&c, "include_dir /etc/mosquitto/conf.d\n");
+	assert_true(c.leaks);
+	brokerconf_clear(&c);
+	read_conf(&c, LISTENER "plugin /x.so\nplugin " OWN "\n");
+	assert_true(c.refused.n > 1 && !c.leaks);
+	brokerconf_clear(&c);
+	/* Whatever else is refused before. */
+	read_conf(&c, LISTENER "plugin /x.so\nplugin " OWN "\nconnection c\ntopic # out\n");
+	assert_true(c.leaks);
+	brokerconf_clear(&c);
+	read_conf(&c, LISTENER "plugin /x.so\nplugin " OWN "\ninclude_dir /etc/mosquitto/conf.d\n");
+	assert_non_null(strstr(c.refused.p, "is loaded first"));
+	assert_true(c.leaks);
+	brokerconf_clear(&c);
 }
 
 static void connection(const char *topic, bool refused)
@@ -256,8 +279,8 @@ static void what_is_meant_to_leave_does(void **state)
 	says(LISTENER "connection archive\ntopic im/# out\n", NULL,
 		"m.conf:3: |plugin_opt_bridge_im other is the name of no `connection`");
 	included = NULL;
-	says(LISTENER "connection archive\ntopic a out\ninclude_dir /etc/mosquitto/conf.d\n", NULL,
-		"/etc/mosquitto/conf.d cannot be read");
+	says(LISTENER "connection archive\ntopic a out\ninclude_dir /etc/mosquitto/conf.d\n",
+		"/etc/mosquitto/conf.d cannot be read", NULL);
 	meant.n = 0;
 }
 
@@ -340,6 +363,7 @@ int main(void)
 		cmocka_unit_test(a_plugin_before_decides_and_one_after_is_never_asked),
 		cmocka_unit_test(what_is_not_looked_at_is_said),
 		cmocka_unit_test(the_links_listener_is_looked_for),
+		cmocka_unit_test(what_cannot_be_read_is_refused),
 		cmocka_unit_test(a_connection_carries_nothing_of_im),
 		cmocka_unit_test(what_is_meant_to_leave_does),
 		cmocka_unit_test(a_subject_is_no_name),
