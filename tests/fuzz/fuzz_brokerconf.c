@@ -15,7 +15,7 @@ static void include(struct brokerconf *c, struct im_str folder)
 	if (folder.n % 2)
 		brokerconf_take(c, whole, "included.conf");
 	else
-		brokerconf_unread(c, folder);
+		brokerconf_unread(c, folder, "cannot be read");
 }
 
 static void check_text(const struct im_buf *b, bool lines)
