@@ -91,12 +91,17 @@ class Fronted(beside.Surrounded):
         return re.search(r" address=(?:::ffff:)?(\S+?)(?: via=websocket)?: wrong", line)[1]
 
     def stats(self, refused=0):
-        """The plugin's figures, when they have so many refused logins."""
+        """The plugin's figures of this moment, when they have so many refused logins. It tells them
+        every few seconds: those that have counted this question are of now."""
         admin = self.admin()
 
+        def told():
+            return admin.command("getStats")["plugin"]
+        asked = told()["controls"]
+
         def look():
-            got = admin.command("getStats")["plugin"]
-            return got["logins_refused"] >= refused and got
+            got = told()
+            return got["controls"] > asked and got["logins_refused"] >= refused and got
         return until(look, f"{refused} refused logins")
 
 
