@@ -196,7 +196,7 @@ def test_a_node_that_stops_half_way_leaves_what_it_said(own_node, tmp_path):
     assert through == there == 200
     # What had been sent and not answered waits for the next bridge, and is done as well.
     node.start_bridge()
-    again = Imctl.of(node).json("user", "import", file)
+    again = Imctl.of(node).json("--timeout-s", "60", "user", "import", file)
     assert again == counts(0, unchanged=300, password=300)
     assert node.client("half299", password="pw299").connect().connected
 
