@@ -41,7 +41,8 @@ struct page {
 
 static int order(struct im_str a, struct im_str b)
 {
-	int by = memcmp(a.p, b.p, a.n < b.n ? a.n : b.n);
+	size_t n = a.n < b.n ? a.n : b.n;
+	int by = n ? memcmp(a.p, b.p, n) : 0;
 
 	return by ? by : (a.n > b.n) - (a.n < b.n);
 }
