@@ -23,9 +23,15 @@ struct im_acl {
 	uint32_t *places, mask; /* their numbers + 1, by name; twice as many as users at least */
 	uint32_t roots[IM_ACL_LISTS];
 	bool by_role;
+	bool patterns; /* there is one, so what the client id holds counts */
 	/* There a `deny` asks for the client id. */
 	bool client_denied[IM_ACL_LISTS];
 };
+
+static bool is_pattern(int list)
+{
+	return list >= IM_ACL_ROLE_PATTERN && list != IM_ACL_OPEN;
+}
 
 /* ---- making ---- */
 
@@ -133,6 +139,7 @@ static int take_section(
 		a->users[a->n_users++] = (struct section){r->user, root};
 	else
 		a->roots[r->list] = root;
+	a->patterns |= is_pattern((int)r->list);
 	if (r->list >= IM_ACL_ROLE && r->list < IM_ACL_PATTERN)
 		a->by_role = true;
 	for (; lo < hi; lo++)
@@ -249,11 +256,11 @@ static void ask_begin(struct ask *q, const struct im_acl *a, const struct im_acl
 	q->a = a;
 	q->who = who;
 	q->v = v;
-	q->wild = holds(who->client, '+') || holds(who->client, '#');
+	q->wild = a->patterns && (holds(who->client, '+') || holds(who->client, '#'));
 	im_acl_walk_begin(&q->walk, &a->tree, topic);
 	q->walk.uid = who->uid;
 	q->walk.client = who->client;
-	if (q->wild || holds(who->client, '/'))
+	if (q->wild || (a->patterns && holds(who->client, '/')))
 		q->walk.client.n = 0;
 	*v = (struct im_acl_verdict){IM_ACL_NO_RULE, NULL};
 }
@@ -294,11 +301,6 @@ static bool blind(struct ask *q, int list)
 		return false;
 	because(q, IM_ACL_CLIENT, 0);
 	return true;
-}
-
-static bool is_pattern(int list)
-{
-	return list >= IM_ACL_ROLE_PATTERN && list != IM_ACL_OPEN;
 }
 
 bool im_acl_may(const struct im_acl *a, const struct im_acl_who *who, enum im_acl_access access,

@@ -4,21 +4,20 @@
 
 void im_acl_walk_begin(struct im_acl_walk *w, const struct im_acl_tree *t, struct im_str topic)
 {
-	const char *slash;
+	const char *level = topic.p;
 
 	w->t = t;
 	w->n = 0;
 	w->dollar = topic.n && topic.p[0] == '$';
-	while (w->n <= IM_ACL_LEVELS_MAX) {
-		slash = topic.n ? memchr(topic.p, '/', topic.n) : NULL;
-		if (!slash) {
-			w->levels[w->n++] = topic;
-			return;
-		}
-		w->levels[w->n++] = (struct im_str){topic.p, (size_t)(slash - topic.p)};
-		topic.n -= (size_t)(slash - topic.p) + 1;
-		topic.p = slash + 1;
+	/* Levels are short: memchr takes longer to be called. */
+	for (size_t i = 0; i < topic.n && w->n <= IM_ACL_LEVELS_MAX; i++) {
+		if (topic.p[i] != '/')
+			continue;
+		w->levels[w->n++] = (struct im_str){level, (size_t)(topic.p + i - level)};
+		level = topic.p + i + 1;
 	}
+	if (w->n <= IM_ACL_LEVELS_MAX)
+		w->levels[w->n++] = (struct im_str){level, topic.n - (size_t)(level - topic.p)};
 }
 
 /* Takes s from the front of *level. */
@@ -60,8 +59,10 @@ static bool same(const struct im_acl_node *c, struct im_str s)
 static int order(struct im_str s, const struct im_acl_node *c)
 {
 	size_t n = s.n < c->n ? s.n : c->n;
-	int d = n ? memcmp(s.p, c->p, n) : 0;
+	int d = n ? (unsigned char)*s.p - (unsigned char)*c->p : 0;
 
+	if (!d && n)
+		d = memcmp(s.p, c->p, n);
 	return d ? d : (s.n > c->n) - (s.n < c->n);
 }
 
@@ -101,24 +102,16 @@ static bool is(struct im_str s, char c)
 	return s.n == 1 && s.p[0] == c;
 }
 
-/* A level of a filter is matched by what matches whatever it stands for: '+' by '+', '#' by none
- * but '#', which `below` is. */
-static void match(struct im_acl_walk *w, uint32_t at, uint32_t depth)
-{
-	const struct im_acl_node *node = &w->t->nodes[at];
-	bool shy = depth == 0 && w->dollar;
-	struct im_str level;
-	uint32_t next, i;
+static void match(struct im_acl_walk *w, uint32_t at, uint32_t depth);
 
-	if (node->end && !shy)
-		take(w, w->t->ends[node->end].below);
-	if (depth == w->n) {
-		if (node->end)
-			take(w, w->t->ends[node->end].here);
-		return;
-	}
-	level = w->levels[depth];
-	next = node->names ? child(w->t, node, level) : 0;
+/* The children of a node that has others than names. A level of a filter is matched by what matches
+ * whatever it stands for: '+' by '+', '#' by none but '#', which `below` is. */
+static void match_all(
+	struct im_acl_walk *w, const struct im_acl_node *node, uint32_t depth, bool shy)
+{
+	struct im_str level = w->levels[depth];
+	uint32_t next = node->names ? child(w->t, node, level) : 0, i;
+
 	if (next)
 		match(w, next, depth + 1);
 	next = node->first + node->names;
@@ -128,6 +121,31 @@ static void match(struct im_acl_walk *w, uint32_t at, uint32_t depth)
 	}
 	if (node->plus && !shy && !is(level, '#'))
 		match(w, next + node->templates, depth + 1);
+}
+
+static void match(struct im_acl_walk *w, uint32_t at, uint32_t depth)
+{
+	const struct im_acl_node *node = &w->t->nodes[at];
+
+	/* Most nodes have names below them and nothing else: straight on. */
+	for (;; node = &w->t->nodes[at], depth++) {
+		bool shy = depth == 0 && w->dollar;
+
+		if (node->end && !shy)
+			take(w, w->t->ends[node->end].below);
+		if (depth == w->n) {
+			if (node->end)
+				take(w, w->t->ends[node->end].here);
+			return;
+		}
+		if (node->templates || node->plus) {
+			match_all(w, node, depth, shy);
+			return;
+		}
+		at = node->names ? child(w->t, node, w->levels[depth]) : 0;
+		if (!at)
+			return;
+	}
 }
 
 void im_acl_match(struct im_acl_walk *w, uint32_t root)
