@@ -56,16 +56,6 @@ static bool same(const struct im_acl_node *c, struct im_str s)
 	return c->n == s.n && (s.n == 0 || (*c->p == *s.p && memcmp(c->p, s.p, s.n) == 0));
 }
 
-static int order(struct im_str s, const struct im_acl_node *c)
-{
-	size_t n = s.n < c->n ? s.n : c->n;
-	int d = n ? (unsigned char)*s.p - (unsigned char)*c->p : 0;
-
-	if (!d && n)
-		d = memcmp(s.p, c->p, n);
-	return d ? d : (s.n > c->n) - (s.n < c->n);
-}
-
 /* So few are looked through. */
 #define FEW 4
 
@@ -77,7 +67,7 @@ static uint32_t child(const struct im_acl_tree *t, const struct im_acl_node *nod
 	while (hi - lo > FEW) {
 		uint32_t mid = lo + (hi - lo) / 2;
 
-		if (order(s, &t->nodes[mid]) < 0)
+		if (im_str_cmp(s, (struct im_str){t->nodes[mid].p, t->nodes[mid].n}) < 0)
 			hi = mid;
 		else
 			lo = mid;

@@ -43,21 +43,13 @@ static int by_level(struct im_str a, struct im_str b)
 	return (a.n > b.n) - (a.n < b.n);
 }
 
-static int by_text(struct im_str a, struct im_str b)
-{
-	size_t n = a.n < b.n ? a.n : b.n;
-	int d = n ? memcmp(a.p, b.p, n) : 0;
-
-	return d ? d : (a.n > b.n) - (a.n < b.n);
-}
-
 int im_acl_rule_order(const void *a, const void *b)
 {
 	const struct im_acl_rule *x = a, *y = b;
 	int d = x->list - y->list;
 
 	if (!d)
-		d = by_text(x->user, y->user);
+		d = im_str_cmp(x->user, y->user);
 	if (!d)
 		d = by_level(x->filter, y->filter);
 	return d ? d : (x->line > y->line) - (x->line < y->line);

@@ -36,6 +36,15 @@ static inline bool im_str_eqz(struct im_str a, const char *z)
 	return im_str_eq(a, im_str(z));
 }
 
+/* By bytes, and what begins like another one behind it: below 0, 0, above 0. */
+static inline int im_str_cmp(struct im_str a, struct im_str b)
+{
+	size_t n = a.n < b.n ? a.n : b.n;
+	int d = n ? memcmp(a.p, b.p, n) : 0;
+
+	return d ? d : (a.n > b.n) - (a.n < b.n);
+}
+
 /* Of a line without its end: whether a carriage return stands elsewhere than at its end, as where
  * lines end with nothing else. All that follows one would be taken for a part of this line. */
 static inline bool im_str_bare_cr(struct im_str line)

@@ -22,7 +22,8 @@ bool command_list(struct im_str payload, const char *word, struct im_json_iter *
 	return true;
 }
 
-bool command_alone(struct im_str payload, const char *name, struct im_json *out)
+/* The only one of them, or false. */
+static bool alone(struct im_str payload, const char *name, struct im_json *out)
 {
 	struct im_json_iter it;
 	struct im_json other;
@@ -62,8 +63,9 @@ static const char *take_param(struct command *c, struct im_str key, const struct
 	return c->spec->params_are;
 }
 
-bool command_read(struct command *c, const struct command_spec *spec, const struct im_json *json,
-	int *code_out)
+/* True if it is this command; c->wrong is set if it was not well given. */
+static bool read_command(
+	struct command *c, const struct command_spec *spec, const struct im_json *json)
 {
 	struct im_buf name;
 	struct im_json_iter it;
@@ -82,19 +84,18 @@ bool command_read(struct command *c, const struct command_spec *spec, const stru
 						      : take_param(c, key, &v);
 	is = im_str_eqz(im_buf_view(&name), spec->name);
 	im_buf_free(&name);
-	*code_out = c->wrong ? IM_E_INVALID_PARAMS : IM_OK;
 	return is;
 }
 
-void command_clear(struct command *c)
+static void clear(struct command *c)
 {
 	for (size_t i = 0; i < COMMAND_PARAMS_MAX; i++)
 		im_buf_free(&c->v[i]);
 	im_buf_free(&c->correlation);
 }
 
-void command_answer(struct plugin *p, const struct session *e, const struct command *c, int code,
-	struct im_str data)
+static void respond(
+	struct plugin *p, const struct session *e, const struct command *c, struct im_str data)
 {
 	const struct publish to = {
 		.client = e->device, .topic = IM_TOPIC_CONTROL_RESPONSE, .qos = 1};
@@ -105,9 +106,9 @@ void command_answer(struct plugin *p, const struct session *e, const struct comm
 	im_jsonw_str(out, im_str(c->spec->name));
 	if (c->correlated)
 		im_jsonw_member_str(out, "correlationData", im_buf_view(&c->correlation));
-	if (code) {
+	if (c->wrong) {
 		im_jsonw_member_str(out, "error", im_str(c->wrong));
-		im_jsonw_member_int(out, "code", code);
+		im_jsonw_member_int(out, "code", IM_E_INVALID_PARAMS);
 	} else {
 		im_buf_z(out, ",\"data\":");
 		im_buf_str(out, data);
@@ -117,4 +118,25 @@ void command_answer(struct plugin *p, const struct session *e, const struct comm
 		p->stats.publish_failed++;
 	else
 		p->stats.replies++;
+}
+
+bool command_answer(struct plugin *p, const struct session *e, struct im_str payload,
+	const struct command_spec *spec)
+{
+	struct im_json json;
+	struct im_buf data;
+	struct command c;
+	bool is;
+
+	if (!alone(payload, spec->name, &json))
+		return false;
+	im_buf_init(&data, 0);
+	is = read_command(&c, spec, &json);
+	if (is && !c.wrong)
+		c.wrong = spec->answer(p, &c, &data);
+	if (is)
+		respond(p, e, &c, im_buf_view(&data));
+	im_buf_free(&data);
+	clear(&c);
+	return is;
 }

@@ -13,11 +13,15 @@
 
 #define COMMAND_PARAMS_MAX 4
 
+struct command;
+
 struct command_spec {
 	const char *name;
 	const char *const *params; /* strings; ends with NULL */
 	const char *integer;       /* one of another kind, or NULL */
 	const char *params_are;    /* a sentence: which there are */
+	/* Appends the data, a JSON object; or returns what is wrong, a sentence. */
+	const char *(*answer)(struct plugin *p, const struct command *c, struct im_buf *data);
 };
 
 struct command {
@@ -33,21 +37,13 @@ struct command {
 /* Begins with the elements of `commands`; false: it is none of ours, or nobody's. word: what it has
  * to have in it somewhere, so that others cost nothing. */
 bool command_list(struct im_str payload, const char *word, struct im_json_iter *it);
-/* The only one of them, or false. */
-bool command_alone(struct im_str payload, const char *name, struct im_json *out);
-/* True if it is this command; IM_OK or IM_E_INVALID_PARAMS in *code_out, and then `wrong` is set.
- * To be ended with command_clear in any case. */
-bool command_read(struct command *c, const struct command_spec *spec, const struct im_json *json,
-	int *code_out) IM_MUST_CHECK;
-void command_clear(struct command *c);
+/* True if the payload is this command, given alone: it is answered to the session. */
+bool command_answer(struct plugin *p, const struct session *e, struct im_str payload,
+	const struct command_spec *spec);
 
 static inline struct im_str command_param(const struct command *c, size_t i)
 {
 	return im_buf_view(&c->v[i]);
 }
-
-/* Answers to the session: the data, a JSON object, or with a code what is wrong. */
-void command_answer(struct plugin *p, const struct session *e, const struct command *c, int code,
-	struct im_str data);
 
 #endif

@@ -16,13 +16,6 @@
 
 enum param { USER, AFTER };
 static const char *const params[] = {"username", "after", NULL};
-static const struct command_spec spec = {
-	.name = "listConnections",
-	.params = params,
-	.integer = "limit",
-	.params_are = "the parameters are username, after and limit; leave out others",
-};
-
 /* Its connection has the client id still: another one may have taken over in this turn. */
 static bool is_here(const struct plugin *p, const struct session *e)
 {
@@ -39,14 +32,6 @@ struct page {
 	bool more;
 };
 
-static int order(struct im_str a, struct im_str b)
-{
-	size_t n = a.n < b.n ? a.n : b.n;
-	int by = n ? memcmp(a.p, b.p, n) : 0;
-
-	return by ? by : (a.n > b.n) - (a.n < b.n);
-}
-
 /* Where in the page it comes. */
 static size_t place_of(const struct page *pg, struct im_str device)
 {
@@ -55,7 +40,7 @@ static size_t place_of(const struct page *pg, struct im_str device)
 	while (low < high) {
 		size_t mid = (low + high) / 2;
 
-		if (order(session_device(pg->v[mid]), device) < 0)
+		if (im_str_cmp(session_device(pg->v[mid]), device) < 0)
 			low = mid + 1;
 		else
 			high = mid;
@@ -85,7 +70,7 @@ static void find(
 
 	DL_FOREACH2(u->list, e, user_next)
 	{
-		if (order(session_device(e), after) > 0 && is_here(p, e))
+		if (im_str_cmp(session_device(e), after) > 0 && is_here(p, e))
 			page_take(pg, e);
 	}
 }
@@ -144,25 +129,15 @@ static const char *list(struct plugin *p, const struct command *c, struct im_buf
 
 bool connections_answer(struct plugin *p, const struct session *e, struct im_str payload)
 {
-	struct im_json json;
-	struct command c;
-	struct im_buf data;
-	int code;
-	bool is;
+	static const struct command_spec spec = {
+		.name = "listConnections",
+		.params = params,
+		.integer = "limit",
+		.params_are = "the parameters are username, after and limit; leave out others",
+		.answer = list,
+	};
 
-	if (!command_alone(payload, spec.name, &json))
-		return false;
-	im_buf_init(&data, 0);
-	is = command_read(&c, &spec, &json, &code);
-	if (is && !code) {
-		c.wrong = list(p, &c, &data);
-		code = c.wrong ? IM_E_INVALID_PARAMS : IM_OK;
-	}
-	if (is)
-		command_answer(p, e, &c, code, im_buf_view(&data));
-	im_buf_free(&data);
-	command_clear(&c);
-	return is;
+	return command_answer(p, e, payload, &spec);
 }
 
 /* ---- who is not here ---- */
@@ -173,24 +148,23 @@ static bool is_there(const struct plugin *p, const struct session *e)
 	return is_here(p, e) || (e->state == SESSION_OFFLINE && session_is_thing(e) && e->stays);
 }
 
-static bool any_there(const struct plugin *p, struct im_str uid)
+static bool any_of(const struct plugin *p, const struct session *list)
 {
-	const struct session_user *u = clients_user(p->clients, uid);
 	const struct session *e;
 
-	if (!u)
-		return false;
-	DL_FOREACH2(u->list, e, user_next)
-	{
-		if (is_here(p, e))
-			return true;
-	}
-	DL_FOREACH2(u->away, e, user_next)
+	DL_FOREACH2(list, e, user_next)
 	{
 		if (is_there(p, e))
 			return true;
 	}
 	return false;
+}
+
+static bool any_there(const struct plugin *p, struct im_str uid)
+{
+	const struct session_user *u = clients_user(p->clients, uid);
+
+	return u && (any_of(p, u->list) || any_of(p, u->away));
 }
 
 static bool device_there(const struct plugin *p, struct im_str uid, struct im_str device)

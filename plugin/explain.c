@@ -10,21 +10,16 @@
 
 enum param { USER, ACCESS, TOPIC, DEVICE };
 static const char *const params[] = {"username", "access", "topic", "device", NULL};
-static const struct command_spec spec = {
-	.name = "explain",
-	.params = params,
-	.params_are = "the parameters are username, access, topic and device; leave out others",
-};
 
 struct ask {
-	struct command c;
+	const struct command *c;
 	bool allowed;
 	struct im_buf by;
 };
 
 static struct im_str get(const struct ask *q, enum param m)
 {
-	return command_param(&q->c, m);
+	return command_param(q->c, m);
 }
 
 /* ---- the request ---- */
@@ -104,7 +99,7 @@ static const char *depends(struct plugin *p, const struct ask *q, enum im_role r
 	struct im_filter f;
 
 	im_filter_parse(p->prefix, get(q, TOPIC), &f);
-	if (q->allowed || q->c.given[DEVICE] || role != IM_ROLE_DEVICE ||
+	if (q->allowed || q->c->given[DEVICE] || role != IM_ROLE_DEVICE ||
 		f.topic.kind != IM_TOPIC_INBOX || !f.device.n ||
 		!im_str_eq(f.topic.id, get(q, USER)))
 		return NULL;
@@ -132,7 +127,7 @@ static const char *outside(struct plugin *p, const struct ask *q, enum im_role *
 	if (code)
 		return u.disabled ? "the user is disabled" : "there is no user of this name";
 	*role_out = u.role;
-	no = q->c.given[DEVICE] ? admit_check(p, &a, &claim) : NULL;
+	no = q->c->given[DEVICE] ? admit_check(p, &a, &claim) : NULL;
 	return no ? no->why : NULL;
 }
 
@@ -173,31 +168,29 @@ static void put_answer(const struct ask *q, struct im_buf *out)
 	im_buf_c(out, '}');
 }
 
+static const char *answer(struct plugin *p, const struct command *c, struct im_buf *data)
+{
+	struct ask q = {.c = c};
+	const char *wrong = check(&q);
+
+	if (wrong)
+		return wrong;
+	im_buf_init(&q.by, 0);
+	decide(p, &q);
+	put_answer(&q, data);
+	im_buf_free(&q.by);
+	return NULL;
+}
+
 bool explain_answer(struct plugin *p, const struct session *e, struct im_str payload)
 {
-	struct im_json json;
-	struct ask q = {0};
-	struct im_buf data;
-	int code;
-	bool is;
+	static const struct command_spec spec = {
+		.name = "explain",
+		.params = params,
+		.params_are =
+			"the parameters are username, access, topic and device; leave out others",
+		.answer = answer,
+	};
 
-	if (!command_alone(payload, spec.name, &json))
-		return false;
-	im_buf_init(&q.by, 0);
-	im_buf_init(&data, 0);
-	is = command_read(&q.c, &spec, &json, &code);
-	if (is && !code) {
-		q.c.wrong = check(&q);
-		code = q.c.wrong ? IM_E_INVALID_PARAMS : IM_OK;
-	}
-	if (is && !code) {
-		decide(p, &q);
-		put_answer(&q, &data);
-	}
-	if (is)
-		command_answer(p, e, &q.c, code, im_buf_view(&data));
-	im_buf_free(&q.by);
-	im_buf_free(&data);
-	command_clear(&q.c);
-	return is;
+	return command_answer(p, e, payload, &spec);
 }

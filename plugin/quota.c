@@ -48,28 +48,28 @@ static int rate_limited(struct plugin *p)
 	return IM_E_RATE_LIMITED;
 }
 
+/* own: of those whose rates_of it is; all: the user's, which is the same one but for a device. */
+static bool take(const struct session *e, struct im_ratelimit *own, struct im_ratelimit *all,
+	int64_t now_us, int64_t rate, int64_t burst_us, int64_t n)
+{
+	return im_ratelimit_take(own, now_us, rate, burst_us, n) &&
+	       (own == all || im_ratelimit_take(all, now_us, for_all(e->user, rate), burst_us, n));
+}
+
 int quota_bytes(struct plugin *p, struct session *e, int64_t now_us, size_t n)
 {
-	const int64_t rate = p->opt.rate_bytes;
-
-	if (!im_ratelimit_take(&rates_of(e)->bytes, now_us, rate, BURST_US, (int64_t)n))
-		return rate_limited(p);
-	if (session_is_thing(e) && !im_ratelimit_take(&e->user->rates.bytes, now_us,
-					   for_all(e->user, rate), BURST_US, (int64_t)n))
-		return rate_limited(p);
-	return IM_OK;
+	return take(e, &rates_of(e)->bytes, &e->user->rates.bytes, now_us, p->opt.rate_bytes,
+		       BURST_US, (int64_t)n)
+		       ? IM_OK
+		       : rate_limited(p);
 }
 
 static int publishes(struct plugin *p, struct session *e, int64_t now_us, int64_t count, size_t n)
 {
-	const int64_t rate = p->opt.rate_messages;
-
-	if (!im_ratelimit_take(&rates_of(e)->messages, now_us, rate, BURST_US, count))
-		return rate_limited(p);
-	if (session_is_thing(e) && !im_ratelimit_take(&e->user->rates.messages, now_us,
-					   for_all(e->user, rate), BURST_US, count))
-		return rate_limited(p);
-	return quota_bytes(p, e, now_us, n);
+	return take(e, &rates_of(e)->messages, &e->user->rates.messages, now_us,
+		       p->opt.rate_messages, BURST_US, count)
+		       ? quota_bytes(p, e, now_us, n)
+		       : rate_limited(p);
 }
 
 int quota_publish(struct plugin *p, struct session *e, int64_t now_us, size_t n)
@@ -90,11 +90,8 @@ int quota_requests(struct plugin *p, struct session *e, int64_t now_us, struct i
 
 bool quota_refusal(struct plugin *p, struct session *e)
 {
-	const int64_t now_us = clock_mono_us(&p->clock), rate = IM_REFUSALS_PER_SECOND;
-
-	if (im_ratelimit_take(&rates_of(e)->refusals, now_us, rate, REFUSALS_BURST_US, 1) &&
-		(!session_is_thing(e) || im_ratelimit_take(&e->user->rates.refusals, now_us,
-						 for_all(e->user, rate), REFUSALS_BURST_US, 1)))
+	if (take(e, &rates_of(e)->refusals, &e->user->rates.refusals, clock_mono_us(&p->clock),
+		    IM_REFUSALS_PER_SECOND, REFUSALS_BURST_US, 1))
 		return true;
 	p->stats.refusals_kept++;
 	return false;
