@@ -155,9 +155,14 @@ def test_values_wait_for_the_node_and_commands_for_the_sensors(own_plant):
           RETRY_S)
     sensor.disconnect()
     node.sensors.stop()
+    before = node.sensors.text().count("Received PUBLISH from local.sensors")
     for n in range(20):
         back.publish("commands/valve", str(n))
     node.sensors.start()
+    # All of them are there before the valve is: its session waits for them.
+    node.sensors.process.wait_for(
+        lambda: node.sensors.text().count("Received PUBLISH from local.sensors") >= before + 20,
+        "the commands", timeout=RETRY_S)
     again = node.sensor(device="valve", clean=False).connect()
     again.wait_for(lambda: len(payloads(again, "commands/valve")) >= 20, timeout=RETRY_S)
     assert sorted(set(map(int, payloads(again, "commands/valve")))) == list(range(20))
