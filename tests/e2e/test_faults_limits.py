@@ -8,6 +8,7 @@ import pytest
 from lib import build
 from lib.faults import acked, bodies, no_more_files, no_more_memory, pair
 from lib.node import Node, until
+from lib.proc import wait_until
 
 BIG = "x" * 900_000
 ROOMY = {"max_payload": "1M", "rate_messages": 0, "rate_bytes": 0}
@@ -96,22 +97,23 @@ def test_a_bridge_started_with_little_memory_says_why(idle):
 
 
 @pytest.mark.memory_limit
-# So many from each are more than what comparing passwords has left free in the broker, and no more
-# than the spool holds for the bridge.
-@pytest.mark.parametrize("victim, rounds", [("bridge", 3), ("broker", 6)], ids=["bridge", "broker"])
-def test_a_process_without_memory_loses_nothing_that_was_acked(own_node, victim, rounds):
+@pytest.mark.parametrize("victim", ["bridge", "broker"])
+def test_a_process_without_memory_loses_nothing_that_was_acked(own_node, victim):
     node = own_node(options=ROOMY)
     crowd = [node.connect(user) for user in node.users(12)]
     b = node.connect(node.user())
     process = getattr(node, victim)
+    rounds = 0
 
     def post(a, ident):
         a.post(f"im/u/{b.user}", {"id": ident, "body": f"{ident} {BIG}"})
     with no_more_memory(process):
-        for n in range(rounds):
+        # How much is free within it depends on what it did before.
+        while not wait_until(lambda: "emory" in process.text(True), 2):
+            assert rounds < 20
             for a in crowd:
-                post(a, f"m{n}")
-        process.wait_text("emory")
+                post(a, f"m{rounds}")
+            rounds += 1
     early = [acked(a) for a in crowd]
     for a in crowd:
         if not a.connected:

@@ -134,7 +134,10 @@ class Client extends EventEmitter {
   close() {
     this.quit = true;
     this.ack();
-    return new Promise((resolve) => { this.link.end(false, {}, resolve); });
+    return new Promise((resolve) => { // an answer that is waited for does not come when the connection goes, or is none yet
+      this.link.once('close', () => resolve());
+      this.link.end(!this.link.connected, {}, () => resolve());
+    });
   }
 
   // ---- receiving, and staying in step
