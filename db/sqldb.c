@@ -208,6 +208,11 @@ int sqldb_open(struct sqldb *q, const char *folder, const struct sqldb_spec *spe
 	return rc;
 }
 
+void sqldb_wait(struct sqldb *q, int busy_ms)
+{
+	sqlite3_busy_timeout(q->db, busy_ms);
+}
+
 void sqldb_close(struct sqldb *q)
 {
 	walkeeper_stop(&q->keeper);

@@ -75,6 +75,8 @@ void sqldb_setup(void);
 int sqldb_open(struct sqldb *q, const char *folder, const struct sqldb_spec *spec,
 	enum sqldb_mode mode, struct im_buf *why) IM_MUST_CHECK;
 void sqldb_close(struct sqldb *q);
+/* From now on it waits so long for a lock of another process. */
+void sqldb_wait(struct sqldb *q, int busy_ms);
 
 /* A statement, ready to be bound, or NULL (the reason is in err): also when a walk over the same
  * statement is still on. Whoever gets it resets it: sqldb_run does, sqldb_step does after the last

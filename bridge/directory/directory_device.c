@@ -4,6 +4,7 @@
 #include "bridge/directory/directory_bind.h"
 #include "bridge/directory/directory_sql.h"
 #include "bridge/directory/directory_user.h"
+#include "common/limits.h"
 
 #define DAY_MS INT64_C(86400000)
 
@@ -16,6 +17,7 @@ static struct directory_device device_of_row(sqlite3_stmt *st)
 		.seen_ms = sqldb_int(st, 3),
 		.cursor = sqldb_id(st, 4),
 		.start = sqldb_id(st, 5),
+		.broker = (unsigned)sqldb_int(st, 6),
 	};
 }
 
@@ -156,6 +158,31 @@ int directory_device_start(struct directory *d, struct im_str device, uint64_t c
 	sqldb_bind_text(st, 1, device);
 	sqldb_bind_id(st, 2, cursor);
 	return directory_change(d, st);
+}
+
+int directory_device_set_home(struct directory *d, struct im_str device, unsigned number)
+{
+	sqlite3_stmt *st = sqldb_get(&d->q, DIR_DEVICE_SET_HOME);
+
+	sqldb_bind_text(st, 1, device);
+	sqldb_bind_int(st, 2, number);
+	return directory_change(d, st);
+}
+
+int directory_device_homes(struct directory *d, uint64_t user, uint32_t *mask_out)
+{
+	sqlite3_stmt *st = sqldb_get(&d->q, DIR_DEVICE_HOMES);
+	int rc;
+
+	*mask_out = 0;
+	sqldb_bind_id(st, 1, user);
+	while ((rc = sqldb_step(&d->q, st)) == SQLDB_ROW) {
+		int64_t home = sqldb_int(st, 0);
+
+		*mask_out |= home >= 1 && home <= IM_PEERS_MAX ? UINT32_C(1) << (home - 1)
+							       : DIRECTORY_HOMES_ALL;
+	}
+	return rc;
 }
 
 static int ask(struct directory *d, int statement, uint64_t user, uint64_t at, uint64_t *out)

@@ -6,6 +6,7 @@
 
 #include "bridge/directory/directory.h"
 #include "common/frame.h"
+#include "common/limits.h"
 #include "common/may.h"
 
 struct directory_user {
@@ -76,7 +77,9 @@ struct directory_device {
 	uint64_t user;
 	int64_t created_ms, seen_ms;
 	uint64_t cursor;
-	uint64_t start; /* behind which it has received what lies through the cursor */
+	uint64_t start;  /* behind which it has received what lies through the cursor */
+	unsigned broker; /* its home: the number of the one where it was connected last; 0: not
+			    known */
 };
 int directory_device_get(
 	struct directory *d, struct im_str device, struct directory_device *out) IM_MUST_CHECK;
@@ -104,6 +107,13 @@ int directory_device_remove(struct directory *d, struct im_str device) IM_MUST_C
  * counted by the plugin. */
 int directory_device_count(struct directory *d, uint64_t user, uint64_t *out) IM_MUST_CHECK;
 int directory_device_kept(struct directory *d, struct im_str device, int64_t now_ms) IM_MUST_CHECK;
+/* It is connected at the broker of this number. */
+int directory_device_set_home(
+	struct directory *d, struct im_str device, unsigned number) IM_MUST_CHECK;
+/* The homes of those of a user's client ids, marks included, that may have left a session: bit
+ * `number - 1` for each; all of them where one is not known. */
+#define DIRECTORY_HOMES_ALL ((UINT32_C(1) << IM_PEERS_MAX) - 1)
+int directory_device_homes(struct directory *d, uint64_t user, uint32_t *mask_out) IM_MUST_CHECK;
 /* Removes it; if it may have left a session at the broker, a mark says whose the client id is until
  * directory_marks_sweep finds that the session must have expired. */
 int directory_device_forget(struct directory *d, struct im_str device) IM_MUST_CHECK;

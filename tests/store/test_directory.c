@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bridge/directory/directory_broker.h"
 #include "bridge/directory/directory_conv.h"
 #include "bridge/directory/directory_group.h"
 #include "bridge/directory/directory_user.h"
@@ -511,6 +512,145 @@ static void marks_outlive_devices(void **state)
 	assert_int_equal(directory_device_bind(d, IM_STR("phone"), bob, 50, 0), IM_E_EXISTS);
 	assert_ok(directory_marks_sweep(d, 86401000, 1, 10));
 	assert_ok(directory_device_bind(d, IM_STR("phone"), bob, 50, 0));
+}
+
+static void device_homes(struct directory *d, uint64_t user, uint32_t expected)
+{
+	uint32_t mask = 77;
+	assert_ok(directory_device_homes(d, user, &mask));
+	assert_int_equal(mask, expected);
+}
+
+/* Of those that may have left a session, and of their marks. */
+static void a_device_has_a_home(void **state)
+{
+	struct directory *d = ((struct fixture *)*state)->d;
+	uint64_t alice = add_user(d, "alice"), bob = add_user(d, "bob");
+	struct directory_device dev;
+	device_homes(d, alice, 0);
+	assert_ok(directory_device_bind(d, IM_STR("phone"), alice, 10, 5));
+	assert_ok(directory_device_bind(d, IM_STR("tab"), alice, 10, 5));
+	assert_ok(directory_device_bind(d, IM_STR("other"), bob, 10, 5));
+	assert_ok(directory_device_get(d, IM_STR("phone"), &dev));
+	assert_int_equal(dev.broker, 0);
+	assert_int_equal(directory_device_set_home(d, IM_STR("gone"), 1), IM_E_NONE);
+	assert_ok(directory_device_set_home(d, IM_STR("phone"), 3));
+	assert_ok(directory_device_set_home(d, IM_STR("other"), 2));
+	assert_ok(directory_device_get(d, IM_STR("phone"), &dev));
+	assert_int_equal(dev.broker, 3);
+	device_homes(d, alice, 0);
+	assert_ok(directory_device_kept(d, IM_STR("phone"), 20));
+	device_homes(d, alice, 1U << 2);
+	assert_ok(directory_device_set_home(d, IM_STR("phone"), 8));
+	device_homes(d, alice, 1U << 7);
+	assert_ok(directory_device_kept(d, IM_STR("tab"), 20));
+	device_homes(d, alice, DIRECTORY_HOMES_ALL);
+	assert_ok(directory_device_set_home(d, IM_STR("tab"), 1));
+	device_homes(d, alice, 1U << 7 | 1);
+	assert_ok(directory_device_forget(d, IM_STR("phone")));
+	device_homes(d, alice, 1U << 7 | 1);
+	assert_ok(directory_device_bind(d, IM_STR("phone"), alice, 30, 0));
+	assert_ok(directory_device_get(d, IM_STR("phone"), &dev));
+	assert_int_equal(dev.broker, 8);
+	assert_ok(directory_device_release(d, IM_STR("phone")));
+	device_homes(d, alice, 1);
+	assert_ok(directory_user_delete(d, alice, 90));
+	device_homes(d, alice, 1);
+}
+
+/* As many letters as there are paths; each path is its letter. */
+static void broker_numbers(struct directory *d, const char *paths, const char *expected)
+{
+	char text[16][2] = {{0}}, *v[16] = {0};
+	unsigned numbers[16] = {0};
+	char got[17] = {0};
+	size_t n = strlen(paths);
+	for (size_t i = 0; i < n; i++) {
+		text[i][0] = paths[i];
+		v[i] = text[i];
+	}
+	assert_ok(directory_broker_numbers(d, v, n, numbers));
+	for (size_t i = 0; i < n; i++)
+		got[i] = (char)('0' + numbers[i]);
+	assert_string_equal(got, expected);
+}
+
+static int on_broker_path(void *arg, unsigned number, struct im_str path)
+{
+	char *out = arg;
+	assert_int_equal(path.n, 1);
+	out[number] = path.p[0];
+	return IM_OK;
+}
+
+static void a_broker_keeps_its_number(void **state)
+{
+	struct fixture *f = *state;
+	char listed[10] = "-........";
+	broker_numbers(f->d, "a", "1");
+	broker_numbers(f->d, "cba", "231");
+	broker_numbers(f->d, "b", "3");
+	directory_close(&f->d);
+	f->d = open_directory(f->folder);
+	broker_numbers(f->d, "abd", "134");
+	assert_ok(directory_broker_list(f->d, on_broker_path, listed));
+	assert_string_equal(listed, "-acbd....");
+	broker_numbers(f->d, "aa", "11");
+}
+
+static void the_number_of_a_broker_that_is_gone_is_given_again(void **state)
+{
+	struct directory *d = ((struct fixture *)*state)->d;
+	uint64_t alice = add_user(d, "alice");
+	struct directory_device dev;
+	unsigned numbers[IM_PEERS_MAX + 1];
+	char *nine[IM_PEERS_MAX + 1] = {"1", "2", "3", "4", "5", "6", "7", "8", "9"};
+	char listed[10] = "-........";
+	broker_numbers(d, "abcdefgh", "12345678");
+	assert_ok(directory_device_bind(d, IM_STR("phone"), alice, 10, 5));
+	assert_ok(directory_device_bind(d, IM_STR("tab"), alice, 10, 5));
+	assert_ok(directory_device_bind(d, IM_STR("old"), alice, 10, 5));
+	assert_ok(directory_device_set_home(d, IM_STR("phone"), 3));
+	assert_ok(directory_device_set_home(d, IM_STR("tab"), 4));
+	assert_ok(directory_device_set_home(d, IM_STR("old"), 3));
+	assert_ok(directory_device_kept(d, IM_STR("old"), 20));
+	assert_ok(directory_device_forget(d, IM_STR("old")));
+	device_homes(d, alice, 1U << 2);
+	broker_numbers(d, "abxdefgh", "12345678");
+	assert_ok(directory_device_get(d, IM_STR("phone"), &dev));
+	assert_int_equal(dev.broker, 0);
+	assert_ok(directory_device_get(d, IM_STR("tab"), &dev));
+	assert_int_equal(dev.broker, 4);
+	device_homes(d, alice, DIRECTORY_HOMES_ALL);
+	/* More than there are numbers for: nothing changes. */
+	assert_int_equal(directory_broker_numbers(d, nine, IM_PEERS_MAX + 1, numbers), IM_E_FULL);
+	assert_ok(directory_broker_list(d, on_broker_path, listed));
+	assert_string_equal(listed, "-abxdefgh");
+}
+
+/* One broker alone notes no homes: what was noted of others is not true for ever. */
+static void with_one_broker_the_homes_at_others_are_forgotten(void **state)
+{
+	struct directory *d = ((struct fixture *)*state)->d;
+	uint64_t alice = add_user(d, "alice");
+	struct directory_device dev;
+
+	broker_numbers(d, "abc", "123");
+	assert_ok(directory_device_bind(d, IM_STR("phone"), alice, 10, 5));
+	assert_ok(directory_device_bind(d, IM_STR("tab"), alice, 10, 5));
+	assert_ok(directory_device_set_home(d, IM_STR("phone"), 3));
+	assert_ok(directory_device_set_home(d, IM_STR("tab"), 2));
+	assert_ok(directory_device_kept(d, IM_STR("phone"), 20));
+	broker_numbers(d, "bc", "23");
+	assert_ok(directory_device_get(d, IM_STR("phone"), &dev));
+	assert_int_equal(dev.broker, 3);
+	broker_numbers(d, "b", "2");
+	assert_ok(directory_device_get(d, IM_STR("phone"), &dev));
+	assert_int_equal(dev.broker, 0);
+	assert_ok(directory_device_get(d, IM_STR("tab"), &dev));
+	assert_int_equal(dev.broker, 2);
+	device_homes(d, alice, DIRECTORY_HOMES_ALL);
+	broker_numbers(d, "abc", "123");
 }
 
 static void devices_are_listed_by_name_and_by_when_they_were_seen(void **state)
@@ -1066,6 +1206,10 @@ int main(void)
 		TEST(a_user_comes_back_as_he_was),
 		TEST(a_device_belongs_to_its_first_user),
 		TEST(marks_outlive_devices),
+		TEST(a_device_has_a_home),
+		TEST(a_broker_keeps_its_number),
+		TEST(the_number_of_a_broker_that_is_gone_is_given_again),
+		TEST(with_one_broker_the_homes_at_others_are_forgotten),
 		TEST(devices_are_listed_by_name_and_by_when_they_were_seen),
 		TEST(what_was_received_outlives_its_device),
 		TEST(a_device_may_begin_late),

@@ -141,6 +141,11 @@ static bool may_scan(const char *name)
 		"DEVICE_LIST_SEEN", /* sorts what one user has, when there is one too many */
 		"AUDIT_NEWEST",     /* IM_AUDIT_MAX rows, for an administrator */
 		"ANNOUNCE_START",   /* counts whom it is for, once */
+		"BROKER_LIST",      /* a few rows, at a start */
+		"BROKER_LEFT",      /* once, when a number is given again */
+		"BROKER_LEFT_MARKS",
+		"BROKER_ALONE", /* at a start, when all others are gone */
+		"BROKER_ALONE_MARKS",
 		"ERASURE_NEXT",
 		"ERASURE_OPEN", /* an index of the few that are not done */
 		/* once an erasure: of these tables only so many rows are kept */
