@@ -54,10 +54,31 @@ static int set_string(char **at, struct im_str value)
 	return IM_OK;
 }
 
-static int add_to_list(struct im_conf_list *list, struct im_str value)
+static bool has_room(const struct im_conf_key *k, const struct im_conf_list *list,
+	struct im_str value, struct im_buf *why)
 {
-	char **v = realloc(list->v, (list->n + 1) * sizeof(*v));
+	for (size_t i = 0; i < list->n; i++) {
+		if (!im_str_eqz(value, list->v[i]))
+			continue;
+		im_buf_printf(why, "%s %s is given twice; keep one", k->name, list->v[i]);
+		return false;
+	}
+	if (list->n < (size_t)k->max)
+		return true;
+	im_buf_printf(why,
+		"%s is given more than %lld times, which is the most; leave this one out", k->name,
+		(long long)k->max);
+	return false;
+}
 
+static int add_to_list(const struct im_conf_key *k, struct im_conf_list *list, struct im_str value,
+	struct im_buf *why)
+{
+	char **v;
+
+	if (k->max && !has_room(k, list, value, why))
+		return IM_E_FORMAT;
+	v = realloc(list->v, (list->n + 1) * sizeof(*v));
 	if (!v)
 		return IM_E_NOMEM;
 	list->v = v;
@@ -146,7 +167,7 @@ static int set_value(
 	case IM_CONF_STRING:
 		return set_string(at, value);
 	case IM_CONF_LIST:
-		return add_to_list(at, value);
+		return add_to_list(k, at, value, why);
 	case IM_CONF_INT:
 		if (!parse_int(value, &n) || n < k->min || n > k->max)
 			return bad_value(k, value, why);
@@ -392,13 +413,17 @@ static void put_kind(struct im_buf *out, const struct im_conf_key *k)
 		[IM_CONF_INT] = "Number",
 		[IM_CONF_BOOL] = "true or false",
 		[IM_CONF_CHOICE] = "One of",
-		[IM_CONF_LIST] = "Text; may be given several times"};
+		[IM_CONF_LIST] = "Text; may be given"};
 
 	im_buf_printf(out, "# %s", names[k->type]);
 	if (k->type == IM_CONF_INT)
 		im_buf_printf(out, " from %lld to %lld", (long long)k->min, (long long)k->max);
 	if (k->type == IM_CONF_CHOICE)
 		im_buf_printf(out, " %s", k->choices);
+	if (k->type == IM_CONF_LIST && k->max)
+		im_buf_printf(out, " up to %lld times", (long long)k->max);
+	else if (k->type == IM_CONF_LIST)
+		im_buf_z(out, " several times");
 	im_buf_z(out, k->required ? ". Required." : k->def ? ". Default: " : ". No default.");
 	if (!k->required && k->def)
 		im_buf_printf(out, "%s.", k->def);

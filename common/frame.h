@@ -40,13 +40,16 @@ int im_piece_take(struct im_str *in, struct im_str *out) IM_MUST_CHECK;
  *   1  the same, and says so
  *   2  IM_DOWN_CREDENTIAL
  *   3  IM_DOWN_STEP; and counts the requests of an array one by one
- *   4  compares passwords with hashes of mosquitto_passwd, too; IM_DOWN_DEVICE */
-#define IM_PLUGIN_LEVEL 4
+ *   4  compares passwords with hashes of mosquitto_passwd, too; IM_DOWN_DEVICE
+ *   5  is one of several: its number and IM_DOWNF_SEVERAL in HELLO, IM_DOWN_KICK_DEVICE with a
+ * time, OPEN with what max_devices lets */
+#define IM_PLUGIN_LEVEL 5
 #define IM_PLUGIN_LEVEL_CREDENTIAL 2
 #define IM_PLUGIN_LEVEL_STEP 3
 #define IM_PLUGIN_LEVEL_COUNTS 3
 #define IM_PLUGIN_LEVEL_HASHES 4
 #define IM_PLUGIN_LEVEL_DEVICE 4
+#define IM_PLUGIN_LEVEL_SEVERAL 5
 #define IM_PLUGIN_LEVEL_MAX 63 /* what the flags have room for */
 
 enum im_frame_kind {
@@ -66,7 +69,8 @@ enum im_up_type {
 	IM_UP_SIGNAL_USER = 3,
 	IM_UP_SIGNAL_GROUP = 4,
 	IM_UP_RPC = 5,     /* target = method or empty; reply_topic, corr */
-	IM_UP_OPEN = 6,    /* user connected with device; flags IM_UPF_* */
+	IM_UP_OPEN = 6,    /* user connected with device; flags IM_UPF_*; target = decimal number of
+			      devices that the user may have connected, 0 or empty: any */
 	IM_UP_SUB = 7,     /* the device is to be greeted; target = decimal number of the ask */
 	IM_UP_CLOSE = 8,   /* the device's connection ended; target = decimal reason */
 	IM_UP_CONTROL = 9, /* an admin's $CONTROL/im/v1 publish; device = where to answer; target =
@@ -89,6 +93,7 @@ enum im_up_type {
 #define IM_UPF_WILL 0x10       /* MSG: sent by the broker as the client's will */
 #define IM_UPF_GONE 0x20       /* CLOSE: nothing of the session is left at the broker */
 #define IM_UPF_KEPT 0x40       /* OPEN: KEEP has been said of the client id, and is not again */
+#define IM_UPF_OLDEST 0x80     /* OPEN: of too many devices the one connected longest goes */
 
 /* One layout for all types; a field that a type does not use is empty. */
 struct im_up_rec {
@@ -153,15 +158,21 @@ int im_up_frame_read(struct im_str frame, struct im_up_frame *out) IM_MUST_CHECK
 /* ---- down ---- */
 
 enum im_down_type {
-	IM_DOWN_HELLO = 1,       /* epoch = the bridge's instance; asks for SESSIONS and a replay */
-	IM_DOWN_COMMITTED = 2,   /* epoch, recno: everything through recno is committed */
-	IM_DOWN_MESSAGE = 3,     /* a stored message: conv, head, tail, recipients */
-	IM_DOWN_INBOX = 4,       /* payload to {p}/inbox/{uid}/{topic} of each recipient */
-	IM_DOWN_TOPIC = 5,       /* payload to {p}/{topic}; QoS and retain by flags */
-	IM_DOWN_REPLY = 6,       /* RPC reply to `topic` (absolute) with corr */
-	IM_DOWN_CONTROL = 7,     /* payload to $CONTROL/im/v1/response of client `device` only */
-	IM_DOWN_KICK_USER = 8,   /* user; flags = enum im_end of wire.h */
-	IM_DOWN_KICK_DEVICE = 9, /* user and device; flags likewise */
+	IM_DOWN_HELLO = 1, /* epoch = the bridge's instance, recno = this broker's number, from 1
+			      on (0: a bridge of the version before), IM_DOWNF_SEVERAL; asks
+			      for SESSIONS and a replay */
+	IM_DOWN_COMMITTED = 2, /* epoch, recno: everything through recno is committed */
+	IM_DOWN_MESSAGE = 3,   /* a stored message: conv, head, tail, recipients */
+	IM_DOWN_INBOX = 4,     /* payload to {p}/inbox/{uid}/{topic} of each recipient */
+	IM_DOWN_TOPIC = 5,     /* payload to {p}/{topic}; QoS and retain by flags */
+	IM_DOWN_REPLY = 6,     /* RPC reply to `topic` (absolute) with corr */
+	IM_DOWN_CONTROL = 7,   /* payload to $CONTROL/im/v1/response of client `device` only */
+	IM_DOWN_KICK_USER = 8, /* user; flags = enum im_end of wire.h */
+	/* user and device; flags likewise. epoch != 0: only a connection that had begun by then, in
+	 * milliseconds since 1970, and none at the broker of the number recno: the device is there
+	 * now, and what is left of it elsewhere is void. recno == 0: it is at none, and nothing is
+	 * void. */
+	IM_DOWN_KICK_DEVICE = 9,
 	IM_DOWN_FORGET_USER = 10,   /* drop what is cached of `user` */
 	IM_DOWN_FORGET_GROUP = 11,  /* drop the group `topic` and all its members */
 	IM_DOWN_FORGET_MEMBER = 12, /* drop the membership of `user` in the group `topic` */
@@ -184,9 +195,10 @@ enum im_down_type {
 
 #define IM_DOWNF_QOS1 0x01
 #define IM_DOWNF_RETAIN 0x02
-#define IM_DOWNF_KEPT 0x04 /* INBOX: an event that comes by `sync` as well */
-#define IM_DOWNF_ALL 0x08  /* STEP: see there */
-#define IM_DOWNF_GAP 0x10  /* STEP: something may never be handed over; it comes by `sync` */
+#define IM_DOWNF_KEPT 0x04    /* INBOX: an event that comes by `sync` as well */
+#define IM_DOWNF_ALL 0x08     /* STEP: see there */
+#define IM_DOWNF_GAP 0x10     /* STEP: something may never be handed over; it comes by `sync` */
+#define IM_DOWNF_SEVERAL 0x20 /* HELLO: the bridge has other brokers, too */
 
 struct im_down_rec {
 	uint8_t type;

@@ -240,6 +240,7 @@
 #define IM_CACHED_COSTS (16 * 1024)   /* users who lately asked for much, 24 bytes each */
 #define IM_CACHED_CEILINGS (4 * 1024) /* rooms lately written to, twice 24 bytes each */
 #define IM_CACHED_NAMES (64 * 1024)   /* of users and groups, 80 bytes each; for each thread */
+#define IM_CACHED_HOMES (128 * 1024)  /* where users may be, 88 bytes each: with several brokers */
 /* Members of all cached groups together: six groups of the largest size, or 60,000 of ten. About
  * 20 MB with short names. */
 #define IM_CACHED_MEMBERS 600000

@@ -241,6 +241,9 @@ void im_wire_end(struct im_buf *b, struct im_str device, enum im_end why)
 		[IM_END_PASSWORD] = {"password", "token"},
 		[IM_END_DISABLED] = {"disabled", "no"},
 		[IM_END_DELETED] = {"deleted", "no"},
+		[IM_END_MOVED] = {"moved", "no"},
+		[IM_END_CONTESTED] = {"contested", "later"},
+		[IM_END_LIMIT] = {"max_devices", "no"},
 	};
 
 	im_buf_z(b, IM_END_BEGIN);

@@ -61,6 +61,9 @@ enum im_end {
 	IM_END_PASSWORD,
 	IM_END_DISABLED,
 	IM_END_DELETED,
+	IM_END_MOVED,     /* the client id is connected at another broker of the node */
+	IM_END_CONTESTED, /* the same, as it is over and over again */
+	IM_END_LIMIT,     /* one device more than max_devices, over all brokers */
 	IM_ENDS
 };
 /* The last event of a session: `{"event":"session","action":"end","device":..,"reason":..,

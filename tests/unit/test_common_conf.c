@@ -15,6 +15,7 @@ struct conf {
 	int colour;
 	struct im_conf_list topics;
 	struct im_conf_list hosts;
+	struct im_conf_list pair;
 };
 
 static const struct im_conf_key keys[] = {
@@ -64,6 +65,11 @@ static const struct im_conf_key keys[] = {
 		.offset = offsetof(struct conf, hosts),
 		.def = "localhost",
 		.help = "Where."},
+	{.name = "pair",
+		.type = IM_CONF_LIST,
+		.offset = offsetof(struct conf, pair),
+		.max = 2,
+		.help = "Two different ones."},
 };
 static const struct im_conf_table table = {keys, sizeof(keys) / sizeof(keys[0])};
 
@@ -273,7 +279,7 @@ static void given_twice(void **state)
 	assert_string_equal(f->conf.name, "x");
 }
 
-#define KEYS " name, data_path, max_size, offset, enabled, colour, allow_topic, host"
+#define KEYS " name, data_path, max_size, offset, enabled, colour, allow_topic, host, pair"
 
 static void the_nearest_key_is_named_or_all_of_them(void **state)
 {
@@ -354,7 +360,11 @@ static void sample_shows_every_key(void **state)
 				   "\n"
 				   "# Where.\n"
 				   "# Text; may be given several times. Default: localhost.\n"
-				   "#opt_host localhost\n";
+				   "#opt_host localhost\n"
+				   "\n"
+				   "# Two different ones.\n"
+				   "# Text; may be given up to 2 times. No default.\n"
+				   "#opt_pair\n";
 	struct im_buf b;
 
 	(void)state;
@@ -389,6 +399,26 @@ static void sample_reads_back(void **state)
 	im_buf_free(&text);
 }
 
+static void a_list_may_have_a_bound_and_holds_nothing_twice_then(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(set(f, "pair", "a"), IM_OK);
+	assert_int_equal(set(f, "pair", " a "), IM_E_FORMAT);
+	assert_buf(&f->why, "pair a is given twice; keep one");
+	assert_int_equal(set(f, "pair", "b"), IM_OK);
+	assert_int_equal(set(f, "pair", "b"), IM_E_FORMAT);
+	assert_buf(&f->why, "pair b is given twice; keep one");
+	assert_int_equal(set(f, "pair", "c"), IM_E_FORMAT);
+	assert_buf(
+		&f->why, "pair is given more than 2 times, which is the most; leave this one out");
+	assert_int_equal(f->conf.pair.n, 2);
+	assert_string_equal(f->conf.pair.v[1], "b");
+	/* Others take anything. */
+	assert_int_equal(set(f, "host", "a"), IM_OK);
+	assert_int_equal(set(f, "host", "a"), IM_OK);
+}
+
 static void freed_conf_is_empty(void **state)
 {
 	struct fixture *f = *state;
@@ -413,6 +443,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(integers, setup, teardown),
 		cmocka_unit_test_setup_teardown(words, setup, teardown),
 		cmocka_unit_test_setup_teardown(given_twice, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			a_list_may_have_a_bound_and_holds_nothing_twice_then, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			the_nearest_key_is_named_or_all_of_them, setup, teardown),
 		cmocka_unit_test_setup_teardown(required_list, setup, teardown),

@@ -103,6 +103,9 @@ static void an_end_says_what_to_do(void **state)
 	static const char *const says[IM_ENDS] = {
 		[IM_END_KICKED] = "\"reason\":\"kicked\",\"retry\":\"later\"}",
 		[IM_END_REMOVED] = "\"reason\":\"removed\",\"retry\":\"no\"}",
+		[IM_END_MOVED] = "\"reason\":\"moved\",\"retry\":\"no\"}",
+		[IM_END_CONTESTED] = "\"reason\":\"contested\",\"retry\":\"later\"}",
+		[IM_END_LIMIT] = "\"reason\":\"max_devices\",\"retry\":\"no\"}",
 		[IM_END_REPLACED] = "\"reason\":\"replaced\",\"retry\":\"no\"}",
 		[IM_END_EXPIRED] = "\"reason\":\"expired\",\"retry\":\"token\"}",
 		[IM_END_PASSWORD] = "\"reason\":\"password\",\"retry\":\"token\"}",
