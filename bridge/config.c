@@ -3,6 +3,8 @@
 #include "bridge/config.h"
 
 #include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
 
 #include "common/limits.h"
 #include "common/may.h"
@@ -22,6 +24,49 @@ static int read_file(const char *path, struct im_buf *out, struct im_buf *why)
 	return error ? IM_E_IO : IM_OK;
 }
 
+static bool one_file(const char *a, const char *b)
+{
+	struct stat x, y;
+
+	return !stat(a, &x) && !stat(b, &y) && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
+/* By two names, as /run and /var/run are; whether or not the broker has made it yet. */
+static bool one_socket(const char *a, const char *b)
+{
+	const char *name_a = strrchr(a, '/'), *name_b = strrchr(b, '/');
+	struct im_buf x, y;
+	bool one = one_file(a, b);
+
+	if (one || !name_a || !name_b || strcmp(name_a, name_b) != 0)
+		return one;
+	im_buf_init(&x, 0);
+	im_buf_init(&y, 0);
+	im_buf_printf(&x, "%.*s/", (int)(name_a - a), a);
+	im_buf_printf(&y, "%.*s/", (int)(name_b - b), b);
+	im_buf_c(&x, '\0');
+	im_buf_c(&y, '\0');
+	one = !x.failed && !y.failed && one_file(x.p, y.p);
+	im_buf_free(&x);
+	im_buf_free(&y);
+	return one;
+}
+
+static int check_brokers(const struct im_conf_list *paths, const char *conf, struct im_buf *why)
+{
+	for (size_t i = 1; i < paths->n; i++) {
+		for (size_t j = 0; j < i; j++) {
+			if (!one_socket(paths->v[j], paths->v[i]))
+				continue;
+			im_buf_printf(why,
+				"%s: broker %s and broker %s are one and the same; keep one", conf,
+				paths->v[j], paths->v[i]);
+			return IM_E_FORMAT;
+		}
+	}
+	return IM_OK;
+}
+
 static int read_options(const char *path, struct options *out, struct im_buf *why)
 {
 	struct im_buf text;
@@ -32,6 +77,11 @@ static int read_options(const char *path, struct options *out, struct im_buf *wh
 	if (!rc)
 		rc = options_parse(out, im_buf_view(&text), path, why);
 	im_buf_free(&text);
+	if (rc)
+		return rc;
+	rc = check_brokers(&out->broker, path, why);
+	if (rc)
+		options_clear(out);
 	return rc;
 }
 

@@ -17,10 +17,11 @@ static const struct im_conf_key keys[] = {
 		.help = "Folder of the databases, the same as plugin_opt_data_dir in "
 			"mosquitto.conf. On a local disk: fsync decides how fast messages are "
 			"acknowledged."},
-	{KEY(broker, IM_CONF_STRING), .def = "/run/mosquitto/im.sock",
+	{KEY(broker, IM_CONF_LIST), .def = "/run/mosquitto/im.sock", .max = IM_PEERS_MAX,
 		.help = "The broker's Unix socket: the path in its line `listener 0 PATH`, which "
-			"is "
-			"plugin_opt_link_listener too."},
+			"is plugin_opt_link_listener too. Given again, each time with another "
+			"path, for each further broker of this machine that has the same "
+			"data_dir."},
 	{KEY(link_username, IM_CONF_STRING), .def = "im-bridge",
 		.help = "Username on that socket, the same as plugin_opt_link_username; its "
 			"password is data_dir/link.secret."},
@@ -160,6 +161,15 @@ void options_clear(struct options *o)
 	im_conf_free(&options_table, o);
 }
 
+static bool same_list(const struct im_conf_list *a, const struct im_conf_list *b)
+{
+	bool same = a->n == b->n;
+
+	for (size_t i = 0; same && i < a->n; i++)
+		same = strcmp(a->v[i], b->v[i]) == 0;
+	return same;
+}
+
 static bool same(const struct im_conf_key *k, const struct options *a, const struct options *b)
 {
 	const char *x = (const char *)a + k->offset, *y = (const char *)b + k->offset;
@@ -167,6 +177,8 @@ static bool same(const struct im_conf_key *k, const struct options *a, const str
 	switch (k->type) {
 	case IM_CONF_STRING:
 		return im_str_eq(im_str(*(char *const *)x), im_str(*(char *const *)y));
+	case IM_CONF_LIST:
+		return same_list((const struct im_conf_list *)x, (const struct im_conf_list *)y);
 	case IM_CONF_INT:
 		return *(const int64_t *)x == *(const int64_t *)y;
 	case IM_CONF_BOOL:
@@ -193,7 +205,7 @@ void options_reload(struct options *o, const struct options *fresh, struct im_bu
 		if (same(k, o, fresh))
 			continue;
 		/* Strings are none of the reloadable ones: others hold pointers to them. */
-		if (k->reloadable && k->type != IM_CONF_STRING)
+		if (k->reloadable && k->type != IM_CONF_STRING && k->type != IM_CONF_LIST)
 			copy(k, o, fresh);
 		else
 			im_buf_printf(fixed, "%s%s", fixed->n ? " " : "", k->name);

@@ -13,7 +13,7 @@
 
 struct options {
 	char *data_dir;
-	char *broker;
+	struct im_conf_list broker;
 	char *link_username;
 	int log_level; /* enum log_level */
 	int log_dest;  /* enum log_dest */

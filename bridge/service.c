@@ -21,10 +21,9 @@
 #include "bridge/base/log.h"
 #include "bridge/base/loop.h"
 #include "bridge/base/signals.h"
+#include "bridge/brokers/brokers.h"
 #include "bridge/config.h"
 #include "bridge/engine/engine.h"
-#include "bridge/link/link.h"
-#include "bridge/link/link_key.h"
 #include "bridge/premises.h"
 #include "bridge/read/readers.h"
 #include "bridge/rpc/password.h"
@@ -51,8 +50,7 @@ struct bridge {
 	struct readers *readers;
 	struct search_index *index;
 	struct engine *engine;
-	struct peer *peer;
-	struct link *link;
+	struct brokers *brokers;
 	struct upkeep *upkeep;
 	struct erasure_again again; /* the engine's call, until it is committed */
 	struct announcing *announcing;
@@ -120,42 +118,10 @@ static void on_reads(void *arg, unsigned ready)
 	engine_reads(b->engine);
 }
 
-static void on_send(void *arg, struct im_str frame)
-{
-	struct bridge *b = arg;
-
-	if (b->link)
-		link_send(b->link, frame);
-}
-
-static void on_up(void *arg, struct im_str frame)
-{
-	struct bridge *b = arg;
-	struct engine_now t = now();
-
-	engine_up(b->engine, b->peer, frame, &t);
-}
-
-static void on_ready(void *arg)
-{
-	struct bridge *b = arg;
-	struct engine_now t = now();
-
-	engine_linked(b->engine, b->peer, &t);
-}
-
-static void on_lost(void *arg)
-{
-	struct bridge *b = arg;
-
-	engine_unlinked(b->engine, b->peer);
-}
-
 static int on_stats(void *arg, struct im_buf *out)
 {
 	struct bridge *b = arg;
 	struct health_gauges g;
-	struct im_str plugin = peer_stats(b->peer);
 	uint64_t head = 0;
 
 	engine_gauges(b->engine, &g);
@@ -166,8 +132,8 @@ static int on_stats(void *arg, struct im_buf *out)
 		g.search_lag = head - search_index_gid(b->index);
 	im_buf_z(out, "{\"bridge\":");
 	health_json(engine_health(b->engine), &g, out);
-	im_buf_z(out, ",\"plugin\":");
-	im_buf_str(out, plugin.n ? plugin : IM_STR("null"));
+	im_buf_c(out, ',');
+	brokers_stats(b->brokers, out);
 	im_buf_printf(out, ",\"backup\":%s}",
 		backup_running(upkeep_backup(b->upkeep)) ? "true" : "false");
 	return out->failed ? IM_E_NOMEM : IM_OK;
@@ -316,34 +282,29 @@ static int build(struct bridge *b, struct im_buf *why)
 		.hold = on_hold,
 		.dedup_entries = (uint32_t)b->conf.opt.dedup_entries,
 		.dedup_window_ms = b->conf.opt.dedup_hours * 3600 * 1000};
-	char client_id[LINK_CLIENT_ID_MAX];
-	struct link_parts lp = {.loop = b->loop,
-		.path = b->conf.opt.broker,
+	struct brokers_parts bp = {.dir = b->dir,
+		.loop = b->loop,
+		.log = b->log,
+		.paths = &b->conf.opt.broker,
 		.username = b->conf.opt.link_username,
 		.data_dir = b->conf.opt.data_dir,
-		.client_id = client_id,
-		.log = b->log,
-		.arg = b,
-		.up = on_up,
-		.ready = on_ready,
-		.lost = on_lost};
+		.now = now};
 	struct engine_settings set = config_settings(&b->conf);
 	struct engine_now t = now();
 	int rc;
 
 	if (getrandom(&ep.key, sizeof(ep.key), 0) != sizeof(ep.key) ||
-		getrandom(&ep.instance, sizeof(ep.instance), 0) != sizeof(ep.instance) ||
-		link_key_client_id(client_id)) {
+		getrandom(&ep.instance, sizeof(ep.instance), 0) != sizeof(ep.instance)) {
 		im_buf_z(why, "the kernel gives no random bytes");
 		return IM_E_IO;
 	}
 	rc = engine_new(&ep, &set, &t, &b->engine, why);
 	if (rc)
 		return rc;
-	if (engine_add_peer(b->engine, on_send, b, &b->peer)) {
-		im_buf_z(why, "out of memory");
-		return IM_E_NOMEM;
-	}
+	bp.engine = b->engine;
+	rc = brokers_new(&bp, &b->brokers, why);
+	if (rc)
+		return rc;
 	rc = build_upkeep(b);
 	if (rc && rc != IM_E_NOMEM)
 		im_buf_printf(why, "the erasures that go on could not be read: %s",
@@ -353,7 +314,7 @@ static int build(struct bridge *b, struct im_buf *why)
 	if (rc && rc != IM_E_NOMEM)
 		return rc;
 	b->announcing = announcing_new(b->dir, b->log);
-	if (rc || !b->announcing || link_new(&lp, &b->link) ||
+	if (rc || !b->announcing ||
 		loop_watch(b->loop, readers_fd(b->readers), on_reads, b, &b->reads)) {
 		im_buf_z(why, "out of memory");
 		return IM_E_NOMEM;
@@ -373,7 +334,7 @@ static void tell_health(struct bridge *b, int64_t at_ms)
 		health_alive();
 		b->alive_at_ms = at_ms + every;
 	}
-	if (peer_ready(b->peer) && !b->ready_said) {
+	if (brokers_ready(b->brokers) && !b->ready_said) {
 		b->ready_said = true;
 		health_ready();
 	}
@@ -426,8 +387,8 @@ static bool finished(struct bridge *b)
 {
 	if (engine_fatal(b->engine))
 		return true;
-	return b->stopping &&
-	       (engine_idle(b->engine) || mono_ms() >= b->stop_at_ms || !link_connected(b->link));
+	return b->stopping && (engine_idle(b->engine) || mono_ms() >= b->stop_at_ms ||
+				      !brokers_connected(b->brokers));
 }
 
 /* Until it is to end. IM_E_IO: it must, the loop itself has failed. */
@@ -453,7 +414,7 @@ static int run(struct bridge *b)
 
 static void close_all(struct bridge *b)
 {
-	link_free(&b->link);
+	brokers_free(&b->brokers);
 	loop_unwatch(&b->reads);
 	announcing_free(&b->announcing);
 	upkeep_free(&b->upkeep);

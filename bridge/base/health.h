@@ -34,6 +34,9 @@
 	X(commits_failed)     \
 	X(deliveries_dropped) \
 	T(hellos)             \
+	T(devices_moved)      \
+	T(devices_contested)  \
+	T(devices_over)       \
 	X(links)              \
 	X(pruned)
 

@@ -22,6 +22,8 @@ struct effects {
 	struct effects_read *reads, **reads_end;
 	effects_forget_fn forget;
 	void *forget_arg;
+	effects_kick_fn kick;
+	void *kick_arg;
 	unsigned level; /* of the link, not of the transaction */
 	bool retained;
 };
@@ -95,11 +97,6 @@ bool effects_failed(const struct effects *fx)
 	return false;
 }
 
-bool effects_retained(const struct effects *fx)
-{
-	return fx->retained;
-}
-
 struct im_str effects_view(const struct effects *fx, enum effects_tier tier)
 {
 	return im_buf_view(&fx->tier[tier]);
@@ -151,36 +148,40 @@ void effects_at(struct effects *fx, uint64_t position)
 	fx->at = position;
 }
 
-struct effects_span effects_span(const struct effects *fx, enum effects_tier tier)
-{
-	return fx->span[tier];
-}
-
-uint64_t effects_groups(const struct effects *fx, size_t *before_out)
+static uint64_t oldest_of_groups(const struct effects_span span[EFFECTS_TIERS])
 {
 	uint64_t least = UINT64_MAX;
 
 	for (int i = EFFECTS_SMALL; i < EFFECTS_ROOM; i++)
-		if (fx->span[i].first && fx->span[i].first < least)
-			least = fx->span[i].first;
-	*before_out = fx->before_groups;
+		if (span[i].first && span[i].first < least)
+			least = span[i].first;
 	return least;
 }
 
-bool effects_hurries(const struct effects *fx)
+uint64_t effects_groups(const struct effects_share *s)
 {
-	return fx->tier[EFFECTS_DIRECT].n > fx->kept;
+	return oldest_of_groups(s->span);
+}
+
+void effects_all(const struct effects *fx, struct effects_share *out)
+{
+	for (int i = 0; i < EFFECTS_TIERS; i++) {
+		out->records[i] = im_buf_view(&fx->tier[i]);
+		out->span[i] = fx->span[i];
+	}
+	out->before_groups = fx->before_groups;
+	out->retained = fx->retained;
+	out->hurries = fx->tier[EFFECTS_DIRECT].n > fx->kept;
 }
 
 /* A delivery is planned at fx->at. */
 static void stretch(struct effects *fx, enum effects_tier tier)
 {
 	struct effects_span *s = &fx->span[tier];
-	size_t before;
 
 	if (!fx->at || tier == EFFECTS_CONTROL || tier == EFFECTS_ROOM)
 		return;
-	if (tier > EFFECTS_DIRECT && effects_groups(fx, &before) == UINT64_MAX)
+	if (tier > EFFECTS_DIRECT && oldest_of_groups(fx->span) == UINT64_MAX)
 		fx->before_groups = fx->tier[EFFECTS_DIRECT].n;
 	if (!s->first || fx->at < s->first)
 		s->first = fx->at;
@@ -315,6 +316,30 @@ void effects_kick(struct effects *fx, struct im_str uid, struct im_str device, e
 	struct im_down_rec r = {
 		.type = device.n ? IM_DOWN_KICK_DEVICE : IM_DOWN_KICK_USER,
 		.flags = (uint8_t)why,
+		.user = uid,
+		.device = device,
+	};
+
+	effects_put(fx, EFFECTS_CONTROL, &r, NULL, 0);
+	if (fx->kick)
+		fx->kick(fx->kick_arg, uid, device, why);
+}
+
+void effects_on_kick(struct effects *fx, effects_kick_fn fn, void *arg)
+{
+	fx->kick = fn;
+	fx->kick_arg = arg;
+}
+
+/* Without a time it would mean any connection of the device, wherever it is. */
+void effects_move(struct effects *fx, struct im_str uid, struct im_str device, enum im_end why,
+	int64_t since_ms, unsigned home)
+{
+	struct im_down_rec r = {
+		.type = IM_DOWN_KICK_DEVICE,
+		.flags = (uint8_t)why,
+		.epoch = since_ms > 0 ? (uint64_t)since_ms : 1,
+		.recno = home,
 		.user = uid,
 		.device = device,
 	};

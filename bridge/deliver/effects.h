@@ -39,8 +39,6 @@ void effects_reset(struct effects *fx);
 struct tx_part effects_part(struct effects *fx);
 /* True once memory ran out: the transaction must be rolled back. */
 bool effects_failed(const struct effects *fx);
-/* Among them is what a broker retains: of that the newest must come last. */
-bool effects_retained(const struct effects *fx);
 /* The encoded down records of a tier, in order. */
 struct im_str effects_view(const struct effects *fx, enum effects_tier tier);
 
@@ -76,12 +74,19 @@ struct effects_span {
 };
 /* The position of what is planned from here on; 0: it has none. */
 void effects_at(struct effects *fx, uint64_t position);
-struct effects_span effects_span(const struct effects *fx, enum effects_tier tier);
-/* Messages are among what is planned in EFFECTS_DIRECT. */
-bool effects_hurries(const struct effects *fx);
-/* The oldest delivery to a group, UINT64_MAX: there is none; and how many bytes of EFFECTS_DIRECT
- * were planned before it. */
-uint64_t effects_groups(const struct effects *fx, size_t *before_out);
+
+/* What of all that is planned is one plugin's: everything, or what split.h leaves of it. Borrowed
+ * from whoever has made it. */
+struct effects_share {
+	struct im_str records[EFFECTS_TIERS]; /* encoded, in order */
+	struct effects_span span[EFFECTS_TIERS];
+	size_t before_groups; /* bytes of EFFECTS_DIRECT planned before the first one to a group */
+	bool retained;        /* a broker retains some: of that the newest must come last */
+	bool hurries;         /* messages are among what is planned in EFFECTS_DIRECT */
+};
+void effects_all(const struct effects *fx, struct effects_share *out);
+/* The oldest delivery to a group, UINT64_MAX: there is none. */
+uint64_t effects_groups(const struct effects_share *s);
 
 /* Any record. */
 void effects_put(struct effects *fx, enum effects_tier tier, const struct im_down_rec *r,
@@ -111,5 +116,14 @@ void effects_credential(
 	struct effects *fx, struct im_str uid, struct im_str device, int64_t since_ms);
 /* Disconnects a user's clients, or one device (device.n != 0). */
 void effects_kick(struct effects *fx, struct im_str uid, struct im_str device, enum im_end why);
+/* Called at once by effects_kick, with what it was given. */
+typedef void (*effects_kick_fn)(
+	void *arg, struct im_str uid, struct im_str device, enum im_end why);
+void effects_on_kick(struct effects *fx, effects_kick_fn fn, void *arg);
+/* With several brokers: ends what a device had begun by since_ms, but not at the broker of the
+ * number `home`, where it is; what is left of it elsewhere is void. home 0: it is at none, and
+ * nothing is void. */
+void effects_move(struct effects *fx, struct im_str uid, struct im_str device, enum im_end why,
+	int64_t since_ms, unsigned home);
 
 #endif

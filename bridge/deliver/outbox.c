@@ -18,7 +18,7 @@ struct outbox {
 	struct im_buf frame;
 	size_t empty; /* bytes of the frame without a record that is the plugin's to carry out */
 	struct step step; /* of what the frame in hand delivers */
-	bool linked, missed;
+	bool linked, missed, known, held;
 };
 
 struct outbox *outbox_new(
@@ -127,30 +127,28 @@ static void say_dropped(struct outbox *o, size_t n)
 }
 
 /* What large groups get, and then whatever may leave. */
-static void queue_groups(struct outbox *o, const struct effects *fx, size_t dropped)
+static void queue_groups(struct outbox *o, const struct effects_share *s, size_t dropped)
 {
-	for (int i = EFFECTS_SMALL; i < EFFECTS_TIERS; i++) {
-		enum effects_tier tier = (enum effects_tier)i;
-
-		dropped += push(o, tier, effects_view(fx, tier), effects_span(fx, tier));
-	}
+	for (int i = EFFECTS_SMALL; i < EFFECTS_TIERS; i++)
+		dropped += push(o, (enum effects_tier)i, s->records[i], s->span[i]);
 	say_dropped(o, dropped);
 	outbox_pump(o);
 }
 
-/* The same order as at once, but later, and again until it is returned. control: what of it is for
- * this plugin. */
-static size_t queue_direct(struct outbox *o, struct im_str control, const struct effects *fx)
+/* The same order as at once, but later, and again until it is returned. */
+static size_t queue_direct(struct outbox *o, const struct effects_share *s)
 {
-	size_t dropped = push(o, EFFECTS_DIRECT, control, (struct effects_span){0});
+	size_t dropped =
+		push(o, EFFECTS_DIRECT, s->records[EFFECTS_CONTROL], (struct effects_span){0});
 
-	return dropped + push(o, EFFECTS_DIRECT, effects_view(fx, EFFECTS_DIRECT),
-				 effects_span(fx, EFFECTS_DIRECT));
+	return dropped +
+	       push(o, EFFECTS_DIRECT, s->records[EFFECTS_DIRECT], s->span[EFFECTS_DIRECT]);
 }
 
-static size_t take_later(struct outbox *o, const struct effects *fx, const struct im_down_rec *done)
+static size_t take_later(
+	struct outbox *o, const struct effects_share *s, const struct im_down_rec *done)
 {
-	size_t dropped = queue_direct(o, effects_view(fx, EFFECTS_CONTROL), fx);
+	size_t dropped = queue_direct(o, s);
 
 	if (!done->epoch)
 		return dropped;
@@ -160,11 +158,11 @@ static size_t take_later(struct outbox *o, const struct effects *fx, const struc
 }
 
 /* What groups get waits, so what is newer in the log is handed over before it. */
-static void pack_direct(struct outbox *o, const struct effects *fx)
+static void pack_direct(struct outbox *o, const struct effects_share *s)
 {
-	struct im_str records = effects_view(fx, EFFECTS_DIRECT);
-	size_t before;
-	uint64_t group = effects_groups(fx, &before);
+	struct im_str records = s->records[EFFECTS_DIRECT];
+	size_t before = s->before_groups;
+	uint64_t group = effects_groups(s);
 
 	if (group == UINT64_MAX || !o->step.all) {
 		pack(o, records);
@@ -181,48 +179,71 @@ static void pack_direct(struct outbox *o, const struct effects *fx)
 
 /* A frame that is not returned is given out again: what a broker retains would be as it was then.
  */
-static bool keeps_order(const struct outbox *o, const struct effects *fx)
+static bool keeps_order(const struct outbox *o, const struct effects_share *s)
 {
-	return effects_retained(fx) && !downq_has(o->q, downq_told(o->q));
+	return s->retained && !downq_has(o->q, downq_told(o->q));
 }
 
-void outbox_take(struct outbox *o, const struct effects *fx, uint64_t epoch, uint64_t recno)
+void outbox_take(struct outbox *o, const struct effects_share *s, uint64_t epoch, uint64_t recno)
 {
 	struct im_down_rec done = {.type = IM_DOWN_COMMITTED, .epoch = epoch, .recno = recno};
 
 	/* Of its own records it says again what it was not told of; nobody does of the rest. */
 	if (!o->linked) {
-		o->missed |=
-			effects_view(fx, EFFECTS_CONTROL).n || effects_view(fx, EFFECTS_DIRECT).n;
-		queue_groups(o, fx, 0);
+		o->missed |= s->records[EFFECTS_CONTROL].n || s->records[EFFECTS_DIRECT].n;
+		queue_groups(o, s, 0);
 		return;
 	}
-	if (effects_hurries(fx))
+	if (s->hurries)
 		downq_hurry(o->q);
-	if (!epoch || downq_urgent(o->q) || keeps_order(o, fx)) {
-		queue_groups(o, fx, take_later(o, fx, &done));
+	if (!epoch || o->held || downq_urgent(o->q) || keeps_order(o, s)) {
+		queue_groups(o, s, take_later(o, s, &done));
 		return;
 	}
 	begin(o);
 	o->step = steps_now(downq_steps(o->q));
-	pack(o, effects_view(fx, EFFECTS_CONTROL));
-	pack_direct(o, fx);
+	pack(o, s->records[EFFECTS_CONTROL]);
+	pack_direct(o, s);
 	head(o);
 	im_down_rec_put(&o->frame, &done, NULL, 0);
 	end(o);
-	queue_groups(o, fx, 0);
+	queue_groups(o, s, 0);
 }
 
-void outbox_hear(struct outbox *o, const struct effects *fx, struct im_str control)
+void outbox_hear(struct outbox *o, const struct effects_share *s)
 {
 	/* It is asked for its sessions when it is there again. */
 	if (!o->linked) {
 		o->missed = true;
 		return;
 	}
-	if (effects_hurries(fx))
+	if (s->hurries)
 		downq_hurry(o->q);
-	queue_groups(o, fx, queue_direct(o, control, fx));
+	queue_groups(o, s, queue_direct(o, s));
+}
+
+void outbox_answer(struct outbox *o, struct im_str answers)
+{
+	size_t dropped;
+
+	if (downq_push(o->q, EFFECTS_CONTROL, answers, (struct effects_span){0}, &dropped))
+		log_line(o->log, LOG_LEVEL_ERROR, "out_of_memory", "what=answers");
+	outbox_pump(o);
+}
+
+void outbox_hold(struct outbox *o, bool held)
+{
+	o->held = held;
+}
+
+void outbox_set_known(struct outbox *o, bool known)
+{
+	o->known = known;
+}
+
+bool outbox_known(const struct outbox *o)
+{
+	return o->known;
 }
 
 void outbox_set_linked(struct outbox *o, bool linked)
@@ -250,20 +271,12 @@ struct downq *outbox_queue(const struct outbox *o)
 	return o->q;
 }
 
-void outbox_answer(struct outbox *o, const struct effects *fx)
-{
-	size_t dropped;
-
-	if (downq_push(o->q, EFFECTS_CONTROL, effects_view(fx, EFFECTS_CONTROL),
-		    (struct effects_span){0}, &dropped))
-		log_line(o->log, LOG_LEVEL_ERROR, "out_of_memory", "what=answers");
-	outbox_pump(o);
-}
-
 void outbox_pump(struct outbox *o)
 {
 	struct im_str frame;
 
+	if (o->held)
+		return;
 	while ((frame = downq_next(o->q)).n)
 		give(o, frame);
 	o->missed |= downq_broken(o->q);

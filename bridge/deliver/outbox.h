@@ -34,10 +34,9 @@ void outbox_set_linked(struct outbox *o, bool linked);
  * The urgent part waits behind what is queued and waits itself, so that a conversation stays in
  * order; one with something that a broker retains does so until that was returned. Without a link
  * it is missed. */
-void outbox_take(struct outbox *o, const struct effects *fx, uint64_t epoch, uint64_t recno);
-/* Queues what other plugins' clients have caused. control: of EFFECTS_CONTROL, what is for this
- * plugin too. */
-void outbox_hear(struct outbox *o, const struct effects *fx, struct im_str control);
+void outbox_take(struct outbox *o, const struct effects_share *s, uint64_t epoch, uint64_t recno);
+/* Queues what other plugins' clients have caused. */
+void outbox_hear(struct outbox *o, const struct effects_share *s);
 /* What was heard is not all there any more: there was no link, or it has waited for too long. The
  * plugin forgets what it knows when it is asked for its sessions, and devices sync when they are
  * greeted. */
@@ -45,8 +44,14 @@ void outbox_miss(struct outbox *o);
 bool outbox_missed(const struct outbox *o);
 void outbox_made_up(struct outbox *o);
 struct downq *outbox_queue(const struct outbox *o);
-/* Queues what was planned for EFFECTS_CONTROL (answers to requests). */
-void outbox_answer(struct outbox *o, const struct effects *fx);
+/* Queues records of EFFECTS_CONTROL (answers to requests). */
+void outbox_answer(struct outbox *o, struct im_str answers);
+/* While it is held everything waits in the queues. */
+void outbox_hold(struct outbox *o, bool held);
+/* It is known which sessions the plugin has; not so, which is how it begins, it may have anybody's.
+ */
+void outbox_set_known(struct outbox *o, bool known);
+bool outbox_known(const struct outbox *o);
 /* Gives out what waits, as far as the window allows. */
 void outbox_pump(struct outbox *o);
 /* A frame with this one record. */

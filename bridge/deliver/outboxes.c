@@ -1,51 +1,67 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Owns the list, and for the time of a commit the records that are everybody's. Called by
- * fanout.c for tiers, by commit.c after a commit and by engine.c with answers. Knows no link. */
+/* Owns the list and the split. Called by fanout.c for tiers, by commit.c after a commit and by
+ * engine.c with answers. Knows no link. */
 #include "bridge/deliver/outboxes.h"
 
 #include <stdlib.h>
 
 #include "bridge/deliver/downq.h"
-#include "common/frame.h"
+#include "bridge/deliver/split.h"
 #include "common/limits.h"
 
 struct outboxes {
 	struct outbox *v[IM_PEERS_MAX];
+	unsigned number[IM_PEERS_MAX]; /* of each */
 	unsigned n;
-	struct im_buf control; /* without answers */
+	struct whereabouts *where;
+	struct split *split; /* NULL until there are two */
+	split_mask anyway;   /* for the time of a cut: those that may have anybody's sessions */
 };
 
 struct outboxes *outboxes_new(void)
 {
-	struct outboxes *all = calloc(1, sizeof(*all));
-
-	if (all)
-		im_buf_init(&all->control, 0);
-	return all;
+	return calloc(1, sizeof(struct outboxes));
 }
 
 void outboxes_free(struct outboxes **all)
 {
 	if (!*all)
 		return;
-	im_buf_free(&(*all)->control);
+	split_free(&(*all)->split);
 	free(*all);
 	*all = NULL;
 }
 
-int outboxes_add(struct outboxes *all, struct outbox *o)
+void outboxes_set_whereabouts(struct outboxes *all, struct whereabouts *w)
 {
-	if (all->n == IM_PEERS_MAX)
+	all->where = w;
+}
+
+int outboxes_add(struct outboxes *all, struct outbox *o, unsigned number)
+{
+	if (number >= IM_PEERS_MAX)
 		return IM_E_FULL;
-	all->v[all->n++] = o;
+	for (unsigned i = 0; i < all->n; i++)
+		if (all->number[i] == number)
+			return IM_E_EXISTS;
+	if (all->n == 1 && !all->split) {
+		all->split = split_new();
+		if (!all->split)
+			return IM_E_NOMEM;
+	}
+	all->v[all->n] = o;
+	all->number[all->n++] = number;
 	return IM_OK;
 }
 
 void outboxes_remove(struct outboxes *all, struct outbox *o)
 {
 	for (unsigned i = 0; i < all->n; i++) {
-		if (all->v[i] == o)
-			all->v[i--] = all->v[--all->n];
+		if (all->v[i] != o)
+			continue;
+		all->n--;
+		all->v[i] = all->v[all->n];
+		all->number[i--] = all->number[all->n];
 	}
 }
 
@@ -65,49 +81,92 @@ void outboxes_pin(const struct outboxes *all, uint64_t group, enum effects_tier 
 		downq_pin(outbox_queue(all->v[i]), group, tier, ahead);
 }
 
-static void leave_out_answers(struct im_buf *out, struct im_str records)
+static split_mask where(void *arg, struct im_str uid)
 {
-	struct im_down_rec r;
-	struct im_str rest = records;
+	struct outboxes *all = arg;
 
-	im_buf_reset(out);
-	while (rest.n && !im_down_rec_read(&rest, &r)) {
-		if (!effects_is_answer(&r))
-			im_buf_put(out, records.p, records.n - rest.n);
-		records = rest;
-	}
+	return all->anyway | whereabouts_of(all->where, uid);
 }
 
-static void tell_others(struct outboxes *all, const struct effects *fx, const struct outbox *own)
+static split_mask everywhere(void *arg, struct im_str uid)
 {
-	if (all->n <= 1)
-		return;
-	leave_out_answers(&all->control, effects_view(fx, EFFECTS_CONTROL));
+	(void)arg;
+	(void)uid;
+	return SPLIT_ALL;
+}
+
+/* own: the one that was asked, or NULL. */
+static int cut(struct outboxes *all, const struct effects_share *s, const struct outbox *own)
+{
+	split_mask to = 0, asked = 0;
+	bool any;
+
+	all->anyway = 0;
+	for (unsigned i = 0; i < all->n; i++) {
+		const split_mask bit = UINT32_C(1) << all->number[i];
+
+		to |= bit;
+		if (all->v[i] == own)
+			asked = bit;
+		if (!outbox_known(all->v[i]))
+			all->anyway |= bit;
+	}
+	any = !all->where || all->anyway == to;
+	if (!any)
+		whereabouts_begin(all->where);
+	return split_cut(all->split, s, asked, to, any ? everywhere : where, all);
+}
+
+/* Of what was cut, this one's. */
+static const struct effects_share *share(const struct outboxes *all, const struct outbox *o)
+{
+	unsigned i = 0;
+
+	while (all->v[i] != o)
+		i++;
+	return split_share(all->split, all->number[i]);
+}
+
+/* What there is no memory for is missed. */
+static void tell_others(struct outboxes *all, const struct outbox *own, bool sound)
+{
 	for (unsigned i = 0; i < all->n; i++) {
 		if (all->v[i] == own)
 			continue;
-		if (all->control.failed)
-			outbox_miss(all->v[i]);
+		if (sound)
+			outbox_hear(all->v[i], split_share(all->split, all->number[i]));
 		else
-			outbox_hear(all->v[i], fx, im_buf_view(&all->control));
+			outbox_miss(all->v[i]);
 	}
 }
 
 void outboxes_take(struct outboxes *all, struct effects *fx, struct outbox *own, uint64_t epoch,
 	uint64_t recno)
 {
+	struct effects_share s;
+	bool alone = all->n < 2, sound;
+
+	effects_all(fx, &s);
+	sound = alone || cut(all, &s, own) == IM_OK;
 	if (all->n == 1)
 		own = all->v[0];
 	if (own)
-		outbox_take(own, fx, epoch, recno);
-	tell_others(all, fx, own);
+		outbox_take(own, alone || !sound ? &s : share(all, own), epoch, recno);
+	tell_others(all, own, sound);
 	effects_reset(fx);
 }
 
 void outboxes_answer(struct outboxes *all, struct effects *fx, struct outbox *own)
 {
-	outbox_answer(own, fx);
-	tell_others(all, fx, own);
+	struct effects_share s;
+	bool alone = all->n < 2, sound;
+
+	effects_all(fx, &s);
+	sound = alone || cut(all, &s, own) == IM_OK;
+	if (own)
+		outbox_answer(
+			own, (alone || !sound ? &s : share(all, own))->records[EFFECTS_CONTROL]);
+	tell_others(all, own, sound);
 	effects_reset(fx);
 }
 

@@ -32,9 +32,10 @@ struct presence {
 	int since;
 	size_t online; /* users who have devices */
 	size_t devices, devices_max;
-	bool names;  /* what is told names the devices */
-	bool hidden; /* nobody is told to be there */
-	bool known;  /* who are connected */
+	uint32_t full, fuller; /* see presence_where; in the snapshot that is coming in, likewise */
+	bool names;            /* what is told names the devices */
+	bool hidden;           /* nobody is told to be there */
+	bool known;            /* who are connected */
 	struct im_buf json;
 };
 
@@ -148,6 +149,8 @@ int presence_open(
 	}
 	alone = !u->devices;
 	if (p->devices >= p->devices_max || !presence_device_add(&u->devices, peer, device)) {
+		p->full |= UINT32_C(1) << peer;
+		p->fuller |= UINT32_C(1) << peer;
 		if (alone && !u->on && !u->later)
 			user_drop(p, u);
 		return IM_E_FULL;
@@ -185,6 +188,7 @@ void presence_snapshot_begin(struct presence *p, unsigned peer)
 	struct user *u, *tmp;
 	struct presence_device *d;
 
+	p->fuller &= ~(UINT32_C(1) << peer);
 	HASH_ITER (hh, p->by_uid, u, tmp) {
 		LL_FOREACH(u->devices, d)
 		d->stale |= d->peer == peer;
@@ -196,6 +200,7 @@ void presence_snapshot_end(struct presence *p, unsigned peer, int64_t now_ms)
 	struct user *u, *utmp;
 	struct presence_device *d, *dtmp;
 
+	p->full &= p->fuller | ~(UINT32_C(1) << peer);
 	HASH_ITER (hh, p->by_uid, u, utmp) {
 		LL_FOREACH_SAFE(u->devices, d, dtmp)
 		{
@@ -316,6 +321,17 @@ bool presence_online(const struct presence *p, struct im_str uid)
 	const struct user *u = user_find(p, uid);
 
 	return u && u->devices;
+}
+
+uint32_t presence_where(const struct presence *p, struct im_str uid)
+{
+	const struct user *u = user_find(p, uid);
+	const struct presence_device *d;
+	uint32_t at = p->full;
+
+	for (d = u ? u->devices : NULL; d; d = d->next)
+		at |= UINT32_C(1) << d->peer;
+	return at;
 }
 
 bool presence_has(const struct presence *p, struct im_str uid, struct im_str device)

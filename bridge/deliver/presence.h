@@ -70,6 +70,10 @@ bool presence_has(const struct presence *p, struct im_str uid, struct im_str dev
 bool presence_elsewhere(
 	const struct presence *p, unsigned peer, struct im_str uid, struct im_str device);
 bool presence_online(const struct presence *p, struct im_str uid);
+/* The plugins at which a user is connected, or may be: bit n for the one of number n. Where there
+ * was no room for a device, anybody may be until the plugin's next snapshot has had room for all.
+ */
+uint32_t presence_where(const struct presence *p, struct im_str uid);
 size_t presence_users(const struct presence *p); /* who are connected */
 size_t presence_devices(const struct presence *p);
 /* There is something to tell. */

@@ -5,6 +5,15 @@
 #include "bridge/write/dedup_rebuild.h"
 #include "common/limits.h"
 
+static void forget(void *arg, struct im_str uid, struct im_str gid)
+{
+	struct assembly *a = arg;
+
+	rights_forget(a->rights, uid, gid);
+	if (!gid.n)
+		whereabouts_changed(a->where, uid);
+}
+
 static int build(struct assembly *a, const struct engine_parts *p, int64_t wall_ms)
 {
 	struct writer_parts wp = {
@@ -22,7 +31,7 @@ static int build(struct assembly *a, const struct engine_parts *p, int64_t wall_
 	if (!a->fx || !a->answers || !a->outboxes || !a->rights || !a->cost || !a->ceiling ||
 		!a->acks || !a->dedup || !a->names)
 		return IM_E_NOMEM;
-	effects_on_forget(a->fx, rights_forget, a->rights);
+	effects_on_forget(a->fx, forget, a);
 	if (p->backend->reader_open(p->store, &a->log_reader))
 		return IM_E_IO;
 	if (writer_new(&wp, &a->writer) || marks_new(p->backend, p->store, &a->marks))
@@ -35,7 +44,8 @@ static int join(struct assembly *a)
 {
 	const struct tx_part parts[] = {rights_part(a->rights), cost_part(a->cost),
 		ceiling_part(a->ceiling), acks_part(a->acks), dedup_part(a->dedup),
-		sessions_part(a->sessions), cursors_part(a->cursors), health_part(&a->health)};
+		sessions_part(a->sessions), whereabouts_part(a->where), cursors_part(a->cursors),
+		health_part(&a->health)};
 	int rc = IM_OK;
 
 	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]) && !rc; i++)
@@ -59,12 +69,21 @@ static int people(struct assembly *a, const struct engine_parts *p)
 		.dir = p->dir,
 		.fx = a->fx,
 		.health = &a->health,
-		.log = p->log};
+		.log = p->log,
+		.key = p->key};
 
 	a->intake = intake_new(&ip);
 	a->cursors = sp.cursors = cursors_new(&cu);
 	a->sessions = sessions_new(&sp);
-	return a->intake && a->cursors && a->sessions ? join(a) : IM_E_NOMEM;
+	if (!a->intake || !a->cursors || !a->sessions)
+		return IM_E_NOMEM;
+	a->where = whereabouts_new(
+		sessions_presence(a->sessions), &p->key, sessions_homes, a->sessions);
+	if (!a->where)
+		return IM_E_NOMEM;
+	sessions_set_whereabouts(a->sessions, a->where);
+	outboxes_set_whereabouts(a->outboxes, a->where);
+	return join(a);
 }
 
 static int requesting(struct assembly *a, const struct engine_parts *p)
@@ -141,6 +160,7 @@ void assembly_close(struct assembly *a)
 	marks_free(&a->marks);
 	requests_free(&a->requests);
 	cursors_free(&a->cursors);
+	whereabouts_free(&a->where);
 	sessions_free(&a->sessions);
 	intake_free(&a->intake);
 	writer_free(&a->writer);

@@ -9,6 +9,7 @@
 #include "bridge/base/health.h"
 #include "bridge/deliver/ceiling.h"
 #include "bridge/deliver/outboxes.h"
+#include "bridge/deliver/whereabouts.h"
 #include "bridge/directory/names.h"
 #include "bridge/engine/batch.h"
 #include "bridge/engine/marks.h"
@@ -29,6 +30,7 @@ struct assembly {
 	struct acks *acks;
 	struct intake *intake;
 	struct sessions *sessions;
+	struct whereabouts *where;
 	struct requests *requests;
 	struct cursors *cursors;
 	struct store_reader *log_reader;

@@ -41,6 +41,8 @@ void batch_free(struct batch **b)
 
 static int handle_new(struct batch *b, const struct im_up_rec *rec)
 {
+	if (rec->type != IM_UP_OPEN && rec->type != IM_UP_CLOSE && rec->type != IM_UP_REHASH)
+		sessions_spoke(b->p.sessions, peer_number(b->from), rec);
 	switch (rec->type) {
 	case IM_UP_MSG_USER:
 	case IM_UP_MSG_GROUP:
@@ -65,8 +67,7 @@ static int handle_new(struct batch *b, const struct im_up_rec *rec)
 static int handle_old(struct batch *b, const struct im_up_rec *rec, uint64_t recno)
 {
 	/* The directory's part of a committed record may be lost: it is committed second. */
-	bool behind = !writer_directory_has(
-		b->p.writer, peer_number(b->from), peer_spool(b->from)->epoch, recno);
+	bool behind = !writer_directory_has(b->p.writer, peer_spool(b->from)->epoch, recno);
 
 	b->p.health->records_replayed++;
 	switch (rec->type) {

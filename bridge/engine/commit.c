@@ -12,6 +12,7 @@ struct commit {
 	struct spool_mark *spool;
 	struct writer_through through;
 	unsigned moved; /* so often were others first */
+	unsigned first; /* see commit_set_first */
 };
 
 struct commit *commit_new(const struct commit_parts *p)
@@ -27,6 +28,11 @@ void commit_free(struct commit **c)
 {
 	free(*c);
 	*c = NULL;
+}
+
+void commit_set_first(struct commit *c, unsigned number)
+{
+	c->first = number;
 }
 
 enum commit_outcome commit_give_up(struct commit *c)
@@ -57,7 +63,8 @@ static void tell(struct commit *c)
 	struct effects_read *reads = effects_reads(c->p.fx);
 
 	outboxes_take(c->p.outboxes, c->p.fx, own, own ? t->epoch : 0, own ? t->recno : 0);
-	readers_run(c->p.readers, reads, writer_position(c->p.writer), t->peer);
+	readers_run(c->p.readers, reads, writer_position(c->p.writer),
+		c->from || t->epoch ? t->peer : c->first);
 }
 
 /* The shared log has it, or there is none. */

@@ -53,6 +53,8 @@ struct commit_parts {
 
 struct commit *commit_new(const struct commit_parts *p);
 void commit_free(struct commit **c);
+/* Which plugin's are answers to what a transaction asks that is about none. */
+void commit_set_first(struct commit *c, unsigned number);
 
 /* The open transaction has been executed. from: the plugin that it is about; NULL: none. spool:
  * whose records have part in it, through recno; NULL: none's. */

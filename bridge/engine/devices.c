@@ -196,8 +196,20 @@ int devices_come(struct devices *d, const struct im_up_rec *rec, const struct ri
 	return rc == IM_E_NONE ? bind_again(d, rec, u) : rc;
 }
 
+int devices_homes(const struct devices *d, struct im_str uid, split_mask *out)
+{
+	struct rights_user u;
+	int rc = rights_user(d->p.rights, uid, &u);
+
+	*out = SPLIT_ALL;
+	if (rc || u.role == IM_ROLE_DEVICE)
+		return rc == IM_E_UNKNOWN_USER ? IM_E_NONE : rc;
+	return directory_device_homes(d->p.dir, u.id, out);
+}
+
 /* Of a device that has never acknowledged anything, and has left no session, there is nothing to
- * remember: whoever wants the client id next may have it. */
+ * remember: whoever wants the client id next may have it. One that has moved to another broker has
+ * left nothing here, and may have a session there. */
 static int unbind_gone(struct devices *d, unsigned peer, const struct im_up_rec *rec)
 {
 	struct directory *dir = writer_directory(d->p.writer);
@@ -210,7 +222,8 @@ static int unbind_gone(struct devices *d, unsigned peer, const struct im_up_rec 
 	if (!rc)
 		rc = directory_device_get(dir, rec->device, &dev);
 	if (!rc && dev.user == u.id && dev.cursor == 0 &&
-		!presence_elsewhere(d->p.presence, peer, rec->user, rec->device))
+		!presence_elsewhere(d->p.presence, peer, rec->user, rec->device) &&
+		!moves_elsewhere(d->p.moves, peer, rec->device, dev.broker))
 		rc = directory_device_remove(dir, rec->device);
 	return rc == IM_E_NONE || rc == IM_E_UNKNOWN_USER ? IM_OK : rc;
 }

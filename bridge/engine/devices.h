@@ -12,7 +12,9 @@
 #include "bridge/base/log.h"
 #include "bridge/deliver/effects.h"
 #include "bridge/deliver/presence.h"
+#include "bridge/deliver/split.h"
 #include "bridge/directory/rights.h"
+#include "bridge/engine/moves.h"
 #include "bridge/rpc/cursors.h"
 #include "bridge/write/writer.h"
 #include "common/err.h"
@@ -28,6 +30,7 @@ struct devices_parts {
 	struct effects *fx;
 	struct cursors *cursors;
 	const struct presence *presence; /* who is connected is in use */
+	const struct moves *moves;       /* and so is what is at another broker */
 	struct log *log;
 };
 
@@ -48,6 +51,9 @@ int devices_kept(struct devices *d, const struct im_up_rec *rec) IM_MUST_CHECK;
 int devices_leave(struct devices *d, unsigned peer, const struct im_up_rec *rec) IM_MUST_CHECK;
 /* Record type OPEN, handled before: who could not stay may still be there. */
 int devices_again(struct devices *d, const struct im_up_rec *rec) IM_MUST_CHECK;
+/* Where a user's sessions may be that stay. A device account's are anywhere: for the client ids of
+ * a pattern there are no rows. IM_E_NONE: no such user. */
+int devices_homes(const struct devices *d, struct im_str uid, split_mask *out) IM_MUST_CHECK;
 /* The transaction is committed, or rolled back. */
 void devices_settle(struct devices *d, bool committed);
 

@@ -76,7 +76,19 @@ void engine_set(struct engine *e, const struct engine_settings *set)
 
 /* -- the plugins -- */
 
-int engine_add_peer(struct engine *e, outbox_send_fn send, void *send_arg, struct peer **out)
+/* What nobody's records have caused to be read is answered by way of one that is there. */
+static void choose_first(struct engine *e)
+{
+	const struct peer *first = e->peers[0];
+
+	for (unsigned i = e->n_peers; i-- > 0;)
+		if (peer_is_served(e->peers[i]))
+			first = e->peers[i];
+	commit_set_first(e->a.commit, peer_number(first));
+}
+
+int engine_add_peer(struct engine *e, unsigned number, const char *broker, outbox_send_fn send,
+	void *send_arg, struct peer **out)
 {
 	const struct peer_parts parts = {.outboxes = e->a.outboxes,
 		.marks = e->a.marks,
@@ -85,30 +97,35 @@ int engine_add_peer(struct engine *e, outbox_send_fn send, void *send_arg, struc
 		.send = send,
 		.send_arg = send_arg,
 		.instance = e->p.instance,
-		.number = e->n_peers,
+		.number = number - 1,
+		.broker = broker,
 		.backlog_bytes = e->backlog_bytes};
 	int rc = peer_new(&parts, out);
 
 	if (rc)
 		return rc;
 	e->peers[e->n_peers++] = *out;
-	return IM_OK;
+	for (unsigned i = 0; i < e->n_peers && e->n_peers > 1; i++)
+		peer_set_several(e->peers[i]);
+	choose_first(e);
+	return sessions_set_brokers(e->a.sessions, e->n_peers);
 }
 
-/* What every linked plugin understands. */
+/* What every linked plugin understands that is served. */
 static void set_level(struct engine *e)
 {
 	unsigned level = 0;
 	bool any = false;
 
 	for (unsigned i = 0; i < e->n_peers; i++) {
-		if (!peer_is_linked(e->peers[i]))
+		if (!peer_is_served(e->peers[i]))
 			continue;
 		if (!any || peer_level(e->peers[i]) < level)
 			level = peer_level(e->peers[i]);
 		any = true;
 	}
 	effects_set_level(e->a.fx, level);
+	choose_first(e);
 }
 
 /* What every plugin takes that has said so. */
@@ -128,12 +145,14 @@ static void set_max_payload(struct engine *e)
 void engine_linked(struct engine *e, struct peer *p, const struct engine_now *now)
 {
 	peer_link(p, now->mono_ms);
+	sessions_linked(e->a.sessions, peer_number(p), true);
 	set_level(e);
 }
 
 void engine_unlinked(struct engine *e, struct peer *p)
 {
 	peer_unlink(p);
+	sessions_linked(e->a.sessions, peer_number(p), false);
 	/* What it has not heard of it says again. */
 	waiting_drop(&e->waiting, p);
 	set_level(e);
@@ -153,10 +172,13 @@ static void take_batch(struct engine *e, struct peer *from, struct im_str frame,
 static void take_sessions(struct engine *e, struct peer *from, struct im_str frame,
 	const struct im_up_frame *f, const struct engine_now *now)
 {
-	bool greet;
+	bool greet, served = peer_set_level(from, f->part.level);
 
-	peer_set_level(from, f->part.level);
 	set_level(e);
+	if (!served && f->part.first)
+		sessions_unheard(e->a.sessions, peer_number(from), now->wall_ms);
+	if (!served)
+		return;
 	if (e->stalled || e->draining)
 		peer_refuse(from);
 	else if (peer_sessions(from, f, &greet) == PEER_TAKE)
@@ -264,14 +286,15 @@ static void answer(struct engine *e, struct peer *to, struct read_job *job)
 		effects_reply(e->a.answers, uid, device, im_buf_view(&job->topic),
 			im_buf_view(&job->corr), im_buf_view(&job->reply));
 	if (job->kind == READ_DELIVERED || job->kind == READ_PROFILE) {
-		outboxes_answer(e->a.outboxes, e->a.answers, peer_outbox(to));
+		outboxes_answer(e->a.outboxes, e->a.answers,
+			e->n_peers == 1 || peer_is_served(to) ? peer_outbox(to) : NULL);
 		return;
 	}
-	outbox_answer(peer_outbox(to), e->a.answers);
+	outbox_answer(peer_outbox(to), effects_view(e->a.answers, EFFECTS_CONTROL));
 	effects_reset(e->a.answers);
 }
 
-void engine_reads(struct engine *e)
+static void take_reads(struct engine *e)
 {
 	struct read_job *job;
 
@@ -282,6 +305,25 @@ void engine_reads(struct engine *e)
 			read_job_free(job);
 		}
 	}
+}
+
+/* Whether something has come for one that was looked at before the descriptor was made quiet for
+ * another. */
+static bool reads_left(const struct engine *e)
+{
+	for (unsigned i = 0; i < e->n_peers; i++) {
+		if (peer_takes_answers(e->peers[i]) &&
+			readers_has(e->p.readers, peer_number(e->peers[i])))
+			return true;
+	}
+	return false;
+}
+
+void engine_reads(struct engine *e)
+{
+	do
+		take_reads(e);
+	while (e->n_peers > 1 && reads_left(e));
 }
 
 bool engine_call(struct engine *e, int (*fn)(void *arg, struct writer *w), void *arg,
@@ -307,7 +349,8 @@ void engine_respond(
 	struct engine *e, struct im_str uid, struct im_str device, struct im_str response)
 {
 	for (unsigned i = 0; i < e->n_peers; i++)
-		respond(e->peers[i], uid, device, response);
+		if (e->n_peers == 1 || peer_is_served(e->peers[i]))
+			respond(e->peers[i], uid, device, response);
 }
 
 /* -- time -- */
@@ -375,8 +418,10 @@ void engine_drain(struct engine *e)
 
 bool engine_idle(const struct engine *e)
 {
-	return !e->open && outboxes_bytes(e->a.outboxes) == 0 &&
-	       outboxes_outstanding(e->a.outboxes) == 0 && readers_queued(e->p.readers) == 0;
+	for (unsigned i = 0; i < e->n_peers; i++)
+		if (!peer_is_idle(e->peers[i]))
+			return false;
+	return !e->open && readers_queued(e->p.readers) == 0;
 }
 
 /* -- what it tells -- */

@@ -13,7 +13,7 @@
  *            everything else goes on: links, answers of readers, credit, counters. Not visible
  *            before the answer is in and the commit done. Never so on a node by itself.
  *
- * This program gives it one plugin and no shared log (service.c); tests/flow shows both.
+ * This program gives it no shared log (service.c); tests/flow shows one.
  */
 #ifndef IM_BRIDGE_ENGINE_H
 #define IM_BRIDGE_ENGINE_H
@@ -35,10 +35,12 @@ int engine_new(const struct engine_parts *p, const struct engine_settings *set,
 void engine_free(struct engine **e);
 void engine_set(struct engine *e, const struct engine_settings *set);
 
-/* One plugin more, to which frames leave by `send`; the engine's own. In the same order at each
- * start: directory.db knows them by their number. IM_E_NOMEM, IM_E_FULL. */
-int engine_add_peer(
-	struct engine *e, outbox_send_fn send, void *send_arg, struct peer **out) IM_MUST_CHECK;
+/* One plugin more, to which frames leave by `send`; the engine's own. number: from 1 through
+ * IM_PEERS_MAX, the same at each start, for directory.db knows it by that; broker: what the log
+ * calls it, borrowed. All are added before the first one is linked. IM_E_NOMEM; IM_E_EXISTS,
+ * IM_E_FULL: another one has the number, or there is no such. */
+int engine_add_peer(struct engine *e, unsigned number, const char *broker, outbox_send_fn send,
+	void *send_arg, struct peer **out) IM_MUST_CHECK;
 /* The plugin's link is subscribed and carries frames; it is gone. */
 void engine_linked(struct engine *e, struct peer *p, const struct engine_now *now);
 void engine_unlinked(struct engine *e, struct peer *p);

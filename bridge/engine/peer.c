@@ -31,8 +31,11 @@ struct peer {
 	struct spool_mark *spool;
 	struct im_buf stats;
 	unsigned level;
+	bool several;
 
 	bool linked, ready, known;
+	bool served; /* what the plugin is lets it be, on this link */
+	bool old;    /* it did not, which was said */
 	/* HELLO was said and not answered in full yet; an answer has begun. */
 	bool waiting, in_snapshot, asked_again;
 	bool in_hand;  /* a part of the answer to the last HELLO is being taken in */
@@ -59,6 +62,7 @@ int peer_new(const struct peer_parts *parts, struct peer **out)
 		return rc;
 	p->p = *parts;
 	p->patience_ms = PATIENCE_MS;
+	p->served = true;
 	/* What the last process still had queued is gone. */
 	p->greeting = true;
 	im_buf_init(&p->stats, STATS_MAX);
@@ -67,7 +71,7 @@ int peer_new(const struct peer_parts *parts, struct peer **out)
 		p->outbox = outbox_new(
 			p->queue, parts->health, parts->log, parts->send, parts->send_arg);
 	if (p->outbox)
-		rc = outboxes_add(parts->outboxes, p->outbox);
+		rc = outboxes_add(parts->outboxes, p->outbox, parts->number);
 	if (rc)
 		peer_free(out);
 	else
@@ -94,11 +98,21 @@ void peer_set_backlog(struct peer *p, size_t bytes)
 	downq_set_max(p->queue, bytes);
 }
 
+void peer_set_several(struct peer *p)
+{
+	p->several = true;
+	p->served = p->level >= IM_PLUGIN_LEVEL_SEVERAL;
+	outbox_hold(p->outbox, !p->served);
+}
+
 /* -- the link -- */
 
 static void hello(struct peer *p, int64_t mono_ms)
 {
-	struct im_down_rec r = {.type = IM_DOWN_HELLO, .epoch = p->p.instance};
+	const struct im_down_rec r = {.type = IM_DOWN_HELLO,
+		.flags = p->several ? IM_DOWNF_SEVERAL : 0,
+		.epoch = p->p.instance,
+		.recno = p->p.number + 1};
 
 	if (!p->linked)
 		return;
@@ -116,13 +130,23 @@ static void make_up(struct peer *p)
 	outbox_made_up(p->outbox);
 }
 
+/* What it understands is not known: with others beside it nothing is told before it is. */
+static void unknown(struct peer *p)
+{
+	p->level = 0;
+	p->served = !p->several;
+	steps_set(downq_steps(p->queue), false);
+	outbox_set_known(p->outbox, false);
+	outbox_hold(p->outbox, p->several);
+}
+
 void peer_link(struct peer *p, int64_t mono_ms)
 {
 	p->linked = true;
 	p->ready = p->asked_again = false;
 	p->p.health->links++;
 	p->returned_at_ms = mono_ms;
-	peer_set_level(p, 0);
+	unknown(p);
 	outbox_set_linked(p->outbox, true);
 	downq_lost(p->queue);
 	make_up(p);
@@ -133,7 +157,7 @@ void peer_link(struct peer *p, int64_t mono_ms)
 void peer_unlink(struct peer *p)
 {
 	p->linked = p->ready = p->waiting = p->in_hand = false;
-	peer_set_level(p, 0);
+	unknown(p);
 	outbox_set_linked(p->outbox, false);
 }
 
@@ -145,9 +169,9 @@ static void say_conflict(struct peer *p, uint64_t epoch)
 {
 	if (!p->conflict)
 		log_line(p->p.log, LOG_LEVEL_ERROR, "spool_shared",
-			"plugin=%u epoch=%llu what=\"another plugin has the same spool; each "
-			"needs a data_dir of its own, or one whose spool was not copied\"",
-			p->p.number, (unsigned long long)epoch);
+			"broker=%s epoch=%llu what=\"the plugin of another broker has the same "
+			"spool; each needs a spool_file of its own, which is not a copy\"",
+			p->p.broker, (unsigned long long)epoch);
 	p->conflict = true;
 }
 
@@ -176,7 +200,9 @@ static int spool_begins(struct peer *p, const struct im_up_batch *h)
 	log_line(p->p.log, LOG_LEVEL_INFO, same ? "spool_goes_on" : "spool_begins",
 		"epoch=%llu expected=%llu first=%llu%s", (unsigned long long)h->epoch,
 		(unsigned long long)(same ? s->recno + 1 : h->first), (unsigned long long)h->first,
-		same ? " what=\"numbers jump when the broker has died; nothing is missing\"" : "");
+		same ? " what=\"numbers jump when broker or bridge was started again; nothing is "
+		       "missing\""
+		     : "");
 	spool_mark_advance(s, h->first - 1, &none);
 	return IM_OK;
 }
@@ -191,7 +217,7 @@ static bool in_order(struct peer *p, const struct im_up_batch *h)
 
 enum peer_verdict peer_batch(struct peer *p, const struct im_up_batch *h, int64_t mono_ms)
 {
-	if (!h->count || !h->epoch || !h->first)
+	if (!h->count || !h->epoch || !h->first || !p->served)
 		return PEER_DROP;
 	if (in_order(p, h))
 		return PEER_TAKE;
@@ -227,6 +253,7 @@ bool peer_answered(struct peer *p, bool whole, int64_t mono_ms)
 		return false;
 	p->waiting = p->greeting = false;
 	p->ready = p->known = true;
+	outbox_set_known(p->outbox, true);
 	return true;
 }
 
@@ -242,10 +269,34 @@ void peer_set_stats(struct peer *p, struct im_str json)
 	im_buf_str(&p->stats, json);
 }
 
-void peer_set_level(struct peer *p, unsigned level)
+/* Says once, and again after it was right in between, that a plugin is too old to be one of
+ * several: it would keep sessions that are elsewhere by now. */
+static void say_old(struct peer *p)
+{
+	if (!p->old)
+		log_line(p->p.log, LOG_LEVEL_ERROR, "plugin_too_old",
+			"broker=%s plugin_level=%u what=\"the broker runs a plugin of an earlier "
+			"version, which cannot be one of several; restart the broker, its "
+			"clients' messages wait until then\"",
+			p->p.broker, p->level);
+	p->old = true;
+}
+
+bool peer_set_level(struct peer *p, unsigned level)
 {
 	p->level = level;
+	p->served = !p->several || level >= IM_PLUGIN_LEVEL_SEVERAL;
+	if (!p->served) {
+		say_old(p);
+		p->waiting = false;
+		outbox_set_linked(p->outbox, false);
+		return false;
+	}
+	p->old = false;
 	steps_set(downq_steps(p->queue), level >= IM_PLUGIN_LEVEL_STEP);
+	outbox_hold(p->outbox, false);
+	outbox_pump(p->outbox);
+	return true;
 }
 
 void peer_refuse(struct peer *p)
@@ -291,8 +342,9 @@ static void watch_window(struct peer *p, int64_t mono_ms)
 	}
 	if (mono_ms - p->returned_at_ms < p->patience_ms)
 		return;
-	log_line(p->p.log, LOG_LEVEL_WARNING, "frames_unreturned", "frames=%u after_ms=%lld",
-		downq_outstanding(p->queue), (long long)p->patience_ms);
+	log_line(p->p.log, LOG_LEVEL_WARNING, "frames_unreturned",
+		"broker=%s frames=%u after_ms=%lld", p->p.broker, downq_outstanding(p->queue),
+		(long long)p->patience_ms);
 	p->returned_at_ms = mono_ms;
 	/* It may not know of this link: what has answered was for the one before. */
 	if (p->patience_ms > 2 * PATIENCE_MS && !p->waiting)
@@ -320,12 +372,14 @@ void peer_tick(struct peer *p, int64_t mono_ms)
 	if (p->waiting && !p->in_hand && mono_ms - p->hello_at_ms >= HELLO_AGAIN_MS) {
 		if (!p->asked_again)
 			log_line(p->p.log, LOG_LEVEL_WARNING, "hello_unanswered",
-				"what=\"is the plugin loaded, with this link_username?\"");
+				"broker=%s what=\"is the plugin loaded, with this "
+				"link_username?\"",
+				p->p.broker);
 		p->asked_again = true;
 		hello(p, mono_ms);
 	}
 	watch_drops(p, mono_ms);
-	if (p->linked)
+	if (p->linked && p->served)
 		watch_window(p, mono_ms);
 	/* Not sooner, or what is told then would wait behind what waits. */
 	if (p->ready && !p->waiting && outbox_missed(p->outbox) && !downq_urgent(p->queue)) {
@@ -341,6 +395,11 @@ void peer_tick(struct peer *p, int64_t mono_ms)
 unsigned peer_number(const struct peer *p)
 {
 	return p->p.number;
+}
+
+const char *peer_broker(const struct peer *p)
+{
+	return p->p.broker;
 }
 
 struct outbox *peer_outbox(const struct peer *p)
@@ -376,6 +435,16 @@ bool peer_has(const struct peer *p)
 bool peer_is_linked(const struct peer *p)
 {
 	return p->linked;
+}
+
+bool peer_is_served(const struct peer *p)
+{
+	return p->linked && p->served;
+}
+
+bool peer_is_idle(const struct peer *p)
+{
+	return !peer_is_served(p) || (!downq_bytes(p->queue) && !downq_outstanding(p->queue));
 }
 
 bool peer_ready(const struct peer *p)

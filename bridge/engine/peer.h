@@ -7,6 +7,8 @@
  *   waiting  HELLO was said and not answered. The answer says where the spool begins. At any time a
  *            batch that does not follow what is committed is dropped, because something before it
  *            was lost; HELLO is said, and everything from there on comes again.
+ *   old      one of several, whose plugin is of a version that does not know of others. It is not
+ *            served: its records stay in its spool, and it is told nothing.
  */
 #ifndef IM_BRIDGE_PEER_H
 #define IM_BRIDGE_PEER_H
@@ -34,15 +36,18 @@ struct peer_parts {
 	 * is). */
 	outbox_send_fn send;
 	void *send_arg;
-	uint64_t instance; /* random: names this process in HELLO */
-	unsigned number;   /* which of the bridge's plugins it is, below IM_PEERS_MAX */
+	uint64_t instance;  /* random: names this process in HELLO */
+	unsigned number;    /* which of the bridge's plugins it is, below IM_PEERS_MAX */
+	const char *broker; /* what the log calls it */
 	size_t backlog_bytes;
 };
 
-/* IM_E_NOMEM, IM_E_FULL: there are as many as may be. */
+/* IM_E_NOMEM; IM_E_EXISTS, IM_E_FULL: another one has the number, or there is no such. */
 int peer_new(const struct peer_parts *p, struct peer **out) IM_MUST_CHECK;
 void peer_free(struct peer **p);
 void peer_set_backlog(struct peer *p, size_t bytes);
+/* There are others beside it, which it is told with the next HELLO. */
+void peer_set_several(struct peer *p);
 
 /* The link is subscribed and carries frames; it is gone. */
 void peer_link(struct peer *p, int64_t mono_ms);
@@ -58,8 +63,8 @@ enum peer_verdict peer_batch(
 /* A part of the answer to HELLO. *greet_out: its devices are to be greeted. */
 enum peer_verdict peer_sessions(
 	struct peer *p, const struct im_up_frame *f, bool *greet_out) IM_MUST_CHECK;
-/* As each part of the answer says. */
-void peer_set_level(struct peer *p, unsigned level);
+/* As each part of the answer says. False: it is old. */
+bool peer_set_level(struct peer *p, unsigned level) IM_MUST_CHECK;
 /* A part of the answer has been taken in; whole: it was the last one, and sound. True: HELLO is
  * answered. It is not by what was said before it, on a link that is gone or in answer to another
  * one, however late that was taken in. */
@@ -78,6 +83,7 @@ void peer_catch_up(struct peer *p, int64_t mono_ms);
 void peer_tick(struct peer *p, int64_t mono_ms);
 
 unsigned peer_number(const struct peer *p);
+const char *peer_broker(const struct peer *p);
 struct outbox *peer_outbox(const struct peer *p);
 /* NULL until it has said which is its. */
 struct spool_mark *peer_spool(const struct peer *p);
@@ -90,6 +96,10 @@ bool peer_takes_presence(const struct peer *p);
 void peer_told(struct peer *p);
 bool peer_has(const struct peer *p);
 bool peer_is_linked(const struct peer *p);
+/* There is a link, and it is known that the plugin is not too old. */
+bool peer_is_served(const struct peer *p);
+/* Nothing waits that may leave. */
+bool peer_is_idle(const struct peer *p);
 /* It has answered HELLO on this link and its snapshot is in. */
 bool peer_ready(const struct peer *p);
 /* It has done so since the process has started. */

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "bridge/engine/devices.h"
+#include "bridge/engine/moves.h"
 #include "bridge/rpc/read_job.h"
 #include "common/limits.h"
 #include "common/wire.h"
@@ -20,10 +21,25 @@ struct sessions {
 	struct sessions_parts p;
 	struct presence *presence;
 	struct devices *devices;
+	struct moves *moves;
 	struct sessions_settings set;
+	struct whereabouts *where;
 	bool known;  /* see sessions_known */
 	bool warned; /* of a plugin that knows no device accounts */
 };
+
+static struct moves *make_moves(const struct sessions_parts *sp)
+{
+	const struct moves_parts p = {.rights = sp->rights,
+		.writer = sp->writer,
+		.dir = sp->dir,
+		.fx = sp->fx,
+		.health = sp->health,
+		.log = sp->log,
+		.key = sp->key};
+
+	return moves_new(&p);
+}
 
 static struct devices *make_devices(struct sessions *s)
 {
@@ -33,6 +49,7 @@ static struct devices *make_devices(struct sessions *s)
 		.fx = s->p.fx,
 		.cursors = s->p.cursors,
 		.presence = s->presence,
+		.moves = s->moves,
 		.log = s->p.log};
 
 	return devices_new(&p);
@@ -46,7 +63,8 @@ struct sessions *sessions_new(const struct sessions_parts *p)
 		return NULL;
 	s->p = *p;
 	s->presence = presence_new(IM_PRESENCE_DEVICES_MAX);
-	s->devices = s->presence ? make_devices(s) : NULL;
+	s->moves = make_moves(p);
+	s->devices = s->presence && s->moves ? make_devices(s) : NULL;
 	if (!s->devices)
 		sessions_free(&s);
 	return s;
@@ -57,6 +75,7 @@ void sessions_free(struct sessions **s)
 	if (!*s)
 		return;
 	devices_free(&(*s)->devices);
+	moves_free(&(*s)->moves);
 	presence_free(&(*s)->presence);
 	free(*s);
 	*s = NULL;
@@ -68,6 +87,35 @@ void sessions_set(struct sessions *s, const struct sessions_settings *set)
 	presence_set_names(s->presence, set->names);
 	presence_set_shown(s->presence, set->presence);
 	devices_set(s->devices, set->remembered_devices, set->device_days);
+}
+
+void sessions_set_whereabouts(struct sessions *s, struct whereabouts *w)
+{
+	s->where = w;
+}
+
+int sessions_homes(void *arg, struct im_str uid, split_mask *out)
+{
+	const struct sessions *s = arg;
+
+	return devices_homes(s->devices, uid, out);
+}
+
+int sessions_set_brokers(struct sessions *s, unsigned n)
+{
+	return moves_set_brokers(s->moves, n);
+}
+
+void sessions_linked(struct sessions *s, unsigned peer, bool on)
+{
+	moves_linked(s->moves, peer, on);
+}
+
+/* A will is the broker's word. */
+void sessions_spoke(struct sessions *s, unsigned peer, const struct im_up_rec *rec)
+{
+	if (!(rec->flags & IM_UPF_WILL))
+		moves_spoke(s->moves, peer, rec);
 }
 
 struct presence *sessions_presence(const struct sessions *s)
@@ -149,8 +197,11 @@ static int opened(struct sessions *s, unsigned peer, const struct im_up_rec *rec
 	if (rc)
 		return rc;
 	rc = devices_come(s->devices, rec, &u);
+	if (!rc && !replayed)
+		rc = moves_come(s->moves, peer, rec, &u);
 	if (rc)
 		return rc;
+	whereabouts_changed(s->where, rec->user);
 	if (replayed || u.role == IM_ROLE_DEVICE)
 		return IM_OK;
 	rc = presence_open(s->presence, peer, rec->user, rec->device, rec->ts_ms);
@@ -200,7 +251,20 @@ static int closed(struct sessions *s, unsigned peer, const struct im_up_rec *rec
 	 * the log by which it would be known as a replay. */
 	if (!replayed && !presence_close(s->presence, peer, rec->user, rec->device, rec->ts_ms))
 		rc = again(s, rec);
+	if (!replayed)
+		moves_gone(s->moves, peer, rec);
+	if (rec->flags & IM_UPF_GONE)
+		whereabouts_changed(s->where, rec->user);
 	return rc ? rc : devices_leave(s->devices, peer, rec);
+}
+
+/* Its session may stay from now on. */
+static int kept(struct sessions *s, const struct im_up_rec *rec)
+{
+	int rc = devices_kept(s->devices, rec);
+
+	whereabouts_changed(s->where, rec->user);
+	return rc;
 }
 
 int sessions_record(struct sessions *s, unsigned peer, const struct im_up_rec *rec)
@@ -209,7 +273,7 @@ int sessions_record(struct sessions *s, unsigned peer, const struct im_up_rec *r
 	case IM_UP_OPEN:
 		return opened(s, peer, rec, false);
 	case IM_UP_KEEP:
-		return devices_kept(s->devices, rec);
+		return kept(s, rec);
 	case IM_UP_SUB:
 		return subscribed(s, rec, rec->ts_ms);
 	default:
@@ -223,13 +287,16 @@ int sessions_again(struct sessions *s, unsigned peer, const struct im_up_rec *re
 	int rc = IM_OK;
 
 	if (rec->type == IM_UP_KEEP)
-		return behind ? devices_kept(s->devices, rec) : IM_OK;
+		return behind ? kept(s, rec) : IM_OK;
 	if (rec->type == IM_UP_SUB)
 		return IM_OK;
 	if (rec->type == IM_UP_CLOSE && behind)
 		rc = closed(s, peer, rec, true);
 	else if (rec->type == IM_UP_OPEN)
 		rc = behind ? opened(s, peer, rec, true) : devices_again(s->devices, rec);
+	if (!rc && rec->type == IM_UP_OPEN)
+		rc = moves_again(s->moves, peer, rec, behind);
+	whereabouts_changed(s->where, rec->user);
 	return rc ? rc : again(s, rec);
 }
 
@@ -281,6 +348,36 @@ int sessions_known(struct sessions *s, int64_t now_ms)
 	return rc;
 }
 
+static void snapshot_begins(struct sessions *s, unsigned peer)
+{
+	presence_snapshot_begin(s->presence, peer);
+	moves_snapshot_begin(s->moves, peer);
+}
+
+static void snapshot_ends(struct sessions *s, unsigned peer, int64_t now_ms)
+{
+	presence_snapshot_end(s->presence, peer, now_ms);
+	moves_snapshot_end(s->moves, peer);
+}
+
+void sessions_unheard(struct sessions *s, unsigned peer, int64_t now_ms)
+{
+	snapshot_begins(s, peer);
+	snapshot_ends(s, peer, now_ms);
+	moves_linked(s->moves, peer, false);
+}
+
+/* What a snapshot says of where a device is. */
+static int met(struct sessions *s, unsigned peer, const struct im_up_rec *rec, int64_t now_ms)
+{
+	if (rec->type != IM_UP_OPEN) {
+		sessions_spoke(s, peer, rec);
+		return IM_OK;
+	}
+	whereabouts_changed(s->where, rec->user);
+	return moves_met(s->moves, peer, rec, now_ms);
+}
+
 int sessions_snapshot(
 	struct sessions *s, unsigned peer, const struct im_up_frame *f, bool greet, int64_t now_ms)
 {
@@ -290,7 +387,7 @@ int sessions_snapshot(
 	int rc = IM_OK;
 
 	if (f->part.first)
-		presence_snapshot_begin(s->presence, peer);
+		snapshot_begins(s, peer);
 	for (uint32_t i = 0; i < f->batch.count && !rc; i++) {
 		rc = im_up_rec_read(&in, &rec);
 		if (rc || rec.user.n == 0 || rec.user.n > IM_UID_MAX)
@@ -304,12 +401,13 @@ int sessions_snapshot(
 			rc = presence_open(s->presence, peer, rec.user, rec.device, now_ms);
 		else if (rec.type == IM_UP_SUB && greet)
 			rc = subscribed(s, &rec, now_ms);
-		if (rc == IM_E_FULL)
-			rc = IM_OK;
+		if (!rc || rc == IM_E_FULL)
+			rc = met(s, peer, &rec, now_ms);
 	}
-	if (!rc && f->part.last)
-		presence_snapshot_end(s->presence, peer, now_ms);
-	return rc;
+	if (rc || !f->part.last)
+		return rc;
+	snapshot_ends(s, peer, now_ms);
+	return moves_recount(s->moves);
 }
 
 static int mark(struct sessions *s, uint64_t user, int state, int64_t ts_ms)
@@ -359,6 +457,7 @@ static void committed(void *arg)
 
 	presence_settle(s->presence, true);
 	devices_settle(s->devices, true);
+	moves_settle(s->moves, true);
 }
 
 static void rolled_back(void *arg, uint64_t first, bool logged)
@@ -369,6 +468,7 @@ static void rolled_back(void *arg, uint64_t first, bool logged)
 	(void)logged;
 	presence_settle(s->presence, false);
 	devices_settle(s->devices, false);
+	moves_settle(s->moves, false);
 }
 
 struct tx_part sessions_part(struct sessions *s)

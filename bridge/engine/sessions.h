@@ -14,11 +14,13 @@
 #include "bridge/base/tx_part.h"
 #include "bridge/deliver/effects.h"
 #include "bridge/deliver/presence.h"
+#include "bridge/deliver/whereabouts.h"
 #include "bridge/directory/rights.h"
 #include "bridge/rpc/cursors.h"
 #include "bridge/write/writer.h"
 #include "common/err.h"
 #include "common/frame.h"
+#include "common/siphash.h"
 
 struct sessions;
 
@@ -31,6 +33,7 @@ struct sessions_parts {
 	struct cursors *cursors;
 	struct health *health;
 	struct log *log;
+	struct im_sipkey key;
 };
 
 struct sessions *sessions_new(const struct sessions_parts *p);
@@ -42,6 +45,18 @@ struct sessions_settings {
 	int64_t device_days;         /* after which the broker forgets a session */
 };
 void sessions_set(struct sessions *s, const struct sessions_settings *set);
+/* Borrowed; told whose devices change. */
+void sessions_set_whereabouts(struct sessions *s, struct whereabouts *w);
+/* As whereabouts_homes_fn; arg is the struct sessions. */
+int sessions_homes(void *arg, struct im_str uid, split_mask *out) IM_MUST_CHECK;
+
+/* So many plugins there are; the link to one stands, or does not. See moves.h. */
+int sessions_set_brokers(struct sessions *s, unsigned n) IM_MUST_CHECK;
+void sessions_linked(struct sessions *s, unsigned peer, bool on);
+/* Of this plugin nothing is heard any more: nobody is there. */
+void sessions_unheard(struct sessions *s, unsigned peer, int64_t now_ms);
+/* A message or request of a session's. */
+void sessions_spoke(struct sessions *s, unsigned peer, const struct im_up_rec *rec);
 
 /* Record types OPEN, SUB, KEEP, CLOSE of this plugin (below IM_PEERS_MAX), inside the transaction.
  * IM_E_IO, IM_E_NOMEM: roll back. */

@@ -105,10 +105,11 @@ static void say_ready(struct engine *e, const struct peer *p)
 	const struct spool_mark *s = peer_spool(p);
 
 	log_line(e->p.log, LOG_LEVEL_INFO, "ready",
-		"users=%zu devices=%zu recno=%llu plugin_level=%u",
+		"users=%zu devices=%zu recno=%llu plugin_level=%u%s%s",
 		presence_users(sessions_presence(e->a.sessions)),
 		presence_devices(sessions_presence(e->a.sessions)),
-		(unsigned long long)(s ? s->recno : 0), peer_level(p));
+		(unsigned long long)(s ? s->recno : 0), peer_level(p),
+		e->n_peers > 1 ? " broker=" : "", e->n_peers > 1 ? peer_broker(p) : "");
 }
 
 void work_heard(struct engine *e)

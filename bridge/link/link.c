@@ -24,6 +24,9 @@
 /* Packets taken in one turn, so that other work is not kept waiting. */
 #define READS_MAX 32
 
+/* Why there is no connection, as far as it was said since there was one. */
+enum said { SAID_NOTHING, SAID_WAITS, SAID_REFUSED };
+
 struct link {
 	struct link_parts p;
 	struct mosquitto *m;
@@ -31,9 +34,25 @@ struct link {
 	struct loop_timer *timer; /* connected: the next look for pings; else the next attempt */
 	bool begun;               /* mosquitto_connect was called once */
 	bool ready;
-	bool failed_said;
+	enum said said;
 	int64_t retry_ms;
 };
+
+/* Said once, and again for the other reason: a broker may be away first and refuse us then. */
+static bool is_news(struct link *l, enum said what)
+{
+	bool news = l->said != what;
+
+	l->said = what;
+	return news;
+}
+
+static void say_waits(struct link *l, const char *why)
+{
+	if (is_news(l, SAID_WAITS))
+		log_line(l->p.log, LOG_LEVEL_WARNING, "link_waits",
+			"broker=%s why=\"%s\" will=\"try again until it works\"", l->p.path, why);
+}
 
 static void on_connect(struct mosquitto *m, void *arg, int rc)
 {
@@ -41,12 +60,14 @@ static void on_connect(struct mosquitto *m, void *arg, int rc)
 	char *filters[] = {IM_TOPIC_UP, IM_TOPIC_SINK};
 
 	if (rc) {
-		if (!l->failed_said)
+		if (is_news(l, SAID_REFUSED))
 			log_line(l->p.log, LOG_LEVEL_ERROR, "link_refused",
-				"username=%s why=\"%s\" what=\"is the plugin loaded, with this "
-				"data_dir and link_username? the broker's log says why\"",
-				l->p.username, mosquitto_connack_string(rc));
-		l->failed_said = true;
+				"broker=%s username=%s why=\"%s\" what=\"the plugin there has "
+				"another data_dir or link.secret than %s, another link_username, "
+				"or another bridge, or is not loaded; that broker's log says "
+				"which\"",
+				l->p.path, l->p.username, mosquitto_connack_string(rc),
+				l->p.data_dir);
 		return;
 	}
 	mosquitto_subscribe_multiple(m, NULL, 2, filters, 0, 0, NULL);
@@ -60,18 +81,17 @@ static void on_subscribe(struct mosquitto *m, void *arg, int mid, int n, const i
 	(void)mid;
 	for (int i = 0; i < n; i++) {
 		if (granted[i] > 2) {
-			if (!l->failed_said)
+			if (is_news(l, SAID_REFUSED))
 				log_line(l->p.log, LOG_LEVEL_ERROR, "link_refused",
-					"what=\"the broker lets us not subscribe to %s: is the "
-					"plugin loaded, with this link_username?\"",
-					IM_TOPIC_UP);
-			l->failed_said = true;
+					"broker=%s what=\"the broker lets us not subscribe to %s: "
+					"is the plugin loaded there, with this link_username?\"",
+					l->p.path, IM_TOPIC_UP);
 			mosquitto_disconnect(m);
 			return;
 		}
 	}
 	log_line(l->p.log, LOG_LEVEL_INFO, "linked", "broker=%s", l->p.path);
-	l->failed_said = false;
+	l->said = SAID_NOTHING;
 	l->ready = true;
 	l->retry_ms = RETRY_FIRST_MS;
 	l->p.ready(l->p.arg);
@@ -95,10 +115,15 @@ static void on_disconnect(struct mosquitto *m, void *arg, int rc)
 	/* libmosquitto has closed the socket. */
 	loop_unwatch(&l->io);
 	loop_timer_set(l->timer, l->retry_ms);
-	if (!l->ready)
+	if (!l->ready) {
+		/* It took the connection and said nothing. */
+		if (rc && l->said == SAID_NOTHING)
+			say_waits(l, mosquitto_strerror(rc));
 		return;
+	}
 	l->ready = false;
-	log_line(l->p.log, LOG_LEVEL_WARNING, "link_lost", "why=\"%s\"", mosquitto_strerror(rc));
+	log_line(l->p.log, LOG_LEVEL_WARNING, "link_lost", "broker=%s why=\"%s\"", l->p.path,
+		mosquitto_strerror(rc));
 	l->p.lost(l->p.arg);
 }
 
@@ -118,12 +143,10 @@ static bool take_password(struct link *l)
 	taken = !link_key_password(l->p.data_dir, password, &why) &&
 		!mosquitto_username_pw_set(l->m, l->p.username, password);
 	explicit_bzero(password, sizeof(password));
-	if (!taken && !l->failed_said) {
+	if (!taken && is_news(l, SAID_WAITS))
 		log_line(l->p.log, LOG_LEVEL_ERROR, "link_waits",
 			"broker=%s why=\"%.*s\" will=\"try again until it works\"", l->p.path,
 			IM_ARGS(why.n ? im_buf_view(&why) : IM_STR("out of memory")));
-		l->failed_said = true;
-	}
 	im_buf_free(&why);
 	return taken;
 }
@@ -165,14 +188,6 @@ static void on_socket(void *arg, unsigned ready)
 		read_packets(l);
 	flush(l);
 	ask_to_write(l);
-}
-
-static void say_waits(struct link *l, const char *why)
-{
-	if (!l->failed_said)
-		log_line(l->p.log, LOG_LEVEL_WARNING, "link_waits",
-			"broker=%s why=\"%s\" will=\"try again until it works\"", l->p.path, why);
-	l->failed_said = true;
 }
 
 static bool connect_now(struct link *l)

@@ -257,6 +257,16 @@ struct read_job *readers_take(struct readers *r, unsigned peer)
 	return job;
 }
 
+bool readers_has(struct readers *r, unsigned peer)
+{
+	bool has;
+
+	pthread_mutex_lock(&r->lock);
+	has = r->done[peer].jobs.first != NULL;
+	pthread_mutex_unlock(&r->lock);
+	return has;
+}
+
 void readers_forget_names(struct readers *r)
 {
 	pthread_mutex_lock(&r->lock);

@@ -43,6 +43,9 @@ void readers_run(struct readers *r, struct effects_read *reads, uint64_t positio
 /* The next finished job of this plugin, or NULL. What is not taken of one leaves the others their
  * place. */
 struct read_job *readers_take(struct readers *r, unsigned peer);
+/* There is one. To be asked after the last call of readers_take for any plugin: when there is none
+ * the descriptor goes quiet, whatever has come for another one meanwhile. */
+bool readers_has(struct readers *r, unsigned peer);
 /* A user has another name: jobs that begin from now on know it. */
 void readers_forget_names(struct readers *r);
 /* Waiting and running ones. */

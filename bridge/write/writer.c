@@ -200,6 +200,11 @@ void writer_set_wall(struct writer *w, int64_t wall_ms)
 	w->wall_ms = wall_ms;
 }
 
+int64_t writer_wall_ms(const struct writer *w)
+{
+	return w->wall_ms;
+}
+
 void writer_view(struct writer *w)
 {
 	/* Without a view the reads are only slower, and say themselves what is wrong. */
@@ -237,9 +242,15 @@ uint64_t writer_position(const struct writer *w)
 	return w->position;
 }
 
-bool writer_directory_has(const struct writer *w, unsigned peer, uint64_t epoch, uint64_t recno)
+bool writer_directory_has(const struct writer *w, uint64_t epoch, uint64_t recno)
 {
-	return w->marks[peer].epoch == epoch && w->marks[peer].recno >= recno;
+	/* Record numbers of a spool grow, so a mark from when its plugin had another number says no
+	 * more than is true. */
+	for (unsigned i = 0; i < IM_PEERS_MAX; i++) {
+		if (w->marks[i].epoch == epoch && w->marks[i].recno >= recno)
+			return true;
+	}
+	return false;
 }
 
 int writer_conv(struct writer *w, enum im_conv_kind kind, uint64_t a, uint64_t b, bool create,

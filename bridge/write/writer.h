@@ -104,6 +104,7 @@ int writer_join(struct writer *w, struct tx_part part) IM_MUST_CHECK;
 void writer_set_now(struct writer *w, int64_t now_ms);
 /* The time now, by which messages from the spool may have expired; 0: none has. */
 void writer_set_wall(struct writer *w, int64_t wall_ms);
+int64_t writer_wall_ms(const struct writer *w);
 /* The directory is read in one view until the next commit or rollback, or until it is written to:
  * for many records together, whose look-ups then cost half. */
 void writer_view(struct writer *w);
@@ -136,9 +137,9 @@ int writer_redeliver(
 	struct writer *w, const struct message *m, uint64_t seq, uint64_t gid) IM_MUST_CHECK;
 /* The newest position that is committed in both databases. */
 uint64_t writer_position(const struct writer *w);
-/* Whether directory.db has followed this plugin's spool through this record; otherwise the record's
- * part is not in it. */
-bool writer_directory_has(const struct writer *w, unsigned peer, uint64_t epoch, uint64_t recno);
+/* Whether directory.db has followed the spool of this epoch through this record; otherwise the
+ * record's part is not in it. */
+bool writer_directory_has(const struct writer *w, uint64_t epoch, uint64_t recno);
 /* The databases were written to past the handlers that run here: what is known of them, outside of
  * a transaction, is read again. */
 void writer_forget(struct writer *w);

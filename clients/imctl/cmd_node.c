@@ -6,6 +6,7 @@
 #include "clients/imctl/brokeracl.h"
 #include "clients/imctl/offline.h"
 #include "clients/imctl/options.h"
+#include "clients/imctl/stats_text.h"
 #include "clients/imctl/vacuum.h"
 
 #define END                                             \
@@ -251,9 +252,10 @@ const struct command cmd_node[] = {
 		.rows = "findings",
 		.columns = "kind name finding beside deleted"},
 	{.name = "stats",
-		.help = "shows the counters of plugin and bridge",
+		.help = "shows the counters of the bridge and of the plugin in each broker",
 		.args = no_args,
-		.request = "getStats"},
+		.request = "getStats",
+		.show = stats_print},
 	{.name = "backup",
 		.help = "copies the databases to a folder while the node runs",
 		.args = backup_args,

@@ -78,6 +78,8 @@ struct command {
 	/* On a terminal: those rows alone as a table with these columns (names separated by
 	 * blanks), the member `text` alone, or the whole object. */
 	const char *columns, *text;
+	/* Or in its own way; NULL: as above. */
+	void (*show)(FILE *out, const json_t *result);
 	bool counts; /* the whole object, whose members are numbers whatever they are called */
 	unsigned timeout_s; /* longest wait for the answer; 0: the general one */
 };

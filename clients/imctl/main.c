@@ -169,6 +169,8 @@ static void show(const struct options *opt, const struct command *c, const json_
 	if (opt->json) {
 		json_dumpf(result, stdout, JSON_COMPACT);
 		fputc('\n', stdout);
+	} else if (c->show) {
+		c->show(stdout, result);
 	} else if (c->columns) {
 		print_table(stdout, json_object_get(result, c->rows), c->columns);
 	} else if (c->text) {
