@@ -5,6 +5,9 @@
  */
 #include "plugin/acl.h"
 
+#include <inttypes.h>
+#include <stdio.h>
+
 #include "common/limits.h"
 #include "plugin/account.h"
 #include "plugin/admit.h"
@@ -143,14 +146,24 @@ static const char *count(struct plugin *p, struct session *e, const struct im_fi
 	}
 }
 
+/* What the directory has of this broker's spool; the first one's rows have no number. */
+static uint64_t arrived(struct plugin *p, const char *what)
+{
+	char key[32];
+
+	if (p->home.number > 1)
+		snprintf(key, sizeof(key), "%s.%" PRIu64, what, p->home.number - 1);
+	else
+		snprintf(key, sizeof(key), "%s", what);
+	return (uint64_t)lookup_meta(p->lookup, key, 0);
+}
+
 /* What is on its way to the directory may be there, and counted there, before the bridge says so.
  */
 static void drop_arrived(struct plugin *p)
 {
-	uint64_t epoch = (uint64_t)lookup_meta(p->lookup, "link_epoch", 0);
-
-	if (epoch == p->spool.ring.epoch)
-		bindings_committed(p->bindings, (uint64_t)lookup_meta(p->lookup, "link_recno", 0));
+	if (arrived(p, "link_epoch") == p->spool.ring.epoch)
+		bindings_committed(p->bindings, arrived(p, "link_recno"));
 }
 
 /* IM_E_FULL: as many new devices have come to stay as may within a day. Counted by what the

@@ -12,6 +12,7 @@
 #include "plugin/capture.h"
 #include "plugin/contest.h"
 #include "plugin/ending.h"
+#include "plugin/home.h"
 #include "plugin/later.h"
 #include "plugin/link.h"
 #include "plugin/refusal.h"
@@ -108,8 +109,11 @@ static int find_owner(struct plugin *p, struct im_str device, struct owner *out)
 		return IM_OK;
 	ret = lookup_device(p->lookup, device, &d);
 	if (!ret)
-		*out = (struct owner){
-			.user = d.user, .kept = d.kept, .mark = d.mark, .pattern = d.pattern};
+		*out = (struct owner){.user = d.user,
+			.kept = d.kept,
+			.mark = d.mark,
+			.pattern = d.pattern,
+			.home = d.home};
 	if (ret != IM_E_NONE || !e || e->state == SESSION_OFFLINE || e->released)
 		return ret;
 	/* Bound and unbound again, or made up: whoever is connected with the id has it. */
@@ -159,6 +163,7 @@ static const struct denial *check_device(
 	out->bind = (ret == IM_E_NONE || owner.mark) && !made_up(a);
 	/* Bound again, it is counted as what it was. */
 	out->kept = ret == IM_OK && owner.kept && (!owner.mark || out->bind);
+	out->elsewhere = home_elsewhere(p, clients_device(p->clients, a->device), owner.home);
 	return check_account(&u, a->device, &owner);
 }
 
@@ -294,6 +299,7 @@ static struct session *make_session(struct plugin *p, const struct arrival *a,
 			.ephemeral = !a->v5 && a->clean,
 			.clean = a->clean,
 			.new_device = claim->bind,
+			.elsewhere = claim->elsewhere,
 			.kept = claim->kept,
 			.new_user = v->create,
 			.now_ms = clock_wall_ms(&p->clock),

@@ -16,9 +16,10 @@ int admit_login(struct plugin *p, const struct mosquitto_evt_basic_auth *ed) IM_
 extern const struct denial admit_unreadable;
 /* What a client id is to the user who comes with it. */
 struct claim {
-	bool bind;    /* to be bound to him */
-	bool kept;    /* is remembered as one that may leave a session */
-	int64_t user; /* his number, 0: not written yet */
+	bool bind;      /* to be bound to him */
+	bool kept;      /* is remembered as one that may leave a session */
+	bool elsewhere; /* what there may be of it here is void; see home.h */
+	int64_t user;   /* his number, 0: not written yet */
 	enum im_role role;
 	uint64_t pattern, credential; /* bind and credential of lookup_user */
 };

@@ -7,34 +7,40 @@
 
 #include "common/ids.h"
 #include "plugin/account.h"
+#include "plugin/home.h"
 #include "plugin/kept.h"
 
 /* Whose a client id is that the bridge may not have written yet. False: it cannot be read. */
 static bool find_owned(struct plugin *p, struct im_str uid, struct im_str device,
-	const struct lookup_user *u, bool *owned_out)
+	const struct lookup_user *u, struct lookup_owned *out)
 {
 	struct owner o;
 
 	if (bindings_owner(p->bindings, device, &o))
-		*owned_out = owner_is(&o, u->id, uid);
-	else if (lookup_owns(p->lookup, u, device, owned_out) != IM_OK)
+		*out = (struct lookup_owned){.owned = owner_is(&o, u->id, uid)};
+	else if (lookup_owns(p->lookup, u, device, out) != IM_OK)
 		return false;
 	return true;
 }
 
-/* Whether the client id is this user's. False: the directory says nothing. */
-static bool judge(struct plugin *p, const struct session *e, bool *owned_out)
+/* Whether the client id is this user's, and at home here. False: the directory says nothing. */
+static bool judge(struct plugin *p, struct session *e)
 {
+	struct lookup_owned o = {0};
 	struct lookup_user u;
 	int ret = lookup_user(p->lookup, session_uid(e), &u);
 
-	*owned_out = false;
+	e->owned = false;
 	if (ret == IM_E_NONE)
 		return true;
-	if (ret == IM_OK && find_owned(p, session_uid(e), session_device(e), &u, owned_out))
-		return true;
-	account_unreadable(p);
-	return false;
+	if (ret || !find_owned(p, session_uid(e), session_device(e), &u, &o)) {
+		account_unreadable(p);
+		return false;
+	}
+	e->owned = o.owned;
+	if (!e->elsewhere && home_elsewhere(p, e, o.home))
+		away_void(e);
+	return true;
 }
 
 /* Each device of a device account is somebody's only one. */
@@ -45,11 +51,21 @@ static uint32_t kept_max(const struct plugin *p, const struct session *e)
 	return (uint32_t)max;
 }
 
+void away_void(struct session *e)
+{
+	e->elsewhere = true;
+	kept_remove(e);
+	e->away = AWAY_BEYOND;
+	clients_release(e);
+}
+
 void away_left(struct plugin *p, struct session *e, bool stays)
 {
 	e->left = clients_number(p->clients);
 	e->judged = 0;
-	if (stays && e->filters.n)
+	if (e->elsewhere)
+		away_void(e);
+	else if (stays && e->filters.n)
 		(void)kept_place(e, kept_max(p, e));
 }
 
@@ -58,7 +74,7 @@ static bool is_judged(struct plugin *p, struct session *e)
 {
 	uint64_t generation = lookup_generation(p->lookup);
 
-	if (e->judged != generation && judge(p, e, &e->owned))
+	if (e->judged != generation && judge(p, e))
 		e->judged = generation;
 	return e->judged == generation;
 }
@@ -93,16 +109,16 @@ bool away_meet(struct plugin *p, const struct mosquitto *client, struct im_str n
 	const char *device = mosquitto_client_id(client);
 	/* Something is for it, so it has subscribed. */
 	struct session_facts f = {.uid = name, .device = im_str(device), .kept = true};
+	struct lookup_owned o = {0};
 	struct lookup_user u;
-	bool owned = false;
 	struct session *e;
 
 	if (!device || !im_device_valid(f.device) || !im_uid_valid(name) ||
 		lookup_user(p->lookup, name, &u) || u.disabled)
 		return false;
-	if (!find_owned(p, name, f.device, &u, &owned))
+	if (!find_owned(p, name, f.device, &u, &o))
 		account_unreadable(p);
-	if (!owned)
+	if (!o.owned || home_elsewhere(p, NULL, o.home))
 		return false;
 	f.user_id = u.id;
 	f.role = u.role;

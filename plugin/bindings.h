@@ -26,6 +26,7 @@ struct owner {
 	bool kept;    /* see lookup.h */
 	bool mark;    /* the id is not bound, but held by what is left of a session */
 	bool pattern; /* see lookup.h */
+	int64_t home; /* see lookup.h; 0 as well while the bridge has not written it */
 };
 /* Whether that is the user who has this number and name. A name says whose it is only of a user who
  * has no number yet. */

@@ -9,6 +9,7 @@
 
 #include "common/frame.h"
 #include "common/limits.h"
+#include "plugin/admit.h"
 #include "plugin/connections.h"
 #include "plugin/publish.h"
 #include "plugin/resumed.h"
@@ -55,14 +56,34 @@ void capture_sub(struct plugin *p, struct session *e)
 	uplink_pump(&p->uplink, clock_mono_us(&p->clock));
 }
 
+/* That the device is connected. The plugin bounds how many a person may have at its own broker;
+ * over all of them the bridge does, by what the plugin says here. */
+static struct im_up_rec open_record(
+	struct plugin *p, const struct session *e, char number[IM_DIGITS_MAX])
+{
+	struct im_up_rec r = session_record(e, IM_UP_OPEN, e->opened_ms);
+	int64_t limit;
+	size_t at;
+
+	if (!p->home.several || session_is_thing(e) ||
+		admit_device_limit(p, session_uid(e), &limit) || limit <= 0)
+		return r;
+	at = im_digits(number, (uint64_t)limit);
+	r.target = (struct im_str){number + at, IM_DIGITS_MAX - at};
+	if (p->opt.device_policy != DEVICES_REFUSE)
+		r.flags |= IM_UPF_OLDEST;
+	return r;
+}
+
 int capture_open(struct plugin *p, struct session *e)
 {
+	char number[IM_DIGITS_MAX];
 	struct im_up_rec r;
 	uint64_t recno;
 
 	if (e->state != SESSION_NEW)
 		return IM_OK;
-	r = session_record(e, IM_UP_OPEN, e->opened_ms);
+	r = open_record(p, e, number);
 	if (e->new_device)
 		r.flags |= IM_UPF_NEW_DEVICE | IM_UPF_DURABLE;
 	if (e->new_user)
@@ -73,9 +94,11 @@ int capture_open(struct plugin *p, struct session *e)
 		if (r.flags & IM_UPF_DURABLE)
 			return IM_E_FULL;
 		p->resync = true;
+		recno = UINT64_MAX;
 	} else if (e->new_device) {
 		bindings_announced(p->bindings, r.device, recno);
 	}
+	e->announced = recno;
 	clients_opened(p->clients, e);
 	p->stats.opened++;
 	/* While there was no room; and a snapshot has left out what was not announced. */
@@ -214,7 +237,7 @@ static void snapshot_session(void *arg, struct session *e)
 		return;
 	if (s->records.n > SNAPSHOT_PART)
 		snapshot_part(s, false);
-	r = session_record(e, IM_UP_OPEN, e->opened_ms);
+	r = open_record(s->p, e, number);
 	snapshot_put(s, &r);
 	if (!e->events)
 		return;

@@ -255,7 +255,8 @@ static struct session *session_new(
 		.new_device = f->new_device,
 		.new_user = f->new_user,
 		.kept = f->kept,
-		.handover = f->new_device && !f->clean,
+		.handover = (f->new_device || f->elsewhere) && !f->clean,
+		.elsewhere = f->elsewhere,
 		.resumes = !f->clean,
 		.opened_ms = f->now_ms,
 		.expires_s = f->expires_s,
@@ -378,7 +379,7 @@ void clients_opened(struct clients *c, struct session *e)
 		return;
 	unqueue(e);
 	e->state = SESSION_OPEN;
-	e->handover = false;
+	e->handover = e->elsewhere = false;
 }
 
 /* The connection that has taken over from this one, or NULL. */

@@ -24,6 +24,7 @@ struct session_facts {
 	enum im_role role; /* with which, and with which bind, a user without sessions begins */
 	uint64_t bind;
 	bool v5, ephemeral, new_device, new_user, kept;
+	bool elsewhere;
 	bool clean; /* begins anew, whatever the broker has kept of the client id */
 	int64_t now_ms, now_us;
 	int64_t expires_s;

@@ -212,6 +212,6 @@ struct im_str connections_absent(
 	if (!command_list(payload, "\"kick", &it))
 		return (struct im_str){0};
 	while (n < IM_CONTROL_COMMANDS_MAX && im_json_next(&it, NULL, &v))
-		out[n++] = is_absent(p, &v) ? IM_KICK_ABSENT : IM_KICK_OTHER;
+		out[n++] = !p->home.several && is_absent(p, &v) ? IM_KICK_ABSENT : IM_KICK_OTHER;
 	return (struct im_str){out, n};
 }

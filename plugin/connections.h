@@ -16,7 +16,8 @@
 bool connections_answer(struct plugin *p, const struct session *e, struct im_str payload);
 
 /* Of each of the commands IM_KICK_ABSENT if it disconnects somebody who is not connected, else
- * IM_KICK_OTHER; n == 0: of none is anything known. In `out`. */
+ * IM_KICK_OTHER; n == 0: of none is anything known. Who is not here may be at another one of
+ * several brokers. In `out`. */
 struct im_str connections_absent(
 	struct plugin *p, struct im_str payload, char out[IM_CONTROL_COMMANDS_MAX]);
 

@@ -1,10 +1,40 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Called by hooks.c at TICK. kicks.c has the list; here is who of it is still meant. */
+/* Called by hooks.c at TICK, and with the first event behind a handing over. kicks.c has the list;
+ * here is who of it is still meant. */
 #include "plugin/disconnect.h"
 
 #include "plugin/ending.h"
+#include "plugin/handover.h"
 #include "plugin/identity.h"
 #include "plugin/link.h"
+
+/* Untold, at the next TICK. */
+static void end(struct plugin *p, const struct mosquitto *client)
+{
+	struct session *e = clients_find(p->clients, client);
+	struct log_text user;
+	struct log_device device;
+
+	if (log_gate(&p->gates.handover, clock_mono_us(&p->clock) / 1000, "partial handovers"))
+		log_line(LOG_LEVEL_INFO,
+			"client disconnected user=%s client=%s: it may not have all that has "
+			"waited for it",
+			log_text(&user, im_str(mosquitto_client_username(client))),
+			log_device(&device, im_str(mosquitto_client_id(client))));
+	/* Of a client that TLS has let in 2.0 says no more than this. */
+	if (e && e->state != SESSION_OFFLINE)
+		(void)kicks_session(&p->kicks, e, 0);
+	else if (!p->newer)
+		identity_end(p, client);
+}
+
+void disconnect_handed(struct plugin *p, const struct mosquitto *client)
+{
+	const struct mosquitto *ends = handover_look(p, client);
+
+	if (ends)
+		end(p, ends);
+}
 
 static bool still_there(void *arg, const struct kick_target *t)
 {

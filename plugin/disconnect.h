@@ -9,6 +9,8 @@
 
 #include "plugin/plugin.h"
 
+/* An event, for handover_look: whoever is to be ended is disconnected at the next TICK. */
+void disconnect_handed(struct plugin *p, const struct mosquitto *client);
 /* From TICK only, see kicks.h. */
 void disconnect_due(struct plugin *p, int64_t now_us);
 

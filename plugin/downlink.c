@@ -12,9 +12,29 @@
 #include "plugin/capture.h"
 #include "plugin/delivery.h"
 #include "plugin/ending.h"
+#include "plugin/home.h"
 #include "plugin/later.h"
 
 /* ---- rights ---- */
+
+/* Ends what is connected, and makes void what is away. False: too many wait, and the session goes
+ * on. */
+static bool kick_moved(struct plugin *p, const struct im_down_rec *r, enum im_end why)
+{
+	struct session *e = clients_device(p->clients, r->device);
+
+	lookup_forget_device(p->lookup, r->user, r->device);
+	if (r->recno && r->recno == p->home.number)
+		return true;
+	/* One that has come since is another matter, of which the bridge is yet to hear. */
+	if (!e || !im_str_eq(session_uid(e), r->user) || (uint64_t)e->opened_ms > r->epoch)
+		return true;
+	if (!ending_session(p, e, why))
+		return false;
+	if (r->recno)
+		away_void(e);
+	return true;
+}
 
 static int down_kick(struct plugin *p, const struct im_down_rec *r)
 {
@@ -29,6 +49,8 @@ static int down_kick(struct plugin *p, const struct im_down_rec *r)
 		taken = im_str_eqz(r->user, p->opt.link_username) || ending_user(p, r->user, why);
 		if (u)
 			away_release_all(u);
+	} else if (r->epoch) {
+		taken = kick_moved(p, r, why);
 	} else {
 		struct session *e = clients_device(p->clients, r->device);
 
@@ -132,11 +154,12 @@ static int down_stats(struct plugin *p)
 	return IM_OK;
 }
 
-static int down_hello(struct plugin *p)
+static int down_hello(struct plugin *p, const struct im_down_rec *r)
 {
 	int64_t now_us = clock_mono_us(&p->clock);
 	int ret;
 
+	home_hello(p, r);
 	step_link(&p->step);
 	log_line(LOG_LEVEL_NOTICE, "link up spool_bytes=%llu",
 		(unsigned long long)ring_used(&p->spool.ring));
@@ -168,7 +191,7 @@ static int carry_out(struct plugin *p, const struct im_down_rec *r)
 {
 	switch ((enum im_down_type)r->type) {
 	case IM_DOWN_HELLO:
-		return down_hello(p);
+		return down_hello(p, r);
 	case IM_DOWN_COMMITTED:
 		return down_committed(p, r);
 	case IM_DOWN_MESSAGE:

@@ -15,6 +15,7 @@
 #include "plugin/admit.h"
 #include "plugin/capture.h"
 #include "plugin/conffile.h"
+#include "plugin/home.h"
 #include "plugin/hooks.h"
 #include "plugin/identity.h"
 #include "plugin/later.h"
@@ -138,6 +139,7 @@ static int make_parts(struct plugin *p, struct im_buf *why)
 		ret = lookup_open(p->opt.data_dir, &p->key, &p->lookup, why);
 	if (!ret) {
 		p->device_days = lookup_meta(p->lookup, "device_days", IM_DEVICE_DAYS);
+		home_recall(p);
 		lookup_rest(p->lookup);
 		conffile_warn_expiration(p->expiration_s, p->device_days);
 		ret = make_secret(p, why);

@@ -18,6 +18,7 @@
 #include "plugin/downlink.h"
 #include "plugin/ending.h"
 #include "plugin/explain.h"
+#include "plugin/handover.h"
 #include "plugin/identity.h"
 #include "plugin/later.h"
 #include "plugin/link.h"
@@ -26,31 +27,57 @@
 #define SECOND_US INT64_C(1000000)
 #define DAY_US (86400 * SECOND_US)
 
+/* READ or WRITE is asked about this client, or (NULL) there is another event. */
+static void handover_event(struct plugin *p, const struct mosquitto *client)
+{
+	if (p->handover.old)
+		disconnect_handed(p, client);
+}
+
 static int on_basic_auth(int event, void *event_data, void *userdata)
 {
 	(void)event;
+	handover_event(userdata, NULL);
 	return admit_login(userdata, event_data);
 }
 
-static int on_acl_check(int event, void *event_data, void *userdata)
+static int check(struct plugin *p, const struct mosquitto_evt_acl_check *ed)
 {
-	const struct mosquitto_evt_acl_check *ed = event_data;
-
-	(void)event;
 	switch (ed->access) {
 	case MOSQ_ACL_WRITE:
-		return acl_write(userdata, ed);
+		return acl_write(p, ed);
 	case MOSQ_ACL_READ:
-		return acl_read(userdata, ed);
+		return acl_read(p, ed);
 	case MOSQ_ACL_SUBSCRIBE:
-		return acl_subscribe(userdata, ed);
+		return acl_subscribe(p, ed);
 	case MOSQ_ACL_UNSUBSCRIBE:
 		/* Denied, an MQTT 3.1.1 client would be told that it worked. */
-		acl_unsubscribe(userdata, ed);
+		acl_unsubscribe(p, ed);
 		return MOSQ_ERR_SUCCESS;
 	default:
 		return MOSQ_ERR_ACL_DENIED;
 	}
+}
+
+/* It may be asked of what is handed over. */
+static int check_handed(struct plugin *p, const struct mosquitto_evt_acl_check *ed)
+{
+	bool message = ed->access == MOSQ_ACL_READ || ed->access == MOSQ_ACL_WRITE;
+	int rc;
+
+	handover_event(p, message ? ed->client : NULL);
+	rc = check(p, ed);
+	if (rc != MOSQ_ERR_SUCCESS && p->handover.client)
+		handover_denied(p, ed->qos);
+	return rc;
+}
+
+static int on_acl_check(int event, void *event_data, void *userdata)
+{
+	struct plugin *p = userdata;
+
+	(void)event;
+	return p->handover.old ? check_handed(p, event_data) : check(p, event_data);
 }
 
 /* A publish that no ACL_CHECK has allowed comes from a connection that the broker itself has opened
@@ -78,6 +105,7 @@ static int on_message(int event, void *event_data, void *userdata)
 	const struct grant g = p->grant;
 
 	(void)event;
+	handover_event(p, NULL);
 	p->grant = (struct grant){0};
 	if (g.client != ed->client || g.text != ed->topic)
 		return ungranted(p, ed);
@@ -102,6 +130,7 @@ static int on_control(int event, void *event_data, void *userdata)
 	const struct im_str payload = {ed->payload, ed->payloadlen};
 
 	(void)event;
+	handover_event(p, NULL);
 	p->grant = (struct grant){0};
 	if (e && e->state == SESSION_OPEN && account_own(p, e) && !session_ending(e) &&
 		account_is_admin(p, session_uid(e)) && !explain_answer(p, e, payload) &&
@@ -117,6 +146,8 @@ static int on_gone(struct plugin *p, const struct mosquitto *client, int reason,
 {
 	struct session *e;
 
+	handover_event(p, NULL);
+	handover_begin(p, client);
 	if (link_ended(p, client))
 		return MOSQ_ERR_SUCCESS;
 	e = identity_known(p, client);
@@ -161,8 +192,9 @@ static int on_connect(int event, void *event_data, void *userdata)
 		return MOSQ_ERR_SUCCESS;
 	later_forget(p, ed->client, im_str(mosquitto_client_id(ed->client)));
 	e = identity_session(p, ed->client, IDENTITY_SPOKE);
-	if (e)
+	if (e && !handover_ends(p, ed->client))
 		capture_open(p, e);
+	handover_event(p, NULL);
 	return MOSQ_ERR_SUCCESS;
 }
 
@@ -192,6 +224,7 @@ static int on_reload(int event, void *event_data, void *userdata)
 
 	(void)event;
 	(void)event_data;
+	handover_event(p, NULL);
 	/* Only where a TICK will end it. */
 	p->reloading = p->ticked;
 	im_buf_init(&why, 0);
@@ -248,6 +281,7 @@ static int on_tick(int event, void *event_data, void *userdata)
 	int64_t now_us = clock_mono_us(&p->clock);
 
 	(void)event;
+	handover_event(p, NULL);
 	p->ticked = true;
 	p->ticked_us = now_us;
 	p->ticked_ms = clock_wall_ms(&p->clock);
@@ -260,11 +294,12 @@ static int on_tick(int event, void *event_data, void *userdata)
 	clients_turn(p->clients, now_us);
 	clients_expire(p->clients, p->device_days * DAY_US, now_us);
 	answer_waiting(p);
+	/* Nobody hears of who comes and has to go at once. */
+	disconnect_due(p, now_us);
 	announce(p);
 	ending_expired(p);
 	watch_directory(p, now_us);
 	account_tick(p, now_us);
-	disconnect_due(p, now_us);
 	uplink_tick(&p->uplink, now_us);
 	if (p->resync && p->uplink.up && spool_has_room(&p->spool))
 		capture_snapshot(p);

@@ -15,14 +15,16 @@
 #include "plugin/away.h"
 #include "plugin/capture.h"
 #include "plugin/ending.h"
+#include "plugin/handover.h"
 #include "plugin/link.h"
 #include "plugin/lru.h"
 
 /* An id that was somebody else's may have become free. */
 #define REMEMBERED_US INT64_C(10000000)
 
-/* DEAF: it may come in, but what is for it now is for an earlier session with its client id. */
-enum verdict { UNKNOWN, FINE, DEAF, REFUSED };
+/* DEAF: it may come in, but what is for it now is for an earlier session with its client id. BACK:
+ * so is what it is handed, for its device was at another broker; see home.h. */
+enum verdict { UNKNOWN, FINE, DEAF, BACK, REFUSED };
 
 struct met {
 	uint64_t who; /* keyed hash of username and client id: the pointer may be another one's */
@@ -176,6 +178,18 @@ static void leave(struct plugin *p, const struct arrival *a, struct met *m, enum
 	m->number = number;
 }
 
+void identity_end(struct plugin *p, const struct mosquitto *client)
+{
+	const struct arrival a = seen(p, client, im_str(mosquitto_client_username(client)));
+	struct met *m = find(p, &a);
+
+	if (!m || m->ended) {
+		forget(p, client);
+		m = remember(p, &a, UNKNOWN);
+	}
+	leave(p, &a, m, IDENTITY_SPOKE);
+}
+
 /* A fault of the database is no reason to end a connection. */
 static void turn_away(
 	struct plugin *p, const struct arrival *a, const struct denial *no, enum identity_sign sign)
@@ -315,32 +329,53 @@ struct session *identity_gone(struct plugin *p, const struct mosquitto *client)
 	return e;
 }
 
+static enum verdict look_at(struct plugin *p, const struct arrival *a)
+{
+	struct met *m = recall(p, a);
+	const struct denial *no;
+	uint64_t password;
+	struct claim claim = {0};
+	enum verdict v;
+
+	if (m && m->verdict == REFUSED)
+		leave(p, a, m, IDENTITY_HEARD);
+	if (m)
+		return m->verdict;
+	no = check_user(p, a, &password);
+	if (!no)
+		no = admit_check(p, a, &claim);
+	if (no) {
+		turn_away(p, a, no, IDENTITY_HEARD);
+		return REFUSED;
+	}
+	v = claim.bind ? DEAF : claim.elsewhere ? BACK : FINE;
+	(void)remember(p, a, v);
+	return v;
+}
+
+/* 2.0: it has not spoken yet, and nothing else shows that it is here. */
+static bool comes_back(struct plugin *p, const struct mosquitto *client, struct session *e)
+{
+	if (handover_is(p, client) || !has_certificate(client))
+		return false;
+	e = identity_session_of(p, client, e, IDENTITY_HEARD);
+	if (e)
+		e->handover = false;
+	return e != NULL;
+}
+
 /* A client without a session of its own that something is for: one that TLS has let in and that has
  * not spoken yet, or a session that is away and of which the plugin knows nothing (any more). */
 static bool unknown_may_hear(struct plugin *p, const struct mosquitto *client, struct im_str name)
 {
 	const struct arrival a = seen(p, client, name);
-	struct met *m;
-	const struct denial *no;
-	uint64_t password;
-	struct claim claim = {0};
+	enum verdict v;
 
 	/* From before the broker was restarted. */
 	if (!mosquitto_client_address(client))
 		return away_meet(p, client, name);
-	m = recall(p, &a);
-	if (m && m->verdict == REFUSED)
-		leave(p, &a, m, IDENTITY_HEARD);
-	if (m)
-		return m->verdict == FINE;
-	no = check_user(p, &a, &password);
-	if (!no)
-		no = admit_check(p, &a, &claim);
-	if (no)
-		turn_away(p, &a, no, IDENTITY_HEARD);
-	else
-		(void)remember(p, &a, claim.bind ? DEAF : FINE);
-	return !no && !claim.bind;
+	v = look_at(p, &a);
+	return v == FINE || (v == BACK && comes_back(p, client, NULL));
 }
 
 bool identity_may_hear(struct plugin *p, const struct mosquitto *client, struct im_str username)
@@ -353,6 +388,10 @@ bool identity_may_hear(struct plugin *p, const struct mosquitto *client, struct 
 		return false;
 	if (e->state != SESSION_OFFLINE)
 		return !e->handover;
+	if (away_may_hear(p, e))
+		return true;
 	/* In 2.0 it may have come back, in the same memory, and not have spoken yet. */
-	return away_may_hear(p, e) || (e->owned && !p->newer && has_certificate(client));
+	if (!e->owned || p->newer || !has_certificate(client))
+		return false;
+	return !e->elsewhere || comes_back(p, client, e);
 }

@@ -41,6 +41,8 @@ bool identity_may_hear(struct plugin *p, const struct mosquitto *client, struct 
 
 /* The connection of a client without a session has ended. */
 void identity_ended(struct plugin *p, const struct mosquitto *client);
+/* A client without a session, of a connection that stands: it is disconnected, untold. */
+void identity_end(struct plugin *p, const struct mosquitto *client);
 /* Of a connection that was met here and has no session: true if it is alive as far as is known. */
 bool identity_alive(const struct plugin *p, const struct kick_target *t);
 

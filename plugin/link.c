@@ -99,9 +99,10 @@ int link_login(struct plugin *p, const struct mosquitto_evt_basic_auth *ed)
 
 	im_buf_reset(&p->why);
 	if (!im_str_eqz(username, p->opt.link_username)) {
-		im_buf_z(&p->why,
-			"client ids that begin with " IM_DEVICE_LINK " are the bridge's; choose "
-			"another one");
+		im_buf_z(&p->why, "client ids that begin with " IM_DEVICE_LINK
+				  " are the bridge's, whose name here is ");
+		im_buf_z(&p->why, p->opt.link_username);
+		im_buf_z(&p->why, " (plugin_opt_link_username); choose another one");
 		return refuse(p, ed->client, username);
 	}
 	if (!knows_secret(p, ed))

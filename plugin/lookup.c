@@ -30,7 +30,7 @@ static bool make_caches(struct lookup *l)
 	l->absent_groups = lru_new(k, IM_CACHE_ABSENT, 1);
 	l->members = lru_new(k, IM_CACHE_MEMBERS, sizeof(struct cached_member));
 	l->relations = lru_new(k, IM_CACHE_RELATIONS, sizeof(struct lookup_relation));
-	l->devices = lru_new(k, IM_CACHE_DEVICES, sizeof(bool));
+	l->devices = lru_new(k, IM_CACHE_DEVICES, sizeof(struct lookup_owned));
 	l->pending = lru_new(k, IM_PENDING_USERS, sizeof(struct lookup_user));
 	return l->users && l->absent_users && l->groups && l->absent_groups && l->members &&
 	       l->relations && l->devices && l->pending;
@@ -47,7 +47,7 @@ int lookup_open(
 	l->key = *key;
 	l->generation = 1;
 	l->data_dir = strdup(data_dir);
-	ret = l->data_dir && make_caches(l) ? lookup_connect(l, why) : IM_E_NOMEM;
+	ret = l->data_dir && make_caches(l) ? lookup_connect(l, true, why) : IM_E_NOMEM;
 	if (ret)
 		lookup_close(&l);
 	*out = l;
@@ -364,7 +364,7 @@ void lookup_forget_all(struct lookup *l)
 		return;
 	im_buf_init(&why, 0);
 	lookup_disconnect(l);
-	if (lookup_connect(l, &why)) {
+	if (lookup_connect(l, false, &why)) {
 		l->errors++;
 		snprintf(l->error, sizeof(l->error), "%.*s", IM_ARGS(why));
 	}

@@ -58,6 +58,13 @@ struct lookup_device {
 	bool kept;    /* has subscribed in a session that may stay at the broker */
 	bool mark;    /* the device is forgotten; its session may not be */
 	bool pattern; /* it is of a device account by what it begins with, and has no row */
+	int64_t home; /* the number of the broker where it has connected last; 0: not known */
+};
+
+/* A client id, as one of a user's. */
+struct lookup_owned {
+	bool owned;
+	uint8_t home; /* of one that is */
 };
 
 /* How `owner` stands to `peer`. */
@@ -93,7 +100,10 @@ int lookup_kept(struct lookup *l, int64_t user, int64_t since_ms, int64_t *n_out
 int64_t lookup_meta(struct lookup *l, const char *key, int64_t otherwise);
 /* Whether it is the user's. Never IM_E_NONE. */
 int lookup_owns(struct lookup *l, const struct lookup_user *u, struct im_str device,
-	bool *out) IM_MUST_CHECK;
+	struct lookup_owned *out) IM_MUST_CHECK;
+/* The number of the broker with this link listener, and how many have one. */
+int lookup_broker(
+	struct lookup *l, const char *path, int64_t *number_out, int64_t *n_out) IM_MUST_CHECK;
 
 /* May a token make a user of this name (schema/account.h)? Straight from the database, as is who
  * else has a name like it (appended; IM_E_NONE: nobody). */
@@ -109,7 +119,7 @@ int lookup_user_pending(struct lookup *l, struct im_str uid) IM_MUST_CHECK;
  * open view keeps the database's log from starting over. Forgetting does it too. */
 void lookup_rest(struct lookup *l);
 void lookup_forget_user(struct lookup *l, struct im_str uid);
-/* The client id is about to become the user's. */
+/* The client id is about to become the user's, or has another home. */
 void lookup_forget_device(struct lookup *l, struct im_str uid, struct im_str device);
 void lookup_forget_group(struct lookup *l, struct im_str gid);
 void lookup_forget_member(struct lookup *l, struct im_str gid, struct im_str uid);

@@ -23,6 +23,7 @@ int lookup_device(struct lookup *l, struct im_str device, struct lookup_device *
 		.kept = sqldb_int(st, 1),
 		.mark = sqldb_int(st, 2),
 		.pattern = sqldb_int(st, 3),
+		.home = sqldb_int(st, 4),
 	};
 	sqldb_done(st);
 	return IM_OK;
@@ -39,6 +40,21 @@ int lookup_kept(struct lookup *l, int64_t user, int64_t since_ms, int64_t *n_out
 	if (ret)
 		return ret;
 	*n_out = sqldb_int(st, 0);
+	sqldb_done(st);
+	return IM_OK;
+}
+
+int lookup_broker(struct lookup *l, const char *path, int64_t *number_out, int64_t *n_out)
+{
+	sqlite3_stmt *st = lookup_statement(l, LOOKUP_BROKER);
+	int ret;
+
+	sqldb_bind_text(st, 1, im_str(path));
+	ret = lookup_step(l, st);
+	if (ret)
+		return ret;
+	*number_out = sqldb_int(st, 0);
+	*n_out = sqldb_int(st, 1);
 	sqldb_done(st);
 	return IM_OK;
 }
@@ -70,21 +86,23 @@ static size_t device_key(struct device_key *k, const struct lookup_user *u, stru
 	return offsetof(struct device_key, device) + device.n;
 }
 
-int lookup_owns(struct lookup *l, const struct lookup_user *u, struct im_str device, bool *out)
+int lookup_owns(struct lookup *l, const struct lookup_user *u, struct im_str device,
+	struct lookup_owned *out)
 {
 	struct lookup_device found = {0};
 	struct device_key key;
 	size_t key_n = device_key(&key, u, device);
-	bool *cached = key_n ? lru_get(l->devices, &key, key_n) : NULL;
+	struct lookup_owned *cached = key_n ? lru_get(l->devices, &key, key_n) : NULL;
 	int ret;
 
-	*out = cached && *cached;
+	*out = cached ? *cached : (struct lookup_owned){0};
 	if (cached || !key_n)
 		return IM_OK;
 	ret = lookup_device(l, device, &found);
 	if (ret && ret != IM_E_NONE)
 		return ret;
-	*out = !ret && !found.mark && found.user == u->id;
+	if (!ret && !found.mark && found.user == u->id)
+		*out = (struct lookup_owned){.owned = true, .home = (uint8_t)found.home};
 	cached = lru_put(l->devices, &key, key_n);
 	if (cached)
 		*cached = *out;

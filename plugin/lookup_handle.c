@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Owns the plugin's connection to directory.db. Called by lookup*.c. Never writes, never waits
- * longer than BUSY_MS for the database, knows nothing of caches. */
+ * longer than BUSY_MS for the database once it is open, knows nothing of caches. */
 #include "plugin/lookup_handle.h"
 
 #include <stdio.h>
@@ -11,6 +11,9 @@
 /* Readers of a WAL database wait only while another process recovers or replaces the log; the
  * broker waits with them. */
 #define BUSY_MS 25
+/* While the broker starts nobody waits for it yet, and others may start with it: the first to open
+ * the file looks through its log, and all the others would be told that it is locked. */
+#define START_MS 2000
 #define CACHE_KIB 16384 /* the names of half a million users */
 
 static const char *const sql[LOOKUP_STATEMENTS] = {
@@ -19,14 +22,15 @@ static const char *const sql[LOOKUP_STATEMENTS] = {
 #undef X
 };
 
-static const struct sqldb_spec spec = {
-	.name = "directory",
-	.migrations = schema_migrations,
-	.sql = sql,
-	.n_sql = LOOKUP_STATEMENTS,
-	.reader_kib = CACHE_KIB,
-	.busy_ms = BUSY_MS,
-};
+#define NAME "directory"
+#define SPEC(busy)                                                                     \
+	{                                                                              \
+		.name = NAME, .migrations = schema_migrations, .sql = sql,             \
+		.n_sql = LOOKUP_STATEMENTS, .reader_kib = CACHE_KIB, .busy_ms = (busy) \
+	}
+
+static const struct sqldb_spec at_start = SPEC(START_MS);
+static const struct sqldb_spec again = SPEC(BUSY_MS);
 
 /* {data_dir}/directory.db; false: there is none to be seen. */
 static bool file_of(const struct lookup *l, struct stat *out)
@@ -35,18 +39,19 @@ static bool file_of(const struct lookup *l, struct stat *out)
 	bool found;
 
 	im_buf_init(&path, 0);
-	im_buf_printf(&path, "%s/%s.db", l->data_dir, spec.name);
+	im_buf_printf(&path, "%s/%s.db", l->data_dir, NAME);
 	im_buf_c(&path, '\0');
 	found = !path.failed && stat(path.p, out) == 0;
 	im_buf_free(&path);
 	return found;
 }
 
-int lookup_connect(struct lookup *l, struct im_buf *why)
+int lookup_connect(struct lookup *l, bool starting, struct im_buf *why)
 {
+	const struct sqldb_spec *spec = starting ? &at_start : &again;
 	size_t before = why->n;
 	struct stat s;
-	int ret = sqldb_open(&l->q, l->data_dir, &spec, SQLDB_READER, why);
+	int ret = sqldb_open(&l->q, l->data_dir, spec, SQLDB_READER, why);
 
 	if (ret == IM_E_IO) {
 		why->n = before;
@@ -54,10 +59,11 @@ int lookup_connect(struct lookup *l, struct im_buf *why)
 			"%s/%s.db cannot be opened: %s; start im-bridge (or run imctl) once with "
 			"the same data_dir, it creates the database, and let the broker's user "
 			"read it",
-			l->data_dir, spec.name, l->q.err);
+			l->data_dir, NAME, l->q.err);
 	}
 	if (ret)
 		return ret;
+	sqldb_wait(&l->q, BUSY_MS);
 	l->accounts = accounts_open(&l->q, l->data_dir);
 	if (!l->accounts) {
 		lookup_disconnect(l);

@@ -41,11 +41,12 @@ struct lookup {
 	struct lru *groups, *absent_groups;
 	struct lru *members;   /* group's life, uid */
 	struct lru *relations; /* owner's life, peer's life */
-	struct lru *devices;   /* a user's life, client id: whether it is his */
+	struct lru *devices;   /* a user's life, client id: lookup_owned */
 	struct lru *pending;   /* users that only a token knows yet */
 };
 
-int lookup_connect(struct lookup *l, struct im_buf *why) IM_MUST_CHECK;
+/* starting: waits longer for others who have just opened it. */
+int lookup_connect(struct lookup *l, bool starting, struct im_buf *why) IM_MUST_CHECK;
 void lookup_disconnect(struct lookup *l);
 /* Another file has its name by now, or it is not open. */
 bool lookup_replaced(const struct lookup *l);

@@ -43,7 +43,21 @@ struct grant {
 
 struct gates {
 	struct log_gate login, busy, claim, bypass, full, database, link, frame, subscribe, publish,
-		contest;
+		contest, handover;
+};
+
+/* See handover.h. */
+struct handover {
+	const struct mosquitto *old;    /* NULL: there is none */
+	const struct mosquitto *client; /* whom to; NULL: nothing was there yet */
+	char id[IM_DEVICE_MAX + 1];
+	bool denied; /* some of it, at QoS 1 or 2 */
+};
+
+/* See home.h. */
+struct home {
+	uint64_t number; /* of this broker, from 1; 0: not known, or the only one */
+	bool several;
 };
 
 struct plugin {
@@ -70,7 +84,9 @@ struct plugin {
 	struct stats stats;
 	struct gates gates;
 	struct grant grant;
+	struct handover handover;
 	struct step step;
+	struct home home;
 	const void *bridge;                /* the bridge's connection, see link.h */
 	char bridge_id[IM_DEVICE_MAX + 1]; /* and its client id */
 	/* In this turn: a client whose connection ended and that was no session; one that was

@@ -73,13 +73,13 @@ int rights_user(struct plugin *p, struct im_str uid, struct lookup_user *out)
 static int may_be_device(struct plugin *p, const struct right *r, const struct lookup_user *to)
 {
 	char device[IM_DEVICE_MAX];
-	bool owned = true;
+	struct lookup_owned o;
 
 	if (!r->t.rest.n || !to->bind)
 		return IM_OK;
-	if (lookup_owns(p->lookup, to, im_device_of_topic(r->t.rest, device), &owned) != IM_OK)
+	if (lookup_owns(p->lookup, to, im_device_of_topic(r->t.rest, device), &o) != IM_OK)
 		return absent(p, IM_E_IO);
-	if (owned)
+	if (o.owned)
 		return IM_OK;
 	im_buf_z(&p->why,
 		"the client ids of this account's devices begin otherwise; check the last "

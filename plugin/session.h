@@ -104,8 +104,8 @@ struct session {
 	int64_t expires_s;             /* 0: never */
 	uint64_t credential, password; /* see auth.h */
 	struct filters filters;
-	/* It has just come with a client id that was nobody's: what the broker hands over of an
-	 * earlier session with it was somebody else's. */
+	/* It has just come with a client id that was nobody's, or whose device was at another
+	 * broker: what this one hands over of an earlier session with it is not for it. */
 	bool handover;
 	/* Of one that is away, see away.h. */
 	uint64_t judged; /* the directory's generation then */
@@ -113,6 +113,10 @@ struct session {
 	uint64_t left; /* grows; 0: met after a restart of the broker */
 	int64_t left_us;
 	enum { AWAY_UNKNOWN, AWAY_KEPT, AWAY_BEYOND } away;
+	/* Its device is at another broker, or was until this connection, of which the bridge does
+	 * not know yet; see home.h. */
+	bool elsewhere;
+	uint64_t announced; /* the record that said so; 0: none did, UINT64_MAX: none that counts */
 	struct session *kept_prev, *kept_next;
 	struct session *user_prev, *user_next;
 	struct session **queue; /* the one it waits in, or NULL */
