@@ -103,9 +103,16 @@ void flow_start_bridge(struct flow_node *n)
 	memset(&ep.key, 9, sizeof(ep.key));
 	rig_open(&n->rig, &ep, 1000, &t);
 	sqlite3_commit_hook(n->rig.dir->q.db, directory_commits, n);
+	if (n->f->sabotage == FLOW_HOMELESS)
+		sqlite3_exec(n->rig.dir->q.db,
+			"CREATE TEMP TRIGGER homeless BEFORE UPDATE OF broker ON main.device"
+			" BEGIN SELECT RAISE(IGNORE); END",
+			NULL, NULL, NULL);
 	n->is_up = true;
 	for (size_t i = 0; i < n->n_brokers; i++)
 		flow_broker_join(&n->brokers[i]);
+	for (size_t i = 0; i < n->n_brokers; i++)
+		flow_broker_link(&n->brokers[i]);
 }
 
 void flow_kill_bridge(struct flow_node *n)

@@ -23,15 +23,18 @@
 /* What a test of the tests breaks on purpose. */
 enum flow_sabotage {
 	FLOW_SOUND,
-	FLOW_FORGETS,     /* some commits say that they worked, and did not */
-	FLOW_TWICE,       /* commits do not note what they have taken */
-	FLOW_LOSES_EVENT, /* a stored event is gone */
-	FLOW_BLIND,       /* devices do not see holes */
-	FLOW_DEAF,        /* devices do not sync when they are behind */
-	FLOW_UNMOVED,     /* devices take no notice of recalls */
-	FLOW_HASTY,       /* devices acknowledge in spite of holes in what they count */
-	FLOW_COUNTS_ALL,  /* whatever came after the mark is unread */
-	FLOW_SABOTAGES
+	FLOW_FORGETS,              /* some commits say that they worked, and did not */
+	FLOW_TWICE,                /* commits do not note what they have taken */
+	FLOW_LOSES_EVENT,          /* a stored event is gone */
+	FLOW_BLIND,                /* devices do not see holes */
+	FLOW_DEAF,                 /* devices do not sync when they are behind */
+	FLOW_UNMOVED,              /* devices take no notice of recalls */
+	FLOW_HASTY,                /* devices acknowledge in spite of holes in what they count */
+	FLOW_COUNTS_ALL,           /* whatever came after the mark is unread */
+	FLOW_OF_ONE,               /* those above show with one broker, those below with several */
+	FLOW_UNTOLD = FLOW_OF_ONE, /* a device that has moved is not told to go where it was */
+	FLOW_MISLED,               /* it is told to go where it is */
+	FLOW_HOMELESS,             /* where it is is not noted */
 };
 
 struct flow_frame {
@@ -53,9 +56,10 @@ struct flow_append;
 /* A broker with the plugin, and its link to the bridge. */
 struct flow_broker {
 	struct flow_node *n;
+	unsigned number; /* by which its bridge knows it, from 1 on */
 	struct fake_state *fake;
 	char folder[96]; /* the plugin's: its spool is there */
-	const char *spool_size;
+	const char *spool_size, *device_policy;
 	bool newer;
 	bool is_up;
 	bool stopped; /* as by SIGSTOP: it does nothing, and nobody is told */
@@ -64,6 +68,11 @@ struct flow_broker {
 	struct flow_queue up, down;
 	unsigned lose_up, lose_down; /* frames, so many of a thousand */
 	unsigned lose_inbox;         /* deliveries to a device, likewise: its queue is full */
+	unsigned level; /* what its plugin says it is, where that is not so; 0: it is */
+	/* What its bridge has sent it since flow_forget_told. */
+	struct flow_told *told; /* see flow_told */
+	unsigned answers, rooms;
+	bool served; /* anything but being asked who it is */
 };
 
 /* A bridge with its databases, and the brokers under it. */
@@ -105,7 +114,7 @@ void flow_discard(struct flow *f);
 /* Another node, of users of its own. */
 struct flow_node *flow_add_node(
 	struct flow *f, const struct store_backend *backend, const char *const *users);
-/* Another broker under the node's bridge, which must not be up: plugins are known in order. */
+/* Another broker under the node's bridge, which must not be up: it is told of all at its start. */
 struct flow_broker *flow_add_broker(struct flow_node *n);
 /* The first ones. */
 struct flow_node *flow_node(struct flow *f);
@@ -129,6 +138,10 @@ void flow_break_link(struct flow_broker *b);
 void flow_cut_link(struct flow_broker *b);
 void flow_mend_link(struct flow_broker *b);
 
+/* How many records that are no answers this broker was sent for a user. */
+unsigned flow_told(const struct flow_broker *b, const char *uid);
+void flow_forget_told(struct flow_broker *b);
+
 /* For FLOW_LOSES_EVENT: stored read marks' events are gone. */
 void flow_lose_events(struct flow_node *n);
 
@@ -140,14 +153,18 @@ struct engine_now flow_now(const struct flow *f);
 void flow_enter(const struct flow_broker *b);
 void flow_broker_init(struct flow_broker *b, struct flow_node *n);
 void flow_broker_clear(struct flow_broker *b);
-/* Its bridge has begun, and is gone. */
+/* Its bridge has begun, which is told of all before the first one is linked; and is gone. */
 void flow_broker_join(struct flow_broker *b);
+void flow_broker_link(struct flow_broker *b);
 void flow_broker_leave(struct flow_broker *b);
 void flow_broker_turn(struct flow_broker *b);
 /* A frame moves up, and one down. */
 void flow_broker_frames(struct flow_broker *b);
 /* Something is under way. */
 bool flow_broker_busy(const struct flow_broker *b);
+
+/* What sabotage makes of a frame on its way down. */
+void flow_spoil(enum flow_sabotage how, struct flow_frame *m);
 
 /* -- the plugin's inside (flow_plugin.c): the only file that knows it -- */
 int flow_plugin_load(struct flow_broker *b);

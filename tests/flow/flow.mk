@@ -19,6 +19,9 @@ $(FLOW_BIN): $(BUILD)/flow/%: $(BUILD)/obj/tests/flow/%.o $(FLOW_OBJ) $(COMMON_O
 	$(CC) $(LDFLAGS_ALL) -rdynamic -o $@ $(filter %.o,$^) $(BUILD)/unit/bridge.a \
 		$(filter-out -lmosquitto,$(BRIDGE_LIBS)) -lsqlite3 -ldl -lcmocka
 
+# A bridge that forgets where somebody is.
+$(BUILD)/flow/test_flow_roam: LDFLAGS_ALL += -Wl,--wrap=whereabouts_of
+
 check-flow: $(FLOW_BIN)
 	@$(PYTHON) tests/run_cmocka.py $(RESULTS)/flow $(FLOW_BIN)
 

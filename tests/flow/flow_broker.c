@@ -3,7 +3,12 @@
  * flow.c; what the plugin is made of is flow_plugin.c's. */
 #include "tests/flow/flow.h"
 
+#include <stdio.h>
+#include <uthash.h>
+
+#include "bridge/deliver/effects.h"
 #include "bridge/link/link_key.h"
+#include "common/limits.h"
 #include "common/topic.h"
 #include "tests/flow/flow_device.h"
 
@@ -25,6 +30,8 @@ const char *flow_option(const struct flow_broker *b, const char *name)
 {
 	if (strcmp(name, "data_dir") == 0)
 		return b->folder;
+	if (strcmp(name, "device_policy") == 0)
+		return b->device_policy;
 	return strcmp(name, "link_listener") == 0 ? FLOW_LINK : b->spool_size;
 }
 
@@ -76,20 +83,114 @@ static void queue_clear(struct flow_queue *q)
 	q->end = &q->first;
 }
 
+/* -- what it was told -- */
+
+struct flow_told {
+	char uid[IM_UID_MAX + 1];
+	unsigned n;
+	UT_hash_handle hh;
+};
+
+static struct flow_told *told_of(const struct flow_broker *b, struct im_str uid)
+{
+	struct flow_told *t;
+
+	HASH_FIND(hh, b->told, uid.p, uid.n, t);
+	return t;
+}
+
+static void note_told(struct flow_broker *b, const struct im_down_rec *r)
+{
+	struct im_str in = r->recipient_bytes;
+	struct im_recipient to;
+
+	for (uint32_t i = 0; i < r->recipients; i++) {
+		struct flow_told *t;
+
+		assert_int_equal(im_recipient_read(&in, &to), IM_OK);
+		t = told_of(b, to.uid);
+		if (!t) {
+			t = calloc(1, sizeof(*t));
+			assert_non_null(t);
+			memcpy(t->uid, to.uid.p, to.uid.n);
+			HASH_ADD(hh, b->told, uid, to.uid.n, t);
+		}
+		t->n++;
+	}
+}
+
+static void note_record(struct flow_broker *b, const struct im_down_rec *r)
+{
+	b->rooms += r->type == IM_DOWN_TOPIC && !(r->flags & IM_DOWNF_RETAIN);
+	b->served |= r->type != IM_DOWN_HELLO && r->type != IM_DOWN_STATS;
+	if (effects_is_answer(r))
+		b->answers++;
+	else
+		note_told(b, r);
+}
+
+unsigned flow_told(const struct flow_broker *b, const char *uid)
+{
+	const struct flow_told *t = told_of(b, im_str(uid));
+
+	return t ? t->n : 0;
+}
+
+void flow_forget_told(struct flow_broker *b)
+{
+	struct flow_told *t, *next;
+
+	HASH_ITER (hh, b->told, t, next) {
+		HASH_DEL(b->told, t);
+		free(t);
+	}
+	b->answers = b->rooms = 0;
+	b->served = false;
+}
+
 static void on_down(void *arg, struct im_str frame)
 {
 	struct flow_broker *b = arg;
+	struct im_down_rec r;
+	struct im_str in;
 
-	if (b->link)
-		queue_push(&b->down, frame);
+	if (!b->link)
+		return;
+	queue_push(&b->down, frame);
+	assert_int_equal(im_down_frame_read(frame, &in), IM_OK);
+	while (in.n) {
+		assert_int_equal(im_down_rec_read(&in, &r), IM_OK);
+		note_record(b, &r);
+	}
+}
+
+/* As a plugin of an earlier version would say it. */
+static void push_sessions(struct flow_broker *b, const struct im_up_frame *f)
+{
+	struct im_up_part part = f->part;
+	struct im_buf old;
+
+	part.level = b->level;
+	im_buf_init(&old, 0);
+	im_frame_sessions_begin(&old, part, &f->batch);
+	im_buf_str(&old, f->rest);
+	queue_push(&b->up, im_buf_view(&old));
+	im_buf_free(&old);
 }
 
 static void on_up(void *arg, const struct fake_message *m)
 {
 	struct flow_broker *b = arg;
 
+	struct im_up_frame f;
+
 	assert_string_equal(m->topic, IM_TOPIC_UP);
-	if (!flow_chance(b->n->f, b->lose_up))
+	if (flow_chance(b->n->f, b->lose_up))
+		return;
+	assert_int_equal(im_up_frame_read(m->payload, &f), IM_OK);
+	if (b->level && f.kind == IM_FRAME_UP_SESSIONS)
+		push_sessions(b, &f);
+	else
 		queue_push(&b->up, m->payload);
 }
 
@@ -113,6 +214,7 @@ static void frame_down(struct flow_broker *b)
 
 	if (!m)
 		return;
+	flow_spoil(b->n->f->sabotage, m);
 	if (b->link && !flow_chance(b->n->f, b->lose_down))
 		(void)fake_publish(
 			b->link, IM_TOPIC_DOWN, (struct im_str){m->p, m->n}, 0, false, NULL);
@@ -188,7 +290,13 @@ void flow_break_link(struct flow_broker *b)
 
 void flow_broker_join(struct flow_broker *b)
 {
-	assert_int_equal(engine_add_peer(b->n->rig.engine, on_down, b, &b->peer), IM_OK);
+	assert_int_equal(
+		engine_add_peer(b->n->rig.engine, b->number, b->folder, on_down, b, &b->peer),
+		IM_OK);
+}
+
+void flow_broker_link(struct flow_broker *b)
+{
 	if (b->is_up)
 		connect_link(b);
 }
@@ -227,7 +335,11 @@ void flow_kill_broker(struct flow_broker *b)
 
 void flow_broker_init(struct flow_broker *b, struct flow_node *n)
 {
-	*b = (struct flow_broker){.n = n, .fake = fake_new(), .spool_size = "1M"};
+	*b = (struct flow_broker){.n = n,
+		.number = (unsigned)(b - n->brokers) + 1,
+		.fake = fake_new(),
+		.spool_size = "1M",
+		.device_policy = "refuse"};
 	assert_non_null(b->fake);
 	b->up.end = &b->up.first;
 	b->down.end = &b->down.first;
@@ -237,5 +349,6 @@ void flow_broker_clear(struct flow_broker *b)
 {
 	if (b->is_up)
 		flow_kill_broker(b);
+	flow_forget_told(b);
 	fake_free(b->fake);
 }

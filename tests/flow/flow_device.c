@@ -182,6 +182,8 @@ static void take_event(struct flow_device *d, json_t *e)
 		d->behind = true;
 	free(d->last_event);
 	d->last_event = json_dumps(e, JSON_COMPACT);
+	if (strcmp(kind, "session") == 0 && !d->end)
+		d->end = strdup(d->last_event);
 	d->events++;
 	if (d->app)
 		flow_app_event(d, e);
@@ -262,8 +264,23 @@ static void take_reply(struct flow_device *d, json_t *r, const char *text)
 		take_pull(d, id, result);
 }
 
+static void count_delivery(struct flow_device *d, json_t *m)
+{
+	struct flow_conv *c = flow_conv(d, json_string_value(json_object_get(m, "conv")));
+	uint64_t seq = (uint64_t)json_integer_value(json_object_get(m, "seq"));
+
+	if (seq > c->n_delivered) {
+		c->delivered = realloc(c->delivered, seq * sizeof(*c->delivered));
+		memset(c->delivered + c->n_delivered, 0, seq - c->n_delivered);
+		c->n_delivered = seq;
+	}
+	d->twice += c->delivered[seq - 1];
+	c->delivered[seq - 1] = true;
+}
+
 static void take_delivery(struct flow_device *d, struct flow_step *step, json_t *m)
 {
+	count_delivery(d, m);
 	if (step == &d->own) {
 		json_object_set(m, "n", json_object_get(m, "device_n"));
 		json_object_del(m, "device_n");
@@ -361,6 +378,8 @@ bool flow_connect(struct flow_device *d)
 	d->c = fake_connect(&s);
 	if (!d->c)
 		return false;
+	free(d->end);
+	d->end = NULL;
 	fake_on_message(d->c, on_message, d);
 	d->syncing = false;
 	flow_step_connected(&d->step);
@@ -377,6 +396,14 @@ void flow_disconnect(struct flow_device *d, bool lost)
 	flow_enter(d->at);
 	if (d->c && fake_connected(d->c))
 		fake_disconnect(d->c, lost);
+	d->c = NULL;
+}
+
+void flow_abandon(struct flow_device *d)
+{
+	flow_enter(d->at);
+	if (d->c)
+		fake_on_message(d->c, NULL, NULL);
 	d->c = NULL;
 }
 
@@ -539,6 +566,7 @@ static void device_free(struct flow_device *d)
 		while (c->n)
 			free(c->messages[--c->n]);
 		free(c->messages);
+		free(c->delivered);
 		free(c);
 	}
 	while ((s = d->sent)) {
@@ -548,6 +576,7 @@ static void device_free(struct flow_device *d)
 	free(d->reply);
 	free(d->control);
 	free(d->last_event);
+	free(d->end);
 	json_decref(d->state);
 	free(d);
 }

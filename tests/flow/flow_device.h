@@ -18,6 +18,8 @@ struct flow_conv {
 	uint64_t n;
 	uint64_t left_at; /* cursor of the event that said that the user is out of it */
 	bool pulling;
+	bool *delivered; /* by seq - 1, n_delivered of them: it was */
+	uint64_t n_delivered;
 	/* The newest seq that is known of, and was when the pull under way was asked for. */
 	uint64_t known, asked_for;
 	struct flow_conv *next;
@@ -52,10 +54,12 @@ struct flow_device {
 	const char *room_conv; /* a room's, to be looked at when it is greeted; NULL: none */
 	bool acks;             /* what is safe, by im/ack */
 	unsigned lost;         /* deliveries that its broker had no room for */
+	unsigned twice;        /* messages that were delivered before, by whichever broker */
 	unsigned hellos, signals, events, room;
 	char *reply;   /* the last reply to a test's own request */
 	char *control; /* the last response to a command */
 	char *last_event;
+	char *end; /* what this connection was told of its end, NULL: nothing */
 	int64_t asked_ms;
 };
 
@@ -63,6 +67,8 @@ struct flow_device *flow_device(struct flow *f, const char *user, const char *na
 /* Connects and subscribes to its inbox; false if the broker refuses it. */
 bool flow_connect(struct flow_device *d);
 void flow_disconnect(struct flow_device *d, bool lost);
+/* It is somewhere else, and its broker has not seen it go. */
+void flow_abandon(struct flow_device *d);
 
 /* Sends at QoS 1 to "u/bob" or "g/team", with an id when given (then it is sent again until it is
  * acked or refused). False: not accepted. */

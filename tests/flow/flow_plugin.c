@@ -24,6 +24,7 @@ int flow_plugin_load(struct flow_broker *b)
 		{(char *)"data_dir", (char *)flow_option(b, "data_dir")},
 		{(char *)"link_listener", (char *)flow_option(b, "link_listener")},
 		{(char *)"spool_size", (char *)flow_option(b, "spool_size")},
+		{(char *)"device_policy", (char *)flow_option(b, "device_policy")},
 		{(char *)"rate_messages", (char *)"0"},
 		{(char *)"auth_threads", (char *)"0"}, /* the same run for the same seed */
 		{NULL, NULL},

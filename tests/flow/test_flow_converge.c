@@ -581,7 +581,7 @@ static void whatever_is_broken_on_purpose_is_found(void **state)
 	(void)state;
 	if (getenv("FLOW_SEED"))
 		return;
-	for (int what = FLOW_SOUND + 1; what < FLOW_SABOTAGES; what++) {
+	for (int what = FLOW_SOUND + 1; what < FLOW_OF_ONE; what++) {
 		unsigned seed = 1;
 
 		while (seed <= SABOTAGE_SEEDS && !is_found((enum flow_sabotage)what, seed))

@@ -61,6 +61,7 @@ static void client_clear(struct mosquitto *c)
 	message_free(&c->last);
 	for (i = 0; i < c->n_filters; i++)
 		free(c->filters[i]);
+	free(c->begun);
 	free(c->id);
 	free(c->username);
 	free(c->password);
@@ -163,10 +164,15 @@ static void receive(struct mosquitto *c, const struct fake_message *m)
 {
 	struct fake_inbox *kept;
 
-	if (c->receiver) {
+	if (c->receiver && c->connected) {
 		c->receiver(c->receiver_arg, m);
 		return;
 	}
+	/* As the broker does by default. */
+	if (c->receiver && m->qos == 0)
+		return;
+	if (m->qos > 0 && c->lost >= FAKE_PLACES)
+		return;
 	kept = calloc(1, sizeof(*kept));
 	if (!kept)
 		abort();
@@ -329,6 +335,13 @@ bool fake_connected(const struct mosquitto *c)
 	return c->connected;
 }
 
+bool fake_has(const char *id)
+{
+	const struct mosquitto *c = fake_by_id(id);
+
+	return c && c->connected;
+}
+
 static char *copy_or_null(const char *z)
 {
 	return z ? strdup(z) : NULL;
@@ -380,11 +393,16 @@ static void take_over(struct mosquitto *old, struct mosquitto *c)
 		send_will(old);
 	old->replaced = true;
 	end_connection(old, false, 142);
+	if (old->begun && c->persistent &&
+		acl(c, old->begun, (struct im_str){NULL, 0}, 2, false, MOSQ_ACL_WRITE) !=
+			MOSQ_ERR_SUCCESS)
+		c->lost_begun++;
 	/* What has waited for the session is asked about again, for whoever has it now. */
 	DL_FOREACH_SAFE (c->inbox, m, tmp) {
 		if (acl(c, m->message.topic, m->message.payload, m->message.qos, false,
 			    MOSQ_ACL_READ) == MOSQ_ERR_SUCCESS)
 			continue;
+		c->lost += m->message.qos > 0;
 		DL_DELETE(c->inbox, m);
 		message_free(&m->message);
 		free(m);
@@ -557,6 +575,10 @@ static int publish(struct mosquitto *c, struct fake_message *m, const mosquitto_
 	rc = message_event(c, m, props);
 	if (rc)
 		return result_of(c, rc);
+	if (m->qos == 2) {
+		free(c->begun);
+		c->begun = strdup(m->topic);
+	}
 	fake_route(m);
 	return FAKE_ACCEPTED;
 }
@@ -695,8 +717,16 @@ const struct fake_message *fake_received(struct mosquitto *c)
 
 void fake_on_message(struct mosquitto *c, fake_receiver fn, void *arg)
 {
+	struct fake_inbox *m, *tmp;
+
 	c->receiver = fn;
 	c->receiver_arg = arg;
+	DL_FOREACH_SAFE (fn ? c->inbox : NULL, m, tmp) {
+		DL_DELETE(c->inbox, m);
+		fn(arg, &m->message);
+		message_free(&m->message);
+		free(m);
+	}
 }
 
 void fake_fail_publish(int n)

@@ -109,9 +109,12 @@ void fake_turn(void);
 bool fake_retained_allowed(const char *user, const char *topic);
 
 bool fake_connected(const struct mosquitto *c);
+/* A client of this id is connected. */
+bool fake_has(const char *id);
 /* Takes the next message that the client has received; NULL: none. Valid until the next call. */
 const struct fake_message *fake_received(struct mosquitto *c);
-/* Called for each message to the client, instead of keeping it. */
+/* Called for each message to the client while it is connected, instead of keeping it, and at once
+ * for what was kept. NULL: what comes is kept, as if the client did not answer any more. */
 typedef void (*fake_receiver)(void *arg, const struct fake_message *m);
 void fake_on_message(struct mosquitto *c, fake_receiver fn, void *arg);
 /* True if a line with this text was logged; forgets all lines. */

@@ -7,6 +7,7 @@
 
 #define FAKE_FILTERS 16
 #define FAKE_EVENTS 32
+#define FAKE_PLACES 20 /* max_inflight_messages */
 
 struct fake_inbox {
 	struct fake_message message;
@@ -40,6 +41,10 @@ struct mosquitto {
 	uint64_t freed_at;
 	char *filters[FAKE_FILTERS];
 	size_t n_filters, most_filters;
+	/* Of what was not handed over: the places count until the connection ends. Of what the
+	 * client has begun to send at QoS 2, and never ends: its topic by now. */
+	int lost, lost_begun;
+	char *begun;
 	struct fake_inbox *inbox;
 	struct fake_message last;
 	fake_receiver receiver;

@@ -192,7 +192,7 @@ void engine_open(struct engine_fixture *f)
 
 	memset(&ep.key, 7, sizeof(ep.key));
 	rig_open(&f->rig, &ep, f->queue_max, &f->now);
-	assert_int_equal(engine_add_peer(f->rig.engine, on_frame, f, &f->peer), IM_OK);
+	assert_int_equal(engine_add_peer(f->rig.engine, 1, "one", on_frame, f, &f->peer), IM_OK);
 }
 
 void engine_restart(struct engine_fixture *f)

@@ -271,7 +271,7 @@ static int outbox_set_up(void **state)
 	t->o = outbox_new(t->q, &t->health, t->log, on_frame, &t->sink);
 	outbox_set_linked(t->o, true);
 	t->all = outboxes_new();
-	assert_int_equal(outboxes_add(t->all, t->o), IM_OK);
+	assert_int_equal(outboxes_add(t->all, t->o, 0), IM_OK);
 	*state = t;
 	return t->o ? 0 : -1;
 }
@@ -344,6 +344,7 @@ static void what_is_retained_waits_for_what_was_retained_before(void **state)
 	const struct im_down_rec r = {
 		.type = IM_DOWN_TOPIC, .flags = IM_DOWNF_RETAIN, .topic = IM_STR("p")};
 	struct outbox_test *t = *state;
+	struct effects_share all;
 
 	effects_put(t->fx, EFFECTS_DIRECT, &r, NULL, 0);
 	outboxes_take(t->all, t->fx, t->o, 5, 1);
@@ -361,7 +362,8 @@ static void what_is_retained_waits_for_what_was_retained_before(void **state)
 	downq_return(t->q, 1);
 	effects_put(t->fx, EFFECTS_DIRECT, &r, NULL, 0);
 	effects_reset(t->fx);
-	assert_false(effects_retained(t->fx));
+	effects_all(t->fx, &all);
+	assert_false(all.retained);
 	effects_put(t->fx, EFFECTS_DIRECT, &r, NULL, 0);
 	outboxes_take(t->all, t->fx, t->o, 5, 4);
 	assert_buf(&t->sink.log, "p C1 | p R | d C2 | p C3 R | p C4 | ");
@@ -435,7 +437,7 @@ static void second_open(struct outbox_test *t, struct second *s, size_t backlog)
 	im_buf_init(&s->sink.log, 0);
 	s->q = downq_new(backlog, 2);
 	s->o = outbox_new(s->q, &t->health, t->log, on_frame, &s->sink);
-	assert_int_equal(outboxes_add(t->all, s->o), IM_OK);
+	assert_int_equal(outboxes_add(t->all, s->o, 1), IM_OK);
 	outbox_set_linked(s->o, true);
 }
 

@@ -8,6 +8,7 @@
 #include "bridge/base/health.h"
 #include "bridge/base/log.h"
 #include "bridge/options.h"
+#include "common/limits.h"
 #include "common/may.h"
 
 static void defaults_are_complete_but_for_the_data_folder(void **state)
@@ -70,6 +71,72 @@ static void wrong_lines_are_named(void **state)
 		im_buf_free(&text);
 		im_buf_free(&why);
 	}
+}
+
+static void brokers_are_a_list_of_different_paths(void **state)
+{
+	struct options o;
+	struct im_buf text, why;
+
+	(void)state;
+	im_buf_init(&text, 0);
+	im_buf_init(&why, 0);
+	assert_int_equal(options_parse(&o, IM_STR("data_dir /d\n"), "x.conf", &why), IM_OK);
+	assert_int_equal(o.broker.n, 1);
+	assert_string_equal(o.broker.v[0], "/run/mosquitto/im.sock");
+	options_clear(&o);
+	im_buf_z(&text, "data_dir /d\n");
+	for (unsigned i = 1; i <= IM_PEERS_MAX; i++)
+		im_buf_printf(&text, "broker /run/%u.sock\n", i);
+	assert_int_equal(options_parse(&o, im_buf_view(&text), "x.conf", &why), IM_OK);
+	assert_int_equal(o.broker.n, IM_PEERS_MAX);
+	assert_string_equal(o.broker.v[0], "/run/1.sock");
+	assert_string_equal(o.broker.v[7], "/run/8.sock");
+	options_clear(&o);
+	im_buf_z(&text, "broker /run/9.sock\n");
+	assert_int_equal(options_parse(&o, im_buf_view(&text), "x.conf", &why), IM_E_FORMAT);
+	assert_buf(&why,
+		"x.conf:10: broker is given more than 8 times, which is the most; leave this one "
+		"out");
+	im_buf_reset(&why);
+	assert_int_equal(options_parse(&o, IM_STR("data_dir /d\nbroker /a\nbroker /b\nbroker /a\n"),
+				 "x.conf", &why),
+		IM_E_FORMAT);
+	assert_buf(&why, "x.conf:4: broker /a is given twice; keep one");
+	assert_null(o.broker.v);
+	im_buf_free(&text);
+	im_buf_free(&why);
+}
+
+static void reloaded(const char *before, const char *after, const char *fixed)
+{
+	struct options o, fresh;
+	struct im_buf text;
+
+	im_buf_init(&text, 0);
+	assert_int_equal(options_parse(&o, im_str(before), "x", &text), IM_OK);
+	assert_int_equal(options_parse(&fresh, im_str(after), "x", &text), IM_OK);
+	options_reload(&o, &fresh, &text);
+	assert_int_equal(text.n, strlen(fixed));
+	assert_memory_equal(text.n ? text.p : "", fixed, text.n);
+	options_clear(&o);
+	options_clear(&fresh);
+	im_buf_free(&text);
+}
+
+static void another_broker_takes_a_restart(void **state)
+{
+	static const char one[] = "data_dir /d\nbroker /a\n",
+			  two[] = "data_dir /d\nbroker /a\nbroker /b\n";
+
+	(void)state;
+	reloaded(one, one, "");
+	reloaded(two, two, "");
+	reloaded(one, two, "broker");
+	reloaded(two, one, "broker");
+	reloaded(two, "data_dir /d\nbroker /a\nbroker /c\n", "broker");
+	reloaded(one, "data_dir /d\n", "broker");
+	reloaded("data_dir /d\n", "data_dir /d\nbroker /run/mosquitto/im.sock\n", "");
 }
 
 static void reloading_takes_what_may_change(void **state)
@@ -203,6 +270,8 @@ int main(void)
 		cmocka_unit_test(defaults_are_complete_but_for_the_data_folder),
 		cmocka_unit_test(words_mean_what_the_enums_say),
 		cmocka_unit_test(wrong_lines_are_named),
+		cmocka_unit_test(brokers_are_a_list_of_different_paths),
+		cmocka_unit_test(another_broker_takes_a_restart),
 		cmocka_unit_test(reloading_takes_what_may_change),
 		cmocka_unit_test(a_line_is_level_verb_and_pairs),
 		cmocka_unit_test(the_journal_gets_priorities),

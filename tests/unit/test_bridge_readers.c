@@ -94,6 +94,27 @@ static void threads_answer_and_wake_the_loop(void **state)
 	readers_close(&r);
 }
 
+static void what_is_for_another_plugin_is_not_passed_by(void **state)
+{
+	struct engine_fixture *f = *state;
+	struct readers *r = open_readers(f, 1, 1000);
+	struct pollfd p = {.fd = readers_fd(r), .events = POLLIN};
+	struct read_job *job;
+
+	read_job_plan(request("bob", 2, "user.get"), fx);
+	readers_run(r, effects_reads(fx), 0, 1);
+	assert_int_equal(poll(&p, 1, DEADLINE_MS), 1);
+	assert_null(readers_take(r, 0));
+	assert_int_equal(poll(&p, 1, 0), 0);
+	assert_false(readers_has(r, 0));
+	assert_true(readers_has(r, 1));
+	job = readers_take(r, 1);
+	assert_non_null(job);
+	read_job_free(job);
+	assert_false(readers_has(r, 1));
+	readers_close(&r);
+}
+
 static void discarded_jobs_never_run(void **state)
 {
 	struct engine_fixture *f = *state;
@@ -573,6 +594,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		E(threads_answer_and_wake_the_loop),
+		E(what_is_for_another_plugin_is_not_passed_by),
 		E(discarded_jobs_never_run),
 		E(beyond_the_bound_the_answer_is_busy),
 		E(requests_go_before_greetings),

@@ -310,8 +310,9 @@ static void a_spool_that_another_plugin_has_is_not_taken(void **state)
 	struct engine_fixture *f = *state;
 	struct peer *first = f->peer, *second;
 
+	engine_sessions(f, (const char *const[]){"alice", "phone", "", "bob", "phone", "", NULL});
 	engine_message(f, "alice", "bob", "1");
-	assert_int_equal(engine_add_peer(f->rig.engine, to_nobody, NULL, &second), IM_OK);
+	assert_int_equal(engine_add_peer(f->rig.engine, 2, "two", to_nobody, NULL, &second), IM_OK);
 	engine_linked(f->rig.engine, second, &f->now);
 	assert_int_equal(peer_number(second), 1);
 	f->peer = second;
@@ -332,12 +333,16 @@ static void a_spool_that_another_plugin_has_is_not_taken(void **state)
 	f->first = f->next = 1;
 	engine_sessions(f, (const char *const[]){NULL});
 	assert_true(peer_ready(second));
+	f->peer = first;
+	for (int i = 0; i < 3; i++)
+		engine_credit(f, 10);
+	f->peer = second;
 	engine_message(f, "bob", "alice", "3");
 	assert_told(f, "message bob/phone 3 ");
 	assert_not_told(f, "committed");
 	/* Both marks are there after a restart, whatever the order in which they come. */
 	engine_restart(f);
-	assert_int_equal(engine_add_peer(f->rig.engine, to_nobody, NULL, &second), IM_OK);
+	assert_int_equal(engine_add_peer(f->rig.engine, 2, "two", to_nobody, NULL, &second), IM_OK);
 	engine_linked(f->rig.engine, second, &f->now);
 	f->peer = second;
 	engine_sessions(f, (const char *const[]){NULL});

@@ -202,7 +202,10 @@ static void plan(struct link *l, enum effects_tier tier, uint64_t position)
 
 static void take(struct link *l)
 {
-	outbox_take(l->o, l->fx, 1, 1);
+	struct effects_share all;
+
+	effects_all(l->fx, &all);
+	outbox_take(l->o, &all, 1, 1);
 	effects_reset(l->fx);
 }
 

@@ -16,6 +16,7 @@
 #include "clients/imctl/device.h"
 #include "clients/imctl/options.h"
 #include "clients/imctl/print.h"
+#include "clients/imctl/stats_text.h"
 #include "clients/imctl/token.h"
 #include "tests/unit/imctl_world.h"
 
@@ -184,6 +185,60 @@ static void tables_have_straight_columns(void **state)
 	free(text);
 }
 
+static char *show_stats(const char *json)
+{
+	char *text = NULL;
+	size_t n;
+	FILE *out = open_memstream(&text, &n);
+	json_t *v = json_loads(json, 0, NULL);
+
+	assert_non_null(v);
+	stats_print(out, v);
+	fclose(out);
+	json_decref(v);
+	return text;
+}
+
+static void of_one_broker_stats_are_two_lists(void **state)
+{
+	char *text;
+
+	(void)state;
+	text = show_stats(
+		"{\"bridge\":{\"a\":1},\"plugin\":{\"b\":2},\"brokers\":"
+		"[{\"broker\":\"/x\",\"number\":1,\"linked\":true,\"plugin\":{\"b\":2}}]}");
+	assert_string_equal(text, "bridge:\n  a: 1\nplugin:\n  b: 2\n");
+	free(text);
+	/* A bridge of the version before knows one. */
+	text = show_stats("{\"bridge\":{\"a\":1},\"plugin\":null}");
+	assert_string_equal(text, "bridge:\n  a: 1\nplugin: -\n");
+	free(text);
+}
+
+static void of_several_brokers_stats_have_a_column_each(void **state)
+{
+	char *text;
+
+	(void)state;
+	text = show_stats("{\"bridge\":{\"a\":1},\"plugin\":{\"b\":2},\"brokers\":["
+			  "{\"broker\":\"/x\",\"number\":3,\"linked\":true,\"plugin\":{\"b\":2}},"
+			  "{\"broker\":\"/y\",\"number\":1,\"linked\":false,\"plugin\":null},"
+			  "{\"broker\":\"/z\",\"number\":2,\"linked\":true,"
+			  "\"plugin\":{\"b\":40,\"new\":5}}]}");
+	assert_string_equal(text, "bridge:\n"
+				  "  a: 1\n"
+				  "brokers:\n"
+				  "number  linked  broker\n"
+				  "3       yes     /x\n"
+				  "1       no      /y\n"
+				  "2       yes     /z\n"
+				  "plugins:\n"
+				  "counter  3  1  2\n"
+				  "b        2  -  40\n"
+				  "new      -  -  5\n");
+	free(text);
+}
+
 static void what_users_chose_cannot_drive_the_terminal(void **state)
 {
 	(void)state;
@@ -299,6 +354,8 @@ int main(void)
 		TEST(a_token_says_who_and_until_when),
 		TEST(devices_are_used_again_but_never_shared),
 		TEST(tables_have_straight_columns),
+		TEST(of_one_broker_stats_are_two_lists),
+		TEST(of_several_brokers_stats_have_a_column_each),
 		TEST(what_users_chose_cannot_drive_the_terminal),
 		TEST(a_pattern_goes_with_the_role),
 		TEST(users_are_kept),

@@ -515,6 +515,45 @@ static void new_devices_of_a_day(struct node *n)
 	assert_int_equal(node_count(n, IM_UP_KEEP), 4);
 }
 
+/* What the directory has already, of which the bridge has not said so yet, counts once; it is under
+ * the number of this broker. */
+static void one_new_device_counts_once(void **state)
+{
+	static const unsigned numbers[] = {1, 2, 8};
+	char sql[400], mark[16] = "";
+	struct mosquitto *c;
+	struct node n;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+		node_start(&n, true, two_a_day);
+		node_down(&n,
+			&(struct im_down_rec){.type = IM_DOWN_HELLO,
+				.flags = IM_DOWNF_SEVERAL,
+				.epoch = 1,
+				.recno = numbers[i]},
+			NULL, 0);
+		node_settle(&n);
+		n.commit = false;
+		c = keep_v("alice", "one", 4);
+		assert_true(fake_subscribe(c, "plant/#"));
+		node_settle(&n);
+		if (numbers[i] > 1)
+			snprintf(mark, sizeof(mark), ".%u", numbers[i] - 1);
+		snprintf(sql, sizeof(sql),
+			"INSERT INTO device(device, user, created_ms, seen_ms, cursor, kept_ms)"
+			" VALUES ('one', 1, %lld, 1, 0, %lld);"
+			"INSERT OR REPLACE INTO meta VALUES ('link_epoch%s', %lld),"
+			" ('link_recno%s', %llu)",
+			(long long)n.wall_ms, (long long)n.wall_ms, mark, (long long)n.epoch, mark,
+			(unsigned long long)n.last + 10);
+		node_sql(&n, sql);
+		c = keep_v("alice", "two", 4);
+		assert_true(fake_subscribe(c, "plant/#"));
+		node_stop(&n);
+	}
+}
+
 /* ---- devices of a device account ---- */
 
 static struct mosquitto *thing(const char *id, int version, bool persistent)
@@ -812,6 +851,7 @@ int main(void)
 		cmocka_unit_test(a_few_are_kept),
 		cmocka_unit_test(hello_is_for_the_one_it_names),
 		cmocka_unit_test(devices_that_come_to_stay_are_counted),
+		cmocka_unit_test(one_new_device_counts_once),
 		cmocka_unit_test(a_mark_keeps_the_client_id),
 		cmocka_unit_test(the_bridge_hears_what_is_left),
 		cmocka_unit_test(a_device_account_has_bounds),

@@ -213,6 +213,16 @@ static void an_order_says_who_is_not_there(void **state)
 		assert_absent(&n, root, KICK_ALL("fleet"), "a");
 		node_stop(&n);
 	}
+	/* Nor of who may be at another broker. */
+	root = begin(&n, false);
+	node_down(&n,
+		&(struct im_down_rec){
+			.type = IM_DOWN_HELLO, .epoch = 1, .recno = 2, .flags = IM_DOWNF_SEVERAL},
+		NULL, 0);
+	node_settle(&n);
+	assert_absent(&n, root, KICK("fleet", "veh-2"), "-");
+	assert_absent(&n, root, KICK_ALL("fleet"), "-");
+	node_stop(&n);
 	/* Nor of more than are carried out at once. */
 	root = begin(&n, false);
 	for (int i = 0; i <= IM_CONTROL_COMMANDS_MAX; i++)

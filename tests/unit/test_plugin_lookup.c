@@ -3,6 +3,7 @@
 #include "plugin/lookup.h"
 #include "tests/unit/plugin_node.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <time.h>
 
@@ -253,11 +254,11 @@ static void pending_users_wait_for_the_bridge(void **state)
 static bool owns(struct lookup *d, const char *uid, const char *device)
 {
 	struct lookup_user u;
-	bool owned;
+	struct lookup_owned o;
 
 	assert_int_equal(lookup_user(d, im_str(uid), &u), IM_OK);
-	assert_int_equal(lookup_owns(d, &u, im_str(device), &owned), IM_OK);
-	return owned;
+	assert_int_equal(lookup_owns(d, &u, im_str(device), &o), IM_OK);
+	return o.owned;
 }
 
 static void finds_a_devices_owner(void **state)
@@ -383,6 +384,35 @@ static void refuses_what_is_no_directory(void **state)
 }
 
 /* The broker is one thread: whoever holds the file makes it say so, and not stand still. */
+static void *lets_go(void *node)
+{
+	const struct timespec moment = {.tv_nsec = 300000000};
+
+	nanosleep(&moment, NULL);
+	node_sql(node, "PRAGMA locking_mode = NORMAL; SELECT 1 FROM user");
+	return NULL;
+}
+
+/* Who looks through the file's log after a crash holds it for a moment. */
+static void who_opens_it_at_the_same_time_is_waited_for(void **state)
+{
+	struct lookup *d;
+	struct im_buf why;
+	pthread_t thread;
+	struct node n;
+
+	(void)state;
+	node_folder(&n);
+	node_sql(&n, "PRAGMA locking_mode = EXCLUSIVE; UPDATE user SET nick = 'x'");
+	assert_int_equal(pthread_create(&thread, NULL, lets_go, &n), 0);
+	im_buf_init(&why, 0);
+	assert_int_equal(lookup_open(n.dir, &key, &d, &why), IM_OK);
+	im_buf_free(&why);
+	pthread_join(thread, NULL);
+	lookup_close(&d);
+	node_folder_remove(&n);
+}
+
 static void who_holds_the_file_is_not_waited_for(void **state)
 {
 	struct timespec begin, end;
@@ -420,6 +450,7 @@ int main(void)
 		cmocka_unit_test(reopens_a_replaced_file),
 		cmocka_unit_test(a_broken_database_says_so_and_is_not_remembered),
 		cmocka_unit_test(refuses_what_is_no_directory),
+		cmocka_unit_test(who_opens_it_at_the_same_time_is_waited_for),
 		cmocka_unit_test(who_holds_the_file_is_not_waited_for),
 	};
 

@@ -1,0 +1,488 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* One device at two brokers: which of its connections stays, where its home is, and what is told of
+ * it, in whatever order and however often the brokers tell. */
+#include "tests/unit/moves_fixture.h"
+
+#include <stdio.h>
+
+#include "bridge/directory/directory_user.h"
+
+/* -- one device at two brokers -- */
+
+static void the_connection_that_began_later_stays(void **state)
+{
+	struct trio *w = *state;
+
+	trio_opens(w, 0, "phone", 1000);
+	/* Where it was before there were several, nobody knows. */
+	assert_told(w, "bob/phone moved 1000 at 1\n");
+	assert_int_equal(trio_home(w, "phone"), 1);
+	trio_opens(w, 1, "phone", 2000);
+	assert_told(w, "bob/phone moved 2000 at 2\n");
+	assert_int_equal(trio_home(w, "phone"), 2);
+	trio_closes(w, 0, "phone", 2100);
+	assert_int_equal(trio_home(w, "phone"), 2);
+	/* Away and back at the same one is no move. */
+	trio_closes(w, 1, "phone", 3000);
+	trio_opens(w, 1, "phone", 4000);
+	assert_told(w, "");
+	/* One that is away has a home. */
+	trio_closes(w, 1, "phone", 5000);
+	trio_opens(w, 2, "phone", 6000);
+	assert_told(w, "bob/phone moved 6000 at 3\n");
+	assert_int_equal(trio_home(w, "phone"), 3);
+	assert_int_equal(engine_health(w->rig.engine)->devices_moved, 2);
+}
+
+/* What the last one leaves there says nothing of the device. */
+static void the_end_of_the_older_one_takes_nothing_along(void **state)
+{
+	struct trio *w = *state;
+	struct im_up_rec gone = trio_open("bob", "phone", 2100);
+	struct health_gauges g;
+
+	gone.type = IM_UP_CLOSE;
+	gone.flags = IM_UPF_GONE;
+	trio_opens(w, 0, "phone", 1000);
+	trio_opens(w, 1, "phone", 2000);
+	trio_say(w, 0, &gone);
+	engine_gauges(w->rig.engine, &g);
+	assert_int_equal(g.users_online, 1);
+	assert_int_equal(trio_home(w, "phone"), 2);
+	/* Nor when it is heard of after the device has left the other one, with a session there. */
+	trio_opens(w, 0, "tablet", 1000);
+	trio_opens(w, 1, "tablet", 2000);
+	trio_closes(w, 1, "tablet", 3000);
+	gone.device = IM_STR("tablet");
+	trio_say(w, 0, &gone);
+	assert_int_equal(trio_home(w, "tablet"), 2);
+	/* Of a device account's, which presence does not know. */
+	gone.user = IM_STR("fleet");
+	gone.device = IM_STR("own");
+	for (unsigned i = 0; i < 2; i++) {
+		struct im_up_rec r = trio_open("fleet", "own", 1000 + i);
+
+		trio_say(w, i, &r);
+	}
+	trio_say(w, 0, &gone);
+	assert_int_equal(trio_home(w, "own"), 2);
+	/* At its home it is what it was: never acknowledged, nothing left. */
+	trio_say(w, 1, &gone);
+	{
+		struct directory_device dev;
+
+		assert_int_equal(directory_device_get(w->rig.dir, IM_STR("own"), &dev), IM_E_NONE);
+	}
+}
+
+static void one_that_is_heard_of_late_goes(void **state)
+{
+	struct trio *w = *state;
+
+	trio_opens(w, 1, "phone", 2000);
+	trio_forget(w);
+	trio_opens(w, 0, "phone", 1000);
+	assert_told(w, "bob/phone moved 2000 at 2\n");
+	assert_int_equal(trio_home(w, "phone"), 2);
+	trio_closes(w, 0, "phone", 2100);
+	/* When the later one has left, too. */
+	trio_closes(w, 1, "phone", 3000);
+	trio_opens(w, 0, "phone", 1500);
+	assert_told(w, "bob/phone moved 2000 at 2\n");
+	assert_int_equal(trio_home(w, "phone"), 2);
+	trio_closes(w, 0, "phone", 3000);
+	trio_opens(w, 0, "phone", 2001);
+	assert_told(w, "bob/phone moved 2001 at 1\n");
+	assert_int_equal(trio_home(w, "phone"), 1);
+}
+
+static void of_two_at_the_same_moment_one_stays(void **state)
+{
+	struct trio *w = *state;
+
+	trio_opens(w, 1, "phone", 2000);
+	trio_forget(w);
+	trio_opens(w, 0, "phone", 2000);
+	assert_told(w, "bob/phone moved 2000 at 1\n");
+	assert_int_equal(trio_home(w, "phone"), 1);
+	/* The one that had to go, told of once more, does not turn it round. */
+	trio_session(&w->sides[1], "phone")->end = TRIO_ALIVE;
+	trio_unlink(w, 1);
+	trio_link(w, 1);
+	trio_snapshot(w, 1);
+	assert_told(w, "bob/phone moved 2000 at 1\n");
+	assert_int_equal(trio_home(w, "phone"), 1);
+}
+
+static void a_clock_that_was_set_back_locks_nobody_out(void **state)
+{
+	struct trio *w = *state;
+
+	trio_opens(w, 0, "phone", 1000000);
+	trio_opens(w, 0, "tablet", 1000000);
+	trio_closes(w, 0, "tablet", 1000000);
+	trio_forget(w);
+	w->now.wall_ms = 500000;
+	/* The time is that of the one that is to go, or it would not. */
+	trio_opens(w, 1, "phone", 500000);
+	assert_told(w, "bob/phone moved 1000000 at 2\n");
+	trio_opens(w, 1, "tablet", 500000);
+	assert_told(w, "bob/tablet moved 500000 at 2\n");
+	assert_int_equal(trio_home(w, "phone"), 2);
+	assert_int_equal(trio_home(w, "tablet"), 2);
+	trio_closes(w, 0, "phone", 500000);
+	w->now.wall_ms = 2000000;
+	trio_unlink(w, 1);
+	trio_link(w, 1);
+	trio_snapshot(w, 1);
+	assert_told(w, "");
+}
+
+/* -- snapshots -- */
+
+/* In whichever order the brokers are heard of, after the bridge was away. */
+static void snapshots_in_any_order_agree(void **state)
+{
+	static const unsigned order[][TRIO_SIDES] = {
+		{0, 1, 2}, {0, 2, 1}, {1, 0, 2}, {1, 2, 0}, {2, 0, 1}, {2, 1, 0}};
+	static const int64_t since_ms[TRIO_SIDES] = {7000, 9000, 8000};
+	struct trio *w = *state;
+
+	for (size_t k = 0; k < 6; k++) {
+		trio_restart(w);
+		for (unsigned i = 0; i < TRIO_SIDES; i++) {
+			w->sides[i].n = 0;
+			trio_connects(w, i, "bob", "phone", since_ms[i] + (int64_t)k * 10000);
+			trio_link(w, i);
+		}
+		for (unsigned i = 0; i < TRIO_SIDES; i++)
+			trio_snapshot(w, order[k][i]);
+		assert_int_equal(trio_home(w, "phone"), 2);
+		assert_int_equal(trio_session(&w->sides[0], "phone")->end, IM_END_MOVED);
+		assert_int_equal(trio_session(&w->sides[1], "phone")->end, TRIO_ALIVE);
+		assert_int_equal(trio_session(&w->sides[2], "phone")->end, IM_END_MOVED);
+	}
+}
+
+/* What was told to a broker whose link broke is told again when it shows that it has not heard. */
+static void one_that_has_not_heard_is_told_again(void **state)
+{
+	struct trio *w = *state;
+
+	trio_opens(w, 0, "phone", 1000);
+	trio_unlink(w, 0);
+	trio_opens(w, 1, "phone", 2000);
+	trio_closes(w, 1, "phone", 3000);
+	assert_int_equal(trio_session(&w->sides[0], "phone")->end, TRIO_ALIVE);
+	trio_link(w, 0);
+	trio_forget(w);
+	trio_snapshot(w, 0);
+	assert_told(w, "bob/phone moved 1000 at 2\n");
+	assert_int_equal(trio_session(&w->sides[0], "phone")->end, IM_END_MOVED);
+	assert_int_equal(trio_home(w, "phone"), 2);
+	/* One that has connected there anew is another matter. */
+	trio_connects(w, 0, "bob", "phone", 4000);
+	trio_unlink(w, 0);
+	trio_link(w, 0);
+	trio_snapshot(w, 0);
+	assert_told(w, "bob/phone moved 4000 at 1\n");
+	assert_int_equal(trio_home(w, "phone"), 1);
+}
+
+/* Whom the bridge does not know, and the directory knows to have been elsewhere since. */
+static void a_snapshot_takes_no_home_from_a_later_one(void **state)
+{
+	struct trio *w = *state;
+
+	trio_opens(w, 1, "phone", 2000);
+	trio_closes(w, 1, "phone", 3000);
+	trio_restart(w);
+	for (unsigned i = 0; i < TRIO_SIDES; i++)
+		trio_link(w, i);
+	trio_snapshot(w, 1);
+	trio_connects(w, 0, "bob", "phone", 1000);
+	trio_snapshot(w, 0);
+	trio_snapshot(w, 1);
+	assert_told(w, "");
+	assert_int_equal(trio_home(w, "phone"), 2);
+	/* One that began later, of which there was no room in the spool to tell. */
+	trio_connects(w, 2, "bob", "phone", 4000);
+	trio_snapshot(w, 2);
+	assert_told(w, "bob/phone moved 4000 at 3\n");
+	assert_int_equal(trio_home(w, "phone"), 3);
+	assert_int_equal(trio_session(&w->sides[0], "phone")->end, IM_END_MOVED);
+}
+
+/* -- replays -- */
+
+/* A message leaves a mark in the log, by which a replay is known. */
+static void send_with_a_message(
+	struct trio *w, unsigned i, const struct im_up_rec *r, struct im_buf *kept)
+{
+	const struct im_up_rec m = {.type = IM_UP_MSG_USER,
+		.user = IM_STR("bob"),
+		.device = IM_STR("phone"),
+		.target = IM_STR("alice"),
+		.payload = IM_STR("hi"),
+		.ts_ms = r->ts_ms};
+
+	im_buf_init(kept, 0);
+	trio_put(kept, r);
+	trio_put(kept, &m);
+	trio_send(w, i, 1, im_buf_view(kept), 2);
+}
+
+static void a_replay_ends_nothing_that_began_later(void **state)
+{
+	struct trio *w = *state;
+	const struct im_up_rec sent[TRIO_SIDES] = {trio_open("bob", "phone", 1000),
+		trio_open("bob", "phone", 2000), trio_open("fleet", "veh-1", 1000)};
+	struct im_buf kept[TRIO_SIDES];
+
+	for (unsigned i = 0; i < TRIO_SIDES; i++)
+		send_with_a_message(w, i, &sent[i], &kept[i]);
+	assert_int_equal(trio_home(w, "phone"), 2);
+	trio_connects(w, 1, "bob", "phone", 2000);
+	trio_restart(w);
+	for (unsigned i = 0; i < TRIO_SIDES; i++) {
+		trio_link(w, i);
+		trio_snapshot(w, i);
+	}
+	trio_forget(w);
+	/* What the older one has told is over; what the newest has may have been lost. */
+	trio_send(w, 0, 1, im_buf_view(&kept[0]), 2);
+	assert_told(w, "");
+	trio_send(w, 1, 1, im_buf_view(&kept[1]), 2);
+	assert_told(w, "bob/phone moved 1999 at 2\n");
+	trio_send(w, 2, 1, im_buf_view(&kept[2]), 2);
+	assert_told(w, "fleet/veh-1 moved 999 at 3\n");
+	assert_int_equal(engine_health(w->rig.engine)->records_replayed, 6);
+	assert_int_equal(trio_session(&w->sides[1], "phone")->end, TRIO_ALIVE);
+	assert_int_equal(trio_home(w, "phone"), 2);
+	for (unsigned i = 0; i < TRIO_SIDES; i++)
+		im_buf_free(&kept[i]);
+}
+
+/* A transaction that fails is executed again, and decides the same. */
+static void what_was_rolled_back_is_decided_again(void **state)
+{
+	struct trio *w = *state;
+	struct im_up_rec thing = trio_open("fleet", "veh-1", 1000);
+
+	trio_opens_of(w, 0, "phone", 1000, "-2");
+	trio_opens_of(w, 0, "tablet", 1001, "-2");
+	trio_forget(w);
+	w->broken = true;
+	trio_opens_of(w, 1, "phone", 2000, "-2");
+	assert_told(w, "");
+	assert_true(engine_stalled(w->rig.engine));
+	w->broken = false;
+	trio_pass(w, 1000);
+	assert_told(w, "bob/phone moved 2000 at 2\n");
+	w->broken = true;
+	trio_opens_of(w, 2, "tv", 3000, "-2");
+	assert_told(w, "");
+	w->broken = false;
+	trio_pass(w, 1000);
+	assert_told_and(w, "bob/tv moved 3000 at 3\nbob/tablet replaced 1001 at 0\n",
+		"bob event "
+		"{\"event\":\"device\",\"action\":\"replace\",\"device\":\"tablet\",\"by\":\"tv\"}"
+		"\n");
+	/* Of what has no row nothing but the move itself says where it is. */
+	w->broken = true;
+	trio_say(w, 0, &thing);
+	w->broken = false;
+	trio_pass(w, 1000);
+	assert_told(w, "fleet/veh-1 moved 1000 at 1\n");
+}
+
+/* -- contests -- */
+
+static void take_turns(struct trio *w, int64_t from_ms, unsigned times)
+{
+	for (unsigned i = 0; i < times; i++) {
+		trio_opens(w, i % 2, "phone", from_ms + i * 1000);
+		trio_speaks(w, i % 2, "phone", from_ms + i * 1000 + 500);
+		trio_closes(w, !(i % 2), "phone", from_ms + i * 1000 + 600);
+	}
+}
+
+static void who_is_there_stays_when_it_is_contested(void **state)
+{
+	struct trio *w = *state;
+
+	w->now.wall_ms = 2000000;
+	take_turns(w, 1000000, 6);
+	trio_forget(w);
+	trio_opens(w, 0, "phone", 1006000);
+	assert_told_and(w, "bob/phone contested 1006000 at 2\n",
+		"bob event {\"event\":\"device\",\"action\":\"contested\",\"device\":\"phone\"}\n");
+	assert_int_equal(trio_session(&w->sides[0], "phone")->end, IM_END_CONTESTED);
+	assert_int_equal(trio_session(&w->sides[1], "phone")->end, TRIO_ALIVE);
+	assert_int_equal(trio_home(w, "phone"), 2);
+	/* One that has not heard of it hears it again, and is no later one. */
+	trio_session(&w->sides[0], "phone")->end = TRIO_ALIVE;
+	trio_unlink(w, 0);
+	trio_link(w, 0);
+	trio_snapshot(w, 0);
+	assert_told(w, "bob/phone contested 1006000 at 2\n");
+	trio_closes(w, 0, "phone", 1007000);
+	/* The others are told once. */
+	trio_opens(w, 0, "phone", 1020000);
+	assert_told(w, "bob/phone contested 1020000 at 2\n");
+	trio_closes(w, 0, "phone", 1021000);
+	trio_opens(w, 2, "phone", 1035999);
+	assert_told(w, "bob/phone contested 1035999 at 2\n");
+	trio_closes(w, 2, "phone", 1035999);
+	trio_opens(w, 2, "phone", 1036000);
+	assert_told(w, "bob/phone moved 1036000 at 3\n");
+	assert_int_equal(engine_health(w->rig.engine)->devices_contested, 3);
+}
+
+/* A single device that looks for a broker that answers. */
+static void one_that_never_speaks_is_no_contest(void **state)
+{
+	struct trio *w = *state;
+
+	for (unsigned i = 0; i < 30; i++) {
+		trio_opens(w, i % 3, "phone", 1000 + i * 100);
+		assert_int_equal(trio_home(w, "phone"), i % 3 + 1);
+	}
+	/* Nor one whose broker died. */
+	take_turns(w, 5000, 6);
+	trio_unlink(w, 1);
+	trio_opens(w, 0, "phone", 11000);
+	assert_int_equal(trio_session(&w->sides[0], "phone")->end, TRIO_ALIVE);
+}
+
+/* -- device accounts -- */
+
+static void a_device_accounts_devices_move_as_well(void **state)
+{
+	struct trio *w = *state;
+	struct im_up_rec r = trio_open("fleet", "veh-1", 1000);
+
+	trio_say(w, 0, &r);
+	assert_told(w, "fleet/veh-1 moved 1000 at 1\n");
+	/* At the same one again: nothing can have been left elsewhere. */
+	r.ts_ms = 1100;
+	trio_say(w, 0, &r);
+	assert_told(w, "");
+	r.type = IM_UP_CLOSE;
+	r.ts_ms = 1200;
+	trio_say(w, 0, &r);
+	r.type = IM_UP_OPEN;
+	r.ts_ms = 1300;
+	trio_say(w, 0, &r);
+	assert_told(w, "");
+	/* max_devices is for people. */
+	r.target = IM_STR("1");
+	r.device = IM_STR("veh-2");
+	trio_say(w, 1, &r);
+	assert_told(w, "fleet/veh-2 moved 1300 at 2\n");
+	r.device = IM_STR("veh-1");
+	r.ts_ms = 2000;
+	trio_say(w, 2, &r);
+	assert_told(w, "fleet/veh-1 moved 2000 at 3\n");
+	r.type = IM_UP_CLOSE;
+	trio_say(w, 2, &r);
+	r.type = IM_UP_OPEN;
+	r.ts_ms = 3000;
+	trio_say(w, 1, &r);
+	assert_told(w, "fleet/veh-1 moved 3000 at 2\n");
+	/* One of whose own client ids that have a row. */
+	r = trio_open("fleet", "own", 1000);
+	trio_say(w, 1, &r);
+	assert_int_equal(trio_home(w, "own"), 2);
+}
+
+/* It alone hears of it. */
+static void a_contest_of_a_thing_is_told_to_it(void **state)
+{
+	struct trio *w = *state;
+	struct im_up_rec r = trio_open("fleet", "veh-1", 0), s = r;
+
+	s.type = IM_UP_KEEP;
+	for (int i = 0; i < 7; i++) {
+		trio_forget(w);
+		r.ts_ms = s.ts_ms = 1000 + i;
+		trio_say(w, i % 2, &r);
+		trio_say(w, i % 2, &s);
+	}
+	assert_told_and(w, "fleet/veh-1 contested 1006 at 2\n",
+		"fleet veh-1/event "
+		"{\"event\":\"device\",\"action\":\"contested\",\"device\":\"veh-1\"}\n");
+}
+
+/* Ids that brokers make up are written nowhere, so nobody's broker knows that another one's client
+ * has it. */
+static void one_persons_id_moves_nobody_elses_connection(void **state)
+{
+	static const char made_up[] = "auto-01234567-89AB-CDEF-0123-456789ABCDEF";
+	struct trio *w = *state;
+	struct im_up_rec victim = trio_open("alice", made_up, 1000);
+
+	trio_connects(w, 0, "alice", made_up, 1000);
+	trio_say(w, 0, &victim);
+	trio_say(w, 0,
+		&(struct im_up_rec){.type = IM_UP_ACK,
+			.user = victim.user,
+			.device = victim.device,
+			.ts_ms = 1001});
+	for (int i = 0; i < 7; i++) {
+		trio_opens(w, 1, made_up, 2000 + i);
+		trio_closes(w, 1, made_up, 2000 + i);
+	}
+	trio_opens(w, 1, made_up, 3000);
+	assert_told(w, "");
+	trio_unlink(w, 0);
+	trio_link(w, 0);
+	trio_snapshot(w, 0);
+	assert_told(w, "");
+	assert_int_equal(trio_session(&w->sides[0], made_up)->end, TRIO_ALIVE);
+	assert_int_equal(trio_session(&w->sides[1], made_up)->end, TRIO_ALIVE);
+}
+
+/* -- one broker -- */
+
+static void with_one_broker_nothing_of_it_happens(void **state)
+{
+	struct trio *w = *state;
+
+	trio_opens_of(w, 0, "phone", 2000, "1");
+	trio_opens_of(w, 0, "tablet", 1000, "1");
+	trio_opens_of(w, 0, "phone", 1000, "-1");
+	trio_unlink(w, 0);
+	trio_link(w, 0);
+	trio_snapshot(w, 0);
+	assert_told(w, "");
+	assert_int_equal(trio_home(w, "phone"), 0);
+	assert_int_equal(engine_health(w->rig.engine)->devices_moved, 0);
+}
+
+#define T(name) cmocka_unit_test_setup_teardown(name, trio_start, trio_stop)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(the_connection_that_began_later_stays),
+		T(the_end_of_the_older_one_takes_nothing_along),
+		T(one_that_is_heard_of_late_goes),
+		T(of_two_at_the_same_moment_one_stays),
+		T(a_clock_that_was_set_back_locks_nobody_out),
+		T(snapshots_in_any_order_agree),
+		T(one_that_has_not_heard_is_told_again),
+		T(a_snapshot_takes_no_home_from_a_later_one),
+		T(a_replay_ends_nothing_that_began_later),
+		T(what_was_rolled_back_is_decided_again),
+		T(who_is_there_stays_when_it_is_contested),
+		T(one_that_never_speaks_is_no_contest),
+		T(a_device_accounts_devices_move_as_well),
+		T(a_contest_of_a_thing_is_told_to_it),
+		T(one_persons_id_moves_nobody_elses_connection),
+		cmocka_unit_test_setup_teardown(
+			with_one_broker_nothing_of_it_happens, trio_start_one, trio_stop),
+	};
+
+	return cmocka_run_group_tests_name("bridge moves", tests, NULL, NULL);
+}
