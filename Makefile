@@ -4,7 +4,7 @@
 #
 #   make            build/mosquitto_im.so, build/im-bridge, build/imctl
 #   make run        builds, sets up ./run on first use, starts broker and bridge (PORT, WS_PORT,
-#                   BIND, STATE, DEMO_PASSWORD, MOSQUITTO; V=1)
+#                   BIND, STATE, DEMO_PASSWORD, MOSQUITTO, BROKERS, FRONT_PORT; V=1)
 #   make check      all tests; ends with `N passed, N failed`. SUITES="unit e2e" for some of them
 #   make check-asan the same with the address and undefined-behaviour sanitizers; check-tsan: with
 #                   the thread sanitizer; check-valgrind (tests/sanitizers.mk)
@@ -59,7 +59,8 @@ QUIET ?=
 Q := $(if $(V),,@)
 say = $(if $(V)$(QUIET),,@echo "  $(1)	$@")
 
-all: $(BUILD)/mosquitto_im.so $(BUILD)/im-bridge $(BUILD)/imctl
+programs = $(BUILD)/mosquitto_im.so $(BUILD)/im-bridge $(BUILD)/imctl
+all: $(programs)
 	@:
 
 $(BUILD)/obj/%.o: %.c Makefile
@@ -105,12 +106,16 @@ WS_PORT ?=
 BIND ?= 127.0.0.1
 STATE ?= ./run
 MOSQUITTO ?=
+BROKERS ?= 1
+FRONT_PORT ?=
+HAPROXY ?=
 run:
-	@sh config/deps.sh run
-	@$(MAKE) -q --no-print-directory all 2>/dev/null || echo "mosquitto-im building; V=1 shows how"
+	@sh config/deps.sh $(if $(filter-out 1,$(BROKERS)),$(if $(HAPROXY),run,front),run)
+	@$(MAKE) -q --no-print-directory $(programs) 2>/dev/null || echo "mosquitto-im building; V=1 shows how"
 	@$(MAKE) --no-print-directory $(JOBS) QUIET=1 all
 	@exec $(PYTHON) config/run.py --build '$(BUILD)' --port '$(PORT)' \
-		--ws-port '$(WS_PORT)' --bind '$(BIND)' --mosquitto '$(MOSQUITTO)'
+		--ws-port '$(WS_PORT)' --bind '$(BIND)' --mosquitto '$(MOSQUITTO)' \
+		--brokers '$(BROKERS)' --front-port '$(FRONT_PORT)' --haproxy '$(HAPROXY)'
 # A path may hold a quote.
 run: export IM_RUN_STATE = $(STATE)
 # The password does not go on a command line, which every user of the machine can read.
@@ -140,7 +145,7 @@ check-asan:
 paths := -e 's|/usr/local/lib/mosquitto-im|$(libdir)|g' -e 's|/usr/local/sbin|$(sbindir)|g' \
 	-e 's|/etc/mosquitto-im|$(sysconfdir)|g'
 samples = mosquitto.conf im-bridge.conf haproxy.cfg nginx.conf sensors.conf sensors.acl
-units = im-bridge.service mosquitto-sensors.service
+units = im-bridge.service mosquitto@.service mosquitto-sensors.service
 installed = $(sbindir)/im-bridge $(bindir)/imctl $(libdir)/mosquitto_im.so \
 	$(addprefix $(sysconfdir)/,$(addsuffix .sample,$(samples))) \
 	$(addprefix $(unitdir)/,$(units)) $(tmpfilesdir)/mosquitto-im.conf \

@@ -4,12 +4,13 @@
 
 Sets up a folder on first use (databases, configuration, an administrator, demo users and a group),
 then starts broker and bridge, starts either again when it dies, and stops both at Ctrl-C or
-SIGTERM. An installation uses systemd instead, see docs/OPERATIONS.md.
+SIGTERM. With more than one broker haproxy in front of them as well, where there is one. An
+installation uses systemd instead, see docs/OPERATIONS.md.
 """
 
 import argparse
 import fcntl
-import hashlib
+import json
 import os
 import pathlib
 import pwd
@@ -21,74 +22,18 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 
+import front
 import supervisor
+from state import (BRIDGE_CONF, BRIDGE_OPTIONS, MOSQUITTO_CONF, OWN_LINES, PLUGIN_OPTIONS, Broker,
+                   Problem, link_folder, merged, private_folder, say, write_private)
 
 USERS = ("alice", "bob", "carol")
 GROUP = "team"
 READY_DEADLINE_S = 60
-UNIX_PATH_MAX = 107
-
-MOSQUITTO_CONF = """\
-# Written by `make run` at every start; changes are lost. Lines of your own go into files named
-# *.conf in {state}/mosquitto.d, the plugin's options into {state}/plugin.conf. What each line is
-# for: config/mosquitto.conf.
-user {user}
-allow_anonymous false
-persistence true
-persistence_location {state}/broker/
-set_tcp_nodelay true
-max_inflight_messages 1000
-max_queued_messages 5000
-max_packet_size 2000000
-persistent_client_expiration 14d
-connection_messages false
-log_dest stderr
-log_type error
-log_type warning
-log_type notice
-log_timestamp_format %Y-%m-%dT%H:%M:%S
-listener 0 {link}
-listener {port} {bind}
-{ws}
-plugin {plugin}
-{options}
-include_dir {state}/mosquitto.d
-"""
-
-PLUGIN_OPTIONS = """\
-plugin_opt_data_dir {state}/data
-plugin_opt_link_listener {link}
-plugin_opt_jwt_secret_file {state}/jwt.secret
-# Whoever tries a node out feeds it by the thousand, and MQTT 3.1.1 has no way to say "too fast".
-plugin_opt_rate_messages 0
-plugin_opt_rate_bytes 0
-"""
-
-BRIDGE_CONF = """\
-# Written by `make run` at every start; changes are lost. Lines of your own go into
-# {state}/bridge.conf. What there is: config/im-bridge.conf.
-{options}
-"""
-
-BRIDGE_OPTIONS = """\
-data_dir {state}/data
-broker {link}
-# As for the rates in mosquitto.conf: whoever tries a node out does in a minute what others do in a day.
-rate_cost 0
-room_messages_per_second 0
-groups_per_day 0
-invitations_per_day 0
-requests_per_day 0
-"""
-
-# What `make run` makes at first use and never changes.
-OWN_LINES = {
-    "plugin.conf": "# Options of the plugin, one a line, as plugin_opt_max_devices 3; they go before "
-                   "those of `make run`.\n",
-    "bridge.conf": "# Keys of im-bridge.conf, one a line, as retention_days 30; they go before those "
-                   "of `make run`.\n",
-}
+TAKE_IN_DEADLINE_S = 600
+BROKERS_MAX = 8  # IM_PEERS_MAX of common/limits.h
 
 READY = """
 Write, receive, read back (each line in a terminal of its own):
@@ -105,17 +50,6 @@ Administer:
 """
 
 
-class Problem(Exception):
-    """Something that the person at the terminal can put right; the text says how."""
-
-
-def say(text):
-    try:
-        print(f"mosquitto-im {text}", flush=True)
-    except BrokenPipeError:
-        pass  # nobody reads any more; the node runs on
-
-
 def parse_arguments():
     p = argparse.ArgumentParser(description=__doc__)
     p.add_argument("--build", default="build", help="folder of the built programs")
@@ -123,13 +57,30 @@ def parse_arguments():
     p.add_argument("--port", default="1883", help="MQTT")
     p.add_argument("--ws-port", default="", help="MQTT over WebSocket; none if empty")
     p.add_argument("--bind", default="127.0.0.1", help="address of both")
+    p.add_argument("--brokers", default="1", help="how many brokers; their ports follow one another")
+    p.add_argument("--front-port", default="", help="one address in front of several brokers; the port "
+                   "behind theirs if empty")
     p.add_argument("--mosquitto", default="", help="the broker's binary")
+    p.add_argument("--haproxy", default="", help="haproxy's binary")
     return p.parse_args()
+
+
+def reached(bind, port):
+    """Whether somebody listens there."""
+    family = socket.AF_INET6 if ":" in bind else socket.AF_INET
+    with socket.socket(family) as s:
+        return s.connect_ex((front.near(bind), port)) == 0
 
 
 def port_number(text, name):
     if not text.isdigit() or not 0 < int(text) < 65536:
         raise Problem(f"{name}={text} is not a port: give a number from 1 to 65535")
+    return int(text)
+
+
+def brokers_number(text):
+    if not text.isdigit() or not 0 < int(text) <= BROKERS_MAX:
+        raise Problem(f"BROKERS={text}: give a number from 1 to {BROKERS_MAX}")
     return int(text)
 
 
@@ -181,79 +132,64 @@ def check_port(bind, port, name):
                           f"broker running there? Another port: make run {name}=...") from None
 
 
-def private_folder(path):
-    path.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return path
-
-
-def write_private(path, text):
-    """Whole or not at all, and only for us to read."""
-    temporary = path.with_name(path.name + ".new")
-    temporary.unlink(missing_ok=True)
-    with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w",
-              encoding="utf-8") as f:
-        f.write(text)
-        f.flush()
-        os.fsync(f.fileno())
-    temporary.replace(path)
-
-
-def merged(options, own):
-    """Our lines, but for those whose key the user's own file sets, and then the file's."""
-    text = own.read_text("utf-8")
-    mine = [line for line in map(str.strip, text.splitlines()) if line and line[0] != "#"]
-    if own.name == "plugin.conf":
-        for line in mine:
-            if not line.startswith("plugin_opt_"):
-                raise Problem(f"{own}: \"{line}\" is no option of the plugin; they begin with "
-                              f"plugin_opt_, and other lines go into {own.parent}/mosquitto.d")
-    keys = {line.split(None, 1)[0] for line in mine}
-    return "\n".join([line for line in options.splitlines() if line.split(None, 1)[0] not in keys]
-                     + mine)
-
-
-def link_path(state):
-    """The Unix socket between broker and bridge: in the state folder when its path is short enough
-    for one and without a blank, where mosquitto.conf would cut it; else in a folder of our own
-    where programs keep their sockets."""
-    path = state / "link.sock"
-    if len(os.fsencode(path)) <= UNIX_PATH_MAX and not any(map(str.isspace, str(path))):
-        return path
-    base = pathlib.Path(os.environ.get("XDG_RUNTIME_DIR") or "/tmp")
-    name = hashlib.sha256(os.fsencode(state)).hexdigest()[:16]
-    folder = base / f"mosquitto-im-{os.geteuid()}-{name}"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    found = folder.lstat()
-    if found.st_uid != os.geteuid() or found.st_mode & 0o77 or folder.is_symlink():
-        raise Problem(f"{folder} belongs to somebody else: choose a STATE with a shorter path")
-    path = folder / "link.sock"
-    if len(os.fsencode(path)) > UNIX_PATH_MAX:
-        raise Problem(f"the path of STATE is too long for a Unix socket ({UNIX_PATH_MAX} bytes), "
-                      f"and so is {base}: choose a shorter one")
-    say(f"link: {path}, since the path of STATE is too long for a socket or has a blank")
-    return path
-
-
 class Node:
     """The state folder and what belongs into it."""
 
     def __init__(self, arguments):
-        self.port = port_number(arguments.port, "PORT")
-        self.ws_port = port_number(arguments.ws_port, "WS_PORT") if arguments.ws_port else None
         self.bind = arguments.bind
         build = pathlib.Path(arguments.build).resolve()
         self.plugin, self.bridge, self.imctl = (
             build / name for name in ("mosquitto_im.so", "im-bridge", "imctl"))
-        self.broker = find_broker(arguments.mosquitto)
+        self.mosquitto = find_broker(arguments.mosquitto)
         self.state = pathlib.Path(arguments.state).resolve()
         self.data = self.state / "data"
         self.password_file = self.state / "password"
         self.secret_file = self.state / "jwt.secret"
         self.demo_done = self.state / "demo.done"
+        self.links = None  # the folder of the sockets
+        self.choose_ports(arguments)
+
+    def choose_ports(self, arguments):
+        n = brokers_number(arguments.brokers)
+        first = port_number(arguments.port, "PORT")
+        ws = port_number(arguments.ws_port, "WS_PORT") if arguments.ws_port else None
+        self.brokers = [Broker(self.state, i + 1, first + i, ws + i if ws else None) for i in range(n)]
+        # Of an earlier run with more of them: what waits in their spools was promised.
+        self.leftover = [b for b in (Broker(self.state, i) for i in range(n + 1, BROKERS_MAX + 1))
+                         if b.spool.exists()]
+        self.haproxy = front.find(arguments.haproxy) if n > 1 else None
+        self.port, self.ws_port = first, ws
+        if n > 1 and not self.haproxy:
+            say("no haproxy: there is no one address in front of the brokers, and clients take one of "
+                "their ports")
+        if self.haproxy:
+            self.port = (port_number(arguments.front_port, "FRONT_PORT") if arguments.front_port
+                         else first + n)
+            self.ws_port = ws + n if ws else None
+
+    def named_ports(self):
+        """Whatever is listened on, and the variable that says where."""
+        named = [(b.port, "PORT") for b in self.brokers]
+        named += [(b.ws_port, "WS_PORT") for b in self.brokers if b.ws_port]
+        if self.haproxy:
+            named += [(self.port, "FRONT_PORT")] + [(self.ws_port, "WS_PORT")] * bool(self.ws_port)
+        return named
+
+    def check_ports(self):
+        seen = set()
+        for port, name in self.named_ports():
+            if port > 65535:
+                raise Problem(f"there is no port {port}: set {name} to a lower one")
+            if port in seen:
+                raise Problem(f"port {port} would be listened on twice: set {name} to another one")
+            seen.add(port)
+        for port, name in self.named_ports():
+            check_port(self.bind, port, name)
 
     def lock(self):
         """One `make run` a folder. The lock is held as long as this process lives."""
-        for folder in (self.state, self.data, self.state / "broker", self.state / "mosquitto.d"):
+        for folder in (self.state, self.data, self.state / "mosquitto.d",
+                       *(b.store for b in self.brokers + self.leftover)):
             private_folder(folder)
         self.lock_file = open(self.state / "run.lock", "w", encoding="ascii")
         try:
@@ -261,9 +197,7 @@ class Node:
         except BlockingIOError:
             raise Problem(f"{self.state} is in use by another `make run`; a second node needs "
                           "another STATE and PORT") from None
-        check_port(self.bind, self.port, "PORT")
-        if self.ws_port:
-            check_port(self.bind, self.ws_port, "WS_PORT")
+        self.check_ports()
 
     def offline(self, *words, password=None, check=True):
         """imctl on the databases, while nothing runs. Passwords go by standard input."""
@@ -296,71 +230,126 @@ class Node:
         if stored != self.password:
             write_private(self.password_file, self.password + "\n")
 
+    def write_conf(self, path, template, options, own, values, each=()):
+        if not (self.state / own).exists():
+            write_private(self.state / own, OWN_LINES[own])
+        lines = merged(options.format(**values), self.state / own, each)
+        write_private(path, template.format(**values, options=lines))
+
     def configure(self):
         # Mosquitto 2.0.11 takes an interface's name for WebSocket, and all of them for an address.
-        near = self.bind == "127.0.0.1" and broker_version(self.broker) < (2, 1)
-        ws = (f"listener {self.ws_port} {'lo' if near else self.bind}\nprotocol websockets"
-              if self.ws_port else "")
-        self.link = link_path(self.state)
+        near = self.bind == "127.0.0.1" and broker_version(self.mosquitto) < (2, 1)
+        everyone = self.brokers + self.leftover
+        self.links = self.links or link_folder(self.state, [b.link_name for b in everyone])
+        for broker in everyone:
+            broker.link = self.links / broker.link_name
+        each = ("plugin_opt_spool_file", "plugin_opt_link_listener") if len(everyone) > 1 else ()
         values = dict(
-            user=pwd.getpwuid(os.geteuid()).pw_name, state=self.state, link=self.link,
-            port=self.port, bind=self.bind, ws=ws, plugin=self.plugin)
-        for name, template, options, own in (
-                ("mosquitto.conf", MOSQUITTO_CONF, PLUGIN_OPTIONS, "plugin.conf"),
-                ("im-bridge.conf", BRIDGE_CONF, BRIDGE_OPTIONS, "bridge.conf")):
-            if not (self.state / own).exists():
-                write_private(self.state / own, OWN_LINES[own])
-            lines = merged(options.format(**values), self.state / own)
-            write_private(self.state / name, template.format(**values, options=lines))
+            user=pwd.getpwuid(os.geteuid()).pw_name, state=self.state, plugin=self.plugin,
+            brokers="\n".join(f"broker {b.link}" for b in everyone),
+            several=f"plugin_opt_proxy_address {front.source(self.bind)}" if self.haproxy else "")
+        for b in everyone:
+            self.write_conf(b.conf, MOSQUITTO_CONF, PLUGIN_OPTIONS, "plugin.conf", dict(
+                values, link=b.link, store=b.store, spool=b.spool,
+                listeners=b.listeners(self.bind, "lo" if near else self.bind)), each)
+        self.write_conf(self.state / "im-bridge.conf", BRIDGE_CONF, BRIDGE_OPTIONS, "bridge.conf",
+                        values)
+        (self.state / "haproxy.cfg").unlink(missing_ok=True)
+        if self.haproxy:
+            write_private(self.state / "haproxy.cfg", front.configuration(
+                self.bind, self.port, [b.port for b in self.brokers],
+                self.ws_port, [b.ws_port for b in self.brokers]))
 
     def clean_up(self):
         """What a stopped node leaves is its state."""
-        self.link.unlink(missing_ok=True)
-        if self.link.parent != self.state:
-            self.link.parent.rmdir()
+        for broker in self.brokers + self.leftover:
+            broker.link.unlink(missing_ok=True)
+        if self.links != self.state:
+            self.links.rmdir()
 
     def start(self, sup):
-        """The bridge would wait for the broker's socket by itself, but longer."""
-        self.link.unlink(missing_ok=True)
-        sup.start("mosquitto", [self.broker, "-c", self.state / "mosquitto.conf"], broker_env())
-        sup.wait_for(self.link.exists, f"socket {self.link}")
+        """The bridge would wait for the brokers' sockets by itself, but longer."""
+        for broker in self.brokers + self.leftover:
+            broker.link.unlink(missing_ok=True)
+            sup.start(broker.name, [self.mosquitto, "-c", broker.conf], broker_env())
+        for broker in self.brokers + self.leftover:
+            sup.wait_for(broker.link.exists, f"socket {broker.link}")
+        self.start_bridge(sup)
+        if self.haproxy:
+            sup.start("haproxy", [self.haproxy, "-db", "-f", self.state / "haproxy.cfg"])
+            for port in filter(None, (self.port, self.ws_port)):
+                sup.wait_for(lambda p=port: reached(self.bind, p), f"listener on port {port}")
+
+    def start_bridge(self, sup):
         sup.start("im-bridge", [self.bridge, "-c", self.state / "im-bridge.conf"])
 
-    def online(self, sup, *words):
+    def online(self, sup, port, *words):
         """imctl on the running node, by a token: the administrator's password is the user's own
-        affair after the first start."""
+        affair after the first start. Returns what it has printed."""
         token = subprocess.run(
             [self.imctl, "token", "admin", "--ttl", "5m", "--secret-file", self.secret_file],
             stdout=subprocess.PIPE, check=True).stdout
         read, write = os.pipe()
         with open(write, "wb") as f:
             f.write(token)  # far below a pipe's capacity
-        host = "127.0.0.1" if self.bind == "0.0.0.0" else "::1" if self.bind == "::" else self.bind
-        try:
+        with open(read, "rb") as given, tempfile.TemporaryFile() as answer:
             code = sup.run(
-                [self.imctl, "--host", host, "--port", str(self.port), "--password-file", "-",
-                 "--wait-s", str(READY_DEADLINE_S), "--timeout-s", str(READY_DEADLINE_S), *words],
-                stdin=read, stdout=subprocess.DEVNULL)
-        finally:
-            os.close(read)
+                [self.imctl, "--json", "--host", front.near(self.bind), "--port", str(port),
+                 "--password-file", "-", "--wait-s", str(READY_DEADLINE_S),
+                 "--timeout-s", str(READY_DEADLINE_S), *words], stdin=given, stdout=answer)
+            answer.seek(0)
+            text = answer.read().decode()
         if code != 0:
-            raise Problem(f"imctl {' '.join(words)} failed with status {code}")
+            raise Problem(f"imctl {' '.join(words)} failed with status {code}: {text.strip()}")
+        return text
 
     def wait_ready(self, sup):
-        """The answer has gone through plugin, spool, bridge and back: a message would too."""
-        self.online(sup, "stats")
+        """The answers have gone through plugins, spools, bridge and back: a message would too."""
+        for broker in self.brokers:
+            self.online(sup, broker.port, "stats")
         if not self.demo_done.exists():
-            self.online(sup, "group", "create", GROUP, "--owner", USERS[0], "--members",
-                        ",".join(USERS))
+            self.online(sup, self.brokers[0].port, "group", "create", GROUP, "--owner", USERS[0],
+                        "--members", ",".join(USERS))
             write_private(self.demo_done, "")
+
+    def taken_in(self, sup):
+        """Whether nothing waits any more at the brokers that are no longer wanted, whose clients are
+        gone."""
+        told = {b["broker"]: b for b in
+                json.loads(self.online(sup, self.brokers[0].port, "stats"))["brokers"]}
+        return all(told[str(b.link)]["linked"] and (told[str(b.link)]["plugin"] or {}).get(
+            "spool_bytes") == 0 for b in self.leftover)
+
+    def take_in(self, sup):
+        """Stores what waits at brokers of an earlier run, and goes on without them."""
+        sup.wait_for(lambda: self.taken_in(sup), "empty spool of brokers that are no longer wanted",
+                     TAKE_IN_DEADLINE_S)
+        for name in ("im-bridge", *(b.name for b in self.leftover)):
+            sup.end(name)
+        say("without " + ", ".join(b.name for b in self.leftover) + " from now on: what waited there "
+            "is stored; ordinary messages and sessions that were kept there are gone")
+        for broker in self.leftover:
+            broker.remove()
+        self.leftover = []
+        self.configure()
+        self.start_bridge(sup)
+        self.wait_ready(sup)
+
+    def shares(self, ports):
+        """What is said beside the one address of several brokers."""
+        numbers = ", ".join(map(str, ports))
+        if self.haproxy:
+            return f", where haproxy shares clients out among the brokers on {numbers}"
+        return "" if len(ports) == 1 else f", the first of {numbers}: one node, whichever a client takes"
 
     def announce(self):
         host = f"[{self.bind}]" if ":" in self.bind else self.bind
-        say(f"ready on mqtt://{host}:{self.port}")
+        say(f"ready on mqtt://{host}:{self.port}{self.shares([b.port for b in self.brokers])}")
         if self.ws_port:
-            say(f"ready on ws://{host}:{self.ws_port}/mqtt")
-            if self.bind not in ("0.0.0.0", "::") and open_to_all(self.ws_port):
-                say(f"warning: this broker listens on port {self.ws_port} of all addresses, not of "
+            ws_ports = [b.ws_port for b in self.brokers]
+            say(f"ready on ws://{host}:{self.ws_port}/mqtt{self.shares(ws_ports)}")
+            if self.bind not in ("0.0.0.0", "::") and any(map(open_to_all, ws_ports)):
+                say(f"warning: this broker listens on port {ws_ports[0]} of all addresses, not of "
                     f"{self.bind} alone: close the port by a firewall, or leave WS_PORT out")
         # Clients look for localhost by themselves.
         near = self.bind in ("127.0.0.1", "0.0.0.0", "::1", "::")
@@ -376,6 +365,8 @@ def serve(node):
     try:
         node.start(sup)
         node.wait_ready(sup)
+        if node.leftover:
+            node.take_in(sup)
         sup.ready = True
         node.announce()
         sup.watch()

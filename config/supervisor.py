@@ -123,12 +123,12 @@ class Supervisor:
             if self._signal(wait) in SIGNALS - {signal.SIGCHLD}:
                 raise Stop
 
-    def wait_for(self, condition, what):
+    def wait_for(self, condition, what, seconds=START_DEADLINE_S):
         """Until condition() is true; nobody announces it, so it is looked at again and again."""
-        deadline = time.monotonic() + START_DEADLINE_S
+        deadline = time.monotonic() + seconds
         while not condition():
             if time.monotonic() > deadline:
-                raise Died(f"no {what} within {START_DEADLINE_S} s")
+                raise Died(f"no {what} within {seconds} s")
             self._look()
             if self._signal(0.01) in SIGNALS - {signal.SIGCHLD}:
                 raise Stop
@@ -142,6 +142,17 @@ class Supervisor:
             if process.poll() is None:
                 process.kill()
                 process.wait()
+
+    def end(self, name):
+        """Asks one of the children to end, for good."""
+        child = next(c for c in self.children if c.name == name)
+        self.children.remove(child)  # its end is none that is to be mended
+        child.popen.terminate()
+        try:
+            self.wait_for(lambda: not child.running, f"end of {name}")
+        except (Stop, Died):
+            self.children.append(child)
+            raise
 
     def stop(self):
         """Asks the children to end, the last one started first, and kills what does not within

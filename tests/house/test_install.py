@@ -21,6 +21,7 @@ FILES = {
     "etc/mosquitto-im/sensors.acl.sample": 0o644,
     "usr/lib/systemd/system/im-bridge.service": 0o644,
     "usr/lib/systemd/system/mosquitto-sensors.service": 0o644,
+    "usr/lib/systemd/system/mosquitto@.service": 0o644,
     "usr/lib/tmpfiles.d/mosquitto-im.conf": 0o644,
     "usr/share/man/man1/imctl.1": 0o644,
     "usr/share/man/man8/im-bridge.8": 0o644,
@@ -58,6 +59,7 @@ def test_installed_files_name_installed_paths(root):
     assert "/usr/local" not in texts
     assert "plugin /usr/lib/mosquitto-im/mosquitto_im.so" in texts
     assert "ExecStart=/usr/sbin/im-bridge -c /etc/mosquitto-im/im-bridge.conf" in texts
+    assert "ExecStart=/usr/sbin/mosquitto -c /etc/mosquitto-im/mosquitto-%i.conf" in texts
 
 
 def test_uninstall_leaves_what_the_administrator_wrote(root):
@@ -67,11 +69,13 @@ def test_uninstall_leaves_what_the_administrator_wrote(root):
     assert files_below(root) == ["etc/mosquitto-im/im-bridge.conf"]
 
 
-@pytest.mark.parametrize("name", ["im-bridge.service", "mosquitto-sensors.service"])
-def test_the_unit_is_well_formed(root, name):
+@pytest.mark.parametrize("name, instance", [
+    ("im-bridge.service", None), ("mosquitto-sensors.service", None),
+    ("mosquitto@.service", "mosquitto@2.service")])
+def test_the_unit_is_well_formed(root, name, instance):
     unit = root / "usr/lib/systemd/system" / name
     text = unit.read_text("utf-8").replace("/usr/sbin/im-bridge", str(root / "usr/sbin/im-bridge"))
-    copy = root / name
+    copy = root / (instance or name)
     copy.write_text(text.replace("Documentation=", "# Documentation="))
     done = subprocess.run(["systemd-analyze", "verify", "--man=no", str(copy)],
                           capture_output=True, text=True)
