@@ -5,10 +5,13 @@ import contextlib
 import pytest
 
 from lib import build, ports, wire
+from lib.makerun import Run
 from lib.node import Node
+from lib.proc import wait_until
 
-# What only a newer broker can do.
-collect_ignore = [] if build.broker_version() >= (2, 1) else ["test_waiting.py"]
+# What only a newer broker can do, and what needs three different ones (`make check SUITES=mixed`).
+collect_ignore = ([] if build.broker_version() >= (2, 1) else ["test_waiting.py"]) + (
+    [] if build.OTHER_BROKERS else ["test_mixed_brokers.py"])
 
 _live = []  # nodes whose logs are shown when a test fails
 
@@ -26,10 +29,19 @@ def running(make=Node, *args, **kw):
         node.close()
 
 
+def pytest_generate_tests(metafunc):
+    """A module that runs with each of several numbers of brokers sets BROKERS = [...]."""
+    counts = getattr(metafunc.module, "BROKERS", None)
+    if counts and "node" in metafunc.fixturenames:
+        metafunc.parametrize("node", counts, indirect=True, scope="module",
+                             ids=[f"{n} brokers" for n in counts])
+
+
 @pytest.fixture(scope="module")
 def node(request):
     """The module's node. A module that needs another configuration sets NODE = dict(...)."""
-    with running(**getattr(request.module, "NODE", {})) as n:
+    own = {"brokers": request.param} if hasattr(request, "param") else {}
+    with running(**{**getattr(request.module, "NODE", {}), **own}) as n:
         yield n
 
 
@@ -56,12 +68,33 @@ def clients_closed(request):
 def free_port():
     taken = []
 
-    def take():
-        taken.append(ports.take())
-        return taken[-1]
+    def take(n=1):
+        """The first of so many in a row."""
+        taken.extend(ports.take_row(n))
+        return taken[-n]
     yield take
     for port in taken:
         ports.give_back(port)
+
+
+@pytest.fixture
+def make_run(tmp_path, free_port):
+    """Starts `make run`; with BROKERS the ports behind PORT are free as well."""
+    runs = []
+
+    def start(**variables):
+        if not runs or "STATE" in variables:
+            in_a_row = int(variables.get("BROKERS", 0)) + 1
+            runs.append(Run(tmp_path, free_port(in_a_row), **variables))
+        return runs[-1].start()
+    yield start
+    for run in runs:
+        try:
+            run.stop()
+        finally:
+            if run.process.running:
+                run.process.kill()
+        assert wait_until(lambda r=run: not r.children()), "left behind"
 
 
 @pytest.hookimpl(hookwrapper=True)

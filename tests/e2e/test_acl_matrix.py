@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Promise 7: nobody reads or writes what is not theirs. Every topic form x every relation x every way
 of publishing and subscribing, generated. A denial is checked by the server's answer and by nothing
-having been delivered; a permission by its effect.
+having been delivered; a permission by its effect. Which node it is, and whether those who meet here are
+at one broker, is the module's business: see test_acl_file_matrix.py and test_more_brokers_acl.py.
 """
 import itertools
 import json
@@ -183,7 +184,7 @@ def test_a_denied_subscription_delivers_nothing(node, world, v5):
     a.publish(f"telemetry/{world['alice']}/t", "secret")
     b.rpc("conv.list")
     b.wait_for(lambda: b.on(f"signal/{world['alice']}"))
-    a.publish("public/fence", "fence")
+    b.publish("public/fence", "fence")
     eve.wait_for(lambda: any(m.topic == "public/fence" for m in eve.messages))
     heard = [m for m in eve.messages if not m.topic.startswith(("public/", "im/presence/"))]
     assert heard == []
@@ -206,8 +207,10 @@ def will_of(node, user, topic, payload, v5, qos, retain):
 @pytest.mark.parametrize("retain", [False, True], ids=["plain", "retained"])
 def test_a_will_reaches_nothing_that_a_publish_would_not(node, world, v5, retain):
     ben, eve = node.connect(world["ben"], v5=True), node.connect(world["eve"], v5=True)
-    ben.subscribe("public/#")
-    for client in (ben, eve):
+    beside = node.connect(world["alice"], v5=True)
+    for client in (ben, beside):
+        client.subscribe("public/#")
+    for client in (ben, eve, beside):
         client.messages.clear()
     forbidden = [fill(t, world) for t, allowed in PUBLISH if not allowed and t]
     for topic in forbidden:
@@ -215,8 +218,10 @@ def test_a_will_reaches_nothing_that_a_publish_would_not(node, world, v5, retain
             continue
         will_of(node, world["alice"], topic, "WILL", v5, 1, retain)
     assert will_of(node, world["alice"], "public/fence", "fence", v5, 1, False)
-    ben.wait_for(lambda: any(m.topic == "public/fence" for m in ben.messages))
-    for client in (ben, eve):
+    beside.wait_for(lambda: any(m.topic == "public/fence" for m in beside.messages))
+    assert will_of(node, world["alice"], f"im/u/{world['ben']}", "fence", v5, 1, False)
+    ben.wait_for(lambda: "fence" in ben.bodies(f"u/{world['alice']}"))
+    for client in (ben, eve, beside):
         assert [m for m in client.messages if b"WILL" in m.payload] == []
     # Nothing was left behind as retained either.
     late = node.connect(world["ben"], v5=True)
@@ -343,18 +348,20 @@ def test_the_bridges_client_id_does_not_disturb_it(node, world):
     """Whatever client id the bridge uses, or had once, a user who asks for it does not cut the link:
     not for a moment, however often."""
     def links():
-        return re.findall(r" as (\$im/\S+) ", node.broker.text())
+        return [re.findall(r" as (\$im/\S+) ", b.text()) for b in node.brokers]
     before = links()
-    assert len(before) == 1
-    for _ in range(20):
-        with pytest.raises(Refused):
-            node.client(world["eve"], device=before[0]).connect()
-        node.client(world["eve"], device="im-bridge").connect().close()
+    assert [len(ids) for ids in before] == [1] * len(node.brokers)
+    for at, (link, ) in enumerate(before):
+        for _ in range(20):
+            with pytest.raises(Refused):
+                node.client(world["eve"], device=link, broker=at).connect()
+            node.client(world["eve"], device="im-bridge", broker=at).connect().close()
     c = node.connect(world["alice"])
     c.send(f"im/u/{world['ben']}", {"id": node.new_name(), "body": "still stored"})
     assert node.bridge.running and links() == before
+    said = "".join(b.text() for b in node.brokers) + node.bridge.text()
     for word in ("link lost", "link_lost"):
-        assert word not in node.broker.text() + node.bridge.text()
+        assert word not in said
 
 
 @V
@@ -397,7 +404,7 @@ def test_a_reply_goes_nowhere_but_to_the_callers_own_inbox(node, world):
 
 def test_mqtt_31_gets_no_more_than_311(node, world):
     """MQTT 3.1 is told success for a denied SUBSCRIBE; it must not be true."""
-    with Raw(node.port) as r:
+    with Raw(node.brokers[-1].port) as r:
         head = w.blob("MQIsdp") + bytes([3, 0xC2, 0, 60])
         r.send(w.packet(w.CONNECT, 0, head + w.blob("old-eve") + w.blob(world["eve"]) +
                         w.blob(PASSWORD)))

@@ -143,7 +143,8 @@ def test_an_unbound_client_id_brings_nothing_of_its_former_user(node, v5):
     assert imctl.json("device", "unbind", device) == {"device": device, "username": carol}
     for what in ("owner", "unbind"):
         assert imctl.run("device", what, device).returncode == 1
-    second = node.connect(bob, device, v5=v5, clean=False, session_expiry=300 if v5 else None)
+    second = node.client(bob, device, v5=v5, clean=False,
+                         session_expiry=300 if v5 else None).connect_twice().inbox()
     sender.send(f"im/u/{bob}", {"id": "s-2", "body": "for bob"})
     sender.send(f"im/u/{carol}", {"id": "s-3", "body": "for carol again"})
     second.wait_body(f"u/{dave}", "for bob")

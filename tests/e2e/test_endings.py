@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The node ends a connection: its device is told why by a last event, and nobody else is; and a token
 that is renewed ends nothing."""
+import pathlib
+import re
 import signal
 import time
 
 import pytest
 
+from conftest import running
 from lib import tokens
 from lib import mqttwire as w
 from lib.client import Refused, RpcError, denied
@@ -17,7 +20,16 @@ SECRET = b"0123456789abcdef0123456789abcdef"
 NODE = {"options": {"jwt_secret_file": "{folder}/secret", "rate_bytes": 0},
         "files": {"secret": SECRET.decode()}}
 RETRY = {"kicked": "later", "removed": "no", "replaced": "no", "expired": "token",
-         "password": "token", "disabled": "no", "deleted": "no"}
+         "password": "token", "disabled": "no", "deleted": "no", "moved": "no", "contested": "later",
+         "max_devices": "no"}
+PAGE = (pathlib.Path(__file__).resolve().parents[2] / "docs" / "PROTOCOL.md").read_text("utf-8")
+
+
+@pytest.fixture(scope="module", name="two")
+def _two():
+    """Of two brokers, with room for three devices of a user."""
+    with running(brokers=2, users=20, options={"max_devices": 3}) as node:
+        yield node
 
 
 @pytest.fixture(params=[False, True], ids=["311", "5"])
@@ -35,11 +47,15 @@ def last_event(client):
     return client.on("event")[-1]
 
 
+def end_of(client, reason):
+    return {"event": "session", "action": "end", "device": client.device, "reason": reason,
+            "retry": RETRY[reason]}
+
+
 def assert_ended(client, reason):
     told = last_event(client)
     assert told.qos == 0 and not told.retain
-    assert told.json == {"event": "session", "action": "end", "device": client.device,
-                         "reason": reason, "retry": RETRY[reason]}
+    assert told.json == end_of(client, reason)
 
 
 def not_told(*clients):
@@ -50,6 +66,10 @@ def not_told(*clients):
 
 
 # -- why --
+
+def test_the_page_tells_of_all_of_them():
+    assert dict(re.findall(r"^\| `(\w+)` \| .* \| `(later|token|no)` \|$", PAGE, re.M)) == RETRY
+
 
 def test_an_administrator_kicks(node, v5):
     user = node.user()
@@ -128,6 +148,62 @@ def test_the_account_is_closed(node, v5, what):
     assert_ended(c, what)
     with pytest.raises(Refused):
         node.client(user, v5=v5).connect()
+
+
+# -- why, where a node has two brokers --
+
+def kept(v5):
+    return {"v5": v5, "clean": False, "session_expiry": 300 if v5 else None}
+
+
+def assert_told(client, reason):
+    """It hears of the event about itself that its user's others get, too."""
+    client.wait_disconnected()
+    assert client.events("session") == [end_of(client, reason)]
+
+
+def test_it_connects_to_another_broker(two, v5):
+    user, phone = two.user(), two.new_name("phone-")
+    old = two.connect(user, phone, **kept(v5))
+    old.rpc("user.get")
+    new = two.connect(user, phone, broker=1, **kept(v5))
+    assert_ended(old, "moved")
+    not_told(new)
+    back = two.connect(user, phone, **kept(v5))
+    assert_ended(new, "moved")
+    not_told(back)
+
+
+def test_two_devices_with_one_client_id(two, v5):
+    """At two brokers: who is there stays, and the user is told."""
+    user, device = two.user(), two.new_name("fought-for-")
+    tablet = two.connect(user)
+    holder = None
+    for n in range(6):
+        before, holder = holder, two.connect(user, device, broker=n % 2, **kept(v5))
+        holder.rpc("user.get")
+        if before:
+            assert_ended(before, "moved")
+    # Its session is subscribed: it may be told before it could subscribe.
+    late = two.connect(user, device, inbox=False, **kept(v5))
+    assert_told(late, "contested")
+    told = tablet.wait_event("device")
+    assert told == {"event": "device", "action": "contested", "device": device}
+    not_told(holder, tablet)
+
+
+def test_one_device_more_than_may_be(two, v5):
+    user = two.user()
+    more = two.connect(user, two.new_name("more-"), **kept(v5))
+    more.rpc("user.get")
+    more.disconnect()
+    there = [two.connect(user, broker=n % 2, v5=v5) for n in range(3)]
+    for c in there:
+        c.rpc("user.get")
+    assert_told(more.connect(), "max_devices")
+    told = there[1].wait_event("device")
+    assert told == {"event": "device", "action": "refuse", "device": more.device}
+    not_told(*there)
 
 
 # -- what it does then, and what is left --

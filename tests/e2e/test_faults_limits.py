@@ -7,8 +7,9 @@ import pytest
 
 from lib import build
 from lib.faults import acked, bodies, no_more_files, no_more_memory, pair
-from lib.node import Node, until
+from lib.node import PASSWORD, Node, until
 from lib.proc import wait_until
+from lib.raw import Raw
 
 BIG = "x" * 900_000
 ROOMY = {"max_payload": "1M", "rate_messages": 0, "rate_bytes": 0}
@@ -103,6 +104,10 @@ def test_a_process_without_memory_loses_nothing_that_was_acked(own_node, victim)
     crowd = [node.connect(user) for user in node.users(12)]
     b = node.connect(node.user())
     process = getattr(node, victim)
+    # A device that never reads: what is for it stays in the broker.
+    deaf = Raw(node.port)
+    deaf.connect(f"{b.user}-deaf", b.user, PASSWORD)
+    deaf.subscribe(f"im/inbox/{b.user}/#")
     rounds = 0
 
     def post(a, ident):
@@ -114,6 +119,7 @@ def test_a_process_without_memory_loses_nothing_that_was_acked(own_node, victim)
             for a in crowd:
                 post(a, f"m{rounds}")
             rounds += 1
+    deaf.close()
     early = [acked(a) for a in crowd]
     for a in crowd:
         if not a.connected:

@@ -520,7 +520,7 @@ def test_a_storm_of_wrong_logins(own_node, version, kind):
         came = [fresh_token(node, n) for n in range(39)]
         if kind != "tokens":  # which cost too little; of the others, until their addresses are known
             until(lambda: admin.command("getStats")["plugin"]["logins_throttled"] > 5000 or
-                  by.failure, "who is turned away")
+                  by.failure, "who is turned away", 4 * build.DEADLINE_S)
             tries = itertools.count(1)
             until(lambda: first_login(node, GUESSED[19], f"127.99.0.{next(tries)}") or by.failure,
                   "a first login")

@@ -26,8 +26,8 @@ HOW = ["plain"] + (["proxied"] if NEWER else [])
 class Fronted(beside.Surrounded):
     """A node with a proxy in front: `how` is plain, or proxied (by the PROXY protocol)."""
 
-    def __init__(self, front, how, **options):
-        super().__init__(users=40, options={"auth_wrong_share": 20, **options})
+    def __init__(self, front, how, brokers=1, **options):
+        super().__init__(users=40, options={"auth_wrong_share": 20, **options}, brokers=brokers)
         self.front, self.how = front, how
         self.cert, self.key = tls.make(self.folder)
         # What the proxy listens on, what the broker does, by the ports of samples and page.
@@ -38,18 +38,19 @@ class Fronted(beside.Surrounded):
             "# behind.conf", *((f"listener {n} ", f"listener {self.inner[n]} ") for n in (8083, 1886)),
             (f"{certs}/clients-ca.crt", self.cert), (f"{certs}/server.crt", self.cert),
             (f"{certs}/server.key", self.key))
-        self.conf += [line for line in text.splitlines() if line]
+        own = self.broker.own_conf
+        own += [line for line in text.splitlines() if line]
         self.ports += [self.inner[n] for n in (8083, 1886)]
         if NEWER:
             text = beside.block("# proxy-protocol.conf", *(
                 (f"listener {n} ", f"listener {self.inner[n]} ") for n in (1885, 8085, 1887)))
-            self.conf += [line for line in text.splitlines() if line]
+            own += [line for line in text.splitlines() if line]
             self.ports += [self.inner[n] for n in (1885, 8085, 1887)]
 
     def to_broker(self, text):
         """The sample's addresses of the broker, and what is for 2.1 instead of it."""
         text = re.sub(r"127\.0\.0\.1:(\d+)", lambda m: "127.0.0.1:%d" % {
-            1883: self.port, **self.inner}[int(m[1])], text)
+            1883: self.port, 1893: self.brokers[-1].port, **self.inner}[int(m[1])], text)
         if self.how == "plain":
             return text
         if self.front == "haproxy":
@@ -255,8 +256,8 @@ def test_without_the_option_he_would():
 def test_a_flood_of_connections_ends_at_haproxy():
     options, _ = beside.options(beside.block("# proxy-address.conf"))
     with running(Fronted, "haproxy", "plain", **options) as node:
-        figures = guesses(node, "tls", node.through("x").source, 150)
-        assert 40 <= grown(figures, "logins_refused") <= 110
+        for port in node.outer.values():
+            assert beside.ends_flood(port, "127.0.0.97")
         assert node.through(node.user()).connect().inbox().rpc("user.get")
 
 
@@ -282,3 +283,100 @@ def test_a_unix_sockets_listener_is_a_proxys_by_its_path(own_node):
     until(comes_in, "a login")
     # Any other address has a budget, and uses it up.
     until(lambda: guess(lambda: Raw(node.port)), "an address that is used up")
+
+
+# -- several brokers --
+
+class SharedOut(Fronted):
+    """Two brokers behind haproxy, by the lines of the sample that say they are for several."""
+
+    def __init__(self, **options):
+        super().__init__("haproxy", "plain", brokers=2, **options)
+
+    def to_broker(self, text):
+        for line in ("server broker2 127.0.0.1:1893 source 127.0.0.2", "balance leastconn",
+                     "retries 8", "option redispatch 1"):
+            text = beside.changed(text, [(f"\t#{line}\n", f"\t{line}\n")])
+        return super().to_broker(text)
+
+    def guess(self, n):
+        """From one address, each time another name."""
+        for _ in range(n):
+            c = self.through(self.new_name("made-up"), password="wrong")
+            c.source = "127.0.0.97"
+            with pytest.raises((Refused, OSError, AssertionError)):
+                c.connect()
+            c.close()
+
+    def figures(self, *names):
+        """Of both brokers together, as they are now."""
+        found = dict.fromkeys(names, 0)
+        for i in range(2):
+            admin = self.admin(i)
+
+            def told():
+                return admin.command("getStats")["brokers"][i]["plugin"] or {"controls": -1}
+            asked = told()["controls"]
+            now = until(lambda: (t := told())["controls"] > asked + 1 and t, "figures of now")
+            for name in names:
+                found[name] += now[name]
+        return found
+
+
+@pytest.fixture(scope="module", name="shared")
+def _shared():
+    options, _ = beside.options(beside.block("# proxy-address.conf"))
+    with running(SharedOut, **options) as node:
+        yield node
+
+
+def clients_of(broker):
+    return broker.text().count("New client connected from 127.0.0.2")
+
+
+def test_clients_are_shared_out_among_brokers_and_hear_each_other(shared):
+    alice, bob = shared.users(2)
+    there = [shared.through(bob, device=f"{bob}-{n}").connect().inbox() for n in range(4)]
+    for c in there:
+        c.wait_event("hello")
+    assert all(clients_of(b) >= 2 for b in shared.brokers)
+    for n in range(2):
+        a = shared.through(alice, device=f"{alice}-{n}").connect().inbox()
+        a.send(f"im/u/{bob}", {"id": f"s{n}", "body": n})
+        for c in there:
+            c.wait_body(f"u/{alice}", n)
+
+
+def test_who_guesses_at_two_brokers_keeps_nobody_else_behind_the_proxy_out(shared):
+    """One address guesses passwords, as fast as it can and at both; others log in at both."""
+    before, figures = [clients_of(b) for b in shared.brokers], shared.figures("logins_refused")
+    shared.guess(45)
+    after = shared.figures("logins_refused", "throttled_address")
+    assert after["logins_refused"] - figures["logins_refused"] >= 40
+    assert after["throttled_address"] == 0
+    for n in range(6):
+        c = shared.through(shared.user())
+        c.source = "127.0.0.99"
+        assert c.connect().inbox().rpc("user.get")
+    assert all(clients_of(b) > n for b, n in zip(shared.brokers, before))
+
+
+def test_a_flood_at_two_brokers_ends_at_haproxy():
+    options, _ = beside.options(beside.block("# proxy-address.conf"))
+    with running(SharedOut, **options) as node:
+        assert beside.ends_flood(node.outer[8883], "127.0.0.97")
+        for _ in range(4):
+            assert node.through(node.user()).connect().inbox().rpc("user.get")
+        assert all(clients_of(b) for b in node.brokers)
+
+
+def test_a_broker_that_is_away_is_passed_over(shared):
+    shared.stop_broker(1)
+    try:
+        for _ in range(4):
+            c = shared.through(shared.user())
+            c.source = "127.0.0.98"
+            assert c.connect().inbox().rpc("user.get")
+    finally:
+        shared.start_broker(1)
+    shared.wait_served(1)

@@ -2,8 +2,6 @@
 """`make run`, and the lines that it prints to copy."""
 import json
 import os
-import pathlib
-import shlex
 import signal
 import socket
 import subprocess
@@ -12,71 +10,8 @@ import sys
 import pytest
 
 from lib import build, tools
-from lib.proc import Process, wait_until
-
-
-class Run:
-    """A running `make run`; its log is what a person would see."""
-
-    def __init__(self, folder, port, **variables):
-        self.folder, self.port = folder, port
-        self.state = pathlib.Path(variables.get("STATE", folder / "run-try"))
-        self.variables = {"DEMO_PASSWORD": "pw", "PORT": str(port), "STATE": str(self.state),
-                          "BUILD": str(build.BUILD), "MOSQUITTO": build.MOSQUITTO, **variables}
-        env = {k: None for k in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL")}
-        clean = [arg for k in env for arg in ("-u", k)]
-        self.process = Process("make run", ["env", *clean, "make", "-C", build.ROOT, "run",
-                                            *(f"{k}={v}" for k, v in self.variables.items()
-                                              if v is not None)], folder / "run.log")
-
-    def start(self):
-        self.process.start()
-        self.process.wait_text(f"mosquitto-im ready on mqtt://127.0.0.1:{self.port}", 120)
-        return self
-
-    def stop(self, number=signal.SIGTERM):
-        """As Ctrl-C or a service manager would: to make itself."""
-        self.process.expected = {0, 2, 130, -number}
-        if self.process.running:
-            self.process.send_signal(number)
-        self.process.popen.wait(60)
-
-    def printed(self, start):
-        """The command lines to copy that begin so, as words."""
-        self.process.wait_text(" user list")  # the last of them
-        lines = (line.strip() for line in self.process.text(True).splitlines())
-        return [shlex.split(line) for line in lines if line.startswith(start)]
-
-    def fails(self):
-        """What it says before it ends with an error."""
-        self.process.start()
-        assert self.process.wait_exit(expected=range(1, 256), timeout=60) != 0
-        return self.process.text(True)
-
-    def child(self, name):
-        """The pid of the broker or bridge of this run, found by its configuration."""
-        out = subprocess.run(["pgrep", "-f", f"{self.state}/{name}[.]conf"], capture_output=True,
-                             text=True).stdout.split()
-        return int(out[0]) if out else None
-
-
-@pytest.fixture
-def make_run(tmp_path, free_port):
-    runs = []
-
-    def start(**variables):
-        if not runs or "STATE" in variables:
-            runs.append(Run(tmp_path, free_port(), **variables))
-        return runs[-1].start()
-    yield start
-    for run in runs:
-        try:
-            run.stop()
-        finally:
-            if run.process.running:
-                run.process.kill()
-        assert wait_until(lambda r=run: r.child("mosquitto") is None
-                          and r.child("im-bridge") is None), "left behind"
+from lib.makerun import Run
+from lib.proc import wait_until
 
 
 def test_the_lines_of_the_readme_work(make_run):
@@ -282,11 +217,11 @@ def test_no_process_outlives_a_make_that_is_killed(make_run):
 def test_a_new_password_holds_for_the_next_run(make_run):
     run = make_run()
     run.stop()
-    run.process.argv.remove("DEMO_PASSWORD=pw")
+    run.variables["DEMO_PASSWORD"] = None
     run.start()
     assert "-P pw " in run.process.text(True)
     run.stop()
-    run.process.argv.append("DEMO_PASSWORD=new")
+    run.variables["DEMO_PASSWORD"] = "new"
     run.start()
     assert "-P new " in run.process.text(True)
     subprocess.run(run.printed("mosquitto_pub")[0], check=True)

@@ -10,8 +10,9 @@ import subprocess
 import pytest
 
 from lib import build, ports
+from lib.broker import listening
 from lib.client import Client, Refused
-from lib.node import listening, until
+from lib.node import until
 from lib.proc import Process
 
 PAGE = (build.ROOT / "docs" / "MIGRATING.md").read_text(encoding="utf-8")

@@ -222,6 +222,28 @@ def taken_over(node, version):
         return ended(old)
 
 
+def kept_in_part(node, version):
+    """Its client id is forgotten while something waits for it."""
+    user, other = node.users(2)
+    device = node.new_name("dev")
+    kw = {"clean": False,
+          "props": {"session_expiry_interval": 300} if version == w.V5 else None}
+    with Raw(node.port, version) as r:
+        assert r.connect(device, user, PASSWORD, **kw)["code"] == 0
+        assert r.subscribe(f"im/inbox/{user}/#") < 0x80
+        r.message(lambda m: b'"hello"' in m["payload"])
+    node.connect(other).send(f"im/u/{user}", {"id": "1", "body": "waits"})
+    node.connect(user).rpc("device.remove", device=device)
+    with Raw(node.port, version) as r:
+        assert r.connect(device, user, PASSWORD, **kw)["session_present"]
+        seen = ended(r)
+        assert not [m for m in r.seen if m[0] == w.PUBLISH]
+    with Raw(node.port, version) as r:
+        assert r.connect(device, user, PASSWORD, **kw)["session_present"]
+        r.ping()
+    return seen
+
+
 def no_subscribe(node, version):
     with connected(node, version) as r:
         return shown(r.subscribe("im/inbox/somebody-else/#"), version)
@@ -257,6 +279,7 @@ def too_fast_without_id(node, version):
 
 STANDING = {
     "another connection with this client id": taken_over,
+    "a kept session with what the client may not have": kept_in_part,
     "a SUBSCRIBE that is denied": no_subscribe,
     "a message that is refused, with an `id`": refused_message,
 }

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Judges a torture run: promises 1 to 5 over what the clients themselves wrote down.
+"""Judges a torture run: promises 1 to 5, and 25 where there are several brokers, over what the clients
+themselves wrote down.
 
 Pure: events in, violations out. No network, no clock, no trust in the server: every statement here
 is derived from what a client sent, was told, received or read.
@@ -9,15 +10,30 @@ An event is a dict with the member `k`:
   accepted  tok                                     its PUBACK or PUBREC came, without an error
   ack       user, conv, id, seq                     an element of .../ack with a seq
   refused   user, conv, id                          an element of .../ack with an error
-  recv      device, user, conv, seq, from, id, body a delivery to the inbox
+  recv      device, user, conv, seq, from, id, body a delivery to the inbox; beside it conn, the number
+            of the device's connection, had: it held the message before that began, over: None, or when
+            that was told its end, and ts of the message; times in milliseconds
   page      device, user, conv, first, messages     a page read during the run, seqs first..
   final     user, conv, messages                    the whole conversation, read at the end
   log       device, user, conv, messages            what a device holds after its last sync
+  at        device, conn, broker, t, before, session  a connection, begun at t; before: None, or the
+            broker of the last one that was greeted
+  ended     device, conn, reason, newest            the node has ended it; newest: none came after it
+  old       device, conn, became                    what became of a connection that was left open when
+            the device was greeted at another broker: `closed`, why it was ended, `open`, or `left`
+            when the newer one was lost first
+  kill      t                                       SIGKILL of the bridge or a broker
+  stop      t, until                                SIGSTOP of a broker
 `conv` is the same for all who take part: "d/alice/bob" (sorted) or "g/team". `messages` is a list
 of {seq, from, id, body, type}. `tok` names one message; resends of it carry the same tok.
 """
 import collections
 import dataclasses
+
+# For so long, in milliseconds, may a delivery be under way where nothing is stopped or killed, and so
+# long before a kill may what is told again after it have been stored.
+UNDER_WAY_MS = 3000
+TOLD_AGAIN_MS = 5000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,7 +73,9 @@ class Checker:
     def run(self):
         for rule in (self.acked_is_stored, self.accepted_is_stored, self.seq_is_dense,
                      self.seq_is_never_reused, self.members_agree, self.devices_converge,
-                     self.id_is_stored_once, self.nothing_is_invented, self.removed_hears_nothing):
+                     self.id_is_stored_once, self.nothing_is_invented, self.removed_hears_nothing,
+                     self.older_connection_ends, self.newest_connection_stays,
+                     self.ended_hears_nothing, self.void_session_is_silent):
             rule()
         return self.violations
 
@@ -151,6 +169,46 @@ class Checker:
             last = gone.get((e["conv"], e["user"]))
             if last is not None and e["seq"] > last:
                 self.say(7, f"{e['user']} left {e['conv']} at {last} and received {e['seq']}")
+
+
+    def older_connection_ends(self):
+        for e in self.by_kind["old"]:
+            if e["became"] not in ("moved", "closed", "left"):
+                self.say(25, f"{e['device']} is connected at another broker, and its connection "
+                             f"{e['conn']} is {e['became']}")
+
+    def newest_connection_stays(self):
+        for e in self.by_kind["ended"]:
+            if e["newest"] and e["reason"] != "contested":
+                self.say(25, f"{e['device']} was ended on its newest connection, {e['conn']}: "
+                             f"{e['reason']}")
+
+    def ended_hears_nothing(self):
+        """What was stored when a connection had been told its end does not come there any more."""
+        for e in self.by_kind["recv"]:
+            if e.get("over") and e["ts"] > e["over"]:
+                self.say(25, f"{e['device']} got {e['conv']}#{e['seq']} on connection {e['conn']}, "
+                             "which had been ended")
+
+    def void_session_is_silent(self):
+        """Who comes back to a broker after having been at another gets nothing there that it had: not
+        by what the broker kept for its session."""
+        at = {(e["device"], e["conn"]): e for e in self.by_kind["at"]}
+        for e in self.by_kind["recv"]:
+            if not e.get("had"):
+                continue
+            c = at[e["device"], e["conn"]]
+            if c["before"] in (None, c["broker"]) or e["ts"] > c["t"] - UNDER_WAY_MS:
+                continue
+            if not self.told_again(e["ts"], c["t"]):
+                self.say(25, f"{e['device']} had {e['conv']}#{e['seq']} and got it again at broker "
+                             f"{c['broker']} after having been at {c['before']}")
+
+    def told_again(self, ts, t):
+        """Whether what was stored at ts may come at t or later though nothing has gone wrong: it was
+        under way when something was killed, or a broker was stopped."""
+        return any(ts - UNDER_WAY_MS < k["t"] < ts + TOLD_AGAIN_MS for k in self.by_kind["kill"]) or \
+            any(s["t"] < t and s["until"] > ts - UNDER_WAY_MS for s in self.by_kind["stop"])
 
 
 def holes(seqs, first):

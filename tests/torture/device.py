@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """One device of one user in a torture run: sends, receives, pulls, loses its connection, and writes
-down everything for the checker. Runs on its own thread; knows nothing of when servers are killed.
+down everything for the checker. Where there are several brokers it goes from one to another, and may
+leave the older connection open. Runs on its own thread; knows nothing of when servers are killed.
 """
 import collections
 import json
@@ -12,6 +13,7 @@ import traceback
 
 from lib import mqttwire as w
 from lib.step import Step
+from moving import Left, Mover, global_conv, now_ms
 
 WINDOW = 10  # messages sent and not yet acked by the broker
 RESEND_S = 2.0  # an id without an ack is sent again after this
@@ -19,16 +21,11 @@ RPC_S = 15.0
 ACK_S = 0.3  # what is safe is acknowledged so long after the first of it
 STALL_S = 2.0  # so long does a device that is asleep not read: its queue at the broker overflows
 TRANSIENT = (-32008, -32009)  # rate limited, busy: to be tried again
+REST_S = 1.0  # before it comes back to where it was told to come later
 
 
 class Lost(Exception):
     """The connection is gone."""
-
-
-def global_conv(user, conv):
-    """The name that all participants share."""
-    kind, _, peer = conv.partition("/")
-    return conv if kind == "g" else "d/" + "/".join(sorted((user, peer)))
 
 
 def slim(m):
@@ -37,9 +34,10 @@ def slim(m):
             "type": m.get("type")}
 
 
-class Device:
+class Device(Mover):
     """plan: a dict with
-    port, user, device, password, v5, clean, seed, rate: who, and how it connects and sends
+    ports, stays: of the brokers; the number of the one that it stays at, None: of any
+    user, device, password, v5, clean, seed, rate: who, and how it connects and sends
     targets: [(topic, conv, id needed)] that this user may write to
     convs: the conversations of which this device must hold every message at the end
     reader: whether it also reads them whole through history
@@ -49,11 +47,17 @@ class Device:
     def __init__(self, plan, phase):
         self.plan, self.phase = plan, phase
         self.user, self.name = plan["user"], plan["device"]
+        self.moves = len(plan["ports"]) > 1 and plan["stays"] is None
         self.version = w.V5 if plan["v5"] else w.V311
         self.random = random.Random(plan["seed"])
         self.events = []
         self.sock = None
         self.reader = None
+        self.at = None  # the number of the broker
+        self.greeted_at = None  # where the last connection was that was greeted
+        self.old = None  # the connection before, if it was left open
+        self.over = None  # when this one was told its end
+        self.unanswered = False  # a CONNECT may come to a broker long after its device has gone on
         self.last_mid = 0
         self.flight = {}  # mid: message, sent on this connection and not accepted
         self.again = collections.deque()  # to be sent again on the next connection
@@ -70,6 +74,7 @@ class Device:
         self.connections = 0
         self.said_farewell = False
         self.seen = set()  # (conv, seq) already written down as recv on this connection
+        self.held = {}  # (conv, seq): the number of the connection on which it came first
 
     def note(self, kind, **fields):
         self.events.append({"k": kind, **fields})
@@ -77,14 +82,19 @@ class Device:
     # -- the connection --
 
     def connect(self):
-        self.sock = socket.create_connection(("127.0.0.1", self.plan["port"]), timeout=10)
+        before, self.at = self.at, self.choose()
+        self.sock = socket.create_connection(("127.0.0.1", self.plan["ports"][self.at]), timeout=10)
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.reader = w.Reader()
+        self.over = None
+        began = now_ms()
+        unanswered, self.unanswered = self.unanswered, True
         props = {"session_expiry_interval": 600} if self.version == w.V5 and not \
             self.plan["clean"] else None
         self.send(w.connect(self.name, self.user, self.plan["password"], version=self.version,
                             clean=self.plan["clean"], props=props, keepalive=0))
         _, body = self.await_packet(w.CONNACK)
+        self.unanswered = unanswered
         ack = w.decode_connack(body, self.version)
         if ack["code"]:
             raise Lost(f"CONNACK {ack['code']}")
@@ -92,13 +102,15 @@ class Device:
         self.step.connected()
         self.due = None
         self.connections += 1
+        self.note("at", device=self.name, conn=self.connections, broker=self.at, t=began,
+                  before=self.greeted_at, session=ack["session_present"])
         mid = self.mid()
         self.send(w.subscribe(mid, [(f"im/inbox/{self.user}/#", 1)], version=self.version))
         self.await_packet(w.SUBACK)
         unaccepted = list(self.flight.items())
         self.flight.clear()
         for old_mid, message in unaccepted:
-            if ack["session_present"] and message["qos"]:
+            if ack["session_present"] and message["qos"] and self.at == before:
                 self.flight[old_mid] = message
                 self.transmit(message, old_mid, dup=True)
             elif message["qos"]:
@@ -108,6 +120,7 @@ class Device:
         if self.sock:
             self.sock.close()
         self.sock = None
+        self.part("left")  # with the newer one gone the older may stay
 
     def mid(self):
         while True:
@@ -123,6 +136,8 @@ class Device:
 
     def pump(self, timeout):
         """Reads what is there, or waits up to timeout for something; handles it."""
+        if self.old is not None and self.old.pump():
+            self.part(self.old.became)
         ready = select.select([self.sock], [], [], timeout)[0]
         if ready:
             try:
@@ -135,8 +150,10 @@ class Device:
         while True:
             packet = self.reader.next()
             if packet is None:
-                return
+                break
             self.handle(*packet)
+        if self.over:
+            raise Lost("ended")
 
     def await_packet(self, kind):
         """During connect only: nothing else than deliveries can come in between."""
@@ -192,17 +209,29 @@ class Device:
                 self.acked(item)
         elif tail == f"rpc/{self.name}":  # the other device gets its own
             self.replies[body.get("id")] = body
+        elif tail == "event" and body["event"] == "session":
+            self.over = now_ms()
+            self.ended(self.connections, body["reason"], newest=True)
+        elif tail == "event" and body["event"] == "hello":
+            self.must_sync |= self.step.hello(body)
+            self.greeted_at = self.at
+            if self.old is not None:
+                self.old.greeted()
         elif tail == "event":
-            mine = body["event"] == "hello"
-            self.must_sync |= self.step.hello(body) if mine else self.step.delivery(body)
+            self.must_sync |= self.step.delivery(body)
         elif tail.startswith(("u/", "g/")):
             self.must_sync |= self.step.delivery(body)
             self.due = self.due or time.monotonic() + ACK_S
-            conv = global_conv(self.user, tail)
-            self.keep(conv, body)
-            if (conv, body["seq"]) not in self.seen:
-                self.seen.add((conv, body["seq"]))
-                self.note("recv", device=self.name, user=self.user, conv=conv, **slim(body))
+            self.received(global_conv(self.user, tail), body, self.connections, self.over)
+
+    def received(self, conv, body, conn, over):
+        """A message that was delivered on the connection conn, which was told its end at `over`."""
+        key = conv, body["seq"]
+        if (conn, key) not in self.seen:
+            self.seen.add((conn, key))
+            self.note("recv", device=self.name, user=self.user, conv=conv, conn=conn, ts=body["ts"],
+                      had=self.held.get(key, conn) < conn, over=over, **slim(body))
+        self.keep(conv, body)
 
     def acked(self, item):
         if item.get("conv") is None or item.get("id") is None:
@@ -225,6 +254,7 @@ class Device:
 
     def keep(self, conv, m):
         self.log[conv].setdefault(m["seq"], slim(m))
+        self.held.setdefault((conv, m["seq"]), self.connections)
 
     # -- what goes --
 
@@ -377,6 +407,8 @@ class Device:
             elif dice < 0.095:
                 self.stalls += 1
                 time.sleep(STALL_S)
+            elif dice < 0.12 and self.moves:
+                self.leave()
             elif dice < 0.15 and self.done:
                 self.put(dict(self.random.choice(self.done)))
             elif len(self.flight) < WINDOW and len(self.pending) < 200:
@@ -384,7 +416,8 @@ class Device:
 
     def settle(self):
         """Until nothing is open: every id acked or refused, every publish accepted."""
-        while self.pending or self.again or any(m["qos"] for m in self.flight.values()):
+        while self.pending or self.again or self.old is not None or any(
+                m["qos"] for m in self.flight.values()):
             if not self.phase.settling():
                 self.note("stuck", device=self.name, pending=list(map(str, self.pending))[:20],
                           flight=[m["tok"] for m in self.flight.values()][:20])
@@ -426,9 +459,13 @@ class Device:
                     self.connect()
                 steps[0]()
                 steps.pop(0)
+            except Left:
+                pass
             except (Lost, OSError):
                 self.drop()
                 self.phase.pause()
+                if self.over:
+                    time.sleep(REST_S)
             except Exception:  # of this program, or an answer that cannot be: it must be seen
                 self.note("failed", device=self.name, why=traceback.format_exc())
                 self.phase.barrier.abort()

@@ -202,3 +202,75 @@ def test_a_delivery_to_a_removed_member_is_found(run):
     run.append({"k": "recv", "device": "cid-1", "user": "cid", "conv": G,
                 **message(4, "ann", "a3", "y")})
     assert promises(run) == {7}
+
+
+# -- several brokers --
+
+def recv(seq=4, **more):
+    """One more delivery to ben's device, which is in everybody's log; ts is that of a moment when nothing
+    was killed."""
+    return {"k": "recv", "device": "ben-1", "user": "ben", "conv": D, "conn": 2, "ts": 50000,
+            "had": True, "over": None, **message(seq, "ann", "a9", "nine"), **more}
+
+
+@pytest.fixture
+def moved(run):
+    """ben's device was at broker 0, then at 1, and comes back to 0, where its session is; it has had the
+    fourth message of ann's."""
+    run.append({"k": "send", "tok": "t9", "user": "ann", "conv": D, "id": "a9", "qos": 1,
+                "body": "nine"})
+    everywhere(run, D, lambda ms: ms.append(message(4, "ann", "a9", "nine")))
+    for conn, broker, before in ((0, 0, None), (1, 1, 0), (2, 0, 1)):
+        run.append({"k": "at", "device": "ben-1", "conn": conn, "broker": broker, "before": before,
+                    "t": 40000 + 10000 * conn, "session": conn == 2})
+    run.append(recv(conn=1, had=False))
+    run.append({"k": "old", "device": "ben-1", "conn": 0, "became": "moved"})
+    run.append({"k": "ended", "device": "ben-1", "conn": 0, "reason": "moved", "newest": False})
+    return run
+
+
+def test_devices_that_move_without_a_violation(moved):
+    moved.append({"k": "old", "device": "ben-1", "conn": 1, "became": "closed"})
+    moved.append({"k": "old", "device": "ben-1", "conn": 1, "became": "left"})
+    moved.append(recv(had=False))  # live
+    moved.append(recv(ts=59000))  # under way when it came back
+    assert checker.check(moved) == []
+
+
+def test_an_older_connection_that_stays_open_is_found(moved):
+    of(moved, "old")[0]["became"] = "open"
+    assert promises(moved) == {25}
+
+
+@pytest.mark.parametrize("reason", ["kicked", "replaced", "max_devices", "contested"])
+def test_an_older_connection_that_is_ended_for_another_reason_is_found(moved, reason):
+    of(moved, "old")[0]["became"] = reason
+    assert promises(moved) == {25}
+
+
+def test_a_newest_connection_that_is_ended_is_found(moved):
+    of(moved, "ended")[0]["newest"] = True
+    assert promises(moved) == {25}
+
+
+def test_a_delivery_to_a_connection_that_was_ended_is_found(moved):
+    moved.append(recv(conn=0, had=False, ts=51000, over=51001))  # it was under way
+    assert checker.check(moved) == []
+    moved.append(recv(conn=0, had=False, ts=51000, over=50999))
+    assert promises(moved) == {25}
+
+
+def test_a_message_that_a_void_session_had_kept_is_found(moved):
+    moved.append(recv())
+    assert promises(moved) == {25}
+
+
+@pytest.mark.parametrize("what, excused", [
+    ({"k": "kill", "t": 52000}, True), ({"k": "kill", "t": 48000}, True),
+    ({"k": "kill", "t": 56000}, False), ({"k": "kill", "t": 46000}, False),
+    ({"k": "stop", "t": 51000, "until": 53000}, True),
+    ({"k": "stop", "t": 41000, "until": 43000}, False),
+    ({"k": "stop", "t": 61000, "until": 63000}, False)])
+def test_what_is_told_again_for_a_reason_is_excused_and_nothing_else(moved, what, excused):
+    moved += [recv(), what]
+    assert promises(moved) == (set() if excused else {25})

@@ -19,6 +19,14 @@ def test_promises_hold_while_broker_and_bridge_are_killed():
     assert found == [], f"seed {seed}\n" + "\n".join(said)
 
 
+def test_promises_hold_while_devices_go_from_one_broker_to_another():
+    """What is checked here alone happens in the pauses of the killing, so it takes one of these."""
+    seed = random.SystemRandom().randrange(1 << 32)
+    said = []
+    found = torture.run(minutes=0.45, seed=seed, per_minute=40, rate=4, say=said.append, brokers=2)
+    assert found == [], f"seed {seed}\n" + "\n".join(said)
+
+
 def violations(sabotage):
     """What a run of a few seconds finds, by promise."""
     said = []

@@ -3,12 +3,15 @@
 """Kills broker and bridge at random under mixed load, then checks promises 1 to 5 over everything
 that was sent.
 
-    torture.py [--minutes N] [--seed S] [--kills-per-minute K] [--rate R]
+    torture.py [--minutes N] [--seed S] [--kills-per-minute K] [--rate R] [--brokers N [--stay]]
 
 A run is made of rounds of about two minutes on one node that lives through all of them. In a round
 eight users with two devices each, in two processes, send and pull while SIGKILL falls; then the
-killing stops, everything open is resolved, all is read back and judged (checker.py). Exit code 0:
-no violation. BUILD and MOSQUITTO name what is tested, as in the end-to-end tests.
+killing stops, everything open is resolved, all is read back and judged (checker.py). Where there are
+several brokers, devices go from one to another, the older connection sometimes left open (--stay: each
+stays at its own), a broker is stopped for a while now and then, and the killing makes pauses, in which
+nothing that is told again has an excuse. Exit code 0: no violation. BUILD and MOSQUITTO name what is
+tested, as in the end-to-end tests.
 """
 import argparse
 import collections
@@ -16,6 +19,7 @@ import json
 import multiprocessing
 import pathlib
 import random
+import signal
 import sys
 import threading
 import time
@@ -31,6 +35,8 @@ USERS = 8
 ROUND_S = 120
 SETTLE_S = 120
 WORKERS = 2
+STRETCH_S = 12  # of killing, and of none, in turns, where there are several brokers
+STOPPED_S = 3  # at most, so long is a broker
 # What a login costs and how fast one may send are not what is tested here.
 OPTIONS = {"rate_messages": 0, "rate_bytes": 0}
 
@@ -62,8 +68,8 @@ class Phase:
         time.sleep(0.02)
 
 
-def plans(port, users, groups, rate, rng):
-    """Who does what in one round. groups: (all, half, churn)."""
+def plans(ports, stay, users, groups, rate, rng):
+    """Who does what in one round. groups: (all, half, churn); stay: at one of the brokers each."""
     everybody, half, churn = groups
     out = []
     member, leaver = users[-2], users[-1]
@@ -82,7 +88,7 @@ def plans(port, users, groups, rate, rng):
             convs.append(f"g/{churn}")
         for d in range(2):
             out.append({
-                "port": port, "user": user, "device": f"{user}-{d}", "password": PASSWORD,
+                "ports": ports, "stays": (2 * n + d) % len(ports) if stay else None, "user": user, "device": f"{user}-{d}", "password": PASSWORD,
                 "v5": rng.random() < 0.5, "clean": rng.random() < 0.5, "rate": rate,
                 "seed": rng.random(), "targets": targets, "convs": convs, "reader": d == 0,
                 "churn": (churn, member, leaver) if n == 0 and d == 0 else None,
@@ -104,22 +110,26 @@ def work(my_plans, phase, out):
             for event in device.events:
                 f.write(json.dumps(event) + "\n")
             f.write(json.dumps({"k": "device", "device": device.name, "acks": device.acks,
-                                "holes": device.step.holes,
+                                "holes": device.step.holes, "moves": device.moves,
                                 "connections": device.connections}) + "\n")
 
 
 class Killer:
-    """SIGKILL at random moments, also while a process is still starting. sabotage: called twice with
-    the node, at half time and at the end, to break a promise on purpose (test_short_run.py)."""
+    """SIGKILL at random moments, also while a process is still starting, and SIGSTOP of one of several
+    brokers. sabotage: called twice with the node, at half time and at the end, to break a promise on
+    purpose (test_short_run.py)."""
 
     def __init__(self, node, rng, per_minute, sabotage=None):
         self.node, self.rng, self.mean_s = node, rng, 60 / per_minute
         self.sabotage = sabotage
-        self.broker = self.bridge = 0
+        self.several = len(node.brokers) > 1
+        self.broker = self.bridge = self.stops = 0
+        self.stopped = None  # a broker, and until when
+        self.events = []  # for the checker
         self.fell = []  # what ended by itself; started again as a service manager would
 
     def restart(self):
-        for process in (self.node.broker, self.node.bridge):
+        for process in (*self.node.brokers, self.node.bridge):
             if process.running:
                 continue
             code = process.popen.returncode
@@ -128,17 +138,41 @@ class Killer:
                                  + " | ".join(process.text(True).splitlines()[-3:]))
                 process.expected.add(code)
             process.start()
+        if self.stopped and time.monotonic() > self.stopped[1]:
+            self.go_on()
+
+    def kill(self, process):
+        self.events.append({"k": "kill", "t": time.time() * 1000})
+        if self.stopped and self.stopped[0] is process:
+            self.go_on()
+        process.kill()
 
     def kill_and_restart(self):
         dice = self.rng.random()
         self.restart()
         if dice < 0.55:
             self.bridge += 1
-            self.node.bridge.kill()
+            self.kill(self.node.bridge)
         if dice >= 0.45:
             self.broker += 1
-            self.node.broker.kill()
+            self.kill(self.rng.choice(self.node.brokers))
         self.restart()
+
+    def stop_one(self):
+        """For a while; the others go on."""
+        if self.stopped:
+            return
+        self.restart()
+        self.stops += 1
+        broker = self.rng.choice(self.node.brokers)
+        self.stopped = broker, time.monotonic() + self.rng.uniform(0.2, STOPPED_S), time.time() * 1000
+        broker.send_signal(signal.SIGSTOP)
+
+    def go_on(self):
+        broker, _, since = self.stopped
+        self.stopped = None
+        broker.send_signal(signal.SIGCONT)
+        self.events.append({"k": "stop", "t": since, "until": time.time() * 1000})
 
     def run(self, seconds):
         if not self.sabotage:
@@ -149,19 +183,30 @@ class Killer:
             self.sabotage(self.node)
             self.restart()
 
+    def pause(self, until):
+        """So long is nothing killed."""
+        while time.monotonic() < until:
+            time.sleep(0.02)
+            self.restart()
+
     def kill_for(self, seconds):
         end = time.monotonic() + seconds
+        rest = time.monotonic() + STRETCH_S if self.several else end
         while True:
-            due = time.monotonic() + self.rng.expovariate(1) * self.mean_s
-            while time.monotonic() < min(due, end):
-                time.sleep(0.02)
-                self.restart()
+            self.pause(min(time.monotonic() + self.rng.expovariate(1) * self.mean_s, end))
             if time.monotonic() >= end:
                 return
-            self.kill_and_restart()
+            if time.monotonic() >= rest:
+                self.pause(min(rest + STRETCH_S, end))
+                rest += 2 * STRETCH_S
+                continue
+            if self.several and self.rng.random() < 0.2:
+                self.stop_one()
+            else:
+                self.kill_and_restart()
 
 
-def one_round(node, rng, seconds, per_minute, rate, sabotage=None):
+def one_round(node, rng, seconds, per_minute, rate, stay=False, sabotage=None):
     """Returns (events, killer)."""
     users = node.users(USERS)
     groups = [node.new_name("t") for _ in range(3)]
@@ -171,7 +216,7 @@ def one_round(node, rng, seconds, per_minute, rate, sabotage=None):
     owner.rpc("group.create", gid=groups[2], members=[users[1], users[-2], users[-1]],
               join="open")
     owner.close()
-    all_plans = plans(node.port, users, groups, rate, rng)
+    all_plans = plans([b.port for b in node.brokers], stay, users, groups, rate, rng)
     phase = Phase(len(all_plans))
     outs = [node.folder / f"events-{n}.jsonl" for n in range(WORKERS)]
     workers = [multiprocessing.Process(target=work, args=(all_plans[n::WORKERS], phase, outs[n]))
@@ -190,7 +235,7 @@ def one_round(node, rng, seconds, per_minute, rate, sabotage=None):
             worker.kill()
             raise AssertionError("a worker of the torture run did not end")
         assert worker.exitcode == 0, f"a worker ended with {worker.exitcode}"
-    events = []
+    events = killer.events
     for out in outs:
         with open(out, encoding="utf-8") as f:
             events += map(json.loads, f)
@@ -213,15 +258,26 @@ def judge(events):
     for what in ("acks", "holes"):
         if not sum(e[what] for e in events if e["k"] == "device"):
             found.append(f"no device has had {what}: the run showed nothing of staying in step")
+    if any(e["moves"] for e in events if e["k"] == "device"):
+        found += what_did_not_happen(events)
     return found, counts
 
 
-def run(minutes, seed, per_minute, rate, say=print, sabotage=None):
+def what_did_not_happen(events):
+    """Of what devices do that go from one broker to another."""
+    if not any(e["k"] == "old" and e["became"] == "moved" for e in events):
+        yield "no older connection was ended: the run showed nothing of devices that move"
+    if not any(e["k"] == "at" and e["session"] and e["before"] not in (None, e["broker"])
+               for e in events):
+        yield "nobody came back to a session: the run showed nothing of what a broker kept"
+
+
+def run(minutes, seed, per_minute, rate, say=print, sabotage=None, brokers=1, stay=False):
     """Returns the list of violations."""
     rng = random.Random(seed)
-    found, fell, kills, total = [], [], [0, 0], collections.Counter()
+    found, fell, kills, total = [], [], collections.Counter(), collections.Counter()
     # Small, so that they overflow: the queues of devices that are away or asleep.
-    node = Node(options=OPTIONS, max_queued=40,
+    node = Node(options=OPTIONS, max_queued=40, brokers=brokers,
                 conf=["max_inflight_messages 10"])
     try:
         node.start()
@@ -231,17 +287,16 @@ def run(minutes, seed, per_minute, rate, say=print, sabotage=None):
             number += 1
             seconds = min(left, ROUND_S)
             left -= seconds
-            events, killer = one_round(node, rng, seconds, per_minute, rate, sabotage)
-            kills[0] += killer.broker
-            kills[1] += killer.bridge
+            events, killer = one_round(node, rng, seconds, per_minute, rate, stay, sabotage)
+            kills.update(broker=killer.broker, bridge=killer.bridge, stops=killer.stops)
             found, counts = judge(events)
             fell += killer.fell
             total.update(counts)
-            say(f"round {number}: {killer.broker} kills of the broker, {killer.bridge} of the "
+            say(f"round {number}: {killer.broker} kills of a broker, {killer.bridge} of the "
                 "bridge; " + ", ".join(f"{k} {v}" for k, v in sorted(counts.items())))
         found += fell
-        say(f"seed {seed}: {kills[0]} kills of the broker, {kills[1]} of the bridge, "
-            f"{total['send']} messages sent, {total['stored']} stored, {total['ack']} acks and "
+        say(f"seed {seed}: {brokers} brokers, {kills['broker']} kills of one, {kills['bridge']} of the "
+            f"bridge, {kills['stops']} stops, {total['at']} connections, {total['send']} messages sent, {total['stored']} stored, {total['ack']} acks and "
             f"{total['recv']} deliveries checked, {len(found)} violations")
         for text in found[:50]:
             say("  " + text)
@@ -259,10 +314,12 @@ def main():
     p.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1 << 32))
     p.add_argument("--kills-per-minute", type=float, default=60)
     p.add_argument("--rate", type=float, default=6, help="actions a second of each device")
+    p.add_argument("--brokers", type=int, default=1)
+    p.add_argument("--stay", action="store_true", help="each device stays at its broker")
     a = p.parse_args()
-    print(f"torture: {a.minutes} minutes, seed {a.seed}", flush=True)
+    print(f"torture: {a.minutes} minutes, {a.brokers} brokers, seed {a.seed}", flush=True)
     found = run(a.minutes, a.seed, a.kills_per_minute, a.rate,
-                lambda text: print(text, flush=True))
+                lambda text: print(text, flush=True), brokers=a.brokers, stay=a.stay)
     sys.exit(1 if found else 0)
 
 

@@ -1,15 +1,18 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What stands around a node: stock brokers, haproxy, nginx, each with a configuration as it is shipped
 or printed in docs/SURROUNDINGS.md, but for ports, folders and passwords."""
+import contextlib
 import os
 import re
 import shutil
 import signal
+import socket
 import tempfile
 
 from . import build, ports
-from .node import Node, listening
-from .proc import Process
+from .broker import listening
+from .node import Node
+from .proc import Process, wait_until
 
 CONFIG = build.ROOT / "config"
 PAGE = build.ROOT / "docs" / "SURROUNDINGS.md"
@@ -121,6 +124,29 @@ def broker(name, text, listens, files=None):
     log = "log_dest stderr\nlog_type all\n"
     return Beside(name, [build.MOSQUITTO, "-c", "{folder}/mosquitto.conf"], listens,
                   {"mosquitto.conf": user + log + text, **(files or {})})
+
+
+def ends_flood(port, source, n=150, taken=60):
+    """Whether of so many connections from one address, which say nothing, all are closed at once but for
+    the first few."""
+    made = []
+    for _ in range(n):
+        with contextlib.suppress(ConnectionResetError):
+            made.append(socket.create_connection(("127.0.0.1", port), build.DEADLINE_S, (source, 0)))
+
+    def closed(s):
+        s.setblocking(False)
+        try:
+            return s.recv(1) == b""
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True
+    try:
+        return wait_until(lambda: len(made) - sum(map(closed, made)) <= taken)
+    finally:
+        for s in made:
+            s.close()
 
 
 def haproxy(text, listens):

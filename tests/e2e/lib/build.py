@@ -20,6 +20,8 @@ MEMORY = int(os.environ.get("E2E_MEMORY") or 1)
 # What broker and bridge run under, as `valgrind --quiet`.
 WATCH = shlex.split(os.environ.get("IM_WATCH", ""))
 MOSQUITTO = os.environ.get("MOSQUITTO") or "/usr/sbin/mosquitto"
+# Where tests/brokers/fetch.sh has put those of other releases, for tests that need several.
+OTHER_BROKERS = os.environ.get("OTHER_BROKERS")
 
 
 def broker_plugin(name):

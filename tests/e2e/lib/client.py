@@ -273,6 +273,13 @@ class Client:
             raise Refused(code)
         return self
 
+    def connect_twice(self):
+        """To a kept session in which something waits that its client may not have any more: it is
+        ended once, without a word."""
+        self.connect()
+        self.wait_disconnected()
+        return self.connect()
+
     @property
     def connected(self):
         return self._connack == 0 and self._disconnected is None

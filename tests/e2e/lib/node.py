@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""One node: a broker with the plugin and a bridge, in a folder of their own, on ports of their own.
+"""One node: a broker with the plugin, or several, and a bridge, in a folder of their own, on ports of
+their own.
 
 A node is made with a pool of users, so that tests that share one need not get in each other's way:
 `node.user()` hands out a name that nobody has used.
@@ -9,12 +10,12 @@ import os
 import pathlib
 import shutil
 import signal
-import socket
 import sqlite3
 import tempfile
 
 from . import build, directory, ports, tls, wire
 from .admin import Admin
+from .broker import Broker
 from .client import Client
 from .proc import Process, wait_until
 
@@ -27,11 +28,13 @@ POOL = 400
 class Node:
     """options: plugin_opt_* without the prefix (a list gives several lines); bridge: keys of
     im-bridge.conf; conf: further lines of mosquitto.conf, in which {folder} is the node's; files:
-    text by name, written there; more_users: (name, password or PHC string)."""
+    text by name, written there; more_users: (name, password or PHC string); brokers: how many;
+    mosquitto: the program, or one for each broker. `broker` is the first of `brokers`, and what a method
+    says of no broker is of that one."""
 
     def __init__(self, *, options=None, bridge=None, conf=(), files=None, users=POOL, more_users=(),
                  tls_listener=False, ws_listener=False, identity_listener=False,
-                 max_queued=5000):
+                 max_queued=5000, brokers=1, mosquitto=None):
         # A short path: a Unix socket's may have 108 bytes.
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="im-e2e-"))
         self.data = self.folder / "data"
@@ -41,13 +44,13 @@ class Node:
         for name, text in (files or {}).items():
             (self.folder / name).write_text(text, encoding="utf-8")
         self.prefix = self.options.get("topic_prefix", "im")
-        self.port = ports.take()
-        self.tls_port = ports.take() if tls_listener else None
-        self.ws_port = ports.take() if ws_listener else None
-        self.identity_port = ports.take() if identity_listener else None
-        self.psk_port = ports.take() if identity_listener else None
-        self.ports = [p for p in (self.port, self.tls_port, self.ws_port, self.identity_port,
-                                  self.psk_port) if p]
+        programs = mosquitto if isinstance(mosquitto, list) else [mosquitto] * brokers
+        self.brokers = [Broker(self, i + 1, program or build.MOSQUITTO, tls_listener, ws_listener,
+                               identity_listener) for i, program in enumerate(programs)]
+        self.broker = first = self.brokers[0]
+        self.ports, self.link = first.ports, first.link
+        self.port, self.tls_port, self.ws_port = first.port, first.tls_port, first.ws_port
+        self.identity_port, self.psk_port = first.identity_port, first.psk_port
         if tls_listener or identity_listener:
             self.cert, self.key = tls.make(self.folder)
         self.clients = []
@@ -59,10 +62,6 @@ class Node:
         directory.add_users(self.data / "directory.db",
                             [(ADMIN, PASSWORD, True)] + [(u, PASSWORD, False) for u in self._pool]
                             + [(u, pw, False) for u, pw in more_users])
-        self.link = self.folder / "link.sock"
-        self.broker = Process("broker", [*build.WATCH, build.MOSQUITTO, "-c",
-                                         self.folder / "mosquitto.conf"],
-                              self.folder / "broker.log", env=build.broker_env())
         self.bridge = Process("bridge", [*build.WATCH, build.BRIDGE, "-c",
                                          self.folder / "im-bridge.conf"],
                               self.folder / "bridge.log")
@@ -70,66 +69,42 @@ class Node:
     # -- configuration --
 
     def write_broker_conf(self):
-        lines = ["user root"] if os.geteuid() == 0 else []
-        lines += [
-            "per_listener_settings false", "allow_anonymous false", "log_dest stderr",
-            "log_type all", "persistence true", f"persistence_location {self.folder}/",
-            "allow_duplicate_messages true", "set_tcp_nodelay true",
-            f"max_queued_messages {self.max_queued}", "max_inflight_messages 1000",
-            "max_packet_size 2000000", "persistent_client_expiration 14d",
-            f"listener 0 {self.link}",
-            f"listener {self.port} 127.0.0.1",
-        ]
-        if self.tls_port:
-            lines += [f"listener {self.tls_port} 127.0.0.1", f"certfile {self.cert}",
-                      f"keyfile {self.key}"]
-        if self.ws_port:
-            lines += [f"listener {self.ws_port} 127.0.0.1", "protocol websockets"]
-        if self.identity_port:
-            lines += [f"listener {self.identity_port} 127.0.0.1", f"cafile {self.cert}",
-                      f"certfile {self.cert}", f"keyfile {self.key}", "require_certificate true",
-                      "use_identity_as_username true",
-                      f"listener {self.psk_port} 127.0.0.1", "psk_hint im",
-                      "use_identity_as_username true", f"psk_file {self.folder}/psk"]
-        mine = [line.format(folder=self.folder) for line in self.conf]
-        lines = [x for x in lines if x != "allow_anonymous false" or
-                 not any(m.startswith("allow_anonymous") for m in mine)] + mine
-        lines.append(f"plugin {build.PLUGIN}")
-        # Whole modules of wrong logins come from one address here.
-        options = {"data_dir": self.data, "link_listener": self.link, "auth_wrong_share": 100,
-                   **self.options}
-        for name, value in options.items():
-            for one in value if isinstance(value, list) else [value]:
-                if one is not None:
-                    lines.append(f"plugin_opt_{name} {one}".format(folder=self.folder))
-        (self.folder / "mosquitto.conf").write_text("\n".join(map(str, lines)) + "\n",
-                                                    encoding="utf-8")
+        for broker in self.brokers:
+            broker.write_conf()
 
     def write_bridge_conf(self):
         # A test makes as many groups as it likes.
-        options = {"data_dir": self.data, "broker": self.link, "groups_per_day": 0,
-                   "invitations_per_day": 0, "requests_per_day": 0, **self.bridge_options}
-        (self.folder / "im-bridge.conf").write_text(
-            "".join(f"{k} {v}\n" for k, v in options.items() if v is not None), encoding="utf-8")
+        options = {"data_dir": self.data, "broker": [b.link for b in self.brokers],
+                   "groups_per_day": 0, "invitations_per_day": 0, "requests_per_day": 0,
+                   **self.bridge_options}
+        (self.folder / "im-bridge.conf").write_text("".join(
+            f"{k} {one}\n" for k, v in options.items()
+            for one in (v if isinstance(v, list) else [v]) if one is not None), encoding="utf-8")
 
     # -- processes --
 
     def start(self):
         self.write_broker_conf()
         self.write_bridge_conf()
-        self.start_broker()
+        for i in range(len(self.brokers)):
+            self.start_broker(i)
         self.start_bridge()
         return self
 
-    def start_broker(self):
-        self.broker.start()
-        for port in self.ports:
-            self.broker.wait_for(lambda p=port: listening(p), f"listener on {port}")
+    def start_broker(self, broker=0):
+        self.brokers[broker].start_listening()
 
     def start_bridge(self):
-        """Until a request has been answered, which is when a message can be sent."""
+        """Until a request has been answered at each broker that runs, which is when a message can be
+        sent there."""
         self.bridge.start()
-        with self.client(ADMIN, device="probe") as probe:
+        for i, broker in enumerate(self.brokers):
+            if broker.running:
+                self.wait_served(i)
+
+    def wait_served(self, broker=0):
+        """Until a request at this broker has been answered."""
+        with self.client(ADMIN, device=f"probe{broker or ''}", broker=broker) as probe:
             probe.inbox().asked = 0
             self.bridge.wait_for(lambda: answered(probe), "an answer")
 
@@ -141,8 +116,11 @@ class Node:
         self.bridge.send_signal(signal.SIGHUP)
         self.bridge.wait_for(lambda: self.bridge.text().count("reloaded") > before, "reloading")
 
-    def kill_broker(self):
-        self.broker.kill()
+    def kill_broker(self, broker=0):
+        self.brokers[broker].kill()
+
+    def stop_broker(self, broker=0):
+        self.brokers[broker].stop()
 
     def kill_bridge(self):
         self.bridge.kill()
@@ -150,7 +128,7 @@ class Node:
     def stop(self):
         for client in self.clients:
             client.close()
-        for process in (self.bridge, self.broker):
+        for process in (self.bridge, *self.brokers):
             if process.running:
                 process.stop()
 
@@ -158,15 +136,15 @@ class Node:
         """Stops everything, then fails if something was wrong with a process."""
         try:
             self.stop()
-            self.bridge.check()
-            self.broker.check()
+            for process in (self.bridge, *self.brokers):
+                process.check()
             for client in self.clients:
                 wire.check(client.messages, self.prefix)
         finally:
-            for process in (self.bridge, self.broker):
+            for process in (self.bridge, *self.brokers):
                 if process.running:
                     process.kill()
-            for port in self.ports:
+            for port in [p for broker in self.brokers for p in broker.ports]:
                 ports.give_back(port)
             if not os.environ.get("E2E_KEEP"):
                 shutil.rmtree(self.folder, ignore_errors=True)
@@ -189,10 +167,9 @@ class Node:
         """A name for a group or message that nobody else uses."""
         return f"{stem}{next(self._serial)}"
 
-    def client(self, user, device=None, password=PASSWORD, transport="tcp", **kw):
+    def client(self, user, device=None, password=PASSWORD, transport="tcp", broker=0, **kw):
         """Not yet connected. transport "identity": by a certificate of the user's name."""
-        port = {"tcp": self.port, "tls": self.tls_port, "ws": self.ws_port,
-                "identity": self.identity_port}[transport]
+        port = self.brokers[broker].port_of(transport)
         if transport == "identity":
             stem = f"client-{next(self._serial)}"
             kw["tls_cert"] = tls.client(self.folder, self.cert, self.key, user, stem)
@@ -209,9 +186,9 @@ class Node:
         client = self.client(user, device, **kw).connect()
         return client.inbox() if inbox else client
 
-    def admin(self):
+    def admin(self, broker=0):
         """A connected administrator."""
-        client = Admin(self.port, ADMIN, self.new_name("admin-"), PASSWORD)
+        client = Admin(self.brokers[broker].port, ADMIN, self.new_name("admin-"), PASSWORD)
         self.clients.append(client)
         return client.connect()
 
@@ -231,21 +208,16 @@ class Node:
 
     def logs(self, lines=120):
         return [(p.name, "\n".join(p.text().splitlines()[-lines:]))
-                for p in (self.broker, self.bridge)]
+                for p in (*self.brokers, self.bridge)]
 
 
 def answered(probe):
     """Whether a request has been answered. The plugin says `busy` while its spool is full."""
-    replies = probe.on("rpc/probe")
+    replies = probe.on(f"rpc/{probe.device}")
     if not probe.asked or (len(replies) == probe.asked and replies[-1].json.get("error")):
         probe.asked += 1
         probe.publish(f"{probe.prefix}/rpc/user.get", "{}")
     return any("result" in m.json for m in replies)
-
-
-def listening(port):
-    with socket.socket() as s:
-        return s.connect_ex(("127.0.0.1", port)) == 0
 
 
 def until(predicate, what="condition", timeout=build.DEADLINE_S):

@@ -6,8 +6,9 @@ import shutil
 import tempfile
 
 from . import build, ports
+from .broker import listening
 from .client import Client
-from .node import PASSWORD, listening
+from .node import PASSWORD
 from .proc import Process
 
 _serial = itertools.count(1)

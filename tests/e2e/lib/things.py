@@ -38,8 +38,8 @@ class Fleet:
         if pattern:
             self.admin.command("setUserBind", username=self.user, pattern=pattern)
 
-    def thing(self, device, listen=True, **kw):
-        thing = Thing(self.node.port, self.user, device, PASSWORD, prefix=self.node.prefix, **kw)
+    def thing(self, device, listen=True, broker=0, **kw):
+        thing = Thing(self.node.brokers[broker].port, self.user, device, PASSWORD, prefix=self.node.prefix, **kw)
         self.node.clients.append(thing)
         thing.connect()
         if listen:

@@ -81,10 +81,10 @@ class Imctl:
         self.folder, self.general = folder, [str(g) for g in general]
 
     @classmethod
-    def of(cls, node, user="admin", password="pw"):
+    def of(cls, node, user="admin", password="pw", broker=0):
         secret = node.folder / f"password-{user}"
         secret.write_text(password + "\n", encoding="utf-8")
-        return cls(node.folder, "--host", "127.0.0.1", "--port", node.port, "--user", user,
+        return cls(node.folder, "--host", "127.0.0.1", "--port", node.brokers[broker].port, "--user", user,
                    "--password-file", secret)
 
     def run(self, *args, stdin=None):
