@@ -166,6 +166,7 @@ void caller_init(struct caller *caller, struct caller_run *run, uint32_t user)
 	snprintf(caller->client_id, sizeof(caller->client_id), "%s-%s", caller->name, run->suffix);
 	snprintf(caller->filter, sizeof(caller->filter), "im/inbox/%s/#", caller->name);
 	const struct conn_spec spec = {
+		.place = user,
 		.net = run->net,
 		.handler = &HANDLER,
 		.client_id = caller->client_id,

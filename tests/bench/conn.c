@@ -23,14 +23,18 @@
 
 static void conn_event(struct loop_source *source, uint32_t events);
 
-int conn_net_open(struct conn_net *net, struct loop *loop, int port, int version)
+int conn_net_open(
+	struct conn_net *net, struct loop *loop, const int *ports, unsigned n, int version)
 {
 	memset(net, 0, sizeof(*net));
 	net->loop = loop;
 	net->version = version;
-	net->broker.sin_family = AF_INET;
-	net->broker.sin_port = htons((uint16_t)port);
-	net->broker.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	net->brokers = n;
+	for (unsigned i = 0; i < n; i++) {
+		net->broker[i].sin_family = AF_INET;
+		net->broker[i].sin_port = htons((uint16_t)ports[i]);
+		net->broker[i].sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	}
 	net->scratch = malloc(READ_SIZE + PACKET_MAX);
 	return net->scratch ? 0 : -1;
 }
@@ -68,6 +72,7 @@ static void fail(struct conn *conn, const char *why)
 static int open_socket(struct conn *conn)
 {
 	struct conn_net *net = conn->spec.net;
+	const struct sockaddr_in *broker = &net->broker[conn->spec.place % net->brokers];
 	int on = 1;
 	struct sockaddr_in source = {.sin_family = AF_INET};
 	source.sin_addr.s_addr = htonl(INADDR_LOOPBACK + (net->opened++ / PER_SOURCE) % 200);
@@ -77,7 +82,7 @@ static int open_socket(struct conn *conn)
 	if (setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) ||
 		setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof(on)) ||
 		bind(fd, (struct sockaddr *)&source, sizeof(source)) ||
-		(connect(fd, (struct sockaddr *)&net->broker, sizeof(net->broker)) &&
+		(connect(fd, (const struct sockaddr *)broker, sizeof(*broker)) &&
 			errno != EINPROGRESS) ||
 		loop_watch(net->loop, fd, &conn->source, true)) {
 		int error = errno;

@@ -18,12 +18,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* As many as one bridge has under it. */
+#define CONN_BROKERS_MAX 8
+
 struct conn;
 
 /* What all connections of a run share. */
 struct conn_net {
 	struct loop *loop;
-	struct sockaddr_in broker;
+	struct sockaddr_in broker[CONN_BROKERS_MAX];
+	unsigned brokers;
 	int version;
 	uint8_t *scratch; /* what is read is parsed here */
 	struct conn *dirty;
@@ -47,6 +51,7 @@ struct conn_handler {
 struct conn_spec {
 	struct conn_net *net;
 	const struct conn_handler *handler;
+	uint32_t place; /* which of the brokers, round and round */
 	const char *client_id;
 	const char *username;
 	const char *password; /* or NULL */
@@ -74,8 +79,9 @@ struct conn {
 	size_t out_cap;
 };
 
-/* Port on 127.0.0.1. 0, or -1: no memory. */
-int conn_net_open(struct conn_net *net, struct loop *loop, int port, int version);
+/* Ports on 127.0.0.1, at most CONN_BROKERS_MAX. 0, or -1: no memory. */
+int conn_net_open(
+	struct conn_net *net, struct loop *loop, const int *ports, unsigned n, int version);
 void conn_net_close(struct conn_net *net);
 
 /* Writes what the callbacks and conn_publish queued outside of a loop turn. */

@@ -12,7 +12,8 @@ int crowd_open(struct crowd *c, const struct options *opt, const struct users *u
 	c->run.verdict = &c->verdict;
 	c->run.limit = opt->limit;
 	c->loop.epoll_fd = -1;
-	if (loop_open(&c->loop) || conn_net_open(&c->net, &c->loop, opt->port, opt->version) ||
+	if (loop_open(&c->loop) ||
+		conn_net_open(&c->net, &c->loop, opt->port, opt->ports, opt->version) ||
 		connector_init(&c->connector, opt->clients, opt->parallel))
 		return -1;
 	c->callers = calloc(opt->clients, sizeof(*c->callers));

@@ -25,8 +25,10 @@ class Imbench:
 
     def _argv(self, scenario, node, extra, watch):
         self.run_id = (self.run_id + 1) & 0xffffffff
-        argv = [self.path, scenario, "--port", str(node.port), "--side", node.side,
-                "--version", str(self.version), "--run", str(self.run_id)]
+        argv = [self.path, scenario, "--side", node.side, "--version", str(self.version),
+                "--run", str(self.run_id)]
+        for port in node.ports:
+            argv += ["--port", str(port)]
         if node.passwords:
             argv += ["--passwords", str(node.passwords)]
         if watch:
@@ -47,7 +49,7 @@ class Imbench:
         result = json.loads(lines[-1])
         if done.returncode or not result["ok"]:
             raise Failed("; ".join(result["errors"]) or done.stderr.strip())
-        return result
+        return gathered(result)
 
     def flow(self, node, flows, warmup_s=1.0, duration_s=5.0, pause_us=0, timeout_s=30):
         """flows: a list of dicts, the members of imbench's --flow."""
@@ -68,6 +70,16 @@ class Imbench:
     def hold(self, node, clients, sync=False, timeout_s=120):
         extra = ["--clients", clients, "--timeout", timeout_s] + (["--sync"] if sync else [])
         return Hold(self._argv("hold", node, extra, watch=False), timeout_s)
+
+
+def gathered(result):
+    """With the processes of one kind, such as broker and broker.2, as one."""
+    processes = {}
+    for name, values in result.get("processes", {}).items():
+        kind = processes.setdefault(name.partition(".")[0], dict.fromkeys(values, 0))
+        for key, value in values.items():
+            kind[key] += value
+    return {**result, "processes": processes} if processes else result
 
 
 class Hold:

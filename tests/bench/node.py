@@ -114,11 +114,12 @@ class _Node:
         self.folder = pathlib.Path(folder)
         self.folder.mkdir(parents=True)
         self.port = free_port()
+        self.ports = [self.port]
         self.passwords = None
         self.broker = Process("broker", [broker, "-c", self.folder / "mosquitto.conf"],
                               self.folder / "broker.log")
 
-    def broker_conf(self):
+    def broker_conf(self, port=None):
         """The settings that are the same on both sides. Queues are large enough that the broker
         never drops: it would, silently, and the run would fail its verification."""
         lines = ["user root"] if os.geteuid() == 0 else []
@@ -131,7 +132,7 @@ class _Node:
             "max_queued_messages 100000",
             "allow_duplicate_messages true",
             "max_packet_size 2000000", "persistent_client_expiration 14d",
-            f"listener {self.port} 127.0.0.1",
+            f"listener {port or self.port} 127.0.0.1",
         ]
 
     def write_conf(self, name, lines):
@@ -139,16 +140,23 @@ class _Node:
 
     def wait_listening(self):
         end = time.monotonic() + START_S
+        missing = list(self.ports)
         while time.monotonic() < end:
-            self.broker.require()
+            for process in self.brokers():
+                process.require()
             with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", self.port)) == 0:
-                    return
+                if probe.connect_ex(("127.0.0.1", missing[0])) == 0:
+                    missing.pop(0)
+            if not missing:
+                return
             time.sleep(0.005)
         raise RuntimeError(f"the broker does not listen after {START_S} s")
 
-    def processes(self):
+    def brokers(self):
         return [self.broker]
+
+    def processes(self):
+        return self.brokers()
 
     def pids(self):
         return [(p.name, p.popen.pid) for p in self.processes()]
@@ -237,7 +245,8 @@ class ImNode(_Node):
     users: how many there are; logins: how many of them will connect (tokens are made for these);
     groups: [(number, kind, first user, members)] with kind "group" or "room"; login: "jwt", or
     "password" (one password for all, hashed as the product hashes); bridge: further keys of
-    im-bridge.conf; log_version: the schema of messages.db, if not the newest.
+    im-bridge.conf; log_version: the schema of messages.db, if not the newest; brokers: so many under
+    the one bridge.
     """
 
     side = "im"
@@ -245,8 +254,10 @@ class ImNode(_Node):
     ORDINALS = 3  # the schema of messages.db that brought them
 
     def __init__(self, folder, broker, build, schema, users, logins=None, groups=(), login="jwt",
-                 bridge=None, log_version=None):
+                 bridge=None, log_version=None, brokers=1):
         super().__init__(folder, broker)
+        self.others = [Other(self, number) for number in range(2, brokers + 1)]
+        self.ports += [other.port for other in self.others]
         self.build, self.schema = pathlib.Path(build), pathlib.Path(schema)
         self.data = self.folder / "data"
         self.data.mkdir()
@@ -425,34 +436,57 @@ class ImNode(_Node):
     # -- processes --
 
     def _write_confs(self):
-        self.write_conf("mosquitto.conf", self.broker_conf() + [
-            "allow_anonymous false",
-            f"listener 0 {self.link}",
-            f"plugin {self.build.resolve() / 'mosquitto_im.so'}",
-            f"plugin_opt_data_dir {self.data}",
-            f"plugin_opt_link_listener {self.link}",
-            "plugin_opt_rate_messages 0",
-            "plugin_opt_rate_bytes 0",
-            f"plugin_opt_jwt_secret_file {self.secret}",
-            *self.plugin_options(),
-        ])
+        self.write_conf("mosquitto.conf", self.im_conf(self.port, self.link))
+        for other in self.others:
+            self.write_conf(other.conf.name, self.im_conf(other.port, other.link) + [
+                f"plugin_opt_spool_file {other.spool}"])
         self.write_conf("im-bridge.conf", [
             f"data_dir {self.data}",
-            f"broker {self.link}",
+            *(f"broker {link}" for link in [self.link, *(o.link for o in self.others)]),
             *(f"{key} 0" for key in self.bounds()),
             *(f"{key} {value}" for key, value in self.bridge_options.items()),
         ])
 
+    def im_conf(self, port, link):
+        """mosquitto.conf of one broker."""
+        return self.broker_conf(port) + [
+            "allow_anonymous false",
+            f"listener 0 {link}",
+            f"plugin {self.build.resolve() / 'mosquitto_im.so'}",
+            f"plugin_opt_data_dir {self.data}",
+            f"plugin_opt_link_listener {link}",
+            "plugin_opt_rate_messages 0",
+            "plugin_opt_rate_bytes 0",
+            f"plugin_opt_jwt_secret_file {self.secret}",
+            *self.plugin_options(),
+        ]
+
+    def brokers(self):
+        return [self.broker, *(other.process for other in self.others)]
+
     def processes(self):
-        return [self.broker, self.bridge]
+        return [*self.brokers(), self.bridge]
 
     def start(self):
-        """Returns seconds until the broker listens; ready() tells when a request is answered."""
+        """Returns seconds until the brokers listen; ready() tells when a request is answered."""
         begin = time.monotonic()
-        self.broker.start()
+        for process in self.brokers():
+            process.start()
         self.wait_listening()
         self.bridge.start()
         return time.monotonic() - begin
+
+
+class Other:
+    """A further broker of a node: its port, process and files."""
+
+    def __init__(self, node, number):
+        self.port = free_port()
+        self.conf = node.folder / f"mosquitto-{number}.conf"
+        self.link, self.spool = node.folder / f"link-{number}", node.folder / f"spool-{number}"
+        # What is measured of one is summed up by the name before the dot.
+        self.process = Process(f"broker.{number}", [*node.broker.argv[:-1], self.conf],
+                               node.folder / f"broker-{number}.log")
 
 
 class OrdinaryNode(ImNode):

@@ -8,7 +8,7 @@
 #include <string.h>
 
 static const char HELP[] =
-	"imbench SCENARIO --port PORT [options]: MQTT load generator, loopback only\n"
+	"imbench SCENARIO --port PORT... [options]: MQTT load generator, loopback only\n"
 	"\n"
 	"scenarios\n"
 	"  flow   messages from senders to receivers, counted, timed and verified\n"
@@ -16,6 +16,7 @@ static const char HELP[] =
 	"  rpc    requests to mosquitto-im, one after the other for each client\n"
 	"\n"
 	"all\n"
+	"  --port PORT         once for each broker (up to 8); the clients are spread over them\n"
 	"  --side plain|im     plain Mosquitto, or mosquitto-im whose acks are awaited\n"
 	"  --version 4|5       MQTT 3.1.1 or 5\n"
 	"  --run N             number of the run: part of every message id\n"
@@ -23,7 +24,7 @@ static const char HELP[] =
 	"  --pause-us N        let packets gather between two turns (0)\n"
 	"  --timeout S         for connecting, and for draining (30)\n"
 	"  --passwords FILE    a line for each user\n"
-	"  --watch NAME:PID    report this process's CPU and memory (up to 4)\n"
+	"  --watch NAME:PID    report this process's CPU and memory (up to 10)\n"
 	"flow\n"
 	"  --flow SPEC         kind=pair|fanin|group|room|random and, as they apply, name= "
 	"senders=\n"
@@ -153,8 +154,10 @@ static int take_number(struct options *opt, int key, const char *value)
 		return -1;
 	switch (key) {
 	case OPT_PORT:
-		opt->port = (int)n;
-		return n >= 1 && n <= 65535 ? 0 : refuse("bad port", value);
+		if (n < 1 || n > 65535 || opt->ports == CONN_BROKERS_MAX)
+			return refuse("bad port, or too many", value);
+		opt->port[opt->ports++] = (int)n;
+		break;
 	case OPT_VERSION:
 		opt->version = (int)n;
 		return n == 4 || n == 5 ? 0 : refuse("bad version", value);
@@ -255,7 +258,7 @@ int options_parse(struct options *opt, int argc, char **argv)
 	if (optind + 1 != argc)
 		return refuse("give one scenario", "flow, hold or rpc (--help explains)");
 	opt->scenario = argv[optind];
-	if (opt->port == 0)
+	if (opt->ports == 0)
 		return refuse("give", "--port");
 	return 0;
 }

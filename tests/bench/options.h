@@ -3,6 +3,7 @@
 #ifndef BENCH_OPTIONS_H
 #define BENCH_OPTIONS_H
 
+#include "tests/bench/conn.h"
 #include "tests/bench/flow.h"
 #include "tests/bench/proc.h"
 
@@ -11,7 +12,8 @@
 
 struct options {
 	const char *scenario; /* flow, hold, rpc */
-	int port;
+	int port[CONN_BROKERS_MAX];
+	unsigned ports;
 	int version;
 	bool im;
 	uint32_t run_id;

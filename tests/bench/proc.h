@@ -8,8 +8,8 @@
 
 #include <stdint.h>
 
-/* broker, bridge, and room for two more (a second broker, a proxy). */
-#define PROC_WATCH_MAX 4
+/* Brokers, bridge, and room for one more (a proxy). */
+#define PROC_WATCH_MAX 10
 
 struct proc_sample {
 	double cpu_s; /* user + system since the process began */

@@ -86,6 +86,20 @@ static void acknowledge(struct receiver *r, const struct message *m, uint64_t no
 		verdict_fail(flow->run->verdict, "%s: cannot acknowledge", r->name);
 }
 
+/* Of several brokers the bridge need not have heard yet that somebody has subscribed at one: what
+ * comes through another one before it has greeted him is not sent there. */
+static bool awaits_hello(const struct receiver *r)
+{
+	return r->flow->run->im && r->filter[strlen(r->filter) - 1] == '#';
+}
+
+static void greeted(struct receiver *r)
+{
+	if (awaits_hello(r) && !r->greeted)
+		connector_on_ready(r->flow->run->connector);
+	r->greeted = true;
+}
+
 static void on_publish(struct conn *conn, const struct mqtt_packet *packet, uint64_t now_ns)
 {
 	struct receiver *r = (struct receiver *)conn;
@@ -93,8 +107,10 @@ static void on_publish(struct conn *conn, const struct mqtt_packet *packet, uint
 	struct flow_run *run = flow->run;
 	struct message m;
 	enum topic_use use = use_of(r, packet->topic);
-	if (use == TOPIC_OTHER)
+	if (use == TOPIC_OTHER) {
+		greeted(r);
 		return;
+	}
 	if (use == TOPIC_UNEXPECTED || packet->dup || message_parse(packet->payload, &m) ||
 		!belongs(r, &m)) {
 		verdict_fail(run->verdict, "%s: unexpected on %.*s: %.*s", r->name,
@@ -118,7 +134,9 @@ static void on_publish(struct conn *conn, const struct mqtt_packet *packet, uint
 
 static void on_ready(struct conn *conn)
 {
-	connector_on_ready(((struct receiver *)conn)->flow->run->connector);
+	struct receiver *r = (struct receiver *)conn;
+	if (!awaits_hello(r))
+		connector_on_ready(r->flow->run->connector);
 }
 
 static void on_pong(struct conn *conn)
@@ -166,7 +184,10 @@ int receiver_open(struct receiver *r, struct flow *flow, uint32_t index)
 		snprintf(r->filter, sizeof(r->filter), "im/room/%s", group);
 	else
 		snprintf(r->filter, sizeof(r->filter), "im/inbox/%s/#", r->name);
+	const uint32_t spread = flow->opt.kind == FLOW_PAIR ? flow->run->net->brokers : 1;
 	const struct conn_spec spec = {
+		/* A pair is at two brokers as often as chance would have it. */
+		.place = index / spread,
 		.net = flow->run->net,
 		.handler = &HANDLER,
 		.client_id = r->client_id,

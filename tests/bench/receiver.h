@@ -10,6 +10,7 @@
 #include "tests/bench/flow.h"
 #include "tests/bench/verify.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* One sender as this receiver sees it. */
@@ -31,6 +32,7 @@ struct receiver {
 	uint64_t digest;   /* of the log as it came */
 	uint64_t safe;     /* greatest that came */
 	uint64_t acked_ns; /* when that was acknowledged last */
+	bool greeted;
 	uint32_t streams;
 	struct receiver_stream *stream;
 };

@@ -36,7 +36,8 @@ static int open_all(struct state *st, const struct users *users)
 	struct options *opt = st->opt;
 	for (uint32_t i = 0; i < opt->flows; i++)
 		st->connections += flow_connections(&opt->flow[i]);
-	if (loop_open(&st->loop) || conn_net_open(&st->net, &st->loop, opt->port, opt->version) ||
+	if (loop_open(&st->loop) ||
+		conn_net_open(&st->net, &st->loop, opt->port, opt->ports, opt->version) ||
 		connector_init(&st->connector, st->connections, opt->parallel))
 		return -1;
 	st->run = (struct flow_run){.im = opt->im,

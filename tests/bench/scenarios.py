@@ -8,6 +8,7 @@ turns, so that a change of the machine's mood hits all alike.
 """
 import time
 
+import brokers
 import instep
 import machine
 import opening
@@ -80,8 +81,9 @@ class Context:
             search.wait_indexed(node, limit_s=120)
 
     def ready(self, node):
-        """Until a request is answered. The plugin keeps it until the bridge is there."""
-        self.bench.rpc(node, "user.get", params='{"uid":"u0000000"}', timeout_s=60)
+        """Until a request is answered at each broker. The plugin keeps it until the bridge is there."""
+        self.bench.rpc(node, "user.get", clients=len(node.ports), params='{"uid":"u0000000"}',
+                       timeout_s=60)
 
 
 def compare(ctx, case, variants, warmup_s=1.0, duration_s=None, pause_us=0, repeats=None):
@@ -448,4 +450,5 @@ ALL = {
     13: opening.opening,
     14: ordinary,
     15: things.things,
+    16: lambda ctx: brokers.brokers(ctx, compare),
 }

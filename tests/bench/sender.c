@@ -293,6 +293,7 @@ int sender_open(struct sender *s, struct flow *flow, uint32_t index)
 	s->index = index;
 	make_names(s);
 	const struct conn_spec spec = {
+		.place = index,
 		.net = flow->run->net,
 		.handler = &HANDLER,
 		.client_id = s->client_id,
