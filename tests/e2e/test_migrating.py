@@ -186,7 +186,7 @@ def test_the_page_leads_from_a_plain_broker_to_a_node_and_back(machine):
     assert "created: 4" in machine.run(next(steps))
     machine.run(next(steps))
     clients_work(machine)
-    with machine.client("alice", "alice-kept", clean=False).connect() as back:
+    with machine.client("alice", "alice-kept", clean=False).connect_twice() as back:
         with machine.client("hall", "hall-1").connect() as sensor:
             sensor.publish("sensors/hall/new", "x")
         back.wait_for(lambda: back.messages)

@@ -250,19 +250,19 @@ class Client:
     # -- connection --
 
     def __enter__(self):
-        return self.connect()
+        return self if self.connected else self.connect()
 
     def __exit__(self, *_):
         self.close()
 
     def connect(self):
+        self.paho.loop_stop()  # first: its thread may still tell the end of an older connection
         with self.changed:
             self._connack, self._disconnected = None, None
         kw = {}
         if self.v5:
             kw = {"clean_start": self.clean,
                   "properties": properties_of(PacketTypes.CONNECT, self._connect_props)}
-        self.paho.loop_stop()
         self.paho.connect("127.0.0.1", self.port, self.keepalive, bind_address=self.source, **kw)
         self.paho.loop_start()
         self.wait_for(lambda: self._connack is not None or self._disconnected is not None,
