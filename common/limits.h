@@ -247,6 +247,8 @@
 
 /* Plugins of one bridge: each has its own queue and window there, and marks in the log. */
 #define IM_PEERS_MAX 8
+/* All of them: bit n for the one of number n. */
+#define IM_PEERS_ALL ((UINT32_C(1) << IM_PEERS_MAX) - 1)
 /* Frames that wait for a transaction to end: full windows of all plugins. */
 #define IM_FRAMES_WAITING_BYTES ((size_t)IM_PEERS_MAX * IM_WINDOW_MAX * IM_BATCH_BYTES_MAX)
 

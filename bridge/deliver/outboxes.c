@@ -92,7 +92,7 @@ static split_mask everywhere(void *arg, struct im_str uid)
 {
 	(void)arg;
 	(void)uid;
-	return SPLIT_ALL;
+	return IM_PEERS_ALL;
 }
 
 /* own: the one that was asked, or NULL. */
@@ -117,18 +117,24 @@ static int cut(struct outboxes *all, const struct effects_share *s, const struct
 	return split_cut(all->split, s, asked, to, any ? everywhere : where, all);
 }
 
-/* Of what was cut, this one's. */
-static const struct effects_share *share(const struct outboxes *all, const struct outbox *o)
+/* What is planned, by whom it is for; whole: all of it, which `own` gets where there is no other,
+ * or no memory for a cut: then the others miss it. Returns own's. */
+static const struct effects_share *shares(struct outboxes *all, const struct effects *fx,
+	const struct outbox *own, struct effects_share *whole, bool *sound_out)
 {
-	unsigned i = 0;
+	const struct effects_share *s = whole;
 
-	while (all->v[i] != o)
-		i++;
-	return split_share(all->split, all->number[i]);
+	effects_all(fx, whole);
+	*sound_out = all->n > 1 && cut(all, whole, own) == IM_OK;
+	for (unsigned i = 0; i < all->n && *sound_out; i++)
+		if (all->v[i] == own)
+			s = split_share(all->split, all->number[i]);
+	return s;
 }
 
-/* What there is no memory for is missed. */
-static void tell_others(struct outboxes *all, const struct outbox *own, bool sound)
+/* And no more is planned. */
+static void tell_others(
+	struct outboxes *all, struct effects *fx, const struct outbox *own, bool sound)
 {
 	for (unsigned i = 0; i < all->n; i++) {
 		if (all->v[i] == own)
@@ -138,36 +144,33 @@ static void tell_others(struct outboxes *all, const struct outbox *own, bool sou
 		else
 			outbox_miss(all->v[i]);
 	}
+	effects_reset(fx);
 }
 
 void outboxes_take(struct outboxes *all, struct effects *fx, struct outbox *own, uint64_t epoch,
 	uint64_t recno)
 {
-	struct effects_share s;
-	bool alone = all->n < 2, sound;
+	struct effects_share whole;
+	const struct effects_share *s;
+	bool sound;
 
-	effects_all(fx, &s);
-	sound = alone || cut(all, &s, own) == IM_OK;
 	if (all->n == 1)
 		own = all->v[0];
+	s = shares(all, fx, own, &whole, &sound);
 	if (own)
-		outbox_take(own, alone || !sound ? &s : share(all, own), epoch, recno);
-	tell_others(all, own, sound);
-	effects_reset(fx);
+		outbox_take(own, s, epoch, recno);
+	tell_others(all, fx, own, sound);
 }
 
 void outboxes_answer(struct outboxes *all, struct effects *fx, struct outbox *own)
 {
-	struct effects_share s;
-	bool alone = all->n < 2, sound;
+	struct effects_share whole;
+	bool sound;
+	const struct effects_share *s = shares(all, fx, own, &whole, &sound);
 
-	effects_all(fx, &s);
-	sound = alone || cut(all, &s, own) == IM_OK;
 	if (own)
-		outbox_answer(
-			own, (alone || !sound ? &s : share(all, own))->records[EFFECTS_CONTROL]);
-	tell_others(all, own, sound);
-	effects_reset(fx);
+		outbox_answer(own, s->records[EFFECTS_CONTROL]);
+	tell_others(all, fx, own, sound);
 }
 
 size_t outboxes_bytes(const struct outboxes *all)

@@ -20,7 +20,6 @@
 
 /* A set of plugins: bit n for the one of number n, below IM_PEERS_MAX. */
 typedef uint32_t split_mask;
-#define SPLIT_ALL ((UINT32_C(1) << IM_PEERS_MAX) - 1)
 
 /* Where this recipient may be. */
 typedef split_mask (*split_where_fn)(void *arg, struct im_str uid);

@@ -63,10 +63,10 @@ static split_mask homes_of(struct whereabouts *w, struct im_str uid)
 	if (h && im_str_eq((struct im_str){h->uid, h->n}, uid))
 		return h->at;
 	if (w->reads == READS_MAX)
-		return SPLIT_ALL;
+		return IM_PEERS_ALL;
 	w->reads++;
 	if (w->homes(w->arg, uid, &at))
-		return SPLIT_ALL;
+		return IM_PEERS_ALL;
 	h = assoc_put(w->cache, hash);
 	memcpy(h->uid, uid.p, uid.n);
 	h->n = (uint8_t)uid.n;
@@ -81,9 +81,9 @@ split_mask whereabouts_of(void *arg, struct im_str uid)
 
 	/* Behind a slash, which is in no uid, stands which device of a device account it is. */
 	if (!uid.n || uid.n > IM_UID_MAX || memchr(uid.p, '/', uid.n))
-		return SPLIT_ALL;
+		return IM_PEERS_ALL;
 	at = homes_of(w, uid);
-	return at == SPLIT_ALL ? at : at | presence_where(w->presence, uid);
+	return at == IM_PEERS_ALL ? at : at | presence_where(w->presence, uid);
 }
 
 void whereabouts_changed(struct whereabouts *w, struct im_str uid)

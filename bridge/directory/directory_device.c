@@ -180,7 +180,7 @@ int directory_device_homes(struct directory *d, uint64_t user, uint32_t *mask_ou
 		int64_t home = sqldb_int(st, 0);
 
 		*mask_out |= home >= 1 && home <= IM_PEERS_MAX ? UINT32_C(1) << (home - 1)
-							       : DIRECTORY_HOMES_ALL;
+							       : IM_PEERS_ALL;
 	}
 	return rc;
 }

@@ -111,8 +111,7 @@ int directory_device_kept(struct directory *d, struct im_str device, int64_t now
 int directory_device_set_home(
 	struct directory *d, struct im_str device, unsigned number) IM_MUST_CHECK;
 /* The homes of those of a user's client ids, marks included, that may have left a session: bit
- * `number - 1` for each; all of them where one is not known. */
-#define DIRECTORY_HOMES_ALL ((UINT32_C(1) << IM_PEERS_MAX) - 1)
+ * `number - 1` for each; IM_PEERS_ALL where one is not known. */
 int directory_device_homes(struct directory *d, uint64_t user, uint32_t *mask_out) IM_MUST_CHECK;
 /* Removes it; if it may have left a session at the broker, a mark says whose the client id is until
  * directory_marks_sweep finds that the session must have expired. */

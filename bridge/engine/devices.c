@@ -201,7 +201,7 @@ int devices_homes(const struct devices *d, struct im_str uid, split_mask *out)
 	struct rights_user u;
 	int rc = rights_user(d->p.rights, uid, &u);
 
-	*out = SPLIT_ALL;
+	*out = IM_PEERS_ALL;
 	if (rc || u.role == IM_ROLE_DEVICE)
 		return rc == IM_E_UNKNOWN_USER ? IM_E_NONE : rc;
 	return directory_device_homes(d->p.dir, u.id, out);

@@ -295,7 +295,10 @@ int moves_come(
 	struct arrival a = {
 		.peer = peer, .rec = rec, .u = u, .now_ms = writer_wall_ms(m->p.writer)};
 
-	return m->places ? arrive(m, &a) : IM_OK;
+	if (!m->places)
+		return IM_OK;
+	moves_read_limit(&a);
+	return arrive(m, &a);
 }
 
 /* Nothing is new about it: the snapshots of links that come and go cost no look into the directory.
@@ -351,6 +354,7 @@ int moves_again(struct moves *m, unsigned peer, const struct im_up_rec *rec, boo
 		end_again(m, a.e, rec->user);
 		return IM_OK;
 	}
+	moves_read_limit(&a);
 	rc = move_again(m, &a, behind);
 	if (!rc && a.e && !moves_refused(m, &a, NULL))
 		moves_make_room(m, &a);

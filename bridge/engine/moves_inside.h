@@ -31,6 +31,8 @@ struct arrival {
 	const struct rights_user *u;
 	int64_t now_ms;
 	bool met;        /* in a snapshot */
+	int64_t limit;   /* devices that its user may have, 0: as many as he likes */
+	bool oldest;     /* of too many the one connected longest goes, or else this one */
 	struct place *e; /* NULL: there are too many */
 	/* As the directory has it; what begins as a device account's do has no row. */
 	bool row;
@@ -69,6 +71,8 @@ bool moves_tell(struct moves *m, const struct arrival *a, const char *action, st
 void moves_say(const struct moves *m, const struct arrival *a, enum log_level level,
 	const char *verb, struct im_str device, const char *what);
 
+/* What OPEN says of how many there may be. */
+void moves_read_limit(struct arrival *a);
 /* The person has as many devices elsewhere as may be, and this one has to go: it was told. other:
  * where the device was, and stays. */
 bool moves_refused(struct moves *m, const struct arrival *a, const struct place *other);

@@ -5,14 +5,19 @@
 #include "bridge/engine/moves.h"
 #include "bridge/engine/moves_inside.h"
 
-/* 0: as many as he likes. */
-static int64_t limit_of(const struct arrival *a)
+void moves_read_limit(struct arrival *a)
 {
 	uint64_t n;
 
-	if (!arrival_is_person(a) || !a->e || im_cursor_parse(a->rec->target, &n) || n > INT32_MAX)
-		return 0;
-	return (int64_t)n;
+	a->oldest = a->rec->flags & IM_UPF_OLDEST;
+	if (!im_cursor_parse(a->rec->target, &n) && n <= INT32_MAX)
+		a->limit = (int64_t)n;
+}
+
+/* 0: as many as he likes. */
+static int64_t limit_of(const struct arrival *a)
+{
+	return arrival_is_person(a) && a->e ? a->limit : 0;
 }
 
 /* A plugin bounds its own broker: what is above that there is about to end, though nobody has said
@@ -43,7 +48,7 @@ static void remember(struct moves *m, const struct arrival *a, int64_t limit)
 	if (moves_all_heard(m))
 		return;
 	a->e->uncounted = (int32_t)limit;
-	a->e->oldest = a->rec->flags & IM_UPF_OLDEST;
+	a->e->oldest = a->oldest;
 	m->uncounted = true;
 }
 
@@ -53,7 +58,7 @@ bool moves_refused(struct moves *m, const struct arrival *a, const struct place 
 
 	if (limit)
 		remember(m, a, limit);
-	if (!limit || a->rec->flags & IM_UPF_OLDEST || count(m, a, limit) < limit)
+	if (!limit || a->oldest || count(m, a, limit) < limit)
 		return false;
 	moves_end(m, a->e, a->rec->user, IM_END_LIMIT, other ? moves_number(other->peer) : 0);
 	m->p.health->devices_over++;
@@ -77,7 +82,7 @@ void moves_make_room(struct moves *m, const struct arrival *a)
 	int64_t limit = limit_of(a);
 	struct place *oldest;
 
-	if (!limit || !(a->rec->flags & IM_UPF_OLDEST))
+	if (!limit || !a->oldest)
 		return;
 	skip_surplus(m, a, limit);
 	while (a->e->end == PLACE_STAYS && count(m, a, limit) >= limit) {
@@ -104,15 +109,16 @@ static int64_t limit_now(const struct place *e, const struct directory_user *u)
 static bool recount_one(struct moves *m, const struct directory_user *u, struct place *e)
 {
 	const struct rights_user who = {.id = u->id, .role = u->role};
-	char number[IM_DIGITS_MAX];
-	size_t at = im_digits(number, (uint64_t)limit_now(e, u));
 	const struct im_up_rec rec = {.type = IM_UP_OPEN,
-		.flags = e->oldest ? IM_UPF_OLDEST : 0,
 		.ts_ms = e->since_ms,
 		.user = u->uid,
-		.device = place_device(e),
-		.target = {number + at, sizeof(number) - at}};
-	const struct arrival a = {.peer = e->peer, .rec = &rec, .u = &who, .e = e};
+		.device = place_device(e)};
+	const struct arrival a = {.peer = e->peer,
+		.rec = &rec,
+		.u = &who,
+		.e = e,
+		.limit = limit_now(e, u),
+		.oldest = e->oldest};
 
 	if (e->oldest)
 		moves_make_room(m, &a);

@@ -544,7 +544,7 @@ static void a_device_has_a_home(void **state)
 	assert_ok(directory_device_set_home(d, IM_STR("phone"), 8));
 	device_homes(d, alice, 1U << 7);
 	assert_ok(directory_device_kept(d, IM_STR("tab"), 20));
-	device_homes(d, alice, DIRECTORY_HOMES_ALL);
+	device_homes(d, alice, IM_PEERS_ALL);
 	assert_ok(directory_device_set_home(d, IM_STR("tab"), 1));
 	device_homes(d, alice, 1U << 7 | 1);
 	assert_ok(directory_device_forget(d, IM_STR("phone")));
@@ -621,7 +621,7 @@ static void the_number_of_a_broker_that_is_gone_is_given_again(void **state)
 	assert_int_equal(dev.broker, 0);
 	assert_ok(directory_device_get(d, IM_STR("tab"), &dev));
 	assert_int_equal(dev.broker, 4);
-	device_homes(d, alice, DIRECTORY_HOMES_ALL);
+	device_homes(d, alice, IM_PEERS_ALL);
 	/* More than there are numbers for: nothing changes. */
 	assert_int_equal(directory_broker_numbers(d, nine, IM_PEERS_MAX + 1, numbers), IM_E_FULL);
 	assert_ok(directory_broker_list(d, on_broker_path, listed));
@@ -649,7 +649,7 @@ static void with_one_broker_the_homes_at_others_are_forgotten(void **state)
 	assert_int_equal(dev.broker, 0);
 	assert_ok(directory_device_get(d, IM_STR("tab"), &dev));
 	assert_int_equal(dev.broker, 2);
-	device_homes(d, alice, DIRECTORY_HOMES_ALL);
+	device_homes(d, alice, IM_PEERS_ALL);
 	broker_numbers(d, "abc", "123");
 }
 

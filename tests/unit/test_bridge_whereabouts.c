@@ -103,19 +103,19 @@ static void whoever_cannot_be_told_is_everywhere(void **state)
 	struct world *w = *state;
 	char uid[IM_UID_MAX + 2];
 
-	w->homes = SPLIT_ALL;
-	assert_int_equal(of(w, "device-account"), SPLIT_ALL);
+	w->homes = IM_PEERS_ALL;
+	assert_int_equal(of(w, "device-account"), IM_PEERS_ALL);
 	w->homes = 1;
-	assert_int_equal(of(w, "device-account/its-level"), SPLIT_ALL);
-	assert_int_equal(of(w, ""), SPLIT_ALL);
+	assert_int_equal(of(w, "device-account/its-level"), IM_PEERS_ALL);
+	assert_int_equal(of(w, ""), IM_PEERS_ALL);
 	memset(uid, 'u', sizeof(uid));
 	uid[IM_UID_MAX + 1] = '\0';
-	assert_int_equal(of(w, uid), SPLIT_ALL);
+	assert_int_equal(of(w, uid), IM_PEERS_ALL);
 	uid[IM_UID_MAX] = '\0';
 	assert_int_equal(of(w, uid), 1);
 	/* What could not be read is not kept. */
 	w->rc = IM_E_IO;
-	assert_int_equal(of(w, "bob"), SPLIT_ALL);
+	assert_int_equal(of(w, "bob"), IM_PEERS_ALL);
 	w->rc = IM_OK;
 	assert_int_equal(of(w, "bob"), 1);
 }
