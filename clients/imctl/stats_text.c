@@ -16,7 +16,7 @@ static void put_head(struct im_buf *out, const json_t *broker, size_t i)
 }
 
 /* A row a counter that any of them has: {"counter":name, "1":value, "2":value}. */
-static void add_rows(json_t *rows, const json_t *brokers, const json_t *seen, const json_t *plugin)
+static void add_rows(json_t *rows, json_t *seen, const json_t *brokers, const json_t *plugin)
 {
 	const char *name;
 	json_t *v, *broker, *row;
@@ -29,7 +29,7 @@ static void add_rows(json_t *rows, const json_t *brokers, const json_t *seen, co
 		if (json_object_get(seen, name))
 			continue;
 		row = json_pack("{s:s}", "counter", name);
-		json_object_set_new((json_t *)seen, name, json_true());
+		json_object_set_new(seen, name, json_true());
 		json_array_foreach(brokers, i, broker)
 		{
 			im_buf_reset(&head);
@@ -57,7 +57,7 @@ static void print_plugins(FILE *out, const json_t *brokers)
 		im_buf_reset(&head);
 		put_head(&head, broker, i);
 		im_buf_printf(&columns, " %s", head.failed ? "" : head.p);
-		add_rows(rows, brokers, seen, json_object_get(broker, "plugin"));
+		add_rows(rows, seen, brokers, json_object_get(broker, "plugin"));
 	}
 	im_buf_c(&columns, '\0');
 	fputs("plugins:\n", out);
