@@ -220,6 +220,15 @@ void flow_stop(struct flow *f)
 	free(f);
 }
 
+int flow_end(void **state)
+{
+	struct flow **cast = *state;
+
+	flow_stop(*cast);
+	free(cast);
+	return 0;
+}
+
 static void each_broker(struct flow *f, void (*fn)(struct flow_broker *b))
 {
 	for (size_t i = 0; i < f->n_nodes; i++)

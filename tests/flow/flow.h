@@ -109,6 +109,8 @@ struct flow {
  * administrator): bridge, a broker, plugin. */
 struct flow *flow_start(const struct store_backend *backend, const char *const *users);
 void flow_stop(struct flow *f);
+/* For FLOW_TEST: the same of what *state is, allocated, with its struct flow * as first member. */
+int flow_end(void **state);
 /* After a failure nothing can be stopped in order: only what lies on the disk goes. */
 void flow_discard(struct flow *f);
 /* Another node, of users of its own. */

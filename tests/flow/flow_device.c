@@ -422,6 +422,20 @@ int flow_publish(struct flow_device *d, const char *topic, const char *payload)
 	return result;
 }
 
+void flow_command(struct flow_device *d, const char *json)
+{
+	char text[256];
+
+	free(d->control);
+	d->control = NULL;
+	snprintf(text, sizeof(text), "{\"commands\":[%s]}", json);
+	assert_int_equal(flow_publish(d, "$CONTROL/im/v1", text), FAKE_ACCEPTED);
+	flow_settle(d->f);
+	assert_non_null(d->control);
+	if (strstr(d->control, "error"))
+		fail_msg("%s", d->control);
+}
+
 static bool publish_sent(struct flow_device *d, struct flow_sent *s)
 {
 	char topic[128], payload[256];

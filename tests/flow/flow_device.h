@@ -75,6 +75,8 @@ void flow_abandon(struct flow_device *d);
 bool flow_send(struct flow_device *d, const char *conv, const char *id, const char *body);
 /* Any publish below the prefix; the result as fake_publish has it. */
 int flow_publish(struct flow_device *d, const char *topic, const char *payload);
+/* An administrator's command, which must be carried out; its answer is in d->control. */
+void flow_command(struct flow_device *d, const char *json);
 /* A request whose answer nobody waits for. */
 void flow_ask(struct flow_device *d, const char *method, const char *params);
 /* A request, settled: the whole reply object, or NULL when none came. Borrowed. */

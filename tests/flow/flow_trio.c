@@ -47,15 +47,6 @@ int flow_trio_start(void **state)
 	return 0;
 }
 
-int flow_trio_stop(void **state)
-{
-	struct flow_trio *c = *state;
-
-	flow_stop(c->f);
-	free(c);
-	return 0;
-}
-
 void flow_trio_say(struct flow_trio *c)
 {
 	char body[32];

@@ -21,9 +21,8 @@ struct flow_trio {
 	unsigned sent; /* by alice to bob */
 };
 
-/* For FLOW_TEST; and for a test that begins by itself. */
+/* For FLOW_TEST, with flow_end; and for a test that begins by itself. */
 int flow_trio_start(void **state);
-int flow_trio_stop(void **state);
 void flow_trio_open(struct flow_trio *c, const struct store_backend *backend);
 struct flow_device *flow_trio_device(
 	struct flow_trio *c, unsigned at, const char *user, const char *name);

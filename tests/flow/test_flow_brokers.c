@@ -59,15 +59,6 @@ static int start(void **state)
 	return 0;
 }
 
-static int stop(void **state)
-{
-	struct cast *c = *state;
-
-	flow_stop(c->f);
-	free(c);
-	return 0;
-}
-
 /* Something for the user is sent, and these brokers were told: "x.x" for the first and the third.
  */
 static void goes(
@@ -404,7 +395,7 @@ static void a_number_is_no_place_in_the_list(void **state)
 	assert_goes(c, c->alice, "bob", "...");
 }
 
-#define T(name) FLOW_TEST(name, start, stop)
+#define T(name) FLOW_TEST(name, start, flow_end)
 
 int main(void)
 {

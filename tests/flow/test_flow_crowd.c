@@ -73,15 +73,6 @@ static int start(void **state)
 	return flow_connect(c->alice) && flow_connect(c->bob) ? 0 : -1;
 }
 
-static int stop(void **state)
-{
-	struct crowd *c = *state;
-
-	flow_stop(c->f);
-	free(c);
-	return 0;
-}
-
 /* As many invitations as it takes. */
 static void invite(struct crowd *c, const char *gid, unsigned n)
 {
@@ -176,9 +167,10 @@ static void a_direct_message_does_not_wait_for_a_group_of_ten_thousand(void **st
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(a_room_of_a_hundred_thousand, start, stop),
+		cmocka_unit_test_setup_teardown(a_room_of_a_hundred_thousand, start, flow_end),
 		cmocka_unit_test_setup_teardown(
-			a_direct_message_does_not_wait_for_a_group_of_ten_thousand, start, stop),
+			a_direct_message_does_not_wait_for_a_group_of_ten_thousand, start,
+			flow_end),
 	};
 
 	return cmocka_run_group_tests_name("flow crowd", tests, NULL, NULL);

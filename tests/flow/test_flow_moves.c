@@ -297,7 +297,7 @@ static void what_is_not_so_is_found(void **state)
 	}
 }
 
-#define T(name) FLOW_TEST(name, flow_trio_start, flow_trio_stop)
+#define T(name) FLOW_TEST(name, flow_trio_start, flow_end)
 
 int main(void)
 {

@@ -25,20 +25,6 @@ static struct flow_device *comes(struct flow_trio *c, unsigned at, const char *n
 	return d;
 }
 
-static void command(struct flow_trio *c, const char *json)
-{
-	char text[256];
-
-	free(c->root->control);
-	c->root->control = NULL;
-	snprintf(text, sizeof(text), "{\"commands\":[%s]}", json);
-	assert_int_equal(flow_publish(c->root, "$CONTROL/im/v1", text), FAKE_ACCEPTED);
-	flow_settle(c->f);
-	assert_non_null(c->root->control);
-	if (strstr(c->root->control, "error"))
-		fail_msg("%s", c->root->control);
-}
-
 /* What it was told of its end. */
 static bool was_ended(const struct flow_device *d, const char *reason)
 {
@@ -69,7 +55,7 @@ static void begin(struct flow_trio *c, unsigned max, const char *policy)
 	assert_true(flow_connect(c->root) && flow_connect(c->alice) && flow_connect(c->carol));
 	snprintf(json, sizeof(json),
 		"{\"command\":\"setUserMaxDevices\",\"username\":\"bob\",\"max_devices\":%u}", max);
-	command(c, json);
+	flow_command(c->root, json);
 }
 
 /* The phone is not there, and is not to come by itself. */
@@ -249,8 +235,10 @@ static struct flow_device *thing(struct flow_trio *c, unsigned at, const char *n
 
 static void make_fleet(struct flow_trio *c)
 {
-	command(c, "{\"command\":\"setUserRole\",\"username\":\"fleet\",\"role\":\"device\"}");
-	command(c, "{\"command\":\"setUserBind\",\"username\":\"fleet\",\"pattern\":\"veh-*\"}");
+	flow_command(c->root,
+		"{\"command\":\"setUserRole\",\"username\":\"fleet\",\"role\":\"device\"}");
+	flow_command(c->root,
+		"{\"command\":\"setUserBind\",\"username\":\"fleet\",\"pattern\":\"veh-*\"}");
 }
 
 static void say_to(struct flow_trio *c, const char *conv, unsigned *n)
@@ -297,7 +285,7 @@ static void a_device_accounts_devices_go_about_as_well(void **state)
 	assert_true(engine_health(c->n->rig.engine)->devices_over == 0);
 }
 
-#define T(name) FLOW_TEST(name, flow_trio_start, flow_trio_stop)
+#define T(name) FLOW_TEST(name, flow_trio_start, flow_end)
 
 int main(void)
 {

@@ -40,15 +40,6 @@ static int start_sqlite(void **state)
 	return start(state, &store_sqlite, true);
 }
 
-static int stop(void **state)
-{
-	struct cast *c = *state;
-
-	flow_stop(c->f);
-	free(c);
-	return 0;
-}
-
 static void a_message_reaches_its_user_and_is_acked(void **state)
 {
 	struct cast *c = *state;
@@ -438,9 +429,9 @@ static void presence_that_a_dead_bridge_has_told_is_told_again(void **state)
 	assert_true(shows_carol("\"offline\""));
 }
 
-#define T(name)                                                    \
-	cmocka_unit_test_setup_teardown(name, start_memory, stop), \
-		cmocka_unit_test_setup_teardown(name, start_sqlite, stop)
+#define T(name)                                                        \
+	cmocka_unit_test_setup_teardown(name, start_memory, flow_end), \
+		cmocka_unit_test_setup_teardown(name, start_sqlite, flow_end)
 
 int main(void)
 {

@@ -45,15 +45,6 @@ static int start(void **state)
 	return 0;
 }
 
-static int stop(void **state)
-{
-	struct cast *c = *state;
-
-	flow_stop(c->f);
-	free(c);
-	return 0;
-}
-
 /* What a broker has retained of a user's presence. */
 static bool shows(const struct flow_broker *b, const char *user, const char *state)
 {
@@ -494,7 +485,7 @@ static void presence_that_was_dropped_is_told_again(void **state)
 	assert_true(shows(c->two, "carol", "offline"));
 }
 
-#define T(name) FLOW_TEST(name, start, stop)
+#define T(name) FLOW_TEST(name, start, flow_end)
 
 int main(void)
 {

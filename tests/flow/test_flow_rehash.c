@@ -63,15 +63,6 @@ static int start(void **state)
 	return 0;
 }
 
-static int stop(void **state)
-{
-	struct cast *c = *state;
-
-	flow_stop(c->f);
-	free(c);
-	return 0;
-}
-
 static bool is_there(struct cast *c, const struct flow_device *d)
 {
 	flow_enter(flow_broker(c->f));
@@ -164,10 +155,11 @@ static void a_password_that_is_set_meanwhile_stays(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		FLOW_TEST(both_devices_go_on_and_the_hash_is_fresh, start, stop),
-		FLOW_TEST(a_bridge_that_dies_on_it_is_followed_by_one_that_does_it, start, stop),
-		FLOW_TEST(a_broker_that_dies_on_it_does_it_at_the_next_login, start, stop),
-		FLOW_TEST(a_password_that_is_set_meanwhile_stays, start, stop),
+		FLOW_TEST(both_devices_go_on_and_the_hash_is_fresh, start, flow_end),
+		FLOW_TEST(
+			a_bridge_that_dies_on_it_is_followed_by_one_that_does_it, start, flow_end),
+		FLOW_TEST(a_broker_that_dies_on_it_does_it_at_the_next_login, start, flow_end),
+		FLOW_TEST(a_password_that_is_set_meanwhile_stays, start, flow_end),
 	};
 
 	return cmocka_run_group_tests_name("flow_rehash", tests, NULL, NULL);

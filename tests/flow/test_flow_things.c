@@ -23,20 +23,6 @@ static struct flow_device *thing(struct cast *c, const char *name)
 	return d;
 }
 
-static void command(struct cast *c, const char *json)
-{
-	char text[256];
-
-	free(c->root->control);
-	c->root->control = NULL;
-	snprintf(text, sizeof(text), "{\"commands\":[%s]}", json);
-	assert_int_equal(flow_publish(c->root, "$CONTROL/im/v1", text), FAKE_ACCEPTED);
-	flow_settle(c->f);
-	assert_non_null(c->root->control);
-	if (strstr(c->root->control, "error"))
-		fail_msg("%s", c->root->control);
-}
-
 #define ROLE(role) "{\"command\":\"setUserRole\",\"username\":\"fleet\",\"role\":\"" role "\"}"
 
 static int start(void **state)
@@ -55,19 +41,11 @@ static int start(void **state)
 	return 0;
 }
 
-static int stop(void **state)
-{
-	struct cast *c = *state;
-
-	flow_stop(c->f);
-	free(c);
-	return 0;
-}
-
 static void make_fleet(struct cast *c)
 {
-	command(c, ROLE("device"));
-	command(c, "{\"command\":\"setUserBind\",\"username\":\"fleet\",\"pattern\":\"veh-*\"}");
+	flow_command(c->root, ROLE("device"));
+	flow_command(c->root,
+		"{\"command\":\"setUserBind\",\"username\":\"fleet\",\"pattern\":\"veh-*\"}");
 	assert_true(flow_connect(c->one) && flow_connect(c->two));
 	flow_settle(c->f);
 }
@@ -237,7 +215,7 @@ static void a_role_changes_there_and_back(void **state)
 	flow_start_bridge(flow_node(c->f));
 	for (int i = 0; i < 10; i++)
 		flow_pass(c->f, 500);
-	command(c, ROLE("user"));
+	flow_command(c->root, ROLE("user"));
 	for (int i = 0; i < 10; i++)
 		flow_pass(c->f, 500);
 	assert_false(is_there(c, c->one) || is_there(c, c->two));
@@ -267,7 +245,8 @@ static void an_id_stays_the_accounts(void **state)
 	flow_settle(c->f);
 	assert_false(flow_connect(thief));
 	assert_true(flow_connect(c->root));
-	command(c, "{\"command\":\"setUserBind\",\"username\":\"fleet\",\"pattern\":\"none\"}");
+	flow_command(c->root,
+		"{\"command\":\"setUserBind\",\"username\":\"fleet\",\"pattern\":\"none\"}");
 	assert_true(flow_connect(thief));
 	flow_settle(c->f);
 	assert_true(is_there(c, thief));
@@ -276,10 +255,10 @@ static void an_id_stays_the_accounts(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		FLOW_TEST(the_account_is_one_member, start, stop),
-		FLOW_TEST(whatever_dies_each_message_is_there_once, start, stop),
-		FLOW_TEST(a_role_changes_there_and_back, start, stop),
-		FLOW_TEST(an_id_stays_the_accounts, start, stop),
+		FLOW_TEST(the_account_is_one_member, start, flow_end),
+		FLOW_TEST(whatever_dies_each_message_is_there_once, start, flow_end),
+		FLOW_TEST(a_role_changes_there_and_back, start, flow_end),
+		FLOW_TEST(an_id_stays_the_accounts, start, flow_end),
 	};
 
 	return cmocka_run_group_tests_name("flow_things", tests, NULL, NULL);

@@ -181,6 +181,19 @@ void node_stop(struct node *n)
 	node_folder_remove(n);
 }
 
+void node_each(void (*test)(struct node *n), const char *const options[])
+{
+	for (int newer = 0; newer < 2; newer++) {
+		struct node n;
+
+		node_start(&n, newer, options);
+		test(&n);
+		node_settle(&n);
+		assert_int_equal(fake_offline_kicks(), 0);
+		node_stop(&n);
+	}
+}
+
 /* ---- the bridge ---- */
 
 static char *text(struct im_str s)
@@ -354,6 +367,17 @@ void node_down(
 	im_down_rec_put(&b, r, to, n_to);
 	node_frame(n, im_buf_view(&b));
 	im_buf_free(&b);
+}
+
+void node_event(struct node *n, const char *payload)
+{
+	node_down(n,
+		&(struct im_down_rec){.type = IM_DOWN_INBOX,
+			.flags = IM_DOWNF_QOS1,
+			.topic = IM_STR("event"),
+			.payload = im_str(payload)},
+		&(struct im_recipient){.uid = IM_STR("alice")}, 1);
+	node_settle(n);
 }
 
 void node_hello(struct node *n)

@@ -52,6 +52,8 @@ int node_load(struct node *n, bool newer, const char *const options[]);
 /* Folder, plugin, bridge. */
 void node_start(struct node *n, bool newer, const char *const options[]);
 void node_stop(struct node *n);
+/* The test with a node in each generation of the broker; nobody who is away is ever kicked. */
+void node_each(void (*test)(struct node *n), const char *const options[]);
 /* The broker dies without a word (kill -9), or ends; folder and spool stay. */
 void node_crash(struct node *n);
 void node_unload(struct node *n);
@@ -64,6 +66,8 @@ void node_bridge(struct node *n); /* connects and says HELLO */
 void node_hello(struct node *n);
 void node_down(
 	struct node *n, const struct im_down_rec *r, const struct im_recipient *to, uint32_t n_to);
+/* An event for alice, at QoS 1, carried out when it returns. */
+void node_event(struct node *n, const char *payload);
 void node_committed(struct node *n, uint64_t epoch, uint64_t recno);
 void node_frame(struct node *n, struct im_str frame);
 /* A number of the plugin's counters. */

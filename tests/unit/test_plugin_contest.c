@@ -7,15 +7,7 @@
 
 static void each(void (*test)(struct node *n))
 {
-	for (int newer = 0; newer < 2; newer++) {
-		struct node n;
-
-		node_start(&n, newer, NULL);
-		test(&n);
-		node_settle(&n);
-		assert_int_equal(fake_offline_kicks(), 0);
-		node_stop(&n);
-	}
+	node_each(test, NULL);
 }
 
 static struct mosquitto *try(struct node *n, const char *password, int version)

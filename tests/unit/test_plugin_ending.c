@@ -8,24 +8,11 @@
 
 #define INBOX "im/inbox/alice/#"
 
-static void each_with(void (*test)(struct node *n), const char *const options[])
-{
-	for (int newer = 0; newer < 2; newer++) {
-		struct node n;
-
-		node_start(&n, newer, options);
-		test(&n);
-		node_settle(&n);
-		assert_int_equal(fake_offline_kicks(), 0);
-		node_stop(&n);
-	}
-}
-
 static void each(void (*test)(struct node *n))
 {
 	static const char *const options[] = {"allow_topic", "plant/#", NULL};
 
-	each_with(test, options);
+	node_each(test, options);
 }
 
 static struct mosquitto *come(struct node *n, const char *user, const char *id, int version)
@@ -234,7 +221,7 @@ static void every_end_says_why(void **state)
 	each(the_directory_says_why);
 	each(a_new_password);
 	each(a_new_password_that_nobody_tells);
-	each_with(a_place_for_another, one);
+	node_each(a_place_for_another, one);
 }
 
 static void it_is_for_that_device_alone(void **state)
@@ -368,7 +355,7 @@ static void telling_is_bounded(void **state)
 	static const char *const any[] = {"max_devices", "0", "im_subscriptions", "10", NULL};
 
 	(void)state;
-	each_with(very_many, any);
+	node_each(very_many, any);
 	each(a_crowd);
 }
 

@@ -17,26 +17,7 @@ static const struct fake_spec display = {
 
 static void each(void (*test)(struct node *n))
 {
-	for (int newer = 0; newer < 2; newer++) {
-		struct node n;
-
-		node_start(&n, newer, options);
-		test(&n);
-		node_settle(&n);
-		assert_int_equal(fake_offline_kicks(), 0);
-		node_stop(&n);
-	}
-}
-
-static void deliver(struct node *n, const char *payload)
-{
-	node_down(n,
-		&(struct im_down_rec){.type = IM_DOWN_INBOX,
-			.flags = IM_DOWNF_QOS1,
-			.topic = IM_STR("event"),
-			.payload = im_str(payload)},
-		&(struct im_recipient){.uid = IM_STR("alice")}, 1);
-	node_settle(n);
+	node_each(test, options);
 }
 
 /* What waits for a client id, whoever has put it there. */
@@ -82,7 +63,7 @@ static void ends_once(struct node *n, const struct fake_spec *s)
 	node_end(n);
 	assert_true(fake_connected(c));
 	assert_string_equal(node_life(n, s->id), "OS");
-	deliver(n, "live");
+	node_event(n, "live");
 	assert_string_equal(node_heard(c), "live");
 	fake_disconnect(c, true);
 	node_settle(n);
@@ -106,7 +87,7 @@ static void none_is(struct node *n)
 	leave(n, &phone);
 	wait_for("phone", "closed/x", 0);
 	wait_for("phone", "plant/x", 2);
-	deliver(n, "mine");
+	node_event(n, "mine");
 	c = come(&phone);
 	node_settle(n);
 	assert_true(fake_connected(c));
@@ -234,7 +215,7 @@ static void one_that_is_silent(struct node *n)
 			c = come(&display);
 			node_settle(n);
 			assert_true(fake_connected(c));
-			deliver(n, "live");
+			node_event(n, "live");
 			assert_string_equal(node_heard(c), "live");
 			fake_disconnect(c, true);
 		}
@@ -270,7 +251,7 @@ static void one_that_is_nobodys(struct node *n)
 	struct mosquitto *c;
 
 	leave(n, &display);
-	deliver(n, "waits");
+	node_event(n, "waits");
 	node_sql(n, "DELETE FROM device");
 	node_down(n, &(struct im_down_rec){.type = IM_DOWN_FORGET_USER, .user = IM_STR("alice")},
 		NULL, 0);
@@ -280,7 +261,7 @@ static void one_that_is_nobodys(struct node *n)
 	c = come(&display);
 	node_settle(n);
 	for (int i = 0; i < 3; i++)
-		deliver(n, n->newer ? "live" : "deaf");
+		node_event(n, n->newer ? "live" : "deaf");
 	assert_true(fake_connected(c));
 	assert_string_equal(node_heard(c), n->newer ? "live live live" : "");
 }
@@ -296,7 +277,7 @@ static void one_that_was_elsewhere(struct node *n)
 		NULL, 0);
 	for (int i = 0; i < 2; i++) {
 		leave(n, &display);
-		deliver(n, "waits");
+		node_event(n, "waits");
 		node_sql(n, "UPDATE device SET broker = 3");
 		if (i)
 			node_down(n,
@@ -352,7 +333,7 @@ static void one_in_the_same_memory(struct node *n)
 	if (!n->newer)
 		assert_string_equal(node_life(n, "display"), "");
 	c->filters[c->n_filters++] = strdup(INBOX);
-	deliver(n, "live");
+	node_event(n, "live");
 	assert_string_equal(node_heard(c), "live");
 	assert_int_equal(node_life(n, "display")[0], 'O');
 }

@@ -53,17 +53,6 @@ static struct mosquitto *keep(struct node *n, const char *user, const char *id)
 	return c;
 }
 
-static void deliver(struct node *n, const char *payload)
-{
-	node_down(n,
-		&(struct im_down_rec){.type = IM_DOWN_INBOX,
-			.flags = IM_DOWNF_QOS1,
-			.topic = IM_STR("event"),
-			.payload = im_str(payload)},
-		&(struct im_recipient){.uid = IM_STR("alice")}, 1);
-	node_settle(n);
-}
-
 /* alice's phone has connected at the broker `number` at that time. */
 static void moved(struct node *n, uint64_t number, int64_t at_ms, enum im_end why)
 {
@@ -148,14 +137,14 @@ static void one_that_is_away(struct node *n)
 	static const char *const others[] = {"a", "b", "c"};
 
 	leave(n, "phone");
-	deliver(n, "before");
+	node_event(n, "before");
 	moved(n, THERE, n->wall_ms, IM_END_MOVED);
-	deliver(n, "after");
+	node_event(n, "after");
 	assert_string_equal(node_heard(fake_by_id("phone")), "before");
 	/* Its place is another one's: three are kept for. */
 	for (size_t i = 0; i < 3; i++)
 		leave(n, others[i]);
-	deliver(n, "more");
+	node_event(n, "more");
 	for (size_t i = 0; i < 3; i++)
 		assert_string_equal(node_heard(fake_by_id(others[i])), "more");
 	assert_string_equal(node_heard(fake_by_id("phone")), "");
@@ -165,9 +154,9 @@ static void one_that_is_away(struct node *n)
 static void one_that_is_nowhere(struct node *n)
 {
 	leave(n, "phone");
-	deliver(n, "before");
+	node_event(n, "before");
 	moved(n, 0, n->wall_ms, IM_END_LIMIT);
-	deliver(n, "after");
+	node_event(n, "after");
 	assert_string_equal(node_heard(fake_by_id("phone")), "before after");
 }
 
@@ -179,7 +168,7 @@ static void one_that_is_told_to_go(struct node *n)
 	node_end(n);
 	assert_false(fake_connected(c));
 	node_heard(c);
-	deliver(n, "after");
+	node_event(n, "after");
 	assert_string_equal(node_heard(c), "");
 }
 
@@ -220,7 +209,7 @@ static void comes_back_to(struct node *n, const char *waited)
 	assert_string_equal(node_heard(c), waited);
 	node_end(n);
 	assert_true(fake_connected(c));
-	deliver(n, "live");
+	node_event(n, "live");
 	assert_string_equal(node_heard(c), "live");
 }
 
@@ -244,14 +233,14 @@ static void comes_back_from_there(struct node *n)
 {
 	for (int i = 0; i < 2; i++) {
 		leave(n, "phone");
-		deliver(n, "waits");
+		node_event(n, "waits");
 		moved(n, THERE, n->wall_ms, IM_END_MOVED);
 		comes_back_void(n);
 		/* At home again, what waits is for it. */
 		home(n, HERE);
 		moved(n, HERE, n->wall_ms, IM_END_MOVED);
 		fake_disconnect(fake_by_id("phone"), true);
-		deliver(n, "at home");
+		node_event(n, "at home");
 		comes_back_to(n, "at home");
 		fake_disconnect(fake_by_id("phone"), true);
 		node_pass(n, 1000);
@@ -265,28 +254,28 @@ static void comes_back_and_goes(struct node *n)
 	struct mosquitto *c;
 
 	leave(n, "phone");
-	deliver(n, "waits");
+	node_event(n, "waits");
 	moved(n, THERE, n->wall_ms, IM_END_MOVED);
 	c = fake_connect(&(struct fake_spec){
 		.id = "phone", .user = "alice", .password = "pw", .persistent = true});
 	node_settle(n);
 	assert_false(fake_connected(c));
-	deliver(n, "is not kept");
+	node_event(n, "is not kept");
 	assert_string_equal(node_heard(c), "");
 }
 
 static void of_which_nobody_has_told(struct node *n)
 {
 	leave(n, "phone");
-	deliver(n, "waits");
+	node_event(n, "waits");
 	home(n, THERE);
 	/* Something else is new: what is known of her stays known. */
 	tell(n, "bob");
-	deliver(n, "waits");
+	node_event(n, "waits");
 	tell(n, "alice");
-	deliver(n, "is not kept");
+	node_event(n, "is not kept");
 	assert_string_equal(node_heard(fake_by_id("phone")), "waits waits");
-	deliver(n, "is not kept");
+	node_event(n, "is not kept");
 	comes_back_to(n, "");
 }
 
@@ -299,18 +288,18 @@ static void met_after_a_restart(struct node *n)
 	fake_restored(&phone, INBOX);
 	fake_restored(&(struct fake_spec){.id = "tablet", .user = "alice"}, INBOX);
 	fake_restored(&(struct fake_spec){.id = "old", .user = "alice"}, INBOX);
-	deliver(n, "one");
+	node_event(n, "one");
 	assert_string_equal(node_heard(fake_by_id("phone")), "");
 	assert_string_equal(node_heard(fake_by_id("tablet")), "one");
 	assert_string_equal(node_heard(fake_by_id("old")), "one");
 	/* It was away before it moved. */
 	home(n, HERE);
 	moved(n, HERE, n->wall_ms, IM_END_MOVED);
-	deliver(n, "two");
+	node_event(n, "two");
 	assert_string_equal(node_heard(fake_by_id("phone")), "two");
 	home(n, THERE);
 	moved(n, THERE, n->wall_ms, IM_END_MOVED);
-	deliver(n, "three");
+	node_event(n, "three");
 	assert_string_equal(node_heard(fake_by_id("phone")), "");
 }
 
@@ -339,10 +328,10 @@ static void before_the_bridge_knows(struct node *n)
 	comes_back_to(n, "");
 	fake_disconnect(fake_by_id("phone"), true);
 	tell(n, "alice");
-	deliver(n, "at home");
+	node_event(n, "at home");
 	comes_back_to(n, "at home");
 	fake_disconnect(fake_by_id("phone"), true);
-	deliver(n, "at home");
+	node_event(n, "at home");
 	/* Then it has heard, and others were first. */
 	n->commit = true;
 	node_committed(n, n->epoch, n->last);
@@ -355,7 +344,7 @@ static void more_than_there_are_places(struct node *n)
 {
 	leave(n, "phone");
 	for (int i = 0; i < FAKE_PLACES + 1; i++)
-		deliver(n, "waits");
+		node_event(n, "waits");
 	moved(n, THERE, n->wall_ms, IM_END_MOVED);
 	comes_back_void(n);
 }
@@ -438,10 +427,10 @@ static void nothing_is_void(struct node *n)
 	leave(n, "phone");
 	home(n, THERE);
 	tell(n, "alice");
-	deliver(n, "waits");
+	node_event(n, "waits");
 	comes_back_to(n, "waits");
 	fake_disconnect(fake_by_id("phone"), true);
-	deliver(n, "waits");
+	node_event(n, "waits");
 	comes_back_to(n, "waits");
 }
 
