@@ -230,14 +230,14 @@ static void snapshot_put(struct snapshot *s, const struct im_up_rec *r)
 static void snapshot_session(void *arg, struct session *e)
 {
 	struct snapshot *s = arg;
-	struct im_up_rec r;
+	/* How many devices there may be was said when it came. */
+	struct im_up_rec r = session_record(e, IM_UP_OPEN, e->opened_ms);
 	char number[IM_DIGITS_MAX];
 
 	if (e->state != SESSION_OPEN)
 		return;
 	if (s->records.n > SNAPSHOT_PART)
 		snapshot_part(s, false);
-	r = open_record(s->p, e, number);
 	snapshot_put(s, &r);
 	if (!e->events)
 		return;
