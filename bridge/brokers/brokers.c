@@ -79,12 +79,12 @@ static int add(struct brokers *all, const char *path, unsigned number, struct im
 	b->path = path;
 	b->number = number;
 	rc = engine_add_peer(all->p.engine, number, path, on_send, b, &b->peer);
-	if (rc == IM_E_EXISTS)
-		im_buf_printf(why, "the broker %s is given twice", path);
-	else if (rc || link_new(&lp, &b->link))
+	if (rc == IM_OK && link_new(&lp, &b->link))
+		rc = IM_E_NOMEM;
+	if (rc) {
 		im_buf_z(why, "out of memory");
-	if (why->n)
-		return rc ? rc : IM_E_NOMEM;
+		return rc;
+	}
 	all->n++;
 	return IM_OK;
 }
