@@ -11,13 +11,7 @@ static const char *const options[] = {"allow_topic", "plant/#", "kept_sessions",
 
 static void each(void (*test)(struct node *n))
 {
-	for (int newer = 0; newer < 2; newer++) {
-		struct node n;
-
-		node_start(&n, newer, options);
-		test(&n);
-		node_stop(&n);
-	}
+	node_each(test, options);
 }
 
 static struct mosquitto *keep_v(const char *user, const char *id, int version)
@@ -754,25 +748,14 @@ static void under_a_mark(struct node *n)
 	assert_true(node_find(n, IM_UP_OPEN, 1)->flags & IM_UPF_NEW_DEVICE);
 }
 
-static void each_of_two(void (*test)(struct node *n))
-{
-	for (int newer = 0; newer < 2; newer++) {
-		struct node n;
-
-		node_start(&n, newer, two_a_day);
-		test(&n);
-		node_stop(&n);
-	}
-}
-
 static void devices_that_come_to_stay_are_counted(void **state)
 {
 	(void)state;
-	each_of_two(new_devices_of_a_day);
-	each_of_two(that_cannot_be_counted);
-	each_of_two(what_was_counted_is_said_with_it);
-	each_of_two(on_their_way);
-	each_of_two(made_up_ids);
+	node_each(new_devices_of_a_day, two_a_day);
+	node_each(that_cannot_be_counted, two_a_day);
+	node_each(what_was_counted_is_said_with_it, two_a_day);
+	node_each(on_their_way, two_a_day);
+	node_each(made_up_ids, two_a_day);
 }
 
 static void a_mark_keeps_the_client_id(void **state)

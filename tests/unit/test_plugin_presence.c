@@ -25,17 +25,6 @@ static void visit(struct node *n, const char *user, const char *id)
 	node_settle(n);
 }
 
-static void each_generation(void (*test)(struct node *n))
-{
-	for (int newer = 0; newer < 2; newer++) {
-		struct node n;
-
-		node_start(&n, newer, NULL);
-		test(&n);
-		node_stop(&n);
-	}
-}
-
 static void plain(struct node *n)
 {
 	struct mosquitto *c = node_client(n, "alice", "a", 4);
@@ -202,14 +191,14 @@ static void silent_identity(struct node *n)
 static void sessions_are_announced(void **state)
 {
 	(void)state;
-	each_generation(plain);
-	each_generation(before_its_messages);
-	each_generation(takeover);
-	each_generation(failed_logins);
-	each_generation(comes_back);
-	each_generation(reload);
-	each_generation(identity);
-	each_generation(silent_identity);
+	node_each(plain, NULL);
+	node_each(before_its_messages, NULL);
+	node_each(takeover, NULL);
+	node_each(failed_logins, NULL);
+	node_each(comes_back, NULL);
+	node_each(reload, NULL);
+	node_each(identity, NULL);
+	node_each(silent_identity, NULL);
 }
 
 /* ---- wills ---- */
@@ -278,7 +267,7 @@ static void wills(struct node *n)
 static void wills_are_messages(void **state)
 {
 	(void)state;
-	each_generation(wills);
+	node_each(wills, NULL);
 }
 
 static void the_brokers_end_sends_wills_too(void **state)

@@ -83,20 +83,6 @@ static uint64_t last_ask(const struct node *n, const char *device)
 	return ask;
 }
 
-static void each(void (*fn)(struct node *n))
-{
-	static const char *const none[] = {NULL};
-
-	for (int newer = 0; newer < 2; newer++) {
-		struct node n = {0};
-
-		frames = 0;
-		node_start(&n, newer, none);
-		fn(&n);
-		node_stop(&n);
-	}
-}
-
 static struct mosquitto *listening(struct node *n, const char *device)
 {
 	struct mosquitto *c = node_client(n, "alice", device, 4);
@@ -419,7 +405,7 @@ static void a_will_acknowledges_nothing(struct node *n)
 	static void test_##fn(void **state) \
 	{                                   \
 		(void)state;                \
-		each(fn);                   \
+		node_each(fn, NULL);        \
 	}
 
 BOTH(counts)
