@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Owns the connections, each in a table by broker and client id and, a person's, in a list of the
- * user's. Called by moves.c. */
+/* Owns the connections, each in a table by broker and client id and in a list of its user's. Called
+ * by moves.c. */
 #include "bridge/deliver/places.h"
 
 #include <stdlib.h>
@@ -52,7 +52,7 @@ struct places *places_new(size_t max, const struct im_sipkey *key)
 	return p;
 }
 
-/* -- a person's -- */
+/* -- a user's -- */
 
 static struct place_user *user_find(const struct places *p, uint64_t id)
 {
@@ -94,12 +94,10 @@ static void user_leave(struct places *p, struct place *e)
 }
 
 /* False: out of memory. */
-static bool user_enter(struct places *p, struct place *e, bool person)
+static bool user_enter(struct places *p, struct place *e)
 {
-	struct place_user *u = person ? user_get(p, e->user) : NULL;
+	struct place_user *u = user_get(p, e->user);
 
-	if (!person)
-		return true;
 	if (!u)
 		return false;
 	e->of = u;
@@ -207,7 +205,7 @@ static int begin(struct places *p, struct place *e, const struct place_facts *f)
 	e->uncounted = 0;
 	e->fresh = true;
 	e->met = f->met;
-	if (user_enter(p, e, f->person))
+	if (user_enter(p, e))
 		return IM_OK;
 	drop(p, e);
 	return IM_E_NOMEM;
@@ -329,6 +327,19 @@ struct place *places_other(
 			newest = e;
 	}
 	return newest;
+}
+
+struct place *places_foreign(const struct places *p, struct im_str device, uint64_t user)
+{
+	struct place *first = NULL;
+
+	for (unsigned i = 0; i < IM_PEERS_MAX; i++) {
+		struct place *e = places_find(p, i, device);
+
+		if (e && e->user != user && e->end == PLACE_STAYS && (!first || is_later(first, e)))
+			first = e;
+	}
+	return first;
 }
 
 bool places_elsewhere(const struct places *p, unsigned peer, struct im_str device)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Which client ids are connected at which broker and since when, those of device accounts included,
- * and which of them are a person's. Fed by the plugins' session records and snapshots, which are
+ * and whose they are. Fed by the plugins' session records and snapshots, which are
  * true whatever becomes of a transaction and stay; that one of them has to go is decided within a
  * transaction, and undone with it. Only for several brokers. No I/O, and no decisions: moves.c's.
  */
@@ -39,7 +39,7 @@ struct place {
 	bool met, stale, refused;
 	bool open, ended;
 	struct place *open_prev, *open_next;
-	struct place_user *of; /* NULL: of a device account */
+	struct place_user *of;
 	struct place *prev, *next;
 	UT_hash_handle hh;
 	uint8_t n;
@@ -59,7 +59,6 @@ struct place_facts {
 	unsigned peer; /* below IM_PEERS_MAX */
 	struct im_str device;
 	uint64_t user;
-	bool person; /* whose devices are counted */
 	int64_t since_ms;
 	bool met; /* in a snapshot, which says what is so now; else in the order of the spool */
 	int64_t now_ms;
@@ -86,6 +85,9 @@ struct place *places_find(const struct places *p, unsigned peer, struct im_str d
  * A client id that is not written anywhere may be another user's there. */
 struct place *places_other(
 	const struct places *p, unsigned peer, struct im_str device, uint64_t user);
+/* Of other users' connections with this client id that are to stay the one that began first; NULL:
+ * there is none. */
+struct place *places_foreign(const struct places *p, struct im_str device, uint64_t user);
 /* One that is to stay or to go. */
 bool places_elsewhere(const struct places *p, unsigned peer, struct im_str device);
 /* Where the client id was connected last, and since when, if it is nowhere now: a bounded number of
@@ -95,15 +97,15 @@ bool places_left(
 /* That is not so any more. */
 void places_forget_left(struct places *p, struct im_str device);
 
-/* Of a person's devices at one broker those that are to stay, but for this one. */
+/* Of a user's devices at one broker those that are to stay, but for this one. */
 int64_t places_devices(const struct places *p, uint64_t user, unsigned peer, struct im_str but);
 /* Of those at any of these brokers (bit peer) the one connected longest; NULL: there is none. */
 struct place *places_oldest(
 	const struct places *p, uint64_t user, uint32_t peers, struct im_str but);
 
-/* The newest of a person's that are to stay and came uncounted; NULL: none. */
+/* The newest of a user's that are to stay and came uncounted; NULL: none. */
 struct place *places_uncounted(const struct places *p, uint64_t user);
-/* For one of each such person's, as long as fn returns IM_OK; it may end some, and opens none. */
+/* For one of each such user's, as long as fn returns IM_OK; it may end some, and opens none. */
 typedef int (*places_fn)(void *arg, struct place *e);
 int places_each_uncounted(struct places *p, places_fn fn, void *arg) IM_MUST_CHECK;
 /* All are counted now. */
@@ -111,7 +113,7 @@ void places_all_counted(struct places *p);
 
 /* This one has to go. Undone unless it is settled as committed. */
 void places_end(struct places *p, struct place *e, unsigned end, unsigned winner);
-/* Of a person, or one client id of anybody's: has been told so by others. */
+/* All of a user's, or the one with this client id: has been told so by others. */
 void places_end_user(struct places *p, uint64_t user, struct im_str device, unsigned end);
 void places_settle(struct places *p, bool committed);
 

@@ -110,28 +110,47 @@ static int forget_thing(struct devices *d, const struct im_up_rec *rec, uint64_t
 	return rc || n <= IM_ACCOUNT_DEVICES_MAX ? rc : forget_spare(d, rec, user);
 }
 
-/* A new device has nothing yet, so its cursor is 0: it is behind if its user has any message, and
- * may skip what it does not want with device.ack. Two connections may have asked for one new client
- * id at the same moment; the second one goes. */
-static int bind_device(struct devices *d, const struct im_up_rec *rec, const struct rights_user *u)
+static void end_taken(struct devices *d, const struct im_up_rec *rec)
+{
+	char level[IM_DEVICE_TOPIC_MAX];
+	struct im_str shown = im_device_topic(rec->device, level);
+
+	log_line(d->p.log, LOG_LEVEL_WARNING, "device_taken",
+		"uid=%.*s device=%.*s what=\"this client id belongs to another user\"",
+		IM_ARGS(rec->user), IM_ARGS(shown));
+	effects_kick(d->p.fx, rec->user, rec->device, IM_END_REMOVED);
+}
+
+/* Two connections may have asked for one new client id at the same moment; the second one goes. At
+ * two brokers they may have had one that is made up for a while, since it was written nowhere; the
+ * one that was there first has it. */
+static int bind_new(
+	struct devices *d, unsigned peer, const struct im_up_rec *rec, const struct rights_user *u)
 {
 	struct directory *dir = writer_directory(d->p.writer);
+	int rc;
+
+	if (moves_foreign(d->p.moves, peer, rec, u->id))
+		return IM_E_EXISTS;
+	rc = directory_device_bind(dir, rec->device, u->id, rec->ts_ms, 0);
+	return rc ? rc : moves_bound(d->p.moves, rec->device, u->id);
+}
+
+/* A new device has nothing yet, so its cursor is 0: it is behind if its user has any message, and
+ * may skip what it does not want with device.ack. */
+static int bind_device(
+	struct devices *d, unsigned peer, const struct im_up_rec *rec, const struct rights_user *u)
+{
 	uint64_t owner;
-	int rc = directory_bind_owner(dir, rec->device, &owner);
+	int rc = directory_bind_owner(writer_directory(d->p.writer), rec->device, &owner);
 
 	/* A device account's by what it begins with, and needs no row. */
 	if (rc == IM_OK && owner == u->id)
 		return IM_OK;
 	if (rc == IM_OK || rc == IM_E_NONE)
-		rc = directory_device_bind(dir, rec->device, u->id, rec->ts_ms, 0);
+		rc = bind_new(d, peer, rec, u);
 	if (rc == IM_E_EXISTS) {
-		char level[IM_DEVICE_TOPIC_MAX];
-		struct im_str shown = im_device_topic(rec->device, level);
-
-		log_line(d->p.log, LOG_LEVEL_WARNING, "device_taken",
-			"uid=%.*s device=%.*s what=\"this client id belongs to another user\"",
-			IM_ARGS(rec->user), IM_ARGS(shown));
-		effects_kick(d->p.fx, rec->user, rec->device, IM_END_REMOVED);
+		end_taken(d, rec);
 		return IM_OK;
 	}
 	if (rc == IM_OK)
@@ -154,7 +173,7 @@ static int sweep(struct devices *d, int64_t now_ms)
 }
 
 /* A made-up client id is bound now that it has subscribed: its session may stay like others. */
-int devices_kept(struct devices *d, const struct im_up_rec *rec)
+int devices_kept(struct devices *d, unsigned peer, const struct im_up_rec *rec)
 {
 	struct directory *dir = writer_directory(d->p.writer);
 	struct directory_device dev;
@@ -165,35 +184,41 @@ int devices_kept(struct devices *d, const struct im_up_rec *rec)
 		return rc == IM_E_UNKNOWN_USER ? IM_OK : rc;
 	rc = directory_device_get(dir, rec->device, &dev);
 	if (rc == IM_E_NONE) {
-		rc = bind_device(d, rec, &u);
+		rc = bind_device(d, peer, rec, &u);
 		if (!rc)
 			rc = directory_device_get(dir, rec->device, &dev);
 	}
-	if (rc || dev.user != u.id)
+	if (rc)
 		return rc == IM_E_NONE ? IM_OK : rc;
+	if (dev.user != u.id) {
+		end_taken(d, rec);
+		return IM_OK;
+	}
 	return directory_device_kept(dir, rec->device, rec->ts_ms);
 }
 
 /* One that the plugin has found bound has gone meanwhile, with its last connection. What was known
  * of it the plugin does not say again. */
-static int bind_again(struct devices *d, const struct im_up_rec *rec, const struct rights_user *u)
+static int bind_again(
+	struct devices *d, unsigned peer, const struct im_up_rec *rec, const struct rights_user *u)
 {
 	if (rec->flags & IM_UPF_KEPT)
-		return devices_kept(d, rec);
-	return im_device_made_up(rec->device) ? IM_OK : bind_device(d, rec, u);
+		return devices_kept(d, peer, rec);
+	return im_device_made_up(rec->device) ? IM_OK : bind_device(d, peer, rec, u);
 }
 
-int devices_come(struct devices *d, const struct im_up_rec *rec, const struct rights_user *u)
+int devices_come(
+	struct devices *d, unsigned peer, const struct im_up_rec *rec, const struct rights_user *u)
 {
 	int rc = sweep(d, rec->ts_ms);
 
 	if (!rc && rec->flags & IM_UPF_NEW_DEVICE)
-		rc = bind_device(d, rec, u);
+		rc = bind_device(d, peer, rec, u);
 	if (rc)
 		return rc;
 	/* Devices unseen longest give way to new ones, so coming counts as being seen. */
 	rc = directory_device_seen(writer_directory(d->p.writer), rec->device, rec->ts_ms);
-	return rc == IM_E_NONE ? bind_again(d, rec, u) : rc;
+	return rc == IM_E_NONE ? bind_again(d, peer, rec, u) : rc;
 }
 
 int devices_homes(const struct devices *d, struct im_str uid, split_mask *out)

@@ -30,7 +30,7 @@ struct devices_parts {
 	struct effects *fx;
 	struct cursors *cursors;
 	const struct presence *presence; /* who is connected is in use */
-	const struct moves *moves;       /* and so is what is at another broker */
+	struct moves *moves;             /* and so is what is at another broker */
 	struct log *log;
 };
 
@@ -42,11 +42,12 @@ void devices_set(struct devices *d, uint32_t remembered, int64_t days);
 
 /* All of these inside the transaction. */
 
-/* Record type OPEN: a connection of this user's. A client id that is another's ends it. */
-int devices_come(
-	struct devices *d, const struct im_up_rec *rec, const struct rights_user *u) IM_MUST_CHECK;
-/* Record type KEEP. */
-int devices_kept(struct devices *d, const struct im_up_rec *rec) IM_MUST_CHECK;
+/* Record type OPEN of this plugin: a connection of this user's. A client id that is another's ends
+ * it. */
+int devices_come(struct devices *d, unsigned peer, const struct im_up_rec *rec,
+	const struct rights_user *u) IM_MUST_CHECK;
+/* Record type KEEP; so does it there. */
+int devices_kept(struct devices *d, unsigned peer, const struct im_up_rec *rec) IM_MUST_CHECK;
 /* Record type CLOSE, of this plugin. */
 int devices_leave(struct devices *d, unsigned peer, const struct im_up_rec *rec) IM_MUST_CHECK;
 /* Record type OPEN, handled before: who could not stay may still be there. */

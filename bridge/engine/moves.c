@@ -4,6 +4,7 @@
 #include "bridge/engine/moves.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "bridge/directory/directory_user.h"
 #include "bridge/engine/moves_inside.h"
@@ -259,7 +260,6 @@ static int enter(struct moves *m, struct arrival *a, enum place_news *news_out)
 	const struct place_facts f = {.peer = a->peer,
 		.device = a->rec->device,
 		.user = a->u->id,
-		.person = arrival_is_person(a),
 		.since_ms = a->rec->ts_ms,
 		.met = a->met,
 		.now_ms = a->now_ms};
@@ -281,8 +281,14 @@ static int arrive(struct moves *m, struct arrival *a)
 
 	if (!rc)
 		rc = enter(m, a, &news);
+	if (rc == IM_E_EXISTS) {
+		/* Where it was to be bound, that was refused and has ended it. */
+		if (!(a->rec->flags & IM_UPF_NEW_DEVICE))
+			effects_kick(m->p.fx, a->rec->user, a->rec->device, IM_END_REMOVED);
+		return IM_OK;
+	}
 	if (rc || news == PLACE_OLD)
-		return rc == IM_E_EXISTS ? IM_OK : rc;
+		return rc;
 	if (!a->e || a->e->end == PLACE_STAYS)
 		return decide(m, a);
 	end_again(m, a->e, a->rec->user);
@@ -392,6 +398,39 @@ bool moves_elsewhere(const struct moves *m, unsigned peer, struct im_str device,
 {
 	return m->places &&
 	       ((home && home != moves_number(peer)) || places_elsewhere(m->places, peer, device));
+}
+
+/* A time that is still to come, where the other one is none, was before the clock was set back. */
+static bool was_first(const struct place *e, int64_t since_ms, int64_t now_ms)
+{
+	return e->since_ms <= since_ms || (e->since_ms > now_ms && since_ms <= now_ms);
+}
+
+bool moves_foreign(const struct moves *m, unsigned peer, const struct im_up_rec *rec, uint64_t user)
+{
+	const struct place *e = m->places ? places_foreign(m->places, rec->device, user) : NULL;
+	const struct place *own = e ? places_find(m->places, peer, rec->device) : NULL;
+	int64_t since_ms = own && own->user == user ? own->since_ms : rec->ts_ms;
+
+	return e && was_first(e, since_ms, writer_wall_ms(m->p.writer));
+}
+
+int moves_bound(struct moves *m, struct im_str device, uint64_t user)
+{
+	struct place *e = m->places ? places_foreign(m->places, device, user) : NULL;
+
+	for (; e; e = places_foreign(m->places, device, user)) {
+		struct directory_user u;
+		char uid[IM_UID_MAX];
+		int rc = directory_user_by_id(m->p.dir, e->user, &u);
+
+		if (rc)
+			return rc;
+		memcpy(uid, u.uid.p, u.uid.n);
+		places_end(m->places, e, IM_END_REMOVED, 0);
+		effects_kick(m->p.fx, (struct im_str){uid, u.uid.n}, device, IM_END_REMOVED);
+	}
+	return IM_OK;
 }
 
 /* By a command or a request, say: from now on it does not count. */

@@ -55,6 +55,12 @@ void moves_spoke(struct moves *m, unsigned peer, const struct im_up_rec *rec);
 /* The device is at another broker than this one, connected or by its home: what goes here does not
  * end it. */
 bool moves_elsewhere(const struct moves *m, unsigned peer, struct im_str device, unsigned home);
+/* Another user has been connected with this client id for longer, wherever: of one that is written
+ * nowhere nothing else says whose it is. rec: of a connection of this user's. */
+bool moves_foreign(
+	const struct moves *m, unsigned peer, const struct im_up_rec *rec, uint64_t user);
+/* It is this user's from now on: whoever else is connected with it goes. */
+int moves_bound(struct moves *m, struct im_str device, uint64_t user) IM_MUST_CHECK;
 /* The transaction is committed, or rolled back. */
 void moves_settle(struct moves *m, bool committed);
 

@@ -196,7 +196,7 @@ static int opened(struct sessions *s, unsigned peer, const struct im_up_rec *rec
 	}
 	if (rc)
 		return rc;
-	rc = devices_come(s->devices, rec, &u);
+	rc = devices_come(s->devices, peer, rec, &u);
 	if (!rc && !replayed)
 		rc = moves_come(s->moves, peer, rec, &u);
 	if (rc)
@@ -259,9 +259,9 @@ static int closed(struct sessions *s, unsigned peer, const struct im_up_rec *rec
 }
 
 /* Its session may stay from now on. */
-static int kept(struct sessions *s, const struct im_up_rec *rec)
+static int kept(struct sessions *s, unsigned peer, const struct im_up_rec *rec)
 {
-	int rc = devices_kept(s->devices, rec);
+	int rc = devices_kept(s->devices, peer, rec);
 
 	whereabouts_changed(s->where, rec->user);
 	return rc;
@@ -273,7 +273,7 @@ int sessions_record(struct sessions *s, unsigned peer, const struct im_up_rec *r
 	case IM_UP_OPEN:
 		return opened(s, peer, rec, false);
 	case IM_UP_KEEP:
-		return kept(s, rec);
+		return kept(s, peer, rec);
 	case IM_UP_SUB:
 		return subscribed(s, rec, rec->ts_ms);
 	default:
@@ -287,7 +287,7 @@ int sessions_again(struct sessions *s, unsigned peer, const struct im_up_rec *re
 	int rc = IM_OK;
 
 	if (rec->type == IM_UP_KEEP)
-		return behind ? kept(s, rec) : IM_OK;
+		return behind ? kept(s, peer, rec) : IM_OK;
 	if (rec->type == IM_UP_SUB)
 		return IM_OK;
 	if (rec->type == IM_UP_CLOSE && behind)

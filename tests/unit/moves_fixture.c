@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "tests/unit/moves_fixture.h"
 
+#include <stdio.h>
+
 #include "bridge/directory/directory_bind.h"
 #include "bridge/directory/directory_sql.h"
 #include "bridge/directory/directory_user.h"
@@ -10,6 +12,7 @@
 #define EPOCH 70
 
 static const char *const ends[IM_ENDS] = {[IM_END_KICKED] = "kicked",
+	[IM_END_DELETED] = "deleted",
 	[IM_END_REMOVED] = "removed",
 	[IM_END_REPLACED] = "replaced",
 	[IM_END_MOVED] = "moved",
@@ -44,12 +47,20 @@ static void put_record(struct trio_side *s, const struct im_down_rec *r)
 	struct im_str in = r->recipient_bytes;
 	struct im_recipient to;
 
+	/* What others have decided has neither time nor number. */
+	if (r->type == IM_DOWN_KICK_DEVICE && !r->epoch)
+		im_buf_printf(&s->told, "%.*s/%.*s %s\n", IM_ARGS(r->user), IM_ARGS(r->device),
+			ends[r->flags]);
+	if (r->type == IM_DOWN_KICK_USER)
+		im_buf_printf(&s->told, "%.*s %s\n", IM_ARGS(r->user), ends[r->flags]);
 	if (r->type == IM_DOWN_KICK_DEVICE && r->epoch)
 		im_buf_printf(&s->told, "%.*s/%.*s %s %llu at %llu\n", IM_ARGS(r->user),
 			IM_ARGS(r->device), ends[r->flags], (unsigned long long)r->epoch,
 			(unsigned long long)r->recno);
 	if (r->type == IM_DOWN_KICK_DEVICE && r->epoch)
 		kick(s, r);
+	if (r->type == IM_DOWN_CONTROL)
+		im_buf_str(&s->answers, r->payload);
 	if (r->type == IM_DOWN_INBOX &&
 		memmem(r->payload.p, r->payload.n, "\"device\",\"action", 16)) {
 		assert_int_equal(im_recipient_read(&in, &to), IM_OK);
@@ -188,6 +199,17 @@ void trio_speaks(struct trio *w, unsigned i, const char *device, int64_t ts_ms)
 	trio_say(w, i, &r);
 }
 
+void trio_commands(struct trio *w, unsigned i, const char *json)
+{
+	char payload[512];
+	struct im_up_rec r = trio_open("alice", "console", w->now.wall_ms);
+
+	snprintf(payload, sizeof(payload), "{\"commands\":[%s]}", json);
+	r.type = IM_UP_CONTROL;
+	r.payload = im_str(payload);
+	trio_say(w, i, &r);
+}
+
 void trio_snapshot(struct trio *w, unsigned i)
 {
 	struct trio_side *s = &w->sides[i];
@@ -234,6 +256,7 @@ void trio_forget(struct trio *w)
 	for (unsigned i = 0; i < w->n; i++) {
 		im_buf_reset(&w->sides[i].told);
 		im_buf_reset(&w->sides[i].events);
+		im_buf_reset(&w->sides[i].answers);
 	}
 }
 
@@ -321,11 +344,12 @@ static int start_with(void **state, unsigned n)
 	assert_non_null(w);
 	w->n = n;
 	w->now = (struct engine_now){1000000, 5000};
-	rig_init(&w->rig, "/tmp", &store_memory, users, false, "", "ENGINE_LOG");
+	rig_init(&w->rig, "/tmp", &store_memory, users, true, "", "ENGINE_LOG");
 	for (unsigned i = 0; i < TRIO_SIDES; i++) {
 		w->sides[i] = (struct trio_side){.w = w, .next = 1, .number = i + 1};
 		im_buf_init(&w->sides[i].told, 0);
 		im_buf_init(&w->sides[i].events, 0);
+		im_buf_init(&w->sides[i].answers, 0);
 	}
 	open_trio(w);
 	add_devices(w);
@@ -352,6 +376,7 @@ int trio_stop(void **state)
 	for (unsigned i = 0; i < TRIO_SIDES; i++) {
 		im_buf_free(&w->sides[i].told);
 		im_buf_free(&w->sides[i].events);
+		im_buf_free(&w->sides[i].answers);
 	}
 	free(w);
 	return 0;

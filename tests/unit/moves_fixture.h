@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Three brokers under one engine: their plugins' sides are the test's, which end what they are told
- * to end as a plugin does. Users alice, bob and fleet (ids 1-3), bob with the devices phone,
- * tablet, desk and tv; fleet is a device account of "own" and what begins with veh-.
+ * to end as a plugin does. Users alice (an administrator), bob and fleet (ids 1-3), bob with the
+ * devices phone, tablet, desk and tv; fleet is a device account of "own" and what begins with veh-.
  */
 #ifndef IM_TESTS_MOVES_FIXTURE_H
 #define IM_TESTS_MOVES_FIXTURE_H
@@ -35,10 +35,11 @@ struct trio_side {
 	uint64_t next; /* record */
 	uint32_t credit;
 	bool linked, hello;
-	/* What it was told of kicks with a time, and of devices, a line each:
+	/* What it was told of kicks, and of devices, a line each:
 	 *   bob/phone moved 1000 at 2
-	 *   bob event {"event":"device",... */
-	struct im_buf told, events;
+	 *   bob event {"event":"device",...
+	 * and what commands were answered there. */
+	struct im_buf told, events, answers;
 };
 
 struct trio {
@@ -71,6 +72,8 @@ void trio_opens_of(
 	struct trio *w, unsigned i, const char *device, int64_t ts_ms, const char *limit);
 void trio_closes(struct trio *w, unsigned i, const char *device, int64_t ts_ms);
 void trio_speaks(struct trio *w, unsigned i, const char *device, int64_t ts_ms);
+/* alice's, of her device "console". */
+void trio_commands(struct trio *w, unsigned i, const char *json);
 /* The answer to HELLO: who is connected there. */
 void trio_snapshot(struct trio *w, unsigned i);
 

@@ -7,6 +7,8 @@
 
 #include "bridge/directory/directory_user.h"
 
+#define ALICE 1
+
 /* -- one device at two brokers -- */
 
 static void the_connection_that_began_later_stays(void **state)
@@ -443,6 +445,64 @@ static void one_persons_id_moves_nobody_elses_connection(void **state)
 	assert_int_equal(trio_session(&w->sides[1], made_up)->end, TRIO_ALIVE);
 }
 
+static void keeps(struct trio *w, unsigned i, const char *user, const char *device, int64_t ts_ms)
+{
+	struct im_up_rec r = trio_open(user, device, ts_ms);
+
+	r.type = IM_UP_KEEP;
+	trio_say(w, i, &r);
+}
+
+static uint64_t owner(struct trio *w, const char *device)
+{
+	struct directory_device dev;
+
+	return directory_device_get(w->rig.dir, im_str(device), &dev) ? 0 : dev.user;
+}
+
+/* Where one wants to keep a session, the client id is written: it is whose it has been. */
+static void a_made_up_id_belongs_to_who_had_it_first(void **state)
+{
+	static const char taken[] = "auto-01234567-89AB-CDEF-0123-456789ABCDEF",
+			  kept[] = "auto-11111111-89AB-CDEF-0123-456789ABCDEF",
+			  late[] = "auto-22222222-89AB-CDEF-0123-456789ABCDEF";
+	struct trio *w = *state;
+	struct im_up_rec victim = trio_open("alice", taken, 1000);
+
+	trio_say(w, 0, &victim);
+	trio_opens(w, 1, taken, 2000);
+	keeps(w, 1, "bob", taken, 2001);
+	assert_told(w, "bob/auto-01234567-89AB-CDEF-0123-456789ABCDEF removed\n");
+	assert_int_equal(owner(w, taken), 0);
+	keeps(w, 0, "alice", taken, 2002);
+	assert_told(w, "");
+	assert_int_equal(owner(w, taken), ALICE);
+	/* The one who had it later goes when the first one binds it, wherever. */
+	victim = trio_open("alice", kept, 1000);
+	trio_opens(w, 1, kept, 2000);
+	trio_opens(w, 2, kept, 2100);
+	trio_say(w, 0, &victim);
+	trio_forget(w);
+	keeps(w, 0, "alice", kept, 2200);
+	assert_told(w, "bob/auto-11111111-89AB-CDEF-0123-456789ABCDEF removed\n");
+	assert_int_equal(owner(w, kept), ALICE);
+	/* One who is heard of behind that goes as well; in a snapshot or not. */
+	victim = trio_open("alice", late, 1000);
+	trio_say(w, 0, &victim);
+	keeps(w, 0, "alice", late, 1001);
+	trio_opens(w, 1, late, 500);
+	assert_told(w, "bob/auto-22222222-89AB-CDEF-0123-456789ABCDEF removed\n");
+	trio_unlink(w, 2);
+	trio_link(w, 2);
+	trio_connects(w, 2, "bob", late, 600);
+	trio_session(&w->sides[2], kept)->end = IM_END_REMOVED;
+	trio_snapshot(w, 2);
+	assert_told(w, "bob/auto-22222222-89AB-CDEF-0123-456789ABCDEF removed\n");
+	keeps(w, 2, "bob", late, 3000);
+	assert_told(w, "bob/auto-22222222-89AB-CDEF-0123-456789ABCDEF removed\n");
+	assert_int_equal(owner(w, late), ALICE);
+}
+
 /* -- one broker -- */
 
 static void with_one_broker_nothing_of_it_happens(void **state)
@@ -480,6 +540,7 @@ int main(void)
 		T(a_device_accounts_devices_move_as_well),
 		T(a_contest_of_a_thing_is_told_to_it),
 		T(one_persons_id_moves_nobody_elses_connection),
+		T(a_made_up_id_belongs_to_who_had_it_first),
 		cmocka_unit_test_setup_teardown(
 			with_one_broker_nothing_of_it_happens, trio_start_one, trio_stop),
 	};

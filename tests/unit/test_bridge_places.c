@@ -24,7 +24,6 @@ static struct place *come(
 	const struct place_facts f = {.peer = peer,
 		.device = im_str(device),
 		.user = BOB,
-		.person = true,
 		.since_ms = since_ms,
 		.met = met,
 		.now_ms = NOW};
@@ -130,7 +129,7 @@ static void it_is_bounded(void **state)
 {
 	struct places *p = places_new(2, &key);
 	char longer[IM_DEVICE_MAX + 1];
-	struct place_facts f = {.device = IM_STR("c"), .user = BOB, .person = true, .since_ms = 1};
+	struct place_facts f = {.device = IM_STR("c"), .user = BOB, .since_ms = 1};
 	struct place *e;
 
 	(void)state;
@@ -215,7 +214,7 @@ static void where_it_was_last_is_remembered(void **state)
 	places_free(&p);
 }
 
-static void a_persons_devices_are_counted(void **state)
+static void a_users_devices_are_counted(void **state)
 {
 	struct places *p = places_new(100, &key);
 	struct place_facts f = {.peer = 0, .device = IM_STR("veh-1"), .user = FLEET, .since_ms = 1};
@@ -244,12 +243,14 @@ static void a_persons_devices_are_counted(void **state)
 	assert_int_equal(a->end, IM_END_REMOVED);
 	places_end_user(p, BOB, IM_STR(""), IM_END_DISABLED);
 	assert_int_equal(places_devices(p, BOB, 0, IM_STR("")), 0);
-	/* A device account's are in the table alone. */
+	/* A device account's are no different. */
 	for (int i = 0; i < 20; i++) {
 		snprintf(name, sizeof(name), "veh-%d", i);
 		f.device = im_str(name);
 		assert_int_equal(places_open(p, &f, &news, &e), IM_OK);
 	}
+	assert_int_equal(places_devices(p, FLEET, 0, IM_STR("")), 20);
+	places_end_user(p, FLEET, IM_STR(""), IM_END_DELETED);
 	assert_int_equal(places_devices(p, FLEET, 0, IM_STR("")), 0);
 	assert_int_equal(places_count(p), 23);
 	places_free(&p);
@@ -327,7 +328,7 @@ int main(void)
 		cmocka_unit_test(it_is_bounded),
 		cmocka_unit_test(a_snapshot_says_who_is_there),
 		cmocka_unit_test(where_it_was_last_is_remembered),
-		cmocka_unit_test(a_persons_devices_are_counted),
+		cmocka_unit_test(a_users_devices_are_counted),
 		cmocka_unit_test(five_within_ten_seconds_are_a_contest),
 		cmocka_unit_test(slower_ones_are_none),
 		cmocka_unit_test(a_clock_that_is_set_back_begins_anew),
