@@ -36,13 +36,14 @@ int account_delete(struct rpc_write *wr, const struct account *a)
 		rc = contact_forget_user(wr, a->id, uid);
 	if (rc == IM_OK && wr->presence)
 		rc = presence_gone(wr->presence, uid, c->now_ms);
-	if (rc == IM_OK)
-		rc = directory_user_delete(c->dir, a->id, writer_next(wr->writer));
 	if (rc != IM_OK)
 		return rc;
-	effects_forget_user(writer_effects(wr->writer), uid);
+	/* While the name is somebody's: whose connections these are is looked up by it. */
 	effects_kick(writer_effects(wr->writer), uid, IM_STR(""), IM_END_DELETED);
-	return IM_OK;
+	rc = directory_user_delete(c->dir, a->id, writer_next(wr->writer));
+	if (rc == IM_OK)
+		effects_forget_user(writer_effects(wr->writer), uid);
+	return rc;
 }
 
 /* deleted-17, or what chance adds to it where somebody has that name. */

@@ -503,6 +503,37 @@ static void a_made_up_id_belongs_to_who_had_it_first(void **state)
 	assert_int_equal(owner(w, late), ALICE);
 }
 
+/* Of whoever has gone for good nothing stands in anybody's way until the broker says so. */
+static void a_deleted_users_connections_do_not_count(void **state)
+{
+	static const char *const users[] = {"bob", "fleet"};
+	static const char *const ids[] = {"auto-01234567-89AB-CDEF-0123-456789ABCDEF",
+		"auto-11111111-89AB-CDEF-0123-456789ABCDEF"};
+	struct trio *w = *state;
+	char command[128], told[64];
+
+	for (size_t i = 0; i < 2; i++) {
+		struct im_up_rec first = trio_open(users[i], ids[i], 1000),
+				 next = trio_open("alice", ids[i], 2000);
+
+		trio_say(w, 0, &first);
+		trio_say(w, 1, &next);
+		keeps(w, 1, "alice", ids[i], 2001);
+		assert_int_equal(owner(w, ids[i]), 0);
+		trio_forget(w);
+		snprintf(command, sizeof(command),
+			"{\"command\":\"deleteUser\",\"username\":\"%s\"}", users[i]);
+		snprintf(told, sizeof(told), "%s deleted\n", users[i]);
+		trio_commands(w, 2, command);
+		assert_told(w, told);
+		next.ts_ms = 3000;
+		trio_say(w, 1, &next);
+		keeps(w, 1, "alice", ids[i], 3001);
+		assert_told(w, "");
+		assert_int_equal(owner(w, ids[i]), ALICE);
+	}
+}
+
 /* -- one broker -- */
 
 static void with_one_broker_nothing_of_it_happens(void **state)
@@ -541,6 +572,7 @@ int main(void)
 		T(a_contest_of_a_thing_is_told_to_it),
 		T(one_persons_id_moves_nobody_elses_connection),
 		T(a_made_up_id_belongs_to_who_had_it_first),
+		T(a_deleted_users_connections_do_not_count),
 		cmocka_unit_test_setup_teardown(
 			with_one_broker_nothing_of_it_happens, trio_start_one, trio_stop),
 	};
