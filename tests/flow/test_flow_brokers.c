@@ -119,6 +119,46 @@ static void who_is_at_two_brokers_is_told_at_both(void **state)
 	assert_goes(c, c->bob, "alice", "x..");
 }
 
+/* Whether a sender is spared its own copy each plugin decides for its broker: the only device there
+ * is, the same user's only one at another broker is another device. */
+static void what_one_device_says_the_users_others_hear_once(void **state)
+{
+	static const char *const convs[] = {"u/bob", "g/team"};
+	struct cast *c = *state;
+	struct flow_device *tablet = device(c, "alice", "alice-tablet", 2);
+	struct flow_device *away = device(c, "alice", "alice-desk", 1);
+
+	away->persistent = true;
+	assert_true(flow_connect(tablet) && flow_connect(away));
+	assert_non_null(strstr(
+		flow_rpc(c->bob, "group.create", "{\"gid\":\"team\",\"members\":[\"alice\"]}"),
+		"\"result\""));
+	flow_settle(c->f);
+	flow_disconnect(away, true);
+	flow_settle(c->f);
+	for (size_t i = 0; i < 2; i++) {
+		unsigned syncs = tablet->syncs;
+		uint64_t seq = i + 1; /* the group's first is that it was made */
+
+		assert_true(flow_send(c->alice, convs[i], convs[i], "said on the phone"));
+		flow_settle(c->f);
+		assert_has(tablet, convs[i], seq, "said on the phone");
+		assert_int_equal(flow_conv(tablet, convs[i])->n_delivered, seq);
+		assert_int_equal(tablet->syncs, syncs);
+		assert_true(flow_sent(c->alice, convs[i])->acked);
+		assert_int_equal(flow_sent(c->alice, convs[i])->seq, seq);
+		/* Alone at its broker. */
+		assert_true(flow_conv(c->alice, convs[i])->n_delivered < seq);
+	}
+	/* It waits for the one that is away at another one. */
+	assert_true(flow_connect(away));
+	flow_settle(c->f);
+	assert_has(away, "u/bob", 1, "said on the phone");
+	assert_has(away, "g/team", 2, "said on the phone");
+	assert_int_equal(tablet->twice + away->twice + c->alice->twice, 0);
+	assert_false(flow_waiting(tablet) || flow_waiting(away) || flow_waiting(c->alice));
+}
+
 static void of_a_group_each_broker_gets_its_own_members(void **state)
 {
 	struct cast *c = *state;
@@ -402,6 +442,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(what_is_for_a_user_goes_where_he_is),
 		T(who_is_at_two_brokers_is_told_at_both),
+		T(what_one_device_says_the_users_others_hear_once),
 		T(of_a_group_each_broker_gets_its_own_members),
 		T(a_room_is_everywhere),
 		T(a_session_that_is_away_is_told_at_its_home),
