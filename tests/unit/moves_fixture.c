@@ -67,6 +67,7 @@ static void put_record(struct trio_side *s, const struct im_down_rec *r)
 		im_buf_printf(&s->events, "%.*s %.*s %.*s\n", IM_ARGS(to.uid), IM_ARGS(r->topic),
 			IM_ARGS(r->payload));
 	}
+	s->messages += r->type == IM_DOWN_MESSAGE;
 	s->credit += r->type == IM_DOWN_CREDIT;
 	s->hello |= r->type == IM_DOWN_HELLO;
 }
@@ -257,6 +258,7 @@ void trio_forget(struct trio *w)
 		im_buf_reset(&w->sides[i].told);
 		im_buf_reset(&w->sides[i].events);
 		im_buf_reset(&w->sides[i].answers);
+		w->sides[i].messages = 0;
 	}
 }
 

@@ -40,6 +40,7 @@ struct trio_side {
 	 *   bob event {"event":"device",...
 	 * and what commands were answered there. */
 	struct im_buf told, events, answers;
+	unsigned messages; /* deliveries of any */
 };
 
 struct trio {

@@ -215,6 +215,40 @@ static void a_snapshot_takes_no_home_from_a_later_one(void **state)
 	assert_int_equal(trio_session(&w->sides[0], "phone")->end, IM_END_MOVED);
 }
 
+static void write_to_bob(struct trio *w)
+{
+	const struct im_up_rec m = {.type = IM_UP_MSG_USER,
+		.user = IM_STR("alice"),
+		.device = IM_STR("console"),
+		.target = IM_STR("bob"),
+		.payload = IM_STR("hi"),
+		.ts_ms = w->now.wall_ms};
+
+	trio_forget(w);
+	trio_say(w, 2, &m);
+}
+
+/* There was no room in the spool to say that it has come. */
+static void where_a_snapshot_shows_a_device_its_session_is_told(void **state)
+{
+	struct trio *w = *state;
+
+	trio_opens(w, 0, "phone", 1000);
+	trio_speaks(w, 0, "phone", 1001);
+	trio_closes(w, 0, "phone", 1002);
+	write_to_bob(w);
+	assert_int_equal(w->sides[0].messages, 1);
+	assert_int_equal(w->sides[1].messages, 0);
+	trio_connects(w, 1, "bob", "phone", 2000);
+	trio_unlink(w, 1);
+	trio_link(w, 1);
+	trio_snapshot(w, 1);
+	trio_closes(w, 1, "phone", 3000);
+	write_to_bob(w);
+	assert_int_equal(w->sides[0].messages, 0);
+	assert_int_equal(w->sides[1].messages, 1);
+}
+
 /* -- replays -- */
 
 /* A message leaves a mark in the log, by which a replay is known. */
@@ -564,6 +598,7 @@ int main(void)
 		T(snapshots_in_any_order_agree),
 		T(one_that_has_not_heard_is_told_again),
 		T(a_snapshot_takes_no_home_from_a_later_one),
+		T(where_a_snapshot_shows_a_device_its_session_is_told),
 		T(a_replay_ends_nothing_that_began_later),
 		T(what_was_rolled_back_is_decided_again),
 		T(who_is_there_stays_when_it_is_contested),
