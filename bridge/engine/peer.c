@@ -175,6 +175,24 @@ static void say_conflict(struct peer *p, uint64_t epoch)
 	p->conflict = true;
 }
 
+/* s: what is known of the spool that begins here. One that is known by no message may have been
+ * there for long: a batch without one leaves no mark in the log. */
+static void say_beginning(
+	const struct peer *p, const struct im_up_batch *h, const struct spool_mark *s, bool same)
+{
+	uint64_t expected = s->recno + 1;
+
+	if (same)
+		log_line(p->p.log, LOG_LEVEL_INFO, "spool_goes_on",
+			"epoch=%llu expected=%llu first=%llu what=\"numbers jump when broker or "
+			"bridge was started again; nothing is missing\"",
+			(unsigned long long)h->epoch, (unsigned long long)expected,
+			(unsigned long long)h->first);
+	else if (h->first == 1)
+		log_line(p->p.log, LOG_LEVEL_INFO, "spool_begins", "epoch=%llu first=1",
+			(unsigned long long)h->epoch);
+}
+
 /* The plugin says where its spool begins. What lies between that and the committed is committed too
  * (a batch without messages leaves no mark) or never was (numbers jump when the broker has died).
  */
@@ -197,12 +215,7 @@ static int spool_begins(struct peer *p, const struct im_up_batch *h)
 	p->spool = s;
 	if (same && h->first <= s->recno + 1)
 		return IM_OK;
-	log_line(p->p.log, LOG_LEVEL_INFO, same ? "spool_goes_on" : "spool_begins",
-		"epoch=%llu expected=%llu first=%llu%s", (unsigned long long)h->epoch,
-		(unsigned long long)(same ? s->recno + 1 : h->first), (unsigned long long)h->first,
-		same ? " what=\"numbers jump when broker or bridge was started again; nothing is "
-		       "missing\""
-		     : "");
+	say_beginning(p, h, s, same);
 	spool_mark_advance(s, h->first - 1, &none);
 	return IM_OK;
 }

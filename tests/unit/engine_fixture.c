@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "tests/unit/engine_fixture.h"
 
+#include <unistd.h>
+
 #include "common/msgprops.h"
 
 static void put_recipients(struct im_buf *b, const struct im_down_rec *r)
@@ -367,6 +369,38 @@ void engine_wait(struct engine_fixture *f, int64_t ms)
 	engine_forget(f);
 	engine_tick(f->rig.engine, &f->now);
 	engine_reads(f->rig.engine);
+}
+
+/* -- the log -- */
+
+static struct {
+	int file, kept;
+	char text[8192];
+} logged;
+
+void engine_log_begin(void)
+{
+	char path[] = "/tmp/im-log-XXXXXX";
+
+	logged.file = mkstemp(path);
+	logged.kept = dup(STDERR_FILENO);
+	assert_true(logged.file >= 0 && logged.kept >= 0);
+	unlink(path);
+	assert_true(dup2(logged.file, STDERR_FILENO) >= 0);
+	setenv("ENGINE_LOG", "1", 1);
+}
+
+const char *engine_log_end(void)
+{
+	ssize_t n = pread(logged.file, logged.text, sizeof(logged.text) - 1, 0);
+
+	unsetenv("ENGINE_LOG");
+	assert_true(dup2(logged.kept, STDERR_FILENO) >= 0);
+	close(logged.kept);
+	close(logged.file);
+	assert_true(n >= 0);
+	logged.text[n] = '\0';
+	return logged.text;
 }
 
 void engine_forget(struct engine_fixture *f)

@@ -84,6 +84,11 @@ void engine_credit(struct engine_fixture *f, uint32_t frames);
 void engine_sessions(struct engine_fixture *f, const char *const *user_device_sub);
 void engine_wait(struct engine_fixture *f, int64_t ms);
 
+/* What a fixture that is set up from here on logs, until the end of it is taken: the text, valid
+ * until the next one. The tests' own stderr meanwhile. */
+void engine_log_begin(void);
+const char *engine_log_end(void);
+
 void engine_forget(struct engine_fixture *f);
 /* A line that begins with this was told. */
 bool engine_told(const struct engine_fixture *f, const char *begin);

@@ -137,6 +137,31 @@ static void the_answer_says_where_the_spool_begins(void **state)
 	assert_not_told(f, "committed");
 }
 
+/* Of a spool that has given no message the log knows nothing, so it is met anew by each process; it
+ * is new where its first record is still there. */
+static void a_spool_that_is_new_is_said_once(void **state)
+{
+	struct engine_fixture *f;
+	const char *log;
+
+	(void)state;
+	engine_log_begin();
+	f = engine_prepare(&store_memory);
+	engine_open(f);
+	engine_link(f);
+	engine_add_session(f, IM_UP_OPEN, "alice", "phone", 0);
+	engine_send(f);
+	assert_told(f, "committed 77:1");
+	for (int i = 0; i < 2; i++) {
+		engine_restart(f);
+		engine_link(f);
+	}
+	engine_tear_down((void **)&f);
+	log = strstr(engine_log_end(), "info spool_begins epoch=77 first=1\n");
+	assert_non_null(log);
+	assert_null(strstr(strchr(log, '\n'), "spool_begins"));
+}
+
 /* The answer came, the first batch after it was lost. */
 static void a_lost_batch_is_not_taken_for_a_beginning(void **state)
 {
@@ -495,6 +520,7 @@ int main(void)
 		T(only_the_marks_that_cover_a_replay_are_read),
 		T(a_gap_is_asked_for_and_dropped),
 		T(the_answer_says_where_the_spool_begins),
+		cmocka_unit_test(a_spool_that_is_new_is_said_once),
 		T(a_lost_batch_is_not_taken_for_a_beginning),
 		T(half_an_answer_is_none),
 		T(another_epoch_is_another_spool),
