@@ -18,6 +18,7 @@ static struct directory_device device_of_row(sqlite3_stmt *st)
 		.cursor = sqldb_id(st, 4),
 		.start = sqldb_id(st, 5),
 		.broker = (unsigned)sqldb_int(st, 6),
+		.home_ms = sqldb_int(st, 7),
 	};
 }
 
@@ -160,12 +161,14 @@ int directory_device_start(struct directory *d, struct im_str device, uint64_t c
 	return directory_change(d, st);
 }
 
-int directory_device_set_home(struct directory *d, struct im_str device, unsigned number)
+int directory_device_set_home(
+	struct directory *d, struct im_str device, unsigned number, int64_t since_ms)
 {
 	sqlite3_stmt *st = sqldb_get(&d->q, DIR_DEVICE_SET_HOME);
 
 	sqldb_bind_text(st, 1, device);
 	sqldb_bind_int(st, 2, number);
+	sqldb_bind_int(st, 3, since_ms);
 	return directory_change(d, st);
 }
 

@@ -80,6 +80,7 @@ struct directory_device {
 	uint64_t start;  /* behind which it has received what lies through the cursor */
 	unsigned broker; /* its home: the number of the one where it was connected last; 0: not
 			    known */
+	int64_t home_ms; /* when that connection began; 0: not known */
 };
 int directory_device_get(
 	struct directory *d, struct im_str device, struct directory_device *out) IM_MUST_CHECK;
@@ -107,9 +108,9 @@ int directory_device_remove(struct directory *d, struct im_str device) IM_MUST_C
  * counted by the plugin. */
 int directory_device_count(struct directory *d, uint64_t user, uint64_t *out) IM_MUST_CHECK;
 int directory_device_kept(struct directory *d, struct im_str device, int64_t now_ms) IM_MUST_CHECK;
-/* It is connected at the broker of this number. */
+/* It is connected at the broker of this number since then. */
 int directory_device_set_home(
-	struct directory *d, struct im_str device, unsigned number) IM_MUST_CHECK;
+	struct directory *d, struct im_str device, unsigned number, int64_t since_ms) IM_MUST_CHECK;
 /* The homes of those of a user's client ids, marks included, that may have left a session: bit
  * `number - 1` for each; IM_PEERS_ALL where one is not known. */
 int directory_device_homes(struct directory *d, uint64_t user, uint32_t *mask_out) IM_MUST_CHECK;

@@ -83,18 +83,23 @@ static int read_home(struct moves *m, struct arrival *a)
 		return IM_E_EXISTS;
 	a->row = true;
 	a->home = dev.broker;
-	a->seen_ms = dev.seen_ms;
+	a->home_ms = dev.home_ms;
 	return IM_OK;
+}
+
+static bool is_home(const struct arrival *a)
+{
+	return a->home == moves_number(a->peer);
 }
 
 static int set_home(struct moves *m, const struct arrival *a)
 {
 	int rc;
 
-	if (!a->row || a->home == moves_number(a->peer))
+	if (!a->row || (is_home(a) && a->home_ms == a->rec->ts_ms))
 		return IM_OK;
-	rc = directory_device_set_home(
-		writer_directory(m->p.writer), a->rec->device, moves_number(a->peer));
+	rc = directory_device_set_home(writer_directory(m->p.writer), a->rec->device,
+		moves_number(a->peer), a->rec->ts_ms);
 	return rc == IM_E_NONE ? IM_OK : rc;
 }
 
@@ -155,6 +160,21 @@ static bool is_later(const struct arrival *a, int64_t since_ms)
 	return since_ms > a->rec->ts_ms && since_ms <= a->now_ms;
 }
 
+/* Where it was last, if that was elsewhere: the directory has it, over restarts, too, and what has
+ * no row there is remembered. */
+static bool was_elsewhere(
+	const struct moves *m, const struct arrival *a, unsigned *at_out, int64_t *since_ms_out)
+{
+	bool was = places_left(m->places, a->rec->device, at_out, since_ms_out);
+
+	if (a->row && a->home && a->home_ms >= *since_ms_out) {
+		*at_out = a->home - 1;
+		*since_ms_out = a->home_ms;
+		was = true;
+	}
+	return was && *at_out != a->peer;
+}
+
 /* True: the device has connected elsewhere since, and this one goes. */
 static bool too_late(struct moves *m, const struct arrival *a, const struct place *other)
 {
@@ -162,7 +182,7 @@ static bool too_late(struct moves *m, const struct arrival *a, const struct plac
 	int64_t since_ms = other ? other->since_ms : 0;
 	unsigned at = other ? other->peer : 0;
 
-	if (!other && (!places_left(m->places, device, &at, &since_ms) || at == a->peer))
+	if (!other && !was_elsewhere(m, a, &at, &since_ms))
 		return false;
 	if (!is_later(a, since_ms))
 		return false;
@@ -199,7 +219,7 @@ static bool contested(struct moves *m, const struct arrival *a, const struct pla
 static bool may_be_elsewhere(const struct arrival *a)
 {
 	if (a->row)
-		return a->home != moves_number(a->peer) && (!a->met || a->seen_ms <= a->rec->ts_ms);
+		return !is_home(a);
 	return !arrival_is_person(a) && !a->met && !a->known;
 }
 
@@ -208,7 +228,7 @@ static int take_over(struct moves *m, const struct arrival *a, struct place *oth
 	int64_t since_ms = a->rec->ts_ms;
 
 	if (!other && !may_be_elsewhere(a))
-		return IM_OK;
+		return set_home(m, a);
 	for (struct place *o = other; o;
 		o = places_other(m->places, a->peer, a->rec->device, a->u->id)) {
 		if (o->since_ms > since_ms)
@@ -218,7 +238,7 @@ static int take_over(struct moves *m, const struct arrival *a, struct place *oth
 	effects_move(m->p.fx, a->rec->user, a->rec->device, IM_END_MOVED, since_ms,
 		moves_number(a->peer));
 	places_forget_left(m->places, a->rec->device);
-	m->p.health->devices_moved += other || (a->home && a->home != moves_number(a->peer));
+	m->p.health->devices_moved += other || (a->home && !is_home(a));
 	moves_say(m, a, LOG_LEVEL_DEBUG, "device_moved", a->rec->device, "");
 	return set_home(m, a);
 }
@@ -332,14 +352,12 @@ int moves_met(struct moves *m, unsigned peer, const struct im_up_rec *rec, int64
 /* It was there before anything of the same moment; what has begun since is not touched. */
 static int move_again(struct moves *m, const struct arrival *a, bool behind)
 {
-	bool ours = a->home == moves_number(a->peer);
-
-	if (a->row && !ours && (!behind || a->seen_ms > a->rec->ts_ms))
+	if (a->row && !is_home(a) && (!behind || is_later(a, a->home_ms)))
 		return IM_OK;
 	if (a->row || !arrival_is_person(a))
 		effects_move(m->p.fx, a->rec->user, a->rec->device, IM_END_MOVED, a->rec->ts_ms - 1,
 			moves_number(a->peer));
-	return set_home(m, a);
+	return is_home(a) && is_later(a, a->home_ms) ? IM_OK : set_home(m, a);
 }
 
 int moves_again(struct moves *m, unsigned peer, const struct im_up_rec *rec, bool behind)

@@ -37,7 +37,7 @@ struct arrival {
 	/* As the directory has it; what begins as a device account's do has no row. */
 	bool row;
 	unsigned home;
-	int64_t seen_ms;
+	int64_t home_ms;
 	bool known; /* its last connection was here, too */
 };
 

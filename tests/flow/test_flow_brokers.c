@@ -275,7 +275,8 @@ static void a_home_that_is_not_known_is_everywhere(void **state)
 	flow_settle(c->f);
 	flow_kill_bridge(c->n);
 	flow_start_bridge(c->n);
-	assert_int_equal(directory_device_set_home(c->n->rig.dir, IM_STR("bob-phone"), 0), IM_OK);
+	assert_int_equal(
+		directory_device_set_home(c->n->rig.dir, IM_STR("bob-phone"), 0, 1000), IM_OK);
 	flow_settle(c->f);
 	assert_goes(c, c->alice, "bob", "xxx");
 	assert_true(flow_connect(c->bob));

@@ -140,6 +140,35 @@ static void a_clock_that_was_set_back_locks_nobody_out(void **state)
 	assert_told(w, "");
 }
 
+/* By less than the newer one was on its way: it takes the newer one for the older one, once. */
+static void a_clock_that_was_set_back_a_little_ends_one_connection(void **state)
+{
+	struct trio *w = *state;
+
+	trio_opens(w, 0, "phone", 900000);
+	trio_speaks(w, 0, "phone", 900001);
+	trio_forget(w);
+	trio_opens(w, 1, "phone", 899000);
+	assert_told(w, "bob/phone moved 900000 at 1\n");
+	trio_closes(w, 1, "phone", 899500);
+	trio_opens(w, 1, "phone", 900500);
+	assert_told(w, "bob/phone moved 900500 at 2\n");
+	assert_int_equal(trio_session(&w->sides[0], "phone")->end, IM_END_MOVED);
+	/* One that is away has only the time of its home. */
+	trio_closes(w, 0, "phone", 900600);
+	trio_closes(w, 1, "phone", 900700);
+	trio_restart(w);
+	w->now.wall_ms = 800000;
+	for (unsigned i = 0; i < TRIO_SIDES; i++) {
+		trio_link(w, i);
+		trio_snapshot(w, i);
+	}
+	trio_forget(w);
+	trio_opens(w, 2, "phone", 800000);
+	assert_told(w, "bob/phone moved 800000 at 3\n");
+	assert_int_equal(trio_home(w, "phone"), 3);
+}
+
 /* -- snapshots -- */
 
 /* In whichever order the brokers are heard of, after the bridge was away. */
@@ -202,17 +231,58 @@ static void a_snapshot_takes_no_home_from_a_later_one(void **state)
 	for (unsigned i = 0; i < TRIO_SIDES; i++)
 		trio_link(w, i);
 	trio_snapshot(w, 1);
+	trio_snapshot(w, 2);
 	trio_connects(w, 0, "bob", "phone", 1000);
+	trio_forget(w);
 	trio_snapshot(w, 0);
 	trio_snapshot(w, 1);
-	assert_told(w, "");
+	assert_told(w, "bob/phone moved 2000 at 2\n");
 	assert_int_equal(trio_home(w, "phone"), 2);
+	assert_int_equal(trio_session(&w->sides[0], "phone")->end, IM_END_MOVED);
 	/* One that began later, of which there was no room in the spool to tell. */
 	trio_connects(w, 2, "bob", "phone", 4000);
 	trio_snapshot(w, 2);
 	assert_told(w, "bob/phone moved 4000 at 3\n");
 	assert_int_equal(trio_home(w, "phone"), 3);
-	assert_int_equal(trio_session(&w->sides[0], "phone")->end, IM_END_MOVED);
+}
+
+/* What a broker that was cut off had to say comes when the bridge has been started anew. */
+static void a_late_one_takes_no_home_over_a_restart(void **state)
+{
+	struct trio *w = *state;
+
+	trio_opens(w, 1, "phone", 2000);
+	trio_closes(w, 1, "phone", 3000);
+	/* Whose end at the other one is heard of before it has come. */
+	trio_opens(w, 1, "tablet", 2000);
+	trio_restart(w);
+	for (unsigned i = 0; i < TRIO_SIDES; i++) {
+		w->sides[i].n = 0;
+		trio_link(w, i);
+		trio_snapshot(w, i);
+	}
+	trio_forget(w);
+	trio_opens(w, 0, "phone", 1500);
+	assert_told(w, "bob/phone moved 2000 at 2\n");
+	trio_closes(w, 0, "phone", 1600);
+	assert_int_equal(trio_home(w, "phone"), 2);
+	trio_closes(w, 1, "tablet", 3001);
+	trio_opens(w, 0, "tablet", 3000);
+	assert_told(w, "bob/tablet moved 3000 at 1\n");
+	assert_int_equal(trio_home(w, "tablet"), 1);
+	/* Having come again at its home it has it since then. */
+	trio_closes(w, 0, "tablet", 3100);
+	trio_opens(w, 0, "tablet", 5000);
+	trio_closes(w, 0, "tablet", 6000);
+	trio_restart(w);
+	for (unsigned i = 0; i < TRIO_SIDES; i++) {
+		trio_link(w, i);
+		trio_snapshot(w, i);
+	}
+	trio_forget(w);
+	trio_opens(w, 2, "tablet", 4000);
+	assert_told(w, "bob/tablet moved 5000 at 1\n");
+	assert_int_equal(trio_home(w, "tablet"), 1);
 }
 
 static void write_to_bob(struct trio *w)
@@ -595,9 +665,11 @@ int main(void)
 		T(one_that_is_heard_of_late_goes),
 		T(of_two_at_the_same_moment_one_stays),
 		T(a_clock_that_was_set_back_locks_nobody_out),
+		T(a_clock_that_was_set_back_a_little_ends_one_connection),
 		T(snapshots_in_any_order_agree),
 		T(one_that_has_not_heard_is_told_again),
 		T(a_snapshot_takes_no_home_from_a_later_one),
+		T(a_late_one_takes_no_home_over_a_restart),
 		T(where_a_snapshot_shows_a_device_its_session_is_told),
 		T(a_replay_ends_nothing_that_began_later),
 		T(what_was_rolled_back_is_decided_again),

@@ -216,7 +216,7 @@ static void one_that_others_have_ended_does_not_count(void **state)
 	trio_forget(w);
 	trio_connects(w, 0, "alice", "tv", 2500);
 	trio_say(w, 0, &r);
-	assert_told(w, "");
+	assert_told(w, "alice/tv removed\n");
 	trio_opens_of(w, 0, "desk", 3000, "2");
 	assert_int_equal(trio_session(&w->sides[0], "desk")->end, IM_END_LIMIT);
 	assert_int_equal(trio_session(&w->sides[2], "tv")->end, TRIO_ALIVE);
