@@ -137,7 +137,7 @@ bool connections_answer(struct plugin *p, const struct session *e, struct im_str
 		.answer = list,
 	};
 
-	return command_answer(p, e, payload, &spec);
+	return !p->home.several && command_answer(p, e, payload, &spec);
 }
 
 /* ---- who is not here ---- */

@@ -13,6 +13,7 @@
 #include "bridge/admin/admin_ban.h"
 #include "bridge/admin/admin_bind.h"
 #include "bridge/admin/admin_check.h"
+#include "bridge/admin/admin_connections.h"
 #include "bridge/admin/admin_device.h"
 #include "bridge/admin/admin_erase.h"
 #include "bridge/admin/admin_export.h"
@@ -39,6 +40,7 @@ static const struct admin_command *const topics[] = {
 	admin_import_commands,
 	admin_group_commands,
 	admin_device_commands,
+	admin_connections_commands,
 	admin_node_commands,
 	admin_report_commands,
 	admin_message_commands,
@@ -219,6 +221,7 @@ int admin_execute(struct admin_payload *p)
 					.presence = p->presence,
 					.cursors = p->cursors},
 		.hooks = p->hooks,
+		.places = p->places,
 		.noted = &noted};
 	int rc;
 

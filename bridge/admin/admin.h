@@ -26,9 +26,10 @@ struct admin_payload {
 	const struct rpc_settings *set;
 	const struct admin_hooks *hooks;
 	struct writer *w;
-	struct presence *presence; /* may be NULL */
-	struct cursors *cursors;   /* may be NULL */
-	struct im_str device;      /* from which the payload came */
+	struct presence *presence;   /* may be NULL */
+	const struct places *places; /* see struct admin_call */
+	struct cursors *cursors;     /* may be NULL */
+	struct im_str device;        /* from which the payload came */
 	struct im_str payload;
 	struct im_str absent; /* IM_KICK_*, of each command; or nothing */
 	struct im_buf *out;   /* the response; always filled when IM_OK is returned */

@@ -20,6 +20,7 @@
 
 struct read_job;
 struct admin_hooks;
+struct places;
 
 struct admin_command;
 
@@ -27,6 +28,7 @@ struct admin_call {
 	struct rpc_write write; /* by_operator; its parameters without the command's name */
 	const struct admin_command *command; /* NULL: there is none of that name */
 	const struct admin_hooks *hooks;     /* may be NULL */
+	const struct places *places;         /* NULL: there is one broker */
 	bool alone;                          /* the only one of its payload */
 	bool absent; /* the plugin has said that whom it is to disconnect is not connected */
 	/* for the audit log */

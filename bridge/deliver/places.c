@@ -355,6 +355,16 @@ static bool counts(const struct place *e, struct im_str but)
 	return e->end == PLACE_STAYS && !im_str_eq(place_device(e), but);
 }
 
+void places_each(const struct places *p, uint64_t user, places_each_fn fn, void *arg)
+{
+	const struct place_user *u = user_find(p, user);
+	const struct place *e;
+
+	DL_FOREACH (u ? u->list : NULL, e)
+		if (e->end == PLACE_STAYS)
+			fn(arg, e);
+}
+
 int64_t places_devices(const struct places *p, uint64_t user, unsigned peer, struct im_str but)
 {
 	const struct place_user *u = user_find(p, user);

@@ -97,6 +97,9 @@ bool places_left(
 /* That is not so any more. */
 void places_forget_left(struct places *p, struct im_str device);
 
+/* Each of a user's that is to stay. fn changes nothing. */
+typedef void (*places_each_fn)(void *arg, const struct place *e);
+void places_each(const struct places *p, uint64_t user, places_each_fn fn, void *arg);
 /* Of a user's devices at one broker those that are to stay, but for this one. */
 int64_t places_devices(const struct places *p, uint64_t user, unsigned peer, struct im_str but);
 /* Of those at any of these brokers (bit peer) the one connected longest; NULL: there is none. */

@@ -96,6 +96,7 @@ static int requesting(struct assembly *a, const struct engine_parts *p)
 		.hooks = p->hooks,
 		.hold = p->hold,
 		.presence = sessions_presence(a->sessions),
+		.sessions = a->sessions,
 		.dedup = a->dedup,
 		.cost = a->cost,
 		.cursors = a->cursors};

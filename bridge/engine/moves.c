@@ -61,6 +61,11 @@ int moves_set_brokers(struct moves *m, unsigned n)
 	return IM_OK;
 }
 
+const struct places *moves_places(const struct moves *m)
+{
+	return m->places;
+}
+
 void moves_linked(struct moves *m, unsigned peer, bool on)
 {
 	uint32_t bit = UINT32_C(1) << peer;

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "bridge/deliver/presence.h"
+#include "bridge/engine/sessions.h"
 #include "bridge/rpc/price.h"
 #include "bridge/rpc/read_job.h"
 #include "bridge/rpc/rpc_batch.h"
@@ -327,6 +328,7 @@ int requests_control(struct requests *q, const struct im_up_rec *rec, int64_t no
 		.hooks = &q->p.hooks,
 		.w = q->p.writer,
 		.presence = q->p.presence,
+		.places = sessions_places(q->p.sessions),
 		.cursors = q->p.cursors,
 		.device = rec->device,
 		.payload = rec->payload,

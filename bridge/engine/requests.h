@@ -21,6 +21,7 @@
 #include "common/frame.h"
 
 struct requests;
+struct sessions;
 
 /* Borrowed. */
 struct requests_parts {
@@ -34,6 +35,7 @@ struct requests_parts {
 	 * NULL; arg is hooks.arg. */
 	bool (*hold)(void *arg, struct im_str uid, struct im_str device, struct im_str response);
 	struct presence *presence;
+	const struct sessions *sessions;
 	struct dedup *dedup;
 	struct cost *cost;
 	struct cursors *cursors;

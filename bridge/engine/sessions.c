@@ -123,6 +123,11 @@ struct presence *sessions_presence(const struct sessions *s)
 	return s->presence;
 }
 
+const struct places *sessions_places(const struct sessions *s)
+{
+	return moves_places(s->moves);
+}
+
 bool sessions_pending(const struct sessions *s)
 {
 	return presence_changed(s->presence);

@@ -78,5 +78,7 @@ struct tx_part sessions_part(struct sessions *s);
 /* There is more to tell. */
 bool sessions_pending(const struct sessions *s);
 struct presence *sessions_presence(const struct sessions *s);
+/* See moves_places. */
+const struct places *sessions_places(const struct sessions *s);
 
 #endif

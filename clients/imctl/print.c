@@ -98,15 +98,32 @@ struct column {
 	size_t width;
 };
 
-static size_t read_columns(const char *names, struct column *c)
+static bool any_has(const json_t *rows, const char *name)
+{
+	size_t i;
+	json_t *row;
+
+	json_array_foreach(rows, i, row)
+	{
+		if (json_object_get(row, name))
+			return true;
+	}
+	return false;
+}
+
+static size_t read_columns(const json_t *rows, const char *names, struct column *c)
 {
 	size_t n = 0;
 
 	while (*names && n < COLUMNS_MAX) {
-		size_t len = strcspn(names, " ");
+		bool maybe = *names == '?';
+		size_t len;
+
+		names += maybe;
+		len = strcspn(names, " ");
 		snprintf(c[n].name, sizeof(c[n].name), "%.*s", (int)len, names);
 		c[n].width = label_of(c[n].name).n;
-		n++;
+		n += !maybe || any_has(rows, c[n].name);
 		names += len + (names[len] == ' ');
 	}
 	return n;
@@ -150,7 +167,7 @@ void print_table(FILE *out, const json_t *rows, const char *columns)
 {
 	struct column c[COLUMNS_MAX];
 	struct im_buf cell;
-	size_t n = read_columns(columns, c), i;
+	size_t n = read_columns(rows, columns, c), i;
 	json_t *row;
 
 	im_buf_init(&cell, 0);

@@ -6,7 +6,8 @@
 #include <jansson.h>
 #include <stdio.h>
 
-/* An array of objects as a table: `columns` are member names separated by blanks. */
+/* An array of objects as a table: `columns` are member names separated by blanks; one
+ * behind a ? is left out where no row has it. */
 void print_table(FILE *out, const json_t *rows, const char *columns);
 /* An object, a line a member; objects within it are indented, arrays of objects become
  * tables. */

@@ -270,6 +270,22 @@ def test_imctl_works_at_every_broker(node):
         assert len({x["broker"] for x in s["brokers"]}) == len(node.brokers)
 
 
+def test_imctl_lists_the_devices_at_all_brokers(node):
+    user = node.users(1)[0]
+    devices = everywhere(node, user)
+    want = sorted((c.device, i + 1) for i, c in enumerate(devices))
+    for i in range(len(node.brokers)):
+        listed = Imctl.of(node, broker=i).json("device", "list", user)["connections"]
+        assert [(c["device"], c["broker"]) for c in listed] == want
+        assert all(abs(c["since_ms"] / 1000 - time.time()) < 300 for c in listed)
+    imctl = Imctl.of(node)
+    some = imctl.json("device", "list", user, "--limit", "1")
+    assert [c["device"] for c in some["connections"]] == [want[0][0]]
+    devices[0].disconnect()
+    until(lambda: devices[0].device not in str(imctl.json("device", "list", user)), "it has gone")
+    assert imctl.ok("device", "list", user).splitlines()[0].split() == ["device", "since", "broker"]
+
+
 def test_an_announcement_reaches_everybody_once(node, tmp_path):
     clients = people(node, 2 * len(node.brokers))
     late = node.user()

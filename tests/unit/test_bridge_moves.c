@@ -638,6 +638,67 @@ static void a_deleted_users_connections_do_not_count(void **state)
 	}
 }
 
+/* -- who is where -- */
+
+static void assert_listed(struct trio *w, const char *params, const char *want, int line)
+{
+	char text[256];
+	struct im_str got;
+
+	trio_forget(w);
+	snprintf(text, sizeof(text), "{\"command\":\"listConnections\",%s}", params);
+	trio_commands(w, 1, text);
+	got = im_buf_view(&w->sides[1].answers);
+	if (!memmem(got.p, got.n, want, strlen(want)))
+		fail_msg("line %d: want %s in %.*s", line, want, IM_ARGS(got));
+}
+#define assert_listed(w, params, want) assert_listed(w, params, want, __LINE__)
+
+#define AT(device, ms, at) "{\"device\":\"" device "\",\"since_ms\":" ms ",\"broker\":" at "}"
+
+static void who_is_connected_is_listed_with_the_broker(void **state)
+{
+	struct trio *w = *state;
+	struct im_up_rec r = trio_open("fleet", "veh-1", 1000);
+
+	assert_listed(w, "\"username\":\"bob\"", "\"data\":{\"connections\":[]}");
+	trio_opens(w, 0, "tv", 1000);
+	trio_opens(w, 1, "phone", 2000);
+	trio_opens(w, 2, "desk", 3000);
+	assert_listed(w, "\"username\":\"bob\"",
+		"{\"connections\":[" AT("desk", "3000", "3") "," AT("phone", "2000", "2") "," AT(
+			"tv", "1000", "1") "]}");
+	/* Once, where it is by now. */
+	trio_opens(w, 2, "tv", 4000);
+	assert_listed(w, "\"username\":\"bob\",\"after\":\"phone\"",
+		"{\"connections\":[" AT("tv", "4000", "3") "]}");
+	/* Page by page, whatever their order at the brokers. */
+	assert_listed(w, "\"username\":\"bob\",\"limit\":2",
+		"{\"connections\":[" AT("desk", "3000", "3") "," AT(
+			"phone", "2000", "2") "],"
+					      "\"more\":true,\"next\":\"phone\"}");
+	trio_closes(w, 1, "phone", 5000);
+	assert_listed(w, "\"username\":\"bob\",\"limit\":2",
+		"{\"connections\":[" AT("desk", "3000", "3") "," AT("tv", "4000", "3") "]}");
+	trio_say(w, 0, &r);
+	r = trio_open("fleet", "veh-2", 1100);
+	trio_say(w, 1, &r);
+	assert_listed(w, "\"username\":\"fleet\"",
+		"{\"connections\":[" AT("veh-1", "1000", "1") "," AT("veh-2", "1100", "2") "]}");
+	/* Those of a broker that shows others are gone; who was told to go is as good as gone. */
+	trio_unlink(w, 2);
+	trio_link(w, 2);
+	trio_session(&w->sides[2], "desk")->end = IM_END_KICKED;
+	trio_snapshot(w, 2);
+	trio_commands(
+		w, 0, "{\"command\":\"kickUser\",\"username\":\"fleet\",\"device\":\"veh-1\"}");
+	assert_listed(w, "\"username\":\"bob\"", "{\"connections\":[" AT("tv", "4000", "3") "]}");
+	assert_listed(
+		w, "\"username\":\"fleet\"", "{\"connections\":[" AT("veh-2", "1100", "2") "]}");
+	assert_listed(w, "\"username\":\"nobody\"", "\"code\":-32001");
+	assert_listed(w, "\"username\":\"bob\",\"limit\":1001", "\"code\":-32602");
+}
+
 /* -- one broker -- */
 
 static void with_one_broker_nothing_of_it_happens(void **state)
@@ -653,6 +714,10 @@ static void with_one_broker_nothing_of_it_happens(void **state)
 	assert_told(w, "");
 	assert_int_equal(trio_home(w, "phone"), 0);
 	assert_int_equal(engine_health(w->rig.engine)->devices_moved, 0);
+	/* Its plugin knows who is connected, and answers. */
+	trio_commands(w, 0, "{\"command\":\"listConnections\",\"username\":\"bob\"}");
+	assert_non_null(memmem(w->sides[0].answers.p, w->sides[0].answers.n,
+		"the broker's plugin answers this", 32));
 }
 
 #define T(name) cmocka_unit_test_setup_teardown(name, trio_start, trio_stop)
@@ -680,6 +745,7 @@ int main(void)
 		T(one_persons_id_moves_nobody_elses_connection),
 		T(a_made_up_id_belongs_to_who_had_it_first),
 		T(a_deleted_users_connections_do_not_count),
+		T(who_is_connected_is_listed_with_the_broker),
 		cmocka_unit_test_setup_teardown(
 			with_one_broker_nothing_of_it_happens, trio_start_one, trio_stop),
 	};

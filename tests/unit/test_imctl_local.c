@@ -176,6 +176,13 @@ static void tables_have_straight_columns(void **state)
 	assert_string_equal(text, "since                 until                 wait_ms\n"
 				  "1970-01-01T00:00:01Z  1970-01-01T00:00:02Z  30\n");
 	free(text);
+	/* What only some nodes say has a column where it is said. */
+	text = print("[{\"a\":1}]", "a ?b");
+	assert_string_equal(text, "a\n1\n");
+	free(text);
+	text = print("[{\"a\":1},{\"a\":2,\"b\":3}]", "a ?b");
+	assert_string_equal(text, "a  b\n1  -\n2  3\n");
+	free(text);
 	text = print("{\"seen_ms\":1000,\"wait_ms\":30,\"rows\":[{\"created_ms\":2000}]}", NULL);
 	assert_string_equal(text, "seen: 1970-01-01T00:00:01Z\n"
 				  "wait_ms: 30\n"

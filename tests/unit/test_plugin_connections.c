@@ -140,6 +140,24 @@ static void pages_leave_none_out(void **state)
 	node_stop(&n);
 }
 
+/* Who knows who is at the others. */
+static void of_several_brokers_the_bridge_lists(void **state)
+{
+	struct mosquitto *root;
+	struct node n;
+
+	(void)state;
+	root = begin(&n, false);
+	node_down(&n,
+		&(struct im_down_rec){
+			.type = IM_DOWN_HELLO, .epoch = 1, .recno = 2, .flags = IM_DOWNF_SEVERAL},
+		NULL, 0);
+	node_settle(&n);
+	assert_string_equal(command(&n, root, LIST "\"fleet\"}"), "");
+	assert_int_equal(node_count(&n, IM_UP_CONTROL), 1);
+	node_stop(&n);
+}
+
 static void what_is_asked_wrongly_is_said(void **state)
 {
 	struct mosquitto *root, *alice;
@@ -157,7 +175,7 @@ static void what_is_asked_wrongly_is_said(void **state)
 		"a member is given twice; give it once");
 	refused(&n, root, "\"fleet\",\"topic\":\"a\"",
 		"the parameters are username, after and limit; leave out others");
-	/* Among others it is the bridge's, which has no such command. */
+	/* Among others it is the bridge's, which says that it is the plugin's. */
 	(void)command(&n, root, LIST "\"fleet\"},{\"command\":\"getStats\"}");
 	assert_int_equal(node_count(&n, IM_UP_CONTROL), 1);
 	/* It is for administrators. */
@@ -243,6 +261,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_connected_ones_are_listed_by_name),
 		cmocka_unit_test(pages_leave_none_out),
+		cmocka_unit_test(of_several_brokers_the_bridge_lists),
 		cmocka_unit_test(what_is_asked_wrongly_is_said),
 		cmocka_unit_test(an_order_says_who_is_not_there),
 	};
