@@ -10,6 +10,9 @@
 #include "common/jsonw.h"
 #include "common/limits.h"
 
+/* One that says nothing for so long, asked twice, is as good as not linked. */
+#define SILENT_MS 10000
+
 struct broker {
 	struct brokers *all;
 	const char *path;
@@ -144,16 +147,26 @@ static void put_plugin(const struct broker *b, struct im_buf *out)
 	im_buf_str(out, json.n ? json : IM_STR("null"));
 }
 
+static void put_link(const struct broker *b, int64_t now_ms, struct im_buf *out)
+{
+	int64_t silent_ms = peer_silent_ms(b->peer, now_ms);
+	bool linked = peer_ready(b->peer) && silent_ms < SILENT_MS;
+
+	im_buf_printf(out, ",\"number\":%u,\"linked\":%s,\"silent_ms\":%lld,", b->number,
+		linked ? "true" : "false", (long long)silent_ms);
+}
+
 void brokers_stats(const struct brokers *b, struct im_buf *out)
 {
+	int64_t now_ms = b->p.now().mono_ms;
+
 	put_plugin(&b->v[0], out);
 	im_buf_z(out, ",\"brokers\":[");
 	for (unsigned i = 0; i < b->n; i++) {
 		im_buf_z(out, i ? ",{" : "{");
 		im_buf_z(out, "\"broker\":");
 		im_jsonw_str(out, im_str(b->v[i].path));
-		im_buf_printf(out, ",\"number\":%u,\"linked\":%s,", b->v[i].number,
-			peer_ready(b->v[i].peer) ? "true" : "false");
+		put_link(&b->v[i], now_ms, out);
 		put_plugin(&b->v[i], out);
 		im_buf_c(out, '}');
 	}

@@ -221,6 +221,7 @@ void engine_up(struct engine *e, struct peer *p, struct im_str frame, const stru
 	e->a.health.bytes_up += frame.n;
 	if (e->fatal)
 		return;
+	peer_heard(p);
 	if (im_up_frame_read(frame, &f)) {
 		log_line(e->p.log, LOG_LEVEL_ERROR, "frame_malformed",
 			"bytes=%zu what=\"plugin and bridge of different versions?\"", frame.n);

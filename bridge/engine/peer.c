@@ -43,6 +43,9 @@ struct peer {
 	bool refused;  /* something came and is to be asked for again */
 	bool conflict; /* its spool is another plugin's, which was said */
 	int64_t hello_at_ms, stats_at_ms;
+	/* It was asked for its counters, first then, and has said nothing since. */
+	bool silent;
+	int64_t silent_since_ms;
 	/* When a frame came back last, and for how long the next one may stay away. */
 	uint64_t returned;
 	uint64_t told; /* see peer_told */
@@ -143,7 +146,7 @@ static void unknown(struct peer *p)
 void peer_link(struct peer *p, int64_t mono_ms)
 {
 	p->linked = true;
-	p->ready = p->asked_again = false;
+	p->ready = p->asked_again = p->silent = false;
 	p->p.health->links++;
 	p->returned_at_ms = mono_ms;
 	unknown(p);
@@ -270,6 +273,11 @@ bool peer_answered(struct peer *p, bool whole, int64_t mono_ms)
 	return true;
 }
 
+void peer_heard(struct peer *p)
+{
+	p->silent = false;
+}
+
 void peer_credit(struct peer *p, uint32_t frames)
 {
 	downq_return(p->queue, frames);
@@ -337,6 +345,9 @@ static void ask_stats(struct peer *p, int64_t mono_ms)
 	struct im_down_rec r = {.type = IM_DOWN_STATS};
 
 	p->stats_at_ms = mono_ms;
+	if (!p->silent)
+		p->silent_since_ms = mono_ms;
+	p->silent = true;
 	outbox_one(p->outbox, &r);
 }
 
@@ -463,6 +474,11 @@ bool peer_is_idle(const struct peer *p)
 bool peer_ready(const struct peer *p)
 {
 	return p->ready;
+}
+
+int64_t peer_silent_ms(const struct peer *p, int64_t mono_ms)
+{
+	return p->ready && p->silent ? mono_ms - p->silent_since_ms : 0;
 }
 
 bool peer_known(const struct peer *p)

@@ -69,6 +69,8 @@ bool peer_set_level(struct peer *p, unsigned level) IM_MUST_CHECK;
  * answered. It is not by what was said before it, on a link that is gone or in answer to another
  * one, however late that was taken in. */
 bool peer_answered(struct peer *p, bool whole, int64_t mono_ms) IM_MUST_CHECK;
+/* A frame has come, whatever it is. */
+void peer_heard(struct peer *p);
 /* So many frames have come back. */
 void peer_credit(struct peer *p, uint32_t frames);
 void peer_set_stats(struct peer *p, struct im_str json);
@@ -102,6 +104,9 @@ bool peer_is_served(const struct peer *p);
 bool peer_is_idle(const struct peer *p);
 /* It has answered HELLO on this link and its snapshot is in. */
 bool peer_ready(const struct peer *p);
+/* For how long it has been asked something and has said nothing at all; 0: it has answered, or is
+ * not ready. A broker that is stopped, or hangs, keeps its link for a while. */
+int64_t peer_silent_ms(const struct peer *p, int64_t mono_ms);
 /* It has done so since the process has started. */
 bool peer_known(const struct peer *p);
 /* What it has said it understands, on this link: effects_level. */

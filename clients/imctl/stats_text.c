@@ -84,7 +84,8 @@ void stats_print(FILE *out, const json_t *result)
 		return;
 	fputs("brokers:\n", out);
 	print_table(out, brokers,
-		json_object_get(json_array_get(brokers, 0), "number") ? "number linked broker"
-								      : "linked broker");
+		json_object_get(json_array_get(brokers, 0), "number")
+			? "number linked ?silent_ms broker"
+			: "linked broker");
 	print_plugins(out, brokers);
 }

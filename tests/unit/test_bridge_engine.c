@@ -4,6 +4,7 @@
 #include "tests/unit/engine_fixture.h"
 
 #include "bridge/directory/directory_group.h"
+#include "bridge/engine/peer.h"
 
 static void a_direct_message_reaches_both_ends_and_is_acked(void **state)
 {
@@ -535,6 +536,33 @@ static bool start_says(struct engine_fixture *f, const char *part)
 	return said;
 }
 
+static void one_that_says_nothing_is_silent(void **state)
+{
+	struct engine_fixture *f = *state;
+
+	engine_wait(f, 1);
+	assert_told(f, "stats");
+	assert_int_equal(peer_silent_ms(f->peer, f->now.mono_ms), 0);
+	engine_wait(f, 20000);
+	assert_int_equal(peer_silent_ms(f->peer, f->now.mono_ms), 20000);
+	/* Whatever it says. */
+	engine_credit(f, 0);
+	assert_int_equal(peer_silent_ms(f->peer, f->now.mono_ms), 0);
+	engine_wait(f, 5000);
+	engine_wait(f, 3000);
+	assert_int_equal(peer_silent_ms(f->peer, f->now.mono_ms), 3000);
+	give_stats(f, "{}");
+	assert_int_equal(peer_silent_ms(f->peer, f->now.mono_ms), 0);
+	/* A new link has been asked nothing yet. */
+	engine_wait(f, 5000);
+	engine_wait(f, 3000);
+	engine_unlinked(f->rig.engine, f->peer);
+	assert_int_equal(peer_silent_ms(f->peer, f->now.mono_ms), 0);
+	engine_linked(f->rig.engine, f->peer, &f->now);
+	engine_sessions(f, (const char *const[]){NULL});
+	assert_int_equal(peer_silent_ms(f->peer, f->now.mono_ms), 0);
+}
+
 /* No configuration of the bridge's says it, and an earlier plugin does not either. */
 static void what_a_plugin_takes_is_told_to_clients(void **state)
 {
@@ -600,6 +628,7 @@ int main(void)
 		T(a_record_of_nobody_is_passed_over),
 		T(garbage_frames_change_nothing),
 		T(a_plugin_of_the_version_before_is_served_as_it_was),
+		T(one_that_says_nothing_is_silent),
 		T(what_a_plugin_takes_is_told_to_clients),
 		T(the_level_is_the_plugins_of_this_link),
 	};
