@@ -30,38 +30,51 @@ class Fronted(beside.Surrounded):
         super().__init__(users=40, options={"auth_wrong_share": 20, **options}, brokers=brokers)
         self.front, self.how = front, how
         self.cert, self.key = tls.make(self.folder)
-        # What the proxy listens on, what the broker does, by the ports of samples and page.
+        # What the proxy listens on, what the brokers do, by the ports of samples and page.
         self.outer = {n: self.port_beside() for n in (8883, 8443, 8884)}
-        self.inner = {n: self.port_beside() for n in (8083, 1886, 1885, 8085, 1887)}
-        certs = "/etc/mosquitto/certs"
-        text = beside.block(
-            "# behind.conf", *((f"listener {n} ", f"listener {self.inner[n]} ") for n in (8083, 1886)),
-            (f"{certs}/clients-ca.crt", self.cert), (f"{certs}/server.crt", self.cert),
-            (f"{certs}/server.key", self.key))
-        own = self.broker.own_conf
-        own += [line for line in text.splitlines() if line]
-        self.ports += [self.inner[n] for n in (8083, 1886)]
-        if NEWER:
-            text = beside.block("# proxy-protocol.conf", *(
-                (f"listener {n} ", f"listener {self.inner[n]} ") for n in (1885, 8085, 1887)))
-            own += [line for line in text.splitlines() if line]
-            self.ports += [self.inner[n] for n in (1885, 8085, 1887)]
+        self.inner = {}
+        for broker, block, further in zip(self.brokers, ("# behind.conf", "# second.conf"), (0, 10)):
+            self.inner[1883 + further] = broker.port
+            certs = "/etc/mosquitto/certs"
+            self.listens(broker, beside.block(
+                block, (f"{certs}/clients-ca.crt", self.cert), (f"{certs}/server.crt", self.cert),
+                (f"{certs}/server.key", self.key)))
+            if NEWER:
+                self.listens(broker, beside.block("# proxy-protocol.conf"), further)
+
+    def listens(self, broker, text, further=0):
+        """The page's listeners for the proxy, at ports that are so much higher."""
+        def listener(m):
+            port = self.port_beside()
+            self.inner[int(m[1]) + further] = port
+            broker.ports.append(port)
+            return f"listener {port} "
+        text = re.sub(r"^listener (\d+) ", listener, text, flags=re.M)
+        broker.own_conf += [line for line in text.splitlines() if line]
 
     def to_broker(self, text):
-        """The sample's addresses of the broker, and what is for 2.1 instead of it."""
-        text = re.sub(r"127\.0\.0\.1:(\d+)", lambda m: "127.0.0.1:%d" % {
-            1883: self.port, 1893: self.brokers[-1].port, **self.inner}[int(m[1])], text)
-        if self.how == "plain":
-            return text
-        if self.front == "haproxy":
-            text, n = re.subn(r"^\tserver broker .*127\.0\.0\.2$((?:\n\t# .*)*)\n\t#server ",
-                              r"\1\n\tserver ", text, flags=re.M)
-            assert n == 2
-            return text
-        return beside.changed(text, [
-            (f"\t\tproxy_pass 127.0.0.1:{self.port};\n\t\tproxy_bind 127.0.0.2;\n", ""),
-            (f"\t\t#proxy_pass 127.0.0.1:{self.inner[1887]};\n\t\t#proxy_protocol on;\n",
-             f"\t\tproxy_pass 127.0.0.1:{self.inner[1887]};\n\t\tproxy_protocol on;\n")])
+        """The sample's addresses of the brokers; with its lines for several if there are, and in place of
+        others those for 2.1 if they are meant."""
+        if self.how == "proxied" or len(self.brokers) > 1:
+            text = "".join(map(self.servers, re.split(r"^(?=backend )", text, flags=re.M)))
+        if self.how == "proxied" and self.front == "nginx":
+            text = beside.changed(text, [
+                ("\t\tproxy_pass node;\n\t\tproxy_bind 127.0.0.2;\n", ""),
+                ("\t\t#proxy_pass node_proxied;\n\t\t#proxy_protocol on;\n",
+                 "\t\tproxy_pass node_proxied;\n\t\tproxy_protocol on;\n")])
+        return re.sub(r"127\.0\.0\.1:(\d+)",
+                      lambda m: f"127.0.0.1:{self.inner.get(int(m[1]), 1)}", text)
+
+    def servers(self, backend):
+        """Of its lines for a broker those that are meant, of the brokers that there are."""
+        proxied = self.how == "proxied" and "send-proxy" in backend
+
+        def line(m):
+            if self.front == "haproxy" and proxied != ("send-proxy" in m[0]):
+                return ""
+            return m[1] + m[2] if int(m[3]) in self.inner else m[0]
+        return re.sub(r"^(\t+)#?(server (?:broker\d* )?127\.0\.0\.1:(\d+).*\n)", line, backend,
+                      flags=re.M)
 
     def start(self):
         super().start()
@@ -288,16 +301,10 @@ def test_a_unix_sockets_listener_is_a_proxys_by_its_path(own_node):
 # -- several brokers --
 
 class SharedOut(Fronted):
-    """Two brokers behind haproxy, by the lines of the sample that say they are for several."""
+    """Two brokers behind a proxy, by the lines of the sample that say they are for several."""
 
-    def __init__(self, **options):
-        super().__init__("haproxy", "plain", brokers=2, **options)
-
-    def to_broker(self, text):
-        for line in ("server broker2 127.0.0.1:1893 source 127.0.0.2", "balance leastconn",
-                     "retries 8", "option redispatch 1"):
-            text = beside.changed(text, [(f"\t#{line}\n", f"\t{line}\n")])
-        return super().to_broker(text)
+    def __init__(self, front, how, **options):
+        super().__init__(front, how, brokers=2, **options)
 
     def guess(self, n):
         """From one address, each time another name."""
@@ -323,26 +330,33 @@ class SharedOut(Fronted):
         return found
 
 
-@pytest.fixture(scope="module", name="shared")
-def _shared():
+@pytest.fixture(scope="module", name="shared", params=[(f, h) for f in FRONTS for h in HOW],
+                ids=lambda p: "-".join(p))
+def _shared(request):
     options, _ = beside.options(beside.block("# proxy-address.conf"))
-    with running(SharedOut, **options) as node:
+    with running(SharedOut, *request.param, **options) as node:
         yield node
 
 
 def clients_of(broker):
-    return broker.text().count("New client connected from 127.0.0.2")
+    return len(re.findall("New client connected from [^ ]+ as user", broker.text()))
 
 
-def test_clients_are_shared_out_among_brokers_and_hear_each_other(shared):
+@pytest.mark.parametrize("way", ["tls", "wss", "certificate"])
+def test_clients_are_shared_out_among_brokers_and_hear_each_other(shared, way):
     alice, bob = shared.users(2)
-    there = [shared.through(bob, device=f"{bob}-{n}").connect().inbox() for n in range(4)]
+    before = [clients_of(b) for b in shared.brokers]
+
+    def come(user, n):
+        pair = way == "certificate" and tls.client(shared.folder, shared.cert, shared.key, user,
+                                                   shared.new_name("client-"))
+        return shared.through(user, way, device=f"{user}-{n}", pair=pair or None).connect().inbox()
+    there = [come(bob, n) for n in range(4)]
     for c in there:
         c.wait_event("hello")
-    assert all(clients_of(b) >= 2 for b in shared.brokers)
+    assert all(clients_of(b) > n for b, n in zip(shared.brokers, before))
     for n in range(2):
-        a = shared.through(alice, device=f"{alice}-{n}").connect().inbox()
-        a.send(f"im/u/{bob}", {"id": f"s{n}", "body": n})
+        come(alice, n).send(f"im/u/{bob}", {"id": f"s{n}", "body": n})
         for c in there:
             c.wait_body(f"u/{alice}", n)
 
@@ -353,7 +367,8 @@ def test_who_guesses_at_two_brokers_keeps_nobody_else_behind_the_proxy_out(share
     shared.guess(45)
     after = shared.figures("logins_refused", "throttled_address")
     assert after["logins_refused"] - figures["logins_refused"] >= 40
-    assert after["throttled_address"] == 0
+    # Where each has an address of his own, his may be used up; where nobody has, nobody's is.
+    assert shared.how == "proxied" or after["throttled_address"] == 0
     for n in range(6):
         c = shared.through(shared.user())
         c.source = "127.0.0.99"
@@ -361,10 +376,12 @@ def test_who_guesses_at_two_brokers_keeps_nobody_else_behind_the_proxy_out(share
     assert all(clients_of(b) > n for b, n in zip(shared.brokers, before))
 
 
-def test_a_flood_at_two_brokers_ends_at_haproxy():
+# How many connections of one address they take.
+@pytest.mark.parametrize("front, taken", [("haproxy", 60), ("nginx", 100)])
+def test_a_flood_at_two_brokers_ends_at_the_proxy(front, taken):
     options, _ = beside.options(beside.block("# proxy-address.conf"))
-    with running(SharedOut, **options) as node:
-        assert beside.ends_flood(node.outer[8883], "127.0.0.97")
+    with running(SharedOut, front, "plain", **options) as node:
+        assert beside.ends_flood(node.outer[8883], "127.0.0.97", taken=taken)
         for _ in range(4):
             assert node.through(node.user()).connect().inbox().rpc("user.get")
         assert all(clients_of(b) for b in node.brokers)
