@@ -95,6 +95,8 @@ $(BUILD)/imctl: $(IMCTL_OBJ) $(COMMON_OBJ) $(SCHEMA_OBJ)
 # ---- make run and make check: the packages come first, then a parallel build of this Makefile ----
 
 JOBS = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc))
+# Of two at a time the second waits, and then finds everything built.
+build_all = mkdir -p '$(BUILD)' && flock '$(BUILD)/lock' $(MAKE) --no-print-directory $(JOBS)
 
 deps:
 	@sh config/deps.sh
@@ -112,7 +114,7 @@ HAPROXY ?=
 run:
 	@sh config/deps.sh $(if $(filter-out 1,$(BROKERS)),$(if $(HAPROXY),run,front),run)
 	@$(MAKE) -q --no-print-directory $(programs) 2>/dev/null || echo "mosquitto-im building; V=1 shows how"
-	@$(MAKE) --no-print-directory $(JOBS) QUIET=1 all
+	@$(build_all) QUIET=1 all
 	@exec $(PYTHON) config/run.py --build '$(BUILD)' --port '$(PORT)' \
 		--ws-port '$(WS_PORT)' --bind '$(BIND)' --mosquitto '$(MOSQUITTO)' \
 		--brokers '$(BROKERS)' --front-port '$(FRONT_PORT)' --haproxy '$(HAPROXY)'
@@ -126,7 +128,7 @@ export DEMO_PASSWORD
 SUITES ?= house static unit wire store flow corpus e2e
 RESULTS = $(BUILD)/results
 check: deps
-	@$(MAKE) --no-print-directory $(JOBS) all
+	@$(build_all) all
 	+@MAKE='$(MAKE)' $(PYTHON) tests/run_all.py $(RESULTS) $(SUITES)
 
 # The broker itself is not instrumented, so the sanitizers' libraries are loaded before it; the e2e

@@ -159,6 +159,35 @@ def test_a_state_in_use_is_said(make_run, tmp_path, free_port):
     assert "in use by another `make run`" in Run(tmp_path, free_port()).fails()
 
 
+# A compiler that refuses to make what somebody is making already; programs are those that are there.
+CC = """#!/bin/sh
+while [ $# -gt 0 ]; do [ "$1" != -o ] || out=$2; shift; done
+mkdir "$out.making" || exit 1
+case $out in
+*.o) : >"$out" ;;
+*) cp '{build}'/"${{out##*/}}" "$out" ;;
+esac
+rmdir "$out.making"
+"""
+
+
+def test_two_at_once_build_once(tmp_path, free_port):
+    cc = tmp_path / "cc"
+    cc.write_text(CC.format(build=build.BUILD), encoding="utf-8")
+    cc.chmod(0o755)
+    runs = [Run(tmp_path / name, free_port(), BUILD=str(tmp_path / "build"), CC=str(cc))
+            for name in ("one", "two")]
+    try:
+        for run in runs:
+            run.folder.mkdir()
+            run.begin()
+        for run in runs:
+            run.process.wait_text("mosquitto-im ready on", 120)
+    finally:
+        for run in runs:
+            run.stop()
+
+
 @pytest.mark.parametrize("variables, part", [
     ({"WS_PORT": "x"}, "WS_PORT=x is not a port"),
     ({"PORT": "70000"}, "PORT=70000 is not a port"),
