@@ -119,6 +119,8 @@ static int read_secret(struct command_call *c, struct im_buf *secret)
 	const char *path = text_of(c, ".secret_file");
 	int error;
 
+	if (!path && !c->opt->jwt_secret_file && options_need_file(c->opt, c->why) != IM_OK)
+		return IMCTL_USAGE;
 	if (!path)
 		path = c->opt->jwt_secret_file;
 	if (!path) {

@@ -150,6 +150,8 @@ static int run(struct command_call *call, const struct command *c)
 		im_buf_printf(call->why, "%s works with --offline DATA_DIR only", c->name);
 		return IMCTL_USAGE;
 	}
+	if (!offline && options_need_file(call->opt, call->why) != IM_OK)
+		return IMCTL_USAGE;
 	if (c->password) {
 		int rc = password_new(call->params, call->why);
 		if (rc != IMCTL_OK)

@@ -153,27 +153,38 @@ static bool default_path(struct im_buf *path)
 	return !path->failed;
 }
 
-static int read_config(const char *named, struct options *o, struct im_buf *why)
+/* optional: it need not be there. */
+static int read_file(const char *path, bool optional, struct options *o, struct im_buf *why)
 {
-	struct im_buf path, text;
+	struct im_buf text;
+	int rc = IM_OK;
+
+	im_buf_init(&text, CONFIG_BYTES_MAX);
+	int error = file_read(path, &text);
+	if (!error) {
+		rc = im_conf_read(&options_table, o, im_buf_view(&text), path, why);
+	} else if (!optional || (error != ENOENT && error != ENOTDIR)) {
+		im_buf_printf(why, "cannot read %s: %s", path, strerror(error));
+		rc = IM_E_IO;
+	}
+	im_buf_free(&text);
+	return rc;
+}
+
+/* Of another user, perhaps, whose home it is: what is wrong matters to those alone who need it. */
+static int read_default(struct options *o)
+{
+	struct im_buf path, fault;
 	int rc = IM_OK;
 
 	im_buf_init(&path, 0);
-	im_buf_init(&text, CONFIG_BYTES_MAX);
-	if (!named && !default_path(&path))
-		goto out;
-	const char *name = named ? named : path.p;
-	int error = file_read(name, &text);
-	if (error == ENOENT && !named)
-		goto out;
-	if (error) {
-		im_buf_printf(why, "cannot read %s: %s", name, strerror(error));
-		rc = IM_E_IO;
-		goto out;
+	im_buf_init(&fault, 0);
+	if (default_path(&path) && read_file(path.p, true, o, &fault) != IM_OK) {
+		im_buf_c(&fault, '\0');
+		o->fault = fault.failed ? NULL : strdup(fault.p);
+		rc = o->fault ? IM_OK : IM_E_NOMEM;
 	}
-	rc = im_conf_read(&options_table, o, im_buf_view(&text), name, why);
-out:
-	im_buf_free(&text);
+	im_buf_free(&fault);
 	im_buf_free(&path);
 	return rc;
 }
@@ -192,16 +203,26 @@ int options_read(int argc, char *const *argv, struct options *out, int *first_ou
 	*help_out = rc == IM_OK && s.help;
 	if (rc != IM_OK || s.help)
 		return rc;
-	rc = read_config(s.config, out, why);
+	rc = s.config ? read_file(s.config, false, out, why) : read_default(out);
 	if (rc == IM_OK)
 		rc = scan_words(&s, out, true, why);
 	return rc;
+}
+
+int options_need_file(const struct options *o, struct im_buf *why)
+{
+	if (!o->fault)
+		return IM_OK;
+	im_buf_z(why, o->fault);
+	return IM_E_IO;
 }
 
 void options_free(struct options *o)
 {
 	free(o->offline);
 	o->offline = NULL;
+	free(o->fault);
+	o->fault = NULL;
 	im_conf_free(&options_table, o);
 }
 

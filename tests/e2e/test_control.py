@@ -392,6 +392,24 @@ def test_what_is_counted_is_shown_as_numbers(tmp_path):
         "created: 0", "updated: 0", "unchanged: 2", *kinds]
 
 
+def test_settings_of_somebody_elses_hinder_only_who_needs_them(node, tmp_path):
+    """As where HOME is root's still: what is there cannot be read."""
+    settings, data = tmp_path / "imctl.conf", tmp_path / "data"
+    settings.mkdir()  # so that root cannot read it either
+    data.mkdir()
+    imctl = Imctl(tmp_path)
+    for words in (["version"], ["help"], ["user", "create", "--help"], ["--offline", data, "user", "list"]):
+        imctl.ok(*words)
+    (tmp_path / "secret").write_text("x" * 32, encoding="utf-8")
+    assert imctl.ok("token", "alice", "--secret-file", tmp_path / "secret")
+    (tmp_path / "acl").write_text("user alice\ntopic read news/#\n", encoding="utf-8")
+    imctl.ok("check", "acl", tmp_path / "acl")
+    for words in (["token", "alice"], [*Imctl.of(node).general, "user", "list"],
+                  ["--config", settings, "--offline", data, "user", "list"]):
+        done = imctl.run(*words)
+        assert done.returncode == 2 and f"cannot read {settings}" in done.stderr
+
+
 def test_offline_work_beside_a_running_bridge_is_refused(node, tmp_path):
     done = Imctl(tmp_path, "--offline", node.data).run("user", "create", "sneaky", "--password",
                                                        "x")

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "clients/imctl/device.h"
@@ -91,6 +92,40 @@ static void wrong_options_are_refused(void **state)
 	expect_options_refused(w, "--config", "/nonexistent/x", "/nonexistent/x");
 	world_file(w, "imctl.conf", "\nprot 1\n", path);
 	expect_options_refused(w, "--config", path, "imctl.conf:2");
+	unsetenv("XDG_CONFIG_HOME");
+}
+
+/* Of what nobody has named. */
+static void a_file_that_is_not_needed_is_no_hindrance(void **state)
+{
+	struct world *w = *state;
+	struct options o;
+	char path[128], *argv[] = {"imctl", "--port=99", "stats", NULL};
+	int first;
+	bool help;
+
+	/* Unreadable to root as well. */
+	snprintf(path, sizeof(path), "%s/imctl.conf", w->folder);
+	assert_int_equal(mkdir(path, 0700), 0);
+	setenv("XDG_CONFIG_HOME", w->folder, 1);
+	assert_int_equal(options_read(3, argv, &o, &first, &help, &w->why), IM_OK);
+	assert_int_equal(o.port, 99);
+	assert_int_equal(options_need_file(&o, &w->why), IM_E_IO);
+	assert_non_null(strstr(world_why(w), path));
+	options_free(&o);
+	expect_options_refused(w, "--config", path, path);
+	rmdir(path);
+	world_file(w, "imctl.conf", "prot 1\n", path);
+	im_buf_reset(&w->why);
+	assert_int_equal(options_read(3, argv, &o, &first, &help, &w->why), IM_OK);
+	assert_int_equal(options_need_file(&o, &w->why), IM_E_IO);
+	assert_non_null(strstr(world_why(w), "imctl.conf:1"));
+	options_free(&o);
+	/* A home that is none has no file. */
+	setenv("XDG_CONFIG_HOME", "/dev/null", 1);
+	assert_int_equal(options_read(3, argv, &o, &first, &help, &w->why), IM_OK);
+	assert_int_equal(options_need_file(&o, &w->why), IM_OK);
+	options_free(&o);
 	unsetenv("XDG_CONFIG_HOME");
 }
 
@@ -358,6 +393,7 @@ int main(void)
 		TEST(the_command_line_wins_over_the_file),
 		TEST(the_file_is_found_where_xdg_says),
 		TEST(wrong_options_are_refused),
+		TEST(a_file_that_is_not_needed_is_no_hindrance),
 		TEST(a_token_says_who_and_until_when),
 		TEST(devices_are_used_again_but_never_shared),
 		TEST(tables_have_straight_columns),
