@@ -137,6 +137,7 @@ def test_who_one_is_stands_in_no_payload(node, v5):
         m = next(m for m in b.messages if name.encode() in m.payload)
         assert {v for k, v in (m.user_properties or {}).items() if k == "from"} <= {a.user}
         assert "FORGED" not in [m["body"] for m in b.history(conv)]
+    victim.rpc("user.get")
     assert victim.got() == []
 
 

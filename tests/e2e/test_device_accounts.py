@@ -313,8 +313,8 @@ def test_steps_are_counted_for_the_account_and_for_the_device(own_fleet):
     assert one.rpc("device.ack", cursor=last)["changed"]
     assert one.rpc("sync")["messages"] == []
     assert len(two.rpc("sync")["messages"]) == 6
-    assert sender.events("delivered") == []
     receipt = sender.rpc("conv.receipts", conv=f"u/{fleet.user}", seq=1)["receipts"][0]
+    assert sender.events("delivered") == []
     assert not receipt["delivered"]
 
 

@@ -74,8 +74,8 @@ def test_killing_either_process_loses_nothing_and_it_is_started_again(make_run):
     old = run.child("mosquitto")
     os.kill(old, signal.SIGKILL)
     run.process.wait_text("mosquitto died")
-    wait_until(lambda: run.child("mosquitto") not in (None, old)
-               and socket.socket().connect_ex(("127.0.0.1", run.port)) == 0)
+    assert wait_until(lambda: run.child("mosquitto") not in (None, old)
+                      and socket.socket().connect_ex(("127.0.0.1", run.port)) == 0)
     after, bodies = 0, []
     while True:
         page = tools.rr(run, "bob", "bob-cli", "im/rpc/conv.history", "im/inbox/bob/rpc/bob-cli",

@@ -113,9 +113,11 @@ def test_a_group_over_brokers(node):
     member.send(f"im/{conv}", {"id": "heard", "body": "heard"})
     for c in (owner, comer):
         c.wait_body(conv, "heard")
+    beside = at(node, 1, comer.user)  # where the member is
     member.leave(gid)
     owner.send(f"im/{conv}", {"id": "2", "body": "without you"})
-    comer.wait_body(conv, "without you")
+    for c in (comer, beside):
+        c.wait_body(conv, "without you")
     member.rpc("user.get")
     assert "without you" not in member.bodies(conv)
     assert owner.members(gid) == {owner.user: "owner", comer.user: "admin"}

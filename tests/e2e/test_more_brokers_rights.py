@@ -65,7 +65,7 @@ def say(client, topic, body):
 @pytest.mark.parametrize("how", ["kicked", "left", "dismissed"])
 def test_a_former_member_neither_hears_nor_speaks(node, how):
     owner, member, witness = people(node, 3)
-    here = everywhere(node, member.user)
+    here, beside = everywhere(node, member.user), everywhere(node, witness.user)
     for kind in ("group", "room"):
         gid = node.group(owner, [member.user, witness.user], kind=kind)
         if kind == "room":
@@ -83,6 +83,8 @@ def test_a_former_member_neither_hears_nor_speaks(node, how):
         if how != "dismissed":
             owner.send(f"im/g/{gid}", {"id": node.new_name(), "body": "SECRET"})
             owner.publish(f"im/s/g/{gid}", "SECRET")
+            for c in beside if kind == "group" else []:
+                c.wait_body(f"g/{gid}", "SECRET")
         if kind == "room":
             owner.send(f"im/u/{member.user}", {"id": node.new_name(), "body": f"fence {gid}"})
             for c in here:

@@ -52,9 +52,11 @@ def test_an_answer_of_many_has_room_for_names_that_nobody_has(node):
 
 def test_a_draft_makes_nobody_an_acquaintance(node):
     """Nothing of it shows in the other's list, so he could neither see nor end it."""
-    a, stranger = (node.connect(u) for u in node.users(2))
+    a, stranger, friend = (node.connect(u) for u in node.users(3))
+    befriend(a, friend)
     stranger.rpc("conv.update", conv=f"u/{a.user}", draft="hi")
     a.rpc("user.update", nick="Ada")
+    friend.wait_event("profile")  # all who are told are told together
     a.send(f"im/u/{stranger.user}", {"id": "1", "body": "fence"})
     stranger.wait_body(f"u/{a.user}", "fence")
     assert stranger.events("profile") == []

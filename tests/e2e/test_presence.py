@@ -138,10 +138,12 @@ def test_sighup_changes_nobodys_presence_and_disconnects_nobody(own_node):
     sleeper.disconnect()
     wait_state(w, away, "offline")
     before = len(w.messages)
-    for _ in range(3):
+    for n in range(1, 4):
         node.broker.send_signal(signal.SIGHUP)
-        node.bridge.send_signal(signal.SIGHUP)
-        c.send(f"im/u/{watcher}", {"id": node.new_name(), "body": "still here"})
+        node.broker.wait_for(lambda n=n: node.broker.text().count("Reloading config") == n, "a reload")
+        node.reload_bridge()
+        c.send(f"im/u/{watcher}", {"id": node.new_name(), "body": f"still here {n}"})
+        w.wait_body(f"u/{online}", f"still here {n}")
     assert c.connected and w.connected
     assert [m for m in w.messages[before:] if m.topic.startswith("im/presence/")] == []
     sleeper.connect()
@@ -207,6 +209,7 @@ def test_switched_off_nobody_is_shown_to_be_there(own_node, restart):
     node.connect(later)
     fresh.send(f"im/u/{fresh.user}", {"id": "1", "body": "fence"})
     assert [m for m in fresh.messages if m.topic.startswith("im/presence")] == []
+    w.rpc("user.get")
     assert states(w, later) == []
     node.reload_bridge(presence="true")
     wait_state(w, user, "online")

@@ -53,6 +53,7 @@ def test_a_report_keeps_what_was_said(node, pair):
     assert one == {"reporter": b.user, "reason": "insult", "conv": f"u/{a.user}", "seq": seq,
                    "sender": a.user, "type": "text", "body": "you are a fool"}
     # Nobody in the conversation learns of it.
+    a.rpc("user.get")
     assert {e["event"] for e in a.events()} <= {"hello"}
 
     assert admin.command("closeReport", id=number, note="warned")["changed"]

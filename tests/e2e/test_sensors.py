@@ -112,9 +112,9 @@ def test_a_nameless_sensor_can_do_nothing_else(node, v5):
     other.publish(f"commands/{place}", "fence")
     spy.wait_for(lambda: payloads(spy, f"commands/{place}") or spy.subscribe("commands/#") and
                  payloads(spy, f"commands/{place}") or other.publish(f"commands/{place}", "fence"))
+    assert bob.rpc("conv.list")["conversations"] == []
     assert [m for m in bob.messages + other.messages if m.payload == b"FORGED"] == []
     assert [m for m in spy.messages if not m.topic.startswith("commands/")] == []
-    assert bob.rpc("conv.list")["conversations"] == []
 
 
 def test_the_node_itself_takes_nobody_without_a_name(node):
