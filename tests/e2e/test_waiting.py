@@ -7,7 +7,7 @@ import signal
 
 import pytest
 
-from lib import phc, tokens
+from lib import build, phc, tokens
 from lib import mqttwire as w
 from lib.node import PASSWORD, until
 from lib.raw import Closed, Raw
@@ -43,9 +43,9 @@ class Counters:
     def now(self):
         return self.admin.command("getStats")["plugin"]
 
-    def wait(self, name, more):
+    def wait(self, name, more, timeout=build.DEADLINE_S):
         """Until so many more have been counted."""
-        until(lambda: self.now()[name] >= self.before[name] + more, f"{more} more {name}")
+        until(lambda: self.now()[name] >= self.before[name] + more, f"{more} more {name}", timeout)
 
 
 def hello(user, device, password=PASSWORD, version=w.V311, **kw):
@@ -114,7 +114,7 @@ def test_who_goes_meanwhile_was_never_there(node, slow, version):
     with coming(node, slow, f"{slow}-right", version=version):
         pass
     # It was right nevertheless: whoever comes back need not wait.
-    counters.wait("logins_gone", 3)
+    counters.wait("logins_gone", 3, 5 * build.DEADLINE_S)  # five slow ones, one after the other
     with coming(node, slow, f"{slow}-right", version=version) as r:
         r.send(w.subscribe(1, [(f"im/inbox/{slow}/#", 1)], version=version))
         assert code(r) == 0
