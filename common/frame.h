@@ -168,10 +168,11 @@ enum im_down_type {
 	IM_DOWN_REPLY = 6,     /* RPC reply to `topic` (absolute) with corr */
 	IM_DOWN_CONTROL = 7,   /* payload to $CONTROL/im/v1/response of client `device` only */
 	IM_DOWN_KICK_USER = 8, /* user; flags = enum im_end of wire.h */
-	/* user and device; flags likewise. epoch != 0: only a connection that had begun by then, in
-	 * milliseconds since 1970, and none at the broker of the number recno: the device is there
-	 * now, and what is left of it elsewhere is void. recno == 0: it is at none, and nothing is
-	 * void. */
+	/* user and device; flags likewise. epoch != 0: only a connection that is not later than one
+	 * which began then, in milliseconds since 1970, at the broker of the number recno
+	 * (im_connection_later), and none at that broker: the device is there now, and what is left
+	 * of it elsewhere is void. recno == 0: it is at none; whatever had begun by then ends, and
+	 * nothing is void. */
 	IM_DOWN_KICK_DEVICE = 9,
 	IM_DOWN_FORGET_USER = 10,   /* drop what is cached of `user` */
 	IM_DOWN_FORGET_GROUP = 11,  /* drop the group `topic` and all its members */
@@ -192,6 +193,16 @@ enum im_down_type {
 	IM_DOWN_DEVICE = 17,
 	IM_DOWN_LAST = IM_DOWN_DEVICE
 };
+
+/* Which of two connections of a client id at different brokers is the later one, and the device's:
+ * by when they began, and where that is the same millisecond, by the greater number of a broker.
+ * The bridge and all plugins go by this, so that they agree on one before they have heard of the
+ * others, whatever crosses on the links. */
+static inline bool im_connection_later(
+	int64_t ms, uint64_t number, int64_t than_ms, uint64_t than_number)
+{
+	return ms != than_ms ? ms > than_ms : number > than_number;
+}
 
 #define IM_DOWNF_QOS1 0x01
 #define IM_DOWNF_RETAIN 0x02

@@ -17,6 +17,15 @@
 
 /* ---- rights ---- */
 
+/* One that has come since is another matter, of which the bridge is yet to hear. */
+static bool has_come_since(
+	const struct plugin *p, const struct session *e, const struct im_down_rec *r)
+{
+	int64_t until_ms = r->epoch < INT64_MAX ? (int64_t)r->epoch : INT64_MAX;
+
+	return im_connection_later(e->opened_ms, r->recno ? p->home.number : 0, until_ms, r->recno);
+}
+
 /* Ends what is connected, and makes void what is away. False: too many wait, and the session goes
  * on. */
 static bool kick_moved(struct plugin *p, const struct im_down_rec *r, enum im_end why)
@@ -26,8 +35,7 @@ static bool kick_moved(struct plugin *p, const struct im_down_rec *r, enum im_en
 	lookup_forget_device(p->lookup, r->user, r->device);
 	if (r->recno && r->recno == p->home.number)
 		return true;
-	/* One that has come since is another matter, of which the bridge is yet to hear. */
-	if (!e || !im_str_eq(session_uid(e), r->user) || (uint64_t)e->opened_ms > r->epoch)
+	if (!e || !im_str_eq(session_uid(e), r->user) || has_come_since(p, e, r))
 		return true;
 	if (!ending_session(p, e, why))
 		return false;

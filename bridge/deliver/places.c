@@ -8,6 +8,7 @@
 #include <utlist.h>
 
 #include "bridge/base/assoc.h"
+#include "common/frame.h"
 #include "common/limits.h"
 #include "common/wire.h"
 
@@ -307,11 +308,16 @@ void places_snapshot_end(struct places *p, unsigned peer)
 
 /* -- what is asked -- */
 
+/* Of two with one client id, at different brokers. */
 static bool is_later(const struct place *e, const struct place *than)
 {
-	if (e->since_ms != than->since_ms)
-		return e->since_ms > than->since_ms;
-	return e->heard > than->heard;
+	return im_connection_later(e->since_ms, e->peer, than->since_ms, than->peer);
+}
+
+/* Of any two of one user. */
+static bool came_later(const struct place *e, const struct place *than)
+{
+	return im_connection_later(e->since_ms, e->heard, than->since_ms, than->heard);
 }
 
 struct place *places_other(
@@ -385,7 +391,7 @@ struct place *places_oldest(
 	DL_FOREACH (u ? u->list : NULL, e) {
 		if (!(peers >> e->peer & 1) || !counts(e, but))
 			continue;
-		if (!oldest || is_later(oldest, e))
+		if (!oldest || came_later(oldest, e))
 			oldest = e;
 	}
 	return oldest;
@@ -403,7 +409,7 @@ static struct place *newest_uncounted(const struct place_user *u)
 	struct place *e, *newest = NULL;
 
 	DL_FOREACH (u ? u->list : NULL, e)
-		if (is_uncounted(e) && (!newest || is_later(e, newest)))
+		if (is_uncounted(e) && (!newest || came_later(e, newest)))
 			newest = e;
 	return newest;
 }

@@ -108,17 +108,25 @@ static int set_home(struct moves *m, const struct arrival *a)
 	return rc == IM_E_NONE ? IM_OK : rc;
 }
 
+/* The time by which it ends, though the device is at the broker `home`: had both begun in one
+ * millisecond, its broker's number alone might make it the later one. */
+static int64_t end_ms(const struct place *e, unsigned home)
+{
+	return e->since_ms + (home && moves_number(e->peer) > home);
+}
+
 /* What it was told may have been lost. */
 static void end_again(struct moves *m, const struct place *e, struct im_str uid)
 {
-	effects_move(m->p.fx, uid, place_device(e), (enum im_end)e->end, e->since_ms, e->winner);
+	effects_move(m->p.fx, uid, place_device(e), (enum im_end)e->end, end_ms(e, e->winner),
+		e->winner);
 }
 
 /* -- what others of moves use, too -- */
 
 void moves_end(struct moves *m, struct place *e, struct im_str uid, enum im_end why, unsigned home)
 {
-	effects_move(m->p.fx, uid, place_device(e), why, e->since_ms, home);
+	effects_move(m->p.fx, uid, place_device(e), why, end_ms(e, home), home);
 	places_end(m->places, e, why, home);
 }
 
@@ -159,10 +167,12 @@ void moves_say(const struct moves *m, const struct arrival *a, enum log_level le
 
 /* -- one device at two brokers -- */
 
-/* What began later, and not only by a clock that was set back since. */
-static bool is_later(const struct arrival *a, int64_t since_ms)
+/* What began later, at the broker of this number, and not only by a clock that was set back since.
+ * Number 0: of one that is there no more, so that of one moment this one came behind it. */
+static bool is_later(const struct arrival *a, int64_t since_ms, unsigned number)
 {
-	return since_ms > a->rec->ts_ms && since_ms <= a->now_ms;
+	return im_connection_later(since_ms, number, a->rec->ts_ms, moves_number(a->peer)) &&
+	       since_ms <= a->now_ms;
 }
 
 /* Where it was last, if that was elsewhere: the directory has it, over restarts, too, and what has
@@ -189,7 +199,7 @@ static bool too_late(struct moves *m, const struct arrival *a, const struct plac
 
 	if (!other && !was_elsewhere(m, a, &at, &since_ms))
 		return false;
-	if (!is_later(a, since_ms))
+	if (!is_later(a, since_ms, other ? moves_number(at) : 0))
 		return false;
 	effects_move(m->p.fx, a->rec->user, device, IM_END_MOVED, since_ms, moves_number(at));
 	if (a->e)
@@ -236,8 +246,8 @@ static int take_over(struct moves *m, const struct arrival *a, struct place *oth
 		return set_home(m, a);
 	for (struct place *o = other; o;
 		o = places_other(m->places, a->peer, a->rec->device, a->u->id)) {
-		if (o->since_ms > since_ms)
-			since_ms = o->since_ms;
+		if (end_ms(o, moves_number(a->peer)) > since_ms)
+			since_ms = end_ms(o, moves_number(a->peer));
 		places_end(m->places, o, IM_END_MOVED, moves_number(a->peer));
 	}
 	effects_move(m->p.fx, a->rec->user, a->rec->device, IM_END_MOVED, since_ms,
@@ -354,15 +364,18 @@ int moves_met(struct moves *m, unsigned peer, const struct im_up_rec *rec, int64
 	return is_settled(m, &a) ? enter(m, &a, &news) : arrive(m, &a);
 }
 
-/* It was there before anything of the same moment; what has begun since is not touched. */
+/* What has begun since is not touched. */
 static int move_again(struct moves *m, const struct arrival *a, bool behind)
 {
-	if (a->row && !is_home(a) && (!behind || is_later(a, a->home_ms)))
+	const struct place *other = places_other(m->places, a->peer, a->rec->device, a->u->id);
+	bool since = is_later(a, a->home_ms, other ? a->home : 0);
+
+	if (a->row && !is_home(a) && (!behind || since))
 		return IM_OK;
 	if (a->row || !arrival_is_person(a))
-		effects_move(m->p.fx, a->rec->user, a->rec->device, IM_END_MOVED, a->rec->ts_ms - 1,
+		effects_move(m->p.fx, a->rec->user, a->rec->device, IM_END_MOVED, a->rec->ts_ms,
 			moves_number(a->peer));
-	return is_home(a) && is_later(a, a->home_ms) ? IM_OK : set_home(m, a);
+	return is_home(a) && since ? IM_OK : set_home(m, a);
 }
 
 int moves_again(struct moves *m, unsigned peer, const struct im_up_rec *rec, bool behind)
@@ -424,9 +437,10 @@ bool moves_elsewhere(const struct moves *m, unsigned peer, struct im_str device,
 }
 
 /* A time that is still to come, where the other one is none, was before the clock was set back. */
-static bool was_first(const struct place *e, int64_t since_ms, int64_t now_ms)
+static bool was_first(const struct place *e, unsigned peer, int64_t since_ms, int64_t now_ms)
 {
-	return e->since_ms <= since_ms || (e->since_ms > now_ms && since_ms <= now_ms);
+	return im_connection_later(since_ms, peer, e->since_ms, e->peer) ||
+	       (e->since_ms > now_ms && since_ms <= now_ms);
 }
 
 bool moves_foreign(const struct moves *m, unsigned peer, const struct im_up_rec *rec, uint64_t user)
@@ -435,7 +449,7 @@ bool moves_foreign(const struct moves *m, unsigned peer, const struct im_up_rec 
 	const struct place *own = e ? places_find(m->places, peer, rec->device) : NULL;
 	int64_t since_ms = own && own->user == user ? own->since_ms : rec->ts_ms;
 
-	return e && was_first(e, since_ms, writer_wall_ms(m->p.writer));
+	return e && was_first(e, peer, since_ms, writer_wall_ms(m->p.writer));
 }
 
 int moves_bound(struct moves *m, struct im_str device, uint64_t user)

@@ -3,8 +3,8 @@
  * One device at two brokers, and too many of one person's over all of them. The connection that
  * began later is the device's, wherever: the others end, what is left of them is void, and the
  * broker where it is becomes its home. Who is heard of last does not matter, since each record says
- * when its connection began; of two that began at the same moment the one that is heard of last
- * wins.
+ * when its connection began; of two that began in the same millisecond the one at the broker of the
+ * greater number is the later one, for the bridge and the plugins alike (im_connection_later).
  *
  * What is planned names a broker and a time, so that it is harmless when it comes late, or twice:
  * it ends nothing that began later. What a plugin may not have been told is told again when its

@@ -4,7 +4,9 @@ the older one is ended and told why, and what its broker has kept for it comes t
 test_more_brokers.py says what is where."""
 import pytest
 
-from lib.node import until
+from lib import mqttwire as w
+from lib.node import PASSWORD, until
+from lib.raw import Closed, Raw
 from lib.things import Fleet
 from test_endings import last_event, not_told
 from test_more_brokers import at, people
@@ -94,6 +96,46 @@ def test_a_takeover_at_one_broker_is_what_it_was(node, v5):
     older.wait_disconnected()
     newer.rpc("user.get")
     assert older.events("session") == [] and newer.connected
+
+
+def closed(raw):
+    """Whether the server has closed the connection; what comes is read."""
+    try:
+        while raw.receive(0.02):
+            pass
+    except (Closed, OSError):
+        return True
+    return False
+
+
+def is_end(event):
+    return event["topic"].endswith("/event") and b'"session"' in event["payload"]
+
+
+def test_of_two_that_come_in_one_moment_exactly_one_stays(node):
+    """Back to back at two brokers, so that what the bridge says of the first one crosses with the other."""
+    user = node.user()
+    for n in range(2):
+        at(node, n, user).close()  # from now on the password costs nothing
+    for n in range(30):
+        device = node.new_name("twin ")
+        raws = [Raw(b.port) for b in node.brokers[:2]]
+        for r in raws:
+            r.send(w.connect(device, user, PASSWORD))
+        for r in raws:
+            r.send(w.subscribe(r.mid(), [(f"im/inbox/{user}/#", 1)]))
+        gone = []
+        until(lambda g=gone, rs=raws: g.extend(r for r in rs if closed(r)) or g, "an end of one of them")
+        assert len(gone) == 1, f"round {n}"
+        stays = next(r for r in raws if r not in gone)
+        # What was decided is there by the time of an answer.
+        stays.publish("im/rpc/user.get", "{}")
+        stays.message(lambda m: "/rpc/" in m["topic"])
+        told = [w.decode_publish(f, b, w.V311) for k, f, b in stays.seen if k == w.PUBLISH]
+        assert not [m for m in told if is_end(m)], f"round {n}"
+        stays.ping()
+        for r in raws:
+            r.close()
 
 
 # -- what its broker has kept --

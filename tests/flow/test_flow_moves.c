@@ -70,6 +70,33 @@ static void what_comes_while_it_moves_comes_once(void **state)
 	}
 }
 
+/* Three connections with one client id begin in one millisecond, in any order, and what the bridge
+ * says of the first ones crosses with the others: it has heard of none, of some, of all. */
+static void of_those_that_cross_exactly_one_stays(void **state)
+{
+	static const unsigned order[][FLOW_TRIO] = {
+		{0, 1, 2}, {0, 2, 1}, {1, 0, 2}, {1, 2, 0}, {2, 0, 1}, {2, 1, 0}};
+	struct flow_trio *c = *state;
+	struct flow_device *d[FLOW_TRIO];
+
+	for (unsigned i = 0; i < FLOW_TRIO; i++)
+		d[i] = flow_trio_device(c, i, "carol", "carol-twin");
+	for (unsigned round = 0; round < 6 * 16; round++) {
+		for (unsigned i = 0; i < FLOW_TRIO; i++) {
+			assert_true(flow_connect(d[order[round / 16][i]]));
+			for (unsigned k = (i ? round / 4 : round) % 4; k; k--)
+				flow_step(c->f);
+		}
+		flow_settle(c->f);
+		flow_pass(c->f, 1000);
+		assert_int_equal(flow_trio_lives(c, "carol-twin"), 1);
+		for (unsigned i = 0; i < FLOW_TRIO; i++)
+			flow_disconnect(d[i], false);
+		/* Or it is a contest. */
+		flow_pass(c->f, 11000);
+	}
+}
+
 static void its_user_is_there_all_the_time(void **state)
 {
 	struct flow_trio *c = *state;
@@ -305,6 +332,7 @@ int main(void)
 		T(a_device_goes_from_broker_to_broker),
 		T(one_without_a_session_that_stays_does_too),
 		T(what_comes_while_it_moves_comes_once),
+		T(of_those_that_cross_exactly_one_stays),
 		T(its_user_is_there_all_the_time),
 		T(one_moves_while_the_bridge_is_away),
 		T(one_moves_while_the_links_are_cut),

@@ -22,12 +22,14 @@ static const char *const ends[IM_ENDS] = {[IM_END_KICKED] = "kicked",
 /* As the plugin does. */
 static void kick(struct trio_side *s, const struct im_down_rec *r)
 {
+	uint64_t own = r->recno ? s->number : 0;
+
 	for (size_t i = 0; i < s->n && r->recno != s->number; i++) {
 		struct trio_session *e = &s->all[i];
 
 		if (im_str_eq(r->user, im_str(e->user)) &&
 			im_str_eq(r->device, im_str(e->device)) && e->end == TRIO_ALIVE &&
-			(uint64_t)e->since_ms <= r->epoch)
+			!im_connection_later(e->since_ms, own, (int64_t)r->epoch, r->recno))
 			e->end = r->flags;
 	}
 }

@@ -38,7 +38,7 @@ static void one_that_may_not_move_is_left_where_it_is(void **state)
 	trio_opens_of(w, 1, "tablet", 1001, "3");
 	trio_forget(w);
 	trio_opens_of(w, 2, "phone", 2000, "1");
-	assert_told_and(w, "bob/phone limit 2000 at 1\n",
+	assert_told_and(w, "bob/phone limit 2001 at 1\n",
 		"bob event {\"event\":\"device\",\"action\":\"refuse\",\"device\":\"phone\"}\n");
 	assert_int_equal(trio_session(&w->sides[0], "phone")->end, TRIO_ALIVE);
 	assert_int_equal(trio_session(&w->sides[2], "phone")->end, IM_END_LIMIT);

@@ -85,14 +85,19 @@ static void the_newest_elsewhere_is_found_of_those_that_stay(void **state)
 	places_free(&p);
 }
 
-static void of_equal_times_the_one_heard_of_last_is_later(void **state)
+static void of_equal_times_the_one_at_the_greater_number_is_later(void **state)
 {
 	struct places *p = places_new(10, &key);
 
 	(void)state;
 	come(p, 5, "phone", 100, false);
 	come(p, 1, "phone", 100, false);
-	assert_int_equal(places_other(p, 0, IM_STR("phone"), BOB)->peer, 1);
+	assert_int_equal(places_other(p, 0, IM_STR("phone"), BOB)->peer, 5);
+	/* Of two devices, about which the bridge alone decides, the one heard of last. */
+	come(p, 0, "another", 100, false);
+	places_end(p, places_find(p, 1, IM_STR("phone")), IM_END_MOVED, 6);
+	assert_ptr_equal(
+		places_oldest(p, BOB, UINT32_MAX, IM_STR("")), places_find(p, 5, IM_STR("phone")));
 	places_free(&p);
 }
 
@@ -323,7 +328,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_connection_is_there_until_it_is_closed_there),
 		cmocka_unit_test(the_newest_elsewhere_is_found_of_those_that_stay),
-		cmocka_unit_test(of_equal_times_the_one_heard_of_last_is_later),
+		cmocka_unit_test(of_equal_times_the_one_at_the_greater_number_is_later),
 		cmocka_unit_test(a_rollback_undoes_who_has_to_go),
 		cmocka_unit_test(it_is_bounded),
 		cmocka_unit_test(a_snapshot_says_who_is_there),

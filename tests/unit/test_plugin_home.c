@@ -11,6 +11,7 @@
 #define INBOX "im/inbox/alice/#"
 #define HERE 2
 #define THERE 3
+#define BELOW 1
 
 static const char *const options[] = {"allow_topic", "plant/#", "kept_sessions", "3", "max_devices",
 	"7", "device_policy", "oldest", NULL};
@@ -109,7 +110,12 @@ static void who_came_later_elsewhere(struct node *n)
 		node_end(n);
 		assert_true(fake_connected(c));
 		assert_string_equal(node_heard(c), "");
-		/* Of two that come at one time the bridge decides. */
+		/* Of two that come at one time the one at the greater number is the later one, in
+		 * whichever order the bridge hears of them. */
+		moved(n, BELOW, since, ends[i].why);
+		node_end(n);
+		assert_true(fake_connected(c));
+		assert_string_equal(node_heard(c), "");
 		moved(n, i == 2 ? 0 : THERE, since, ends[i].why);
 		assert_string_equal(node_heard(c), last(ends[i].reason, ends[i].retry));
 		node_end(n);
