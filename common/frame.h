@@ -92,6 +92,7 @@ enum im_up_type {
 #define IM_UPF_NEW_USER 0x08   /* OPEN: create the user (JWT auto-create) */
 #define IM_UPF_WILL 0x10       /* MSG: sent by the broker as the client's will */
 #define IM_UPF_GONE 0x20       /* CLOSE: nothing of the session is left at the broker */
+#define IM_UPF_WRITTEN 0x20    /* OPEN in SESSIONS: what has bound the client id is committed */
 #define IM_UPF_KEPT 0x40       /* OPEN: KEEP has been said of the client id, and is not again */
 #define IM_UPF_OLDEST 0x80     /* OPEN: of too many devices the one connected longest goes */
 

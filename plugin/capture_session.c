@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 #include "common/frame.h"
+#include "common/ids.h"
 #include "common/limits.h"
 #include "plugin/admit.h"
 #include "plugin/connections.h"
@@ -227,6 +228,19 @@ static void snapshot_put(struct snapshot *s, const struct im_up_rec *r)
 	s->count++;
 }
 
+/* What has made the client id its user's is behind the bridge: where the directory has it no more,
+ * it was taken away since. One that the broker has made up is nobody's before it is kept. */
+static bool is_written(const struct plugin *p, const struct session *e)
+{
+	struct owner o;
+
+	if (e->announced != UINT64_MAX && e->announced >= p->spool.ring.tail_recno)
+		return false;
+	if (!e->kept && !e->resumes && im_device_made_up(session_device(e)))
+		return false;
+	return !bindings_owner(p->bindings, session_device(e), &o);
+}
+
 static void snapshot_session(void *arg, struct session *e)
 {
 	struct snapshot *s = arg;
@@ -238,6 +252,8 @@ static void snapshot_session(void *arg, struct session *e)
 		return;
 	if (s->records.n > SNAPSHOT_PART)
 		snapshot_part(s, false);
+	if (is_written(s->p, e))
+		r.flags |= IM_UPF_WRITTEN;
 	snapshot_put(s, &r);
 	if (!e->events)
 		return;

@@ -43,6 +43,16 @@ static int is_things(struct rpc_call *c, uint64_t user, bool *out)
 	return rc;
 }
 
+/* A broker that is cut off may not hear of it before the bridge is another process: what it shows
+ * then is held against this. With one broker nobody can ask while it is cut off. */
+static int kick(struct admin_call *ac, uint64_t user, struct im_str uid, struct im_str device)
+{
+	effects_kick(writer_effects(ac->write.writer), uid, device, IM_END_KICKED);
+	return ac->places ? directory_device_ended(
+				    ac->write.call.dir, user, device, ac->write.call.now_ms)
+			  : IM_OK;
+}
+
 /* Whoever kicks believes that somebody is there. The order for all of a user's goes out in any
  * case: of a client that TLS has let in, and that is silent, nobody may have heard, and the broker
  * finds it by its name. */
@@ -67,9 +77,9 @@ static int kick_user(struct admin_call *ac)
 		    : presence_online(ac->write.presence, uid)) ||
 	       (things && !ac->absent && (known || !one));
 	if (here || !one)
-		effects_kick(writer_effects(ac->write.writer), uid, device, IM_END_KICKED);
-	if (here)
-		return IM_OK;
+		rc = kick(ac, user, uid, device);
+	if (here || rc != IM_OK)
+		return rc;
 	if (!one)
 		return rpc_fail(
 			c, IM_E_INVALID_PARAMS, "no device of \"%.*s\" is connected", IM_ARGS(uid));

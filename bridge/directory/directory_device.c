@@ -172,6 +172,17 @@ int directory_device_set_home(
 	return directory_change(d, st);
 }
 
+int directory_device_ended(struct directory *d, uint64_t user, struct im_str device, int64_t now_ms)
+{
+	sqlite3_stmt *st = sqldb_get(&d->q, device.n ? DIR_DEVICE_ENDED : DIR_USER_ENDED);
+
+	sqldb_bind_id(st, 1, user);
+	if (device.n)
+		sqldb_bind_text(st, 2, device);
+	sqldb_bind_int(st, device.n ? 3 : 2, now_ms);
+	return sqldb_run(&d->q, st);
+}
+
 int directory_device_homes(struct directory *d, uint64_t user, uint32_t *mask_out)
 {
 	sqlite3_stmt *st = sqldb_get(&d->q, DIR_DEVICE_HOMES);

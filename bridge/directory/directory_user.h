@@ -80,7 +80,9 @@ struct directory_device {
 	uint64_t start;  /* behind which it has received what lies through the cursor */
 	unsigned broker; /* its home: the number of the one where it was connected last; 0: not
 			    known */
-	int64_t home_ms; /* when that connection began; 0: not known */
+	/* When that connection began, or was ended by an order, with whatever had begun by then;
+	 * 0: not known. */
+	int64_t home_ms;
 };
 int directory_device_get(
 	struct directory *d, struct im_str device, struct directory_device *out) IM_MUST_CHECK;
@@ -111,6 +113,10 @@ int directory_device_kept(struct directory *d, struct im_str device, int64_t now
 /* It is connected at the broker of this number since then. */
 int directory_device_set_home(
 	struct directory *d, struct im_str device, unsigned number, int64_t since_ms) IM_MUST_CHECK;
+/* Whatever a user's client id has begun by then was ended by an order; device.n == 0: all of them.
+ * What shows up at its home, and began before that, has not heard of it. */
+int directory_device_ended(
+	struct directory *d, uint64_t user, struct im_str device, int64_t now_ms) IM_MUST_CHECK;
 /* The homes of those of a user's client ids, marks included, that may have left a session: bit
  * `number - 1` for each; IM_PEERS_ALL where one is not known. */
 int directory_device_homes(struct directory *d, uint64_t user, uint32_t *mask_out) IM_MUST_CHECK;

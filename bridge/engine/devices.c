@@ -58,6 +58,7 @@ void devices_settle(struct devices *d, bool committed)
 /* Rows of one user, the one unseen longest first. */
 struct spare {
 	const struct presence *presence;
+	const struct moves *moves;
 	struct im_str uid, keep;
 	char device[IM_DEVICE_MAX];
 	size_t n; /* 0: none may go */
@@ -70,7 +71,8 @@ static int on_remembered(void *arg, const struct directory_device *dev)
 
 	s->rows++;
 	if (s->n || dev->device.n > sizeof(s->device) || im_str_eq(dev->device, s->keep) ||
-		presence_has(s->presence, s->uid, dev->device))
+		presence_has(s->presence, s->uid, dev->device) ||
+		moves_in_use(s->moves, dev->device, dev->broker))
 		return IM_OK;
 	memcpy(s->device, dev->device.p, dev->device.n);
 	s->n = dev->device.n;
@@ -84,8 +86,10 @@ static int forget_spare(struct devices *d, const struct im_up_rec *rec, uint64_t
 	struct directory *dir = writer_directory(d->p.writer);
 
 	for (int i = 0; i < FORGET_MAX; i++) {
-		struct spare spare = {
-			.presence = d->p.presence, .uid = rec->user, .keep = rec->device};
+		struct spare spare = {.presence = d->p.presence,
+			.moves = d->p.moves,
+			.uid = rec->user,
+			.keep = rec->device};
 		int rc = directory_device_list_seen(dir, user, on_remembered, &spare);
 
 		if (rc || !spare.n || spare.rows <= d->remembered)
@@ -262,19 +266,60 @@ int devices_leave(struct devices *d, unsigned peer, const struct im_up_rec *rec)
 	return rc == IM_E_NONE ? IM_OK : rc;
 }
 
-int devices_again(struct devices *d, const struct im_up_rec *rec)
+/* By the directory. IM_E_NONE: it is nobody's. */
+static int read_owner(const struct devices *d, struct im_str device, uint64_t *user_out)
 {
 	struct directory_device dev;
+	int rc = directory_bind_owner(d->p.dir, device, user_out);
+
+	if (rc != IM_E_NONE)
+		return rc;
+	rc = directory_device_get(d->p.dir, device, &dev);
+	if (rc == IM_OK)
+		*user_out = dev.user;
+	return rc;
+}
+
+int devices_met(struct devices *d, const struct im_up_rec *rec, const struct rights_user *u,
+	bool *stays_out)
+{
+	uint64_t owner = 0;
+	int rc = read_owner(d, rec->device, &owner);
+
+	/* Of whom the record that binds it is yet to come it is nobody's. */
+	*stays_out = rc == IM_E_NONE ? !(rec->flags & IM_UPF_WRITTEN) : owner == u->id;
+	if (rc && rc != IM_E_NONE)
+		return rc;
+	if (!*stays_out)
+		effects_kick(d->p.fx, rec->user, rec->device, IM_END_REMOVED);
+	return IM_OK;
+}
+
+/* It had a row then, and was taken away since; or it has gone, and there is nobody to end. */
+static void end_lost(struct devices *d, const struct im_up_rec *rec)
+{
+	bool had = rec->flags & IM_UPF_KEPT || !im_device_made_up(rec->device);
+
+	if (had && effects_level(d->p.fx) >= IM_PLUGIN_LEVEL_SEVERAL)
+		effects_move(d->p.fx, rec->user, rec->device, IM_END_REMOVED, rec->ts_ms, 0);
+}
+
+int devices_again(struct devices *d, const struct im_up_rec *rec)
+{
 	struct rights_user u;
+	uint64_t owner;
 	int rc = rights_user(d->p.rights, rec->user, &u);
 
 	if (rc == IM_E_UNKNOWN_USER) {
 		effects_kick(d->p.fx, rec->user, (struct im_str){0}, IM_END_DELETED);
 		return IM_OK;
 	}
-	if (!rc)
-		rc = directory_device_get(d->p.dir, rec->device, &dev);
-	if (!rc && dev.user != u.id)
+	if (rc)
+		return rc;
+	rc = read_owner(d, rec->device, &owner);
+	if (!rc && owner != u.id)
 		effects_kick(d->p.fx, rec->user, rec->device, IM_END_REMOVED);
+	else if (rc == IM_E_NONE)
+		end_lost(d, rec);
 	return rc == IM_E_NONE ? IM_OK : rc;
 }

@@ -50,6 +50,10 @@ int devices_come(struct devices *d, unsigned peer, const struct im_up_rec *rec,
 int devices_kept(struct devices *d, unsigned peer, const struct im_up_rec *rec) IM_MUST_CHECK;
 /* Record type CLOSE, of this plugin. */
 int devices_leave(struct devices *d, unsigned peer, const struct im_up_rec *rec) IM_MUST_CHECK;
+/* Met in a plugin's snapshot: a connection whose client id was taken from its user goes, however
+ * long ago that was, since the order for it may have been lost. *stays_out: it does not. */
+int devices_met(struct devices *d, const struct im_up_rec *rec, const struct rights_user *u,
+	bool *stays_out) IM_MUST_CHECK;
 /* Record type OPEN, handled before: who could not stay may still be there. */
 int devices_again(struct devices *d, const struct im_up_rec *rec) IM_MUST_CHECK;
 /* Where a user's sessions may be that stay. A device account's are anywhere: for the client ids of

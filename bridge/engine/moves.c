@@ -208,6 +208,18 @@ static bool too_late(struct moves *m, const struct arrival *a, const struct plac
 	return true;
 }
 
+/* True: an order has ended it, of which its broker has not heard. The record that says that it has
+ * come is no sign of that: the clock may have been set back since the one before. */
+static bool was_ended(struct moves *m, const struct arrival *a)
+{
+	bool here = a->row && (!a->home || is_home(a));
+
+	if (!a->met || !a->e || !here || !is_later(a, a->home_ms, 0))
+		return false;
+	moves_end(m, a->e, a->rec->user, IM_END_KICKED, 0);
+	return true;
+}
+
 /* True: who is there stays. One whose client has not said anything yet may not know that it is in,
  * and one at a broker that is away may be gone. */
 static bool contested(struct moves *m, const struct arrival *a, const struct place *other)
@@ -265,7 +277,7 @@ static int decide(struct moves *m, const struct arrival *a)
 	struct place *other = places_other(m->places, a->peer, a->rec->device, a->u->id);
 	int rc;
 
-	if (too_late(m, a, other) || contested(m, a, other))
+	if (was_ended(m, a) || too_late(m, a, other) || contested(m, a, other))
 		return IM_OK;
 	/* Those that a snapshot shows were counted when they came, or will be: their records
 	 * follow. */
@@ -342,26 +354,23 @@ int moves_come(
 	return arrive(m, &a);
 }
 
-/* Nothing is new about it: the snapshots of links that come and go cost no look into the directory.
- */
-static bool is_settled(const struct moves *m, const struct arrival *a)
+bool moves_settled(const struct moves *m, unsigned peer, const struct im_up_rec *rec, uint64_t user)
 {
-	const struct place *e = places_find(m->places, a->peer, a->rec->device);
+	const struct place *e = m->places ? places_find(m->places, peer, rec->device) : NULL;
 
-	return e && e->since_ms == a->rec->ts_ms && e->user == a->u->id && e->end == PLACE_STAYS &&
+	return e && e->since_ms == rec->ts_ms && e->user == user && e->end == PLACE_STAYS &&
 	       !e->fresh;
 }
 
-int moves_met(struct moves *m, unsigned peer, const struct im_up_rec *rec, int64_t now_ms)
+int moves_met(struct moves *m, unsigned peer, const struct im_up_rec *rec,
+	const struct rights_user *u, int64_t now_ms)
 {
-	struct rights_user u;
-	struct arrival a = {.peer = peer, .rec = rec, .u = &u, .now_ms = now_ms, .met = true};
+	struct arrival a = {.peer = peer, .rec = rec, .u = u, .now_ms = now_ms, .met = true};
 	enum place_news news;
-	int rc = m->places ? rights_user(m->p.rights, rec->user, &u) : IM_E_UNKNOWN_USER;
 
-	if (rc)
-		return rc == IM_E_UNKNOWN_USER ? IM_OK : rc;
-	return is_settled(m, &a) ? enter(m, &a, &news) : arrive(m, &a);
+	if (!m->places)
+		return IM_OK;
+	return moves_settled(m, peer, rec, u->id) ? enter(m, &a, &news) : arrive(m, &a);
 }
 
 /* What has begun since is not touched. */
@@ -434,6 +443,18 @@ bool moves_elsewhere(const struct moves *m, unsigned peer, struct im_str device,
 {
 	return m->places &&
 	       ((home && home != moves_number(peer)) || places_elsewhere(m->places, peer, device));
+}
+
+bool moves_several(const struct moves *m)
+{
+	return m->places != NULL;
+}
+
+bool moves_in_use(const struct moves *m, struct im_str device, unsigned home)
+{
+	bool heard = home ? m->heard >> (home - 1) & 1 : moves_all_heard(m);
+
+	return m->places && (!heard || places_elsewhere(m->places, IM_PEERS_MAX, device));
 }
 
 /* A time that is still to come, where the other one is none, was before the clock was set back. */

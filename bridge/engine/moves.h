@@ -44,8 +44,12 @@ int moves_come(struct moves *m, unsigned peer, const struct im_up_rec *rec,
 int moves_again(
 	struct moves *m, unsigned peer, const struct im_up_rec *rec, bool behind) IM_MUST_CHECK;
 /* Met in a plugin's snapshot, between begin and end. */
-int moves_met(
-	struct moves *m, unsigned peer, const struct im_up_rec *rec, int64_t now_ms) IM_MUST_CHECK;
+int moves_met(struct moves *m, unsigned peer, const struct im_up_rec *rec,
+	const struct rights_user *u, int64_t now_ms) IM_MUST_CHECK;
+/* Nothing is new about it since this process has looked, and whatever would end it would have been
+ * noted: the snapshots of links that come and go cost no look into the directory. */
+bool moves_settled(
+	const struct moves *m, unsigned peer, const struct im_up_rec *rec, uint64_t user);
 void moves_snapshot_begin(struct moves *m, unsigned peer);
 void moves_snapshot_end(struct moves *m, unsigned peer);
 /* After that, in its transaction: those who came while not all brokers were heard of are counted.
@@ -58,6 +62,10 @@ void moves_spoke(struct moves *m, unsigned peer, const struct im_up_rec *rec);
 /* The device is at another broker than this one, connected or by its home: what goes here does not
  * end it. */
 bool moves_elsewhere(const struct moves *m, unsigned peer, struct im_str device, unsigned home);
+/* There is more than one broker, so that where a client id was last has to be known of each. */
+bool moves_several(const struct moves *m);
+/* It is connected, or may be so at its home: who is there is not known. */
+bool moves_in_use(const struct moves *m, struct im_str device, unsigned home);
 /* Another user has been connected with this client id for longer, wherever: of one that is written
  * nowhere nothing else says whose it is. rec: of a connection of this user's. */
 bool moves_foreign(

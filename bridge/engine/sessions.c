@@ -375,12 +375,21 @@ void sessions_unheard(struct sessions *s, unsigned peer, int64_t now_ms)
 /* What a snapshot says of where a device is. */
 static int met(struct sessions *s, unsigned peer, const struct im_up_rec *rec, int64_t now_ms)
 {
+	struct rights_user u;
+	bool stays = true;
+	int rc;
+
 	if (rec->type != IM_UP_OPEN) {
 		sessions_spoke(s, peer, rec);
 		return IM_OK;
 	}
 	whereabouts_changed(s->where, rec->user);
-	return moves_met(s->moves, peer, rec, now_ms);
+	rc = rights_user(s->p.rights, rec->user, &u);
+	if (rc)
+		return rc == IM_E_UNKNOWN_USER ? IM_OK : rc;
+	if (!moves_settled(s->moves, peer, rec, u.id))
+		rc = devices_met(s->devices, rec, &u, &stays);
+	return rc || !stays ? rc : moves_met(s->moves, peer, rec, &u, now_ms);
 }
 
 int sessions_snapshot(

@@ -7,8 +7,10 @@ import pytest
 
 from lib.admin import Refusal
 from lib.broker import listening
+from lib.client import Refused
 from lib.node import until
 from lib.tools import Imctl
+from test_endings import assert_ended
 from test_more_brokers import at
 from test_presence import states, wait_state
 
@@ -182,3 +184,46 @@ def test_brokers_that_start_at_once_all_start(own_node):
         for broker in node.brokers:
             broker.wait_for(lambda p=broker.port: listening(p), "listener")
         node.start_bridge()
+
+
+@pytest.mark.parametrize("order", ["removed", "unbound", "given away", "kicked"])
+def test_an_order_that_a_broker_has_not_heard_ends_the_session_all_the_same(node, order):
+    """Its link stands still when the order is given, and the bridge is another process before it goes on:
+    what ends the session is what the directory says by then."""
+    user, owner = node.users(2)
+    here, gone = at(node, 0, user), at(node, 1, user, "tab", clean=False)
+    gone.rpc("user.get")
+    node.brokers[1].send_signal(signal.SIGSTOP)
+    try:
+        if order != "kicked":  # of whom only a bridge that knows him can be asked
+            node.kill_bridge()
+            node.bridge.start()
+            node.wait_served(0)
+        imctl = Imctl.of(node)
+        if order == "removed":
+            here.rpc("device.remove", device="tab")
+        elif order == "kicked":
+            imctl.ok("kick", user, "tab")
+        else:
+            imctl.ok("device", "unbind", "tab", *(["--for", owner] if order == "given away" else []))
+        node.kill_bridge()
+        node.bridge.start()
+        node.wait_served(0)
+    finally:
+        node.brokers[1].send_signal(signal.SIGCONT)
+    node.wait_served(1)
+    assert_ended(gone, "kicked" if order == "kicked" else "removed")
+    if order == "given away":
+        mine = at(node, 0, owner, "tab")
+        mine.rpc("user.get")
+        assert mine.connected
+    # Once: who may come again does.
+    again = node.client(user, "tab", broker=1, clean=False)
+    if order == "given away":
+        with pytest.raises(Refused):
+            again.connect()
+    else:
+        again.connect()
+        again.inbox()
+        again.rpc("user.get")
+        assert again.connected and here.connected

@@ -199,6 +199,69 @@ static void a_broker_that_was_restarted_keeps_nothing_for_it(void **state)
 	}
 }
 
+/* -- what ends it -- */
+
+static const struct {
+	const char *command, *method; /* an administrator's, or the tablet's request */
+	const char *params, *reason;
+} orders[] = {
+	{"kickUser", NULL, "\"username\":\"bob\",\"device\":\"bob-phone\"", "kicked"},
+	{"kickUser", NULL, "\"username\":\"bob\"", "kicked"},
+	{"unbindDevice", NULL, "\"device\":\"bob-phone\"", "removed"},
+	{"unbindDevice", NULL, "\"device\":\"bob-phone\",\"owner\":\"carol\"", "removed"},
+	{"disableUser", NULL, "\"username\":\"bob\"", "disabled"},
+	{"deleteUser", NULL, "\"username\":\"bob\"", "deleted"},
+	{"setUserPassword", NULL, "\"username\":\"bob\",\"password\":\"another one\"", "password"},
+	{NULL, "device.remove", "{\"device\":\"bob-phone\"}", "removed"},
+};
+
+static void give(struct flow_trio *c, size_t i)
+{
+	char text[200];
+
+	if (orders[i].method) {
+		assert_non_null(strstr(
+			flow_rpc(c->tablet, orders[i].method, orders[i].params), "\"result\""));
+		return;
+	}
+	snprintf(
+		text, sizeof(text), "{\"command\":\"%s\",%s}", orders[i].command, orders[i].params);
+	flow_command(c->root, text);
+}
+
+/* Given while the phone's broker is cut off from the bridge, which then is another process or not:
+ * what the orders have left in the directory ends the connection. */
+static void an_order_that_was_lost_is_carried_out(void **state)
+{
+	const struct store_backend *backend = *state;
+
+	for (size_t i = 0; i < 2 * sizeof(orders) / sizeof(orders[0]); i++) {
+		struct flow_trio c = {0};
+
+		flow_trio_open(&c, backend);
+		flow_trio_leave(c.phone, FLOW_CLEANLY);
+		flow_trio_come(&c, c.phone, 1);
+		flow_pass(c.f, 5000);
+		flow_cut_link(c.at[1]);
+		give(&c, i / 2);
+		flow_pass(c.f, 1000);
+		assert_true(flow_trio_is_there(c.phone));
+		if (i % 2)
+			flow_trio_restart_bridge(&c);
+		else
+			flow_mend_link(c.at[1]);
+		flow_settle(c.f);
+		flow_pass(c.f, 1000);
+		flow_pass(c.f, 1000);
+		if (flow_trio_is_there(c.phone) || !c.phone->end ||
+			!strstr(c.phone->end, orders[i / 2].reason))
+			fail_msg("%s%s: %s", orders[i / 2].command ? orders[i / 2].command : "",
+				i % 2 ? " with a restart" : "",
+				c.phone->end ? c.phone->end : "it stays");
+		flow_stop(c.f);
+	}
+}
+
 /* -- at random -- */
 
 static void die(struct flow_trio *c, struct prng *r)
@@ -337,6 +400,7 @@ int main(void)
 		T(one_moves_while_the_bridge_is_away),
 		T(one_moves_while_the_links_are_cut),
 		T(a_broker_that_was_restarted_keeps_nothing_for_it),
+		FLOW_TEST(an_order_that_was_lost_is_carried_out, NULL, NULL),
 		FLOW_TEST(what_is_not_so_is_found, NULL, NULL),
 		FLOW_TEST(whatever_dies_it_has_one_session_and_everything, NULL, NULL),
 	};

@@ -6,6 +6,7 @@
 #include "bridge/directory/directory_bind.h"
 #include "bridge/directory/directory_sql.h"
 #include "bridge/directory/directory_user.h"
+#include "common/ids.h"
 
 #define BOB 2
 #define FLEET 3
@@ -153,7 +154,8 @@ void trio_connects(
 	struct trio_session *e = trio_session(s, device);
 
 	assert_true(e || s->n < TRIO_SESSIONS);
-	*(e ? e : &s->all[s->n++]) = (struct trio_session){user, device, since_ms, TRIO_ALIVE};
+	*(e ? e : &s->all[s->n++]) =
+		(struct trio_session){user, device, since_ms, TRIO_ALIVE, false};
 }
 
 void trio_opens(struct trio *w, unsigned i, const char *device, int64_t ts_ms)
@@ -227,6 +229,8 @@ void trio_snapshot(struct trio *w, unsigned i)
 
 		if (s->all[k].end != TRIO_ALIVE)
 			continue;
+		if (!s->all[k].pending && !im_device_made_up(r.device))
+			r.flags |= IM_UPF_WRITTEN;
 		trio_put(&b, &r);
 		h.count++;
 	}

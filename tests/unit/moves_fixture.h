@@ -22,7 +22,8 @@
 struct trio_session {
 	const char *user, *device;
 	int64_t since_ms;
-	int end; /* enum im_end; TRIO_ALIVE */
+	int end;      /* enum im_end; TRIO_ALIVE */
+	bool pending; /* what made the client id its user's is not committed, as far as is known */
 };
 #define TRIO_ALIVE (-1)
 

@@ -337,6 +337,77 @@ static void a_late_one_takes_no_home_over_a_restart(void **state)
 	assert_int_equal(trio_home(w, "tablet"), 1);
 }
 
+/* Given while its broker was cut off, by a process that is no more: nothing but the directory knows
+ * of it. */
+static void restart_and_meet(struct trio *w)
+{
+	trio_restart(w);
+	for (unsigned i = 0; i < TRIO_SIDES; i++)
+		trio_link(w, i);
+	trio_forget(w);
+	for (unsigned i = 0; i < TRIO_SIDES; i++)
+		trio_snapshot(w, i);
+}
+
+static void a_client_id_that_was_taken_away_ends_what_has_it(void **state)
+{
+	static const char *const commands[] = {
+		"{\"command\":\"unbindDevice\",\"device\":\"tablet\"}",
+		"{\"command\":\"unbindDevice\",\"device\":\"tv\",\"owner\":\"alice\"}"};
+	static const char *const ids[] = {"tablet", "tv"};
+	struct trio *w = *state;
+	char told[64];
+
+	for (size_t i = 0; i < 2; i++) {
+		trio_opens(w, 1, ids[i], 1000);
+		trio_opens(w, 1, "phone", 1000);
+		trio_unlink(w, 1);
+		trio_commands(w, 0, commands[i]);
+		/* In the same life, and in the next one. */
+		snprintf(told, sizeof(told), "bob/%s removed\n", ids[i]);
+		trio_link(w, 1);
+		trio_forget(w);
+		trio_snapshot(w, 1);
+		assert_told(w, told);
+		restart_and_meet(w);
+		assert_told(w, told);
+		trio_session(&w->sides[1], ids[i])->end = IM_END_REMOVED;
+		restart_and_meet(w);
+		assert_told(w, "");
+	}
+	/* Of one that came a moment ago the record that binds it follows. */
+	trio_connects(w, 1, "bob", "new", 2000);
+	trio_session(&w->sides[1], "new")->pending = true;
+	restart_and_meet(w);
+	assert_told(w, "");
+}
+
+static void who_was_kicked_goes_however_late_its_broker_hears(void **state)
+{
+	static const char *const commands[] = {
+		"{\"command\":\"kickUser\",\"username\":\"bob\",\"device\":\"tablet\"}",
+		"{\"command\":\"kickUser\",\"username\":\"bob\"}"};
+	struct trio *w = *state;
+
+	for (size_t i = 0; i < 2; i++) {
+		w->now.wall_ms = 1000000 + (int64_t)i * 1000;
+		trio_opens(w, 1, "tablet", w->now.wall_ms - 500);
+		trio_unlink(w, 1);
+		trio_commands(w, 0, commands[i]);
+		/* Where it has connected since, it has not been ended. */
+		trio_opens(w, 0, "desk", w->now.wall_ms + 1);
+		w->now.wall_ms += 100;
+		assert_int_equal(trio_session(&w->sides[1], "tablet")->end, TRIO_ALIVE);
+		restart_and_meet(w);
+		assert_int_equal(trio_session(&w->sides[1], "tablet")->end, IM_END_KICKED);
+		assert_int_equal(trio_session(&w->sides[0], "desk")->end, TRIO_ALIVE);
+		trio_opens(w, 1, "tablet", w->now.wall_ms);
+		restart_and_meet(w);
+		assert_told(w, "");
+		assert_int_equal(trio_session(&w->sides[1], "tablet")->end, TRIO_ALIVE);
+	}
+}
+
 static void write_to_bob(struct trio *w)
 {
 	const struct im_up_rec m = {.type = IM_UP_MSG_USER,
@@ -789,6 +860,8 @@ int main(void)
 		T(one_that_has_not_heard_is_told_again),
 		T(a_snapshot_takes_no_home_from_a_later_one),
 		T(a_late_one_takes_no_home_over_a_restart),
+		T(a_client_id_that_was_taken_away_ends_what_has_it),
+		T(who_was_kicked_goes_however_late_its_broker_hears),
 		T(where_a_snapshot_shows_a_device_its_session_is_told),
 		T(a_replay_ends_nothing_that_began_later),
 		T(what_was_rolled_back_is_decided_again),

@@ -502,6 +502,55 @@ static void how_many_devices(struct node *n)
 	assert_string_equal(target(n, 0), "");
 }
 
+static bool is_written(const struct node *n, const char *device)
+{
+	for (size_t i = 0; i < n->n_snapshot; i++) {
+		const struct node_record *r = &n->snapshot[i];
+
+		if (r->type == IM_UP_OPEN && strcmp(r->device, device) == 0)
+			return r->flags & IM_UPF_WRITTEN;
+	}
+	fail_msg("no session of %s", device);
+	return false;
+}
+
+/* Where it is not, the bridge cannot say that it was taken away. */
+static void whose_id_is_committed(struct node *n)
+{
+	static const char made_up[] = "auto-01234567-89AB-CDEF-0123-456789ABCDEF";
+	struct mosquitto *c;
+
+	n->commit = false;
+	assert_non_null(node_client(n, "alice", "a", 4));
+	c = node_client(n, "bob", made_up, 5);
+	assert_non_null(c);
+	node_settle(n);
+	hello(n, HERE, IM_DOWNF_SEVERAL);
+	assert_false(is_written(n, "a"));
+	assert_false(is_written(n, made_up));
+	n->commit = true;
+	node_committed(n, n->epoch, n->last);
+	hello(n, HERE, IM_DOWNF_SEVERAL);
+	assert_true(is_written(n, "a"));
+	assert_false(is_written(n, made_up));
+	/* One that the broker has made up, when it is to stay. */
+	n->commit = false;
+	assert_true(fake_subscribe(c, "im/inbox/bob/#"));
+	node_settle(n);
+	hello(n, HERE, IM_DOWNF_SEVERAL);
+	assert_false(is_written(n, made_up));
+	n->commit = true;
+	node_committed(n, n->epoch, n->last);
+	hello(n, HERE, IM_DOWNF_SEVERAL);
+	assert_true(is_written(n, made_up));
+}
+
+static void whose_a_client_id_is(void **state)
+{
+	(void)state;
+	each(whose_id_is_committed);
+}
+
 static void who_counts_over_all(void **state)
 {
 	(void)state;
@@ -516,6 +565,7 @@ int main(void)
 		cmocka_unit_test(void_by_the_directory),
 		cmocka_unit_test(one_broker_is_as_ever),
 		cmocka_unit_test(who_counts_over_all),
+		cmocka_unit_test(whose_a_client_id_is),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
