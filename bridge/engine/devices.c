@@ -148,8 +148,9 @@ static int bind_device(
 	uint64_t owner;
 	int rc = directory_bind_owner(writer_directory(d->p.writer), rec->device, &owner);
 
-	/* A device account's by what it begins with, and needs no row. */
-	if (rc == IM_OK && owner == u->id)
+	/* A device account's by what it begins with, and needs no row; but for where it is, of
+	 * several brokers. */
+	if (rc == IM_OK && owner == u->id && !moves_several(d->p.moves))
 		return IM_OK;
 	if (rc == IM_OK || rc == IM_E_NONE)
 		rc = bind_new(d, peer, rec, u);

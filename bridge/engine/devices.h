@@ -57,7 +57,7 @@ int devices_met(struct devices *d, const struct im_up_rec *rec, const struct rig
 /* Record type OPEN, handled before: who could not stay may still be there. */
 int devices_again(struct devices *d, const struct im_up_rec *rec) IM_MUST_CHECK;
 /* Where a user's sessions may be that stay. A device account's are anywhere: for the client ids of
- * a pattern there are no rows. IM_E_NONE: no such user. */
+ * a pattern there need not be rows. IM_E_NONE: no such user. */
 int devices_homes(const struct devices *d, struct im_str uid, split_mask *out) IM_MUST_CHECK;
 /* The transaction is committed, or rolled back. */
 void devices_settle(struct devices *d, bool committed);

@@ -34,7 +34,7 @@ struct arrival {
 	int64_t limit;   /* devices that its user may have, 0: as many as he likes */
 	bool oldest;     /* of too many the one connected longest goes, or else this one */
 	struct place *e; /* NULL: there are too many */
-	/* As the directory has it; what begins as a device account's do has no row. */
+	/* As the directory has it; made-up client ids that are not kept have no row. */
 	bool row;
 	unsigned home;
 	int64_t home_ms;

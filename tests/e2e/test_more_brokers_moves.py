@@ -377,3 +377,45 @@ def test_a_device_of_an_account_that_moves(node, v5):
     back.rpc("user.get")
     assert back.bodies(conv) == ["here"] and older.bodies(conv) == []
     not_told(back, sibling)
+
+
+@pytest.mark.parametrize("restart", [False, True], ids=["running", "restarted"])
+@pytest.mark.parametrize("pattern", ["car-*", None])
+def test_commands_come_once_wherever_a_device_of_an_account_gets_them(own_node, pattern, restart):
+    """Queued at one broker, taken by sync at another while that is down, and back: whether the bridge was
+    another process in between or not."""
+    node = own_node(brokers=2, users=4)
+    fleet, sender = Fleet(node, pattern), at(node, 1, node.user())
+    conv = f"u/{sender.user}"
+    car = fleet.thing("car-1", clean=False)
+    car.rpc("user.get")
+    car.disconnect()
+    for n in range(3):
+        sender.send(f"im/u/{fleet.user}/car-1", {"id": f"m{n}", "body": n})
+    node.stop_broker(0)
+    if restart:
+        node.kill_bridge()
+        node.start_bridge()
+    there = fleet.thing("car-1", broker=1, clean=False)
+    messages, _, cursor = there.sync_all()
+    assert [m["body"] for m in messages if m["conv"] == conv] == [0, 1, 2]
+    there.rpc("device.ack", cursor=cursor)
+    there.disconnect()
+    if restart:
+        node.kill_bridge()
+        node.start_bridge()
+    node.start_broker(0)
+    node.wait_served(0)
+
+    def back():
+        c = fleet.thing("car-1", listen=False, clean=False)
+        c.paho.subscribe(c.base + "#", 1)
+        c.wait_for(lambda: c.events("hello") or not c.connected)
+        return c
+    cars = [back()]
+    if not cars[-1].connected:
+        cars.append(back())
+    sender.send(f"im/u/{fleet.user}/car-1", {"id": "live", "body": "live"})
+    bodies = [lambda c=c: [m.json["body"] for m in c.messages if "/u/" in m.topic] for c in cars]
+    cars[-1].wait_for(lambda: bodies[-1]() and bodies[-1]()[-1] == "live")
+    assert [b() for b in bodies] == [[]] * (len(cars) - 1) + [["live"]]

@@ -517,7 +517,7 @@ static void what_was_rolled_back_is_decided_again(void **state)
 		"bob event "
 		"{\"event\":\"device\",\"action\":\"replace\",\"device\":\"tablet\",\"by\":\"tv\"}"
 		"\n");
-	/* Of what has no row nothing but the move itself says where it is. */
+	/* One of a device account's. */
 	w->broken = true;
 	trio_say(w, 0, &thing);
 	w->broken = false;
@@ -620,10 +620,22 @@ static void a_device_accounts_devices_move_as_well(void **state)
 	r.ts_ms = 3000;
 	trio_say(w, 1, &r);
 	assert_told(w, "fleet/veh-1 moved 3000 at 2\n");
-	/* One of whose own client ids that have a row. */
+	/* One of its own client ids. */
 	r = trio_open("fleet", "own", 1000);
 	trio_say(w, 1, &r);
 	assert_int_equal(trio_home(w, "own"), 2);
+	/* Where it is now, and was before, the directory knows of those by a pattern as well. */
+	assert_int_equal(trio_home(w, "veh-1"), 2);
+	trio_restart(w);
+	for (unsigned i = 0; i < TRIO_SIDES; i++)
+		trio_link(w, i);
+	for (unsigned i = 0; i < TRIO_SIDES; i++)
+		trio_snapshot(w, i);
+	r = trio_open("fleet", "veh-1", 2500);
+	trio_forget(w);
+	trio_say(w, 0, &r);
+	assert_told(w, "fleet/veh-1 moved 3000 at 2\n");
+	assert_int_equal(trio_home(w, "veh-1"), 2);
 }
 
 /* It alone hears of it. */

@@ -355,6 +355,22 @@ static void more_than_there_are_places(struct node *n)
 	comes_back_void(n);
 }
 
+static void leave_thing(struct node *n)
+{
+	struct mosquitto *c = fake_connect(&(struct fake_spec){
+		.id = "phone", .user = "alice", .password = "pw", .persistent = true});
+
+	assert_non_null(c);
+	node_settle(n);
+	assert_true(fake_subscribe(c, "im/inbox/alice/phone/#"));
+	node_settle(n);
+	fake_disconnect(c, true);
+	node_settle(n);
+	fake_route_to("phone", &(struct fake_message){.topic = (char *)"im/inbox/alice/phone/event",
+				       .payload = IM_STR("waits"),
+				       .qos = 1});
+}
+
 static uint32_t places(void)
 {
 	const struct plugin *p = fake_userdata();
@@ -383,6 +399,25 @@ static void one_of_a_device_account(struct node *n)
 		assert_int_equal(places(), 0);
 		node_pass(n, 1000);
 	}
+}
+
+/* One whose client id is a device account's by what it begins with: it has a home as others do. */
+static void one_of_a_pattern(struct node *n)
+{
+	struct mosquitto *c;
+
+	node_sql(n, "UPDATE user SET role = 2 WHERE uid = 'alice';"
+		    "INSERT INTO device_bind (user, prefix) VALUES (1, 'ph')");
+	tell(n, "alice");
+	leave_thing(n);
+	node_sql(n, "INSERT INTO device(device, user, created_ms, seen_ms, kept_ms, broker) VALUES"
+		    " ('phone', 1, 0, 0, 1, 3)");
+	tell(n, "alice");
+	c = fake_connect(&(struct fake_spec){
+		.id = "phone", .user = "alice", .password = "pw", .persistent = true});
+	node_settle(n);
+	assert_false(fake_connected(c));
+	assert_string_equal(node_heard(c), "");
 }
 
 /* While the bridge is away: by what it had written. */
@@ -421,6 +456,7 @@ static void void_by_the_directory(void **state)
 	each(before_the_bridge_knows);
 	each(more_than_there_are_places);
 	each(one_of_a_device_account);
+	each(one_of_a_pattern);
 	each(known_at_the_start);
 }
 
