@@ -96,6 +96,12 @@ static int write_will(struct write *w, const struct mosquitto_evt_acl_check *ed)
 	return MOSQ_ERR_ACL_DENIED;
 }
 
+/* One that waits while its device comes back says nothing; at another broker, too. */
+static bool is_withdrawn(const struct plugin *p, const struct session *e)
+{
+	return e->elsewhere && clients_will_waited(p->clients, e);
+}
+
 /* PUBACK must not lie. An MQTT 3.1.1 client hears of a refusal by its acks alone, and knows which
  * message is meant by its id alone; without either it loses its connection where sending again
  * would help, keeps the message, and does so. */
@@ -225,7 +231,7 @@ int acl_write(struct plugin *p, const struct mosquitto_evt_acl_check *ed)
 	/* The will of a session that has ended is looked for first: its client is not alive. */
 	e = identity_known(p, ed->client);
 	w.e = e && clients_is_will(p->clients, e) ? e : NULL;
-	if (w.e && !account_own(p, w.e))
+	if (w.e && (!account_own(p, w.e) || is_withdrawn(p, w.e)))
 		return deny(p);
 	if (!w.e && e && ending_closes(e, ed->qos)) {
 		p->stats.closed++;

@@ -215,6 +215,7 @@ static void go_offline(struct clients *c, struct session *e, int64_t now_us)
 	count(c, e, -1);
 	client_users_away(e);
 	e->left_us = now_us;
+	e->left_turn = c->turn;
 	e->events = false;
 	count(c, e, 1);
 	if (e->ephemeral || e->taken_turn == c->turn)
@@ -416,6 +417,11 @@ struct session *clients_ended(struct clients *c, const void *client, int64_t now
 bool clients_is_will(const struct clients *c, const struct session *e)
 {
 	return e->state == SESSION_OFFLINE ? !e->will_done : e->taken_turn == c->turn;
+}
+
+bool clients_will_waited(const struct clients *c, const struct session *e)
+{
+	return e->state == SESSION_OFFLINE && e->left_turn != c->turn;
 }
 
 void clients_expire(struct clients *c, int64_t age_us, int64_t now_us)

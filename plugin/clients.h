@@ -66,6 +66,8 @@ void clients_release(struct session *e);
 void clients_drop(struct clients *c, struct session *e, int64_t now_us);
 /* True if a publish that the broker asks about with this session is its will. */
 bool clients_is_will(const struct clients *c, const struct session *e);
+/* True if it does not come with the end of its connection, but after a delay. */
+bool clients_will_waited(const struct clients *c, const struct session *e);
 /* True if `device` is the only session known of its user. */
 bool clients_alone(const struct session_user *u, struct im_str device);
 /* Forgets those that have been away for so long that the broker has forgotten them, too. */

@@ -56,6 +56,14 @@ static bool still_there(void *arg, const struct kick_target *t)
 	return false;
 }
 
+static bool leaves_will(void *arg, const struct kick_target *t)
+{
+	const struct plugin *p = arg;
+	const struct session *e = clients_find(p->clients, t->client);
+
+	return e && ending_leaves_will(e);
+}
+
 /* Who has come since is not meant, but would be found by the name. */
 static bool all_meant(void *arg, struct im_str uid, uint64_t number)
 {
@@ -75,7 +83,7 @@ static bool all_meant(void *arg, struct im_str uid, uint64_t number)
 
 void disconnect_due(struct plugin *p, int64_t now_us)
 {
-	static const struct kicks_asked ask = {still_there, all_meant};
+	static const struct kicks_asked ask = {still_there, leaves_will, all_meant};
 
 	p->kicking = true;
 	p->stats.kicked += kicks_run(&p->kicks, &ask, p, now_us);

@@ -101,6 +101,11 @@ bool ending_closes(const struct session *e, int qos)
 	       e->end != IM_END_DISABLED && e->end != IM_END_DELETED;
 }
 
+bool ending_leaves_will(const struct session *e)
+{
+	return session_ending(e) && e->end == IM_END_MOVED && (e->v5 || e->ephemeral);
+}
+
 /* ---- tokens ---- */
 
 struct expiry {

@@ -26,6 +26,10 @@ void ending_outdated(struct plugin *p, struct session *e);
 /* True if a publish of such a session closes its connection: its PUBACK would lie, for a client
  * with MQTT 3.1.1 cannot be told no, and it may send the message again when it is back. */
 bool ending_closes(const struct session *e, int qos);
+/* True if the broker is to send the will of a session that is ended: as at a takeover at one
+ * broker, where it sends none of a session that stays. Of MQTT 5 the plugin does not know whether
+ * it does. */
+bool ending_leaves_will(const struct session *e);
 
 /* TICK: those whose tokens are over. */
 void ending_expired(struct plugin *p);

@@ -100,7 +100,7 @@ uint32_t kicks_run(struct kicks *k, const struct kicks_asked *ask, void *arg, in
 		if (!e->client && ask->all(arg, t.device, t.number))
 			rc = mosquitto_kick_client_by_username(e->name, false);
 		else if (e->client && ask->alive(arg, &t))
-			rc = mosquitto_kick_client_by_clientid(e->name, false);
+			rc = mosquitto_kick_client_by_clientid(e->name, ask->will(arg, &t));
 		if (rc == MOSQ_ERR_SUCCESS)
 			done++;
 		free(e);

@@ -50,6 +50,8 @@ bool kicks_session(struct kicks *k, const struct session *e, int64_t due_us);
 struct kicks_asked {
 	/* True if the connection is alive, has its client id still, and is still to go. */
 	bool (*alive)(void *arg, const struct kick_target *t);
+	/* True if the broker is to send its will. */
+	bool (*will)(void *arg, const struct kick_target *t);
 	/* True if all connections of the user may go; else whoever is meant has been added. */
 	bool (*all)(void *arg, struct im_str uid, uint64_t number);
 };

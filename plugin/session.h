@@ -112,6 +112,7 @@ struct session {
 	bool owned;
 	uint64_t left; /* grows; 0: met after a restart of the broker */
 	int64_t left_us;
+	uint64_t left_turn; /* see clients_will_waited */
 	enum { AWAY_UNKNOWN, AWAY_KEPT, AWAY_BEYOND } away;
 	/* Its device is at another broker, or was until this connection, of which the bridge does
 	 * not know yet; see home.h. */

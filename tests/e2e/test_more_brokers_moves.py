@@ -141,6 +141,57 @@ def test_of_two_that_come_in_one_moment_exactly_one_stays(node):
 # -- what its broker has kept --
 
 @V
+# -- its will --
+
+def will_for(node, client, **props):
+    return {"topic": f"im/u/{client.user}", "payload": node.new_name("will "), "props": props}
+
+
+@pytest.mark.parametrize("here, there", [(0, 0), (0, 1), (1, 0)], ids=["same", "away", "back"])
+@V
+def test_the_will_of_the_older_connection_is_sent_wherever_the_newer_one_is(node, v5, here, there):
+    watcher, user = people(node, 1)[0], node.user()
+    will = will_for(node, watcher)
+    older = at(node, here, user, v5=v5, will=will)
+    newer = at(node, there, user, older.device, v5=v5)
+    watcher.wait_body(f"u/{user}", will["payload"])
+    older.wait_disconnected()
+    newer.send(f"im/u/{watcher.user}", {"id": "1", "body": "here"})
+    watcher.wait_body(f"u/{user}", "here")
+    assert watcher.bodies(f"u/{user}") == [will["payload"], "here"]
+
+
+@pytest.mark.parametrize("there", [0, 1], ids=["same", "away"])
+def test_the_will_of_a_session_that_is_kept_is_not(node, there):
+    """Of MQTT 3.1.1, as Mosquitto does at one broker. It comes before the next one's, or never."""
+    watcher, user = people(node, 1)[0], node.user()
+    older = at(node, 0, user, will=will_for(node, watcher), **keeping(False))
+    newer = come(node, user, older.device, there, will=will_for(node, watcher), **keeping(False))
+    older.wait_disconnected()
+    next_one = will_for(node, watcher)
+    at(node, 0, user, will=next_one).abort()
+    watcher.wait_body(f"u/{user}", next_one["payload"])
+    assert watcher.bodies(f"u/{user}") == [next_one["payload"]] and newer.connected
+
+
+@pytest.mark.parametrize("lost", [False, True], ids=["taken", "lost"])
+@pytest.mark.parametrize("there", [0, 1], ids=["same", "away"])
+def test_a_will_that_waits_is_withdrawn_by_coming_back_anywhere(node, there, lost):
+    """The next one's, which waits as long and began later, shows that its time is over."""
+    watcher, user = people(node, 1)[0], node.user()
+    waits = {"v5": True, "clean": False, "session_expiry": 300}
+    older = at(node, 0, user, will=will_for(node, watcher, WillDelayInterval=2), **waits)
+    if lost:
+        older.abort()
+    newer = come(node, user, older.device, there, **waits)
+    if not lost:
+        older.wait_disconnected()
+    next_one = will_for(node, watcher, WillDelayInterval=2)
+    at(node, 0, user, will=next_one, **waits).abort()
+    watcher.wait_body(f"u/{user}", next_one["payload"])
+    assert watcher.bodies(f"u/{user}") == [next_one["payload"]] and newer.connected
+
+
 @pytest.mark.parametrize("restart", [False, True], ids=["running", "restarted"])
 def test_what_a_broker_had_queued_does_not_come_twice(node, v5, restart):
     """Away from one broker, at another meanwhile, and back: what was missed comes by sync, once, and live
