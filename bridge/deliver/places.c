@@ -397,6 +397,19 @@ struct place *places_oldest(
 	return oldest;
 }
 
+const struct place *places_newest(
+	const struct places *p, uint64_t user, uint32_t peers, struct im_str but)
+{
+	const struct place_user *u = user_find(p, user);
+	const struct place *e, *newest = NULL;
+
+	DL_FOREACH (u ? u->list : NULL, e) {
+		if (peers >> e->peer & 1 && counts(e, but) && (!newest || is_later(e, newest)))
+			newest = e;
+	}
+	return newest;
+}
+
 /* -- those that came when not all could be counted -- */
 
 static bool is_uncounted(const struct place *e)

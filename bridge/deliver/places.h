@@ -106,6 +106,10 @@ int64_t places_devices(const struct places *p, uint64_t user, unsigned peer, str
 struct place *places_oldest(
 	const struct places *p, uint64_t user, uint32_t peers, struct im_str but);
 
+/* Of the same the one connected last, but for this one; NULL: there is none. */
+const struct place *places_newest(
+	const struct places *p, uint64_t user, uint32_t peers, struct im_str but);
+
 /* The newest of a user's that are to stay and came uncounted; NULL: none. */
 struct place *places_uncounted(const struct places *p, uint64_t user);
 /* For one of each such user's, as long as fn returns IM_OK; it may end some, and opens none. */

@@ -77,8 +77,22 @@ static void skip_surplus(struct moves *m, const struct arrival *a, int64_t limit
 			IM_END_REPLACED, 0);
 }
 
+/* For whom a device gives way: the one that has come; or, if that is heard of so late that it is
+ * the one connected longest itself, the user's newest. */
+static struct im_str gives_way_to(
+	const struct moves *m, const struct arrival *a, const struct place *oldest, uint32_t peers)
+{
+	const struct place *newest;
+
+	if (oldest != a->e)
+		return a->rec->device;
+	newest = places_newest(m->places, a->u->id, peers, a->rec->device);
+	return newest ? place_device(newest) : IM_STR("");
+}
+
 void moves_make_room(struct moves *m, const struct arrival *a)
 {
+	const uint32_t peers = m->linked | UINT32_C(1) << a->peer;
 	int64_t limit = limit_of(a);
 	struct place *oldest;
 
@@ -86,10 +100,9 @@ void moves_make_room(struct moves *m, const struct arrival *a)
 		return;
 	skip_surplus(m, a, limit);
 	while (a->e->end == PLACE_STAYS && count(m, a, limit) >= limit) {
-		oldest = places_oldest(
-			m->places, a->u->id, m->linked | UINT32_C(1) << a->peer, IM_STR(""));
+		oldest = places_oldest(m->places, a->u->id, peers, IM_STR(""));
 		if (moves_tell(m, a, "replace", place_device(oldest),
-			    oldest == a->e ? IM_STR("") : a->rec->device))
+			    gives_way_to(m, a, oldest, peers)))
 			moves_say(
 				m, a, LOG_LEVEL_INFO, "device_replaced", place_device(oldest), "");
 		moves_end(m, oldest, a->rec->user, IM_END_REPLACED, 0);

@@ -2,9 +2,12 @@
 """Several brokers under one bridge: one device that goes from one to another. The newer connection has it;
 the older one is ended and told why, and what its broker has kept for it comes to nobody twice.
 test_more_brokers.py says what is where."""
+import contextlib
+
 import pytest
 
 from lib import mqttwire as w
+from lib.between import Between
 from lib.node import PASSWORD, until
 from lib.raw import Closed, Raw
 from lib.things import Fleet
@@ -138,9 +141,6 @@ def test_of_two_that_come_in_one_moment_exactly_one_stays(node):
             r.close()
 
 
-# -- what its broker has kept --
-
-@V
 # -- its will --
 
 def will_for(node, client, **props):
@@ -192,6 +192,9 @@ def test_a_will_that_waits_is_withdrawn_by_coming_back_anywhere(node, there, los
     assert watcher.bodies(f"u/{user}") == [next_one["payload"]] and newer.connected
 
 
+# -- what its broker has kept --
+
+@V
 @pytest.mark.parametrize("restart", [False, True], ids=["running", "restarted"])
 def test_what_a_broker_had_queued_does_not_come_twice(node, v5, restart):
     """Away from one broker, at another meanwhile, and back: what was missed comes by sync, once, and live
@@ -393,6 +396,28 @@ def test_the_oldest_over_all_brokers_makes_room(own_node, v5):
                         "by": clients[new].device}
         assert last_event(gone).json["reason"] == "replaced"
     not_told(clients[2], clients[3])
+
+
+def test_one_that_is_heard_of_late_gives_way_to_the_newest(own_node):
+    """Its broker tells of it when it is the one connected longest by then."""
+    node = own_node(brokers=2, users=1, options={"max_devices": 2, "device_policy": "oldest"})
+    node.bridge.stop()
+    between = Between(node.folder / "between.sock", node.brokers[1])
+    with contextlib.closing(between):
+        node.bridge_options["broker"] = [node.link, between.path]
+        node.write_bridge_conf()
+        node.start_bridge()
+        user = node.user()
+        between.through.clear()
+        late = node.client(user, f"{user} late", broker=1).connect()
+        clients = [at(node, 0, user, f"{user} {n}") for n in range(2)]
+        between.through.set()
+        for c in clients:
+            told = c.wait_event("device", lambda e: e["device"] == late.device)
+            assert told == {"event": "device", "action": "replace", "device": late.device,
+                            "by": clients[1].device}
+        late.wait_disconnected()
+        not_told(*clients)
 
 
 def test_the_limit_of_one_user_holds_over_brokers(node):

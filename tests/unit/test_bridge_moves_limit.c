@@ -72,7 +72,8 @@ static void the_one_connected_longest_gives_way_over_all_brokers(void **state)
 	trio_forget(w);
 	trio_opens_of(w, 0, "tablet", 1500, "-2");
 	assert_told_and(w, "bob/tablet replaced 1500 at 0\n",
-		"bob event {\"event\":\"device\",\"action\":\"replace\",\"device\":\"tablet\"}\n");
+		"bob event {\"event\":\"device\",\"action\":\"replace\",\"device\":\"tablet\","
+		"\"by\":\"desk\"}\n");
 }
 
 /* Each plugin has room for one, and there is room for one. */
