@@ -150,6 +150,7 @@ static int down_stats(struct plugin *p)
 		.throttled_all = a->throttled_all,
 		.throttled_tokens = a->throttled_tokens,
 		.max_payload = (uint64_t)p->opt.max_payload,
+		.topic_prefix = p->opt.topic_prefix,
 	};
 	struct im_buf frame;
 

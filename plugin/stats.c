@@ -2,6 +2,8 @@
 /* Writes the counters for UP_STATS. */
 #include "plugin/stats.h"
 
+#include "common/jsonw.h"
+
 static void member(struct im_buf *b, const char *name, uint64_t v)
 {
 	im_buf_z(b, b->n > 1 ? ",\"" : "\"");
@@ -41,5 +43,6 @@ void stats_json(const struct stats *s, const struct stats_gauges *g, struct im_b
 	member(out, "throttled_all", g->throttled_all);
 	member(out, "throttled_tokens", g->throttled_tokens);
 	member(out, "max_payload", g->max_payload);
+	im_jsonw_member_str(out, "topic_prefix", im_str(g->topic_prefix));
 	im_buf_c(out, '}');
 }

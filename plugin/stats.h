@@ -56,10 +56,11 @@ struct stats_gauges {
 	uint64_t logins_waiting;
 	uint64_t passwords_hashed, passwords_fresh, logins_cached, tokens_checked, logins_throttled;
 	uint64_t throttled_user, throttled_address, throttled_all, throttled_tokens;
-	uint64_t max_payload; /* what it takes: the bridge tells clients */
+	uint64_t max_payload;     /* what it takes: the bridge tells clients */
+	const char *topic_prefix; /* is to be the same at all brokers: the bridge looks */
 };
 
-/* One flat JSON object of numbers. */
+/* One flat JSON object, of numbers but for topic_prefix. */
 void stats_json(const struct stats *s, const struct stats_gauges *g, struct im_buf *out);
 
 #endif

@@ -7,6 +7,7 @@
 
 #include <stdlib.h>
 
+#include "bridge/engine/alike.h"
 #include "bridge/engine/engine_inside.h"
 #include "bridge/engine/work.h"
 #include "common/limits.h"
@@ -244,6 +245,7 @@ void engine_up(struct engine *e, struct peer *p, struct im_str frame, const stru
 	default:
 		peer_set_stats(p, f.rest);
 		set_max_payload(e);
+		alike_look(e->peers, e->n_peers, e->unlike, e->p.log);
 		break;
 	}
 }

@@ -39,6 +39,7 @@ struct engine {
 	struct assembly a;
 	struct peer *peers[IM_PEERS_MAX];
 	unsigned n_peers;
+	bool unlike[IM_PEERS_MAX]; /* see alike.h */
 	size_t backlog_bytes;
 
 	bool draining, fatal;

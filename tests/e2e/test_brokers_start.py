@@ -12,7 +12,8 @@ import socket
 import pytest
 
 from lib import build
-from lib.node import until
+from lib.client import Client
+from lib.node import PASSWORD, until
 from lib.plain import Plain
 from lib.tools import Imctl
 
@@ -296,6 +297,38 @@ def test_a_broker_with_another_data_dir_is_named_and_the_others_go_on(own_node):
     node.wait_served(1)
     tell(a, node.connect(b.user, f"{b.user}-1", broker=1))
     assert len(lines(node.bridge, "link_refused")) == 1 and a.connected and b.connected
+
+
+def test_a_broker_with_another_topic_prefix_is_named_and_served(own_node):
+    node = own_node(brokers=3, users=5)
+    a, b = node.connect(node.user(), broker=0), node.connect(node.user(), broker=2)
+    other = node.brokers[1]
+
+    def restart(prefix):
+        node.stop_broker(1)
+        other.extra["topic_prefix"] = prefix
+        other.write_conf()
+        node.start_broker(1)
+    restart("zz")
+    line = node.bridge.wait_text(f"topic_prefix_differs broker={other.link} ")
+    assert f'topic_prefix="zz" first={node.broker.link} first_prefix="im"' in line
+    user = node.user()
+    with Client(other.port, user, password=PASSWORD, prefix="zz").connect().inbox() as c:
+        tell(a, c)
+        c.send(f"zz/u/{a.user}", {"id": "1", "body": "by another topic"})
+        a.wait_body(f"u/{user}", "by another topic")
+    tell(a, b)
+    # It is said once, and by imctl; and when it is wrong once more.
+    row = next(x.split() for x in Imctl.of(node).ok("stats").splitlines() if "topic_prefix" in x)
+    assert row == ["topic_prefix", "im", "zz", "im"]
+    restart(None)
+    node.wait_served(1)
+    until(lambda: told(node.admin())[str(other.link)]["plugin"]["topic_prefix"] == "im", "its own")
+    tell(b, node.connect(user, broker=1))
+    assert len(lines(node.bridge, "topic_prefix_differs")) == 1 and a.connected and b.connected
+    restart("zz/2")
+    node.bridge.wait_for(lambda: len(lines(node.bridge, "topic_prefix_differs")) == 2, "second line")
+    assert 'topic_prefix="zz/2"' in lines(node.bridge, "topic_prefix_differs")[1]
 
 
 def test_a_second_broker_on_one_spool_does_not_start_and_the_first_goes_on(own_node):
