@@ -12,12 +12,14 @@ import socket
 import pytest
 
 from lib import build
+from lib.between import Between
 from lib.client import Client
 from lib.node import PASSWORD, until
 from lib.plain import Plain
 from lib.tools import Imctl
 
 BUSY = 0x97 if build.broker_version() >= (2, 1) else 0x87
+OLD = 4  # the level of a plugin that cannot be one of several
 _texts = itertools.count(1)
 
 
@@ -329,6 +331,43 @@ def test_a_broker_with_another_topic_prefix_is_named_and_served(own_node):
     restart("zz/2")
     node.bridge.wait_for(lambda: len(lines(node.bridge, "topic_prefix_differs")) == 2, "second line")
     assert 'topic_prefix="zz/2"' in lines(node.bridge, "topic_prefix_differs")[1]
+
+
+def test_a_plugin_of_an_earlier_version_is_named_and_the_others_go_on(own_node):
+    """What its clients send waits in its spool, and is stored when the broker has the new one."""
+    node = own_node(brokers=3, users=5)
+    node.bridge.stop()
+    path = node.folder / "older.sock"
+    wrong = Between(path, node.brokers[1], OLD)
+    with contextlib.closing(wrong):
+        node.bridge_options["broker"] = [node.link, path, node.brokers[2].link]
+        node.write_bridge_conf()
+        node.bridge.start()
+        line = node.bridge.wait_text(f"plugin_too_old broker={path} ")
+        assert f"plugin_level={OLD} " in line and "restart the broker" in line
+        for i in (0, 2):
+            node.wait_served(i)
+        a, b = node.connect(node.user(), broker=0), node.connect(node.user(), broker=2)
+        c = node.connect(node.user(), broker=1)
+        assert c.publish(f"im/u/{a.user}", {"id": "w", "body": "waits"}) == 0
+        said = [tell(a, b) for _ in range(5)]
+        tell(b, a)
+        a.post(f"im/u/{c.user}", {"id": "x", "body": "for later"})
+        a.wait_ack_of("x")
+        states = told(node.admin())
+        assert not states[str(path)]["linked"] and states[str(node.link)]["linked"]
+        assert a.bodies(f"u/{c.user}") == [] and bodies(b, a.user)[:-1] == said
+        # It is asked again whenever it is linked, and that is said once.
+        wrong.cut()
+        node.bridge.wait_for(lambda: len(lines(node.bridge, f"linked broker={path}")) == 2, "link")
+        tell(a, b)
+        wrong.level = None
+        wrong.cut()
+        node.wait_served(1)
+        a.wait_body(f"u/{c.user}", "waits")
+        assert bodies(c, a.user) == ["for later", "waits"]
+        tell(a, c)
+        assert len(lines(node.bridge, "plugin_too_old")) == 1
 
 
 def test_a_second_broker_on_one_spool_does_not_start_and_the_first_goes_on(own_node):
