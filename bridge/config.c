@@ -3,6 +3,7 @@
 #include "bridge/config.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -52,22 +53,39 @@ static bool one_socket(const char *a, const char *b)
 	return one;
 }
 
-static int check_brokers(const struct im_conf_list *paths, const char *conf, struct im_buf *why)
+static void note_twice(struct im_buf *twice, const char *first, const char *again)
 {
-	for (size_t i = 1; i < paths->n; i++) {
-		for (size_t j = 0; j < i; j++) {
-			if (!one_socket(paths->v[j], paths->v[i]))
-				continue;
-			im_buf_printf(why,
-				"%s: broker %s and broker %s are one and the same; keep one", conf,
-				paths->v[j], paths->v[i]);
-			return IM_E_FORMAT;
-		}
-	}
-	return IM_OK;
+	if (twice->n)
+		im_buf_z(twice, "; ");
+	if (strcmp(first, again) == 0)
+		im_buf_printf(twice, "broker %s is given twice", first);
+	else
+		im_buf_printf(twice, "broker %s and broker %s are one and the same", first, again);
 }
 
-static int read_options(const char *path, struct options *out, struct im_buf *why)
+/* A line too many is no reason to serve nobody: of two for one broker the first counts. */
+static void each_once(struct im_conf_list *paths, struct im_buf *twice)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < paths->n; i++) {
+		size_t j = 0;
+
+		while (j < n && strcmp(paths->v[j], paths->v[i]) != 0 &&
+			!one_socket(paths->v[j], paths->v[i]))
+			j++;
+		if (j == n) {
+			paths->v[n++] = paths->v[i];
+			continue;
+		}
+		note_twice(twice, paths->v[j], paths->v[i]);
+		free(paths->v[i]);
+	}
+	paths->n = n;
+}
+
+static int read_options(
+	const char *path, struct options *out, struct im_buf *twice, struct im_buf *why)
 {
 	struct im_buf text;
 	int rc;
@@ -77,18 +95,25 @@ static int read_options(const char *path, struct options *out, struct im_buf *wh
 	if (!rc)
 		rc = options_parse(out, im_buf_view(&text), path, why);
 	im_buf_free(&text);
-	if (rc)
-		return rc;
-	rc = check_brokers(&out->broker, path, why);
-	if (rc)
-		options_clear(out);
+	if (!rc)
+		each_once(&out->broker, twice);
 	return rc;
 }
 
 int config_read(struct config *c, const char *path, struct im_buf *why)
 {
 	c->path = path;
-	return read_options(path, &c->opt, why);
+	im_buf_init(&c->twice, 0);
+	return read_options(path, &c->opt, &c->twice, why);
+}
+
+void config_say(struct config *c, struct log *log)
+{
+	if (c->twice.n)
+		log_line(log, LOG_LEVEL_ERROR, "broker_twice",
+			"file=%s why=\"%.*s\" what=\"served once, by the first of them; keep one "
+			"line\"",
+			c->path, IM_ARGS(im_buf_view(&c->twice)));
 }
 
 int config_words(struct config *c, struct log *log, struct im_buf *why)
@@ -105,6 +130,7 @@ int config_words(struct config *c, struct log *log, struct im_buf *why)
 void config_clear(struct config *c)
 {
 	moderation_clear(&c->words);
+	im_buf_free(&c->twice);
 	options_clear(&c->opt);
 }
 
@@ -114,13 +140,15 @@ bool config_reload(struct config *c, struct log *log)
 	struct im_buf text, words;
 
 	im_buf_init(&text, 0);
-	if (read_options(c->path, &fresh, &text)) {
+	im_buf_reset(&c->twice);
+	if (read_options(c->path, &fresh, &c->twice, &text)) {
 		log_line(log, LOG_LEVEL_ERROR, "reload_refused",
 			"why=\"%.*s\" what=\"the old configuration stays\"",
 			IM_ARGS(im_buf_view(&text)));
 		im_buf_free(&text);
 		return false;
 	}
+	config_say(c, log);
 	options_reload(&c->opt, &fresh, &text);
 	options_clear(&fresh);
 	log_set_level(log, (enum log_level)c->opt.log_level);

@@ -17,11 +17,14 @@ struct config {
 	const char *path; /* borrowed */
 	struct options opt;
 	struct moderation words;
+	struct im_buf twice; /* sentences: brokers that stood there twice, and are served once */
 };
 
 /* Reads and parses the file, without the words. On failure the options are empty and why names the
  * file, and the line when one is wrong. */
 int config_read(struct config *c, const char *path, struct im_buf *why) IM_MUST_CHECK;
+/* Says in the log what was wrong and is left out. */
+void config_say(struct config *c, struct log *log);
 int config_words(struct config *c, struct log *log, struct im_buf *why) IM_MUST_CHECK;
 void config_clear(struct config *c);
 /* Reads both again and says in the log what has come of it. What is wrong is refused: the options

@@ -447,6 +447,7 @@ static int start(struct bridge *b, const char *conf_path, struct im_buf *why)
 		im_buf_z(why, "no memory or no file descriptor left");
 		return IM_E_NOMEM;
 	}
+	config_say(&b->conf, b->log);
 	rc = premises_files((unsigned)b->conf.opt.reader_threads, why);
 	if (!rc)
 		rc = premises_lock(b->conf.opt.data_dir, &b->lock_fd, why);

@@ -54,15 +54,9 @@ static int set_string(char **at, struct im_str value)
 	return IM_OK;
 }
 
-static bool has_room(const struct im_conf_key *k, const struct im_conf_list *list,
-	struct im_str value, struct im_buf *why)
+static bool has_room(
+	const struct im_conf_key *k, const struct im_conf_list *list, struct im_buf *why)
 {
-	for (size_t i = 0; i < list->n; i++) {
-		if (!im_str_eqz(value, list->v[i]))
-			continue;
-		im_buf_printf(why, "%s %s is given twice; keep one", k->name, list->v[i]);
-		return false;
-	}
 	if (list->n < (size_t)k->max)
 		return true;
 	im_buf_printf(why,
@@ -76,7 +70,7 @@ static int add_to_list(const struct im_conf_key *k, struct im_conf_list *list, s
 {
 	char **v;
 
-	if (k->max && !has_room(k, list, value, why))
+	if (k->max && !has_room(k, list, why))
 		return IM_E_FORMAT;
 	v = realloc(list->v, (list->n + 1) * sizeof(*v));
 	if (!v)

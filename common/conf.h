@@ -33,7 +33,7 @@ struct im_conf_key {
 	enum im_conf_type type;
 	size_t offset;    /* in the struct that is filled */
 	const char *def;  /* default as text; NULL: none (strings NULL, lists empty) */
-	int64_t min, max; /* a list: at most max texts, each once; 0: as many as one likes */
+	int64_t min, max; /* a list: at most max texts; 0: as many as one likes */
 	const char *choices;
 	bool reloadable;
 	bool required;

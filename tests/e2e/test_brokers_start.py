@@ -411,7 +411,7 @@ def test_a_path_where_no_plugin_is_is_nobodys_trouble(own_node):
             **dict.fromkeys(paths, False), str(node.link): True}
 
 
-def wrong_lists(node):
+def lists_with_one_twice(node):
     """(brokers, what is said)"""
     other = node.folder / "other-name.sock"
     other.unlink(missing_ok=True)
@@ -420,27 +420,52 @@ def wrong_lists(node):
     if not folder.exists():
         folder.symlink_to(node.folder)
     one, two = node.brokers[0].link, node.brokers[1].link
-    conf = f"{node.folder}/im-bridge.conf"
-    yield [one, two, one], f"{conf}:4: broker {one} is given twice; keep one"
-    yield [one, two, other], f"{conf}: broker {one} and broker {other} are one and the same; keep one"
     alias = folder / one.name
-    yield [one, alias], f"{conf}: broker {one} and broker {alias} are one and the same; keep one"
-    yield ([f"/run/{i}.sock" for i in range(9)],
-           f"{conf}:10: broker is given more than 8 times, which is the most; leave this one out")
+    yield [one, two, one], f"broker {one} is given twice"
+    yield [one, two, other], f"broker {one} and broker {other} are one and the same"
+    yield [one, two, alias], f"broker {one} and broker {alias} are one and the same"
+    yield ([one, two, one, alias, two],
+           f"broker {one} is given twice; broker {one} and broker {alias} are one and the same; "
+           f"broker {two} is given twice")
 
 
-def test_a_list_that_is_wrong_is_refused_at_a_reload_and_all_go_on(own_node):
+def too_many(node):
+    return ([f"/run/{i}.sock" for i in range(9)],
+            f"{node.folder}/im-bridge.conf:10: broker is given more than 8 times, which is the most; "
+            "leave this one out")
+
+
+@pytest.mark.parametrize("reload", [False, True], ids=["start", "reload"])
+def test_a_broker_that_is_given_twice_is_named_and_served_once(own_node, reload):
+    node = own_node(brokers=2, users=20)
+    paths = [str(broker.link) for broker in node.brokers]
+    a, b = node.connect(node.user(), broker=0), node.connect(node.user(), broker=1)
+    for twice, said in lists_with_one_twice(node):
+        node.bridge_options["broker"] = twice
+        if reload:
+            node.reload_bridge()
+        else:
+            node.bridge.stop()
+            node.write_bridge_conf()
+            node.start_bridge()
+        node.bridge.wait_text(f'why="{said}" what="served once, by the first of them')
+        tell(a, b)
+        tell(b, a)
+        assert list(told(node.admin())) == paths and a.connected and b.connected
+    # At a reload nothing has changed by it.
+    assert not lines(node.bridge, "reload_")
+
+
+def test_a_list_that_is_too_long_is_refused_at_a_reload_and_all_go_on(own_node):
     node = own_node(brokers=2, users=5)
     a, b = node.connect(node.user(), broker=0), node.connect(node.user(), broker=1)
     right = [broker.link for broker in node.brokers]
-    for n, (wrong, said) in enumerate(wrong_lists(node), 1):
-        node.bridge_options["broker"] = wrong
-        node.write_bridge_conf()
-        node.bridge.send_signal(signal.SIGHUP)
-        node.bridge.wait_for(lambda: len(lines(node.bridge, "reload_refused")) == n, "refusal")
-        line = lines(node.bridge, "reload_refused")[-1]
-        assert said in line and "the old configuration stays" in line
-        tell(a, b)
+    node.bridge_options["broker"], said = too_many(node)
+    node.write_bridge_conf()
+    node.bridge.send_signal(signal.SIGHUP)
+    line = node.bridge.wait_text("reload_refused")
+    assert said in line and "the old configuration stays" in line
+    tell(a, b)
     # One that is right takes a restart, and that is said, too.
     node.reload_bridge(broker=[*right, node.folder / "third.sock"])
     node.bridge.wait_text('reload_incomplete keys="broker"')
@@ -449,15 +474,14 @@ def test_a_list_that_is_wrong_is_refused_at_a_reload_and_all_go_on(own_node):
     assert len(lines(node.bridge, "reload_incomplete")) == 1
 
 
-def test_a_list_that_is_wrong_keeps_the_bridge_from_starting(own_node):
+def test_a_list_that_is_too_long_keeps_the_bridge_from_starting(own_node):
     node = own_node(brokers=2, users=5)
     node.bridge.stop()
-    for wrong, said in wrong_lists(node):
-        node.bridge_options["broker"] = wrong
-        node.write_bridge_conf()
-        node.bridge.start()
-        assert node.bridge.wait_exit(expected=range(1, 256)) > 0
-        assert said in node.bridge.text(True)
+    node.bridge_options["broker"], said = too_many(node)
+    node.write_bridge_conf()
+    node.bridge.start()
+    assert node.bridge.wait_exit(expected=range(1, 256)) > 0
+    assert said in node.bridge.text(True)
     del node.bridge_options["broker"]
     node.write_bridge_conf()
     node.start_bridge()

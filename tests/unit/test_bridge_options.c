@@ -98,11 +98,6 @@ static void brokers_are_a_list_of_different_paths(void **state)
 	assert_buf(&why,
 		"x.conf:10: broker is given more than 8 times, which is the most; leave this one "
 		"out");
-	im_buf_reset(&why);
-	assert_int_equal(options_parse(&o, IM_STR("data_dir /d\nbroker /a\nbroker /b\nbroker /a\n"),
-				 "x.conf", &why),
-		IM_E_FORMAT);
-	assert_buf(&why, "x.conf:4: broker /a is given twice; keep one");
 	assert_null(o.broker.v);
 	im_buf_free(&text);
 	im_buf_free(&why);
