@@ -8,6 +8,7 @@ import pytest
 from lib.client import RpcError, denied
 from lib.node import until
 from lib.things import Fleet
+from test_group_rules import answers_of
 from test_more_brokers import at, everywhere, people
 from test_presence import states, wait_state
 from test_rooms import seen, wait_seen
@@ -125,6 +126,21 @@ def test_a_group_over_brokers(node):
     comer.wait_event("group", lambda e: (e["conv"], e["action"]) == (conv, "dismiss"))
     comer.publish(f"im/{conv}", {"id": "late", "body": "x"})
     assert comer.wait_ack_of("late")["error"]["code"] in (-32002, -32003)
+
+
+@pytest.mark.parametrize("kind", ["group", "room"])
+def test_a_group_by_invitation_is_not_there_for_strangers_at_any_broker(node, kind):
+    """By every method and topic, as one whose name was never used: at the owner's broker, and at others."""
+    owner, other = people(node, 2)
+    gid, none = node.group(owner, kind=kind, join="invite"), node.new_name("none")
+    owner.send(f"im/g/{gid}", {"id": "1", "body": "word"})
+    for stranger in everywhere(node, node.user()):
+        assert answers_of(stranger, gid, other) == answers_of(stranger, none, other)
+    assert owner.members(gid) == {owner.user: "owner"} and len(owner.history(f"g/{gid}")) == 2
+    # An invitation makes it exist, wherever he is.
+    owner.invite(gid, stranger.user)
+    for c in everywhere(node, stranger.user):
+        assert c.rpc("group.get", gid=gid)["group"]["role"] == "member"
 
 
 def test_an_invitation_by_link_counts_at_every_broker(node):

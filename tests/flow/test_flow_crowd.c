@@ -2,7 +2,8 @@
 /*
  * Very many members: a room of 100,000 and a group of 10,000 are made as a client would make them,
  * written to, and read by a member. What is written is one message whatever the audience; a member
- * reads what it missed at the cost of that; a direct message does not wait for the crowd.
+ * reads what it missed at the cost of that; a direct message does not wait for the crowd, over
+ * several brokers either.
  * CROWD_TIMES in the environment prints how long each part took.
  */
 #include "tests/flow/flow.h"
@@ -19,6 +20,7 @@ static const char *const users[] = {"root", "alice", "bob", NULL};
 
 struct crowd {
 	struct flow *f;
+	struct flow_broker *last; /* bob's; the other two are at the first */
 	struct flow_device *alice, *bob, *member;
 	struct timespec since;
 };
@@ -55,12 +57,15 @@ static void add_crowd(struct flow *f, unsigned n)
 	free(phc);
 }
 
-static int start(void **state)
+static int start_with(void **state, unsigned brokers)
 {
 	struct crowd *c = calloc(1, sizeof(*c));
 
 	c->f = flow_start(&store_sqlite, users);
 	flow_kill_bridge(flow_node(c->f));
+	c->last = flow_broker(c->f);
+	while (flow_node(c->f)->n_brokers < brokers)
+		c->last = flow_add_broker(flow_node(c->f));
 	c->f->nodes[0].rig.set.rpc.group_members_max = IM_GROUP_MEMBERS_MAX;
 	flow_start_bridge(flow_node(c->f));
 	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &c->since);
@@ -69,8 +74,19 @@ static int start(void **state)
 	c->alice = flow_device(c->f, "alice", "alice-phone");
 	c->bob = flow_device(c->f, "bob", "bob-phone");
 	c->member = flow_device(c->f, "u009998", "member-phone");
+	c->bob->at = c->last;
 	*state = c;
 	return flow_connect(c->alice) && flow_connect(c->bob) ? 0 : -1;
+}
+
+static int start(void **state)
+{
+	return start_with(state, 1);
+}
+
+static int start_several(void **state)
+{
+	return start_with(state, FLOW_BROKERS_MAX);
 }
 
 /* As many invitations as it takes. */
@@ -164,6 +180,76 @@ static void a_direct_message_does_not_wait_for_a_group_of_ten_thousand(void **st
 	read_as_member(c, "hear, hear");
 }
 
+static int steps_until(struct crowd *c, struct flow_device *d, const char *conv, int64_t seq)
+{
+	int steps = 0;
+
+	for (; !flow_has(d, conv, seq) && steps < 100; steps++)
+		flow_step(c->f);
+	return steps;
+}
+
+#define HERE 30 /* members that are connected */
+#define MUCH 40
+
+/* The crowd is everywhere: some are connected, as many at each broker, the rest away, and nobody
+ * knows where. */
+static void spread(struct crowd *c, struct flow_device **crowd)
+{
+	char uid[16], device[24];
+
+	for (unsigned i = 0; i < HERE; i++) {
+		snprintf(uid, sizeof(uid), "u%06u", i * 300);
+		snprintf(device, sizeof(device), "%s-phone", uid);
+		crowd[i] = flow_device(c->f, uid, device);
+		crowd[i]->at = &flow_node(c->f)->brokers[i % FLOW_BROKERS_MAX];
+		assert_true(flow_connect(crowd[i]));
+	}
+	flow_settle(c->f);
+	took(c, "members at all brokers");
+}
+
+static unsigned heard(struct flow_device *const *crowd, uint64_t seq)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < HERE; i++)
+		n += flow_has(crowd[i], "g/town", seq) != NULL;
+	return n;
+}
+
+/* Much is written to it, and then to one at another broker, who answers. */
+static void a_direct_message_does_not_wait_for_a_group_over_several_brokers(void **state)
+{
+	struct flow_device *crowd[HERE];
+	struct crowd *c = *state;
+	/* Behind its creation and the invitations. */
+	const uint64_t first = 2 + (9999 + IM_INVITE_MAX - 1) / IM_INVITE_MAX;
+	char id[8];
+
+	begin(c, "town", "group");
+	invite(c, "town", 9999);
+	spread(c, crowd);
+	for (unsigned i = 0; i < MUCH; i++) {
+		snprintf(id, sizeof(id), "m%u", i);
+		assert_true(flow_send(c->alice, "g/town", id, "hear, hear"));
+	}
+	assert_true(flow_send(c->alice, "u/bob", "d1", "psst"));
+	/* Behind the few frames that are under way at that broker. */
+	assert_in_range(steps_until(c, c->bob, "u/alice", 1), 1, 8);
+	assert_true(flow_send(c->bob, "u/alice", "d2", "what?"));
+	assert_in_range(steps_until(c, c->alice, "u/bob", 2), 1, 12);
+	/* All this while the group's went on, at each of the brokers. */
+	assert_in_range(heard(crowd, first + MUCH - 1), 0, HERE / 2);
+	/* So much waits that some may have to be made up for, when no more comes. */
+	for (int i = 0; i < 4; i++)
+		flow_pass(c->f, 10000);
+	took(c, "messages and direct ones");
+	for (unsigned i = 0; i < MUCH; i++)
+		assert_int_equal(heard(crowd, first + i), HERE);
+	read_as_member(c, "hear, hear");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -171,6 +257,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			a_direct_message_does_not_wait_for_a_group_of_ten_thousand, start,
 			flow_end),
+		cmocka_unit_test_setup_teardown(
+			a_direct_message_does_not_wait_for_a_group_over_several_brokers,
+			start_several, flow_end),
 	};
 
 	return cmocka_run_group_tests_name("flow crowd", tests, NULL, NULL);
