@@ -2,6 +2,7 @@
 """Several brokers under one bridge: one of them dies, is stopped or comes back, and the others go on.
 test_more_brokers.py says what is where."""
 import signal
+import threading
 
 import pytest
 
@@ -70,6 +71,65 @@ def test_others_talk_while_one_broker_is_stopped(node):
     there.send(f"im/g/{gid}", {"id": "back", "body": "back"})
     for client in (here, beside):
         client.wait_body(f"g/{gid}", "back")
+
+
+class Pulses:
+    """Stops a broker and lets it go on, over and over: it runs for a tenth of the time."""
+
+    def __init__(self, broker):
+        self.broker, self.n, self._over = broker, 0, threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def _run(self):
+        while not self._over.is_set():
+            self.broker.send_signal(signal.SIGSTOP)
+            self._over.wait(0.18)
+            self.broker.send_signal(signal.SIGCONT)
+            self.n += 1
+            self._over.wait(0.02)
+
+    def __enter__(self):
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self._over.set()
+        self._thread.join()
+
+
+def test_a_broker_that_is_slow_holds_up_its_own_clients_alone(own_node):
+    """While it is slow the others say to one another, and ask, whatever they like, beside much that is for
+    its clients, too. In the end everybody has everything, in order."""
+    node = own_node(brokers=2, users=8, options={"rate_messages": 0, "rate_bytes": 0})
+    a, b, c = node.users(3)
+    here, beside, slow = at(node, 0, a), at(node, 0, b), at(node, 1, c)
+    gid = node.group(here, [b, c])
+    slow.wait_message(f"g/{gid}")
+    count, big = 300, "x" * 8000
+    with Pulses(node.brokers[1]) as pulses:
+        until(lambda: pulses.n > 2, "a slow broker")
+        for n in range(count):
+            here.post(f"im/g/{gid}", {"id": f"g{n}", "body": f"{n} {big}"})
+            here.post(f"im/u/{c}", {"id": f"d{n}", "body": n})
+        for n in range(50):
+            here.send(f"im/u/{b}", {"id": f"h{n}", "body": n})
+            beside.send(f"im/u/{a}", {"id": f"b{n}", "body": n})
+        beside.wait_for(lambda: len(texts(beside, gid)) == count)
+        here.wait_body(f"u/{b}", 49)
+        assert beside.bodies(f"u/{a}") == list(range(50))
+        assert beside.rpc("user.get")["uid"] == b
+        # Its own clients are served, slowly: both ways.
+        slow.send(f"im/u/{a}", {"id": "s", "body": "from there"})
+        here.wait_body(f"u/{c}", "from there")
+    slow.wait_for(lambda: slow.bodies(f"u/{a}") == list(range(count)))
+    until(lambda: [m["body"] for m in slow.sync_all()[0] if m["conv"] == f"g/{gid}"][1:]
+          == [f"{n} {big}" for n in range(count)], "what sync brings")
+    live = [int(x.split()[0]) for x in texts(slow, gid)]
+    assert live == sorted(live) and slow.connected
+
+
+def texts(client, gid):
+    return [m["body"] for m in client.got(f"g/{gid}") if m["type"] == "text"]
 
 
 def test_a_request_whose_broker_dies_is_repeated_at_another(node):
