@@ -390,6 +390,11 @@ def test_who_guesses_at_two_brokers_keeps_nobody_else_behind_the_proxy_out(share
     shared.guess(45)
     after = shared.figures("logins_refused", "throttled_address")
     assert after["logins_refused"] - figures["logins_refused"] >= 40
+    # Both know from where he came, or neither does.
+    for broker in shared.brokers:
+        line = broker.wait_text("login refused user=made-up")
+        came_from = re.search(r" address=(?:::ffff:)?(\S+?): ", line)[1]
+        assert came_from == ("127.0.0.97" if shared.how == "proxied" else "127.0.0.2")
     # Where each has an address of his own, his may be used up; where nobody has, nobody's is.
     assert shared.how == "proxied" or after["throttled_address"] == 0
     for _ in range(6):
