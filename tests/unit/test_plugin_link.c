@@ -663,7 +663,7 @@ static void the_bridge_is_told_what_a_publish_may_hold(void **state)
 	node_start(&n, false, (const char *[]){"max_payload", "1000", NULL});
 	node_settle(&n);
 	assert_non_null(n.stats);
-	assert_non_null(strstr(n.stats, "\"max_payload\":1000}"));
+	assert_non_null(strstr(n.stats, "\"max_payload\":1000,"));
 	node_stop(&n);
 }
 
