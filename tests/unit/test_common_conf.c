@@ -439,8 +439,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(integers, setup, teardown),
 		cmocka_unit_test_setup_teardown(words, setup, teardown),
 		cmocka_unit_test_setup_teardown(given_twice, setup, teardown),
-		cmocka_unit_test_setup_teardown(
-			a_list_may_have_a_bound, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_list_may_have_a_bound, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			the_nearest_key_is_named_or_all_of_them, setup, teardown),
 		cmocka_unit_test_setup_teardown(required_list, setup, teardown),
