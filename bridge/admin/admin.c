@@ -222,6 +222,7 @@ int admin_execute(struct admin_payload *p)
 					.cursors = p->cursors},
 		.hooks = p->hooks,
 		.places = p->places,
+		.away = p->away,
 		.noted = &noted};
 	int rc;
 

@@ -28,6 +28,7 @@ struct admin_payload {
 	struct writer *w;
 	struct presence *presence;   /* may be NULL */
 	const struct places *places; /* see struct admin_call */
+	uint32_t away;               /* likewise */
 	struct cursors *cursors;     /* may be NULL */
 	struct im_str device;        /* from which the payload came */
 	struct im_str payload;

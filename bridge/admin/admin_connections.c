@@ -17,6 +17,7 @@
 struct page {
 	const struct place **v;
 	struct im_str after;
+	uint32_t away; /* see struct admin_call */
 	size_t n, limit;
 	bool more;
 };
@@ -42,7 +43,7 @@ static void on_place(void *arg, const struct place *e)
 	struct page *pg = arg;
 	size_t at;
 
-	if (im_str_cmp(place_device(e), pg->after) <= 0)
+	if (pg->away >> e->peer & 1 || im_str_cmp(place_device(e), pg->after) <= 0)
 		return;
 	at = place_of(pg, place_device(e));
 	if (pg->n == pg->limit) {
@@ -78,6 +79,7 @@ static int list(struct admin_call *ac)
 {
 	struct rpc_call *c = &ac->write.call;
 	struct page pg = {.after = rpc_has(c, "after") ? rpc_str(c, "after") : IM_STR(""),
+		.away = ac->away,
 		.limit = (size_t)rpc_int(c, "limit", PAGE_MAX)};
 	uint64_t user;
 	int rc;

@@ -29,6 +29,7 @@ struct admin_call {
 	const struct admin_command *command; /* NULL: there is none of that name */
 	const struct admin_hooks *hooks;     /* may be NULL */
 	const struct places *places;         /* NULL: there is one broker */
+	uint32_t away;                       /* bit n: the one of number n is not there */
 	bool alone;                          /* the only one of its payload */
 	bool absent; /* the plugin has said that whom it is to disconnect is not connected */
 	/* for the audit log */

@@ -404,6 +404,8 @@ int64_t engine_tick(struct engine *e, const struct engine_now *now)
 		return wait >= 0 && wait < TICK_MS ? wait : TICK_MS;
 	if (work_known(e, NULL, now))
 		return TICK_MS;
+	if (!e->draining && work_away(e, now))
+		set_max_payload(e);
 	wait = cursors_due(e, now);
 	if (wait == 0)
 		cursors_hurry(e->a.cursors);

@@ -46,6 +46,9 @@ struct peer {
 	/* It was asked for its counters, first then, and has said nothing since. */
 	bool silent;
 	int64_t silent_since_ms;
+	/* It is not ready, since then; see peer_lost. */
+	bool away, lost;
+	int64_t away_since_ms;
 	/* When a frame came back last, and for how long the next one may stay away. */
 	uint64_t returned;
 	uint64_t told; /* see peer_told */
@@ -333,8 +336,11 @@ void peer_greet(struct peer *p)
 
 void peer_catch_up(struct peer *p, int64_t mono_ms)
 {
-	if (p->refused)
+	if (p->refused) {
 		hello(p, mono_ms);
+		/* It has answered, and could not be heard. */
+		p->away = false;
+	}
 	p->refused = false;
 }
 
@@ -391,8 +397,18 @@ static void watch_drops(struct peer *p, int64_t mono_ms)
 	}
 }
 
+static void watch_away(struct peer *p, int64_t mono_ms)
+{
+	if (p->ready)
+		p->lost = false;
+	else if (!p->away)
+		p->away_since_ms = mono_ms;
+	p->away = !p->ready;
+}
+
 void peer_tick(struct peer *p, int64_t mono_ms)
 {
+	watch_away(p, mono_ms);
 	if (p->waiting && !p->in_hand && mono_ms - p->hello_at_ms >= HELLO_AGAIN_MS) {
 		if (!p->asked_again)
 			log_line(p->p.log, LOG_LEVEL_WARNING, "hello_unanswered",
@@ -479,6 +495,21 @@ bool peer_ready(const struct peer *p)
 int64_t peer_silent_ms(const struct peer *p, int64_t mono_ms)
 {
 	return p->ready && p->silent ? mono_ms - p->silent_since_ms : 0;
+}
+
+int64_t peer_away_ms(const struct peer *p, int64_t mono_ms)
+{
+	/* Who is there is being said. */
+	if (p->ready || p->in_snapshot || !p->away || p->lost)
+		return 0;
+	return mono_ms - p->away_since_ms;
+}
+
+void peer_lost(struct peer *p)
+{
+	p->lost = true;
+	im_buf_reset(&p->stats);
+	peer_greet(p);
 }
 
 bool peer_known(const struct peer *p)

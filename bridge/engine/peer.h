@@ -107,6 +107,12 @@ bool peer_ready(const struct peer *p);
 /* For how long it has been asked something and has said nothing at all; 0: it has answered, or is
  * not ready. A broker that is stopped, or hangs, keeps its link for a while. */
 int64_t peer_silent_ms(const struct peer *p, int64_t mono_ms);
+/* For how long it has not been so, a link or not, as peer_tick sees it; 0: it is, or just about to
+ * be, or that it is not was said by peer_lost. */
+int64_t peer_away_ms(const struct peer *p, int64_t mono_ms);
+/* Whoever was connected there is not: its counters are void, and who is there after all when it is
+ * ready again is greeted. */
+void peer_lost(struct peer *p);
 /* It has done so since the process has started. */
 bool peer_known(const struct peer *p);
 /* What it has said it understands, on this link: effects_level. */

@@ -329,6 +329,7 @@ int requests_control(struct requests *q, const struct im_up_rec *rec, int64_t no
 		.w = q->p.writer,
 		.presence = q->p.presence,
 		.places = sessions_places(q->p.sessions),
+		.away = sessions_away_mask(q->p.sessions),
 		.cursors = q->p.cursors,
 		.device = rec->device,
 		.payload = rec->payload,

@@ -24,8 +24,9 @@ struct sessions {
 	struct moves *moves;
 	struct sessions_settings set;
 	struct whereabouts *where;
-	bool known;  /* see sessions_known */
-	bool warned; /* of a plugin that knows no device accounts */
+	split_mask away; /* see sessions_away */
+	bool known;      /* see sessions_known */
+	bool warned;     /* of a plugin that knows no device accounts */
 };
 
 static struct moves *make_moves(const struct sessions_parts *sp)
@@ -361,6 +362,7 @@ static void snapshot_begins(struct sessions *s, unsigned peer)
 
 static void snapshot_ends(struct sessions *s, unsigned peer, int64_t now_ms)
 {
+	s->away &= ~(UINT32_C(1) << peer);
 	presence_snapshot_end(s->presence, peer, now_ms);
 	moves_snapshot_end(s->moves, peer);
 }
@@ -370,6 +372,18 @@ void sessions_unheard(struct sessions *s, unsigned peer, int64_t now_ms)
 	snapshot_begins(s, peer);
 	snapshot_ends(s, peer, now_ms);
 	moves_linked(s->moves, peer, false);
+}
+
+void sessions_away(struct sessions *s, unsigned peer, int64_t now_ms)
+{
+	presence_snapshot_begin(s->presence, peer);
+	presence_snapshot_end(s->presence, peer, now_ms);
+	s->away |= UINT32_C(1) << peer;
+}
+
+split_mask sessions_away_mask(const struct sessions *s)
+{
+	return s->away;
 }
 
 /* What a snapshot says of where a device is. */

@@ -55,6 +55,11 @@ int sessions_set_brokers(struct sessions *s, unsigned n) IM_MUST_CHECK;
 void sessions_linked(struct sessions *s, unsigned peer, bool on);
 /* Of this plugin nothing is heard any more: nobody is there. */
 void sessions_unheard(struct sessions *s, unsigned peer, int64_t now_ms);
+/* It is not there, so nobody is present there. It may have stopped for a while: its sessions are
+ * where they were. */
+void sessions_away(struct sessions *s, unsigned peer, int64_t now_ms);
+/* Those of which that holds, by their numbers. */
+split_mask sessions_away_mask(const struct sessions *s);
 /* A message or request of a session's. */
 void sessions_spoke(struct sessions *s, unsigned peer, const struct im_up_rec *rec);
 

@@ -13,7 +13,8 @@
 /* So often is work executed again at once when others were first; then like after a failure. */
 #define MOVED_MAX 10
 /* For the first snapshots of those plugins that have not sent theirs: then the users who are marked
- * as online, and are not known to be, are told to be offline. */
+ * as online, and are not known to be, are told to be offline. And for a plugin to come back, before
+ * those who were there are. */
 #define KNOWN_MS 30000
 
 int work_project(struct engine *e)
@@ -59,6 +60,26 @@ int work_known(struct engine *e, const struct peer *from, const struct engine_no
 	rc = sessions_known(e->a.sessions, now->wall_ms);
 	e->all_known = !rc;
 	return rc;
+}
+
+bool work_away(struct engine *e, const struct engine_now *now)
+{
+	bool any = false;
+
+	for (unsigned i = 0; i < e->n_peers; i++) {
+		struct peer *p = e->peers[i];
+
+		if (peer_away_ms(p, now->mono_ms) < KNOWN_MS)
+			continue;
+		log_line(e->p.log, LOG_LEVEL_WARNING, "broker_away",
+			"broker=%s after_s=%d what=\"whoever was connected there counts as offline "
+			"until it is back\"",
+			peer_broker(p), KNOWN_MS / 1000);
+		sessions_away(e->a.sessions, peer_number(p), now->wall_ms);
+		peer_lost(p);
+		any = true;
+	}
+	return any;
 }
 
 /* -- how it ends -- */

@@ -34,6 +34,9 @@ int64_t work_tick(struct engine *e, const struct engine_now *now);
  * missing have had their time. from: the one whose snapshot is complete just now. */
 int work_known(
 	struct engine *e, const struct peer *from, const struct engine_now *now) IM_MUST_CHECK;
+/* A plugin that is not there for as long is as if it had said that nobody is. True: there was one.
+ */
+bool work_away(struct engine *e, const struct engine_now *now);
 /* What presence tells every broker retains. Until each of them has it, whoever goes offline is
  * kept, so that it is told with the others when a plugin that has missed it has answered. */
 void work_heard(struct engine *e);
