@@ -241,6 +241,9 @@
 #define IM_CACHED_CEILINGS (4 * 1024) /* rooms lately written to, twice 24 bytes each */
 #define IM_CACHED_NAMES (64 * 1024)   /* of users and groups, 80 bytes each; for each thread */
 #define IM_CACHED_HOMES (128 * 1024)  /* where users may be, 88 bytes each: with several brokers */
+/* The plugin's of what the broker was given to retain, 16 bytes each: users of whose presence
+ * subscribers are told nothing twice. */
+#define IM_CACHED_RETAINED (256 * 1024)
 /* Members of all cached groups together: six groups of the largest size, or 60,000 of ten. About
  * 20 MB with short names. */
 #define IM_CACHED_MEMBERS 600000

@@ -14,6 +14,7 @@
 #include "common/topic.h"
 #include "plugin/inbox.h"
 #include "plugin/publish.h"
+#include "plugin/unchanged.h"
 
 #define CONV_START "{\"conv\":\""
 
@@ -237,6 +238,19 @@ static struct im_str room_conv(const struct plugin *p, char text[IM_CONV_MAX])
 	return (struct im_str){text, 2 + t.id.n};
 }
 
+/* Subscribers hear of what is retained when it is another one than the last. */
+static void publish_retained(
+	struct plugin *p, const struct publish *pub, const struct im_down_rec *r)
+{
+	int ret;
+
+	if (unchanged_is(p->unchanged, r->topic, r->payload))
+		return;
+	ret = publish_copy(pub, r->payload);
+	unchanged_note(p->unchanged, r->topic, r->payload, ret == IM_OK);
+	count_publish(p, ret, &p->stats.delivered);
+}
+
 int delivery_topic(struct plugin *p, const struct im_down_rec *r)
 {
 	struct publish pub = {
@@ -260,6 +274,10 @@ int delivery_topic(struct plugin *p, const struct im_down_rec *r)
 		return IM_OK;
 	}
 	pub.topic = p->topic.p;
+	if (pub.retain) {
+		publish_retained(p, &pub, r);
+		return IM_OK;
+	}
 	if (r->user.n)
 		pub.props = properties(&s, room_conv(p, conv), true);
 	count_publish(p, publish_copy(&pub, r->payload), &p->stats.delivered);

@@ -19,6 +19,7 @@
 #include "plugin/hooks.h"
 #include "plugin/identity.h"
 #include "plugin/later.h"
+#include "plugin/unchanged.h"
 #include "schema/secret.h"
 
 #define EXPORTED __attribute__((visibility("default")))
@@ -150,7 +151,8 @@ static int make_parts(struct plugin *p, struct im_buf *why)
 		p->clients = clients_new(&p->key, IM_OFFLINE_SESSIONS);
 		p->bindings = bindings_new(&p->key, IM_PENDING_DEVICES, IM_PENDING_DEVICES_USER);
 		p->identities = identities_new(&p->key);
-		if (!p->clients || !p->bindings || !p->identities)
+		p->unchanged = unchanged_new(&p->key, IM_CACHED_RETAINED);
+		if (!p->clients || !p->bindings || !p->identities || !p->unchanged)
 			ret = IM_E_NOMEM;
 	}
 	if (!ret)
@@ -185,6 +187,7 @@ static void plugin_free(struct plugin *p)
 	clients_free(&p->clients);
 	bindings_free(&p->bindings);
 	identities_free(&p->identities);
+	unchanged_free(&p->unchanged);
 	auth_free(&p->auth);
 	lookup_close(&p->lookup);
 	props_close(&p->props);

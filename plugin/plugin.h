@@ -80,6 +80,7 @@ struct plugin {
 	struct clients *clients;
 	struct identities *identities;
 	struct bindings *bindings;
+	struct unchanged *unchanged;
 	struct kicks kicks;
 	struct stats stats;
 	struct gates gates;

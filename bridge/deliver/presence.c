@@ -372,7 +372,8 @@ void presence_states(const struct presence *p, struct im_str uid, struct im_buf 
 		presence_device_states(u->devices, out);
 }
 
-static struct im_str describe(struct presence *p, const struct user *u)
+static struct im_str describe(
+	struct presence *p, struct im_str uid, const struct presence_device *devices, int64_t ts_ms)
 {
 	struct im_buf *b = &p->json;
 
@@ -380,14 +381,24 @@ static struct im_str describe(struct presence *p, const struct user *u)
 	if (p->hidden)
 		return im_buf_view(b);
 	im_buf_z(b, "{\"uid\":");
-	im_jsonw_str(b, (struct im_str){u->uid, u->n});
+	im_jsonw_str(b, uid);
 	im_jsonw_member_str(
-		b, "state", im_str(presence_state_name(presence_device_state(u->devices))));
-	im_jsonw_member_int(b, "ts", u->ts_ms);
+		b, "state", im_str(presence_state_name(presence_device_state(devices))));
+	im_jsonw_member_int(b, "ts", ts_ms);
 	if (p->names)
-		presence_device_json(b, u->devices);
+		presence_device_json(b, devices);
 	im_buf_c(b, '}');
 	return im_buf_view(b);
+}
+
+bool presence_absent(
+	struct presence *p, struct im_str uid, int state, int64_t since_ms, struct im_str *json_out)
+{
+	/* Hidden, those who are there have nothing to tell when it is told again. */
+	if (!p->hidden && (state != PRESENCE_OFFLINE || user_find(p, uid)))
+		return false;
+	*json_out = describe(p, uid, NULL, since_ms);
+	return !p->json.failed;
 }
 
 int presence_tell(struct presence *p, uint32_t limit, presence_fn fn, void *arg)
@@ -406,7 +417,7 @@ int presence_tell(struct presence *p, uint32_t limit, presence_fn fn, void *arg)
 
 		if (!limit--)
 			break;
-		c.json = describe(p, u);
+		c.json = describe(p, c.uid, u->devices, u->ts_ms);
 		rc = p->json.failed ? IM_E_NOMEM : fn(arg, &c);
 		if (rc)
 			return rc;

@@ -54,6 +54,12 @@ void presence_tell_again(struct presence *p);
 bool presence_kept(const struct presence *p);
 void presence_heard(struct presence *p);
 
+/* What is told of a user whom the directory's mark has as `state` since then, if he is not there:
+ * valid until the next call. False: what is to be told of him presence_tell tells, or will when all
+ * that are connected are known. */
+bool presence_absent(struct presence *p, struct im_str uid, int state, int64_t since_ms,
+	struct im_str *json_out);
+
 /* Whether what is told names the devices; told anew when that changes. Without, which is how it
  * begins, only a change of the user's own state is told. */
 void presence_set_names(struct presence *p, bool names);

@@ -248,14 +248,26 @@ int directory_user_list(
 	return walk(d, st, fn, arg);
 }
 
-int directory_user_list_online(
-	struct directory *d, uint64_t after_id, uint32_t limit, directory_user_fn fn, void *arg)
+static int by_id(struct directory *d, int which, uint64_t after_id, uint32_t limit,
+	directory_user_fn fn, void *arg)
 {
-	sqlite3_stmt *st = sqldb_get(&d->q, DIR_USER_LIST_ONLINE);
+	sqlite3_stmt *st = sqldb_get(&d->q, which);
 
 	sqldb_bind_id(st, 1, after_id);
 	sqldb_bind_int(st, 2, limit);
 	return walk(d, st, fn, arg);
+}
+
+int directory_user_walk(
+	struct directory *d, uint64_t after_id, uint32_t limit, directory_user_fn fn, void *arg)
+{
+	return by_id(d, DIR_USER_WALK, after_id, limit, fn, arg);
+}
+
+int directory_user_list_online(
+	struct directory *d, uint64_t after_id, uint32_t limit, directory_user_fn fn, void *arg)
+{
+	return by_id(d, DIR_USER_LIST_ONLINE, after_id, limit, fn, arg);
 }
 
 uint64_t directory_user_count(struct directory *d)

@@ -68,6 +68,9 @@ typedef int (*directory_user_fn)(void *arg, const struct directory_user *u);
 /* Users with uid > after, by uid, at most limit. */
 int directory_user_list(struct directory *d, struct im_str after, uint32_t limit,
 	directory_user_fn fn, void *arg) IM_MUST_CHECK;
+/* All users, deleted ones too, with id > after_id, by id, at most limit. */
+int directory_user_walk(struct directory *d, uint64_t after_id, uint32_t limit,
+	directory_user_fn fn, void *arg) IM_MUST_CHECK;
 /* Users whose presence mark is online, id > after_id, at most limit. */
 int directory_user_list_online(struct directory *d, uint64_t after_id, uint32_t limit,
 	directory_user_fn fn, void *arg) IM_MUST_CHECK;

@@ -372,6 +372,22 @@ static int64_t cursors_due(struct engine *e, const struct engine_now *now)
 	return e->cursors_at_ms + CURSORS_MS - now->mono_ms;
 }
 
+/* The next ones of whom brokers are told again. False: there is nothing to do for now. */
+static bool tell_retained(struct engine *e)
+{
+	bool again = false;
+
+	for (unsigned i = 0; i < e->n_peers; i++) {
+		const struct peer *p = e->peers[i];
+		struct retained *r = &e->retained[peer_number(p)];
+
+		if (r->on && peer_is_calm(p))
+			again |= retained_go_on(r, e->p.dir, sessions_presence(e->a.sessions),
+					 peer_outbox(p)) == IM_OK;
+	}
+	return again;
+}
+
 /* One that takes it is enough: what the others miss they are told again. */
 static bool takes_presence(const struct engine *e)
 {
@@ -390,6 +406,7 @@ static bool takes_presence(const struct engine *e)
 int64_t engine_tick(struct engine *e, const struct engine_now *now)
 {
 	int64_t wait;
+	bool again;
 
 	if (e->fatal)
 		return TICK_MS;
@@ -406,11 +423,12 @@ int64_t engine_tick(struct engine *e, const struct engine_now *now)
 		return TICK_MS;
 	if (!e->draining && work_away(e, now))
 		set_max_payload(e);
+	again = !e->draining && tell_retained(e);
 	wait = cursors_due(e, now);
 	if (wait == 0)
 		cursors_hurry(e->a.cursors);
 	else if (!sessions_pending(e->a.sessions) || e->draining || !takes_presence(e))
-		return wait;
+		return again ? 0 : wait;
 	work_tell(e, now);
 	e->cursors_at_ms = 0;
 	return 0;

@@ -10,6 +10,7 @@
 #include "bridge/engine/assembly.h"
 #include "bridge/engine/parts.h"
 #include "bridge/engine/peer.h"
+#include "bridge/engine/retained.h"
 #include "bridge/engine/waiting.h"
 #include "common/buf.h"
 #include "common/limits.h"
@@ -38,6 +39,7 @@ struct engine {
 	struct engine_parts p;
 	struct assembly a;
 	struct peer *peers[IM_PEERS_MAX];
+	struct retained retained[IM_PEERS_MAX]; /* of each, by its number */
 	unsigned n_peers;
 	bool unlike[IM_PEERS_MAX]; /* see alike.h */
 	size_t backlog_bytes;

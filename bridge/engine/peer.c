@@ -462,6 +462,11 @@ bool peer_takes_presence(const struct peer *p)
 	return downq_urgent(p->queue) < PRESENCE_MAX;
 }
 
+bool peer_is_calm(const struct peer *p)
+{
+	return p->ready && !downq_urgent(p->queue);
+}
+
 void peer_told(struct peer *p)
 {
 	p->told = downq_told(p->queue);

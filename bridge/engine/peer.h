@@ -93,6 +93,8 @@ struct spool_mark *peer_spool(const struct peer *p);
 bool peer_takes_answers(const struct peer *p);
 /* The same of what presence tells by time. */
 bool peer_takes_presence(const struct peer *p);
+/* It is ready, and what has to be told it nobody waits for: nothing of others waits there. */
+bool peer_is_calm(const struct peer *p);
 /* What it was told so far; whether it has that, and nothing that it has missed is still to be made
  * up for. */
 void peer_told(struct peer *p);

@@ -8,6 +8,7 @@
 
 #include "bridge/engine/devices.h"
 #include "bridge/engine/moves.h"
+#include "bridge/engine/retained.h"
 #include "bridge/rpc/read_job.h"
 #include "common/limits.h"
 #include "common/wire.h"
@@ -448,18 +449,13 @@ static int mark(struct sessions *s, uint64_t user, int state, int64_t ts_ms)
 static int tell(void *arg, const struct presence_change *c)
 {
 	struct sessions *s = arg;
-	char topic[9 + IM_UID_MAX];
-	struct im_down_rec r = {.type = IM_DOWN_TOPIC,
-		.flags = IM_DOWNF_RETAIN,
-		.topic = {topic, 9 + c->uid.n},
-		.payload = c->json};
+	char topic[RETAINED_TOPIC_MAX];
+	struct im_down_rec r = retained_record(topic, c->uid, c->json);
 	/* Where presence is not told, what was told before is taken back, once. */
 	bool news = s->set.presence || c->mark;
 	struct rights_user u;
 	int rc = rights_user(s->p.rights, c->uid, &u);
 
-	memcpy(topic, "presence/", 9);
-	memcpy(topic + 9, c->uid.p, c->uid.n);
 	if (rc == IM_E_UNKNOWN_USER || (!rc && u.role == IM_ROLE_DEVICE)) {
 		/* Deleted: nothing is retained of somebody who is gone; nor of who
 		 * has become a device account. */

@@ -269,6 +269,20 @@ void work_batch(
 	ended(e, outcome, now);
 }
 
+/* What went past a broker, or may have gone from it. That can only be said of those who are there
+ * while the link stands; with the first snapshot on one, nothing can. */
+static void tell_again(struct engine *e, const struct work *w)
+{
+	struct retained *r = &e->retained[peer_number(w->from)];
+	bool first = !peer_ready(w->from);
+
+	if (w->greet || first)
+		presence_tell_again(sessions_presence(e->a.sessions));
+	/* What it has missed may have been some of it. */
+	if (first || (w->greet && r->on))
+		retained_begin(r);
+}
+
 /* One that cannot be read is taken as far as it can be. */
 static int snapshot(void *arg, struct writer *writer)
 {
@@ -286,10 +300,7 @@ static int snapshot(void *arg, struct writer *writer)
 	if (rc || !w->f.part.last)
 		return rc;
 	rc = work_known(e, w->from, &w->now);
-	/* What went past it is told again, and to a broker that has not these users alone whatever
-	 * it may have lost of the others. */
-	if (w->greet || (e->n_peers > 1 && !peer_ready(w->from)))
-		presence_tell_again(sessions_presence(e->a.sessions));
+	tell_again(e, w);
 	return rc;
 }
 

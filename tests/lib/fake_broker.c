@@ -205,6 +205,13 @@ static void retain_message(const struct fake_message *m)
 	r->message.props = strdup("");
 }
 
+void fake_retain(const char *topic, struct im_str payload)
+{
+	const struct fake_message m = {.topic = (char *)topic, .payload = payload, .retain = true};
+
+	retain_message(&m);
+}
+
 /* Gives a message to every session that is subscribed and may read it. */
 void fake_route(const struct fake_message *m)
 {

@@ -123,6 +123,8 @@ bool fake_logged(const char *text);
 void fake_fail_publish(int n);
 /* Times that an offline session was kicked, which the real 2.0 does not survive. */
 int fake_offline_kicks(void);
+/* It is retained, as the broker has read it from its file. */
+void fake_retain(const char *topic, struct im_str payload);
 /* The message retained on a topic, or NULL. */
 const struct fake_message *fake_retained(const char *topic);
 

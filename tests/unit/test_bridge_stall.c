@@ -355,11 +355,15 @@ static void what_is_told_without_a_link_is_told_again(void **state)
 		engine_sessions(f, i ? nobody : there);
 		assert_int_equal(engine_count(f, "topic+ presence/carol {\"uid\":\"carol\","), 1);
 		assert_true(engine_told_part(f, i ? "\"offline\"" : "\"online\""));
-		/* Once, and it has that. */
+		/* Once, and once more with each link. */
 		engine_credit(f, 1);
+		engine_wait(f, 6000);
+		assert_not_told(f, "topic");
 		engine_unlinked(f->rig.engine, f->peer);
 		engine_linked(f->rig.engine, f->peer, &f->now);
 		engine_sessions(f, i ? nobody : there);
+		assert_int_equal(engine_count(f, "topic+ presence/carol {\"uid\":\"carol\","), 1);
+		engine_credit(f, 2);
 		engine_wait(f, 6000);
 		assert_not_told(f, "topic");
 	}

@@ -7,6 +7,7 @@
 #include "plugin/log.h"
 #include "plugin/lru.h"
 #include "plugin/stats.h"
+#include "plugin/unchanged.h"
 #include "tests/lib/fake_broker.h"
 #include "tests/unit/unit.h"
 
@@ -132,6 +133,41 @@ static void a_user_has_a_share_of_what_waits(void **state)
 	bindings_free(&b);
 }
 
+static void what_is_retained_is_known_by_its_newest_payload(void **state)
+{
+	const struct im_str bob = IM_STR("presence/bob"), on = IM_STR("on"), off = IM_STR("off");
+	struct unchanged *u = unchanged_new(&key, 16);
+	char topic[32];
+	int known = 0;
+
+	(void)state;
+	assert_false(unchanged_is(u, bob, on));
+	assert_false(unchanged_is(u, bob, IM_STR("")));
+	unchanged_note(u, bob, on, true);
+	assert_true(unchanged_is(u, bob, on));
+	assert_false(unchanged_is(u, bob, off));
+	assert_false(unchanged_is(u, IM_STR("presence/carol"), on));
+	unchanged_note(u, bob, off, true);
+	assert_false(unchanged_is(u, bob, on));
+	/* The broker has not taken it. */
+	unchanged_note(u, bob, on, false);
+	assert_false(unchanged_is(u, bob, on) || unchanged_is(u, bob, off));
+	unchanged_note(u, bob, IM_STR(""), true);
+	assert_true(unchanged_is(u, bob, IM_STR("")));
+	/* What is beyond the bound is forgotten, the oldest first. */
+	for (int i = 0; i < 100; i++) {
+		snprintf(topic, sizeof(topic), "presence/u%d", i);
+		unchanged_note(u, im_str(topic), on, true);
+		assert_true(unchanged_is(u, im_str(topic), on));
+	}
+	for (int i = 0; i < 100; i++) {
+		snprintf(topic, sizeof(topic), "presence/u%d", i);
+		known += unchanged_is(u, im_str(topic), on);
+	}
+	assert_int_equal(known, 16);
+	unchanged_free(&u);
+}
+
 static void counters_are_one_json_object(void **state)
 {
 	struct stats s = {.messages = 5, .publish_failed = UINT64_MAX};
@@ -219,6 +255,7 @@ int main(void)
 		cmocka_unit_test(cache_stays_at_its_bound_and_keeps_what_is_used),
 		cmocka_unit_test(bindings_last_until_they_are_written),
 		cmocka_unit_test(a_user_has_a_share_of_what_waits),
+		cmocka_unit_test(what_is_retained_is_known_by_its_newest_payload),
 		cmocka_unit_test(counters_are_one_json_object),
 		cmocka_unit_test(the_log_gate_counts_what_it_holds_back),
 		cmocka_unit_test(what_comes_from_outside_is_printed_as_plain_text),
