@@ -202,7 +202,18 @@ class Checker:
                 continue
             if not self.told_again(e["ts"], c["t"]):
                 self.say(25, f"{e['device']} had {e['conv']}#{e['seq']} and got it again at broker "
-                             f"{c['broker']} after having been at {c['before']}")
+                             f"{c['broker']} after having been at {c['before']}: {self.story(c)}")
+
+    def story(self, c):
+        """The last connections of a device through this one: where, and how each ended."""
+        told = []
+        for e in self.by_kind["at"]:
+            if e["device"] == c["device"] and c["conn"] - 4 <= e["conn"] <= c["conn"]:
+                ends = [x.get("reason") or x["became"] for k in ("ended", "old") for x in self.by_kind[k]
+                        if (x["device"], x["conn"]) == (e["device"], e["conn"])]
+                told.append(f"{e['conn']} at {e['broker']} {round(c['t'] - e['t'])} ms before, "
+                            f"{' and '.join(ends) or 'cut'}")
+        return "; ".join(told)
 
     def told_again(self, ts, t):
         """Whether what was stored at ts may come at t or later though nothing has gone wrong: it was

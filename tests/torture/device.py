@@ -54,7 +54,8 @@ class Device(Mover):
         self.sock = None
         self.reader = None
         self.at = None  # the number of the broker
-        self.greeted_at = None  # where the last connection was that was greeted
+        self.greeted_at = None  # where the last connection was that was greeted, and not contested
+        self.was_at = None  # the same, before this one came
         self.old = None  # the connection before, if it was left open
         self.over = None  # when this one was told its end
         self.unanswered = False  # a CONNECT may come to a broker long after its device has gone on
@@ -88,6 +89,7 @@ class Device(Mover):
         self.reader = w.Reader()
         self.over = None
         began = now_ms()
+        self.was_at = self.greeted_at
         unanswered, self.unanswered = self.unanswered, True
         props = {"session_expiry_interval": 600} if self.version == w.V5 and not \
             self.plan["clean"] else None
@@ -212,6 +214,8 @@ class Device(Mover):
         elif tail == "event" and body["event"] == "session":
             self.over = now_ms()
             self.ended(self.connections, body["reason"], newest=True)
+            if body["reason"] == "contested":  # the older one has stayed the device's
+                self.greeted_at = self.was_at
         elif tail == "event" and body["event"] == "hello":
             self.must_sync |= self.step.hello(body)
             self.greeted_at = self.at
