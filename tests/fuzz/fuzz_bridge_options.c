@@ -36,11 +36,8 @@ static void check(const struct options *o)
 {
 	CHECK(*o->data_dir && *o->link_username);
 	CHECK(o->broker.n >= 1 && o->broker.n <= IM_PEERS_MAX);
-	for (size_t i = 0; i < o->broker.n; i++) {
+	for (size_t i = 0; i < o->broker.n; i++)
 		CHECK(*o->broker.v[i]);
-		for (size_t j = 0; j < i; j++)
-			CHECK(strcmp(o->broker.v[i], o->broker.v[j]) != 0);
-	}
 	for (size_t i = 0; i < options_table.n; i++) {
 		const struct im_conf_key *k = &options_table.keys[i];
 		int64_t v;
