@@ -17,7 +17,7 @@ from lib import build
 from lib import mqttwire as w
 from lib.client import Refused
 from lib.node import PASSWORD, until
-from lib.proc import Process
+from lib.proc import Process, wait_until
 from lib.raw import Closed, Raw
 
 LINK_LOST = ("link lost", "link_lost")
@@ -316,12 +316,16 @@ def test_a_header_spends_no_other_address_share(own_node):
                 pass
             finally:
                 c.close()
-    threads = [threading.Thread(target=guess, daemon=True) for _ in range(2)]
-    for t in threads:
-        t.start()
+    threads = []
+
+    def used_up():
+        """More and more of them: on a busy machine as much flows in meanwhile as a few spend."""
+        threads.append(threading.Thread(target=guess, daemon=True))
+        threads[-1].start()
+        return wait_until(lambda: "throttled: too many wrong passwords from this address" in
+                          node.broker.text(), 2)
     try:
-        until(lambda: "throttled: too many wrong passwords from this address" in
-              node.broker.text(), "the bound of the header")
+        until(used_up, "the bound of the header")
         assert victim.connect().connected
     finally:
         stop.set()

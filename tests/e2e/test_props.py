@@ -175,9 +175,9 @@ def test_an_answer_is_asked_for_where_the_asker_may_write(node):
 # -- the end of a message --
 
 def over(ack, ttl_s):
-    """Until the broker has dropped its copies: it counts whole seconds of the clock, and keeps one
-    through the last of them."""
-    end = (ack["ts"] + ttl_s * 1000) // 1000 + 1
+    """Until the broker has dropped its copies: it counts whole seconds of the clock, from when it was given
+    one, which has what is left rounded up, and keeps it through the last of them."""
+    end = (ack["ts"] + ttl_s * 1000) // 1000 + 2
     until(lambda: time.time() > end + 0.1, "the end of the ttl")
 
 
