@@ -58,7 +58,8 @@ def test_the_printed_lines_work_as_they_are(make_run):
 def test_killing_either_process_loses_nothing_and_it_is_started_again(make_run):
     run = make_run()
     lines = [f"line {n}" for n in range(3000)]
-    with tools.Sub.on(run, "bob", "bob-phone", "im/inbox/bob/u/alice") as bob:
+    with tools.Sub.on(run, "bob", "bob-phone", "im/inbox/bob/#") as bob:
+        bob.wait('"event":"hello"')
         feed = subprocess.Popen(["mosquitto_pub", "-p", str(run.port), "-u", "alice", "-P", "pw",
                                  "-i", "alice-phone", "-q", "1", "-t", "im/u/bob", "-l"],
                                 stdin=subprocess.PIPE)
