@@ -3,16 +3,12 @@
  * sessions, and changes nothing. */
 #include "plugin/connections.h"
 
-#include <stdlib.h>
-#include <string.h>
 #include <utlist.h>
 
+#include "common/devpage.h"
 #include "common/frame.h"
 #include "common/ids.h"
-#include "common/jsonw.h"
 #include "plugin/command.h"
-
-#define PAGE_MAX 1000
 
 enum param { USER, AFTER };
 static const char *const params[] = {"username", "after", NULL};
@@ -25,71 +21,18 @@ static bool is_here(const struct plugin *p, const struct session *e)
 
 /* ---- the list ---- */
 
-/* Those with the first names behind `after`, in order; and whether there are more. */
-struct page {
-	const struct session **v;
-	size_t n, limit;
-	bool more;
-};
-
-/* Where in the page it comes. */
-static size_t place_of(const struct page *pg, struct im_str device)
-{
-	size_t low = 0, high = pg->n;
-
-	while (low < high) {
-		size_t mid = (low + high) / 2;
-
-		if (im_str_cmp(session_device(pg->v[mid]), device) < 0)
-			low = mid + 1;
-		else
-			high = mid;
-	}
-	return low;
-}
-
-static void page_take(struct page *pg, const struct session *e)
-{
-	size_t at = place_of(pg, session_device(e));
-
-	if (pg->n == pg->limit) {
-		pg->more = true;
-		if (at == pg->n)
-			return;
-		pg->n--;
-	}
-	memmove(pg->v + at + 1, pg->v + at, (pg->n - at) * sizeof(*pg->v));
-	pg->v[at] = e;
-	pg->n++;
-}
-
-static void find(
-	const struct plugin *p, const struct session_user *u, struct im_str after, struct page *pg)
+static void find(const struct plugin *p, const struct session_user *u, struct im_devpage *pg)
 {
 	const struct session *e;
 
 	DL_FOREACH2(u->list, e, user_next)
 	{
-		if (im_str_cmp(session_device(e), after) > 0 && is_here(p, e))
-			page_take(pg, e);
-	}
-}
+		const struct im_devpage_row row = {
+			.device = session_device(e), .since_ms = e->opened_ms};
 
-static void put_page(const struct page *pg, struct im_buf *out)
-{
-	im_buf_z(out, "{\"connections\":[");
-	for (size_t i = 0; i < pg->n; i++) {
-		im_buf_z(out, i ? ",{\"device\":" : "{\"device\":");
-		im_jsonw_str(out, session_device(pg->v[i]));
-		im_jsonw_member_int(out, "since_ms", pg->v[i]->opened_ms);
-		im_buf_c(out, '}');
+		if (is_here(p, e))
+			im_devpage_take(pg, &row);
 	}
-	im_buf_z(out, "]");
-	if (pg->more) {
-		im_buf_z(out, ",\"more\":true");
-		im_jsonw_member_str(out, "next", session_device(pg->v[pg->n - 1]));
-	}
-	im_buf_c(out, '}');
 }
 
 /* NULL, or what is wrong. */
@@ -100,7 +43,7 @@ static const char *check(struct plugin *p, const struct command *c)
 
 	if (!im_uid_valid(command_param(c, USER)))
 		return "username must be a user's name";
-	if (c->integer == 0 || c->integer > PAGE_MAX)
+	if (c->integer == 0 || c->integer > IM_DEVPAGE_MAX)
 		return "limit is a whole number from 1 to 1000";
 	ret = lookup_user(p->lookup, command_param(c, USER), &u);
 	if (ret == IM_E_NONE)
@@ -112,18 +55,18 @@ static const char *check(struct plugin *p, const struct command *c)
 static const char *list(struct plugin *p, const struct command *c, struct im_buf *out)
 {
 	const struct session_user *u = clients_user(p->clients, command_param(c, USER));
-	struct page pg = {.limit = c->integer > 0 ? (size_t)c->integer : PAGE_MAX};
+	size_t limit = c->integer > 0 ? (size_t)c->integer : IM_DEVPAGE_MAX;
+	struct im_devpage pg;
 	const char *wrong = check(p, c);
 
 	if (wrong)
 		return wrong;
-	pg.v = calloc(pg.limit, sizeof(const struct session *));
-	if (!pg.v)
+	if (im_devpage_init(&pg, command_param(c, AFTER), limit))
 		return "out of memory";
 	if (u)
-		find(p, u, command_param(c, AFTER), &pg);
-	put_page(&pg, out);
-	free(pg.v);
+		find(p, u, &pg);
+	im_devpage_put(&pg, out);
+	im_devpage_free(&pg);
 	return NULL;
 }
 

@@ -3,84 +3,30 @@
  * answers (plugin/connections.c), in the same form but for the broker. */
 #include "bridge/admin/admin_connections.h"
 
-#include <stdlib.h>
-#include <string.h>
-
 #include "bridge/deliver/places.h"
 #include "bridge/rpc/rpc_args.h"
-#include "common/jsonw.h"
+#include "common/devpage.h"
 #include "common/limits.h"
 
-#define PAGE_MAX 1000
-
-/* Those with the first client ids behind `after`, in order; and whether there are more. */
-struct page {
-	const struct place **v;
-	struct im_str after;
+struct look {
+	struct im_devpage page;
 	uint32_t away; /* see struct admin_call */
-	size_t n, limit;
-	bool more;
 };
-
-/* Where in the page it comes. */
-static size_t place_of(const struct page *pg, struct im_str device)
-{
-	size_t low = 0, high = pg->n;
-
-	while (low < high) {
-		size_t mid = (low + high) / 2;
-
-		if (im_str_cmp(place_device(pg->v[mid]), device) < 0)
-			low = mid + 1;
-		else
-			high = mid;
-	}
-	return low;
-}
 
 static void on_place(void *arg, const struct place *e)
 {
-	struct page *pg = arg;
-	size_t at;
+	struct look *l = arg;
+	const struct im_devpage_row row = {
+		.device = place_device(e), .since_ms = e->since_ms, .broker = e->peer + 1U};
 
-	if (pg->away >> e->peer & 1 || im_str_cmp(place_device(e), pg->after) <= 0)
-		return;
-	at = place_of(pg, place_device(e));
-	if (pg->n == pg->limit) {
-		pg->more = true;
-		if (at == pg->n)
-			return;
-		pg->n--;
-	}
-	memmove(pg->v + at + 1, pg->v + at, (pg->n - at) * sizeof(*pg->v));
-	pg->v[at] = e;
-	pg->n++;
-}
-
-static void put_page(const struct page *pg, struct im_buf *out)
-{
-	im_buf_z(out, "{\"connections\":[");
-	for (size_t i = 0; i < pg->n; i++) {
-		im_buf_z(out, i ? ",{\"device\":" : "{\"device\":");
-		im_jsonw_str(out, place_device(pg->v[i]));
-		im_jsonw_member_int(out, "since_ms", pg->v[i]->since_ms);
-		im_jsonw_member_int(out, "broker", pg->v[i]->peer + 1);
-		im_buf_c(out, '}');
-	}
-	im_buf_z(out, "]");
-	if (pg->more) {
-		im_buf_z(out, ",\"more\":true");
-		im_jsonw_member_str(out, "next", place_device(pg->v[pg->n - 1]));
-	}
-	im_buf_c(out, '}');
+	if (!(l->away >> e->peer & 1))
+		im_devpage_take(&l->page, &row);
 }
 
 static int list(struct admin_call *ac)
 {
 	struct rpc_call *c = &ac->write.call;
-	struct page pg = {.after = rpc_has(c, "after") ? rpc_str(c, "after") : IM_STR(""),
-		.away = ac->away,
-		.limit = (size_t)rpc_int(c, "limit", PAGE_MAX)};
+	struct look l = {.away = ac->away};
 	uint64_t user;
 	int rc;
 
@@ -91,19 +37,20 @@ static int list(struct admin_call *ac)
 	rc = rpc_user_id(c, rpc_str(c, "username"), &user);
 	if (rc)
 		return rc;
-	pg.v = calloc(pg.limit, sizeof(const struct place *));
-	if (!pg.v)
-		return IM_E_NOMEM;
-	places_each(ac->places, user, on_place, &pg);
-	put_page(&pg, c->result);
-	free(pg.v);
+	rc = im_devpage_init(&l.page, rpc_has(c, "after") ? rpc_str(c, "after") : IM_STR(""),
+		(size_t)rpc_int(c, "limit", IM_DEVPAGE_MAX));
+	if (rc)
+		return rc;
+	places_each(ac->places, user, on_place, &l);
+	im_devpage_put(&l.page, c->result);
+	im_devpage_free(&l.page);
 	return IM_OK;
 }
 
 static const struct rpc_param list_params[] = {
 	{"username", RPC_STRING, true, 1, IM_UID_MAX},
 	{"after", RPC_STRING, false, 0, IM_DEVICE_MAX},
-	{"limit", RPC_INTEGER, false, 1, PAGE_MAX},
+	{"limit", RPC_INTEGER, false, 1, IM_DEVPAGE_MAX},
 	{0},
 };
 
