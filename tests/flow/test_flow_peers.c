@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Two plugins under one bridge: what users of different brokers see of one another, what is left
  * when either of them dies, and whom one that is stopped or full holds up. */
-#include "tests/flow/flow.h"
-#include "tests/flow/flow_device.h"
 #include "tests/flow/flow_log.h"
+#include "tests/flow/flow_pair.h"
 
 #include <stdio.h>
 
@@ -12,53 +11,7 @@
 /* What waits for one plugin at most, in the tests that fill it. */
 #define BACKLOG (256 * 1024)
 
-static const char *const users[] = {"root", "alice", "bob", "carol", NULL};
-
-/* alice and carol are at the first broker, bob is at the second. */
-struct cast {
-	struct flow *f;
-	struct flow_node *n;
-	struct flow_broker *one, *two;
-	struct flow_device *alice, *bob, *carol;
-};
-
-static int start(void **state)
-{
-	struct cast *c = calloc(1, sizeof(*c));
-
-	c->f = flow_start(*state, users);
-	c->n = flow_node(c->f);
-	c->one = flow_broker(c->f);
-	flow_kill_bridge(c->n);
-	c->two = flow_add_broker(c->n);
-	c->two->newer = true;
-	flow_start_bridge(c->n);
-	flow_settle(c->f);
-	c->alice = flow_device(c->f, "alice", "alice-phone");
-	c->bob = flow_device(c->f, "bob", "bob-phone");
-	c->carol = flow_device(c->f, "carol", "carol-phone");
-	c->bob->at = c->two;
-	*state = c;
-	if (!flow_connect(c->alice) || !flow_connect(c->bob) || !flow_connect(c->carol))
-		return -1;
-	flow_settle(c->f);
-	return 0;
-}
-
-/* What a broker has retained of a user's presence. */
-static bool shows(const struct flow_broker *b, const char *user, const char *state)
-{
-	const struct fake_message *m;
-	char topic[64], word[32];
-
-	flow_enter(b);
-	snprintf(topic, sizeof(topic), "im/presence/%s", user);
-	snprintf(word, sizeof(word), "\"state\":\"%s\"", state);
-	m = fake_retained(topic);
-	return m && memmem(m->payload.p, m->payload.n, word, strlen(word));
-}
-
-static unsigned stored(struct cast *c, const char *body)
+static unsigned stored(struct flow_pair *c, const char *body)
 {
 	struct flow_stored *log = flow_log_read(c->f);
 	unsigned n = 0;
@@ -72,7 +25,7 @@ static unsigned stored(struct cast *c, const char *body)
 
 static void users_of_two_plugins_write_to_one_another(void **state)
 {
-	struct cast *c = *state;
+	struct flow_pair *c = *state;
 
 	assert_true(flow_send(c->alice, "u/bob", "m1", "over there"));
 	flow_settle(c->f);
@@ -90,7 +43,7 @@ static void users_of_two_plugins_write_to_one_another(void **state)
 /* In a burst from both, every device sees one order and no hole. */
 static void a_conversation_stays_in_order_from_both_sides(void **state)
 {
-	struct cast *c = *state;
+	struct flow_pair *c = *state;
 	struct flow_device *tablet = flow_device(c->f, "alice", "alice-tablet");
 	char body[32];
 
@@ -116,7 +69,7 @@ static void a_conversation_stays_in_order_from_both_sides(void **state)
 
 static void a_group_lives_at_both(void **state)
 {
-	struct cast *c = *state;
+	struct flow_pair *c = *state;
 
 	assert_non_null(strstr(flow_rpc(c->alice, "group.create",
 				       "{\"gid\":\"team\",\"members\":[\"bob\",\"carol\"]}"),
@@ -142,7 +95,7 @@ static void a_group_lives_at_both(void **state)
 
 static void an_answer_goes_where_the_request_came_from(void **state)
 {
-	struct cast *c = *state;
+	struct flow_pair *c = *state;
 	struct flow_device *tablet = flow_device(c->f, "bob", "bob-tablet");
 
 	/* The same user at the other broker: nothing of the answer is heard there. */
@@ -159,19 +112,23 @@ static void an_answer_goes_where_the_request_came_from(void **state)
 
 static void presence_is_seen_at_both(void **state)
 {
-	struct cast *c = *state;
+	struct flow_pair *c = *state;
 
-	assert_true(shows(c->one, "bob", "online") && shows(c->two, "bob", "online"));
-	assert_true(shows(c->one, "alice", "online") && shows(c->two, "alice", "online"));
+	assert_true(flow_pair_shows(c->one, "bob", "online") &&
+		    flow_pair_shows(c->two, "bob", "online"));
+	assert_true(flow_pair_shows(c->one, "alice", "online") &&
+		    flow_pair_shows(c->two, "alice", "online"));
 	flow_disconnect(c->bob, true);
 	flow_settle(c->f);
-	assert_true(shows(c->one, "bob", "offline") && shows(c->two, "bob", "offline"));
+	assert_true(flow_pair_shows(c->one, "bob", "offline") &&
+		    flow_pair_shows(c->two, "bob", "offline"));
 	assert_true(flow_connect(c->bob));
 	flow_settle(c->f);
 	/* A snapshot speaks for its own plugin. */
 	flow_break_link(c->one);
 	flow_settle(c->f);
-	assert_true(shows(c->one, "bob", "online") && shows(c->two, "alice", "online"));
+	assert_true(flow_pair_shows(c->one, "bob", "online") &&
+		    flow_pair_shows(c->two, "alice", "online"));
 	/* A user is there as long as one of his devices is, wherever. */
 	c->carol->at = c->one;
 	flow_disconnect(c->carol, false);
@@ -181,22 +138,26 @@ static void presence_is_seen_at_both(void **state)
 	flow_kill_broker(c->one);
 	flow_start_broker(c->one);
 	flow_pass(c->f, 1000);
-	assert_true(shows(c->one, "alice", "offline") && shows(c->two, "alice", "offline"));
+	assert_true(flow_pair_shows(c->one, "alice", "offline") &&
+		    flow_pair_shows(c->two, "alice", "offline"));
 	/* What the restarted broker has lost it is told again. */
-	assert_true(shows(c->two, "carol", "online") && shows(c->one, "carol", "online"));
+	assert_true(flow_pair_shows(c->two, "carol", "online") &&
+		    flow_pair_shows(c->one, "carol", "online"));
 	flow_cut_link(c->one);
 	flow_disconnect(c->carol, false);
 	flow_settle(c->f);
-	assert_true(shows(c->two, "carol", "offline") && shows(c->one, "carol", "online"));
+	assert_true(flow_pair_shows(c->two, "carol", "offline") &&
+		    flow_pair_shows(c->one, "carol", "online"));
 	flow_mend_link(c->one);
 	flow_pass(c->f, 1000);
-	assert_true(shows(c->one, "carol", "offline") && shows(c->one, "bob", "online"));
+	assert_true(flow_pair_shows(c->one, "carol", "offline") &&
+		    flow_pair_shows(c->one, "bob", "online"));
 }
 
 /* Whatever of it was under way when the link broke. */
 static void presence_that_was_lost_on_its_way_is_told_again(void **state)
 {
-	struct cast *c = *state;
+	struct flow_pair *c = *state;
 
 	for (int i = 0; i < 2; i++) {
 		c->one->lose_down = 1000;
@@ -205,20 +166,22 @@ static void presence_that_was_lost_on_its_way_is_told_again(void **state)
 		else
 			flow_disconnect(c->carol, true);
 		flow_settle(c->f);
-		assert_false(shows(c->one, "carol", i ? "online" : "offline"));
+		assert_false(flow_pair_shows(c->one, "carol", i ? "online" : "offline"));
 		c->one->lose_down = 0;
 		flow_break_link(c->one);
 		flow_pass(c->f, 1000);
 		for (int k = 0; k < 2; k++)
-			assert_true(shows(&c->n->brokers[k], "carol", i ? "online" : "offline"));
-		assert_true(shows(c->one, "alice", "online") && shows(c->two, "bob", "online"));
+			assert_true(flow_pair_shows(
+				&c->n->brokers[k], "carol", i ? "online" : "offline"));
+		assert_true(flow_pair_shows(c->one, "alice", "online") &&
+			    flow_pair_shows(c->two, "bob", "online"));
 	}
 }
 
 /* Nobody is told to be offline whose plugin has not been heard. */
 static void a_restarted_bridge_waits_for_every_snapshot(void **state)
 {
-	struct cast *c = *state;
+	struct flow_pair *c = *state;
 
 	flow_disconnect(c->carol, false);
 	flow_settle(c->f);
@@ -227,18 +190,21 @@ static void a_restarted_bridge_waits_for_every_snapshot(void **state)
 	flow_start_bridge(c->n);
 	flow_settle(c->f);
 	flow_pass(c->f, 29000);
-	assert_true(shows(c->one, "bob", "online") && shows(c->one, "alice", "online"));
+	assert_true(flow_pair_shows(c->one, "bob", "online") &&
+		    flow_pair_shows(c->one, "alice", "online"));
 	flow_pass(c->f, 2000);
 	flow_pass(c->f, 1000);
-	assert_true(shows(c->one, "bob", "offline") && shows(c->one, "alice", "online"));
+	assert_true(flow_pair_shows(c->one, "bob", "offline") &&
+		    flow_pair_shows(c->one, "alice", "online"));
 	c->two->stopped = false;
 	flow_pass(c->f, 1000);
-	assert_true(shows(c->one, "bob", "online") && shows(c->two, "bob", "online"));
+	assert_true(flow_pair_shows(c->one, "bob", "online") &&
+		    flow_pair_shows(c->two, "bob", "online"));
 }
 
 static void a_replay_tells_nobody_to_be_offline_too_soon(void **state)
 {
-	struct cast *c = *state;
+	struct flow_pair *c = *state;
 	struct flow_device *tablet = flow_device(c->f, "bob", "bob-tablet");
 
 	assert_true(flow_connect(tablet));
@@ -257,13 +223,14 @@ static void a_replay_tells_nobody_to_be_offline_too_soon(void **state)
 	flow_start_bridge(c->n);
 	flow_pass(c->f, 1000);
 	assert_true(engine_health(c->n->rig.engine)->records_replayed > 0);
-	assert_true(shows(c->one, "bob", "online"));
+	assert_true(flow_pair_shows(c->one, "bob", "online"));
 	c->two->stopped = false;
 	flow_pass(c->f, 6000);
-	assert_true(shows(c->one, "bob", "online") && shows(c->two, "bob", "online"));
+	assert_true(flow_pair_shows(c->one, "bob", "online") &&
+		    flow_pair_shows(c->two, "bob", "online"));
 }
 
-static uint64_t rows(struct cast *c, const char *sql)
+static uint64_t rows(struct flow_pair *c, const char *sql)
 {
 	sqlite3_stmt *st;
 	uint64_t n;
@@ -276,7 +243,7 @@ static uint64_t rows(struct cast *c, const char *sql)
 }
 
 /* Each has sent more than has been returned to it when something dies. */
-static void both_send(struct cast *c, int round)
+static void both_send(struct flow_pair *c, int round)
 {
 	char body[32];
 
@@ -294,7 +261,7 @@ static void both_send(struct cast *c, int round)
 	c->one->lose_down = c->two->lose_down = 0;
 }
 
-static void assert_once(struct cast *c, int rounds)
+static void assert_once(struct flow_pair *c, int rounds)
 {
 	char body[32];
 
@@ -312,7 +279,7 @@ static void assert_once(struct cast *c, int rounds)
 
 static void each_plugins_replay_is_stored_once(void **state)
 {
-	struct cast *c = *state;
+	struct flow_pair *c = *state;
 
 	for (int round = 0; round < 4; round++) {
 		both_send(c, round);
@@ -342,7 +309,7 @@ static void each_plugins_replay_is_stored_once(void **state)
 /* The directory's part of what one replays is there, although the other has committed since. */
 static void a_replay_takes_back_nothing_of_the_other(void **state)
 {
-	struct cast *c = *state;
+	struct flow_pair *c = *state;
 	struct flow_device *tablet = flow_device(c->f, "alice", "alice-tablet");
 
 	tablet->at = c->two;
@@ -370,7 +337,7 @@ static void a_replay_takes_back_nothing_of_the_other(void **state)
 
 static void one_that_is_stopped_holds_up_its_own_alone(void **state)
 {
-	struct cast *c = *state;
+	struct flow_pair *c = *state;
 	struct health_gauges g;
 	char body[64];
 
@@ -407,7 +374,7 @@ static void one_that_is_stopped_holds_up_its_own_alone(void **state)
 
 static void one_without_a_link_is_full_and_alone(void **state)
 {
-	struct cast *c = *state;
+	struct flow_pair *c = *state;
 	unsigned accepted = 0;
 	char body[64];
 
@@ -437,7 +404,7 @@ static void one_without_a_link_is_full_and_alone(void **state)
 
 static void a_stalled_commit_waits_and_both_come_again(void **state)
 {
-	struct cast *c = *state;
+	struct flow_pair *c = *state;
 
 	c->n->broken = true;
 	assert_true(flow_send(c->alice, "u/bob", "m1", "from one"));
@@ -456,12 +423,12 @@ static void a_stalled_commit_waits_and_both_come_again(void **state)
 /* So much waits for the other one that it is dropped, with who has gone meanwhile. */
 static void presence_that_was_dropped_is_told_again(void **state)
 {
-	struct cast *c = *state;
+	struct flow_pair *c = *state;
 	char body[64];
 
 	c->n->rig.set.backlog_bytes = 16 * 1024;
 	engine_set(c->n->rig.engine, &c->n->rig.set);
-	assert_true(shows(c->two, "carol", "online"));
+	assert_true(flow_pair_shows(c->two, "carol", "online"));
 	c->two->stopped = true;
 	for (int i = 0; i < 20; i++) {
 		assert_true(flow_send(c->alice, "u/bob", NULL, "before"));
@@ -476,16 +443,16 @@ static void presence_that_was_dropped_is_told_again(void **state)
 		flow_pass(c->f, 100);
 	}
 	assert_true(engine_health(c->n->rig.engine)->deliveries_dropped > 0);
-	assert_true(shows(c->one, "carol", "offline"));
-	assert_true(shows(c->two, "carol", "online"));
+	assert_true(flow_pair_shows(c->one, "carol", "offline"));
+	assert_true(flow_pair_shows(c->two, "carol", "online"));
 	c->two->stopped = false;
 	for (int i = 0; i < 20; i++)
 		flow_pass(c->f, 4000);
-	assert_true(shows(c->one, "carol", "offline"));
-	assert_true(shows(c->two, "carol", "offline"));
+	assert_true(flow_pair_shows(c->one, "carol", "offline"));
+	assert_true(flow_pair_shows(c->two, "carol", "offline"));
 }
 
-#define T(name) FLOW_TEST(name, start, flow_end)
+#define T(name) FLOW_TEST(name, flow_pair_start, flow_end)
 
 int main(void)
 {

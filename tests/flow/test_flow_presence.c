@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* What brokers retain of presence, and who counts as being there, while brokers and the bridge die,
  * stop for a while, and come back with what they had on their disks. */
-#include "tests/flow/flow.h"
-#include "tests/flow/flow_device.h"
+#include "tests/flow/flow_pair.h"
 
 #include <stdio.h>
 
@@ -13,66 +12,6 @@
 /* More than one piece, and more than one frame. */
 #define CROWD 1000
 
-static const char *const users[] = {"root", "alice", "bob", "carol", NULL};
-
-/* alice and carol are at the first broker, bob is at the second. */
-struct cast {
-	struct flow *f;
-	struct flow_node *n;
-	struct flow_broker *one, *two;
-	struct flow_device *root, *alice, *bob, *carol;
-};
-
-static int start(void **state)
-{
-	struct cast *c = calloc(1, sizeof(*c));
-
-	c->f = flow_start(*state, users);
-	c->n = flow_node(c->f);
-	c->one = flow_broker(c->f);
-	flow_kill_bridge(c->n);
-	c->two = flow_add_broker(c->n);
-	c->two->newer = true;
-	flow_start_bridge(c->n);
-	flow_settle(c->f);
-	c->root = flow_device(c->f, "root", "root-desk");
-	c->alice = flow_device(c->f, "alice", "alice-phone");
-	c->bob = flow_device(c->f, "bob", "bob-phone");
-	c->carol = flow_device(c->f, "carol", "carol-phone");
-	c->bob->at = c->two;
-	*state = c;
-	if (!flow_connect(c->alice) || !flow_connect(c->bob) || !flow_connect(c->carol))
-		return -1;
-	flow_settle(c->f);
-	return 0;
-}
-
-static const char *topic_of(const char *user)
-{
-	static char topic[64];
-
-	snprintf(topic, sizeof(topic), "im/presence/%s", user);
-	return topic;
-}
-
-static struct im_str retained(const struct flow_broker *b, const char *user)
-{
-	const struct fake_message *m;
-
-	flow_enter(b);
-	m = fake_retained(topic_of(user));
-	return m ? m->payload : (struct im_str){0};
-}
-
-static bool shows(const struct flow_broker *b, const char *user, const char *state)
-{
-	struct im_str is = retained(b, user);
-	char word[32];
-
-	snprintf(word, sizeof(word), "\"state\":\"%s\"", state);
-	return is.n && memmem(is.p, is.n, word, strlen(word));
-}
-
 static bool answers(struct flow_device *d, const char *user, const char *state)
 {
 	char params[64], word[32];
@@ -82,7 +21,7 @@ static bool answers(struct flow_device *d, const char *user, const char *state)
 	return strstr(flow_rpc(d, "presence.get", params), word);
 }
 
-static unsigned users_online(const struct cast *c)
+static unsigned users_online(const struct flow_pair *c)
 {
 	struct health_gauges g;
 
@@ -90,7 +29,7 @@ static unsigned users_online(const struct cast *c)
 	return (unsigned)g.users_online;
 }
 
-static void seconds(struct cast *c, int64_t n)
+static void seconds(struct flow_pair *c, int64_t n)
 {
 	for (int64_t i = 0; i < n; i++)
 		flow_pass(c->f, 1000);
@@ -104,10 +43,10 @@ static void remembers(const struct flow_broker *b, const char *user, const char 
 	snprintf(payload, sizeof(payload), "{\"uid\":\"%s\",\"state\":\"%s\",\"ts\":1}", user,
 		state);
 	flow_enter(b);
-	fake_retain(topic_of(user), im_str(payload));
+	fake_retain(flow_pair_topic(user), im_str(payload));
 }
 
-static void restart_bridge(struct cast *c)
+static void restart_bridge(struct flow_pair *c)
 {
 	flow_kill_bridge(c->n);
 	flow_start_bridge(c->n);
@@ -118,60 +57,64 @@ static void restart_bridge(struct cast *c)
 
 static void who_was_at_a_broker_that_died_is_gone_after_a_while(void **state)
 {
-	struct cast *c = *state;
+	struct flow_pair *c = *state;
 
 	seconds(c, 6);
 	assert_true(peer_stats(c->two->peer).n);
 	flow_kill_broker(c->two);
 	seconds(c, PATIENCE_MS / 1000 - 1);
-	assert_true(shows(c->one, "bob", "online") && answers(c->alice, "bob", "online"));
+	assert_true(flow_pair_shows(c->one, "bob", "online") && answers(c->alice, "bob", "online"));
 	assert_int_equal(users_online(c), 3);
 	seconds(c, 3);
-	assert_true(shows(c->one, "bob", "offline") && answers(c->alice, "bob", "offline"));
-	assert_true(shows(c->one, "alice", "online") && answers(c->alice, "carol", "online"));
+	assert_true(
+		flow_pair_shows(c->one, "bob", "offline") && answers(c->alice, "bob", "offline"));
+	assert_true(
+		flow_pair_shows(c->one, "alice", "online") && answers(c->alice, "carol", "online"));
 	assert_int_equal(users_online(c), 2);
 	assert_false(peer_stats(c->two->peer).n);
 	/* So it is after a restart, and he is there again when he is. */
 	restart_bridge(c);
 	seconds(c, PATIENCE_MS / 1000);
-	assert_true(shows(c->one, "bob", "offline"));
+	assert_true(flow_pair_shows(c->one, "bob", "offline"));
 	flow_start_broker(c->two);
 	assert_true(flow_connect(c->bob));
 	seconds(c, 2);
-	assert_true(shows(c->one, "bob", "online") && shows(c->two, "bob", "online"));
+	assert_true(flow_pair_shows(c->one, "bob", "online") &&
+		    flow_pair_shows(c->two, "bob", "online"));
 	assert_int_equal(users_online(c), 3);
 }
 
 static void one_that_is_back_in_time_takes_nobody(void **state)
 {
-	struct cast *c = *state;
+	struct flow_pair *c = *state;
 	char before[128];
 
-	snprintf(before, sizeof(before), "%.*s", IM_ARGS(retained(c->one, "bob")));
+	snprintf(before, sizeof(before), "%.*s", IM_ARGS(flow_pair_retained(c->one, "bob")));
 	for (int i = 0; i < 3; i++) {
 		flow_cut_link(c->two);
 		seconds(c, PATIENCE_MS / 1000 - 2);
-		assert_true(shows(c->one, "bob", "online"));
+		assert_true(flow_pair_shows(c->one, "bob", "online"));
 		flow_mend_link(c->two);
 		seconds(c, 2);
 	}
 	/* Nobody was told anything: what is retained says when it was. */
-	assert_true(im_str_eqz(retained(c->one, "bob"), before));
-	assert_true(im_str_eqz(retained(c->two, "bob"), before));
+	assert_true(im_str_eqz(flow_pair_retained(c->one, "bob"), before));
+	assert_true(im_str_eqz(flow_pair_retained(c->two, "bob"), before));
 }
 
 static void one_that_goes_on_has_its_users_again(void **state)
 {
-	struct cast *c = *state;
+	struct flow_pair *c = *state;
 
 	flow_cut_link(c->two);
 	seconds(c, PATIENCE_MS / 1000 + 3);
-	assert_true(shows(c->one, "bob", "offline"));
+	assert_true(flow_pair_shows(c->one, "bob", "offline"));
 	assert_true(flow_send(c->alice, "u/bob", NULL, "are you there"));
 	seconds(c, 1);
 	flow_mend_link(c->two);
 	seconds(c, 2);
-	assert_true(shows(c->one, "bob", "online") && shows(c->two, "bob", "online"));
+	assert_true(flow_pair_shows(c->one, "bob", "online") &&
+		    flow_pair_shows(c->two, "bob", "online"));
 	assert_has(c->bob, "u/alice", 1, "are you there");
 	assert_int_equal(users_online(c), 3);
 }
@@ -179,7 +122,7 @@ static void one_that_goes_on_has_its_users_again(void **state)
 /* The answer that it gives cannot be taken in: it is there, and is asked again. */
 static void one_that_could_not_be_heard_has_its_time_anew(void **state)
 {
-	struct cast *c = *state;
+	struct flow_pair *c = *state;
 
 	flow_cut_link(c->two);
 	seconds(c, PATIENCE_MS / 1000 - 2);
@@ -192,10 +135,10 @@ static void one_that_could_not_be_heard_has_its_time_anew(void **state)
 	c->two->lose_up = 1000; /* and what it says then is lost */
 	seconds(c, PATIENCE_MS / 1000 - 10);
 	c->two->lose_up = 0;
-	assert_true(shows(c->one, "bob", "online"));
+	assert_true(flow_pair_shows(c->one, "bob", "online"));
 	seconds(c, 8);
 	assert_has(c->carol, "u/alice", 1, "waits");
-	assert_true(shows(c->one, "bob", "online"));
+	assert_true(flow_pair_shows(c->one, "bob", "online"));
 	assert_int_equal(users_online(c), 3);
 }
 
@@ -203,7 +146,7 @@ static void one_that_could_not_be_heard_has_its_time_anew(void **state)
 
 static void who_went_while_a_broker_was_stopped_is_offline_there(void **state)
 {
-	struct cast *c = *state;
+	struct flow_pair *c = *state;
 
 	flow_kill_broker(c->two);
 	flow_disconnect(c->carol, true);
@@ -212,15 +155,17 @@ static void who_went_while_a_broker_was_stopped_is_offline_there(void **state)
 	flow_start_broker(c->two);
 	remembers(c->two, "carol", "online");
 	seconds(c, 2);
-	assert_true(shows(c->two, "carol", "offline"));
-	assert_true(im_str_eq(retained(c->two, "carol"), retained(c->one, "carol")));
-	assert_true(shows(c->two, "alice", "online") && shows(c->one, "alice", "online"));
+	assert_true(flow_pair_shows(c->two, "carol", "offline"));
+	assert_true(im_str_eq(
+		flow_pair_retained(c->two, "carol"), flow_pair_retained(c->one, "carol")));
+	assert_true(flow_pair_shows(c->two, "alice", "online") &&
+		    flow_pair_shows(c->one, "alice", "online"));
 }
 
 /* It had been told, and has died before it has written it down. */
 static void what_a_killed_broker_had_not_written_it_is_told_again(void **state)
 {
-	struct cast *c = *state;
+	struct flow_pair *c = *state;
 
 	flow_disconnect(c->carol, true);
 	flow_disconnect(c->bob, true);
@@ -230,7 +175,8 @@ static void what_a_killed_broker_had_not_written_it_is_told_again(void **state)
 	remembers(c->one, "carol", "online");
 	remembers(c->one, "bob", "away");
 	seconds(c, 3);
-	assert_true(shows(c->one, "carol", "offline") && shows(c->one, "bob", "offline"));
+	assert_true(flow_pair_shows(c->one, "carol", "offline") &&
+		    flow_pair_shows(c->one, "bob", "offline"));
 	/* All three, and the bridge last. */
 	flow_kill_broker(c->one);
 	flow_kill_broker(c->two);
@@ -242,13 +188,14 @@ static void what_a_killed_broker_had_not_written_it_is_told_again(void **state)
 	remembers(c->two, "alice", "online");
 	flow_start_bridge(c->n);
 	seconds(c, 3);
-	assert_true(shows(c->one, "carol", "offline") && shows(c->two, "carol", "offline"));
-	assert_true(shows(c->two, "alice", "offline"));
+	assert_true(flow_pair_shows(c->one, "carol", "offline") &&
+		    flow_pair_shows(c->two, "carol", "offline"));
+	assert_true(flow_pair_shows(c->two, "alice", "offline"));
 }
 
 static void of_the_deleted_nothing_is_left(void **state)
 {
-	struct cast *c = *state;
+	struct flow_pair *c = *state;
 
 	flow_kill_broker(c->two);
 	assert_true(flow_connect(c->root));
@@ -258,12 +205,12 @@ static void of_the_deleted_nothing_is_left(void **state)
 	flow_start_broker(c->two);
 	remembers(c->two, "carol", "online");
 	seconds(c, 2);
-	assert_int_equal(retained(c->two, "carol").n, 0);
+	assert_int_equal(flow_pair_retained(c->two, "carol").n, 0);
 }
 
 static void switched_off_nobody_is_left(void **state)
 {
-	struct cast *c = *state;
+	struct flow_pair *c = *state;
 
 	flow_kill_broker(c->two);
 	flow_disconnect(c->carol, true);
@@ -274,14 +221,14 @@ static void switched_off_nobody_is_left(void **state)
 	remembers(c->two, "carol", "online");
 	remembers(c->two, "alice", "online");
 	seconds(c, 2);
-	assert_int_equal(retained(c->two, "carol").n, 0);
-	assert_int_equal(retained(c->two, "alice").n, 0);
+	assert_int_equal(flow_pair_retained(c->two, "carol").n, 0);
+	assert_int_equal(flow_pair_retained(c->two, "alice").n, 0);
 }
 
 static void a_crowd_is_told_in_pieces(void **state)
 {
 	struct directory *dir;
-	struct cast *c = *state;
+	struct flow_pair *c = *state;
 	uint64_t id;
 	char uid[16];
 
@@ -305,18 +252,18 @@ static void a_crowd_is_told_in_pieces(void **state)
 	seconds(c, CROWD / 100);
 	for (int i = 0; i < CROWD; i++) {
 		snprintf(uid, sizeof(uid), "u%d", i);
-		assert_true(shows(c->two, uid, i % 10 ? "offline" : "online"));
+		assert_true(flow_pair_shows(c->two, uid, i % 10 ? "offline" : "online"));
 	}
-	assert_true(shows(c->two, "alice", "online"));
+	assert_true(flow_pair_shows(c->two, "alice", "online"));
 	/* One broker is told, not all. */
-	assert_int_equal(retained(c->one, "u1").n, 0);
+	assert_int_equal(flow_pair_retained(c->one, "u1").n, 0);
 }
 
 /* Who watches hears what is different. */
 static void what_is_the_same_is_told_to_no_subscriber(void **state)
 {
 	const struct fake_spec s = {.id = "w", .user = "root", .password = "pw"};
-	struct cast *c = *state;
+	struct flow_pair *c = *state;
 	const struct fake_message *m;
 	struct mosquitto *w;
 
@@ -354,7 +301,7 @@ static void what_is_the_same_is_told_to_no_subscriber(void **state)
 	assert_non_null(fake_received(w));
 }
 
-#define T(name) FLOW_TEST(name, start, flow_end)
+#define T(name) FLOW_TEST(name, flow_pair_start, flow_end)
 
 int main(void)
 {
