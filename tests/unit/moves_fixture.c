@@ -250,6 +250,14 @@ void trio_link(struct trio *w, unsigned i)
 	assert_true(w->sides[i].hello);
 }
 
+void trio_link_all(struct trio *w)
+{
+	for (unsigned i = 0; i < w->n; i++) {
+		trio_link(w, i);
+		trio_snapshot(w, i);
+	}
+}
+
 void trio_unlink(struct trio *w, unsigned i)
 {
 	w->sides[i].linked = false;
@@ -337,10 +345,7 @@ static void add_devices(struct trio *w)
 
 static void begin(struct trio *w)
 {
-	for (unsigned i = 0; i < w->n; i++) {
-		trio_link(w, i);
-		trio_snapshot(w, i);
-	}
+	trio_link_all(w);
 	trio_forget(w);
 }
 

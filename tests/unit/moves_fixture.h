@@ -59,6 +59,8 @@ int trio_stop(void **state);
 /* The bridge dies and is there again; no plugin is linked yet. */
 void trio_restart(struct trio *w);
 void trio_link(struct trio *w, unsigned i);
+/* One after the other, each with a snapshot. */
+void trio_link_all(struct trio *w);
 void trio_unlink(struct trio *w, unsigned i);
 void trio_pass(struct trio *w, int64_t ms);
 

@@ -144,10 +144,7 @@ static void of_two_at_the_same_moment_one_stays(void **state)
 	assert_told(w, "bob/phone moved 2000 at 2\n");
 	trio_session(&w->sides[0], "phone")->end = TRIO_ALIVE;
 	trio_restart(w);
-	for (unsigned i = 0; i < TRIO_SIDES; i++) {
-		trio_link(w, i);
-		trio_snapshot(w, i);
-	}
+	trio_link_all(w);
 	assert_int_equal(trio_session(&w->sides[0], "phone")->end, IM_END_MOVED);
 	assert_int_equal(trio_session(&w->sides[1], "phone")->end, TRIO_ALIVE);
 	assert_int_equal(trio_home(w, "phone"), 2);
@@ -211,10 +208,7 @@ static void a_clock_that_was_set_back_a_little_ends_one_connection(void **state)
 	trio_closes(w, 1, "phone", 900700);
 	trio_restart(w);
 	w->now.wall_ms = 800000;
-	for (unsigned i = 0; i < TRIO_SIDES; i++) {
-		trio_link(w, i);
-		trio_snapshot(w, i);
-	}
+	trio_link_all(w);
 	trio_forget(w);
 	trio_opens(w, 2, "phone", 800000);
 	assert_told(w, "bob/phone moved 800000 at 3\n");
@@ -308,11 +302,9 @@ static void a_late_one_takes_no_home_over_a_restart(void **state)
 	/* Whose end at the other one is heard of before it has come. */
 	trio_opens(w, 1, "tablet", 2000);
 	trio_restart(w);
-	for (unsigned i = 0; i < TRIO_SIDES; i++) {
+	for (unsigned i = 0; i < TRIO_SIDES; i++)
 		w->sides[i].n = 0;
-		trio_link(w, i);
-		trio_snapshot(w, i);
-	}
+	trio_link_all(w);
 	trio_forget(w);
 	trio_opens(w, 0, "phone", 1500);
 	assert_told(w, "bob/phone moved 2000 at 2\n");
@@ -327,10 +319,7 @@ static void a_late_one_takes_no_home_over_a_restart(void **state)
 	trio_opens(w, 0, "tablet", 5000);
 	trio_closes(w, 0, "tablet", 6000);
 	trio_restart(w);
-	for (unsigned i = 0; i < TRIO_SIDES; i++) {
-		trio_link(w, i);
-		trio_snapshot(w, i);
-	}
+	trio_link_all(w);
 	trio_forget(w);
 	trio_opens(w, 2, "tablet", 4000);
 	assert_told(w, "bob/tablet moved 5000 at 1\n");
@@ -473,10 +462,7 @@ static void a_replay_ends_nothing_that_began_later(void **state)
 	assert_int_equal(trio_home(w, "phone"), 2);
 	trio_connects(w, 1, "bob", "phone", 2000);
 	trio_restart(w);
-	for (unsigned i = 0; i < TRIO_SIDES; i++) {
-		trio_link(w, i);
-		trio_snapshot(w, i);
-	}
+	trio_link_all(w);
 	trio_forget(w);
 	/* What the older one has told is over; what the newest has may have been lost. */
 	trio_send(w, 0, 1, im_buf_view(&kept[0]), 2);
