@@ -40,6 +40,13 @@ def bodies(port):
     return [m["body"] for m in json.loads(done.stdout)["result"]["messages"]]
 
 
+def reads(port, said):
+    """Bob reads exactly that, in that order. PUBACK says that it is kept, not yet that it is in history,
+    and what one broker has taken may reach the bridge after a question asked at another one."""
+    assert wait_until(lambda: len(bodies(port)) >= len(said))
+    assert bodies(port) == said
+
+
 def test_it_is_one_node_at_each_port_and_at_one_address_in_front(make_run, clients):
     run = make_run(BROKERS="4")
     ports = [run.first + i for i in range(4)]
@@ -110,7 +117,7 @@ def test_what_they_share_is_started_again_too(make_run, victim):
     run.process.wait_text(f"{victim} died (killed by SIGKILL)")
     assert wait_until(lambda: run.child(victim) not in (None, old) and listening(run.port))
     assert tools.pub(run, "alice", "alice-phone", "im/u/bob", "-m", "after").returncode == 0
-    assert bodies(run.first + 1) == ["after"]
+    reads(run.first + 1, ["after"])
 
 
 def test_a_run_of_one_broker_goes_on_with_two_and_back_and_nothing_is_lost(make_run, free_port):
@@ -132,7 +139,7 @@ def test_a_run_of_one_broker_goes_on_with_two_and_back_and_nothing_is_lost(make_
     run.start()
     say(run.first, "of two, the first")
     say(run.first + 1, "of two, the second")
-    assert bodies(run.first + 1) == said
+    reads(run.first + 1, said)
     # PUBACKed and not yet stored when all of it ends.
     os.kill(run.child("im-bridge"), signal.SIGSTOP)
     say(run.first + 1, "waits at the second")
@@ -141,7 +148,7 @@ def test_a_run_of_one_broker_goes_on_with_two_and_back_and_nothing_is_lost(make_
     run.variables["BROKERS"] = "1"
     run.start()
     assert run.port == run.first
-    assert bodies(run.first) == said
+    reads(run.first, said)
     assert "without mosquitto-2 from now on" in run.process.text(True)
     assert not (run.state / "data" / "spool-2").exists() and not run.child("mosquitto-2")
     assert (run.state / "im-bridge.conf").read_text().count("\nbroker ") == 1
@@ -149,7 +156,7 @@ def test_a_run_of_one_broker_goes_on_with_two_and_back_and_nothing_is_lost(make_
     run.stop()
     run.start()
     assert "mosquitto-2" not in run.process.text(True)
-    assert bodies(run.first) == said
+    reads(run.first, said)
 
 
 def test_without_haproxy_each_port_is_the_node(make_run):
@@ -159,7 +166,7 @@ def test_without_haproxy_each_port_is_the_node(make_run):
     assert f"ready on mqtt://127.0.0.1:{run.first}, the first of {run.first}, {run.first + 1}: " in text
     assert not run.child("haproxy") and not listening(run.first + 2)
     assert tools.pub(run, "alice", "alice-phone", "im/u/bob", "-m", "here").returncode == 0
-    assert bodies(run.first + 1) == ["here"]
+    reads(run.first + 1, ["here"])
 
 
 def test_the_address_in_front_may_be_chosen(make_run, free_port):
