@@ -283,11 +283,23 @@ int directory_device_list(struct directory *d, uint64_t user, struct im_str afte
 	return walk(d, st, fn, arg);
 }
 
-int directory_device_list_seen(
-	struct directory *d, uint64_t user, directory_device_fn fn, void *arg)
+static int list(
+	struct directory *d, int statement, uint64_t user, directory_device_fn fn, void *arg)
 {
-	sqlite3_stmt *st = sqldb_get(&d->q, DIR_DEVICE_LIST_SEEN);
+	sqlite3_stmt *st = sqldb_get(&d->q, statement);
 
 	sqldb_bind_id(st, 1, user);
 	return walk(d, st, fn, arg);
+}
+
+int directory_device_list_seen(
+	struct directory *d, uint64_t user, directory_device_fn fn, void *arg)
+{
+	return list(d, DIR_DEVICE_LIST_SEEN, user, fn, arg);
+}
+
+int directory_device_list_unseen(
+	struct directory *d, uint64_t user, directory_device_fn fn, void *arg)
+{
+	return list(d, DIR_DEVICE_LIST_UNSEEN, user, fn, arg);
 }

@@ -141,6 +141,10 @@ int directory_device_list(struct directory *d, uint64_t user, struct im_str afte
 /* Those that have never acknowledged anything first; of either, the one unseen longest. */
 int directory_device_list_seen(
 	struct directory *d, uint64_t user, directory_device_fn fn, void *arg) IM_MUST_CHECK;
+/* The one unseen longest first, whatever it has acknowledged: whoever takes the first ones does not
+ * wait for the others to be sorted. */
+int directory_device_list_unseen(
+	struct directory *d, uint64_t user, directory_device_fn fn, void *arg) IM_MUST_CHECK;
 
 /* Blocks: idempotent. */
 int directory_block_add(

@@ -15,9 +15,20 @@
 
 /* Client ids forgotten when one is added: more than one only after the bound was lowered. */
 #define FORGET_MAX 10
+/* What ends a walk. */
+#define FOUND 1
+
+/* Device accounts of which that is remembered: few come in a storm at a time. */
+#define COUNTED 16
+
+/* How many rows a device account has at most: so many are not counted with each that is added. */
+struct counted {
+	uint64_t user, most;
+};
 
 struct devices {
 	struct devices_parts p;
+	struct counted counted[COUNTED];
 	uint32_t remembered;
 	int64_t days;
 	/* When marks of forgotten devices were looked at last; and in a committed transaction. */
@@ -65,18 +76,52 @@ struct spare {
 	uint32_t rows;
 };
 
+static bool is_spare(const struct spare *s, const struct directory_device *dev)
+{
+	return dev->device.n <= sizeof(s->device) && !im_str_eq(dev->device, s->keep) &&
+	       !presence_has(s->presence, s->uid, dev->device) &&
+	       !moves_in_use(s->moves, dev->device, dev->broker);
+}
+
 static int on_remembered(void *arg, const struct directory_device *dev)
 {
 	struct spare *s = arg;
 
 	s->rows++;
-	if (s->n || dev->device.n > sizeof(s->device) || im_str_eq(dev->device, s->keep) ||
-		presence_has(s->presence, s->uid, dev->device) ||
-		moves_in_use(s->moves, dev->device, dev->broker))
+	if (s->n || !is_spare(s, dev))
 		return IM_OK;
 	memcpy(s->device, dev->device.p, dev->device.n);
 	s->n = dev->device.n;
 	return IM_OK;
+}
+
+/* The first one will do. */
+static int on_unseen(void *arg, const struct directory_device *dev)
+{
+	struct spare *s = arg;
+	int rc = on_remembered(arg, dev);
+
+	return rc || !s->n ? rc : FOUND;
+}
+
+static struct spare spare_of(const struct devices *d, const struct im_up_rec *rec)
+{
+	return (struct spare){.presence = d->p.presence,
+		.moves = d->p.moves,
+		.uid = rec->user,
+		.keep = rec->device};
+}
+
+static int forget(struct devices *d, const struct spare *s)
+{
+	struct im_str device = {s->device, s->n};
+	int rc = cursors_settle(d->p.cursors, device);
+
+	if (!rc)
+		rc = directory_device_forget(writer_directory(d->p.writer), device);
+	if (!rc)
+		effects_forget_user(d->p.fx, s->uid);
+	return rc;
 }
 
 /* Makes room for a device that has just been bound. Those that are connected are in use, however
@@ -86,20 +131,14 @@ static int forget_spare(struct devices *d, const struct im_up_rec *rec, uint64_t
 	struct directory *dir = writer_directory(d->p.writer);
 
 	for (int i = 0; i < FORGET_MAX; i++) {
-		struct spare spare = {.presence = d->p.presence,
-			.moves = d->p.moves,
-			.uid = rec->user,
-			.keep = rec->device};
+		struct spare spare = spare_of(d, rec);
 		int rc = directory_device_list_seen(dir, user, on_remembered, &spare);
 
 		if (rc || !spare.n || spare.rows <= d->remembered)
 			return rc;
-		rc = cursors_settle(d->p.cursors, (struct im_str){spare.device, spare.n});
-		if (!rc)
-			rc = directory_device_forget(dir, (struct im_str){spare.device, spare.n});
+		rc = forget(d, &spare);
 		if (rc)
 			return rc;
-		effects_forget_user(d->p.fx, rec->user);
 	}
 	return IM_OK;
 }
@@ -108,10 +147,21 @@ static int forget_spare(struct devices *d, const struct im_up_rec *rec, uint64_t
  * goes, and comes back as a new one. */
 static int forget_thing(struct devices *d, const struct im_up_rec *rec, uint64_t user)
 {
-	uint64_t n;
-	int rc = directory_device_count(writer_directory(d->p.writer), user, &n);
+	struct directory *dir = writer_directory(d->p.writer);
+	struct counted *c = &d->counted[user % COUNTED];
+	struct spare spare = spare_of(d, rec);
+	int rc;
 
-	return rc || n <= IM_ACCOUNT_DEVICES_MAX ? rc : forget_spare(d, rec, user);
+	if (c->user == user && ++c->most <= IM_ACCOUNT_DEVICES_MAX)
+		return IM_OK;
+	*c = (struct counted){.user = user, .most = IM_ACCOUNT_DEVICES_MAX};
+	rc = directory_device_count(dir, user, &c->most);
+	if (rc || c->most <= IM_ACCOUNT_DEVICES_MAX)
+		return rc;
+	rc = directory_device_list_unseen(dir, user, on_unseen, &spare);
+	if (rc && rc != FOUND)
+		return rc;
+	return spare.n ? forget(d, &spare) : IM_OK;
 }
 
 static void end_taken(struct devices *d, const struct im_up_rec *rec)

@@ -677,6 +677,9 @@ static void devices_are_listed_by_name_and_by_when_they_were_seen(void **state)
 	seen = (struct seen){0};
 	assert_ok(directory_device_list_seen(d, alice, see_device, &seen));
 	assert_string_equal(seen.text, "c a b ");
+	seen = (struct seen){0};
+	assert_ok(directory_device_list_unseen(d, alice, see_device, &seen));
+	assert_string_equal(seen.text, "b c a ");
 }
 
 /* Through which position a user has all behind `at`, and behind which one all through it. */
