@@ -101,6 +101,7 @@ int engine_add_peer(struct engine *e, unsigned number, const char *broker, outbo
 		.number = number - 1,
 		.broker = broker,
 		.backlog_bytes = e->backlog_bytes};
+	uint32_t peers = 0;
 	int rc = peer_new(&parts, out);
 
 	if (rc)
@@ -109,7 +110,9 @@ int engine_add_peer(struct engine *e, unsigned number, const char *broker, outbo
 	for (unsigned i = 0; i < e->n_peers && e->n_peers > 1; i++)
 		peer_set_several(e->peers[i]);
 	choose_first(e);
-	return sessions_set_brokers(e->a.sessions, e->n_peers);
+	for (unsigned i = 0; i < e->n_peers; i++)
+		peers |= UINT32_C(1) << peer_number(e->peers[i]);
+	return sessions_set_brokers(e->a.sessions, peers);
 }
 
 /* What every linked plugin understands that is served. */

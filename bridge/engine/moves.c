@@ -45,10 +45,10 @@ void moves_free(struct moves **m)
 	*m = NULL;
 }
 
-int moves_set_brokers(struct moves *m, unsigned n)
+int moves_set_brokers(struct moves *m, uint32_t peers)
 {
-	m->brokers = n;
-	if (n < 2 || m->places)
+	m->peers = peers;
+	if (__builtin_popcount(peers) < 2 || m->places)
 		return IM_OK;
 	m->places = places_new(IM_PRESENCE_DEVICES_MAX, &m->p.key);
 	m->contests = contests_new(&m->p.key);
@@ -452,7 +452,9 @@ bool moves_several(const struct moves *m)
 
 bool moves_in_use(const struct moves *m, struct im_str device, unsigned home)
 {
-	bool heard = home ? m->heard >> (home - 1) & 1 : moves_all_heard(m);
+	/* At a broker that has been taken out of the configuration it is not. */
+	bool there = home && m->peers >> (home - 1) & 1;
+	bool heard = there ? m->heard >> (home - 1) & 1 : moves_all_heard(m);
 
 	return m->places && (!heard || places_elsewhere(m->places, IM_PEERS_MAX, device));
 }

@@ -30,8 +30,8 @@ struct places;
 /* NULL: out of memory. */
 struct moves *moves_new(const struct moves_parts *p);
 void moves_free(struct moves **m);
-/* So many brokers are configured. IM_E_NOMEM. */
-int moves_set_brokers(struct moves *m, unsigned n) IM_MUST_CHECK;
+/* These are configured (bit peer). IM_E_NOMEM. */
+int moves_set_brokers(struct moves *m, uint32_t peers) IM_MUST_CHECK;
 /* Who is connected where; NULL: there is one broker. */
 const struct places *moves_places(const struct moves *m);
 /* The link to this plugin stands, or does not: what is connected there then does not count. */

@@ -17,9 +17,9 @@ struct moves {
 	struct places *places;
 	struct contests *contests;
 	struct buckets *told;
-	unsigned brokers;
-	/* Bit peer: the link stands; and since then it is known who is connected there. */
-	uint32_t linked, heard;
+	/* Bit peer: it is configured; the link stands; and since then it is known who is connected
+	 * there. */
+	uint32_t peers, linked, heard;
 	bool uncounted; /* some came while not all brokers were heard of */
 	bool counted;   /* all were, in the open transaction */
 	bool full;      /* that there are too many was said */
@@ -49,7 +49,7 @@ static inline bool arrival_is_person(const struct arrival *a)
 /* It is known who is connected at each broker. */
 static inline bool moves_all_heard(const struct moves *m)
 {
-	return (unsigned)__builtin_popcount(m->heard) == m->brokers;
+	return m->heard == m->peers;
 }
 
 static inline bool moves_is_linked(const struct moves *m, unsigned peer)

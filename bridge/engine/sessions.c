@@ -103,9 +103,9 @@ int sessions_homes(void *arg, struct im_str uid, split_mask *out)
 	return devices_homes(s->devices, uid, out);
 }
 
-int sessions_set_brokers(struct sessions *s, unsigned n)
+int sessions_set_brokers(struct sessions *s, uint32_t peers)
 {
-	return moves_set_brokers(s->moves, n);
+	return moves_set_brokers(s->moves, peers);
 }
 
 void sessions_linked(struct sessions *s, unsigned peer, bool on)

@@ -50,8 +50,8 @@ void sessions_set_whereabouts(struct sessions *s, struct whereabouts *w);
 /* As whereabouts_homes_fn; arg is the struct sessions. */
 int sessions_homes(void *arg, struct im_str uid, split_mask *out) IM_MUST_CHECK;
 
-/* So many plugins there are; the link to one stands, or does not. See moves.h. */
-int sessions_set_brokers(struct sessions *s, unsigned n) IM_MUST_CHECK;
+/* These plugins there are (bit peer); the link to one stands, or does not. See moves.h. */
+int sessions_set_brokers(struct sessions *s, uint32_t peers) IM_MUST_CHECK;
 void sessions_linked(struct sessions *s, unsigned peer, bool on);
 /* Of this plugin nothing is heard any more: nobody is there. */
 void sessions_unheard(struct sessions *s, unsigned peer, int64_t now_ms);
