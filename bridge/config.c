@@ -5,10 +5,10 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "common/limits.h"
 #include "common/may.h"
+#include "db/socketname.h"
 #include "db/textfile.h"
 
 #define CONF_BYTES_MAX (1024 * 1024)
@@ -23,34 +23,6 @@ static int read_file(const char *path, struct im_buf *out, struct im_buf *why)
 		im_buf_printf(why, "%s: %s; give the configuration with -c FILE", path,
 			textfile_why(error));
 	return error ? IM_E_IO : IM_OK;
-}
-
-static bool one_file(const char *a, const char *b)
-{
-	struct stat x, y;
-
-	return !stat(a, &x) && !stat(b, &y) && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
-}
-
-/* By two names, as /run and /var/run are; whether or not the broker has made it yet. */
-static bool one_socket(const char *a, const char *b)
-{
-	const char *name_a = strrchr(a, '/'), *name_b = strrchr(b, '/');
-	struct im_buf x, y;
-	bool one = one_file(a, b);
-
-	if (one || !name_a || !name_b || strcmp(name_a, name_b) != 0)
-		return one;
-	im_buf_init(&x, 0);
-	im_buf_init(&y, 0);
-	im_buf_printf(&x, "%.*s/", (int)(name_a - a), a);
-	im_buf_printf(&y, "%.*s/", (int)(name_b - b), b);
-	im_buf_c(&x, '\0');
-	im_buf_c(&y, '\0');
-	one = !x.failed && !y.failed && one_file(x.p, y.p);
-	im_buf_free(&x);
-	im_buf_free(&y);
-	return one;
 }
 
 static void note_twice(struct im_buf *twice, const char *first, const char *again)
@@ -71,8 +43,7 @@ static void each_once(struct im_conf_list *paths, struct im_buf *twice)
 	for (size_t i = 0; i < paths->n; i++) {
 		size_t j = 0;
 
-		while (j < n && strcmp(paths->v[j], paths->v[i]) != 0 &&
-			!one_socket(paths->v[j], paths->v[i]))
+		while (j < n && !socketname_same(im_str(paths->v[j]), im_str(paths->v[i])))
 			j++;
 		if (j == n) {
 			paths->v[n++] = paths->v[i];

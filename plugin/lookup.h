@@ -101,7 +101,8 @@ int64_t lookup_meta(struct lookup *l, const char *key, int64_t otherwise);
 /* Whether it is the user's. Never IM_E_NONE. */
 int lookup_owns(struct lookup *l, const struct lookup_user *u, struct im_str device,
 	struct lookup_owned *out) IM_MUST_CHECK;
-/* The number of the broker with this link listener, and how many have one. */
+/* The number of the broker with this link listener, by whichever name of it, and how many have one.
+ */
 int lookup_broker(
 	struct lookup *l, const char *path, int64_t *number_out, int64_t *n_out) IM_MUST_CHECK;
 

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "common/limits.h"
+#include "db/socketname.h"
 #include "plugin/lookup_handle.h"
 
 int lookup_device(struct lookup *l, struct im_str device, struct lookup_device *out)
@@ -47,16 +48,18 @@ int lookup_kept(struct lookup *l, int64_t user, int64_t since_ms, int64_t *n_out
 int lookup_broker(struct lookup *l, const char *path, int64_t *number_out, int64_t *n_out)
 {
 	sqlite3_stmt *st = lookup_statement(l, LOOKUP_BROKER);
+	const struct im_str own = im_str(path);
 	int ret;
 
-	sqldb_bind_text(st, 1, im_str(path));
-	ret = lookup_step(l, st);
-	if (ret)
-		return ret;
-	*number_out = sqldb_int(st, 0);
-	*n_out = sqldb_int(st, 1);
-	sqldb_done(st);
-	return IM_OK;
+	*number_out = *n_out = 0;
+	while ((ret = lookup_step(l, st)) == IM_OK) {
+		const struct im_str name = sqldb_str(st, 1);
+
+		if (im_str_eq(name, own) || (!*number_out && socketname_same(name, own)))
+			*number_out = sqldb_int(st, 0);
+		++*n_out;
+	}
+	return ret == IM_E_NONE && *number_out ? IM_OK : ret;
 }
 
 int64_t lookup_meta(struct lookup *l, const char *key, int64_t otherwise)

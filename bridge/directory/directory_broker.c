@@ -3,6 +3,7 @@
 #include "bridge/directory/directory_broker.h"
 
 #include "bridge/directory/directory_sql.h"
+#include "db/socketname.h"
 
 int directory_broker_list(struct directory *d, directory_broker_fn fn, void *arg)
 {
@@ -35,9 +36,12 @@ static int on_broker(void *arg, unsigned number, struct im_str path)
 		return IM_OK;
 	g->is[number] = LEFT;
 	for (size_t i = 0; i < g->n; i++) {
-		if (!im_str_eq(path, im_str(g->paths[i])))
+		const struct im_str own = im_str(g->paths[i]);
+
+		if (!socketname_same(path, own))
 			continue;
-		g->numbers[i] = number;
+		if (!g->numbers[i] || im_str_eq(path, own))
+			g->numbers[i] = number;
 		g->is[number] = TAKEN;
 	}
 	return IM_OK;

@@ -600,6 +600,20 @@ static void a_broker_keeps_its_number(void **state)
 	broker_numbers(f->d, "aa", "11");
 }
 
+/* As /run and /var/run are. */
+static void a_broker_keeps_its_number_by_another_name(void **state)
+{
+	struct directory *d = ((struct fixture *)*state)->d;
+	char *first[] = {"/tmp/im-a.sock", "/tmp/im-b.sock"};
+	char *then[] = {"/tmp/../tmp/im-b.sock", "/tmp/../tmp/im-a.sock"};
+	unsigned numbers[2];
+
+	assert_ok(directory_broker_numbers(d, first, 2, numbers));
+	assert_ok(directory_broker_numbers(d, then, 2, numbers));
+	assert_int_equal(numbers[0], 2);
+	assert_int_equal(numbers[1], 1);
+}
+
 static void the_number_of_a_broker_that_is_gone_is_given_again(void **state)
 {
 	struct directory *d = ((struct fixture *)*state)->d;
@@ -1213,6 +1227,7 @@ int main(void)
 		TEST(marks_outlive_devices),
 		TEST(a_device_has_a_home),
 		TEST(a_broker_keeps_its_number),
+		TEST(a_broker_keeps_its_number_by_another_name),
 		TEST(the_number_of_a_broker_that_is_gone_is_given_again),
 		TEST(with_one_broker_the_homes_at_others_are_forgotten),
 		TEST(devices_are_listed_by_name_and_by_when_they_were_seen),

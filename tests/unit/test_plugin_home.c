@@ -420,15 +420,17 @@ static void one_of_a_pattern(struct node *n)
 	assert_string_equal(node_heard(c), "");
 }
 
-/* While the bridge is away: by what it had written. */
-static void known_at_the_start(struct node *n)
+/* While the bridge is away: by what it had written, with this path of its own. */
+static void known_by(struct node *n, const char *path)
 {
 	static const struct fake_spec phone = {
 		.id = "phone", .user = "alice", .password = "pw", .persistent = true};
 	struct mosquitto *c;
+	char sql[256];
 
-	node_sql(n, "INSERT INTO broker VALUES (2, '/run/link'), (3, '/run/other');"
-		    "INSERT INTO device(device, user, created_ms, seen_ms, kept_ms, broker) VALUES"
+	snprintf(sql, sizeof(sql), "INSERT INTO broker VALUES (2, '%s'), (3, '/run/other')", path);
+	node_sql(n, sql);
+	node_sql(n, "INSERT INTO device(device, user, created_ms, seen_ms, kept_ms, broker) VALUES"
 		    " ('phone', 1, 0, 0, 1, 3)");
 	node_unload(n);
 	assert_int_equal(node_load(n, n->newer, options), MOSQ_ERR_SUCCESS);
@@ -445,6 +447,17 @@ static void known_at_the_start(struct node *n)
 	assert_string_equal(node_heard(c), "");
 }
 
+static void known_at_the_start(struct node *n)
+{
+	known_by(n, "/run/link");
+}
+
+/* As /var/run is another name of /run. */
+static void known_by_another_name(struct node *n)
+{
+	known_by(n, "/run/../run/link");
+}
+
 static void void_by_the_directory(void **state)
 {
 	(void)state;
@@ -458,6 +471,7 @@ static void void_by_the_directory(void **state)
 	each(one_of_a_device_account);
 	each(one_of_a_pattern);
 	each(known_at_the_start);
+	each(known_by_another_name);
 }
 
 /* ---- one broker ---- */
