@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "bridge/admin/admin_hooks.h"
+#include "bridge/deliver/places.h"
 #include "bridge/deliver/presence.h"
 #include "bridge/directory/directory_bind.h"
 #include "bridge/directory/directory_group.h"
@@ -53,9 +54,22 @@ static int kick(struct admin_call *ac, uint64_t user, struct im_str uid, struct 
 			  : IM_OK;
 }
 
+/* At a broker that has been away for long, and may go on with its clients. */
+static bool is_cut_off(const struct admin_call *ac, uint64_t user, struct im_str device)
+{
+	for (unsigned i = 0; i < IM_PEERS_MAX && ac->places; i++) {
+		const struct place *e =
+			ac->away >> i & 1 ? places_find(ac->places, i, device) : NULL;
+
+		if (e && e->user == user)
+			return true;
+	}
+	return false;
+}
+
 /* Whoever kicks believes that somebody is there. The order for all of a user's goes out in any
  * case: of a client that TLS has let in, and that is silent, nobody may have heard, and the broker
- * finds it by its name. */
+ * finds it by its name. So does that for one which is only not known to be there. */
 static int kick_user(struct admin_call *ac)
 {
 	struct rpc_call *c = &ac->write.call;
@@ -76,7 +90,7 @@ static int kick_user(struct admin_call *ac)
 	       (one ? presence_has(ac->write.presence, uid, device)
 		    : presence_online(ac->write.presence, uid)) ||
 	       (things && !ac->absent && (known || !one));
-	if (here || !one)
+	if (here || !one || is_cut_off(ac, user, device))
 		rc = kick(ac, user, uid, device);
 	if (here || rc != IM_OK)
 		return rc;

@@ -397,6 +397,26 @@ static void who_was_kicked_goes_however_late_its_broker_hears(void **state)
 	}
 }
 
+/* Its broker has been away for so long that nobody counts as connected there, and only hung. */
+static void who_was_kicked_at_a_broker_that_is_away_goes_when_it_is_back(void **state)
+{
+	struct trio *w = *state;
+
+	w->now.wall_ms = 1000000;
+	trio_opens(w, 1, "tablet", 999500);
+	trio_opens(w, 1, "phone", 999500);
+	trio_unlink(w, 1);
+	trio_pass(w, 1000);
+	trio_pass(w, 31000);
+	trio_commands(
+		w, 0, "{\"command\":\"kickDevice\",\"username\":\"bob\",\"device\":\"tablet\"}");
+	assert_non_null(memmem(w->sides[0].answers.p, w->sides[0].answers.n, "not connected", 13));
+	trio_link(w, 1);
+	trio_snapshot(w, 1);
+	assert_int_equal(trio_session(&w->sides[1], "tablet")->end, IM_END_KICKED);
+	assert_int_equal(trio_session(&w->sides[1], "phone")->end, TRIO_ALIVE);
+}
+
 static void write_to_bob(struct trio *w)
 {
 	const struct im_up_rec m = {.type = IM_UP_MSG_USER,
@@ -860,6 +880,7 @@ int main(void)
 		T(a_late_one_takes_no_home_over_a_restart),
 		T(a_client_id_that_was_taken_away_ends_what_has_it),
 		T(who_was_kicked_goes_however_late_its_broker_hears),
+		T(who_was_kicked_at_a_broker_that_is_away_goes_when_it_is_back),
 		T(where_a_snapshot_shows_a_device_its_session_is_told),
 		T(a_replay_ends_nothing_that_began_later),
 		T(what_was_rolled_back_is_decided_again),
