@@ -180,13 +180,13 @@ def test_a_will_that_waits_is_withdrawn_by_coming_back_anywhere(node, there, los
     """The next one's, which waits as long and began later, shows that its time is over."""
     watcher, user = people(node, 1)[0], node.user()
     waits = {"v5": True, "clean": False, "session_expiry": 300}
-    older = at(node, 0, user, will=will_for(node, watcher, WillDelayInterval=2), **waits)
+    older = at(node, 0, user, will=will_for(node, watcher, WillDelayInterval=6), **waits)
     if lost:
         older.abort()
     newer = come(node, user, older.device, there, **waits)
     if not lost:
         older.wait_disconnected()
-    next_one = will_for(node, watcher, WillDelayInterval=2)
+    next_one = will_for(node, watcher, WillDelayInterval=6)
     at(node, 0, user, will=next_one, **waits).abort()
     watcher.wait_body(f"u/{user}", next_one["payload"])
     assert watcher.bodies(f"u/{user}") == [next_one["payload"]] and newer.connected

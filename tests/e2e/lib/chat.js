@@ -29,7 +29,10 @@ client.on("connect", () => {
 client.on("message", (topic, payload) => {
 	console.log(topic + " " + payload.toString());
 	if (topic === "im/inbox/" + user + "/u/" + peer && JSON.parse(payload).body === "back: " + text) {
+		// It has what it came for: whoever closes first may cut the other off.
 		client.removeAllListeners("close");
+		client.removeAllListeners("error");
+		client.on("error", () => process.exit(0));
 		client.end(false, () => process.exit(0));
 	}
 });
