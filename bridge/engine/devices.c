@@ -15,8 +15,6 @@
 
 /* Client ids forgotten when one is added: more than one only after the bound was lowered. */
 #define FORGET_MAX 10
-/* What ends a walk. */
-#define FOUND 1
 
 /* Device accounts of which that is remembered: few come in a storm at a time. */
 #define COUNTED 16
@@ -101,7 +99,7 @@ static int on_unseen(void *arg, const struct directory_device *dev)
 	struct spare *s = arg;
 	int rc = on_remembered(arg, dev);
 
-	return rc || !s->n ? rc : FOUND;
+	return rc || !s->n ? rc : IM_STOP;
 }
 
 static struct spare spare_of(const struct devices *d, const struct im_up_rec *rec)
@@ -159,7 +157,7 @@ static int forget_thing(struct devices *d, const struct im_up_rec *rec, uint64_t
 	if (rc || c->most <= IM_ACCOUNT_DEVICES_MAX)
 		return rc;
 	rc = directory_device_list_unseen(dir, user, on_unseen, &spare);
-	if (rc && rc != FOUND)
+	if (rc && rc != IM_STOP)
 		return rc;
 	return spare.n ? forget(d, &spare) : IM_OK;
 }
