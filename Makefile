@@ -40,17 +40,22 @@ PLUGIN_SRC := $(wildcard plugin/*.c)
 BRIDGE_SRC := $(wildcard bridge/*.c bridge/*/*.c bridge/*/*/*.c)
 IMCTL_SRC := $(wildcard clients/imctl/*.c)
 MIGRATIONS := $(sort $(wildcard schema/sqlite/*/*.sql))
+MIGRATIONS_PG := $(sort $(wildcard schema/postgres/*.sql))
 
 obj = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 COMMON_OBJ := $(call obj,$(COMMON_SRC))
 # What knows the tables comes with what knows SQLite.
 SCHEMA_OBJ := $(call obj,$(SCHEMA_SRC) $(DB_SRC)) $(BUILD)/obj/schema_sql.o
 PLUGIN_OBJ := $(call obj,$(PLUGIN_SRC))
+# What the cluster's log in PostgreSQL is made by.
+SCHEMA_PG_OBJ := $(BUILD)/obj/postgres_sql.o
 BRIDGE_OBJ := $(call obj,$(BRIDGE_SRC))
 IMCTL_OBJ := $(call obj,$(IMCTL_SRC))
 
 PLUGIN_LIBS := -lsqlite3 -largon2 -lcrypto -ldl -lpthread
 BRIDGE_LIBS := -lmosquitto -lhs -lsqlite3 -ljansson -lutf8proc -largon2 -lcrypto -lsystemd -lpthread
+# Of bridge/cluster/.
+CLUSTER_LIBS := -lpq
 IMCTL_LIBS := -lmosquitto -lsqlite3 -ljansson -ljwt -largon2 -lcrypto
 
 # A line a step; V=1 shows the commands, QUIET=1 nothing.
@@ -70,9 +75,13 @@ $(BUILD)/obj/%.o: %.c Makefile
 
 $(BUILD)/schema_sql.c: schema/embed.sh $(MIGRATIONS)
 	@mkdir -p $(@D)
-	$(Q)sh schema/embed.sh $(MIGRATIONS) > $@.tmp && mv $@.tmp $@
+	$(Q)sh schema/embed.sh schema_migrations $(MIGRATIONS) > $@.tmp && mv $@.tmp $@
 
-$(BUILD)/obj/schema_sql.o: $(BUILD)/schema_sql.c
+$(BUILD)/postgres_sql.c: schema/embed.sh $(MIGRATIONS_PG)
+	@mkdir -p $(@D)
+	$(Q)sh schema/embed.sh schema_postgres $(MIGRATIONS_PG) > $@.tmp && mv $@.tmp $@
+
+$(BUILD)/obj/schema_sql.o $(SCHEMA_PG_OBJ): $(BUILD)/obj/%.o: $(BUILD)/%.c
 	@mkdir -p $(@D)
 	$(call say,CC)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS_ALL) -c -o $@ $<
@@ -84,9 +93,9 @@ $(BUILD)/mosquitto_im.so: $(PLUGIN_OBJ) $(COMMON_OBJ) $(SCHEMA_OBJ) plugin/expor
 	$(Q)$(CC) -shared $(LDFLAGS_ALL) -Wl,-Bsymbolic -Wl,--version-script=plugin/exports.map -o $@ \
 		$(PLUGIN_OBJ) $(COMMON_OBJ) $(SCHEMA_OBJ) $(PLUGIN_LIBS)
 
-$(BUILD)/im-bridge: $(BRIDGE_OBJ) $(COMMON_OBJ) $(SCHEMA_OBJ)
+$(BUILD)/im-bridge: $(BRIDGE_OBJ) $(COMMON_OBJ) $(SCHEMA_OBJ) $(SCHEMA_PG_OBJ)
 	$(call say,LINK)
-	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(BRIDGE_LIBS)
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(BRIDGE_LIBS) $(CLUSTER_LIBS)
 
 $(BUILD)/imctl: $(IMCTL_OBJ) $(COMMON_OBJ) $(SCHEMA_OBJ)
 	$(call say,LINK)
@@ -125,7 +134,7 @@ export DEMO_PASSWORD
 
 # Each suite is a target check-SUITE in tests/SUITE/*.mk that leaves JUnit files in
 # $(RESULTS)/SUITE; cmocka programs are run by tests/run_cmocka.py $(RESULTS)/SUITE PROGRAM...
-SUITES ?= house static unit wire store flow corpus e2e
+SUITES ?= house static unit wire store flow cluster corpus e2e
 RESULTS = $(BUILD)/results
 check: deps
 	@$(build_all) all

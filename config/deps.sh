@@ -8,11 +8,11 @@ set -eu
 
 packages="gcc libc6-dev make python3 mosquitto mosquitto-clients mosquitto-dev libmosquitto-dev
 	libjansson-dev libsqlite3-dev libssl-dev uthash-dev libjwt-dev libargon2-dev
-	libsystemd-dev libhyperscan-dev libutf8proc-dev"
+	libsystemd-dev libhyperscan-dev libutf8proc-dev libpq-dev"
 tests="clang-format clang-tidy cppcheck debootstrap git haproxy libcmocka-dev libnginx-mod-stream
 	mandoc nginx node-mqtt nodejs openssl
 	python3-cryptography python3-jsonschema python3-jwt python3-paho-mqtt
-	procps python3-pytest python3-pytest-xdist sqlite3 systemd"
+	postgresql procps python3-pytest python3-pytest-xdist sqlite3 systemd"
 # Those whose installation starts a service.
 services="mosquitto haproxy nginx"
 optional= # what is missing can be done without, and run.py says so
