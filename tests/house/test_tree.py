@@ -18,8 +18,8 @@ MAY_INCLUDE = {"common": {"schema"}, "schema": {"common", "db"}, "db": {"common"
                **{side: {"common", "schema", "db"} for side in SIDES}}
 # A folder of the bridge includes only itself and what stands before it.
 BRIDGE = [f"bridge/{name}".rstrip("/") for name in (
-    "base", "message", "store", "directory", "link", "deliver", "search", "upkeep", "write", "rpc",
-    "rpc/methods", "read", "admin", "engine", "brokers", "")]
+    "base", "message", "store", "directory", "link", "deliver", "search", "upkeep", "write", "cluster",
+    "rpc", "rpc/methods", "read", "admin", "engine", "brokers", "")]
 SOURCES = tracked(*(f"{folder}/**.[ch]" for folder in MAY_INCLUDE))
 HEADERS = [f for f in SOURCES if f.suffix == ".h"]
 
