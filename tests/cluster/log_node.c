@@ -22,6 +22,14 @@ static int64_t clock_ms(void *arg)
 	return t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
+struct loop *log_loop_new(void)
+{
+	struct loop *l;
+
+	assert_int_equal(loop_open(clock_ms, NULL, &l), 0);
+	return l;
+}
+
 int log_group_set_up(void **state)
 {
 	*state = postgres_new();
@@ -47,7 +55,7 @@ int log_set_up(void **state)
 	postgres_execute(w->pg, "postgres", sql);
 	if (databases == 1)
 		(void)postgres_file(w->pg, "password", POSTGRES_PASSWORD "\n");
-	assert_int_equal(loop_open(clock_ms, NULL, &w->loop), 0);
+	w->loop = log_loop_new();
 	w->log_fd = memfd_create("log", MFD_CLOEXEC);
 	w->log = log_new(w->log_fd, LOG_LEVEL_DEBUG, LOG_STDERR);
 	assert_non_null(w->log);

@@ -48,6 +48,9 @@ int log_group_tear_down(void **state);
 int log_set_up(void **state);
 int log_tear_down(void **state);
 
+/* For a process of its own. */
+struct loop *log_loop_new(void);
+
 /* conninfo NULL: as im, to the world's database. */
 struct log_node *log_node_new(struct log_world *w, unsigned number, const char *conninfo);
 void log_node_free(struct log_node **n);

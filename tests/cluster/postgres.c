@@ -216,8 +216,8 @@ static struct postgres *make(const char *folder, const char *name, int port)
 	return pg;
 }
 
-/* In memory unless TMPDIR says otherwise: a server writes hundreds of files. A socket's path has 107
- * bytes at most, and user postgres must get there. */
+/* In memory unless TMPDIR says otherwise: a server writes hundreds of files. A socket's path has
+ * 107 bytes at most, and user postgres must get there. */
 static void make_folder(char folder[64])
 {
 	const struct passwd *p = owner();
