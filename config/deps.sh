@@ -14,7 +14,7 @@ tests="clang-format clang-tidy cppcheck debootstrap git haproxy libcmocka-dev li
 	python3-cryptography python3-jsonschema python3-jwt python3-paho-mqtt
 	postgresql procps python3-pytest python3-pytest-xdist sqlite3 systemd"
 # Those whose installation starts a service.
-services="mosquitto haproxy nginx"
+services="mosquitto haproxy nginx postgresql"
 optional= # what is missing can be done without, and run.py says so
 case ${1:-check} in
 run) ;;

@@ -53,8 +53,6 @@ int log_set_up(void **state)
 	snprintf(w->database, sizeof(w->database), "t%u", ++databases);
 	snprintf(sql, sizeof(sql), "CREATE DATABASE %s OWNER im", w->database);
 	postgres_execute(w->pg, "postgres", sql);
-	if (databases == 1)
-		(void)postgres_file(w->pg, "password", POSTGRES_PASSWORD "\n");
 	w->loop = log_loop_new();
 	w->log_fd = memfd_create("log", MFD_CLOEXEC);
 	w->log = log_new(w->log_fd, LOG_LEVEL_DEBUG, LOG_STDERR);

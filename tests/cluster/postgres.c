@@ -245,6 +245,7 @@ struct postgres *postgres_new(void)
 	configure(pg);
 	postgres_start(pg);
 	postgres_execute(pg, "postgres", "CREATE ROLE im LOGIN PASSWORD '" POSTGRES_PASSWORD "'");
+	(void)postgres_file(pg, "password", POSTGRES_PASSWORD "\n");
 	return pg;
 }
 

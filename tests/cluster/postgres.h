@@ -2,7 +2,7 @@
 /*
  * A PostgreSQL server for a test: in a folder of its own, reached by a socket there, with fsync on.
  * Run by root it runs as the user postgres, else as who runs the test. The role `postgres` needs no
- * password; `im` and all others do.
+ * password; `im` and all others do. {folder}/password holds it.
  */
 #ifndef IM_TESTS_POSTGRES_H
 #define IM_TESTS_POSTGRES_H
