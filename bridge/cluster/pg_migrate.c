@@ -31,7 +31,7 @@ static bool take_version(struct pg_migrate *m, const PGresult *r)
 	int known = migrate_version(m->list, "postgres");
 	char why[256];
 
-	m->found = PQntuples(r) == 1 ? atoi(PQgetvalue(r, 0, 0)) : -1;
+	m->found = PQntuples(r) == 1 ? (int)strtol(PQgetvalue(r, 0, 0), NULL, 10) : -1;
 	if (m->found >= 0 && m->found <= known)
 		return true;
 	if (m->found < 0)

@@ -134,20 +134,21 @@ struct room {
 	size_t n_messages, n_amended;
 };
 
+/* Both are there then, if only for nothing. */
 static int make_room(struct room *room, size_t n_messages, size_t n_amended)
 {
 	struct cluster_message *m = room->messages;
 	uint64_t *a = room->amended;
 
-	if (n_messages > room->n_messages) {
-		m = realloc(m, n_messages * sizeof(*m));
+	if (!m || n_messages > room->n_messages) {
+		m = realloc(m, (n_messages + 1) * sizeof(*m));
 		if (!m)
 			return IM_E_NOMEM;
 		room->messages = m;
 		room->n_messages = n_messages;
 	}
-	if (n_amended > room->n_amended) {
-		a = realloc(a, n_amended * sizeof(*a));
+	if (!a || n_amended > room->n_amended) {
+		a = realloc(a, (n_amended + 1) * sizeof(*a));
 		if (!a)
 			return IM_E_NOMEM;
 		room->amended = a;
@@ -161,12 +162,15 @@ static int get_messages(const PGresult *entries, int row, const PGresult *messag
 	struct room *room, struct cluster_entry *e)
 {
 	int from = lower_bound(messages, e->prev + 1), to = lower_bound(messages, e->pos + 1);
-	uint32_t n_amended = pg_get_array(entries, row, E_AMENDED), n = 0;
+	uint32_t n_new = to > from ? (uint32_t)(to - from) : 0, n = 0;
+	uint32_t n_amended = pg_get_array(entries, row, E_AMENDED);
 
-	if (make_room(room, (size_t)(to - from) + n_amended, n_amended))
+	if (make_room(room, (size_t)n_new + n_amended, n_amended))
 		return IM_E_NOMEM;
-	for (int i = from; i < to; i++)
-		get_message(messages, i, &room->messages[n++]);
+	while (n < n_new) {
+		get_message(messages, from + (int)n, &room->messages[n]);
+		n++;
+	}
 	for (uint32_t i = 0; i < n_amended; i++) {
 		uint64_t gid = pg_get_element(entries, row, E_AMENDED, i);
 		int at = lower_bound(messages, gid);

@@ -2,7 +2,7 @@
 #                 prints a table: a line a file, the total, and what no test reaches. A process that
 #                 is killed with SIGKILL leaves no counts.
 
-COVERAGE_SUITES ?= unit store flow e2e
+COVERAGE_SUITES ?= unit store flow cluster e2e
 COVERAGE_BUILD = $(BUILD)-coverage
 
 # Whether a run passes is for `make check` to say; here its counts are wanted either way.
