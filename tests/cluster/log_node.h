@@ -19,7 +19,8 @@ struct log_world {
 	const char *password_file;
 	struct loop *loop;
 	struct log *log;
-	int log_fd; /* what is logged can be read from it */
+	int log_fd;       /* what is logged can be read from it */
+	int64_t until_ms; /* when the test is to have come to its end */
 };
 
 struct log_node {
@@ -59,6 +60,8 @@ const char *log_conninfo(const struct log_world *w, const char *role);
 /* All that was logged since the last call, in static memory. */
 const char *log_lines(struct log_world *w);
 
+/* Turns the loop once, and fails when the test has taken too long. */
+void log_turn(struct log_world *w);
 /* Turns the loop until *counter, one of the node's, is `value`, or fails; so it does when the
  * connection is lost, unless that is awaited. */
 void log_await(struct log_node *n, const unsigned *counter, unsigned value);

@@ -33,7 +33,7 @@ static void connect_at_last(struct log_node *n)
 		n->n_marks = 0;
 		pg_log_ops.connect(n->log, pg_log_ops.incarnation(n->log));
 		while (n->connected + n->lost == answers)
-			assert_int_equal(loop_turn(n->w->loop, -1), 0);
+			log_turn(n->w);
 		assert_false(n->fatal);
 	}
 }
@@ -148,7 +148,7 @@ static void test_an_append_whose_answer_was_not_heard_has_its_mark(void **state)
 	log_connect_new(n);
 	begin_to_append(n, &e);
 	while (entries(w) == 0)
-		assert_int_equal(loop_turn(w->loop, 1), 0);
+		log_turn(w);
 	if (n->appended == 0)
 		pg_log_ops.disconnect(n->log);
 	log_connect(n, 1);
@@ -176,7 +176,7 @@ static void test_a_request_left_behind_changes_nothing_after_the_mark_was_told(v
 	pg_log_ops.disconnect(n->log);
 	pg_log_ops.connect(n->log, 1);
 	while (postgres_number(w->pg, w->database, "SELECT count(*)" OTHERS) < 2)
-		assert_int_equal(loop_turn(w->loop, 10), 0);
+		log_turn(w);
 	postgres_release(&hand, "COMMIT");
 	log_await(n, &n->connected, 2);
 	postgres_await(w->pg, w->database, "SELECT count(*) = 1" OTHERS);
@@ -284,7 +284,7 @@ static void wait_is_ended(struct log_world *w, const char *how)
 	assert_int_equal(entries(w), 1);
 	pg_log_ops.connect(n->log, 1);
 	while (strcmp(postgres_text(w->pg, w->database, WAITS_FOR_STANDBY), "t") != 0)
-		assert_int_equal(loop_turn(w->loop, 10), 0);
+		log_turn(w);
 	assert_int_equal(n->connected, 1);
 	set_standby(w, "");
 	log_await(n, &n->connected, 2);
