@@ -8,6 +8,7 @@
 #   make check      all tests; ends with `N passed, N failed`. SUITES="unit e2e" for some of them
 #   make check-asan the same with the address and undefined-behaviour sanitizers; check-tsan: with
 #                   the thread sanitizer; check-valgrind (tests/sanitizers.mk)
+#   make model      the models of a cluster's rules in Spin (tests/model/)
 #   make install    DESTDIR, prefix;  make uninstall;  make format, format-check, deps, clean
 
 BUILD ?= build
@@ -134,7 +135,7 @@ export DEMO_PASSWORD
 
 # Each suite is a target check-SUITE in tests/SUITE/*.mk that leaves JUnit files in
 # $(RESULTS)/SUITE; cmocka programs are run by tests/run_cmocka.py $(RESULTS)/SUITE PROGRAM...
-SUITES ?= house static unit wire store flow cluster corpus e2e
+SUITES ?= house static unit wire store flow cluster corpus model e2e
 RESULTS = $(BUILD)/results
 check: deps
 	@$(build_all) all

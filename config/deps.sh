@@ -12,7 +12,7 @@ packages="gcc libc6-dev make python3 mosquitto mosquitto-clients mosquitto-dev l
 tests="clang-format clang-tidy cppcheck debootstrap git haproxy libcmocka-dev libnginx-mod-stream
 	mandoc nginx node-mqtt nodejs openssl
 	python3-cryptography python3-jsonschema python3-jwt python3-paho-mqtt
-	postgresql procps python3-pytest python3-pytest-xdist sqlite3 systemd"
+	postgresql procps python3-pytest python3-pytest-xdist spin sqlite3 systemd"
 # Those whose installation starts a service.
 services="mosquitto haproxy nginx postgresql"
 optional= # what is missing can be done without, and run.py says so
