@@ -119,9 +119,9 @@ def run(case, kept=None, models=HERE, memory_mb=MEMORY_MB):
                 shutil.copytree(folder, to)
                 lines.append(f"  cd {to} && ./pan -r {case.model}.pml.trail"
                              if detail == "errors" else f"  {to}/said")
-    end = f"{detail}, " if found == "holds" else ""
-    lines.insert(0, f"{'ok' if good else 'UNEXPECTED':10} {found:9} {case} "
-                    f"[{end}{time.monotonic() - began:.0f} s]")
+    end = f", {detail}" if found == "holds" else ""
+    lines.insert(0, f"{'ok' if good else 'UNEXPECTED':10} {case} "
+                    f"[{found}{end}, {time.monotonic() - began:.0f} s]")
     return good, "\n".join(lines)
 
 
