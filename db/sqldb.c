@@ -273,6 +273,8 @@ int sqldb_step(struct sqldb *q, sqlite3_stmt *st)
 	sqlite3_reset(st);
 	if (rc != IM_E_EXISTS && rc != IM_E_NONE)
 		q->failed = true;
+	else
+		q->refused++;
 	return rc == IM_E_FORMAT ? IM_E_IO : rc;
 }
 
@@ -388,6 +390,7 @@ int sqldb_begin(struct sqldb *q)
 	q->failed = false;
 	rc = command(q, SQLDB_BEGIN);
 	q->in_tx = rc == IM_OK;
+	q->begun++;
 	return rc;
 }
 

@@ -54,7 +54,9 @@ struct sqldb {
 	sqlite3_stmt **stmt; /* one a statement, prepared or NULL */
 	sqlite3_stmt *command[SQLDB_COMMANDS];
 	bool in_tx, in_view, failed;
-	bool copying; /* sqldb_backup.c: a copy reads its pages */
+	uint64_t begun;   /* transactions */
+	uint64_t refused; /* statements, which have changed nothing: IM_E_EXISTS, IM_E_NONE */
+	bool copying;     /* sqldb_backup.c: a copy reads its pages */
 	/* The last failure is the file's: another in its place might do, while it would be no help
 	 * against want of memory, descriptors or room, or a lock. Is said when opening failed, too.
 	 */
