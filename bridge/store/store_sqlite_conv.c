@@ -67,6 +67,20 @@ int store_sqlite_convs_load(struct store *s)
 	return rc;
 }
 
+/* It belongs to the open transaction. */
+static int list_new(struct store *s, const struct fresh_conv *c)
+{
+	int rc = fresh_add(s->fresh, c);
+
+	if (rc != IM_OK) {
+		s->q.failed = true;
+		return sqldb_fail(&s->q, rc, "out of memory");
+	}
+	if (s->n_new++ == 0)
+		s->first_new = c->id;
+	return IM_OK;
+}
+
 static int add(struct store *s, enum im_conv_kind kind, struct fresh_conv *c)
 {
 	sqlite3_stmt *st;
@@ -82,15 +96,18 @@ static int add(struct store *s, enum im_conv_kind kind, struct fresh_conv *c)
 	if (rc != IM_OK)
 		return rc;
 	c->id = sqldb_last_id(&s->q);
-	rc = fresh_add(s->fresh, c);
-	if (rc != IM_OK) {
-		s->q.failed = true;
-		return sqldb_fail(&s->q, rc, "out of memory");
-	}
-	if (s->n_new++ == 0)
-		s->first_new = c->id;
-	store_sqlite_remember(s, &s->heads, c->id, 0, (const uint64_t[IDCACHE_VALUES]){0});
-	return IM_OK;
+	rc = list_new(s, c);
+	if (rc == IM_OK)
+		store_sqlite_remember(s, &s->heads, c->id, 0, (const uint64_t[IDCACHE_VALUES]){0});
+	return rc;
+}
+
+int store_sqlite_convs_add(struct store *s, const struct store_conv *c)
+{
+	struct fresh_conv key = key_of(c->kind, c->a, c->b);
+
+	key.id = c->id;
+	return list_new(s, &key);
 }
 
 int store_sqlite_conv(struct store *s, enum im_conv_kind kind, uint64_t a, uint64_t b, bool create,

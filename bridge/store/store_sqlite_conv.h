@@ -8,6 +8,8 @@
 
 /* Of the writer's handle and its transaction. */
 int store_sqlite_convs_load(struct store *s);
+/* One whose row another node has made, and that is not known here. */
+int store_sqlite_convs_add(struct store *s, const struct store_conv *c);
 int store_sqlite_convs_move(struct store *s); /* before each commit */
 void store_sqlite_convs_committed(struct store *s);
 void store_sqlite_convs_take_back(struct store *s);
