@@ -173,6 +173,12 @@ void outboxes_answer(struct outboxes *all, struct effects *fx, struct outbox *ow
 	tell_others(all, fx, own, sound);
 }
 
+void outboxes_miss(const struct outboxes *all)
+{
+	for (unsigned i = 0; i < all->n; i++)
+		outbox_miss(all->v[i]);
+}
+
 size_t outboxes_bytes(const struct outboxes *all)
 {
 	size_t n = 0;

@@ -43,6 +43,8 @@ void outboxes_take(struct outboxes *all, struct effects *fx, struct outbox *own,
 void outboxes_answer(struct outboxes *all, struct effects *fx, struct outbox *own);
 
 /* Of all together. */
+/* Something for anybody was lost: every plugin's devices are to be greeted. */
+void outboxes_miss(const struct outboxes *all);
 size_t outboxes_bytes(const struct outboxes *all);
 unsigned outboxes_outstanding(const struct outboxes *all);
 

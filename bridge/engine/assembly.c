@@ -40,7 +40,7 @@ static int build(struct assembly *a, const struct engine_parts *p, int64_t wall_
 }
 
 /* Whoever knows something of an open transaction that a rollback makes untrue. */
-static int join(struct assembly *a)
+static int join(struct assembly *a, const struct engine_parts *p)
 {
 	const struct tx_part parts[] = {rights_part(a->rights), cost_part(a->cost),
 		ceiling_part(a->ceiling), acks_part(a->acks), dedup_part(a->dedup),
@@ -50,6 +50,8 @@ static int join(struct assembly *a)
 
 	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]) && !rc; i++)
 		rc = writer_join(a->writer, parts[i]);
+	if (!rc && p->shared)
+		rc = writer_join(a->writer, p->shared->part);
 	return rc;
 }
 
@@ -83,7 +85,7 @@ static int people(struct assembly *a, const struct engine_parts *p)
 		return IM_E_NOMEM;
 	sessions_set_whereabouts(a->sessions, a->where);
 	outboxes_set_whereabouts(a->outboxes, a->where);
-	return join(a);
+	return join(a, p);
 }
 
 static int requesting(struct assembly *a, const struct engine_parts *p)
@@ -105,6 +107,7 @@ static int requesting(struct assembly *a, const struct engine_parts *p)
 		.dir = p->dir,
 		.names = a->names,
 		.writer = a->writer,
+		.dedup = a->dedup,
 		.acks = a->acks};
 
 	a->requests = requests_new(&qp);
@@ -117,7 +120,7 @@ static int batching(struct assembly *a, const struct engine_parts *p)
 	const struct commit_parts cp = {.writer = a->writer,
 		.fx = a->fx,
 		.acks = a->acks,
-		.dedup = a->dedup,
+		.replay = a->replay,
 		.sessions = a->sessions,
 		.cursors = a->cursors,
 		.marks = a->marks,

@@ -151,10 +151,27 @@ enum commit_outcome commit_run(
 	return offer(c);
 }
 
-/* An entry was executed. Its senders, where it is this node's own, are acked when their records are
+/* What it was appended by has told nobody here. Where it cannot be read devices are greeted, and
+ * find it with their next sync. */
+static void deliver(struct commit *c, uint64_t first)
+{
+	uint64_t last = writer_position(c->p.writer);
+
+	c->through = (struct writer_through){0};
+	if (replay_news(c->p.replay, first, last, writer_wall_ms(c->p.writer)) ||
+		!writer_sound(c->p.writer)) {
+		writer_rollback(c->p.writer);
+		outboxes_miss(c->p.outboxes);
+		return;
+	}
+	tell(c);
+}
+
+/* An entry was put. Its senders, where it is this node's own, are acked when their records are
  * found to be committed. */
 static enum commit_outcome take_entry(struct commit *c, const struct writer_through *own)
 {
+	uint64_t first = writer_position(c->p.writer) + 1;
 	unsigned moved = c->moved;
 	enum commit_outcome outcome;
 
@@ -170,6 +187,7 @@ static enum commit_outcome take_entry(struct commit *c, const struct writer_thro
 	c->moved = moved;
 	/* It was executed by others, who have told no cache here. */
 	writer_forget(c->p.writer);
+	deliver(c, first);
 	return COMMIT_DONE;
 }
 
@@ -182,7 +200,7 @@ enum commit_outcome commit_follow(struct commit *c)
 
 	while (!rc && outcome == COMMIT_DONE) {
 		own = (struct writer_through){0};
-		rc = shared->follow(shared->arg, c->p.writer, c->p.dedup, &own);
+		rc = shared->follow(shared->arg, c->p.writer, &own);
 		if (!rc)
 			outcome = take_entry(c, &own);
 	}

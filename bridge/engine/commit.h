@@ -15,10 +15,10 @@
 #include "bridge/deliver/outboxes.h"
 #include "bridge/engine/marks.h"
 #include "bridge/engine/peer.h"
+#include "bridge/engine/replay.h"
 #include "bridge/engine/sessions.h"
 #include "bridge/read/readers.h"
 #include "bridge/rpc/cursors.h"
-#include "bridge/write/dedup.h"
 #include "bridge/write/shared_log.h"
 #include "bridge/write/writer.h"
 #include "common/err.h"
@@ -41,7 +41,7 @@ struct commit_parts {
 	struct writer *writer;
 	struct effects *fx;
 	struct acks *acks;
-	struct dedup *dedup;
+	struct replay *replay;
 	struct sessions *sessions;
 	struct cursors *cursors;
 	struct marks *marks;

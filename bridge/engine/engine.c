@@ -28,7 +28,8 @@ int engine_new(const struct engine_parts *p, const struct engine_settings *set,
 		return rc;
 	e->p = *p;
 	im_buf_init(&e->work.frame, 0);
-	rc = work_project(e);
+	/* A copy of a shared log follows that. */
+	rc = p->shared ? IM_OK : work_project(e);
 	if (rc && rc != IM_E_NOMEM)
 		im_buf_printf(why, "the directory could not be brought up to the log: %s",
 			*directory_errmsg(p->dir) ? directory_errmsg(p->dir)
@@ -251,6 +252,11 @@ void engine_up(struct engine *e, struct peer *p, struct im_str frame, const stru
 		alike_look(e->peers, e->n_peers, e->unlike, e->p.log);
 		break;
 	}
+}
+
+void engine_follow(struct engine *e, const struct engine_now *now)
+{
+	work_follow(e, now);
 }
 
 void engine_appended(struct engine *e, enum shared_answer answer, const struct engine_now *now)

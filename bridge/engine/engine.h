@@ -53,6 +53,8 @@ void engine_reads(struct engine *e);
 bool engine_takes_reads(const struct engine *e);
 /* The shared log's answer to what was offered, after SHARED_LATER. */
 void engine_appended(struct engine *e, enum shared_answer answer, const struct engine_now *now);
+/* Others have appended to it; not from within a call to the log. */
+void engine_follow(struct engine *e, const struct engine_now *now);
 /* fn in a transaction of its own; false: it did not happen, and before there is a link the engine
  * is not to be used then. With a shared log it may be open when this returns, and arg is used until
  * it is not: fn is called again if others were first. */

@@ -11,12 +11,14 @@
 #include "bridge/message/edit_body.h"
 #include "bridge/message/kind.h"
 #include "bridge/message/meta_device.h"
+#include "bridge/write/dedup_rebuild.h"
 #include "common/jsonscan.h"
 #include "common/limits.h"
 
 struct replay {
 	struct replay_parts p;
 	uint64_t messages;
+	bool news; /* they are others' */
 };
 
 struct replay *replay_new(const struct replay_parts *p)
@@ -148,7 +150,7 @@ static int again(void *arg, const struct store_msg *m)
 	w.peer = view(&peer);
 	r->messages++;
 	rc = writer_redeliver(r->p.writer, &w, m->seq, m->gid);
-	if (rc || !m->id.n)
+	if (rc || !m->id.n || r->news)
 		return rc;
 	/* Which mentions were dropped is told once; what was kept stands in the message. */
 	return acks_stored(
@@ -171,5 +173,16 @@ int replay_again(struct replay *r, const struct spool_mark *s, uint64_t first, u
 		after = m->recno;
 	}
 	*messages_out = r->messages;
+	return rc;
+}
+
+int replay_news(struct replay *r, uint64_t first, uint64_t last, int64_t wall_ms)
+{
+	int rc = dedup_follow(r->p.dedup, r->p.backend, r->p.log, first, last, wall_ms);
+
+	r->news = true;
+	if (!rc)
+		rc = r->p.backend->read_log(r->p.log, first, last, false, again, r);
+	r->news = false;
 	return rc;
 }

@@ -14,6 +14,7 @@
 #include "bridge/directory/names.h"
 #include "bridge/engine/marks.h"
 #include "bridge/store/store.h"
+#include "bridge/write/dedup.h"
 #include "bridge/write/writer.h"
 #include "common/err.h"
 
@@ -26,6 +27,7 @@ struct replay_parts {
 	struct directory *dir;
 	struct names *names;
 	struct writer *writer;
+	struct dedup *dedup;
 	struct acks *acks;
 };
 
@@ -36,5 +38,8 @@ void replay_free(struct replay **r);
  * kept. *messages_out: how many. */
 int replay_again(struct replay *r, const struct spool_mark *s, uint64_t first, uint64_t through,
 	uint64_t *messages_out) IM_MUST_CHECK;
+/* Plans the deliveries of what others have appended at first..last of the log, and their ids count
+ * from here on. wall_ms: now. Nobody is acked: that is for the node that has appended it. */
+int replay_news(struct replay *r, uint64_t first, uint64_t last, int64_t wall_ms) IM_MUST_CHECK;
 
 #endif

@@ -346,6 +346,18 @@ bool work_call(struct engine *e, int (*fn)(void *arg, struct writer *w), void *a
 	return false;
 }
 
+void work_follow(struct engine *e, const struct engine_now *now)
+{
+	enum commit_outcome outcome;
+
+	if (e->open || e->stalled)
+		return;
+	writer_set_wall(e->a.writer, now->wall_ms);
+	outcome = commit_follow(e->a.commit);
+	if (outcome != COMMIT_DONE)
+		stall(e, outcome, now);
+}
+
 void work_answer(struct engine *e, enum shared_answer answer, const struct engine_now *now)
 {
 	if (e->open)
@@ -368,12 +380,17 @@ static void healed(struct engine *e)
 /* With a shared log, what could not be committed here may stand there. */
 static enum commit_outcome repair(struct engine *e)
 {
-	if (e->half && work_project(e))
+	enum commit_outcome outcome;
+
+	if (e->half && !e->p.shared && work_project(e))
 		return COMMIT_HALF;
+	outcome = commit_follow(e->a.commit);
+	if (outcome != COMMIT_DONE)
+		return outcome;
 	if (e->half)
 		healed(e);
 	e->half = false;
-	return commit_follow(e->a.commit);
+	return COMMIT_DONE;
 }
 
 static void retry(struct engine *e, const struct engine_now *now)

@@ -25,6 +25,8 @@ void work_tell(struct engine *e, const struct engine_now *now);
 /* False: it was not done, and is not. */
 bool work_call(struct engine *e, int (*fn)(void *arg, struct writer *w), void *arg,
 	const struct engine_now *now) IM_MUST_CHECK;
+/* Others have appended. */
+void work_follow(struct engine *e, const struct engine_now *now);
 /* The shared log's answer to what is open. */
 void work_answer(struct engine *e, enum shared_answer answer, const struct engine_now *now);
 /* What is due by time. Returns in how many ms it is due again; -1: not by itself. */

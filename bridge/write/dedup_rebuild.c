@@ -29,11 +29,26 @@ static bool changed_since(const struct store_msg *m, int64_t now_ms)
 	       (m->meta.n && memmem(m->meta.p, m->meta.n, edited, sizeof(edited) - 1));
 }
 
+/* What the window has of a message, under which id. */
+static struct dedup_value value_of(
+	struct walk *w, const struct store_msg *m, char from[IM_DEVICE_MAX], struct im_str *id_out)
+{
+	struct dedup_value v = {.seq = m->seq, .gid = m->gid, .ts_ms = m->ts_ms};
+	char to[IM_DEVICE_MAX];
+
+	v.body_hash = changed_since(m, w->now_ms)
+			      ? DEDUP_BODY_ANY
+			      : dedup_place_hash(w->d, m->enc, m->body,
+					meta_device_get(m->meta, META_TO_DEVICE, to));
+	*id_out = dedup_place_id(&w->key, meta_device_get(m->meta, META_FROM_DEVICE, from), m->id);
+	return v;
+}
+
 static int take(void *arg, const struct store_msg *m)
 {
 	struct walk *w = arg;
-	struct dedup_value v = {.seq = m->seq, .gid = m->gid, .ts_ms = m->ts_ms};
-	char to[IM_DEVICE_MAX], from[IM_DEVICE_MAX];
+	struct dedup_value v;
+	char from[IM_DEVICE_MAX];
 	struct im_str id;
 
 	if (w->rows_left-- == 0)
@@ -43,12 +58,34 @@ static int take(void *arg, const struct store_msg *m)
 	w->older = 0;
 	if (m->id.n == 0)
 		return 0;
-	v.body_hash = changed_since(m, w->now_ms)
-			      ? DEDUP_BODY_ANY
-			      : dedup_place_hash(w->d, m->enc, m->body,
-					meta_device_get(m->meta, META_TO_DEVICE, to));
-	id = dedup_place_id(&w->key, meta_device_get(m->meta, META_FROM_DEVICE, from), m->id);
+	v = value_of(w, m, from, &id);
 	return dedup_put_older(w->d, m->sender, m->conv, id, &v) ? 0 : IM_STOP;
+}
+
+static int follow(void *arg, const struct store_msg *m)
+{
+	struct walk *w = arg;
+	struct dedup_value v;
+	char from[IM_DEVICE_MAX];
+	struct im_str id;
+
+	if (m->id.n) {
+		v = value_of(w, m, from, &id);
+		dedup_put(w->d, m->sender, m->conv, id, &v);
+	}
+	return 0;
+}
+
+int dedup_follow(struct dedup *d, const struct store_backend *backend, struct store_reader *r,
+	uint64_t first, uint64_t last, int64_t now_ms)
+{
+	struct walk w = {.d = d, .now_ms = now_ms};
+	int rc;
+
+	im_buf_init(&w.key, 0);
+	rc = backend->read_log(r, first, last, false, follow, &w);
+	im_buf_free(&w.key);
+	return rc;
 }
 
 int dedup_rebuild(struct dedup *d, uint32_t max_rows, const struct store_backend *backend,

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Fills the window of client message ids from the log's tail, at start. */
+/* Fills the window of client message ids from the log: its tail at start, and what others append.
+ */
 #ifndef IM_BRIDGE_DEDUP_REBUILD_H
 #define IM_BRIDGE_DEDUP_REBUILD_H
 
@@ -10,5 +11,9 @@
  * an id count too; 0: twice the window's entries). About a second for a million. */
 int dedup_rebuild(struct dedup *d, uint32_t max_rows, const struct store_backend *backend,
 	struct store_reader *r, int64_t now_ms) IM_MUST_CHECK;
+/* Adds the messages at first..last of the log, which are newer than all in the window, and were not
+ * appended by those who would have added them. */
+int dedup_follow(struct dedup *d, const struct store_backend *backend, struct store_reader *r,
+	uint64_t first, uint64_t last, int64_t now_ms) IM_MUST_CHECK;
 
 #endif

@@ -14,7 +14,7 @@
 
 #include <stdint.h>
 
-#include "bridge/write/dedup.h"
+#include "bridge/base/tx_part.h"
 #include "bridge/write/writer.h"
 
 enum shared_answer {
@@ -35,16 +35,17 @@ struct shared_offer {
 
 struct shared_log {
 	void *arg;
+	struct tx_part part; /* its own in each transaction; all NULL: none */
 	/* What the open transaction has written can be read through w until the answer. */
 	enum shared_answer (*append)(void *arg, struct writer *w, const struct shared_offer *o);
 	/* What has become of the offer of which nobody knew. */
 	enum shared_answer (*ask)(void *arg);
-	/* Executes the next entry of the log that the copy has not, in a transaction of its own,
-	 * which is then committed as it is. *own_out, zero before: the entry is this node's own,
-	 * and has come through these records. IM_E_NONE: the copy has all there is. IM_E_IO,
-	 * IM_E_NOMEM: it is rolled back, and asked for again. */
-	int (*follow)(
-		void *arg, struct writer *w, struct dedup *ids, struct writer_through *own_out);
+	/* Puts the next entry of the log that the copy has not into a transaction of its own, which
+	 * is then committed as it is. What it plans is told then; its messages are read from the
+	 * log by then, and delivered. *own_out, zero before: the entry is this node's own, and has
+	 * come through these records. IM_E_NONE: the copy has all there is. IM_E_IO, IM_E_NOMEM: it
+	 * is rolled back, and asked for again. */
+	int (*follow)(void *arg, struct writer *w, struct writer_through *own_out);
 };
 
 #endif

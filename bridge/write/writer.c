@@ -227,6 +227,19 @@ bool writer_changes_directory(const struct writer *w)
 	return w->dir_begun;
 }
 
+int writer_reach(struct writer *w, uint64_t after, uint64_t through)
+{
+	int rc = log_begin(w);
+
+	if (rc)
+		return rc;
+	w->log_dirty = true;
+	(void)writer_directory(w);
+	w->first_gid = after + 1;
+	w->next_gid = through + 1;
+	return w->failed ? IM_E_IO : IM_OK;
+}
+
 uint64_t writer_last(const struct writer *w)
 {
 	return w->next_gid - 1;

@@ -113,6 +113,10 @@ bool writer_sound(const struct writer *w);
 /* Something was written in it; to the directory. */
 bool writer_written(const struct writer *w);
 bool writer_changes_directory(const struct writer *w);
+/* For a shared log: both databases begin, what is written past the functions above is committed
+ * with what is written by them, and the transaction takes the positions behind `after` through
+ * `through`. */
+int writer_reach(struct writer *w, uint64_t after, uint64_t through) IM_MUST_CHECK;
 /* Its newest position, or that before it when it has none. */
 uint64_t writer_last(const struct writer *w);
 /* A place in the log was taken by somebody else; stays true. */

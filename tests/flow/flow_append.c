@@ -23,7 +23,17 @@ static uint64_t group_of(struct writer *w, const char *gid)
 	return g.id;
 }
 
-static int put_message(const struct flow_entry *e, struct writer *w, struct dedup *ids)
+/* As rows that are put: what they mean is told when they are committed. */
+static int append_only(struct writer *w, const struct message *m)
+{
+	uint64_t seq, gid;
+	int rc = writer_append(w, m, &seq, &gid);
+
+	effects_reset(writer_effects(w));
+	return rc;
+}
+
+static int put_message(const struct flow_entry *e, struct writer *w)
 {
 	struct message m = {.kind = IM_CONV_USER,
 		.from = im_str(e->from),
@@ -32,30 +42,18 @@ static int put_message(const struct flow_entry *e, struct writer *w, struct dedu
 		.enc = IM_ENC_TEXT,
 		.id = im_str(e->id),
 		.body = im_str(e->body)};
-	struct dedup_value v;
-	uint64_t conv;
-	int rc;
 
 	m.sender = m.a = user_of(w, e->from);
 	m.b = user_of(w, e->to);
-	rc = writer_append(w, &m, &v.seq, &v.gid);
-	if (rc || !m.id.n)
-		return rc;
-	v.ts_ms = m.ts_ms;
-	v.body_hash = dedup_body_hash(ids, m.enc, m.body);
-	rc = writer_conv(w, m.kind, m.a, m.b, false, &conv);
-	if (!rc)
-		dedup_put(ids, m.sender, conv, m.id, &v);
-	return rc;
+	return append_only(w, &m);
 }
 
-static int put_block(const struct flow_entry *e, struct writer *w, struct dedup *ids)
+static int put_block(const struct flow_entry *e, struct writer *w)
 {
-	(void)ids;
 	return directory_block_add(writer_directory(w), user_of(w, e->from), user_of(w, e->to), 1);
 }
 
-static int put_to_group(const struct flow_entry *e, struct writer *w, struct dedup *ids)
+static int put_to_group(const struct flow_entry *e, struct writer *w)
 {
 	struct message m = {.kind = IM_CONV_GROUP,
 		.from = im_str(e->from),
@@ -63,24 +61,20 @@ static int put_to_group(const struct flow_entry *e, struct writer *w, struct ded
 		.ts_ms = 1763650000000,
 		.enc = IM_ENC_TEXT,
 		.body = im_str(e->body)};
-	uint64_t seq, gid;
 
-	(void)ids;
 	m.sender = user_of(w, e->from);
 	m.a = group_of(w, e->to);
-	return writer_append(w, &m, &seq, &gid);
+	return append_only(w, &m);
 }
 
-static int put_gone(const struct flow_entry *e, struct writer *w, struct dedup *ids)
+static int put_gone(const struct flow_entry *e, struct writer *w)
 {
-	(void)ids;
 	return directory_member_remove(
 		writer_directory(w), group_of(w, e->to), user_of(w, e->from), writer_next(w));
 }
 
 static struct flow_entry *add(struct flow_append *a,
-	int (*fn)(const struct flow_entry *, struct writer *, struct dedup *), const char *from,
-	const char *to)
+	int (*fn)(const struct flow_entry *, struct writer *), const char *from, const char *to)
 {
 	struct flow_entry *e = calloc(1, sizeof(*e));
 
@@ -191,7 +185,7 @@ static enum shared_answer ask(void *arg)
 	return answer;
 }
 
-static int follow(void *arg, struct writer *w, struct dedup *ids, struct writer_through *own_out)
+static int follow(void *arg, struct writer *w, struct writer_through *own_out)
 {
 	struct flow_append *a = arg;
 	struct flow_entry *e;
@@ -204,12 +198,13 @@ static int follow(void *arg, struct writer *w, struct dedup *ids, struct writer_
 	e->executed = true;
 	e->at = e->body[0] ? writer_last(w) + 1 : 0;
 	*own_out = e->own;
-	return e->fn(e, w, ids);
+	return e->fn(e, w);
 }
 
 void flow_append_begin(struct flow_append *a, struct flow_node *n)
 {
-	*a = (struct flow_append){.log = {a, append, ask, follow}, .n = n};
+	*a = (struct flow_append){
+		.log = {.arg = a, .append = append, .ask = ask, .follow = follow}, .n = n};
 	a->end = &a->first;
 	n->append = a;
 	flow_kill_bridge(n);

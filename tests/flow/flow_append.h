@@ -13,7 +13,7 @@
 /* Of another node, or of this one when the copy has lost it. */
 struct flow_entry {
 	struct flow_entry *next;
-	int (*fn)(const struct flow_entry *e, struct writer *w, struct dedup *ids);
+	int (*fn)(const struct flow_entry *e, struct writer *w);
 	char from[32], to[32], id[32], body[64];
 	struct writer_through own;
 	uint64_t at; /* its position, once it was executed; 0: it takes none */

@@ -40,11 +40,10 @@ static enum shared_answer ask(void *arg)
 	return SHARED_UNKNOWN;
 }
 
-static int follow(void *arg, struct writer *w, struct dedup *ids, struct writer_through *own_out)
+static int follow(void *arg, struct writer *w, struct writer_through *own_out)
 {
 	(void)arg;
 	(void)w;
-	(void)ids;
 	(void)own_out;
 	return IM_E_NONE;
 }
@@ -53,7 +52,8 @@ static int set_up(void **state)
 {
 	struct engine_fixture *f = engine_prepare(&store_memory);
 
-	shared = (struct shared){.log = {&shared, append, ask, follow}};
+	shared = (struct shared){
+		.log = {.arg = &shared, .append = append, .ask = ask, .follow = follow}};
 	f->shared = &shared.log;
 	f->rig.backend.append = append_message;
 	taken = false;
