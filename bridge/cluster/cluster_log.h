@@ -49,6 +49,7 @@ struct cluster_entry {
 	unsigned node;
 	uint64_t incarnation;
 	uint64_t epoch, recno; /* through which record of which spool of that node; 0: none */
+	unsigned peer;         /* append: that node's number for the plugin whose spool it is */
 	unsigned char digest[CLUSTER_DIGEST];
 	struct im_str body; /* opaque here: entry.h */
 	/* append: all rows of messages that it has written, new ones, amended and removed ones.

@@ -11,6 +11,7 @@
 #include "common/phc.h"
 #include "schema/name_key.h"
 #include "tests/flow/flow_append.h"
+#include "tests/flow/flow_cluster.h"
 #include "tests/flow/flow_device.h"
 #include "tests/lib/folder.h"
 
@@ -243,6 +244,8 @@ static bool busy(const struct flow *f)
 
 		if (n->append && n->append->open && n->append->late)
 			return true;
+		if (n->member && flow_member_busy(n->member))
+			return true;
 		for (size_t k = 0; k < n->n_brokers; k++)
 			if (flow_broker_busy(&n->brokers[k]))
 				return true;
@@ -255,6 +258,9 @@ static void appends(struct flow *f)
 	for (size_t i = 0; i < f->n_nodes; i++)
 		if (f->nodes[i].append && f->nodes[i].rig.engine)
 			flow_append_step(f->nodes[i].append);
+	for (size_t i = 0; i < f->n_nodes; i++)
+		if (f->nodes[i].member && f->nodes[i].rig.engine)
+			flow_member_step(f->nodes[i].member);
 }
 
 void flow_step(struct flow *f)
@@ -291,6 +297,8 @@ void flow_pass(struct flow *f, int64_t ms)
 
 		if (!e)
 			continue;
+		if (f->nodes[i].member)
+			flow_member_tick(f->nodes[i].member);
 		engine_tick(e, &t);
 		engine_reads(e);
 	}

@@ -52,6 +52,7 @@ struct flow;
 struct flow_node;
 struct flow_device;
 struct flow_append;
+struct flow_member;
 
 /* A broker with the plugin, and its link to the bridge. */
 struct flow_broker {
@@ -83,6 +84,7 @@ struct flow_node {
 	struct flow_broker brokers[FLOW_BROKERS_MAX];
 	size_t n_brokers;
 	struct flow_append *append;           /* the bridge's shared log, NULL: it has none */
+	struct flow_member *member;           /* of a cluster; NULL: of none */
 	unsigned fail_commit, fail_directory; /* so many of a thousand */
 	bool broken;                          /* every commit fails */
 	bool halved; /* a directory's commit has failed since it was last set to false */

@@ -68,6 +68,8 @@ void rig_open(
 	p->dir = r->dir;
 	p->readers = r->readers;
 	p->log = r->log;
+	if (r->opened)
+		r->opened(r->arg, p);
 	if (engine_new(p, &r->set, now, &r->engine, &why))
 		fail_msg("%.*s", IM_ARGS(why));
 	im_buf_free(&why);
@@ -76,6 +78,8 @@ void rig_open(
 void rig_close(struct rig *r)
 {
 	engine_free(&r->engine);
+	if (r->closes)
+		r->closes(r->arg);
 	readers_close(&r->readers);
 	directory_close(&r->dir);
 	if (strcmp(r->backend.name, "memory") != 0) {

@@ -20,6 +20,10 @@ struct rig {
 	struct readers *readers;
 	struct log *log;
 	struct engine *engine; /* NULL: not open */
+	/* Called with the databases open and no engine yet; with none any more. NULL: nobody. */
+	void (*opened)(void *arg, struct engine_parts *p);
+	void (*closes)(void *arg);
+	void *arg;
 	struct engine_settings set;
 };
 
