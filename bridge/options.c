@@ -25,6 +25,16 @@ static const struct im_conf_key keys[] = {
 	{KEY(link_username, IM_CONF_STRING), .def = "im-bridge",
 		.help = "Username on that socket, the same as plugin_opt_link_username; its "
 			"password is data_dir/link.secret."},
+	{KEY(cluster_database, IM_CONF_STRING),
+		.help = "The PostgreSQL database that the nodes of a cluster share, as libpq's "
+			"connection string or URI, without a password. Without it this node is "
+			"in no cluster, and needs no server."},
+	{KEY(cluster_password_file, IM_CONF_STRING),
+		.help = "A file that holds nothing but the password for cluster_database."},
+	{KEY(cluster_node, IM_CONF_INT), .def = "0", .min = 0, .max = 32767,
+		.help = "This node's number in the cluster, its own for good; from 1 on."},
+	{KEY(cluster_name, IM_CONF_STRING),
+		.help = "This node's name in the cluster, which stays with its number."},
 	{KEY(log_level, IM_CONF_CHOICE), .def = "info", .choices = "error|warning|info|debug",
 		.reloadable = true, .help = "The least important lines to log."},
 	{KEY(log_dest, IM_CONF_CHOICE), .def = "auto", .choices = "auto|stderr|journal",

@@ -15,6 +15,10 @@ struct options {
 	char *data_dir;
 	struct im_conf_list broker;
 	char *link_username;
+	char *cluster_database; /* NULL: this node is in no cluster */
+	char *cluster_password_file;
+	int64_t cluster_node;
+	char *cluster_name;
 	int log_level; /* enum log_level */
 	int log_dest;  /* enum log_dest */
 	bool presence;

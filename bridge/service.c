@@ -22,6 +22,7 @@
 #include "bridge/base/loop.h"
 #include "bridge/base/signals.h"
 #include "bridge/brokers/brokers.h"
+#include "bridge/cluster/member.h"
 #include "bridge/config.h"
 #include "bridge/engine/engine.h"
 #include "bridge/premises.h"
@@ -50,6 +51,7 @@ struct bridge {
 	struct readers *readers;
 	struct search_index *index;
 	struct engine *engine;
+	struct member *member; /* of a cluster; NULL: of none */
 	struct brokers *brokers;
 	struct upkeep *upkeep;
 	struct erasure_again again; /* the engine's call, until it is committed */
@@ -106,7 +108,8 @@ static void on_signal(void *arg, int signo)
 	b->stop_at_ms = b->stopping ? 0 : mono_ms() + DRAIN_MS;
 	b->stopping = true;
 	health_stopping();
-	engine_drain(b->engine);
+	if (b->engine)
+		engine_drain(b->engine);
 	log_line(b->log, LOG_LEVEL_INFO, "stopping", "signal=%d", signo);
 }
 
@@ -184,6 +187,23 @@ static void on_held_done(void *arg, struct im_str uid, struct im_str device, str
 	struct bridge *b = arg;
 
 	engine_respond(b->engine, uid, device, response);
+}
+
+static void on_appended(void *arg, enum shared_answer answer)
+{
+	struct bridge *b = arg;
+	struct engine_now t = now();
+
+	engine_appended(b->engine, answer, &t);
+}
+
+static void on_news(void *arg)
+{
+	struct bridge *b = arg;
+	struct engine_now t = now();
+
+	if (b->engine)
+		engine_follow(b->engine, &t);
 }
 
 /* -- start -- */
@@ -266,6 +286,42 @@ static int build_upkeep(struct bridge *b)
 	return upkeep_new(&p, &b->upkeep);
 }
 
+static int join_cluster(struct bridge *b, const struct im_sipkey *key, struct im_buf *why)
+{
+	const struct options *o = &b->conf.opt;
+	const struct member_parts p = {.loop = b->loop,
+		.log = b->log,
+		.store = b->store,
+		.dir = b->dir,
+		.data_dir = o->data_dir,
+		.database = o->cluster_database,
+		.password_file = o->cluster_password_file,
+		.name = o->cluster_name,
+		.number = (unsigned)o->cluster_node,
+		.key = *key,
+		.mono_ms = mono_ms,
+		.arg = b,
+		.answered = on_appended,
+		.news = on_news};
+
+	int rc = member_new(&p, &b->member, why);
+
+	if (rc)
+		return rc;
+	member_start(b->member);
+	while (member_importing(b->member) && !member_fatal(b->member) && !b->stopping)
+		if (loop_turn(b->loop, member_tick(b->member)))
+			break;
+	if (!member_importing(b->member))
+		return IM_OK;
+	im_buf_z(why,
+		member_fatal(b->member)
+			? member_fatal(b->member)
+			: "stopped while its databases were put into the cluster's log; it goes "
+			  "on with the next start");
+	return IM_E_IO;
+}
+
 static int build(struct bridge *b, struct im_buf *why)
 {
 	struct engine_parts ep = {.backend = b->backend,
@@ -298,6 +354,10 @@ static int build(struct bridge *b, struct im_buf *why)
 		im_buf_z(why, "the kernel gives no random bytes");
 		return IM_E_IO;
 	}
+	rc = b->conf.opt.cluster_database ? join_cluster(b, &ep.key, why) : IM_OK;
+	if (rc)
+		return rc;
+	ep.shared = b->member ? member_shared(b->member) : NULL;
 	rc = engine_new(&ep, &set, &t, &b->engine, why);
 	if (rc)
 		return rc;
@@ -371,10 +431,14 @@ static int64_t work(struct bridge *b)
 	struct engine_now t = now();
 	int64_t wait = engine_tick(b->engine, &t);
 
+	if (b->member)
+		wait = min64(wait, member_tick(b->member));
 	if (!engine_busy(b->engine)) {
 		if (!b->cost_said)
 			tell_cost(b);
-		wait = min64(wait, upkeep_step(b->upkeep, t.wall_ms, t.mono_ms));
+		/* What it takes away is not offered to a shared log. */
+		if (!b->member)
+			wait = min64(wait, upkeep_step(b->upkeep, t.wall_ms, t.mono_ms));
 		wait = min64(wait, announce(b, &t));
 	}
 	tell_health(b, t.mono_ms);
@@ -385,7 +449,7 @@ static int64_t work(struct bridge *b)
 
 static bool finished(struct bridge *b)
 {
-	if (engine_fatal(b->engine))
+	if (engine_fatal(b->engine) || (b->member && member_fatal(b->member)))
 		return true;
 	return b->stopping && (engine_idle(b->engine) || mono_ms() >= b->stop_at_ms ||
 				      !brokers_connected(b->brokers));
@@ -421,6 +485,7 @@ static void close_all(struct bridge *b)
 	readers_close(&b->readers);
 	search_index_stop(&b->index);
 	engine_free(&b->engine);
+	member_free(&b->member);
 	if (b->store)
 		b->backend->close(b->store);
 	if (b->dir)
@@ -480,6 +545,11 @@ int service_run(const char *conf_path)
 			b.conf.opt.data_dir);
 		if (run(&b) || engine_fatal(b.engine))
 			status = EXIT_FAILURE;
+		if (b.member && member_fatal(b.member)) {
+			log_line(b.log, LOG_LEVEL_ERROR, "cluster_left", "why=\"%s\"",
+				member_fatal(b.member));
+			status = EXIT_FAILURE;
+		}
 		log_line(b.log, LOG_LEVEL_INFO, "stopped", "status=%d", status);
 	}
 	im_buf_free(&why);

@@ -29,17 +29,18 @@ class Node:
     """options: plugin_opt_* without the prefix (a list gives several lines); bridge: keys of
     im-bridge.conf; conf: further lines of mosquitto.conf, in which {folder} is the node's; files:
     text by name, written there; more_users: (name, password or PHC string); brokers: how many;
-    mosquitto: the program, or one for each broker. `broker` is the first of `brokers`, and what a method
+    mosquitto: the program, or one for each broker; empty: it has its users from elsewhere. `broker` is the first of `brokers`, and what a method
     says of no broker is of that one."""
 
     def __init__(self, *, options=None, bridge=None, conf=(), files=None, users=POOL, more_users=(),
                  tls_listener=False, ws_listener=False, identity_listener=False,
-                 max_queued=5000, brokers=1, mosquitto=None):
+                 max_queued=5000, brokers=1, mosquitto=None, empty=False):
         # A short path: a Unix socket's may have 108 bytes.
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="im-e2e-"))
         self.data = self.folder / "data"
         self.data.mkdir()
         self.options, self.bridge_options = dict(options or {}), dict(bridge or {})
+        self.empty = empty
         self.conf, self.max_queued = list(conf), max_queued
         for name, text in (files or {}).items():
             (self.folder / name).write_text(text, encoding="utf-8")
@@ -59,9 +60,11 @@ class Node:
         (self.folder / "psk").write_text("".join(f"{u}:{PSK}\n" for u in [*self._pool, "nobody"]),
                                          encoding="utf-8")
         directory.create(self.data / "directory.db")
-        directory.add_users(self.data / "directory.db",
-                            [(ADMIN, PASSWORD, True)] + [(u, PASSWORD, False) for u in self._pool]
-                            + [(u, pw, False) for u, pw in more_users])
+        if not empty:
+            directory.add_users(self.data / "directory.db",
+                                [(ADMIN, PASSWORD, True)]
+                                + [(u, PASSWORD, False) for u in self._pool]
+                                + [(u, pw, False) for u, pw in more_users])
         self.bridge = Process("bridge", [*build.WATCH, build.BRIDGE, "-c",
                                          self.folder / "im-bridge.conf"],
                               self.folder / "bridge.log")
@@ -104,6 +107,9 @@ class Node:
 
     def wait_served(self, broker=0):
         """Until a request at this broker has been answered."""
+        if self.empty:
+            self.bridge.wait_for(lambda: self.sql("directory", "SELECT 1 FROM user WHERE uid = ?", ADMIN),
+                                 "users from elsewhere")
         with self.client(ADMIN, device=f"probe{broker or ''}", broker=broker) as probe:
             probe.inbox().asked = 0
             self.bridge.wait_for(lambda: answered(probe), "an answer")
