@@ -304,8 +304,15 @@ static int join_cluster(struct bridge *b, const struct im_sipkey *key, struct im
 		.answered = on_appended,
 		.news = on_news};
 
-	int rc = member_new(&p, &b->member, why);
+	int rc;
 
+	if (!o->cluster_node || !o->cluster_name) {
+		im_buf_z(why,
+			"cluster_database needs cluster_node, this node's number from 1 on, and "
+			"cluster_name");
+		return IM_E_FORMAT;
+	}
+	rc = member_new(&p, &b->member, why);
 	if (rc)
 		return rc;
 	member_start(b->member);

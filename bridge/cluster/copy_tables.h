@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The tables that a copy consists of, each before those that refer to it: X(name). A new table is
- * in one of these lists, or in tests/unit/test_bridge_copy.c's of those that are not. */
+/* The tables that a copy consists of, each before those that refer to it: X(name). A test
+ * knows those that are each node's own, so a new table has to be in one of the lists. */
 #ifndef IM_BRIDGE_CLUSTER_COPY_TABLES_H
 #define IM_BRIDGE_CLUSTER_COPY_TABLES_H
 

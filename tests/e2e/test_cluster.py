@@ -2,7 +2,7 @@
 """Nodes that share a log in a real PostgreSQL: each with a broker, a plugin and a bridge of its own."""
 import pytest
 
-from lib.node import PASSWORD
+from lib.node import Node
 from lib.postgres import Postgres
 from lib.proc import wait_until
 
@@ -89,8 +89,21 @@ def test_a_second_bridge_of_one_name_ends_the_first(nodes, own_node, postgres):
     t.send(f"im/u/{b}", {"id": "2", "body": "y"})
 
 
+@pytest.mark.parametrize("missing", ["cluster_node", "cluster_name"])
+def test_what_is_missing_in_the_configuration_is_named(missing):
+    keys = {"cluster_database": "host=/nonexistent", "cluster_node": 1, "cluster_name": "one"}
+    del keys[missing]
+    node = Node(users=1, bridge=keys)
+    try:
+        node.write_bridge_conf()
+        node.bridge.start()
+        assert node.bridge.wait_exit(expected={1}) == 1
+        assert "cluster_database needs cluster_node" in node.bridge.text()
+    finally:
+        node.stop()
+
+
 def test_a_node_with_users_of_its_own_does_not_join(nodes, own_node, postgres):
-    from lib.node import Node
     stranger = Node(users=3, bridge={"cluster_database": postgres.database, "cluster_node": 9,
                                      "cluster_name": "stranger"})
     try:
