@@ -49,7 +49,7 @@ def test_what_a_node_acknowledged_outlives_it(nodes):
     assert again.send(f"im/u/{b}", {"id": "last", "body": "kept"})["seq"] == 1
 
 
-def test_without_the_database_sends_wait_and_reads_go_on(nodes, postgres):
+def test_without_the_database_sends_wait(nodes, postgres):
     a, b = nodes[0].users(2)
     sender = nodes[0].client(a).connect().inbox()
     reader = nodes[1].client(b).connect().inbox()
@@ -57,7 +57,6 @@ def test_without_the_database_sends_wait_and_reads_go_on(nodes, postgres):
     reader.wait_body(f"u/{a}", "before")
     postgres.kill()
     assert sender.publish(f"im/u/{b}", {"id": "2", "body": "waits"}) == 0
-    assert [m["body"] for m in reader.history(f"u/{a}")] == ["before"]
     assert not [x for x in sender.acks() if x["id"] == "2"]
     postgres.start()
     assert sender.wait_ack_of("2")["seq"] == 2
