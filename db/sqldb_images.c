@@ -326,7 +326,7 @@ void sqldb_images_free(struct sqldb_images **im)
 	if (!i)
 		return;
 	sqlite3_preupdate_hook(i->q->db, NULL, NULL);
-	for (unsigned t = 0; t < i->n_tables; t++)
+	for (unsigned t = 0; i->tables && t < i->n_tables; t++)
 		free_table(&i->tables[t]);
 	free(i->tables);
 	free(i->touched);

@@ -211,7 +211,7 @@ static int add_row(struct copy *c, int db, const struct sqldb_image *i)
 static int add_place(struct copy *c, const struct sqldb_image *i, uint64_t after, uint32_t *near)
 {
 	struct im_str row = i->row;
-	struct rowcode_value v[5];
+	struct rowcode_value v[5] = {{.type = ROWCODE_NULL}};
 	struct cluster_message *m = NULL;
 	int rc = IM_OK;
 
