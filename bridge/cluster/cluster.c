@@ -32,7 +32,6 @@ struct cluster {
 	enum state state;
 	struct cluster_entry offer; /* that is being appended */
 	bool offered;               /* the engine waits for an answer to an offer */
-	bool unknown;               /* it was told that nobody knows, and asks */
 	bool known;                 /* since then, what there is behind the copy was read */
 	bool held;                  /* the log's end is, for the engine's next offer */
 	bool entering; /* what is appended is no transaction, and is followed here as well */
@@ -41,7 +40,7 @@ struct cluster {
 	bool again; /* somebody has appended while something else was asked */
 	uint64_t incarnation, end, era;
 	int64_t now_ms, look_at_ms, retry_ms;
-	bool lost_said;
+	bool lost_said, later_said;
 	char fatal[WHY_MAX];
 };
 
@@ -85,7 +84,6 @@ static void answer(struct cluster *c, enum shared_answer a)
 	if (!c->offered)
 		return;
 	c->offered = false;
-	c->unknown = a == SHARED_UNKNOWN;
 	c->p.answered(c->p.arg, a);
 }
 
@@ -342,7 +340,6 @@ static enum shared_answer append(void *arg, struct writer *w, const struct share
 	struct cluster *c = arg;
 	struct cluster_place from;
 
-	c->unknown = false;
 	if (entries_first(c->waiting) || asked_from(c, &from) || from.pos != o->after)
 		return SHARED_MOVED;
 	c->offered = true;
@@ -358,8 +355,20 @@ static enum shared_answer ask(void *arg)
 
 	if (c->fatal[0] || !c->known)
 		return SHARED_UNKNOWN;
-	c->unknown = false;
 	return SHARED_MOVED;
+}
+
+/* A node of a later version has written columns or tables that this one does not have. */
+static void say_later(struct cluster *c)
+{
+	if (!c->later_said)
+		log_line(c->p.log, LOG_LEVEL_WARNING, "entry_of_later_version",
+			"what=\"another node has a later version, and has written what this copy "
+			"cannot "
+			"keep\" will=\"go on without; upgrade this node, and begin it with an "
+			"empty "
+			"data_dir then\"");
+	c->later_said = true;
 }
 
 static int follow(void *arg, struct writer *w, struct writer_through *own_out)
@@ -385,6 +394,8 @@ static int follow(void *arg, struct writer *w, struct writer_through *own_out)
 	}
 	if (rc)
 		return rc;
+	if (dropped)
+		say_later(c);
 	if (e->node == c->p.node && e->epoch)
 		*own_out =
 			(struct writer_through){.peer = peer, .epoch = e->epoch, .recno = e->recno};
@@ -437,11 +448,6 @@ const char *cluster_fatal(const struct cluster *c)
 bool cluster_importing(const struct cluster *c)
 {
 	return c->importing;
-}
-
-bool cluster_connected(const struct cluster *c)
-{
-	return c->state > CONNECTING;
 }
 
 uint64_t cluster_end(const struct cluster *c)

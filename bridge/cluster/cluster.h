@@ -54,7 +54,6 @@ int64_t cluster_tick(struct cluster *c, int64_t mono_ms);
 const char *cluster_fatal(const struct cluster *c);
 /* Before it is over there is nothing for an engine to work with. */
 bool cluster_importing(const struct cluster *c);
-bool cluster_connected(const struct cluster *c);
 /* The end of the log, as far as is known. */
 uint64_t cluster_end(const struct cluster *c);
 
