@@ -20,7 +20,7 @@ BEGIN
 			number integer NOT NULL
 		);
 	END IF;
-EXCEPTION WHEN duplicate_table OR unique_violation THEN
+EXCEPTION WHEN duplicate_table OR duplicate_object OR unique_violation THEN
 	NULL;
 END
 $$;

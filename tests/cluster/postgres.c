@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -216,15 +217,26 @@ static struct postgres *make(const char *folder, const char *name, int port)
 	return pg;
 }
 
-/* In memory unless TMPDIR says otherwise: a server writes hundreds of files. A socket's path has
- * 107 bytes at most, and user postgres must get there. */
+/* A server takes about 100 MB, and some run at a time. */
+#define ROOM (UINT64_C(2) << 30)
+
+static bool has_room(const char *folder)
+{
+	struct statvfs v;
+
+	return !access(folder, W_OK) && !statvfs(folder, &v) &&
+	       (uint64_t)v.f_bavail * v.f_frsize >= ROOM;
+}
+
+/* In memory, where there is so much of it, unless TMPDIR says otherwise: a server writes hundreds
+ * of files. A socket's path has 107 bytes at most, and user postgres must get there. */
 static void make_folder(char folder[64])
 {
 	const struct passwd *p = owner();
 	const char *base = getenv("TMPDIR");
 
 	if (!base || strlen(base) > 40 || p)
-		base = access("/dev/shm", W_OK) ? "/tmp" : "/dev/shm";
+		base = has_room("/dev/shm") ? "/dev/shm" : "/tmp";
 	snprintf(folder, 64, "%s/im-pg-XXXXXX", base);
 	assert_non_null(mkdtemp(folder));
 	if (p)
