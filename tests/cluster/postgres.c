@@ -64,7 +64,7 @@ static void become_owner(void)
 	prctl(PR_SET_PDEATHSIG, SIGQUIT);
 }
 
-static pid_t run(const struct postgres *pg, const char *const argv[])
+static pid_t run(const struct postgres *pg, const char *argv[])
 {
 	const char *path = program(argv[0]);
 	pid_t pid = fork();
@@ -77,6 +77,8 @@ static pid_t run(const struct postgres *pg, const char *const argv[])
 	fd = open(pg->log, O_WRONLY | O_CREAT | O_APPEND, 0600);
 	if (fd < 0 || dup2(fd, 1) < 0 || dup2(fd, 2) < 0 || chdir(pg->folder))
 		_exit(126);
+	/* initdb looks for the programs beside it by how it was called. */
+	argv[0] = path;
 	execv(path, (char *const *)argv);
 	_exit(127);
 }
@@ -92,7 +94,7 @@ static void show_log(const struct postgres *pg)
 		fclose(f);
 }
 
-static void run_to_end(const struct postgres *pg, const char *const argv[])
+static void run_to_end(const struct postgres *pg, const char *argv[])
 {
 	int status;
 	pid_t pid = run(pg, argv);
@@ -252,7 +254,7 @@ struct postgres *postgres_new(void)
 	pg = make(folder, "data", PORT);
 	pg->owns_folder = true;
 	run_to_end(pg,
-		(const char *const[]){"initdb", "-D", pg->data, "-U", "postgres", "--auth=trust",
+		(const char *[]){"initdb", "-D", pg->data, "-U", "postgres", "--auth=trust",
 			"--no-sync", "--locale=C.UTF-8", "-E", "UTF8", "--no-instructions", NULL});
 	configure(pg);
 	postgres_start(pg);
@@ -266,7 +268,7 @@ struct postgres *postgres_standby_new(struct postgres *primary)
 	struct postgres *pg = make(primary->folder, "standby", primary->port + 1);
 
 	run_to_end(primary,
-		(const char *const[]){"pg_basebackup", "-D", pg->data, "-d",
+		(const char *[]){"pg_basebackup", "-D", pg->data, "-d",
 			conninfo(primary, "postgres"), "-R", "-c", "fast", "--no-sync", NULL});
 	postgres_start(pg);
 	return pg;

@@ -133,7 +133,7 @@ static void begin_convs(struct both *b, struct test_node *f, uint64_t rng)
 static const char make_old[] =
 	"ALTER TABLE conv_log DROP COLUMN less_ord;"
 	"ALTER TABLE conv_log DROP COLUMN less_shown;"
-	"DROP TABLE gone; DROP TABLE spoke; DROP TABLE copy; DROP TABLE mention;"
+	"DROP TABLE gone; DROP TABLE spoke; DROP TABLE copy; DROP TABLE mention; DROP TABLE place;"
 	"DELETE FROM meta WHERE key IN ('unnumbered', 'numbered');"
 	"PRAGMA user_version = 2;";
 
@@ -265,7 +265,8 @@ static void a_new_log_has_nothing_to_be_numbered(void **state)
 		"DELETE FROM message; DELETE FROM conv_log; PRAGMA user_version = 2;"
 		"ALTER TABLE conv_log DROP COLUMN less_ord;"
 		"ALTER TABLE conv_log DROP COLUMN less_shown;"
-		"DROP TABLE gone; DROP TABLE spoke; DROP TABLE copy; DROP TABLE mention; DELETE "
+		"DROP TABLE gone; DROP TABLE spoke; DROP TABLE copy; DROP TABLE mention; DROP "
+		"TABLE place; DELETE "
 		"FROM meta");
 	open_old(b);
 	assert_int_equal(number(b, 10), 0); /* an empty one has not, however old */
