@@ -31,6 +31,7 @@ unit_libs_plugin = $(PLUGIN_LIBS)
 unit_libs_bridge = $(BRIDGE_LIBS)
 unit_libs_imctl = $(IMCTL_LIBS)
 
+test_bridge_service_OBJ := $(SCHEMA_PG_OBJ)
 test_bridge_service_LIBS := $(CLUSTER_LIBS)
 test_common_json_LIBS := -ljansson
 test_common_nomem_LDFLAGS := -Wl,--wrap=malloc,--wrap=realloc,--wrap=calloc
