@@ -211,6 +211,15 @@ void im_frame_sessions_begin(struct im_buf *b, struct im_up_part part, const str
 	im_buf_le32(b, h->count);
 }
 
+void im_frame_ahead(struct im_buf *b, uint64_t epoch, uint64_t recno, struct im_str record)
+{
+	frame_begin(b, IM_FRAME_UP_AHEAD);
+	im_buf_le64(b, epoch);
+	im_buf_le64(b, recno);
+	im_buf_le32(b, 1);
+	im_buf_str(b, record);
+}
+
 void im_frame_credit(struct im_buf *b, uint32_t frames)
 {
 	frame_begin(b, IM_FRAME_UP_CREDIT);
@@ -241,6 +250,7 @@ static void read_up_head(const char *at, struct im_up_frame *out)
 
 	switch (out->kind) {
 	case IM_FRAME_UP_BATCH:
+	case IM_FRAME_UP_AHEAD:
 		out->batch.epoch = get64(&at);
 		out->batch.first = get64(&at);
 		out->batch.count = get32(&at);
@@ -272,6 +282,7 @@ int im_up_frame_read(struct im_str frame, struct im_up_frame *out)
 		return IM_E_FORMAT;
 	switch (kind) {
 	case IM_FRAME_UP_BATCH:
+	case IM_FRAME_UP_AHEAD:
 		head = 8 + 8 + 4;
 		break;
 	case IM_FRAME_UP_SESSIONS:
@@ -291,7 +302,8 @@ int im_up_frame_read(struct im_str frame, struct im_up_frame *out)
 		return IM_E_FORMAT;
 	read_up_head(take(&frame, head).p, out);
 	/* A count that the bytes cannot hold is refused before anybody sizes a table by it. */
-	if (out->batch.count > frame.n / UP_HEAD || (kind == IM_FRAME_UP_CREDIT && frame.n))
+	if (out->batch.count > frame.n / UP_HEAD || (kind == IM_FRAME_UP_CREDIT && frame.n) ||
+		(kind == IM_FRAME_UP_AHEAD && out->batch.count != 1))
 		return IM_E_FORMAT;
 	out->rest = frame;
 	return IM_OK;

@@ -10,6 +10,7 @@
  *                u64 first recno, u32 count, count x up record (type OPEN/SUB)
  *   UP_CREDIT    u32 number of down frames done
  *   UP_STATS     JSON text of the plugin's counters
+ *   UP_AHEAD     u64 epoch, u64 recno, u32 1, an up record (type RPC): the copy of one in the spool
  *   DOWN         records until the end of the frame
  * A record: u32 length of what follows, then its fields.
  */
@@ -57,6 +58,9 @@ enum im_frame_kind {
 	IM_FRAME_UP_SESSIONS = 2,
 	IM_FRAME_UP_CREDIT = 3,
 	IM_FRAME_UP_STATS = 4,
+	/* A request that waits for its turn behind what the bridge cannot store at present: it may
+	 * be answered at once if it only reads, and comes in its turn all the same. */
+	IM_FRAME_UP_AHEAD = 5,
 	IM_FRAME_DOWN = 16,
 };
 
@@ -143,13 +147,14 @@ struct im_up_part {
  * many session records follow. So the bridge knows where the spool begins, and takes no lost batch
  * for one that never was. */
 void im_frame_sessions_begin(struct im_buf *b, struct im_up_part part, const struct im_up_batch *h);
+void im_frame_ahead(struct im_buf *b, uint64_t epoch, uint64_t recno, struct im_str record);
 void im_frame_credit(struct im_buf *b, uint32_t frames);
 void im_frame_stats(struct im_buf *b, struct im_str json);
 
 /* Any up frame: the header fields of its kind, and the records (or JSON) as `rest`. */
 struct im_up_frame {
 	enum im_frame_kind kind;
-	struct im_up_batch batch; /* BATCH, SESSIONS */
+	struct im_up_batch batch; /* BATCH, SESSIONS, AHEAD */
 	struct im_up_part part;   /* SESSIONS */
 	uint32_t credit;          /* CREDIT */
 	struct im_str rest;
@@ -160,8 +165,8 @@ int im_up_frame_read(struct im_str frame, struct im_up_frame *out) IM_MUST_CHECK
 
 enum im_down_type {
 	IM_DOWN_HELLO = 1, /* epoch = the bridge's instance, recno = this broker's number, from 1
-			      on (0: a bridge of the version before), IM_DOWNF_SEVERAL; asks
-			      for SESSIONS and a replay */
+			      on (0: a bridge of the version before), IM_DOWNF_SEVERAL,
+			      IM_DOWNF_AHEAD; asks for SESSIONS and a replay */
 	IM_DOWN_COMMITTED = 2, /* epoch, recno: everything through recno is committed */
 	IM_DOWN_MESSAGE = 3,   /* a stored message: conv, head, tail, recipients */
 	IM_DOWN_INBOX = 4,     /* payload to {p}/inbox/{uid}/{topic} of each recipient */
@@ -211,6 +216,7 @@ static inline bool im_connection_later(
 #define IM_DOWNF_ALL 0x08     /* STEP: see there */
 #define IM_DOWNF_GAP 0x10     /* STEP: something may never be handed over; it comes by `sync` */
 #define IM_DOWNF_SEVERAL 0x20 /* HELLO: the bridge has other brokers, too */
+#define IM_DOWNF_AHEAD 0x40   /* HELLO: the bridge takes UP_AHEAD */
 
 struct im_down_rec {
 	uint8_t type;

@@ -174,7 +174,7 @@ static int down_hello(struct plugin *p, const struct im_down_rec *r)
 		(unsigned long long)ring_used(&p->spool.ring));
 	/* While the bridge was away nobody said what to forget. */
 	account_forget_all(p);
-	uplink_hello(&p->uplink, now_us);
+	uplink_hello(&p->uplink, r->flags & IM_DOWNF_AHEAD, now_us);
 	/* Before its first record, so that no answer is given without knowing what it takes. */
 	ret = down_stats(p);
 	capture_snapshot(p);
@@ -246,6 +246,7 @@ void downlink_frame(struct plugin *p, struct im_str frame)
 	int ret = im_down_frame_read(frame, &records);
 
 	p->stats.down_frames++;
+	uplink_heard(&p->uplink);
 	step_frame(&p->step);
 	lookup_rest(p->lookup);
 	while (!ret && records.n) {

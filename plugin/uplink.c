@@ -22,6 +22,11 @@
 /* For so long does what is not urgent wait for more: a part of what its sender waits for. */
 #define WAIT_US INT64_C(50000)
 
+/* Since when a commit is so late that requests do not wait for it, and how many copies a bridge
+ * gets that is not heard of. */
+#define LATE_US INT64_C(200000)
+#define AHEAD_MAX 256
+
 /* A place in the sequence for a record that is void, so that the numbers stay consecutive. */
 static const struct im_up_rec nothing = {.type = IM_UP_NONE};
 
@@ -31,6 +36,7 @@ void uplink_init(struct uplink *u, struct spool *spool, unsigned window)
 		.spool = spool,
 		.window = window > IM_WINDOW_MAX ? IM_WINDOW_MAX : window,
 		.patience_us = PATIENCE_US,
+		.idle = true,
 	};
 	im_buf_init(&u->head, 0);
 }
@@ -42,16 +48,19 @@ void uplink_clear(struct uplink *u)
 
 static void rewind_all(struct uplink *u, int64_t now_us)
 {
-	u->next = ring_begin(&u->spool->ring);
+	u->next = u->ahead = ring_begin(&u->spool->ring);
 	u->n_out = 0;
 	u->urgent = u->next.pos < u->spool->ring.head;
 	u->waits = false;
 	u->moved_us = now_us;
 }
 
-void uplink_hello(struct uplink *u, int64_t now_us)
+void uplink_hello(struct uplink *u, bool takes_ahead, int64_t now_us)
 {
+	if (!u->up)
+		u->commit_us = now_us;
 	u->up = true;
+	u->takes_ahead = takes_ahead;
 	u->patience_us = PATIENCE_US;
 	rewind_all(u, now_us);
 }
@@ -60,6 +69,11 @@ void uplink_lost(struct uplink *u)
 {
 	u->up = false;
 	u->n_out = 0;
+}
+
+void uplink_heard(struct uplink *u)
+{
+	u->n_ahead = 0;
 }
 
 struct batch {
@@ -142,6 +156,39 @@ static bool may_leave(const struct uplink *u)
 	       r->head_recno - u->out[u->n_out - 1].last > BESIDE_RECORDS;
 }
 
+/* Of a record that is a request. False: it cannot be sent. */
+static bool send_ahead(struct uplink *u, const struct ring_record *rec)
+{
+	const struct publish to = {.topic = IM_TOPIC_UP};
+	struct im_str bytes = rec->bytes;
+	struct im_up_rec up;
+
+	if (spool_is_void(u->spool, rec) || im_up_rec_read(&bytes, &up) || up.type != IM_UP_RPC)
+		return true;
+	im_buf_reset(&u->head);
+	im_frame_ahead(&u->head, u->spool->ring.epoch, rec->recno, rec->bytes);
+	if (u->head.failed || publish_copy(&to, im_buf_view(&u->head)))
+		return false;
+	u->n_ahead++;
+	return true;
+}
+
+/* Each once; what the bridge asks for from the beginning it gets from there, too. */
+static void go_ahead(struct uplink *u, int64_t now_us)
+{
+	const struct ring *r = &u->spool->ring;
+	struct ring_cursor c;
+	struct ring_record rec;
+
+	if (!u->up || !u->takes_ahead || !u->n_out || now_us - u->commit_us < LATE_US)
+		return;
+	if (u->ahead.pos < r->tail)
+		u->ahead = ring_begin(r);
+	for (c = u->ahead; u->n_ahead < AHEAD_MAX && ring_next(r, &c, &rec); u->ahead = c)
+		if (!send_ahead(u, &rec))
+			break;
+}
+
 void uplink_wait(struct uplink *u, int64_t now_us)
 {
 	if (u->urgent || u->waits)
@@ -165,6 +212,9 @@ void uplink_pump(struct uplink *u, int64_t now_us)
 		/* Without memory nothing is lost: the watchdog tries again. */
 		if (b.count == 0 || send_batch(u, &b))
 			break;
+		if (u->idle)
+			u->commit_us = now_us;
+		u->idle = false;
 		u->out[u->n_out++] = (struct uplink_batch){b.first + b.count - 1, b.end};
 		u->next = b.end;
 		if (u->sent < b.first + b.count - 1)
@@ -175,6 +225,7 @@ void uplink_pump(struct uplink *u, int64_t now_us)
 		u->stats.bytes += b.bytes;
 	}
 	u->urgent = u->next.pos < u->spool->ring.head;
+	go_ahead(u, now_us);
 }
 
 /* What is freed is gone, so a number alone is not believed. */
@@ -220,7 +271,8 @@ int uplink_committed(struct uplink *u, uint64_t epoch, uint64_t recno, int64_t n
 	memmove(u->out, u->out + n, u->n_out * sizeof(u->out[0]));
 	if (u->next.pos < r->tail)
 		u->next = ring_begin(r);
-	u->moved_us = now_us;
+	u->moved_us = u->commit_us = now_us;
+	u->idle = r->tail == r->head;
 	u->patience_us = PATIENCE_US;
 	return IM_OK;
 }
@@ -237,6 +289,7 @@ void uplink_tick(struct uplink *u, int64_t now_us)
 		rewind_all(u, now_us);
 	}
 	uplink_go_on(u, now_us);
+	go_ahead(u, now_us);
 }
 
 int uplink_send(struct uplink *u, struct im_str frame)

@@ -4,6 +4,9 @@
  * no batch is under way, everything new leaves at once; beside others, `window` of them at most, it
  * leaves when it is 256 records or 64 KiB, otherwise with the next commit-return. A record leaves
  * the spool only when it is committed.
+ *
+ * While that does not come, because the bridge cannot store, requests do not wait for what was sent
+ * before them: it gets a copy of each, and answers those that only read.
  */
 #ifndef IM_PLUGIN_UPLINK_H
 #define IM_PLUGIN_UPLINK_H
@@ -39,6 +42,11 @@ struct uplink {
 	int64_t waits_us;
 	int64_t moved_us; /* when something was sent or committed last */
 	int64_t patience_us;
+	bool takes_ahead;         /* the bridge takes copies of requests */
+	struct ring_cursor ahead; /* what was not looked at for that yet */
+	unsigned n_ahead;         /* copies since the bridge was heard of */
+	int64_t commit_us;        /* since when the oldest record is waited for */
+	bool idle;                /* there is none */
 	struct im_buf head;
 	struct uplink_stats stats;
 };
@@ -46,8 +54,11 @@ struct uplink {
 void uplink_init(struct uplink *u, struct spool *spool, unsigned window);
 void uplink_clear(struct uplink *u);
 /* The bridge is there and subscribed: everything uncommitted is sent (again), from the oldest. */
-void uplink_hello(struct uplink *u, int64_t now_us);
+/* takes_ahead: IM_DOWNF_AHEAD. */
+void uplink_hello(struct uplink *u, bool takes_ahead, int64_t now_us);
 void uplink_lost(struct uplink *u);
+/* A frame has come from the bridge. */
+void uplink_heard(struct uplink *u);
 /* Something has come that is not to wait: sends what may be sent. */
 void uplink_pump(struct uplink *u, int64_t now_us);
 /* Something has come that may wait a moment for others, so that many such make few batches. */

@@ -117,7 +117,7 @@ static int requesting(struct assembly *a, const struct engine_parts *p)
 
 static int batching(struct assembly *a, const struct engine_parts *p)
 {
-	const struct commit_parts cp = {.writer = a->writer,
+	struct commit_parts cp = {.writer = a->writer,
 		.fx = a->fx,
 		.acks = a->acks,
 		.replay = a->replay,
@@ -138,9 +138,11 @@ static int batching(struct assembly *a, const struct engine_parts *p)
 		.health = &a->health,
 		.log = p->log};
 
+	a->ahead = ahead_new();
+	cp.ahead = bp.ahead = a->ahead;
 	a->commit = bp.commit = commit_new(&cp);
 	a->batch = batch_new(&bp);
-	return a->commit && a->batch ? IM_OK : IM_E_NOMEM;
+	return a->ahead && a->commit && a->batch ? IM_OK : IM_E_NOMEM;
 }
 
 int assembly_open(struct assembly *a, const struct engine_parts *p, int64_t wall_ms)
@@ -160,6 +162,7 @@ void assembly_close(struct assembly *a)
 {
 	batch_free(&a->batch);
 	commit_free(&a->commit);
+	ahead_free(&a->ahead);
 	replay_free(&a->replay);
 	marks_free(&a->marks);
 	requests_free(&a->requests);

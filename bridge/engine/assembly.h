@@ -11,6 +11,7 @@
 #include "bridge/deliver/outboxes.h"
 #include "bridge/deliver/whereabouts.h"
 #include "bridge/directory/names.h"
+#include "bridge/engine/ahead.h"
 #include "bridge/engine/batch.h"
 #include "bridge/engine/marks.h"
 #include "bridge/engine/parts.h"
@@ -36,6 +37,7 @@ struct assembly {
 	struct store_reader *log_reader;
 	struct names *names;
 	struct marks *marks;
+	struct ahead *ahead;
 	struct replay *replay;
 	struct commit *commit;
 	struct batch *batch;

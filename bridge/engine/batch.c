@@ -39,7 +39,7 @@ void batch_free(struct batch **b)
 	*b = NULL;
 }
 
-static int handle_new(struct batch *b, const struct im_up_rec *rec)
+static int handle_new(struct batch *b, const struct im_up_rec *rec, uint64_t recno)
 {
 	if (rec->type != IM_UP_OPEN && rec->type != IM_UP_CLOSE && rec->type != IM_UP_REHASH)
 		sessions_spoke(b->p.sessions, peer_number(b->from), rec);
@@ -51,7 +51,9 @@ static int handle_new(struct batch *b, const struct im_up_rec *rec)
 	case IM_UP_SIGNAL_GROUP:
 		return intake_signal(b->p.intake, rec, b->now_ms);
 	case IM_UP_RPC:
-		return requests_rpc(b->p.requests, rec, REQUESTS_NEW, b->now_ms);
+		return ahead_has(b->p.ahead, peer_number(b->from), recno)
+			       ? IM_OK
+			       : requests_rpc(b->p.requests, rec, recno, REQUESTS_NEW, b->now_ms);
 	case IM_UP_ACK:
 		return cursors_note(b->p.cursors, rec);
 	case IM_UP_CONTROL:
@@ -72,7 +74,7 @@ static int handle_old(struct batch *b, const struct im_up_rec *rec, uint64_t rec
 	b->p.health->records_replayed++;
 	switch (rec->type) {
 	case IM_UP_RPC:
-		return requests_rpc(b->p.requests, rec,
+		return requests_rpc(b->p.requests, rec, recno,
 			behind ? REQUESTS_REPLAY_DIRECTORY : REQUESTS_REPLAY, b->now_ms);
 	case IM_UP_ACK:
 		return cursors_note(b->p.cursors, rec);
@@ -88,7 +90,7 @@ static int handle_old(struct batch *b, const struct im_up_rec *rec, uint64_t rec
 	}
 }
 
-static bool sound(const struct im_up_rec *rec)
+bool batch_is_sound(const struct im_up_rec *rec)
 {
 	return rec->user.n > 0 && rec->user.n <= IM_UID_MAX && rec->device.n <= IM_DEVICE_MAX;
 }
@@ -113,12 +115,12 @@ static int handle(struct batch *b, struct im_str *in, uint64_t recno)
 	}
 	if (rec.type == IM_UP_NONE)
 		return IM_OK;
-	if (!sound(&rec)) {
+	if (!batch_is_sound(&rec)) {
 		b->p.health->records_malformed++;
 		return IM_OK;
 	}
 	writer_set_now(b->p.writer, rec.ts_ms > 0 ? rec.ts_ms : 0);
-	rc = recno > b->committed ? handle_new(b, &rec) : handle_old(b, &rec, recno);
+	rc = recno > b->committed ? handle_new(b, &rec, recno) : handle_old(b, &rec, recno);
 	if (rc == IM_OK || rc == IM_E_IO || rc == IM_E_NOMEM)
 		return rc;
 	/* A defect of ours; trying again would not mend it and would stop everything. */

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "bridge/deliver/effects.h"
+#include "bridge/engine/ahead.h"
 #include "bridge/engine/commit.h"
 #include "bridge/engine/intake.h"
 #include "bridge/engine/peer.h"
@@ -31,6 +32,7 @@ struct batch_parts {
 	struct intake *intake;
 	struct sessions *sessions;
 	struct requests *requests;
+	const struct ahead *ahead;
 	struct cursors *cursors;
 	struct replay *replay;
 	struct commit *commit;
@@ -40,6 +42,9 @@ struct batch_parts {
 
 struct batch *batch_new(const struct batch_parts *p);
 void batch_free(struct batch **b);
+
+/* Its names are no longer than names are. */
+bool batch_is_sound(const struct im_up_rec *rec);
 
 /* A whole batch of this plugin, which it has said may be taken. The frame's records are looked at
  * until the outcome is known: those of a transaction that others were ahead of once more. */

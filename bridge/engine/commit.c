@@ -62,6 +62,8 @@ static void tell(struct commit *c)
 	struct outbox *own = c->from ? peer_outbox(c->from) : NULL;
 	struct effects_read *reads = effects_reads(c->p.fx);
 
+	if (c->from)
+		ahead_pass_over(c->p.ahead, peer_number(c->from), &reads);
 	outboxes_take(c->p.outboxes, c->p.fx, own, own ? t->epoch : 0, own ? t->recno : 0);
 	readers_run(c->p.readers, reads, writer_position(c->p.writer),
 		c->from || t->epoch ? t->peer : c->first);

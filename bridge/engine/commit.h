@@ -13,6 +13,7 @@
 #include "bridge/deliver/acks.h"
 #include "bridge/deliver/effects.h"
 #include "bridge/deliver/outboxes.h"
+#include "bridge/engine/ahead.h"
 #include "bridge/engine/marks.h"
 #include "bridge/engine/peer.h"
 #include "bridge/engine/replay.h"
@@ -46,6 +47,7 @@ struct commit_parts {
 	struct cursors *cursors;
 	struct marks *marks;
 	struct readers *readers;
+	const struct ahead *ahead;
 	struct outboxes *outboxes;
 	struct health *health;
 	const struct shared_log *shared; /* NULL: there is none */

@@ -160,6 +160,7 @@ void engine_unlinked(struct engine *e, struct peer *p)
 	sessions_linked(e->a.sessions, peer_number(p), false);
 	/* What it has not heard of it says again. */
 	waiting_drop(&e->waiting, p);
+	ahead_forget(e->a.ahead, peer_number(p));
 	set_level(e);
 }
 
@@ -197,6 +198,31 @@ static void take(struct engine *e, struct peer *from, struct im_str frame,
 		take_batch(e, from, frame, f, now);
 	else
 		take_sessions(e, from, frame, f, now);
+}
+
+/* A request whose turn has not come. While nothing is in its way it comes at once; and without a
+ * spool that is known it is nothing to answer. */
+static void take_ahead(struct engine *e, struct peer *from, const struct im_up_frame *f,
+	const struct engine_now *now)
+{
+	const struct spool_mark *s = peer_spool(from);
+	const unsigned peer = peer_number(from);
+	const uint64_t recno = f->batch.first;
+	struct im_str in = f->rest;
+	struct im_up_rec rec;
+
+	if (!(e->open || e->stalled) || e->draining || !s || s->epoch != f->batch.epoch ||
+		recno <= s->recno || im_up_rec_read(&in, &rec) || rec.type != IM_UP_RPC ||
+		!batch_is_sound(&rec) || ahead_add(e->a.ahead, peer, recno, s->recno))
+		return;
+	if (requests_ahead(e->a.requests, &rec, recno, e->a.answers, now->wall_ms)) {
+		ahead_drop(e->a.ahead, peer, recno);
+		effects_reset(e->a.answers);
+		return;
+	}
+	readers_run(e->p.readers, effects_reads(e->a.answers), writer_position(e->a.writer), peer);
+	outbox_answer(peer_outbox(from), effects_view(e->a.answers, EFFECTS_CONTROL));
+	effects_reset(e->a.answers);
 }
 
 /* What came while the transaction was open. */
@@ -239,6 +265,9 @@ void engine_up(struct engine *e, struct peer *p, struct im_str frame, const stru
 			take(e, p, frame, &f, now);
 		else if (waiting_add(&e->waiting, p, frame))
 			peer_refuse(p);
+		break;
+	case IM_FRAME_UP_AHEAD:
+		take_ahead(e, p, &f, now);
 		break;
 	case IM_FRAME_UP_CREDIT:
 		peer_credit(p, f.credit);

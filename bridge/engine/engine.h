@@ -12,8 +12,8 @@
  *            nothing else is executed. Batches and snapshots that arrive wait in their order, and
  *            everything else goes on: links, answers of readers, credit, counters. Not visible
  *            before the answer is in and the commit done. Never so on a node by itself.
- *
- * This program gives it no shared log (service.c); tests/flow shows one.
+ * In both of these, requests that come as copies ahead of their turn are answered if they only
+ * read.
  */
 #ifndef IM_BRIDGE_ENGINE_H
 #define IM_BRIDGE_ENGINE_H

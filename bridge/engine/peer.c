@@ -116,7 +116,7 @@ void peer_set_several(struct peer *p)
 static void hello(struct peer *p, int64_t mono_ms)
 {
 	const struct im_down_rec r = {.type = IM_DOWN_HELLO,
-		.flags = p->several ? IM_DOWNF_SEVERAL : 0,
+		.flags = IM_DOWNF_AHEAD | (p->several ? IM_DOWNF_SEVERAL : 0),
 		.epoch = p->p.instance,
 		.recno = p->p.number + 1};
 

@@ -20,7 +20,11 @@ struct requests {
 	struct rpc_settings set;
 	struct hash_budget budget;
 	struct im_buf result, why, reply;
-	int64_t retry_ms; /* of the request in hand, see rpc.h */
+	/* Of the request in hand. */
+	int64_t retry_ms; /* see rpc.h */
+	uint64_t recno;
+	struct effects *fx;
+	bool ahead; /* its turn has not come: see requests_ahead */
 };
 
 struct requests *requests_new(const struct requests_parts *p)
@@ -30,6 +34,7 @@ struct requests *requests_new(const struct requests_parts *p)
 	if (!q)
 		return NULL;
 	q->p = *p;
+	q->fx = p->fx;
 	hash_budget_init(&q->budget);
 	im_buf_init(&q->result, 0);
 	im_buf_init(&q->why, 0);
@@ -64,6 +69,8 @@ void requests_set_max_payload(struct requests *q, int64_t bytes)
 static int answer(struct requests *q, const struct im_up_rec *rec, struct im_str id, int code,
 	struct im_str why, struct im_str result)
 {
+	if (q->ahead)
+		return IM_E_NONE;
 	im_buf_reset(&q->reply);
 	if (q->retry_ms > 0)
 		rpc_reply_retry(&q->reply, id, code, why, q->retry_ms);
@@ -71,8 +78,8 @@ static int answer(struct requests *q, const struct im_up_rec *rec, struct im_str
 		rpc_reply_build(&q->reply, id, code, why, result);
 	if (q->reply.failed)
 		return IM_E_NOMEM;
-	effects_reply(q->p.fx, rec->user, rec->device, rec->reply_topic, rec->corr,
-		im_buf_view(&q->reply));
+	effects_reply(
+		q->fx, rec->user, rec->device, rec->reply_topic, rec->corr, im_buf_view(&q->reply));
 	return IM_OK;
 }
 
@@ -107,6 +114,7 @@ static int hand_over(struct requests *q, const struct im_up_rec *rec, struct rpc
 
 	if (!job)
 		return IM_E_NOMEM;
+	job->recno = q->recno;
 	job->user = u->id;
 	job->admin = u->role == IM_ROLE_ADMIN;
 	job->thing = u->role == IM_ROLE_DEVICE;
@@ -124,7 +132,7 @@ static int hand_over(struct requests *q, const struct im_up_rec *rec, struct rpc
 		read_job_free(job);
 		return IM_E_NOMEM;
 	}
-	read_job_plan(job, q->p.fx);
+	read_job_plan(job, q->fx);
 	return IM_OK;
 }
 
@@ -221,7 +229,7 @@ static int dispatch(struct requests *q, const struct im_up_rec *rec, struct rpc_
 	if (rc)
 		return answer(q, rec, im_buf_view(&req->id), rc, im_buf_view(&q->why), none);
 	if (!rpc_reads(req->method))
-		return run(q, rec, req, &u, pass);
+		return q->ahead ? IM_E_NONE : run(q, rec, req, &u, pass);
 	if (pass == REQUESTS_NEW)
 		rc = take_price(q, rec, req, &u);
 	if (rc)
@@ -271,7 +279,7 @@ static int run_batch(struct requests *q, const struct im_up_rec *rec, struct rpc
 	}
 	if ((*b)->replies.failed)
 		return IM_E_NOMEM;
-	effects_reply(q->p.fx, rec->user, rec->device, rec->reply_topic, rec->corr,
+	effects_reply(q->fx, rec->user, rec->device, rec->reply_topic, rec->corr,
 		im_buf_view(&(*b)->replies));
 	return IM_OK;
 }
@@ -303,12 +311,13 @@ static int take_batch(
 
 /* ---- */
 
-int requests_rpc(
-	struct requests *q, const struct im_up_rec *rec, enum requests_pass pass, int64_t now_ms)
+int requests_rpc(struct requests *q, const struct im_up_rec *rec, uint64_t recno,
+	enum requests_pass pass, int64_t now_ms)
 {
 	struct rpc_request req = {0};
 	int rc;
 
+	q->recno = recno;
 	q->retry_ms = 0;
 	if (rpc_batch_is(rec->target, rec->payload))
 		return take_batch(q, rec, pass, now_ms);
@@ -316,6 +325,23 @@ int requests_rpc(
 	rpc_request_parse(methods_find, rec->target, rec->payload, &req);
 	rc = dispatch(q, rec, &req, pass, now_ms);
 	rpc_request_clear(&req);
+	return rc;
+}
+
+/* What the open transaction has written of the caller counts already. */
+int requests_ahead(struct requests *q, const struct im_up_rec *rec, uint64_t recno,
+	struct effects *fx, int64_t now_ms)
+{
+	uint64_t counted = q->p.health->requests;
+	int rc;
+
+	q->ahead = true;
+	q->fx = fx;
+	rc = requests_rpc(q, rec, recno, REQUESTS_NEW, now_ms);
+	q->fx = q->p.fx;
+	q->ahead = false;
+	if (rc)
+		q->p.health->requests = counted;
 	return rc;
 }
 

@@ -54,9 +54,14 @@ enum requests_pass {
 	REQUESTS_REPLAY_DIRECTORY, /* the directory's part was lost */
 };
 
-/* Record type RPC. IM_E_IO, IM_E_NOMEM: roll back. */
-int requests_rpc(struct requests *q, const struct im_up_rec *rec, enum requests_pass pass,
-	int64_t now_ms) IM_MUST_CHECK;
+/* Record type RPC, with its number. IM_E_IO, IM_E_NOMEM: roll back. */
+int requests_rpc(struct requests *q, const struct im_up_rec *rec, uint64_t recno,
+	enum requests_pass pass, int64_t now_ms) IM_MUST_CHECK;
+/* The same of one whose turn has not come. It is not known what those before it do, so that is
+ * answered which only reads, and nothing else is said about it. What it plans goes into fx.
+ * IM_E_NONE: it has to wait; or like requests_rpc, and then it has to wait as well. */
+int requests_ahead(struct requests *q, const struct im_up_rec *rec, uint64_t recno,
+	struct effects *fx, int64_t now_ms) IM_MUST_CHECK;
 /* Record type CONTROL; never run again. */
 int requests_control(struct requests *q, const struct im_up_rec *rec, int64_t now_ms) IM_MUST_CHECK;
 

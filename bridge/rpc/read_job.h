@@ -28,6 +28,7 @@ enum read_kind { READ_REQUEST, READ_HELLO, READ_DELIVERED, READ_PROFILE };
 struct read_job {
 	struct effects_read effect;
 	enum read_kind kind;
+	uint64_t recno; /* REQUEST: of the record that asks; 0: it was a command */
 	uint64_t user;
 	bool admin, thing;
 	char uid[IM_UID_MAX], device[IM_DEVICE_MAX];

@@ -2,8 +2,8 @@
 /*
  * The log that several nodes share, as the commit sees it. A transaction is executed on this node's
  * copy and offered to the log; only when the log has it is it committed to the copy and made
- * visible. A node by itself has no such log, and every offer is taken at once: so this program
- * (service.c). tests/flow stands one behind this table.
+ * visible. A node by itself has no such log, and commits at once; behind this table stand
+ * bridge/cluster, and a log of tests/flow.
  *
  * While an offer is under way the transaction stays open and nothing else is executed: what comes
  * waits (engine.h). Whatever stands behind this table runs in the engine's thread and does not

@@ -57,6 +57,8 @@ def test_without_the_database_sends_wait(nodes, postgres):
     reader.wait_body(f"u/{a}", "before")
     postgres.kill()
     assert sender.publish(f"im/u/{b}", {"id": "2", "body": "waits"}) == 0
+    assert [m["body"] for m in reader.history(f"u/{a}")] == ["before"]
+    assert [m["body"] for m in sender.history(f"u/{b}")] == ["before"]
     assert not [x for x in sender.acks() if x["id"] == "2"]
     postgres.start()
     assert sender.wait_ack_of("2")["seq"] == 2

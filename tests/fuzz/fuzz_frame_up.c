@@ -56,6 +56,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	case IM_FRAME_UP_SESSIONS:
 		im_frame_sessions_begin(&b, f.part, &f.batch);
 		break;
+	case IM_FRAME_UP_AHEAD:
+		im_frame_ahead(&b, f.batch.epoch, f.batch.first, (struct im_str){0});
+		break;
 	case IM_FRAME_UP_CREDIT:
 		im_frame_credit(&b, f.credit);
 		break;

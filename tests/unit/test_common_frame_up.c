@@ -291,6 +291,7 @@ static void batch_comes_back(void **state)
 static void other_up_frames(void **state)
 {
 	const struct im_up_batch h = {5, 9, 0};
+	const char record[64] = {60};
 	struct im_up_frame f;
 	struct im_buf b;
 	int flags;
@@ -320,6 +321,15 @@ static void other_up_frames(void **state)
 	assert_int_equal(f.kind, IM_FRAME_UP_CREDIT);
 	assert_int_equal(f.credit, 77);
 	im_buf_c(&b, 'x');
+	assert_int_equal(im_up_frame_read(im_buf_view(&b), &f), IM_E_FORMAT);
+	im_buf_reset(&b);
+	im_frame_ahead(&b, 5, 9, (struct im_str){record, sizeof(record)});
+	assert_int_equal(im_up_frame_read(im_buf_view(&b), &f), IM_OK);
+	assert_int_equal(f.kind, IM_FRAME_UP_AHEAD);
+	assert_int_equal(f.batch.epoch, 5);
+	assert_int_equal(f.batch.first, 9);
+	assert_int_equal(f.rest.n, sizeof(record));
+	b.p[4 + 8 + 8] = 2;
 	assert_int_equal(im_up_frame_read(im_buf_view(&b), &f), IM_E_FORMAT);
 	im_buf_reset(&b);
 	im_frame_stats(&b, IM_STR("{\"a\":1}"));
