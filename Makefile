@@ -5,6 +5,7 @@
 #   make            build/mosquitto_im.so, build/im-bridge, build/imctl
 #   make run        builds, sets up ./run on first use, starts broker and bridge (PORT, WS_PORT,
 #                   BIND, STATE, DEMO_PASSWORD, MOSQUITTO, BROKERS, FRONT_PORT; V=1)
+#   make run-cluster  NODES (3) of them with a PostgreSQL that they share, in ./run-cluster, from PORT on
 #   make check      all tests; ends with `N passed, N failed`. SUITES="unit e2e" for some of them
 #   make check-asan the same with the address and undefined-behaviour sanitizers; check-tsan: with
 #                   the thread sanitizer; check-valgrind (tests/sanitizers.mk)
@@ -116,7 +117,7 @@ deps-bench deps-fuzz deps-valgrind:
 PORT ?= 1883
 WS_PORT ?=
 BIND ?= 127.0.0.1
-STATE ?= ./run
+STATE ?=
 MOSQUITTO ?=
 BROKERS ?= 1
 FRONT_PORT ?=
@@ -130,6 +131,15 @@ run:
 		--brokers '$(BROKERS)' --front-port '$(FRONT_PORT)' --haproxy '$(HAPROXY)'
 # A path may hold a quote.
 run: export IM_RUN_STATE = $(STATE)
+
+NODES ?= 3
+run-cluster:
+	@sh config/deps.sh cluster
+	@$(MAKE) -q --no-print-directory $(programs) 2>/dev/null || echo "mosquitto-im building; V=1 shows how"
+	@$(build_all) QUIET=1 all
+	@exec $(PYTHON) config/run_cluster.py --build '$(BUILD)' --port '$(PORT)' --nodes '$(NODES)' \
+		--bind '$(BIND)' --mosquitto '$(MOSQUITTO)'
+run-cluster: export IM_RUN_STATE = $(STATE)
 # The password does not go on a command line, which every user of the machine can read.
 export DEMO_PASSWORD
 
@@ -192,7 +202,7 @@ format-check:
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all clean deps deps-bench deps-fuzz deps-valgrind run check check-asan install uninstall format format-check
+.PHONY: all clean deps deps-bench deps-fuzz deps-valgrind run run-cluster check check-asan install uninstall format format-check
 .DELETE_ON_ERROR:
 
 -include $(wildcard tests/*.mk tests/*/*.mk)

@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-3-Clause
-# deps.sh [run|front|check|bench|fuzz|valgrind]: installs the Debian packages that are missing to
-# build and run mosquitto-im (run), or with haproxy in front of several brokers (front), or to test it
-# as well (check, the default), or for one of the targets beyond that. Does nothing, and needs neither
-# root nor the network, when all of them are there.
+# deps.sh [run|front|cluster|check|bench|fuzz|valgrind]: installs the Debian packages that are missing
+# to build and run mosquitto-im (run), or with haproxy in front of several brokers (front), or with the
+# servers that several nodes share (cluster), or to test it as well (check, the default), or for one of
+# the targets beyond that. Does nothing, and needs neither root nor the network, when all are there.
 set -eu
 
 packages="gcc libc6-dev make python3 mosquitto mosquitto-clients mosquitto-dev libmosquitto-dev
@@ -23,12 +23,13 @@ front)
 	packages=haproxy
 	optional=1
 	;;
+cluster) packages="$packages postgresql" ;;
 check) packages="$packages $tests" ;;
 bench) packages="$packages $tests python3-matplotlib" ;;
 fuzz) packages="$packages $tests clang libclang-rt-14-dev" ;;
 valgrind) packages="$packages $tests valgrind" ;;
 *)
-	echo "usage: deps.sh [run|front|check|bench|fuzz|valgrind]" >&2
+	echo "usage: deps.sh [run|front|cluster|check|bench|fuzz|valgrind]" >&2
 	exit 2
 	;;
 esac

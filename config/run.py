@@ -135,6 +135,9 @@ def check_port(bind, port, name):
 class Node:
     """The state folder and what belongs into it."""
 
+    prefix = ""  # of its processes' names
+    bridge_lines = []  # of im-bridge.conf, beside those that every node has
+
     def __init__(self, arguments):
         self.bind = arguments.bind
         build = pathlib.Path(arguments.build).resolve()
@@ -211,10 +214,7 @@ class Node:
 
     def set_up(self):
         """First use creates; a later one changes the passwords when they were given anew."""
-        stored = self.password_file.read_text("utf-8").strip() if self.password_file.exists() else ""
-        self.password = os.environ.get("DEMO_PASSWORD") or stored or secrets.token_urlsafe(9)
-        if "\n" in self.password:
-            raise Problem("DEMO_PASSWORD has more than one line")
+        stored = self.choose_password()
         if not self.secret_file.exists():
             write_private(self.secret_file, secrets.token_hex(32) + "\n")
         if not self.demo_done.exists():
@@ -226,6 +226,18 @@ class Node:
             for uid in ("admin", *USERS):
                 if self.offline("user", "show", uid, check=False):
                     self.offline("user", "password", uid, password=self.password)
+        self.keep_password(stored)
+
+    def choose_password(self):
+        """Returns the one of before, "" if there is none."""
+        stored = self.password_file.read_text("utf-8").strip() if self.password_file.exists() else ""
+        self.password = os.environ.get("DEMO_PASSWORD") or stored or secrets.token_urlsafe(9)
+        if "\n" in self.password:
+            raise Problem("DEMO_PASSWORD has more than one line")
+        return stored
+
+    def keep_password(self, stored):
+        if stored and stored != self.password:
             say("the demo users' and the administrator's password is the new one")
         if stored != self.password:
             write_private(self.password_file, self.password + "\n")
@@ -246,7 +258,7 @@ class Node:
         each = ("plugin_opt_spool_file", "plugin_opt_link_listener") if len(everyone) > 1 else ()
         values = dict(
             user=pwd.getpwuid(os.geteuid()).pw_name, state=self.state, plugin=self.plugin,
-            brokers="\n".join(f"broker {b.link}" for b in everyone),
+            brokers="\n".join([f"broker {b.link}" for b in everyone] + self.bridge_lines),
             several=f"plugin_opt_proxy_address {front.source(self.bind)}" if self.haproxy else "")
         for b in everyone:
             self.write_conf(b.conf, MOSQUITTO_CONF, PLUGIN_OPTIONS, "plugin.conf", dict(
@@ -271,7 +283,7 @@ class Node:
         """The bridge would wait for the brokers' sockets by itself, but longer."""
         for broker in self.brokers + self.leftover:
             broker.link.unlink(missing_ok=True)
-            sup.start(broker.name, [self.mosquitto, "-c", broker.conf], broker_env())
+            sup.start(self.prefix + broker.name, [self.mosquitto, "-c", broker.conf], broker_env())
         for broker in self.brokers + self.leftover:
             sup.wait_for(broker.link.exists, f"socket {broker.link}")
         self.start_bridge(sup)
@@ -281,7 +293,7 @@ class Node:
                 sup.wait_for(lambda p=port: reached(self.bind, p), f"listener on port {port}")
 
     def start_bridge(self, sup):
-        sup.start("im-bridge", [self.bridge, "-c", self.state / "im-bridge.conf"])
+        sup.start(f"{self.prefix}im-bridge", [self.bridge, "-c", self.state / "im-bridge.conf"])
 
     def online(self, sup, port, *words):
         """imctl on the running node, by a token: the administrator's password is the user's own

@@ -159,8 +159,28 @@ void offline_close(struct offline **o)
 	*o = NULL;
 }
 
+/* What is written past the log would be in this copy alone. */
+static int check_alone(struct offline *o, struct im_buf *why)
+{
+	uint64_t pos;
+	int rc = sqldb_count(&o->q, sqldb_get(&o->q, PLACE), &pos);
+
+	if (rc == IM_E_NONE)
+		return IMCTL_OK;
+	if (rc != IM_OK)
+		return fail(o, "cannot read directory.db", why);
+	im_buf_z(why,
+		"this node shares its log with others (cluster_database): leave --offline out, "
+		"at any node that runs");
+	return IMCTL_REFUSED;
+}
+
 int offline_begin(struct offline *o, struct im_buf *why)
 {
+	int rc = check_alone(o, why);
+
+	if (rc != IMCTL_OK)
+		return rc;
 	return sqldb_begin(&o->q) == IM_OK ? IMCTL_OK
 					   : fail(o, "cannot write to directory.db", why);
 }

@@ -79,13 +79,13 @@ def free_port():
 
 @pytest.fixture
 def make_run(tmp_path, free_port):
-    """Starts `make run`; with BROKERS the ports behind PORT are free as well."""
+    """Starts `make run`, or another Run; with BROKERS or NODES the ports behind PORT are free as well."""
     runs = []
 
-    def start(**variables):
+    def start(kind=Run, **variables):
         if not runs or "STATE" in variables:
-            in_a_row = int(variables.get("BROKERS", 0)) + 1
-            runs.append(Run(tmp_path, free_port(in_a_row), **variables))
+            in_a_row = int(variables.get("BROKERS", variables.get("NODES", 0))) + 1
+            runs.append(kind(tmp_path, free_port(in_a_row), **variables))
         return runs[-1].start()
     yield start
     for run in runs:

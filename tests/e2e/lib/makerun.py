@@ -16,6 +16,9 @@ class Run:
     """A running `make run`; its log is what a person would see. `first` is PORT, `port` where it says
     that it is ready; `variables` may be changed between two starts, None: not given."""
 
+    target, ready = "run", "mosquitto-im ready on mqtt://127.0.0.1:"
+    conf = "{state}/{name}[.](conf|cfg)"
+
     def __init__(self, folder, port, **variables):
         self.folder, self.first, self.port = folder, port, port
         self.state = pathlib.Path(variables.get("STATE", folder / "run-try"))
@@ -24,14 +27,14 @@ class Run:
         self.process = Process("make run", [], folder / "run.log")
 
     def begin(self):
-        self.process.argv = ["env", *NO_MAKE, "make", "-C", str(build.ROOT), "run",
+        self.process.argv = ["env", *NO_MAKE, "make", "-C", str(build.ROOT), self.target,
                              *(f"{k}={v}" for k, v in self.variables.items() if v is not None)]
         self.process.start()
 
     def start(self):
         """Until it says that it is ready."""
         self.begin()
-        line = self.process.wait_text("mosquitto-im ready on mqtt://127.0.0.1:", 120)
+        line = self.process.wait_text(self.ready, 120)
         self.port = int(re.search(r"mqtt://127\.0\.0\.1:(\d+)", line)[1])
         return self
 
@@ -57,9 +60,19 @@ class Run:
     def children(self, name="[a-z0-9-]*"):
         """The pids of this run's processes of that name, found by their configuration."""
         return [int(pid) for pid in subprocess.run(
-            ["pgrep", "-f", f"{self.state}/{name}[.](conf|cfg)"], capture_output=True,
+            ["pgrep", "-f", self.conf.format(state=self.state, name=name)], capture_output=True,
             text=True).stdout.split()]
 
     def child(self, name):
         found = self.children(name)
         return found[0] if found else None
+
+
+class ClusterRun(Run):
+    """A running `make run-cluster`; a child is "node-1/mosquitto", "node-1/im-bridge" or "postgres"."""
+
+    target, ready = "run-cluster", "mosquitto-im cluster ready on mqtt://127.0.0.1:"
+    conf = "({state}/{name}[.]conf|^[^ ]*/{name} -D {state})"
+
+    def children(self, name="[a-z0-9-]*(/[a-z0-9-]*)?"):
+        return super().children(name)
