@@ -54,6 +54,7 @@ static int parse_pair(struct flow_options *opt, const char *key, const char *val
 		{"population", &opt->population},
 		{"online", &opt->online},
 		{"ack_ms", &opt->ack_ms},
+		{"apart", &opt->apart},
 	};
 	int choice = 0;
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {

@@ -44,6 +44,7 @@ struct flow_options {
 	uint32_t group;      /* number of the group */
 	uint32_t population; /* random: users 0 .. population-1 */
 	uint32_t online;     /* random: percent of the messages that go to receivers */
+	uint32_t apart;      /* pair: 1: its two ends are at two brokers, each next to the other */
 	uint32_t ack_ms;     /* receivers acknowledge what is safe so often; 0: never */
 };
 

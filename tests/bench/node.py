@@ -273,7 +273,7 @@ class ImNode(_Node):
         self._create("directory")
         self._create("messages", log_version)
         self._fill_directory(groups)
-        self._write_confs()
+        self.write_confs()
 
     @staticmethod
     def available(build):
@@ -402,6 +402,17 @@ class ImNode(_Node):
             log.close()
             index.close()
 
+    def bridge_starts(self):
+        """How often its bridge has begun to work."""
+        return self.bridge.log.read_text("utf-8").count("\ninfo started ") if self.bridge.log.exists() else 0
+
+    def has_user(self, number):
+        db = sqlite3.connect(f"file:{self.database('directory')}?mode=ro", uri=True)
+        try:
+            return db.execute("SELECT 1 FROM user WHERE uid = ?", (user_name(number),)).fetchone() is not None
+        finally:
+            db.close()
+
     def unnumbered(self):
         """About so many messages of an earlier version have no ordinals yet."""
         db = sqlite3.connect(f"file:{self.database('messages')}?mode=ro", uri=True)
@@ -435,7 +446,7 @@ class ImNode(_Node):
 
     # -- processes --
 
-    def _write_confs(self):
+    def write_confs(self):
         self.write_conf("mosquitto.conf", self.im_conf(self.port, self.link))
         for other in self.others:
             self.write_conf(other.conf.name, self.im_conf(other.port, other.link) + [

@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 /* Brokers, bridge, and room for one more (a proxy). */
-#define PROC_WATCH_MAX 10
+#define PROC_WATCH_MAX 40
 
 struct proc_sample {
 	double cpu_s; /* user + system since the process began */

@@ -187,7 +187,7 @@ int receiver_open(struct receiver *r, struct flow *flow, uint32_t index)
 	const uint32_t spread = flow->opt.kind == FLOW_PAIR ? flow->run->net->brokers : 1;
 	const struct conn_spec spec = {
 		/* A pair is at two brokers as often as chance would have it. */
-		.place = index / spread,
+		.place = flow->opt.apart ? index + 1 : index / spread,
 		.net = flow->run->net,
 		.handler = &HANDLER,
 		.client_id = r->client_id,

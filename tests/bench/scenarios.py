@@ -9,6 +9,7 @@ turns, so that a change of the machine's mood hits all alike.
 import time
 
 import brokers
+import clusters
 import instep
 import machine
 import opening
@@ -451,4 +452,5 @@ ALL = {
     14: ordinary,
     15: things.things,
     16: lambda ctx: brokers.brokers(ctx, compare),
+    17: lambda ctx: clusters.clusters(ctx, compare),
 }

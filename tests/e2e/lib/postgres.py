@@ -49,6 +49,25 @@ class Postgres:
             [_program("pg_isready"), "-q", "-h", self.folder]).returncode == 0), "no server"
         return self
 
+    def synchronous_standby(self):
+        """A copy of this server, for which each commit here waits once it is started. Not started."""
+        standby = Postgres.__new__(Postgres)
+        standby.folder = pathlib.Path(tempfile.mkdtemp(prefix="im-pg-"))
+        standby.data, standby.owner, standby.popen = standby.folder / "data", self.owner, None
+        if self.owner:
+            os.chown(standby.folder, self.owner.pw_uid, self.owner.pw_gid)
+        standby.database = f"host={standby.folder} user=im dbname=postgres"
+        self._run("pg_basebackup", "-h", self.folder, "-U", "im", "-D", standby.data, "-R", "-c", "fast")
+        self.ask("ALTER SYSTEM SET synchronous_standby_names = '*'")
+        self.ask("SELECT pg_reload_conf()")
+        return standby
+
+    def stop(self):
+        """In order."""
+        if self.popen and self.popen.poll() is None:
+            self.popen.send_signal(2)
+            self.popen.wait()
+
     def ask(self, sql):
         return self._run("psql", "-X", "-At", "-h", self.folder, "-U", "im", "-d", "postgres", "-c", sql)
 
