@@ -14,6 +14,16 @@ static void forget(void *arg, struct im_str uid, struct im_str gid)
 		whereabouts_changed(a->where, uid);
 }
 
+/* A log that cannot be read takes no commit either. */
+static bool older(void *arg, uint64_t sender, uint64_t conv, struct im_str id, int64_t now_ms,
+	struct dedup_value *out)
+{
+	struct assembly *a = arg;
+
+	return dedup_seek(a->dedup, a->backend, a->log_reader, sender, conv, id, now_ms, out) ==
+	       IM_OK;
+}
+
 static int build(struct assembly *a, const struct engine_parts *p, int64_t wall_ms)
 {
 	struct writer_parts wp = {
@@ -36,6 +46,7 @@ static int build(struct assembly *a, const struct engine_parts *p, int64_t wall_
 		return IM_E_IO;
 	if (writer_new(&wp, &a->writer) || marks_new(p->backend, p->store, &a->marks))
 		return IM_E_IO;
+	dedup_on_older(a->dedup, older, a);
 	return dedup_rebuild(a->dedup, 0, p->backend, a->log_reader, wall_ms);
 }
 

@@ -22,6 +22,9 @@ struct dedup {
 	uint32_t cap, first, count; /* oldest entry at `first` */
 	uint32_t *table;            /* ring position + 1; 0: empty; linear probing */
 	uint32_t mask;
+	int64_t whole_ms; /* it has all ids since then */
+	dedup_older_fn older;
+	void *older_arg;
 };
 
 struct dedup *dedup_new(uint32_t max_entries, int64_t window_ms, const struct im_sipkey *key)
@@ -36,6 +39,7 @@ struct dedup *dedup_new(uint32_t max_entries, int64_t window_ms, const struct im
 		places *= 2;
 	d->sip = *key;
 	d->window_ms = window_ms;
+	d->whole_ms = INT64_MIN;
 	d->cap = max_entries;
 	d->mask = places - 1;
 	d->ring = malloc((size_t)max_entries * sizeof(*d->ring));
@@ -113,9 +117,22 @@ bool dedup_find(const struct dedup *d, uint64_t sender, uint64_t conv, struct im
 	make_key(d, sender, conv, id, key);
 	at = place_of(d, key);
 	if (!d->table[at])
-		return false;
+		return d->older && now_ms < d->whole_ms &&
+		       d->older(d->older_arg, sender, conv, id, now_ms, out);
 	*out = d->ring[d->table[at] - 1].v;
 	return now_ms - out->ts_ms <= d->window_ms;
+}
+
+void dedup_on_older(struct dedup *d, dedup_older_fn fn, void *arg)
+{
+	d->older = fn;
+	d->older_arg = arg;
+}
+
+void dedup_lacks_before(struct dedup *d, int64_t ms)
+{
+	if (d->whole_ms < ms)
+		d->whole_ms = ms;
 }
 
 void dedup_put(struct dedup *d, uint64_t sender, uint64_t conv, struct im_str id,
@@ -125,6 +142,7 @@ void dedup_put(struct dedup *d, uint64_t sender, uint64_t conv, struct im_str id
 	uint32_t position;
 	if (d->count == d->cap) {
 		unlink_position(d, d->first);
+		dedup_lacks_before(d, d->ring[d->first].v.ts_ms + 1);
 		d->first = (d->first + 1) % d->cap;
 		d->count--;
 	}

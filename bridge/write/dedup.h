@@ -6,9 +6,10 @@
  * as a keyed 128-bit hash, so a sender cannot aim at another's entry and two ids do not meet by
  * chance.
  *
- * Bounded to max_entries and, in time, to window_ms; the oldest entry gives way. All memory is
- * taken at once: 48 bytes an entry and 4 for each of the next power of two above twice as many
- * places: 56.4 MB for a million entries.
+ * Bounded to max_entries and, in time, to window_ms; the oldest entry gives way. A record that is
+ * older than all it still has, of a spool that has waited for long, is looked for in the log. All
+ * memory is taken at once: 48 bytes an entry and 4 for each of the next power of two above twice as
+ * many places: 56.4 MB for a million entries.
  */
 #ifndef IM_BRIDGE_DEDUP_H
 #define IM_BRIDGE_DEDUP_H
@@ -50,6 +51,13 @@ bool dedup_put_older(struct dedup *d, uint64_t sender, uint64_t conv, struct im_
 /* Takes out every entry with this gid or a newer one, as a rollback does. */
 void dedup_forget_since(struct dedup *d, uint64_t gid);
 struct tx_part dedup_part(struct dedup *d);
+
+/* As dedup_find, where it has no entry for what is older than its window. */
+typedef bool (*dedup_older_fn)(void *arg, uint64_t sender, uint64_t conv, struct im_str id,
+	int64_t now_ms, struct dedup_value *out);
+void dedup_on_older(struct dedup *d, dedup_older_fn fn, void *arg);
+/* What was stored before this time is not all in it. */
+void dedup_lacks_before(struct dedup *d, int64_t ms);
 
 uint64_t dedup_body_hash(const struct dedup *d, enum im_enc enc, struct im_str body);
 static inline bool dedup_same_body(const struct dedup_value *v, uint64_t body_hash)

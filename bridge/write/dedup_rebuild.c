@@ -14,7 +14,7 @@
 
 struct walk {
 	struct dedup *d;
-	int64_t oldest_ms, now_ms;
+	int64_t oldest_ms, now_ms, reached_ms;
 	uint32_t older, rows_left;
 	struct im_buf key;
 };
@@ -51,6 +51,7 @@ static int take(void *arg, const struct store_msg *m)
 	char from[IM_DEVICE_MAX];
 	struct im_str id;
 
+	w->reached_ms = m->ts_ms > w->oldest_ms ? m->ts_ms : w->oldest_ms;
 	if (w->rows_left-- == 0)
 		return IM_STOP;
 	if (m->ts_ms < w->oldest_ms)
@@ -88,6 +89,50 @@ int dedup_follow(struct dedup *d, const struct store_backend *backend, struct st
 	return rc;
 }
 
+struct search {
+	struct walk w;
+	uint64_t sender;
+	struct im_str id;
+	struct dedup_value *out;
+};
+
+static int look(void *arg, const struct store_msg *m)
+{
+	struct search *s = arg;
+	char from[IM_DEVICE_MAX];
+	struct dedup_value v;
+	struct im_str id;
+
+	if (m->ts_ms < s->w.oldest_ms)
+		return ++s->w.older == OLDER_MAX ? IM_STOP : 0;
+	s->w.older = 0;
+	if (m->sender != s->sender || !m->id.n)
+		return 0;
+	v = value_of(&s->w, m, from, &id);
+	if (!im_str_eq(id, s->id))
+		return 0;
+	*s->out = v;
+	return IM_E_EXISTS;
+}
+
+int dedup_seek(struct dedup *d, const struct store_backend *backend, struct store_reader *r,
+	uint64_t sender, uint64_t conv, struct im_str id, int64_t now_ms, struct dedup_value *out)
+{
+	struct search s = {
+		.w = {.d = d, .oldest_ms = now_ms - dedup_window_ms(d), .now_ms = now_ms},
+		.sender = sender,
+		.id = id,
+		.out = out};
+	int rc;
+
+	im_buf_init(&s.w.key, 0);
+	rc = backend->read_conv(r, conv, 1, UINT64_MAX, true, look, &s);
+	im_buf_free(&s.w.key);
+	if (rc == IM_E_EXISTS)
+		return IM_OK;
+	return rc == IM_STOP || rc == IM_OK ? IM_E_NONE : rc;
+}
+
 int dedup_rebuild(struct dedup *d, uint32_t max_rows, const struct store_backend *backend,
 	struct store_reader *r, int64_t now_ms)
 {
@@ -101,5 +146,6 @@ int dedup_rebuild(struct dedup *d, uint32_t max_rows, const struct store_backend
 	im_buf_init(&w.key, 0);
 	ret = backend->read_log(r, 1, UINT64_MAX, true, take, &w);
 	im_buf_free(&w.key);
+	dedup_lacks_before(d, ret == IM_STOP ? w.reached_ms : w.oldest_ms);
 	return ret == IM_STOP ? IM_OK : ret;
 }

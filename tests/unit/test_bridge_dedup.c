@@ -293,6 +293,67 @@ static void the_window_is_rebuilt_from_the_tail(void **state)
 	im_buf_free(&why);
 }
 
+struct old_log {
+	struct dedup *d;
+	struct store_reader *r;
+	unsigned asked;
+};
+
+static bool look_in_log(void *arg, uint64_t sender, uint64_t conv, struct im_str id, int64_t now_ms,
+	struct dedup_value *out)
+{
+	struct old_log *o = arg;
+
+	o->asked++;
+	return dedup_seek(o->d, &store_memory, o->r, sender, conv, id, now_ms, out) == IM_OK;
+}
+
+static void what_has_waited_for_longer_than_the_window_is_looked_for(void **state)
+{
+	struct store *s = NULL;
+	struct dedup_value v;
+	struct old_log o = {0};
+	struct im_buf why;
+	uint64_t conv;
+
+	(void)state;
+	im_buf_init(&why, 0);
+	assert_int_equal(store_memory.open(NULL, &s, &why), IM_OK);
+	assert_int_equal(store_memory.reader_open(s, &o.r), IM_OK);
+	log_add(s, 1, "first", 3 * HOUR_MS, false);
+	for (int i = 0; i < 4; i++)
+		log_add(s, (uint64_t)i + 2, "", 6 * HOUR_MS, false);
+	conv = log_add(s, 6, "last", 10 * HOUR_MS, false);
+	assert_int_equal(rebuilt(&o.d, 10, 0, o.r), 1);
+	dedup_on_older(o.d, look_in_log, &o);
+	/* Of now: the window knows. */
+	assert_false(dedup_find(o.d, 1, conv, IM_STR("new"), 10 * HOUR_MS, &v));
+	assert_false(dedup_find(o.d, 1, conv, IM_STR("first"), 10 * HOUR_MS, &v));
+	assert_int_equal(o.asked, 0);
+	/* Of then, and it came another way before this, or since. */
+	assert_true(dedup_find(o.d, 1, conv, IM_STR("first"), 3 * HOUR_MS + 1, &v));
+	assert_int_equal(v.seq, 1);
+	assert_true(dedup_same_body(&v, dedup_body_hash(o.d, IM_ENC_TEXT, IM_STR("hi"))));
+	assert_true(dedup_find(o.d, 1, conv, IM_STR("first"), HOUR_MS, &v));
+	assert_int_equal(o.asked, 2);
+	/* Another one's, or one that had not been used for as long as the window is. */
+	assert_false(dedup_find(o.d, 2, conv, IM_STR("first"), 3 * HOUR_MS, &v));
+	assert_false(dedup_find(o.d, 1, conv, IM_STR("first"), 5 * HOUR_MS, &v));
+	assert_false(dedup_find(o.d, 1, conv, IM_STR("other"), 3 * HOUR_MS, &v));
+	/* What gives way to others is such a one from then on. */
+	dedup_free(&o.d);
+	assert_int_equal(rebuilt(&o.d, 1, 0, o.r), 1);
+	dedup_on_older(o.d, look_in_log, &o);
+	v = (struct dedup_value){.gid = 7, .ts_ms = 11 * HOUR_MS};
+	dedup_put(o.d, 1, conv, IM_STR("e"), &v);
+	assert_true(dedup_find(o.d, 1, conv, IM_STR("last"), 10 * HOUR_MS, &v));
+	assert_int_equal(v.seq, 6);
+	dedup_free(&o.d);
+	store_memory.reader_close(o.r);
+	store_memory.close(s);
+	im_buf_free(&why);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -305,6 +366,7 @@ int main(void)
 		cmocka_unit_test(sizes_out_of_bounds_are_refused),
 		cmocka_unit_test(random_work_agrees_with_a_list),
 		cmocka_unit_test(the_window_is_rebuilt_from_the_tail),
+		cmocka_unit_test(what_has_waited_for_longer_than_the_window_is_looked_for),
 	};
 	return cmocka_run_group_tests_name("bridge_dedup", tests, NULL, NULL);
 }
