@@ -166,7 +166,7 @@ check-asan:
 # The samples and the unit name the default folders; an installation has its own.
 paths := -e 's|/usr/local/lib/mosquitto-im|$(libdir)|g' -e 's|/usr/local/sbin|$(sbindir)|g' \
 	-e 's|/etc/mosquitto-im|$(sysconfdir)|g'
-samples = mosquitto.conf im-bridge.conf haproxy.cfg nginx.conf sensors.conf sensors.acl
+samples = mosquitto.conf im-bridge.conf im-bridge-cluster.conf haproxy.cfg nginx.conf sensors.conf sensors.acl
 units = im-bridge.service mosquitto@.service mosquitto-sensors.service
 installed = $(sbindir)/im-bridge $(bindir)/imctl $(libdir)/mosquitto_im.so \
 	$(addprefix $(sysconfdir)/,$(addsuffix .sample,$(samples))) \

@@ -15,6 +15,7 @@ FILES = {
     "usr/lib/mosquitto-im/mosquitto_im.so": 0o755,
     "etc/mosquitto-im/mosquitto.conf.sample": 0o644,
     "etc/mosquitto-im/im-bridge.conf.sample": 0o644,
+    "etc/mosquitto-im/im-bridge-cluster.conf.sample": 0o644,
     "etc/mosquitto-im/haproxy.cfg.sample": 0o644,
     "etc/mosquitto-im/nginx.conf.sample": 0o644,
     "etc/mosquitto-im/sensors.conf.sample": 0o644,
@@ -80,3 +81,21 @@ def test_the_unit_is_well_formed(root, name, instance):
     done = subprocess.run(["systemd-analyze", "verify", "--man=no", str(copy)],
                           capture_output=True, text=True)
     assert done.stderr == "" and done.returncode == 0
+
+
+def test_the_drop_in_of_a_cluster_is_well_formed(root):
+    """And opens the network to the named addresses alone."""
+    unit = root / "usr/lib/systemd/system/im-bridge.service"
+    copy = root / "im-bridge.service"
+    copy.write_text(unit.read_text("utf-8").replace("/usr/sbin/im-bridge", str(root / "usr/sbin/im-bridge"))
+                    .replace("Documentation=", "# Documentation="))
+    folder = root / "im-bridge.service.d"
+    folder.mkdir()
+    drop_in = (root / "etc/mosquitto-im/im-bridge-cluster.conf.sample").read_text("utf-8")
+    (folder / "cluster.conf").write_text(drop_in)
+    done = subprocess.run(["systemd-analyze", "verify", "--man=no", str(copy)],
+                          capture_output=True, text=True)
+    assert done.stderr == "" and done.returncode == 0
+    lines = [line for line in drop_in.splitlines() if line and line[0] != "#"]
+    assert "IPAddressDeny=any" in lines
+    assert [line for line in lines if line.startswith("IPAddressAllow=")]
